@@ -1,0 +1,35 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+
+export interface App {
+  readonly port: number;
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts a stand-in for somebody's web site, on a free loopback port. It answers every path with 200 and HTML, as a
+ * single-page application does: the least helpful answer a CA can get to its challenge.
+ * @param title what the page says, so that a caller can tell one app from another
+ */
+export async function startApp(title = 'Hello World'): Promise<App> {
+  const page = `<!doctype html>\n<html lang="en"><title>${title}</title><h1>${title}</h1></html>\n`;
+  const server = createServer((request, response) => {
+    request.resume();
+    response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' });
+    response.end(page);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  if (typeof address !== 'object' || address === null)
+    throw new Error('The app got no TCP port to listen on.');
+  return {
+    port: address.port,
+    stop: async () => {
+      const closed = once(server, 'close');
+      server.close();
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+}

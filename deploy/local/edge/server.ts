@@ -1,0 +1,148 @@
+import { once } from 'node:events';
+import { createServer as createHttpServer, type Server as HttpServer } from 'node:http';
+import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
+import { createServer, type Server, type Socket } from 'node:net';
+import type { Clock } from '../../../src/clock.ts';
+import { CertificateStore } from './certificates.ts';
+import { Forwarder } from './forwarder.ts';
+import type { Change } from './objects.ts';
+import { Propagation } from './propagation.ts';
+import { type RoutingOptions, RoutingTable } from './routing.ts';
+import { selfSignedCertificate } from './self-signed.ts';
+
+export interface EdgeServerOptions extends RoutingOptions {
+  /** milliseconds from a change to the first instance's serving by it */
+  readonly delay: number;
+  /** milliseconds by which the second instance is later still; with 0 there is only one instance */
+  readonly lag: number;
+  /**
+   * What a TLS client gets for a name without a usable Secret: a self-signed certificate, as from ingress-nginx, Traefik
+   * and HAProxy, or a failed handshake, as from F5 NGINX.
+   */
+  readonly missingCertificate: 'self-signed' | 'refuse';
+  readonly keepAlive: boolean;
+  /** 0 = any free port */
+  readonly httpPort: number;
+  /** 0 = any free port */
+  readonly httpsPort: number;
+}
+
+/** One set of rules in force, and the servers that answer by it. They listen nowhere: the edge hands them connections. */
+interface Instance {
+  readonly apply: (change: Change) => void;
+  readonly propagation: Propagation<Change>;
+  readonly http: HttpServer;
+  readonly https: HttpsServer;
+}
+
+/**
+ * The edge without its sources of changes: takes changes, serves HTTP and HTTPS on loopback. Consecutive new connections
+ * go to its instances in turn, so with a lag every second one meets yesterday's rules.
+ */
+export class EdgeServer {
+  readonly #options: EdgeServerOptions;
+  readonly #clock: Clock;
+  readonly #forwarder: Forwarder;
+  readonly #instances: readonly Instance[];
+  readonly #listeners: { readonly http: Server; readonly https: Server };
+  readonly #sockets = new Set<Socket>();
+
+  constructor(options: EdgeServerOptions, clock: Clock) {
+    this.#options = options;
+    this.#clock = clock;
+    this.#forwarder = new Forwarder({
+      httpsPort: () => portOf(this.#listeners.https),
+      keepAlive: options.keepAlive,
+      upstreamTimeout: 60_000,
+    });
+    const delays = options.lag === 0 ? [options.delay] : [options.delay, options.delay + options.lag];
+    this.#instances = delays.map((delay) => this.#createInstance(delay));
+    this.#listeners = {
+      http: this.#createListener((instance) => instance.http),
+      https: this.#createListener((instance) => instance.https),
+    };
+  }
+
+  /** Takes in an object as it was when the edge started: in force at once. */
+  load(change: Change): void {
+    for (const { apply } of this.#instances) apply(change);
+  }
+
+  /** Takes in a change, which every instance serves by after its own delay. */
+  change(change: Change): void {
+    for (const { propagation } of this.#instances) propagation.push(change);
+  }
+
+  async listen(): Promise<{ httpPort: number; httpsPort: number }> {
+    const { http, https } = this.#listeners;
+    http.listen(this.#options.httpPort, '127.0.0.1', 1024);
+    https.listen(this.#options.httpsPort, '127.0.0.1', 1024);
+    await Promise.all([once(http, 'listening'), once(https, 'listening')]);
+    return { httpPort: portOf(http), httpsPort: portOf(https) };
+  }
+
+  /** Closes the ports and every connection. */
+  async close(): Promise<void> {
+    for (const { propagation } of this.#instances) propagation.stop();
+    const { http, https } = this.#listeners;
+    const closed = [http, https].filter((server) => server.listening).map((server) => once(server, 'close'));
+    http.close();
+    https.close();
+    for (const socket of this.#sockets) socket.destroy();
+    this.#forwarder.close();
+    await Promise.all(closed);
+  }
+
+  #createInstance(delay: number): Instance {
+    const table = new RoutingTable(this.#options);
+    const certificates = new CertificateStore();
+    const apply = (change: Change): void => {
+      if (change.kind === 'secret') certificates.set(change.key, change.object);
+      else table.apply(change);
+    };
+    const http = createHttpServer((request, response) => {
+      this.#forwarder.handle(table, 'http', request, response);
+    });
+    const https = createHttpsServer(
+      {
+        // Without a certificate of its own the server fails the handshake with an alert.
+        ...(this.#options.missingCertificate === 'refuse' ? {} : defaultCertificate(this.#clock.now())),
+        SNICallback: (name, done) => {
+          const host = name.toLowerCase();
+          done(null, certificates.contextFor(host, table.secretsOf(host)));
+        },
+      },
+      (request, response) => {
+        this.#forwarder.handle(table, 'https', request, response);
+      },
+    );
+    for (const server of [http, https]) server.on('clientError', (_error, socket) => socket.destroy());
+    return { apply, propagation: new Propagation(this.#clock, delay, apply), http, https };
+  }
+
+  #createListener(serverOf: (instance: Instance) => HttpServer | HttpsServer): Server {
+    let turn = 0;
+    return createServer({ noDelay: true, allowHalfOpen: false }, (socket) => {
+      this.#sockets.add(socket);
+      socket.once('close', () => this.#sockets.delete(socket));
+      const instance = this.#instances[turn++ % this.#instances.length];
+      if (instance !== undefined) serverOf(instance).emit('connection', socket);
+    });
+  }
+}
+
+function defaultCertificate(now: number): { cert: string; key: string } {
+  const day = 86_400_000;
+  const { certificatePem, keyPem } = selfSignedCertificate({
+    hosts: ['edge.invalid'],
+    commonName: 'Edge Default Certificate',
+    notBefore: now - day,
+    notAfter: now + 365 * day,
+  });
+  return { cert: certificatePem, key: keyPem };
+}
+
+function portOf(server: Server): number {
+  const address = server.address();
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
