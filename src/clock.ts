@@ -1,0 +1,63 @@
+/** Time as a parameter: production passes `systemClock`, tests pass one that they turn themselves. */
+export interface Clock {
+  /** Milliseconds since the Unix epoch. */
+  now(): number;
+  /** Calls `fn` once after `ms` milliseconds, however long that is; the result is for `clearTimeout` only. */
+  setTimeout(fn: () => void, ms: number): unknown;
+  /** Does nothing for a handle that has fired, was cleared, or came from another clock. */
+  clearTimeout(handle: unknown): void;
+}
+
+/** Node fires a timer that is longer than this after 1 ms (`timers` documentation, TimeoutOverflowWarning). */
+const longestTimer = 2 ** 31 - 1;
+
+/** A timer of any length, made of as many of Node's as it needs. */
+class Timer {
+  #timeout: NodeJS.Timeout;
+
+  constructor(fn: () => void, ms: number) {
+    this.#timeout = this.#arm(fn, ms);
+  }
+
+  cancel(): void {
+    clearTimeout(this.#timeout);
+  }
+
+  #arm(fn: () => void, ms: number): NodeJS.Timeout {
+    if (ms <= longestTimer) return setTimeout(fn, Math.max(0, ms));
+    return setTimeout(() => {
+      this.#timeout = this.#arm(fn, ms - longestTimer);
+    }, longestTimer);
+  }
+}
+
+/** The machine's own clock. Its timers keep the process alive, as Node's do. */
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  setTimeout: (fn, ms) => new Timer(fn, ms),
+  clearTimeout: (handle) => {
+    if (handle instanceof Timer) handle.cancel();
+  },
+};
+
+/**
+ * Resolves after `ms` milliseconds of the given clock.
+ * @throws the signal's reason, at once, when the signal is or becomes aborted; nothing stays armed then
+ */
+export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted === true) {
+      reject(signal.reason);
+      return;
+    }
+    const abort = (): void => {
+      clock.clearTimeout(handle);
+      reject(signal?.reason);
+    };
+    const handle = clock.setTimeout(() => {
+      signal?.removeEventListener('abort', abort);
+      resolve();
+    }, ms);
+    signal?.addEventListener('abort', abort, { once: true });
+  });
+}

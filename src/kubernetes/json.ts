@@ -1,0 +1,24 @@
+/** Reading of JSON that others wrote: what has not the expected type is undefined, never an exception. */
+
+/** True for a JSON object: not null, not an array. */
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** The object in this field, if it is one. */
+export function recordField(object: unknown, field: string): Record<string, unknown> | undefined {
+  const value = isRecord(object) ? object[field] : undefined;
+  return isRecord(value) ? value : undefined;
+}
+
+/** The string in this field, if it is one. */
+export function stringField(object: unknown, field: string): string | undefined {
+  const value = isRecord(object) ? object[field] : undefined;
+  return typeof value === 'string' ? value : undefined;
+}
+
+/** The array in this field; without elements if there is none. */
+export function arrayField(object: unknown, field: string): readonly unknown[] {
+  const value = isRecord(object) ? object[field] : undefined;
+  return Array.isArray(value) ? value : [];
+}
