@@ -1,0 +1,25 @@
+import { type Failure, failureKind } from './reasons.ts';
+import { spread } from './spread.ts';
+
+const minute = 60_000;
+const day = 24 * 60 * minute;
+
+/** Let's Encrypt, integration guide: 1 minute, 10 minutes, 100 minutes, then once a day per certificate. */
+const attemptLadder = [minute, 10 * minute, 100 * minute, day];
+const transientLadder = [5_000, 15_000, minute, 5 * minute];
+
+/**
+ * When a failed certificate is tried again, in milliseconds since the epoch, or undefined where only a change helps.
+ * Never before the time that the CA or the API server named.
+ *
+ * @param failures how many times in a row it has failed in this way, this one included
+ * @param id spreads the times of different certificates (±15 %)
+ */
+export function nextAttempt(failure: Failure, failures: number, id: string, now: number): number | undefined {
+  const kind = failureKind(failure);
+  if (kind === 'terminal') return undefined;
+  const ladder = kind === 'attempt' ? attemptLadder : transientLadder;
+  const step = ladder[Math.min(Math.max(failures, 1), ladder.length) - 1] ?? day;
+  const jittered = step * (0.85 + 0.3 * spread(`${id}#${failures}`));
+  return Math.max(now + jittered, failure.retryAt ?? 0);
+}

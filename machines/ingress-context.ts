@@ -1,0 +1,264 @@
+import type { Assessment } from './assessment.ts';
+import { nextAttempt } from './backoff.ts';
+import {
+  type CertificateInput,
+  type CertificateOutcome,
+  type CertificatePhase,
+  certificatePhases,
+} from './certificate.ts';
+import type { Assignment, DesiredCertificate } from './desired-certificate.ts';
+import { type Failure, failureKind } from './reasons.ts';
+import { renewalTime } from './renewal.ts';
+import { nextBeat } from './spread.ts';
+
+/** The states of an Ingress that is not checking. */
+export const settledStates = [...certificatePhases, 'backing-off', 'idle'] as const;
+export type SettledState = (typeof settledStates)[number];
+export type IngressState = 'checking' | SettledState;
+
+/** Where one Secret of an Ingress stands. All times in milliseconds since the epoch. */
+export type CertificateStatus =
+  | { readonly kind: 'unchecked' }
+  | { readonly kind: 'good'; readonly notAfter: number; readonly renewAt: number }
+  | { readonly kind: 'working'; readonly phase: CertificatePhase; readonly round: CertificateInput }
+  /** `nextAttemptAt` is undefined where only a change helps. */
+  | { readonly kind: 'failed'; readonly failure: Failure; readonly nextAttemptAt: number | undefined };
+
+export interface CertificateRecord {
+  readonly desired: DesiredCertificate;
+  readonly status: CertificateStatus;
+  /** How often in a row it has failed, by the kind of failure: each has a ladder of its own. */
+  readonly failures: { readonly attempt: number; readonly transient: number };
+  readonly notices: readonly Failure[];
+}
+
+export interface IngressPolicy {
+  /** Milliseconds, `LEGO_CHECK_INTERVAL`. */
+  readonly checkInterval: number;
+  /** Milliseconds, `LEGO_MINIMUM_VALIDITY`. */
+  readonly minimumValidity: number;
+}
+
+export interface IngressInput {
+  /** `namespace/name`. */
+  readonly key: string;
+  readonly uid: string;
+  readonly assignment: Assignment;
+  readonly policy: IngressPolicy;
+  readonly at: number;
+}
+
+export interface IngressContext {
+  readonly key: string;
+  readonly uid: string;
+  readonly policy: IngressPolicy;
+  /** What is to be said of the Ingress itself. */
+  readonly notices: readonly Failure[];
+  readonly certificates: readonly CertificateRecord[];
+  /** The time of the last event. */
+  readonly at: number;
+  /** When the present state was entered. */
+  readonly since: number;
+  readonly nextCheckAt: number | undefined;
+  /** The value of `kube-lego.io/retry`, and when new values were acted on in the past hour. */
+  readonly retry: string | undefined;
+  readonly retriedAt: readonly number[];
+  /** Tells the rounds of this actor apart. */
+  readonly rounds: number;
+}
+
+/** What the reading of one Secret came to: judged, or the API server did not let it be read. */
+export type CheckResult =
+  | { readonly kind: 'assessed'; readonly secretName: string; readonly assessment: Assessment }
+  | { readonly kind: 'unavailable'; readonly secretName: string; readonly failure: Failure };
+
+const noFailures = { attempt: 0, transient: 0 } as const;
+const retriesPerHour = 3;
+
+export function initialIngressContext({ key, uid, assignment, policy, at }: IngressInput): IngressContext {
+  return {
+    key,
+    uid,
+    policy,
+    notices: assignment.notices,
+    certificates: assignment.desired.map(unchecked),
+    at,
+    since: at,
+    nextCheckAt: undefined,
+    retry: assignment.retry,
+    retriedAt: [],
+    rounds: 0,
+  };
+}
+
+/**
+ * The state of an Ingress that is not checking: that of its least advanced running certificate (queued before
+ * provisioning-challenge before validating before storing); without one, backing-off if a certificate is to be tried
+ * again, else idle.
+ */
+export function stateOf({ certificates }: IngressContext): SettledState {
+  for (const phase of certificatePhases) {
+    if (certificates.some(({ status }) => status.kind === 'working' && status.phase === phase)) return phase;
+  }
+  const failing = certificates.some(
+    ({ status }) => status.kind === 'failed' && status.nextAttemptAt !== undefined,
+  );
+  return failing ? 'backing-off' : 'idle';
+}
+
+/** When something is to be done next; undefined while a check runs. */
+export function wakeTime({ certificates, nextCheckAt }: IngressContext): number | undefined {
+  const times = certificates.map(({ status }) => {
+    if (status.kind === 'good') return status.renewAt;
+    return status.kind === 'failed' ? status.nextAttemptAt : undefined;
+  });
+  const known = [...times, nextCheckAt].filter((time) => time !== undefined);
+  return known.length === 0 ? undefined : Math.min(...known);
+}
+
+/** The rounds that run now. */
+export function roundsOf({ certificates }: IngressContext): CertificateInput[] {
+  return certificates.flatMap(({ status }) => (status.kind === 'working' ? [status.round] : []));
+}
+
+/** The Secrets that a check reads: all but those that are being worked on. */
+export function toCheck({ certificates }: IngressContext): DesiredCertificate[] {
+  return certificates.filter(({ status }) => status.kind !== 'working').map(({ desired }) => desired);
+}
+
+/** A new assignment: what has not changed keeps its back-off, the rest starts over. */
+export function applyAssignment(context: IngressContext, assignment: Assignment, at: number): IngressContext {
+  const recent = context.retriedAt.filter((time) => time > at - 60 * 60_000);
+  const retries = assignment.retry !== undefined && assignment.retry !== context.retry;
+  const reset = retries && recent.length < retriesPerHour;
+  const certificates = assignment.desired.map((desired): CertificateRecord => {
+    const before = context.certificates.find((record) => record.desired.secretName === desired.secretName);
+    if (reset || before === undefined || JSON.stringify(before.desired) !== JSON.stringify(desired)) {
+      return unchecked(desired);
+    }
+    const status = before.status.kind === 'working' ? ({ kind: 'unchecked' } as const) : before.status;
+    return { ...before, status };
+  });
+  return {
+    ...context,
+    notices: assignment.notices,
+    certificates,
+    at,
+    nextCheckAt: undefined,
+    retry: assignment.retry,
+    retriedAt: reset ? [...recent, at] : recent,
+  };
+}
+
+/** What a check found: who is due gets a round, unless its back-off has time left. */
+export function applyAssessments(
+  context: IngressContext,
+  results: readonly CheckResult[],
+  at: number,
+): IngressContext {
+  let { rounds } = context;
+  const certificates = context.certificates.map((record) => {
+    const result = results.find(({ secretName }) => secretName === record.desired.secretName);
+    if (result === undefined) return record;
+    if (result.kind === 'unavailable') return fail(context, record, result.failure, at);
+    const { assessment } = result;
+    switch (assessment.kind) {
+      case 'good': {
+        const { notAfter, renewAt, notices } = assessment;
+        return {
+          ...record,
+          status: { kind: 'good', notAfter, renewAt },
+          failures: noFailures,
+          notices,
+        } as const;
+      }
+      case 'refused':
+        return fail(context, record, assessment.failure, at);
+      case 'due': {
+        const { status } = record;
+        if (status.kind === 'failed' && (status.nextAttemptAt ?? 0) > at) return record;
+        rounds += 1;
+        const round = startRound(context, record.desired, assessment, rounds);
+        return {
+          ...record,
+          status: { kind: 'working', phase: 'queued', round },
+          notices: assessment.notices,
+        } as const;
+      }
+      default:
+        return assessment satisfies never;
+    }
+  });
+  return {
+    ...context,
+    at,
+    certificates,
+    rounds,
+    nextCheckAt: nextBeat(context.uid, context.policy.checkInterval, at),
+  };
+}
+
+export function applyPhase(
+  context: IngressContext,
+  secretName: string,
+  phase: CertificatePhase,
+  at: number,
+): IngressContext {
+  return withRecord(context, secretName, at, (record) =>
+    record.status.kind === 'working' ? { ...record, status: { ...record.status, phase } } : record,
+  );
+}
+
+export function applyOutcome(
+  context: IngressContext,
+  secretName: string,
+  outcome: CertificateOutcome,
+  at: number,
+): IngressContext {
+  return withRecord(context, secretName, at, (record) => {
+    if (outcome.kind === 'failed') return fail(context, record, outcome.failure, at);
+    const { notAfter } = outcome.validity;
+    const renewAt = renewalTime(outcome.validity, context.policy.minimumValidity);
+    return { ...record, status: { kind: 'good', notAfter, renewAt }, failures: noFailures };
+  });
+}
+
+function unchecked(desired: DesiredCertificate): CertificateRecord {
+  return { desired, status: { kind: 'unchecked' }, failures: noFailures, notices: [] };
+}
+
+function startRound(
+  { key, uid }: IngressContext,
+  desired: DesiredCertificate,
+  { hosts, reason, replaces, harmAt }: Extract<Assessment, { kind: 'due' }>,
+  rounds: number,
+): CertificateInput {
+  const id = `${uid}/${desired.secretName}/${rounds}`;
+  return { id, ingress: key, ingressUid: uid, desired, hosts, reason, replaces, harmAt };
+}
+
+function fail(
+  context: IngressContext,
+  record: CertificateRecord,
+  failure: Failure,
+  at: number,
+): CertificateRecord {
+  const kind = failureKind(failure);
+  const failures =
+    kind === 'terminal' ? noFailures : { ...record.failures, [kind]: record.failures[kind] + 1 };
+  const id = `${context.uid}/${record.desired.secretName}`;
+  const nextAttemptAt = kind === 'terminal' ? undefined : nextAttempt(failure, failures[kind], id, at);
+  return { ...record, status: { kind: 'failed', failure, nextAttemptAt }, failures };
+}
+
+function withRecord(
+  context: IngressContext,
+  secretName: string,
+  at: number,
+  change: (record: CertificateRecord) => CertificateRecord,
+): IngressContext {
+  const certificates = context.certificates.map((record) =>
+    record.desired.secretName === secretName ? change(record) : record,
+  );
+  return { ...context, at, certificates };
+}

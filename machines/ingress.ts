@@ -1,0 +1,138 @@
+import { assign, enqueueActions, fromPromise, sendParent, setup } from 'xstate';
+import { type CertificateOutcome, type CertificateReport, certificateMachine } from './certificate.ts';
+import type { Assignment, DesiredCertificate } from './desired-certificate.ts';
+import {
+  applyAssessments,
+  applyAssignment,
+  applyOutcome,
+  applyPhase,
+  type CheckResult,
+  type IngressContext,
+  type IngressInput,
+  initialIngressContext,
+  roundsOf,
+  type SettledState,
+  settledStates,
+  stateOf,
+  toCheck,
+  wakeTime,
+} from './ingress-context.ts';
+import type { SupervisorEvent } from './supervisor.ts';
+
+export type IngressEvent =
+  | { readonly type: 'ASSIGNED'; readonly assignment: Assignment; readonly at: number }
+  | { readonly type: 'WAKE'; readonly at: number }
+  | CertificateReport;
+
+export interface CheckOutput {
+  readonly at: number;
+  readonly results: readonly CheckResult[];
+}
+
+/** What became of a round, for an Event in the cluster and a line in the log. */
+export interface RoundEnd {
+  readonly secretName: string;
+  readonly outcome: CertificateOutcome;
+}
+
+/** Leaves a settled state for the one that fits what the certificates do now. */
+function followCertificates(from: SettledState) {
+  return settledStates
+    .filter((state) => state !== from)
+    .map((state) => ({ guard: { type: 'fits', params: { state } }, target: state }) as const);
+}
+
+/**
+ * One Ingress. Checking reads and judges its Secrets; each due one is worked on by a child of its own, and the state is
+ * that of the least advanced child (see `stateOf`). A check may run while children do: it leaves them alone.
+ */
+export const ingressMachine = setup({
+  types: {
+    context: {} as IngressContext,
+    events: {} as IngressEvent,
+    input: {} as IngressInput,
+  },
+  actors: {
+    certificate: certificateMachine,
+    /** Trouble with the API server is a result; it rejects only for an error in the program. */
+    checkSecrets: fromPromise<CheckOutput, readonly DesiredCertificate[]>(() => {
+      throw new Error('the process has to provide this actor');
+    }),
+  },
+  actions: {
+    /** Tells people what is to be said of the Ingress as it is now; the process provides it, and says things once. */
+    announceFindings: () => undefined,
+    /** Tells people how a round ended; the process provides it. */
+    announceRoundEnd: (_, _roundEnd: RoundEnd) => undefined,
+    askToBeWoken: sendParent(
+      ({ context }): SupervisorEvent => ({ type: 'WAKE_AT', key: context.key, at: wakeTime(context) }),
+    ),
+    markEntry: assign({ since: ({ context }) => context.at }),
+  },
+  guards: {
+    fits: ({ context }, { state }: { state: SettledState }) => stateOf(context) === state,
+  },
+}).createMachine({
+  id: 'ingress',
+  context: ({ input }) => initialIngressContext(input),
+  on: {
+    ASSIGNED: {
+      target: '.checking',
+      actions: [
+        enqueueActions(({ context, enqueue }) => {
+          for (const { id } of roundsOf(context)) enqueue.stopChild(id);
+        }),
+        assign(({ context, event }) => applyAssignment(context, event.assignment, event.at)),
+      ],
+    },
+    WAKE: { target: '.checking', actions: assign({ at: ({ event }) => event.at }) },
+    CERTIFICATE_PHASE: {
+      actions: assign(({ context, event }) => applyPhase(context, event.secretName, event.phase, event.at)),
+    },
+    CERTIFICATE_FINISHED: {
+      actions: [
+        assign(({ context, event }) => applyOutcome(context, event.secretName, event.outcome, event.at)),
+        enqueueActions(({ event, enqueue }) => enqueue.stopChild(event.id)),
+        {
+          type: 'announceRoundEnd',
+          params: ({ event }) => ({ secretName: event.secretName, outcome: event.outcome }),
+        },
+        'askToBeWoken',
+      ],
+    },
+  },
+  initial: 'checking',
+  states: {
+    checking: {
+      entry: 'markEntry',
+      // The check that runs is the answer to a wake-up that comes while it does.
+      on: { WAKE: {} },
+      invoke: {
+        src: 'checkSecrets',
+        input: ({ context }) => toCheck(context),
+        onDone: {
+          target: 'idle',
+          actions: [
+            assign(({ context, event }) => applyAssessments(context, event.output.results, event.output.at)),
+            enqueueActions(({ context, event, enqueue }) => {
+              // What was being worked on was not checked, so a round among the results is a new one.
+              const checked = new Set(event.output.results.map(({ secretName }) => secretName));
+              for (const round of roundsOf(context)) {
+                if (!checked.has(round.desired.secretName)) continue;
+                enqueue.spawnChild('certificate', { id: round.id, input: round });
+              }
+            }),
+            'announceFindings',
+            'askToBeWoken',
+          ],
+        },
+      },
+    },
+    queued: { entry: 'markEntry', always: followCertificates('queued') },
+    'provisioning-challenge': { entry: 'markEntry', always: followCertificates('provisioning-challenge') },
+    validating: { entry: 'markEntry', always: followCertificates('validating') },
+    storing: { entry: 'markEntry', always: followCertificates('storing') },
+    'backing-off': { entry: 'markEntry', always: followCertificates('backing-off') },
+    idle: { entry: 'markEntry', always: followCertificates('idle') },
+  },
+});

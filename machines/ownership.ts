@@ -1,0 +1,218 @@
+import {
+  type Assignment,
+  type DesiredCertificate,
+  type HostRoute,
+  isKeyType,
+} from './desired-certificate.ts';
+import { validateHost } from './host-names.ts';
+import { type IngressSpec, ingressKey, type TlsEntry } from './ingress-spec.ts';
+import type { Failure } from './reasons.ts';
+
+export interface OwnershipPolicy {
+  /** `oldest`: the namespace with the oldest Ingress for a host orders; `any`: every namespace does. */
+  readonly hostOwnership: 'oldest' | 'any';
+  /** Undefined: every class. */
+  readonly supportedClasses: readonly string[] | undefined;
+  /** The class of an Ingress that names none, for `supportedClasses`. */
+  readonly defaultClass: string | undefined;
+}
+
+/** Let's Encrypt, docs/profiles: the classic profile takes 100 names. */
+const maxHosts = 100;
+
+interface Claim {
+  readonly secretName: string;
+  readonly hosts: readonly string[];
+}
+
+interface Claims {
+  readonly ingress: IngressSpec;
+  readonly claims: readonly Claim[];
+  readonly notices: readonly Failure[];
+}
+
+/**
+ * Which Ingress owns which Secret, with which hosts, and which namespace owns a host. Among several the oldest one
+ * owns. Holds the enabled Ingresses only; each change names the Ingresses whose assignment may differ now.
+ */
+export class Ownership {
+  readonly #policy: OwnershipPolicy;
+  readonly #claims = new Map<string, Claims>();
+  readonly #bySecret = new Map<string, Set<string>>();
+  readonly #byHost = new Map<string, Set<string>>();
+
+  constructor(policy: OwnershipPolicy) {
+    this.#policy = policy;
+  }
+
+  /** Takes up the Ingress as it is now; returns the keys of all whose assignment may have changed, its own included. */
+  set(ingress: IngressSpec): ReadonlySet<string> {
+    const key = ingressKey(ingress);
+    const affected = new Set(this.delete(key));
+    const claims = { ingress, ...this.#readClaims(ingress) };
+    this.#claims.set(key, claims);
+    for (const [index, entry] of this.#indexEntries(claims)) {
+      const keys = index.get(entry) ?? new Set();
+      index.set(entry, keys.add(key));
+      for (const other of keys) affected.add(other);
+    }
+    return affected.add(key);
+  }
+
+  /** Forgets the Ingress; returns the keys of the others whose assignment may have changed. */
+  delete(key: string): ReadonlySet<string> {
+    const affected = new Set<string>();
+    const claims = this.#claims.get(key);
+    if (claims === undefined) return affected;
+    this.#claims.delete(key);
+    for (const [index, entry] of this.#indexEntries(claims)) {
+      const keys = index.get(entry);
+      keys?.delete(key);
+      if (keys?.size === 0) index.delete(entry);
+      for (const other of keys ?? []) affected.add(other);
+    }
+    return affected;
+  }
+
+  /** What this Ingress has to see to; undefined for one that is not held here. */
+  assignment(key: string): Assignment | undefined {
+    const own = this.#claims.get(key);
+    if (own === undefined) return undefined;
+    const desired: DesiredCertificate[] = [];
+    const notices = [...own.notices];
+    for (const { secretName } of own.claims) {
+      const owner = this.#oldest(this.#bySecret.get(secretKey(own.ingress.namespace, secretName)));
+      if (owner?.ingress === own.ingress) {
+        const certificate = this.#merge(own.ingress, secretName);
+        if (certificate.hosts.length <= maxHosts) desired.push(certificate);
+        else notices.push(tooManyHosts(certificate));
+      } else if (owner !== undefined) {
+        const message = `Secret ${secretName} is seen to by the older Ingress ${owner.ingress.name}.`;
+        notices.push({ code: 'SecretOwnedByOther', message });
+      }
+    }
+    return { desired, notices, retry: own.ingress.retry };
+  }
+
+  #merge(owner: IngressSpec, secretName: string): DesiredCertificate {
+    const { namespace, adopt, keyType, profile, selfCheck } = owner;
+    const routes = new Map<string, HostRoute>();
+    for (const { ingress, claims } of this.#claimants(this.#bySecret.get(secretKey(namespace, secretName)))) {
+      for (const host of claims.find((claim) => claim.secretName === secretName)?.hosts ?? []) {
+        if (routes.has(host)) continue;
+        const ownedElsewhere = this.#ownedElsewhere(namespace, host);
+        routes.set(host, { host, ingressClass: ingress.ingressClass, ownedElsewhere });
+      }
+    }
+    return {
+      namespace,
+      secretName,
+      hosts: [...routes.values()],
+      adopt,
+      keyType: keyType !== undefined && isKeyType(keyType) ? keyType : undefined,
+      profile,
+      selfCheck: selfCheck?.toLowerCase() !== 'false',
+    };
+  }
+
+  #ownedElsewhere(namespace: string, host: string): boolean {
+    if (this.#policy.hostOwnership === 'any') return false;
+    const owner = this.#oldest(this.#byHost.get(host));
+    return owner !== undefined && owner.ingress.namespace !== namespace;
+  }
+
+  #claimants(keys: Iterable<string> | undefined): Claims[] {
+    return [...(keys ?? [])]
+      .map((key) => this.#claims.get(key))
+      .filter((claims) => claims !== undefined)
+      .toSorted((one, other) => byAge(one.ingress, other.ingress));
+  }
+
+  #oldest(keys: Iterable<string> | undefined): Claims | undefined {
+    return this.#claimants(keys)[0];
+  }
+
+  *#indexEntries({ ingress, claims }: Claims): Generator<[Map<string, Set<string>>, string]> {
+    for (const { secretName, hosts } of claims) {
+      yield [this.#bySecret, secretKey(ingress.namespace, secretName)];
+      for (const host of hosts) yield [this.#byHost, host];
+    }
+  }
+
+  #readClaims(ingress: IngressSpec): Pick<Claims, 'claims' | 'notices'> {
+    const refusal = this.#refusalOf(ingress);
+    if (refusal !== undefined) return { claims: [], notices: [refusal] };
+    const notices: Failure[] = [];
+    const claims = new Map<string, Claim>();
+    for (const entry of ingress.tls) {
+      const claim = readTlsEntry(entry, notices);
+      if (claim === undefined) continue;
+      if (claims.has(claim.secretName)) {
+        const message = `Secret ${claim.secretName} is named by more than one entry of spec.tls; only the first counts.`;
+        notices.push({ code: 'DuplicateSecretName', message });
+      } else claims.set(claim.secretName, claim);
+    }
+    const inTls = new Set(ingress.tls.flatMap(({ hosts }) => hosts));
+    for (const host of ingress.ruleHosts.filter((host) => host !== '' && !inTls.has(host))) {
+      const message = `Host ${host} has a rule but is not in spec.tls, so it gets no certificate.`;
+      notices.push({ code: 'HostNotInTls', message, host });
+    }
+    return { claims: [...claims.values()], notices };
+  }
+
+  #refusalOf(ingress: IngressSpec): Failure | undefined {
+    if (ingress.certManager) {
+      const message = 'The Ingress carries an issuer annotation of cert-manager as well.';
+      return { code: 'ManagedByCertManager', message };
+    }
+    const { ingressClass, keyType } = ingress;
+    const className = ingressClass.form === 'none' ? this.#policy.defaultClass : ingressClass.name;
+    const supported = this.#policy.supportedClasses;
+    if (supported !== undefined && (className === undefined || !supported.includes(className))) {
+      const named = className === undefined ? 'names no class' : `is of class ${className}`;
+      return {
+        code: 'UnsupportedIngressClass',
+        message: `The Ingress ${named}, which is not a supported one.`,
+      };
+    }
+    if (keyType !== undefined && !isKeyType(keyType)) {
+      return { code: 'UnsupportedKeyType', message: `There is no key type ${keyType}.` };
+    }
+    return undefined;
+  }
+}
+
+function readTlsEntry({ secretName, hosts }: TlsEntry, notices: Failure[]): Claim | undefined {
+  if (secretName === undefined || secretName === '') {
+    const message = `An entry of spec.tls (${hosts.join(', ') || 'no hosts'}) names no Secret.`;
+    notices.push({ code: 'MissingSecretName', message });
+    return undefined;
+  }
+  if (hosts.length === 0) {
+    notices.push({
+      code: 'MissingHosts',
+      message: `The entry of spec.tls for Secret ${secretName} lists no hosts.`,
+    });
+    return undefined;
+  }
+  const provable = hosts.filter((host) => {
+    const invalid = validateHost(host);
+    if (invalid !== undefined) notices.push({ ...invalid, host });
+    return invalid === undefined;
+  });
+  return provable.length === 0 ? undefined : { secretName, hosts: [...new Set(provable)] };
+}
+
+function tooManyHosts({ secretName, hosts }: DesiredCertificate): Failure {
+  const message = `Secret ${secretName} would need a certificate for ${hosts.length} hosts; the CA takes ${maxHosts}.`;
+  return { code: 'TooManyHosts', message };
+}
+
+/** The oldest first; the uid decides between two of the same second, so that every replica decides alike. */
+function byAge(one: IngressSpec, other: IngressSpec): number {
+  return one.createdAt - other.createdAt || (one.uid < other.uid ? -1 : 1);
+}
+
+function secretKey(namespace: string, secretName: string): string {
+  return `${namespace}/${secretName}`;
+}

@@ -1,0 +1,195 @@
+import { Admission, type AdmissionLimits, type Round } from './admission.ts';
+import type { Assignment } from './desired-certificate.ts';
+import { type IngressSpec, ingressKey } from './ingress-spec.ts';
+import { Ownership, type OwnershipPolicy } from './ownership.ts';
+import { Schedule } from './schedule.ts';
+
+export type SupervisorEvent =
+  | { readonly type: 'INGRESS_OBSERVED'; readonly ingress: IngressSpec }
+  | { readonly type: 'INGRESS_GONE'; readonly key: string }
+  /** Every Ingress of the cluster has been observed once: from now on ownership can be judged. */
+  | { readonly type: 'SYNCED' }
+  | { readonly type: 'WAKE_AT'; readonly key: string; readonly at: number | undefined }
+  | { readonly type: 'TIMER' }
+  | { readonly type: 'ROUND_STARTED'; readonly round: Round }
+  | { readonly type: 'SLOT_REQUESTED'; readonly id: string }
+  | { readonly type: 'SLOT_RETURNED'; readonly id: string }
+  | { readonly type: 'ROUND_ENDED'; readonly id: string }
+  /** An Ingress actor died of an error that nobody foresaw. */
+  | { readonly type: 'ACTOR_FAILED'; readonly key: string }
+  /** The process is ending: what is ordered is finished, nothing new is begun. */
+  | { readonly type: 'DRAIN' };
+
+export type SupervisorCommand =
+  | {
+      readonly type: 'START';
+      readonly key: string;
+      readonly ingress: IngressSpec;
+      readonly assignment: Assignment;
+    }
+  | { readonly type: 'ASSIGN'; readonly key: string; readonly assignment: Assignment }
+  | { readonly type: 'STOP'; readonly key: string }
+  | { readonly type: 'WAKE'; readonly key: string }
+  | { readonly type: 'ADMIT'; readonly id: string }
+  | { readonly type: 'GRANT_SLOT'; readonly id: string }
+  /** The one timer; undefined switches it off. */
+  | { readonly type: 'SET_TIMER'; readonly at: number | undefined };
+
+export interface SupervisorPolicy {
+  readonly ownership: OwnershipPolicy;
+  readonly admission: AdmissionLimits;
+}
+
+export interface SupervisorState {
+  readonly ingresses: Map<string, IngressSpec>;
+  readonly ownership: Ownership;
+  /** The actors, each with the assignment it was last given. */
+  readonly running: Map<string, Assignment>;
+  readonly schedule: Schedule;
+  readonly admission: Admission;
+  synced: boolean;
+  draining: boolean;
+  timer: number | undefined;
+}
+
+/** How long an actor that died is left alone before it is started again. */
+const restartDelay = 60_000;
+
+export function initialSupervisorState(policy: SupervisorPolicy): SupervisorState {
+  return {
+    ingresses: new Map(),
+    ownership: new Ownership(policy.ownership),
+    running: new Map(),
+    schedule: new Schedule(),
+    admission: new Admission(policy.admission),
+    synced: false,
+    draining: false,
+    timer: undefined,
+  };
+}
+
+/**
+ * What the supervisor does about an event: a decision without effects. The state is handed over to it, changed in place
+ * and handed back (with 100,000 Ingresses a copy for each event would cost more than the decision).
+ *
+ * @param now milliseconds since the epoch
+ */
+export function decide(
+  state: SupervisorState,
+  event: SupervisorEvent,
+  now: number,
+): { readonly state: SupervisorState; readonly commands: readonly SupervisorCommand[] } {
+  const commands = state.draining ? decideDraining(state, event) : decideRunning(state, event, now);
+  const next = state.draining ? undefined : state.schedule.next();
+  if (next !== state.timer) {
+    state.timer = next;
+    commands.push({ type: 'SET_TIMER', at: next });
+  }
+  return { state, commands };
+}
+
+function decideRunning(state: SupervisorState, event: SupervisorEvent, now: number): SupervisorCommand[] {
+  switch (event.type) {
+    case 'INGRESS_OBSERVED':
+      return observe(state, event.ingress);
+    case 'INGRESS_GONE':
+      return forget(state, event.key);
+    case 'SYNCED':
+      state.synced = true;
+      return settle(state, state.ingresses.keys());
+    case 'WAKE_AT':
+      // A late word of an actor that was stopped must not wake its successor.
+      if (event.at === undefined || !state.running.has(event.key)) state.schedule.delete(event.key);
+      else state.schedule.set(event.key, event.at);
+      return [];
+    case 'TIMER':
+      state.timer = undefined;
+      return state.schedule.takeDue(now).flatMap((key) => wake(state, key));
+    case 'ACTOR_FAILED':
+      state.running.delete(event.key);
+      if (state.ingresses.has(event.key)) state.schedule.set(event.key, now + restartDelay);
+      return [];
+    case 'DRAIN':
+      state.draining = true;
+      return [];
+    case 'ROUND_STARTED':
+    case 'SLOT_REQUESTED':
+    case 'SLOT_RETURNED':
+    case 'ROUND_ENDED':
+      applyToAdmission(state, event);
+      return state.admission
+        .grants()
+        .map(({ id, grant }) => ({ type: grant === 'admission' ? 'ADMIT' : 'GRANT_SLOT', id }));
+    default:
+      return event satisfies never;
+  }
+}
+
+function decideDraining(state: SupervisorState, event: SupervisorEvent): SupervisorCommand[] {
+  if (event.type === 'SLOT_RETURNED' || event.type === 'ROUND_ENDED') applyToAdmission(state, event);
+  return [];
+}
+
+function observe(state: SupervisorState, ingress: IngressSpec): SupervisorCommand[] {
+  const key = ingressKey(ingress);
+  if (!ingress.enabled) return forget(state, key);
+  const commands: SupervisorCommand[] = [];
+  if (state.ingresses.get(key)?.uid !== ingress.uid) commands.push(...stop(state, key));
+  state.ingresses.set(key, ingress);
+  const affected = state.ownership.set(ingress);
+  return [...commands, ...settle(state, affected)];
+}
+
+function forget(state: SupervisorState, key: string): SupervisorCommand[] {
+  if (!state.ingresses.delete(key)) return [];
+  return [...stop(state, key), ...settle(state, state.ownership.delete(key))];
+}
+
+function stop(state: SupervisorState, key: string): SupervisorCommand[] {
+  state.schedule.delete(key);
+  return state.running.delete(key) ? [{ type: 'STOP', key }] : [];
+}
+
+function wake(state: SupervisorState, key: string): SupervisorCommand[] {
+  return state.running.has(key) ? [{ type: 'WAKE', key }] : settle(state, [key]);
+}
+
+/** Brings the actors of these Ingresses in line with what they own now. */
+function settle(state: SupervisorState, keys: Iterable<string>): SupervisorCommand[] {
+  if (!state.synced) return [];
+  const commands: SupervisorCommand[] = [];
+  for (const key of keys) {
+    const ingress = state.ingresses.get(key);
+    const assignment = state.ownership.assignment(key);
+    if (ingress === undefined || assignment === undefined) continue;
+    const running = state.running.get(key);
+    if (running === undefined) {
+      state.running.set(key, assignment);
+      commands.push({ type: 'START', key, ingress, assignment });
+    } else if (JSON.stringify(running) !== JSON.stringify(assignment)) {
+      state.running.set(key, assignment);
+      commands.push({ type: 'ASSIGN', key, assignment });
+    }
+  }
+  return commands;
+}
+
+type AdmissionEvent = Extract<
+  SupervisorEvent,
+  { type: 'ROUND_STARTED' | 'SLOT_REQUESTED' | 'SLOT_RETURNED' | 'ROUND_ENDED' }
+>;
+
+function applyToAdmission({ admission }: SupervisorState, event: AdmissionEvent): void {
+  switch (event.type) {
+    case 'ROUND_STARTED':
+      return admission.enter(event.round);
+    case 'SLOT_REQUESTED':
+      return admission.requestSlot(event.id);
+    case 'SLOT_RETURNED':
+      return admission.returnSlot(event.id);
+    case 'ROUND_ENDED':
+      return admission.leave(event.id);
+    default:
+      return event satisfies never;
+  }
+}
