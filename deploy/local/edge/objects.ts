@@ -1,3 +1,5 @@
+import { arrayField, isRecord, recordField, stringField } from '../../../src/kubernetes/json.ts';
+
 /**
  * What the edge takes from the objects it watches, and nothing else. Objects come from the API server as unknown JSON;
  * a field of the wrong type is treated as absent, as the typed clients of real ingress controllers would never see one.
@@ -66,73 +68,75 @@ const sslRedirectAnnotations = [
 
 /** Projects an Ingress of networking.k8s.io/v1. */
 export function projectIngress(object: unknown): IngressObject {
-  const metadata = field(object, 'metadata');
-  const spec = field(object, 'spec');
-  const annotations = field(metadata, 'annotations');
-  const namespace = text(field(metadata, 'namespace')) ?? '';
+  const metadata = recordField(object, 'metadata');
+  const spec = recordField(object, 'spec');
+  const annotations = recordField(metadata, 'annotations');
+  const namespace = stringField(metadata, 'namespace') ?? '';
   return {
     namespace,
-    name: text(field(metadata, 'name')) ?? '',
-    createdAt: Date.parse(text(field(metadata, 'creationTimestamp')) ?? '') || 0,
-    className: text(field(spec, 'ingressClassName')),
-    classAnnotation: text(field(annotations, 'kubernetes.io/ingress.class')),
+    name: stringField(metadata, 'name') ?? '',
+    createdAt: Date.parse(stringField(metadata, 'creationTimestamp') ?? '') || 0,
+    className: stringField(spec, 'ingressClassName'),
+    classAnnotation: stringField(annotations, 'kubernetes.io/ingress.class'),
     sslRedirect: !sslRedirectAnnotations.some(
-      (name) => text(field(annotations, name))?.toLowerCase() === 'false',
+      (name) => stringField(annotations, name)?.toLowerCase() === 'false',
     ),
-    tls: list(field(spec, 'tls')).map((entry) => ({
-      hosts: list(field(entry, 'hosts')).flatMap((host) => text(host)?.toLowerCase() ?? []),
-      secret: qualified(namespace, text(field(entry, 'secretName'))),
+    tls: arrayField(spec, 'tls').map((entry) => ({
+      hosts: arrayField(entry, 'hosts').flatMap((host) =>
+        typeof host === 'string' ? [host.toLowerCase()] : [],
+      ),
+      secret: qualified(namespace, stringField(entry, 'secretName')),
     })),
-    rules: list(field(spec, 'rules')).map((rule) => ({
-      host: text(field(rule, 'host'))?.toLowerCase() ?? '',
-      paths: list(field(field(rule, 'http'), 'paths')).map((path) => ({
-        path: text(field(path, 'path')) ?? '',
-        type: pathType(field(path, 'pathType')),
-        backend: backend(namespace, field(path, 'backend')),
+    rules: arrayField(spec, 'rules').map((rule) => ({
+      host: stringField(rule, 'host')?.toLowerCase() ?? '',
+      paths: arrayField(recordField(rule, 'http'), 'paths').map((path) => ({
+        path: stringField(path, 'path') ?? '',
+        type: pathType(stringField(path, 'pathType')),
+        backend: backend(namespace, recordField(path, 'backend')),
       })),
     })),
-    defaultBackend: backend(namespace, field(spec, 'defaultBackend')),
+    defaultBackend: backend(namespace, recordField(spec, 'defaultBackend')),
   };
 }
 
 /** Projects an IngressClass. */
 export function projectClass(object: unknown): ClassObject {
-  const annotations = field(field(object, 'metadata'), 'annotations');
+  const annotations = recordField(recordField(object, 'metadata'), 'annotations');
   return {
-    controller: text(field(field(object, 'spec'), 'controller')) ?? '',
-    isDefault: text(field(annotations, 'ingressclass.kubernetes.io/is-default-class')) === 'true',
+    controller: stringField(recordField(object, 'spec'), 'controller') ?? '',
+    isDefault: stringField(annotations, 'ingressclass.kubernetes.io/is-default-class') === 'true',
   };
 }
 
 /** Projects a Service to its ports; where it selects pods is of no interest, as there are none. */
 export function projectService(object: unknown): ServiceObject {
   return {
-    ports: list(field(field(object, 'spec'), 'ports')).flatMap((entry) => {
-      const port = field(entry, 'port');
-      return typeof port === 'number' ? [{ name: text(field(entry, 'name')), port }] : [];
+    ports: arrayField(recordField(object, 'spec'), 'ports').flatMap((entry) => {
+      const port = numberField(entry, 'port');
+      return port === undefined ? [] : [{ name: stringField(entry, 'name'), port }];
     }),
   };
 }
 
 /** Projects a Secret; undefined if it is not of type kubernetes.io/tls, which is the only type F5 NGINX takes. */
 export function projectSecret(object: unknown): SecretObject | undefined {
-  if (text(field(object, 'type')) !== 'kubernetes.io/tls') return undefined;
-  const data = field(object, 'data');
+  if (stringField(object, 'type') !== 'kubernetes.io/tls') return undefined;
+  const data = recordField(object, 'data');
   return {
-    certificatePem: decoded(field(data, 'tls.crt')),
-    keyPem: decoded(field(data, 'tls.key')),
+    certificatePem: decoded(stringField(data, 'tls.crt')),
+    keyPem: decoded(stringField(data, 'tls.key')),
   };
 }
 
 function backend(namespace: string, value: unknown): Backend | undefined {
-  const service = field(value, 'service');
-  const name = qualified(namespace, text(field(service, 'name')));
-  const portNumber = field(field(service, 'port'), 'number');
-  const port = typeof portNumber === 'number' ? portNumber : text(field(field(service, 'port'), 'name'));
+  const service = recordField(value, 'service');
+  const name = qualified(namespace, stringField(service, 'name'));
+  const portField = recordField(service, 'port');
+  const port = numberField(portField, 'number') ?? stringField(portField, 'name');
   return name === undefined || port === undefined ? undefined : { service: name, port };
 }
 
-function pathType(value: unknown): Path['type'] {
+function pathType(value: string | undefined): Path['type'] {
   return value === 'Exact' || value === 'Prefix' ? value : 'ImplementationSpecific';
 }
 
@@ -140,20 +144,11 @@ function qualified(namespace: string, name: string | undefined): string | undefi
   return name === undefined ? undefined : `${namespace}/${name}`;
 }
 
-function decoded(value: unknown): string {
-  return Buffer.from(text(value) ?? '', 'base64').toString('latin1');
+function decoded(base64: string | undefined): string {
+  return Buffer.from(base64 ?? '', 'base64').toString('latin1');
 }
 
-function field(value: unknown, name: string): unknown {
-  return typeof value === 'object' && value !== null
-    ? Object.getOwnPropertyDescriptor(value, name)?.value
-    : undefined;
-}
-
-function text(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? value : undefined;
-}
-
-function list(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? value : [];
+function numberField(object: unknown, field: string): number | undefined {
+  const value = isRecord(object) ? object[field] : undefined;
+  return typeof value === 'number' ? value : undefined;
 }
