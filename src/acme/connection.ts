@@ -1,0 +1,208 @@
+import { X509Certificate } from 'node:crypto';
+import * as tls from 'node:tls';
+import { type Dispatcher, EnvHttpProxyAgent, request } from 'undici';
+import { AcmeProblem, type Endpoint } from './problem.ts';
+
+/** One request to the CA. */
+export interface CaRequest {
+  readonly endpoint: Endpoint;
+  readonly method: 'GET' | 'HEAD' | 'POST';
+  readonly url: string;
+  readonly body?: string;
+  readonly signal: AbortSignal;
+}
+
+/** Its answer, whatever the status: headers in lower case, several of one name joined by commas. */
+export interface CaAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly text: string;
+}
+
+export interface ConnectionOptions {
+  readonly userAgent: string;
+  /** PEM of roots to trust besides Node's own (`LEGO_CA_BUNDLE`). */
+  readonly caBundle?: string | undefined;
+  /** Milliseconds for a whole request, from its start to the last byte of the answer. */
+  readonly requestTimeout?: number | undefined;
+  readonly maxBodyBytes?: number | undefined;
+  /** Most connections to one CA at a time; further requests wait their turn. */
+  readonly connections?: number | undefined;
+  /** In place of the variables HTTPS_PROXY, HTTP_PROXY and NO_PROXY; an empty text for no proxy. */
+  readonly proxy?: { readonly httpsProxy: string; readonly noProxy: string } | undefined;
+}
+
+const timedOut = Symbol('timed out');
+
+/** HTTPS to CAs: pooled connections, a time limit for every request, answers of bounded size, proxies, own roots. */
+export class CaConnection {
+  readonly #dispatcher: Dispatcher;
+  readonly #userAgent: string;
+  readonly #requestTimeout: number;
+  readonly #maxBodyBytes: number;
+
+  /** @throws Error if the CA bundle holds no certificate or one that cannot be read */
+  constructor(options: ConnectionOptions) {
+    this.#userAgent = options.userAgent;
+    this.#requestTimeout = options.requestTimeout ?? 30_000;
+    this.#maxBodyBytes = options.maxBodyBytes ?? 1_048_576;
+    const trust = options.caBundle === undefined ? {} : { secureContext: trustContext(options.caBundle) };
+    const { proxy } = options;
+    this.#dispatcher = new EnvHttpProxyAgent({
+      connections: options.connections ?? 32,
+      allowH2: false,
+      connect: { timeout: 10_000, ...trust },
+      requestTls: { ...trust },
+      proxyTls: { ...trust },
+      ...(proxy && { httpProxy: proxy.httpsProxy, httpsProxy: proxy.httpsProxy, noProxy: proxy.noProxy }),
+    });
+  }
+
+  /**
+   * Sends a request once; nothing is repeated, because a signed body must not be sent twice (RFC 8555 section 6.5).
+   * @throws AcmeProblem of type `unreachable`, `timeout` or `invalidResponse`, or the signal's reason
+   */
+  async send(asked: CaRequest): Promise<CaAnswer> {
+    const limit = new AbortController();
+    const abort = (): void => limit.abort(asked.signal.reason);
+    const timer = setTimeout(() => limit.abort(timedOut), this.#requestTimeout);
+    asked.signal.throwIfAborted();
+    asked.signal.addEventListener('abort', abort, { once: true });
+    try {
+      const answer = await request(checkedUrl(asked), {
+        dispatcher: this.#dispatcher,
+        signal: limit.signal,
+        method: asked.method,
+        headersTimeout: 0,
+        bodyTimeout: 0,
+        headers: this.#headers(asked),
+        ...(asked.body !== undefined && { body: asked.body }),
+      });
+      return {
+        status: answer.statusCode,
+        headers: joinedHeaders(answer.headers),
+        text: await this.#text(asked, answer.body),
+      };
+    } catch (error) {
+      if (error instanceof AcmeProblem) throw error;
+      if (asked.signal.aborted) throw asked.signal.reason;
+      throw this.#failure(asked, limit.signal.reason === timedOut ? timedOut : error);
+    } finally {
+      clearTimeout(timer);
+      asked.signal.removeEventListener('abort', abort);
+    }
+  }
+
+  /** Ends all requests under way and closes the connections. */
+  async close(): Promise<void> {
+    await this.#dispatcher.destroy();
+  }
+
+  #headers(asked: CaRequest): Record<string, string> {
+    return {
+      'user-agent': this.#userAgent,
+      'accept-language': 'en',
+      accept:
+        asked.endpoint === 'certificate'
+          ? 'application/pem-certificate-chain'
+          : 'application/json, application/problem+json',
+      ...(asked.method === 'POST' && { 'content-type': 'application/jose+json' }),
+    };
+  }
+
+  async #text(asked: CaRequest, body: AsyncIterable<Uint8Array>): Promise<string> {
+    const chunks: Uint8Array[] = [];
+    let length = 0;
+    for await (const chunk of body) {
+      length += chunk.byteLength;
+      if (length > this.#maxBodyBytes) {
+        throw problem(asked, 'invalidResponse', `the answer is longer than ${this.#maxBodyBytes} bytes`);
+      }
+      chunks.push(chunk);
+    }
+    return Buffer.concat(chunks).toString('utf8');
+  }
+
+  #failure(asked: CaRequest, error: unknown): AcmeProblem {
+    if (error === timedOut) {
+      return problem(asked, 'timeout', `no complete answer within ${this.#requestTimeout / 1000} s`);
+    }
+    const code = errorCode(error);
+    return problem(
+      asked,
+      'unreachable',
+      explanations[code] ?? (error instanceof Error ? error.message : String(error)),
+      error,
+    );
+  }
+}
+
+const untrusted =
+  'its certificate is not signed by a root that is trusted here; give the root of a private CA in LEGO_CA_BUNDLE';
+
+const explanations: Readonly<Record<string, string>> = {
+  CERT_HAS_EXPIRED: "its certificate has expired, or this machine's clock is wrong",
+  CERT_NOT_YET_VALID: "its certificate is not valid yet, or this machine's clock is wrong",
+  DEPTH_ZERO_SELF_SIGNED_CERT: untrusted,
+  EAI_AGAIN: 'its name could not be looked up: the DNS server did not answer',
+  ECONNREFUSED: 'the connection was refused',
+  ECONNRESET: 'the connection broke off before the answer was complete',
+  ENOTFOUND: 'its name has no address in the DNS',
+  SELF_SIGNED_CERT_IN_CHAIN: untrusted,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: untrusted,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: untrusted,
+  UND_ERR_CONNECT_TIMEOUT: 'no connection within 10 s',
+  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'the connection broke off before the answer was complete',
+  UND_ERR_SOCKET: 'the connection broke off before the answer was complete',
+};
+
+function errorCode(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
+}
+
+function problem(asked: CaRequest, type: string, detail: string, cause?: unknown): AcmeProblem {
+  return new AcmeProblem({ type, detail, endpoint: asked.endpoint, ca: caName(asked.url), cause });
+}
+
+/** The CA's host name (and port, if it is not 443), as it stands in messages. */
+export function caName(url: string): string {
+  return URL.canParse(url) ? new URL(url).host : 'the CA';
+}
+
+function checkedUrl(asked: CaRequest): string {
+  if (URL.canParse(asked.url) && new URL(asked.url).protocol === 'https:') return asked.url;
+  throw problem(
+    asked,
+    'invalidResponse',
+    'its address is not an https URL, and ACME is spoken over HTTPS only',
+  );
+}
+
+function joinedHeaders(
+  headers: Readonly<Record<string, string | string[] | undefined>>,
+): Record<string, string> {
+  const joined: Record<string, string> = {};
+  for (const [name, value] of Object.entries(headers)) {
+    if (value !== undefined) joined[name] = Array.isArray(value) ? value.join(', ') : value;
+  }
+  return joined;
+}
+
+/** Node's roots (and those of NODE_EXTRA_CA_CERTS) with the bundle's, parsed once for all connections. */
+function trustContext(bundle: string): tls.SecureContext {
+  const added = bundle.match(/-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g) ?? [];
+  if (added.length === 0)
+    throw new Error(
+      'The CA bundle holds no certificate; LEGO_CA_BUNDLE must name a file of PEM certificates.',
+    );
+  for (const pem of added) {
+    try {
+      void new X509Certificate(pem);
+    } catch (error) {
+      throw new Error('The CA bundle holds a certificate that cannot be read; see LEGO_CA_BUNDLE.', {
+        cause: error,
+      });
+    }
+  }
+  return tls.createSecureContext({ ca: [...tls.getCACertificates('default'), ...added] });
+}
