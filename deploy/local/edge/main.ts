@@ -1,0 +1,43 @@
+import process from 'node:process';
+import { KubeConfig } from '@kubernetes/client-node';
+import { systemClock } from '../../../src/clock.ts';
+import { createKubernetesClient } from '../../../src/kubernetes/client.ts';
+import { parseEdgeArguments } from './options.ts';
+import { EdgeServer } from './server.ts';
+import { followObjects } from './sources.ts';
+
+/**
+ * The edge process: `node deploy/local/edge/main.ts --kubeconfig=FILE --service=NAMESPACE/NAME:PORT=LOCALPORT ...`.
+ * Prints one line of JSON, `{"httpPort":N,"httpsPort":N}`, when it serves all the objects there are; ends on SIGTERM.
+ */
+async function main(): Promise<void> {
+  const { kubeconfig, server } = parseEdgeArguments(process.argv.slice(2));
+  const config = new KubeConfig();
+  config.loadFromFile(kubeconfig);
+  const client = createKubernetesClient(config, { userAgent: 'local-edge' });
+  const edge = new EdgeServer(server, systemClock);
+  const stop = new AbortController();
+  const end = (): void => {
+    stop.abort();
+    void Promise.allSettled([edge.close(), client.close()]).then(() => process.exit(0));
+  };
+  process.once('SIGTERM', end).once('SIGINT', end);
+  await followObjects({
+    client,
+    clock: systemClock,
+    signal: stop.signal,
+    load: (change) => {
+      edge.load(change);
+    },
+    change: (change) => {
+      edge.change(change);
+    },
+    onError: (error) => {
+      process.stderr.write(`edge: ${error instanceof Error ? error.message : String(error)}\n`);
+    },
+  });
+  const ports = await edge.listen();
+  process.stdout.write(`${JSON.stringify(ports)}\n`);
+}
+
+await main();

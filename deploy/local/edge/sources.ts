@@ -1,0 +1,70 @@
+import type { Clock } from '../../../src/clock.ts';
+import type { KubernetesClient } from '../../../src/kubernetes/client.ts';
+import { Reflector } from '../../../src/kubernetes/reflector.ts';
+import { type Change, projectClass, projectIngress, projectSecret, projectService } from './objects.ts';
+
+export interface SourceOptions {
+  readonly client: Pick<KubernetesClient, 'stream'>;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** an object as it was when the edge started */
+  readonly load: (change: Change) => void;
+  /** what became of it since */
+  readonly change: (change: Change) => void;
+  readonly onError: (error: unknown) => void;
+}
+
+/**
+ * Follows the four kinds of objects that an ingress controller knows. Resolves once each has been listed; until then
+ * changes go to `load`, afterwards to `change`.
+ */
+export async function followObjects(options: SourceOptions): Promise<void> {
+  const { client, clock, signal, onError } = options;
+  let listed = false;
+  const follow = <T>(
+    source: { readonly path: string; readonly fieldSelector?: string },
+    project: (object: unknown) => T | undefined,
+    changeOf: (key: string, object: T | undefined) => Change,
+  ): Promise<void> => {
+    const hand = (key: string, object: T | undefined): void => {
+      const change = changeOf(key, object);
+      if (listed) options.change(change);
+      else options.load(change);
+    };
+    return new Promise((resolve) => {
+      new Reflector<T | undefined>({
+        ...source,
+        client,
+        clock,
+        signal,
+        project,
+        onUpsert: hand,
+        onDelete: (key) => {
+          hand(key, undefined);
+        },
+        onSynced: resolve,
+        onError,
+      }).start();
+    });
+  };
+  const networking = '/apis/networking.k8s.io/v1';
+  await Promise.all([
+    follow({ path: `${networking}/ingresses` }, projectIngress, (key, object) => ({
+      kind: 'ingress',
+      key,
+      object,
+    })),
+    follow({ path: `${networking}/ingressclasses` }, projectClass, (key, object) => ({
+      kind: 'class',
+      key,
+      object,
+    })),
+    follow({ path: '/api/v1/services' }, projectService, (key, object) => ({ kind: 'service', key, object })),
+    follow(
+      { path: '/api/v1/secrets', fieldSelector: 'type=kubernetes.io/tls' },
+      projectSecret,
+      (key, object) => ({ kind: 'secret', key, object }),
+    ),
+  ]);
+  listed = true;
+}
