@@ -29,6 +29,8 @@ export interface ReflectorOptions<T> {
   readonly relistInterval?: number;
   /** Objects a page. Default 500. */
   readonly pageSize?: number;
+  /** Milliseconds without any sign of life after which a watch is taken for dead. Default 150,000: the server sends a bookmark about once a minute. */
+  readonly longestSilence?: number;
 }
 
 export interface ReflectorState {
@@ -43,12 +45,16 @@ export interface ReflectorState {
   readonly since: number;
 }
 
+interface Condition {
+  readonly synced: boolean;
+  readonly watching: boolean;
+  readonly lastError: string | undefined;
+}
+
 const shortestBackoff = 500;
 const longestBackoff = 30_000;
 /** A watch that ends earlier and said nothing is a failure, lest it be opened in a tight loop. */
 const shortestWatch = 5_000;
-/** The server sends a bookmark about once a minute; without any sign of life for this long, the connection is dead. */
-const longestSilence = 150_000;
 /** So many failures in a row, and the resourceVersion is given up: an event that cannot be read must not block for ever. */
 const failuresUntilRelist = 3;
 const longestPage = 256 * 1024 * 1024;
@@ -66,7 +72,9 @@ export class Reflector<T> {
   readonly #options: ReflectorOptions<T>;
   readonly #random: () => number;
   readonly #projections = new Map<string, T>();
-  #state: ReflectorState;
+  #condition: Condition = { synced: false, watching: false, lastError: undefined };
+  #since: number;
+  #resourceVersion: string | undefined;
   #failures = 0;
   #relistAt = 0;
   /** After a continue token expired, the next list comes in one piece (as client-go does). */
@@ -76,11 +84,17 @@ export class Reflector<T> {
   constructor(options: ReflectorOptions<T>) {
     this.#options = options;
     this.#random = options.random ?? Math.random;
-    this.#state = { synced: false, watching: false, since: options.clock.now() };
+    this.#since = options.clock.now();
   }
 
   get state(): ReflectorState {
-    return this.#state;
+    const { synced, watching, lastError } = this.#condition;
+    const state = { synced, watching, since: this.#since };
+    return {
+      ...state,
+      ...(this.#resourceVersion === undefined ? {} : { resourceVersion: this.#resourceVersion }),
+      ...(lastError === undefined ? {} : { lastError }),
+    };
   }
 
   /** The projection of `namespace/name` (`name` alone for what has no namespace). */
@@ -106,7 +120,7 @@ export class Reflector<T> {
     const { clock, signal } = this.#options;
     while (!signal.aborted) {
       try {
-        if (this.#state.resourceVersion === undefined || clock.now() >= this.#relistAt) await this.#list();
+        if (this.#resourceVersion === undefined || clock.now() >= this.#relistAt) await this.#list();
         await this.#watch();
       } catch (error) {
         if (signal.aborted) break;
@@ -123,7 +137,7 @@ export class Reflector<T> {
     this.#update({ watching: false, lastError: error.message });
     const suspicious = ['ServerError', 'InvalidResponse', 'BadRequest', 'Invalid'].includes(error.code);
     if (error.code === 'Gone' || (suspicious && this.#failures % failuresUntilRelist === 0))
-      this.#forgetVersion();
+      this.#resourceVersion = undefined;
     this.#report(error);
     const ceiling = Math.min(longestBackoff, shortestBackoff * 2 ** Math.min(this.#failures - 1, 10));
     const jittered = Math.ceil(this.#random() * ceiling);
@@ -185,17 +199,18 @@ export class Reflector<T> {
     for (const key of this.#projections.keys()) {
       if (!seen.has(key)) this.#remove(key);
     }
-    this.#update({ synced: true, resourceVersion });
+    this.#resourceVersion = resourceVersion;
+    this.#update({ synced: true });
   }
 
   async #watch(): Promise<void> {
-    const { client, path, clock, signal } = this.#options;
+    const { client, path, clock, signal, longestSilence = 150_000 } = this.#options;
     const seconds = 240 + Math.floor(240 * this.#random());
     const query = this.#query();
     query.set('watch', 'true');
     query.set('allowWatchBookmarks', 'true');
     query.set('timeoutSeconds', String(seconds));
-    if (this.#state.resourceVersion !== undefined) query.set('resourceVersion', this.#state.resourceVersion);
+    if (this.#resourceVersion !== undefined) query.set('resourceVersion', this.#resourceVersion);
     const startedAt = clock.now();
     const bodyTimeout = Math.min(longestSilence, (seconds + 15) * 1000);
     const { body } = await client.stream(path, query, { signal, bodyTimeout });
@@ -238,8 +253,7 @@ export class Reflector<T> {
       else if (type === 'DELETED') this.#remove(key);
     }
     const resourceVersion = stringField(recordField(object, 'metadata'), 'resourceVersion');
-    // Too frequent for a new state object each, and no change of condition: `since` stays.
-    if (resourceVersion !== undefined) this.#state = { ...this.#state, resourceVersion };
+    if (resourceVersion !== undefined) this.#resourceVersion = resourceVersion;
   }
 
   #upsert(key: string, object: unknown): void {
@@ -263,23 +277,10 @@ export class Reflector<T> {
     return query;
   }
 
-  #forgetVersion(): void {
-    const { resourceVersion: _, ...rest } = this.#state;
-    this.#state = rest;
-  }
-
-  #update(change: {
-    synced?: boolean;
-    watching?: boolean;
-    resourceVersion?: string;
-    lastError?: string | undefined;
-  }): void {
-    const before = this.#state;
-    const { lastError, ...rest } = { ...before, ...change };
-    const same =
-      rest.synced === before.synced && rest.watching === before.watching && lastError === before.lastError;
-    const since = same ? before.since : this.#options.clock.now();
-    this.#state = lastError === undefined ? { ...rest, since } : { ...rest, lastError, since };
+  #update(change: Partial<Condition>): void {
+    const before = this.#condition;
+    this.#condition = { ...before, ...change };
+    if (!isDeepStrictEqual(before, this.#condition)) this.#since = this.#options.clock.now();
   }
 
   #guard(work: () => void): void {
