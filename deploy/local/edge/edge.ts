@@ -1,0 +1,62 @@
+import { readFile } from 'node:fs/promises';
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+import { isRecord } from '../../../src/kubernetes/json.ts';
+import type { Session } from '../session.ts';
+import { type EdgeOptions, edgeArguments } from './options.ts';
+
+export interface Edge {
+  /** on 127.0.0.1 */
+  readonly httpPort: number;
+  /** on 127.0.0.1 */
+  readonly httpsPort: number;
+  /** path of what the process prints, errors of its watches among it */
+  readonly log: string;
+  stop(): Promise<void>;
+}
+
+/** milliseconds; most of a start is the loading of modules, slow on a busy machine */
+const startLimit = 30_000;
+
+/**
+ * Starts a stand-in for an ingress controller, a process of its own that ends with the session at the latest. It serves
+ * all the objects that are in the API server when this resolves; later changes take effect after `delay` and `lag`.
+ * @example
+ * const edge = await startEdge({
+ *   session, kubeconfig: cluster.adminKubeconfig, className: 'edge', delay: 2_000,
+ *   services: { 'shop/web:80': app.port, 'kube-lego/kube-lego:8080': 8080 },
+ * });
+ * @throws LocalError ServerExited, NotReady or PortTaken, with the end of the log
+ */
+export async function startEdge({ session, ...options }: EdgeOptions & { session: Session }): Promise<Edge> {
+  const main = fileURLToPath(new URL('main.ts', import.meta.url));
+  const edge = session.spawn({
+    name: 'edge',
+    command: process.execPath,
+    args: [main, ...edgeArguments(options)],
+  });
+  let ports: Pick<Edge, 'httpPort' | 'httpsPort'> = { httpPort: 0, httpsPort: 0 };
+  await edge.untilReady(async () => {
+    const printed = portsIn(await readFile(edge.log, 'utf8'));
+    if (printed !== undefined) ports = printed;
+    return printed !== undefined;
+  }, startLimit);
+  return {
+    ...ports,
+    log: edge.log,
+    stop: async () => {
+      await edge.stop();
+    },
+  };
+}
+
+/** The line that the process prints when it is ready, among what else its log may hold. */
+function portsIn(log: string): Pick<Edge, 'httpPort' | 'httpsPort'> | undefined {
+  const line = log
+    .split('\n')
+    .find((candidate) => candidate.startsWith('{"httpPort":') && candidate.endsWith('}'));
+  const ports: unknown = line === undefined ? undefined : JSON.parse(line);
+  if (!isRecord(ports)) return undefined;
+  const { httpPort, httpsPort } = ports;
+  return typeof httpPort === 'number' && typeof httpsPort === 'number' ? { httpPort, httpsPort } : undefined;
+}
