@@ -1,0 +1,116 @@
+import { type ActorRefFrom, type AnyActorScope, createActor, fromTransition } from 'xstate';
+import type { ingressMachine } from '../machines/ingress.ts';
+import type { IngressPolicy } from '../machines/ingress-context.ts';
+import {
+  decide,
+  initialSupervisorState,
+  type SupervisorCommand,
+  type SupervisorEvent,
+  type SupervisorPolicy,
+} from '../machines/supervisor.ts';
+import type { Clock } from './clock.ts';
+import type { Rounds } from './rounds.ts';
+
+type IngressActor = ActorRefFrom<typeof ingressMachine>;
+
+/** XState tells a parent of a child's death in this way. */
+interface ActorError {
+  readonly type: `xstate.error.actor.${string}`;
+  readonly error: unknown;
+  readonly actorId: string;
+}
+
+interface StopEvent {
+  readonly type: 'xstate.stop';
+}
+
+type Scope = Pick<AnyActorScope, 'self' | 'stopChild'>;
+
+export interface SupervisorOptions {
+  readonly policy: SupervisorPolicy & { readonly ingress: IngressPolicy };
+  /** The Ingress machine with its effects provided. */
+  readonly ingressMachine: typeof ingressMachine;
+  readonly rounds: Rounds;
+  readonly clock: Clock;
+  /** An Ingress actor died of an error in the program; it is started again after a minute. */
+  readonly onActorError: (key: string, error: unknown) => void;
+}
+
+/**
+ * The thin shell around `decide`: it gives events their time and carries out the commands, as an actor so that the
+ * Ingress actors are its children. The children are kept in a Map and not in the snapshot, where each start would
+ * copy all of them.
+ */
+export function createSupervisorLogic({
+  policy,
+  ingressMachine: logic,
+  rounds,
+  clock,
+  onActorError,
+}: SupervisorOptions) {
+  const actors = new Map<string, IngressActor>();
+  let timer: unknown;
+
+  return fromTransition((state, event: SupervisorEvent | ActorError | StopEvent, scope) => {
+    if (isStop(event)) {
+      clock.clearTimeout(timer);
+      for (const key of actors.keys()) stop(key, scope);
+      return state;
+    }
+    const now = clock.now();
+    const decision = decide(state, isActorError(event) ? died(event, scope) : event, now);
+    for (const command of decision.commands) execute(command, now, scope);
+    return decision.state;
+  }, initialSupervisorState(policy));
+
+  function execute(command: SupervisorCommand, at: number, scope: Scope): void {
+    switch (command.type) {
+      case 'START': {
+        const { key, ingress, assignment } = command;
+        const input = { key, uid: ingress.uid, assignment, policy: policy.ingress, at };
+        const actor = createActor(logic, { parent: scope.self, id: key, input });
+        actors.set(key, actor);
+        actor.start();
+        return;
+      }
+      case 'ASSIGN':
+        return actors.get(command.key)?.send({ type: 'ASSIGNED', assignment: command.assignment, at });
+      case 'STOP':
+        return stop(command.key, scope);
+      case 'WAKE':
+        return actors.get(command.key)?.send({ type: 'WAKE', at });
+      case 'ADMIT':
+        return rounds.admit(command.id, at);
+      case 'GRANT_SLOT':
+        return rounds.grantSlot(command.id, at);
+      case 'SET_TIMER':
+        clock.clearTimeout(timer);
+        if (command.at !== undefined) {
+          timer = clock.setTimeout(() => scope.self.send({ type: 'TIMER' }), command.at - at);
+        }
+        return;
+      default:
+        return command satisfies never;
+    }
+  }
+
+  function died({ actorId: key, error }: ActorError, scope: Scope): SupervisorEvent {
+    onActorError(key, error);
+    stop(key, scope);
+    return { type: 'ACTOR_FAILED', key };
+  }
+
+  function stop(key: string, scope: Scope): void {
+    const actor = actors.get(key);
+    actors.delete(key);
+    if (actor !== undefined) scope.stopChild(actor);
+  }
+}
+
+function isActorError(event: { readonly type: string }): event is ActorError {
+  return event.type.startsWith('xstate.error.actor.');
+}
+
+function isStop(event: { readonly type: string }): event is StopEvent {
+  return event.type === 'xstate.stop';
+}
