@@ -1,0 +1,138 @@
+import { decodePunycode } from './punycode.ts';
+
+/** Why no certificate can be ordered for a host; the sentence names it and says what is wrong. */
+export interface HostProblem {
+  readonly code: 'InvalidHost' | 'WildcardHost';
+  readonly message: string;
+}
+
+/**
+ * - `public`: names that a public CA may certify; those reserved for private use are refused before any order.
+ * - `any`: a private CA may certify `.internal` and the like as well.
+ */
+export type NameSpace = 'public' | 'any';
+
+/** RFC 1035, section 2.3.4, without the root's dot and length octets. */
+const maxHostLength = 253;
+const maxLabelLength = 63;
+
+/**
+ * Names that do not exist in the public DNS, and why. `test` and `example` are left to the CA: they are for trying out.
+ */
+const reservedDomains: ReadonlyMap<string, string> = new Map([
+  ['internal', 'reserved for private networks (ICANN, 2024)'],
+  ['local', 'reserved for multicast DNS (RFC 6762)'],
+  ['localhost', 'reserved for the machine itself (RFC 6761)'],
+  ['invalid', 'reserved to be invalid (RFC 6761)'],
+  ['onion', 'reserved for Tor (RFC 7686)'],
+  ['home.arpa', 'reserved for home networks (RFC 8375)'],
+  ['svc', 'a name of the cluster itself'],
+]);
+
+/**
+ * What stands in the way of proving this host by HTTP-01; undefined if nothing does.
+ *
+ * @param host lower case, without the final dot
+ */
+export function validateHost(host: string, names: NameSpace = 'public'): HostProblem | undefined {
+  if (host === '') return invalid('An empty host cannot have a certificate.');
+  if (host.includes('*')) return wildcard(host);
+  if (host.length > maxHostLength) {
+    const shown = `${host.slice(0, 40)}…`;
+    return invalid(`Host ${shown} has ${host.length} characters; a DNS name has at most ${maxHostLength}.`);
+  }
+  if (isAddress(host)) return invalid(`Host ${host} is an IP address, not a DNS name.`);
+  const labels = host.split('.');
+  const [onlyLabel] = labels;
+  if (/^(?:\d+|0x[0-9a-f]*)$/.test(labels.at(-1) ?? '')) {
+    return invalid(`Host ${host} ends in a number, as only IP addresses do.`);
+  }
+  for (const label of labels) {
+    const problem = labelProblem(label);
+    if (problem !== undefined) return invalid(`Host ${shorten(host)} ${problem}.`);
+  }
+  if (labels.length === 1) {
+    return invalid(
+      `Host ${onlyLabel} is a single label; a CA needs the full name, such as ${onlyLabel}.example.com.`,
+    );
+  }
+  if (names === 'any') return undefined;
+  for (const [domain, reason] of reservedDomains) {
+    if (!host.endsWith(`.${domain}`)) continue;
+    return invalid(`Host ${host} ends in .${domain}, which is ${reason}: no public CA can certify it.`);
+  }
+  return undefined;
+}
+
+/**
+ * Whether a certificate with these names is good for the host. A wildcard stands for exactly one whole leftmost
+ * label (RFC 6125, section 6.4.3; RFC 9525, section 6.3).
+ */
+export function covers(dnsNames: readonly string[], host: string): boolean {
+  const wanted = normalizeHost(host);
+  const firstDot = wanted.indexOf('.');
+  const wildcard = firstDot > 0 ? `*${wanted.slice(firstDot)}` : undefined;
+  return dnsNames.some((name) => {
+    const offered = normalizeHost(name);
+    return offered === wanted || offered === wildcard;
+  });
+}
+
+/** Lower case and without the final dot, as hosts are compared. */
+export function normalizeHost(host: string): string {
+  const lower = host.toLowerCase();
+  return lower.endsWith('.') ? lower.slice(0, -1) : lower;
+}
+
+/** An IPv4 address, or what has a colon and can only be an IPv6 one. */
+function isAddress(host: string): boolean {
+  return host.includes(':') || /^\d{1,3}(?:\.\d{1,3}){3}$/.test(host);
+}
+
+function wildcard(host: string): HostProblem {
+  const message = `Host ${shorten(host)} is a wildcard, which HTTP-01 cannot prove.`;
+  return { code: 'WildcardHost', message };
+}
+
+function invalid(message: string): HostProblem {
+  return { code: 'InvalidHost', message };
+}
+
+function labelProblem(label: string): string | undefined {
+  if (label === '') return 'has an empty label (two dots in a row, or one at the beginning)';
+  if (label.length > maxLabelLength) {
+    return `has a label of ${label.length} characters; DNS allows ${maxLabelLength} between two dots`;
+  }
+  if (/[^\x20-\x7e]/.test(label)) {
+    return 'has characters outside of ASCII; write it in its ASCII form, which begins with xn--';
+  }
+  const [character] = /[^a-z0-9-]/.exec(label) ?? [];
+  if (character !== undefined) {
+    return `has the character ${JSON.stringify(character)}; only a-z, 0-9, hyphen and dot are allowed`;
+  }
+  if (label.startsWith('-') || label.endsWith('-')) {
+    return `has the label ${shorten(label)}, which begins or ends with a hyphen`;
+  }
+  if (label.startsWith('xn--')) return internationalProblem(label);
+  if (label.slice(2, 4) === '--') {
+    return `has the label ${label}, whose third and fourth characters are reserved hyphens (RFC 5890, section 2.3.1)`;
+  }
+  return undefined;
+}
+
+/** RFC 5890, section 2.3.2.1: an A-label decodes to a U-label, which has a character outside of ASCII. */
+function internationalProblem(label: string): string | undefined {
+  const decoded = decodePunycode(label.slice('xn--'.length));
+  const isUnicodeLabel =
+    decoded !== undefined &&
+    /[^\p{ASCII}]/u.test(decoded) &&
+    !/[\p{Cc}\p{Z}]/u.test(decoded) &&
+    decoded === decoded.normalize('NFC').toLowerCase();
+  return isUnicodeLabel
+    ? undefined
+    : `has the label ${label}, which is no valid internationalised (xn--) name`;
+}
+
+function shorten(text: string): string {
+  return text.length > 100 ? `${text.slice(0, 100)}…` : text;
+}

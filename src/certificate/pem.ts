@@ -1,0 +1,50 @@
+import { X509Certificate } from 'node:crypto';
+
+/** One block of a PEM text (RFC 7468, section 2), with its markers. */
+export interface PemBlock {
+  readonly label: string;
+  readonly text: string;
+}
+
+/** The blocks in their order. Text outside of them is passed over, as is a block without its end. */
+export function* pemBlocks(text: string): Generator<PemBlock> {
+  const begin = /-----BEGIN ([A-Z0-9 ]{1,64})-----/g;
+  for (let match = begin.exec(text); match !== null; match = begin.exec(text)) {
+    const [, label = ''] = match;
+    const marker = `-----END ${label}-----`;
+    const end = text.indexOf(marker, begin.lastIndex);
+    if (end < 0) return;
+    begin.lastIndex = end + marker.length;
+    yield { label, text: text.slice(match.index, begin.lastIndex) };
+  }
+}
+
+/** The certificate in a PEM block; undefined when it cannot be parsed. */
+export function parseCertificate(block: PemBlock): X509Certificate | undefined {
+  try {
+    return new X509Certificate(block.text);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * The DNS names of a certificate's subjectAltName, lower case. The only place where names count (RFC 9525, section 6.2);
+ * the common name is not looked at.
+ */
+export function dnsNamesOf(certificate: X509Certificate): string[] {
+  const names: string[] = [];
+  // Node separates the entries by ", " and writes any value with a special character in it as a JSON string.
+  for (const [, type, value = ''] of (certificate.subjectAltName ?? '').matchAll(altName)) {
+    if (type === 'DNS') names.push(unquote(value).toLowerCase());
+  }
+  return names;
+}
+
+const altName = /(?<=^|, )([^:,]+):("(?:[^"\\]|\\.)*"|[^,]*)(?=, |$)/g;
+
+function unquote(value: string): string {
+  if (!value.startsWith('"')) return value;
+  const parsed: unknown = JSON.parse(value);
+  return typeof parsed === 'string' ? parsed : value;
+}
