@@ -120,8 +120,13 @@ const remedies: Readonly<Record<string, string>> = {
 };
 
 /** What a person can do about a problem of this type; empty if there is nothing to say. */
-export function problemRemedy(type: string): string {
+function remedy(type: string): string {
   return Object.hasOwn(remedies, type) ? (remedies[type] ?? '') : '';
+}
+
+/** A problem for people: what the CA said, on one line and of bounded length, and what to do. */
+export function problemWords(problem: { readonly type: string; readonly detail: string }): string {
+  return `${sentence(problem.detail)} ${remedy(problem.type)}`.trim();
 }
 
 function describe(init: AcmeProblemInit): string {
@@ -136,12 +141,7 @@ function describe(init: AcmeProblemInit): string {
   const what = spoken
     ? `${init.ca} refused the ${init.endpoint} request`
     : `The ${init.endpoint} request to ${init.ca} failed`;
-  const words = [
-    `${what} (${init.type}${status}): ${sentence(init.detail)}`,
-    where,
-    problemRemedy(init.type),
-  ];
-  return words.filter((word) => word !== '').join(' ');
+  return `${what} (${init.type}${status}): ${problemWords(init)} ${where}`.trim();
 }
 
 /** The detail as the end of a sentence, on one line, of bounded length, without the capability URL of a paused identifier. */
@@ -153,8 +153,7 @@ function sentence(detail: string): string {
   return /[.!?)]$/.test(line) ? line : `${line}.`;
 }
 
-/** A text of the CA's, fit for a log or an Event: on one line and of bounded length. */
-export function printable(text: string): string {
+function printable(text: string): string {
   const line = text.replace(/[\s\p{Cc}]+/gu, ' ').trim();
   return line.length > 1000 ? `${line.slice(0, 1000)}…` : line;
 }

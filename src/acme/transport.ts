@@ -2,8 +2,17 @@ import { createRequire } from 'node:module';
 import { type Clock, sleep } from '../clock.ts';
 import { stringField } from '../kubernetes/json.ts';
 import { type AdapterAnswer, answeredBy } from './adapter.ts';
-import { type Answered, answerDate, answered, contentOf, invalid, refusal, rejectsNonce, retryAfterOf } from './answer.ts';
-import { CaConnection, type CaRequest, caName, type ConnectionOptions } from './connection.ts';
+import {
+  type Answered,
+  answerDate,
+  answered,
+  contentOf,
+  invalid,
+  refusal,
+  rejectsNonce,
+  retryAfterOf,
+} from './answer.ts';
+import { CaConnection, type CaRequest, type ConnectionOptions, caName } from './connection.ts';
 import { type AcmeDirectory, readDirectory } from './directory.ts';
 import { NoncePool } from './nonce-pool.ts';
 import { AcmeProblem, type Endpoint } from './problem.ts';
@@ -188,14 +197,23 @@ export class AcmeTransport {
     const { endpoint, url } = asked;
     const started = this.#clock.now();
     const report = (status: number | undefined, problemType: string | undefined): void =>
-      this.#onRequest?.({ endpoint, ca: caName(url), status, problemType, duration: this.#clock.now() - started });
+      this.#onRequest?.({
+        endpoint,
+        ca: caName(url),
+        status,
+        problemType,
+        duration: this.#clock.now() - started,
+      });
     try {
       const answer = await this.#connection.send(asked);
       const now = this.#clock.now();
       const date = answerDate(answer);
       if (date !== undefined) this.#clockSkew = { ms: date - now, ca: caName(url) };
       const from = answered(endpoint, url, answer, now);
-      report(answer.status, answer.status < 300 ? undefined : (readProblem(from.json)?.type ?? 'invalidResponse'));
+      report(
+        answer.status,
+        answer.status < 300 ? undefined : (readProblem(from.json)?.type ?? 'invalidResponse'),
+      );
       return from;
     } catch (error) {
       report(undefined, error instanceof AcmeProblem ? error.type : 'aborted');

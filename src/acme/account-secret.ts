@@ -1,0 +1,80 @@
+import { createHash, createPrivateKey, createPublicKey, generateKeyPair } from 'node:crypto';
+import { promisify } from 'node:util';
+import { AccountError } from './account-error.ts';
+
+/** The Secret that holds the account's key, as read. */
+export interface AccountSecret {
+  readonly data: Readonly<Record<string, Buffer>>;
+  readonly uid: string;
+  readonly resourceVersion: string;
+}
+
+/** Where the account's key is kept for good; `src/kubernetes` keeps it in a Secret. Everything it throws is passed on. */
+export interface AccountSecretStore {
+  /** For messages: `NAMESPACE/NAME`. */
+  readonly name: string;
+  /** Undefined only if the Secret definitely does not exist. */
+  read(signal: AbortSignal): Promise<AccountSecret | undefined>;
+  /** Undefined if it exists already: somebody else was faster. */
+  create(data: Readonly<Record<string, Buffer>>, signal: AbortSignal): Promise<AccountSecret | undefined>;
+  /** Sets these keys and leaves all others as they are; undefined if it is not the Secret that was read any more. */
+  update(
+    current: AccountSecret,
+    data: Readonly<Record<string, Buffer>>,
+    signal: AbortSignal,
+  ): Promise<AccountSecret | undefined>;
+}
+
+/** What the account Secret says. */
+export interface StoredAccount {
+  readonly keyPem: string;
+  /** JWK thumbprint of the key (RFC 7638), the second half of every key authorization. */
+  readonly thumbprint: string;
+  /** The account's URL, if it is recorded for this directory: that of another one, or of 2016, is of no use. */
+  readonly url: string | undefined;
+}
+
+const keyField = 'tls.key';
+const urlField = 'acme-registration-url';
+const directoryField = 'acme-directory-url';
+
+/** Reads the account Secret of this version or of the Go kube-lego. @throws AccountError `unusable-secret` */
+export function readStoredAccount(secret: AccountSecret, name: string, directoryUrl: string): StoredAccount {
+  const keyPem = secret.data[keyField]?.toString('utf8') ?? '';
+  const url = secret.data[urlField]?.toString('utf8').trim();
+  const known = secret.data[directoryField]?.toString('utf8').trim() === directoryUrl;
+  return { keyPem, thumbprint: thumbprintOf(keyPem, name), url: known && url !== '' ? url : undefined };
+}
+
+/** A new account key, EC P-256, as the data of a new account Secret. */
+export async function newAccountData(): Promise<Record<string, Buffer>> {
+  const { privateKey } = await promisify(generateKeyPair)('ec', {
+    namedCurve: 'P-256',
+    publicKeyEncoding: { type: 'spki', format: 'pem' },
+    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+  });
+  return { [keyField]: Buffer.from(privateKey) };
+}
+
+/** What is recorded of a registration, for `AccountSecretStore.update`. */
+export function registrationData(url: string, directoryUrl: string): Record<string, Buffer> {
+  return { [urlField]: Buffer.from(url), [directoryField]: Buffer.from(directoryUrl) };
+}
+
+function thumbprintOf(keyPem: string, name: string): string {
+  try {
+    const jwk = createPublicKey(createPrivateKey(keyPem)).export({ format: 'jwk' });
+    if (jwk.kty !== 'EC' && jwk.kty !== 'RSA') throw new Error(`keys of type ${jwk.kty} are not supported`);
+    const { crv, e, kty, n, x, y } = jwk;
+    // RFC 7638 section 3: the required members in the order of their names, nothing between them.
+    const members = kty === 'EC' ? { crv, kty, x, y } : { e, kty, n };
+    return createHash('sha256').update(JSON.stringify(members)).digest('base64url');
+  } catch (error) {
+    throw new AccountError(
+      'unusable-secret',
+      `Secret ${name} exists, but its ${keyField} is not a private key (RSA or EC, PEM) that can be used. ` +
+        'Restore the key, or delete the Secret to have a new account made.',
+      { cause: error },
+    );
+  }
+}

@@ -1,0 +1,65 @@
+import { type Clock, sleep } from '../clock.ts';
+import { AcmeProblem } from './problem.ts';
+import type { CallResult } from './transport.ts';
+
+/** Waits between polls of an object for which the CA asks no particular time, in milliseconds; the last one repeats. */
+const ownWaits = [50, 100, 200, 400, 800, 1600, 3000, 5000, 10_000];
+/** First wait after a failure that is the CA's or the network's; doubled with each that follows. */
+const failureWait = 500;
+/** So many of them in a row are ridden out. */
+const maxFailures = 5;
+/** Timers of Node may fire a little early; a Retry-After is never undercut. */
+const timerError = 5;
+
+export interface Polling {
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** Milliseconds since the epoch. */
+  readonly deadline: number;
+  /** The error when the deadline would pass; with the wait that the CA asks for, if it is that which is too long. */
+  readonly outOfTime: (retryAfter: number | undefined) => Error;
+}
+
+/**
+ * Reads an object of the CA's until it is settled. A Retry-After is kept to the millisecond, without one the waits grow from
+ * 50 ms to 10 s. Reading changes nothing at the CA (POST-as-GET), so network trouble, 5xx and 429 are ridden out a few times.
+ * @param settle the result, or undefined to go on; what it throws ends the polling
+ * @param firstWait milliseconds before the first read; undefined for the usual schedule
+ * @throws AcmeProblem, what `settle` and `outOfTime` make, or the signal's reason
+ */
+export async function poll<T, R>(
+  polling: Polling,
+  firstWait: number | undefined,
+  read: () => Promise<CallResult<T>>,
+  settle: (value: T) => R | undefined | Promise<R | undefined>,
+): Promise<R> {
+  let asked = firstWait;
+  let failures = 0;
+  for (let round = 0; ; round += 1) {
+    if (round > 0 || firstWait !== 0) await waitTurn(polling, asked, round);
+    try {
+      const { value, retryAfter } = await read();
+      failures = 0;
+      asked = retryAfter;
+      const result = await settle(value);
+      if (result !== undefined) return result;
+    } catch (error) {
+      if (!(error instanceof AcmeProblem) || !(error.transient || error.status === 429)) throw error;
+      failures += 1;
+      if (failures > maxFailures) throw error;
+      asked = Math.max(error.retryAfter ?? 0, failureWait * 2 ** (failures - 1));
+    }
+  }
+}
+
+async function waitTurn(
+  { clock, deadline, outOfTime, signal }: Polling,
+  asked: number | undefined,
+  round: number,
+): Promise<void> {
+  // `Retry-After: 0` is leave to ask again at once, not to ask without end.
+  const own = ownWaits[Math.min(round, ownWaits.length - 1)] ?? 10_000;
+  const wait = asked === undefined || asked === 0 ? own : asked + timerError;
+  if (clock.now() + wait > deadline) throw outOfTime(asked);
+  await sleep(clock, wait, signal);
+}
