@@ -1,0 +1,239 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { ApiClient } from './api-client.ts';
+import {
+  type ApiServerOptions,
+  apiServerArguments,
+  type ClusterFiles,
+  etcdArguments,
+  writeClusterFiles,
+} from './control-plane.ts';
+import { onFreePorts } from './free-ports.ts';
+import { writeKubeconfig } from './kubeconfig.ts';
+import { LocalError } from './local-error.ts';
+import type { ManagedProcess } from './managed-process.ts';
+import { locateServers, type Servers } from './servers.ts';
+import { type Session, startSession } from './session.ts';
+
+export interface ClusterOptions extends ApiServerOptions {
+  /** where it runs; default: a session of its own, which `stop` ends */
+  readonly session?: Session;
+  readonly servers?: Servers;
+}
+
+const startLimit = 60_000;
+/** How often a port is tried again that was ours a moment ago. */
+const restartAttempts = 10;
+const tokenLifetime = 24 * 3600; // seconds
+
+/**
+ * etcd and kube-apiserver on free ports of 127.0.0.1, with RBAC, ServiceAccount tokens and an audit log. There is no
+ * controller manager: nothing collects garbage by owner references, fills Endpoints or finishes the deletion of a
+ * namespace, and no ServiceAccount appears by itself.
+ */
+export class Cluster implements AsyncDisposable {
+  /** temporary folder of the session: logs, etcd's data, kubeconfigs */
+  readonly directory: string;
+  /** https://127.0.0.1:PORT */
+  readonly serverUrl: string;
+  /** path of a kubeconfig for a member of system:masters */
+  readonly adminKubeconfig: string;
+  /** path of the audit log: one JSON event a line, at the metadata level, written when a request is complete */
+  readonly auditLog: string;
+  /** PEM */
+  readonly ca: string;
+  readonly adminToken: string;
+  readonly #session: Session;
+  readonly #ownsSession: boolean;
+  readonly #launchApiServer: () => Promise<ManagedProcess>;
+  readonly #etcd: ManagedProcess;
+  #apiServer: ManagedProcess;
+
+  /** Use `startCluster`. */
+  constructor(parts: {
+    readonly session: Session;
+    readonly ownsSession: boolean;
+    readonly files: ClusterFiles;
+    readonly serverUrl: string;
+    readonly ca: string;
+    readonly etcd: ManagedProcess;
+    readonly apiServer: ManagedProcess;
+    readonly launchApiServer: () => Promise<ManagedProcess>;
+  }) {
+    this.directory = parts.session.directory;
+    this.serverUrl = parts.serverUrl;
+    this.adminKubeconfig = parts.files.adminKubeconfig;
+    this.auditLog = parts.files.auditLog;
+    this.ca = parts.ca;
+    this.adminToken = parts.files.adminToken;
+    this.#session = parts.session;
+    this.#ownsSession = parts.ownsSession;
+    this.#etcd = parts.etcd;
+    this.#apiServer = parts.apiServer;
+    this.#launchApiServer = parts.launchApiServer;
+  }
+
+  /** A client for setting things up and looking at them; close it. */
+  adminClient(): ApiClient {
+    return new ApiClient({ server: this.serverUrl, ca: this.ca, token: this.adminToken });
+  }
+
+  /**
+   * Asks the API server for a token of the ServiceAccount (TokenRequest), as a pod of it would get.
+   * @returns path of a kubeconfig with that token, good for a day
+   * @throws LocalError RequestFailed, if there is no such ServiceAccount
+   */
+  async serviceAccountKubeconfig(namespace: string, name: string): Promise<string> {
+    await using client = this.adminClient();
+    const answer = await client.expect(`/api/v1/namespaces/${namespace}/serviceaccounts/${name}/token`, {
+      method: 'POST',
+      body: {
+        apiVersion: 'authentication.k8s.io/v1',
+        kind: 'TokenRequest',
+        spec: { expirationSeconds: tokenLifetime },
+      },
+    });
+    const path = join(this.directory, `${namespace}.${name}.kubeconfig`);
+    await writeKubeconfig(path, {
+      server: this.serverUrl,
+      ca: this.ca,
+      token: tokenOf(answer),
+      user: `${namespace}.${name}`,
+      namespace,
+    });
+    return path;
+  }
+
+  /** Ends the API server as a crash would: open watches are cut off. etcd keeps the objects. */
+  async stopApiServer(): Promise<void> {
+    await this.#apiServer.stop({ signal: 'SIGKILL' });
+  }
+
+  /** Starts the API server again, on the same port, with the same certificate and keys, so that all tokens stay good. */
+  async startApiServer(): Promise<void> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        this.#apiServer = await this.#launchApiServer();
+        return;
+      } catch (error) {
+        const taken = error instanceof LocalError && error.code === 'PortTaken';
+        if (!taken || attempt === restartAttempts) throw error;
+        await delay(200);
+      }
+    }
+  }
+
+  async restartApiServer(): Promise<void> {
+    await this.stopApiServer();
+    await this.startApiServer();
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([this.#apiServer.stop({ signal: 'SIGKILL' }), this.#etcd.stop({ signal: 'SIGKILL' })]);
+    if (this.#ownsSession) await this.#session.stop();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+}
+
+/**
+ * Starts a cluster; it is ready after about three seconds.
+ * @throws LocalError
+ */
+export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
+  const servers = options.servers ?? locateServers();
+  const session = options.session ?? (await startSession());
+  try {
+    const files = await writeClusterFiles(session.directory);
+    return await onFreePorts(2, async ([etcdPort = 0, apiPort = 0]) => {
+      const etcdUrl = `http://127.0.0.1:${etcdPort}`;
+      const serverUrl = `https://127.0.0.1:${apiPort}`;
+      const etcd = session.spawn({
+        name: 'etcd',
+        command: servers.etcd,
+        args: etcdArguments(join(session.directory, `etcd-${etcdPort}`), etcdUrl),
+      });
+      const spawnApiServer = (): ManagedProcess =>
+        session.spawn({
+          name: 'kube-apiserver',
+          command: servers['kube-apiserver'],
+          args: apiServerArguments({ files, etcdUrl, port: apiPort, options }),
+        });
+      const launchApiServer = async (): Promise<ManagedProcess> => {
+        const started = spawnApiServer();
+        await apiServerReady(started, serverUrl, files);
+        return started;
+      };
+      // At the same time: the API server waits for etcd by itself.
+      const apiServer = spawnApiServer();
+      try {
+        await Promise.all([
+          etcd.untilReady((signal) => isEtcdReady(etcdUrl, signal), startLimit),
+          apiServerReady(apiServer, serverUrl, files),
+        ]);
+      } catch (error) {
+        await Promise.all([etcd.stop({ signal: 'SIGKILL' }), apiServer.stop({ signal: 'SIGKILL' })]);
+        throw error;
+      }
+      const ca = await readFile(files.servingCertificate, 'utf8');
+      await writeKubeconfig(files.adminKubeconfig, {
+        server: serverUrl,
+        ca,
+        token: files.adminToken,
+        user: 'admin',
+        namespace: 'default',
+      });
+      return new Cluster({
+        session,
+        ownsSession: options.session === undefined,
+        files,
+        serverUrl,
+        ca,
+        etcd,
+        apiServer,
+        launchApiServer,
+      });
+    });
+  } catch (error) {
+    if (options.session === undefined) await session.stop();
+    throw error;
+  }
+}
+
+async function isEtcdReady(url: string, signal: AbortSignal): Promise<boolean> {
+  return (await fetch(`${url}/readyz`, { signal })).ok;
+}
+
+async function apiServerReady(server: ManagedProcess, serverUrl: string, files: ClusterFiles): Promise<void> {
+  let client: ApiClient | undefined;
+  try {
+    await server.untilReady(async (signal) => {
+      client ??= new ApiClient({
+        server: serverUrl,
+        ca: await readFile(files.servingCertificate, 'utf8'),
+        token: files.adminToken,
+      });
+      return (await client.request('/readyz', { signal })).status === 200;
+    }, startLimit);
+  } finally {
+    await client?.close();
+  }
+}
+
+function tokenOf(answer: unknown): string {
+  if (typeof answer === 'object' && answer !== null && 'status' in answer) {
+    const { status } = answer;
+    if (
+      typeof status === 'object' &&
+      status !== null &&
+      'token' in status &&
+      typeof status.token === 'string'
+    ) {
+      return status.token;
+    }
+  }
+  throw new LocalError('RequestFailed', 'The API server answered a TokenRequest without a token');
+}
