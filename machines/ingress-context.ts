@@ -106,13 +106,15 @@ export function stateOf({ certificates }: IngressContext): SettledState {
   return failing ? 'backing-off' : 'idle';
 }
 
-/** When something is to be done next; undefined while a check runs. */
+/** When this Secret wants attention of itself; undefined if it does not. */
+export function attentionTime({ status }: CertificateRecord): number | undefined {
+  if (status.kind === 'good') return status.renewAt;
+  return status.kind === 'failed' ? status.nextAttemptAt : undefined;
+}
+
+/** When something is to be done next; undefined while a first check runs. */
 export function wakeTime({ certificates, nextCheckAt }: IngressContext): number | undefined {
-  const times = certificates.map(({ status }) => {
-    if (status.kind === 'good') return status.renewAt;
-    return status.kind === 'failed' ? status.nextAttemptAt : undefined;
-  });
-  const known = [...times, nextCheckAt].filter((time) => time !== undefined);
+  const known = [...certificates.map(attentionTime), nextCheckAt].filter((time) => time !== undefined);
   return known.length === 0 ? undefined : Math.min(...known);
 }
 

@@ -110,6 +110,10 @@ export const reasons = {
     kind: 'transient',
     remedy: 'Check the way to the CA (LEGO_URL, HTTPS_PROXY) and its status page.',
   },
+  ApiServerDenied: {
+    kind: 'transient',
+    remedy: "Check kube-lego's ServiceAccount, Roles and bindings: see deploy/base.",
+  },
   ApiServerUnavailable: { kind: 'transient', remedy: 'Check the API server.' },
   InternalError: { kind: 'attempt', remedy: 'Please report it, with the log of this moment.' },
 } as const satisfies Record<string, Reason>;

@@ -1,0 +1,51 @@
+import { attentionTime, type IngressContext, type IngressState, wakeTime } from './ingress-context.ts';
+import { describeFailure } from './reasons.ts';
+
+/** One Ingress as a person looks at it. Times in milliseconds since the epoch. */
+export interface IngressView {
+  readonly ingress: string;
+  readonly hosts: readonly string[];
+  readonly state: IngressState;
+  readonly since: number;
+  readonly next: { readonly action: string; readonly at: number | undefined };
+  readonly problems: readonly string[];
+  /** The earliest end of its certificates. */
+  readonly notAfter: number | undefined;
+}
+
+const working: Partial<Record<IngressState, string>> = {
+  checking: 'read the Secrets',
+  queued: 'wait for admission',
+  'provisioning-challenge': 'check that the hosts reach us',
+  validating: 'prove the hosts to the CA',
+  storing: 'write the Secret',
+};
+
+export function viewOf(state: IngressState, context: IngressContext): IngressView {
+  const { key, certificates, notices, since } = context;
+  const failures = certificates.flatMap(({ status, notices: own }) =>
+    status.kind === 'failed' ? [...own, status.failure] : own,
+  );
+  const ends = certificates.flatMap(({ status }) => (status.kind === 'good' ? [status.notAfter] : []));
+  return {
+    ingress: key,
+    hosts: certificates.flatMap(({ desired }) => desired.hosts.map(({ host }) => host)),
+    state,
+    since,
+    next: nextStep(state, context),
+    problems: [...notices, ...failures].map(describeFailure),
+    notAfter: ends.length === 0 ? undefined : Math.min(...ends),
+  };
+}
+
+function nextStep(state: IngressState, context: IngressContext): IngressView['next'] {
+  const action = working[state];
+  if (action !== undefined) return { action, at: undefined };
+  const at = wakeTime(context);
+  const record = context.certificates.find(
+    (certificate) => at !== undefined && attentionTime(certificate) === at,
+  );
+  if (record === undefined) return { action: 'check', at };
+  const { secretName } = record.desired;
+  return { action: record.status.kind === 'good' ? `renew ${secretName}` : `retry ${secretName}`, at };
+}

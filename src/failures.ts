@@ -1,0 +1,74 @@
+import type { Failure, ReasonCode } from '../machines/reasons.ts';
+import { AccountError } from './acme/account-error.ts';
+import { OrderError } from './acme/order-error.ts';
+import { AcmeProblem } from './acme/problem.ts';
+import { ChainError } from './certificate/chain.ts';
+import { RuleRefusedError } from './kubernetes/challenge-ingress.ts';
+import { KubernetesError } from './kubernetes/kubernetes-error.ts';
+
+/** A step of issuance failed for a reason that it knows by its code. */
+export class StepError extends Error {
+  override readonly name = 'StepError';
+  readonly failure: Failure;
+
+  constructor(failure: Failure, options?: ErrorOptions) {
+    super(failure.message, options);
+    this.failure = failure;
+  }
+}
+
+/**
+ * The failure that an error of any room stands for.
+ *
+ * @param now milliseconds since the epoch, from which a Retry-After counts
+ */
+export function failureOf(error: unknown, now: number): Failure {
+  if (error instanceof StepError) return error.failure;
+  if (error instanceof KubernetesError) {
+    return failure(apiServerReason(error), error.message, { retryAfter: error.retryAfter });
+  }
+  if (error instanceof RuleRefusedError) {
+    return failure('ChallengeRuleRefused', error.message, { host: error.host });
+  }
+  if (error instanceof ChainError) return failure('CertificateRejected', error.message);
+  if (error instanceof AccountError) {
+    const code = error.transient ? 'CaUnavailable' : 'AccountNotReady';
+    return {
+      ...failure(code, error.message),
+      ...(error.retryAt === undefined ? {} : { retryAt: error.retryAt }),
+    };
+  }
+  if (error instanceof OrderError) {
+    return failure(orderReason(error), error.message, { host: error.host, retryAfter: error.retryAfter });
+  }
+  if (error instanceof AcmeProblem) {
+    const code = error.transient ? 'CaUnavailable' : 'OrderFailed';
+    return failure(code, error.message, { retryAfter: error.retryAfter });
+  }
+  const words = error instanceof Error ? error.message : String(error);
+  return failure('InternalError', `An error in kube-lego: ${words}.`);
+
+  function failure(
+    code: ReasonCode,
+    message: string,
+    { host, retryAfter }: { host?: string | undefined; retryAfter?: number | undefined } = {},
+  ): Failure {
+    return {
+      code,
+      message,
+      ...(host === undefined ? {} : { host }),
+      ...(retryAfter === undefined ? {} : { retryAt: now + retryAfter }),
+    };
+  }
+}
+
+function apiServerReason({ code }: KubernetesError): ReasonCode {
+  if (code === 'Conflict' || code === 'AlreadyExists') return 'SecretChanged';
+  return code === 'Forbidden' || code === 'Unauthorized' ? 'ApiServerDenied' : 'ApiServerUnavailable';
+}
+
+function orderReason({ kind, transient, problem }: OrderError): ReasonCode {
+  if (transient) return 'CaUnavailable';
+  if (problem?.type === 'rateLimited') return 'RateLimited';
+  return kind === 'challenge-failed' ? 'ChallengeFailed' : 'OrderFailed';
+}

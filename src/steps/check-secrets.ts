@@ -1,0 +1,37 @@
+import { fromPromise, type PromiseActorLogic } from 'xstate';
+import { type AssessmentPolicy, assess } from '../../machines/assessment.ts';
+import type { DesiredCertificate } from '../../machines/desired-certificate.ts';
+import type { CheckOutput } from '../../machines/ingress.ts';
+import type { CheckResult } from '../../machines/ingress-context.ts';
+import type { Clock } from '../clock.ts';
+import { failureOf } from '../failures.ts';
+import type { SecretStore } from '../kubernetes/secret-store.ts';
+import { factsOf } from './secret-facts.ts';
+
+export interface CheckSecretsOptions {
+  readonly secrets: Pick<SecretStore, 'read'>;
+  readonly policy: AssessmentPolicy;
+  readonly clock: Clock;
+}
+
+/** Reads the Secrets of an Ingress by their names and judges each. */
+export function checkSecretsLogic({
+  secrets,
+  policy,
+  clock,
+}: CheckSecretsOptions): PromiseActorLogic<CheckOutput, readonly DesiredCertificate[]> {
+  return fromPromise(async ({ input, signal }) => {
+    const results = await Promise.all(input.map((desired) => check(desired, signal)));
+    return { at: clock.now(), results };
+  });
+
+  async function check(desired: DesiredCertificate, signal: AbortSignal): Promise<CheckResult> {
+    const { namespace, secretName } = desired;
+    try {
+      const facts = factsOf(await secrets.read(namespace, secretName, signal));
+      return { kind: 'assessed', secretName, assessment: assess(desired, facts, policy, clock.now()) };
+    } catch (error) {
+      return { kind: 'unavailable', secretName, failure: failureOf(error, clock.now()) };
+    }
+  }
+}

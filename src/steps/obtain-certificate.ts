@@ -1,0 +1,42 @@
+import type { CertificateInput } from '../../machines/certificate.ts';
+import type { KeyType } from '../../machines/desired-certificate.ts';
+import type { AccountStore } from '../acme/account.ts';
+import { obtainCertificate as placeOrder } from '../acme/order.ts';
+import type { AcmeTransport } from '../acme/transport.ts';
+import { createCsr } from '../certificate/csr.ts';
+import type { Vault } from '../certificate/vault.ts';
+import type { Clock } from '../clock.ts';
+import type { IssuedCertificates } from './issued-certificates.ts';
+
+export interface ObtainCertificateOptions {
+  readonly account: AccountStore;
+  readonly transport: AcmeTransport;
+  readonly vault: Vault;
+  readonly issued: IssuedCertificates;
+  readonly clock: Clock;
+  /** For certificates whose Ingress names none. */
+  readonly keyType: KeyType;
+  readonly profile: string | undefined;
+  readonly preferredChain: string | undefined;
+}
+
+/** Makes the key and orders the certificate; returns the vault's id under which both wait to be stored. */
+export async function obtainCertificate(
+  options: ObtainCertificateOptions,
+  { id, desired, hosts }: CertificateInput,
+  signal: AbortSignal,
+): Promise<string> {
+  const { account, transport, vault, issued, clock, preferredChain } = options;
+  const keyId = await vault.create(desired.keyType ?? options.keyType);
+  if (signal.aborted) vault.destroy(keyId);
+  signal.throwIfAborted();
+  issued.holdKey(id, keyId);
+  const names = hosts.map(({ host }) => host);
+  const csr = await createCsr(names, vault.keyPem(keyId));
+  const profile = desired.profile ?? options.profile;
+  const { chainPem } = await account.withAccount(signal, (account) =>
+    placeOrder({ account, transport, clock, signal, hosts: names, csr, profile, preferredChain }),
+  );
+  issued.add(keyId, chainPem);
+  return keyId;
+}

@@ -1,0 +1,85 @@
+import type { CertificateInput } from '../../machines/certificate.ts';
+import type { Account } from '../acme/account.ts';
+import { StepError } from '../failures.ts';
+import type { ChallengeIngresses } from '../kubernetes/challenge-ingress.ts';
+import type { IngressClasses } from '../kubernetes/ingress-class.ts';
+import { KubernetesError } from '../kubernetes/kubernetes-error.ts';
+import type { SecretStore } from '../kubernetes/secret-store.ts';
+import type { HostVerdict } from '../responder/self-check.ts';
+
+export interface ProvisionChallengeOptions {
+  readonly account: { ensureAccount(signal: AbortSignal): Promise<Pick<Account, 'thumbprint'>> };
+  readonly secrets: Pick<SecretStore, 'proveWritable'>;
+  readonly ingressClasses: Pick<IngressClasses, 'nonMergingController'>;
+  readonly challengeIngresses: Pick<ChallengeIngresses, 'acquire'>;
+  /** Asks each host through its public name until it answers or its time is up. */
+  awaitReachable(
+    hosts: readonly string[],
+    thumbprint: string,
+    signal: AbortSignal,
+  ): Promise<readonly HostVerdict[]>;
+}
+
+/**
+ * Makes sure that an order can succeed before one is made: the ingress controller can carry the challenge, the Secret may
+ * be written, there is an account, and each host reaches us. A host of which that cannot be found out from here is left to
+ * the CA.
+ */
+export async function provisionChallenge(
+  options: ProvisionChallengeOptions,
+  input: CertificateInput,
+  signal: AbortSignal,
+): Promise<undefined> {
+  const { account, challengeIngresses } = options;
+  const [{ thumbprint }] = await Promise.all([
+    account.ensureAccount(signal),
+    proveWritable(options, input, signal),
+    proveMerging(options, input, signal),
+  ]);
+  await challengeIngresses.acquire(input.id, input.hosts, signal);
+  if (!input.desired.selfCheck) return undefined;
+
+  const hosts = input.hosts.map(({ host }) => host);
+  const verdicts = await options.awaitReachable(hosts, thumbprint, signal);
+  const wrong = verdicts.filter(({ verdict }) => verdict.kind === 'wrong-answer');
+  const [first] = wrong;
+  if (first === undefined) return undefined;
+  const message = wrong.map(({ verdict }) => ('message' in verdict ? verdict.message : '')).join(' ');
+  throw new StepError({
+    code: 'SelfCheckFailed',
+    message,
+    ...(wrong.length === 1 ? { host: first.host } : {}),
+  });
+}
+
+async function proveWritable(
+  { secrets }: ProvisionChallengeOptions,
+  { desired: { namespace, secretName }, replaces }: CertificateInput,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await secrets.proveWritable(namespace, secretName, replaces, signal);
+  } catch (error) {
+    if (!(error instanceof KubernetesError) || !isRefusal(error)) throw error;
+    const message = `Secret ${secretName} may not be written: ${error.message}.`;
+    throw new StepError({ code: 'SecretNotWritable', message }, { cause: error });
+  }
+}
+
+/** Whether the API server has understood the write and does not want it. */
+function isRefusal({ code }: KubernetesError): boolean {
+  return code === 'Forbidden' || code === 'Invalid' || code === 'BadRequest' || code === 'NotFound';
+}
+
+async function proveMerging(
+  { ingressClasses }: ProvisionChallengeOptions,
+  { hosts }: CertificateInput,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const { host, ingressClass } of hosts) {
+    const controller = await ingressClasses.nonMergingController(ingressClass, signal);
+    if (controller === undefined) continue;
+    const message = `Ingress controller ${controller} gives host ${host} to one Ingress only, so that a challenge Ingress would not work or take the site down.`;
+    throw new StepError({ code: 'IngressControllerDoesNotMerge', message, host });
+  }
+}

@@ -1,0 +1,28 @@
+import type { SecretFacts } from '../../machines/assessment.ts';
+import { readCertificate } from '../certificate/reading.ts';
+import { managedByLabel, type StoredCertificate } from '../kubernetes/secret-store.ts';
+
+/** Where the directory that a certificate was ordered from is recorded on its Secret. */
+export const directoryAnnotation = 'kube-lego.io/directory';
+/** How the kube-lego of 2016 marked its Secrets. */
+const markerOf2016 = 'kubernetes.io/tls-acme';
+const certManagerAnnotations = ['cert-manager.io/issuer-name', 'cert-manager.io/certificate-name'];
+
+/** What the assessment asks of a Secret as it was read. */
+export function factsOf(stored: StoredCertificate | undefined): SecretFacts {
+  if (stored === undefined) return { kind: 'absent' };
+  const { uid, resourceVersion, type, immutable, annotations, labels } = stored;
+  return {
+    kind: 'present',
+    uid,
+    resourceVersion,
+    type,
+    immutable,
+    ours:
+      labels[managedByLabel.key] === managedByLabel.value ||
+      annotations[markerOf2016]?.toLowerCase() === 'true',
+    certManager: certManagerAnnotations.some((key) => Object.hasOwn(annotations, key)),
+    directory: annotations[directoryAnnotation],
+    certificate: readCertificate(stored.certificatePem, stored.keyPem),
+  };
+}

@@ -1,0 +1,99 @@
+import {
+  type AssessmentPolicy,
+  assess,
+  type SecretFacts,
+  type SecretVersion,
+} from '../../machines/assessment.ts';
+import type { CertificateInput } from '../../machines/certificate.ts';
+import type { DesiredCertificate } from '../../machines/desired-certificate.ts';
+import type { Validity } from '../../machines/renewal.ts';
+import { verifyChain } from '../certificate/chain.ts';
+import { type Clock, sleep } from '../clock.ts';
+import { StepError } from '../failures.ts';
+import { KubernetesError } from '../kubernetes/kubernetes-error.ts';
+import type { SecretStore } from '../kubernetes/secret-store.ts';
+import type { IssuedCertificates } from './issued-certificates.ts';
+import { directoryAnnotation, factsOf } from './secret-facts.ts';
+
+export interface StoreCertificateOptions {
+  readonly secrets: Pick<SecretStore, 'read' | 'write'>;
+  readonly issued: IssuedCertificates;
+  readonly policy: AssessmentPolicy;
+  readonly clock: Clock;
+  readonly onRetry: (error: KubernetesError, input: CertificateInput) => void;
+}
+
+/** A certificate in hand has cost an order: the write is tried again for about an hour while the API server is away. */
+const mostTries = 130;
+const longestPause = 30_000;
+
+/**
+ * Writes the chain and its key into the Secret that was judged. One that somebody changed in the meantime is judged
+ * again: it is written to only if it is still due and not somebody else's.
+ */
+export async function storeCertificate(
+  { secrets, issued, policy, clock, onRetry }: StoreCertificateOptions,
+  input: CertificateInput & { readonly issued: string },
+  signal: AbortSignal,
+): Promise<Validity> {
+  const { namespace, secretName } = input.desired;
+  const { chainPem, keyPem } = issued.get(input.issued);
+  const hosts = input.hosts.map(({ host }) => host);
+  const { notBefore, notAfter, chainPem: verifiedPem } = verifyChain(chainPem, keyPem, hosts, clock.now());
+  const certificate = {
+    chainPem: verifiedPem,
+    keyPem,
+    annotations: { [directoryAnnotation]: policy.directory },
+  };
+
+  let replaces: SecretVersion | undefined = input.replaces;
+  let judged = true;
+  let pause = 250;
+  for (let tries = 1; ; tries += 1) {
+    try {
+      if (!judged) {
+        const stored = await secrets.read(namespace, secretName, signal);
+        // The answer to an earlier write was lost on its way.
+        if (stored?.certificatePem?.toString() === verifiedPem) return { notBefore, notAfter };
+        replaces = judgeAgain(input.desired, factsOf(stored), policy, clock.now());
+        judged = true;
+      }
+      await secrets.write(namespace, secretName, replaces, certificate, signal);
+      return { notBefore, notAfter };
+    } catch (error) {
+      if (!(error instanceof KubernetesError) || tries === mostTries) throw error;
+      if (error.code === 'Conflict' || error.code === 'AlreadyExists') judged = false;
+      else if (isPassing(error)) {
+        onRetry(error, input);
+        await sleep(clock, Math.max(pause, error.retryAfter ?? 0), signal);
+        pause = Math.min(2 * pause, longestPause);
+      } else throw new StepError({ code: 'SecretNotWritable', message: error.message }, { cause: error });
+    }
+  }
+}
+
+/** The version of the Secret to write to, if it is still due and not somebody else's. */
+function judgeAgain(
+  desired: DesiredCertificate,
+  facts: SecretFacts,
+  policy: AssessmentPolicy,
+  now: number,
+): SecretVersion | undefined {
+  const assessment = assess(desired, facts, policy, now);
+  if (assessment.kind === 'refused') throw new StepError(assessment.failure);
+  if (assessment.kind === 'due') return assessment.replaces;
+  const message = `Somebody else put a good certificate into Secret ${desired.secretName} in the meantime.`;
+  throw new StepError({ code: 'SecretChanged', message });
+}
+
+/** Whether the write may succeed later without anybody's doing. */
+function isPassing({ code }: KubernetesError): boolean {
+  return [
+    'TooManyRequests',
+    'Timeout',
+    'Unreachable',
+    'ServerError',
+    'InvalidResponse',
+    'Unauthorized',
+  ].includes(code);
+}
