@@ -150,7 +150,7 @@ function sentence(detail: string): string {
     /https:\/\/\S*[?&]jwt=\S*/g,
     '(a link for the owner of the Ingress)',
   );
-  return /[.!?)]$/.test(line) ? line : `${line}.`;
+  return /[.!?]$/.test(line) ? line : `${line}.`;
 }
 
 function printable(text: string): string {
