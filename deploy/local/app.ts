@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 
-export interface App {
+export interface App extends AsyncDisposable {
   readonly port: number;
   stop(): Promise<void>;
 }
@@ -23,13 +23,11 @@ export async function startApp(title = 'Hello World'): Promise<App> {
   const address = server.address();
   if (typeof address !== 'object' || address === null)
     throw new Error('The app got no TCP port to listen on.');
-  return {
-    port: address.port,
-    stop: async () => {
-      const closed = once(server, 'close');
-      server.close();
-      server.closeAllConnections();
-      await closed;
-    },
+  const stop = async (): Promise<void> => {
+    const closed = once(server, 'close');
+    server.close();
+    server.closeAllConnections();
+    await closed;
   };
+  return { port: address.port, stop, [Symbol.asyncDispose]: stop };
 }

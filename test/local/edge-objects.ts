@@ -66,10 +66,9 @@ export function ingressClass(name: string, controller: string, isDefault = false
 export function tlsSecret(
   key: string,
   { certificatePem, keyPem }: { certificatePem: string; keyPem: string },
-  type = 'kubernetes.io/tls',
 ): Change {
   const data = { 'tls.crt': base64(certificatePem), 'tls.key': base64(keyPem) };
-  return { kind: 'secret', key, object: projectSecret({ type, data }) };
+  return { kind: 'secret', key, object: projectSecret({ data }) };
 }
 
 function backend(target: string): unknown {

@@ -62,7 +62,6 @@ describe('certificates', () => {
       tlsSecret('shop/cert', certificateOf('other.test')),
       tlsSecret('shop/cert', { ...good, keyPem: certificateOf('shop.test').keyPem }),
       tlsSecret('shop/cert', { certificatePem: '', keyPem: '' }),
-      tlsSecret('shop/cert', good, 'Opaque'),
       tlsSecret('elsewhere/cert', good),
     ];
     for (const secret of useless) {

@@ -5,7 +5,7 @@ import { isRecord } from '../../../src/kubernetes/json.ts';
 import type { Session } from '../session.ts';
 import { type EdgeOptions, edgeArguments } from './options.ts';
 
-export interface Edge {
+export interface Edge extends AsyncDisposable {
   /** on 127.0.0.1 */
   readonly httpPort: number;
   /** on 127.0.0.1 */
@@ -13,6 +13,13 @@ export interface Edge {
   /** path of what the process prints, errors of its watches among it */
   readonly log: string;
   stop(): Promise<void>;
+}
+
+export interface StartEdgeOptions extends EdgeOptions {
+  /** where it runs, and with which it ends */
+  readonly session: Session;
+  /** of its log, for one of several edges; default 'edge' */
+  readonly name?: string;
 }
 
 /** milliseconds; most of a start is the loading of modules, slow on a busy machine */
@@ -28,33 +35,29 @@ const startLimit = 30_000;
  * });
  * @throws LocalError ServerExited, NotReady or PortTaken, with the end of the log
  */
-export async function startEdge({ session, ...options }: EdgeOptions & { session: Session }): Promise<Edge> {
+export async function startEdge({ session, name, ...options }: StartEdgeOptions): Promise<Edge> {
   const main = fileURLToPath(new URL('main.ts', import.meta.url));
   const edge = session.spawn({
-    name: 'edge',
+    name: name ?? 'edge',
     command: process.execPath,
     args: [main, ...edgeArguments(options)],
   });
   let ports: Pick<Edge, 'httpPort' | 'httpsPort'> = { httpPort: 0, httpsPort: 0 };
   await edge.untilReady(async () => {
-    const printed = portsIn(await readFile(edge.log, 'utf8'));
+    const printed = portsIn(await readFile(edge.log, 'utf8'), edge.pid);
     if (printed !== undefined) ports = printed;
     return printed !== undefined;
   }, startLimit);
-  return {
-    ...ports,
-    log: edge.log,
-    stop: async () => {
-      await edge.stop();
-    },
+  const stop = async (): Promise<void> => {
+    await edge.stop();
   };
+  return { ...ports, log: edge.log, stop, [Symbol.asyncDispose]: stop };
 }
 
-/** The line that the process prints when it is ready, among what else its log may hold. */
-function portsIn(log: string): Pick<Edge, 'httpPort' | 'httpsPort'> | undefined {
-  const line = log
-    .split('\n')
-    .find((candidate) => candidate.startsWith('{"httpPort":') && candidate.endsWith('}'));
+/** The line that the process prints when it is ready; the log may be another edge's as well. */
+function portsIn(log: string, pid: number): Pick<Edge, 'httpPort' | 'httpsPort'> | undefined {
+  const start = `{"pid":${pid},`;
+  const line = log.split('\n').find((candidate) => candidate.startsWith(start) && candidate.endsWith('}'));
   const ports: unknown = line === undefined ? undefined : JSON.parse(line);
   if (!isRecord(ports)) return undefined;
   const { httpPort, httpsPort } = ports;

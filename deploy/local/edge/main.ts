@@ -8,7 +8,7 @@ import { followObjects } from './sources.ts';
 
 /**
  * The edge process: `node deploy/local/edge/main.ts --kubeconfig=FILE --service=NAMESPACE/NAME:PORT=LOCALPORT ...`.
- * Prints one line of JSON, `{"httpPort":N,"httpsPort":N}`, when it serves all the objects there are; ends on SIGTERM.
+ * Prints one line of JSON, `{"pid":N,"httpPort":N,"httpsPort":N}`, when it serves all the objects there are; ends on SIGTERM.
  */
 async function main(): Promise<void> {
   const { kubeconfig, server } = parseEdgeArguments(process.argv.slice(2));
@@ -37,7 +37,7 @@ async function main(): Promise<void> {
     },
   });
   const ports = await edge.listen();
-  process.stdout.write(`${JSON.stringify(ports)}\n`);
+  process.stdout.write(`${JSON.stringify({ pid: process.pid, ...ports })}\n`);
 }
 
 await main();

@@ -118,9 +118,8 @@ export function projectService(object: unknown): ServiceObject {
   };
 }
 
-/** Projects a Secret; undefined if it is not of type kubernetes.io/tls, which is the only type F5 NGINX takes. */
-export function projectSecret(object: unknown): SecretObject | undefined {
-  if (stringField(object, 'type') !== 'kubernetes.io/tls') return undefined;
+/** Projects a Secret of type kubernetes.io/tls. */
+export function projectSecret(object: unknown): SecretObject {
   const data = recordField(object, 'data');
   return {
     certificatePem: decoded(stringField(data, 'tls.crt')),
