@@ -5,7 +5,7 @@ import { arrayField, isRecord, recordField, stringField } from './json.ts';
 import { errorFromTransport, KubernetesError } from './kubernetes-error.ts';
 import { readJson, watchEvents } from './watch-stream.ts';
 
-export interface ReflectorOptions<T> {
+export interface ReflectorOptions<T extends object> {
   readonly client: Pick<KubernetesClient, 'stream'>;
   /** Path of the collection, e.g. `/apis/networking.k8s.io/v1/ingresses`. */
   readonly path: string;
@@ -15,7 +15,8 @@ export interface ReflectorOptions<T> {
   project(object: unknown): T;
   /** Only called when the projection differs from the last one of that key. */
   onUpsert(key: string, projected: T): void;
-  onDelete(key: string): void;
+  /** @param last what was known of it */
+  onDelete(key: string, last: T): void;
   /** After each complete list, when the contents are those of the API server. */
   onSynced?(): void;
   /** Failures of requests, and whatever `project` and the handlers throw; none of them stops the reflector. */
@@ -68,7 +69,7 @@ const longestPage = 256 * 1024 * 1024;
  * const ingresses = new Reflector({ client, path: '/apis/networking.k8s.io/v1/ingresses', project, onUpsert, onDelete, clock, signal });
  * ingresses.start();
  */
-export class Reflector<T> {
+export class Reflector<T extends object> {
   readonly #options: ReflectorOptions<T>;
   readonly #random: () => number;
   readonly #projections = new Map<string, T>();
@@ -267,7 +268,9 @@ export class Reflector<T> {
   }
 
   #remove(key: string): void {
-    if (this.#projections.delete(key)) this.#guard(() => this.#options.onDelete(key));
+    const last = this.#projections.get(key);
+    if (last !== undefined && this.#projections.delete(key))
+      this.#guard(() => this.#options.onDelete(key, last));
   }
 
   #query(): URLSearchParams {

@@ -1,0 +1,26 @@
+/**
+ * Finds by halving which hosts make a write fail, with about 2·log2(n) attempts for each of them.
+ * @param hosts a set that is known to be refused, because of `refusal`
+ * @param attempt tries a subset without writing it; resolves to the refusal, or undefined when it would be let through
+ * @returns each refused host with what was said of it; never empty: if each half is let through and only both together
+ *   are not, the second half is given up, so that the first one gets its way
+ */
+export async function findRefusedHosts(
+  hosts: readonly string[],
+  refusal: Error,
+  attempt: (hosts: readonly string[]) => Promise<Error | undefined>,
+): Promise<Map<string, Error>> {
+  const [only] = hosts;
+  if (only !== undefined && hosts.length === 1) return new Map([[only, refusal]]);
+  const middle = Math.ceil(hosts.length / 2);
+  const halves = [hosts.slice(0, middle), hosts.slice(middle)];
+  const refused = new Map<string, Error>();
+  for (const half of halves) {
+    if (half.length === 0) continue;
+    const said = await attempt(half);
+    if (said === undefined) continue;
+    for (const [host, error] of await findRefusedHosts(half, said, attempt)) refused.set(host, error);
+  }
+  if (refused.size === 0) for (const host of halves[1] ?? []) refused.set(host, refusal);
+  return refused;
+}
