@@ -11,7 +11,7 @@ import {
 import type { Clock } from './clock.ts';
 import type { Rounds } from './rounds.ts';
 
-type IngressActor = ActorRefFrom<typeof ingressMachine>;
+export type IngressActor = ActorRefFrom<typeof ingressMachine>;
 
 /** XState tells a parent of a child's death in this way. */
 interface ActorError {
@@ -31,6 +31,8 @@ export interface SupervisorOptions {
   /** The Ingress machine with its effects provided. */
   readonly ingressMachine: typeof ingressMachine;
   readonly rounds: Rounds;
+  /** The actors by `namespace/name`; the supervisor alone changes it. */
+  readonly actors: Map<string, IngressActor>;
   readonly clock: Clock;
   /** An Ingress actor died of an error in the program; it is started again after a minute. */
   readonly onActorError: (key: string, error: unknown) => void;
@@ -45,10 +47,10 @@ export function createSupervisorLogic({
   policy,
   ingressMachine: logic,
   rounds,
+  actors,
   clock,
   onActorError,
 }: SupervisorOptions) {
-  const actors = new Map<string, IngressActor>();
   let timer: unknown;
 
   return fromTransition((state, event: SupervisorEvent | ActorError | StopEvent, scope) => {

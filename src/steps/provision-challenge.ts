@@ -5,19 +5,15 @@ import type { ChallengeIngresses } from '../kubernetes/challenge-ingress.ts';
 import type { IngressClasses } from '../kubernetes/ingress-class.ts';
 import { KubernetesError } from '../kubernetes/kubernetes-error.ts';
 import type { SecretStore } from '../kubernetes/secret-store.ts';
-import type { HostVerdict } from '../responder/self-check.ts';
+import type { Verdict } from '../responder/self-check.ts';
 
 export interface ProvisionChallengeOptions {
   readonly account: { ensureAccount(signal: AbortSignal): Promise<Pick<Account, 'thumbprint'>> };
   readonly secrets: Pick<SecretStore, 'proveWritable'>;
   readonly ingressClasses: Pick<IngressClasses, 'nonMergingController'>;
   readonly challengeIngresses: Pick<ChallengeIngresses, 'acquire'>;
-  /** Asks each host through its public name until it answers or its time is up. */
-  awaitReachable(
-    hosts: readonly string[],
-    thumbprint: string,
-    signal: AbortSignal,
-  ): Promise<readonly HostVerdict[]>;
+  /** Asks the host through its public name until it answers or its time is up. */
+  readonly checkHost: (host: string, thumbprint: string, signal: AbortSignal) => Promise<Verdict>;
 }
 
 /**
@@ -39,16 +35,21 @@ export async function provisionChallenge(
   await challengeIngresses.acquire(input.id, input.hosts, signal);
   if (!input.desired.selfCheck) return undefined;
 
-  const hosts = input.hosts.map(({ host }) => host);
-  const verdicts = await options.awaitReachable(hosts, thumbprint, signal);
-  const wrong = verdicts.filter(({ verdict }) => verdict.kind === 'wrong-answer');
-  const [first] = wrong;
+  const verdicts = await Promise.all(
+    input.hosts.map(async ({ host }) => ({
+      host,
+      verdict: await options.checkHost(host, thumbprint, signal),
+    })),
+  );
+  const wrong = verdicts.flatMap(({ host, verdict }) =>
+    verdict.kind === 'wrong-answer' ? [{ host, message: verdict.message }] : [],
+  );
+  const [first, second] = wrong;
   if (first === undefined) return undefined;
-  const message = wrong.map(({ verdict }) => ('message' in verdict ? verdict.message : '')).join(' ');
   throw new StepError({
     code: 'SelfCheckFailed',
-    message,
-    ...(wrong.length === 1 ? { host: first.host } : {}),
+    message: wrong.map(({ message }) => message).join(' '),
+    ...(second === undefined ? { host: first.host } : {}),
   });
 }
 

@@ -1,0 +1,93 @@
+import { fileURLToPath } from 'node:url';
+import type { IngressView } from '../../machines/ingress-view.ts';
+import type { ManagedProcess } from './managed-process.ts';
+import type { Session } from './session.ts';
+
+export interface ControllerPorts {
+  readonly responder: number;
+  readonly health: number;
+  readonly inspector: number;
+}
+
+export interface ControllerProcessOptions {
+  readonly session: Session;
+  /** path of the kubeconfig of its ServiceAccount */
+  readonly kubeconfig: string;
+  readonly ports: ControllerPorts;
+  /** LEGO_* variables */
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+const startLimit = 30_000;
+const requestLimit = 5_000;
+
+/** The controller in a process of its own, as in the cluster. */
+export class ControllerProcess {
+  readonly #process: ManagedProcess;
+  readonly #ports: ControllerPorts;
+
+  /** Use `startController`. */
+  constructor(process: ManagedProcess, ports: ControllerPorts) {
+    this.#process = process;
+    this.#ports = ports;
+  }
+
+  get pid(): number {
+    return this.#process.pid;
+  }
+
+  /** path of its log, a JSON object a line */
+  get log(): string {
+    return this.#process.log;
+  }
+
+  /** Every Ingress as the controller sees it now. */
+  async views(): Promise<IngressView[]> {
+    const answer = await fetch(`http://127.0.0.1:${this.#ports.inspector}/ingresses`, {
+      signal: AbortSignal.timeout(requestLimit),
+    });
+    const views: IngressView[] = JSON.parse(await answer.text());
+    return views;
+  }
+
+  /** Whether its probe says ready. */
+  async ready(signal: AbortSignal): Promise<boolean> {
+    return (await fetch(`http://127.0.0.1:${this.#ports.health}/readyz`, { signal })).ok;
+  }
+
+  /** Asks it to end as the kubelet does, and waits. */
+  async stop(): Promise<void> {
+    await this.#process.stop({ limit: 30_000 });
+  }
+
+  /** Ends it as a crash would. */
+  async kill(): Promise<void> {
+    await this.#process.stop({ signal: 'SIGKILL' });
+  }
+}
+
+/** @throws LocalError when it ends or is not ready in time, with the end of its log */
+export async function startController({
+  session,
+  kubeconfig,
+  ports,
+  environment,
+}: ControllerProcessOptions): Promise<ControllerProcess> {
+  const program = session.spawn({
+    name: 'kube-lego',
+    command: process.execPath,
+    args: [fileURLToPath(new URL('../../src/main.ts', import.meta.url))],
+    environment: {
+      KUBECONFIG: kubeconfig,
+      LEGO_NAMESPACE: 'kube-lego',
+      LEGO_PORT: String(ports.responder),
+      LEGO_METRICS_PORT: String(ports.health),
+      LEGO_INSPECTOR_PORT: String(ports.inspector),
+      LEGO_LOG_TYPE: 'json',
+      ...environment,
+    },
+  });
+  const controller = new ControllerProcess(program, ports);
+  await program.untilReady((signal) => controller.ready(signal), startLimit);
+  return controller;
+}

@@ -1,0 +1,148 @@
+import { fileURLToPath } from 'node:url';
+import type { ApiClient } from './api-client.ts';
+import { type App, startApp } from './app.ts';
+import { type Cluster, startCluster } from './cluster.ts';
+import { type ControllerPorts, ControllerProcess, startController } from './controller.ts';
+import { type Dns, startDns } from './dns.ts';
+import { type Edge, startEdge } from './edge/edge.ts';
+import type { EdgeOptions } from './edge/options.ts';
+import { freePorts } from './free-ports.ts';
+import { applyManifests } from './manifests.ts';
+import type { PebbleOptions } from './pebble.ts';
+import { type Pebble, startPebble } from './pebble.ts';
+import { type Session, startSession } from './session.ts';
+
+export interface WorldOptions {
+  readonly edge?: Partial<Omit<EdgeOptions, 'kubeconfig' | 'services'>>;
+  readonly pebble?: Partial<PebbleOptions>;
+  /** namespaces to create */
+  readonly namespaces?: readonly string[];
+  /** Services `namespace/name` behind which the one app answers, besides `web` of each namespace */
+  readonly services?: readonly string[];
+}
+
+const className = 'edge';
+
+/**
+ * Everything that kube-lego has to do with, on one machine: an API server with our manifests, a DNS server, a CA, an ingress
+ * controller and an application. The controller itself is started by `startController`.
+ */
+export class World implements AsyncDisposable {
+  readonly session: Session;
+  readonly cluster: Cluster;
+  readonly api: ApiClient;
+  readonly dns: Dns;
+  readonly pebble: Pebble;
+  readonly edge: Edge;
+  readonly className = className;
+  readonly #app: App;
+  readonly #ports: ControllerPorts;
+
+  /** Use `startWorld`. */
+  constructor(parts: {
+    readonly session: Session;
+    readonly cluster: Cluster;
+    readonly dns: Dns;
+    readonly pebble: Pebble;
+    readonly edge: Edge;
+    readonly app: App;
+    readonly ports: ControllerPorts;
+  }) {
+    this.session = parts.session;
+    this.cluster = parts.cluster;
+    this.api = parts.cluster.adminClient();
+    this.dns = parts.dns;
+    this.pebble = parts.pebble;
+    this.edge = parts.edge;
+    this.#app = parts.app;
+    this.#ports = parts.ports;
+  }
+
+  /** Starts the controller under the ServiceAccount of the manifests, or starts it again. */
+  async startController(environment: Readonly<Record<string, string>> = {}): Promise<ControllerProcess> {
+    return startController({
+      session: this.session,
+      kubeconfig: await this.cluster.serviceAccountKubeconfig('kube-lego', 'kube-lego'),
+      ports: this.#ports,
+      environment: {
+        LEGO_EMAIL: 'ops@example.com',
+        LEGO_URL: this.pebble.directoryUrl,
+        LEGO_CA_BUNDLE: this.pebble.caBundle,
+        LEGO_DNS_SERVERS: this.dns.address,
+        LEGO_HTTP01_PORT: String(this.edge.httpPort),
+        LEGO_HTTPS_PORT: String(this.edge.httpsPort),
+        ...environment,
+      },
+    });
+  }
+
+  async stop(): Promise<void> {
+    await this.api.close();
+    await this.#app.stop();
+    await this.session.stop();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+}
+
+/** @throws LocalError when one of its servers does not start */
+export async function startWorld(options: WorldOptions = {}): Promise<World> {
+  const session = await startSession();
+  let app: App | undefined;
+  try {
+    const [responder = 0, health = 0, inspector = 0] = await freePorts(3);
+    const namespaces = options.namespaces ?? ['default'];
+    const [cluster, dns, startedApp] = await Promise.all([
+      startCluster({ session }),
+      startDns({ session }),
+      startApp(),
+    ]);
+    app = startedApp;
+    await prepareCluster(cluster, namespaces);
+    const services = [...namespaces.map((namespace) => `${namespace}/web`), ...(options.services ?? [])];
+    const edge = await startEdge({
+      session,
+      className,
+      ...options.edge,
+      kubeconfig: cluster.adminKubeconfig,
+      services: {
+        'kube-lego/kube-lego:8080': responder,
+        ...Object.fromEntries(services.map((service) => [`${service}:80`, startedApp.port])),
+      },
+    });
+    const pebble = await startPebble({
+      session,
+      vaHttpPort: edge.httpPort,
+      vaTlsPort: edge.httpsPort,
+      dnsAddress: dns.address,
+      ...options.pebble,
+    });
+    return new World({ session, cluster, dns, pebble, edge, app, ports: { responder, health, inspector } });
+  } catch (error) {
+    await app?.stop();
+    await session.stop();
+    throw error;
+  }
+}
+
+async function prepareCluster(cluster: Cluster, namespaces: readonly string[]): Promise<void> {
+  await applyManifests(cluster.adminKubeconfig, [fileURLToPath(new URL('../base', import.meta.url))]);
+  await using api = cluster.adminClient();
+  await api.expect('/apis/networking.k8s.io/v1/ingressclasses', {
+    method: 'POST',
+    body: {
+      apiVersion: 'networking.k8s.io/v1',
+      kind: 'IngressClass',
+      metadata: {
+        name: className,
+        annotations: { 'ingressclass.kubernetes.io/is-default-class': 'true' },
+      },
+      spec: { controller: 'kube-lego.io/local-edge' },
+    },
+  });
+  for (const name of namespaces.filter((namespace) => namespace !== 'default')) {
+    await api.expect('/api/v1/namespaces', { method: 'POST', body: { metadata: { name } } });
+  }
+}

@@ -1,0 +1,311 @@
+import { once } from 'node:events';
+import type { Server } from 'node:http';
+import type { KubeConfig } from '@kubernetes/client-node';
+import type { Logger } from 'pino';
+import { createActor } from 'xstate';
+import type { AssessmentPolicy } from '../machines/assessment.ts';
+import type { IngressSpec } from '../machines/ingress-spec.ts';
+import { viewOf } from '../machines/ingress-view.ts';
+import type { SupervisorEvent } from '../machines/supervisor.ts';
+import { AccountStore } from './acme/account.ts';
+import { installAdapter } from './acme/adapter.ts';
+import { AcmeTransport, userAgent } from './acme/transport.ts';
+import { Announcer } from './announcer.ts';
+import { Vault } from './certificate/vault.ts';
+import { type Clock, sleep } from './clock.ts';
+import type { Config } from './config.ts';
+import { createHealthServer, type Readiness } from './health.ts';
+import { createIngressLogic } from './ingress-logic.ts';
+import { createInspectorServer } from './inspector/server.ts';
+import { KubernetesAccountSecret } from './kubernetes/account-secret.ts';
+import { ChallengeIngresses } from './kubernetes/challenge-ingress.ts';
+import { createKubernetesClient, type KubernetesClient } from './kubernetes/client.ts';
+import { EventRecorder } from './kubernetes/events.ts';
+import { projectIngress } from './kubernetes/ingress.ts';
+import { IngressClasses } from './kubernetes/ingress-class.ts';
+import { Reflector } from './kubernetes/reflector.ts';
+import { SecretStore } from './kubernetes/secret-store.ts';
+import { awaitReachable } from './responder/reachability.ts';
+import { createResponder } from './responder/server.ts';
+import { Rounds } from './rounds.ts';
+import { IssuedCertificates } from './steps/issued-certificates.ts';
+import { createSupervisorLogic, type IngressActor } from './supervisor.ts';
+
+export interface ControllerOptions {
+  readonly config: Config;
+  readonly kubeConfig: KubeConfig;
+  readonly log: Logger;
+  readonly clock: Clock;
+}
+
+/** Hosts that are prepared and validated at a time (design: admission). */
+const hostsAdmitted = 500;
+/** Milliseconds within the pod's 30 seconds of grace: orders that have begun may end, then the rules are taken out. */
+const drainLimit = 20_000;
+const cleanUpLimit = 4000;
+
+export interface Controller {
+  /** Finishes the orders that have begun, within a time limit, begins nothing new, and leaves nothing half-written. */
+  stop(): Promise<void>;
+}
+
+/**
+ * kube-lego at work, until it is stopped. Resolves when its servers listen; the API server and the CA may be away then,
+ * and at any time after.
+ *
+ * @throws Error when a port is taken, or the CA bundle cannot be used
+ */
+export async function startController({
+  config,
+  kubeConfig,
+  log,
+  clock,
+}: ControllerOptions): Promise<Controller> {
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  const agent = userAgent(config.version);
+  const client = createKubernetesClient(kubeConfig, { userAgent: agent, clock });
+  installAdapter();
+  const transport = new AcmeTransport({ clock, userAgent: agent, caBundle: config.caBundle });
+  const account = createAccountStore(config, client, transport, clock, log);
+  const challengeIngresses = createChallengeIngresses(config, client, clock, signal, log);
+  const events = new EventRecorder({
+    client,
+    clock,
+    onError: (error) => log.warn(error, 'An Event was not written.'),
+  });
+
+  const vault = new Vault();
+  const issued = new IssuedCertificates(vault);
+  const rounds = new Rounds(
+    (event) => supervisor.send(event),
+    (id) => {
+      challengeIngresses.release(id);
+      issued.release(id);
+    },
+  );
+  const actors = new Map<string, IngressActor>();
+  const logic = createIngressLogic({
+    rounds,
+    clock,
+    log,
+    announcer: new Announcer(events, log),
+    steps: {
+      account,
+      transport,
+      vault,
+      issued,
+      challengeIngresses,
+      clock,
+      secrets: new SecretStore(client),
+      ingressClasses: new IngressClasses({ client, clock }),
+      policy: assessmentPolicy(config),
+      keyType: config.keyType,
+      profile: config.profile,
+      preferredChain: config.preferredChain,
+      checkHost: (host, thumbprint, stepSignal) =>
+        awaitReachable(host, { ...selfCheckSettings(config, agent, clock), thumbprint }, stepSignal),
+    },
+  });
+  const supervisor = createActor(
+    createSupervisorLogic({
+      policy: supervisorPolicy(config),
+      ingressMachine: logic,
+      rounds,
+      actors,
+      clock,
+      onActorError: (ingress, error) =>
+        log.error({ ingress, err: error }, 'The actor of an Ingress died of an error.'),
+    }),
+    { id: 'supervisor' },
+  );
+
+  let accountRead = false;
+  const responder = createResponder({
+    thumbprint: () => account.thumbprint(),
+    hasHost: (host) => challengeIngresses.has(host),
+    refresh: () => challengeIngresses.refresh(),
+    clock,
+  });
+  const health = createHealthServer({ ready: () => readiness(accountRead, challengeIngresses.synced) });
+  const inspector = createInspectorServer({
+    views: () =>
+      [...actors.values()].map((actor) => {
+        const { value, context } = actor.getSnapshot();
+        return viewOf(value, context);
+      }),
+  });
+  const servers = [responder, health, inspector];
+  await Promise.all([
+    listen(responder, config.port),
+    listen(health, config.healthPort),
+    listen(inspector, config.inspectorPort, '127.0.0.1'),
+  ]);
+
+  supervisor.start();
+  challengeIngresses.start();
+  const reflectors = watchIngresses(config, client, clock, signal, log, (event) => supervisor.send(event));
+  void readAccount(account, clock, signal, log).then(
+    () => {
+      accountRead = true;
+    },
+    () => undefined,
+  );
+  log.info(
+    { directory: config.directoryUrl, namespace: config.namespace },
+    `kube-lego ${config.version} is running.`,
+  );
+
+  return {
+    async stop() {
+      supervisor.send({ type: 'DRAIN' });
+      const limit = clock.now() + drainLimit;
+      while (rounds.ordered > 0 && clock.now() < limit) await sleep(clock, 50);
+      supervisor.stop();
+      const cleanUp = AbortSignal.timeout(cleanUpLimit);
+      await Promise.allSettled([challengeIngresses.removeAll(cleanUp), events.drain(cleanUp)]);
+      stopping.abort();
+      await Promise.all([...reflectors.map((reflector) => reflector.stopped()), ...servers.map(close)]);
+      await Promise.all([client.close(), transport.close()]);
+    },
+  };
+}
+
+function createAccountStore(
+  config: Config,
+  client: KubernetesClient,
+  transport: AcmeTransport,
+  clock: Clock,
+  log: Logger,
+): AccountStore {
+  return new AccountStore({
+    transport,
+    clock,
+    store: new KubernetesAccountSecret(client, config.namespace, config.accountSecretName),
+    directoryUrl: config.directoryUrl,
+    email: config.email,
+    externalAccount: config.externalAccount,
+    onRegistered: ({ termsOfService, existing }) => {
+      const verb = existing ? 'found' : 'registered';
+      log.info({ directory: config.directoryUrl, termsOfService }, `The ACME account is ${verb}.`);
+    },
+  });
+}
+
+function createChallengeIngresses(
+  config: Config,
+  client: KubernetesClient,
+  clock: Clock,
+  signal: AbortSignal,
+  log: Logger,
+): ChallengeIngresses {
+  return new ChallengeIngresses({
+    client,
+    clock,
+    signal,
+    namespace: config.namespace,
+    serviceName: config.serviceName,
+    servicePort: config.port,
+    ingressName: config.ingressName,
+    annotations: config.challengeIngressAnnotations,
+    leftoverNames: config.leftoverIngressNames,
+    onError: (error) => log.warn(error, 'The challenge Ingress is not as it should be; it is tried again.'),
+  });
+}
+
+function watchIngresses(
+  config: Config,
+  client: KubernetesClient,
+  clock: Clock,
+  signal: AbortSignal,
+  log: Logger,
+  tellSupervisor: (event: SupervisorEvent) => void,
+): Reflector<IngressSpec>[] {
+  const group = '/apis/networking.k8s.io/v1';
+  const paths =
+    config.watchNamespaces.length === 0
+      ? [`${group}/ingresses`]
+      : config.watchNamespaces.map((namespace) => `${group}/namespaces/${namespace}/ingresses`);
+  const reflectors: Reflector<IngressSpec>[] = paths.map(
+    (path) =>
+      new Reflector({
+        client,
+        path,
+        clock,
+        signal,
+        project: (object) => projectIngress(object, { annotationKey: config.annotationKey }),
+        onUpsert: (_, ingress) => tellSupervisor({ type: 'INGRESS_OBSERVED', ingress }),
+        onDelete: (key) => tellSupervisor({ type: 'INGRESS_GONE', key }),
+        onSynced: () => {
+          if (reflectors.every(({ state }) => state.synced)) tellSupervisor({ type: 'SYNCED' });
+        },
+        onError: (error) => log.warn(error, 'The watch of Ingresses was interrupted; it is taken up again.'),
+      }),
+  );
+  for (const reflector of reflectors) reflector.start();
+  return reflectors;
+}
+
+/** Until the account Secret has been read once, a challenge that is under way could not be answered. */
+async function readAccount(
+  account: AccountStore,
+  clock: Clock,
+  signal: AbortSignal,
+  log: Logger,
+): Promise<void> {
+  for (let pause = 500; ; pause = Math.min(2 * pause, 30_000)) {
+    try {
+      await account.loadThumbprint(signal);
+      return;
+    } catch (error) {
+      signal.throwIfAborted();
+      log.warn(error, 'The account Secret cannot be read; it is tried again.');
+      await sleep(clock, pause, signal);
+    }
+  }
+}
+
+function readiness(accountRead: boolean, challengesSynced: boolean): Readiness {
+  if (!accountRead) return { ok: false, detail: 'waiting for the account Secret to be read' };
+  if (!challengesSynced) return { ok: false, detail: 'waiting for the challenge Ingresses to be listed' };
+  return { ok: true, detail: 'ready' };
+}
+
+function assessmentPolicy({ minimumValidity, directoryUrl, staging }: Config): AssessmentPolicy {
+  return { minimumValidity, directory: directoryUrl, staging };
+}
+
+function supervisorPolicy(config: Config) {
+  return {
+    ownership: {
+      hostOwnership: config.hostOwnership,
+      supportedClasses: config.supportedIngressClasses,
+      defaultClass: config.defaultIngressClass,
+    },
+    admission: { hosts: hostsAdmitted, ordersInFlight: config.maxOrdersInFlight },
+    ingress: { checkInterval: config.checkInterval, minimumValidity: config.minimumValidity },
+  };
+}
+
+function selfCheckSettings(config: Config, agent: string, clock: Clock) {
+  return {
+    dnsServers: config.dnsServers,
+    // Only private CAs and tests reach hosts there, and they say so by these settings.
+    allowLoopback: config.dnsServers !== undefined || config.http01Port !== 80,
+    ports: { http: config.http01Port, https: config.httpsPort },
+    userAgent: agent,
+    timeLimit: config.selfCheckTimeout,
+    clock,
+  };
+}
+
+async function listen(server: Server, port: number, host?: string): Promise<void> {
+  server.listen(port, host);
+  await once(server, 'listening');
+}
+
+async function close(server: Server): Promise<void> {
+  server.close();
+  server.closeAllConnections();
+  await once(server, 'close');
+}

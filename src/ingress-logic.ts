@@ -1,0 +1,56 @@
+import type { Logger } from 'pino';
+import { certificateMachine } from '../machines/certificate.ts';
+import { ingressMachine } from '../machines/ingress.ts';
+import type { Announcer } from './announcer.ts';
+import type { Clock } from './clock.ts';
+import type { Rounds } from './rounds.ts';
+import { type CheckSecretsOptions, checkSecretsLogic } from './steps/check-secrets.ts';
+import { type ObtainCertificateOptions, obtainCertificate } from './steps/obtain-certificate.ts';
+import { type ProvisionChallengeOptions, provisionChallenge } from './steps/provision-challenge.ts';
+import { stepLogic } from './steps/step.ts';
+import { type StoreCertificateOptions, storeCertificate } from './steps/store-certificate.ts';
+
+export interface IngressLogicOptions {
+  readonly rounds: Rounds;
+  readonly clock: Clock;
+  readonly announcer: Announcer;
+  readonly log: Logger;
+  readonly steps: CheckSecretsOptions &
+    ProvisionChallengeOptions &
+    ObtainCertificateOptions &
+    Omit<StoreCertificateOptions, 'onRetry'>;
+}
+
+/** The Ingress machine with everything that it needs of the world. */
+export function createIngressLogic({
+  rounds,
+  clock,
+  announcer,
+  log,
+  steps,
+}: IngressLogicOptions): typeof ingressMachine {
+  const storing: StoreCertificateOptions = {
+    ...steps,
+    onRetry: (error, { ingress, desired }) => {
+      log.warn(
+        { ingress, secret: desired.secretName },
+        `The certificate is not stored yet: ${error.message}.`,
+      );
+    },
+  };
+  const certificate = certificateMachine.provide({
+    actors: {
+      round: rounds.logic(),
+      provisionChallenge: stepLogic(clock, (input, signal) => provisionChallenge(steps, input, signal)),
+      obtainCertificate: stepLogic(clock, (input, signal) => obtainCertificate(steps, input, signal)),
+      storeCertificate: stepLogic(clock, (input, signal) => storeCertificate(storing, input, signal)),
+    },
+  });
+  return ingressMachine.provide({
+    actors: { certificate, checkSecrets: checkSecretsLogic(steps) },
+    actions: {
+      announceFindings: ({ self, context }) => announcer.announceFindings(self, context),
+      announceRoundEnd: ({ self, context }, roundEnd) => announcer.announceRoundEnd(self, context, roundEnd),
+    },
+  });
+}
