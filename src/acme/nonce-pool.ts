@@ -18,10 +18,6 @@ export class NoncePool {
     this.#maxAge = maxAge;
   }
 
-  get size(): number {
-    return this.#nonces.length;
-  }
-
   /** Keeps the nonce of an answer; a malformed one is ignored, the oldest one makes way. */
   put(nonce: string | undefined): void {
     if (nonce === undefined || !wellFormed.test(nonce)) return;

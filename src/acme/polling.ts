@@ -3,7 +3,7 @@ import { AcmeProblem } from './problem.ts';
 import type { CallResult } from './transport.ts';
 
 /** Waits between polls of an object for which the CA asks no particular time, in milliseconds; the last one repeats. */
-const ownWaits = [50, 100, 200, 400, 800, 1600, 3000, 5000, 10_000];
+const ownWaits = [30, 70, 180, 400, 1000, 2000, 4000, 7000, 10_000];
 /** First wait after a failure that is the CA's or the network's; doubled with each that follows. */
 const failureWait = 500;
 /** So many of them in a row are ridden out. */
@@ -22,7 +22,7 @@ export interface Polling {
 
 /**
  * Reads an object of the CA's until it is settled. A Retry-After is kept to the millisecond, without one the waits grow from
- * 50 ms to 10 s. Reading changes nothing at the CA (POST-as-GET), so network trouble, 5xx and 429 are ridden out a few times.
+ * 30 ms to 10 s. Reading changes nothing at the CA (POST-as-GET), so network trouble, 5xx and 429 are ridden out a few times.
  * @param settle the result, or undefined to go on; what it throws ends the polling
  * @param firstWait milliseconds before the first read; undefined for the usual schedule
  * @throws AcmeProblem, what `settle` and `outOfTime` make, or the signal's reason

@@ -157,14 +157,13 @@ describe('issuance at pebble', { timeout: 120_000 }, () => {
     await world.accounts.ensureAccount(new AbortController().signal);
     const mine = new AbortController();
     const reason = new Error('the Ingress is gone');
-    let reached = (): void => undefined;
-    const inPhase = new Promise<void>((resolve) => (reached = resolve));
+    const inPhase = Promise.withResolvers<void>();
     const work = world.obtain(['a.example'], {
       signal: mine.signal,
-      onPhase: (phase) => void (phase === 'finalizing' && reached()),
+      onPhase: (phase) => void (phase === 'finalizing' && inPhase.resolve()),
     });
     const other = world.obtain(['b.example']);
-    await inPhase;
+    await inPhase.promise;
     const started = performance.now();
     mine.abort(reason);
     await assert.rejects(work, reason);

@@ -181,7 +181,7 @@ describe('order', () => {
         : authz?.(received, times),
     );
     await obtain();
-    assert.deepEqual(clock.waits.slice(0, 5), [50, 100, 7005, 400, 800]);
+    assert.deepEqual(clock.waits.slice(0, 5), [30, 70, 7005, 400, 1000]);
   });
 
   test('a wait beyond the time limit ends the order at once, and says how long the CA wants', async () => {
