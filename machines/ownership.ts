@@ -52,26 +52,23 @@ export class Ownership {
     const claims = { ingress, ...this.#readClaims(ingress) };
     this.#claims.set(key, claims);
     for (const [index, entry] of this.#indexEntries(claims)) {
-      const keys = index.get(entry) ?? new Set();
-      index.set(entry, keys.add(key));
-      for (const other of keys) affected.add(other);
+      index.set(entry, (index.get(entry) ?? new Set()).add(key));
     }
+    for (const other of this.#concernedBy(claims)) affected.add(other);
     return affected.add(key);
   }
 
   /** Forgets the Ingress; returns the keys of the others whose assignment may have changed. */
   delete(key: string): ReadonlySet<string> {
-    const affected = new Set<string>();
     const claims = this.#claims.get(key);
-    if (claims === undefined) return affected;
+    if (claims === undefined) return new Set();
     this.#claims.delete(key);
     for (const [index, entry] of this.#indexEntries(claims)) {
       const keys = index.get(entry);
       keys?.delete(key);
       if (keys?.size === 0) index.delete(entry);
-      for (const other of keys ?? []) affected.add(other);
     }
-    return affected;
+    return this.#concernedBy(claims);
   }
 
   /** What this Ingress has to see to; undefined for one that is not held here. */
@@ -119,6 +116,24 @@ export class Ownership {
     if (this.#policy.hostOwnership === 'any') return false;
     const owner = this.#oldest(this.#byHost.get(host));
     return owner !== undefined && owner.ingress.namespace !== namespace;
+  }
+
+  /** Those who name one of the Secrets, or whose Secrets one of the hosts is merged into. */
+  #concernedBy({ ingress, claims }: Claims): Set<string> {
+    const concerned = new Set<string>();
+    const addClaimants = (namespace: string, secretName: string): void => {
+      for (const key of this.#bySecret.get(secretKey(namespace, secretName)) ?? []) concerned.add(key);
+    };
+    for (const { secretName, hosts } of claims) {
+      addClaimants(ingress.namespace, secretName);
+      for (const host of hosts) {
+        for (const other of this.#claimants(this.#byHost.get(host))) {
+          const merged = other.claims.filter((claim) => claim.hosts.includes(host));
+          for (const claim of merged) addClaimants(other.ingress.namespace, claim.secretName);
+        }
+      }
+    }
+    return concerned;
   }
 
   #claimants(keys: Iterable<string> | undefined): Claims[] {
@@ -169,11 +184,11 @@ export class Ownership {
     const className = ingressClass.form === 'none' ? this.#policy.defaultClass : ingressClass.name;
     const supported = this.#policy.supportedClasses;
     if (supported !== undefined && (className === undefined || !supported.includes(className))) {
-      const named = className === undefined ? 'names no class' : `is of class ${className}`;
-      return {
-        code: 'UnsupportedIngressClass',
-        message: `The Ingress ${named}, which is not a supported one.`,
-      };
+      const message =
+        className === undefined
+          ? 'The Ingress names no class, and only some are supported.'
+          : `The Ingress is of class ${className}, which is not a supported one.`;
+      return { code: 'UnsupportedIngressClass', message };
     }
     if (keyType !== undefined && !isKeyType(keyType)) {
       return { code: 'UnsupportedKeyType', message: `There is no key type ${keyType}.` };
@@ -195,12 +210,12 @@ function readTlsEntry({ secretName, hosts }: TlsEntry, notices: Failure[]): Clai
     });
     return undefined;
   }
-  const provable = hosts.filter((host) => {
+  const provable = [...new Set(hosts)].filter((host) => {
     const invalid = validateHost(host);
     if (invalid !== undefined) notices.push({ ...invalid, host });
     return invalid === undefined;
   });
-  return provable.length === 0 ? undefined : { secretName, hosts: [...new Set(provable)] };
+  return provable.length === 0 ? undefined : { secretName, hosts: provable };
 }
 
 function tooManyHosts({ secretName, hosts }: DesiredCertificate): Failure {

@@ -1,0 +1,92 @@
+import type { CertificateFacts, SecretFacts } from '../../machines/assessment.ts';
+import type { Assignment, DesiredCertificate, HostRoute } from '../../machines/desired-certificate.ts';
+import type { IngressSpec } from '../../machines/ingress-spec.ts';
+
+export const minute = 60_000;
+export const hour = 60 * minute;
+export const day = 24 * hour;
+
+/** The moment at which the tests of the machines play. */
+export const now = Date.UTC(2026, 10, 24, 12);
+
+/** An enabled Ingress `shop/web`, a day old, with one host and one Secret, but for what is said otherwise. */
+export function ingressSpec(changes: Partial<IngressSpec> = {}): IngressSpec {
+  const namespace = changes.namespace ?? 'shop';
+  const name = changes.name ?? 'web';
+  return {
+    uid: `uid-of-${namespace}-${name}`,
+    namespace,
+    name,
+    createdAt: now - day,
+    enabled: true,
+    ingressClass: { form: 'field', name: 'nginx' },
+    tls: [{ secretName: 'web-tls', hosts: ['web.example.com'] }],
+    ruleHosts: [],
+    adopt: false,
+    retry: undefined,
+    keyType: undefined,
+    profile: undefined,
+    selfCheck: undefined,
+    certManager: false,
+    ...changes,
+  };
+}
+
+export function route(host: string, changes: Partial<HostRoute> = {}): HostRoute {
+  return { host, ingressClass: { form: 'field', name: 'nginx' }, ownedElsewhere: false, ...changes };
+}
+
+/** What the Secret `shop/web-tls` should hold: a certificate for `web.example.com`. */
+export function desiredCertificate(changes: Partial<DesiredCertificate> = {}): DesiredCertificate {
+  return {
+    namespace: 'shop',
+    secretName: 'web-tls',
+    hosts: [route('web.example.com')],
+    adopt: false,
+    keyType: undefined,
+    profile: undefined,
+    selfCheck: true,
+    ...changes,
+  };
+}
+
+/** An assignment with one certificate for each Secret name, its host named after it. */
+export function assignment(secretNames: readonly string[], changes: Partial<Assignment> = {}): Assignment {
+  const desired = secretNames.map((secretName) =>
+    desiredCertificate({ secretName, hosts: [route(`${secretName}.example.com`)] }),
+  );
+  return { desired, notices: [], retry: undefined, ...changes };
+}
+
+type ReadableCertificate = Extract<CertificateFacts, { kind: 'readable' }>;
+type PresentSecret = Extract<SecretFacts, { kind: 'present' }>;
+
+/** A certificate of 90 days for `web.example.com` in the first third of its life. */
+export function certificateFacts(changes: Partial<ReadableCertificate> = {}): ReadableCertificate {
+  return {
+    kind: 'readable',
+    notBefore: now - 10 * day,
+    notAfter: now + 80 * day,
+    dnsNames: ['web.example.com'],
+    keyMatches: true,
+    keyType: 'ec-p256',
+    issuer: 'CN=Test CA',
+    ...changes,
+  };
+}
+
+/** A Secret of ours that holds a good certificate. */
+export function secretFacts(changes: Partial<PresentSecret> = {}): PresentSecret {
+  return {
+    kind: 'present',
+    uid: 'uid-of-secret',
+    resourceVersion: '17',
+    type: 'kubernetes.io/tls',
+    immutable: false,
+    ours: true,
+    certManager: false,
+    directory: undefined,
+    certificate: certificateFacts(),
+    ...changes,
+  };
+}
