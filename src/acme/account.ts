@@ -1,6 +1,4 @@
-import { Client } from 'acme-client';
-import type { Clock } from '../clock.ts';
-import { isRecord } from '../kubernetes/json.ts';
+import type { Client } from 'acme-client';
 import { AccountError } from './account-error.ts';
 import {
   type AccountSecret,
@@ -12,8 +10,8 @@ import {
 } from './account-secret.ts';
 import { caName } from './connection.ts';
 import { AcmeProblem } from './problem.ts';
+import { accountClient, Registration, type RegistrationOptions } from './registration.ts';
 import { SharedRun } from './shared-run.ts';
-import type { AcmeTransport } from './transport.ts';
 
 /** A registered account, ready for orders. */
 export interface Account {
@@ -23,18 +21,8 @@ export interface Account {
   readonly thumbprint: string;
 }
 
-export interface AccountOptions {
-  readonly transport: AcmeTransport;
+export interface AccountOptions extends RegistrationOptions {
   readonly store: AccountSecretStore;
-  readonly clock: Clock;
-  readonly directoryUrl: string;
-  readonly email?: string | undefined;
-  /** External account binding (RFC 8555 section 7.3.4): the key in base64url, as the CA hands it out. */
-  readonly externalAccount?: { readonly keyId: string; readonly hmacKey: string } | undefined;
-  /** A registration was made or found; the terms of service are those that it agreed to. */
-  readonly onRegistered?:
-    | ((found: { termsOfService: string | undefined; existing: boolean }) => void)
-    | undefined;
 }
 
 interface Loaded {
@@ -51,17 +39,17 @@ const hour = 3_600_000;
  */
 export class AccountStore {
   readonly #options: AccountOptions;
+  readonly #registration: Registration;
   readonly #opening: SharedRun<Account>;
   #account: Account | undefined;
   #thumbprint: string | undefined;
   /** The CA does not know the recorded account: its URL is of no use. */
   #lost = false;
   #registeredAgainAt: number | undefined;
-  #refusals = 0;
-  #refusal: AccountError | undefined;
 
   constructor(options: AccountOptions) {
     this.#options = options;
+    this.#registration = new Registration(options, options.store.name);
     this.#opening = new SharedRun((signal) => this.#open(signal));
   }
 
@@ -122,12 +110,10 @@ export class AccountStore {
   }
 
   async #open(signal: AbortSignal): Promise<Account> {
-    const held = this.#refusal?.retryAt;
-    if (this.#refusal !== undefined && held !== undefined && this.#options.clock.now() < held)
-      throw this.#refusal;
+    this.#registration.throwIfHeld();
     const loaded = await this.#load(signal);
     const known = this.#lost ? undefined : loaded.stored.url;
-    const client = this.#client(loaded.stored.keyPem, known);
+    const client = accountClient(this.#options, loaded.stored.keyPem, known);
     const url = known ?? (await this.#register(client, loaded, signal));
     const { directoryUrl } = this.#options;
     this.#account = { client, directoryUrl, url, thumbprint: loaded.stored.thumbprint };
@@ -155,30 +141,19 @@ export class AccountStore {
 
   /** Finds or makes the account of the key and records its URL. */
   async #register(client: Client, { fresh, secret, stored }: Loaded, signal: AbortSignal): Promise<string> {
-    const { directoryUrl, onRegistered, store, transport } = this.#options;
-    let existing: boolean;
-    try {
-      const { termsOfService } = await transport.directory(directoryUrl, signal);
-      existing = !fresh && !this.#lost && (await this.#find(client, signal));
-      if (!existing) await this.#create(client, signal);
-      onRegistered?.({ termsOfService, existing });
-    } catch (error) {
-      throw this.#refused(error);
-    }
-    this.#refusals = 0;
-    this.#refusal = undefined;
+    await this.#registration.ensure(client, !fresh && !this.#lost, signal);
     const url = client.getAccountUrl();
-    await this.#record(store, secret, stored, url, signal);
+    await this.#record(secret, stored, url, signal);
     return url;
   }
 
   async #record(
-    store: AccountSecretStore,
     secret: AccountSecret,
     stored: StoredAccount,
     url: string,
     signal: AbortSignal,
   ): Promise<void> {
+    const { store } = this.#options;
     const data = registrationData(url, this.#options.directoryUrl);
     if ((await store.update(secret, data, signal)) !== undefined) return;
     const now = await store.read(signal);
@@ -186,87 +161,6 @@ export class AccountStore {
     if (now === undefined || this.#read(now).thumbprint !== stored.thumbprint)
       throw secretChanged(store.name);
     if ((await store.update(now, data, signal)) === undefined) throw secretChanged(store.name);
-  }
-
-  /** Whether the CA has an account of this key (RFC 8555 section 7.3.1). */
-  async #find(client: Client, signal: AbortSignal): Promise<boolean> {
-    try {
-      const { value } = await this.#options.transport.call(signal, 'new-account', () =>
-        client.createAccount({ onlyReturnExisting: true }),
-      );
-      if (value.status === 'valid') return true;
-      throw this.#deactivated();
-    } catch (error) {
-      if (error instanceof AcmeProblem && error.type === 'accountDoesNotExist') return false;
-      throw error;
-    }
-  }
-
-  async #create(client: Client, signal: AbortSignal): Promise<void> {
-    const { directoryUrl, email, externalAccount, transport } = this.#options;
-    const { externalAccountRequired } = await transport.directory(directoryUrl, signal);
-    if (externalAccountRequired && externalAccount === undefined) {
-      throw new AccountError(
-        'binding-required',
-        `${caName(directoryUrl)} registers accounts only with an external account binding. ` +
-          'Get a key id and an HMAC key from the CA and set LEGO_EAB_KEY_ID and LEGO_EAB_HMAC_KEY.',
-      );
-    }
-    await transport.call(signal, 'new-account', () =>
-      client.createAccount({
-        termsOfServiceAgreed: true,
-        ...(email !== undefined && { contact: [`mailto:${email}`] }),
-      }),
-    );
-  }
-
-  #client(keyPem: string, accountUrl: string | undefined): Client {
-    const { directoryUrl, externalAccount } = this.#options;
-    const client = new Client({
-      directoryUrl,
-      accountKey: keyPem,
-      ...(accountUrl !== undefined && { accountUrl }),
-      ...(externalAccount && {
-        externalAccountBinding: { kid: externalAccount.keyId, hmacKey: externalAccount.hmacKey },
-      }),
-    });
-    const http: unknown = Reflect.get(client, 'http');
-    if (isRecord(http)) {
-      // The transport counts rejected nonces, and caches the directory; acme-client shall leave both to it.
-      http['maxBadNonceRetries'] = Number.POSITIVE_INFINITY;
-      http['directoryMaxAge'] = -1;
-    }
-    return client;
-  }
-
-  #deactivated(cause?: unknown): AccountError {
-    const { directoryUrl, store } = this.#options;
-    return new AccountError(
-      'deactivated',
-      `${caName(directoryUrl)} has deactivated or revoked the account whose key is in Secret ${store.name}. ` +
-        'Delete the Secret and restart kube-lego to have a new account made.',
-      { cause },
-    );
-  }
-
-  /** The error of a failed registration; of the CA's it also says when it is tried again: 1, 10, 100 minutes, then daily. */
-  #refused(error: unknown): unknown {
-    if (!(error instanceof AcmeProblem)) return error;
-    if (error.type === 'unauthorized' && /deactivated|revoked/i.test(error.detail))
-      return this.#deactivated(error);
-    const { clock, directoryUrl } = this.#options;
-    const rung = this.#refusals;
-    this.#refusals += 1;
-    const pause = error.transient
-      ? Math.min(5000 * 2 ** rung, 300_000)
-      : Math.min(60_000 * 10 ** rung, 24 * hour);
-    const retryAt = clock.now() + Math.max(pause, error.retryAfter ?? 0);
-    this.#refusal = new AccountError('refused', `No account at ${caName(directoryUrl)}: ${error.message}`, {
-      cause: error,
-      retryAt,
-      transient: error.transient,
-    });
-    return this.#refusal;
   }
 }
 

@@ -1,0 +1,146 @@
+import { Client } from 'acme-client';
+import type { Clock } from '../clock.ts';
+import { isRecord } from '../kubernetes/json.ts';
+import { AccountError } from './account-error.ts';
+import { caName } from './connection.ts';
+import { AcmeProblem } from './problem.ts';
+import type { AcmeTransport } from './transport.ts';
+
+export interface RegistrationOptions {
+  readonly transport: AcmeTransport;
+  readonly clock: Clock;
+  readonly directoryUrl: string;
+  readonly email?: string | undefined;
+  /** External account binding (RFC 8555 section 7.3.4): the key in base64url, as the CA hands it out. */
+  readonly externalAccount?: { readonly keyId: string; readonly hmacKey: string } | undefined;
+  /** A registration was made or found; the terms of service are those that it agreed to. */
+  readonly onRegistered?:
+    | ((found: { termsOfService: string | undefined; existing: boolean }) => void)
+    | undefined;
+}
+
+const minute = 60_000;
+const day = 86_400_000;
+
+/** Gets the account of a key from the CA, and leaves the CA alone for a while after a refusal. */
+export class Registration {
+  readonly #options: RegistrationOptions;
+  /** Names where the key is kept, for messages. */
+  readonly #keyPlace: string;
+  #refusals = 0;
+  #refusal: AccountError | undefined;
+
+  constructor(options: RegistrationOptions, keyPlace: string) {
+    this.#options = options;
+    this.#keyPlace = keyPlace;
+  }
+
+  /** @throws AccountError the last refusal, as long as its time has not come */
+  throwIfHeld(): void {
+    const held = this.#refusal?.retryAt;
+    if (held !== undefined && this.#options.clock.now() < held) throw this.#refusal;
+  }
+
+  /**
+   * Finds the account of the client's key or makes it; the client knows its URL afterwards.
+   * @param mayExist whether it is worth looking for
+   * @throws AccountError, or the signal's reason
+   */
+  async ensure(client: Client, mayExist: boolean, signal: AbortSignal): Promise<void> {
+    const { directoryUrl, onRegistered, transport } = this.#options;
+    try {
+      const { termsOfService } = await transport.directory(directoryUrl, signal);
+      const existing = mayExist && (await this.#find(client, signal));
+      if (!existing) await this.#create(client, signal);
+      this.#refusals = 0;
+      this.#refusal = undefined;
+      onRegistered?.({ termsOfService, existing });
+    } catch (error) {
+      throw this.#refused(error);
+    }
+  }
+
+  /** Whether the CA has an account of this key (RFC 8555 section 7.3.1). */
+  async #find(client: Client, signal: AbortSignal): Promise<boolean> {
+    try {
+      const { value } = await this.#options.transport.call(signal, 'new-account', () =>
+        client.createAccount({ onlyReturnExisting: true }),
+      );
+      if (value.status === 'valid') return true;
+      throw this.#deactivated();
+    } catch (error) {
+      if (error instanceof AcmeProblem && error.type === 'accountDoesNotExist') return false;
+      throw error;
+    }
+  }
+
+  async #create(client: Client, signal: AbortSignal): Promise<void> {
+    const { directoryUrl, email, externalAccount, transport } = this.#options;
+    const { externalAccountRequired } = await transport.directory(directoryUrl, signal);
+    if (externalAccountRequired && externalAccount === undefined) {
+      throw new AccountError(
+        'binding-required',
+        `${caName(directoryUrl)} registers accounts only with an external account binding. ` +
+          'Get a key id and an HMAC key from the CA and set LEGO_EAB_KEY_ID and LEGO_EAB_HMAC_KEY.',
+      );
+    }
+    await transport.call(signal, 'new-account', () =>
+      client.createAccount({
+        termsOfServiceAgreed: true,
+        ...(email !== undefined && { contact: [`mailto:${email}`] }),
+      }),
+    );
+  }
+
+  #deactivated(cause?: unknown): AccountError {
+    const { directoryUrl } = this.#options;
+    return new AccountError(
+      'deactivated',
+      `${caName(directoryUrl)} has deactivated or revoked the account whose key is in Secret ${this.#keyPlace}. ` +
+        'Delete the Secret and restart kube-lego to have a new account made.',
+      { cause },
+    );
+  }
+
+  /** The error of a failed registration; of the CA's it also says when it is tried again: 1, 10, 100 minutes, then daily. */
+  #refused(error: unknown): unknown {
+    if (!(error instanceof AcmeProblem)) return error;
+    if (error.type === 'unauthorized' && /deactivated|revoked/i.test(error.detail))
+      return this.#deactivated(error);
+    const { clock, directoryUrl } = this.#options;
+    const rung = this.#refusals;
+    this.#refusals += 1;
+    const pause = error.transient ? Math.min(5000 * 2 ** rung, 300_000) : Math.min(minute * 10 ** rung, day);
+    const retryAt = clock.now() + Math.max(pause, error.retryAfter ?? 0);
+    this.#refusal = new AccountError('refused', `No account at ${caName(directoryUrl)}: ${error.message}`, {
+      cause: error,
+      retryAt,
+      transient: error.transient,
+    });
+    return this.#refusal;
+  }
+}
+
+/** acme-client for the key; with `accountUrl`, of an account that is registered. */
+export function accountClient(
+  options: RegistrationOptions,
+  keyPem: string,
+  accountUrl: string | undefined,
+): Client {
+  const { directoryUrl, externalAccount } = options;
+  const client = new Client({
+    directoryUrl,
+    accountKey: keyPem,
+    ...(accountUrl !== undefined && { accountUrl }),
+    ...(externalAccount && {
+      externalAccountBinding: { kid: externalAccount.keyId, hmacKey: externalAccount.hmacKey },
+    }),
+  });
+  const http: unknown = Reflect.get(client, 'http');
+  if (isRecord(http)) {
+    // The transport counts rejected nonces, and caches the directory; acme-client shall leave both to it.
+    http['maxBadNonceRetries'] = Number.POSITIVE_INFINITY;
+    http['directoryMaxAge'] = -1;
+  }
+  return client;
+}
