@@ -59,6 +59,7 @@ export interface IngressContext {
   readonly at: number;
   /** When the present state was entered. */
   readonly since: number;
+  /** Undefined while a check runs. */
   readonly nextCheckAt: number | undefined;
   /** The value of `kube-lego.io/retry`, and when new values were acted on in the past hour. */
   readonly retry: string | undefined;
@@ -112,10 +113,15 @@ export function attentionTime({ status }: CertificateRecord): number | undefined
   return status.kind === 'failed' ? status.nextAttemptAt : undefined;
 }
 
-/** When something is to be done next; undefined while a first check runs. */
+/** When something is to be done next, as far as it is known while a check runs. */
 export function wakeTime({ certificates, nextCheckAt }: IngressContext): number | undefined {
   const known = [...certificates.map(attentionTime), nextCheckAt].filter((time) => time !== undefined);
   return known.length === 0 ? undefined : Math.min(...known);
+}
+
+/** Whether the check that was asked for last has come to its end. */
+export function isChecked({ nextCheckAt }: IngressContext): boolean {
+  return nextCheckAt !== undefined;
 }
 
 /** The rounds that run now. */
@@ -126,6 +132,11 @@ export function roundsOf({ certificates }: IngressContext): CertificateInput[] {
 /** The Secrets that a check reads: all but those that are being worked on. */
 export function toCheck({ certificates }: IngressContext): DesiredCertificate[] {
   return certificates.filter(({ status }) => status.kind !== 'working').map(({ desired }) => desired);
+}
+
+/** It is time for a check. */
+export function applyWake(context: IngressContext, at: number): IngressContext {
+  return { ...context, at, nextCheckAt: undefined };
 }
 
 /** A new assignment: what has not changed keeps its back-off, the rest starts over. */

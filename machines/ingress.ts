@@ -6,10 +6,12 @@ import {
   applyAssignment,
   applyOutcome,
   applyPhase,
+  applyWake,
   type CheckResult,
   type IngressContext,
   type IngressInput,
   initialIngressContext,
+  isChecked,
   roundsOf,
   type SettledState,
   settledStates,
@@ -35,11 +37,9 @@ export interface RoundEnd {
   readonly outcome: CertificateOutcome;
 }
 
-/** Leaves a settled state for the one that fits what the certificates do now. */
-function followCertificates(from: SettledState) {
-  return settledStates
-    .filter((state) => state !== from)
-    .map((state) => ({ guard: { type: 'fits', params: { state } }, target: state }) as const);
+/** To the one of these states that fits what the certificates do now. */
+function followCertificates(...states: SettledState[]) {
+  return states.map((state) => ({ guard: { type: 'fits', params: { state } }, target: state }) as const);
 }
 
 /**
@@ -70,7 +70,8 @@ export const ingressMachine = setup({
     markEntry: assign({ since: ({ context }) => context.at }),
   },
   guards: {
-    fits: ({ context }, { state }: { state: SettledState }) => stateOf(context) === state,
+    fits: ({ context }, { state }: { state: SettledState }) =>
+      isChecked(context) && stateOf(context) === state,
   },
 }).createMachine({
   id: 'ingress',
@@ -85,7 +86,7 @@ export const ingressMachine = setup({
         assign(({ context, event }) => applyAssignment(context, event.assignment, event.at)),
       ],
     },
-    WAKE: { target: '.checking', actions: assign({ at: ({ event }) => event.at }) },
+    WAKE: { target: '.checking', actions: assign(({ context, event }) => applyWake(context, event.at)) },
     CERTIFICATE_PHASE: {
       actions: assign(({ context, event }) => applyPhase(context, event.secretName, event.phase, event.at)),
     },
@@ -111,7 +112,6 @@ export const ingressMachine = setup({
         src: 'checkSecrets',
         input: ({ context }) => toCheck(context),
         onDone: {
-          target: 'idle',
           actions: [
             assign(({ context, event }) => applyAssessments(context, event.output.results, event.output.at)),
             enqueueActions(({ context, event, enqueue }) => {
@@ -127,12 +127,17 @@ export const ingressMachine = setup({
           ],
         },
       },
+      always: followCertificates(...settledStates),
     },
-    queued: { entry: 'markEntry', always: followCertificates('queued') },
-    'provisioning-challenge': { entry: 'markEntry', always: followCertificates('provisioning-challenge') },
-    validating: { entry: 'markEntry', always: followCertificates('validating') },
-    storing: { entry: 'markEntry', always: followCertificates('storing') },
-    'backing-off': { entry: 'markEntry', always: followCertificates('backing-off') },
-    idle: { entry: 'markEntry', always: followCertificates('idle') },
+    // From here on rounds only advance or end: a new one begins with a check.
+    queued: { entry: 'markEntry', always: followCertificates('provisioning-challenge') },
+    'provisioning-challenge': {
+      entry: 'markEntry',
+      always: followCertificates('validating', 'storing', 'backing-off', 'idle'),
+    },
+    validating: { entry: 'markEntry', always: followCertificates('storing', 'backing-off', 'idle') },
+    storing: { entry: 'markEntry', always: followCertificates('backing-off', 'idle') },
+    'backing-off': { entry: 'markEntry' },
+    idle: { entry: 'markEntry' },
   },
 });
