@@ -63,10 +63,10 @@ export class CaConnection {
    * @throws AcmeProblem of type `unreachable`, `timeout` or `invalidResponse`, or the signal's reason
    */
   async send(asked: CaRequest): Promise<CaAnswer> {
+    asked.signal.throwIfAborted();
     const limit = new AbortController();
     const abort = (): void => limit.abort(asked.signal.reason);
     const timer = setTimeout(() => limit.abort(timedOut), this.#requestTimeout);
-    asked.signal.throwIfAborted();
     asked.signal.addEventListener('abort', abort, { once: true });
     try {
       const answer = await request(checkedUrl(asked), {
