@@ -25,13 +25,20 @@ export async function applyObjects(kubeconfig: string, manifests: readonly Manif
   );
   await using client = new ApiClient(await readKubeconfig(kubeconfig));
   const kinds = new Map<string, Promise<readonly Resource[]>>();
+  const times = new Map<string, number>();
   for (const manifest of ordered) {
+    const { kind, metadata } = manifest;
+    const object = [manifest.apiVersion, kind, metadata.namespace, metadata.name].join('/');
+    const time = (times.get(object) ?? 0) + 1;
+    times.set(object, time);
     let resources = kinds.get(manifest.apiVersion);
     if (resources === undefined) {
       resources = discover(client, manifest.apiVersion);
       kinds.set(manifest.apiVersion, resources);
     }
-    await apply(client, manifest, await resources);
+    // A patch of an object applied before must not take away, as its manager, what the patch does not name.
+    const manager = time === 1 ? fieldManager : `${fieldManager}-${time}`;
+    await apply({ client, manifest, manager, resources: await resources });
   }
   return ordered;
 }
@@ -51,7 +58,13 @@ async function discover(client: ApiClient, apiVersion: string): Promise<readonly
   return list.resources.filter(isResource);
 }
 
-async function apply(client: ApiClient, manifest: Manifest, resources: readonly Resource[]): Promise<void> {
+async function apply(parts: {
+  readonly client: ApiClient;
+  readonly manifest: Manifest;
+  readonly manager: string;
+  readonly resources: readonly Resource[];
+}): Promise<void> {
+  const { client, manifest, manager, resources } = parts;
   const { name, namespace = 'default' } = manifest.metadata;
   const resource = resources.find(
     (candidate) => candidate.kind === manifest.kind && !candidate.name.includes('/'),
@@ -64,7 +77,7 @@ async function apply(client: ApiClient, manifest: Manifest, resources: readonly 
   }
   const scope = resource.namespaced ? `/namespaces/${namespace}` : '';
   const path = `${basePath(manifest.apiVersion)}${scope}/${resource.name}/${name}`;
-  await client.expect(`${path}?fieldManager=${fieldManager}&force=true&fieldValidation=Strict`, {
+  await client.expect(`${path}?fieldManager=${manager}&force=true&fieldValidation=Strict`, {
     method: 'PATCH',
     // JSON is YAML.
     contentType: 'application/apply-patch+yaml',
