@@ -27,7 +27,9 @@ export function stateTable(views: readonly IngressView[], now: number, width: nu
   const rows = views.map((view) => ({
     cells: [
       view.ingress,
-      view.hosts.length > 2 ? `${view.hosts.slice(0, 2).join(', ')} +${view.hosts.length - 2}` : view.hosts.join(', '),
+      view.hosts.length > 2
+        ? `${view.hosts.slice(0, 2).join(', ')} +${view.hosts.length - 2}`
+        : view.hosts.join(', '),
       styleText(view.hosts.length === 0 ? 'dim' : styles[view.state], view.state),
       duration(now - view.since),
       next(view, now),
@@ -35,11 +37,18 @@ export function stateTable(views: readonly IngressView[], now: number, width: nu
     problems: view.problems,
   }));
   const lines = [{ cells: columns.map((title) => styleText('bold', title)), problems: [] }, ...rows];
-  const widths = columns.map((_, column) => Math.max(...lines.map(({ cells }) => visible(cells[column] ?? ''))));
+  const widths = columns.map((_, column) =>
+    Math.max(...lines.map(({ cells }) => visible(cells[column] ?? ''))),
+  );
   return lines
     .flatMap(({ cells, problems }) => [
-      cells.map((cell, column) => cell + ' '.repeat((widths[column] ?? 0) - visible(cell))).join('  ').trimEnd(),
-      ...problems.flatMap((problem) => wrap(problem, width - 4)).map((line) => `    ${styleText('red', line)}`),
+      cells
+        .map((cell, column) => cell + ' '.repeat((widths[column] ?? 0) - visible(cell)))
+        .join('  ')
+        .trimEnd(),
+      ...problems
+        .flatMap((problem) => wrap(problem, width - 4))
+        .map((line) => `    ${styleText('red', line)}`),
     ])
     .join('\n');
 }

@@ -1,0 +1,54 @@
+import type { IssuedCertificate } from './authority.ts';
+import type { Manifest } from './kustomization.ts';
+
+/** A host that the demo's DNS server gives no address. */
+export const deadHost = 'moved-away.example.com';
+/** What the demo adds to `examples/`: every other case that a cluster has. */
+export const demoNamespaces = ['shop', 'blog', 'legacy'];
+
+const annotated = { 'kubernetes.io/tls-acme': 'true' };
+
+/** The Ingresses of the demo; the foreign certificate is somebody else's, and good. */
+export function demoObjects(foreign: IssuedCertificate): Manifest[] {
+  return [
+    ingress('shop', 'one-host', { secretName: 'shop-tls', hosts: ['shop.example.com'] }),
+    ingress('shop', 'several-hosts', {
+      secretName: 'brands-tls',
+      hosts: ['brand-a.example.com', 'brand-b.example.com', 'brand-c.example.com'],
+    }),
+    ingress('blog', 'shared-secret', { secretName: 'blog-tls', hosts: ['blog.example.com'] }),
+    ingress('blog', 'shared-secret-too', { secretName: 'blog-tls', hosts: ['www.blog.example.com'] }),
+    ingress('blog', 'dead-host', { secretName: 'moved-tls', hosts: [deadHost] }),
+    ingress('legacy', 'not-annotated', { secretName: 'plain-tls', hosts: ['plain.example.com'] }, {}),
+    {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { namespace: 'legacy', name: 'bought-tls' },
+      type: 'kubernetes.io/tls',
+      data: { 'tls.crt': base64(foreign.chainPem), 'tls.key': base64(foreign.keyPem) },
+    },
+    ingress('legacy', 'foreign-certificate', { secretName: 'bought-tls', hosts: ['bought.example.com'] }),
+  ];
+}
+
+export const foreignHost = 'bought.example.com';
+
+function ingress(
+  namespace: string,
+  name: string,
+  { secretName, hosts }: { secretName: string; hosts: readonly string[] },
+  annotations: Readonly<Record<string, string>> = annotated,
+): Manifest {
+  const backend = { service: { name: 'web', port: { number: 80 } } };
+  const http = { paths: [{ path: '/', pathType: 'Prefix', backend }] };
+  return {
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'Ingress',
+    metadata: { namespace, name, annotations },
+    spec: { tls: [{ hosts, secretName }], rules: hosts.map((host) => ({ host, http })) },
+  };
+}
+
+function base64(text: string): string {
+  return Buffer.from(text).toString('base64');
+}

@@ -1,0 +1,151 @@
+import process from 'node:process';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { parseArgs, styleText } from 'node:util';
+import type { IngressView } from '../../machines/ingress-view.ts';
+import { Authority } from './authority.ts';
+import { deadHost, demoNamespaces, demoObjects, foreignHost } from './demo-objects.ts';
+import { visit } from './https-visit.ts';
+import { LocalError } from './local-error.ts';
+import { applyManifests, applyObjects } from './manifests.ts';
+import { stateTable } from './state-table.ts';
+import { startWorld, type World } from './world.ts';
+
+const help = `npm run demo [-- OPTIONS]
+
+Starts a Kubernetes API server, an ACME CA, a DNS server and an ingress controller on this machine, runs kube-lego under
+its own manifests, creates Ingresses of every kind, and shows their states while they get their certificates.
+
+  --once       end when all is settled: exit code 0 if everything came out as it should, else 1
+  --delay MS   how long the ingress controller takes to take up a change (default 0)
+  --help       this text`;
+
+const { values } = parseArgs({
+  options: {
+    once: { type: 'boolean', default: false },
+    delay: { type: 'string', default: '0' },
+    help: { type: 'boolean', default: false },
+  },
+});
+
+if (values.help) process.stdout.write(`${help}\n`);
+else await run();
+
+async function run(): Promise<void> {
+  try {
+    process.exitCode = await demonstrate();
+  } catch (error) {
+    if (!(error instanceof LocalError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    process.exitCode = 1;
+  }
+}
+
+async function demonstrate(): Promise<number> {
+  const interrupted = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort());
+
+  say('Starting API server, CA, DNS server and ingress controller …');
+  await using world = await startWorld({
+    namespaces: ['default', ...demoNamespaces],
+    services: ['default/hello-world'],
+    edge: { delay: Number(values.delay) },
+  });
+  await world.dns.setNoAddress(deadHost);
+  const authority = new Authority('A CA that somebody bought from');
+  const foreign = authority.issue({ hosts: [foreignHost] });
+  say('Creating Ingresses: examples/hello-world.yaml, and those of deploy/local/demo-objects.ts …');
+  await applyManifests(world.cluster.adminKubeconfig, [
+    fileURLToPath(new URL('../../examples/hello-world.yaml', import.meta.url)),
+  ]);
+  await applyObjects(world.cluster.adminKubeconfig, demoObjects(foreign));
+  say('Starting kube-lego under the ServiceAccount and the RBAC of deploy/base …\n');
+  const controller = await world.startController({ LEGO_SELF_CHECK_TIMEOUT: '10s' });
+
+  const screen = new Screen();
+  let visited: boolean | undefined;
+  while (!interrupted.signal.aborted) {
+    const views = await controller.views();
+    screen.show(views);
+    if (visited === undefined && isSettled(views)) {
+      const roots = [await world.pebble.rootPem(), authority.certificatePem];
+      visited = await visitHosts(world, views, roots);
+      if (values.once) return visited ? 0 : 1;
+      explainHowToGoOn(world);
+      screen.startAnew();
+    }
+    await delay(200, undefined, { signal: interrupted.signal }).catch(() => undefined);
+  }
+  say('\nStopping.');
+  await controller.stop();
+  return 0;
+}
+
+/** Redraws the table in place on a terminal; elsewhere prints a line for each change of state. */
+class Screen {
+  #lines = 0;
+  #states = new Map<string, string>();
+
+  show(views: readonly IngressView[]): void {
+    if (!process.stdout.isTTY) {
+      for (const view of views) {
+        if (this.#states.get(view.ingress) === view.state) continue;
+        this.#states.set(view.ingress, view.state);
+        say(`${new Date(view.since).toISOString()}  ${view.ingress}: ${view.state}`);
+      }
+      return;
+    }
+    const table = stateTable(views, Date.now(), process.stdout.columns);
+    const back = this.#lines === 0 ? '' : `\u001B[${this.#lines}F\u001B[J`;
+    process.stdout.write(`${back}${table}\n`);
+    this.#lines = table.split('\n').length;
+  }
+
+  /** What was printed in between stays. */
+  startAnew(): void {
+    this.#lines = 0;
+  }
+}
+
+function isSettled(views: readonly IngressView[]): boolean {
+  return views.length > 0 && views.every(({ state }) => state === 'idle' || state === 'backing-off');
+}
+
+/** @returns whether each host is as the demo means it to be */
+async function visitHosts(
+  world: World,
+  views: readonly IngressView[],
+  roots: readonly string[],
+): Promise<boolean> {
+  if (!process.stdout.isTTY) say(`\n${stateTable(views, Date.now(), 120)}`);
+  say('\nVisiting the hosts over HTTPS, certificates verified against the root of the CA:');
+  let good = true;
+  for (const host of views.flatMap(({ hosts }) => hosts)) {
+    const { status, certificate, error } = await visit(host, world.edge.httpsPort, roots);
+    const expected = host === deadHost ? status === undefined : status === 200;
+    good &&= expected;
+    const mark = styleText(expected ? 'green' : 'red', expected ? '✓' : '✗');
+    const found =
+      certificate === undefined
+        ? `no certificate${host === deadHost ? ', as meant: it does not resolve' : ''} (${error ?? ''})`
+        : `${status}, issued by ${certificate.issuer}, valid until ${certificate.validTo}`;
+    say(`  ${mark} https://${host}/  ${found}`);
+  }
+  return good;
+}
+
+function explainHowToGoOn(world: World): void {
+  say(`
+Everything goes on running until Ctrl-C. To look around or to create Ingresses of your own, in another terminal:
+
+  export KUBECONFIG=${world.cluster.adminKubeconfig}
+  kubectl get ingress,secret -A
+  kubectl describe ingress -n blog dead-host
+
+Every host name resolves to this machine here; the ingress controller is on ports ${world.edge.httpPort} and ${world.edge.httpsPort}.
+`);
+}
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`);
+}

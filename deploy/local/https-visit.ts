@@ -1,0 +1,54 @@
+import { request } from 'node:https';
+import type { TLSSocket } from 'node:tls';
+
+export interface HttpsVisit {
+  readonly host: string;
+  readonly status: number | undefined;
+  /** Who issued the certificate, and until when it is valid; undefined when it does not verify. */
+  readonly certificate: { readonly issuer: string; readonly validTo: string } | undefined;
+  /** Why it failed, if it did. */
+  readonly error: string | undefined;
+}
+
+const timeLimit = 5_000;
+
+/**
+ * Fetches `https://HOST/` from a server on this machine, as a browser would: by SNI, the chain verified.
+ * @param ca PEM of the roots to trust
+ */
+export async function visit(host: string, port: number, ca: readonly string[]): Promise<HttpsVisit> {
+  return new Promise((resolve) => {
+    const failed = (error: string): void => {
+      resolve({ host, status: undefined, certificate: undefined, error });
+    };
+    const visiting = request(
+      {
+        host: '127.0.0.1',
+        port,
+        servername: host,
+        headers: { host },
+        ca: [...ca],
+        agent: false,
+        timeout: timeLimit,
+      },
+      (answer) => {
+        answer.resume();
+        const { issuer, valid_to: validTo } = tlsSocket(answer.socket).getPeerCertificate();
+        answer.on('end', () => {
+          const certificate = { issuer: String(issuer.CN), validTo };
+          resolve({ host, status: answer.statusCode, certificate, error: undefined });
+        });
+      },
+    );
+    visiting.on('timeout', () => visiting.destroy(new Error(`no answer within ${timeLimit / 1000} s`)));
+    visiting.on('error', (error) => failed(error.message));
+    visiting.end();
+  });
+}
+
+function tlsSocket(socket: unknown): TLSSocket {
+  if (typeof socket === 'object' && socket !== null && 'getPeerCertificate' in socket) {
+    return socket as TLSSocket;
+  }
+  throw new TypeError('an https answer came without TLS');
+}
