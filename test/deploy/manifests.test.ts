@@ -1,0 +1,124 @@
+import assert from 'node:assert/strict';
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import { basename, dirname, join, relative } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { loadYaml } from '@kubernetes/client-node';
+import { type Manifest, readManifests } from '../../deploy/local/kustomization.ts';
+import { type DeployedCluster, deploy, deployFolder } from './deployed-cluster.ts';
+
+interface Kustomization {
+  readonly resources?: readonly string[];
+  readonly components?: readonly string[];
+  readonly patches?: readonly { readonly path?: string }[];
+}
+
+const examples = join(deployFolder, '../examples');
+
+function listed(file: string): string[] {
+  const {
+    resources = [],
+    components = [],
+    patches = [],
+  }: Kustomization = loadYaml(readFileSync(file, 'utf8'));
+  return [...resources, ...components, ...patches.flatMap(({ path }) => path ?? [])];
+}
+
+for (const file of globSync(`${deployFolder}{base,namespaced,components}/**/kustomization.yaml`)) {
+  describe(`deploy/${relative(deployFolder, file)}`, () => {
+    it('lists what exists', () => {
+      for (const entry of listed(file)) assert.ok(existsSync(join(dirname(file), entry)), entry);
+    });
+
+    it('lists every manifest beside it', () => {
+      const beside = globSync(`${dirname(file)}/*.yaml`).map((path) => basename(path));
+      const entries = listed(file);
+      assert.deepEqual(
+        beside.filter((name) => name !== 'kustomization.yaml' && !entries.includes(name)),
+        [],
+      );
+    });
+  });
+}
+
+describe('the objects of deploy/base', { timeout: 120_000 }, () => {
+  let cluster: DeployedCluster;
+  let manifests: Manifest[];
+
+  before(async () => {
+    manifests = await readManifests(join(deployFolder, 'base'));
+    cluster = await deploy('base');
+  });
+  after(async () => {
+    await cluster[Symbol.asyncDispose]();
+  });
+
+  it('include a pod that the strictest Pod Security Standard admits', async () => {
+    const pod = podOf(manifests);
+    // The namespace itself enforces it.
+    await cluster.asAdmin('/api/v1/namespaces/kube-lego/pods?dryRun=All', {
+      method: 'POST',
+      body: { metadata: { name: 'kube-lego', ...pod.metadata }, spec: pod.spec },
+    });
+  });
+
+  it('are accepted a second time without a change', async () => {
+    const path = '/apis/apps/v1/namespaces/kube-lego/deployments/kube-lego';
+    const before = await cluster.asAdmin(path);
+    await cluster.apply('base');
+    assert.deepEqual(await cluster.asAdmin(path), before);
+  });
+
+  it('can be merged by the component secret-watch', async () => {
+    await cluster.apply('base', 'components/secret-watch/secret-watch.yaml');
+    const deployment = await cluster.asAdmin('/apis/apps/v1/namespaces/kube-lego/deployments/kube-lego');
+    assert.match(JSON.stringify(deployment), /LEGO_EMAIL.*LEGO_SECRET_WATCH|LEGO_SECRET_WATCH.*LEGO_EMAIL/);
+  });
+
+  it('lead the Service to the pod', () => {
+    const pod = podOf(manifests);
+    const service = find(manifests, 'Service');
+    assert.partialDeepStrictEqual(pod.metadata, { labels: at(service, 'spec', 'selector') });
+    assert.partialDeepStrictEqual(service, { spec: { ports: [{ name: 'http', port: 8080 }] } });
+  });
+});
+
+describe('the examples', { timeout: 120_000 }, () => {
+  it('are Ingresses that an API server accepts', async () => {
+    await using cluster = await deploy('base');
+    const files = globSync(`${examples}/*.yaml`);
+    assert.ok(files.length >= 3);
+    for (const ingress of (await Promise.all(files.map(readManifests))).flat()) {
+      await cluster.asAdmin('/apis/networking.k8s.io/v1/namespaces/team-a/ingresses?fieldValidation=Strict', {
+        method: 'POST',
+        body: ingress,
+      });
+    }
+  });
+
+  it('begin with the Ingress of the 2016 article', async () => {
+    const [ingress] = await readManifests(`${examples}/hello-world.yaml`);
+    assert.partialDeepStrictEqual(ingress, {
+      apiVersion: 'networking.k8s.io/v1',
+      metadata: { name: 'hello-world', annotations: { 'kubernetes.io/tls-acme': 'true' } },
+      spec: { tls: [{ hosts: ['demo.kube-lego.jetstack.net'], secretName: 'hello-world-tls' }] },
+    });
+  });
+});
+
+function podOf(manifests: readonly Manifest[]): { metadata: object; spec: object } {
+  const template = at(find(manifests, 'Deployment'), 'spec', 'template');
+  return { metadata: at(template, 'metadata'), spec: at(template, 'spec') };
+}
+
+function find(manifests: readonly Manifest[], kind: string): Manifest {
+  const found = manifests.find((manifest) => manifest.kind === kind);
+  assert.ok(found, `there is no ${kind}`);
+  return found;
+}
+
+function at(value: object, ...path: readonly string[]): object {
+  let current: unknown = value;
+  for (const name of path) current = Object(current)[name];
+  assert.ok(typeof current === 'object' && current !== null, `there is no ${path.join('.')}`);
+  return current;
+}

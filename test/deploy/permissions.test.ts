@@ -1,0 +1,140 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import type { ApiAnswer, ApiRequest } from '../../deploy/local/api-client.ts';
+import { assertDone, assertForbidden, type DeployedCluster, deploy } from './deployed-cluster.ts';
+
+const networking = '/apis/networking.k8s.io/v1';
+const own = '/api/v1/namespaces/kube-lego/secrets';
+const ownIngresses = `${networking}/namespaces/kube-lego/ingresses`;
+const data = { 'tls.crt': '', 'tls.key': '' };
+const spec = { rules: [{ host: 'a.example' }] };
+
+let cluster: DeployedCluster;
+
+function request(method: NonNullable<ApiRequest['method']>, path: string, body?: object): Promise<ApiAnswer> {
+  return cluster.asKubeLego(path, body === undefined ? { method } : { method, body });
+}
+
+function apply(path: string, metadata: object): Promise<ApiAnswer> {
+  return cluster.asKubeLego(`${path}?fieldManager=kube-lego&force=true`, {
+    method: 'PATCH',
+    contentType: 'application/apply-patch+yaml',
+    body: { apiVersion: 'v1', kind: 'Secret', type: 'kubernetes.io/tls', metadata, data },
+  });
+}
+
+/** What a new certificate takes: read, create, read again, renew. */
+async function assertServes(namespace: string): Promise<void> {
+  const path = `/api/v1/namespaces/${namespace}/secrets`;
+  assert.equal((await request('GET', `${path}/web-tls`)).status, 404);
+  assertDone(await request('POST', path, { metadata: { name: 'web-tls' }, type: 'kubernetes.io/tls', data }));
+  assertDone(await request('GET', `${path}/web-tls`));
+  assertDone(await apply(`${path}/web-tls`, { name: 'web-tls' }));
+}
+
+async function assertKeepsOwnNamespace(): Promise<void> {
+  const account = { name: 'kube-lego-account' };
+  assert.equal((await request('GET', `${own}/kube-lego-account`)).status, 404);
+  assertDone(await request('POST', own, { metadata: account }));
+  assertDone(
+    await request('PUT', `${own}/kube-lego-account`, { metadata: account, data: { 'tls.key': '' } }),
+  );
+  assertDone(await request('POST', ownIngresses, { metadata: { name: 'kube-lego' }, spec }));
+  assertDone(await request('GET', `${ownIngresses}?labelSelector=a%3Db`));
+  assertDone(await request('PUT', `${ownIngresses}/kube-lego`, { metadata: { name: 'kube-lego' }, spec }));
+  assertDone(await request('DELETE', `${ownIngresses}/kube-lego`));
+}
+
+async function createIngressClass(): Promise<void> {
+  await cluster.asAdmin(`${networking}/ingressclasses`, {
+    method: 'POST',
+    body: { metadata: { name: 'nginx' }, spec: { controller: 'nginx.org/ingress-controller' } },
+  });
+}
+
+describe('deploy/base', { timeout: 120_000 }, () => {
+  before(async () => {
+    cluster = await deploy('base');
+    await createIngressClass();
+  });
+  after(async () => {
+    await cluster[Symbol.asyncDispose]();
+  });
+
+  it('lets kube-lego see every Ingress and look up a class', async () => {
+    assertDone(await request('GET', `${networking}/ingresses?limit=500`));
+    assertDone(await request('GET', `${networking}/ingressclasses/nginx`));
+  });
+
+  it('lets kube-lego keep a certificate in any namespace', async () => {
+    await assertServes('team-a');
+    await assertServes('team-b');
+  });
+
+  it('lets kube-lego keep its account and its challenge Ingress', async () => {
+    await assertKeepsOwnNamespace();
+  });
+
+  it('hands over no Secret without its name', async () => {
+    for (const path of ['/api/v1/secrets', '/api/v1/namespaces/team-a/secrets', own]) {
+      assertForbidden(await request('GET', path));
+      assertForbidden(await request('GET', `${path}?watch=true`));
+    }
+  });
+
+  it('lets kube-lego neither replace nor delete Secrets of others', async () => {
+    const path = '/api/v1/namespaces/team-a/secrets/web-tls';
+    assertForbidden(await request('PUT', path, { metadata: { name: 'web-tls' }, data }));
+    assertForbidden(await request('DELETE', path));
+  });
+
+  it('lets kube-lego write no Ingress outside its own namespace', async () => {
+    const path = `${networking}/namespaces/team-a/ingresses`;
+    assertForbidden(await request('POST', path, { metadata: { name: 'a' }, spec }));
+    assertForbidden(await request('PUT', `${path}/a`, { metadata: { name: 'a' }, spec }));
+    assertForbidden(await request('PATCH', `${path}/a`, {}));
+    assertForbidden(await request('DELETE', `${path}/a`));
+  });
+
+  it('lets kube-lego replace and delete no other Secret of its own namespace', async () => {
+    assertForbidden(await request('PUT', `${own}/other`, { metadata: { name: 'other' } }));
+    assertForbidden(await request('DELETE', `${own}/kube-lego-account`));
+  });
+
+  it('says nothing about other kinds of objects', async () => {
+    for (const path of ['/api/v1/pods', '/api/v1/configmaps', `${networking}/ingressclasses`]) {
+      assertForbidden(await request('GET', path));
+    }
+  });
+});
+
+describe('deploy/namespaced', { timeout: 120_000 }, () => {
+  before(async () => {
+    cluster = await deploy('namespaced');
+    await createIngressClass();
+  });
+  after(async () => {
+    await cluster[Symbol.asyncDispose]();
+  });
+
+  it('serves the chosen namespace, its own namespace, and looks up a class', async () => {
+    assertDone(await request('GET', `${networking}/namespaces/default/ingresses`));
+    await assertServes('default');
+    await assertKeepsOwnNamespace();
+    assertDone(await request('GET', `${networking}/ingressclasses/nginx`));
+  });
+
+  it('knows nothing of other namespaces', async () => {
+    assertForbidden(await request('GET', `${networking}/ingresses`));
+    assertForbidden(await request('GET', `${networking}/namespaces/team-a/ingresses`));
+    assertForbidden(await request('GET', '/api/v1/namespaces/team-a/secrets/web-tls'));
+    assertForbidden(await request('POST', '/api/v1/namespaces/team-a/secrets', { metadata: { name: 'a' } }));
+    assertForbidden(await request('GET', `${own}/other`));
+  });
+
+  it('watches Secrets once the component is added, and not before', async () => {
+    assertForbidden(await request('GET', '/api/v1/secrets'));
+    await cluster.apply('components/secret-watch/cluster-role.yaml');
+    assertDone(await request('GET', '/api/v1/secrets'));
+  });
+});
