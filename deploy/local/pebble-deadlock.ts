@@ -1,8 +1,15 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { LocalError } from './local-error.ts';
 
-const interval = 1_000;
-const answerLimit = 5_000; // milliseconds; a healthy one answers in a few, on a busy machine in some hundred
+export interface DeadlockLimits {
+  /** milliseconds between two questions */
+  readonly interval: number;
+  /** milliseconds without an answer that mean a deadlock */
+  readonly answer: number;
+}
+
+// A healthy one answers in a few milliseconds, on a busy machine in some hundred.
+const defaultLimits: DeadlockLimits = { interval: 1_000, answer: 5_000 };
 
 /**
  * Waits for the work and meanwhile asks once a second whether pebble's store still answers.
@@ -12,19 +19,24 @@ const answerLimit = 5_000; // milliseconds; a healthy one answers in a few, on a
 export async function guardAgainstDeadlock<T>(
   work: Promise<T>,
   probe: (signal: AbortSignal) => Promise<void>,
+  limits: DeadlockLimits = defaultLimits,
 ): Promise<T> {
   const done = new AbortController();
   try {
-    return await Promise.race([work, watch(probe, done.signal)]);
+    return await Promise.race([work, watch(probe, limits, done.signal)]);
   } finally {
     done.abort();
   }
 }
 
-async function watch(probe: (signal: AbortSignal) => Promise<void>, done: AbortSignal): Promise<never> {
+async function watch(
+  probe: (signal: AbortSignal) => Promise<void>,
+  limits: DeadlockLimits,
+  done: AbortSignal,
+): Promise<never> {
   for (;;) {
-    await delay(interval, undefined, { signal: done });
-    const limit = AbortSignal.timeout(answerLimit);
+    await delay(limits.interval, undefined, { signal: done });
+    const limit = AbortSignal.timeout(limits.answer);
     try {
       await probe(AbortSignal.any([limit, done]));
     } catch (error) {
@@ -32,7 +44,7 @@ async function watch(probe: (signal: AbortSignal) => Promise<void>, done: AbortS
       if (limit.aborted) {
         throw new LocalError(
           'Deadlocked',
-          `pebble is deadlocked: its store has not answered for ${answerLimit / 1_000} s. It locks itself up when many orders are ` +
+          `pebble is deadlocked: its store has not answered for ${limits.answer / 1_000} s. It locks itself up when many orders are ` +
             'in flight (at most 10 is fairly safe); this says nothing about its client. Start a fresh one and try again.',
           { cause: error },
         );

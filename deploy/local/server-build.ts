@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { mkdir, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -141,9 +141,8 @@ async function takeTurn(mark: string, output: NodeJS.WriteStream): Promise<void>
   let told = false;
   while (performance.now() < deadline) {
     if (await create(mark)) return;
-    const age = Date.now() - ((await modifiedAt(mark)) ?? 0);
     // Two who both find it stale may both build: wasteful, but harmless.
-    if (age > staleAfter) await rm(mark, { force: true });
+    if (await isStale(mark)) await rm(mark, { force: true });
     else {
       if (!told) output.write('Another process is building the test servers: waiting for it.\n');
       told = true;
@@ -165,7 +164,7 @@ async function removeUnfinished(folder: string): Promise<void> {
 
 async function create(mark: string): Promise<boolean> {
   try {
-    await writeFile(mark, '', { flag: 'wx' });
+    await writeFile(mark, String(process.pid), { flag: 'wx' });
     return true;
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
@@ -173,11 +172,22 @@ async function create(mark: string): Promise<boolean> {
   }
 }
 
-async function modifiedAt(path: string): Promise<number | undefined> {
+async function isStale(mark: string): Promise<boolean> {
   try {
-    return (await stat(path)).mtimeMs;
+    const [{ mtimeMs }, holder] = await Promise.all([stat(mark), readFile(mark, 'utf8')]);
+    // The holder has no number yet when it has only just made the file.
+    return Date.now() - mtimeMs > staleAfter || (holder !== '' && !isRunning(Number(holder)));
   } catch {
-    return undefined;
+    return false; // it has gone, or is about to
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
   }
 }
 

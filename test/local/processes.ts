@@ -1,0 +1,32 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** Command lines of the running processes that hold the text; a zombie has none. */
+export function processesWith(text: string): string[] {
+  return commandLines().filter((line) => line.includes(text));
+}
+
+/** Waits until the condition holds. */
+export async function eventually(condition: () => boolean, what: string, limit = 10_000): Promise<void> {
+  const deadline = performance.now() + limit;
+  while (!condition()) {
+    if (performance.now() > deadline) throw new Error(`After ${limit / 1_000} s still not: ${what}`);
+    await delay(20);
+  }
+}
+
+function commandLines(): string[] {
+  if (!existsSync('/proc/self/cmdline')) {
+    return execFileSync('ps', ['-A', '-o', 'args='], { encoding: 'utf8' }).split('\n');
+  }
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map((name) => {
+      try {
+        return readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ');
+      } catch {
+        return ''; // it has ended
+      }
+    });
+}
