@@ -73,7 +73,8 @@ export type Assessment =
       readonly harmAt: number;
       readonly notices: readonly Failure[];
     }
-  | { readonly kind: 'refused'; readonly failure: Failure };
+  /** `notices`: what is to be said besides. */
+  | { readonly kind: 'refused'; readonly failure: Failure; readonly notices: readonly Failure[] };
 
 export interface AssessmentPolicy {
   /** Milliseconds, `LEGO_MINIMUM_VALIDITY`. */
@@ -103,8 +104,9 @@ export function assess(
   now: number,
 ): Assessment {
   const { hosts, notices } = hostsToCover(desired, secret);
-  const [onlyNotice] = notices;
-  if (hosts.length === 0 && onlyNotice !== undefined) return { kind: 'refused', failure: onlyNotice };
+  const [notice, ...others] = notices;
+  if (hosts.length === 0 && notice !== undefined)
+    return { kind: 'refused', failure: notice, notices: others };
 
   if (secret.kind === 'absent') {
     const message = `Secret ${desired.secretName} does not exist.`;
@@ -127,7 +129,7 @@ export function assess(
   }
 
   const failure = refusalOf(desired, secret, foreign, defect, policy);
-  if (failure !== undefined) return { kind: 'refused', failure };
+  if (failure !== undefined) return { kind: 'refused', failure, notices };
   const replaces = { uid: secret.uid, resourceVersion: secret.resourceVersion };
   return { kind: 'due', ...defect, hosts, replaces, notices };
 }

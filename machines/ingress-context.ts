@@ -146,9 +146,10 @@ export function applyAssignment(context: IngressContext, assignment: Assignment,
   const reset = retries && recent.length < retriesPerHour;
   const certificates = assignment.desired.map((desired): CertificateRecord => {
     const before = context.certificates.find((record) => record.desired.secretName === desired.secretName);
-    if (reset || before === undefined || JSON.stringify(before.desired) !== JSON.stringify(desired)) {
+    if (before === undefined || JSON.stringify(before.desired) !== JSON.stringify(desired)) {
       return unchecked(desired);
     }
+    if (reset) return withoutBackoff(before, at);
     const status = before.status.kind === 'working' ? ({ kind: 'unchecked' } as const) : before.status;
     return { ...before, status };
   });
@@ -158,7 +159,8 @@ export function applyAssignment(context: IngressContext, assignment: Assignment,
     certificates,
     at,
     nextCheckAt: undefined,
-    retry: assignment.retry,
+    // Taken away and put back it is the same value.
+    retry: assignment.retry ?? context.retry,
     retriedAt: reset ? [...recent, at] : recent,
   };
 }
@@ -173,7 +175,8 @@ export function applyAssessments(
   const certificates = context.certificates.map((record) => {
     const result = results.find(({ secretName }) => secretName === record.desired.secretName);
     if (result === undefined) return record;
-    if (result.kind === 'unavailable') return fail(context, record, result.failure, at);
+    const waits = record.status.kind === 'failed' && (record.status.nextAttemptAt ?? 0) > at;
+    if (result.kind === 'unavailable') return waits ? record : fail(context, record, result.failure, at);
     const { assessment } = result;
     switch (assessment.kind) {
       case 'good': {
@@ -186,10 +189,9 @@ export function applyAssessments(
         } as const;
       }
       case 'refused':
-        return fail(context, record, assessment.failure, at);
+        return { ...fail(context, record, assessment.failure, at), notices: assessment.notices };
       case 'due': {
-        const { status } = record;
-        if (status.kind === 'failed' && (status.nextAttemptAt ?? 0) > at) return record;
+        if (waits) return record;
         rounds += 1;
         const round = startRound(context, record.desired, assessment, rounds);
         return {
@@ -232,12 +234,24 @@ export function applyOutcome(
     if (outcome.kind === 'failed') return fail(context, record, outcome.failure, at);
     const { notAfter } = outcome.validity;
     const renewAt = renewalTime(outcome.validity, context.policy.minimumValidity);
+    if (renewAt <= at) {
+      // Without back-off it would be ordered again and again.
+      const message = `The CA issued a certificate for Secret ${secretName} that has to be renewed at once: it ends at ${new Date(notAfter).toISOString()}.`;
+      return fail(context, record, { code: 'CertificateRejected', message }, at);
+    }
     return { ...record, status: { kind: 'good', notAfter, renewAt }, failures: noFailures };
   });
 }
 
 function unchecked(desired: DesiredCertificate): CertificateRecord {
   return { desired, status: { kind: 'unchecked' }, failures: noFailures, notices: [] };
+}
+
+/** Ready for a new attempt, but not before the time that the CA or the API server named. */
+function withoutBackoff({ desired, status, notices }: CertificateRecord, at: number): CertificateRecord {
+  const retryAt = status.kind === 'failed' ? status.failure.retryAt : undefined;
+  if (status.kind !== 'failed' || retryAt === undefined || retryAt <= at) return unchecked(desired);
+  return { desired, status: { ...status, nextAttemptAt: retryAt }, failures: noFailures, notices };
 }
 
 function startRound(

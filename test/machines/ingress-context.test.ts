@@ -1,0 +1,270 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { Assignment } from '../../machines/desired-certificate.ts';
+import {
+  applyAssessments,
+  applyAssignment,
+  applyOutcome,
+  applyPhase,
+  applyWake,
+  type CertificateRecord,
+  type IngressContext,
+  initialIngressContext,
+  roundsOf,
+  stateOf,
+  toCheck,
+  wakeTime,
+} from '../../machines/ingress-context.ts';
+import type { Failure } from '../../machines/reasons.ts';
+import { assignment, day, desiredCertificate, hour, minute, now, route } from './builders.ts';
+import { dueResult, goodResult, validity } from './issuance.ts';
+
+const refused: Failure = { code: 'ForeignSecret', message: 'The Secret is foreign.' };
+const unreachable: Failure = { code: 'ApiServerUnavailable', message: 'The API server is away.' };
+const dead: Failure = { code: 'ChallengeFailed', message: 'The host is dead.', host: 'a.example.com' };
+
+function begin(given: Assignment): IngressContext {
+  const policy = { checkInterval: 8 * hour, minimumValidity: 30 * day };
+  return initialIngressContext({ key: 'shop/web', uid: 'uid', assignment: given, policy, at: now });
+}
+
+function record(context: IngressContext, secretName: string): CertificateRecord {
+  const found = context.certificates.find(({ desired }) => desired.secretName === secretName);
+  assert.ok(found !== undefined);
+  return found;
+}
+
+function nextAttempt(context: IngressContext, secretName: string): number {
+  const { status } = record(context, secretName);
+  assert.ok(status.kind === 'failed' && status.nextAttemptAt !== undefined, 'no attempt is to come');
+  return status.nextAttemptAt;
+}
+
+function checkDue(context: IngressContext, at = now): IngressContext {
+  return applyAssessments(
+    context,
+    toCheck(context).map((desired) => dueResult(desired)),
+    at,
+  );
+}
+
+function failRound(context: IngressContext, secretName: string, failure = dead, at = now): IngressContext {
+  return applyOutcome(context, secretName, { kind: 'failed', failure }, at);
+}
+
+describe('the state of an Ingress', () => {
+  const queued = checkDue(begin(assignment(['a', 'b'])));
+
+  it('is that of its least advanced round', () => {
+    assert.equal(stateOf(queued), 'queued');
+    const one = applyPhase(queued, 'a', 'storing', now);
+    assert.equal(stateOf(one), 'queued');
+    const both = applyPhase(one, 'b', 'provisioning-challenge', now);
+    assert.equal(stateOf(both), 'provisioning-challenge');
+    assert.equal(stateOf(applyPhase(both, 'b', 'validating', now)), 'validating');
+    assert.equal(stateOf(failRound(both, 'b')), 'storing', 'a failed one does not count while another runs');
+  });
+
+  it('is backing-off when no round runs and one is to be tried again', () => {
+    const done = applyOutcome(queued, 'a', { kind: 'stored', reason: 'missing', validity }, now);
+    assert.equal(stateOf(failRound(done, 'b')), 'backing-off');
+  });
+
+  it('is idle when only a change helps the ones that failed', () => {
+    assert.equal(stateOf(failRound(failRound(queued, 'a', refused), 'b', refused)), 'idle');
+  });
+});
+
+describe('the next wake time', () => {
+  const [a, b] = assignment(['a', 'b']).desired;
+  assert.ok(a !== undefined && b !== undefined);
+  const start = begin(assignment(['a', 'b']));
+
+  it('is the earliest of renewals, attempts and the next check', () => {
+    const good = applyAssessments(start, [goodResult(a, now + hour / 2), goodResult(b)], now);
+    const { nextCheckAt } = good;
+    assert.ok(nextCheckAt !== undefined && nextCheckAt > now && nextCheckAt <= now + 8 * hour);
+    assert.equal(wakeTime(good), Math.min(now + hour / 2, nextCheckAt));
+    const failed = applyAssessments(
+      start,
+      [goodResult(a), { kind: 'unavailable', secretName: 'b', failure: unreachable }],
+      now,
+    );
+    assert.equal(wakeTime(failed), nextAttempt(failed, 'b'));
+  });
+
+  it('is the next check when a failure is for people to end', () => {
+    const context = applyAssessments(
+      start,
+      [
+        goodResult(a),
+        { kind: 'assessed', secretName: 'b', assessment: { kind: 'refused', failure: refused, notices: [] } },
+      ],
+      now,
+    );
+    assert.equal(wakeTime(context), context.nextCheckAt);
+  });
+
+  it('is there for an Ingress without any certificate, which is looked at like all others', () => {
+    const context = applyAssessments(begin(assignment([])), [], now);
+    assert.equal(stateOf(context), 'idle');
+    assert.equal(wakeTime(context), context.nextCheckAt);
+  });
+});
+
+describe('back-off of a certificate', () => {
+  it('climbs with each failure and is not cut short by the wake-up of a sibling', () => {
+    let context = checkDue(begin(assignment(['a', 'b'])));
+    context = failRound(context, 'a');
+    const first = nextAttempt(context, 'a');
+    assert.ok(Math.abs(first - now - minute) <= 0.15 * minute);
+    const early = checkDue(applyWake(context, first - 1), first - 1);
+    assert.equal(nextAttempt(early, 'a'), first);
+    const due = checkDue(applyWake(context, first), first);
+    assert.equal(record(due, 'a').status.kind, 'working');
+    const second = nextAttempt(failRound(due, 'a', dead, first), 'a');
+    assert.ok(Math.abs(second - first - 10 * minute) <= 0.15 * 10 * minute);
+  });
+
+  it('ends at once when a check finds the Secret good', () => {
+    const context = failRound(checkDue(begin(assignment(['a']))), 'a');
+    const [a] = toCheck(context);
+    assert.ok(a !== undefined);
+    const good = applyAssessments(context, [goodResult(a)], now + 1);
+    assert.deepEqual(record(good, 'a').failures, { attempt: 0, transient: 0 });
+  });
+
+  it('outlives trouble with the API server, and so does what the CA said', () => {
+    const retryAt = now + 3 * hour;
+    const context = failRound(checkDue(begin(assignment(['a']))), 'a', {
+      code: 'RateLimited',
+      message: 'Too many certificates.',
+      retryAt,
+    });
+    const troubled = applyAssessments(
+      applyWake(context, now + minute),
+      [{ kind: 'unavailable', secretName: 'a', failure: unreachable }],
+      now + minute,
+    );
+    const later = checkDue(applyWake(troubled, now + hour), now + hour);
+    assert.equal(record(later, 'a').status.kind, 'failed');
+    assert.equal(nextAttempt(later, 'a'), retryAt);
+  });
+
+  it('does not count trouble with the API server among the failures of the certificate', () => {
+    const start = begin(assignment(['a']));
+    const troubled = applyAssessments(
+      start,
+      [{ kind: 'unavailable', secretName: 'a', failure: unreachable }],
+      now,
+    );
+    assert.equal(stateOf(troubled), 'backing-off');
+    assert.deepEqual(record(troubled, 'a').failures, { attempt: 0, transient: 1 });
+    const at = nextAttempt(troubled, 'a');
+    assert.equal(stateOf(checkDue(applyWake(troubled, at), at)), 'queued');
+  });
+
+  it('also holds a CA off that issues what is due for renewal at once', () => {
+    const old = { notBefore: now - 89 * day, notAfter: now + day };
+    const context = checkDue(begin(assignment(['a'])));
+    const stored = applyOutcome(context, 'a', { kind: 'stored', reason: 'near-expiry', validity: old }, now);
+    const first = nextAttempt(stored, 'a');
+    assert.ok(first > now + minute / 2);
+    const again = applyOutcome(
+      checkDue(applyWake(stored, first), first),
+      'a',
+      { kind: 'stored', reason: 'near-expiry', validity: old },
+      first,
+    );
+    assert.ok(nextAttempt(again, 'a') > first + 5 * minute);
+  });
+});
+
+describe('a new assignment', () => {
+  const failed = failRound(failRound(checkDue(begin(assignment(['a', 'b']))), 'a'), 'b');
+
+  it('keeps the back-off of what has not changed', () => {
+    const context = applyAssignment(failed, assignment(['a', 'c']), now + 1);
+    assert.equal(nextAttempt(context, 'a'), nextAttempt(failed, 'a'));
+    assert.equal(record(context, 'c').status.kind, 'unchecked');
+    assert.deepEqual(
+      toCheck(context).map(({ secretName }) => secretName),
+      ['a', 'c'],
+    );
+    const due = checkDue(context, now + 1);
+    assert.deepEqual(
+      roundsOf(due).map(({ desired }) => desired.secretName),
+      ['c'],
+    );
+  });
+
+  it('ends the back-off of what has changed', () => {
+    const changed = desiredCertificate({ secretName: 'a', hosts: [route('new.example.com')] });
+    const context = applyAssignment(failed, { ...assignment(['b']), desired: [changed] }, now + 1);
+    assert.deepEqual(record(context, 'a').failures, { attempt: 0, transient: 0 });
+    assert.equal(stateOf(checkDue(context, now + 1)), 'queued');
+  });
+
+  it('gives each round an id of its own', () => {
+    const first = checkDue(begin(assignment(['a', 'b'])));
+    const second = checkDue(applyAssignment(first, assignment(['a', 'b'], { notices: [refused] }), now), now);
+    const ids = [...roundsOf(first), ...roundsOf(second)].map(({ id }) => id);
+    assert.equal(ids.length, 4);
+    assert.equal(new Set(ids).size, 4);
+  });
+
+  it('replaces what was to be said of the Ingress', () => {
+    assert.deepEqual(applyAssignment(failed, assignment(['a'], { notices: [refused] }), now).notices, [
+      refused,
+    ]);
+  });
+});
+
+describe('the retry annotation', () => {
+  function retried(context: IngressContext, retry: string | undefined, at: number): IngressContext {
+    return applyAssignment(context, assignment(['a'], { retry }), at);
+  }
+  const failed = failRound(checkDue(begin(assignment(['a'], { retry: 'old' }))), 'a');
+  function isTriedAtOnce(context: IngressContext, at: number): boolean {
+    return stateOf(checkDue(context, at)) === 'queued';
+  }
+
+  it('resets the back-off with a new value', () => {
+    assert.ok(isTriedAtOnce(retried(failed, 'new', now + 1), now + 1));
+    assert.deepEqual(record(retried(failed, 'new', now + 1), 'a').failures, { attempt: 0, transient: 0 });
+  });
+
+  it('does nothing with a value that was there before, nor when it is removed', () => {
+    assert.ok(!isTriedAtOnce(retried(failed, 'old', now + 1), now + 1));
+    assert.ok(!isTriedAtOnce(retried(failed, undefined, now + 1), now + 1));
+  });
+
+  it('acts on a value once, even when it is taken away and put back', () => {
+    const again = retried(retried(failed, undefined, now + 1), 'old', now + 2);
+    assert.ok(!isTriedAtOnce(again, now + 2));
+  });
+
+  it('acts at most three times an hour', () => {
+    let context = failed;
+    const acted: boolean[] = [];
+    for (const minutes of [0, 10, 20, 30, 59, 61]) {
+      const at = now + minutes * minute;
+      context = retried(context, `after ${minutes} minutes`, at);
+      acted.push(isTriedAtOnce(context, at));
+      context = failRound(checkDue(applyWake(context, at), at), 'a', dead, at);
+      // A failure of three in a row would wait 100 minutes.
+      for (let more = 0; more < 3; more += 1) context = failRound(context, 'a', dead, at);
+    }
+    assert.deepEqual(acted, [true, true, true, false, false, true]);
+  });
+
+  it('never overrides the time that the CA named', () => {
+    const retryAt = now + 3 * hour;
+    const limited: Failure = { code: 'RateLimited', message: 'Too many certificates.', retryAt };
+    const context = failRound(checkDue(begin(assignment(['a'], { retry: 'old' }))), 'a', limited);
+    const asked = retried(context, 'new', now + 1);
+    assert.ok(!isTriedAtOnce(asked, now + 1));
+    assert.equal(nextAttempt(checkDue(asked, now + 1), 'a'), retryAt);
+    assert.ok(isTriedAtOnce(asked, retryAt));
+  });
+});
