@@ -23,13 +23,21 @@ function apply(path: string, metadata: object): Promise<ApiAnswer> {
   });
 }
 
-/** What a new certificate takes: read, create, read again, renew. */
+/** What a new certificate takes: read, create, read again, renew, and an Event. */
 async function assertServes(namespace: string): Promise<void> {
   const path = `/api/v1/namespaces/${namespace}/secrets`;
   assert.equal((await request('GET', `${path}/web-tls`)).status, 404);
   assertDone(await request('POST', path, { metadata: { name: 'web-tls' }, type: 'kubernetes.io/tls', data }));
   assertDone(await request('GET', `${path}/web-tls`));
   assertDone(await apply(`${path}/web-tls`, { name: 'web-tls' }));
+  const involvedObject = { apiVersion: 'networking.k8s.io/v1', kind: 'Ingress', namespace, name: 'web' };
+  const event = {
+    metadata: { name: 'web.1' },
+    involvedObject,
+    reason: 'CertificateIssued',
+    message: 'Done.',
+  };
+  assertDone(await request('POST', `/api/v1/namespaces/${namespace}/events`, event));
 }
 
 async function assertKeepsOwnNamespace(): Promise<void> {
