@@ -1,0 +1,50 @@
+import { KubeConfig } from '@kubernetes/client-node';
+import type { ApiClient } from '../../deploy/local/api-client.ts';
+import { type AuditRecord, readAuditLog } from '../../deploy/local/audit-log.ts';
+import { type Cluster, startCluster } from '../../deploy/local/cluster.ts';
+import { createKubernetesClient, type KubernetesClient } from '../../src/kubernetes/client.ts';
+
+/** A real API server, somebody who sets things up and looks at them, and the client under test. */
+export interface ApiWorld extends AsyncDisposable {
+  readonly cluster: Cluster;
+  readonly admin: ApiClient;
+  readonly client: KubernetesClient;
+  createNamespace(name: string): Promise<void>;
+  /** Requests that may have changed something there, dry runs apart. */
+  writes(namespace: string): Promise<AuditRecord[]>;
+}
+
+const userAgent = 'under-test';
+
+export async function startApiWorld(): Promise<ApiWorld> {
+  const cluster = await startCluster();
+  const admin = cluster.adminClient();
+  const kubeConfig = new KubeConfig();
+  kubeConfig.loadFromFile(cluster.adminKubeconfig);
+  const client = createKubernetesClient(kubeConfig, { userAgent });
+  return {
+    cluster,
+    admin,
+    client,
+    createNamespace: async (name) => {
+      const body = { apiVersion: 'v1', kind: 'Namespace', metadata: { name } };
+      await admin.expect('/api/v1/namespaces', { method: 'POST', body });
+    },
+    writes: async (namespace) => {
+      const records = await readAuditLog(cluster.auditLog);
+      const reading = ['get', 'list', 'watch'];
+      return records.filter(
+        (record) =>
+          record.namespace === namespace &&
+          record.userAgent === userAgent &&
+          !record.dryRun &&
+          !reading.includes(record.verb),
+      );
+    },
+    [Symbol.asyncDispose]: async () => {
+      await client.close();
+      await admin.close();
+      await cluster.stop();
+    },
+  };
+}
