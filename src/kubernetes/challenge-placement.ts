@@ -66,8 +66,7 @@ function newName(
 function nameFrom(className: string): string {
   const name = className
     .toLowerCase()
-    .replaceAll(/[^a-z0-9.-]+/g, '-')
-    .replaceAll(/\.(?=[.-])|(?<=-)\./g, '-')
+    .replaceAll(/[^a-z0-9]+/g, (between) => (between === '.' ? '.' : '-'))
     .slice(0, longestNamePart)
     .replaceAll(/^[.-]+|[.-]+$/g, '');
   return name === '' ? 'class' : name;
