@@ -125,6 +125,7 @@ export async function startController({
     thumbprint: () => account.thumbprint(),
     hasHost: (host) => challengeIngresses.has(host),
     refresh: () => challengeIngresses.refresh(),
+    onError: (error) => log.warn(error, 'The responder could not look for a host in the challenge Ingresses.'),
     clock,
   });
   const health = createHealthServer({ ready: () => readiness(accountRead, challengeIngresses.synced) });
@@ -205,7 +206,7 @@ function createChallengeIngresses(
     signal,
     namespace: config.namespace,
     serviceName: config.serviceName,
-    servicePort: config.port,
+    servicePort: config.servicePort,
     ingressName: config.ingressName,
     annotations: config.challengeIngressAnnotations,
     leftoverNames: config.leftoverIngressNames,

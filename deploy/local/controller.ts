@@ -80,6 +80,8 @@ export async function startController({
     environment: {
       KUBECONFIG: kubeconfig,
       LEGO_NAMESPACE: 'kube-lego',
+      // The Service of the manifests; the edge takes it to the responder's port.
+      LEGO_SERVICE_PORT: '8080',
       LEGO_PORT: String(ports.responder),
       LEGO_METRICS_PORT: String(ports.health),
       LEGO_INSPECTOR_PORT: String(ports.inspector),

@@ -28,9 +28,6 @@ const { values } = parseArgs({
   },
 });
 
-if (values.help) process.stdout.write(`${help}\n`);
-else await run();
-
 async function run(): Promise<void> {
   try {
     process.exitCode = await demonstrate();
@@ -149,3 +146,6 @@ Every host name resolves to this machine here; the ingress controller is on port
 function say(text: string): void {
   process.stdout.write(`${text}\n`);
 }
+
+if (values.help) process.stdout.write(`${help}\n`);
+else await run();

@@ -56,12 +56,19 @@ async function installDependencies() {
     .digest('hex');
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
   process.stderr.write(
-    `Installing dependencies (${existsSync(modules) ? 'package-lock.json has changed' : 'first run'}, about 10 s)\n`,
+    `Installing dependencies (${existsSync(modules) ? 'package-lock.json has changed' : 'first run'}, about 20 s)\n`,
   );
   // npm tells its scripts where it is; its own settings for a production install must not lose the tools.
   const npm = process.env.npm_execpath;
   const command = npm?.endsWith('.js') ? [process.execPath, npm] : ['npm'];
-  const flags = ['--include=dev', '--include=optional', '--ignore-scripts', '--no-audit', '--no-fund'];
+  const flags = [
+    '--include=dev',
+    '--include=optional',
+    '--ignore-scripts',
+    '--no-audit',
+    '--no-fund',
+    '--loglevel=error',
+  ];
   // Its report goes to standard error: standard output belongs to the program that is launched.
   const { code } = await run(command[0], [...command.slice(1), 'ci', ...flags], process.env, [0, 2, 2]);
   if (code !== 0) {

@@ -7,7 +7,8 @@ import { type Dns, startDns } from './dns.ts';
 import { type Edge, startEdge } from './edge/edge.ts';
 import type { EdgeOptions } from './edge/options.ts';
 import { freePorts } from './free-ports.ts';
-import { applyManifests } from './manifests.ts';
+import type { Manifest } from './kustomization.ts';
+import { applyManifests, applyObjects } from './manifests.ts';
 import type { PebbleOptions } from './pebble.ts';
 import { type Pebble, startPebble } from './pebble.ts';
 import { type Session, startSession } from './session.ts';
@@ -100,8 +101,8 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       startApp(),
     ]);
     app = startedApp;
-    await prepareCluster(cluster, namespaces);
     const services = [...namespaces.map((namespace) => `${namespace}/web`), ...(options.services ?? [])];
+    await prepareCluster(cluster, namespaces, services);
     const edge = await startEdge({
       session,
       className,
@@ -127,22 +128,34 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   }
 }
 
-async function prepareCluster(cluster: Cluster, namespaces: readonly string[]): Promise<void> {
+async function prepareCluster(
+  cluster: Cluster,
+  namespaces: readonly string[],
+  services: readonly string[],
+): Promise<void> {
   await applyManifests(cluster.adminKubeconfig, [fileURLToPath(new URL('../base', import.meta.url))]);
-  await using api = cluster.adminClient();
-  await api.expect('/apis/networking.k8s.io/v1/ingressclasses', {
-    method: 'POST',
-    body: {
-      apiVersion: 'networking.k8s.io/v1',
-      kind: 'IngressClass',
-      metadata: {
-        name: className,
-        annotations: { 'ingressclass.kubernetes.io/is-default-class': 'true' },
-      },
-      spec: { controller: 'kube-lego.io/local-edge' },
+  const ingressClass = {
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'IngressClass',
+    metadata: {
+      name: className,
+      annotations: { 'ingressclass.kubernetes.io/is-default-class': 'true' },
     },
-  });
-  for (const name of namespaces.filter((namespace) => namespace !== 'default')) {
-    await api.expect('/api/v1/namespaces', { method: 'POST', body: { metadata: { name } } });
-  }
+    spec: { controller: 'kube-lego.io/local-edge' },
+  };
+  await applyObjects(cluster.adminKubeconfig, [
+    ...namespaces.map((name) => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } })),
+    ingressClass,
+    ...services.map(service),
+  ]);
+}
+
+function service(key: string): Manifest {
+  const [namespace = '', name = ''] = key.split('/');
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { namespace, name },
+    spec: { ports: [{ port: 80 }] },
+  };
 }

@@ -1,0 +1,160 @@
+import { createHash, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import { crypto as acmeCrypto } from 'acme-client';
+import { Agent, request } from 'undici';
+
+export interface FloorOptions {
+  readonly directoryUrl: string;
+  /** PEM of the CA's listener */
+  readonly caBundle: string;
+  /** where the CA validates HTTP-01 */
+  readonly port: number;
+}
+
+interface Answer {
+  readonly body: unknown;
+  readonly text: string;
+  readonly location: string;
+}
+
+/**
+ * The least that a certificate can cost: a bare ACME loop (RFC 8555) without Kubernetes, without checks, without failure. Keys
+ * are EC P-256, nonces are kept from every answer, the challenge is answered in this process.
+ */
+export class Floor implements AsyncDisposable {
+  readonly #agent: Agent;
+  readonly #server: Server;
+  readonly #key: KeyObject;
+  readonly #jwk: Record<string, unknown>;
+  readonly #nonces: string[] = [];
+  #directory: Record<string, string> = {};
+  #account = '';
+  requests = 0;
+
+  private constructor(agent: Agent, server: Server, key: KeyObject, jwk: Record<string, unknown>) {
+    this.#agent = agent;
+    this.#server = server;
+    this.#key = key;
+    this.#jwk = jwk;
+  }
+
+  static async start({ directoryUrl, caBundle, port }: FloorOptions): Promise<Floor> {
+    const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const { crv, kty, x, y } = publicKey.export({ format: 'jwk' });
+    const jwk = { crv, kty, x, y };
+    const thumbprint = createHash('sha256').update(JSON.stringify(jwk)).digest('base64url');
+    const server = createServer((incoming, answer) => {
+      answer.end(`${incoming.url?.split('/').at(-1) ?? ''}.${thumbprint}`);
+    });
+    server.listen(port, '127.0.0.1');
+    await once(server, 'listening');
+    const agent = new Agent({ connect: { ca: caBundle }, connections: 32, allowH2: false });
+    const floor = new Floor(agent, server, privateKey, jwk);
+    const directory = await floor.#send('GET', directoryUrl);
+    floor.#directory = stringsOf(directory.body);
+    const account = await floor.#post(floor.#url('newAccount'), { termsOfServiceAgreed: true });
+    floor.#account = account.location;
+    return floor;
+  }
+
+  /** Orders one certificate and downloads it. */
+  async issue(host: string): Promise<string> {
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const keyPem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+    const order = await this.#post(this.#url('newOrder'), { identifiers: [{ type: 'dns', value: host }] });
+    const { authorizations, finalize } = orderOf(order.body);
+    const [authorization = ''] = authorizations;
+    const { challenges } = challengesOf((await this.#post(authorization, '')).body);
+    const challenge = challenges.find(({ type }) => type === 'http-01');
+    await this.#post(challenge?.url ?? '', {});
+    await this.#poll(authorization);
+    const [, csr] = await acmeCrypto.createCsr({ altNames: [host] }, keyPem);
+    const der = csr.toString().replaceAll(/-----[^-]+-----|\s/g, '');
+    await this.#post(finalize, { csr: Buffer.from(der, 'base64').toString('base64url') });
+    const { certificate = '' } = stringsOf(await this.#poll(order.location));
+    return (await this.#post(certificate, '')).text;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#server.close();
+    this.#server.closeAllConnections();
+    await this.#agent.destroy();
+  }
+
+  async #poll(url: string): Promise<unknown> {
+    for (let tries = 0; tries < 200; tries += 1) {
+      const { body } = await this.#post(url, '');
+      const { status } = stringsOf(body);
+      if (status === 'valid') return body;
+      if (status === 'invalid') throw new Error(`${url} is invalid`);
+      await new Promise((resolve) => {
+        setTimeout(resolve, 20);
+      });
+    }
+    throw new Error(`${url} is not valid after 200 looks`);
+  }
+
+  async #post(url: string, payload: unknown): Promise<Answer> {
+    const nonce = this.#nonces.pop() ?? (await this.#newNonce());
+    const identity = this.#account === '' ? { jwk: this.#jwk } : { kid: this.#account };
+    const header = encode({ alg: 'ES256', nonce, url, ...identity });
+    const body = payload === '' ? '' : encode(payload);
+    const signature = sign('sha256', Buffer.from(`${header}.${body}`), {
+      key: this.#key,
+      dsaEncoding: 'ieee-p1363',
+    });
+    const jws = { protected: header, payload: body, signature: signature.toString('base64url') };
+    return this.#send('POST', url, JSON.stringify(jws));
+  }
+
+  async #newNonce(): Promise<string> {
+    await this.#send('HEAD', this.#url('newNonce'));
+    const nonce = this.#nonces.pop();
+    if (nonce === undefined) throw new Error('the CA gave no nonce');
+    return nonce;
+  }
+
+  async #send(method: 'GET' | 'HEAD' | 'POST', url: string, jws?: string): Promise<Answer> {
+    this.requests += 1;
+    const answer = await request(url, {
+      method,
+      dispatcher: this.#agent,
+      headers: { 'content-type': 'application/jose+json', 'user-agent': 'kube-lego-bench' },
+      body: jws ?? null,
+    });
+    const nonce = answer.headers['replay-nonce'];
+    if (typeof nonce === 'string') this.#nonces.push(nonce);
+    const text = await answer.body.text();
+    if (answer.statusCode >= 400) throw new Error(`${method} ${url}: ${answer.statusCode} ${text}`);
+    const json = String(answer.headers['content-type']).includes('json');
+    const body: unknown = json && text !== '' ? JSON.parse(text) : undefined;
+    return { body, text, location: String(answer.headers['location'] ?? '') };
+  }
+
+  #url(resource: string): string {
+    const url = this.#directory[resource];
+    if (url === undefined) throw new Error(`the directory has no ${resource}`);
+    return url;
+  }
+}
+
+function encode(value: unknown): string {
+  return Buffer.from(JSON.stringify(value)).toString('base64url');
+}
+
+function stringsOf(value: unknown): Record<string, string> {
+  const entries = Object.entries(value ?? {}).filter(
+    (entry): entry is [string, string] => typeof entry[1] === 'string',
+  );
+  return Object.fromEntries(entries);
+}
+
+function orderOf(value: unknown): { authorizations: readonly string[]; finalize: string } {
+  const order = value as { authorizations: readonly string[]; finalize: string };
+  return order;
+}
+
+function challengesOf(value: unknown): { challenges: readonly { type: string; url: string }[] } {
+  return value as { challenges: readonly { type: string; url: string }[] };
+}
