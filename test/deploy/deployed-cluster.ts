@@ -8,7 +8,7 @@ import { applyManifests } from '../../deploy/local/manifests.ts';
 
 export const deployFolder = fileURLToPath(new URL('../../deploy/', import.meta.url));
 
-const policyLimit = 30_000; // milliseconds
+const learningLimit = 30_000; // milliseconds
 
 /** A cluster in which our manifests are installed, seen by its admin and by our ServiceAccount. */
 export class DeployedCluster implements AsyncDisposable {
@@ -68,75 +68,58 @@ export async function deploy(folder: string): Promise<DeployedCluster> {
   }
 }
 
-/** A policy takes force a moment after it was applied; a dry run that both must refuse shows when. */
-async function untilPoliciesHold(deployed: DeployedCluster): Promise<void> {
-  await deployed.asAdmin('/apis/rbac.authorization.k8s.io/v1/clusterroles', {
+const rbac = '/apis/rbac.authorization.k8s.io/v1';
+/** What both policies refuse, and RBAC does, too, unless it was widened. */
+const forbiddenCreates = [
+  {
     method: 'POST',
-    body: {
-      metadata: { name: 'policy-probe' },
-      rules: [
-        { apiGroups: [''], resources: ['secrets'], verbs: ['create', 'update', 'patch', 'delete'] },
-        {
-          apiGroups: ['networking.k8s.io'],
-          resources: ['ingresses', 'ingresses/status'],
-          verbs: ['create', 'update', 'patch', 'delete'],
-        },
-      ],
-    },
-  });
-  const bindings = '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings';
-  await deployed.asAdmin(bindings, {
-    method: 'POST',
-    body: {
-      metadata: { name: 'policy-probe' },
-      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'policy-probe' },
-      subjects: [{ kind: 'ServiceAccount', name: 'kube-lego', namespace: 'kube-lego' }],
-    },
-  });
-  const secret = {
     path: '/api/v1/namespaces/team-a/secrets?dryRun=All',
     body: { metadata: { name: 'probe' } },
-  };
-  const ingress = {
+  },
+  {
+    method: 'POST',
     path: '/apis/networking.k8s.io/v1/namespaces/team-a/ingresses?dryRun=All',
     body: { metadata: { name: 'probe' }, spec: { rules: [{ host: 'probe.example' }] } },
-  };
-  await untilAnswered(deployed, secret, 422);
-  await untilAnswered(deployed, ingress, 422);
-  await deployed.asAdmin(`${bindings}/policy-probe`, { method: 'DELETE' });
-  await untilAnswered(deployed, ingress, 403);
+  },
+] as const;
+
+/** Nothing but a request that RBAC lets through shows whether the policies have taken force. */
+async function untilPoliciesHold(deployed: DeployedCluster): Promise<void> {
+  await widenRole(deployed);
+  await deployed.asAdmin(`${rbac}/clusterrolebindings/widened`, { method: 'DELETE' });
+  await untilAnswered(deployed, forbiddenCreates[1], 403);
+  await deployed.asAdmin(`${rbac}/clusterroles/widened`, { method: 'DELETE' });
 }
 
-async function untilAnswered(
+/** Grants our ServiceAccount more than our manifests do, to see what the policies refuse all the same. */
+export async function widenRole(deployed: DeployedCluster): Promise<void> {
+  const metadata = { name: 'widened' };
+  const verbs = ['create', 'update', 'patch', 'delete'];
+  const rules = [
+    { apiGroups: [''], resources: ['secrets'], verbs },
+    { apiGroups: ['networking.k8s.io'], resources: ['ingresses', 'ingresses/status'], verbs },
+  ];
+  await deployed.asAdmin(`${rbac}/clusterroles`, { method: 'POST', body: { metadata, rules } });
+  const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'widened' };
+  const subjects = [{ kind: 'ServiceAccount', name: 'kube-lego', namespace: 'kube-lego' }];
+  const binding = { metadata, roleRef, subjects };
+  await deployed.asAdmin(`${rbac}/clusterrolebindings`, { method: 'POST', body: binding });
+  for (const create of forbiddenCreates) await untilAnswered(deployed, create, 422);
+}
+
+/** The API server learns of new roles, bindings and policies a moment after they were written. */
+export async function untilAnswered(
   deployed: DeployedCluster,
-  { path, body }: { path: string; body: object },
+  { path, ...request }: { readonly path: string } & ApiRequest,
   status: number,
 ): Promise<void> {
-  const deadline = Date.now() + policyLimit;
+  const deadline = Date.now() + learningLimit;
   for (;;) {
-    const answer = await deployed.asKubeLego(path, { method: 'POST', body });
+    const answer = await deployed.asKubeLego(path, request);
     if (answer.status === status) return;
     assert.ok(Date.now() < deadline, `${path} is still answered with ${answer.status}, not ${status}`);
     await delay(50);
   }
-}
-
-/** Widens what RBAC grants our ServiceAccount, to see what the policies refuse all the same. */
-export async function widenRole(deployed: DeployedCluster): Promise<void> {
-  await deployed.asAdmin('/apis/rbac.authorization.k8s.io/v1/clusterrolebindings', {
-    method: 'POST',
-    body: {
-      metadata: { name: 'widened' },
-      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'policy-probe' },
-      subjects: [{ kind: 'ServiceAccount', name: 'kube-lego', namespace: 'kube-lego' }],
-    },
-  });
-  const path = '/apis/networking.k8s.io/v1/namespaces/team-a/ingresses?dryRun=All';
-  await untilAnswered(
-    deployed,
-    { path, body: { metadata: { name: 'probe' }, spec: { rules: [{ host: 'a.example' }] } } },
-    422,
-  );
 }
 
 /** Asserts that RBAC says no. */

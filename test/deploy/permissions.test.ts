@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { ApiAnswer, ApiRequest } from '../../deploy/local/api-client.ts';
-import { assertDone, assertForbidden, type DeployedCluster, deploy } from './deployed-cluster.ts';
+import {
+  assertDone,
+  assertForbidden,
+  type DeployedCluster,
+  deploy,
+  untilAnswered,
+} from './deployed-cluster.ts';
 
 const networking = '/apis/networking.k8s.io/v1';
 const own = '/api/v1/namespaces/kube-lego/secrets';
@@ -143,6 +149,7 @@ describe('deploy/namespaced', { timeout: 120_000 }, () => {
   it('watches Secrets once the component is added, and not before', async () => {
     assertForbidden(await request('GET', '/api/v1/secrets'));
     await cluster.apply('components/secret-watch/cluster-role.yaml');
-    assertDone(await request('GET', '/api/v1/secrets'));
+    await untilAnswered(cluster, { path: '/api/v1/secrets' }, 200);
+    await untilAnswered(cluster, { path: '/api/v1/secrets?watch=true&timeoutSeconds=1' }, 200);
   });
 });
