@@ -1,0 +1,129 @@
+import { Resolver } from 'node:dns/promises';
+import { BlockList, isIP, isIPv4 } from 'node:net';
+
+/** How the addresses of hosts are found, and which of them may be asked. */
+export interface AddressPolicy {
+  /** `LEGO_DNS_SERVERS`, each an IP address with or without port; undefined: those of /etc/resolv.conf. */
+  readonly dnsServers: readonly string[] | undefined;
+  /** Only for private CAs and tests that say so: 127.0.0.0/8 and ::1. */
+  readonly allowLoopback: boolean;
+}
+
+/** `definite` is false where the CA may see other DNS answers than we do. */
+export type Resolution =
+  | { readonly kind: 'addresses'; readonly ipv6: string | undefined; readonly ipv4: string | undefined }
+  | { readonly kind: 'none'; readonly definite: boolean; readonly message: string };
+
+/** Milliseconds until a DNS server is asked again, or the next one. */
+const dnsTimeout = 2000;
+
+/**
+ * The addresses that the CA would try: the first AAAA and the first A record that may be asked. An own resolver rather
+ * than the system's, which would look for `kubernetes.default` in the cluster's search domains.
+ *
+ * That a name does not exist is definite only from `dnsServers`, see docs/decisions/001.
+ *
+ * @throws the signal's reason
+ */
+export async function resolveHost(
+  host: string,
+  policy: AddressPolicy,
+  signal: AbortSignal,
+): Promise<Resolution> {
+  const definite = policy.dnsServers !== undefined;
+  const { addresses, failures } = await lookUp(host, policy.dnsServers, signal);
+  const allowed = addresses.filter((address) => isAllowed(address, policy.allowLoopback));
+  if (allowed.length > 0) {
+    return {
+      kind: 'addresses',
+      ipv6: allowed.find((address) => !isIPv4(address)),
+      ipv4: allowed.find((address) => isIPv4(address)),
+    };
+  }
+  const [forbidden] = addresses;
+  if (forbidden !== undefined) {
+    const message = `Host ${host} resolves to ${forbidden}, an address that the internet cannot reach.`;
+    return { kind: 'none', definite, message };
+  }
+  const trouble = failures.find((code) => !saysThereIsNone(code));
+  if (trouble !== undefined) {
+    const message = `Host ${host} cannot be resolved now: the DNS server's answer is ${trouble}.`;
+    return { kind: 'none', definite: false, message };
+  }
+  const message = failures.includes('ENOTFOUND')
+    ? `Host ${host} does not exist in the DNS.`
+    : `Host ${host} has no address in the DNS (neither A nor AAAA record).`;
+  return { kind: 'none', definite, message };
+}
+
+async function lookUp(
+  host: string,
+  dnsServers: readonly string[] | undefined,
+  signal: AbortSignal,
+): Promise<{ addresses: string[]; failures: string[] }> {
+  signal.throwIfAborted();
+  const literal = host.replace(/^\[(.*)\]$/, '$1');
+  if (isIP(literal) !== 0) return { addresses: [literal], failures: [] };
+
+  const resolver = new Resolver({ timeout: dnsTimeout, tries: 2 });
+  if (dnsServers !== undefined) resolver.setServers(dnsServers);
+  const cancel = (): void => resolver.cancel();
+  signal.addEventListener('abort', cancel, { once: true });
+  const results = await Promise.allSettled([resolver.resolve6(host), resolver.resolve4(host)]);
+  signal.removeEventListener('abort', cancel);
+  signal.throwIfAborted();
+
+  const addresses: string[] = [];
+  const failures: string[] = [];
+  for (const result of results) {
+    if (result.status === 'fulfilled') addresses.push(...result.value);
+    else failures.push(codeOf(result.reason));
+  }
+  return { addresses, failures };
+}
+
+/** NXDOMAIN, or a name without records of the type. */
+function saysThereIsNone(code: string): boolean {
+  return code === 'ENOTFOUND' || code === 'ENODATA';
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : String(error);
+}
+
+const never = new BlockList();
+never.addSubnet('0.0.0.0', 8, 'ipv4');
+// Link-local; 169.254.169.254 in it is where clouds hand out credentials.
+never.addSubnet('169.254.0.0', 16, 'ipv4');
+never.addSubnet('224.0.0.0', 3, 'ipv4');
+never.addAddress('::', 'ipv6');
+never.addSubnet('fe80::', 10, 'ipv6');
+never.addSubnet('ff00::', 8, 'ipv6');
+// The metadata service of EC2.
+never.addAddress('fd00:ec2::254', 'ipv6');
+
+const loopback = new BlockList();
+loopback.addSubnet('127.0.0.0', 8, 'ipv4');
+loopback.addAddress('::1', 'ipv6');
+
+function isAllowed(address: string, allowLoopback: boolean): boolean {
+  if (address.includes('%')) return false;
+  const plain = embeddedIPv4(address) ?? address;
+  const family = isIPv4(plain) ? 'ipv4' : 'ipv6';
+  return !never.check(plain, family) && (allowLoopback || !loopback.check(plain, family));
+}
+
+/** The IPv4 address inside an IPv4-mapped (RFC 4291, section 2.5.5.2) or NAT64 (RFC 6052) one. */
+function embeddedIPv4(address: string): string | undefined {
+  if (isIPv4(address)) return undefined;
+  const [, tail] = /^(?:::ffff:|64:ff9b::)(.+)$/.exec(canonicalIPv6(address)) ?? [];
+  if (tail === undefined) return undefined;
+  const [high, low = '0'] = tail.includes(':') ? tail.split(':') : ['0', tail];
+  const value = Number.parseInt(high ?? '0', 16) * 0x10000 + Number.parseInt(low, 16);
+  return [24, 16, 8, 0].map((bits) => Math.floor(value / 2 ** bits) % 256).join('.');
+}
+
+/** Hexadecimal groups only, compressed as RFC 5952 has it. */
+function canonicalIPv6(address: string): string {
+  return new URL(`http://[${address}]/`).hostname.slice(1, -1);
+}

@@ -1,0 +1,53 @@
+import { sleep } from '../clock.ts';
+import { type SelfCheckSettings, selfCheck, type Verdict } from './self-check.ts';
+
+export interface ReachabilitySettings extends SelfCheckSettings {
+  /** Milliseconds, `LEGO_SELF_CHECK_TIMEOUT`. */
+  readonly timeLimit: number;
+}
+
+/** A reloading ingress controller may still answer from its old workers after the first good answer. */
+const goodAnswersInARow = 2;
+
+/** Milliseconds. Growing by half, a wait overshoots the moment when a rule takes effect by a third at most. */
+const firstPause = 20;
+const longestPause = 2000;
+const growth = 1.5;
+
+/**
+ * Waits until the host answers challenges as ours, twice in a row on new connections. Ingress controllers take up a rule
+ * after up to some seconds, so a wrong answer counts only when it is still the last one at the time limit.
+ *
+ * @throws the signal's reason
+ */
+export async function awaitReachable(
+  host: string,
+  settings: ReachabilitySettings,
+  signal: AbortSignal,
+): Promise<Verdict> {
+  const { clock, timeLimit } = settings;
+  const limit = new AbortController();
+  const timer = clock.setTimeout(() => limit.abort(), timeLimit);
+  const either = AbortSignal.any([signal, limit.signal]);
+  const undialable = new Set<string>();
+  const message = `Host ${host} gave no answer within ${timeLimit / 1000} s when asked from inside the cluster.`;
+  let last: Verdict = { kind: 'inconclusive', message };
+  let good = 0;
+  let pause = firstPause;
+  try {
+    for (;;) {
+      const verdict = await selfCheck(host, settings, either, undialable);
+      good = verdict.kind === 'reachable' ? good + 1 : 0;
+      if (good === goodAnswersInARow) return verdict;
+      if (verdict.kind === 'reachable') continue;
+      last = verdict;
+      await sleep(clock, pause, either);
+      pause = Math.min(pause * growth, longestPause);
+    }
+  } catch (error) {
+    if (signal.aborted || !limit.signal.aborted) throw error;
+    return last;
+  } finally {
+    clock.clearTimeout(timer);
+  }
+}

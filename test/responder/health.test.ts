@@ -1,0 +1,21 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { createHealthServer } from '../../src/health.ts';
+import { Site } from './site.ts';
+
+async function get(site: Site, path: string): Promise<string> {
+  const response = await fetch(`http://127.0.0.1:${site.port}${path}`);
+  return `${response.status} ${await response.text()}`;
+}
+
+describe('the probes', () => {
+  it('tell liveness, readiness and what is waited for', async () => {
+    let ready = { ok: false, detail: 'waiting for the account Secret' };
+    await using site = await Site.serve(createHealthServer({ ready: () => ready }));
+    assert.equal(await get(site, '/healthz'), '200 ok\n');
+    assert.equal(await get(site, '/readyz'), '503 waiting for the account Secret\n');
+    ready = { ok: true, detail: 'ok' };
+    assert.equal(await get(site, '/readyz?verbose'), '200 ok\n');
+    assert.equal(await get(site, '/'), '404 not found\n');
+  });
+});
