@@ -1,20 +1,13 @@
 import type { IngressClassReference } from '../../machines/ingress-spec.ts';
 import type { Clock } from '../clock.ts';
-import {
-  type ChallengeTemplate,
-  isLeftoverOf2016,
-  type ObservedChallenge,
-  observeChallenge,
-} from './challenge-manifest.ts';
+import { type ChallengeTemplate, type ObservedChallenge, observeChallenge } from './challenge-manifest.ts';
+import { ChallengeObjects, ourSelector } from './challenge-objects.ts';
 import { type ChallengeHost, placeHost } from './challenge-placement.ts';
 import { ChallengeWriter } from './challenge-writer.ts';
 import type { KubernetesClient } from './client.ts';
 import { normalizeHost } from './ingress.ts';
-import { arrayField, recordField, stringField } from './json.ts';
 import { Reflector, type ReflectorState } from './reflector.ts';
 import { Refresh } from './refresh.ts';
-import { managedByLabel } from './secret-store.ts';
-import { readJson } from './watch-stream.ts';
 
 export type { ChallengeHost } from './challenge-placement.ts';
 
@@ -71,8 +64,6 @@ interface Claim {
   readonly reject: (error: unknown) => void;
 }
 
-const ingresses = '/apis/networking.k8s.io/v1/namespaces';
-
 /**
  * The Ingresses through which `/.well-known/acme-challenge/` of the hosts being validated reaches our responder.
  * Needs the verbs list, watch, create, update and delete of Ingresses in its namespace.
@@ -88,6 +79,7 @@ export class ChallengeIngresses {
   readonly #writers = new Map<string, ChallengeWriter>();
   readonly #claims = new Map<string, Claim>();
   readonly #foreignNames = new Set<string>();
+  readonly #objects: ChallengeObjects;
   readonly #reflector: Reflector<ObservedChallenge>;
   readonly #refresh: Refresh;
   #leftoversRemoved = false;
@@ -101,12 +93,13 @@ export class ChallengeIngresses {
       annotations: options.annotations ?? {},
       pathType: options.pathType ?? (() => 'ImplementationSpecific'),
     };
+    this.#objects = new ChallengeObjects(options.client, this.#template);
     this.#reflector = new Reflector<ObservedChallenge>({
       client: options.client,
       clock: options.clock,
       signal: options.signal,
-      path: `${ingresses}/${options.namespace}/ingresses`,
-      labelSelector: `${managedByLabel.key}=${managedByLabel.value}`,
+      path: this.#objects.path,
+      labelSelector: ourSelector,
       project: (object) => observeChallenge(object, this.#template),
       onUpsert: (_, observed) => this.#observe(observed),
       onDelete: (_, { name, uid }) => this.#writers.get(name)?.observeDeletion(uid),
@@ -257,7 +250,7 @@ export class ChallengeIngresses {
       signal,
       minWriteInterval,
       removalDelay,
-      look: (signal) => this.#look(name, signal),
+      look: (signal) => this.#objects.find(name, signal),
       onChange: () => this.#settleClaims(),
       onRefused: (host, cause) => {
         for (const claim of this.#claimsOn(writer, host))
@@ -295,54 +288,19 @@ export class ChallengeIngresses {
     this.#writer(observed.name).observe(observed);
   }
 
-  /** The Ingress of 2016 holds the same hosts and path as ours do, and nobody else takes it away. */
   async #removeLeftovers(): Promise<void> {
-    const { client, namespace, signal, leftoverNames = ['kube-lego-nginx'], onError } = this.#options;
+    const { leftoverNames = ['kube-lego-nginx'], signal, onError } = this.#options;
     if (this.#leftoversRemoved) return;
     this.#leftoversRemoved = true;
-    for (const name of leftoverNames) {
-      try {
-        const [object] = await this.#list(
-          new URLSearchParams({ fieldSelector: `metadata.name=${name}` }),
-          signal,
-        );
-        const uid = stringField(recordField(object, 'metadata'), 'uid');
-        if (uid === undefined || !isLeftoverOf2016(object)) continue;
-        await client.call(signal, ({ networking }) =>
-          networking.deleteNamespacedIngress({ namespace, name, body: { preconditions: { uid } } }),
-        );
-      } catch (error) {
-        if (signal.aborted) return;
-        this.#leftoversRemoved = false;
-        onError?.(error);
-      }
+    try {
+      for (const name of leftoverNames) await this.#objects.removeLeftoverOf2016(name, signal);
+    } catch (error) {
+      this.#leftoversRemoved = false;
+      if (!signal.aborted) onError?.(error);
     }
   }
 
   async #readAll(): Promise<void> {
-    const query = new URLSearchParams({ labelSelector: `${managedByLabel.key}=${managedByLabel.value}` });
-    for (const object of await this.#list(query, this.#options.signal)) {
-      this.#observe(observeChallenge(object, this.#template));
-    }
-  }
-
-  async #look(
-    name: string,
-    signal: AbortSignal,
-  ): Promise<{ exists: boolean; mine: ObservedChallenge | undefined }> {
-    const [object] = await this.#list(
-      new URLSearchParams({ fieldSelector: `metadata.name=${name}` }),
-      signal,
-    );
-    if (object === undefined) return { exists: false, mine: undefined };
-    const observed = observeChallenge(object, this.#template);
-    const mine = observed.labels[managedByLabel.key] === managedByLabel.value;
-    return { exists: true, mine: mine ? observed : undefined };
-  }
-
-  async #list(query: URLSearchParams, signal: AbortSignal): Promise<readonly unknown[]> {
-    const path = `${ingresses}/${this.#options.namespace}/ingresses`;
-    const { body } = await this.#options.client.stream(path, query, { signal, bodyTimeout: 15_000 });
-    return arrayField(await readJson(body, 64 * 1024 * 1024), 'items');
+    for (const observed of await this.#objects.all(this.#options.signal)) this.#observe(observed);
   }
 }

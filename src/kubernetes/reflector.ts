@@ -3,24 +3,17 @@ import { type Clock, sleep } from '../clock.ts';
 import type { KubernetesClient } from './client.ts';
 import { arrayField, isRecord, recordField, stringField } from './json.ts';
 import { errorFromTransport, KubernetesError } from './kubernetes-error.ts';
+import { keyOf, type ProjectionHandlers, Projections } from './projections.ts';
 import { readJson, watchEvents } from './watch-stream.ts';
 
-export interface ReflectorOptions<T extends object> {
+export interface ReflectorOptions<T extends object> extends ProjectionHandlers<T> {
   readonly client: Pick<KubernetesClient, 'stream'>;
   /** Path of the collection, e.g. `/apis/networking.k8s.io/v1/ingresses`. */
   readonly path: string;
   readonly labelSelector?: string;
   readonly fieldSelector?: string;
-  /** What is kept of an object. It must carry `metadata.uid` if a re-created object is to count as a change. */
-  project(object: unknown): T;
-  /** Only called when the projection differs from the last one of that key. */
-  onUpsert(key: string, projected: T): void;
-  /** @param last what was known of it */
-  onDelete(key: string, last: T): void;
   /** After each complete list, when the contents are those of the API server. */
   onSynced?(): void;
-  /** Failures of requests, and whatever `project` and the handlers throw; none of them stops the reflector. */
-  onError?(error: unknown): void;
   readonly clock: Clock;
   /** Ends the reflector; nothing stays open. */
   readonly signal: AbortSignal;
@@ -72,7 +65,7 @@ const longestPage = 256 * 1024 * 1024;
 export class Reflector<T extends object> {
   readonly #options: ReflectorOptions<T>;
   readonly #random: () => number;
-  readonly #projections = new Map<string, T>();
+  readonly #projections: Projections<T>;
   #condition: Condition = { synced: false, watching: false, lastError: undefined };
   #since: number;
   #resourceVersion: string | undefined;
@@ -84,6 +77,7 @@ export class Reflector<T extends object> {
 
   constructor(options: ReflectorOptions<T>) {
     this.#options = options;
+    this.#projections = new Projections(options);
     this.#random = options.random ?? Math.random;
     this.#since = options.clock.now();
   }
@@ -139,7 +133,7 @@ export class Reflector<T extends object> {
     const suspicious = ['ServerError', 'InvalidResponse', 'BadRequest', 'Invalid'].includes(error.code);
     if (error.code === 'Gone' || (suspicious && this.#failures % failuresUntilRelist === 0))
       this.#resourceVersion = undefined;
-    this.#report(error);
+    this.#projections.report(error);
     const ceiling = Math.min(longestBackoff, shortestBackoff * 2 ** Math.min(this.#failures - 1, 10));
     const jittered = Math.ceil(this.#random() * ceiling);
     // A 410 says nothing about the server's health: the first one is answered by a list at once.
@@ -160,7 +154,7 @@ export class Reflector<T extends object> {
         const key = keyOf(object);
         if (key === undefined) continue;
         seen.add(key);
-        this.#upsert(key, object);
+        this.#projections.upsert(key, object);
       }
       const metadata = recordField(page, 'metadata');
       token = stringField(metadata, 'continue');
@@ -169,7 +163,7 @@ export class Reflector<T extends object> {
     } while (token !== undefined);
     this.#paged = true;
     this.#relistAt = clock.now() + relistInterval * (0.9 + 0.2 * this.#random());
-    this.#guard(() => this.#options.onSynced?.());
+    this.#projections.guard(() => this.#options.onSynced?.());
   }
 
   async #page(
@@ -197,8 +191,8 @@ export class Reflector<T extends object> {
         `GET ${this.#options.path}: the list has no resourceVersion`,
       );
     }
-    for (const key of this.#projections.keys()) {
-      if (!seen.has(key)) this.#remove(key);
+    for (const [key] of this.#projections.entries()) {
+      if (!seen.has(key)) this.#projections.remove(key);
     }
     this.#resourceVersion = resourceVersion;
     this.#update({ synced: true });
@@ -250,27 +244,11 @@ export class Reflector<T extends object> {
     }
     const key = keyOf(object);
     if (object !== undefined && key !== undefined) {
-      if (type === 'ADDED' || type === 'MODIFIED') this.#upsert(key, object);
-      else if (type === 'DELETED') this.#remove(key);
+      if (type === 'ADDED' || type === 'MODIFIED') this.#projections.upsert(key, object);
+      else if (type === 'DELETED') this.#projections.remove(key);
     }
     const resourceVersion = stringField(recordField(object, 'metadata'), 'resourceVersion');
     if (resourceVersion !== undefined) this.#resourceVersion = resourceVersion;
-  }
-
-  #upsert(key: string, object: unknown): void {
-    this.#guard(() => {
-      const projected = this.#options.project(object);
-      const known = this.#projections.get(key);
-      if (known !== undefined && isDeepStrictEqual(known, projected)) return;
-      this.#projections.set(key, projected);
-      this.#options.onUpsert(key, projected);
-    });
-  }
-
-  #remove(key: string): void {
-    const last = this.#projections.get(key);
-    if (last !== undefined && this.#projections.delete(key))
-      this.#guard(() => this.#options.onDelete(key, last));
   }
 
   #query(): URLSearchParams {
@@ -285,28 +263,4 @@ export class Reflector<T extends object> {
     this.#condition = { ...before, ...change };
     if (!isDeepStrictEqual(before, this.#condition)) this.#since = this.#options.clock.now();
   }
-
-  #guard(work: () => void): void {
-    try {
-      work();
-    } catch (error) {
-      this.#report(error);
-    }
-  }
-
-  #report(error: unknown): void {
-    try {
-      this.#options.onError?.(error);
-    } catch {
-      // Whoever reports errors by throwing has nobody left to tell.
-    }
-  }
-}
-
-function keyOf(object: unknown): string | undefined {
-  const metadata = recordField(object, 'metadata');
-  const name = stringField(metadata, 'name');
-  const namespace = stringField(metadata, 'namespace');
-  if (name === undefined) return undefined;
-  return namespace === undefined ? name : `${namespace}/${name}`;
 }

@@ -42,6 +42,9 @@ describe('the controller behind a class', () => {
   const field = (name: string): Promise<string | undefined> =>
     classes.nonMergingController({ form: 'field', name }, signal);
 
+  const annotation = (name: string): Promise<string | undefined> =>
+    classes.nonMergingController({ form: 'annotation', name }, signal);
+
   it('is named when it does not merge a host', async () => {
     assert.equal(await field('nginx'), 'nginx.org/ingress-controller');
     assert.equal(await field('alb'), 'ingress.k8s.aws/alb');
@@ -54,8 +57,6 @@ describe('the controller behind a class', () => {
   });
 
   it('is read from an annotation too, and GKE by its value alone', async () => {
-    const annotation = (name: string): Promise<string | undefined> =>
-      classes.nonMergingController({ form: 'annotation', name }, signal);
     assert.equal(await annotation('nginx'), 'nginx.org/ingress-controller');
     assert.equal(await annotation('gce'), 'GKE Ingress');
     assert.equal(await annotation('any text / at all'), undefined);
