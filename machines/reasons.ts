@@ -128,6 +128,8 @@ export interface Failure {
   readonly host?: string;
   /** Not before this time, in milliseconds since the epoch, because the CA or the API server said so. */
   readonly retryAt?: number;
+  /** The message ends with a remedy of its own, better than the table's. */
+  readonly namesRemedy?: true;
 }
 
 /** What happens after this failure. */
@@ -137,5 +139,7 @@ export function failureKind(failure: Failure): FailureKind {
 
 /** The failure as a person reads it: what happened, and what to do. */
 export function describeFailure(failure: Failure): string {
-  return `${failure.message} ${reasons[failure.code].remedy}`;
+  return failure.namesRemedy === true
+    ? failure.message
+    : `${failure.message} ${reasons[failure.code].remedy}`;
 }

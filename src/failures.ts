@@ -17,6 +17,12 @@ export class StepError extends Error {
   }
 }
 
+interface About {
+  readonly host?: string | undefined;
+  /** Milliseconds. */
+  readonly retryAfter?: number | undefined;
+}
+
 /**
  * The failure that an error of any room stands for.
  *
@@ -33,26 +39,24 @@ export function failureOf(error: unknown, now: number): Failure {
   if (error instanceof ChainError) return failure('CertificateRejected', error.message);
   if (error instanceof AccountError) {
     const code = error.transient ? 'CaUnavailable' : 'AccountNotReady';
-    return {
-      ...failure(code, error.message),
-      ...(error.retryAt === undefined ? {} : { retryAt: error.retryAt }),
-    };
+    const retryAfter = error.retryAt === undefined ? undefined : error.retryAt - now;
+    return fromCa(code, error.message, { retryAfter });
   }
   if (error instanceof OrderError) {
-    return failure(orderReason(error), error.message, { host: error.host, retryAfter: error.retryAfter });
+    return fromCa(orderReason(error), error.message, { host: error.host, retryAfter: error.retryAfter });
   }
   if (error instanceof AcmeProblem) {
     const code = error.transient ? 'CaUnavailable' : 'OrderFailed';
-    return failure(code, error.message, { retryAfter: error.retryAfter });
+    return fromCa(code, error.message, { retryAfter: error.retryAfter });
   }
   const words = error instanceof Error ? error.message : String(error);
   return failure('InternalError', `An error in kube-lego: ${words}.`);
 
-  function failure(
-    code: ReasonCode,
-    message: string,
-    { host, retryAfter }: { host?: string | undefined; retryAfter?: number | undefined } = {},
-  ): Failure {
+  function fromCa(code: ReasonCode, message: string, about: About): Failure {
+    return { ...failure(code, message, about), namesRemedy: true };
+  }
+
+  function failure(code: ReasonCode, message: string, { host, retryAfter }: About = {}): Failure {
     return {
       code,
       message,
