@@ -220,10 +220,11 @@ describe('a new assignment', () => {
   });
 });
 
+function retried(context: IngressContext, retry: string | undefined, at: number): IngressContext {
+  return applyAssignment(context, assignment(['a'], { retry }), at);
+}
+
 describe('the retry annotation', () => {
-  function retried(context: IngressContext, retry: string | undefined, at: number): IngressContext {
-    return applyAssignment(context, assignment(['a'], { retry }), at);
-  }
   const failed = failRound(checkDue(begin(assignment(['a'], { retry: 'old' }))), 'a');
   function isTriedAtOnce(context: IngressContext, at: number): boolean {
     return stateOf(checkDue(context, at)) === 'queued';
