@@ -125,7 +125,8 @@ export async function startController({
     thumbprint: () => account.thumbprint(),
     hasHost: (host) => challengeIngresses.has(host),
     refresh: () => challengeIngresses.refresh(),
-    onError: (error) => log.warn(error, 'The responder could not look for a host in the challenge Ingresses.'),
+    onError: (error) =>
+      log.warn(error, 'The responder could not look for a host in the challenge Ingresses.'),
     clock,
   });
   const health = createHealthServer({ ready: () => readiness(accountRead, challengeIngresses.synced) });
