@@ -1,5 +1,5 @@
 import { request } from 'node:https';
-import type { TLSSocket } from 'node:tls';
+import { TLSSocket } from 'node:tls';
 
 export interface HttpsVisit {
   readonly host: string;
@@ -33,7 +33,8 @@ export async function visit(host: string, port: number, ca: readonly string[]): 
       },
       (answer) => {
         answer.resume();
-        const { issuer, valid_to: validTo } = tlsSocket(answer.socket).getPeerCertificate();
+        if (!(answer.socket instanceof TLSSocket)) throw new TypeError('an https answer came without TLS');
+        const { issuer, valid_to: validTo } = answer.socket.getPeerCertificate();
         answer.on('end', () => {
           const certificate = { issuer: String(issuer.CN), validTo };
           resolve({ host, status: answer.statusCode, certificate, error: undefined });
@@ -44,11 +45,4 @@ export async function visit(host: string, port: number, ca: readonly string[]): 
     visiting.on('error', (error) => failed(error.message));
     visiting.end();
   });
-}
-
-function tlsSocket(socket: unknown): TLSSocket {
-  if (typeof socket === 'object' && socket !== null && 'getPeerCertificate' in socket) {
-    return socket as TLSSocket;
-  }
-  throw new TypeError('an https answer came without TLS');
 }

@@ -2,15 +2,14 @@ import { fileURLToPath } from 'node:url';
 import type { ApiClient } from './api-client.ts';
 import { type App, startApp } from './app.ts';
 import { type Cluster, startCluster } from './cluster.ts';
-import { type ControllerPorts, ControllerProcess, startController } from './controller.ts';
+import { type ControllerPorts, type ControllerProcess, startController } from './controller.ts';
 import { type Dns, startDns } from './dns.ts';
 import { type Edge, startEdge } from './edge/edge.ts';
 import type { EdgeOptions } from './edge/options.ts';
 import { freePorts } from './free-ports.ts';
 import type { Manifest } from './kustomization.ts';
 import { applyManifests, applyObjects } from './manifests.ts';
-import type { PebbleOptions } from './pebble.ts';
-import { type Pebble, startPebble } from './pebble.ts';
+import { type Pebble, type PebbleOptions, startPebble } from './pebble.ts';
 import { type Session, startSession } from './session.ts';
 
 export interface WorldOptions {

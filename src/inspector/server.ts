@@ -3,7 +3,7 @@ import type { IngressView } from '../../machines/ingress-view.ts';
 
 export interface InspectorOptions {
   /** All Ingresses as they are now. */
-  views(): readonly IngressView[];
+  readonly views: () => readonly IngressView[];
 }
 
 /**
