@@ -57,10 +57,16 @@ export async function buildServers(
     // Whoever had the turn before may have built them.
     const missing = new Set(findServers(environment).missing);
     const steps = names.filter((name) => missing.has(name));
+    if (steps.length > 0) {
+      const minutes = Math.ceil(steps.reduce((sum, name) => sum + recipes[name].expected, 0) / 60_000);
+      output.write(
+        `The test servers are built with Go, once, into ${folder}: about ${minutes} min on 2 cores\n`,
+      );
+    }
     for (const [index, name] of steps.entries()) {
       const progress = new BuildProgress(
         output,
-        `Building the test servers, once: ${name} (${index + 1} of ${steps.length})`,
+        `[${index + 1}/${steps.length}] ${name}`,
         recipes[name].expected,
       );
       await build({ name, folder, environment, progress, reaper });
@@ -98,7 +104,7 @@ async function build({ name, folder, environment, progress, reaper }: Build): Pr
     if (line.startsWith('go: downloading ')) downloaded += 1;
     else if (/^[\w./~-]+$/.test(line)) compiled += 1;
     else complaints.push(line);
-    progress.detail = `${downloaded} modules downloaded, ${compiled} packages compiled`;
+    progress.detail = `${downloaded === 0 ? '' : `${downloaded} modules downloaded, `}${compiled} packages compiled`;
   });
   try {
     const failure = await new Promise<string | undefined>((resolve) => {

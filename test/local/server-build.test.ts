@@ -19,8 +19,9 @@ test('a build fills the cache, says at which step it is, and leaves a word about
   assert.equal(code, 0, errors);
   const folder = cacheFolder(tools.environment());
   assert.deepEqual(readdirSync(folder).toSorted(), [...serverNames].toSorted());
-  assert.match(errors, /Building the test servers, once: kube-apiserver \(4 of 4\): about 4 min on 2 cores/);
-  assert.match(errors, /kube-apiserver \(4 of 4\): done after 0 s/);
+  assert.match(errors, /The test servers are built with Go, once, into .*: about 6 min on 2 cores/);
+  assert.match(errors, /\[4\/4\] kube-apiserver: about 4 min on 2 cores/);
+  assert.match(errors, /\[4\/4\] kube-apiserver: done after 0 s/);
   assert.match(await readFile(join(folder, '../README'), 'utf8'), /delete this folder whenever you like/);
 });
 
