@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict';
+import type { Assignment, DesiredCertificate } from '../../machines/desired-certificate.ts';
+import type { CheckResult } from '../../machines/ingress-context.ts';
+import type { Failure } from '../../machines/reasons.ts';
+import { assignment, now } from './builders.ts';
+import { dueResult, Issuance, settled, validity } from './issuance.ts';
+
+export const dead: Failure = { code: 'SelfCheckFailed', message: 'Host a.example.com does not reach us.' };
+
+/** An Ingress at work whose effects the test ends one by one. */
+export async function start(given: Assignment) {
+  const world = new Issuance();
+  const run = await world.startIngress(given);
+  const desired = (secretName: string): DesiredCertificate => {
+    const found = run.context().certificates.find((record) => record.desired.secretName === secretName);
+    assert.ok(found !== undefined);
+    return found.desired;
+  };
+  return {
+    ...run,
+    world,
+    desired,
+    async checked(results: readonly CheckResult[], at = now) {
+      world.check.resolve({ at, results });
+      await settled();
+    },
+    async admitted(secretName: string, at = now) {
+      world.admit(secretName, at);
+      await settled();
+    },
+    async provisioned(secretName: string, at = now) {
+      world.provisions.of(secretName).resolve({ kind: 'done', at, value: undefined });
+      await settled();
+      world.grantSlot(secretName, at);
+      await settled();
+    },
+    async ordered(secretName: string, at = now) {
+      world.orders.of(secretName).resolve({ kind: 'done', at, value: `vault-id-of-${secretName}` });
+      await settled();
+    },
+    async stored(secretName: string, at = now) {
+      world.writes.of(secretName).resolve({ kind: 'done', at, value: validity });
+      await settled();
+    },
+    async wake(at: number) {
+      run.ingress.send({ type: 'WAKE', at });
+      await settled();
+    },
+    async assign(next: Assignment, at = now) {
+      run.ingress.send({ type: 'ASSIGNED', assignment: next, at });
+      await settled();
+    },
+  };
+}
+
+export type Run = Awaited<ReturnType<typeof start>>;
+
+/** An Ingress with the rounds of these Secrets queued. */
+export async function startDue(secretNames: readonly string[]): Promise<Run> {
+  const run = await start(assignment(secretNames));
+  await run.checked(secretNames.map((secretName) => dueResult(run.desired(secretName))));
+  return run;
+}
+
+export const phases = ['queued', 'provisioning-challenge', 'validating', 'storing'] as const;
+
+/** Brings the round of a Secret as far as the phase. */
+export async function advance(run: Run, secretName: string, phase: (typeof phases)[number]): Promise<void> {
+  const steps = phases.indexOf(phase);
+  if (steps > 0) await run.admitted(secretName);
+  if (steps > 1) await run.provisioned(secretName);
+  if (steps > 2) await run.ordered(secretName);
+}
+
+/** How often the round of a Secret gave back what it held. */
+export function leaves({ world }: Run, secretName: string): number {
+  return world.log.filter((line) => line === `leave ${secretName}`).length;
+}
