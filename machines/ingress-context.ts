@@ -271,10 +271,10 @@ function fail(
   at: number,
 ): CertificateRecord {
   const kind = failureKind(failure);
-  const failures =
-    kind === 'terminal' ? noFailures : { ...record.failures, [kind]: record.failures[kind] + 1 };
+  const triedAgain = kind === 'attempt' || kind === 'transient';
+  const failures = triedAgain ? { ...record.failures, [kind]: record.failures[kind] + 1 } : noFailures;
   const id = `${context.uid}/${record.desired.secretName}`;
-  const nextAttemptAt = kind === 'terminal' ? undefined : nextAttempt(failure, failures[kind], id, at);
+  const nextAttemptAt = triedAgain ? nextAttempt(failure, failures[kind], id, at) : undefined;
   return { ...record, status: { kind: 'failed', failure, nextAttemptAt }, failures };
 }
 

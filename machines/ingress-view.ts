@@ -1,5 +1,5 @@
 import { attentionTime, type IngressContext, type IngressState, wakeTime } from './ingress-context.ts';
-import { describeFailure } from './reasons.ts';
+import { describeFailure, failureKind } from './reasons.ts';
 
 /** One Ingress as a person looks at it. Times in milliseconds since the epoch. */
 export interface IngressView {
@@ -8,7 +8,10 @@ export interface IngressView {
   readonly state: IngressState;
   readonly since: number;
   readonly next: { readonly action: string; readonly at: number | undefined };
+  /** What has failed, and what to do. */
   readonly problems: readonly string[];
+  /** What people should know besides. */
+  readonly notices: readonly string[];
   /** The earliest end of its certificates. */
   readonly notAfter: number | undefined;
 }
@@ -23,9 +26,12 @@ const working: Partial<Record<IngressState, string>> = {
 
 export function viewOf(state: IngressState, context: IngressContext): IngressView {
   const { key, certificates, notices, since } = context;
-  const failures = certificates.flatMap(({ status, notices: own }) =>
-    status.kind === 'failed' ? [...own, status.failure] : own,
-  );
+  const findings = [
+    ...notices,
+    ...certificates.flatMap(({ status, notices: own }) =>
+      status.kind === 'failed' ? [...own, status.failure] : own,
+    ),
+  ];
   const ends = certificates.flatMap(({ status }) => (status.kind === 'good' ? [status.notAfter] : []));
   return {
     ingress: key,
@@ -33,7 +39,8 @@ export function viewOf(state: IngressState, context: IngressContext): IngressVie
     state,
     since,
     next: nextStep(state, context),
-    problems: [...notices, ...failures].map(describeFailure),
+    problems: findings.filter((finding) => failureKind(finding) !== 'notice').map(describeFailure),
+    notices: findings.filter((finding) => failureKind(finding) === 'notice').map(describeFailure),
     notAfter: ends.length === 0 ? undefined : Math.min(...ends),
   };
 }

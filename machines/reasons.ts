@@ -3,9 +3,10 @@
  *
  * - `attempt`: a certificate's own failure; its back-off ladder decides (1 min, 10 min, 100 min, daily).
  * - `transient`: nobody's failure (API server or CA out of reach, CA busy); tried again within minutes.
+ * - `notice`: nothing has failed, but people should know.
  * - `terminal`: nothing is tried until the Ingress or the Secret changes; it is looked at again every check interval.
  */
-export type FailureKind = 'attempt' | 'transient' | 'terminal';
+export type FailureKind = 'attempt' | 'transient' | 'terminal' | 'notice';
 
 interface Reason {
   readonly kind: FailureKind;
@@ -32,7 +33,7 @@ export const reasons = {
     remedy:
       'List each host by name; HTTP-01 cannot prove a wildcard, and DNS-01 is planned but not there yet.',
   },
-  HostNotInTls: { kind: 'terminal', remedy: 'Add the host to spec.tls if it should have a certificate.' },
+  HostNotInTls: { kind: 'notice', remedy: 'Add the host to spec.tls if it should have a certificate.' },
   UnsupportedKeyType: {
     kind: 'terminal',
     remedy: 'Set kube-lego.io/key-type to ec-p256, rsa-2048, rsa-3072 or rsa-4096, or remove it.',
@@ -47,8 +48,8 @@ export const reasons = {
       "Remove either cert-manager's annotations or kubernetes.io/tls-acme, so that one controller is in charge.",
   },
   SecretOwnedByOther: {
-    kind: 'terminal',
-    remedy: 'Nothing, the older Ingress gets one certificate for the hosts of both; or name another Secret.',
+    kind: 'notice',
+    remedy: 'It gets one certificate for the hosts of both; name another Secret if that is not meant.',
   },
   HostOwnedElsewhere: {
     kind: 'terminal',

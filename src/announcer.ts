@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { RoundEnd } from '../machines/ingress.ts';
 import type { IngressContext } from '../machines/ingress-context.ts';
-import { describeFailure, type Failure } from '../machines/reasons.ts';
+import { describeFailure, type Failure, failureKind } from '../machines/reasons.ts';
 import type { EventRecorder } from './kubernetes/events.ts';
 
 /** Tells people what becomes of an Ingress, by Events on it and in the log; a finding that stays is said once. */
@@ -23,7 +23,7 @@ export class Announcer {
     if (findings.length === 0 && before === undefined) return;
     this.#said.set(actor, new Set(findings.map(describeFailure)));
     for (const finding of findings) {
-      if (before?.has(describeFailure(finding)) !== true) this.#warn(context, finding, {});
+      if (before?.has(describeFailure(finding)) !== true) this.#tell(context, finding, {});
     }
   }
 
@@ -33,7 +33,7 @@ export class Announcer {
       const record = context.certificates.find(({ desired }) => desired.secretName === secretName);
       const nextAttemptAt = record?.status.kind === 'failed' ? record.status.nextAttemptAt : undefined;
       this.#said.set(actor, new Set(this.#said.get(actor)).add(describeFailure(outcome.failure)));
-      this.#warn(context, outcome.failure, { secret: secretName, nextAttempt: isoTime(nextAttemptAt) });
+      this.#tell(context, outcome.failure, { secret: secretName, nextAttempt: isoTime(nextAttemptAt) });
       return;
     }
     const { reason, validity } = outcome;
@@ -43,15 +43,16 @@ export class Announcer {
     this.#publish(context, 'Normal', renewed ? 'CertificateRenewed' : 'CertificateIssued', message);
   }
 
-  #warn(
+  #tell(
     context: IngressContext,
     failure: Failure,
     fields: { secret?: string; nextAttempt?: string | undefined },
   ): void {
     const message = describeFailure(failure);
-    this.#log.warn({ ingress: context.key, reason: failure.code, ...fields }, message);
+    const isNotice = failureKind(failure) === 'notice';
+    this.#log[isNotice ? 'info' : 'warn']({ ingress: context.key, reason: failure.code, ...fields }, message);
     const next = fields.nextAttempt === undefined ? '' : ` Next attempt: ${fields.nextAttempt}.`;
-    this.#publish(context, 'Warning', failure.code, `${message}${next}`);
+    this.#publish(context, isNotice ? 'Normal' : 'Warning', failure.code, `${message}${next}`);
   }
 
   #publish({ key, uid }: IngressContext, type: 'Normal' | 'Warning', reason: string, message: string): void {

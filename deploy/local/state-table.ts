@@ -34,21 +34,24 @@ export function stateTable(views: readonly IngressView[], now: number, width: nu
       duration(now - view.since),
       next(view, now),
     ],
-    problems: view.problems,
+    remarks: [
+      ...view.problems.map((text) => ({ text, style: 'red' }) as const),
+      ...view.notices.map((text) => ({ text, style: 'dim' }) as const),
+    ],
   }));
-  const lines = [{ cells: columns.map((title) => styleText('bold', title)), problems: [] }, ...rows];
+  const lines = [{ cells: columns.map((title) => styleText('bold', title)), remarks: [] }, ...rows];
   const widths = columns.map((_, column) =>
     Math.max(...lines.map(({ cells }) => visible(cells[column] ?? ''))),
   );
   return lines
-    .flatMap(({ cells, problems }) => [
+    .flatMap(({ cells, remarks }) => [
       cells
         .map((cell, column) => cell + ' '.repeat((widths[column] ?? 0) - visible(cell)))
         .join('  ')
         .trimEnd(),
-      ...problems
-        .flatMap((problem) => wrap(problem, width - 4))
-        .map((line) => `    ${styleText('red', line)}`),
+      ...remarks.flatMap(({ text, style }) =>
+        wrap(text, width - 4).map((line) => `    ${styleText(style, line)}`),
+      ),
     ])
     .join('\n');
 }
