@@ -1,0 +1,90 @@
+import type { Manifest } from '../../deploy/local/kustomization.ts';
+
+export type { Manifest } from '../../deploy/local/kustomization.ts';
+
+export interface IngressParts {
+  /** hosts by Secret */
+  readonly tls: Readonly<Record<string, readonly string[]>>;
+  readonly annotations?: Readonly<Record<string, string>>;
+  readonly className?: string;
+}
+
+/** An annotated Ingress `namespace/name` that sends its hosts to the namespace's `web`. */
+export function ingress(key: string, { tls, annotations = {}, className }: IngressParts): Manifest {
+  const [namespace = '', name = ''] = key.split('/');
+  const backend = { service: { name: 'web', port: { number: 80 } } };
+  const http = { paths: [{ path: '/', pathType: 'Prefix', backend }] };
+  return {
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'Ingress',
+    metadata: { namespace, name, annotations: { 'kubernetes.io/tls-acme': 'true', ...annotations } },
+    spec: {
+      ...(className === undefined ? {} : { ingressClassName: className }),
+      tls: Object.entries(tls).map(([secretName, hosts]) => ({ secretName, hosts })),
+      rules: Object.values(tls)
+        .flat()
+        .map((host) => ({ host, http })),
+    },
+  };
+}
+
+/** A Secret `namespace/name`. */
+export function secret(
+  key: string,
+  data: Readonly<Record<string, string>>,
+  changes: {
+    readonly type?: string;
+    readonly immutable?: boolean;
+    readonly metadata?: Readonly<Record<string, unknown>>;
+  } = {},
+): Manifest {
+  const [namespace = '', name = ''] = key.split('/');
+  const { type = 'kubernetes.io/tls', immutable = false, metadata = {} } = changes;
+  return {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { ...metadata, namespace, name },
+    type,
+    ...(immutable ? { immutable } : {}),
+    data: Object.fromEntries(
+      Object.entries(data).map(([field, text]) => [field, Buffer.from(text).toString('base64')]),
+    ),
+  };
+}
+
+/** A policy and its binding: requests that match are refused, unless `allows` (CEL) is true of them. */
+export function policy(
+  name: string,
+  rule: { readonly apiGroup: string; readonly resource: string; readonly operations: readonly string[] },
+  allows: string,
+  message: string,
+): Manifest[] {
+  const apiVersion = 'admissionregistration.k8s.io/v1';
+  return [
+    {
+      apiVersion,
+      kind: 'ValidatingAdmissionPolicy',
+      metadata: { name },
+      spec: {
+        failurePolicy: 'Fail',
+        matchConstraints: {
+          resourceRules: [
+            {
+              apiGroups: [rule.apiGroup],
+              apiVersions: ['*'],
+              operations: rule.operations,
+              resources: [rule.resource],
+            },
+          ],
+        },
+        validations: [{ expression: allows, message }],
+      },
+    },
+    {
+      apiVersion,
+      kind: 'ValidatingAdmissionPolicyBinding',
+      metadata: { name },
+      spec: { policyName: name, validationActions: ['Deny'] },
+    },
+  ];
+}

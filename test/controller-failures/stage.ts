@@ -1,0 +1,233 @@
+import assert from 'node:assert/strict';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ControllerProcess } from '../../deploy/local/controller.ts';
+import { readKubeconfig, writeKubeconfig } from '../../deploy/local/kubeconfig.ts';
+import { applyObjects } from '../../deploy/local/manifests.ts';
+import { startWorld, type World, type WorldOptions } from '../../deploy/local/world.ts';
+import type { IngressView } from '../../machines/ingress-view.ts';
+import { arrayField, isRecord, recordField, stringField } from '../../src/kubernetes/json.ts';
+import { eventually } from '../kubernetes/eventually.ts';
+import { type FaultyProxy, startFaultyProxy } from './faulty-proxy.ts';
+import type { Manifest } from './objects.ts';
+
+/** An Event as `kubectl describe ingress` shows it. */
+export interface Told {
+  readonly type: string;
+  readonly reason: string;
+  readonly message: string;
+}
+
+export interface StageOptions extends WorldOptions {
+  /** puts a proxy between the controller and the CA: `Stage.ca` */
+  readonly proxyCa?: boolean;
+  /** puts a proxy between the controller and the API server: `Stage.apiServer` */
+  readonly proxyApiServer?: boolean;
+}
+
+/** Milliseconds that anything may take on a busy machine. */
+const patience = 60_000;
+
+/** The real servers with a controller between them, and what a person would look at. */
+export class Stage {
+  readonly world: World;
+  readonly #proxies: Proxies;
+  #controller: ControllerProcess | undefined;
+
+  /** Use `startStage`. */
+  constructor(world: World, proxies: Proxies) {
+    this.world = world;
+    this.#proxies = proxies;
+  }
+
+  get controller(): ControllerProcess {
+    assert.ok(this.#controller, 'the controller was not started');
+    return this.#controller;
+  }
+
+  /** In front of the CA. */
+  get ca(): FaultyProxy {
+    assert.ok(this.#proxies.ca, 'the option proxyCa is not set');
+    return this.#proxies.ca;
+  }
+
+  /** In front of the API server, for the controller only. */
+  get apiServer(): FaultyProxy {
+    assert.ok(this.#proxies.apiServer, 'the option proxyApiServer is not set');
+    return this.#proxies.apiServer;
+  }
+
+  /** Starts the controller, with these variables besides those of the world. */
+  async startController(environment: Readonly<Record<string, string>> = {}): Promise<void> {
+    this.#controller = await this.world.startController({ ...(await this.#detours()), ...environment });
+  }
+
+  async apply(...manifests: readonly Manifest[]): Promise<void> {
+    await applyObjects(this.world.cluster.adminKubeconfig, manifests);
+  }
+
+  async view(key: string): Promise<IngressView | undefined> {
+    const views = await this.controller.views();
+    return views.find(({ ingress }) => ingress === key);
+  }
+
+  /** Waits until the Ingress is in this state. */
+  async untilState(key: string, state: IngressView['state']): Promise<IngressView> {
+    return this.untilView(key, `Ingress ${key} is ${state}`, (view) => view.state === state);
+  }
+
+  /** Waits until all these Ingresses are idle with a certificate. */
+  async untilIssued(...keys: readonly string[]): Promise<void> {
+    const isIssued = (view: IngressView): boolean => view.state === 'idle' && view.notAfter !== undefined;
+    await this.guard(
+      Promise.all(keys.map((key) => this.untilView(key, `Ingress ${key} has its certificate`, isIssued))),
+    );
+  }
+
+  async untilView(
+    key: string,
+    what: string,
+    condition: (view: IngressView) => boolean,
+  ): Promise<IngressView> {
+    let last: IngressView | undefined;
+    try {
+      await eventually(
+        what,
+        async () => {
+          last = await this.view(key);
+          return last !== undefined && condition(last);
+        },
+        patience,
+      );
+    } catch (error) {
+      throw new Error(`${what}: not in time. It is ${JSON.stringify(last)}`, { cause: error });
+    }
+    assert.ok(last);
+    return last;
+  }
+
+  /** Waits for a Warning with this reason on the Ingress; returns its message. */
+  async untilWarned(key: string, reason: string): Promise<string> {
+    return this.guard(this.#untilWarned(key, reason));
+  }
+
+  /** The Events on the Ingress, in the order of their names, which is that of their times. */
+  async events(key: string): Promise<Told[]> {
+    const [namespace = '', name = ''] = key.split('/');
+    const selector = encodeURIComponent(`involvedObject.kind=Ingress,involvedObject.name=${name}`);
+    const path = `/api/v1/namespaces/${namespace}/events?fieldSelector=${selector}`;
+    return arrayField(await this.world.api.expect(path), 'items').map((event) => ({
+      type: stringField(event, 'type') ?? '',
+      reason: stringField(event, 'reason') ?? '',
+      message: stringField(event, 'message') ?? '',
+    }));
+  }
+
+  /** The object at this path of the API; undefined if there is none. */
+  async object(path: string): Promise<Record<string, unknown> | undefined> {
+    const { status, body } = await this.world.api.request(path);
+    if (status === 404) return undefined;
+    assert.ok(status === 200 && isRecord(body), `GET ${path} is answered with ${status}`);
+    return body;
+  }
+
+  /** A Secret `namespace/name`, its data decoded; undefined if there is none. */
+  async secret(key: string): Promise<Record<string, string> | undefined> {
+    const [namespace = '', name = ''] = key.split('/');
+    const data = recordField(await this.object(`/api/v1/namespaces/${namespace}/secrets/${name}`), 'data');
+    if (data === undefined) return undefined;
+    return Object.fromEntries(
+      Object.entries(data).map(([field, value]) => [field, Buffer.from(String(value), 'base64').toString()]),
+    );
+  }
+
+  /** How many orders the CA was asked for since it was started. */
+  async orders(): Promise<number> {
+    return (await readFile(this.world.pebble.log, 'utf8')).split('POST /order-plz').length - 1;
+  }
+
+  /** The controller's log, a record a line. */
+  async log(): Promise<Record<string, unknown>[]> {
+    const lines = (await readFile(this.controller.log, 'utf8')).split('\n').slice(0, -1);
+    return lines.map((line) => JSON.parse(line)).filter(isRecord);
+  }
+
+  /** Waits until the controller has logged a line that matches. */
+  async untilLogged(pattern: RegExp): Promise<void> {
+    const matches = (record: Record<string, unknown>): boolean =>
+      pattern.test(stringField(record, 'msg') ?? '');
+    await eventually(
+      `the log matches ${String(pattern)}`,
+      async () => (await this.log()).some(matches),
+      patience,
+    );
+  }
+
+  async guard<T>(work: Promise<T>): Promise<T> {
+    return this.world.pebble.guard(work);
+  }
+
+  async stop(): Promise<void> {
+    await this.world.stop();
+    await Promise.all([this.#proxies.ca?.stop(), this.#proxies.apiServer?.stop()]);
+  }
+
+  /** What leads the controller through the proxies. */
+  async #detours(): Promise<Record<string, string>> {
+    const { ca, apiServer } = this.#proxies;
+    const { cluster, pebble, session } = this.world;
+    const variables: Record<string, string> = {};
+    if (ca !== undefined) {
+      variables['LEGO_URL'] = `${ca.url}${new URL(pebble.directoryUrl).pathname}`;
+      variables['LEGO_CA_BUNDLE'] = join(session.directory, 'ca-proxy.pem');
+      await writeFile(variables['LEGO_CA_BUNDLE'], ca.caPem);
+    }
+    if (apiServer !== undefined) {
+      const genuine = await cluster.serviceAccountKubeconfig('kube-lego', 'kube-lego');
+      const { token } = await readKubeconfig(genuine);
+      variables['KUBECONFIG'] = join(session.directory, 'proxied.kubeconfig');
+      await writeKubeconfig(variables['KUBECONFIG'], {
+        server: apiServer.url,
+        ca: apiServer.caPem,
+        token,
+        user: 'kube-lego',
+        namespace: 'kube-lego',
+      });
+    }
+    return variables;
+  }
+
+  async #untilWarned(key: string, reason: string): Promise<string> {
+    let found: Told | undefined;
+    await eventually(
+      `Ingress ${key} has a Warning ${reason}`,
+      async () => {
+        const events = await this.events(key);
+        found = events.find((event) => event.type === 'Warning' && event.reason === reason);
+        return found !== undefined;
+      },
+      patience,
+    );
+    return found?.message ?? '';
+  }
+}
+
+interface Proxies {
+  readonly ca: FaultyProxy | undefined;
+  readonly apiServer: FaultyProxy | undefined;
+}
+
+/** The real servers, the controller not started yet. Stop it after the tests. */
+export async function startStage({
+  proxyCa = false,
+  proxyApiServer = false,
+  ...options
+}: StageOptions = {}): Promise<Stage> {
+  const world = await startWorld(options);
+  const { cluster, pebble } = world;
+  const pebbleCa = await readFile(pebble.caBundle, 'utf8');
+  return new Stage(world, {
+    ca: proxyCa ? await startFaultyProxy(new URL(pebble.directoryUrl).origin, pebbleCa) : undefined,
+    apiServer: proxyApiServer ? await startFaultyProxy(cluster.serverUrl, cluster.ca) : undefined,
+  });
+}
