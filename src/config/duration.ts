@@ -1,0 +1,34 @@
+/** Milliseconds. */
+const units: Readonly<Record<string, number>> = {
+  h: 3_600_000,
+  m: 60_000,
+  s: 1000,
+  ms: 1,
+  us: 1e-3,
+  µs: 1e-3,
+  ns: 1e-6,
+};
+
+/**
+ * A duration as Go writes it, such as `8h`, `1m30s` or `1.5h` (time.ParseDuration); kube-lego's variables have always
+ * been written so.
+ *
+ * @returns milliseconds; undefined for anything else, such as a number without its unit
+ */
+export function parseDuration(text: string): number | undefined {
+  if (!/^(?:\d+(?:\.\d+)?(?:ns|us|µs|ms|[hms]))+$/.test(text)) return undefined;
+  let total = 0;
+  for (const [, count, unit = ''] of text.matchAll(/([\d.]+)([a-zµ]+)/g)) {
+    total += Number(count) * (units[unit] ?? Number.NaN);
+  }
+  return total;
+}
+
+/** The same in its shortest form: `8h`, `1m30s`, `500ms`. */
+export function formatDuration(milliseconds: number): string {
+  if (milliseconds < 1000) return `${milliseconds}ms`;
+  const hours = Math.floor(milliseconds / 3_600_000);
+  const minutes = Math.floor(milliseconds / 60_000) % 60;
+  const seconds = (milliseconds / 1000) % 60;
+  return `${hours > 0 ? `${hours}h` : ''}${minutes > 0 ? `${minutes}m` : ''}${seconds > 0 ? `${seconds}s` : ''}`;
+}

@@ -1,0 +1,86 @@
+import type { Option } from './options.ts';
+import type { Written } from './sources.ts';
+import { ValueError } from './values.ts';
+
+const longestEcho = 80;
+
+/** Reads the values of options and keeps what is wrong with them, so that all of it can be said at once. */
+export class Settings {
+  readonly #values: ReadonlyMap<string, Written>;
+  readonly #readText: (path: string) => string;
+  readonly errors: string[] = [];
+
+  /** @param readText reads a file; throws when it cannot */
+  constructor(values: ReadonlyMap<string, Written>, readText: (path: string) => string) {
+    this.#values = values;
+    this.#readText = readText;
+  }
+
+  isSet(option: Option<unknown>): boolean {
+    return this.#written(option) !== undefined;
+  }
+
+  /** The value, or that of the fallback when it is not set or wrong. */
+  get<T>(option: Option<T> & { readonly fallback: string }): T {
+    return this.find(option) ?? option.parse(option.fallback);
+  }
+
+  /** The value; undefined when it is not set or wrong. */
+  find<T>(option: Option<T>): T | undefined {
+    const written = this.#written(option);
+    if (written === undefined) return undefined;
+    try {
+      return option.parse(written.text);
+    } catch (error) {
+      if (!(error instanceof ValueError)) throw error;
+      this.refuse(option, error.message);
+      return undefined;
+    }
+  }
+
+  /** What is in the file that the option names, parsed; the text is never shown. */
+  findFile<T>(option: Option<string>, parse: (text: string) => T): T | undefined {
+    const path = this.find(option);
+    if (path === undefined) return undefined;
+    let text: string;
+    try {
+      text = this.#readText(path);
+    } catch (error) {
+      const code = error instanceof Error && 'code' in error ? String(error.code) : 'unreadable';
+      this.refuse(option, `must name a file that can be read (${code})`);
+      return undefined;
+    }
+    try {
+      return parse(text);
+    } catch (error) {
+      if (!(error instanceof ValueError)) throw error;
+      this.refuse(option, `names a file whose content ${error.message}`);
+      return undefined;
+    }
+  }
+
+  /** Keeps a problem of the option; the clause goes on after its name and value. */
+  refuse(option: Option<unknown>, clause: string): void {
+    const written = this.#written(option);
+    const echo =
+      written === undefined || option.secret === true || hasCredentials(written.text)
+        ? ''
+        : `=${shorten(written.text)}`;
+    this.errors.push(`${written?.origin ?? option.variable}${echo}: ${clause}.`);
+  }
+
+  #written(option: Option<unknown>): Written | undefined {
+    const written = this.#values.get(option.variable);
+    return written?.text === '' ? undefined : written;
+  }
+}
+
+/** A URL with a password in it, or a private key pasted in the wrong place. */
+function hasCredentials(text: string): boolean {
+  return /:\/\/[^/]*@/.test(text) || text.includes('PRIVATE KEY');
+}
+
+function shorten(text: string): string {
+  const line = text.replaceAll(/\s+/g, ' ');
+  return line.length > longestEcho ? `${line.slice(0, longestEcho)}…` : line;
+}

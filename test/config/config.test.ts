@@ -1,0 +1,326 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { describe, it } from 'node:test';
+import { formatDuration, parseDuration } from '../../src/config/duration.ts';
+import { configurationReference } from '../../src/config/reference.ts';
+import { type Config, readConfig } from '../../src/config.ts';
+import { TestCa } from '../certificate/test-ca.ts';
+
+const hour = 3_600_000;
+const files = new Map([
+  ['/ca.pem', new TestCa().certificatePem],
+  ['/hmac', 'c2VjcmV0LXNlY3JldC1zZWNyZXQ\n'],
+]);
+
+function read(env: NodeJS.ProcessEnv = {}, argv: readonly string[] = []) {
+  return readConfig(env, argv, (path) => {
+    const text = files.get(path);
+    if (text === undefined) throw Object.assign(new Error('no such file'), { code: 'ENOENT' });
+    return text;
+  });
+}
+
+function accepted(
+  env: NodeJS.ProcessEnv = {},
+  argv: readonly string[] = [],
+): { config: Config; notices: string[] } {
+  const reading = read(env, argv);
+  if (reading.kind === 'config') {
+    return {
+      config: reading.config,
+      notices: reading.notices.map(({ level, message }) => `${level}: ${message}`),
+    };
+  }
+  return assert.fail(JSON.stringify(reading));
+}
+
+function errors(env: NodeJS.ProcessEnv, argv: readonly string[] = []): readonly string[] {
+  const reading = read(env, argv);
+  return reading.kind === 'errors' ? reading.errors : assert.fail(`${reading.kind} instead of errors`);
+}
+
+describe('the configuration without any setting', () => {
+  it('is that of the kube-lego of 2016', () => {
+    const { config, notices } = accepted();
+    assert.equal(config.directoryUrl, 'https://acme-staging-v02.api.letsencrypt.org/directory');
+    assert.equal(config.staging, true);
+    assert.equal(config.accountSecretName, 'kube-lego-account');
+    assert.equal(config.namespace, 'default');
+    assert.equal(config.port, 8080);
+    assert.equal(config.checkInterval, 8 * hour);
+    assert.equal(config.minimumValidity, 720 * hour);
+    assert.equal(config.annotationKey, 'kubernetes.io/tls-acme');
+    assert.deepEqual(config.leftoverIngressNames, ['kube-lego-nginx']);
+    assert.match(notices.join(), /^warn: LEGO_URL is not set/);
+  });
+
+  it('has the defaults of its own', () => {
+    const { config } = accepted();
+    assert.equal(config.keyType, 'ec-p256');
+    assert.equal(config.supportedIngressClasses, undefined);
+    assert.deepEqual(config.watchNamespaces, []);
+    assert.deepEqual(
+      [config.ingressName, config.serviceName, config.servicePort],
+      ['kube-lego', 'kube-lego', 8080],
+    );
+    assert.deepEqual([config.healthPort, config.inspectorPort], [9402, 9403]);
+    assert.deepEqual([config.http01Port, config.httpsPort, config.allowLoopback], [80, 443, false]);
+    assert.equal(config.selfCheckTimeout, 30_000);
+    assert.equal(config.maxOrdersInFlight, 10);
+    assert.deepEqual(config.challengePathTypes, { other: 'ImplementationSpecific', byClass: new Map() });
+    assert.equal(config.logType, 'auto');
+  });
+});
+
+describe('the configuration', () => {
+  it('reads variables, and options that win over them', () => {
+    const env = { LEGO_EMAIL: ' ops@example.com ', LEGO_CHECK_INTERVAL: '1h30m', LEGO_PORT: '8081' };
+    const { config } = accepted(env, ['--check-interval', '2h', '--port=8082']);
+    assert.deepEqual([config.email, config.checkInterval, config.port], ['ops@example.com', 2 * hour, 8082]);
+  });
+
+  it('takes an empty variable for one that is not set', () => {
+    const { config } = accepted({ LEGO_PORT: '', LEGO_WATCH_NAMESPACE: ' ', LEGO_EMAIL: '' });
+    assert.deepEqual([config.port, config.watchNamespaces, config.email], [8080, [], undefined]);
+  });
+
+  it('reads lists, annotations and path types', () => {
+    const { config } = accepted({
+      LEGO_WATCH_NAMESPACE: 'shop, blog,shop',
+      LEGO_SUPPORTED_INGRESS_CLASS: 'nginx,haproxy',
+      LEGO_CHALLENGE_INGRESS_ANNOTATIONS: 'a.example/one=1,two=x=y',
+      LEGO_CHALLENGE_PATH_TYPE: 'Prefix,nginx=ImplementationSpecific',
+      LEGO_DNS_SERVERS: '192.0.2.53,[2001:db8::53]:5353,2001:db8::54',
+    });
+    assert.deepEqual(config.watchNamespaces, ['shop', 'blog']);
+    assert.deepEqual(config.supportedIngressClasses, ['nginx', 'haproxy']);
+    assert.deepEqual(config.challengeIngressAnnotations, { 'a.example/one': '1', two: 'x=y' });
+    assert.deepEqual(config.challengePathTypes, {
+      other: 'Prefix',
+      byClass: new Map([['nginx', 'ImplementationSpecific']]),
+    });
+    assert.deepEqual(config.dnsServers, ['192.0.2.53', '[2001:db8::53]:5353', '2001:db8::54']);
+    const json = accepted({ LEGO_CHALLENGE_INGRESS_ANNOTATIONS: '{"a.example/one": "1,2"}' });
+    assert.deepEqual(json.config.challengeIngressAnnotations, { 'a.example/one': '1,2' });
+  });
+
+  it('allows loopback only with a port or DNS server that no public CA has', () => {
+    assert.equal(accepted({ LEGO_DNS_SERVERS: '192.0.2.53' }).config.allowLoopback, false);
+    assert.equal(accepted({ LEGO_DNS_SERVERS: '127.0.0.1:5353' }).config.allowLoopback, true);
+    assert.equal(accepted({ LEGO_HTTP01_PORT: '5002' }).config.allowLoopback, true);
+  });
+
+  it('reads the files that are named', () => {
+    const { config } = accepted({
+      LEGO_CA_BUNDLE: '/ca.pem',
+      LEGO_EAB_KID: 'kid-1',
+      LEGO_EAB_HMAC_KEY_FILE: '/hmac',
+    });
+    assert.equal(config.caBundle, files.get('/ca.pem'));
+    assert.deepEqual(config.externalAccount, { keyId: 'kid-1', hmacKey: 'c2VjcmV0LXNlY3JldC1zZWNyZXQ' });
+  });
+
+  it('makes RSA keys where LEGO_RSA_KEYSIZE or LEGO_KEY_TYPE asks for them', () => {
+    assert.equal(accepted({ LEGO_RSA_KEYSIZE: '4096' }).config.keyType, 'rsa-4096');
+    assert.equal(accepted({ LEGO_KEY_TYPE: 'RSA-3072' }).config.keyType, 'rsa-3072');
+    assert.equal(
+      accepted({ LEGO_KEY_TYPE: 'rsa-2048', LEGO_RSA_KEYSIZE: '2048' }).config.keyType,
+      'rsa-2048',
+    );
+  });
+});
+
+describe('a configuration of 2016', () => {
+  it('has its dead URLs replaced, with a line in the log', () => {
+    const production = accepted({ LEGO_URL: 'https://acme-v01.api.letsencrypt.org/directory' });
+    assert.equal(production.config.directoryUrl, 'https://acme-v02.api.letsencrypt.org/directory');
+    assert.equal(production.config.staging, false);
+    assert.deepEqual(production.notices, [
+      'info: LEGO_URL=https://acme-v01.api.letsencrypt.org/directory is no more; ' +
+        'https://acme-v02.api.letsencrypt.org/directory is used in its place.',
+    ]);
+    const staging = accepted({ LEGO_URL: 'https://acme-staging.api.letsencrypt.org/directory' });
+    assert.equal(staging.config.directoryUrl, 'https://acme-staging-v02.api.letsencrypt.org/directory');
+    assert.equal(staging.config.staging, true);
+  });
+
+  it('may have variables that lost their meaning', () => {
+    const { notices } = accepted({
+      LEGO_URL: 'https://ca.example/dir',
+      LEGO_POD_IP: '10.0.0.1',
+      LEGO_SERVICE_SELECTOR: 'kube-lego',
+    });
+    assert.deepEqual(notices, [
+      'info: LEGO_POD_IP has no meaning any more: challenges come through the Service.',
+      'info: LEGO_SERVICE_SELECTOR has no meaning any more: the Service is part of the manifests and is not made by kube-lego.',
+    ]);
+  });
+
+  it('may name its Service and Ingress as then', () => {
+    const { config } = accepted({
+      LEGO_SERVICE_NAME_NGINX: 'lego-svc',
+      LEGO_INGRESS_NAME_NGINX: 'kube-lego',
+    });
+    assert.equal(config.serviceName, 'lego-svc');
+    assert.deepEqual(config.leftoverIngressNames, []);
+    const both = accepted({ LEGO_SERVICE_NAME_NGINX: 'old', LEGO_SERVICE_NAME: 'new' });
+    assert.equal(both.config.serviceName, 'new');
+  });
+
+  it('may have the log levels of then', () => {
+    assert.equal(accepted({ LEGO_LOG_LEVEL: 'WARNING' }).config.logLevel, 'warn');
+  });
+});
+
+describe('variables that are no settings', () => {
+  it('are warned of, with what was probably meant', () => {
+    const { notices } = accepted({
+      LEGO_URL: 'https://ca.example/dir',
+      LEGO_EMIAL: 'a@b.example',
+      LEGO_ZZZZZZ: '1',
+    });
+    assert.deepEqual(notices, [
+      'warn: There is no setting LEGO_EMIAL; it is ignored. Did you mean LEGO_EMAIL?',
+      'warn: There is no setting LEGO_ZZZZZZ; it is ignored.',
+    ]);
+  });
+
+  it('are ignored where the kubelet set them for a Service named lego', () => {
+    const { config, notices } = accepted({
+      LEGO_URL: 'https://ca.example/dir',
+      LEGO_SERVICE_HOST: '10.0.0.9',
+      LEGO_SERVICE_PORT: '80',
+      LEGO_SERVICE_PORT_HTTP: '80',
+      LEGO_PORT: 'tcp://10.0.0.9:80',
+      LEGO_PORT_80_TCP: 'tcp://10.0.0.9:80',
+      LEGO_PORT_80_TCP_ADDR: '10.0.0.9',
+    });
+    assert.deepEqual([config.port, config.servicePort], [8080, 8080]);
+    assert.deepEqual(notices, [
+      'warn: LEGO_SERVICE_PORT comes from a Service named lego and is ignored: set enableServiceLinks: false in the pod.',
+      'warn: LEGO_PORT comes from a Service named lego and is ignored: set enableServiceLinks: false in the pod.',
+    ]);
+  });
+});
+
+describe('wrong values', () => {
+  it('are all named at once, each with its remedy', () => {
+    assert.deepEqual(
+      errors(
+        {
+          LEGO_URL: 'http://ca.example/dir',
+          LEGO_EMAIL: 'nobody',
+          LEGO_CHECK_INTERVAL: '8',
+          LEGO_MINIMUM_VALIDITY: '10m',
+          LEGO_RSA_KEYSIZE: '1024',
+          LEGO_PORT: '0',
+          LEGO_WATCH_NAMESPACE: 'Shop',
+          LEGO_HOST_OWNERSHIP: 'newest',
+          LEGO_DNS_SERVERS: 'dns.google',
+          LEGO_CA_BUNDLE: '/nowhere',
+        },
+        ['--metrics-port=99999', '--colour=blue', '--emial=x@y.example', 'explain'],
+      ),
+      [
+        '--colour: there is no such option; see --help.',
+        '--emial: there is no such option; see --help. Did you mean --email?',
+        'explain: kube-lego takes options only; see --help.',
+        'LEGO_URL=http://ca.example/dir: must be the https:// URL of an ACME directory (RFC 8555, section 6.1).',
+        'LEGO_DNS_SERVERS=dns.google: must list IP addresses of DNS servers, such as 192.0.2.53 or 192.0.2.53:5353.',
+        'LEGO_PORT=0: must be a whole number from 1 to 65535.',
+        'LEGO_EMAIL=nobody: must be one e-mail address, such as ops@example.com.',
+        'LEGO_CA_BUNDLE=/nowhere: must name a file that can be read (ENOENT).',
+        'LEGO_CHECK_INTERVAL=8: must be a duration from 1s to 720h, a number with its unit such as 30s, 8h or 1h30m.',
+        'LEGO_MINIMUM_VALIDITY=10m: must be a duration from 1h to 8760h, a number with its unit such as 30s, 8h or 1h30m.',
+        'LEGO_RSA_KEYSIZE=1024: must be 2048, 3072 or 4096.',
+        'LEGO_WATCH_NAMESPACE=Shop: must be the name of a namespace: a-z, 0-9 and hyphens.',
+        'LEGO_HOST_OWNERSHIP=newest: must be oldest or any.',
+        '--metrics-port=99999: must be a whole number from 1 to 65535.',
+      ],
+    );
+  });
+
+  it('are found where settings do not go together', () => {
+    assert.deepEqual(
+      errors({
+        LEGO_KEY_TYPE: 'ec-p256',
+        LEGO_RSA_KEYSIZE: '2048',
+        LEGO_METRICS_PORT: '8080',
+        LEGO_EAB_KID: 'k',
+      }),
+      [
+        'LEGO_EAB_KID=k: needs LEGO_EAB_HMAC_KEY or LEGO_EAB_HMAC_KEY_FILE as well.',
+        'LEGO_RSA_KEYSIZE=2048: contradicts LEGO_KEY_TYPE=ec-p256; set only one of them.',
+        'LEGO_METRICS_PORT=8080: must not be port 8080, which LEGO_PORT has.',
+      ],
+    );
+  });
+
+  it('are not shown where they may be secret', () => {
+    const said = errors({
+      LEGO_URL: 'https://user:hunter2@ca.example/dir',
+      LEGO_EAB_HMAC_KEY: 'hunter2',
+    }).join('\n');
+    assert.doesNotMatch(said, /hunter2/);
+    assert.match(said, /^LEGO_URL: must have no user name/);
+    assert.match(said, /^LEGO_EAB_HMAC_KEY: must be the HMAC key as the CA shows it/m);
+  });
+
+  it('include options without a value, and secrets on the command line', () => {
+    assert.deepEqual(errors({}, ['--email', '--port=8080', '--namespace']), [
+      '--email: needs a value, as in --email=VALUE.',
+      '--namespace: needs a value, as in --namespace=VALUE.',
+    ]);
+    assert.match(
+      errors({}, ['--eab-hmac-key=hunter2']).join(),
+      /^--eab-hmac-key: there is no such option; see --help\./,
+    );
+  });
+
+  it('include a CA bundle that holds no certificate', () => {
+    assert.deepEqual(errors({ LEGO_CA_BUNDLE: '/hmac' }), [
+      'LEGO_CA_BUNDLE=/hmac: names a file whose content must be certificates in PEM form.',
+    ]);
+  });
+});
+
+describe('--help, --version and docs/configuration.md', () => {
+  it('--help names every setting with its default within 80 columns, whatever else is wrong', () => {
+    const reading = read({ LEGO_PORT: 'x' }, ['--help']);
+    assert.equal(reading.kind, 'help');
+    const text = reading.kind === 'help' ? reading.text : '';
+    assert.match(text, /--check-interval=DURATION {2}LEGO_CHECK_INTERVAL\n {6}How often .*\[8h\]/s);
+    assert.match(text, /LEGO_EAB_HMAC_KEY \(no option\)/);
+    for (const line of text.split('\n')) assert.ok(line.length <= 80, line);
+  });
+
+  it('--version says the version', () => {
+    const reading = read({}, ['-V']);
+    assert.match(reading.kind === 'version' ? reading.text : '', /^kube-lego \d+\.\d+\.\d+/);
+  });
+
+  it('docs/configuration.md is that of the settings (else run: node test/config/write-reference.ts)', () => {
+    const file = readFileSync(new URL('../../docs/configuration.md', import.meta.url), 'utf8');
+    assert.equal(file, configurationReference());
+  });
+});
+
+describe('durations', () => {
+  for (const [text, milliseconds] of [
+    ['8h', 8 * hour],
+    ['1m30s', 90_000],
+    ['1.5h', 1.5 * hour],
+    ['250ms', 250],
+    ['1h0m0s', hour],
+  ] as const) {
+    it(`${text} is ${milliseconds} ms`, () => assert.equal(parseDuration(text), milliseconds));
+  }
+
+  for (const text of ['', '8', 'h', '8 h', '-8h', '1d', '1.h', 'h8', '8H']) {
+    it(`"${text}" is none`, () => assert.equal(parseDuration(text), undefined));
+  }
+
+  it('are written in their shortest form', () => {
+    assert.deepEqual([8 * hour, 90_000, 1000, 250].map(formatDuration), ['8h', '1m30s', '1s', '250ms']);
+  });
+});

@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { Logger } from 'pino';
+import { createLog } from '../../src/log.ts';
+import { newKeyPem } from '../certificate/test-ca.ts';
+
+function written(write: (log: Logger) => void, logType: 'json' | 'text' = 'json', logLevel = 'info'): string {
+  let text = '';
+  const stream = {
+    write: (line: string) => {
+      text += line;
+    },
+  };
+  write(createLog({ logLevel, logType }, stream));
+  return text;
+}
+
+function parsed(write: (log: Logger) => void): Record<string, unknown> {
+  const line: unknown = JSON.parse(written(write));
+  assert.ok(typeof line === 'object' && line !== null);
+  return { ...line };
+}
+
+describe('the log', () => {
+  it('writes lean JSON lines with a readable level and time', () => {
+    const { time, ...rest } = parsed((log) => log.info({ ingress: 'shop/web' }, 'A certificate was stored.'));
+    assert.match(String(time), /^\d{4}-\d\d-\d\dT/);
+    assert.deepEqual(rest, { level: 'info', ingress: 'shop/web', msg: 'A certificate was stored.' });
+  });
+
+  it('writes lines for people at once', () => {
+    const text = written((log) => log.warn({ ingress: 'shop/web' }, 'It is tried again.'), 'text');
+    assert.match(text, /WARN.*It is tried again\.\n\s+ingress: "shop\/web"/);
+  });
+
+  it('leaves out what is less severe than the level', () => {
+    assert.equal(
+      written((log) => log.debug('hidden')),
+      '',
+    );
+    assert.match(
+      written((log) => log.debug('shown'), 'json', 'debug'),
+      /shown/,
+    );
+  });
+
+  it('shows the causes of an error, and nothing else that hangs on it', () => {
+    const cause = Object.assign(new Error('connect ECONNREFUSED'), {
+      code: 'ECONNREFUSED',
+      request: { body: 'large' },
+    });
+    const error = Object.assign(new Error('The API server is away', { cause }), { code: 'Unreachable' });
+    assert.deepEqual(parsed((log) => log.error(error, 'Not written.'))['err'], {
+      type: 'Error',
+      message: 'The API server is away',
+      code: 'Unreachable',
+      cause: { type: 'Error', message: 'connect ECONNREFUSED', code: 'ECONNREFUSED' },
+    });
+  });
+
+  it('says where an unforeseen error was thrown', () => {
+    assert.match(
+      JSON.stringify(parsed((log) => log.error(new TypeError('a bug')))),
+      /"stack":"TypeError: a bug/,
+    );
+  });
+
+  for (const logType of ['json', 'text'] as const) {
+    it(`never shows keys and tokens, even when told to (${logType})`, () => {
+      const keyPem = newKeyPem();
+      const jwt = 'eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJzeXN0ZW0ifQ.c2lnbmF0dXJl';
+      const text = written((log) => {
+        log.info({ keyPem, secret: { data: { 'tls.key': keyPem } }, hmacKey: 'hmac-secret' }, 'one');
+        log.info({ headers: { authorization: 'Bearer abcdefghijklmnop' } }, `two ${keyPem} "quoted"`);
+        log.error(new Error(`three ${keyPem.slice(0, 100)}`), `Bearer ${jwt}`);
+        log.info(`https://ca.example/unpause?jwt=${jwt}`);
+      }, logType);
+      const [, firstLine = ''] = keyPem.split('\n');
+      for (const secret of [firstLine.slice(0, 20), 'hmac-secret', 'abcdefghijklmnop', jwt, 'c2lnbmF0dXJl']) {
+        assert.ok(!text.includes(secret), `${secret} is in ${text}`);
+      }
+      if (logType === 'json') for (const line of text.trim().split('\n')) JSON.parse(line);
+    });
+  }
+});
