@@ -4,7 +4,7 @@ import type { KubeConfig } from '@kubernetes/client-node';
 import type { Logger } from 'pino';
 import { createActor } from 'xstate';
 import type { AssessmentPolicy } from '../machines/assessment.ts';
-import type { IngressSpec } from '../machines/ingress-spec.ts';
+import type { IngressClassReference, IngressSpec } from '../machines/ingress-spec.ts';
 import { viewOf } from '../machines/ingress-view.ts';
 import type { SupervisorEvent } from '../machines/supervisor.ts';
 import { AccountStore } from './acme/account.ts';
@@ -19,6 +19,7 @@ import { createIngressLogic } from './ingress-logic.ts';
 import { createInspectorServer } from './inspector/server.ts';
 import { KubernetesAccountSecret } from './kubernetes/account-secret.ts';
 import { ChallengeIngresses } from './kubernetes/challenge-ingress.ts';
+import type { PathType } from './kubernetes/challenge-manifest.ts';
 import { createKubernetesClient, type KubernetesClient } from './kubernetes/client.ts';
 import { EventRecorder } from './kubernetes/events.ts';
 import { projectIngress } from './kubernetes/ingress.ts';
@@ -210,6 +211,7 @@ function createChallengeIngresses(
     servicePort: config.servicePort,
     ingressName: config.ingressName,
     annotations: config.challengeIngressAnnotations,
+    pathType: (ingressClass) => pathTypeOf(config, ingressClass),
     leftoverNames: config.leftoverIngressNames,
     onError: (error) => log.warn(error, 'The challenge Ingress is not as it should be; it is tried again.'),
   });
@@ -267,6 +269,11 @@ async function readAccount(
   }
 }
 
+function pathTypeOf({ challengePathTypes }: Config, ingressClass: IngressClassReference): PathType {
+  const { byClass, other } = challengePathTypes;
+  return ingressClass.form === 'none' ? other : (byClass.get(ingressClass.name) ?? other);
+}
+
 function readiness(accountRead: boolean, challengesSynced: boolean): Readiness {
   if (!accountRead) return { ok: false, detail: 'waiting for the account Secret to be read' };
   if (!challengesSynced) return { ok: false, detail: 'waiting for the challenge Ingresses to be listed' };
@@ -292,8 +299,7 @@ function supervisorPolicy(config: Config) {
 function selfCheckSettings(config: Config, agent: string, clock: Clock) {
   return {
     dnsServers: config.dnsServers,
-    // Only private CAs and tests reach hosts there, and they say so by these settings.
-    allowLoopback: config.dnsServers !== undefined || config.http01Port !== 80,
+    allowLoopback: config.allowLoopback,
     ports: { http: config.http01Port, https: config.httpsPort },
     userAgent: agent,
     timeLimit: config.selfCheckTimeout,

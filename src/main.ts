@@ -2,8 +2,8 @@
 import process from 'node:process';
 import { KubeConfig } from '@kubernetes/client-node';
 import { systemClock } from './clock.ts';
-import { type Config, readConfig } from './config.ts';
-import { startController } from './controller.ts';
+import { type ConfigReading, readConfig } from './config.ts';
+import { type Controller, startController } from './controller.ts';
 import { createLog } from './log.ts';
 
 const reading = readConfig(process.env, process.argv.slice(2));
@@ -19,20 +19,28 @@ switch (reading.kind) {
     process.exitCode = 2;
     break;
   case 'config':
-    await run(reading.config);
+    await run(reading);
     break;
   default:
     reading satisfies never;
 }
 
-async function run(config: Config): Promise<void> {
+async function run({ config, notices }: Extract<ConfigReading, { kind: 'config' }>): Promise<void> {
   const log = createLog(config);
-  const kubeConfig = new KubeConfig();
-  kubeConfig.loadFromDefault();
-  const controller = await startController({ config, kubeConfig, log, clock: systemClock });
+  for (const { level, message } of notices) log[level](message);
+  let controller: Controller;
+  try {
+    const kubeConfig = new KubeConfig();
+    kubeConfig.loadFromDefault();
+    controller = await startController({ config, kubeConfig, log, clock: systemClock });
+  } catch (error) {
+    log.fatal(error, 'kube-lego cannot start.');
+    process.exitCode = 1;
+    return;
+  }
   const stop = (signal: NodeJS.Signals): void => {
     log.info({ signal }, 'kube-lego is stopping.');
-    void controller.stop().then(() => process.exit(0));
+    void controller.stop().finally(() => process.exit(0));
   };
   process.once('SIGTERM', stop);
   process.once('SIGINT', stop);

@@ -81,7 +81,7 @@ export class Registration {
       throw new AccountError(
         'binding-required',
         `${caName(directoryUrl)} registers accounts only with an external account binding. ` +
-          'Get a key id and an HMAC key from the CA and set LEGO_EAB_KEY_ID and LEGO_EAB_HMAC_KEY.',
+          'Get a key id and an HMAC key from the CA and set LEGO_EAB_KID and LEGO_EAB_HMAC_KEY.',
       );
     }
     await transport.call(signal, 'new-account', () =>

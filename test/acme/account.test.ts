@@ -304,7 +304,7 @@ describe('account at pebble', { timeout: 60_000 }, () => {
     assert.equal(error.kind, 'binding-required');
     assert.match(
       error.message,
-      /external account binding\. Get a key id and an HMAC key from the CA and set LEGO_EAB_KEY_ID/,
+      /external account binding\. Get a key id and an HMAC key from the CA and set LEGO_EAB_KID/,
     );
     assert.ok(!world.endpoints().includes('new-account'));
     const bound = world.restarted({
