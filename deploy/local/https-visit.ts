@@ -42,7 +42,10 @@ export async function visit(host: string, port: number, ca: readonly string[]): 
       },
     );
     visiting.on('timeout', () => visiting.destroy(new Error(`no answer within ${timeLimit / 1000} s`)));
-    visiting.on('error', (error) => failed(error.message));
+    visiting.on('error', (error) => {
+      // Node adds advice for its own users after the reason.
+      failed(error.message.split(';')[0] ?? '');
+    });
     visiting.end();
   });
 }
