@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import process from 'node:process';
 import type { ControllerProcess } from '../../deploy/local/controller.ts';
 import { readKubeconfig, writeKubeconfig } from '../../deploy/local/kubeconfig.ts';
 import { applyObjects } from '../../deploy/local/manifests.ts';
@@ -49,6 +50,13 @@ export class Stage {
   get ca(): FaultyProxy {
     assert.ok(this.#proxies.ca, 'the option proxyCa is not set');
     return this.#proxies.ca;
+  }
+
+  /** The directory of the CA as the controller sees it. */
+  get directoryUrl(): string {
+    const { directoryUrl } = this.world.pebble;
+    const { ca } = this.#proxies;
+    return ca === undefined ? directoryUrl : `${ca.url}${new URL(directoryUrl).pathname}`;
   }
 
   /** In front of the API server, for the controller only. */
@@ -175,10 +183,10 @@ export class Stage {
   /** What leads the controller through the proxies. */
   async #detours(): Promise<Record<string, string>> {
     const { ca, apiServer } = this.#proxies;
-    const { cluster, pebble, session } = this.world;
+    const { cluster, session } = this.world;
     const variables: Record<string, string> = {};
     if (ca !== undefined) {
-      variables['LEGO_URL'] = `${ca.url}${new URL(pebble.directoryUrl).pathname}`;
+      variables['LEGO_URL'] = this.directoryUrl;
       variables['LEGO_CA_BUNDLE'] = join(session.directory, 'ca-proxy.pem');
       await writeFile(variables['LEGO_CA_BUNDLE'], ca.caPem);
     }
@@ -217,13 +225,23 @@ interface Proxies {
   readonly apiServer: FaultyProxy | undefined;
 }
 
+/**
+ * How long the edge takes to take up a change, in milliseconds: `TEST_EDGE_DELAY`. Ingress controllers take up to some
+ * seconds, and everything has to come out the same.
+ */
+function edgeDelay(): number {
+  const delay = Number(process.env['TEST_EDGE_DELAY'] ?? 0);
+  assert.ok(Number.isInteger(delay) && delay >= 0, 'TEST_EDGE_DELAY has to be a number of milliseconds');
+  return delay;
+}
+
 /** The real servers, the controller not started yet. Stop it after the tests. */
 export async function startStage({
   proxyCa = false,
   proxyApiServer = false,
   ...options
 }: StageOptions = {}): Promise<Stage> {
-  const world = await startWorld(options);
+  const world = await startWorld({ ...options, edge: { delay: edgeDelay(), ...options.edge } });
   const { cluster, pebble } = world;
   const pebbleCa = await readFile(pebble.caBundle, 'utf8');
   return new Stage(world, {
