@@ -1,0 +1,47 @@
+import { X509Certificate } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Stage } from '../controller-failures/stage.ts';
+import { eventually } from '../kubernetes/eventually.ts';
+
+/** Waits until the Ingress has so many Events; returns type and reason of each, in the order of their times. */
+export async function untilTold(stage: Stage, key: string, count = 1): Promise<string[]> {
+  let told: string[] = [];
+  await eventually(
+    `Ingress ${key} has ${count} Events`,
+    async () => {
+      told = (await stage.events(key)).map(({ type, reason }) => `${type} ${reason}`);
+      return told.length >= count;
+    },
+    30_000,
+  );
+  return told;
+}
+
+/** The hosts of the certificate in the Secret `namespace/name`, sorted; none if there is no certificate. */
+export async function hostsIn(stage: Stage, key: string): Promise<string[]> {
+  const chainPem = (await stage.secret(key))?.['tls.crt'] ?? '';
+  if (chainPem === '') return [];
+  const names = new X509Certificate(chainPem).subjectAltName ?? '';
+  return names
+    .split(', ')
+    .map((name) => name.replace(/^DNS:/, ''))
+    .toSorted();
+}
+
+/** Waits until the certificate in the Secret covers exactly these hosts. */
+export async function untilCovers(stage: Stage, key: string, hosts: readonly string[]): Promise<void> {
+  const wanted = hosts.toSorted().join();
+  await stage.guard(
+    eventually(
+      `Secret ${key} covers ${hosts.join(', ')}`,
+      async () => (await hostsIn(stage, key)).join() === wanted,
+      60_000,
+    ),
+  );
+}
+
+/** The API server keeps the age of objects in whole seconds: after this, a new one is younger than all before. */
+export async function nextSecond(): Promise<void> {
+  const now = Date.now();
+  await pause(1000 - (now % 1000) + 1);
+}
