@@ -34,7 +34,7 @@ const reservedDomains: ReadonlyMap<string, string> = new Map([
  *
  * @param host lower case, without the final dot
  */
-export function validateHost(host: string, names: NameSpace = 'public'): HostProblem | undefined {
+export function validateHost(host: string, names: NameSpace): HostProblem | undefined {
   if (host === '') return invalid('An empty host cannot have a certificate.');
   if (host.includes('*')) return wildcard(host);
   if (host.length > maxHostLength) {

@@ -4,7 +4,7 @@ import {
   type HostRoute,
   isKeyType,
 } from './desired-certificate.ts';
-import { validateHost } from './host-names.ts';
+import { type NameSpace, validateHost } from './host-names.ts';
 import { type IngressSpec, ingressKey, type TlsEntry } from './ingress-spec.ts';
 import type { Failure } from './reasons.ts';
 
@@ -13,6 +13,8 @@ export interface OwnershipPolicy {
   readonly hostOwnership: 'oldest' | 'any';
   /** Undefined: every class. */
   readonly supportedClasses: readonly string[] | undefined;
+  /** Which names the CA may certify: a private one knows `.internal` and the like too. */
+  readonly names: NameSpace;
   /** The class of an Ingress that names none, for `supportedClasses`. */
   readonly defaultClass: string | undefined;
 }
@@ -160,7 +162,7 @@ export class Ownership {
     const notices: Failure[] = [];
     const claims = new Map<string, Claim>();
     for (const entry of ingress.tls) {
-      const claim = readTlsEntry(entry, notices);
+      const claim = readTlsEntry(entry, this.#policy.names, notices);
       if (claim === undefined) continue;
       if (claims.has(claim.secretName)) {
         const message = `Secret ${claim.secretName} is named by more than one entry of spec.tls; only the first counts.`;
@@ -197,7 +199,11 @@ export class Ownership {
   }
 }
 
-function readTlsEntry({ secretName, hosts }: TlsEntry, notices: Failure[]): Claim | undefined {
+function readTlsEntry(
+  { secretName, hosts }: TlsEntry,
+  names: NameSpace,
+  notices: Failure[],
+): Claim | undefined {
   if (secretName === undefined || secretName === '') {
     const message = `An entry of spec.tls (${hosts.join(', ') || 'no hosts'}) names no Secret.`;
     notices.push({ code: 'MissingSecretName', message });
@@ -211,7 +217,7 @@ function readTlsEntry({ secretName, hosts }: TlsEntry, notices: Failure[]): Clai
     return undefined;
   }
   const provable = [...new Set(hosts)].filter((host) => {
-    const invalid = validateHost(host);
+    const invalid = validateHost(host, names);
     if (invalid !== undefined) notices.push({ ...invalid, host });
     return invalid === undefined;
   });

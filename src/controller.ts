@@ -288,6 +288,8 @@ function supervisorPolicy(config: Config) {
   return {
     ownership: {
       hostOwnership: config.hostOwnership,
+      // A CA with a root of its own is a private one.
+      names: config.caBundle === undefined ? ('public' as const) : ('any' as const),
       supportedClasses: config.supportedIngressClasses,
       defaultClass: config.defaultIngressClass,
     },

@@ -6,7 +6,7 @@ import { covers, validateHost } from '../../machines/host-names.ts';
 import { decodePunycode } from '../../machines/punycode.ts';
 
 function message(host: string): string | undefined {
-  return validateHost(host)?.message;
+  return validateHost(host, 'public')?.message;
 }
 
 describe('a host that HTTP-01 can prove', () => {
@@ -22,13 +22,13 @@ describe('a host that HTTP-01 can prove', () => {
     `${'a'.repeat(63)}.example.com`,
     `${longest}com`,
   ]) {
-    it(`${host.slice(0, 50)} (${host.length})`, () => assert.equal(validateHost(host), undefined));
+    it(`${host.slice(0, 50)} (${host.length})`, () => assert.equal(validateHost(host, 'public'), undefined));
   }
 });
 
 describe('a host that HTTP-01 cannot prove is refused in words', () => {
   it('a wildcard, with its own code', () => {
-    assert.deepEqual(validateHost('*.example.com'), {
+    assert.deepEqual(validateHost('*.example.com', 'public'), {
       code: 'WildcardHost',
       message: 'Host *.example.com is a wildcard, which HTTP-01 cannot prove.',
     });

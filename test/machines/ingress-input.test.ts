@@ -18,6 +18,7 @@ function answer(changes: Partial<IngressSpec>, policy: Partial<OwnershipPolicy> 
   const ownership = new Ownership({
     hostOwnership: 'oldest',
     supportedClasses: undefined,
+    names: 'public',
     defaultClass: undefined,
     ...policy,
   });
@@ -137,6 +138,7 @@ describe('a bad entry of spec.tls gets a clear answer and leaves its siblings al
     const ownership = new Ownership({
       hostOwnership: 'oldest',
       supportedClasses: undefined,
+      names: 'public',
       defaultClass: undefined,
     });
     for (const [name, createdAt] of [

@@ -6,7 +6,12 @@ import { Ownership } from '../../machines/ownership.ts';
 import { day, ingressSpec, now } from './builders.ts';
 
 function newOwnership(hostOwnership: 'oldest' | 'any' = 'oldest'): Ownership {
-  return new Ownership({ hostOwnership, supportedClasses: undefined, defaultClass: undefined });
+  return new Ownership({
+    hostOwnership,
+    supportedClasses: undefined,
+    names: 'public',
+    defaultClass: undefined,
+  });
 }
 
 const seed = 20261124;

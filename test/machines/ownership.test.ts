@@ -9,6 +9,7 @@ import { day, ingressSpec, now } from './builders.ts';
 const everything: OwnershipPolicy = {
   hostOwnership: 'oldest',
   supportedClasses: undefined,
+  names: 'public',
   defaultClass: undefined,
 };
 

@@ -10,7 +10,12 @@ import {
 import { day, hour, ingressSpec, minute, now } from './builders.ts';
 
 const policy = {
-  ownership: { hostOwnership: 'oldest', supportedClasses: undefined, defaultClass: undefined },
+  ownership: {
+    hostOwnership: 'oldest',
+    supportedClasses: undefined,
+    names: 'public',
+    defaultClass: undefined,
+  },
   admission: { hosts: 500, ordersInFlight: 10 },
 } as const;
 
