@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import * as acme from 'acme-client';
-import { isRecord } from '../kubernetes/json.ts';
+import { isRecord } from '../json.ts';
 
 /** What acme-client gets for an answer, in the shape of axios. */
 export interface AdapterAnswer {

@@ -1,4 +1,4 @@
-import { isRecord, stringField } from '../kubernetes/json.ts';
+import { isRecord, stringField } from '../json.ts';
 import { type CaAnswer, caName } from './connection.ts';
 import { AcmeProblem, type Endpoint } from './problem.ts';
 import { readLinks, readProblem } from './problem-document.ts';

@@ -1,4 +1,4 @@
-import { isRecord, recordField, stringField } from '../kubernetes/json.ts';
+import { isRecord, recordField, stringField } from '../json.ts';
 
 /** What a CA offers (RFC 8555 section 7.1.1). */
 export interface AcmeDirectory {

@@ -1,4 +1,4 @@
-import { arrayField, recordField, stringField } from '../kubernetes/json.ts';
+import { arrayField, recordField, stringField } from '../json.ts';
 import type { Identifier, Problem } from './problem.ts';
 import { readIdentifier, readProblem } from './problem-document.ts';
 

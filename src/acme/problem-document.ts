@@ -1,4 +1,4 @@
-import { arrayField, isRecord, recordField, stringField } from '../kubernetes/json.ts';
+import { arrayField, isRecord, recordField, stringField } from '../json.ts';
 import type { Identifier, Problem, Subproblem } from './problem.ts';
 
 const namespace = 'urn:ietf:params:acme:error:';

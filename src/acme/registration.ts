@@ -1,6 +1,6 @@
 import { Client } from 'acme-client';
 import type { Clock } from '../clock.ts';
-import { isRecord } from '../kubernetes/json.ts';
+import { isRecord } from '../json.ts';
 import { AccountError } from './account-error.ts';
 import { caName } from './connection.ts';
 import { AcmeProblem } from './problem.ts';

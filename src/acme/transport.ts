@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import { type Clock, sleep } from '../clock.ts';
-import { stringField } from '../kubernetes/json.ts';
+import { stringField } from '../json.ts';
 import { type AdapterAnswer, answeredBy } from './adapter.ts';
 import {
   type Answered,

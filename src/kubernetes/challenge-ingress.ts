@@ -1,3 +1,4 @@
+import { normalizeHost } from '../../machines/host-names.ts';
 import type { IngressClassReference } from '../../machines/ingress-spec.ts';
 import type { Clock } from '../clock.ts';
 import { type ChallengeTemplate, type ObservedChallenge, observeChallenge } from './challenge-manifest.ts';
@@ -5,7 +6,7 @@ import { ChallengeObjects, ourSelector } from './challenge-objects.ts';
 import { type ChallengeHost, placeHost } from './challenge-placement.ts';
 import { ChallengeWriter } from './challenge-writer.ts';
 import type { KubernetesClient } from './client.ts';
-import { normalizeHost } from './ingress.ts';
+
 import { Reflector, type ReflectorState } from './reflector.ts';
 import { Refresh } from './refresh.ts';
 

@@ -1,7 +1,7 @@
 import type { V1Ingress } from '@kubernetes/client-node';
 import type { IngressClassReference } from '../../machines/ingress-spec.ts';
+import { arrayField, isRecord, recordField, stringField } from '../json.ts';
 import { classAnnotation, ruleHosts } from './ingress.ts';
-import { arrayField, isRecord, recordField, stringField } from './json.ts';
 import { KubernetesError } from './kubernetes-error.ts';
 import { managedByLabel } from './secret-store.ts';
 

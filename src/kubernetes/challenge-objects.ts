@@ -1,3 +1,4 @@
+import { arrayField, recordField, stringField } from '../json.ts';
 import {
   type ChallengeTemplate,
   isLeftoverOf2016,
@@ -5,7 +6,6 @@ import {
   observeChallenge,
 } from './challenge-manifest.ts';
 import type { KubernetesClient } from './client.ts';
-import { arrayField, recordField, stringField } from './json.ts';
 import { managedByLabel } from './secret-store.ts';
 import { readJson } from './watch-stream.ts';
 

@@ -2,7 +2,7 @@ import type { RequestOptions } from 'node:https';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { Agent, type Dispatcher, ProxyAgent } from 'undici';
 import type { Clock } from '../clock.ts';
-import { isRecord } from './json.ts';
+import { isRecord } from '../json.ts';
 
 /** A way to the API server that is good now: where, as whom, over which pooled connections. */
 export interface Route {

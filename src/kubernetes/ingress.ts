@@ -1,5 +1,6 @@
+import { normalizeHost } from '../../machines/host-names.ts';
 import type { IngressClassReference, IngressSpec, TlsEntry } from '../../machines/ingress-spec.ts';
-import { arrayField, recordField, stringField } from './json.ts';
+import { arrayField, recordField, stringField } from '../json.ts';
 import { KubernetesError } from './kubernetes-error.ts';
 
 export interface IngressProjectionOptions {
@@ -76,12 +77,6 @@ export function ingressClassOf(
   const annotation = stringField(annotations, classAnnotation);
   if (annotation !== undefined && annotation !== '') return { form: 'annotation', name: annotation };
   return noClass;
-}
-
-/** The host as DNS compares it: lower case, without the final dot of the root. */
-export function normalizeHost(host: string): string {
-  const lower = host.toLowerCase();
-  return lower.endsWith('.') ? lower.slice(0, -1) : lower;
 }
 
 /** The distinct hosts of `spec.rules`; a rule without host is none. */

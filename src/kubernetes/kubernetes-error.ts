@@ -1,4 +1,4 @@
-import { isRecord, stringField } from './json.ts';
+import { isRecord, stringField } from '../json.ts';
 
 /**
  * What went wrong, in words that code may switch on.
@@ -7,6 +7,7 @@ import { isRecord, stringField } from './json.ts';
  *   between is an `InvalidResponse`, so nobody concludes from it that an object does not exist.
  * - `AlreadyExists` and `Conflict` are the two kinds of 409: the name is taken; the object is not the one judged.
  * - `Gone` is a 410: the resourceVersion or continue token is too old, list again.
+ * - `Forbidden` is not said of an API server that is still starting: its 403 is a `ServerError`.
  * - `Timeout`: no answer within the time limit (a write may have happened). `Unreachable`: no connection, or it broke.
  */
 export type KubernetesErrorCode =
@@ -46,6 +47,11 @@ export class KubernetesError extends Error {
 }
 
 const longestServerMessage = 600;
+/**
+ * An API server that has just started refuses everybody for a moment, because it does not know its roles yet, not even those
+ * that it makes itself: no word on what we may do.
+ */
+const rolesUnknown = /clusterrole\.rbac\.authorization\.k8s\.io "system:(?:discovery|basic-user)" not found/;
 /** A run that long is no host name (RFC 1035, section 2.3.4: 63 octets a label) but encoded data, maybe a key. */
 const encodedData = /[A-Za-z0-9+/=]{100,}/g;
 
@@ -62,7 +68,8 @@ export function errorFromAnswer(
   retryAfter?: string,
 ): KubernetesError {
   const answer = parseStatus(body);
-  const code = codeOf(status, answer?.reason, answer !== undefined);
+  const starting = status === 403 && rolesUnknown.test(answer?.message ?? '');
+  const code = starting ? 'ServerError' : codeOf(status, answer?.reason, answer !== undefined);
   const said =
     answer === undefined ? 'the answer is not one of the Kubernetes API' : presentable(answer.message);
   return new KubernetesError(code, `${subject}: ${status} ${answer?.reason ?? code}: ${said}`, {

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { recordField, stringField } from './json.ts';
+import { recordField, stringField } from '../json.ts';
 
 export interface ProjectionHandlers<T extends object> {
   /** What is kept of an object. It must carry `metadata.uid` if a re-created object is to count as a change. */

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type Clock, sleep } from '../clock.ts';
+import { arrayField, isRecord, recordField, stringField } from '../json.ts';
 import type { KubernetesClient } from './client.ts';
-import { arrayField, isRecord, recordField, stringField } from './json.ts';
 import { errorFromTransport, KubernetesError } from './kubernetes-error.ts';
 import { keyOf, type ProjectionHandlers, Projections } from './projections.ts';
 import { readJson, watchEvents } from './watch-stream.ts';

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import { selfSignedCertificate } from '../../deploy/local/edge/self-signed.ts';
-import { isRecord, stringField } from '../../src/kubernetes/json.ts';
+import { isRecord, stringField } from '../../src/json.ts';
 
 /** A request as the CA got it. */
 export interface Received {

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import type { IngressClassReference } from '../../machines/ingress-spec.ts';
+import { arrayField, recordField, stringField } from '../../src/json.ts';
 import {
   ChallengeIngresses,
   type ChallengeIngressOptions,
   RuleRefusedError,
 } from '../../src/kubernetes/challenge-ingress.ts';
-import { arrayField, recordField, stringField } from '../../src/kubernetes/json.ts';
 import { type ApiWorld, startApiWorld } from './api-world.ts';
 import { eventually } from './eventually.ts';
 import { ManualClock } from './manual-clock.ts';

@@ -83,6 +83,16 @@ describe('the Kubernetes client', () => {
     });
   }
 
+  it('does not take the 403 of an API server that does not know its roles yet for a denial', async () => {
+    api.override = (_, response) => {
+      const unknown =
+        'RBAC: [clusterrole.rbac.authorization.k8s.io "kube-lego" not found, clusterrole.rbac.authorization.k8s.io "system:discovery" not found]';
+      sendStatus(response, 403, 'Forbidden', `secrets "tls" is forbidden: ${unknown}`);
+      return true;
+    };
+    assert.equal((await failure()).code, 'ServerError');
+  });
+
   it('does not take the 404 of a proxy for the word of the API server', async () => {
     api.override = (_, response) => {
       response.writeHead(404, { 'content-type': 'text/html' }).end('<h1>Not Found</h1>');

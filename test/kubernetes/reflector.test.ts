@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, it } from 'node:test';
+import { recordField, stringField } from '../../src/json.ts';
 import { createKubernetesClient, type KubernetesClient } from '../../src/kubernetes/client.ts';
-import { recordField, stringField } from '../../src/kubernetes/json.ts';
 import { Reflector, type ReflectorOptions } from '../../src/kubernetes/reflector.ts';
 import { ApiStandIn, type StandInObject, sendStatus } from './api-stand-in.ts';
 import { eventually } from './eventually.ts';

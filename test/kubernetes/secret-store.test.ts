@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { arrayField, recordField, stringField } from '../../src/kubernetes/json.ts';
+import { arrayField, recordField, stringField } from '../../src/json.ts';
 import { KubernetesError } from '../../src/kubernetes/kubernetes-error.ts';
 import { SecretStore } from '../../src/kubernetes/secret-store.ts';
 import { type ApiWorld, startApiWorld } from './api-world.ts';
