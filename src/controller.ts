@@ -89,7 +89,6 @@ export async function startController({
   const logic = createIngressLogic({
     rounds,
     clock,
-    log,
     announcer: new Announcer(events, log),
     steps: {
       account,
@@ -98,6 +97,7 @@ export async function startController({
       issued,
       challengeIngresses,
       clock,
+      onNotice: (notice, { ingress, desired }) => log.warn({ ingress, secret: desired.secretName }, notice),
       secrets: new SecretStore(client),
       ingressClasses: new IngressClasses({ client, clock }),
       policy: assessmentPolicy(config),

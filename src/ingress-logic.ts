@@ -1,4 +1,3 @@
-import type { Logger } from 'pino';
 import { certificateMachine } from '../machines/certificate.ts';
 import { ingressMachine } from '../machines/ingress.ts';
 import type { Announcer } from './announcer.ts';
@@ -14,11 +13,10 @@ export interface IngressLogicOptions {
   readonly rounds: Rounds;
   readonly clock: Clock;
   readonly announcer: Announcer;
-  readonly log: Logger;
   readonly steps: CheckSecretsOptions &
     ProvisionChallengeOptions &
     ObtainCertificateOptions &
-    Omit<StoreCertificateOptions, 'onRetry'>;
+    StoreCertificateOptions;
 }
 
 /** The Ingress machine with everything that it needs of the world. */
@@ -26,24 +24,14 @@ export function createIngressLogic({
   rounds,
   clock,
   announcer,
-  log,
   steps,
 }: IngressLogicOptions): typeof ingressMachine {
-  const storing: StoreCertificateOptions = {
-    ...steps,
-    onRetry: (error, { ingress, desired }) => {
-      log.warn(
-        { ingress, secret: desired.secretName },
-        `The certificate is not stored yet: ${error.message}.`,
-      );
-    },
-  };
   const certificate = certificateMachine.provide({
     actors: {
       round: rounds.logic(),
       provisionChallenge: stepLogic(clock, (input, signal) => provisionChallenge(steps, input, signal)),
       obtainCertificate: stepLogic(clock, (input, signal) => obtainCertificate(steps, input, signal)),
-      storeCertificate: stepLogic(clock, (input, signal) => storeCertificate(storing, input, signal)),
+      storeCertificate: stepLogic(clock, (input, signal) => storeCertificate(steps, input, signal)),
     },
   });
   return ingressMachine.provide({

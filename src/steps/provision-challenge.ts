@@ -14,6 +14,8 @@ export interface ProvisionChallengeOptions {
   readonly challengeIngresses: Pick<ChallengeIngresses, 'acquire'>;
   /** Asks the host through its public name until it answers or its time is up. */
   readonly checkHost: (host: string, thumbprint: string, signal: AbortSignal) => Promise<Verdict>;
+  /** Something about a host that a person should know although it stands in the way of nothing. */
+  readonly onNotice: (notice: string, input: CertificateInput) => void;
 }
 
 /**
@@ -41,6 +43,11 @@ export async function provisionChallenge(
       verdict: await options.checkHost(host, thumbprint, signal),
     })),
   );
+  for (const { verdict } of verdicts) {
+    if (verdict.kind === 'reachable' && verdict.notice !== undefined) options.onNotice(verdict.notice, input);
+    // The CA is asked all the same: it may see what we do not.
+    if (verdict.kind === 'inconclusive') options.onNotice(verdict.message, input);
+  }
   const wrong = verdicts.flatMap(({ host, verdict }) =>
     verdict.kind === 'wrong-answer' ? [{ host, message: verdict.message }] : [],
   );

@@ -20,7 +20,8 @@ export interface StoreCertificateOptions {
   readonly issued: IssuedCertificates;
   readonly policy: AssessmentPolicy;
   readonly clock: Clock;
-  readonly onRetry: (error: KubernetesError, input: CertificateInput) => void;
+  /** Something that a person should know although it stands in the way of nothing. */
+  readonly onNotice: (notice: string, input: CertificateInput) => void;
 }
 
 /** A certificate in hand has cost an order: the write is tried again for about an hour while the API server is away. */
@@ -32,14 +33,16 @@ const longestPause = 30_000;
  * again: it is written to only if it is still due and not somebody else's.
  */
 export async function storeCertificate(
-  { secrets, issued, policy, clock, onRetry }: StoreCertificateOptions,
+  { secrets, issued, policy, clock, onNotice }: StoreCertificateOptions,
   input: CertificateInput & { readonly issued: string },
   signal: AbortSignal,
 ): Promise<Validity> {
   const { namespace, secretName } = input.desired;
   const { chainPem, keyPem } = issued.get(input.issued);
   const hosts = input.hosts.map(({ host }) => host);
-  const { notBefore, notAfter, chainPem: verifiedPem } = verifyChain(chainPem, keyPem, hosts, clock.now());
+  const verified = verifyChain(chainPem, keyPem, hosts, clock.now());
+  const { notBefore, notAfter, chainPem: verifiedPem, notice } = verified;
+  if (notice !== undefined) onNotice(notice, input);
   const certificate = {
     chainPem: verifiedPem,
     keyPem,
@@ -64,7 +67,7 @@ export async function storeCertificate(
       if (!(error instanceof KubernetesError) || tries === mostTries) throw error;
       if (error.code === 'Conflict' || error.code === 'AlreadyExists') judged = false;
       else if (isPassing(error)) {
-        onRetry(error, input);
+        onNotice(`The certificate is not stored yet: ${error.message}.`, input);
         await sleep(clock, Math.max(pause, error.retryAfter ?? 0), signal);
         pause = Math.min(2 * pause, longestPause);
       } else throw new StepError({ code: 'SecretNotWritable', message: error.message }, { cause: error });
