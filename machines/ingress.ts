@@ -137,7 +137,7 @@ export const ingressMachine = setup({
     },
     validating: { entry: 'markEntry', always: followCertificates('storing', 'backing-off', 'idle') },
     storing: { entry: 'markEntry', always: followCertificates('backing-off', 'idle') },
-    'backing-off': { entry: 'markEntry' },
     idle: { entry: 'markEntry' },
+    'backing-off': { entry: 'markEntry' },
   },
 });

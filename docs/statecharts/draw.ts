@@ -1,0 +1,5 @@
+import { writeFileSync } from 'node:fs';
+import { drawings } from './drawings.ts';
+
+// Run it after a change of machines/ingress.ts or machines/certificate.ts; a test tells when that was forgotten.
+for (const [name, svg] of drawings()) writeFileSync(new URL(name, import.meta.url), svg);
