@@ -78,6 +78,9 @@ async function demonstrate(): Promise<number> {
   return 0;
 }
 
+/** Control Sequence Introducer (ECMA-48). */
+const csi = '\u001B[';
+
 /** Redraws the table in place on a terminal; elsewhere prints a line for each change of state. */
 class Screen {
   #lines = 0;
@@ -92,10 +95,13 @@ class Screen {
       }
       return;
     }
-    const table = stateTable(views, Date.now(), process.stdout.columns);
-    const back = this.#lines === 0 ? '' : `\u001B[${this.#lines}F\u001B[J`;
-    process.stdout.write(`${back}${table}\n`);
-    this.#lines = table.split('\n').length;
+    const lines = stateTable(views, Date.now(), process.stdout.columns).split('\n');
+    const shown = lines.slice(0, process.stdout.rows - 2);
+    if (shown.length < lines.length) shown.push(`… and ${lines.length - shown.length} lines more`);
+    const back = this.#lines === 0 ? '' : `${csi}${this.#lines}F${csi}J`;
+    // A line that the terminal wraps would count as two.
+    process.stdout.write(`${back}${csi}?7l${shown.join('\n')}\n${csi}?7h`);
+    this.#lines = shown.length;
   }
 
   /** What was printed in between stays. */
@@ -125,7 +131,7 @@ async function visitHosts(
     const found =
       certificate === undefined
         ? `no certificate${host === deadHost ? ', as meant: it does not resolve' : ''} (${error ?? ''})`
-        : `${status}, issued by ${certificate.issuer}, valid until ${certificate.validTo}`;
+        : `${status}, issued by ${certificate.issuer}, valid until ${new Date(certificate.validTo).toISOString().slice(0, 10)}`;
     say(`  ${mark} https://${host}/  ${found}`);
   }
   return good;

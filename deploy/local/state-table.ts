@@ -15,7 +15,7 @@ const styles: Record<IngressState, Style> = {
 };
 
 /** A row of the table, each cell a text without line breaks. */
-const columns = ['INGRESS', 'HOSTS', 'STATE', 'SINCE', 'NEXT'] as const;
+const columns = ['INGRESS', 'STATE', 'SINCE', 'NEXT', 'VALID FOR', 'HOSTS'] as const;
 
 /**
  * The Ingresses as a table for a terminal, each with what is wrong with it on lines of its own.
@@ -27,12 +27,12 @@ export function stateTable(views: readonly IngressView[], now: number, width: nu
   const rows = views.map((view) => ({
     cells: [
       view.ingress,
-      view.hosts.length > 2
-        ? `${view.hosts.slice(0, 2).join(', ')} +${view.hosts.length - 2}`
-        : view.hosts.join(', '),
       styleText(view.hosts.length === 0 ? 'dim' : styles[view.state], view.state),
       duration(now - view.since),
       next(view, now),
+      view.notAfter === undefined ? '' : duration(view.notAfter - now),
+      // The longest come last: what the terminal cuts off is missed least.
+      view.hosts.join(', '),
     ],
     remarks: [
       ...view.problems.map((text) => ({ text, style: 'red' }) as const),
@@ -56,10 +56,8 @@ export function stateTable(views: readonly IngressView[], now: number, width: nu
     .join('\n');
 }
 
-function next({ next: { action, at }, notAfter }: IngressView, now: number): string {
-  const when = at === undefined ? '' : ` in ${duration(at - now)}`;
-  const until = notAfter === undefined ? '' : ` (valid for ${duration(notAfter - now)})`;
-  return `${action}${when}${until}`;
+function next({ next: { action, at } }: IngressView, now: number): string {
+  return at === undefined ? action : `${action} in ${duration(at - now)}`;
 }
 
 /** Two units at most: `59 d 23 h`, `4 min`, `12 s`. */
