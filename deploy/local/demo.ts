@@ -127,14 +127,20 @@ async function visitHosts(
     const { status, certificate, error } = await visit(host, world.edge.httpsPort, roots);
     const expected = host === deadHost ? status === undefined : status === 200;
     good &&= expected;
-    const mark = styleText(expected ? 'green' : 'red', expected ? '✓' : '✗');
     const found =
       certificate === undefined
         ? `no certificate${host === deadHost ? ', as meant: it does not resolve' : ''} (${error ?? ''})`
         : `${status}, issued by ${certificate.issuer}, valid until ${new Date(certificate.validTo).toISOString().slice(0, 10)}`;
-    say(`  ${mark} https://${host}/  ${found}`);
+    say(`  ${mark(expected)} https://${host}/  ${found}`);
   }
-  return good;
+  const { status } = await world.api.request('/api/v1/namespaces/legacy/secrets/plain-tls');
+  const left = status === 404;
+  say(`  ${mark(left)} Ingress legacy/not-annotated is none of kube-lego's, and has no Secret`);
+  return good && left;
+}
+
+function mark(good: boolean): string {
+  return styleText(good ? 'green' : 'red', good ? '✓' : '✗');
 }
 
 function explainHowToGoOn(world: World): void {
