@@ -16,8 +16,8 @@ export interface Answered {
 }
 
 /** Puts together what came back for a request. */
-export function answered(endpoint: Endpoint, url: string, answer: CaAnswer, now: number): Answered {
-  return { endpoint, url, answer, json: parseJson(answer.text), at: answerDate(answer) ?? now };
+export function answered(endpoint: Endpoint, url: string, answer: CaAnswer, at: number): Answered {
+  return { endpoint, url, answer, json: parseJson(answer.text), at };
 }
 
 /** The time in the `Date` header, in milliseconds since the epoch. */

@@ -12,6 +12,7 @@ import {
   rejectsNonce,
   retryAfterOf,
 } from './answer.ts';
+import { CaClock } from './ca-clock.ts';
 import { CaConnection, type CaRequest, type ConnectionOptions, caName } from './connection.ts';
 import { type AcmeDirectory, readDirectory } from './directory.ts';
 import { NoncePool } from './nonce-pool.ts';
@@ -73,7 +74,9 @@ export class AcmeTransport {
   readonly #onRequest: ((report: RequestReport) => void) | undefined;
   readonly #nonces = new Map<string, NoncePool>();
   readonly #directories = new Map<string, CachedDirectory>();
-  #clockSkew: { readonly ms: number; readonly ca: string } | undefined;
+  readonly #caClock = new CaClock();
+  /** The CA that answered last, for messages. */
+  #ca = 'the CA';
 
   /** @throws Error if the CA bundle cannot be used */
   constructor(options: TransportOptions) {
@@ -84,21 +87,21 @@ export class AcmeTransport {
 
   /** How far the CA's clock is ahead of the one here, in milliseconds (to the second); undefined before the first answer. */
   get clockSkew(): number | undefined {
-    return this.#clockSkew?.ms;
+    return this.#caClock.offset;
   }
 
   /** A sentence for people if the two clocks disagree by more than five minutes. */
   get clockWarning(): string | undefined {
-    const skew = this.#clockSkew;
-    if (skew === undefined || Math.abs(skew.ms) < 300_000) return undefined;
-    const minutes = Math.round(Math.abs(skew.ms) / 60_000);
-    const direction = skew.ms > 0 ? 'behind' : 'ahead of';
-    return `The clock here is ${minutes} minutes ${direction} that of ${skew.ca}: certificates may seem not valid yet or expired. Synchronise the clocks of the nodes (NTP).`;
+    const skew = this.clockSkew;
+    if (skew === undefined || Math.abs(skew) < 300_000) return undefined;
+    const minutes = Math.round(Math.abs(skew) / 60_000);
+    const direction = skew > 0 ? 'behind' : 'ahead of';
+    return `The clock here is ${minutes} minutes ${direction} that of ${this.#ca}: certificates may seem not valid yet or expired. Synchronise the clocks of the nodes (NTP).`;
   }
 
   /** Now by the CA's clock, in milliseconds since the epoch. */
   caNow(): number {
-    return this.#clock.now() + (this.#clockSkew?.ms ?? 0);
+    return this.#clock.now() + (this.clockSkew ?? 0);
   }
 
   /**
@@ -208,8 +211,9 @@ export class AcmeTransport {
       const answer = await this.#connection.send(asked);
       const now = this.#clock.now();
       const date = answerDate(answer);
-      if (date !== undefined) this.#clockSkew = { ms: date - now, ca: caName(url) };
-      const from = answered(endpoint, url, answer, now);
+      this.#ca = caName(url);
+      const at = date === undefined ? now : this.#caClock.observe(date, started, now);
+      const from = answered(endpoint, url, answer, at);
       report(
         answer.status,
         answer.status < 300 ? undefined : (readProblem(from.json)?.type ?? 'invalidResponse'),
