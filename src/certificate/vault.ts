@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import pLimit from 'p-limit';
 import type { KeyType } from '../../machines/desired-certificate.ts';
 import { generateKey } from './key.ts';
 
@@ -12,8 +13,7 @@ const rsaKeysAtOnce = 2;
 export class Vault {
   readonly #keys = new Map<string, string>();
   readonly #generate: (type: KeyType) => Promise<string>;
-  #rsaKeysUnderWay = 0;
-  readonly #rsaQueue: (() => void)[] = [];
+  readonly #rsaLimit = pLimit(rsaKeysAtOnce);
 
   constructor(generate: (type: KeyType) => Promise<string> = generateKey) {
     this.#generate = generate;
@@ -26,7 +26,8 @@ export class Vault {
 
   /** Makes a key and returns its id, which says nothing about the key. */
   async create(type: KeyType): Promise<string> {
-    const keyPem = type === 'ec-p256' ? await this.#generate(type) : await this.#createInTurn(type);
+    const generate = (): Promise<string> => this.#generate(type);
+    const keyPem = await (type === 'ec-p256' ? generate() : this.#rsaLimit(generate));
     const id = randomUUID();
     this.#keys.set(id, keyPem);
     return id;
@@ -45,18 +46,5 @@ export class Vault {
   /** Forgets the key; does nothing for an unknown id. */
   destroy(id: string): void {
     this.#keys.delete(id);
-  }
-
-  async #createInTurn(type: KeyType): Promise<string> {
-    if (this.#rsaKeysUnderWay >= rsaKeysAtOnce) {
-      await new Promise<void>((resolve) => this.#rsaQueue.push(resolve));
-    } else this.#rsaKeysUnderWay++;
-    try {
-      return await this.#generate(type);
-    } finally {
-      const next = this.#rsaQueue.shift();
-      if (next === undefined) this.#rsaKeysUnderWay--;
-      else next();
-    }
   }
 }

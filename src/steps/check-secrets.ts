@@ -1,3 +1,4 @@
+import pLimit from 'p-limit';
 import { fromPromise, type PromiseActorLogic } from 'xstate';
 import { type AssessmentPolicy, assess } from '../../machines/assessment.ts';
 import type { DesiredCertificate } from '../../machines/desired-certificate.ts';
@@ -14,14 +15,18 @@ export interface CheckSecretsOptions {
   readonly clock: Clock;
 }
 
+/** All of them at once would cost a restart with thousands of Ingresses hundreds of megabytes. */
+const readsAtOnce = 16;
+
 /** Reads the Secrets of an Ingress by their names and judges each. */
 export function checkSecretsLogic({
   secrets,
   policy,
   clock,
 }: CheckSecretsOptions): PromiseActorLogic<CheckOutput, readonly DesiredCertificate[]> {
+  const limit = pLimit(readsAtOnce);
   return fromPromise(async ({ input, signal }) => {
-    const results = await Promise.all(input.map((desired) => check(desired, signal)));
+    const results = await Promise.all(input.map((desired) => limit(check, desired, signal)));
     return { at: clock.now(), results };
   });
 
