@@ -4,6 +4,8 @@ FROM node:24.21.0-bookworm-slim
 
 WORKDIR /app
 ENV NODE_ENV=production
+# glibc gives freed memory back to the system rather than keep it for later: a third less, measured by `npm run bench`.
+ENV MALLOC_ARENA_MAX=1 MALLOC_TRIM_THRESHOLD_=65536 MALLOC_MMAP_THRESHOLD_=65536
 
 # Only what package-lock.json names, with its checksums, and no install script of any package. The optional dependency is
 # another copy of Node, for machines that have none.
@@ -20,4 +22,5 @@ USER 1000:1000
 # 8080 answers the CA's challenges, 9402 the probes.
 EXPOSE 8080 9402
 
-ENTRYPOINT ["node", "src/main.ts"]
+# The heap of V8 grows with what lives in it, not with how fast it is used: a restart is a burst, and then all is idle.
+ENTRYPOINT ["node", "--max-semi-space-size=1", "--optimize-for-size", "src/main.ts"]

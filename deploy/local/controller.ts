@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { IngressView } from '../../machines/ingress-view.ts';
 import type { ManagedProcess } from './managed-process.ts';
@@ -73,11 +75,14 @@ export async function startController({
   ports,
   environment,
 }: ControllerProcessOptions): Promise<ControllerProcess> {
+  const image = await readDockerfile();
   const program = session.spawn({
     name: 'kube-lego',
     command: process.execPath,
-    args: [fileURLToPath(new URL('../../src/main.ts', import.meta.url))],
+    args: image.arguments,
+    directory: root,
     environment: {
+      ...image.environment,
       KUBECONFIG: kubeconfig,
       LEGO_NAMESPACE: 'kube-lego',
       // The Service of the manifests; the edge takes it to the responder's port.
@@ -92,4 +97,17 @@ export async function startController({
   const controller = new ControllerProcess(program, ports);
   await program.untilReady((signal) => controller.ready(signal), startLimit);
   return controller;
+}
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+/** How the image runs it, so that what is tested and measured is what is shipped. */
+async function readDockerfile(): Promise<{ arguments: string[]; environment: Record<string, string> }> {
+  const dockerfile = await readFile(join(root, 'Dockerfile'), 'utf8');
+  const [, entryPoint = ''] = /^ENTRYPOINT \["node", (.*)\]$/m.exec(dockerfile) ?? [];
+  const assignments = [...dockerfile.matchAll(/^ENV (.*)$/gm)].flatMap(([, line = '']) => line.split(' '));
+  return {
+    arguments: entryPoint.split(', ').map((quoted) => quoted.slice(1, -1)),
+    environment: Object.fromEntries(assignments.map((assignment) => assignment.split('=', 2))),
+  };
 }
