@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { crypto as acmeCrypto } from 'acme-client';
 import { Agent, request } from 'undici';
+import { arrayField } from '../../src/json.ts';
 
 export interface FloorOptions {
   readonly directoryUrl: string;
@@ -63,15 +64,15 @@ export class Floor implements AsyncDisposable {
     const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     const keyPem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
     const order = await this.#post(this.#url('newOrder'), { identifiers: [{ type: 'dns', value: host }] });
-    const { authorizations, finalize } = orderOf(order.body);
-    const [authorization = ''] = authorizations;
-    const { challenges } = challengesOf((await this.#post(authorization, '')).body);
-    const challenge = challenges.find(({ type }) => type === 'http-01');
-    await this.#post(challenge?.url ?? '', {});
+    const authorization = String(arrayField(order.body, 'authorizations')[0]);
+    const challenges = arrayField((await this.#post(authorization, '')).body, 'challenges').map(stringsOf);
+    await this.#post(challenges.find((challenge) => challenge['type'] === 'http-01')?.['url'] ?? '', {});
     await this.#poll(authorization);
     const [, csr] = await acmeCrypto.createCsr({ altNames: [host] }, keyPem);
     const der = csr.toString().replaceAll(/-----[^-]+-----|\s/g, '');
-    await this.#post(finalize, { csr: Buffer.from(der, 'base64').toString('base64url') });
+    await this.#post(stringsOf(order.body)['finalize'] ?? '', {
+      csr: Buffer.from(der, 'base64').toString('base64url'),
+    });
     const { certificate = '' } = stringsOf(await this.#poll(order.location));
     return (await this.#post(certificate, '')).text;
   }
@@ -148,13 +149,4 @@ function stringsOf(value: unknown): Record<string, string> {
     (entry): entry is [string, string] => typeof entry[1] === 'string',
   );
   return Object.fromEntries(entries);
-}
-
-function orderOf(value: unknown): { authorizations: readonly string[]; finalize: string } {
-  const order = value as { authorizations: readonly string[]; finalize: string };
-  return order;
-}
-
-function challengesOf(value: unknown): { challenges: readonly { type: string; url: string }[] } {
-  return value as { challenges: readonly { type: string; url: string }[] };
 }

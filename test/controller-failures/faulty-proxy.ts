@@ -19,7 +19,7 @@ export interface Passage {
   readonly path: string;
   readonly body: string;
   /** Sends it on; resolves to the server's whole answer. */
-  forward(): Promise<Answer>;
+  readonly forward: () => Promise<Answer>;
 }
 
 /** What happens to a request: undefined lets it pass as it is; a hang-up breaks the connection without an answer. */

@@ -1,0 +1,52 @@
+import { type AuditRecord, readAuditLog } from '../../deploy/local/audit-log.ts';
+
+/** What the controller wrote into the API server. */
+export interface ApiWrites {
+  readonly secrets: number;
+  readonly challengeIngresses: number;
+  readonly events: number;
+  readonly others: number;
+  readonly total: number;
+  /** Not in the total: they change nothing. */
+  readonly dryRuns: number;
+  /** Not in the total: questions about permissions, which are sent as creates. */
+  readonly reviews: number;
+}
+
+const controller = 'system:serviceaccount:kube-lego:kube-lego';
+const writes: ReadonlySet<string> = new Set(['create', 'update', 'patch', 'delete', 'deletecollection']);
+
+/**
+ * Counts the requests that the controller began since a time, refused ones too.
+ * @param since milliseconds since the epoch
+ */
+export async function apiWritesSince(auditLog: string, since: number): Promise<ApiWrites> {
+  const records = (await readAuditLog(auditLog)).filter(
+    ({ user, verb, receivedAt }) => user === controller && writes.has(verb) && receivedAt >= since,
+  );
+  const isReview = ({ resource }: AuditRecord): boolean => resource.endsWith('reviews');
+  const real = records.filter((record) => !record.dryRun && !isReview(record));
+  const count = (resource: string): number => real.filter((record) => record.resource === resource).length;
+  const [secrets, challengeIngresses, events] = [count('secrets'), count('ingresses'), count('events')];
+  return {
+    secrets,
+    challengeIngresses,
+    events,
+    others: real.length - secrets - challengeIngresses - events,
+    total: real.length,
+    dryRuns: records.filter(({ dryRun }) => dryRun).length,
+    reviews: records.filter(isReview).length,
+  };
+}
+
+/** In words, such as `1 Secret, 2 challenge Ingress, 1 Event`. */
+export function describeWrites({ secrets, challengeIngresses, events, others, dryRuns }: ApiWrites): string {
+  const parts = [
+    [secrets, 'Secret'],
+    [challengeIngresses, 'challenge Ingress'],
+    [events, 'Event'],
+    [others, 'other'],
+  ] as const;
+  const named = parts.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`);
+  return `${named.join(', ') || 'none'}; apart: ${dryRuns} dry runs`;
+}

@@ -1,0 +1,91 @@
+import process from 'node:process';
+import { parseArgs, styleText } from 'node:util';
+import { LocalError } from '../../deploy/local/local-error.ts';
+import { measureIdleness } from './idleness.ts';
+import { measureBurst, measureOne } from './issuance.ts';
+import type { Progress } from './stage.ts';
+import { type Row, table } from './table.ts';
+import { measureWaits } from './waits.ts';
+
+const parts: Readonly<Record<string, (progress: Progress) => Promise<Row[]>>> = {
+  one: measureOne,
+  burst: measureBurst,
+  idle: measureIdleness,
+  waits: measureWaits,
+};
+
+const help = `npm run bench [-- OPTIONS]
+
+Measures kube-lego as it is shipped (self-check on, LEGO_MAX_ORDERS_IN_FLIGHT 10) on a real API server and a real CA, everything on
+this machine, and prints a table with the goals. Takes about six minutes; other work on the machine shows in the result.
+
+  --only PART  one of the parts below; may be given several times
+  --help       this text
+
+  one     one Ingress at a time: time to the filled Secret (p50 of 20, 1.5 s apart), API writes, CA requests
+  burst   200 Ingresses at once: certificates a second, API writes and CA requests for each; and in the same run the
+          floor, which is a bare ACME loop on a fresh CA of the same configuration with as many orders in flight
+  idle    restart with 1,000 valid certificates, memory, growth up to 5,000, and a minute of idleness
+  waits   the same CA asking for waits of 3 and 5 s: never asked earlier, and no time lost beyond
+
+A first certificate, which makes the ACME account, is issued before each part and not counted. API writes are those of the
+controller's ServiceAccount in the API server's audit log, CA requests those in the CA's log. The exit code is always 0.`;
+
+const { values } = parseArgs({
+  options: {
+    only: { type: 'string', multiple: true },
+    help: { type: 'boolean', default: false },
+  },
+});
+
+async function run(names: readonly string[]): Promise<void> {
+  const rows: Row[] = [];
+  for (const name of names) rows.push(...(await measured(name)));
+  progress('');
+  process.stdout.write(`${table(rows)}\n\n`);
+  const missed = rows.filter(({ met }) => !met);
+  if (missed.length === 0) process.stdout.write('All goals are met.\n');
+  else {
+    process.stdout.write(
+      `${styleText('bold', 'Not met:')}\n${missed.map(({ what, goal, measured: got }) => `  ${what}: ${got} (goal ${goal})\n`).join('')}`,
+    );
+  }
+}
+
+/** Pebble may lock itself up, which says nothing about us: then the part is measured once more, with a fresh one. */
+async function measured(name: string): Promise<Row[]> {
+  const measure = parts[name];
+  if (measure === undefined) throw new Error(`there is no part ${name}`);
+  const report = (text: string): void => progress(`${name}: ${text}`);
+  for (let attempt = 1; ; attempt += 1) {
+    report('starting the servers');
+    try {
+      return await measure(report);
+    } catch (error) {
+      if (!(error instanceof LocalError) || error.code !== 'Deadlocked' || attempt > 1)
+        return [failed(name, error)];
+      progress('');
+      process.stderr.write(`${name}: ${error.message}\n${name}: measured once more, with a fresh pebble.\n`);
+    }
+  }
+}
+
+function failed(name: string, error: unknown): Row {
+  const measured = `not measured: ${error instanceof Error ? error.message : String(error)}`;
+  return { what: name, peer: '', goal: '', measured, met: false };
+}
+
+/** On a terminal one line that is written over, elsewhere a line each. */
+function progress(text: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\u001B[K${text}`);
+  else if (text !== '') process.stderr.write(`${new Date().toISOString()}  ${text}\n`);
+}
+
+const names = values.only ?? Object.keys(parts);
+const unknown = names.filter((name) => !Object.hasOwn(parts, name));
+if (values.help) process.stdout.write(`${help}\n`);
+else if (unknown.length > 0) {
+  process.stderr.write(
+    `There is no part ${unknown.join(', ')}; there are: ${Object.keys(parts).join(', ')}.\n`,
+  );
+} else await run(names);

@@ -1,0 +1,94 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { type ApiWrites, apiWritesSince, describeWrites } from './api-writes.ts';
+import { createValid, members } from './fleet.ts';
+import { type Progress, Stage } from './stage.ts';
+import type { Row } from './table.ts';
+import { ProcessUsage } from './usage.ts';
+
+const fleet = 1000;
+const largeFleet = 5000;
+const minute = 60_000;
+const restartLimit = 120_000;
+
+interface Restart {
+  readonly cpuSeconds: number;
+  readonly residentBytes: number;
+  readonly caRequests: number;
+  readonly writes: ApiWrites;
+}
+
+/** What many Ingresses cost with which all is well: at a restart, in memory, and in a minute without events. */
+export async function measureIdleness(progress: Progress): Promise<Row[]> {
+  await using stage = await Stage.start();
+  await stage.controller.stop();
+  progress(`creating ${fleet} Ingresses with valid certificates`);
+  // The one that made the account is among them.
+  await createValid(stage.world.api, stage.world.pebble.directoryUrl, members(1, fleet - 1));
+  progress(`restart with ${fleet}`);
+  const small = await restart(stage, fleet);
+
+  progress('a minute of idleness');
+  const usage = new ProcessUsage(stage.controller.pid);
+  const before = await usage.cpuSeconds();
+  await delay(minute);
+  const idleCpu = (await usage.cpuSeconds()) - before;
+  await stage.controller.stop();
+
+  progress(`creating ${largeFleet - fleet} more`);
+  await createValid(stage.world.api, stage.world.pebble.directoryUrl, members(fleet, largeFleet - fleet));
+  progress(`restart with ${largeFleet}`);
+  const large = await restart(stage, largeFleet);
+  const growth = (large.residentBytes - small.residentBytes) / (largeFleet - fleet);
+  return [
+    {
+      what: `restart with ${fleet} valid certificates until all idle`,
+      peer: '5 s of CPU',
+      goal: '≤ 3 s of CPU, 0 CA requests, 0 writes',
+      measured: `${small.cpuSeconds.toFixed(2)} s of CPU, ${small.caRequests} CA requests, ${small.writes.total} writes (${describeWrites(small.writes)})`,
+      met: small.cpuSeconds <= 3 && small.caRequests === 0 && small.writes.total === 0,
+    },
+    {
+      what: 'RSS after that',
+      peer: '167 MB',
+      goal: '≤ 160 MB',
+      measured: `${megabytes(small.residentBytes)} MB`,
+      met: small.residentBytes <= 160e6,
+    },
+    {
+      what: `growth per idle Ingress from ${fleet} to ${largeFleet}`,
+      peer: '69 KB',
+      goal: '≤ 6 KB',
+      measured: `${(growth / 1000).toFixed(1)} KB (${megabytes(large.residentBytes)} MB after a restart with ${largeFleet}, ${large.cpuSeconds.toFixed(2)} s of CPU)`,
+      met: growth <= 6000,
+    },
+    {
+      what: `CPU while ${fleet} are idle for a minute`,
+      peer: '0.03 s',
+      goal: '≤ 0.1 s',
+      measured: `${idleCpu.toFixed(2)} s`,
+      met: idleCpu <= 0.1,
+    },
+  ];
+}
+
+/** Starts the controller and waits until it has nothing left to do. What asking it costs is not counted. */
+async function restart(stage: Stage, count: number): Promise<Restart> {
+  await stage.ca.take();
+  const since = Date.now();
+  stage.controller = await stage.world.startController();
+  const usage = new ProcessUsage(stage.controller.pid);
+  const deadline = performance.now() + restartLimit;
+  for (;;) {
+    const cpuSeconds = await usage.untilQuiet(deadline - performance.now());
+    const residentBytes = await usage.residentBytes();
+    const views = await stage.controller.views();
+    if (views.length === count && views.every(({ state }) => state === 'idle')) {
+      const writes = await apiWritesSince(stage.world.cluster.auditLog, since);
+      return { cpuSeconds, residentBytes, writes, caRequests: (await stage.ca.take()).length };
+    }
+  }
+}
+
+function megabytes(bytes: number): string {
+  return (bytes / 1e6).toFixed(0);
+}

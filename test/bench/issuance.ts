@@ -1,0 +1,167 @@
+import { readFile } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import { freePorts } from '../../deploy/local/free-ports.ts';
+import { startPebble } from '../../deploy/local/pebble.ts';
+import { type ApiWrites, apiWritesSince, describeWrites } from './api-writes.ts';
+import { isNewNonce } from './ca-requests.ts';
+import { createIngress, inParallel, members } from './fleet.ts';
+import { Floor } from './floor.ts';
+import { type Progress, Stage } from './stage.ts';
+import type { Row } from './table.ts';
+
+const samples = 20;
+/** More than the second that a challenge Ingress is left alone after a write: each Ingress is to be alone. */
+const pauseBetween = 1500;
+const fleet = 200;
+const inFlight = 10;
+const fleetLimit = 180_000;
+
+/** One Ingress at a time: what the first costs from beginning to end, and how long twenty take, each after the other. */
+export async function measureOne(progress: Progress): Promise<Row[]> {
+  await using stage = await Stage.start();
+  progress('one Ingress alone');
+  await stage.ca.take();
+  const since = Date.now();
+  for (const member of members(1, 1)) await stage.issue(member);
+  await stage.challengesGone();
+  const writes = await apiWritesSince(stage.world.cluster.auditLog, since);
+  const requests = await stage.ca.take();
+
+  const times: number[] = [];
+  for (const member of members(2, samples)) {
+    await delay(pauseBetween);
+    times.push(await stage.issue(member));
+    progress(`one Ingress after the other: ${times.length} of ${samples}`);
+  }
+  const median = quantile(times, 0.5);
+  return [
+    {
+      what: 'one Ingress until its Secret is filled, p50',
+      peer: '9.3 s',
+      goal: '≤ 0.5 s',
+      measured: `${seconds(median)} (of ${samples}; fastest ${seconds(Math.min(...times))}, slowest ${seconds(Math.max(...times))})`,
+      met: median <= 500,
+    },
+    {
+      what: 'API writes, one alone',
+      peer: '62',
+      goal: '≤ 5',
+      measured: `${writes.total} (${describeWrites(writes)})`,
+      met: writes.total <= 5,
+    },
+    {
+      what: 'CA requests, one alone',
+      peer: '–',
+      goal: '≤ 9',
+      measured: `${requests.length} (${requests.filter(isNewNonce).length} new-nonce)`,
+      met: requests.length <= 9,
+    },
+  ];
+}
+
+interface Burst {
+  readonly perSecond: number;
+  readonly writes: ApiWrites;
+  readonly requests: readonly string[];
+}
+
+/** Many Ingresses at once, and before and after it the floor. */
+export async function measureBurst(progress: Progress): Promise<Row[]> {
+  await using stage = await Stage.start();
+  const before = await measureFloor(stage, 'floor-before', progress);
+  const { perSecond, writes, requests } = await runBurst(stage, progress);
+  const after = await measureFloor(stage, 'floor-after', progress);
+  const floor = (before + after) / 2;
+  const ratio = perSecond / floor;
+  const newNonces = requests.filter(isNewNonce).length;
+  const lastNewNonce = requests.findLastIndex(isNewNonce) + 1;
+  const writesEach = writes.total / fleet;
+  const requestsEach = requests.length / fleet;
+  return [
+    {
+      what: `floor: a bare ACME loop, ${inFlight} in flight, certificates/s`,
+      peer: '–',
+      goal: '–',
+      measured: `${floor.toFixed(1)} (before ${before.toFixed(1)}, after ${after.toFixed(1)})`,
+      met: true,
+    },
+    {
+      what: `${fleet} Ingresses created at once, certificates/s`,
+      peer: '0.56 default, 4.4 tuned',
+      goal: '≥ 30, and ≥ 0.25 × floor',
+      measured: `${perSecond.toFixed(1)} = ${ratio.toFixed(2)} × floor`,
+      met: perSecond >= 30 && ratio >= 0.25,
+    },
+    {
+      what: `API writes per certificate, ${fleet} at once`,
+      peer: '62',
+      goal: '≤ 4; challenge Ingress ≤ 6 in all',
+      measured: `${writesEach.toFixed(2)} (${describeWrites(writes)})`,
+      met: writesEach <= 4 && writes.challengeIngresses <= 6,
+    },
+    {
+      what: `CA requests per certificate, ${fleet} at once`,
+      peer: '–',
+      goal: '≤ 9; new-nonce only at the start',
+      measured: `${requestsEach.toFixed(2)}; ${newNonces} new-nonce, the last one as request ${lastNewNonce} of ${requests.length}`,
+      // The first orders begin together, before any answer has brought a nonce.
+      met: requestsEach <= 9 && newNonces <= 2 * inFlight && lastNewNonce <= requests.length / 20,
+    },
+  ];
+}
+
+async function runBurst(stage: Stage, progress: Progress): Promise<Burst> {
+  progress(`${fleet} Ingresses at once`);
+  await stage.ca.take();
+  const fleetMembers = members(1000, fleet);
+  let filled = 0;
+  const since = Date.now();
+  const startedAt = performance.now();
+  const all = Promise.all(
+    fleetMembers.map(async (member) => {
+      const at = await stage.secrets.filled(member, fleetLimit);
+      filled += 1;
+      if (filled % 50 === 0) progress(`${fleet} Ingresses at once: ${filled} certificates`);
+      return at;
+    }),
+  );
+  const creating = inParallel(fleetMembers, (member) => createIngress(stage.world.api, member));
+  const [times] = await stage.world.pebble.guard(Promise.all([all, creating]));
+  const perSecond = (fleet * 1000) / (Math.max(...times) - startedAt);
+  progress('waiting for the challenge Ingress to be taken away');
+  await stage.challengesGone();
+  return {
+    perSecond,
+    writes: await apiWritesSince(stage.world.cluster.auditLog, since),
+    requests: await stage.ca.take(),
+  };
+}
+
+/** @returns certificates per second of the bare loop, on a fresh pebble of the same configuration */
+async function measureFloor({ world }: Stage, name: string, progress: Progress): Promise<number> {
+  progress('floor');
+  const [port = 0, tlsPort = 0] = await freePorts(2);
+  await using pebble = await startPebble({
+    session: world.session,
+    name,
+    vaHttpPort: port,
+    vaTlsPort: tlsPort,
+    dnsAddress: world.dns.address,
+  });
+  const caBundle = await readFile(pebble.caBundle, 'utf8');
+  await using floor = await Floor.start({ directoryUrl: pebble.directoryUrl, caBundle, port });
+  await floor.issue('warm-up.example.com');
+  const startedAt = performance.now();
+  const hosts = members(0, fleet).map(({ host }) => host);
+  await pebble.guard(inParallel(hosts, (host) => floor.issue(host), inFlight));
+  return (fleet * 1000) / (performance.now() - startedAt);
+}
+
+function quantile(values: readonly number[], part: number): number {
+  const sorted = values.toSorted((one, other) => one - other);
+  return sorted[Math.floor((sorted.length - 1) * part)] ?? Number.NaN;
+}
+
+function seconds(milliseconds: number): string {
+  return `${(milliseconds / 1000).toFixed(2)} s`;
+}

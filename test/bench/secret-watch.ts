@@ -1,0 +1,80 @@
+import { KubeConfig } from '@kubernetes/client-node';
+import { systemClock } from '../../src/clock.ts';
+import { recordField, stringField } from '../../src/json.ts';
+import { createKubernetesClient, type KubernetesClient } from '../../src/kubernetes/client.ts';
+import { Reflector } from '../../src/kubernetes/reflector.ts';
+import type { Member } from './fleet.ts';
+
+interface Filled {
+  readonly filled: boolean;
+}
+
+/** Sees, by a watch, the moment when a Secret holds a certificate. */
+export class SecretWatch implements AsyncDisposable {
+  readonly #client: KubernetesClient;
+  readonly #stopping = new AbortController();
+  readonly #filledAt = new Map<string, number>();
+  readonly #waiting = new Map<string, (at: number) => void>();
+  readonly #reflector: Reflector<Filled>;
+
+  private constructor(kubeconfig: string, onSynced: () => void) {
+    const kubeConfig = new KubeConfig();
+    kubeConfig.loadFromFile(kubeconfig);
+    this.#client = createKubernetesClient(kubeConfig);
+    this.#reflector = new Reflector<Filled>({
+      client: this.#client,
+      path: '/api/v1/secrets',
+      fieldSelector: 'type=kubernetes.io/tls',
+      project: (object) => ({ filled: (stringField(recordField(object, 'data'), 'tls.crt') ?? '') !== '' }),
+      onUpsert: (key, { filled }) => this.#observe(key, filled),
+      onDelete: (key) => this.#filledAt.delete(key),
+      onSynced,
+      clock: systemClock,
+      signal: this.#stopping.signal,
+    });
+    this.#reflector.start();
+  }
+
+  /** @param kubeconfig path */
+  static async start(kubeconfig: string): Promise<SecretWatch> {
+    const synced = Promise.withResolvers<void>();
+    const watch = new SecretWatch(kubeconfig, synced.resolve);
+    await synced.promise;
+    return watch;
+  }
+
+  /**
+   * Waits until the Secret of this member holds a certificate.
+   * @param limit milliseconds
+   * @returns when it was seen to, by performance.now()
+   */
+  async filled({ namespace, secretName }: Member, limit: number): Promise<number> {
+    const key = `${namespace}/${secretName}`;
+    const already = this.#filledAt.get(key);
+    if (already !== undefined) return already;
+    const { promise, resolve, reject } = Promise.withResolvers<number>();
+    const timer = setTimeout(() => {
+      reject(new Error(`Secret ${key} was not filled within ${limit / 1000} s`));
+    }, limit);
+    this.#waiting.set(key, resolve);
+    try {
+      return await promise;
+    } finally {
+      clearTimeout(timer);
+      this.#waiting.delete(key);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopping.abort();
+    await this.#reflector.stopped();
+    await this.#client.close();
+  }
+
+  #observe(key: string, filled: boolean): void {
+    if (!filled) return;
+    const at = performance.now();
+    this.#filledAt.set(key, at);
+    this.#waiting.get(key)?.(at);
+  }
+}
