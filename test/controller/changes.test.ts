@@ -1,0 +1,109 @@
+import assert from 'node:assert/strict';
+import { after, afterEach, before, describe, it } from 'node:test';
+import { readAuditLog } from '../../deploy/local/audit-log.ts';
+import { type Gate, gate } from '../controller-failures/gate.ts';
+import { type Stage, startStage } from '../controller-failures/stage.ts';
+import { eventually } from '../kubernetes/eventually.ts';
+import { assertStored } from './certificate.ts';
+import { ingress, ingressPath, secretPath } from './ingress-fixtures.ts';
+
+const challengeIngresses = '/apis/networking.k8s.io/v1/namespaces/kube-lego/ingresses/kube-lego';
+
+let stage: Stage;
+
+describe('an Ingress in the middle of an order', { timeout: 240_000 }, () => {
+  before(async () => {
+    stage = await startStage({ namespaces: ['shop'], proxyCa: true });
+    await stage.startController();
+  });
+  afterEach(() => {
+    stage.ca.interfere = () => undefined;
+  });
+  after(() => stage.stop());
+
+  it('whose hosts change starts over, and ends with the new ones', async () => {
+    const held = await orderHeld('changed', ['before.example.com']);
+    await stage.apply(ingress('shop/changed', { tls: { 'changed-tls': ['after.example.com'] } }));
+    held.open();
+    await stage.untilIssued('shop/changed');
+    await assertStored(stage, 'shop/changed-tls', ['after.example.com']);
+  });
+
+  it('that is deleted gets no Secret, and its host rules go', async () => {
+    const held = await orderHeld('deleted', ['deleted.example.com']);
+    await stage.world.api.expect(ingressPath('shop/deleted'), { method: 'DELETE' });
+    await eventually('its actor is gone', async () => (await stage.view('shop/deleted')) === undefined);
+    held.open();
+    await eventually(
+      'the rules are gone',
+      async () => !(await ruleHosts()).includes('deleted.example.com'),
+      30_000,
+    );
+    assert.equal(await stage.object(secretPath('shop/deleted-tls')), undefined);
+  });
+
+  it('that loses its annotation gets no Secret', async () => {
+    const held = await orderHeld('left', ['left.example.com']);
+    await stage.world.api.expect(ingressPath('shop/left'), {
+      method: 'PATCH',
+      contentType: 'application/merge-patch+json',
+      body: { metadata: { annotations: { 'kubernetes.io/tls-acme': null } } },
+    });
+    await eventually('its actor is gone', async () => (await stage.view('shop/left')) === undefined);
+    held.open();
+    assert.equal(await stage.object(secretPath('shop/left-tls')), undefined);
+  });
+
+  it('that is deleted and created again under its name gets the certificate of the new one', async () => {
+    const held = await orderHeld('again', ['first.example.com']);
+    await stage.world.api.expect(ingressPath('shop/again'), { method: 'DELETE' });
+    await stage.apply(ingress('shop/again', { tls: { 'again-tls': ['second.example.com'] } }));
+    held.open();
+    await stage.untilIssued('shop/again');
+    await assertStored(stage, 'shop/again-tls', ['second.example.com']);
+  });
+
+  it('is not disturbed by a thousand changes of what is not for us', async () => {
+    const orders = await stage.orders();
+    const held = await orderHeld('busy', ['busy.example.com']);
+    const { since } = await stage.untilState('shop/busy', 'validating');
+    const startedAt = Date.now();
+    for (let change = 0; change < 1000; change += 1) {
+      await stage.world.api.expect(ingressPath('shop/busy'), {
+        method: 'PATCH',
+        contentType: 'application/merge-patch+json',
+        body: {
+          metadata: {
+            labels: { change: String(change) },
+            annotations: { 'example.com/change': `${change}` },
+          },
+        },
+      });
+    }
+    assert.equal((await stage.view('shop/busy'))?.since, since);
+    const writes = (await readAuditLog(stage.world.cluster.auditLog)).filter(
+      ({ user, verb, receivedAt }) =>
+        user.endsWith(':kube-lego') && receivedAt > startedAt && !['get', 'list', 'watch'].includes(verb),
+    );
+    assert.deepEqual(
+      writes.filter(({ resource }) => resource !== 'ingresses'),
+      [],
+    );
+    held.open();
+    await stage.untilIssued('shop/busy');
+    assert.equal(await stage.orders(), orders + 1);
+  });
+});
+
+/** Applies the Ingress and waits until its order is made; what the CA says of the hosts is held back. */
+async function orderHeld(name: string, hosts: readonly string[]): Promise<Gate> {
+  const held = gate();
+  stage.ca.interfere = ({ path, forward }) => (path.startsWith('/authZ/') ? held.pass(forward) : undefined);
+  await stage.apply(ingress(`shop/${name}`, { tls: { [`${name}-tls`]: hosts } }));
+  await held.reached;
+  return held;
+}
+
+async function ruleHosts(): Promise<string> {
+  return JSON.stringify((await stage.object(challengeIngresses)) ?? {});
+}
