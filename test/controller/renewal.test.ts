@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { type Stage, startStage } from '../controller-failures/stage.ts';
+import { eventually } from '../kubernetes/eventually.ts';
+import { assertStored } from './certificate.ts';
+import { ingress, secretPath } from './ingress-fixtures.ts';
+
+let stage: Stage;
+
+describe('a certificate that ends soon', { timeout: 120_000 }, () => {
+  before(async () => {
+    const brief = { description: 'for seconds', validityPeriod: 16 };
+    stage = await startStage({ namespaces: ['shop'], pebble: { profiles: { brief } } });
+    await stage.startController({ LEGO_PROFILE: 'brief' });
+  });
+  after(() => stage.stop());
+
+  it('is renewed by itself at half of its life, and what else the Secret holds stays', async () => {
+    await stage.apply(ingress('shop/brief', { tls: { 'brief-tls': ['brief.example.com'] } }));
+    await stage.untilIssued('shop/brief');
+    const first = await assertStored(stage, 'shop/brief-tls', ['brief.example.com']);
+    await stage.world.api.expect(secretPath('shop/brief-tls'), {
+      method: 'PATCH',
+      contentType: 'application/merge-patch+json',
+      body: {
+        metadata: { labels: { team: 'shop' } },
+        data: { 'ca.crt': Buffer.from('theirs').toString('base64') },
+      },
+    });
+
+    await eventually(
+      'the Secret holds another certificate',
+      async () => {
+        const leaf = await assertStored(stage, 'shop/brief-tls', ['brief.example.com']);
+        return leaf.serialNumber !== first.serialNumber;
+      },
+      30_000,
+    );
+    const renewed = await assertStored(stage, 'shop/brief-tls', ['brief.example.com']);
+    const half = (first.validFromDate.getTime() + first.validToDate.getTime()) / 2;
+    assert.ok(renewed.validFromDate.getTime() >= half - 1000, 'not before its time');
+    assert.ok(renewed.validFromDate < first.validToDate, 'before the old one ended');
+    assert.equal((await stage.secret('shop/brief-tls'))?.['ca.crt'], 'theirs');
+    await eventually('people are told', async () => {
+      return (await stage.events('shop/brief')).some(({ reason }) => reason === 'CertificateRenewed');
+    });
+  });
+});
