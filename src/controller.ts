@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { Server } from 'node:http';
 import type { KubeConfig } from '@kubernetes/client-node';
 import type { Logger } from 'pino';
-import { createActor } from 'xstate';
+import { createActor, type InspectionEvent } from 'xstate';
 import type { AssessmentPolicy } from '../machines/assessment.ts';
 import type { IngressClassReference, IngressSpec } from '../machines/ingress-spec.ts';
 import { viewOf } from '../machines/ingress-view.ts';
@@ -37,6 +37,8 @@ export interface ControllerOptions {
   readonly kubeConfig: KubeConfig;
   readonly log: Logger;
   readonly clock: Clock;
+  /** Sees everything that happens among the actors; what it throws would wedge them. */
+  readonly inspect?: (event: InspectionEvent) => void;
 }
 
 /** Hosts that are prepared and validated at a time (design: admission). */
@@ -61,6 +63,7 @@ export async function startController({
   kubeConfig,
   log,
   clock,
+  inspect,
 }: ControllerOptions): Promise<Controller> {
   const stopping = new AbortController();
   const { signal } = stopping;
@@ -118,7 +121,7 @@ export async function startController({
       onActorError: (ingress, error) =>
         log.error({ ingress, err: error }, 'The actor of an Ingress died of an error.'),
     }),
-    { id: 'supervisor' },
+    { id: 'supervisor', ...(inspect === undefined ? {} : { inspect }) },
   );
 
   let accountRead = false;

@@ -36,7 +36,8 @@ export class World implements AsyncDisposable {
   readonly edge: Edge;
   readonly className = className;
   readonly #app: App;
-  readonly #ports: ControllerPorts;
+  /** The edge takes kube-lego's Service to the first of them. */
+  readonly ports: ControllerPorts;
 
   /** Use `startWorld`. */
   constructor(parts: {
@@ -55,7 +56,7 @@ export class World implements AsyncDisposable {
     this.pebble = parts.pebble;
     this.edge = parts.edge;
     this.#app = parts.app;
-    this.#ports = parts.ports;
+    this.ports = parts.ports;
   }
 
   /** Starts the controller under the ServiceAccount of the manifests, or starts it again. */
@@ -63,7 +64,7 @@ export class World implements AsyncDisposable {
     return startController({
       session: this.session,
       kubeconfig: await this.cluster.serviceAccountKubeconfig('kube-lego', 'kube-lego'),
-      ports: this.#ports,
+      ports: this.ports,
       environment: {
         LEGO_EMAIL: 'ops@example.com',
         LEGO_URL: this.pebble.directoryUrl,
