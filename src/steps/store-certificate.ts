@@ -89,7 +89,10 @@ function judgeAgain(
   throw new StepError({ code: 'SecretChanged', message });
 }
 
-/** Whether the write may succeed later without anybody's doing. */
+/**
+ * Whether the write may succeed later. Forbidden is among them: the permission was proven before the order, and an API server
+ * that has just started denies everything until it has read its roles.
+ */
 function isPassing({ code }: KubernetesError): boolean {
   return [
     'TooManyRequests',
@@ -98,5 +101,6 @@ function isPassing({ code }: KubernetesError): boolean {
     'ServerError',
     'InvalidResponse',
     'Unauthorized',
+    'Forbidden',
   ].includes(code);
 }
