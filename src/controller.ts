@@ -3,10 +3,7 @@ import type { Server } from 'node:http';
 import type { KubeConfig } from '@kubernetes/client-node';
 import type { Logger } from 'pino';
 import { createActor, type InspectionEvent } from 'xstate';
-import type { AssessmentPolicy } from '../machines/assessment.ts';
-import type { IngressClassReference, IngressSpec } from '../machines/ingress-spec.ts';
 import { viewOf } from '../machines/ingress-view.ts';
-import type { SupervisorEvent } from '../machines/supervisor.ts';
 import { AccountStore } from './acme/account.ts';
 import { installAdapter } from './acme/adapter.ts';
 import { AcmeTransport, userAgent } from './acme/transport.ts';
@@ -16,16 +13,15 @@ import { type Clock, sleep } from './clock.ts';
 import type { Config } from './config.ts';
 import { createHealthServer, type Readiness } from './health.ts';
 import { createIngressLogic } from './ingress-logic.ts';
+import { watchIngresses } from './ingress-watch.ts';
 import { createInspectorServer } from './inspector/server.ts';
 import { KubernetesAccountSecret } from './kubernetes/account-secret.ts';
 import { ChallengeIngresses } from './kubernetes/challenge-ingress.ts';
-import type { PathType } from './kubernetes/challenge-manifest.ts';
 import { createKubernetesClient, type KubernetesClient } from './kubernetes/client.ts';
 import { EventRecorder } from './kubernetes/events.ts';
-import { projectIngress } from './kubernetes/ingress.ts';
 import { IngressClasses } from './kubernetes/ingress-class.ts';
-import { Reflector } from './kubernetes/reflector.ts';
 import { SecretStore } from './kubernetes/secret-store.ts';
+import { assessmentPolicy, pathTypeOf, selfCheckSettings, supervisorPolicy } from './policies.ts';
 import { awaitReachable } from './responder/reachability.ts';
 import { createResponder } from './responder/server.ts';
 import { Rounds } from './rounds.ts';
@@ -41,8 +37,6 @@ export interface ControllerOptions {
   readonly inspect?: (event: InspectionEvent) => void;
 }
 
-/** Hosts that are prepared and validated at a time (design: admission). */
-const hostsAdmitted = 500;
 /** Milliseconds within the pod's 30 seconds of grace: orders that have begun may end, then the rules are taken out. */
 const drainLimit = 20_000;
 const cleanUpLimit = 4000;
@@ -220,39 +214,6 @@ function createChallengeIngresses(
   });
 }
 
-function watchIngresses(
-  config: Config,
-  client: KubernetesClient,
-  clock: Clock,
-  signal: AbortSignal,
-  log: Logger,
-  tellSupervisor: (event: SupervisorEvent) => void,
-): Reflector<IngressSpec>[] {
-  const group = '/apis/networking.k8s.io/v1';
-  const paths =
-    config.watchNamespaces.length === 0
-      ? [`${group}/ingresses`]
-      : config.watchNamespaces.map((namespace) => `${group}/namespaces/${namespace}/ingresses`);
-  const reflectors: Reflector<IngressSpec>[] = paths.map(
-    (path) =>
-      new Reflector({
-        client,
-        path,
-        clock,
-        signal,
-        project: (object) => projectIngress(object, { annotationKey: config.annotationKey }),
-        onUpsert: (_, ingress) => tellSupervisor({ type: 'INGRESS_OBSERVED', ingress }),
-        onDelete: (key) => tellSupervisor({ type: 'INGRESS_GONE', key }),
-        onSynced: () => {
-          if (reflectors.every(({ state }) => state.synced)) tellSupervisor({ type: 'SYNCED' });
-        },
-        onError: (error) => log.warn(error, 'The watch of Ingresses was interrupted; it is taken up again.'),
-      }),
-  );
-  for (const reflector of reflectors) reflector.start();
-  return reflectors;
-}
-
 /** Until the account Secret has been read once, a challenge that is under way could not be answered. */
 async function readAccount(
   account: AccountStore,
@@ -272,44 +233,10 @@ async function readAccount(
   }
 }
 
-function pathTypeOf({ challengePathTypes }: Config, ingressClass: IngressClassReference): PathType {
-  const { byClass, other } = challengePathTypes;
-  return ingressClass.form === 'none' ? other : (byClass.get(ingressClass.name) ?? other);
-}
-
 function readiness(accountRead: boolean, challengesSynced: boolean): Readiness {
   if (!accountRead) return { ok: false, detail: 'waiting for the account Secret to be read' };
   if (!challengesSynced) return { ok: false, detail: 'waiting for the challenge Ingresses to be listed' };
   return { ok: true, detail: 'ready' };
-}
-
-function assessmentPolicy({ minimumValidity, directoryUrl, staging }: Config): AssessmentPolicy {
-  return { minimumValidity, directory: directoryUrl, staging };
-}
-
-function supervisorPolicy(config: Config) {
-  return {
-    ownership: {
-      hostOwnership: config.hostOwnership,
-      // A CA with a root of its own is a private one.
-      names: config.caBundle === undefined ? ('public' as const) : ('any' as const),
-      supportedClasses: config.supportedIngressClasses,
-      defaultClass: config.defaultIngressClass,
-    },
-    admission: { hosts: hostsAdmitted, ordersInFlight: config.maxOrdersInFlight },
-    ingress: { checkInterval: config.checkInterval, minimumValidity: config.minimumValidity },
-  };
-}
-
-function selfCheckSettings(config: Config, agent: string, clock: Clock) {
-  return {
-    dnsServers: config.dnsServers,
-    allowLoopback: config.allowLoopback,
-    ports: { http: config.http01Port, https: config.httpsPort },
-    userAgent: agent,
-    timeLimit: config.selfCheckTimeout,
-    clock,
-  };
 }
 
 async function listen(server: Server, port: number, host?: string): Promise<void> {

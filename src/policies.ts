@@ -1,0 +1,42 @@
+import type { AssessmentPolicy } from '../machines/assessment.ts';
+import type { IngressClassReference } from '../machines/ingress-spec.ts';
+import type { Clock } from './clock.ts';
+import type { Config } from './config.ts';
+import type { PathType } from './kubernetes/challenge-manifest.ts';
+
+/** Hosts that are prepared and validated at a time (design: admission). */
+const hostsAdmitted = 500;
+
+export function assessmentPolicy({ minimumValidity, directoryUrl, staging }: Config): AssessmentPolicy {
+  return { minimumValidity, directory: directoryUrl, staging };
+}
+
+export function supervisorPolicy(config: Config) {
+  return {
+    ownership: {
+      hostOwnership: config.hostOwnership,
+      // A CA with a root of its own is a private one.
+      names: config.caBundle === undefined ? ('public' as const) : ('any' as const),
+      supportedClasses: config.supportedIngressClasses,
+      defaultClass: config.defaultIngressClass,
+    },
+    admission: { hosts: hostsAdmitted, ordersInFlight: config.maxOrdersInFlight },
+    ingress: { checkInterval: config.checkInterval, minimumValidity: config.minimumValidity },
+  };
+}
+
+export function selfCheckSettings(config: Config, agent: string, clock: Clock) {
+  return {
+    dnsServers: config.dnsServers,
+    allowLoopback: config.allowLoopback,
+    ports: { http: config.http01Port, https: config.httpsPort },
+    userAgent: agent,
+    timeLimit: config.selfCheckTimeout,
+    clock,
+  };
+}
+
+export function pathTypeOf({ challengePathTypes }: Config, ingressClass: IngressClassReference): PathType {
+  const { byClass, other } = challengePathTypes;
+  return ingressClass.form === 'none' ? other : (byClass.get(ingressClass.name) ?? other);
+}
