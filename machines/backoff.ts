@@ -6,6 +6,8 @@ const day = 24 * 60 * minute;
 
 /** Let's Encrypt, integration guide: 1 minute, 10 minutes, 100 minutes, then once a day per certificate. */
 const attemptLadder = [minute, 10 * minute, 100 * minute, day];
+/** Milliseconds. No failure alone makes a certificate wait longer; the CA may ask for more. */
+export const longestBackoff = 1.15 * day;
 const transientLadder = [5_000, 15_000, minute, 5 * minute];
 
 /**

@@ -10,6 +10,8 @@ import type { Assignment, DesiredCertificate } from './desired-certificate.ts';
 import { type Failure, failureKind } from './reasons.ts';
 import { renewalTime } from './renewal.ts';
 import { nextBeat } from './spread.ts';
+import type { StatusDocument } from './status.ts';
+import { restoredOutcome } from './status-restore.ts';
 
 /** The states of an Ingress that is not checking. */
 export const settledStates = [...certificatePhases, 'backing-off', 'idle'] as const;
@@ -21,8 +23,14 @@ export type CertificateStatus =
   | { readonly kind: 'unchecked' }
   | { readonly kind: 'good'; readonly notAfter: number; readonly renewAt: number }
   | { readonly kind: 'working'; readonly phase: CertificatePhase; readonly round: CertificateInput }
-  /** `nextAttemptAt` is undefined where only a change helps. */
-  | { readonly kind: 'failed'; readonly failure: Failure; readonly nextAttemptAt: number | undefined };
+  | {
+      readonly kind: 'failed';
+      readonly failure: Failure;
+      /** Undefined where only a change helps. */
+      readonly nextAttemptAt: number | undefined;
+      /** The end of the certificate that serves until then, as far as it is known. */
+      readonly notAfter: number | undefined;
+    };
 
 export interface CertificateRecord {
   readonly desired: DesiredCertificate;
@@ -45,6 +53,8 @@ export interface IngressInput {
   readonly uid: string;
   readonly assignment: Assignment;
   readonly policy: IngressPolicy;
+  /** What was said of it before this process; undefined if nothing, or nothing that can be understood. */
+  readonly status?: StatusDocument | undefined;
   readonly at: number;
 }
 
@@ -76,17 +86,23 @@ export type CheckResult =
 const noFailures = { attempt: 0, transient: 0 } as const;
 const retriesPerHour = 3;
 
-export function initialIngressContext({ key, uid, assignment, policy, at }: IngressInput): IngressContext {
+export function initialIngressContext(input: IngressInput): IngressContext {
+  const { key, uid, assignment, policy, status, at } = input;
+  const { retry } = assignment;
   return {
     key,
     uid,
     policy,
     notices: assignment.notices,
-    certificates: assignment.desired.map(unchecked),
+    certificates: assignment.desired.map((desired) => ({
+      ...unchecked(desired),
+      ...restoredOutcome(status, { uid, retry, at }, desired),
+    })),
     at,
     since: at,
     nextCheckAt: undefined,
-    retry: assignment.retry,
+    // Taken away while nobody watched and put back it is the same value.
+    retry: retry ?? (status?.ingress === uid ? status.retry : undefined),
     retriedAt: [],
     rounds: 0,
   };
@@ -275,7 +291,15 @@ function fail(
   const failures = triedAgain ? { ...record.failures, [kind]: record.failures[kind] + 1 } : noFailures;
   const id = `${context.uid}/${record.desired.secretName}`;
   const nextAttemptAt = triedAgain ? nextAttempt(failure, failures[kind], id, at) : undefined;
-  return { ...record, status: { kind: 'failed', failure, nextAttemptAt }, failures };
+  const notAfter = servingUntil(record.status, at);
+  return { ...record, status: { kind: 'failed', failure, nextAttemptAt, notAfter }, failures };
+}
+
+/** The end of the certificate that serves in spite of the failure; one that is due before its end does harm at its end. */
+function servingUntil(status: CertificateStatus, at: number): number | undefined {
+  if (status.kind === 'unchecked') return undefined;
+  const notAfter = status.kind === 'working' ? status.round.harmAt : status.notAfter;
+  return notAfter !== undefined && notAfter > at ? notAfter : undefined;
 }
 
 function withRecord(

@@ -11,8 +11,8 @@ export interface TlsEntry {
 }
 
 /**
- * What kube-lego reads of an Ingress, and nothing else: a difference between two of these is a change, everything
- * outside (status, labels, other annotations, managedFields) is none. When `enabled` is false only the identity is
+ * What kube-lego reads of an Ingress, and nothing else: a difference between two of these is a change (but for that of our
+ * own `status`), everything outside (status, labels, other annotations, managedFields) is none. When `enabled` is false only the identity is
  * filled, so that Ingresses which are not ours cost next to nothing.
  */
 export interface IngressSpec {
@@ -36,6 +36,8 @@ export interface IngressSpec {
   readonly selfCheck: string | undefined;
   /** An issuer annotation of cert-manager is present. */
   readonly certManager: boolean;
+  /** `kube-lego.io/status` as it is there, right or wrong. */
+  readonly status?: string | undefined;
 }
 
 /** The identity by which actors are known, `namespace/name`. */

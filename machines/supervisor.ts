@@ -133,11 +133,20 @@ function decideDraining(state: SupervisorState, event: SupervisorEvent): Supervi
 function observe(state: SupervisorState, ingress: IngressSpec): SupervisorCommand[] {
   const key = ingressKey(ingress);
   if (!ingress.enabled) return forget(state, key);
-  const commands: SupervisorCommand[] = [];
-  if (state.ingresses.get(key)?.uid !== ingress.uid) commands.push(...stop(state, key));
+  const known = state.ingresses.get(key);
+  if (known !== undefined && isSameWish(known, ingress)) {
+    state.ingresses.set(key, { ...known, status: ingress.status });
+    return [];
+  }
   state.ingresses.set(key, ingress);
+  const commands = known?.uid === ingress.uid ? [] : stop(state, key);
   const affected = state.ownership.set(ingress);
   return [...commands, ...settle(state, affected)];
+}
+
+/** Our own status is no part of what the Ingress asks for. */
+function isSameWish(known: IngressSpec, ingress: IngressSpec): boolean {
+  return JSON.stringify({ ...known, status: '' }) === JSON.stringify({ ...ingress, status: '' });
 }
 
 function forget(state: SupervisorState, key: string): SupervisorCommand[] {

@@ -2,17 +2,29 @@ import type { Logger } from 'pino';
 import type { RoundEnd } from '../machines/ingress.ts';
 import type { IngressContext } from '../machines/ingress-context.ts';
 import { describeFailure, type Failure, failureKind } from '../machines/reasons.ts';
+import { sentencesIn } from '../machines/status-restore.ts';
+import { statusMessage } from '../machines/status-text.ts';
 import type { EventRecorder } from './kubernetes/events.ts';
+import type { IngressStatusWriter } from './kubernetes/ingress-status.ts';
 
-/** Tells people what becomes of an Ingress, by Events on it and in the log; a finding that stays is said once. */
+/**
+ * Tells people what becomes of an Ingress, by Events on it, by its status annotation and in the log. A finding that stays
+ * is said once, even if the process does not stay.
+ */
 export class Announcer {
   readonly #events: Pick<EventRecorder, 'publish'>;
+  readonly #status: Pick<IngressStatusWriter, 'publish' | 'said'>;
   readonly #log: Logger;
   /** What was said of an actor's Ingress at its last check. */
   readonly #said = new WeakMap<object, ReadonlySet<string>>();
 
-  constructor(events: Pick<EventRecorder, 'publish'>, log: Logger) {
+  constructor(
+    events: Pick<EventRecorder, 'publish'>,
+    status: Pick<IngressStatusWriter, 'publish' | 'said'>,
+    log: Logger,
+  ) {
     this.#events = events;
+    this.#status = status;
     this.#log = log;
   }
 
@@ -20,19 +32,23 @@ export class Announcer {
   announceFindings(actor: object, context: IngressContext): void {
     const before = this.#said.get(actor);
     const findings = [...context.notices, ...context.certificates.flatMap(findingsOf)];
-    if (findings.length === 0 && before === undefined) return;
-    this.#said.set(actor, new Set(findings.map(describeFailure)));
-    for (const finding of findings) {
-      if (before?.has(describeFailure(finding)) !== true) this.#tell(context, finding, {});
+    if (findings.length > 0 || before !== undefined) {
+      const said = before ?? this.#saidBefore(context);
+      this.#said.set(actor, new Set(findings.map(statusMessage)));
+      for (const finding of findings) {
+        if (!said.has(statusMessage(finding))) this.#tell(context, finding, {});
+      }
     }
+    this.#status.publish(context);
   }
 
   /** @param actor whose context it is */
   announceRoundEnd(actor: object, context: IngressContext, { secretName, outcome }: RoundEnd): void {
+    this.#status.publish(context, true);
     if (outcome.kind === 'failed') {
       const record = context.certificates.find(({ desired }) => desired.secretName === secretName);
       const nextAttemptAt = record?.status.kind === 'failed' ? record.status.nextAttemptAt : undefined;
-      this.#said.set(actor, new Set(this.#said.get(actor)).add(describeFailure(outcome.failure)));
+      this.#said.set(actor, new Set(this.#said.get(actor)).add(statusMessage(outcome.failure)));
       this.#tell(context, outcome.failure, { secret: secretName, nextAttempt: isoTime(nextAttemptAt) });
       return;
     }
@@ -41,6 +57,12 @@ export class Announcer {
     const message = `Secret ${secretName} holds a certificate valid until ${isoTime(validity.notAfter) ?? ''}.`;
     this.#log.info({ ingress: context.key, secret: secretName, due: reason }, message);
     this.#publish(context, 'Normal', renewed ? 'CertificateRenewed' : 'CertificateIssued', message);
+  }
+
+  /** By an earlier process. */
+  #saidBefore(context: IngressContext): ReadonlySet<string> {
+    const status = this.#status.said(context);
+    return status === undefined ? new Set() : sentencesIn(status, context.uid);
   }
 
   #tell(

@@ -3,6 +3,7 @@ import type { Server } from 'node:http';
 import type { KubeConfig } from '@kubernetes/client-node';
 import type { Logger } from 'pino';
 import { createActor, type InspectionEvent } from 'xstate';
+import { ingressKey } from '../machines/ingress-spec.ts';
 import { viewOf } from '../machines/ingress-view.ts';
 import { AccountStore } from './acme/account.ts';
 import { installAdapter } from './acme/adapter.ts';
@@ -20,6 +21,7 @@ import { ChallengeIngresses } from './kubernetes/challenge-ingress.ts';
 import { createKubernetesClient, type KubernetesClient } from './kubernetes/client.ts';
 import { EventRecorder } from './kubernetes/events.ts';
 import { IngressClasses } from './kubernetes/ingress-class.ts';
+import { IngressStatusWriter } from './kubernetes/ingress-status.ts';
 import { SecretStore } from './kubernetes/secret-store.ts';
 import { assessmentPolicy, pathTypeOf, selfCheckSettings, supervisorPolicy } from './policies.ts';
 import { awaitReachable } from './responder/reachability.ts';
@@ -73,6 +75,13 @@ export async function startController({
     onError: (error) => log.warn(error, 'An Event was not written.'),
   });
 
+  const status = new IngressStatusWriter({
+    client,
+    clock,
+    found: (key) => reflectors.map((reflector) => reflector.get(key)).find(Boolean)?.status,
+    onError: (error) => log.warn(error, 'The status of an Ingress was not written.'),
+  });
+
   const vault = new Vault();
   const issued = new IssuedCertificates(vault);
   const rounds = new Rounds(
@@ -86,7 +95,7 @@ export async function startController({
   const logic = createIngressLogic({
     rounds,
     clock,
-    announcer: new Announcer(events, log),
+    announcer: new Announcer(events, status, log),
     steps: {
       account,
       transport,
@@ -144,7 +153,13 @@ export async function startController({
 
   supervisor.start();
   challengeIngresses.start();
-  const reflectors = watchIngresses(config, client, clock, signal, log, (event) => supervisor.send(event));
+  const reflectors = watchIngresses(config, client, clock, signal, log, (event) => {
+    if (event.type === 'INGRESS_OBSERVED' && !event.ingress.enabled) {
+      const key = ingressKey(event.ingress);
+      if (actors.has(key)) status.retract(key, event.ingress.uid);
+    }
+    supervisor.send(event);
+  });
   void readAccount(account, clock, signal, log).then(
     () => {
       accountRead = true;
@@ -163,7 +178,11 @@ export async function startController({
       while (rounds.ordered > 0 && clock.now() < limit) await sleep(clock, 50);
       supervisor.stop();
       const cleanUp = AbortSignal.timeout(cleanUpLimit);
-      await Promise.allSettled([challengeIngresses.removeAll(cleanUp), events.drain(cleanUp)]);
+      await Promise.allSettled([
+        challengeIngresses.removeAll(cleanUp),
+        events.drain(cleanUp),
+        status.drain(cleanUp),
+      ]);
       stopping.abort();
       await Promise.all([...reflectors.map((reflector) => reflector.stopped()), ...servers.map(close)]);
       await Promise.all([client.close(), transport.close()]);

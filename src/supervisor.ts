@@ -1,6 +1,7 @@
 import { type ActorRefFrom, type AnyActorScope, createActor, fromTransition } from 'xstate';
 import type { ingressMachine } from '../machines/ingress.ts';
 import type { IngressPolicy } from '../machines/ingress-context.ts';
+import type { StatusDocument } from '../machines/status.ts';
 import {
   decide,
   initialSupervisorState,
@@ -9,6 +10,7 @@ import {
   type SupervisorPolicy,
 } from '../machines/supervisor.ts';
 import type { Clock } from './clock.ts';
+import { decodeStatus } from './kubernetes/status-annotation.ts';
 import type { Rounds } from './rounds.ts';
 
 export type IngressActor = ActorRefFrom<typeof ingressMachine>;
@@ -69,7 +71,16 @@ export function createSupervisorLogic({
     switch (command.type) {
       case 'START': {
         const { key, ingress, assignment } = command;
-        const input = { key, uid: ingress.uid, assignment, policy: policy.ingress, at };
+        const status = decodeStatus(ingress.status);
+        const input = {
+          key,
+          uid: ingress.uid,
+          assignment,
+          policy: policy.ingress,
+          at,
+          // An actor keeps its input, and most have nothing to take over.
+          ...(status !== undefined && hasFailure(status) ? { status } : {}),
+        };
         const actor = createActor(logic, { parent: scope.self, id: key, input });
         actors.set(key, actor);
         actor.start();
@@ -107,6 +118,10 @@ export function createSupervisorLogic({
     actors.delete(key);
     if (actor !== undefined) scope.stopChild(actor);
   }
+}
+
+function hasFailure({ secrets }: StatusDocument): boolean {
+  return Object.values(secrets).some(({ state }) => state === 'failed');
 }
 
 function isActorError(event: { readonly type: string }): event is ActorError {

@@ -1,5 +1,6 @@
 import { normalizeHost } from '../../machines/host-names.ts';
 import type { IngressClassReference, IngressSpec, TlsEntry } from '../../machines/ingress-spec.ts';
+import { statusAnnotation } from '../../machines/status.ts';
 import { arrayField, recordField, stringField } from '../json.ts';
 import { KubernetesError } from './kubernetes-error.ts';
 
@@ -19,7 +20,7 @@ const noClass: IngressClassReference = Object.freeze({ form: 'none' });
  * final dot, otherwise they stay as they are, right or wrong; what has the wrong type is treated as absent.
  *
  * An Ingress that is being deleted (it may wait for another controller's finalizer) counts as not enabled, and what is
- * not enabled carries its identity only.
+ * not enabled carries its identity and our status only.
  * @throws KubernetesError InvalidResponse when name, namespace or uid is missing
  */
 export function projectIngress(object: unknown, options: IngressProjectionOptions): IngressSpec {
@@ -34,7 +35,8 @@ export function projectIngress(object: unknown, options: IngressProjectionOption
   }
   const identity = { uid, namespace, name, createdAt: creationTime(metadata) };
   const enabled = isTrue(annotations, options.annotationKey) && metadata?.['deletionTimestamp'] === undefined;
-  if (!enabled) return { ...identity, ...absent };
+  const status = stringField(annotations, statusAnnotation);
+  if (!enabled) return { ...identity, ...absent, ...(status === undefined ? {} : { status }) };
   const spec = recordField(object, 'spec');
   const tls = arrayField(spec, 'tls').map(tlsEntry);
   const known = new Map(tls.flatMap(({ hosts }) => hosts.map((host) => [host, host])));
@@ -51,6 +53,7 @@ export function projectIngress(object: unknown, options: IngressProjectionOption
     profile: stringField(annotations, 'kube-lego.io/profile'),
     selfCheck: stringField(annotations, 'kube-lego.io/self-check'),
     certManager: Object.keys(annotations ?? {}).some(isIssuerAnnotation),
+    status,
   };
 }
 

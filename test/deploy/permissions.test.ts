@@ -4,6 +4,7 @@ import type { ApiAnswer, ApiRequest } from '../../deploy/local/api-client.ts';
 import {
   assertDone,
   assertForbidden,
+  assertRefused,
   type DeployedCluster,
   deploy,
   untilAnswered,
@@ -59,6 +60,18 @@ async function assertKeepsOwnNamespace(): Promise<void> {
   assertDone(await request('DELETE', `${ownIngresses}/kube-lego`));
 }
 
+function merge(path: string, body: object): Promise<ApiAnswer> {
+  return cluster.asKubeLego(path, { method: 'PATCH', contentType: 'application/merge-patch+json', body });
+}
+
+async function assertTellsStatus(namespace: string): Promise<void> {
+  const path = `${networking}/namespaces/${namespace}/ingresses`;
+  await cluster.asAdmin(path, { method: 'POST', body: { metadata: { name: 'a' }, spec } });
+  const annotated = (key: string): object => ({ metadata: { annotations: { [key]: '{}' } } });
+  assertDone(await merge(`${path}/a`, annotated('kube-lego.io/status')));
+  assertRefused(await merge(`${path}/a`, annotated('example.com/note')), /begin with kube-lego\.io/);
+}
+
 async function createIngressClass(): Promise<void> {
   await cluster.asAdmin(`${networking}/ingressclasses`, {
     method: 'POST',
@@ -102,12 +115,13 @@ describe('deploy/base', { timeout: 120_000 }, () => {
     assertForbidden(await request('DELETE', path));
   });
 
-  it('lets kube-lego write no Ingress outside its own namespace', async () => {
+  it('lets kube-lego write nothing but its status into an Ingress of another namespace', async () => {
+    await assertTellsStatus('team-a');
     const path = `${networking}/namespaces/team-a/ingresses`;
-    assertForbidden(await request('POST', path, { metadata: { name: 'a' }, spec }));
+    assertForbidden(await request('POST', path, { metadata: { name: 'b' }, spec }));
     assertForbidden(await request('PUT', `${path}/a`, { metadata: { name: 'a' }, spec }));
-    assertForbidden(await request('PATCH', `${path}/a`, {}));
     assertForbidden(await request('DELETE', `${path}/a`));
+    assertForbidden(await merge(`${path}/a/status`, { status: {} }));
   });
 
   it('lets kube-lego replace and delete no other Secret of its own namespace', async () => {
@@ -134,6 +148,7 @@ describe('deploy/namespaced', { timeout: 120_000 }, () => {
   it('serves the chosen namespace, its own namespace, and looks up a class', async () => {
     assertDone(await request('GET', `${networking}/namespaces/default/ingresses`));
     await assertServes('default');
+    await assertTellsStatus('default');
     await assertKeepsOwnNamespace();
     assertDone(await request('GET', `${networking}/ingressclasses/nginx`));
   });

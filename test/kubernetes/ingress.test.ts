@@ -27,6 +27,7 @@ describe('the projection of an Ingress', () => {
       'kube-lego.io/key-type': 'rsa-2048',
       'kube-lego.io/profile': 'shortlived',
       'kube-lego.io/self-check': 'false',
+      'kube-lego.io/status': '{}',
     };
     assert.deepEqual(project(annotations, spec), {
       uid: 'u-1',
@@ -43,6 +44,7 @@ describe('the projection of an Ingress', () => {
       profile: 'shortlived',
       selfCheck: 'false',
       certManager: false,
+      status: '{}',
     });
   });
 

@@ -1,0 +1,170 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import type { AuditRecord } from '../../deploy/local/audit-log.ts';
+import { readAuditLog } from '../../deploy/local/audit-log.ts';
+import { type CertificateEntry, type StatusDocument, statusAnnotation } from '../../machines/status.ts';
+import { decodeStatus, statusTextOf } from '../../src/kubernetes/status-annotation.ts';
+import { type Stage, startStage } from '../controller-failures/stage.ts';
+import { eventually } from '../kubernetes/eventually.ts';
+import { annotated, ingress, ingressPath } from './ingress-fixtures.ts';
+import { nextSecond } from './observation.ts';
+
+const impatient = { LEGO_SELF_CHECK_TIMEOUT: '2s' };
+
+let stage: Stage;
+
+describe('the status annotation', { timeout: 240_000 }, () => {
+  before(async () => {
+    stage = await startStage({ namespaces: ['shop'], proxyApiServer: true });
+    await stage.startController(impatient);
+  });
+  after(() => stage.stop());
+
+  it('tells of a certificate in one write, and the write starts nothing', async () => {
+    const since = Date.now();
+    await stage.apply(ingress('shop/good', { tls: { 'good-tls': ['good.example.com'] } }));
+    const entry = await untilEntry('shop/good', 'good-tls', ({ state }) => state === 'good');
+    assert.equal(entry.notAfter, wholeSeconds((await stage.view('shop/good'))?.notAfter));
+    await stage.untilState('shop/good', 'idle');
+    const written = (await writes(since)).filter(({ namespace }) => namespace === 'shop');
+    const described = written.map(({ verb, resource }) => `${verb} ${resource}`);
+    assert.deepEqual(described, ['create secrets', 'create events', 'patch ingresses']);
+  });
+
+  it('tells why there is none, how often that happened, and when it is tried again', async () => {
+    await stage.world.dns.setNoAddress('dead.example.com');
+    await stage.apply(ingress('shop/dead', { tls: { 'dead-tls': ['dead.example.com'] } }));
+    const entry = await untilEntry('shop/dead', 'dead-tls', ({ failures }) => failures === 1);
+    assert.equal(entry.reason, 'SelfCheckFailed');
+    assert.equal(entry.host, 'dead.example.com');
+    assert.match(entry.message ?? '', /^Host dead\.example\.com .* Point the host's DNS/);
+    assert.ok(Date.parse(entry.nextAttempt ?? '') > Date.now());
+  });
+
+  it('lets a restart go on where the back-off was, without a write, a word, or a request to the CA', async () => {
+    const [before] = await Promise.all([
+      stage.view('shop/dead'),
+      stage.untilWarned('shop/dead', 'SelfCheckFailed'),
+    ]);
+    await stage.controller.kill();
+    await nextSecond();
+    const since = Date.now();
+    const orders = await stage.orders();
+    await stage.startController(impatient);
+    const view = await stage.untilState('shop/dead', 'backing-off');
+    await stage.untilIssued('shop/good');
+    assert.equal(wholeSeconds(view.next.at), wholeSeconds(before?.next.at));
+    assert.deepEqual(view.problems, before?.problems);
+    await stage.controller.stop();
+    // A challenge Ingress that the crash has left behind is taken away.
+    const told = (await writes(since)).filter(({ namespace }) => namespace === 'shop');
+    await stage.startController(impatient);
+    assert.deepEqual(told, []);
+    assert.equal(await stage.orders(), orders);
+  });
+
+  it('records which retry was acted on', async () => {
+    await annotate('shop/dead', { 'kube-lego.io/retry': 'once' });
+    await eventually(
+      'the retry is recorded',
+      async () => (await statusOf('shop/dead'))?.retry === 'once',
+      30_000,
+    );
+    assert.equal((await statusOf('shop/dead'))?.secrets['dead-tls']?.failures, 1);
+  });
+
+  it('is written anew when somebody spoils it, and nobody comes to harm', async () => {
+    await annotate('shop/good', { [statusAnnotation]: '{"version":1,"ingress":7' });
+    await annotate('shop/dead', { [statusAnnotation]: 'x'.repeat(200_000), 'kube-lego.io/retry': 'again' });
+    await untilEntry('shop/dead', 'dead-tls', ({ state }) => state === 'failed');
+    await stage.untilIssued('shop/good');
+  });
+
+  it('of another Ingress that was copied with it counts for nothing', async () => {
+    const text = statusTextOf(await stage.object(ingressPath('shop/dead')));
+    assert.ok(text);
+    const tls = { 'dead-tls': ['copy.example.com'], 'copy-tls': ['copy.example.com'] };
+    await stage.apply(ingress('shop/copy', { tls, annotations: { ...annotated, [statusAnnotation]: text } }));
+    await untilEntry('shop/copy', 'copy-tls', ({ state }) => state === 'good');
+    const status = await statusOf('shop/copy');
+    assert.deepEqual(Object.keys(status?.secrets ?? {}), ['copy-tls']);
+    assert.deepEqual(
+      status?.notices?.map(({ reason }) => reason),
+      ['SecretOwnedByOther'],
+    );
+  });
+
+  it('outlasts an API server that is away when there is something to tell', async () => {
+    let refused = 0;
+    stage.apiServer.interfere = ({ method }) => {
+      if (method !== 'PATCH') return undefined;
+      refused += 1;
+      return Promise.resolve({ status: 503, headers: {}, body: '' });
+    };
+    await stage.apply(ingress('shop/later', { tls: { 'later-tls': ['later.example.com'] } }));
+    await stage.untilIssued('shop/later');
+    await eventually('a write was refused', () => refused > 0, 30_000);
+    stage.apiServer.interfere = () => undefined;
+    await untilEntry('shop/later', 'later-tls', ({ state }) => state === 'good');
+  });
+
+  it('goes with the annotation that hands the Ingress to kube-lego', async () => {
+    await annotate('shop/later', { 'kubernetes.io/tls-acme': 'false' });
+    await eventually(
+      'the status is taken away',
+      async () => statusTextOf(await stage.object(ingressPath('shop/later'))) === undefined,
+      30_000,
+    );
+  });
+});
+
+async function statusOf(key: string): Promise<StatusDocument | undefined> {
+  return decodeStatus(statusTextOf(await stage.object(ingressPath(key))));
+}
+
+async function untilEntry(
+  key: string,
+  secretName: string,
+  condition: (entry: CertificateEntry) => boolean,
+  limit = 60_000,
+): Promise<CertificateEntry> {
+  let found: CertificateEntry | undefined;
+  await stage.guard(
+    eventually(
+      `the status of ${key} tells of ${secretName}`,
+      async () => {
+        found = (await statusOf(key))?.secrets[secretName];
+        return found !== undefined && condition(found);
+      },
+      limit,
+    ),
+  );
+  assert.ok(found);
+  return found;
+}
+
+async function annotate(key: string, annotations: Readonly<Record<string, string | null>>): Promise<void> {
+  await stage.world.api.expect(ingressPath(key), {
+    method: 'PATCH',
+    contentType: 'application/merge-patch+json',
+    body: { metadata: { annotations } },
+  });
+}
+
+/** What the controller wrote since then, dry runs apart. */
+async function writes(since: number): Promise<AuditRecord[]> {
+  const reading = ['get', 'list', 'watch'];
+  return (await readAuditLog(stage.world.cluster.auditLog)).filter(
+    ({ user, verb, dryRun, receivedAt }) =>
+      user === 'system:serviceaccount:kube-lego:kube-lego' &&
+      !dryRun &&
+      receivedAt > since &&
+      !reading.includes(verb),
+  );
+}
+
+function wholeSeconds(at: number | undefined): string | undefined {
+  return at === undefined
+    ? undefined
+    : new Date(Math.ceil(at / 1000) * 1000).toISOString().replace('.000Z', 'Z');
+}
