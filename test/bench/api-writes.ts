@@ -4,6 +4,8 @@ import { type AuditRecord, readAuditLog } from '../../deploy/local/audit-log.ts'
 export interface ApiWrites {
   readonly secrets: number;
   readonly challengeIngresses: number;
+  /** Annotations of the users' Ingresses. */
+  readonly statuses: number;
   readonly events: number;
   readonly others: number;
   readonly total: number;
@@ -14,6 +16,7 @@ export interface ApiWrites {
 }
 
 const controller = 'system:serviceaccount:kube-lego:kube-lego';
+const ownNamespace = 'kube-lego';
 const writes: ReadonlySet<string> = new Set(['create', 'update', 'patch', 'delete', 'deletecollection']);
 
 /**
@@ -27,12 +30,16 @@ export async function apiWritesSince(auditLog: string, since: number): Promise<A
   const isReview = ({ resource }: AuditRecord): boolean => resource.endsWith('reviews');
   const real = records.filter((record) => !record.dryRun && !isReview(record));
   const count = (resource: string): number => real.filter((record) => record.resource === resource).length;
-  const [secrets, challengeIngresses, events] = [count('secrets'), count('ingresses'), count('events')];
+  const [secrets, ingresses, events] = [count('secrets'), count('ingresses'), count('events')];
+  const challengeIngresses = real.filter(
+    ({ resource, namespace }) => resource === 'ingresses' && namespace === ownNamespace,
+  ).length;
   return {
     secrets,
     challengeIngresses,
+    statuses: ingresses - challengeIngresses,
     events,
-    others: real.length - secrets - challengeIngresses - events,
+    others: real.length - secrets - ingresses - events,
     total: real.length,
     dryRuns: records.filter(({ dryRun }) => dryRun).length,
     reviews: records.filter(isReview).length,
@@ -40,10 +47,12 @@ export async function apiWritesSince(auditLog: string, since: number): Promise<A
 }
 
 /** In words, such as `1 Secret, 2 challenge Ingress, 1 Event`. */
-export function describeWrites({ secrets, challengeIngresses, events, others, dryRuns }: ApiWrites): string {
+export function describeWrites(written: ApiWrites): string {
+  const { secrets, challengeIngresses, statuses, events, others, dryRuns } = written;
   const parts = [
     [secrets, 'Secret'],
     [challengeIngresses, 'challenge Ingress'],
+    [statuses, 'status'],
     [events, 'Event'],
     [others, 'other'],
   ] as const;
