@@ -8,7 +8,11 @@
  */
 export type FailureKind = 'attempt' | 'transient' | 'terminal' | 'notice';
 
-interface Reason {
+export interface Reason {
+  /** Where to look. */
+  readonly about: 'Ingress' | 'Secret' | 'challenge' | 'CA' | 'cluster';
+  /** What it stands for, whatever the case; one sentence. */
+  readonly meaning: string;
   readonly kind: FailureKind;
   /** What a person can do about it. */
   readonly remedy: string;
@@ -17,106 +21,199 @@ interface Reason {
 /** Every reason for which an Ingress may have no good certificate: stable codes, used in Events, logs and docs. */
 export const reasons = {
   // What is wrong with the Ingress.
-  MissingSecretName: { kind: 'terminal', remedy: 'Set spec.tls[].secretName.' },
-  MissingHosts: { kind: 'terminal', remedy: 'List the hosts of the certificate under spec.tls[].hosts.' },
+  MissingSecretName: {
+    about: 'Ingress',
+    meaning: 'An entry of spec.tls names no Secret to put the certificate into.',
+    kind: 'terminal',
+    remedy: 'Set spec.tls[].secretName.',
+  },
+  MissingHosts: {
+    about: 'Ingress',
+    meaning: 'An entry of spec.tls lists no hosts, so there is nothing to ask a certificate for.',
+    kind: 'terminal',
+    remedy: 'List the hosts of the certificate under spec.tls[].hosts.',
+  },
   DuplicateSecretName: {
+    about: 'Ingress',
+    meaning: 'Two entries of spec.tls name the same Secret; only the first counts.',
     kind: 'terminal',
     remedy: 'Name each Secret once; list all its hosts in that entry.',
   },
   TooManyHosts: {
+    about: 'Ingress',
+    meaning: 'A Secret would need a certificate for more hosts than a CA puts into one.',
     kind: 'terminal',
     remedy: 'Spread the hosts over several entries of spec.tls, each with a Secret of its own.',
   },
-  InvalidHost: { kind: 'terminal', remedy: 'Correct or remove the host in spec.tls.' },
+  InvalidHost: {
+    about: 'Ingress',
+    meaning: 'A host under spec.tls is no name that a CA can certify.',
+    kind: 'terminal',
+    remedy: 'Correct or remove the host in spec.tls.',
+  },
   WildcardHost: {
+    about: 'Ingress',
+    meaning: 'A host under spec.tls is a wildcard, which cannot be proven over HTTP.',
     kind: 'terminal',
     remedy:
       'List each host by name; HTTP-01 cannot prove a wildcard, and DNS-01 is planned but not there yet.',
   },
-  HostNotInTls: { kind: 'notice', remedy: 'Add the host to spec.tls if it should have a certificate.' },
+  HostNotInTls: {
+    about: 'Ingress',
+    meaning: 'A host has a rule but is not under spec.tls, so it gets no certificate.',
+    kind: 'notice',
+    remedy: 'Add the host to spec.tls if it should have a certificate.',
+  },
   UnsupportedKeyType: {
+    about: 'Ingress',
+    meaning: 'The annotation kube-lego.io/key-type names a kind of key that there is not.',
     kind: 'terminal',
     remedy: 'Set kube-lego.io/key-type to ec-p256, rsa-2048, rsa-3072 or rsa-4096, or remove it.',
   },
   UnsupportedIngressClass: {
+    about: 'Ingress',
+    meaning: 'The class of the Ingress is not among those that kube-lego was told to serve.',
     kind: 'terminal',
     remedy: 'Use a class that LEGO_SUPPORTED_INGRESS_CLASS lists, or add this one there.',
   },
   ManagedByCertManager: {
+    about: 'Ingress',
+    meaning: 'cert-manager sees to this Ingress or Secret; two controllers would overwrite each other.',
     kind: 'terminal',
     remedy:
       "Remove either cert-manager's annotations or kubernetes.io/tls-acme, so that one controller is in charge.",
   },
   SecretOwnedByOther: {
+    about: 'Ingress',
+    meaning: 'An older Ingress of the namespace names the same Secret and sees to it.',
     kind: 'notice',
     remedy: 'It gets one certificate for the hosts of both; name another Secret if that is not meant.',
   },
   HostOwnedElsewhere: {
+    about: 'Ingress',
+    meaning: 'An older Ingress of another namespace uses the host (LEGO_HOST_OWNERSHIP).',
     kind: 'terminal',
     remedy: 'Use a host of your own, or ask the cluster operator who uses this one.',
   },
   // What is wrong with the Secret.
   ForeignSecret: {
+    about: 'Secret',
+    meaning: 'The certificate in the Secret is not good, and kube-lego did not make the Secret.',
     kind: 'terminal',
     remedy:
       'Name another Secret, delete this one, or set kube-lego.io/adopt: "true" on the Ingress to let it be replaced.',
   },
   WrongSecretType: {
+    about: 'Secret',
+    meaning: 'The Secret is not of type kubernetes.io/tls.',
     kind: 'terminal',
     remedy:
       'Delete the Secret: it is not of type kubernetes.io/tls, and the type of a Secret cannot be changed.',
   },
-  ImmutableSecret: { kind: 'terminal', remedy: 'Delete the Secret, or name another one.' },
+  ImmutableSecret: {
+    about: 'Secret',
+    meaning: 'The Secret is immutable, so that no certificate can be renewed in it.',
+    kind: 'terminal',
+    remedy: 'Delete the Secret, or name another one.',
+  },
   StagingDirectory: {
+    about: 'Secret',
+    meaning: 'A certificate that browsers trust would be replaced by one of a staging CA.',
     kind: 'terminal',
     remedy:
       'Set LEGO_URL to the CA\'s production directory; or, when the certificate nears its end, kube-lego.io/adopt: "true".',
   },
   SecretNotWritable: {
+    about: 'Secret',
+    meaning:
+      'The API server does not let kube-lego write the Secret: a permission, a policy, a webhook or a quota.',
     kind: 'attempt',
     remedy: "Allow kube-lego's ServiceAccount to write this Secret: see what the API server says.",
   },
-  SecretChanged: { kind: 'transient', remedy: 'Nothing, it is looked at again.' },
+  SecretChanged: {
+    about: 'Secret',
+    meaning: 'Somebody changed the Secret while its certificate was on the way.',
+    kind: 'transient',
+    remedy: 'Nothing, it is looked at again.',
+  },
   // What is in the way of the challenge.
   IngressControllerDoesNotMerge: {
+    about: 'challenge',
+    meaning:
+      'The ingress controller gives a host to one Ingress only, so that the challenge would not get through or the site would go down.',
     kind: 'terminal',
     remedy: 'Use an ingress controller that merges a host across Ingresses: see docs/ingress-controllers.md.',
   },
   ChallengeRuleRefused: {
+    about: 'challenge',
+    meaning: 'The API server or a webhook refuses a challenge Ingress with this host.',
     kind: 'attempt',
     remedy:
       "Allow the challenge Ingress in kube-lego's namespace to carry this host: see what the API server says.",
   },
   SelfCheckFailed: {
+    about: 'challenge',
+    meaning:
+      "A test request to the host's public name did not come back to kube-lego, so the CA was not asked.",
     kind: 'attempt',
     remedy:
       "Point the host's DNS at the ingress controller, and let /.well-known/acme-challenge/ through on port 80.",
   },
   // What the CA says.
   AccountNotReady: {
+    about: 'CA',
+    meaning: 'There is no account at the CA to order with.',
     kind: 'attempt',
     remedy: 'See what the CA says of the account, and the LEGO_ settings it names.',
   },
   ChallengeFailed: {
+    about: 'CA',
+    meaning: 'The CA asked the host and did not get the answer it expects.',
     kind: 'attempt',
     remedy: 'See what the CA says: it could not prove the host over port 80.',
   },
-  OrderFailed: { kind: 'attempt', remedy: 'See what the CA says of the order.' },
-  RateLimited: { kind: 'attempt', remedy: 'Wait, the order is made when the CA allows it again.' },
+  OrderFailed: {
+    about: 'CA',
+    meaning: 'The CA refused the order, or gave it up.',
+    kind: 'attempt',
+    remedy: 'See what the CA says of the order.',
+  },
+  RateLimited: {
+    about: 'CA',
+    meaning: 'A limit of the CA is used up.',
+    kind: 'attempt',
+    remedy: 'Wait, the order is made when the CA allows it again.',
+  },
   CertificateRejected: {
+    about: 'CA',
+    meaning: 'The certificate of the CA is not the one that was ordered.',
     kind: 'attempt',
     remedy: 'Tell the CA: it issued a certificate that does not fit the order.',
   },
   CaUnavailable: {
+    about: 'CA',
+    meaning: 'The CA is out of reach, out of order or busy.',
     kind: 'transient',
     remedy: 'Check the way to the CA (LEGO_URL, HTTPS_PROXY) and its status page.',
   },
   ApiServerDenied: {
+    about: 'cluster',
+    meaning: 'The API server does not let kube-lego read or write what it needs.',
     kind: 'transient',
     remedy: "Check kube-lego's ServiceAccount, Roles and bindings: see deploy/base.",
   },
-  ApiServerUnavailable: { kind: 'transient', remedy: 'Check the API server.' },
-  InternalError: { kind: 'attempt', remedy: 'Please report it, with the log of this moment.' },
+  ApiServerUnavailable: {
+    about: 'cluster',
+    meaning: 'The API server is out of reach or out of order.',
+    kind: 'transient',
+    remedy: 'Check the API server.',
+  },
+  InternalError: {
+    about: 'cluster',
+    meaning: 'An error in kube-lego itself.',
+    kind: 'attempt',
+    remedy: 'Please report it, with the log of this moment.',
+  },
 } as const satisfies Record<string, Reason>;
 
 export type ReasonCode = keyof typeof reasons;

@@ -1,4 +1,7 @@
 import { writeFileSync } from 'node:fs';
+import { troubleshootingGuide } from '../../docs/troubleshooting.ts';
 import { configurationReference } from '../../src/config/reference.ts';
 
-writeFileSync(new URL('../../docs/configuration.md', import.meta.url), configurationReference());
+const docs = new URL('../../docs/', import.meta.url);
+writeFileSync(new URL('configuration.md', docs), configurationReference());
+writeFileSync(new URL('troubleshooting.md', docs), troubleshootingGuide());
