@@ -11,7 +11,9 @@ export function helpText(version: string): string {
   });
   return `kube-lego ${version}: certificates from an ACME CA for annotated Ingresses.
 
-Usage: kube-lego [--option=value ...]
+Usage: kube-lego [--option=value ...]     the controller
+       kube-lego status [options]         what has come of every Ingress
+       kube-lego explain NAMESPACE/NAME   why an Ingress has no certificate
 
 Each option can be given as the environment variable beside it; the option wins.
 

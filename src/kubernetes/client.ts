@@ -28,6 +28,8 @@ export interface StreamOptions {
   readonly signal: AbortSignal;
   /** Longest silence within the body, in milliseconds. */
   readonly bodyTimeout: number;
+  /** The form that is asked for; default `application/json`. */
+  readonly accept?: string;
 }
 
 /** The API server, for one identity. Everything it throws is a KubernetesError, or the reason of an aborted signal. */
@@ -132,7 +134,11 @@ class PooledClient implements KubernetesClient {
       const route = await this.#connection.route();
       const { statusCode, headers, body } = await exchange(`${route.server}${path}?${query.toString()}`, {
         method: 'GET',
-        headers: { ...route.headers, accept: 'application/json', 'user-agent': this.#userAgent },
+        headers: {
+          ...route.headers,
+          accept: options.accept ?? 'application/json',
+          'user-agent': this.#userAgent,
+        },
         dispatcher: route.streams,
         headersTimeout: this.#requestTimeout,
         bodyTimeout: options.bodyTimeout,

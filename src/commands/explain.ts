@@ -1,0 +1,117 @@
+import type { IngressView } from '../../machines/ingress-view.ts';
+import type { Clock } from '../clock.ts';
+import type { KubernetesClient } from '../kubernetes/client.ts';
+import { projectIngress } from '../kubernetes/ingress.ts';
+import { SecretStore } from '../kubernetes/secret-store.ts';
+import { readIngress, surveyIngresses } from './cluster.ts';
+import { conclude, type DesiredStanding, isGood } from './conclusion.ts';
+import { type Check, type Explanation, isProblem, moment } from './explanation.ts';
+import { checkClass, checkGate, checkWish } from './ingress-checks.ts';
+import { liveView } from './live-view.ts';
+import { checkHost, checkService } from './path-checks.ts';
+import { checkOutcome, checkSecret } from './secret-checks.ts';
+import { type CommandSettings, readStanding } from './secret-standing.ts';
+import { entryOf } from './status-rows.ts';
+
+export interface ExplainOptions {
+  readonly client: KubernetesClient;
+  readonly config: CommandSettings;
+  readonly clock: Clock;
+  /** Asks neither DNS servers nor hosts. */
+  readonly offline: boolean;
+}
+
+const mostHosts = 20;
+
+/** The story of one Ingress from the objects alone. @throws KubernetesError when the API server cannot be asked */
+export async function explain(
+  { client, config, clock, offline }: ExplainOptions,
+  namespace: string,
+  name: string,
+  signal: AbortSignal,
+): Promise<Explanation> {
+  const ingress = `${namespace}/${name}`;
+  const object = await readIngress(client, namespace, name, signal);
+  if (object === undefined) {
+    const text = `There is no Ingress ${ingress}.`;
+    const remedy = 'Check namespace and name: kubectl get ingress -A.';
+    return stopped(ingress, [{ about: 'Ingress', result: 'problem', text, remedy }]);
+  }
+  const spec = projectIngress(object, { annotationKey: config.annotationKey });
+  const gate = checkGate(spec, object, config);
+  if (gate.some(isProblem)) return stopped(ingress, gate);
+
+  const { ownership, partial } = await surveyIngresses(client, config, namespace, signal);
+  const assignment = ownership.assignment(ingress);
+  if (assignment === undefined) return stopped(ingress, gate);
+  const wish = checkWish(assignment);
+  if (assignment.desired.length === 0) return stopped(ingress, [...gate, ...wish]);
+
+  const now = clock.now();
+  const secrets = new SecretStore(client);
+  const standings = await Promise.all(
+    assignment.desired.map(async (desired): Promise<DesiredStanding> => {
+      const standing = await readStanding(secrets, desired, config, now, signal);
+      return { desired, standing, entry: entryOf(spec, desired.secretName) };
+    }),
+  );
+  const [classes, service, live, paths] = await Promise.all([
+    checkClass(client, spec.ingressClass, object, clock, signal),
+    checkService(client, config, signal),
+    liveView(config.inspectorPort, ingress, signal),
+    offline ? [] : checkPaths(standings, config, signal),
+  ]);
+  const checks = [
+    ...gate,
+    ...wish,
+    ...(partial ? [incomplete] : []),
+    ...classes,
+    ...(live === undefined ? [service] : [controllerSays(live, now)]),
+    ...paths,
+    ...standings.flatMap(({ desired, standing, entry }) => [
+      checkSecret(desired, standing, now),
+      checkOutcome(desired.secretName, entry),
+    ]),
+  ];
+  const conclusion = conclude(standings, wish, live, checks, now);
+  return { ingress, ...conclusion, checks, ...(live === undefined ? {} : { live }) };
+}
+
+const incomplete: Check = {
+  about: 'ownership',
+  result: 'unknown',
+  text: 'Ingresses of other namespaces may not be listed, so older claims to a host are not known here.',
+};
+
+/** Nothing further on the way can be looked at. */
+function stopped(ingress: string, checks: readonly Check[]): Explanation {
+  const problem = checks.find(isProblem) ?? checks.findLast(({ result }) => result === 'note');
+  return {
+    ingress,
+    verdict: 'not-served',
+    why: problem?.text ?? 'Nothing in it asks for a certificate.',
+    next: 'Nothing, until the Ingress changes.',
+    ...(problem?.remedy === undefined ? {} : { remedy: problem.remedy }),
+    checks,
+  };
+}
+
+function controllerSays({ state, next, problems }: IngressView, now: number): Check {
+  const when = next.at === undefined ? '' : ` ${moment(next.at, now)}`;
+  const trouble = problems.length === 0 ? '' : ` ${problems.join(' ')}`;
+  return {
+    about: 'controller',
+    result: 'ok',
+    text: `It is ${state}; next: ${next.action}${when}.${trouble}`,
+  };
+}
+
+async function checkPaths(
+  standings: readonly DesiredStanding[],
+  config: CommandSettings,
+  signal: AbortSignal,
+): Promise<Check[]> {
+  const bad = standings.filter((standing) => !isGood(standing));
+  const hosts = [...new Set(bad.flatMap(({ desired }) => desired.hosts.map(({ host }) => host)))];
+  return (await Promise.all(hosts.slice(0, mostHosts).map((host) => checkHost(host, config, signal)))).flat();
+}

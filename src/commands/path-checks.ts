@@ -1,0 +1,69 @@
+import { systemClock } from '../clock.ts';
+import type { Config } from '../config.ts';
+import { arrayField, isRecord } from '../json.ts';
+import { type KubernetesClient, KubernetesError } from '../kubernetes/client.ts';
+import { selfCheckSettings } from '../policies.ts';
+import { resolveHost } from '../responder/addresses.ts';
+import { selfCheck } from '../responder/self-check.ts';
+import { isForbidden } from './cluster.ts';
+import type { Check } from './explanation.ts';
+
+const dnsRemedy = "Point the host's DNS records at the ingress controller.";
+const pathRemedy = 'Let /.well-known/acme-challenge/ of the host be reached over port 80.';
+
+/** Whether the name leads anywhere, and what answers there as the CA would ask. From here, not from the CA's places. */
+export async function checkHost(host: string, config: Config, signal: AbortSignal): Promise<Check[]> {
+  const agent = `kube-lego/${config.version} explain`;
+  // Nobody has this account, so that no answer is the right one: what matters is who answers.
+  const settings = { ...selfCheckSettings(config, agent, systemClock), thumbprint: 'none' };
+  const resolution = await resolveHost(host, settings, signal);
+  if (resolution.kind === 'none') {
+    return [{ about: `DNS ${host}`, result: 'problem', text: resolution.message, remedy: dnsRemedy }];
+  }
+  const addresses = [resolution.ipv6, resolution.ipv4]
+    .filter((address) => address !== undefined)
+    .join(' and ');
+  const dns: Check = { about: `DNS ${host}`, result: 'ok', text: `${host} resolves to ${addresses}.` };
+  const verdict = await selfCheck(host, settings, signal);
+  const about = `path ${host}`;
+  if (verdict.kind === 'reachable') throw new Error('nobody can know this account');
+  const text = verdict.message.replaceAll(' from inside the cluster', ' from here');
+  if (verdict.kind === 'inconclusive') return [dns, { about, result: 'problem', text, remedy: pathRemedy }];
+  const { status } = verdict;
+  if (status === undefined || (status >= 300 && status !== 404)) {
+    return [dns, { about, result: 'problem', text, remedy: pathRemedy }];
+  }
+  const fine = `Somebody answers with status ${status}, as is right while no challenge is under way.`;
+  return [dns, { about, result: 'ok', text: fine }];
+}
+
+/** Whether the Service that challenges go to is there, and a pod behind it. */
+export async function checkService(
+  client: KubernetesClient,
+  { namespace, serviceName }: Config,
+  signal: AbortSignal,
+): Promise<Check> {
+  const about = 'Service';
+  const name = `${namespace}/${serviceName}`;
+  const remedy = 'Install kube-lego (deploy/base), or set LEGO_NAMESPACE and LEGO_SERVICE_NAME.';
+  try {
+    await client.call(signal, ({ core }) => core.readNamespacedService({ namespace, name: serviceName }));
+    const endpoints: unknown = await client.call(signal, ({ core }) =>
+      core.readNamespacedEndpoints({ namespace, name: serviceName }),
+    );
+    const subsets = isRecord(endpoints) ? arrayField(endpoints, 'subsets') : [];
+    const ready = subsets.some((subset) => arrayField(subset, 'addresses').length > 0);
+    if (ready) return { about, result: 'ok', text: `A ready pod of kube-lego is behind Service ${name}.` };
+  } catch (error) {
+    if (isForbidden(error)) {
+      return { about, result: 'unknown', text: `Service ${name} may not be read with this kubeconfig.` };
+    }
+    if (!(error instanceof KubernetesError) || error.code !== 'NotFound') throw error;
+    if (!error.message.includes('/endpoints/')) {
+      return { about, result: 'problem', text: `There is no Service ${name}.`, remedy };
+    }
+  }
+  const text = `No ready pod of kube-lego is behind Service ${name}.`;
+  const look = `See kubectl -n ${namespace} get pods, and the log of the Deployment.`;
+  return { about, result: 'problem', text, remedy: look };
+}

@@ -1,0 +1,121 @@
+import { KubeConfig } from '@kubernetes/client-node';
+import { type Clock, sleep } from '../clock.ts';
+import { readConfig } from '../config.ts';
+import { createKubernetesClient, type KubernetesClient, KubernetesError } from '../kubernetes/client.ts';
+import { type Command, type Request, readRequest } from './command-line.ts';
+import { explain } from './explain.ts';
+import { explanationText } from './explanation.ts';
+import type { CommandSettings } from './secret-standing.ts';
+import { overviewOf, overviewText, problemsOf } from './status.ts';
+import { isProblem } from './status-rows.ts';
+
+export interface CommandOptions {
+  readonly env: NodeJS.ProcessEnv;
+  readonly clock: Clock;
+  /** Ends a command that would go on. */
+  readonly signal: AbortSignal;
+  readonly print: (text: string) => void;
+  readonly complain: (text: string) => void;
+}
+
+const watchInterval = 5000;
+const timeLimit = 120_000;
+/** Where deploy/base puts it; the controller itself is told by its Deployment. */
+const installedIn = 'kube-lego';
+const clearScreen = '\u001B[H\u001B[2J';
+
+/**
+ * Runs `kube-lego status` or `kube-lego explain`.
+ *
+ * @param argv what follows the command
+ * @returns the exit code: 0 all is well, 1 something is wrong, 2 the command line or a setting is, 3 the API server cannot be asked
+ */
+export async function runCommand(
+  command: Command,
+  argv: readonly string[],
+  options: CommandOptions,
+): Promise<number> {
+  const request = readRequest(command, argv);
+  if (request.kind === 'help') {
+    options.print(request.text);
+    return 0;
+  }
+  if (request.kind === 'errors') return refuse(request.errors, options);
+  const reading = readConfig({ LEGO_NAMESPACE: installedIn, ...options.env }, []);
+  if (reading.kind !== 'config') {
+    return refuse(reading.kind === 'errors' ? reading.errors : [], options);
+  }
+  const config = { ...reading.config, directoryKnown: options.env['LEGO_URL'] !== undefined };
+  let client: KubernetesClient;
+  try {
+    client = createKubernetesClient(kubeConfigOf(request.context), {
+      userAgent: `kube-lego/${config.version} ${command}`,
+      clock: options.clock,
+    });
+  } catch (error) {
+    options.complain(`There is no way to the API server: ${wordsOf(error)}`);
+    return 3;
+  }
+  try {
+    return request.kind === 'explain'
+      ? await tellStory(client, config, request, options)
+      : await tellStatus(client, config, request, options);
+  } catch (error) {
+    if (options.signal.aborted) return 0;
+    options.complain(`The API server cannot be asked: ${wordsOf(error)}`);
+    if (!(error instanceof KubernetesError)) throw error;
+    return 3;
+  } finally {
+    await client.close();
+  }
+}
+
+async function tellStory(
+  client: KubernetesClient,
+  config: CommandSettings,
+  { namespace, name, output, offline }: Extract<Request, { kind: 'explain' }>,
+  { clock, print, signal }: CommandOptions,
+): Promise<number> {
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(timeLimit)]);
+  const explanation = await explain({ client, config, clock, offline }, namespace, name, limit);
+  print(output === 'json' ? JSON.stringify(explanation, undefined, 2) : explanationText(explanation));
+  return explanation.verdict === 'good' ? 0 : 1;
+}
+
+async function tellStatus(
+  client: KubernetesClient,
+  config: CommandSettings,
+  { namespace, output, problems, watch }: Extract<Request, { kind: 'status' }>,
+  { clock, print, signal }: CommandOptions,
+): Promise<number> {
+  for (;;) {
+    const now = clock.now();
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(timeLimit)]);
+    const all = await overviewOf(client, config, namespace, now, limit);
+    const shown = problems ? problemsOf(all) : all;
+    const text = output === 'json' ? JSON.stringify(shown, undefined, 2) : overviewText(shown, now);
+    print(watch && output === 'text' ? `${clearScreen}${text}` : text);
+    if (!watch) return all.rows.some(isProblem) ? 1 : 0;
+    await sleep(clock, watchInterval, signal);
+  }
+}
+
+function kubeConfigOf(context: string | undefined): KubeConfig {
+  const kubeConfig = new KubeConfig();
+  kubeConfig.loadFromDefault();
+  if (context !== undefined) {
+    if (kubeConfig.getContextObject(context) === null)
+      throw new Error(`the kubeconfig has no context ${context}`);
+    kubeConfig.setCurrentContext(context);
+  }
+  return kubeConfig;
+}
+
+function refuse(errors: readonly string[], { complain }: CommandOptions): number {
+  complain(errors.join('\n'));
+  return 2;
+}
+
+function wordsOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

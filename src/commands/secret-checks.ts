@@ -1,0 +1,67 @@
+import type { DesiredCertificate } from '../../machines/desired-certificate.ts';
+import { failureKind, reasons } from '../../machines/reasons.ts';
+import { type CertificateEntry, isReasonCode } from '../../machines/status.ts';
+import { type Check, moment } from './explanation.ts';
+import type { SecretStanding } from './secret-standing.ts';
+
+/** What the Secret holds. */
+export function checkSecret(
+  { secretName }: DesiredCertificate,
+  standing: SecretStanding,
+  now: number,
+): Check {
+  const about = `Secret ${secretName}`;
+  if (standing.kind === 'unknown') return { about, result: 'unknown', text: standing.message };
+  const { facts, assessment } = standing;
+  switch (assessment.kind) {
+    case 'good': {
+      const issuer =
+        facts.kind === 'present' && facts.certificate.kind === 'readable'
+          ? ` of ${facts.certificate.issuer}`
+          : '';
+      const text = `Its certificate${issuer} covers all hosts and ends ${moment(assessment.notAfter, now)}.`;
+      return { about, result: 'ok', text };
+    }
+    case 'due':
+      return { about, result: 'note', text: assessment.message };
+    case 'refused': {
+      const { code, message } = assessment.failure;
+      return { about, result: 'problem', text: message, remedy: reasons[code].remedy };
+    }
+    default:
+      return assessment satisfies never;
+  }
+}
+
+/** What the controller told last of the Secret. */
+export function checkOutcome(secretName: string, entry: CertificateEntry | undefined): Check {
+  const about = `outcome ${secretName}`;
+  if (entry === undefined) {
+    return { about, result: 'note', text: 'kube-lego has told no outcome yet in kube-lego.io/status.' };
+  }
+  const { state, since, reason = '', message = '', failures, blockedUntil } = entry;
+  if (state === 'good') return { about, result: 'ok', text: `Good since ${since}.` };
+  const times = failures === undefined || failures < 2 ? '' : `, ${failures} times in a row`;
+  const blocked = blockedUntil === undefined ? '' : ` No attempt is allowed before ${blockedUntil}.`;
+  const remedy = isReasonCode(reason) ? reasons[reason].remedy : undefined;
+  const text = `${reason} since ${since}${times}: ${message}${blocked}`;
+  return {
+    about,
+    result: 'problem',
+    text,
+    ...(remedy === undefined || message.endsWith(remedy) ? {} : { remedy }),
+  };
+}
+
+/** When it is tried again, and until when the CA or the API server allows nothing. */
+export function nextOf({ reason = '', nextAttempt, blockedUntil }: CertificateEntry, now: number): string {
+  const kind = isReasonCode(reason) ? failureKind({ code: reason, message: '' }) : undefined;
+  if (nextAttempt === undefined) {
+    return kind === 'transient'
+      ? 'It is tried again within minutes.'
+      : 'Nothing is tried until the Ingress or the Secret changes.';
+  }
+  const blocked = Date.parse(blockedUntil ?? '') > now;
+  const allowed = blocked ? ' The CA or the API server allows nothing before.' : '';
+  return `It is tried again ${moment(Date.parse(nextAttempt), now)}.${allowed}`;
+}

@@ -1,0 +1,49 @@
+import {
+  type Assessment,
+  type AssessmentPolicy,
+  assess,
+  type SecretFacts,
+} from '../../machines/assessment.ts';
+import type { DesiredCertificate } from '../../machines/desired-certificate.ts';
+import type { Config } from '../config.ts';
+import { KubernetesError } from '../kubernetes/client.ts';
+import type { SecretStore } from '../kubernetes/secret-store.ts';
+import { assessmentPolicy } from '../policies.ts';
+import { factsOf } from '../steps/secret-facts.ts';
+
+/** What a Secret holds now, judged as the controller judges it. */
+export type SecretStanding =
+  | { readonly kind: 'read'; readonly facts: SecretFacts; readonly assessment: Assessment }
+  /** It may not be read. */
+  | { readonly kind: 'unknown'; readonly message: string };
+
+/** The settings as they are known where the command runs. */
+export type CommandSettings = Config & {
+  /** Whether `LEGO_URL` is set here; if not, a Secret is not judged by the CA that it came from. */
+  readonly directoryKnown: boolean;
+};
+
+/** @throws KubernetesError when the API server cannot be asked */
+export async function readStanding(
+  secrets: Pick<SecretStore, 'read'>,
+  desired: DesiredCertificate,
+  config: CommandSettings,
+  now: number,
+  signal: AbortSignal,
+): Promise<SecretStanding> {
+  const { namespace, secretName } = desired;
+  try {
+    const facts = factsOf(await secrets.read(namespace, secretName, signal));
+    return { kind: 'read', facts, assessment: assess(desired, facts, policyFor(facts, config), now) };
+  } catch (error) {
+    if (!(error instanceof KubernetesError) || error.code !== 'Forbidden') throw error;
+    return { kind: 'unknown', message: `Secret ${secretName} may not be read with this kubeconfig.` };
+  }
+}
+
+function policyFor(facts: SecretFacts, config: CommandSettings): AssessmentPolicy {
+  const policy = assessmentPolicy(config);
+  if (config.directoryKnown) return policy;
+  const recorded = facts.kind === 'present' ? facts.directory : undefined;
+  return { ...policy, directory: recorded ?? policy.directory, staging: false };
+}

@@ -1,0 +1,97 @@
+import type { Assignment } from '../../machines/desired-certificate.ts';
+import { type IngressSpec, ingressKey } from '../../machines/ingress-spec.ts';
+import { describeFailure, type Failure, failureKind } from '../../machines/reasons.ts';
+import { type CertificateEntry, entryNamed } from '../../machines/status.ts';
+import { decodeStatus } from '../kubernetes/status-annotation.ts';
+import type { SecretStanding } from './secret-standing.ts';
+
+/** What has come of a Secret of an Ingress, or what is to be said of the Ingress itself. Times are RFC 3339. */
+export interface StatusRow {
+  readonly ingress: string;
+  readonly secret?: string;
+  /** `due`: kube-lego has not told an outcome yet; `unknown`: neither has it, nor may the Secret be read. */
+  readonly state: 'good' | 'due' | 'failed' | 'expired' | 'noted' | 'unknown';
+  readonly hosts: readonly string[];
+  readonly notAfter?: string;
+  /** The next renewal or attempt. */
+  readonly next?: string;
+  readonly reason?: string;
+  readonly message?: string;
+}
+
+/** States in which somebody should look. */
+export function isProblem({ state }: StatusRow): boolean {
+  return state === 'failed' || state === 'expired';
+}
+
+/** The entry of the status annotation that is about this Ingress and this Secret. */
+export function entryOf(spec: IngressSpec, secretName: string): CertificateEntry | undefined {
+  const status = decodeStatus(spec.status);
+  return status?.ingress === spec.uid ? entryNamed(status.secrets, secretName) : undefined;
+}
+
+/**
+ * @param standings of the Secrets without an entry in the status
+ * @param now milliseconds since the epoch
+ */
+export function statusRows(
+  spec: IngressSpec,
+  assignment: Assignment,
+  standings: ReadonlyMap<string, SecretStanding>,
+  now: number,
+): StatusRow[] {
+  const ingress = ingressKey(spec);
+  const rows = assignment.desired.map(({ secretName, hosts }): StatusRow => {
+    const about = { ingress, secret: secretName, hosts: hosts.map(({ host }) => host) };
+    const entry = entryOf(spec, secretName);
+    if (entry !== undefined) return { ...about, ...fromEntry(entry, now) };
+    const standing = standings.get(secretName);
+    return { ...about, ...(standing === undefined ? { state: 'unknown' } : fromStanding(standing)) };
+  });
+  const findings = assignment.notices.map(
+    (notice): StatusRow => ({ ingress, hosts: [], ...finding(notice) }),
+  );
+  if (rows.length + findings.length > 0) return [...rows, ...findings];
+  return [{ ingress, state: 'noted', hosts: [], message: 'It has no spec.tls, so it gets no certificate.' }];
+}
+
+function fromEntry(entry: CertificateEntry, now: number) {
+  const { state, notAfter, renewAt, nextAttempt, reason, message } = entry;
+  const expired = state === 'good' && Date.parse(notAfter ?? '') <= now;
+  const next = renewAt ?? nextAttempt;
+  return {
+    state: expired ? 'expired' : state,
+    ...(notAfter === undefined ? {} : { notAfter }),
+    ...(next === undefined ? {} : { next }),
+    ...(reason === undefined ? {} : { reason }),
+    ...(message === undefined ? {} : { message }),
+  } as const;
+}
+
+function fromStanding(standing: SecretStanding): Pick<StatusRow, 'state'> & Partial<StatusRow> {
+  if (standing.kind === 'unknown') return { state: 'unknown', message: standing.message };
+  const { assessment } = standing;
+  switch (assessment.kind) {
+    case 'good': {
+      const [notAfter, next] = [assessment.notAfter, assessment.renewAt].map((at) =>
+        new Date(at).toISOString(),
+      );
+      return {
+        state: 'good',
+        ...(notAfter === undefined ? {} : { notAfter }),
+        ...(next === undefined ? {} : { next }),
+      };
+    }
+    case 'due':
+      return { state: 'due', message: assessment.message };
+    case 'refused':
+      return finding(assessment.failure);
+    default:
+      return assessment satisfies never;
+  }
+}
+
+function finding(failure: Failure) {
+  const state = failureKind(failure) === 'notice' ? 'noted' : 'failed';
+  return { state, reason: failure.code, message: describeFailure(failure) } as const;
+}

@@ -1,0 +1,65 @@
+import { stripVTControlCharacters } from 'node:util';
+import type { StatusRow } from './status-rows.ts';
+
+const longestHosts = 60;
+
+/**
+ * The rows as a table, each with what is wrong on a line of its own.
+ *
+ * @param now milliseconds since the epoch
+ */
+export function statusTable(rows: readonly StatusRow[], now: number): string {
+  const titles = ['INGRESS', 'SECRET', 'STATE', 'VALID FOR', 'NEXT', 'HOSTS'];
+  const lines = rows.map((row) => ({
+    cells: [row.ingress, row.secret ?? '', row.state, left(row.notAfter, now), next(row, now), hostsOf(row)],
+    remark: row.message === undefined ? undefined : [row.reason, row.message].filter(Boolean).join(': '),
+  }));
+  const widths = titles.map((title, column) =>
+    Math.max(title.length, ...lines.map(({ cells }) => (cells[column] ?? '').length)),
+  );
+  const line = (cells: readonly string[]): string =>
+    cells
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd();
+  return [
+    line(titles),
+    ...lines.flatMap(({ cells, remark }) => [
+      line(cells),
+      ...(remark === undefined ? [] : [`    ${printable(remark)}`]),
+    ]),
+  ].join('\n');
+}
+
+/** Text that others wrote, harmless for a terminal. */
+export function printable(text: string): string {
+  return stripVTControlCharacters(text).replaceAll(/\p{Cc}+/gu, ' ');
+}
+
+/** @param milliseconds at least one second is told */
+export function duration(milliseconds: number): string {
+  const seconds = Math.max(Math.round(milliseconds / 1000), 0);
+  if (seconds < 120) return `${seconds} s`;
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 120) return `${minutes} min`;
+  const hours = Math.round(minutes / 60);
+  return hours < 48 ? `${hours} h` : `${Math.round(hours / 24)} days`;
+}
+
+function left(time: string | undefined, now: number): string {
+  const at = Date.parse(time ?? '');
+  if (Number.isNaN(at)) return '';
+  return at <= now ? 'expired' : duration(at - now);
+}
+
+function next({ state, next: time }: StatusRow, now: number): string {
+  const at = Date.parse(time ?? '');
+  if (Number.isNaN(at)) return '';
+  const action = state === 'failed' ? 'retry' : 'renew';
+  return at <= now ? `${action} now` : `${action} in ${duration(at - now)}`;
+}
+
+function hostsOf({ hosts }: StatusRow): string {
+  const text = hosts.join(', ');
+  return text.length > longestHosts ? `${text.slice(0, longestHosts)}… (${hosts.length})` : text;
+}

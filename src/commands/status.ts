@@ -1,0 +1,74 @@
+import pLimit from 'p-limit';
+import { ingressKey } from '../../machines/ingress-spec.ts';
+import type { KubernetesClient } from '../kubernetes/client.ts';
+import { SecretStore } from '../kubernetes/secret-store.ts';
+import { listOwnSecrets, surveyIngresses } from './cluster.ts';
+import { type CommandSettings, readStanding, type SecretStanding } from './secret-standing.ts';
+import { entryOf, isProblem, type StatusRow, statusRows } from './status-rows.ts';
+import { statusTable } from './status-table.ts';
+
+export interface Overview {
+  readonly rows: readonly StatusRow[];
+  /** `namespace/name` of Secrets of ours that no Ingress names; undefined when they may not be listed. */
+  readonly orphans: readonly string[] | undefined;
+}
+
+const readsInFlight = 16;
+
+/** What has come of all Ingresses, in the order of their names. @throws KubernetesError */
+export async function overviewOf(
+  client: KubernetesClient,
+  config: CommandSettings,
+  namespace: string | undefined,
+  now: number,
+  signal: AbortSignal,
+): Promise<Overview> {
+  const { ingresses, ownership, partial } = await surveyIngresses(client, config, namespace, signal);
+  const secrets = new SecretStore(client);
+  const limit = pLimit(readsInFlight);
+  const claimed = new Set<string>();
+  const pending: Promise<StatusRow[]>[] = [];
+  for (const spec of [...ingresses.values()].toSorted(byKey)) {
+    const assignment = ownership.assignment(ingressKey(spec));
+    if (assignment === undefined) continue;
+    for (const { secretName } of spec.tls) claimed.add(`${spec.namespace}/${secretName ?? ''}`);
+    if (namespace !== undefined && spec.namespace !== namespace) continue;
+    const unrecorded = assignment.desired.filter(({ secretName }) => entryOf(spec, secretName) === undefined);
+    const reads = unrecorded.map((desired) =>
+      limit(
+        async (): Promise<[string, SecretStanding]> => [
+          desired.secretName,
+          await readStanding(secrets, desired, config, now, signal),
+        ],
+      ),
+    );
+    pending.push(Promise.all(reads).then((read) => statusRows(spec, assignment, new Map(read), now)));
+  }
+  const rows = (await Promise.all(pending)).flat();
+  const own = partial ? undefined : await listOwnSecrets(client, namespace, signal);
+  return { rows, orphans: own?.filter((key) => !claimed.has(key)) };
+}
+
+/** The overview for people. */
+export function overviewText({ rows, orphans }: Overview, now: number): string {
+  const table = rows.length === 0 ? 'No Ingress is handed to kube-lego.' : statusTable(rows, now);
+  const counts = Map.groupBy(rows, ({ state }) => state);
+  const summary = [...counts].map(([state, { length }]) => `${length} ${state}`).join(', ');
+  const orphaned =
+    orphans === undefined
+      ? ['Secrets without an Ingress: not known, because Secrets may not be listed.']
+      : orphans.length === 0
+        ? []
+        : [`Secrets of kube-lego that no Ingress names any more: ${orphans.join(', ')}`];
+  return [table, '', ...(summary === '' ? [] : [summary]), ...orphaned].join('\n').trimEnd();
+}
+
+/** Only what needs somebody. */
+export function problemsOf({ rows, orphans }: Overview): Overview {
+  return { rows: rows.filter(isProblem), orphans };
+}
+
+function byKey(one: { namespace: string; name: string }, other: { namespace: string; name: string }): number {
+  const [left, right] = [ingressKey(one), ingressKey(other)];
+  return left === right ? 0 : left < right ? -1 : 1;
+}

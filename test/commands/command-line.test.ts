@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { commands, readRequest } from '../../src/commands/command-line.ts';
+import { statusTable } from '../../src/commands/status-table.ts';
+import { now } from '../machines/builders.ts';
+
+describe('the command line of status and explain', () => {
+  it('knows its options', () => {
+    assert.deepEqual(readRequest('status', ['-n', 'shop', '--problems', '-o', 'json']), {
+      kind: 'status',
+      output: 'json',
+      context: undefined,
+      namespace: 'shop',
+      problems: true,
+      watch: false,
+    });
+    assert.deepEqual(readRequest('explain', ['shop/web', '--context=prod', '--offline']), {
+      kind: 'explain',
+      output: 'text',
+      context: 'prod',
+      namespace: 'shop',
+      name: 'web',
+      offline: true,
+    });
+  });
+
+  for (const command of commands) {
+    it(`has a help for ${command} that fits a terminal and names the exit codes`, () => {
+      const request = readRequest(command, ['whatever', '--help']);
+      assert.equal(request.kind, 'help');
+      const text = request.kind === 'help' ? request.text : '';
+      for (const line of text.split('\n')) assert.ok(line.length <= 120, line);
+      assert.match(text, /Exit code: 0 .* 1 .* 2 .* 3 /s);
+    });
+  }
+
+  for (const [command, argv] of [
+    ['status', ['shop']],
+    ['status', ['-o', 'yaml']],
+    ['status', ['--all']],
+    ['explain', []],
+    ['explain', ['web']],
+    ['explain', ['shop/web', 'shop/other']],
+    ['explain', ['shop/']],
+    ['explain', ['shop/web', '--watch']],
+  ] as const) {
+    it(`refuses ${command} ${argv.join(' ')}, and says where the help is`, () => {
+      const request = readRequest(command, argv);
+      assert.ok(request.kind === 'errors');
+      assert.equal(request.errors.at(-1), `See kube-lego ${command} --help.`);
+    });
+  }
+});
+
+describe('the table', () => {
+  it('tells how long, and lets no text of others steer the terminal', () => {
+    const at = (milliseconds: number): string => new Date(now + milliseconds).toISOString();
+    const text = statusTable(
+      [
+        {
+          ingress: 'shop/a',
+          secret: 'a',
+          state: 'good',
+          hosts: ['a.example.com'],
+          notAfter: at(80 * 864e5),
+          next: at(50 * 864e5),
+        },
+        {
+          ingress: 'shop/b',
+          secret: 'b',
+          state: 'failed',
+          hosts: [],
+          next: at(90_000),
+          reason: 'OrderFailed',
+          message: '\u001B[2JNo.\u0007',
+        },
+      ],
+      now,
+    );
+    assert.deepEqual(text.split('\n'), [
+      'INGRESS  SECRET  STATE   VALID FOR  NEXT              HOSTS',
+      'shop/a   a       good    80 days    renew in 50 days  a.example.com',
+      'shop/b   b       failed             retry in 90 s',
+      '    OrderFailed: No. ',
+    ]);
+  });
+});

@@ -1,0 +1,238 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { after, before, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { readAuditLog } from '../../deploy/local/audit-log.ts';
+import { readKubeconfig, writeKubeconfig } from '../../deploy/local/kubeconfig.ts';
+import type { Explanation } from '../../src/commands/explanation.ts';
+import type { Overview } from '../../src/commands/status.ts';
+import { statusTextOf } from '../../src/kubernetes/status-annotation.ts';
+import { annotated, ingress, ingressPath } from '../controller/ingress-fixtures.ts';
+import { secret } from '../controller-failures/objects.ts';
+import { type Stage, startStage } from '../controller-failures/stage.ts';
+import { eventually } from '../kubernetes/eventually.ts';
+
+interface Outcome {
+  readonly code: number | null;
+  readonly output: string;
+  readonly errors: string;
+}
+
+const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+const dead = 'dead.example.com';
+
+let stage: Stage;
+
+/** As somebody runs it on another machine; without the controller's inspector, unless its port is given. */
+async function run(
+  argv: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Outcome> {
+  const { world } = stage;
+  const child = spawn(process.execPath, [main, ...argv], {
+    env: {
+      PATH: process.env['PATH'],
+      KUBECONFIG: world.cluster.adminKubeconfig,
+      LEGO_DNS_SERVERS: world.dns.address,
+      LEGO_HTTP01_PORT: String(world.edge.httpPort),
+      LEGO_HTTPS_PORT: String(world.edge.httpsPort),
+      LEGO_INSPECTOR_PORT: '1',
+      ...environment,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: 60_000,
+  });
+  const ended = new Promise<number | null>((resolve) => child.on('close', resolve));
+  const [output, errors, code] = await Promise.all([text(child.stdout), text(child.stderr), ended]);
+  return { code, output, errors };
+}
+
+async function explained(key: string, environment?: Readonly<Record<string, string>>): Promise<Explanation> {
+  const { code, output, errors } = await run(['explain', key, '-o', 'json'], environment);
+  assert.ok(output !== '', errors);
+  const explanation: Explanation = JSON.parse(output);
+  assert.equal(code, explanation.verdict === 'good' ? 0 : 1);
+  return explanation;
+}
+
+describe('kube-lego explain and kube-lego status', { timeout: 240_000 }, () => {
+  before(async () => {
+    stage = await startStage({ namespaces: ['shop', 'blog'] });
+    await stage.world.dns.setNoAddress(dead);
+    await stage.apply(
+      ingress('shop/good', { tls: { 'good-tls': ['good.example.com'] } }),
+      ingress('shop/dead', { tls: { 'dead-tls': [dead] } }),
+      ingress('shop/plain', { tls: { 'plain-tls': ['plain.example.com'] }, annotations: {} }),
+      ingress('shop/wild', { tls: { 'wild-tls': ['*.example.com'] } }),
+      ingress('shop/bare', { tls: {}, plainHosts: ['bare.example.com'] }),
+      secret('shop/frozen-tls', { 'tls.crt': '', 'tls.key': '' }, { immutable: true }),
+      ingress('shop/frozen', { tls: { 'frozen-tls': ['frozen.example.com'] } }),
+      {
+        ...ingress('shop/alb', {
+          tls: { 'alb-tls': ['alb.example.com'] },
+          annotations: { ...annotated, 'kubernetes.io/ingress.class': 'alb' },
+        }),
+      },
+    );
+    await stage.startController({ LEGO_SELF_CHECK_TIMEOUT: '2s' });
+    await stage.untilIssued('shop/good');
+    await stage.guard(
+      eventually(
+        'the others have their outcome',
+        async () => {
+          const keys = ['shop/good', 'shop/dead', 'shop/frozen', 'shop/alb', 'shop/wild'];
+          const texts = await Promise.all(
+            keys.map(async (key) => statusTextOf(await stage.object(ingressPath(key)))),
+          );
+          return texts.every((found) => found !== undefined);
+        },
+        60_000,
+      ),
+    );
+  });
+  after(() => stage.stop());
+
+  it('say that a good one is good, and when it is renewed', async () => {
+    const { verdict, next, checks } = await explained('shop/good');
+    assert.equal(verdict, 'good');
+    assert.match(next, /^It is renewed at \d{4}-.* \(in \d+ days\)\.$/);
+    assert.ok(
+      checks.some(
+        ({ about, text: words }) => about === 'Secret good-tls' && words.includes('covers all hosts'),
+      ),
+    );
+  });
+
+  for (const [key, verdict, why, next, remedy] of [
+    [
+      'shop/none',
+      'not-served',
+      /There is no Ingress shop\/none/,
+      /until the Ingress changes/,
+      /kubectl get ingress/,
+    ],
+    [
+      'shop/plain',
+      'not-served',
+      /has no annotation kubernetes\.io\/tls-acme/,
+      /until the Ingress changes/,
+      /^Set/,
+    ],
+    ['shop/wild', 'not-served', /\*\.example\.com/, /until the Ingress changes/, /List each host by name/],
+    [
+      'shop/bare',
+      'not-served',
+      /bare\.example\.com has a rule but is not in spec\.tls/,
+      /until/,
+      /Add the host/,
+    ],
+    ['shop/dead', 'failing', /SelfCheckFailed since .*dead\.example\.com/, /tried again at/, /DNS/],
+    [
+      'shop/frozen',
+      'failing',
+      /The Secret is immutable/,
+      /until the Ingress or the Secret/,
+      /Delete the Secret/,
+    ],
+    ['shop/alb', 'failing', /IngressControllerDoesNotMerge/, /until the Ingress or/, /merges a host/],
+  ] as const) {
+    it(`say why ${key} has no certificate, what comes next and what to do`, async () => {
+      const explanation = await explained(key);
+      assert.equal(explanation.verdict, verdict);
+      assert.match(explanation.why, why);
+      assert.match(explanation.next, next);
+      assert.match(explanation.remedy ?? '', remedy);
+    });
+  }
+
+  it('walk the way of a dead host as a person would', async () => {
+    const { code, output } = await run(['explain', 'shop/dead']);
+    assert.equal(code, 1);
+    for (const line of [
+      /^Ingress shop\/dead: failing$/m,
+      /^ {2}ok +annotation +kubernetes\.io\/tls-acme is "true"\.$/m,
+      /^ {2}ok +spec\.tls +Secret dead-tls is to hold a certificate for dead\.example\.com\.$/m,
+      /^ {2}ok +class +The Ingress is of class edge\.$/m,
+      /^ {2}PROBLEM +Service +No ready pod of kube-lego is behind Service kube-lego\/kube-lego\./m,
+      /^ {2}PROBLEM +DNS dead\.example\.com +Host dead\.example\.com .* address/m,
+      /^ {2}note +Secret dead-tls +Secret dead-tls does not exist\.$/m,
+      /^ {2}PROBLEM +outcome dead-tls +SelfCheckFailed since /m,
+    ]) {
+      assert.match(output, line);
+    }
+  });
+
+  it('hear the controller itself where it can be asked', async () => {
+    const { live, checks } = await explained('shop/good', {
+      LEGO_INSPECTOR_PORT: String(stage.world.ports.inspector),
+    });
+    assert.equal(live?.state, 'idle');
+    assert.ok(checks.some(({ about }) => about === 'controller'));
+  });
+
+  it('list them all, and those that need somebody', async () => {
+    const all = await run(['status']);
+    assert.equal(all.code, 1, all.errors);
+    assert.match(
+      all.output,
+      /^shop\/good +good-tls +good +\d+ days +renew in \d+ days +good\.example\.com$/m,
+    );
+    assert.match(all.output, /^shop\/dead +dead-tls +failed .*retry/m);
+    assert.doesNotMatch(all.output, /plain/);
+    const { code, output } = await run(['status', '--problems', '-n', 'shop', '-o', 'json']);
+    assert.equal(code, 1);
+    const { rows }: Overview = JSON.parse(output);
+    assert.deepEqual(rows.map(({ ingress: key, reason }) => `${key} ${reason}`).toSorted(), [
+      'shop/alb IngressControllerDoesNotMerge',
+      'shop/dead SelfCheckFailed',
+      'shop/frozen ImmutableSecret',
+      'shop/wild WildcardHost',
+    ]);
+    const empty = await run(['status', '-n', 'blog']);
+    assert.equal(empty.code, 0);
+    assert.match(empty.output, /^No Ingress is handed to kube-lego\.$/m);
+  });
+
+  it('name the Secrets that no Ingress names any more', async () => {
+    await stage.world.api.expect(ingressPath('shop/good'), { method: 'DELETE' });
+    const { output } = await run(['status', '-n', 'shop', '-o', 'json']);
+    const { orphans }: Overview = JSON.parse(output);
+    assert.deepEqual(orphans, ['shop/good-tls']);
+  });
+
+  it('do what they can under the ServiceAccount of the controller', async () => {
+    const KUBECONFIG = await stage.world.cluster.serviceAccountKubeconfig('kube-lego', 'kube-lego');
+    const { code, output, errors } = await run(['status'], { KUBECONFIG });
+    assert.equal(code, 1, errors);
+    assert.match(output, /^shop\/dead +dead-tls +failed/m);
+    assert.match(output, /Secrets may not be listed/);
+    const explanation = await explained('shop/dead', { KUBECONFIG });
+    assert.match(explanation.why, /SelfCheckFailed/);
+  });
+
+  it('write nothing', async () => {
+    const records = await readAuditLog(stage.world.cluster.auditLog);
+    const ours = records.filter(({ userAgent }) => /^kube-lego\/\S+ (?:status|explain)$/.test(userAgent));
+    assert.ok(ours.length > 20);
+    assert.deepEqual(
+      ours.filter(({ verb }) => !['get', 'list'].includes(verb)),
+      [],
+    );
+  });
+
+  it('end with 2 for a wrong command line or setting, and with 3 when the API server cannot be asked', async () => {
+    assert.equal((await run(['explain'])).code, 2);
+    assert.equal((await run(['status'], { LEGO_PORT: 'x' })).code, 2);
+    assert.equal((await run(['status', '--context', 'none'])).code, 3);
+    assert.equal((await run(['status', '--help'])).code, 0);
+    const KUBECONFIG = join(stage.world.session.directory, 'nowhere.kubeconfig');
+    const { ca, token } = await readKubeconfig(stage.world.cluster.adminKubeconfig);
+    const user = { user: 'admin', namespace: 'shop', ca, token };
+    await writeKubeconfig(KUBECONFIG, { ...user, server: 'https://127.0.0.1:1' });
+    const { code, errors } = await run(['explain', 'shop/dead'], { KUBECONFIG });
+    assert.equal(code, 3);
+    assert.match(errors, /^The API server cannot be asked: /);
+  });
+});
