@@ -141,7 +141,7 @@ export class IngressStatusWriter {
         return true;
       } catch (error) {
         if (!(error instanceof KubernetesError)) throw error;
-        if (error.code === 'NotFound' || error.code === 'Conflict' || this.#waiting.has(key)) return false;
+        if (isGone(error) || this.#waiting.has(key)) return false;
         const passing = ['Timeout', 'Unreachable', 'ServerError', 'TooManyRequests'].includes(error.code);
         if (!passing || tries === mostTries) throw error;
         await sleep(clock, Math.max(error.retryAfter ?? 0, 500 * 2 ** tries), signal);
@@ -162,6 +162,13 @@ export class IngressStatusWriter {
   #report(error: unknown): void {
     if (!this.#stopping.signal.aborted) this.#options.onError(error);
   }
+}
+
+/** The Ingress is not there any more, or another one has its name: to a patch with another uid that is Invalid. */
+function isGone({ code, message }: KubernetesError): boolean {
+  return (
+    code === 'NotFound' || code === 'Conflict' || (code === 'Invalid' && message.includes('metadata.uid'))
+  );
 }
 
 /** Whether a first outcome is worth a write: not that all was good when it was looked at. */

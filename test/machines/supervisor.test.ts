@@ -53,6 +53,24 @@ function running(...ingresses: SupervisorEvent[]): Supervision {
   return supervision;
 }
 
+describe('our own status on an Ingress', () => {
+  it('changes nothing, but is what an actor that starts again goes on from', () => {
+    const supervision = running(observed());
+    assert.deepEqual(supervision.tell(observed({ status: '{}' }), observed({ status: '{"version":1}' })), []);
+    supervision.tell({ type: 'ACTOR_FAILED', key });
+    supervision.time = now + minute;
+    const [start] = supervision.commands({ type: 'TIMER' });
+    assert.ok(start?.type === 'START');
+    assert.equal(start.ingress.status, '{"version":1}');
+  });
+
+  it('does not hide a change that comes with it', () => {
+    const supervision = running(observed());
+    const tls = [{ secretName: 'web-tls', hosts: ['other.example.com'] }];
+    assert.deepEqual(supervision.tell(observed({ status: '{}', tls })), ['ASSIGN shop/web']);
+  });
+});
+
 describe('an Ingress actor is started', () => {
   it('when all Ingresses have been seen once, not before: the oldest may come last', () => {
     const supervision = new Supervision();
