@@ -58,7 +58,7 @@ than after a day.
 
 | field | meaning |
 | --- | --- |
-| \`secrets.NAME.state\` | \`good\`, or \`failed\` |
+| \`secrets.NAME.state\` | \`good\`, \`failed\`, or \`waiting\` for a limit of the CA |
 | \`secrets.NAME.since\` | when state and reason became what they are |
 | \`secrets.NAME.notAfter\` | the end of the certificate that serves now; for a failed one absent if there is none |
 | \`secrets.NAME.renewAt\` | when it is renewed |

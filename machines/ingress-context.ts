@@ -7,6 +7,7 @@ import {
   certificatePhases,
 } from './certificate.ts';
 import type { Assignment, DesiredCertificate } from './desired-certificate.ts';
+import type { Hold } from './rate-limits.ts';
 import { type Failure, failureKind } from './reasons.ts';
 import { renewalTime } from './renewal.ts';
 import { nextBeat } from './spread.ts';
@@ -22,7 +23,13 @@ export type IngressState = 'checking' | SettledState;
 export type CertificateStatus =
   | { readonly kind: 'unchecked' }
   | { readonly kind: 'good'; readonly notAfter: number; readonly renewAt: number }
-  | { readonly kind: 'working'; readonly phase: CertificatePhase; readonly round: CertificateInput }
+  | {
+      readonly kind: 'working';
+      readonly phase: CertificatePhase;
+      readonly round: CertificateInput;
+      /** What keeps it queued, where that is a limit of the CA. */
+      readonly hold?: Hold | undefined;
+    }
   | {
       readonly kind: 'failed';
       readonly failure: Failure;
@@ -236,7 +243,23 @@ export function applyPhase(
   at: number,
 ): IngressContext {
   return withRecord(context, secretName, at, (record) =>
-    record.status.kind === 'working' ? { ...record, status: { ...record.status, phase } } : record,
+    record.status.kind === 'working'
+      ? { ...record, status: { ...record.status, phase, hold: undefined } }
+      : record,
+  );
+}
+
+/** A limit of the CA keeps a queued round waiting, or does no longer. */
+export function applyHold(
+  context: IngressContext,
+  secretName: string,
+  hold: Hold | undefined,
+  at: number,
+): IngressContext {
+  return withRecord(context, secretName, at, (record) =>
+    record.status.kind === 'working' && record.status.phase === 'queued'
+      ? { ...record, status: { ...record.status, hold } }
+      : record,
   );
 }
 

@@ -1,3 +1,4 @@
+import { findingsOf } from './hold.ts';
 import { attentionTime, type IngressContext, type IngressState, wakeTime } from './ingress-context.ts';
 import { describeFailure, failureKind } from './reasons.ts';
 
@@ -26,12 +27,7 @@ const working: Partial<Record<IngressState, string>> = {
 
 export function viewOf(state: IngressState, context: IngressContext): IngressView {
   const { key, certificates, notices, since } = context;
-  const findings = [
-    ...notices,
-    ...certificates.flatMap(({ status, notices: own }) =>
-      status.kind === 'failed' ? [...own, status.failure] : own,
-    ),
-  ];
+  const findings = [...notices, ...certificates.flatMap(findingsOf)];
   const ends = certificates.flatMap(({ status }) => (status.kind === 'good' ? [status.notAfter] : []));
   return {
     ingress: key,
@@ -47,6 +43,13 @@ export function viewOf(state: IngressState, context: IngressContext): IngressVie
 
 function nextStep(state: IngressState, context: IngressContext): IngressView['next'] {
   const action = working[state];
+  if (state === 'queued') {
+    const holds = context.certificates.flatMap(({ status }) =>
+      status.kind === 'working' && status.hold !== undefined ? [status.hold] : [],
+    );
+    const [hold] = holds.toSorted((one, other) => one.until - other.until);
+    if (hold !== undefined) return { action: `order when ${hold.scope} has room`, at: hold.until };
+  }
   if (action !== undefined) return { action, at: undefined };
   const at = wakeTime(context);
   const record = context.certificates.find(

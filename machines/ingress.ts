@@ -4,6 +4,7 @@ import type { Assignment, DesiredCertificate } from './desired-certificate.ts';
 import {
   applyAssessments,
   applyAssignment,
+  applyHold,
   applyOutcome,
   applyPhase,
   applyWake,
@@ -19,11 +20,19 @@ import {
   toCheck,
   wakeTime,
 } from './ingress-context.ts';
+import type { Hold } from './rate-limits.ts';
 import type { SupervisorEvent } from './supervisor.ts';
 
 export type IngressEvent =
   | { readonly type: 'ASSIGNED'; readonly assignment: Assignment; readonly at: number }
   | { readonly type: 'WAKE'; readonly at: number }
+  /** A limit of the CA keeps the queued round of a Secret waiting; undefined: no longer. */
+  | {
+      readonly type: 'CERTIFICATE_HELD';
+      readonly secretName: string;
+      readonly hold: Hold | undefined;
+      readonly at: number;
+    }
   | CertificateReport;
 
 export interface CheckOutput {
@@ -89,6 +98,12 @@ export const ingressMachine = setup({
     WAKE: { target: '.checking', actions: assign(({ context, event }) => applyWake(context, event.at)) },
     CERTIFICATE_PHASE: {
       actions: assign(({ context, event }) => applyPhase(context, event.secretName, event.phase, event.at)),
+    },
+    CERTIFICATE_HELD: {
+      actions: [
+        assign(({ context, event }) => applyHold(context, event.secretName, event.hold, event.at)),
+        'announceFindings',
+      ],
     },
     CERTIFICATE_FINISHED: {
       actions: [

@@ -184,6 +184,12 @@ export const reasons = {
     kind: 'attempt',
     remedy: 'Wait, the order is made when the CA allows it again.',
   },
+  NamePaused: {
+    about: 'CA',
+    meaning: 'The CA has paused a name for which too many attempts in a row have failed.',
+    kind: 'attempt',
+    remedy: 'Mend the host, then lift the pause by the link in the Event on this Ingress.',
+  },
   CertificateRejected: {
     about: 'CA',
     meaning: 'The certificate of the CA is not the one that was ordered.',

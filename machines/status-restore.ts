@@ -23,13 +23,14 @@ export function restoredOutcome(
   desired: DesiredCertificate,
 ): Pick<CertificateRecord, 'status' | 'failures'> | undefined {
   const entry = status?.ingress === uid ? entryNamed(status.secrets, desired.secretName) : undefined;
-  if (entry?.state !== 'failed' || entry.input !== inputMark(desired)) return undefined;
+  if (entry === undefined || entry.state === 'good' || entry.input !== inputMark(desired)) return undefined;
   const blockedUntil = timeOf(entry.blockedUntil);
   const retried = retry !== undefined && retryMark(retry) !== status?.retry;
   const until = retried ? blockedUntil : latestOf(blockedUntil, timeOf(entry.nextAttempt));
   const failures = { attempt: retried ? 0 : countOf(entry.failures), transient: 0 };
   const failure = failureIn(entry, desired, blockedUntil);
-  if (failure === undefined || until === undefined || until <= at) {
+  // Whether it has to wait for a limit the ledger tells.
+  if (entry.state === 'waiting' || failure === undefined || until === undefined || until <= at) {
     return { status: { kind: 'unchecked' }, failures };
   }
   const nextAttemptAt = Math.min(until, at + longestBackoff);

@@ -1,5 +1,6 @@
 import type { DesiredCertificate } from './desired-certificate.ts';
-import type { CertificateRecord, IngressContext } from './ingress-context.ts';
+import { describeHold } from './hold.ts';
+import type { CertificateRecord, CertificateStatus, IngressContext } from './ingress-context.ts';
 import { type Failure, failureKind, reasons } from './reasons.ts';
 import { spread } from './spread.ts';
 import { retryMark, statusMessage } from './status-text.ts';
@@ -12,7 +13,8 @@ export interface StatusNotice {
 
 /** What came of one Secret at last. Times in whole seconds of RFC 3339, none earlier than what it stands for. */
 export interface CertificateEntry {
-  readonly state: 'good' | 'failed';
+  /** `waiting`: for a limit of the CA, before any attempt. */
+  readonly state: 'good' | 'failed' | 'waiting';
   /** When state and reason became what they are. */
   readonly since: string;
   /** The end of the certificate that serves now, as far as it is known. */
@@ -54,6 +56,8 @@ export const statusAnnotation = 'kube-lego.io/status';
 const passing = 30_000;
 /** From here on the time of the next attempt is worth a write when the failure is nobody's. */
 const farAway = 10 * 60_000;
+/** Milliseconds. Each order that is made moves the time of all that wait behind it. */
+export const queueStep = 60 * 60_000;
 const mostNotices = 10;
 /** Characters; all annotations of an object together have 256 KiB. Beyond the first limit entries lose their words. */
 const roomForWords = 16_384;
@@ -77,7 +81,7 @@ export function statusOf(context: IngressContext, before?: StatusDocument): Stat
   const { kept, omitted: omittedEntries } = withinBounds(entries);
   const notices = noticesOf(context.notices);
   const omitted = omittedEntries + context.notices.length - notices.length;
-  const failed = kept.some(([, { state }]) => state === 'failed');
+  const failed = kept.some(([, { state }]) => state !== 'good');
   return {
     secrets: Object.fromEntries(kept),
     ...(notices.length === 0 ? {} : { notices }),
@@ -90,27 +94,6 @@ export function statusOf(context: IngressContext, before?: StatusDocument): Stat
 /** Whether there is anything to say. */
 export function isEmpty({ secrets, notices }: StatusDocument): boolean {
   return Object.keys(secrets).length === 0 && notices === undefined;
-}
-
-/**
- * Whether another outcome is to be written: another code, scope or count, or a time that moved by more than a tenth of what
- * is left until then.
- *
- * @param now milliseconds since the epoch
- */
-export function differs(before: StatusDocument, after: StatusDocument, now: number): boolean {
-  const names = Object.keys(after.secrets);
-  return (
-    before.ingress !== after.ingress ||
-    before.retry !== after.retry ||
-    before.omitted !== after.omitted ||
-    JSON.stringify(before.notices) !== JSON.stringify(after.notices) ||
-    names.length !== Object.keys(before.secrets).length ||
-    names.some((name) => {
-      const [one, other] = [entryNamed(before.secrets, name), entryNamed(after.secrets, name)];
-      return one === undefined || other === undefined || entriesDiffer(one, other, now);
-    })
-  );
 }
 
 /** What was asked for, so briefly that it is only good for a comparison. */
@@ -140,58 +123,46 @@ function entryOf(
     const { notAfter, renewAt } = status;
     return { state: 'good', since, notAfter: timestamp(notAfter), renewAt: timestamp(renewAt), ...notices };
   }
-  if (status.kind !== 'failed') return undefined;
-  const { failure, nextAttemptAt, notAfter } = status;
-  const transient = failureKind(failure) === 'transient';
-  const ahead = (nextAttemptAt ?? Number.POSITIVE_INFINITY) - at;
-  if (transient && ahead <= passing) return undefined;
+  const trouble = troubleOf(status);
+  if (trouble === undefined) return undefined;
+  const { state, failure, until, notAfter } = trouble;
   const { code, host, retryAt } = failure;
-  const same = last?.state === 'failed' && last.reason === code;
+  // The time of the next attempt is worth its writes where the certificate has earned it, else only when it is far.
+  const nobodysFault = state === 'waiting' || failureKind(failure) === 'transient';
+  const ahead = (until ?? Number.POSITIVE_INFINITY) - at;
+  const soon = ahead <= (state === 'waiting' ? queueStep : farAway);
+  if (nobodysFault && ahead <= passing) return undefined;
+  const same = last?.state === state && last.reason === code;
   return {
-    state: 'failed',
+    state,
     since: same ? last.since : timestamp(at),
     reason: code,
     message: statusMessage(failure),
     ...(host === undefined ? {} : { host }),
     ...(failures.attempt === 0 ? {} : { failures: failures.attempt }),
-    ...(nextAttemptAt === undefined || (transient && ahead <= farAway)
+    ...(until === undefined || (nobodysFault && soon) ? {} : { nextAttempt: timestamp(until) }),
+    ...(state === 'waiting' || retryAt === undefined || retryAt <= at
       ? {}
-      : { nextAttempt: timestamp(nextAttemptAt) }),
-    ...(retryAt === undefined || retryAt <= at ? {} : { blockedUntil: timestamp(retryAt) }),
-    ...(notAfter === undefined ? {} : { notAfter: timestamp(notAfter) }),
+      : { blockedUntil: timestamp(retryAt) }),
+    ...(notAfter === undefined || notAfter <= at ? {} : { notAfter: timestamp(notAfter) }),
     ...notices,
     input: inputMark(desired),
   };
 }
 
-function entriesDiffer(before: CertificateEntry, after: CertificateEntry, now: number): boolean {
-  return (
-    lasting(before) !== lasting(after) ||
-    moved(before.nextAttempt, after.nextAttempt, now) ||
-    moved(before.renewAt, after.renewAt, now)
-  );
-}
-
-function lasting({
-  state,
-  reason,
-  host,
-  failures,
-  notAfter,
-  input,
-  notices,
-  message,
-}: CertificateEntry): string {
-  const transient = reason !== undefined && isReasonCode(reason) && reasons[reason].kind === 'transient';
-  // What happened to whom in mid-trouble changes with each try.
-  const words = transient ? undefined : message;
-  return JSON.stringify([state, reason, host, failures, notAfter, input, notices, words]);
-}
-
-function moved(before: string | undefined, after: string | undefined, now: number): boolean {
-  if (before === undefined || after === undefined) return before !== after;
-  const time = Date.parse(before);
-  return Math.abs(Date.parse(after) - time) > Math.max(Math.abs(time - now) / 10, 1000);
+function troubleOf(status: CertificateStatus) {
+  if (status.kind === 'failed') {
+    const { failure, nextAttemptAt, notAfter } = status;
+    return { state: 'failed', failure, until: nextAttemptAt, notAfter } as const;
+  }
+  if (status.kind !== 'working' || status.hold === undefined) return undefined;
+  const { hold, round } = status;
+  return {
+    state: 'waiting',
+    failure: describeHold(hold),
+    until: hold.until,
+    notAfter: round.harmAt,
+  } as const;
 }
 
 /** The failing ones first, because their back-off has to outlast a restart. */
@@ -205,7 +176,7 @@ function withinBounds(entries: readonly [string, CertificateEntry][]) {
     kept.set(name, entry);
     return true;
   };
-  for (const state of ['failed', 'good'] as const) {
+  for (const state of ['failed', 'waiting', 'good'] as const) {
     for (const [name, entry] of entries) {
       if (entry.state !== state || keep(name, entry, roomForWords)) continue;
       const { message: _message, notices: _notices, ...brief } = entry;

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { findingsOf } from '../machines/hold.ts';
 import type { RoundEnd } from '../machines/ingress.ts';
 import type { IngressContext } from '../machines/ingress-context.ts';
 import { describeFailure, type Failure, failureKind } from '../machines/reasons.ts';
@@ -81,10 +82,6 @@ export class Announcer {
     const [namespace = '', name = ''] = key.split('/');
     this.#events.publish({ ingress: { namespace, name, uid }, type, reason, message });
   }
-}
-
-function findingsOf({ status, notices }: IngressContext['certificates'][number]): readonly Failure[] {
-  return status.kind === 'failed' ? [...notices, status.failure] : notices;
 }
 
 function isoTime(at: number | undefined): string | undefined {

@@ -79,7 +79,7 @@ export function createSupervisorLogic({
           policy: policy.ingress,
           at,
           // An actor keeps its input, and most have nothing to take over.
-          ...(status !== undefined && hasFailure(status) ? { status } : {}),
+          ...(status !== undefined && hasTrouble(status) ? { status } : {}),
         };
         const actor = createActor(logic, { parent: scope.self, id: key, input });
         actors.set(key, actor);
@@ -120,8 +120,8 @@ export function createSupervisorLogic({
   }
 }
 
-function hasFailure({ secrets }: StatusDocument): boolean {
-  return Object.values(secrets).some(({ state }) => state === 'failed');
+function hasTrouble({ secrets }: StatusDocument): boolean {
+  return Object.values(secrets).some(({ state }) => state !== 'good');
 }
 
 function isActorError(event: { readonly type: string }): event is ActorError {

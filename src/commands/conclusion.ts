@@ -41,6 +41,10 @@ export function conclude(
   const [due] = bad;
   if (due !== undefined) {
     const { text } = checkSecret(due.desired, due.standing, now);
+    if (due.entry?.state === 'waiting') {
+      const why = `${text} ${due.entry.message ?? ''}`.trim();
+      return { verdict: 'waiting', why, next: liveNext ?? nextOf(due.entry, now) };
+    }
     const obstacle = checks.find(isProblem);
     const next =
       liveNext ??

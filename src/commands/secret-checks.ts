@@ -47,15 +47,20 @@ export function checkOutcome(secretName: string, entry: CertificateEntry | undef
   const text = `${reason} since ${since}${times}: ${message}${blocked}`;
   return {
     about,
-    result: 'problem',
+    result: state === 'waiting' ? 'note' : 'problem',
     text,
     ...(remedy === undefined || message.endsWith(remedy) ? {} : { remedy }),
   };
 }
 
 /** When it is tried again, and until when the CA or the API server allows nothing. */
-export function nextOf({ reason = '', nextAttempt, blockedUntil }: CertificateEntry, now: number): string {
+export function nextOf(entry: CertificateEntry, now: number): string {
+  const { state, reason = '', nextAttempt, blockedUntil } = entry;
   const kind = isReasonCode(reason) ? failureKind({ code: reason, message: '' }) : undefined;
+  if (state === 'waiting') {
+    const when = nextAttempt === undefined ? '' : `, ${moment(Date.parse(nextAttempt), now)}`;
+    return `It is ordered when the limit of the CA has room${when}.`;
+  }
   if (nextAttempt === undefined) {
     return kind === 'transient'
       ? 'It is tried again within minutes.'

@@ -10,7 +10,7 @@ export interface StatusRow {
   readonly ingress: string;
   readonly secret?: string;
   /** `due`: kube-lego has not told an outcome yet; `unknown`: neither has it, nor may the Secret be read. */
-  readonly state: 'good' | 'due' | 'failed' | 'expired' | 'noted' | 'unknown';
+  readonly state: 'good' | 'waiting' | 'due' | 'failed' | 'expired' | 'noted' | 'unknown';
   readonly hosts: readonly string[];
   readonly notAfter?: string;
   /** The next renewal or attempt. */

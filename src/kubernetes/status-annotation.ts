@@ -63,12 +63,13 @@ const texts = [
   'blockedUntil',
   'input',
 ] as const satisfies readonly (keyof CertificateEntry)[];
+const states = ['good', 'failed', 'waiting'] as const;
 const times: ReadonlySet<string> = new Set(['notAfter', 'renewAt', 'nextAttempt', 'blockedUntil']);
 
 function entryIn(value: unknown): CertificateEntry | undefined {
-  const state = stringField(value, 'state');
+  const state = states.find((known) => known === stringField(value, 'state'));
   const since = stringField(value, 'since');
-  if ((state !== 'good' && state !== 'failed') || since === undefined || !isTime(since)) return undefined;
+  if (state === undefined || since === undefined || !isTime(since)) return undefined;
   const failures = countIn(value, 'failures');
   const fields = texts.flatMap((field): [string, string][] => {
     const text = stringField(value, field);

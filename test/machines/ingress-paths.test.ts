@@ -71,7 +71,9 @@ function events(snapshot: AnyMachineSnapshot): PathEvent[] {
     const next = certificatePhases[certificatePhases.indexOf(status.phase) + 1];
     const { at } = context;
     const finished = { type: 'CERTIFICATE_FINISHED', secretName, id: status.round.id, at };
+    const hold = { cause: 'orders-per-account', scope: 'the account', until: at + hour };
     return [
+      ...(status.phase === 'queued' ? [{ type: 'CERTIFICATE_HELD', secretName, hold, at }] : []),
       ...(next === undefined ? [] : [{ type: 'CERTIFICATE_PHASE', secretName, phase: next, at }]),
       ...(status.phase === 'storing'
         ? [
@@ -112,7 +114,7 @@ function events(snapshot: AnyMachineSnapshot): PathEvent[] {
 
 function serializeState(snapshot: AnyMachineSnapshot): string {
   const certificates = contextOf(snapshot).certificates.map(({ status }) => {
-    if (status.kind === 'working') return status.phase;
+    if (status.kind === 'working') return status.hold === undefined ? status.phase : 'held';
     return status.kind === 'failed'
       ? `failed${status.nextAttemptAt === undefined ? '' : ', to be retried'}`
       : status.kind;

@@ -4,13 +4,16 @@ import type { Assignment } from '../../machines/desired-certificate.ts';
 import {
   applyAssessments,
   applyAssignment,
+  applyHold,
   applyOutcome,
+  applyPhase,
   type IngressContext,
   initialIngressContext,
   toCheck,
 } from '../../machines/ingress-context.ts';
 import type { Failure } from '../../machines/reasons.ts';
-import { differs, isEmpty, type StatusDocument, statusOf } from '../../machines/status.ts';
+import { isEmpty, type StatusDocument, statusOf } from '../../machines/status.ts';
+import { differs } from '../../machines/status-difference.ts';
 import { decodeStatus, encodeStatus } from '../../src/kubernetes/status-annotation.ts';
 import { assignment, day, hour, minute, now } from './builders.ts';
 import { dueResult, goodResult, validity } from './issuance.ts';
@@ -121,6 +124,23 @@ describe('what the status says', () => {
     assert.equal(document.secrets['a']?.nextAttempt, undefined);
     const oftener = failTimes(begin(assignment(['a'])), 'a', { ...away, message: 'Still away.' }, 9);
     assert.ok(!differs(document, statusOf(oftener, document), now + hour));
+  });
+
+  it('tells what limit of the CA keeps an order waiting, and does not follow every step of the queue', () => {
+    const queued = checkDue(begin(assignment(['a'])));
+    const hold = (ahead: number) =>
+      ({ cause: 'orders-per-account', scope: 'the account', until: now + ahead }) as const;
+    assert.ok(isEmpty(statusOf(applyHold(queued, 'a', hold(20_000), now))));
+    const before = statusOf(applyHold(queued, 'a', hold(10 * minute), now));
+    assert.partialDeepStrictEqual(before.secrets, { a: { state: 'waiting', reason: 'RateLimited' } });
+    assert.match(before.secrets['a']?.message ?? '', /limit of new orders \(the account\)\. Wait/);
+    assert.ok(!differs(before, statusOf(applyHold(queued, 'a', hold(5 * minute), now), before), now));
+    const far = statusOf(applyHold(queued, 'a', hold(30 * hour), now), before);
+    assert.equal(far.secrets['a']?.nextAttempt, '2026-11-25T18:00:00Z');
+    assert.ok(differs(before, far, now));
+    const restored = record(begin(assignment(['a']), throughApi(far)), 'a');
+    assert.equal(restored.status.kind, 'unchecked', 'whether it has to wait the ledger tells');
+    assert.ok(isEmpty(statusOf(applyPhase(applyHold(queued, 'a', hold(hour), now), 'a', 'validating', now))));
   });
 
   it('has no token, key authorization or link that lifts a pause', () => {

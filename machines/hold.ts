@@ -1,0 +1,27 @@
+import type { CertificateRecord } from './ingress-context.ts';
+import type { Hold } from './rate-limits.ts';
+import type { Failure } from './reasons.ts';
+
+const limits: Readonly<Record<Hold['cause'], string>> = {
+  'orders-per-account': 'new orders',
+  'certificates-per-registered-domain': 'certificates of a registered domain',
+  'certificates-per-exact-set': 'certificates for the same names',
+  'authorization-failures': 'failures of a name',
+  'consecutive-authorization-failures': 'failures in a row of a name',
+  blocked: 'requests, as it said itself',
+  paused: 'orders for a paused name',
+};
+
+/** Why an order waits, for a person; without the time, so that the same wait is said once. */
+export function describeHold({ cause, scope, until }: Hold): Failure {
+  const message = `The order waits for the CA's limit of ${limits[cause]} (${scope}).`;
+  return { code: cause === 'paused' ? 'NamePaused' : 'RateLimited', message, retryAt: until };
+}
+
+/** What is to be said of a Secret now: what it waits for or has failed of, after what is to be known besides. */
+export function findingsOf({ status, notices }: CertificateRecord): readonly Failure[] {
+  if (status.kind === 'failed') return [...notices, status.failure];
+  return status.kind === 'working' && status.hold !== undefined
+    ? [...notices, describeHold(status.hold)]
+    : notices;
+}
