@@ -1,20 +1,11 @@
 import type { LearnedBlock } from './learned-block.ts';
+import { type LedgerParts, readShard, writeShard } from './ledger-archive.ts';
+import { type Block, LedgerBlocks } from './ledger-blocks.ts';
+import { type BucketForecast, LedgerBuckets } from './ledger-buckets.ts';
+import { bucketKey, LedgerKeys, type OrderScopes, type Scope } from './ledger-keys.ts';
+import { LedgerShards } from './ledger-shards.ts';
 import type { LimitName, RateLimits } from './limits.ts';
-
-/** An order that is to be made. */
-export interface OrderRequest {
-  readonly identifiers: readonly string[];
-  /** `replacement`: the names had a certificate, which is gone or bad. */
-  readonly purpose: 'first' | 'replacement' | 'renewal';
-  /**
-   * What the CA does not count it for.
-   *
-   * - `ari`: it says which certificate it replaces, within the window that the CA suggests: no limit holds.
-   * - `same-set`: a certificate for exactly these names was issued within 120 days: it is free of
-   *   `orders-per-account` and `certificates-per-registered-domain`.
-   */
-  readonly exemption: 'none' | 'same-set' | 'ari';
-}
+import { blockedBy, countedFor, limitOfBlock, type OrderRequest, spentAtIssuance } from './order-limits.ts';
 
 /** Why an order has to wait. */
 export interface Hold {
@@ -25,20 +16,6 @@ export interface Hold {
   readonly until: number;
 }
 
-/** How full a bucket is. */
-export interface BucketForecast {
-  readonly limit: LimitName;
-  readonly scope: string;
-  /** Whole orders, certificates or failures that the CA allows now. */
-  readonly level: number;
-  readonly capacity: number;
-  /** How many of them only renewals and replacements may use. */
-  readonly reserved: number;
-  /** When a first order finds room next, and when a renewal does; `now` if at once. */
-  readonly nextFirst: number;
-  readonly nextRenewal: number;
-}
-
 /** A part of the ledger as it is kept; undefined where nothing is left to keep. */
 export interface LedgerShard {
   /** A small whole number. */
@@ -46,14 +23,29 @@ export interface LedgerShard {
   readonly text: string | undefined;
 }
 
+const minute = 60_000;
+const hour = 60 * minute;
+/** No order lives longer unless the CA says otherwise: one whose end nobody told counts as a certificate then. */
+const longestOrder = 8 * hour;
+const pruneInterval = 10 * minute;
+
 /**
  * What the CA has left for us, by its own arithmetic. Nothing in it knows the time: each caller says what time it is,
  * best by the CA's clock.
  */
 export class Ledger {
-  readonly #rateLimits: RateLimits;
-  readonly #registeredDomain: (host: string) => string;
-  readonly #hash: (text: string) => string;
+  readonly #keys: LedgerKeys;
+  readonly #shards = new LedgerShards();
+  readonly #blocks = new LedgerBlocks();
+  readonly #buckets: LedgerBuckets;
+  readonly #parts: LedgerParts;
+  readonly #open = new Map<string, { readonly order: OrderRequest; readonly at: number }>();
+  /** Orders that are written down before they are made: a tenth of what the CA allows at once. */
+  readonly #ahead: number;
+  readonly #account: Scope;
+  /** The bucket of orders as it was last written. */
+  #coveredTat = 0;
+  #prunedAt = 0;
 
   /**
    * @param registeredDomain what a host is counted under (registered-domain.ts)
@@ -66,50 +58,118 @@ export class Ledger {
     registeredDomain: (host: string) => string,
     hash: (text: string) => string,
   ) {
-    this.#rateLimits = rateLimits;
-    this.#registeredDomain = registeredDomain;
-    this.#hash = hash;
+    this.#keys = new LedgerKeys(registeredDomain, hash);
+    this.#buckets = new LedgerBuckets(rateLimits, this.#shards);
+    this.#parts = { shards: this.#shards, buckets: this.#buckets, blocks: this.#blocks };
+    this.#account = this.#keys.order([]).account;
+    this.#ahead = Math.min(Math.floor((rateLimits.limits['orders-per-account']?.burst ?? 0) / 10), 50);
   }
 
   /** What keeps an order waiting longest, or undefined if it may be made now. */
-  hold(_order: OrderRequest, _now: number): Hold | undefined {
-    return undefined;
+  hold(order: OrderRequest, now: number): Hold | undefined {
+    const scopes = this.#keys.order(order.identifiers);
+    let longest: Hold | undefined;
+    for (const [name, scope] of countedFor(order, scopes)) {
+      const until = this.#buckets.timeOf(name, scope, order.purpose === 'first' ? 'first' : 'other', now);
+      if (until > Math.max(longest?.until ?? 0, now)) longest = { cause: name, scope: scope.words, until };
+    }
+    for (const [key, scope] of blockedBy(scopes)) {
+      const block = this.#blocks.inForce(key, order.exemption, now);
+      if (block === undefined || block.until < (longest?.until ?? 0)) continue;
+      longest = { cause: block.cause, scope: scope.words, until: block.until };
+    }
+    return longest;
   }
 
-  /** The order is about to be sent, or was: from here on it counts, until one of the next three. */
-  orderCreated(_order: OrderRequest, _now: number): void {}
+  /** The order is about to be sent, or was: from here on it counts, until one of the next three says how it went. */
+  orderCreated(order: OrderRequest, now: number): void {
+    this.#close(order);
+    if (order.exemption === 'none') this.#buckets.spend('orders-per-account', this.#account, now);
+    const scopes = this.#keys.order(order.identifiers);
+    for (const [name, scope] of spentAtIssuance(order, scopes)) this.#buckets.addPending(name, scope, 1);
+    this.#open.set(scopes.set.key, { order, at: now });
+  }
 
   /** The CA made no order: nothing is spent. */
-  orderRefused(_order: OrderRequest, _now: number): void {}
+  orderRefused(order: OrderRequest, now: number): void {
+    if (this.#close(order) && order.exemption === 'none') {
+      this.#buckets.refund('orders-per-account', this.#account, now);
+    }
+  }
 
   /** The order came to an end without a certificate: it stays counted as an order. */
-  orderEnded(_order: OrderRequest, _now: number): void {}
+  orderEnded(order: OrderRequest): void {
+    this.#close(order);
+  }
 
-  certificateIssued(_order: OrderRequest, _now: number): void {}
+  certificateIssued(order: OrderRequest, now: number): void {
+    this.#close(order);
+    const scopes = this.#keys.order(order.identifiers);
+    for (const [name, scope] of spentAtIssuance(order, scopes)) this.#buckets.spend(name, scope, now);
+  }
 
-  authorizationFailed(_identifier: string, _now: number): void {}
+  authorizationFailed(identifier: string, now: number): void {
+    const scope = this.#keys.identifier(identifier);
+    this.#buckets.spend('authorization-failures', scope, now);
+    this.#buckets.spend('consecutive-authorization-failures', scope, now);
+  }
 
-  authorizationSucceeded(_identifier: string): void {}
+  authorizationSucceeded(identifier: string): void {
+    this.#buckets.reset('consecutive-authorization-failures', this.#keys.identifier(identifier));
+  }
 
-  /** @param order the order that was refused */
-  learn(_block: LearnedBlock, _order: OrderRequest, _now: number): void {}
+  /**
+   * What a refusal says holds for exactly its scope, and for orders that are exempt, too, if this one was.
+   * A second order that is refused in words that are not known means that the whole account is.
+   *
+   * @param order the order that was refused
+   */
+  learn(block: LearnedBlock, order: OrderRequest, now: number): void {
+    const scopes = this.#keys.order(order.identifiers);
+    for (const [key, scope] of this.#blockedScopes(block, order, scopes, now)) {
+      const exemption = block.cause === 'paused' ? 'ari' : order.exemption;
+      const learned = { cause: block.cause, exemption, scope: scope.words };
+      const until = this.#blocks.add(key, learned, block.retryAfter, now);
+      this.#shards.touch(key);
+      const limit = limitOfBlock.get(key.charAt(0));
+      if (limit === block.cause) this.#buckets.emptyUntil(limit, scope, until, now);
+    }
+  }
 
   /** A person says that the pause of these is lifted: they may be tried. Nothing else is forgotten. */
-  liftPause(_identifiers: readonly string[]): void {}
+  liftPause(identifiers: readonly string[]): void {
+    for (const [key] of blockedBy(this.#keys.order(identifiers))) {
+      if (this.#blocks.get(key)?.cause !== 'paused') continue;
+      this.#blocks.delete(key);
+      this.#shards.delete(key, true);
+    }
+  }
 
   /** Every bucket that is not full, the emptiest first. */
   forecast(now: number): BucketForecast[] {
-    const limit = this.#rateLimits.limits['orders-per-account'];
-    const scope = this.#hash(this.#registeredDomain('account'));
-    if (limit === undefined || scope === '') return [];
-    const bucket = {
-      level: limit.burst,
-      capacity: limit.burst,
-      reserved: 0,
-      nextFirst: now,
-      nextRenewal: now,
-    };
-    return [{ limit: 'orders-per-account', scope: 'this account', ...bucket }];
+    return this.#buckets.forecast(now);
+  }
+
+  /** What the CA has refused and is still in force. */
+  blocks(now: number): Hold[] {
+    return [...this.#blocks.entries()].flatMap(([, { cause, until, scope = 'not met since the start' }]) =>
+      until > now ? [{ cause, scope, until }] : [],
+    );
+  }
+
+  /** How many entries there are in memory. */
+  get size(): number {
+    return this.#buckets.size;
+  }
+
+  /** How many orders may be made before the next writing, so that a crash forgets none of them. */
+  coveredOrders(now: number): number {
+    return this.#buckets.countBelow('orders-per-account', this.#account, this.#coveredTat, now);
+  }
+
+  /** The next changes cover some orders more: to be asked, and written, when none is covered. */
+  coverOrders(now: number): void {
+    this.#buckets.keep('orders-per-account', this.#account, now);
   }
 
   /**
@@ -118,15 +178,75 @@ export class Ledger {
    * @param documents by shard
    * @returns sentences for the log about what could not be read, which is assumed to be spent
    */
-  restore(_documents: ReadonlyMap<number, string>, _now: number): readonly string[] {
-    return [];
+  restore(documents: ReadonlyMap<number, string>, now: number): readonly string[] {
+    return [...documents].flatMap(([shard, text]) => readShard(this.#parts, shard, text, now));
   }
 
-  /** What has changed since it was last asked: to be written, oldest first. Orders are counted some ahead of use. */
-  takeChanges(_now: number): LedgerShard[] {
-    return [];
+  /** What has changed since it was last asked, to be written. */
+  takeChanges(now: number): LedgerShard[] {
+    if (now < this.#prunedAt || now >= this.#prunedAt + pruneInterval) this.#prune(now);
+    const { shards, buckets } = this.#parts;
+    const accountKey = bucketKey('orders-per-account', this.#account);
+    const keptTat = (key: string): number | undefined => {
+      if (key !== accountKey) return buckets.keptTat(key, 0, now);
+      this.#coveredTat = buckets.keptTat(key, this.#ahead, now) ?? 0;
+      return this.#coveredTat;
+    };
+    return shards.takeChanged().map((shard) => ({ shard, text: writeShard(this.#parts, shard, keptTat) }));
   }
 
   /** These could not be written: they are among the next changes again. */
-  returnChanges(_shards: Iterable<number>): void {}
+  returnChanges(shards: Iterable<number>): void {
+    this.#coveredTat = 0;
+    for (const shard of shards) this.#shards.markChanged(shard);
+  }
+
+  /** @returns whether the order was under way */
+  #close(order: OrderRequest): boolean {
+    const scopes = this.#keys.order(order.identifiers);
+    const open = this.#open.get(scopes.set.key);
+    if (open === undefined) return false;
+    this.#open.delete(scopes.set.key);
+    for (const [name, scope] of spentAtIssuance(open.order, scopes))
+      this.#buckets.addPending(name, scope, -1);
+    return true;
+  }
+
+  #blockedScopes(
+    { cause, scope }: LearnedBlock,
+    order: OrderRequest,
+    scopes: OrderScopes,
+    now: number,
+  ): [key: string, scope: Scope][] {
+    if (scope.type === 'account') return [[`A${scopes.account.key}`, scopes.account]];
+    if (scope.type === 'registered-domain') {
+      const domains = this.#keys.domainsWithin(order.identifiers, scope.name);
+      if (domains.length > 0) return domains.map((domain) => [`D${domain.key}`, domain]);
+    }
+    if (scope.type === 'identifiers') {
+      const named = new Set(scope.names.map((name) => this.#keys.identifier(name).key));
+      const inOrder = scopes.identifiers.filter(({ key }) => named.has(key));
+      if (inOrder.length > 0) return inOrder.map((identifier) => [`I${identifier.key}`, identifier]);
+    }
+    const own = `S${scopes.set.key}`;
+    const another = ([key, block]: [string, Block]): boolean =>
+      key !== own && key.startsWith('S') && block.cause === 'blocked' && block.until > now;
+    if (cause !== 'blocked' || ![...this.#blocks.entries()].some(another)) return [[own, scopes.set]];
+    return [
+      [own, scopes.set],
+      [`A${scopes.account.key}`, scopes.account],
+    ];
+  }
+
+  #prune(now: number): void {
+    this.#prunedAt = now;
+    for (const { order, at } of this.#open.values()) {
+      if (at + longestOrder <= now) this.certificateIssued(order, now);
+    }
+    this.#buckets.prune(now);
+    for (const key of this.#blocks.outdated(now)) {
+      this.#blocks.delete(key);
+      this.#shards.delete(key, false);
+    }
+  }
 }

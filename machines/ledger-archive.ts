@@ -1,0 +1,80 @@
+import type { LedgerBlocks } from './ledger-blocks.ts';
+import type { LedgerBuckets } from './ledger-buckets.ts';
+import { decodeLedger, encodeLedger, LedgerDocumentError, type LedgerReading } from './ledger-document.ts';
+import type { LedgerShards } from './ledger-shards.ts';
+
+const hour = 60 * 60_000;
+
+/** What of the ledger outlives the process. */
+export interface LedgerParts {
+  readonly shards: LedgerShards;
+  readonly buckets: LedgerBuckets;
+  readonly blocks: LedgerBlocks;
+}
+
+/** One document of the ledger; undefined if there is nothing in it. */
+export function writeShard(
+  { shards, buckets, blocks }: LedgerParts,
+  shard: number,
+  keptTat: (key: string) => number | undefined,
+): string | undefined {
+  const assumedSpentAt = buckets.assumedSpentAt(shard);
+  const content = { assumedSpentAt, buckets: new Map(), blocks: new Map() };
+  for (const key of shards.members(shard)) {
+    const tat = keptTat(key);
+    const block = blocks.get(key);
+    if (tat !== undefined) content.buckets.set(key, tat);
+    if (block !== undefined) content.blocks.set(key, block);
+  }
+  const empty = content.buckets.size === 0 && content.blocks.size === 0 && assumedSpentAt === undefined;
+  return empty ? undefined : encodeLedger(content);
+}
+
+/**
+ * Takes up a document.
+ * @returns sentences about what could not be read
+ */
+export function readShard(
+  { shards, buckets, blocks }: LedgerParts,
+  shard: number,
+  text: string,
+  now: number,
+): string[] {
+  let reading: LedgerReading;
+  try {
+    reading = decodeLedger(text);
+  } catch (error) {
+    if (!(error instanceof LedgerDocumentError)) throw error;
+    buckets.assumeSpent(shard, now);
+    return [
+      `Document ${shard} of the rate-limit ledger ${error.message}. What it told of is taken as spent, so that new orders ` +
+        'may wait; delete it and restart to forget that.',
+    ];
+  }
+  if (reading.assumedSpentAt !== undefined) buckets.assumeSpent(shard, reading.assumedSpentAt);
+  for (const [key, tat] of reading.buckets) {
+    if (buckets.restore(key, tat, now)) shards.place(key, shard);
+  }
+  for (const [key, block] of reading.blocks) {
+    blocks.restore(key, block);
+    shards.place(key, shard);
+  }
+  for (const key of reading.damaged) {
+    if (!buckets.restore(key, undefined, now)) {
+      blocks.restore(key, {
+        cause: 'blocked',
+        until: now + hour,
+        exemption: 'ari',
+        refusals: 1,
+        scope: undefined,
+      });
+    }
+    shards.place(key, shard);
+  }
+  // An empty document is written over or deleted, a damaged one corrected.
+  if (reading.damaged.length > 0 || shards.members(shard).size === 0) shards.markChanged(shard);
+  if (reading.damaged.length === 0) return [];
+  return [
+    `Document ${shard} of the rate-limit ledger has ${reading.damaged.length} damaged entries, which are taken as spent.`,
+  ];
+}

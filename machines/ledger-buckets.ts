@@ -1,0 +1,212 @@
+import { bucketKey, limitOfKey, type Scope } from './ledger-keys.ts';
+import type { LedgerShards } from './ledger-shards.ts';
+import { type LimitName, limitNames, type RateLimits } from './limits.ts';
+import { emptyUntil, fillTime, refund, spend, timeOfTokens, tokensAt } from './token-bucket.ts';
+
+const hour = 60 * 60_000;
+
+/** How full a bucket is; times in milliseconds since the epoch. */
+export interface BucketForecast {
+  readonly limit: LimitName;
+  /** For a person, such as `registered domain example.com`. */
+  readonly scope: string;
+  /** Whole orders, certificates or failures that the CA allows now. */
+  readonly level: number;
+  readonly capacity: number;
+  /** How many of them only renewals and replacements may use. */
+  readonly reserved: number;
+  /** When a first order finds room next, and when a renewal does; `now` if at once. */
+  readonly nextFirst: number;
+  readonly nextRenewal: number;
+}
+
+interface Bucket {
+  readonly limit: LimitName;
+  readonly scope: string | undefined;
+  readonly tat: number;
+  /** Taken by orders that are under way, and spent only if a certificate comes of them. */
+  readonly pending: number;
+}
+
+/** A full bucket is remembered for a while, for a clock that is put back. */
+const grace = 2 * hour;
+
+/** What the CA counts, as far as it is not full. Every change is noted in the shards. */
+export class LedgerBuckets {
+  readonly #rateLimits: RateLimits;
+  readonly #shards: LedgerShards;
+  readonly #buckets = new Map<string, Bucket>();
+  /** By document that could not be read: when that was. */
+  readonly #assumedSpent = new Map<number, number>();
+
+  constructor(rateLimits: RateLimits, shards: LedgerShards) {
+    this.#rateLimits = rateLimits;
+    this.#shards = shards;
+  }
+
+  /** When there is room for one more; now, where no limit is known. */
+  timeOf(limitName: LimitName, scope: Scope, purpose: 'first' | 'other', now: number): number {
+    const limit = this.#rateLimits.limits[limitName];
+    if (limit === undefined) return now;
+    const bucket = this.#read(limitName, scope);
+    const kept = purpose === 'first' ? this.#reserved(limitName) : 0;
+    return timeOfTokens(bucket.tat, limit, 1 + kept + bucket.pending, now);
+  }
+
+  spend(limitName: LimitName, scope: Scope, now: number): void {
+    this.#change(limitName, scope, (bucket, limit) => ({ ...bucket, tat: spend(bucket.tat, limit, now) }));
+  }
+
+  refund(limitName: LimitName, scope: Scope, now: number): void {
+    this.#change(limitName, scope, (bucket, limit) => ({ ...bucket, tat: refund(bucket.tat, limit, now) }));
+  }
+
+  /** An order under way takes one more, or gives it back. */
+  addPending(limitName: LimitName, scope: Scope, count: 1 | -1): void {
+    this.#change(limitName, scope, (bucket) => ({ ...bucket, pending: Math.max(bucket.pending + count, 0) }));
+  }
+
+  /** The CA said that there is no room until then. */
+  emptyUntil(limitName: LimitName, scope: Scope, until: number, now: number): void {
+    this.#change(limitName, scope, (bucket, limit) => ({
+      ...bucket,
+      tat: emptyUntil(bucket.tat, limit, until, now),
+    }));
+  }
+
+  /** It is to be written, whether or not anything was taken from it. */
+  keep(limitName: LimitName, scope: Scope, now: number): void {
+    if (this.#rateLimits.limits[limitName] === undefined) return;
+    const key = bucketKey(limitName, scope);
+    const bucket = this.#read(limitName, scope);
+    this.#buckets.set(key, { ...bucket, tat: Math.max(bucket.tat, now) });
+    this.#shards.touch(key);
+  }
+
+  /** How many more can be spent before the bucket is as empty as this one; without end where no limit is known. */
+  countBelow(limitName: LimitName, scope: Scope, tat: number, now: number): number {
+    const limit = this.#rateLimits.limits[limitName];
+    if (limit === undefined) return Number.POSITIVE_INFINITY;
+    return Math.max(tokensAt(this.#read(limitName, scope).tat, limit, now) - tokensAt(tat, limit, now), 0);
+  }
+
+  /** The CA counts from the beginning. */
+  reset(limitName: LimitName, scope: Scope): void {
+    const key = bucketKey(limitName, scope);
+    if (this.#buckets.delete(key)) this.#shards.delete(key, true);
+  }
+
+  /** Every bucket that is not full, the emptiest first. */
+  forecast(now: number): BucketForecast[] {
+    const forecasts: BucketForecast[] = [];
+    for (const { limit: name, scope, tat, pending } of this.#buckets.values()) {
+      const limit = this.#rateLimits.limits[name];
+      if (limit === undefined || (tat <= now && pending === 0)) continue;
+      const reserved = this.#reserved(name);
+      forecasts.push({
+        limit: name,
+        scope: scope ?? 'not met since the start',
+        level: Math.max(tokensAt(tat, limit, now) - pending, 0),
+        capacity: limit.burst,
+        reserved,
+        nextFirst: timeOfTokens(tat, limit, 1 + reserved + pending, now),
+        nextRenewal: timeOfTokens(tat, limit, 1 + pending, now),
+      });
+    }
+    return forecasts.toSorted((one, other) => one.level / one.capacity - other.level / other.capacity);
+  }
+
+  /** When the bucket is full, with what is pending counted as spent, and `ahead` more; undefined if there is none. */
+  keptTat(key: string, ahead: number, now: number): number | undefined {
+    const bucket = this.#buckets.get(key);
+    const limit = bucket && this.#rateLimits.limits[bucket.limit];
+    if (bucket === undefined || limit === undefined) return undefined;
+    let { tat } = bucket;
+    for (let count = Math.min(bucket.pending + ahead, limit.burst); count > 0; count -= 1) {
+      tat = spend(tat, limit, now);
+    }
+    return tat;
+  }
+
+  /**
+   * A bucket as it was kept.
+   * @param tat undefined if it could not be read: then it is empty
+   * @returns whether it still matters
+   */
+  restore(key: string, tat: number | undefined, now: number): boolean {
+    const name = limitOfKey(key);
+    const limit = name && this.#rateLimits.limits[name];
+    if (name === undefined || limit === undefined || (tat !== undefined && tat + grace <= now)) return false;
+    const before = this.#buckets.get(key)?.tat ?? 0;
+    const kept = tat ?? now + fillTime(limit);
+    this.#buckets.set(key, { limit: name, scope: undefined, tat: Math.max(before, kept), pending: 0 });
+    return true;
+  }
+
+  /** What this document said is unknown: every bucket that no other one tells of was empty by then. */
+  assumeSpent(shard: number, at: number): void {
+    this.#assumedSpent.set(shard, at);
+    this.#shards.markChanged(shard);
+  }
+
+  assumedSpentAt(shard: number): number | undefined {
+    return this.#assumedSpent.get(shard);
+  }
+
+  /** Forgets what is full. */
+  prune(now: number): void {
+    for (const [key, { tat, pending }] of this.#buckets) {
+      if (tat + grace > now || pending > 0) continue;
+      this.#buckets.delete(key);
+      this.#shards.delete(key, false);
+    }
+    for (const [shard, at] of this.#assumedSpent) {
+      if (limitNames.some((name) => this.#assumedTat(name, at) + grace > now)) continue;
+      this.#assumedSpent.delete(shard);
+      this.#shards.markChanged(shard);
+    }
+  }
+
+  get size(): number {
+    return this.#buckets.size;
+  }
+
+  #read(name: LimitName, scope: Scope): Bucket {
+    const key = bucketKey(name, scope);
+    const known = this.#buckets.get(key);
+    if (known === undefined) {
+      const assumed = [...this.#assumedSpent.values()].map((at) => this.#assumedTat(name, at));
+      return { limit: name, scope: scope.words, tat: Math.max(0, ...assumed), pending: 0 };
+    }
+    if (known.scope !== undefined) return known;
+    const named = { ...known, scope: scope.words };
+    this.#buckets.set(key, named);
+    return named;
+  }
+
+  #change(
+    name: LimitName,
+    scope: Scope,
+    change: (bucket: Bucket, limit: NonNullable<RateLimits['limits'][LimitName]>) => Bucket,
+  ): void {
+    const limit = this.#rateLimits.limits[name];
+    if (limit === undefined) return;
+    const key = bucketKey(name, scope);
+    const before = this.#read(name, scope);
+    const after = change(before, limit);
+    if (before.tat === after.tat && before.pending === after.pending) return;
+    this.#buckets.set(key, after);
+    this.#shards.touch(key);
+  }
+
+  #reserved(name: LimitName): number {
+    const burst = this.#rateLimits.limits[name]?.burst ?? 0;
+    return Math.min(Math.floor(burst * this.#rateLimits.reserve), Math.max(burst - 1, 0));
+  }
+
+  /** Of a pause nothing is assumed: the CA itself says that a name is paused, and it takes years to come to that. */
+  #assumedTat(name: LimitName, at: number): number {
+    const limit = this.#rateLimits.limits[name];
+    return limit === undefined || name === 'consecutive-authorization-failures' ? 0 : at + fillTime(limit);
+  }
+}

@@ -1,0 +1,69 @@
+/** As many entries as a ConfigMap of about 100 KB holds. */
+const capacity = 2000;
+
+/**
+ * Which entry of the ledger is kept in which document. New ones fill one document after the other, so that a thousand
+ * new certificates change one or two documents and not all of them.
+ */
+export class LedgerShards {
+  readonly #shardOf = new Map<string, number>();
+  readonly #members = new Map<number, Set<string>>();
+  readonly #changed = new Set<number>();
+  #open = 0;
+
+  /** The entry is new or has changed. */
+  touch(key: string): void {
+    const shard = this.#shardOf.get(key) ?? this.#openShard();
+    this.place(key, shard);
+    this.#changed.add(shard);
+  }
+
+  /** The entry was found in this document. */
+  place(key: string, shard: number): void {
+    if (this.#shardOf.has(key)) return;
+    this.#shardOf.set(key, shard);
+    this.#membersOf(shard).add(key);
+  }
+
+  /**
+   * The entry is gone.
+   * @param soon whether it matters that its document forgets it, too
+   */
+  delete(key: string, soon: boolean): void {
+    const shard = this.#shardOf.get(key);
+    if (shard === undefined) return;
+    this.#shardOf.delete(key);
+    const members = this.#membersOf(shard);
+    members.delete(key);
+    if (soon || members.size === 0) this.#changed.add(shard);
+  }
+
+  /** The document has to be written. */
+  markChanged(shard: number): void {
+    this.#membersOf(shard);
+    this.#changed.add(shard);
+  }
+
+  takeChanged(): number[] {
+    const changed = [...this.#changed].toSorted((one, other) => one - other);
+    this.#changed.clear();
+    return changed;
+  }
+
+  members(shard: number): ReadonlySet<string> {
+    return this.#membersOf(shard);
+  }
+
+  #membersOf(shard: number): Set<string> {
+    const members = this.#members.get(shard) ?? new Set();
+    this.#members.set(shard, members);
+    return members;
+  }
+
+  #openShard(): number {
+    if (this.#membersOf(this.#open).size < capacity) return this.#open;
+    const [roomy] = [...this.#members].find(([, members]) => members.size < capacity / 2) ?? [];
+    this.#open = roomy ?? Math.max(...this.#members.keys()) + 1;
+    return this.#open;
+  }
+}

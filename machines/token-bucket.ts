@@ -1,0 +1,55 @@
+import type { Limit } from './limits.ts';
+
+const day = 24 * 60 * 60_000;
+
+/**
+ * The generic cell rate algorithm, as Boulder counts: a bucket is one time, the theoretical arrival time (TAT), at which
+ * it will be full again. 0 stands for a bucket that nothing was taken from. All times in milliseconds since the epoch.
+ */
+export type Tat = number;
+
+/** Milliseconds in which one token comes back; rounded up, so that no time is ever too early. */
+function emissionInterval({ burst, period }: Limit): number {
+  return Math.ceil(period / burst);
+}
+
+/** How long an empty bucket takes to fill up, in milliseconds. */
+export function fillTime(limit: Limit): number {
+  return emissionInterval(limit) * limit.burst;
+}
+
+/** A time so far ahead that only a clock that was wrong can have written it counts as an empty bucket. */
+function plausible(tat: Tat, limit: Limit, now: number): Tat {
+  return tat > now + 2 * fillTime(limit) + day ? now + fillTime(limit) : tat;
+}
+
+/** When the bucket holds this many tokens; `now` if it does already. */
+export function timeOfTokens(tat: Tat, limit: Limit, tokens: number, now: number): number {
+  const full = Math.max(plausible(tat, limit, now), now);
+  return Math.max(full - fillTime(limit) + tokens * emissionInterval(limit), now);
+}
+
+/** Whole tokens in the bucket. */
+export function tokensAt(tat: Tat, limit: Limit, now: number): number {
+  const missing = Math.max(plausible(tat, limit, now) - now, 0);
+  return Math.max(limit.burst - Math.ceil(missing / emissionInterval(limit)), 0);
+}
+
+/** The bucket with one token less; never emptier than empty, and never fuller than it was. */
+export function spend(tat: Tat, limit: Limit, now: number): Tat {
+  const before = plausible(tat, limit, now);
+  const after = Math.max(before, now) + emissionInterval(limit);
+  return Math.max(before, Math.min(after, now + fillTime(limit)));
+}
+
+/** The bucket with one token put back; never fuller than full. */
+export function refund(tat: Tat, limit: Limit, now: number): Tat {
+  const before = plausible(tat, limit, now);
+  return before <= now ? before : Math.max(before - emissionInterval(limit), now);
+}
+
+/** The bucket after the CA said that it has no token until then. */
+export function emptyUntil(tat: Tat, limit: Limit, until: number, now: number): Tat {
+  const told = until + fillTime(limit) - emissionInterval(limit);
+  return Math.max(plausible(tat, limit, now), Math.min(told, now + fillTime(limit)));
+}
