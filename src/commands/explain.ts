@@ -85,6 +85,11 @@ const incomplete: Check = {
 
 /** Nothing further on the way can be looked at. */
 function stopped(ingress: string, checks: readonly Check[]): Explanation {
+  const shared = checks.find(({ about }) => about === 'SecretOwnedByOther');
+  if (shared !== undefined && !checks.some(isProblem)) {
+    const next = 'What the older Ingress gets, this one has: ask kube-lego explain for that one.';
+    return { ingress, verdict: 'good', why: shared.text, next, checks };
+  }
   const problem = checks.find(isProblem) ?? checks.findLast(({ result }) => result === 'note');
   return {
     ingress,

@@ -10,6 +10,7 @@ import type { Explanation } from '../../src/commands/explanation.ts';
 import type { Overview } from '../../src/commands/status.ts';
 import { statusTextOf } from '../../src/kubernetes/status-annotation.ts';
 import { annotated, ingress, ingressPath } from '../controller/ingress-fixtures.ts';
+import { nextSecond } from '../controller/observation.ts';
 import { secret } from '../controller-failures/objects.ts';
 import { type Stage, startStage } from '../controller-failures/stage.ts';
 import { eventually } from '../kubernetes/eventually.ts';
@@ -76,6 +77,22 @@ describe('kube-lego explain and kube-lego status', { timeout: 240_000 }, () => {
         }),
       },
     );
+    await nextSecond();
+    const goodHost = ['good.example.com'];
+    await stage.apply(
+      ingress('shop/second', { tls: { 'good-tls': goodHost } }),
+      ingress('blog/thief', { tls: { 'thief-tls': goodHost } }),
+      ingress('shop/rsa', {
+        tls: { 'rsa-tls': ['rsa.example.com'] },
+        annotations: { ...annotated, 'kube-lego.io/key-type': 'rsa-1024' },
+      }),
+      ingress('shop/manager', {
+        tls: { 'manager-tls': ['manager.example.com'] },
+        annotations: { ...annotated, 'cert-manager.io/issuer': 'le' },
+      }),
+      secret('shop/theirs-tls', { 'tls.crt': 'what?', 'tls.key': 'what?' }),
+      ingress('shop/theirs', { tls: { 'theirs-tls': ['theirs.example.com'] } }),
+    );
     await stage.startController({ LEGO_SELF_CHECK_TIMEOUT: '2s' });
     await stage.untilIssued('shop/good');
     await stage.guard(
@@ -128,6 +145,10 @@ describe('kube-lego explain and kube-lego status', { timeout: 240_000 }, () => {
       /until/,
       /Add the host/,
     ],
+    ['shop/rsa', 'not-served', /There is no key type rsa-1024/, /until/, /Set kube-lego\.io\/key-type/],
+    ['shop/manager', 'not-served', /issuer annotation of cert-manager/, /until/, /so that one controller/],
+    ['shop/theirs', 'failing', /was not made by kube-lego/, /until the Ingress or the Secret/, /adopt/],
+    ['blog/thief', 'failing', /used by an older Ingress of another namespace/, /until/, /a host of your own/],
     ['shop/dead', 'failing', /SelfCheckFailed since .*dead\.example\.com/, /tried again at/, /DNS/],
     [
       'shop/frozen',
@@ -146,6 +167,12 @@ describe('kube-lego explain and kube-lego status', { timeout: 240_000 }, () => {
       assert.match(explanation.remedy ?? '', remedy);
     });
   }
+
+  it('send him who asks for an Ingress with a shared Secret to the older one', async () => {
+    const { verdict, why } = await explained('shop/second');
+    assert.equal(verdict, 'good');
+    assert.equal(why, 'Secret good-tls is seen to by the older Ingress good.');
+  });
 
   it('walk the way of a dead host as a person would', async () => {
     const { code, output } = await run(['explain', 'shop/dead']);
@@ -188,15 +215,38 @@ describe('kube-lego explain and kube-lego status', { timeout: 240_000 }, () => {
       'shop/alb IngressControllerDoesNotMerge',
       'shop/dead SelfCheckFailed',
       'shop/frozen ImmutableSecret',
+      'shop/manager ManagedByCertManager',
+      'shop/rsa UnsupportedKeyType',
+      'shop/theirs ForeignSecret',
       'shop/wild WildcardHost',
     ]);
-    const empty = await run(['status', '-n', 'blog']);
+    const other = await run(['status', '-n', 'blog']);
+    assert.equal(other.code, 1);
+    assert.match(other.output, /^blog\/thief +thief-tls +failed/m);
+    const empty = await run(['status', '-n', 'kube-system']);
     assert.equal(empty.code, 0);
     assert.match(empty.output, /^No Ingress is handed to kube-lego\.$/m);
   });
 
+  it('go on watching until they are interrupted', async () => {
+    const child = spawn(process.execPath, [main, 'status', '--watch'], {
+      env: { PATH: process.env['PATH'], KUBECONFIG: stage.world.cluster.adminKubeconfig },
+      stdio: ['ignore', 'pipe', 'inherit'],
+      timeout: 60_000,
+    });
+    const ended = new Promise<number | null>((resolve) => child.on('close', resolve));
+    let shown = '';
+    for await (const chunk of child.stdout) {
+      shown += String(chunk);
+      if (shown.split('shop/dead').length > 2) child.kill('SIGINT');
+    }
+    assert.equal(await ended, 0);
+  });
+
   it('name the Secrets that no Ingress names any more', async () => {
-    await stage.world.api.expect(ingressPath('shop/good'), { method: 'DELETE' });
+    for (const key of ['shop/good', 'shop/second']) {
+      await stage.world.api.expect(ingressPath(key), { method: 'DELETE' });
+    }
     const { output } = await run(['status', '-n', 'shop', '-o', 'json']);
     const { orphans }: Overview = JSON.parse(output);
     assert.deepEqual(orphans, ['shop/good-tls']);
