@@ -1,8 +1,11 @@
+import type { OrderBudget, PlannedOrder } from './order-budget.ts';
+import type { OrderReport } from './order-report.ts';
+import type { Hold } from './rate-limits.ts';
+import { Schedule } from './schedule.ts';
+
 /** A certificate that wants to be worked on. */
-export interface Round {
-  readonly id: string;
+export interface Round extends PlannedOrder {
   readonly namespace: string;
-  readonly hosts: readonly string[];
   /** When visitors begin to see the harm, in milliseconds since the epoch. */
   readonly harmAt: number;
 }
@@ -14,48 +17,62 @@ export interface AdmissionLimits {
   readonly ordersInFlight: number;
 }
 
-type Stage = 'waiting' | 'admitted' | 'awaiting-slot' | 'ordering';
+type Stage = 'waiting' | 'held' | 'admitted' | 'awaiting-slot' | 'ordering';
 
 interface Progress {
   readonly round: Round;
   readonly identifiers: string;
   stage: Stage;
+  /** As it was last told. */
+  hold: Hold | undefined;
 }
 
-/** What a round may do now. */
-export interface Grant {
-  readonly id: string;
-  readonly grant: 'admission' | 'slot';
-}
+/** What a round may do now, or why it has to wait. */
+export type Grant =
+  | { readonly id: string; readonly grant: 'admission' | 'slot' }
+  | { readonly id: string; readonly grant: 'none'; readonly hold: Hold };
+
+/** Milliseconds. What others give back is looked for together: with thousands that wait each look costs. */
+const recheckDelay = 5000;
+/** A time that moves less is not told: each order that is made moves that of all others. */
+const worthTelling = 60_000;
 
 /**
  * Who may prepare its challenges (admission, bounded by hosts) and who may order (a slot). Apart, so that ten hosts which
- * never answer hold up nobody: they have no slot. At most one order is in flight for an exact set of identifiers,
- * because the CA answers a second one with the first (Boulder reuses orders).
+ * never answer hold up nobody: they have no slot. At most one round is admitted for an exact set of identifiers,
+ * because the CA answers a second order with the first (Boulder reuses orders). Who finds no room in the CA's limits is
+ * held until there is some, and stands in nobody's way.
  */
 export class Admission {
   readonly #limits: AdmissionLimits;
+  readonly #budget: OrderBudget;
+  /** When those that are held look again. */
+  readonly #schedule = new Schedule();
+  #recheckAt: number | undefined;
   readonly #rounds = new Map<string, Progress>();
   readonly #byStage: Record<Stage, Set<Progress>> = {
     waiting: new Set(),
+    held: new Set(),
     admitted: new Set(),
     'awaiting-slot': new Set(),
     ordering: new Set(),
   };
   #hostsAdmitted = 0;
-  readonly #setsInFlight = new Set<string>();
+  readonly #setsAdmitted = new Set<string>();
 
-  constructor(limits: AdmissionLimits) {
+  constructor(limits: AdmissionLimits, budget: OrderBudget) {
     this.#limits = limits;
+    this.#budget = budget;
   }
 
   get ordersInFlight(): number {
     return this.#byStage.ordering.size;
   }
 
-  enter(round: Round): void {
-    this.leave(round.id);
-    const progress: Progress = { round, identifiers: round.hosts.toSorted().join(), stage: 'waiting' };
+  enter(round: Round, now: number): void {
+    this.leave(round.id, now);
+    const identifiers = round.hosts.toSorted().join();
+    const progress: Progress = { round, identifiers, stage: 'waiting', hold: undefined };
     this.#rounds.set(round.id, progress);
     this.#byStage.waiting.add(progress);
   }
@@ -68,43 +85,96 @@ export class Admission {
   /** The order is final, or no longer wanted. */
   returnSlot(id: string): void {
     const progress = this.#rounds.get(id);
-    if (progress === undefined || progress.stage === 'waiting') return;
-    if (progress.stage === 'ordering') this.#setsInFlight.delete(progress.identifiers);
-    this.#move(progress, 'admitted');
+    if (progress !== undefined && isAdmitted(progress)) this.#move(progress, 'admitted');
   }
 
-  leave(id: string): void {
+  leave(id: string, now: number): void {
     const progress = this.#rounds.get(id);
     if (progress === undefined) return;
-    this.returnSlot(id);
-    if (progress.stage !== 'waiting') this.#hostsAdmitted -= progress.round.hosts.length;
+    if (isAdmitted(progress)) {
+      this.#hostsAdmitted -= progress.round.hosts.length;
+      this.#setsAdmitted.delete(progress.identifiers);
+    }
+    this.#schedule.delete(id);
     this.#byStage[progress.stage].delete(progress);
     this.#rounds.delete(id);
+    if (this.#budget.release(id, now)) this.#recheckSoon(now);
+  }
+
+  /** What became of an order at the CA. */
+  report(report: OrderReport, now: number): void {
+    if (this.#budget.report(report, now)) this.#recheckSoon(now);
+  }
+
+  /** When somebody who waits may go on although nobody does anything. */
+  next(now: number): number | undefined {
+    const trouble = this.#byStage['awaiting-slot'].size === 0 ? undefined : this.#budget.trouble(now)?.until;
+    const recheck = this.#byStage.held.size === 0 ? undefined : this.#recheckAt;
+    const times = [this.#schedule.next(), recheck, trouble].filter((time) => time !== undefined);
+    return times.length === 0 ? undefined : Math.min(...times);
   }
 
   /** Hands out what is free, fair among namespaces, the earliest harm first. */
-  grants(): Grant[] {
+  grants(now: number): Grant[] {
+    this.#recheck(now);
+    return [...this.#admissions(now), ...this.#slots(now)];
+  }
+
+  #admissions(now: number): Grant[] {
     const grants: Grant[] = [];
     if (this.#hostsAdmitted < this.#limits.hosts) {
       for (const progress of this.#inTurn('waiting')) {
         const { id, hosts } = progress.round;
+        if (this.#setsAdmitted.has(progress.identifiers)) continue;
+        const hold = this.#budget.hold(progress.round, now);
+        if (hold !== undefined) {
+          this.#move(progress, 'held');
+          this.#schedule.set(id, hold.until);
+          grants.push(...tell(progress, hold));
+          continue;
+        }
         // A certificate with more hosts than the limit still gets its turn, alone.
         if (this.#hostsAdmitted > 0 && this.#hostsAdmitted + hosts.length > this.#limits.hosts) break;
         this.#move(progress, 'admitted');
+        progress.hold = undefined;
         this.#hostsAdmitted += hosts.length;
+        this.#setsAdmitted.add(progress.identifiers);
+        this.#budget.reserve(progress.round, now);
         grants.push({ id, grant: 'admission' });
       }
     }
+    return grants;
+  }
+
+  #slots(now: number): Grant[] {
+    const grants: Grant[] = [];
     if (this.ordersInFlight < this.#limits.ordersInFlight) {
       for (const progress of this.#inTurn('awaiting-slot')) {
         if (this.ordersInFlight >= this.#limits.ordersInFlight) break;
-        if (this.#setsInFlight.has(progress.identifiers)) continue;
+        if (!this.#budget.enter(progress.round.id, now)) break;
         this.#move(progress, 'ordering');
-        this.#setsInFlight.add(progress.identifiers);
+        progress.hold = undefined;
         grants.push({ id: progress.round.id, grant: 'slot' });
       }
     }
-    return grants;
+    const trouble = this.#budget.trouble(now);
+    if (trouble === undefined) return grants;
+    return [...grants, ...[...this.#byStage['awaiting-slot']].flatMap((progress) => tell(progress, trouble))];
+  }
+
+  #recheckSoon(now: number): void {
+    this.#recheckAt ??= now + recheckDelay;
+  }
+
+  #recheck(now: number): void {
+    const due = this.#schedule.takeDue(now).flatMap((id) => this.#rounds.get(id) ?? []);
+    for (const progress of due) this.#move(progress, 'waiting');
+    if (this.#recheckAt === undefined || this.#recheckAt > now) return;
+    this.#recheckAt = undefined;
+    for (const progress of this.#byStage.held) {
+      this.#schedule.delete(progress.round.id);
+      this.#move(progress, 'waiting');
+    }
   }
 
   #move(progress: Progress, stage: Stage): void {
@@ -131,4 +201,20 @@ export class Admission {
       .toSorted((one, other) => one.turn - other.turn)
       .map(({ progress }) => progress);
   }
+}
+
+function isAdmitted({ stage }: Progress): boolean {
+  return stage !== 'waiting' && stage !== 'held';
+}
+
+/** Tells why it waits, unless it has been told much the same. */
+function tell(progress: Progress, hold: Hold): Grant[] {
+  const before = progress.hold;
+  const known =
+    before?.cause === hold.cause &&
+    before.scope === hold.scope &&
+    Math.abs(before.until - hold.until) < worthTelling;
+  if (known) return [];
+  progress.hold = hold;
+  return [{ id: progress.round.id, grant: 'none', hold }];
 }

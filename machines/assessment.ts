@@ -1,5 +1,6 @@
 import type { DesiredCertificate, HostRoute, KeyType } from './desired-certificate.ts';
 import { covers } from './host-names.ts';
+import type { OrderRequest } from './order-limits.ts';
 import type { Failure } from './reasons.ts';
 import { renewalTime, type Validity } from './renewal.ts';
 
@@ -71,6 +72,8 @@ export type Assessment =
       readonly replaces: SecretVersion | undefined;
       /** When visitors begin to see the harm, in milliseconds since the epoch. */
       readonly harmAt: number;
+      /** What the CA does not count the order for. */
+      readonly exemption: OrderRequest['exemption'];
       readonly notices: readonly Failure[];
     }
   /** `notices`: what is to be said besides. */
@@ -84,6 +87,9 @@ export interface AssessmentPolicy {
   /** That directory issues certificates which browsers do not trust. */
   readonly staging: boolean;
 }
+
+/** Milliseconds: 120 days. */
+const sameSetMemory = 120 * 24 * 60 * 60_000;
 
 interface Defect {
   readonly reason: DueReason;
@@ -110,7 +116,8 @@ export function assess(
 
   if (secret.kind === 'absent') {
     const message = `Secret ${desired.secretName} does not exist.`;
-    return { kind: 'due', reason: 'missing', message, hosts, replaces: undefined, harmAt: now, notices };
+    const missing = { reason: 'missing', harmAt: now, replaces: undefined, exemption: 'none' } as const;
+    return { kind: 'due', ...missing, message, hosts, notices };
   }
 
   const foreign = isForeign(secret) && !desired.adopt;
@@ -131,7 +138,21 @@ export function assess(
   const failure = refusalOf(desired, secret, foreign, defect, policy);
   if (failure !== undefined) return { kind: 'refused', failure, notices };
   const replaces = { uid: secret.uid, resourceVersion: secret.resourceVersion };
-  return { kind: 'due', ...defect, hosts, replaces, notices };
+  const exemption = renewsSameSet(hosts, secret, policy, now) ? 'same-set' : 'none';
+  return { kind: 'due', ...defect, hosts, replaces, exemption, notices };
+}
+
+/** Whether the CA has issued a certificate for exactly these names lately (Let's Encrypt, docs/rate-limits.md). */
+function renewsSameSet(
+  hosts: readonly HostRoute[],
+  { certificate, directory }: PresentSecret,
+  policy: AssessmentPolicy,
+  now: number,
+): boolean {
+  if (certificate.kind !== 'readable' || directory !== policy.directory) return false;
+  const names = new Set(certificate.dnsNames);
+  const same = names.size === hosts.length && hosts.every(({ host }) => names.has(host));
+  return same && certificate.notBefore > now - sameSetMemory;
 }
 
 /** A host that another namespace owns stays only where our certificate has it already: that one keeps renewing. */

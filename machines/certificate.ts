@@ -2,6 +2,8 @@ import { assign, fromCallback, fromPromise, sendParent, sendTo, setup } from 'xs
 import type { Round } from './admission.ts';
 import type { DueReason, SecretVersion } from './assessment.ts';
 import type { DesiredCertificate, HostRoute } from './desired-certificate.ts';
+import type { OrderRequest } from './order-limits.ts';
+import type { Hold } from './rate-limits.ts';
 import type { Failure } from './reasons.ts';
 import type { Validity } from './renewal.ts';
 
@@ -19,6 +21,8 @@ export interface CertificateInput {
   /** The Secret that was judged; undefined when there was none. */
   readonly replaces: SecretVersion | undefined;
   readonly harmAt: number;
+  /** What the CA does not count it for. */
+  readonly exemption: OrderRequest['exemption'];
 }
 
 /** The four steps of a round, from the least to the most advanced. */
@@ -36,6 +40,12 @@ export type CertificateOutcome =
 
 /** What a certificate tells its Ingress. */
 export type CertificateReport =
+  | {
+      readonly type: 'CERTIFICATE_HELD';
+      readonly secretName: string;
+      readonly hold: Hold;
+      readonly at: number;
+    }
   | {
       readonly type: 'CERTIFICATE_PHASE';
       readonly secretName: string;
@@ -57,7 +67,9 @@ interface CertificateContext extends CertificateInput {
 
 type CertificateEvent =
   | { readonly type: 'ADMITTED'; readonly at: number }
-  | { readonly type: 'SLOT_GRANTED'; readonly at: number };
+  | { readonly type: 'SLOT_GRANTED'; readonly at: number }
+  /** A limit or the trouble of the CA keeps it where it is. */
+  | { readonly type: 'HELD'; readonly hold: Hold; readonly at: number };
 
 /**
  * The round of one due Secret, from the wait for admission to the write. No key ever enters it: the vault of the process
@@ -99,6 +111,14 @@ export const certificateMachine = setup({
         at,
       }),
     ),
+    reportHold: sendParent(
+      ({ context }, { hold, at }: { hold: Hold; at: number }): CertificateReport => ({
+        type: 'CERTIFICATE_HELD',
+        secretName: context.desired.secretName,
+        hold,
+        at,
+      }),
+    ),
     recordIssued: assign((_, { issued }: { issued: string }) => ({ issued })),
     requestSlot: sendTo('round', { type: 'REQUEST_SLOT' }),
     returnSlot: sendTo('round', { type: 'RETURN_SLOT' }),
@@ -114,12 +134,17 @@ export const certificateMachine = setup({
       namespace: context.desired.namespace,
       hosts: context.hosts.map(({ host }) => host),
       harmAt: context.harmAt,
+      purpose: purposes[context.reason],
+      exemption: context.exemption,
     }),
   },
   initial: 'queued',
   states: {
     queued: {
       on: {
+        HELD: {
+          actions: { type: 'reportHold', params: ({ event }) => ({ hold: event.hold, at: event.at }) },
+        },
         ADMITTED: {
           target: 'provisioning-challenge',
           actions: {
@@ -154,7 +179,18 @@ export const certificateMachine = setup({
       states: {
         'awaiting-slot': {
           entry: 'requestSlot',
-          on: { SLOT_GRANTED: 'ordering' },
+          on: {
+            HELD: {
+              actions: { type: 'reportHold', params: ({ event }) => ({ hold: event.hold, at: event.at }) },
+            },
+            SLOT_GRANTED: {
+              target: 'ordering',
+              actions: {
+                type: 'reportPhase',
+                params: ({ event }) => ({ phase: 'validating', at: event.at }),
+              },
+            },
+          },
         },
         ordering: {
           invoke: {
@@ -205,6 +241,18 @@ export const certificateMachine = setup({
     ended: { type: 'final' },
   },
 });
+
+const purposes: Readonly<Record<DueReason, OrderRequest['purpose']>> = {
+  missing: 'first',
+  empty: 'first',
+  'hosts-not-covered': 'first',
+  'issued-elsewhere': 'first',
+  unreadable: 'replacement',
+  'key-mismatch': 'replacement',
+  expired: 'replacement',
+  'near-expiry': 'renewal',
+  'key-type-changed': 'renewal',
+};
 
 function notProvided(): never {
   throw new Error('the process has to provide this actor');

@@ -2,7 +2,7 @@ import type { CertificateRecord } from './ingress-context.ts';
 import type { Hold } from './rate-limits.ts';
 import type { Failure } from './reasons.ts';
 
-const limits: Readonly<Record<Hold['cause'], string>> = {
+const limits: Readonly<Record<Exclude<Hold['cause'], 'unavailable'>, string>> = {
   'orders-per-account': 'new orders',
   'certificates-per-registered-domain': 'certificates of a registered domain',
   'certificates-per-exact-set': 'certificates for the same names',
@@ -14,6 +14,9 @@ const limits: Readonly<Record<Hold['cause'], string>> = {
 
 /** Why an order waits, for a person; without the time, so that the same wait is said once. */
 export function describeHold({ cause, scope, until }: Hold): Failure {
+  if (cause === 'unavailable') {
+    return { code: 'CaUnavailable', message: 'The order waits until the CA answers again.', retryAt: until };
+  }
   const message = `The order waits for the CA's limit of ${limits[cause]} (${scope}).`;
   return { code: cause === 'paused' ? 'NamePaused' : 'RateLimited', message, retryAt: until };
 }

@@ -27,7 +27,7 @@ export type CertificateStatus =
       readonly kind: 'working';
       readonly phase: CertificatePhase;
       readonly round: CertificateInput;
-      /** What keeps it queued, where that is a limit of the CA. */
+      /** What keeps it waiting, where that is a limit of the CA or its trouble. */
       readonly hold?: Hold | undefined;
     }
   | {
@@ -249,17 +249,15 @@ export function applyPhase(
   );
 }
 
-/** A limit of the CA keeps a queued round waiting, or does no longer. */
+/** A limit of the CA, or its trouble, keeps a round waiting before its order is made. */
 export function applyHold(
   context: IngressContext,
   secretName: string,
-  hold: Hold | undefined,
+  hold: Hold,
   at: number,
 ): IngressContext {
   return withRecord(context, secretName, at, (record) =>
-    record.status.kind === 'working' && record.status.phase === 'queued'
-      ? { ...record, status: { ...record.status, hold } }
-      : record,
+    record.status.kind === 'working' ? { ...record, status: { ...record.status, hold } } : record,
   );
 }
 
@@ -296,11 +294,11 @@ function withoutBackoff({ desired, status, notices }: CertificateRecord, at: num
 function startRound(
   { key, uid }: IngressContext,
   desired: DesiredCertificate,
-  { hosts, reason, replaces, harmAt }: Extract<Assessment, { kind: 'due' }>,
+  { hosts, reason, replaces, harmAt, exemption }: Extract<Assessment, { kind: 'due' }>,
   rounds: number,
 ): CertificateInput {
   const id = `${uid}/${desired.secretName}/${rounds}`;
-  return { id, ingress: key, ingressUid: uid, desired, hosts, reason, replaces, harmAt };
+  return { id, ingress: key, ingressUid: uid, desired, hosts, reason, replaces, harmAt, exemption };
 }
 
 function fail(

@@ -43,7 +43,7 @@ export function viewOf(state: IngressState, context: IngressContext): IngressVie
 
 function nextStep(state: IngressState, context: IngressContext): IngressView['next'] {
   const action = working[state];
-  if (state === 'queued') {
+  if (state === 'queued' || state === 'validating') {
     const holds = context.certificates.flatMap(({ status }) =>
       status.kind === 'working' && status.hold !== undefined ? [status.hold] : [],
     );

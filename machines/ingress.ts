@@ -20,19 +20,11 @@ import {
   toCheck,
   wakeTime,
 } from './ingress-context.ts';
-import type { Hold } from './rate-limits.ts';
 import type { SupervisorEvent } from './supervisor.ts';
 
 export type IngressEvent =
   | { readonly type: 'ASSIGNED'; readonly assignment: Assignment; readonly at: number }
   | { readonly type: 'WAKE'; readonly at: number }
-  /** A limit of the CA keeps the queued round of a Secret waiting; undefined: no longer. */
-  | {
-      readonly type: 'CERTIFICATE_HELD';
-      readonly secretName: string;
-      readonly hold: Hold | undefined;
-      readonly at: number;
-    }
   | CertificateReport;
 
 export interface CheckOutput {

@@ -9,7 +9,8 @@ import { blockedBy, countedFor, limitOfBlock, type OrderRequest, spentAtIssuance
 
 /** Why an order has to wait. */
 export interface Hold {
-  readonly cause: LimitName | 'blocked' | 'paused';
+  /** `unavailable`: no limit, but the CA is in trouble. */
+  readonly cause: LimitName | 'blocked' | 'paused' | 'unavailable';
   /** For a person, such as `registered domain example.com`. */
   readonly scope: string;
   /** Milliseconds since the epoch. */

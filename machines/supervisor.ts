@@ -1,7 +1,10 @@
-import { Admission, type AdmissionLimits, type Round } from './admission.ts';
+import { Admission, type AdmissionLimits, type Grant, type Round } from './admission.ts';
 import type { Assignment } from './desired-certificate.ts';
 import { type IngressSpec, ingressKey } from './ingress-spec.ts';
+import type { OrderBudget } from './order-budget.ts';
+import type { OrderReport } from './order-report.ts';
 import { Ownership, type OwnershipPolicy } from './ownership.ts';
+import type { Hold } from './rate-limits.ts';
 import { Schedule } from './schedule.ts';
 
 export type SupervisorEvent =
@@ -15,6 +18,9 @@ export type SupervisorEvent =
   | { readonly type: 'SLOT_REQUESTED'; readonly id: string }
   | { readonly type: 'SLOT_RETURNED'; readonly id: string }
   | { readonly type: 'ROUND_ENDED'; readonly id: string }
+  | OrderReport
+  /** What was spent before this process is known: from now on orders may be made. */
+  | { readonly type: 'LEDGER_READ' }
   /** An Ingress actor died of an error that nobody foresaw. */
   | { readonly type: 'ACTOR_FAILED'; readonly key: string }
   /** The process is ending: what is ordered is finished, nothing new is begun. */
@@ -32,6 +38,7 @@ export type SupervisorCommand =
   | { readonly type: 'WAKE'; readonly key: string }
   | { readonly type: 'ADMIT'; readonly id: string }
   | { readonly type: 'GRANT_SLOT'; readonly id: string }
+  | { readonly type: 'HOLD'; readonly id: string; readonly hold: Hold }
   /** The one timer; undefined switches it off. */
   | { readonly type: 'SET_TIMER'; readonly at: number | undefined };
 
@@ -47,6 +54,7 @@ export interface SupervisorState {
   readonly running: Map<string, Assignment>;
   readonly schedule: Schedule;
   readonly admission: Admission;
+  ledgerRead: boolean;
   synced: boolean;
   draining: boolean;
   timer: number | undefined;
@@ -55,13 +63,14 @@ export interface SupervisorState {
 /** How long an actor that died is left alone before it is started again. */
 const restartDelay = 60_000;
 
-export function initialSupervisorState(policy: SupervisorPolicy): SupervisorState {
+export function initialSupervisorState(policy: SupervisorPolicy, budget: OrderBudget): SupervisorState {
   return {
     ingresses: new Map(),
     ownership: new Ownership(policy.ownership),
     running: new Map(),
     schedule: new Schedule(),
-    admission: new Admission(policy.admission),
+    admission: new Admission(policy.admission, budget),
+    ledgerRead: false,
     synced: false,
     draining: false,
     timer: undefined,
@@ -79,8 +88,8 @@ export function decide(
   event: SupervisorEvent,
   now: number,
 ): { readonly state: SupervisorState; readonly commands: readonly SupervisorCommand[] } {
-  const commands = state.draining ? decideDraining(state, event) : decideRunning(state, event, now);
-  const next = state.draining ? undefined : state.schedule.next();
+  const commands = state.draining ? decideDraining(state, event, now) : decideRunning(state, event, now);
+  const next = state.draining ? undefined : nextTime(state, now);
   if (next !== state.timer) {
     state.timer = next;
     commands.push({ type: 'SET_TIMER', at: next });
@@ -104,7 +113,7 @@ function decideRunning(state: SupervisorState, event: SupervisorEvent, now: numb
       return [];
     case 'TIMER':
       state.timer = undefined;
-      return state.schedule.takeDue(now).flatMap((key) => wake(state, key));
+      return [...state.schedule.takeDue(now).flatMap((key) => wake(state, key)), ...grant(state, now)];
     case 'ACTOR_FAILED':
       state.running.delete(event.key);
       if (state.ingresses.has(event.key)) state.schedule.set(event.key, now + restartDelay);
@@ -116,18 +125,51 @@ function decideRunning(state: SupervisorState, event: SupervisorEvent, now: numb
     case 'SLOT_REQUESTED':
     case 'SLOT_RETURNED':
     case 'ROUND_ENDED':
-      applyToAdmission(state, event);
-      return state.admission
-        .grants()
-        .map(({ id, grant }) => ({ type: grant === 'admission' ? 'ADMIT' : 'GRANT_SLOT', id }));
+      applyToAdmission(state, event, now);
+      return grant(state, now);
+    case 'LEDGER_READ':
+      state.ledgerRead = true;
+      return grant(state, now);
     default:
-      return event satisfies never;
+      state.admission.report(event, now);
+      return grant(state, now);
   }
 }
 
-function decideDraining(state: SupervisorState, event: SupervisorEvent): SupervisorCommand[] {
-  if (event.type === 'SLOT_RETURNED' || event.type === 'ROUND_ENDED') applyToAdmission(state, event);
-  return [];
+function decideDraining(state: SupervisorState, event: SupervisorEvent, now: number): SupervisorCommand[] {
+  switch (event.type) {
+    case 'SLOT_RETURNED':
+    case 'ROUND_ENDED':
+      applyToAdmission(state, event, now);
+      return [];
+    case 'ORDER_SENT':
+    case 'ORDER_MADE':
+    case 'ORDER_REFUSED':
+    case 'HOSTS_PROVEN':
+    case 'HOSTS_FAILED':
+    case 'CERTIFICATE_ISSUED':
+    case 'CA_TROUBLED':
+      state.admission.report(event, now);
+      return [];
+    default:
+      return [];
+  }
+}
+
+function nextTime({ schedule, admission, ledgerRead }: SupervisorState, now: number): number | undefined {
+  const times = [schedule.next(), ledgerRead ? admission.next(now) : undefined];
+  const known = times.filter((time) => time !== undefined);
+  return known.length === 0 ? undefined : Math.min(...known);
+}
+
+function grant({ admission, ledgerRead }: SupervisorState, now: number): SupervisorCommand[] {
+  return ledgerRead ? admission.grants(now).map(commandOf) : [];
+}
+
+function commandOf(grant: Grant): SupervisorCommand {
+  const { id } = grant;
+  if (grant.grant === 'none') return { type: 'HOLD', id, hold: grant.hold };
+  return { type: grant.grant === 'admission' ? 'ADMIT' : 'GRANT_SLOT', id };
 }
 
 function observe(state: SupervisorState, ingress: IngressSpec): SupervisorCommand[] {
@@ -188,16 +230,16 @@ type AdmissionEvent = Extract<
   { type: 'ROUND_STARTED' | 'SLOT_REQUESTED' | 'SLOT_RETURNED' | 'ROUND_ENDED' }
 >;
 
-function applyToAdmission({ admission }: SupervisorState, event: AdmissionEvent): void {
+function applyToAdmission({ admission }: SupervisorState, event: AdmissionEvent, now: number): void {
   switch (event.type) {
     case 'ROUND_STARTED':
-      return admission.enter(event.round);
+      return admission.enter(event.round, now);
     case 'SLOT_REQUESTED':
       return admission.requestSlot(event.id);
     case 'SLOT_RETURNED':
       return admission.returnSlot(event.id);
     case 'ROUND_ENDED':
-      return admission.leave(event.id);
+      return admission.leave(event.id, now);
     default:
       return event satisfies never;
   }

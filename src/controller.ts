@@ -5,6 +5,8 @@ import type { Logger } from 'pino';
 import { createActor, type InspectionEvent } from 'xstate';
 import { ingressKey } from '../machines/ingress-spec.ts';
 import { viewOf } from '../machines/ingress-view.ts';
+import { presetLimits } from '../machines/limits.ts';
+import { OrderBudget } from '../machines/order-budget.ts';
 import { AccountStore } from './acme/account.ts';
 import { installAdapter } from './acme/adapter.ts';
 import { AcmeTransport, userAgent } from './acme/transport.ts';
@@ -22,7 +24,9 @@ import { createKubernetesClient, type KubernetesClient } from './kubernetes/clie
 import { EventRecorder } from './kubernetes/events.ts';
 import { IngressClasses } from './kubernetes/ingress-class.ts';
 import { IngressStatusWriter } from './kubernetes/ingress-status.ts';
+import { KubernetesLedgerDocuments } from './kubernetes/ledger-documents.ts';
 import { SecretStore } from './kubernetes/secret-store.ts';
+import { createLedger, LedgerKeeper } from './ledger-keeper.ts';
 import { assessmentPolicy, pathTypeOf, selfCheckSettings, supervisorPolicy } from './policies.ts';
 import { awaitReachable } from './responder/reachability.ts';
 import { createResponder } from './responder/server.ts';
@@ -82,6 +86,15 @@ export async function startController({
     onError: (error) => log.warn(error, 'The status of an Ingress was not written.'),
   });
 
+  const ledger = createLedger(presetLimits(config.directoryUrl), config.directoryUrl);
+  const keeper = new LedgerKeeper({
+    ledger,
+    store: new KubernetesLedgerDocuments(client, config.namespace),
+    clock,
+    signal,
+    onTrouble: (trouble) => log.warn(trouble, 'The rate-limit ledger is not as it should be.'),
+  });
+
   const vault = new Vault();
   const issued = new IssuedCertificates(vault);
   const rounds = new Rounds(
@@ -99,6 +112,8 @@ export async function startController({
     steps: {
       account,
       transport,
+      ledger: keeper,
+      onOrderReport: (report) => supervisor.send(report),
       vault,
       issued,
       challengeIngresses,
@@ -117,6 +132,7 @@ export async function startController({
   const supervisor = createActor(
     createSupervisorLogic({
       policy: supervisorPolicy(config),
+      budget: new OrderBudget(ledger),
       ingressMachine: logic,
       rounds,
       actors,
@@ -160,6 +176,10 @@ export async function startController({
     }
     supervisor.send(event);
   });
+  void keeper.restore().then(
+    () => supervisor.send({ type: 'LEDGER_READ' }),
+    () => undefined,
+  );
   void readAccount(account, clock, signal, log).then(
     () => {
       accountRead = true;
@@ -182,6 +202,7 @@ export async function startController({
         challengeIngresses.removeAll(cleanUp),
         events.drain(cleanUp),
         status.drain(cleanUp),
+        keeper.drain(),
       ]);
       stopping.abort();
       await Promise.all([...reflectors.map((reflector) => reflector.stopped()), ...servers.map(close)]);

@@ -1,9 +1,12 @@
 import { type CallbackActorLogic, fromCallback } from 'xstate';
 import type { Round } from '../machines/admission.ts';
+import type { Hold } from '../machines/rate-limits.ts';
 import type { SupervisorEvent } from '../machines/supervisor.ts';
 
 type Request = { readonly type: 'REQUEST_SLOT' } | { readonly type: 'RETURN_SLOT' };
-type Permit = { readonly type: 'ADMITTED' | 'SLOT_GRANTED'; readonly at: number };
+type Permit =
+  | { readonly type: 'ADMITTED' | 'SLOT_GRANTED'; readonly at: number }
+  | { readonly type: 'HELD'; readonly hold: Hold; readonly at: number };
 
 interface Running {
   permit(permit: Permit): void;
@@ -33,6 +36,10 @@ export class Rounds {
 
   admit(id: string, at: number): void {
     this.#running.get(id)?.permit({ type: 'ADMITTED', at });
+  }
+
+  hold(id: string, hold: Hold, at: number): void {
+    this.#running.get(id)?.permit({ type: 'HELD', hold, at });
   }
 
   grantSlot(id: string, at: number): void {

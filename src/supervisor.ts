@@ -1,6 +1,7 @@
 import { type ActorRefFrom, type AnyActorScope, createActor, fromTransition } from 'xstate';
 import type { ingressMachine } from '../machines/ingress.ts';
 import type { IngressPolicy } from '../machines/ingress-context.ts';
+import type { OrderBudget } from '../machines/order-budget.ts';
 import type { StatusDocument } from '../machines/status.ts';
 import {
   decide,
@@ -32,6 +33,7 @@ export interface SupervisorOptions {
   readonly policy: SupervisorPolicy & { readonly ingress: IngressPolicy };
   /** The Ingress machine with its effects provided. */
   readonly ingressMachine: typeof ingressMachine;
+  readonly budget: OrderBudget;
   readonly rounds: Rounds;
   /** The actors by `namespace/name`; the supervisor alone changes it. */
   readonly actors: Map<string, IngressActor>;
@@ -47,6 +49,7 @@ export interface SupervisorOptions {
  */
 export function createSupervisorLogic({
   policy,
+  budget,
   ingressMachine: logic,
   rounds,
   actors,
@@ -55,17 +58,20 @@ export function createSupervisorLogic({
 }: SupervisorOptions) {
   let timer: unknown;
 
-  return fromTransition((state, event: SupervisorEvent | ActorError | StopEvent, scope) => {
-    if (isStop(event)) {
-      clock.clearTimeout(timer);
-      for (const key of actors.keys()) stop(key, scope);
-      return state;
-    }
-    const now = clock.now();
-    const decision = decide(state, isActorError(event) ? died(event, scope) : event, now);
-    for (const command of decision.commands) execute(command, now, scope);
-    return decision.state;
-  }, initialSupervisorState(policy));
+  return fromTransition(
+    (state, event: SupervisorEvent | ActorError | StopEvent, scope) => {
+      if (isStop(event)) {
+        clock.clearTimeout(timer);
+        for (const key of actors.keys()) stop(key, scope);
+        return state;
+      }
+      const now = clock.now();
+      const decision = decide(state, isActorError(event) ? died(event, scope) : event, now);
+      for (const command of decision.commands) execute(command, now, scope);
+      return decision.state;
+    },
+    initialSupervisorState(policy, budget),
+  );
 
   function execute(command: SupervisorCommand, at: number, scope: Scope): void {
     switch (command.type) {
@@ -96,6 +102,8 @@ export function createSupervisorLogic({
         return rounds.admit(command.id, at);
       case 'GRANT_SLOT':
         return rounds.grantSlot(command.id, at);
+      case 'HOLD':
+        return rounds.hold(command.id, command.hold, at);
       case 'SET_TIMER':
         clock.clearTimeout(timer);
         if (command.at !== undefined) {

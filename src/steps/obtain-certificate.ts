@@ -1,11 +1,14 @@
 import type { CertificateInput } from '../../machines/certificate.ts';
 import type { KeyType } from '../../machines/desired-certificate.ts';
+import type { OrderReport } from '../../machines/order-report.ts';
 import type { AccountStore } from '../acme/account.ts';
-import { obtainCertificate as placeOrder } from '../acme/order.ts';
+import { type OrderPhase, obtainCertificate as placeOrder } from '../acme/order.ts';
 import type { AcmeTransport } from '../acme/transport.ts';
 import { createCsr } from '../certificate/csr.ts';
 import type { Vault } from '../certificate/vault.ts';
 import type { Clock } from '../clock.ts';
+import type { LedgerKeeper } from '../ledger-keeper.ts';
+import { OrderReports } from '../order-reports.ts';
 import type { IssuedCertificates } from './issued-certificates.ts';
 
 export interface ObtainCertificateOptions {
@@ -14,6 +17,8 @@ export interface ObtainCertificateOptions {
   readonly vault: Vault;
   readonly issued: IssuedCertificates;
   readonly clock: Clock;
+  readonly ledger: Pick<LedgerKeeper, 'cover' | 'changed'>;
+  readonly onOrderReport: (report: OrderReport) => void;
   /** For certificates whose Ingress names none. */
   readonly keyType: KeyType;
   readonly profile: string | undefined;
@@ -26,7 +31,7 @@ export async function obtainCertificate(
   { id, desired, hosts }: CertificateInput,
   signal: AbortSignal,
 ): Promise<string> {
-  const { account, transport, vault, issued, clock, preferredChain } = options;
+  const { account, transport, vault, issued, clock, ledger, preferredChain } = options;
   const keyId = await vault.create(desired.keyType ?? options.keyType);
   if (signal.aborted) vault.destroy(keyId);
   signal.throwIfAborted();
@@ -34,9 +39,21 @@ export async function obtainCertificate(
   const names = hosts.map(({ host }) => host);
   const csr = await createCsr(names, vault.keyPem(keyId));
   const profile = desired.profile ?? options.profile;
-  const { chainPem } = await account.withAccount(signal, (account) =>
-    placeOrder({ account, transport, clock, signal, hosts: names, csr, profile, preferredChain }),
-  );
+  const reports = new OrderReports(id, names, options.onOrderReport);
+  const onPhase = async (phase: OrderPhase): Promise<void> => {
+    if (phase === 'ordering') await ledger.cover(signal);
+    reports.enters(phase);
+  };
+  const order = { transport, clock, signal, hosts: names, csr, profile, preferredChain, onPhase };
+  let chainPem: string;
+  try {
+    ({ chainPem } = await account.withAccount(signal, (account) => placeOrder({ account, ...order })));
+  } catch (error) {
+    if (!signal.aborted) reports.failed(error);
+    throw error;
+  } finally {
+    ledger.changed();
+  }
   issued.add(keyId, chainPem);
   return keyId;
 }

@@ -1,12 +1,20 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Admission, type Round } from '../../machines/admission.ts';
-import { hour, now } from './builders.ts';
+import { hour, minute, now, orderBudget } from './builders.ts';
 
 const limits = { hosts: 500, ordersInFlight: 10 };
 
 function round(id: string, changes: Partial<Round> = {}): Round {
-  return { id, namespace: 'shop', hosts: [`${id}.example.com`], harmAt: now, ...changes };
+  return {
+    id,
+    namespace: 'shop',
+    hosts: [`${id}.example.com`],
+    harmAt: now,
+    purpose: 'first',
+    exemption: 'none',
+    ...changes,
+  };
 }
 
 function rounds(count: number, prefix: string, changes: Partial<Round> = {}): Round[] {
@@ -14,67 +22,70 @@ function rounds(count: number, prefix: string, changes: Partial<Round> = {}): Ro
 }
 
 function enter(admission: Admission, entering: readonly Round[]): void {
-  for (const each of entering) admission.enter(each);
+  for (const each of entering) admission.enter(each, now);
 }
 
 function admitted(admission: Admission): string[] {
   return admission
-    .grants()
+    .grants(now)
     .filter(({ grant }) => grant === 'admission')
     .map(({ id }) => id);
 }
 
-function slots(admission: Admission): string[] {
+function slots(admission: Admission, at = now): string[] {
   return admission
-    .grants()
+    .grants(at)
     .filter(({ grant }) => grant === 'slot')
     .map(({ id }) => id);
 }
 
 describe('admission', () => {
   it('is given at once while there is room', () => {
-    const admission = new Admission(limits);
+    const admission = new Admission(limits, orderBudget());
     enter(admission, [round('a'), round('b')]);
-    assert.deepEqual(admission.grants(), [
+    assert.deepEqual(admission.grants(now), [
       { id: 'a', grant: 'admission' },
       { id: 'b', grant: 'admission' },
     ]);
-    assert.deepEqual(admission.grants(), [], 'nothing is granted twice');
+    assert.deepEqual(admission.grants(now), [], 'nothing is granted twice');
   });
 
   it('stops at 500 hosts, and goes on when some leave', () => {
-    const admission = new Admission(limits);
+    const admission = new Admission(limits, orderBudget());
     enter(admission, rounds(600, 'r'));
     assert.equal(admitted(admission).length, 500);
     assert.deepEqual(admitted(admission), []);
-    admission.leave('r0');
+    admission.leave('r0', now);
     assert.deepEqual(admitted(admission), ['r500']);
   });
 
   it('counts hosts and not certificates', () => {
-    const admission = new Admission(limits);
-    const hosts = Array.from({ length: 100 }, (_, index) => `h${index}.example.com`);
-    enter(admission, rounds(7, 'large', { hosts }));
+    const admission = new Admission(limits, orderBudget());
+    const hosts = Array.from({ length: 99 }, (_, index) => `h${index}.example.com`);
+    enter(
+      admission,
+      rounds(7, 'large').map((each) => ({ ...each, hosts: [...each.hosts, ...hosts] })),
+    );
     assert.equal(admitted(admission).length, 5);
   });
 
   it('lets a certificate with more hosts than there is room for in alone, and nobody overtakes it for ever', () => {
-    const admission = new Admission({ hosts: 3, ordersInFlight: 10 });
+    const admission = new Admission({ hosts: 3, ordersInFlight: 10 }, orderBudget());
     enter(admission, [
       round('first'),
       round('huge', { hosts: ['1', '2', '3', '4'] }),
       round('late', { harmAt: now + hour }),
     ]);
     assert.deepEqual(admitted(admission), ['first']);
-    admission.leave('first');
+    admission.leave('first', now);
     assert.deepEqual(admitted(admission), ['huge']);
     assert.deepEqual(admitted(admission), []);
-    admission.leave('huge');
+    admission.leave('huge', now);
     assert.deepEqual(admitted(admission), ['late']);
   });
 
   it('comes first to the certificate whose harm comes first', () => {
-    const admission = new Admission({ hosts: 1, ordersInFlight: 10 });
+    const admission = new Admission({ hosts: 1, ordersInFlight: 10 }, orderBudget());
     enter(admission, [
       round('next month', { harmAt: now + 30 * 24 * hour }),
       round('tomorrow', { harmAt: now + 24 * hour }),
@@ -84,24 +95,24 @@ describe('admission', () => {
     for (let turn = 0; turn < 3; turn += 1) {
       const [id = 'nobody'] = admitted(admission);
       order.push(id);
-      admission.leave(id);
+      admission.leave(id, now);
     }
     assert.deepEqual(order, ['now', 'tomorrow', 'next month']);
   });
 
   it('is given to another namespace at once that comes after 1,000 rounds of one', () => {
-    const admission = new Admission(limits);
+    const admission = new Admission(limits, orderBudget());
     enter(admission, rounds(1_000, 'crowd', { namespace: 'crowd' }));
     assert.equal(admitted(admission).length, 500);
     enter(admission, rounds(3, 'single', { namespace: 'single' }));
-    admission.leave('crowd0');
-    admission.leave('crowd1');
-    admission.leave('crowd2');
+    admission.leave('crowd0', now);
+    admission.leave('crowd1', now);
+    admission.leave('crowd2', now);
     assert.deepEqual(admitted(admission), ['single0', 'single1', 'single2']);
   });
 
   it('is shared by namespaces that come at the same time', () => {
-    const admission = new Admission({ hosts: 10, ordersInFlight: 10 });
+    const admission = new Admission({ hosts: 10, ordersInFlight: 10 }, orderBudget());
     enter(admission, rounds(20, 'a', { namespace: 'a', harmAt: now }));
     enter(admission, rounds(20, 'b', { namespace: 'b', harmAt: now + hour }));
     const namespaces = admitted(admission).map((id) => id.charAt(0));
@@ -109,72 +120,144 @@ describe('admission', () => {
   });
 
   it('starts over for a round that enters again', () => {
-    const admission = new Admission({ hosts: 1, ordersInFlight: 10 });
+    const admission = new Admission({ hosts: 1, ordersInFlight: 10 }, orderBudget());
     enter(admission, [round('a')]);
     assert.deepEqual(admitted(admission), ['a']);
-    admission.enter(round('a'));
+    admission.enter(round('a'), now);
     assert.deepEqual(admitted(admission), ['a']);
+  });
+});
+
+describe('the limits of the CA', () => {
+  const oneAnHour = { 'orders-per-account': { burst: 1, period: hour } };
+
+  it('hold who finds no room, without a place, until there is some', () => {
+    const admission = new Admission({ hosts: 1, ordersInFlight: 10 }, orderBudget(oneAnHour));
+    enter(admission, [round('a'), round('b')]);
+    const hold = { cause: 'orders-per-account', scope: 'this account', until: now + hour };
+    assert.deepEqual(admission.grants(now), [
+      { id: 'a', grant: 'admission' },
+      { id: 'b', grant: 'none', hold },
+    ]);
+    admission.report({ type: 'ORDER_SENT', id: 'a' }, now);
+    admission.report({ type: 'CERTIFICATE_ISSUED', id: 'a' }, now);
+    admission.leave('a', now);
+    assert.equal(admission.next(now), now + hour);
+    assert.deepEqual(admission.grants(now + hour - 1), []);
+    assert.deepEqual(admission.grants(now + hour), [{ id: 'b', grant: 'admission' }]);
+  });
+
+  it('are free again a moment after an order was given up before it was sent', () => {
+    const admission = new Admission(limits, orderBudget(oneAnHour));
+    enter(admission, [round('a'), round('b')]);
+    assert.deepEqual(admitted(admission), ['a']);
+    admission.leave('a', now);
+    const at = admission.next(now);
+    assert.ok(at !== undefined && at < now + minute);
+    assert.deepEqual(admission.grants(at), [{ id: 'b', grant: 'admission' }]);
+  });
+
+  it('stay spent by an order that was sent and never heard of again', () => {
+    const admission = new Admission(limits, orderBudget(oneAnHour));
+    enter(admission, [round('a'), round('b')]);
+    assert.deepEqual(admitted(admission), ['a']);
+    admission.report({ type: 'ORDER_SENT', id: 'a' }, now);
+    admission.leave('a', now);
+    assert.deepEqual(admission.grants(now + minute), []);
+    assert.deepEqual(admission.grants(now + hour), [{ id: 'b', grant: 'admission' }]);
+  });
+
+  it('that a refusal teaches hold what they are about, and nothing else', () => {
+    const admission = new Admission(limits, orderBudget());
+    enter(admission, [round('a')]);
+    assert.deepEqual(admitted(admission), ['a']);
+    const scope = { type: 'registered-domain', name: 'example.com' } as const;
+    const block = { cause: 'certificates-per-registered-domain', scope, retryAfter: hour } as const;
+    admission.report({ type: 'ORDER_REFUSED', id: 'a', block }, now);
+    admission.leave('a', now);
+    enter(admission, [round('b'), round('other', { hosts: ['www.example.org'] })]);
+    assert.deepEqual(admitted(admission), ['other']);
+    assert.deepEqual(admission.grants(now + hour), [{ id: 'b', grant: 'admission' }]);
   });
 });
 
 function ready(admission: Admission, entering: readonly Round[]): void {
   enter(admission, entering);
-  admission.grants();
+  admission.grants(now);
   for (const { id } of entering) admission.requestSlot(id);
 }
 
 describe('an order slot', () => {
   it('is given to as many as LEGO_MAX_ORDERS_IN_FLIGHT says, and then as they come back', () => {
-    const admission = new Admission(limits);
+    const admission = new Admission(limits, orderBudget());
     ready(admission, rounds(15, 'r'));
     assert.equal(slots(admission).length, 10);
     assert.equal(admission.ordersInFlight, 10);
     assert.deepEqual(slots(admission), []);
     admission.returnSlot('r3');
     assert.deepEqual(slots(admission), ['r10']);
-    admission.leave('r4');
+    admission.leave('r4', now);
     assert.deepEqual(slots(admission), ['r11']);
   });
 
   it('is not taken by hosts that are being prepared, however many they are', () => {
-    const admission = new Admission(limits);
+    const admission = new Admission(limits, orderBudget());
     enter(admission, rounds(400, 'dead'));
-    admission.grants();
+    admission.grants(now);
     ready(admission, [round('good')]);
     assert.deepEqual(slots(admission), ['good']);
   });
 
   it('is not given without admission', () => {
-    const admission = new Admission({ hosts: 1, ordersInFlight: 10 });
+    const admission = new Admission({ hosts: 1, ordersInFlight: 10 }, orderBudget());
     enter(admission, [round('a'), round('b')]);
-    admission.grants();
+    admission.grants(now);
     admission.requestSlot('b');
     admission.requestSlot('unknown');
-    assert.deepEqual(admission.grants(), []);
+    assert.deepEqual(admission.grants(now), []);
     assert.equal(admission.ordersInFlight, 0);
   });
 
-  it('is given to one order at a time for an exact set of hosts, in whatever order they are listed', () => {
-    const admission = new Admission(limits);
+  it('waits while the CA is in trouble: one asks at a time, and who waits is told once', () => {
+    const admission = new Admission(limits, orderBudget());
+    ready(admission, rounds(4, 'r'));
+    assert.equal(slots(admission, now).length, 4);
+    for (const id of ['r0', 'r1']) {
+      admission.report({ type: 'CA_TROUBLED', id, retryAfter: hour }, now);
+      admission.leave(id, now);
+    }
+    ready(admission, rounds(3, 'late'));
+    const until = now + hour;
+    const told = admission.grants(now).flatMap((grant) => (grant.grant === 'none' ? [grant.hold] : []));
+    assert.deepEqual(told, Array(3).fill({ cause: 'unavailable', scope: 'the CA', until }));
+    assert.deepEqual(admission.grants(now), [], 'nothing is told twice');
+    assert.equal(admission.next(now), until);
+    assert.deepEqual(slots(admission, until), ['late0'], 'one asks');
+    admission.report({ type: 'ORDER_MADE', id: 'late0' }, until);
+    assert.deepEqual(slots(admission, until), ['late1', 'late2'], 'the rest follows when it is answered');
+  });
+
+  it('is given to one round at a time for an exact set of hosts, in whatever order they are listed', () => {
+    const admission = new Admission(limits, orderBudget());
     ready(admission, [
       round('a', { namespace: 'a', hosts: ['x.example.com', 'y.example.com'] }),
       round('b', { namespace: 'b', hosts: ['y.example.com', 'x.example.com'] }),
       round('c', { namespace: 'c', hosts: ['x.example.com'] }),
     ]);
     assert.deepEqual(slots(admission), ['a', 'c']);
-    admission.returnSlot('a');
-    assert.deepEqual(slots(admission), ['b']);
+    admission.leave('a', now);
+    assert.deepEqual(admitted(admission), ['b']);
   });
 
   it('does not wait behind a round that waits for its twin', () => {
-    const admission = new Admission({ hosts: 500, ordersInFlight: 2 });
+    const admission = new Admission({ hosts: 500, ordersInFlight: 2 }, orderBudget());
     const hosts = ['same.example.com'];
     ready(admission, [...rounds(5, 'twin', { hosts }), round('other', { harmAt: now + hour })]);
     assert.deepEqual(slots(admission), ['twin0', 'other']);
   });
 
   it('goes to another namespace before the second one of a crowd', () => {
-    const admission = new Admission({ hosts: 500, ordersInFlight: 2 });
+    const admission = new Admission({ hosts: 500, ordersInFlight: 2 }, orderBudget());
     ready(admission, rounds(20, 'crowd', { namespace: 'crowd' }));
     assert.deepEqual(slots(admission), ['crowd0', 'crowd1']);
     ready(admission, [round('single', { namespace: 'single', harmAt: now + hour })]);
@@ -183,7 +266,7 @@ describe('an order slot', () => {
   });
 
   it('that came back can be asked for again by the same round', () => {
-    const admission = new Admission(limits);
+    const admission = new Admission(limits, orderBudget());
     ready(admission, [round('a')]);
     assert.deepEqual(slots(admission), ['a']);
     admission.returnSlot('a');

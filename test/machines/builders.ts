@@ -1,6 +1,10 @@
 import type { CertificateFacts, SecretFacts } from '../../machines/assessment.ts';
 import type { Assignment, DesiredCertificate, HostRoute } from '../../machines/desired-certificate.ts';
 import type { IngressSpec } from '../../machines/ingress-spec.ts';
+import type { RateLimits } from '../../machines/limits.ts';
+import { OrderBudget } from '../../machines/order-budget.ts';
+import { Ledger } from '../../machines/rate-limits.ts';
+import { registeredDomain } from '../../machines/registered-domain.ts';
 
 export const minute = 60_000;
 export const hour = 60 * minute;
@@ -89,4 +93,9 @@ export function secretFacts(changes: Partial<PresentSecret> = {}): PresentSecret
     certificate: certificateFacts(),
     ...changes,
   };
+}
+
+/** The budget at a CA that has these limits, and none if none are given. */
+export function orderBudget(limits: RateLimits['limits'] = {}): OrderBudget {
+  return new OrderBudget(new Ledger({ limits, reserve: 0 }, registeredDomain, (text) => text));
 }

@@ -17,11 +17,12 @@ const input: CertificateInput = {
   reason: 'missing',
   replaces: undefined,
   harmAt: now,
+  exemption: 'none' as const,
 };
 
 // The paths are walked without a parent.
 const machine: AnyStateMachine = certificateMachine.provide({
-  actions: { reportPhase: () => undefined, reportOutcome: () => undefined },
+  actions: { reportPhase: () => undefined, reportHold: () => undefined, reportOutcome: () => undefined },
 });
 
 const failure: Failure = { code: 'ChallengeFailed', message: 'It failed.' };
@@ -30,6 +31,7 @@ const failure: Failure = { code: 'ChallengeFailed', message: 'It failed.' };
 const events = [
   { type: 'ADMITTED', at: now },
   { type: 'SLOT_GRANTED', at: now },
+  { type: 'HELD', at: now, hold: { cause: 'blocked', scope: 'these names', until: now } },
   ...['provisioning-challenge', 'validating.ordering', 'storing'].flatMap((state) =>
     [
       { kind: 'done', at: now, value: state === 'storing' ? validity : 'vault-id' },
@@ -98,7 +100,9 @@ describe('the statechart of a round', () => {
     const longest = toTheEnd.map(actionsOn).toSorted((one, other) => other.length - one.length)[0];
     assert.deepEqual(
       longest?.filter((action) => action.startsWith('reportPhase')),
-      ['reportPhase provisioning-challenge', 'reportPhase validating', 'reportPhase storing'],
+      ['provisioning-challenge', 'validating', 'validating', 'storing'].map(
+        (phase) => `reportPhase ${phase}`,
+      ),
     );
   });
 

@@ -172,6 +172,7 @@ export function dueResult(desired: DesiredCertificate, harmAt = now): CheckResul
       hosts,
       replaces: undefined,
       harmAt,
+      exemption: 'none',
       notices: [],
     },
   };

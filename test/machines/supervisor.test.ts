@@ -7,7 +7,7 @@ import {
   type SupervisorCommand,
   type SupervisorEvent,
 } from '../../machines/supervisor.ts';
-import { day, hour, ingressSpec, minute, now } from './builders.ts';
+import { day, hour, ingressSpec, minute, now, orderBudget } from './builders.ts';
 
 const policy = {
   ownership: {
@@ -21,7 +21,7 @@ const policy = {
 
 /** A supervisor and what it commands, in a few words each: `START shop/web`, `SET_TIMER +60000`. */
 class Supervision {
-  readonly #state = initialSupervisorState(policy);
+  readonly #state = initialSupervisorState(policy, orderBudget());
   time = now;
 
   tell(...events: SupervisorEvent[]): string[] {
@@ -49,7 +49,7 @@ const key = 'shop/web';
 
 function running(...ingresses: SupervisorEvent[]): Supervision {
   const supervision = new Supervision();
-  supervision.tell(...(ingresses.length === 0 ? [observed()] : ingresses), synced);
+  supervision.tell(...(ingresses.length === 0 ? [observed()] : ingresses), synced, { type: 'LEDGER_READ' });
   return supervision;
 }
 
@@ -247,7 +247,14 @@ describe('an actor that died', () => {
 });
 
 describe('rounds', () => {
-  const round = { id: 'r', namespace: 'shop', hosts: ['web.example.com'], harmAt: now };
+  const round = {
+    id: 'r',
+    namespace: 'shop',
+    hosts: ['web.example.com'],
+    harmAt: now,
+    purpose: 'first',
+    exemption: 'none',
+  } as const;
 
   it('are admitted, and given a slot when they ask for it', () => {
     const supervision = running();
@@ -258,20 +265,29 @@ describe('rounds', () => {
   it('make room for others when they return the slot or end', () => {
     const supervision = running();
     const twin = { ...round, id: 'twin' };
-    supervision.tell(
-      { type: 'ROUND_STARTED', round },
-      { type: 'ROUND_STARTED', round: twin },
-      { type: 'SLOT_REQUESTED', id: 'r' },
-    );
-    assert.deepEqual(supervision.tell({ type: 'SLOT_REQUESTED', id: 'twin' }), [], 'the same set of hosts');
-    assert.deepEqual(supervision.tell({ type: 'SLOT_RETURNED', id: 'r' }), ['GRANT_SLOT twin']);
-    supervision.tell({ type: 'SLOT_REQUESTED', id: 'r' });
-    assert.deepEqual(supervision.tell({ type: 'ROUND_ENDED', id: 'twin' }), ['GRANT_SLOT r']);
+    const other = { ...round, id: 'other', hosts: ['other.example.com'] };
+    supervision.tell({ type: 'ROUND_STARTED', round }, { type: 'SLOT_REQUESTED', id: 'r' });
+    assert.deepEqual(supervision.tell({ type: 'ROUND_STARTED', round: twin }), [], 'the same set of hosts');
+    assert.deepEqual(supervision.tell({ type: 'ROUND_STARTED', round: other }), ['ADMIT other']);
+    assert.deepEqual(supervision.tell({ type: 'ROUND_ENDED', id: 'r' }), ['ADMIT twin']);
+  });
+
+  it('wait until it is known what was spent before', () => {
+    const supervision = new Supervision();
+    supervision.tell(observed(), synced, { type: 'ROUND_STARTED', round });
+    assert.deepEqual(supervision.tell({ type: 'LEDGER_READ' }), ['ADMIT r']);
   });
 });
 
 describe('a process that is ending', () => {
-  const round = { id: 'r', namespace: 'shop', hosts: ['web.example.com'], harmAt: now };
+  const round = {
+    id: 'r',
+    namespace: 'shop',
+    hosts: ['web.example.com'],
+    harmAt: now,
+    purpose: 'first',
+    exemption: 'none',
+  } as const;
 
   it('switches the timer off and begins nothing new', () => {
     const supervision = running();

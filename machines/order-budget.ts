@@ -1,0 +1,109 @@
+import { CaBreaker } from './ca-breaker.ts';
+import type { OrderRequest } from './order-limits.ts';
+import type { OrderReport } from './order-report.ts';
+import type { Hold, Ledger } from './rate-limits.ts';
+
+/** The order that a round is going to make. */
+export interface PlannedOrder {
+  /** That of the round. */
+  readonly id: string;
+  readonly hosts: readonly string[];
+  readonly purpose: OrderRequest['purpose'];
+  readonly exemption: OrderRequest['exemption'];
+}
+
+interface Reservation {
+  readonly request: OrderRequest;
+  /** The CA may have counted it. */
+  sent: boolean;
+}
+
+/**
+ * What the CA lets us order: its limits and its health. A round reserves its order when it is admitted, long before it is
+ * sent, so that all who are admitted can be served; what was not sent is given back.
+ */
+export class OrderBudget {
+  readonly #ledger: Ledger;
+  readonly #breaker = new CaBreaker();
+  readonly #reservations = new Map<string, Reservation>();
+
+  constructor(ledger: Ledger) {
+    this.#ledger = ledger;
+  }
+
+  /** What keeps this order waiting, or undefined if there is room for it now. */
+  hold(order: PlannedOrder, now: number): Hold | undefined {
+    return this.#ledger.hold(requestOf(order), now);
+  }
+
+  reserve(order: PlannedOrder, now: number): void {
+    const request = requestOf(order);
+    this.#ledger.orderCreated(request, now);
+    this.#reservations.set(order.id, { request, sent: false });
+  }
+
+  /** Whether this round may ask the CA now; while the CA is in trouble only one at a time may. */
+  enter(id: string, now: number): boolean {
+    return this.#breaker.enter(id, now);
+  }
+
+  /** What keeps all from asking the CA. */
+  trouble(now: number): Hold | undefined {
+    const until = this.#breaker.closedUntil(now);
+    return until === undefined ? undefined : { cause: 'unavailable', scope: 'the CA', until };
+  }
+
+  /** @returns whether others may find room that they did not find before */
+  report(report: OrderReport, now: number): boolean {
+    const reservation = this.#reservations.get(report.id);
+    switch (report.type) {
+      case 'ORDER_SENT':
+        if (reservation !== undefined) reservation.sent = true;
+        return false;
+      case 'ORDER_MADE':
+        this.#breaker.succeeded();
+        return false;
+      case 'ORDER_REFUSED':
+        this.#breaker.succeeded();
+        if (reservation === undefined) return false;
+        this.#reservations.delete(report.id);
+        this.#ledger.orderRefused(reservation.request, now);
+        if (report.block !== undefined) this.#ledger.learn(report.block, reservation.request, now);
+        return true;
+      case 'HOSTS_PROVEN':
+        for (const host of report.hosts) this.#ledger.authorizationSucceeded(host);
+        return false;
+      case 'HOSTS_FAILED':
+        for (const host of report.hosts) this.#ledger.authorizationFailed(host, now);
+        return false;
+      case 'CERTIFICATE_ISSUED':
+        if (reservation === undefined) return false;
+        this.#reservations.delete(report.id);
+        this.#ledger.certificateIssued(reservation.request, now);
+        return false;
+      case 'CA_TROUBLED':
+        this.#breaker.failed(report.id, now, report.retryAfter);
+        return false;
+      default:
+        return report satisfies never;
+    }
+  }
+
+  /**
+   * The round has ended. An order that was sent without a word of its end stays counted: the CA may have made it.
+   * @returns whether others may find room that they did not find before
+   */
+  release(id: string, now: number): boolean {
+    this.#breaker.left(id);
+    const reservation = this.#reservations.get(id);
+    if (reservation === undefined) return false;
+    this.#reservations.delete(id);
+    if (reservation.sent) this.#ledger.orderEnded(reservation.request);
+    else this.#ledger.orderRefused(reservation.request, now);
+    return true;
+  }
+}
+
+function requestOf({ hosts, purpose, exemption }: PlannedOrder): OrderRequest {
+  return { identifiers: hosts, purpose, exemption };
+}

@@ -1,0 +1,15 @@
+import type { LearnedBlock } from './learned-block.ts';
+
+/** What a round tells of its order at the CA. `id` is that of the round. */
+export type OrderReport =
+  /** The request for the order is about to leave. */
+  | { readonly type: 'ORDER_SENT'; readonly id: string }
+  /** The CA has made the order. */
+  | { readonly type: 'ORDER_MADE'; readonly id: string }
+  /** The CA has made no order; `block` if a limit is why. */
+  | { readonly type: 'ORDER_REFUSED'; readonly id: string; readonly block: LearnedBlock | undefined }
+  | { readonly type: 'HOSTS_PROVEN'; readonly id: string; readonly hosts: readonly string[] }
+  | { readonly type: 'HOSTS_FAILED'; readonly id: string; readonly hosts: readonly string[] }
+  | { readonly type: 'CERTIFICATE_ISSUED'; readonly id: string }
+  /** The CA is busy, out of order or out of reach; `retryAfter` in milliseconds, if it says so. */
+  | { readonly type: 'CA_TROUBLED'; readonly id: string; readonly retryAfter: number | undefined };

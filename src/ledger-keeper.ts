@@ -1,0 +1,128 @@
+import { createHash } from 'node:crypto';
+import type { RateLimits } from '../machines/limits.ts';
+import { Ledger } from '../machines/rate-limits.ts';
+import { registeredDomain } from '../machines/registered-domain.ts';
+import { type Clock, sleep } from './clock.ts';
+
+/** Where the documents of the ledger are kept, by shard. */
+export interface LedgerStore {
+  read(signal: AbortSignal): Promise<ReadonlyMap<number, string>>;
+  /** @param text undefined: nothing is left to keep */
+  write(shard: number, text: string | undefined, signal: AbortSignal): Promise<void>;
+}
+
+export interface LedgerKeeperOptions {
+  readonly ledger: Ledger;
+  readonly store: LedgerStore;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** The ledger cannot be read, written, or understood; it is tried again. */
+  readonly onTrouble: (trouble: unknown) => void;
+}
+
+/** Milliseconds between two writings, so that what happens together is written together. */
+const pause = 3000;
+const longestPause = 30_000;
+
+/** The ledger of the CA with this directory: what was spent at one CA is not held against another. */
+export function createLedger(rateLimits: RateLimits, directoryUrl: string): Ledger {
+  const hash = (text: string): string =>
+    createHash('sha256').update(`${directoryUrl}\n${text}`).digest('base64url').slice(0, 16);
+  return new Ledger(rateLimits, registeredDomain, hash);
+}
+
+/** Keeps the ledger over the end of the process. No order is made before it is written that it may have been. */
+export class LedgerKeeper {
+  readonly #options: LedgerKeeperOptions;
+  #writing: Promise<void> | undefined;
+  #flushPlanned = false;
+
+  constructor(options: LedgerKeeperOptions) {
+    this.#options = options;
+  }
+
+  /** Takes up what was kept; resolves when that is done. Rejects with the signal's reason only. */
+  async restore(): Promise<void> {
+    const { ledger, store, clock, signal, onTrouble } = this.#options;
+    for (let wait = 500; ; wait = Math.min(2 * wait, longestPause)) {
+      try {
+        const documents = await store.read(signal);
+        for (const sentence of ledger.restore(documents, clock.now())) onTrouble(sentence);
+        return;
+      } catch (error) {
+        signal.throwIfAborted();
+        onTrouble(error);
+        await sleep(clock, wait, signal);
+      }
+    }
+  }
+
+  /**
+   * Returns when it is written down that one order more may have been made.
+   * @throws what the store throws
+   */
+  async cover(signal: AbortSignal): Promise<void> {
+    const { ledger, clock } = this.#options;
+    // Others may use up what a writing covers before this one's turn.
+    for (let tries = 0; tries < 100 && ledger.coveredOrders(clock.now()) < 1; tries += 1) {
+      signal.throwIfAborted();
+      if (this.#writing === undefined) ledger.coverOrders(clock.now());
+      await this.#write();
+    }
+  }
+
+  /** Something may have changed: it is written in a while. */
+  changed(): void {
+    if (this.#flushPlanned) return;
+    this.#flushPlanned = true;
+    void this.#flush();
+  }
+
+  /** Writes what is left to write. */
+  async drain(): Promise<void> {
+    await this.#write();
+    await this.#write();
+  }
+
+  async #flush(): Promise<void> {
+    const { clock, signal, onTrouble } = this.#options;
+    try {
+      for (let wait = pause; ; wait = Math.min(2 * wait, longestPause)) {
+        await sleep(clock, wait, signal);
+        this.#flushPlanned = false;
+        try {
+          return await this.#write();
+        } catch (error) {
+          signal.throwIfAborted();
+          this.#flushPlanned = true;
+          onTrouble(error);
+        }
+      }
+    } catch {
+      // The process ends; `drain` writes the rest.
+    }
+  }
+
+  /** One writing at a time, so that an older document never comes after a newer one. */
+  #write(): Promise<void> {
+    this.#writing ??= this.#writeChanges().finally(() => {
+      this.#writing = undefined;
+    });
+    return this.#writing;
+  }
+
+  async #writeChanges(): Promise<void> {
+    const { ledger, store, clock, signal } = this.#options;
+    const unwritten = new Map(
+      ledger.takeChanges(clock.now()).map(({ shard, text }) => [shard, text] as const),
+    );
+    try {
+      for (const [shard, text] of unwritten) {
+        await store.write(shard, text, signal);
+        unwritten.delete(shard);
+      }
+    } finally {
+      if (unwritten.size > 0) ledger.returnChanges(unwritten.keys());
+    }
+  }
+}

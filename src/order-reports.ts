@@ -1,0 +1,59 @@
+import { readBlock } from '../machines/learned-block.ts';
+import type { OrderReport } from '../machines/order-report.ts';
+import { AccountError } from './acme/account-error.ts';
+import type { OrderPhase } from './acme/order.ts';
+import { OrderError } from './acme/order-error.ts';
+import { AcmeProblem } from './acme/problem.ts';
+
+/** Tells what becomes of the order of one round, for the ledger and for the breaker. */
+export class OrderReports {
+  readonly #id: string;
+  readonly #hosts: readonly string[];
+  readonly #tell: (report: OrderReport) => void;
+  #phase: OrderPhase | undefined;
+
+  constructor(id: string, hosts: readonly string[], tell: (report: OrderReport) => void) {
+    this.#id = id;
+    this.#hosts = hosts;
+    this.#tell = tell;
+  }
+
+  /** The order is about to enter this phase. */
+  enters(phase: OrderPhase): void {
+    const id = this.#id;
+    if (phase === 'ordering') this.#tell({ type: 'ORDER_SENT', id });
+    else if (this.#phase === 'ordering') this.#tell({ type: 'ORDER_MADE', id });
+    if (phase === 'finalizing') this.#tell({ type: 'HOSTS_PROVEN', id, hosts: this.#hosts });
+    if (phase === 'downloading') this.#tell({ type: 'CERTIFICATE_ISSUED', id });
+    this.#phase = phase;
+  }
+
+  /** The order has come to nothing. */
+  failed(error: unknown): void {
+    const id = this.#id;
+    if (isTransient(error)) {
+      this.#tell({ type: 'CA_TROUBLED', id, retryAfter: retryAfterOf(error) });
+      return;
+    }
+    if (!(error instanceof OrderError)) return;
+    if (this.#phase === 'ordering') {
+      const { problem, retryAfter } = error;
+      const block =
+        problem === undefined
+          ? undefined
+          : readBlock({ type: problem.type, detail: problem.detail ?? '', retryAfter });
+      this.#tell({ type: 'ORDER_REFUSED', id, block });
+    }
+    const hosts = error.kind === 'challenge-failed' ? error.failures.map(({ host }) => host) : [];
+    if (hosts.length > 0) this.#tell({ type: 'HOSTS_FAILED', id, hosts });
+  }
+}
+
+function isTransient(error: unknown): boolean {
+  const known = error instanceof OrderError || error instanceof AcmeProblem || error instanceof AccountError;
+  return known && error.transient;
+}
+
+function retryAfterOf(error: unknown): number | undefined {
+  return error instanceof OrderError || error instanceof AcmeProblem ? error.retryAfter : undefined;
+}
