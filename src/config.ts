@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs';
 import type { KeyType } from '../machines/desired-certificate.ts';
+import { presetLimits } from '../machines/limits.ts';
 import manifest from '../package.json' with { type: 'json' };
 import { parseCertificate, pemBlocks } from './certificate/pem.ts';
 import { helpText } from './config/help.ts';
 import { defaultDirectoryUrl, type Option, optionGroups } from './config/options.ts';
+import { changeRateLimits } from './config/rate-limits.ts';
 import { Settings } from './config/settings.ts';
 import { gatherSources, type Notice } from './config/sources.ts';
 import { hmacKey, type PathTypes, ValueError } from './config/values.ts';
@@ -78,6 +80,8 @@ function assemble(settings: Settings, notices: Notice[]) {
     minimumValidity: settings.get(certificates.minimumValidity),
     keyType: readKeyType(settings),
     maxOrdersInFlight: settings.get(certificates.maxOrdersInFlight),
+    /** Of the CA, each with what we keep of it for renewals. */
+    rateLimits: changeRateLimits(presetLimits(directoryUrl), settings.find(certificates.rateLimits)),
 
     namespace: settings.get(ingresses.namespace),
     /** None: all. */

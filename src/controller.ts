@@ -5,7 +5,6 @@ import type { Logger } from 'pino';
 import { createActor, type InspectionEvent } from 'xstate';
 import { ingressKey } from '../machines/ingress-spec.ts';
 import { viewOf } from '../machines/ingress-view.ts';
-import { presetLimits } from '../machines/limits.ts';
 import { OrderBudget } from '../machines/order-budget.ts';
 import { AccountStore } from './acme/account.ts';
 import { installAdapter } from './acme/adapter.ts';
@@ -86,7 +85,7 @@ export async function startController({
     onError: (error) => log.warn(error, 'The status of an Ingress was not written.'),
   });
 
-  const ledger = createLedger(presetLimits(config.directoryUrl), config.directoryUrl);
+  const ledger = createLedger(config.rateLimits, config.directoryUrl);
   const keeper = new LedgerKeeper({
     ledger,
     store: new KubernetesLedgerDocuments(client, config.namespace),

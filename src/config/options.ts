@@ -1,3 +1,4 @@
+import { rateLimits } from './rate-limits.ts';
 import * as values from './values.ts';
 
 const minute = 60_000;
@@ -120,6 +121,16 @@ export const optionGroups = {
       description: 'Orders under way at the CA at a time.',
       fallback: '10',
       parse: values.wholeNumber(1, 100),
+    },
+    rateLimits: {
+      variable: 'LEGO_RATE_LIMITS',
+      placeholder: 'JSON',
+      description:
+        "What differs from the limits that kube-lego knows of Let's Encrypt, or those of another CA, such as " +
+        '{"orders-per-account": {"burst": 300, "period": "3h"}}; null lifts a limit. Also certificates-per-registered-domain, ' +
+        'certificates-per-exact-set, authorization-failures, consecutive-authorization-failures; and reserve, the share that is ' +
+        'kept for renewals (0.2).',
+      parse: rateLimits,
     },
   },
   Ingresses: {

@@ -229,7 +229,10 @@ describe('an order slot', () => {
     ready(admission, rounds(3, 'late'));
     const until = now + hour;
     const told = admission.grants(now).flatMap((grant) => (grant.grant === 'none' ? [grant.hold] : []));
-    assert.deepEqual(told, Array(3).fill({ cause: 'unavailable', scope: 'the CA', until }));
+    assert.deepEqual(
+      told,
+      Array.from({ length: 3 }, () => ({ cause: 'unavailable', scope: 'the CA', until })),
+    );
     assert.deepEqual(admission.grants(now), [], 'nothing is told twice');
     assert.equal(admission.next(now), until);
     assert.deepEqual(slots(admission, until), ['late0'], 'one asks');

@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { ingress } from '../controller/ingress-fixtures.ts';
+import { type Stage, startStage } from './stage.ts';
+
+const day = 24 * 60 * 60_000;
+const environment = {
+  LEGO_SELF_CHECK_TIMEOUT: '5s',
+  LEGO_RATE_LIMITS: '{"orders-per-account": {"burst": 1, "period": "24h"}, "reserve": 0}',
+};
+
+let stage: Stage;
+
+describe('a CA whose limit is reached', { timeout: 240_000 }, () => {
+  before(async () => {
+    stage = await startStage({ namespaces: ['shop'] });
+    await stage.startController(environment);
+  });
+  after(() => stage.stop());
+
+  it('is not asked: the Ingress waits in queued and says for what, until when', async () => {
+    await stage.apply(ingress('shop/first', { tls: { 'first-tls': ['first.example.com'] } }));
+    await stage.untilIssued('shop/first');
+    const orders = await stage.orders();
+    await stage.apply(ingress('shop/second', { tls: { 'second-tls': ['second.example.com'] } }));
+    const message = await stage.untilWarned('shop/second', 'RateLimited');
+    assert.match(message, /waits for the CA's limit of new orders \(this account\)/);
+    const view = await stage.view('shop/second');
+    assert.equal(view?.state, 'queued');
+    assert.equal(view.next.action, 'order when this account has room');
+    const until = view.next.at ?? 0;
+    assert.ok(until > Date.now() + day / 2 && until <= Date.now() + day);
+    assert.equal(await stage.orders(), orders);
+  });
+
+  it('is not asked after a crash either', async () => {
+    const before = await stage.view('shop/second');
+    const orders = await stage.orders();
+    await stage.controller.kill();
+    await stage.startController(environment);
+    const view = await stage.untilView(
+      'shop/second',
+      'the wait goes on',
+      ({ state, next }) => state === 'queued' && next.at !== undefined,
+    );
+    assert.ok(Math.abs((view.next.at ?? 0) - (before?.next.at ?? 0)) <= 1000);
+    assert.equal(await stage.orders(), orders);
+  });
+
+  it('is asked at once when its limit is lifted', async () => {
+    await stage.controller.stop();
+    await stage.startController({ LEGO_SELF_CHECK_TIMEOUT: '5s' });
+    await stage.untilIssued('shop/second');
+  });
+});
