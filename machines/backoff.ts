@@ -20,7 +20,9 @@ const transientLadder = [5_000, 15_000, minute, 5 * minute];
 export function nextAttempt(failure: Failure, failures: number, id: string, now: number): number | undefined {
   const kind = failureKind(failure);
   if (kind === 'terminal' || kind === 'notice') return undefined;
-  const ladder = kind === 'attempt' ? attemptLadder : transientLadder;
+  // Where the CA has named its time it is not the certificate's failure.
+  const named = failure.code === 'RateLimited' && failure.retryAt !== undefined;
+  const ladder = kind === 'attempt' && !named ? attemptLadder : transientLadder;
   const step = ladder[Math.min(Math.max(failures, 1), ladder.length) - 1] ?? day;
   const jittered = step * (0.85 + 0.3 * spread(`${id}#${failures}`));
   return Math.max(now + jittered, failure.retryAt ?? 0);

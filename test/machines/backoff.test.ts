@@ -34,6 +34,13 @@ describe('after a failure a certificate is tried again', () => {
     assertLadder(delays('CaUnavailable'), [5_000, 15_000, minute, 5 * minute, 5 * minute, 5 * minute]);
   });
 
+  it('when the CA allows it where the CA has named its time, and never in a rush', () => {
+    const limited = failure('RateLimited', now + hour);
+    assert.equal(nextAttempt(limited, 4, 'uid/a', now), now + hour);
+    assert.ok((nextAttempt(failure('RateLimited', now), 4, 'uid/a', now) ?? 0) > now + 4 * minute);
+    assert.ok((nextAttempt(failure('RateLimited'), 4, 'uid/a', now) ?? 0) > now + day / 2);
+  });
+
   it('not at all where only a change helps', () => {
     for (const code of codes.filter((code) => failureKind(failure(code)) === 'terminal')) {
       assert.equal(nextAttempt(failure(code, now + hour), 1, 'uid/a', now), undefined, code);
@@ -48,12 +55,12 @@ describe('after a failure a certificate is tried again', () => {
         fc.string({ maxLength: 80 }),
         fc.option(fc.integer({ min: now - day, max: now + 3 * day }), { nil: undefined }),
         (failures, id, retryAt) => {
-          const at = nextAttempt(failure('RateLimited', retryAt), failures, id, now) ?? 0;
+          const at = nextAttempt(failure('OrderFailed', retryAt), failures, id, now) ?? 0;
           const step = ladder[Math.min(failures, 4) - 1] ?? day;
           const earliest = Math.max(now + 0.85 * step, retryAt ?? 0);
           const latest = Math.max(now + 1.15 * step, retryAt ?? 0);
           assert.ok(at >= earliest && at <= latest);
-          assert.equal(nextAttempt(failure('RateLimited', retryAt), failures, id, now), at);
+          assert.equal(nextAttempt(failure('OrderFailed', retryAt), failures, id, now), at);
         },
       ),
       { seed, numRuns: 300 },
