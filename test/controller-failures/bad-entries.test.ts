@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { ingressPath } from '../controller/ingress-fixtures.ts';
+import { nextSecond } from '../controller/observation.ts';
+import { ingress, type Manifest } from './objects.ts';
+import { type Stage, startStage } from './stage.ts';
+
+const many = Array.from({ length: 101 }, (_, index) => `h${index}.example.com`);
+const badEntries = [
+  { hosts: ['nameless.example.com'] },
+  { secretName: 'hostless-tls' },
+  { secretName: 'wildcard-tls', hosts: ['*.example.com'] },
+  { secretName: 'address-tls', hosts: ['192.0.2.7'] },
+  { secretName: 'label-tls', hosts: [`${'a'.repeat(64)}.com`] },
+  { secretName: 'single-tls', hosts: ['shop'] },
+  { secretName: 'unicode-tls', hosts: ['xn--99999999999.com'] },
+  { secretName: 'private-tls', hosts: ['db.internal'] },
+  { secretName: 'many-tls', hosts: many },
+  { secretName: 'good-tls', hosts: ['good.example.com'] },
+];
+const expected = [
+  /^An entry of spec\.tls \(nameless\.example\.com\) names no Secret\. Set spec\.tls\[\]\.secretName\.$/,
+  /^The entry of spec\.tls for Secret hostless-tls lists no hosts\. /,
+  /^Host \*\.example\.com is a wildcard, .*DNS-01 is planned/,
+  /^Host 192\.0\.2\.7 is an IP address, /,
+  /^Host a+\.com has a label of 64 characters; /,
+  /^Host shop is a single label; /,
+  /^Host xn--99999999999\.com has the label xn--99999999999, /,
+  /^Host db\.internal ends in \.internal, .* Correct or remove the host in spec\.tls\.$/,
+  /^Secret many-tls would need a certificate for 101 hosts; /,
+  /^Secret good-tls is named by more than one entry of spec\.tls; /,
+];
+
+let stage: Stage;
+
+describe('an Ingress with every kind of bad entry beside a good one', { timeout: 240_000 }, () => {
+  before(async () => {
+    stage = await startStage({ namespaces: ['shop'] });
+    await stage.apply(site());
+    // A public CA as far as the controller knows: that its root is trusted comes from elsewhere.
+    await stage.startController({
+      LEGO_CA_BUNDLE: '',
+      NODE_EXTRA_CA_CERTS: stage.world.pebble.caBundle,
+    });
+  });
+  after(() => stage.stop());
+
+  it('gets the certificate of the good one', async () => {
+    await stage.untilView('shop/mixed', 'the good entry is stored', ({ notAfter }) => notAfter !== undefined);
+    assert.match((await stage.secret('shop/good-tls'))?.['tls.crt'] ?? '', /BEGIN CERTIFICATE/);
+    assert.equal(await stage.orders(), 1);
+  });
+
+  it('is told of each bad one, once, also when others write to it', async () => {
+    const { problems } = await stage.untilState('shop/mixed', 'idle');
+    for (const pattern of expected)
+      assert.equal(problems.filter((it) => pattern.test(it)).length, 1, String(pattern));
+    await stage.world.api.expect(ingressPath('shop/mixed'), {
+      method: 'PATCH',
+      contentType: 'application/merge-patch+json',
+      body: { metadata: { labels: { team: 'shop' } } },
+    });
+    await nextSecond();
+    await stage.controller.stop();
+    const messages = (await stage.events('shop/mixed')).map(({ message }) => message);
+    assert.equal(new Set(messages).size, messages.length, messages.join('\n'));
+    for (const pattern of expected)
+      assert.equal(
+        messages.filter((it) => pattern.test(it)).length,
+        1,
+        `${String(pattern)} in\n${messages.join('\n')}`,
+      );
+  });
+
+  it('gets one for a private name where the CA is a private one', async () => {
+    await stage.startController();
+    await stage.untilView('shop/mixed', 'the private name is no problem', ({ problems, state }) => {
+      return state === 'idle' && !problems.some((problem) => problem.includes('.internal'));
+    });
+    assert.match((await stage.secret('shop/private-tls'))?.['tls.crt'] ?? '', /BEGIN CERTIFICATE/);
+    assert.equal(await stage.orders(), 2);
+  });
+});
+
+/** The API server refuses rules for some of these hosts, but takes all of them under `tls`. */
+function site(): Manifest {
+  const hosts = ['good.example.com', 'db.internal'];
+  const manifest = ingress('shop/mixed', { tls: { 'good-tls': hosts } });
+  const { rules } = Object(manifest['spec']);
+  return {
+    ...manifest,
+    spec: { rules, tls: [{ secretName: 'good-tls', hosts: ['good.example.com'] }, ...badEntries] },
+  };
+}

@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict';
+import { after, afterEach, before, describe, it } from 'node:test';
+import type { Answer } from './faulty-proxy.ts';
+import { ingress } from './objects.ts';
+import { type Stage, startStage } from './stage.ts';
+
+const html = { 'content-type': 'text/html' };
+const json = { 'content-type': 'application/json' };
+const padding = 'x'.repeat(2000);
+const notTheCa =
+  /Check that LEGO_URL is the directory of an ACME CA and that no proxy answers in its place\./;
+const theWay = /Check LEGO_URL, HTTPS_PROXY and that the cluster lets traffic out to the CA/;
+
+/** By the name of an Ingress: what the CA answers to a new order, and what people are to be told. */
+const answers: Readonly<Record<string, { readonly answer: Answer | 'hang-up'; readonly told: RegExp }>> = {
+  page: { answer: { status: 200, headers: html, body: '<html>PRIVATE</html>' }, told: notTheCa },
+  gateway: { answer: { status: 502, headers: html, body: '<html>PRIVATE</html>' }, told: notTheCa },
+  garbage: { answer: { status: 201, headers: json, body: '{"status": PRIVATE' }, told: notTheCa },
+  half: { answer: { status: 201, headers: json, body: padding, half: true }, told: theWay },
+  nothing: { answer: 'hang-up', told: theWay },
+};
+
+let stage: Stage;
+
+describe('a CA that answers an order with', { timeout: 300_000 }, () => {
+  before(async () => {
+    stage = await startStage({ namespaces: ['shop'], proxyCa: true });
+    await stage.startController();
+  });
+  afterEach(() => {
+    stage.ca.interfere = () => undefined;
+  });
+  after(() => stage.stop());
+
+  for (const [name, { answer, told }] of Object.entries(answers)) {
+    it(`${name}: people are told what to look at, and the certificate comes when the CA is itself again`, async () => {
+      const key = `shop/${name}`;
+      stage.ca.interfere = ({ path }) => (path === '/order-plz' ? Promise.resolve(answer) : undefined);
+      await stage.apply(ingress(key, { tls: { [`${name}-tls`]: [`${name}.example.com`] } }));
+      const message = await stage.untilWarned(key, 'CaUnavailable');
+      assert.match(message, told);
+      assert.doesNotMatch(message, /PRIVATE/);
+      const { next } = await stage.untilState(key, 'backing-off');
+      // The first step of a failure of its own would be a minute.
+      assert.ok((next.at ?? Number.POSITIVE_INFINITY) - Date.now() < 45_000, 'it is tried again soon');
+      stage.ca.interfere = () => undefined;
+      await stage.untilIssued(key);
+    });
+  }
+});
