@@ -12,6 +12,7 @@ import { AcmeTransport, userAgent } from './acme/transport.ts';
 import { Announcer } from './announcer.ts';
 import { Vault } from './certificate/vault.ts';
 import { type Clock, sleep } from './clock.ts';
+import { ClockWatch } from './clock-watch.ts';
 import type { Config } from './config.ts';
 import { createHealthServer, type Readiness } from './health.ts';
 import { createIngressLogic } from './ingress-logic.ts';
@@ -69,7 +70,13 @@ export async function startController({
   const agent = userAgent(config.version);
   const client = createKubernetesClient(kubeConfig, { userAgent: agent, clock });
   installAdapter();
-  const transport = new AcmeTransport({ clock, userAgent: agent, caBundle: config.caBundle });
+  const clockWatch = new ClockWatch(log);
+  const transport: AcmeTransport = new AcmeTransport({
+    clock,
+    userAgent: agent,
+    caBundle: config.caBundle,
+    onRequest: () => clockWatch.observe(transport.clockWarning),
+  });
   const account = createAccountStore(config, client, transport, clock, log);
   const challengeIngresses = createChallengeIngresses(config, client, clock, signal, log);
   const events = new EventRecorder({

@@ -88,3 +88,18 @@ describe('a CA that is restarted with new roots and without its accounts', () =>
     await stage.untilIssued('shop/third');
   });
 });
+
+describe('a CA whose clock is an hour ahead of ours', () => {
+  it('issues all the same, and the log says once which clocks to look at', async () => {
+    stage.ca.interfere = async ({ forward }) => {
+      const answer = await forward();
+      const date = new Date(Date.now() + 3_600_000).toUTCString();
+      return { ...answer, headers: { ...answer.headers, date } };
+    };
+    await stage.apply(ingress('shop/fourth', { tls: { 'fourth-tls': ['fourth.example.com'] } }));
+    await stage.untilIssued('shop/fourth');
+    const warnings = (await stage.log()).filter(({ msg }) => String(msg).includes('The clock here is'));
+    assert.equal(warnings.length, 1);
+    assert.match(String(warnings[0]?.['msg']), /^The clock here is 60 minutes behind .*\(NTP\)\.$/);
+  });
+});
