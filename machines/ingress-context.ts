@@ -311,8 +311,8 @@ function fail(
   const triedAgain = kind === 'attempt' || kind === 'transient';
   const failures = triedAgain ? { ...record.failures, [kind]: record.failures[kind] + 1 } : noFailures;
   const id = `${context.uid}/${record.desired.secretName}`;
-  const nextAttemptAt = triedAgain ? nextAttempt(failure, failures[kind], id, at) : undefined;
   const notAfter = servingUntil(record.status, at);
+  const nextAttemptAt = triedAgain ? nextAttempt(failure, failures[kind], id, at, notAfter) : undefined;
   return { ...record, status: { kind: 'failed', failure, nextAttemptAt, notAfter }, failures };
 }
 

@@ -67,6 +67,31 @@ describe('after a failure a certificate is tried again', () => {
     );
   });
 
+  it('several times more before the certificate ends, however short its life is, and never in a rush', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 40 * hour, max: 45 * day }), fc.string({ maxLength: 80 }), (left, id) => {
+        const notAfter = now + left;
+        let at = now;
+        let attempts = 0;
+        for (let failures = 1; at < notAfter; failures += 1) {
+          const next = nextAttempt(failure('ChallengeFailed'), failures, id, at, notAfter) ?? 0;
+          const step = [minute, 10 * minute][failures - 1] ?? 100 * minute;
+          assert.ok(next - at >= 0.85 * step && next - at <= 1.15 * day);
+          at = next;
+          attempts += 1;
+        }
+        assert.ok(attempts >= 10, `${attempts} attempts in ${left / hour} hours`);
+        assert.ok(attempts <= 3 + left / day + 30, `${attempts} attempts in ${left / hour} hours`);
+      }),
+      { seed, numRuns: 200 },
+    );
+  });
+
+  it('daily again once it has ended', () => {
+    const at = nextAttempt(failure('ChallengeFailed'), 9, 'uid/a', now, now - hour) ?? 0;
+    assert.ok(at > now + day / 2);
+  });
+
   it('at a time of its own when many failed at once', () => {
     const times = Array.from({ length: 1_000 }, (_, index) =>
       nextAttempt(failure('ChallengeFailed'), 4, `uid-${index}/web-tls`, now),
