@@ -106,6 +106,12 @@ export class Admission {
     if (this.#budget.report(report, now)) this.#recheckSoon(now);
   }
 
+  /** The owner of these hosts says that they may be tried again, although the CA had paused them. */
+  liftPauses(hosts: readonly string[], now: number): void {
+    this.#budget.liftPauses(hosts);
+    this.#recheckSoon(now);
+  }
+
   /** When somebody who waits may go on although nobody does anything. */
   next(now: number): number | undefined {
     const trouble = this.#byStage['awaiting-slot'].size === 0 ? undefined : this.#budget.trouble(now)?.until;

@@ -13,6 +13,7 @@ import { renewalTime } from './renewal.ts';
 import { nextBeat } from './spread.ts';
 import type { StatusDocument } from './status.ts';
 import { restoredOutcome } from './status-restore.ts';
+import { retryMark } from './status-text.ts';
 
 /** The states of an Ingress that is not checking. */
 export const settledStates = [...certificatePhases, 'backing-off', 'idle'] as const;
@@ -96,6 +97,8 @@ const retriesPerHour = 3;
 export function initialIngressContext(input: IngressInput): IngressContext {
   const { key, uid, assignment, policy, status, at } = input;
   const { retry } = assignment;
+  const said = status?.ingress === uid ? status : undefined;
+  const retried = retry !== undefined && said !== undefined && retryMark(retry) !== said.retry;
   return {
     key,
     uid,
@@ -109,8 +112,8 @@ export function initialIngressContext(input: IngressInput): IngressContext {
     since: at,
     nextCheckAt: undefined,
     // Taken away while nobody watched and put back it is the same value.
-    retry: retry ?? (status?.ingress === uid ? status.retry : undefined),
-    retriedAt: [],
+    retry: retry ?? said?.retry,
+    retriedAt: retried ? [at] : [],
     rounds: 0,
   };
 }
@@ -155,6 +158,11 @@ export function roundsOf({ certificates }: IngressContext): CertificateInput[] {
 /** The Secrets that a check reads: all but those that are being worked on. */
 export function toCheck({ certificates }: IngressContext): DesiredCertificate[] {
   return certificates.filter(({ status }) => status.kind !== 'working').map(({ desired }) => desired);
+}
+
+/** Whether a new value of `kube-lego.io/retry` has just been acted on. */
+export function isRetried({ retriedAt, at }: IngressContext): boolean {
+  return retriedAt.at(-1) === at;
 }
 
 /** It is time for a check. */

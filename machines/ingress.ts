@@ -13,6 +13,7 @@ import {
   type IngressInput,
   initialIngressContext,
   isChecked,
+  isRetried,
   roundsOf,
   type SettledState,
   settledStates,
@@ -68,6 +69,13 @@ export const ingressMachine = setup({
     askToBeWoken: sendParent(
       ({ context }): SupervisorEvent => ({ type: 'WAKE_AT', key: context.key, at: wakeTime(context) }),
     ),
+    /** A person says that a new attempt is worth it: also for names that the CA had paused. */
+    liftPauses: sendParent(
+      ({ context }): SupervisorEvent => ({
+        type: 'PAUSES_LIFTED',
+        hosts: context.certificates.flatMap(({ desired }) => desired.hosts.map(({ host }) => host)),
+      }),
+    ),
     markEntry: assign({ since: ({ context }) => context.at }),
   },
   guards: {
@@ -77,6 +85,9 @@ export const ingressMachine = setup({
 }).createMachine({
   id: 'ingress',
   context: ({ input }) => initialIngressContext(input),
+  entry: enqueueActions(({ context, enqueue }) => {
+    if (isRetried(context)) enqueue('liftPauses');
+  }),
   on: {
     ASSIGNED: {
       target: '.checking',
@@ -85,6 +96,9 @@ export const ingressMachine = setup({
           for (const { id } of roundsOf(context)) enqueue.stopChild(id);
         }),
         assign(({ context, event }) => applyAssignment(context, event.assignment, event.at)),
+        enqueueActions(({ context, enqueue }) => {
+          if (isRetried(context)) enqueue('liftPauses');
+        }),
       ],
     },
     WAKE: { target: '.checking', actions: assign(({ context, event }) => applyWake(context, event.at)) },

@@ -36,6 +36,10 @@ export class OrderBudget {
     return this.#ledger.hold(requestOf(order), now);
   }
 
+  liftPauses(hosts: readonly string[]): void {
+    this.#ledger.liftPause(hosts);
+  }
+
   reserve(order: PlannedOrder, now: number): void {
     const request = requestOf(order);
     this.#ledger.orderCreated(request, now);

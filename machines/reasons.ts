@@ -188,7 +188,8 @@ export const reasons = {
     about: 'CA',
     meaning: 'The CA has paused a name for which too many attempts in a row have failed.',
     kind: 'attempt',
-    remedy: 'Mend the host, then lift the pause by the link in the Event on this Ingress.',
+    remedy:
+      'Mend the host, lift the pause by the link in the Event PauseLink on this Ingress, then set kube-lego.io/retry to a new value; where the Event is gone, such a value brings a new one. Without that the CA is asked once a day.',
   },
   CertificateRejected: {
     about: 'CA',

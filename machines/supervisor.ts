@@ -19,6 +19,8 @@ export type SupervisorEvent =
   | { readonly type: 'SLOT_RETURNED'; readonly id: string }
   | { readonly type: 'ROUND_ENDED'; readonly id: string }
   | OrderReport
+  /** The owner of these hosts says that the CA may be asked again, although it had paused them. */
+  | { readonly type: 'PAUSES_LIFTED'; readonly hosts: readonly string[] }
   /** What was spent before this process is known: from now on orders may be made. */
   | { readonly type: 'LEDGER_READ' }
   /** An Ingress actor died of an error that nobody foresaw. */
@@ -55,6 +57,8 @@ export interface SupervisorState {
   readonly schedule: Schedule;
   readonly admission: Admission;
   ledgerRead: boolean;
+  /** Hosts whose pauses are to be lifted when the ledger is read. */
+  liftedEarly: readonly string[];
   synced: boolean;
   draining: boolean;
   timer: number | undefined;
@@ -71,6 +75,7 @@ export function initialSupervisorState(policy: SupervisorPolicy, budget: OrderBu
     schedule: new Schedule(),
     admission: new Admission(policy.admission, budget),
     ledgerRead: false,
+    liftedEarly: [],
     synced: false,
     draining: false,
     timer: undefined,
@@ -127,8 +132,14 @@ function decideRunning(state: SupervisorState, event: SupervisorEvent, now: numb
     case 'ROUND_ENDED':
       applyToAdmission(state, event, now);
       return grant(state, now);
+    case 'PAUSES_LIFTED':
+      if (state.ledgerRead) state.admission.liftPauses(event.hosts, now);
+      else state.liftedEarly = [...state.liftedEarly, ...event.hosts];
+      return grant(state, now);
     case 'LEDGER_READ':
       state.ledgerRead = true;
+      if (state.liftedEarly.length > 0) state.admission.liftPauses(state.liftedEarly, now);
+      state.liftedEarly = [];
       return grant(state, now);
     default:
       state.admission.report(event, now);

@@ -27,6 +27,7 @@ import { IngressStatusWriter } from './kubernetes/ingress-status.ts';
 import { KubernetesLedgerDocuments } from './kubernetes/ledger-documents.ts';
 import { SecretStore } from './kubernetes/secret-store.ts';
 import { createLedger, LedgerKeeper } from './ledger-keeper.ts';
+import { pauseLinkEvent } from './pause-link.ts';
 import { assessmentPolicy, pathTypeOf, selfCheckSettings, supervisorPolicy } from './policies.ts';
 import { awaitReachable } from './responder/reachability.ts';
 import { createResponder } from './responder/server.ts';
@@ -119,6 +120,7 @@ export async function startController({
       account,
       transport,
       ledger: keeper,
+      onPause: (link, input) => events.publish(pauseLinkEvent(input, link)),
       onOrderReport: (report) => supervisor.send(report),
       vault,
       issued,

@@ -1,7 +1,7 @@
 import type { Failure, ReasonCode } from '../machines/reasons.ts';
 import { AccountError } from './acme/account-error.ts';
 import { OrderError } from './acme/order-error.ts';
-import { AcmeProblem } from './acme/problem.ts';
+import { AcmeProblem, isPause } from './acme/problem.ts';
 import { ChainError } from './certificate/chain.ts';
 import { RuleRefusedError } from './kubernetes/challenge-ingress.ts';
 import { KubernetesError } from './kubernetes/kubernetes-error.ts';
@@ -43,7 +43,10 @@ export function failureOf(error: unknown, now: number): Failure {
     return fromCa(code, error.message, { retryAfter });
   }
   if (error instanceof OrderError) {
-    return fromCa(orderReason(error), error.message, { host: error.host, retryAfter: error.retryAfter });
+    const code = orderReason(error);
+    const about = { host: error.host, retryAfter: error.retryAfter };
+    // What lifts a pause is said by nobody but us.
+    return code === 'NamePaused' ? failure(code, error.message, about) : fromCa(code, error.message, about);
   }
   if (error instanceof AcmeProblem) {
     const code = error.transient ? 'CaUnavailable' : 'OrderFailed';
@@ -73,6 +76,6 @@ function apiServerReason({ code }: KubernetesError): ReasonCode {
 
 function orderReason({ kind, transient, problem }: OrderError): ReasonCode {
   if (transient) return 'CaUnavailable';
-  if (problem?.type === 'rateLimited') return 'RateLimited';
+  if (problem?.type === 'rateLimited') return isPause(problem) ? 'NamePaused' : 'RateLimited';
   return kind === 'challenge-failed' ? 'ChallengeFailed' : 'OrderFailed';
 }

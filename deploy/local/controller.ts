@@ -52,6 +52,12 @@ export class ControllerProcess {
     return views;
   }
 
+  /** What one of its servers answers to a GET. */
+  async page(server: 'health' | 'inspector', path: string): Promise<string> {
+    const url = `http://127.0.0.1:${this.#ports[server]}${path}`;
+    return (await fetch(url, { signal: AbortSignal.timeout(requestLimit) })).text();
+  }
+
   /** Whether its probe says ready. */
   async ready(signal: AbortSignal): Promise<boolean> {
     return (await fetch(`http://127.0.0.1:${this.#ports.health}/readyz`, { signal })).ok;

@@ -1,4 +1,4 @@
-import { AcmeProblem, type Problem, problemWords } from './problem.ts';
+import { AcmeProblem, isPause, type Problem, problemWords } from './problem.ts';
 
 /**
  * - `refused`: the CA made no order, or does not go on with it.
@@ -67,6 +67,11 @@ export class OrderError extends Error {
   get host(): string | undefined {
     return this.failures.length === 1 ? this.failures[0]?.host : undefined;
   }
+
+  /** Where a person lifts the pause of an identifier: for the eyes of the Ingress's owner only. */
+  get unpauseUrl(): string | undefined {
+    return this.cause instanceof AcmeProblem ? this.cause.unpauseUrl : undefined;
+  }
 }
 
 /** The error of hosts that the CA could not prove. */
@@ -129,6 +134,10 @@ function blamedHosts(hosts: readonly string[], problem: Problem): readonly HostP
   const quoted = new Set(
     Array.from(problem.detail.matchAll(/"([^"]+)"/g), (match) => match[1]?.toLowerCase()),
   );
+  if (isPause(problem)) {
+    const named = new Set(problem.detail.toLowerCase().split(/[\s,"]+/));
+    return hosts.filter((host) => named.has(host)).map((host) => ({ host, problem }));
+  }
   const blamed =
     hosts.length === 1 && aboutIdentifiers.has(problem.type)
       ? hosts

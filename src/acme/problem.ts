@@ -87,9 +87,13 @@ export class AcmeProblem extends Error implements Problem {
 
   /** Where a person lifts the pause of an identifier (Let's Encrypt): for the eyes of the Ingress's owner only. */
   get unpauseUrl(): string | undefined {
-    if (!/temporarily prevented from requesting certificates/i.test(this.detail)) return undefined;
-    return /https:\/\/\S+/.exec(this.detail)?.[0];
+    return isPause(this) ? /https:\/\/\S+/.exec(this.detail)?.[0] : undefined;
   }
+}
+
+/** Whether the CA has paused identifiers (Let's Encrypt): no order for them until a person lifts the pause. */
+export function isPause({ type, detail }: Pick<Problem, 'type' | 'detail'>): boolean {
+  return type === 'rateLimited' && /temporarily prevented from requesting certificates/i.test(detail);
 }
 
 const remedies: Readonly<Record<string, string>> = {
@@ -126,7 +130,7 @@ function remedy(type: string): string {
 
 /** A problem for people: what the CA said, on one line and of bounded length, and what to do. */
 export function problemWords(problem: { readonly type: string; readonly detail: string }): string {
-  return `${sentence(problem.detail)} ${remedy(problem.type)}`.trim();
+  return `${sentence(problem)} ${isPause(problem) ? '' : remedy(problem.type)}`.trim();
 }
 
 function describe(init: AcmeProblemInit): string {
@@ -145,11 +149,9 @@ function describe(init: AcmeProblemInit): string {
 }
 
 /** The detail as the end of a sentence, on one line, of bounded length, without the capability URL of a paused identifier. */
-function sentence(detail: string): string {
-  const line = printable(detail).replace(
-    /https:\/\/\S*[?&]jwt=\S*/g,
-    '(a link for the owner of the Ingress)',
-  );
+function sentence(problem: Pick<Problem, 'type' | 'detail'>): string {
+  const capability = isPause(problem) ? /https?:\/\/\S*/g : /https?:\/\/\S*[?&]jwt=\S*/g;
+  const line = printable(problem.detail).replace(capability, '(a link for the owner of the Ingress)');
   return /[.!?]$/.test(line) ? line : `${line}.`;
 }
 

@@ -12,6 +12,8 @@ export interface IngressEvent {
   readonly reason: string;
   /** Sentences for a person; cut at 1,024 bytes of UTF-8. */
   readonly message: string;
+  /** Added to the message whole, for a link that is of no use when it is cut. */
+  readonly link?: string;
 }
 
 export interface EventRecorderOptions {
@@ -107,7 +109,7 @@ export class EventRecorder {
     }
   }
 
-  #objectOf({ ingress, type, reason, message }: IngressEvent, share: EventShare): CoreV1Event {
+  #objectOf({ ingress, type, reason, message, link }: IngressEvent, share: EventShare): CoreV1Event {
     const at = this.#options.clock.now();
     const { namespace, name, uid } = ingress;
     const unique = `${at.toString(16)}${(this.#serial++ % 0x1000).toString(16).padStart(3, '0')}`;
@@ -118,7 +120,7 @@ export class EventRecorder {
       involvedObject: { apiVersion: 'networking.k8s.io/v1', kind: 'Ingress', namespace, name, uid },
       type,
       reason,
-      message: cut(message, longestMessage),
+      message: link === undefined ? cut(message, longestMessage) : `${cut(message, longestMessage)} ${link}`,
       source: { component },
       reportingComponent: component,
       reportingInstance: '',

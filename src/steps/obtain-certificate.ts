@@ -3,6 +3,7 @@ import type { KeyType } from '../../machines/desired-certificate.ts';
 import type { OrderReport } from '../../machines/order-report.ts';
 import type { AccountStore } from '../acme/account.ts';
 import { type OrderPhase, obtainCertificate as placeOrder } from '../acme/order.ts';
+import { OrderError } from '../acme/order-error.ts';
 import type { AcmeTransport } from '../acme/transport.ts';
 import { createCsr } from '../certificate/csr.ts';
 import type { Vault } from '../certificate/vault.ts';
@@ -18,6 +19,8 @@ export interface ObtainCertificateOptions {
   readonly issued: IssuedCertificates;
   readonly clock: Clock;
   readonly ledger: Pick<LedgerKeeper, 'cover' | 'changed'>;
+  /** The CA has paused a name; the link that lifts it is for the eyes of the Ingress's owner only. */
+  readonly onPause: (link: string, input: CertificateInput) => void;
   readonly onOrderReport: (report: OrderReport) => void;
   /** For certificates whose Ingress names none. */
   readonly keyType: KeyType;
@@ -28,9 +31,10 @@ export interface ObtainCertificateOptions {
 /** Makes the key and orders the certificate; returns the vault's id under which both wait to be stored. */
 export async function obtainCertificate(
   options: ObtainCertificateOptions,
-  { id, desired, hosts }: CertificateInput,
+  input: CertificateInput,
   signal: AbortSignal,
 ): Promise<string> {
+  const { id, desired, hosts } = input;
   const { account, transport, vault, issued, clock, ledger, preferredChain } = options;
   const keyId = await vault.create(desired.keyType ?? options.keyType);
   if (signal.aborted) vault.destroy(keyId);
@@ -50,6 +54,8 @@ export async function obtainCertificate(
     ({ chainPem } = await account.withAccount(signal, (account) => placeOrder({ account, ...order })));
   } catch (error) {
     if (!signal.aborted) reports.failed(error);
+    const link = error instanceof OrderError ? error.unpauseUrl : undefined;
+    if (link !== undefined) options.onPause(link, input);
     throw error;
   } finally {
     ledger.changed();

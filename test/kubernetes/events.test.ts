@@ -37,8 +37,14 @@ describe('Events in a real API server', () => {
     recorder.publish(warning);
     recorder.publish({ ...warning, type: 'Normal', reason: 'CertificateIssued', message: 'ü'.repeat(2000) });
     recorder.publish({ ...warning, ingress: { ...ingress, name: longName } });
+    const link = `https://ca.example/unpause?jwt=${'x'.repeat(3000)}`;
+    recorder.publish({ ...warning, ingress: { ...ingress, name: 'paused' }, link });
     await recorder.drain(soon());
     assert.deepEqual(errors, []);
+    const paused = await world.admin.expect(
+      '/api/v1/namespaces/shop/events?fieldSelector=involvedObject.name%3Dpaused',
+    );
+    assert.equal(stringField(arrayField(paused, 'items')[0], 'message'), `It answers 404. ${link}`);
     const selector = encodeURIComponent(
       'involvedObject.kind=Ingress,involvedObject.name=web,involvedObject.uid=uid-1',
     );
@@ -55,7 +61,7 @@ describe('Events in a real API server', () => {
     assert.match(long, /^ü{510}…$/);
     assert.deepEqual(
       (await world.writes('shop')).map(({ verb }) => verb),
-      ['create', 'create', 'create'],
+      ['create', 'create', 'create', 'create'],
     );
   });
 });

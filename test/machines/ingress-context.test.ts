@@ -10,12 +10,14 @@ import {
   type CertificateRecord,
   type IngressContext,
   initialIngressContext,
+  isRetried,
   roundsOf,
   stateOf,
   toCheck,
   wakeTime,
 } from '../../machines/ingress-context.ts';
 import type { Failure } from '../../machines/reasons.ts';
+import { statusOf } from '../../machines/status.ts';
 import { assignment, day, desiredCertificate, hour, minute, now, route } from './builders.ts';
 import { dueResult, goodResult, validity } from './issuance.ts';
 
@@ -257,6 +259,21 @@ describe('the retry annotation', () => {
       for (let more = 0; more < 3; more += 1) context = failRound(context, 'a', dead, at);
     }
     assert.deepEqual(acted, [true, true, true, false, false, true]);
+  });
+
+  it('is acted on by a process that finds it beside an older one in the status', () => {
+    const said = statusOf(failed);
+    const begun = (retry: string): IngressContext =>
+      initialIngressContext({
+        key: 'shop/web',
+        uid: failed.uid,
+        assignment: assignment(['a'], { retry }),
+        policy: failed.policy,
+        status: said,
+        at: now + 1,
+      });
+    assert.ok(isRetried(begun('new')));
+    assert.ok(!isRetried(begun('old')));
   });
 
   it('never overrides the time that the CA named', () => {

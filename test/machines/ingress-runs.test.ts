@@ -196,3 +196,15 @@ it('a certificate of an hour is looked at when half of it is left, before the ne
   assert.equal(run.world.wakeTimes.at(-1), short.notAfter - hour / 2);
   run.stop();
 });
+
+describe('a new value of the retry annotation', () => {
+  it('says that pauses of the hosts are lifted, once', async () => {
+    const run = await start(assignment(['a', 'b'], { retry: 'old' }));
+    assert.deepEqual(run.world.lifted, [], 'a value that was there from the start says nothing new');
+    await run.assign(assignment(['a', 'b'], { retry: 'new' }), now + 1);
+    assert.deepEqual(run.world.lifted, ['a.example.com', 'b.example.com']);
+    await run.assign(assignment(['a'], { retry: 'new' }), now + 2);
+    assert.equal(run.world.lifted.length, 2);
+    run.stop();
+  });
+});

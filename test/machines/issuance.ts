@@ -57,6 +57,8 @@ export class Issuance {
   readonly log: string[] = [];
   readonly roundEnds: RoundEnd[] = [];
   readonly wakeTimes: (number | undefined)[] = [];
+  /** Hosts whose pauses the Ingress said are lifted. */
+  readonly lifted: string[] = [];
   readonly errors: ActorError[] = [];
   readonly #permits = new Map<string, (event: { type: 'ADMITTED' | 'SLOT_GRANTED'; at: number }) => void>();
   #checks = 0;
@@ -130,6 +132,7 @@ export class Issuance {
           ingress.start();
         } else if (event.type === 'STOP' && ingress !== undefined) stopChild(ingress);
         else if (event.type === 'WAKE_AT') this.wakeTimes.push(event.at);
+        else if (event.type === 'PAUSES_LIFTED') this.lifted.push(...event.hosts);
         else if ('error' in event) this.errors.push(event);
         return state;
       }, {}),

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { IngressSpec } from '../../machines/ingress-spec.ts';
+import { OrderBudget } from '../../machines/order-budget.ts';
+import { Ledger } from '../../machines/rate-limits.ts';
+import { registeredDomain } from '../../machines/registered-domain.ts';
 import {
   decide,
   initialSupervisorState,
@@ -21,8 +24,12 @@ const policy = {
 
 /** A supervisor and what it commands, in a few words each: `START shop/web`, `SET_TIMER +60000`. */
 class Supervision {
-  readonly #state = initialSupervisorState(policy, orderBudget());
+  readonly #state: ReturnType<typeof initialSupervisorState>;
   time = now;
+
+  constructor(budget = orderBudget()) {
+    this.#state = initialSupervisorState(policy, budget);
+  }
 
   tell(...events: SupervisorEvent[]): string[] {
     return this.commands(...events).map((command) => this.#words(command));
@@ -308,5 +315,43 @@ describe('a process that is ending', () => {
       { type: 'DRAIN' },
     ];
     assert.deepEqual(supervision.tell(...events), []);
+  });
+});
+
+describe('a name that the CA has paused', () => {
+  const order = { identifiers: ['web.example.com'], purpose: 'first', exemption: 'none' } as const;
+  const pause = {
+    cause: 'paused',
+    scope: { type: 'identifiers', names: ['web.example.com'] },
+    retryAfter: undefined,
+  } as const;
+  const lifted: SupervisorEvent = { type: 'PAUSES_LIFTED', hosts: ['web.example.com'] };
+
+  function paused(): { readonly ledger: Ledger; readonly supervision: Supervision } {
+    const ledger = new Ledger({ limits: {}, reserve: 0 }, registeredDomain, (text) => text);
+    ledger.learn(pause, order, now);
+    return { ledger, supervision: new Supervision(new OrderBudget(ledger)) };
+  }
+
+  it('is ordered again when its owner says so', () => {
+    const { ledger, supervision } = paused();
+    supervision.tell(observed(), synced, { type: 'LEDGER_READ' });
+    assert.equal(ledger.hold(order, now)?.cause, 'paused');
+    supervision.tell(lifted);
+    assert.equal(ledger.hold(order, now), undefined);
+  });
+
+  it('is so also when that was said before the ledger was read', () => {
+    const { ledger, supervision } = paused();
+    supervision.tell(lifted);
+    assert.equal(ledger.hold(order, now)?.cause, 'paused');
+    supervision.tell({ type: 'LEDGER_READ' });
+    assert.equal(ledger.hold(order, now), undefined);
+  });
+
+  it('is looked at again after a day, and not before', () => {
+    const { ledger } = paused();
+    assert.ok(ledger.hold(order, now + day - minute) !== undefined);
+    assert.equal(ledger.hold(order, now + day), undefined);
   });
 });
