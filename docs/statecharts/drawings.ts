@@ -14,7 +14,7 @@ export function drawings(): ReadonlyMap<string, string> {
 }
 
 /** A step has two outcomes, the good one first; the last step ends the round either way. */
-const outcomeNames: OutcomeNames = (state, outcome, outcomes) => {
+export const outcomeNames: OutcomeNames = (state, outcome, outcomes) => {
   if (outcomes === 1) return state === 'storing' ? 'stored or failed' : 'done';
   return outcome === 0 ? 'done' : 'failed';
 };

@@ -159,12 +159,15 @@ class LayeredLayout {
     const clear = group === undefined || group === this.#groupOf(to) ? start : this.#rightOf(group);
     const text =
       label === '' ? undefined : { text: label, at: [(clear + end) / 2 - 3, this.#lineY - 8] as const };
+    const points = [
+      [start, this.#lineY],
+      [end, this.#lineY],
+    ] as const;
     return {
-      points: [
-        [start, this.#lineY],
-        [end, this.#lineY],
-      ],
+      points,
       joins: false,
+      way: points,
+      from,
       to,
       label: text,
     };
@@ -191,14 +194,13 @@ class LayeredLayout {
       const x = this.#portX(from, lane.to);
       const { label } = this.#edge(from, lane.to);
       const first = index === 0;
+      const start = [x, this.#box(from).y] as const;
+      const way = [start, [x, y], [targetX, y], [targetX, this.#box(lane.to).y]] as const;
       return {
-        points: [
-          [x, this.#box(from).y],
-          [x, y],
-          first ? [targetX, y] : [x + 16, y],
-          ...(first ? [[targetX, this.#box(lane.to).y] as const] : []),
-        ],
+        points: first ? way : [start, [x, y], [x + 16, y]],
         joins: !first,
+        way,
+        from,
         to: lane.to,
         label:
           label === '' ? undefined : { text: label, at: [x + 10 + textWidth(label, 12) / 2, y - 6] as const },
@@ -213,9 +215,13 @@ class LayeredLayout {
       const { x, width, y: top, height } = this.#box(from);
       const middle = x + width / 2;
       const first = index === 0;
+      const start = [middle, top + height] as const;
+      const way = [start, [middle, y], [target.x, y]] as const;
       return {
-        points: [[middle, top + height], [middle, y], first ? [target.x, y] : [middle + 16, y]],
+        points: first ? way : [start, [middle, y], [middle + 16, y]],
         joins: !first,
+        way,
+        from,
         to: lane.to,
         label: undefined,
       };
@@ -238,12 +244,15 @@ class LayeredLayout {
     return this.#chart.fromAnywhere.map(({ to, label }, index) => {
       const y = this.#entryY(index + 1);
       const end = this.#box(to).x;
+      const points = [
+        [margin, y],
+        [end, y],
+      ] as const;
       return {
-        points: [
-          [margin, y],
-          [end, y],
-        ],
+        points,
         joins: false,
+        way: points,
+        from: undefined,
         to,
         label: { text: label, at: [(margin + end) / 2 - 3, y - 5] as const },
       };

@@ -22,6 +22,10 @@ export type Point = readonly [x: number, y: number];
 export interface PlacedEdge {
   readonly points: readonly Point[];
   readonly joins: boolean;
+  /** The whole way from state to state, also where the drawing lets it join another line. */
+  readonly way: readonly Point[];
+  /** The state that it leaves; undefined for what leads there from anywhere. */
+  readonly from: string | undefined;
   /** The state that it leads to. */
   readonly to: string;
   readonly label: { readonly text: string; readonly at: Point } | undefined;

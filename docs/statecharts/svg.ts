@@ -77,7 +77,7 @@ function drawEdge({ points, joins, to }: PlacedEdge): string {
 }
 
 /** Straight pieces with a round corner at each point between. */
-function pathOf(points: readonly Point[]): string {
+export function pathOf(points: readonly Point[]): string {
   const radius = 8;
   return points
     .map((point, index) => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { describe, it } from 'node:test';
 import { drawings } from '../../docs/statecharts/drawings.ts';
+import { pageChart, pageChartFile } from '../../docs/statecharts/page-chart.ts';
 import { certificatePhases } from '../../machines/certificate.ts';
 import { settledStates } from '../../machines/ingress-context.ts';
 
@@ -23,6 +24,11 @@ describe('the drawings of the statecharts', () => {
       assert.ok(text.includes(`](statecharts/${name})`));
     });
   }
+
+  it('are current: the one of the inspector page', async () => {
+    const drawn = await readFile(pageChartFile, 'utf8');
+    assert.deepEqual(JSON.parse(drawn), JSON.parse(pageChart()), 'older than its machine: npm run docs');
+  });
 
   it('show every state', () => {
     assert.deepEqual(statesIn(drawings().get('ingress.svg') ?? ''), new Set(['checking', ...settledStates]));
