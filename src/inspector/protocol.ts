@@ -1,0 +1,153 @@
+import type { CertificatePhase } from '../../machines/certificate.ts';
+import type { IngressState } from '../../machines/ingress-context.ts';
+import type { LimitName } from '../../machines/limits.ts';
+
+/*
+ * What the inspector says to its viewers. All times are milliseconds since the epoch by the controller's clock.
+ *
+ * GET /                              the page; /page/* its assets
+ * GET /ingresses                     all Ingresses at once, IngressView[] (machines/ingress-view.ts)
+ * GET /ingresses/NAMESPACE/NAME      IngressDetail
+ * GET /events                        server-sent events: `snapshot` (Snapshot), then `delta` (Delta), each with `id:` a
+ *                                    sequence number. Last-Event-ID resumes where the server still has what followed,
+ *                                    else a new snapshot comes. A comment every 15 s keeps the connection alive.
+ * GET /ingresses/NAMESPACE/NAME/events  server-sent events: `detail` (IngressDetail) at once and after each change; `gone`
+ */
+
+export interface Snapshot {
+  readonly version: 1;
+  readonly controller: ControllerView;
+  readonly ingresses: readonly IngressRow[];
+  readonly supervisor: SupervisorView;
+}
+
+export interface Delta {
+  readonly upserts: readonly IngressRow[];
+  /** `namespace/name` of what is gone. */
+  readonly removed: readonly string[];
+  readonly supervisor?: SupervisorView;
+  readonly controller?: ControllerView;
+}
+
+export interface ControllerView {
+  readonly version: string;
+  readonly startedAt: number;
+  readonly now: number;
+  readonly leader: {
+    /** This replica leads: what it shows is all there is. */
+    readonly self: boolean;
+    /** Who leads, as far as it is known. */
+    readonly identity?: string;
+  };
+}
+
+/** One Ingress, as compact as a row of the list. */
+export interface IngressRow {
+  /** `namespace/name`. */
+  readonly key: string;
+  readonly uid: string;
+  readonly state: IngressState;
+  readonly since: number;
+  readonly hosts: readonly string[];
+  readonly next?: { readonly action: string; readonly at?: number };
+  /** The first of what is wrong. */
+  readonly error?: { readonly code: string; readonly message: string };
+  readonly certificates: readonly CertificateRow[];
+}
+
+export interface CertificateRow {
+  readonly secret: string;
+  readonly state: 'unchecked' | 'good' | 'failed' | CertificatePhase;
+  /** The end of the certificate that serves now, as far as it is known. */
+  readonly notAfter?: number;
+  readonly renewAt?: number;
+}
+
+export interface IngressDetail {
+  readonly row: IngressRow;
+  readonly certificates: readonly CertificateDetail[];
+  /** The last 100, oldest first. */
+  readonly timeline: readonly TimelineEntry[];
+  /** The states it went through, oldest first; the last is the current one. */
+  readonly path: readonly { readonly state: IngressState; readonly at: number }[];
+}
+
+export interface CertificateDetail extends CertificateRow {
+  readonly hosts: readonly HostProgress[];
+  /** Of the certificate that is there: what it covers, by whom, from when. */
+  readonly names?: readonly string[];
+  readonly issuer?: string;
+  readonly notBefore?: number;
+  /** The window in which the CA wants it renewed (RFC 9773). */
+  readonly renewalWindow?: { readonly start: number; readonly end: number; readonly url?: string };
+  readonly error?: { readonly code: string; readonly message: string };
+  readonly failures: number;
+  readonly nextAttemptAt?: number;
+  /** What keeps it waiting. */
+  readonly hold?: { readonly scope: string; readonly until: number };
+}
+
+/** The way of a host to its certificate, in this order. */
+export const hostSteps = [
+  'dns',
+  'route',
+  'self-check',
+  'challenge',
+  'authorization',
+  'order',
+  'secret',
+] as const;
+export type HostStep = (typeof hostSteps)[number];
+
+export interface HostProgress {
+  readonly host: string;
+  readonly steps: readonly {
+    readonly step: HostStep;
+    /** `unknown`: could not be told, and the CA decides. */
+    readonly state: 'waiting' | 'running' | 'done' | 'failed' | 'unknown';
+    readonly at?: number;
+    readonly detail?: string;
+  }[];
+}
+
+export interface TimelineEntry {
+  readonly at: number;
+  readonly kind: 'transition' | 'event';
+  /** In words, such as `checking → queued` or `CERTIFICATE_FINISHED shop-tls: stored`. */
+  readonly text: string;
+}
+
+export interface SupervisorView {
+  /** Every Ingress of the cluster has been observed. */
+  readonly synced: boolean;
+  readonly draining: boolean;
+  /** How many certificates stand where. */
+  readonly queue: {
+    readonly waiting: number;
+    /** By a limit of the CA or its trouble. */
+    readonly held: number;
+    readonly admitted: number;
+    readonly awaitingSlot: number;
+    readonly ordering: number;
+  };
+  readonly permits: readonly { readonly name: string; readonly used: number; readonly limit: number }[];
+  readonly blocks: readonly {
+    readonly cause: string;
+    /** For a person, such as `registered domain example.com`. */
+    readonly scope: string;
+    readonly until: number;
+  }[];
+  /** The fullest last; those that are full are left out. */
+  readonly budgets: readonly {
+    readonly limit: LimitName;
+    readonly scope: string;
+    readonly level: number;
+    readonly capacity: number;
+    /** How many of the level only renewals may use. */
+    readonly reserved: number;
+    readonly nextFirst: number;
+    readonly nextRenewal: number;
+  }[];
+  /** Renewals of the coming 90 days, by UTC day; days without any are left out. */
+  readonly renewals: readonly { readonly day: number; readonly count: number }[];
+}
