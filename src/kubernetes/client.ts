@@ -10,10 +10,17 @@ import {
   ServerConfiguration,
   wrapHttpLibrary,
 } from '@kubernetes/client-node';
-import { type Dispatcher, request as exchange } from 'undici';
+import type { Dispatcher } from 'undici';
 import { type Clock, sleep, systemClock } from '../clock.ts';
+import { plainHeaders, readAll } from './answer.ts';
 import { Connection } from './connection.ts';
-import { errorFromAnswer, errorFromTransport, KubernetesError, transportCode } from './kubernetes-error.ts';
+import {
+  errorFromAnswer,
+  errorFromTransport,
+  type KubernetesError,
+  transportCode,
+} from './kubernetes-error.ts';
+import { type ApiRequestReport, type Exchange, reporting } from './request-report.ts';
 
 export { KubernetesError } from './kubernetes-error.ts';
 
@@ -58,6 +65,7 @@ export interface KubernetesClientOptions {
   readonly requestTimeout?: number;
   readonly userAgent?: string;
   readonly clock?: Clock;
+  readonly onRequest?: (report: ApiRequestReport) => void;
 }
 
 /** A call is sent at most this often when the API server answers 429 with Retry-After. */
@@ -83,10 +91,11 @@ export function createKubernetesClient(
     clock,
     options.requestTimeout ?? 15_000,
     options.userAgent ?? 'kube-lego',
+    reporting(options.onRequest),
   );
 }
 
-interface Exchange {
+interface Call {
   readonly method: Dispatcher.HttpMethod;
   readonly url: string;
   readonly headers: Record<string, string>;
@@ -102,14 +111,22 @@ class PooledClient implements KubernetesClient {
   readonly #clock: Clock;
   readonly #requestTimeout: number;
   readonly #userAgent: string;
+  readonly #request: Exchange;
   /** client-node ignores a signal among its options, so that it reaches the request this way. */
   readonly #signals = new AsyncLocalStorage<AbortSignal>();
 
-  constructor(connection: Connection, clock: Clock, requestTimeout: number, userAgent: string) {
+  constructor(
+    connection: Connection,
+    clock: Clock,
+    requestTimeout: number,
+    userAgent: string,
+    request: Exchange,
+  ) {
     this.#connection = connection;
     this.#clock = clock;
     this.#requestTimeout = requestTimeout;
     this.#userAgent = userAgent;
+    this.#request = request;
     const configuration = createConfiguration({
       baseServer: new ServerConfiguration('http://api-server', {}),
       httpApi: wrapHttpLibrary({ send: (request) => this.#send(request) }),
@@ -132,18 +149,21 @@ class PooledClient implements KubernetesClient {
     const subject = `GET ${path}`;
     try {
       const route = await this.#connection.route();
-      const { statusCode, headers, body } = await exchange(`${route.server}${path}?${query.toString()}`, {
-        method: 'GET',
-        headers: {
-          ...route.headers,
-          accept: options.accept ?? 'application/json',
-          'user-agent': this.#userAgent,
+      const { statusCode, headers, body } = await this.#request(
+        `${route.server}${path}?${query.toString()}`,
+        {
+          method: 'GET',
+          headers: {
+            ...route.headers,
+            accept: options.accept ?? 'application/json',
+            'user-agent': this.#userAgent,
+          },
+          dispatcher: route.streams,
+          headersTimeout: this.#requestTimeout,
+          bodyTimeout: options.bodyTimeout,
+          signal: options.signal,
         },
-        dispatcher: route.streams,
-        headersTimeout: this.#requestTimeout,
-        bodyTimeout: options.bodyTimeout,
-        signal: options.signal,
-      });
+      );
       if (statusCode >= 400) throw await this.#refusal(subject, statusCode, headers, body);
       return { statusCode, headers, body };
     } catch (error) {
@@ -160,7 +180,7 @@ class PooledClient implements KubernetesClient {
     const url = new URL(context.getUrl());
     const body = context.getBody();
     const signal = this.#signals.getStore();
-    const sent: Exchange = {
+    const sent: Call = {
       // The generated code knows GET, POST, PUT, PATCH and DELETE only, all of which undici's type has.
       method: context.getHttpMethod(),
       url: url.pathname + url.search,
@@ -182,12 +202,9 @@ class PooledClient implements KubernetesClient {
     }
   }
 
-  async #exchange(
-    subject: string,
-    { method, url, headers, body, signal }: Exchange,
-  ): Promise<ResponseContext> {
+  async #exchange(subject: string, { method, url, headers, body, signal }: Call): Promise<ResponseContext> {
     const route = await this.#connection.route();
-    const answer = await exchange(route.server + url, {
+    const answer = await this.#request(route.server + url, {
       method,
       headers: { ...headers, ...route.headers, 'user-agent': this.#userAgent },
       body: body ?? null,
@@ -226,25 +243,4 @@ function pauseBeforeRetry(error: KubernetesError, method: string, tries: number)
     transportCode(error.cause) ?? '',
   );
   return error.code === 'Unreachable' && method === 'GET' && tries === 1 && closedBeforehand ? 0 : undefined;
-}
-
-/** @throws KubernetesError InvalidResponse when there is more than `limit` bytes; the body is destroyed then */
-async function readAll(body: StreamBody, limit: number): Promise<Buffer> {
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of body) {
-    length += chunk.byteLength;
-    if (length > limit)
-      throw new KubernetesError('InvalidResponse', `The answer is longer than ${limit} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks, length);
-}
-
-function plainHeaders(headers: Headers): Record<string, string> {
-  const plain: Record<string, string> = {};
-  for (const [name, value] of Object.entries(headers)) {
-    if (value !== undefined) plain[name] = Array.isArray(value) ? value.join(', ') : value;
-  }
-  return plain;
 }

@@ -1,0 +1,24 @@
+import type { Headers, StreamBody } from './client.ts';
+import { KubernetesError } from './kubernetes-error.ts';
+
+/** @throws KubernetesError InvalidResponse when there is more than `limit` bytes; the body is destroyed then */
+export async function readAll(body: StreamBody, limit: number): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of body) {
+    length += chunk.byteLength;
+    if (length > limit)
+      throw new KubernetesError('InvalidResponse', `The answer is longer than ${limit} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks, length);
+}
+
+/** Repeated ones in one line. */
+export function plainHeaders(headers: Headers): Record<string, string> {
+  const plain: Record<string, string> = {};
+  for (const [name, value] of Object.entries(headers)) {
+    if (value !== undefined) plain[name] = Array.isArray(value) ? value.join(', ') : value;
+  }
+  return plain;
+}
