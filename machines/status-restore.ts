@@ -29,8 +29,14 @@ export function restoredOutcome(
   const until = retried ? blockedUntil : latestOf(blockedUntil, timeOf(entry.nextAttempt));
   const failures = { attempt: retried ? 0 : countOf(entry.failures), transient: 0 };
   const failure = failureIn(entry, desired, blockedUntil);
-  // Whether it has to wait for a limit the ledger tells.
-  if (entry.state === 'waiting' || failure === undefined || until === undefined || until <= at) {
+  // Whether it has to wait for a limit the ledger tells; what the account lacks may have been mended with the restart.
+  if (
+    entry.state === 'waiting' ||
+    entry.reason === 'AccountNotReady' ||
+    failure === undefined ||
+    until === undefined ||
+    until <= at
+  ) {
     return { status: { kind: 'unchecked' }, failures };
   }
   const nextAttemptAt = Math.min(until, at + longestBackoff);

@@ -73,7 +73,9 @@ export class Announcer {
   ): void {
     const message = describeFailure(failure);
     const isNotice = failureKind(failure) === 'notice';
-    this.#log[isNotice ? 'info' : 'warn']({ ingress: context.key, reason: failure.code, ...fields }, message);
+    // What the account lacks is in the log once, for all.
+    const level = failure.code === 'AccountNotReady' ? 'debug' : 'warn';
+    this.#log[isNotice ? 'info' : level]({ ingress: context.key, reason: failure.code, ...fields }, message);
     const next = fields.nextAttempt === undefined ? '' : ` Next attempt: ${fields.nextAttempt}.`;
     this.#publish(context, isNotice ? 'Normal' : 'Warning', failure.code, `${message}${next}`);
   }

@@ -237,6 +237,7 @@ function createAccountStore(
       const verb = existing ? 'found' : 'registered';
       log.info({ directory: config.directoryUrl, termsOfService }, `The ACME account is ${verb}.`);
     },
+    onRefused: (refusal) => log.error(refusal, 'Nothing can be ordered: the ACME account cannot be used.'),
   });
 }
 

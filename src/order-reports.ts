@@ -29,8 +29,10 @@ export class OrderReports {
   }
 
   /** The order has come to nothing. */
-  failed(error: unknown): void {
+  failed(reason: unknown): void {
     const id = this.#id;
+    const error =
+      reason instanceof AccountError && reason.cause instanceof OrderError ? reason.cause : reason;
     if (isTransient(error)) {
       this.#tell({ type: 'CA_TROUBLED', id, retryAfter: retryAfterOf(error) });
       return;

@@ -3,6 +3,7 @@
  * - `secret-changed`: somebody else wrote the account Secret at the same moment.
  * - `binding-required`: the CA wants an external account binding and none is configured.
  * - `deactivated`: the CA has closed this account.
+ * - `action-required`: the CA wants something of a person before the account may be used, such as to agree to new terms.
  * - `refused`: the CA did not register the account, see `cause`.
  * - `waiting`: the CA refused a short time ago, or has lost the account again within the hour; nothing is asked before `retryAt`.
  */
@@ -11,6 +12,7 @@ export type AccountErrorKind =
   | 'secret-changed'
   | 'binding-required'
   | 'deactivated'
+  | 'action-required'
   | 'refused'
   | 'waiting';
 

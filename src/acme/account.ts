@@ -1,5 +1,6 @@
 import type { Client } from 'acme-client';
 import { AccountError } from './account-error.ts';
+import { AccountHold, accountProblem } from './account-hold.ts';
 import {
   type AccountSecret,
   type AccountSecretStore,
@@ -9,6 +10,7 @@ import {
   type StoredAccount,
 } from './account-secret.ts';
 import { caName } from './connection.ts';
+import { OrderError } from './order-error.ts';
 import { AcmeProblem } from './problem.ts';
 import { accountClient, Registration, type RegistrationOptions } from './registration.ts';
 import { SharedRun } from './shared-run.ts';
@@ -23,6 +25,8 @@ export interface Account {
 
 export interface AccountOptions extends RegistrationOptions {
   readonly store: AccountSecretStore;
+  /** The account cannot be used: told once of each refusal, however many wait for it. */
+  readonly onRefused?: ((refusal: AccountError) => void) | undefined;
 }
 
 interface Loaded {
@@ -41,16 +45,19 @@ export class AccountStore {
   readonly #options: AccountOptions;
   readonly #registration: Registration;
   readonly #opening: SharedRun<Account>;
+  readonly #hold: AccountHold;
   #account: Account | undefined;
   #thumbprint: string | undefined;
   /** The CA does not know the recorded account: its URL is of no use. */
   #lost = false;
   #registeredAgainAt: number | undefined;
+  #lastTold: AccountError | undefined;
 
   constructor(options: AccountOptions) {
     this.#options = options;
     this.#registration = new Registration(options, options.store.name);
-    this.#opening = new SharedRun((signal) => this.#open(signal));
+    this.#hold = new AccountHold(options.directoryUrl, options.store.name);
+    this.#opening = new SharedRun((signal) => this.#told(this.#open(signal)));
   }
 
   /** The thumbprint of the account's key, as soon as the Secret was read or written once. */
@@ -75,21 +82,54 @@ export class AccountStore {
    */
   async ensureAccount(signal: AbortSignal): Promise<Account> {
     signal.throwIfAborted();
+    this.#hold.throwIfHeld(this.#options.clock.now());
     return this.#account ?? this.#opening.join(signal);
   }
 
   /**
    * Does work with the account. If the CA says in the midst of it that the account does not exist (it was reset), the same key is
-   * registered again and the work done once more.
+   * registered again and the work done once more. If it says that the account may not be used, nobody asks again for a day.
    */
   async withAccount<T>(signal: AbortSignal, work: (account: Account) => Promise<T>): Promise<T> {
     const account = await this.ensureAccount(signal);
     try {
-      return await work(account);
+      return await this.#held(work, account);
     } catch (error) {
       if (!saysAccountIsLost(error)) throw error;
       this.#forget(account, error);
-      return work(await this.ensureAccount(signal));
+      return this.#held(work, await this.ensureAccount(signal));
+    }
+  }
+
+  async #held<T>(work: (account: Account) => Promise<T>, account: Account): Promise<T> {
+    const { clock } = this.#options;
+    this.#hold.enter(clock.now());
+    try {
+      const result = await work(account);
+      this.#hold.accepted();
+      return result;
+    } catch (error) {
+      const problem = accountProblem(error);
+      if (problem === undefined) {
+        if (error instanceof OrderError && !error.transient) this.#hold.accepted();
+        throw error;
+      }
+      const refusal = this.#hold.refused(problem, error, clock.now());
+      this.#options.onRefused?.(refusal);
+      throw refusal;
+    }
+  }
+
+  /** Tells of a refusal that ends this work. */
+  async #told<T>(work: Promise<T>): Promise<T> {
+    try {
+      return await work;
+    } catch (error) {
+      if (error instanceof AccountError && !error.transient && this.#lastTold !== error) {
+        this.#lastTold = error;
+        this.#options.onRefused?.(error);
+      }
+      throw error;
     }
   }
 
@@ -98,13 +138,16 @@ export class AccountStore {
     const { clock, directoryUrl } = this.#options;
     const retryAt = (this.#registeredAgainAt ?? Number.NEGATIVE_INFINITY) + hour;
     if (clock.now() < retryAt) {
-      throw new AccountError(
+      const refusal = new AccountError(
         'waiting',
         `${caName(directoryUrl)} says again that the account does not exist, less than an hour after it was registered anew. ` +
           `It is registered again after ${new Date(retryAt).toISOString()}; check whether LEGO_URL leads to one CA only.`,
         { cause, retryAt },
       );
+      this.#options.onRefused?.(refusal);
+      throw this.#hold.hold(refusal, retryAt);
     }
+    this.#hold.accepted();
     this.#account = undefined;
     this.#lost = true;
   }

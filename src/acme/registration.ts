@@ -2,6 +2,7 @@ import { Client } from 'acme-client';
 import type { Clock } from '../clock.ts';
 import { isRecord } from '../json.ts';
 import { AccountError } from './account-error.ts';
+import { accountProblem, deactivated, isDeactivated, refusedFor } from './account-hold.ts';
 import { caName } from './connection.ts';
 import { AcmeProblem } from './problem.ts';
 import type { AcmeTransport } from './transport.ts';
@@ -20,7 +21,6 @@ export interface RegistrationOptions {
 }
 
 const minute = 60_000;
-const day = 86_400_000;
 
 /** Gets the account of a key from the CA, and leaves the CA alone for a while after a refusal. */
 export class Registration {
@@ -82,6 +82,7 @@ export class Registration {
         'binding-required',
         `${caName(directoryUrl)} registers accounts only with an external account binding. ` +
           'Get a key id and an HMAC key from the CA and set LEGO_EAB_KID and LEGO_EAB_HMAC_KEY.',
+        { retryAt: this.#options.clock.now() + refusedFor },
       );
     }
     await transport.call(signal, 'new-account', () =>
@@ -93,25 +94,21 @@ export class Registration {
   }
 
   #deactivated(cause?: unknown): AccountError {
-    const { directoryUrl } = this.#options;
-    return new AccountError(
-      'deactivated',
-      `${caName(directoryUrl)} has deactivated or revoked the account whose key is in Secret ${this.#keyPlace}. ` +
-        'Delete the Secret and restart kube-lego to have a new account made.',
-      { cause },
-    );
+    const { clock, directoryUrl } = this.#options;
+    return deactivated(directoryUrl, this.#keyPlace, clock.now(), cause);
   }
 
   /** The error of a failed registration; of the CA's it also says when it is tried again: 1, 10, 100 minutes, then daily. */
   #refused(error: unknown): unknown {
+    if (error instanceof AccountError || (error instanceof AcmeProblem && isDeactivated(error))) {
+      this.#refusal = error instanceof AccountError ? error : this.#deactivated(error);
+      return this.#refusal;
+    }
     if (!(error instanceof AcmeProblem)) return error;
-    if (error.type === 'unauthorized' && /deactivated|revoked/i.test(error.detail))
-      return this.#deactivated(error);
     const { clock, directoryUrl } = this.#options;
     const rung = this.#refusals;
     this.#refusals += 1;
-    const pause = error.transient ? Math.min(5000 * 2 ** rung, 300_000) : Math.min(minute * 10 ** rung, day);
-    const retryAt = clock.now() + Math.max(pause, error.retryAfter ?? 0);
+    const retryAt = clock.now() + Math.max(pauseAfter(error, rung), error.retryAfter ?? 0);
     this.#refusal = new AccountError('refused', `No account at ${caName(directoryUrl)}: ${error.message}`, {
       cause: error,
       retryAt,
@@ -119,6 +116,12 @@ export class Registration {
     });
     return this.#refusal;
   }
+}
+
+/** Milliseconds. What only a person can mend is looked at once a day. */
+function pauseAfter(error: AcmeProblem, rung: number): number {
+  if (accountProblem(error) !== undefined) return refusedFor;
+  return error.transient ? Math.min(5000 * 2 ** rung, 300_000) : Math.min(minute * 10 ** rung, refusedFor);
 }
 
 /** acme-client for the key; with `accountUrl`, of an account that is registered. */

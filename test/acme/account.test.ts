@@ -1,12 +1,16 @@
 import assert from 'node:assert/strict';
 import { createHash, createPublicKey } from 'node:crypto';
 import { afterEach, before, beforeEach, describe, test } from 'node:test';
+import type { OrderReport } from '../../machines/order-report.ts';
 import { type AccountOptions, AccountStore } from '../../src/acme/account.ts';
 import { AccountError } from '../../src/acme/account-error.ts';
 import { installAdapter } from '../../src/acme/adapter.ts';
+import { requestRefused } from '../../src/acme/order-error.ts';
 import { AcmeProblem } from '../../src/acme/problem.ts';
 import { AcmeTransport } from '../../src/acme/transport.ts';
 import { type Clock, systemClock } from '../../src/clock.ts';
+import { failureOf } from '../../src/failures.ts';
+import { OrderReports } from '../../src/order-reports.ts';
 import { newKeyPem, oldKeyPem } from './keys.ts';
 import { MemoryStore } from './memory-store.ts';
 import { problem, ScriptedCa } from './scripted-ca.ts';
@@ -218,6 +222,82 @@ describe('account at a scripted CA', () => {
     const error = await accountError(accounts().ensureAccount(signal));
     assert.equal(error.kind, 'deactivated');
     assert.match(error.message, /Delete the Secret and restart kube-lego/);
+  });
+
+  test('a deactivated account is asked for once a day, and told of once', async () => {
+    store = new MemoryStore({ 'tls.key': newKeyPem() });
+    ca.scripts.set('/new-account', () =>
+      problem(403, 'unauthorized', 'An account with the provided public key exists but is deactivated'),
+    );
+    const told: AccountError[] = [];
+    const held = accounts({ onRefused: (refusal) => told.push(refusal) });
+    for (let ingress = 0; ingress < 20; ingress += 1) await accountError(held.ensureAccount(signal));
+    assert.equal(ca.count('/new-account'), 1);
+    assert.deepEqual(
+      told.map(({ kind }) => kind),
+      ['deactivated'],
+    );
+    clock.ahead += 86_401_000;
+    await accountError(held.ensureAccount(signal));
+    assert.equal(ca.count('/new-account'), 2);
+  });
+
+  describe('an account that the CA refuses in the midst of the work', () => {
+    const changed = new AcmeProblem({
+      type: 'userActionRequired',
+      detail: 'Terms of service have changed',
+      endpoint: 'new-order',
+      ca: 'ca.example',
+      status: 403,
+      instance: 'https://ca.example/agree',
+    });
+    const refused = requestRefused('refused', ['a.example'], changed);
+    let asked = 0;
+    let terms = 'old';
+    const order = (): Promise<string> => {
+      asked += 1;
+      return terms === 'old' ? Promise.reject(refused) : Promise.resolve('certificate');
+    };
+
+    test('is used by nobody for a day, then by one, and by all when that works; people are told once a day', async () => {
+      const told: AccountError[] = [];
+      const held = accounts({ onRefused: (refusal) => told.push(refusal) });
+      const first = await accountError(held.withAccount(signal, order));
+      assert.equal(first.kind, 'action-required');
+      assert.match(first.message, /See https:\/\/ca\.example\/agree\./);
+      for (let ingress = 0; ingress < 20; ingress += 1) {
+        assert.equal(await accountError(held.withAccount(signal, order)), first);
+        assert.equal(await accountError(held.ensureAccount(signal)), first);
+      }
+      assert.equal(asked, 1);
+      assert.equal(told.length, 1);
+
+      clock.ahead += 86_401_000;
+      const crowd = Array.from({ length: 20 }, () => accountError(held.withAccount(signal, order)));
+      const kinds = new Set((await Promise.all(crowd)).map(({ kind }) => kind));
+      assert.deepEqual([...kinds], ['action-required']);
+      assert.equal(asked, 2);
+      assert.equal(told.length, 2);
+
+      clock.ahead += 86_401_000;
+      terms = 'new';
+      assert.equal(await held.withAccount(signal, order), 'certificate');
+      const all = Array.from({ length: 20 }, () => held.withAccount(signal, order));
+      assert.equal((await Promise.all(all)).length, 20);
+    });
+
+    test('is a refused order for the ledger, and a failure with the time of the next look for the Ingress', async () => {
+      terms = 'old';
+      const error = await accountError(accounts().withAccount(signal, order));
+      const told: OrderReport[] = [];
+      const reports = new OrderReports('round', ['a.example'], (report) => told.push(report));
+      reports.enters('ordering');
+      reports.failed(error);
+      assert.deepEqual(told.at(-1), { type: 'ORDER_REFUSED', id: 'round', block: undefined });
+      const failure = failureOf(error, clock.now());
+      assert.equal(failure.code, 'AccountNotReady');
+      assert.equal(failure.retryAt, error.retryAt);
+    });
   });
 
   test('changed terms of service show where to agree', async () => {
