@@ -231,6 +231,8 @@ export interface Failure {
   /** One sentence: what happened, to what. The remedy is the table's. */
   readonly message: string;
   readonly host?: string;
+  /** All hosts to blame, as far as they are known. */
+  readonly hosts?: readonly string[];
   /** Not before this time, in milliseconds since the epoch, because the CA or the API server said so. */
   readonly retryAt?: number;
   /** The message ends with a remedy of its own, better than the table's. */

@@ -30,6 +30,7 @@ import { createLedger, LedgerKeeper } from './ledger-keeper.ts';
 import { pauseLinkEvent } from './pause-link.ts';
 import { assessmentPolicy, pathTypeOf, selfCheckSettings, supervisorPolicy } from './policies.ts';
 import { awaitReachable } from './responder/reachability.ts';
+import { SelfCheckMemory } from './responder/self-check-memory.ts';
 import { createResponder } from './responder/server.ts';
 import { Rounds } from './rounds.ts';
 import { IssuedCertificates } from './steps/issued-certificates.ts';
@@ -111,6 +112,7 @@ export async function startController({
       issued.release(id);
     },
   );
+  const selfChecks = new SelfCheckMemory(clock);
   const actors = new Map<string, IngressActor>();
   const logic = createIngressLogic({
     rounds,
@@ -133,8 +135,10 @@ export async function startController({
       keyType: config.keyType,
       profile: config.profile,
       preferredChain: config.preferredChain,
-      checkHost: (host, thumbprint, stepSignal) =>
-        awaitReachable(host, { ...selfCheckSettings(config, agent, clock), thumbprint }, stepSignal),
+      checkHost: async (host, thumbprint, stepSignal) => {
+        const settings = { ...selfCheckSettings(config, agent, clock), thumbprint };
+        return selfChecks.judge(host, await awaitReachable(host, settings, stepSignal));
+      },
     },
   });
   const supervisor = createActor(

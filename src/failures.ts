@@ -19,6 +19,7 @@ export class StepError extends Error {
 
 interface About {
   readonly host?: string | undefined;
+  readonly hosts?: readonly string[];
   /** Milliseconds. */
   readonly retryAfter?: number | undefined;
 }
@@ -34,7 +35,7 @@ export function failureOf(error: unknown, now: number): Failure {
     return failure(apiServerReason(error), error.message, { retryAfter: error.retryAfter });
   }
   if (error instanceof RuleRefusedError) {
-    return failure('ChallengeRuleRefused', error.message, { host: error.host });
+    return failure('ChallengeRuleRefused', error.message, { host: error.host, hosts: [error.host] });
   }
   if (error instanceof ChainError) return failure('CertificateRejected', error.message);
   if (error instanceof AccountError) {
@@ -44,7 +45,8 @@ export function failureOf(error: unknown, now: number): Failure {
   }
   if (error instanceof OrderError) {
     const code = orderReason(error);
-    const about = { host: error.host, retryAfter: error.retryAfter };
+    const hosts = error.failures.map(({ host }) => host);
+    const about = { host: error.host, hosts, retryAfter: error.retryAfter };
     // What lifts a pause is said by nobody but us.
     return code === 'NamePaused' ? failure(code, error.message, about) : fromCa(code, error.message, about);
   }
@@ -59,11 +61,12 @@ export function failureOf(error: unknown, now: number): Failure {
     return { ...failure(code, message, about), namesRemedy: true };
   }
 
-  function failure(code: ReasonCode, message: string, { host, retryAfter }: About = {}): Failure {
+  function failure(code: ReasonCode, message: string, { host, hosts = [], retryAfter }: About = {}): Failure {
     return {
       code,
       message,
       ...(host === undefined ? {} : { host }),
+      ...(hosts.length === 0 ? {} : { hosts }),
       ...(retryAfter === undefined ? {} : { retryAt: now + retryAfter }),
     };
   }

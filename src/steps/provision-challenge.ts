@@ -56,6 +56,7 @@ export async function provisionChallenge(
   throw new StepError({
     code: 'SelfCheckFailed',
     message: wrong.map(({ message }) => message).join(' '),
+    hosts: wrong.map(({ host }) => host),
     ...(second === undefined ? { host: first.host } : {}),
   });
 }
