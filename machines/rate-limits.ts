@@ -158,6 +158,11 @@ export class Ledger {
     );
   }
 
+  /** Until when every order of the account that nothing exempts waits, by a refusal; undefined if none does. */
+  accountBlockedUntil(now: number): number | undefined {
+    return this.#blocks.inForce(`A${this.#account.key}`, 'none', now)?.until;
+  }
+
   /** How many entries there are in memory. */
   get size(): number {
     return this.#buckets.size;

@@ -27,6 +27,10 @@ import { IngressStatusWriter } from './kubernetes/ingress-status.ts';
 import { KubernetesLedgerDocuments } from './kubernetes/ledger-documents.ts';
 import { SecretStore } from './kubernetes/secret-store.ts';
 import { createLedger, LedgerKeeper } from './ledger-keeper.ts';
+import { MetricsEndpoint } from './metrics/endpoint.ts';
+import { Metrics } from './metrics/metrics.ts';
+import { ProcessSamples } from './metrics/process-samples.ts';
+import { takeSamples } from './metrics/sources.ts';
 import { pauseLinkEvent } from './pause-link.ts';
 import { assessmentPolicy, pathTypeOf, selfCheckSettings, supervisorPolicy } from './policies.ts';
 import { awaitReachable } from './responder/reachability.ts';
@@ -70,14 +74,22 @@ export async function startController({
   const stopping = new AbortController();
   const { signal } = stopping;
   const agent = userAgent(config.version);
-  const client = createKubernetesClient(kubeConfig, { userAgent: agent, clock });
+  const metrics = new Metrics();
+  const client = createKubernetesClient(kubeConfig, {
+    userAgent: agent,
+    clock,
+    onRequest: (report) => metrics.apiRequest(report),
+  });
   installAdapter();
   const clockWatch = new ClockWatch(log);
   const transport: AcmeTransport = new AcmeTransport({
     clock,
     userAgent: agent,
     caBundle: config.caBundle,
-    onRequest: () => clockWatch.observe(transport.clockWarning),
+    onRequest: (report) => {
+      metrics.acmeRequest(report);
+      clockWatch.observe(transport.clockWarning);
+    },
   });
   const account = createAccountStore(config, client, transport, clock, log);
   const challengeIngresses = createChallengeIngresses(config, client, clock, signal, log);
@@ -95,6 +107,7 @@ export async function startController({
   });
 
   const ledger = createLedger(config.rateLimits, config.directoryUrl);
+  const budget = new OrderBudget(ledger);
   const keeper = new LedgerKeeper({
     ledger,
     store: new KubernetesLedgerDocuments(client, config.namespace),
@@ -123,7 +136,10 @@ export async function startController({
       transport,
       ledger: keeper,
       onPause: (link, input) => events.publish(pauseLinkEvent(input, link)),
-      onOrderReport: (report) => supervisor.send(report),
+      onOrderReport: (report) => {
+        metrics.orderReport(report);
+        supervisor.send(report);
+      },
       vault,
       issued,
       challengeIngresses,
@@ -144,7 +160,7 @@ export async function startController({
   const supervisor = createActor(
     createSupervisorLogic({
       policy: supervisorPolicy(config),
-      budget: new OrderBudget(ledger),
+      budget,
       ingressMachine: logic,
       rounds,
       actors,
@@ -164,7 +180,32 @@ export async function startController({
       log.warn(error, 'The responder could not look for a host in the challenge Ingresses.'),
     clock,
   });
-  const health = createHealthServer({ ready: () => readiness(accountRead, challengeIngresses.synced) });
+  const ready = () => readiness(accountRead, challengeIngresses.synced);
+  const process = new ProcessSamples(config.version);
+  const health = createHealthServer({
+    ready,
+    metrics: new MetricsEndpoint({
+      contentType: metrics.contentType,
+      text: () =>
+        metrics.text(
+          takeSamples({
+            clock,
+            ingresses: () => actors.values().map((actor) => actor.getSnapshot()),
+            ordersInFlight: () => supervisor.getSnapshot().context.admission.ordersInFlight,
+            ordersInFlightLimit: config.maxOrdersInFlight,
+            ledger,
+            rateLimits: config.rateLimits,
+            budget,
+            clockSkew: () => transport.clockSkew,
+            ingressReflectors: () => reflectors.map(({ state }) => state),
+            challengeReflector: () => challengeIngresses.state,
+            ready: () => ready().ok,
+            process,
+          }),
+        ),
+      onError: (error) => log.error(error, 'The metrics cannot be read.'),
+    }),
+  });
   const inspector = createInspectorServer({
     views: () =>
       [...actors.values()].map((actor) => {
@@ -219,6 +260,7 @@ export async function startController({
       stopping.abort();
       await Promise.all([...reflectors.map((reflector) => reflector.stopped()), ...servers.map(close)]);
       await Promise.all([client.close(), transport.close()]);
+      process.stop();
     },
   };
 }

@@ -1,4 +1,5 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, type Server, type ServerResponse } from 'node:http';
+import type { MetricsEndpoint } from './metrics/endpoint.ts';
 
 export interface Readiness {
   readonly ok: boolean;
@@ -9,14 +10,22 @@ export interface Readiness {
 export interface HealthOptions {
   /** Whether this replica can answer challenges. Must depend neither on the CA nor on the API server of this moment. */
   ready(): Readiness;
+  readonly metrics: Pick<MetricsEndpoint, 'answer'>;
 }
 
-/** Serves `/healthz` (this process turns its event loop) and `/readyz` for the kubelet's probes. */
+/** Serves `/healthz` (this process turns its event loop) and `/readyz` for the kubelet's probes, and `/metrics`. */
 export function createHealthServer(options: HealthOptions): Server {
   const server = createServer({ maxHeaderSize: 8 * 1024 }, (request, response) => {
-    const { status, text } = answerTo(request.url, options);
-    response.writeHead(status, { 'content-type': 'text/plain', 'cache-control': 'no-store' });
-    response.end(`${text}\n`);
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      response.setHeader('allow', 'GET, HEAD');
+      return say(response, 405, 'only GET and HEAD');
+    }
+    const [path] = (request.url ?? '').split('?');
+    if (path === '/metrics') return void options.metrics.answer(response);
+    if (path === '/healthz') return say(response, 200, 'ok');
+    if (path !== '/readyz') return say(response, 404, 'not found');
+    const { ok, detail } = options.ready();
+    say(response, ok ? 200 : 503, detail);
   });
   server.headersTimeout = 5000;
   server.requestTimeout = 5000;
@@ -24,10 +33,7 @@ export function createHealthServer(options: HealthOptions): Server {
   return server;
 }
 
-function answerTo(url: string | undefined, options: HealthOptions): { status: number; text: string } {
-  const [path] = (url ?? '').split('?');
-  if (path === '/healthz') return { status: 200, text: 'ok' };
-  if (path !== '/readyz') return { status: 404, text: 'not found' };
-  const { ok, detail } = options.ready();
-  return { status: ok ? 200 : 503, text: detail };
+function say(response: ServerResponse, status: number, text: string): void {
+  response.writeHead(status, { 'content-type': 'text/plain', 'cache-control': 'no-store' });
+  response.end(`${text}\n`);
 }

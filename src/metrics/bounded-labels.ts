@@ -1,0 +1,65 @@
+/** Problem types of RFC 8555 (section 6.7), RFC 9773 and the profiles draft, and those that are ours. */
+const problemTypes: ReadonlySet<string> = new Set([
+  'accountDoesNotExist',
+  'alreadyReplaced',
+  'alreadyRevoked',
+  'badCSR',
+  'badNonce',
+  'badPublicKey',
+  'badRevocationReason',
+  'badSignatureAlgorithm',
+  'caa',
+  'compound',
+  'conflict',
+  'connection',
+  'dns',
+  'externalAccountRequired',
+  'incorrectResponse',
+  'invalidContact',
+  'invalidProfile',
+  'malformed',
+  'orderNotReady',
+  'pending',
+  'rateLimited',
+  'rejectedIdentifier',
+  'serverInternal',
+  'tls',
+  'unauthorized',
+  'unsupportedContact',
+  'unsupportedIdentifier',
+  'userActionRequired',
+  'aborted',
+  'invalidResponse',
+  'timeout',
+  'unreachable',
+]);
+
+const mostSeries = 500;
+
+/** What the CA chose itself must not become a label: a problem type that nobody has defined is `other`. */
+export function problemLabel(type: string | undefined): string {
+  if (type === undefined) return 'none';
+  return problemTypes.has(type) ? type : 'other';
+}
+
+export function statusLabel(status: number | undefined): string {
+  if (status === undefined) return 'none';
+  return Number.isInteger(status) && status >= 100 && status < 600 ? String(status) : 'other';
+}
+
+/** Lets the first combinations of labels through and turns the others into `other`, so that nobody can make more and more. */
+export class SeriesLimit {
+  readonly #seen = new Set<string>();
+
+  /** @returns the labels, or their substitutes */
+  admit<Labels extends Readonly<Record<string, string>>>(labels: Labels): { [Name in keyof Labels]: string } {
+    const values = Object.values(labels).join(' ');
+    if (this.#seen.has(values) || this.#seen.size < mostSeries) {
+      this.#seen.add(values);
+      return labels;
+    }
+    const substitute: { [Name in keyof Labels]: string } = { ...labels };
+    for (const name in substitute) substitute[name] = 'other';
+    return substitute;
+  }
+}

@@ -1,0 +1,59 @@
+import type { ServerResponse } from 'node:http';
+
+export interface MetricsEndpointOptions {
+  readonly contentType: string;
+  /** @throws whatever went wrong; who asked is told only that something did */
+  readonly text: () => Promise<string>;
+  readonly onError: (error: unknown) => void;
+}
+
+/** Milliseconds for which an answer is good: whoever asks oftener does not make us work more. */
+const freshness = 1000;
+/** A reader that is slower than this is left. */
+const longestAnswer = 10_000;
+/** With thousands of certificates an answer has megabytes. */
+const mostReaders = 5;
+
+/** Answers `/metrics`. */
+export class MetricsEndpoint {
+  readonly #options: MetricsEndpointOptions;
+  #readers = 0;
+  #answer: Promise<Buffer> | undefined;
+
+  constructor(options: MetricsEndpointOptions) {
+    this.#options = options;
+  }
+
+  async answer(response: ServerResponse): Promise<void> {
+    if (this.#readers >= mostReaders) return refuse(response, 'too many scrapes at a time');
+    this.#readers += 1;
+    const limit = setTimeout(() => response.destroy(), longestAnswer);
+    response.once('close', () => {
+      this.#readers -= 1;
+      clearTimeout(limit);
+    });
+    try {
+      const body = await this.#current();
+      response.writeHead(200, { 'content-type': this.#options.contentType, 'cache-control': 'no-store' });
+      response.end(body);
+    } catch (error) {
+      this.#options.onError(error);
+      refuse(response, 'the metrics cannot be read; the log says why');
+    }
+  }
+
+  #current(): Promise<Buffer> {
+    if (this.#answer === undefined) {
+      this.#answer = this.#options.text().then((text) => Buffer.from(text));
+      setTimeout(() => {
+        this.#answer = undefined;
+      }, freshness).unref();
+    }
+    return this.#answer;
+  }
+}
+
+function refuse(response: ServerResponse, reason: string): void {
+  response.writeHead(503, { 'content-type': 'text/plain', 'cache-control': 'no-store' });
+  response.end(`${reason}\n`);
+}
