@@ -3,6 +3,7 @@ import { covers } from './host-names.ts';
 import type { OrderRequest } from './order-limits.ts';
 import type { Failure } from './reasons.ts';
 import { renewalTime, type Validity } from './renewal.ts';
+import { leftOut, type Omission, type Serving } from './rescue.ts';
 
 /** What can be read of the key pair in a Secret. */
 export type CertificateFacts =
@@ -34,6 +35,8 @@ export type SecretFacts =
       readonly certManager: boolean;
       /** Recorded by us at issuance; absent on Secrets of the old kube-lego. */
       readonly directory: string | undefined;
+      /** Hosts that the certificate was ordered without. */
+      readonly omission?: Omission | undefined;
       readonly certificate: CertificateFacts;
     };
 
@@ -51,6 +54,8 @@ export type DueReason =
   | 'expired'
   | 'near-expiry'
   | 'hosts-not-covered'
+  /** Only hosts are missing that were left out because they failed: they come back when they have passed. */
+  | 'host-left-out'
   | 'issued-elsewhere'
   | 'key-type-changed';
 
@@ -74,6 +79,10 @@ export type Assessment =
       readonly harmAt: number;
       /** What the CA does not count the order for. */
       readonly exemption: OrderRequest['exemption'];
+      /** What is recorded of hosts left out, as far as they are still wanted. */
+      readonly omission?: Omission | undefined;
+      /** The certificate that serves meanwhile. */
+      readonly serving?: Serving | undefined;
       readonly notices: readonly Failure[];
     }
   /** `notices`: what is to be said besides. */
@@ -109,7 +118,7 @@ export function assess(
   policy: AssessmentPolicy,
   now: number,
 ): Assessment {
-  const { hosts, notices } = hostsToCover(desired, secret);
+  const { hosts, notices, omission } = hostsToCover(desired, secret);
   const [notice, ...others] = notices;
   if (hosts.length === 0 && notice !== undefined)
     return { kind: 'refused', failure: notice, notices: others };
@@ -123,7 +132,7 @@ export function assess(
   const foreign = isForeign(secret) && !desired.adopt;
   const defect =
     defectOf(desired.secretName, hosts, secret.certificate, policy, now) ??
-    (foreign ? undefined : preferenceNotMet(desired, secret, policy));
+    (foreign ? undefined : (preferenceNotMet(desired, secret, policy) ?? hostLeftOut(omission, secret)));
   if (defect === undefined) {
     if (secret.certificate.kind !== 'readable') throw new Error('a certificate without a defect is readable');
     const { notAfter } = secret.certificate;
@@ -139,7 +148,20 @@ export function assess(
   if (failure !== undefined) return { kind: 'refused', failure, notices };
   const replaces = { uid: secret.uid, resourceVersion: secret.resourceVersion };
   const exemption = renewsSameSet(hosts, secret, policy, now) ? 'same-set' : 'none';
-  return { kind: 'due', ...defect, hosts, replaces, exemption, notices };
+  const serving = servingOf(secret.certificate, policy);
+  if (defect.reason !== 'host-left-out') {
+    return { kind: 'due', ...defect, hosts, replaces, exemption, omission, serving, notices };
+  }
+  const back = desired.hosts.filter(({ host }) => omission?.hosts.includes(host));
+  return {
+    kind: 'due',
+    ...defect,
+    hosts: [...hosts, ...back],
+    replaces,
+    exemption: 'none',
+    omission,
+    notices,
+  };
 }
 
 /** Whether the CA has issued a certificate for exactly these names lately (Let's Encrypt, docs/rate-limits.md). */
@@ -161,16 +183,45 @@ function hostsToCover(desired: DesiredCertificate, secret: SecretFacts) {
     secret.kind === 'present' && secret.ours && secret.certificate.kind === 'readable'
       ? secret.certificate.dnsNames
       : [];
+  const omission = omissionOf(desired, secret, held);
   const hosts: HostRoute[] = [];
   const notices: Failure[] = [];
   for (const route of desired.hosts) {
-    if (!route.ownedElsewhere || covers(held, route.host)) hosts.push(route);
+    if (omission?.hosts.includes(route.host)) notices.push(leftOut(route.host, desired.secretName));
+    else if (!route.ownedElsewhere || covers(held, route.host)) hosts.push(route);
     else {
       const message = `Host ${route.host} is used by an older Ingress of another namespace.`;
       notices.push({ code: 'HostOwnedElsewhere', message, host: route.host });
     }
   }
-  return { hosts, notices };
+  return { hosts, notices, omission };
+}
+
+/** What is recorded of hosts left out, where the certificate still serves without them and others are wanted besides. */
+function omissionOf(
+  { hosts }: DesiredCertificate,
+  secret: SecretFacts,
+  held: readonly string[],
+): Omission | undefined {
+  if (secret.kind === 'absent' || secret.omission === undefined || held.length === 0) return undefined;
+  const { at, hosts: recorded } = secret.omission;
+  const out = hosts.flatMap(({ host, ownedElsewhere }) =>
+    recorded.includes(host) && !ownedElsewhere && !covers(held, host) ? [host] : [],
+  );
+  return { at, hosts: out.length < hosts.length ? out : [] };
+}
+
+function hostLeftOut(omission: Omission | undefined, { certificate }: PresentSecret): Defect | undefined {
+  if (certificate.kind !== 'readable' || omission === undefined || omission.hosts.length === 0)
+    return undefined;
+  const message = `The certificate was ordered without ${omission.hosts.join(', ')}.`;
+  return { reason: 'host-left-out', message, harmAt: certificate.notAfter };
+}
+
+function servingOf(certificate: CertificateFacts, policy: AssessmentPolicy): Serving | undefined {
+  if (certificate.kind !== 'readable' || !certificate.keyMatches) return undefined;
+  const { notBefore, notAfter, dnsNames } = certificate;
+  return { notBefore, notAfter, dnsNames, renewAt: renewalTime(certificate, policy.minimumValidity) };
 }
 
 /** A Secret without a key pair is a placeholder, whoever made it. */

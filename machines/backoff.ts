@@ -32,9 +32,11 @@ export function nextAttempt(
   // Where the CA has named its time it is not the certificate's failure.
   const named = failure.code === 'RateLimited' && failure.retryAt !== undefined;
   const step =
-    kind === 'attempt' && !named
-      ? Math.min(rung(attemptLadder, failures), longestStep(notAfter, now))
-      : rung(transientLadder, failures);
+    failure.code === 'HostReturning'
+      ? 10 * minute
+      : kind === 'attempt' && !named
+        ? Math.min(rung(attemptLadder, failures), longestStep(notAfter, now))
+        : rung(transientLadder, failures);
   const jittered = step * (0.85 + 0.3 * spread(`${id}#${failures}`));
   return Math.max(now + jittered, failure.retryAt ?? 0);
 }

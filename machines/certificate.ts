@@ -6,6 +6,7 @@ import type { OrderRequest } from './order-limits.ts';
 import type { Hold } from './rate-limits.ts';
 import type { Failure } from './reasons.ts';
 import type { Validity } from './renewal.ts';
+import type { Omission } from './rescue.ts';
 
 /** What a due Secret needs to be worked on. */
 export interface CertificateInput {
@@ -23,6 +24,12 @@ export interface CertificateInput {
   readonly harmAt: number;
   /** What the CA does not count it for. */
   readonly exemption: OrderRequest['exemption'];
+  /** To be recorded with the certificate: the hosts that it leaves out. */
+  readonly omission?: Omission | undefined;
+  /** An order without hosts that fail, because the certificate is about to end. */
+  readonly rescue?: boolean;
+  /** Hosts that were left out and are to come back, and how often they have passed the self-check. */
+  readonly returning?: { readonly hosts: readonly string[]; readonly passes: number } | undefined;
 }
 
 /** The four steps of a round, from the least to the most advanced. */
@@ -246,6 +253,7 @@ const purposes: Readonly<Record<DueReason, OrderRequest['purpose']>> = {
   missing: 'first',
   empty: 'first',
   'hosts-not-covered': 'first',
+  'host-left-out': 'first',
   'issued-elsewhere': 'first',
   unreadable: 'replacement',
   'key-mismatch': 'replacement',

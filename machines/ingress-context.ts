@@ -10,6 +10,8 @@ import type { Assignment, DesiredCertificate } from './desired-certificate.ts';
 import type { Hold } from './rate-limits.ts';
 import { type Failure, failureKind } from './reasons.ts';
 import { renewalTime } from './renewal.ts';
+import { hostsToBlame, leftOut } from './rescue.ts';
+import { planRound } from './round-plan.ts';
 import { nextBeat } from './spread.ts';
 import type { StatusDocument } from './status.ts';
 import { restoredOutcome } from './status-restore.ts';
@@ -46,6 +48,12 @@ export interface CertificateRecord {
   /** How often in a row it has failed, by the kind of failure: each has a ladder of its own. */
   readonly failures: { readonly attempt: number; readonly transient: number };
   readonly notices: readonly Failure[];
+  /** The hosts to blame for the last failure; undefined if none was that of a host. */
+  readonly failing?: readonly string[] | undefined;
+  /** When an order for the others was last made, in milliseconds since the epoch, if it came to nothing. */
+  readonly rescuedAt?: number | undefined;
+  /** How often the hosts that were left out have passed the self-check in a row. */
+  readonly passes?: number | undefined;
 }
 
 export interface IngressPolicy {
@@ -216,15 +224,17 @@ export function applyAssessments(
           ...record,
           status: { kind: 'good', notAfter, renewAt },
           failures: noFailures,
+          failing: undefined,
+          passes: undefined,
           notices,
         } as const;
       }
       case 'refused':
         return { ...fail(context, record, assessment.failure, at), notices: assessment.notices };
       case 'due': {
-        if (waits) return record;
+        if (waits && !(isAboutReturn(record) && assessment.reason !== 'host-left-out')) return record;
         rounds += 1;
-        const round = startRound(context, record.desired, assessment, rounds);
+        const round = planRound(context, record, assessment, rounds, at);
         return {
           ...record,
           status: { kind: 'working', phase: 'queued', round },
@@ -284,7 +294,15 @@ export function applyOutcome(
       const message = `The CA issued a certificate for Secret ${secretName} that has to be renewed at once: it ends at ${new Date(notAfter).toISOString()}.`;
       return fail(context, record, { code: 'CertificateRejected', message }, at);
     }
-    return { ...record, status: { kind: 'good', notAfter, renewAt }, failures: noFailures };
+    const { desired, status, notices } = record;
+    const out = status.kind === 'working' ? (status.round.omission?.hosts ?? []) : [];
+    const others = notices.filter(({ code }) => code !== 'HostLeftOut');
+    return {
+      desired,
+      status: { kind: 'good', notAfter, renewAt },
+      failures: noFailures,
+      notices: [...others, ...out.map((host) => leftOut(host, secretName))],
+    };
   });
 }
 
@@ -293,20 +311,22 @@ function unchecked(desired: DesiredCertificate): CertificateRecord {
 }
 
 /** Ready for a new attempt, but not before the time that the CA or the API server named. */
-function withoutBackoff({ desired, status, notices }: CertificateRecord, at: number): CertificateRecord {
+function withoutBackoff(
+  { desired, status, notices, rescuedAt }: CertificateRecord,
+  at: number,
+): CertificateRecord {
   const retryAt = status.kind === 'failed' ? status.failure.retryAt : undefined;
-  if (status.kind !== 'failed' || retryAt === undefined || retryAt <= at) return unchecked(desired);
-  return { desired, status: { ...status, nextAttemptAt: retryAt }, failures: noFailures, notices };
+  // A person's word is as good as having passed once; it is no leave for another order without failing hosts.
+  const kept = { failures: noFailures, rescuedAt, passes: 1 };
+  if (status.kind !== 'failed' || retryAt === undefined || retryAt <= at) {
+    return { ...unchecked(desired), ...kept };
+  }
+  return { desired, status: { ...status, nextAttemptAt: retryAt }, notices, ...kept };
 }
 
-function startRound(
-  { key, uid }: IngressContext,
-  desired: DesiredCertificate,
-  { hosts, reason, replaces, harmAt, exemption }: Extract<Assessment, { kind: 'due' }>,
-  rounds: number,
-): CertificateInput {
-  const id = `${uid}/${desired.secretName}/${rounds}`;
-  return { id, ingress: key, ingressUid: uid, desired, hosts, reason, replaces, harmAt, exemption };
+/** Whether all that has failed is the return of hosts that were left out. */
+function isAboutReturn({ status }: CertificateRecord): boolean {
+  return status.kind === 'failed' && ['HostLeftOut', 'HostReturning'].includes(status.failure.code);
 }
 
 function fail(
@@ -321,7 +341,26 @@ function fail(
   const id = `${context.uid}/${record.desired.secretName}`;
   const notAfter = servingUntil(record.status, at);
   const nextAttemptAt = triedAgain ? nextAttempt(failure, failures[kind], id, at, notAfter) : undefined;
-  return { ...record, status: { kind: 'failed', failure, nextAttemptAt, notAfter }, failures };
+  const status = { kind: 'failed', failure, nextAttemptAt, notAfter } as const;
+  return { ...record, status, failures, ...whatFailed(record, failure, at) };
+}
+
+function whatFailed(
+  { status, failing, rescuedAt, passes = 0 }: CertificateRecord,
+  failure: Failure,
+  at: number,
+): Pick<CertificateRecord, 'failing' | 'rescuedAt' | 'passes'> {
+  const working = status.kind === 'working' ? status : undefined;
+  const rescue = working?.round.rescue === true ? working.round.omission : undefined;
+  const ordered = working?.phase === 'validating' || working?.phase === 'storing';
+  const blamed = hostsToBlame(failure);
+  const own = failureKind(failure) === 'attempt';
+  const passed = failure.code === 'HostReturning' ? passes + 1 : passes;
+  return {
+    failing: blamed === undefined ? failing : [...new Set([...(rescue?.hosts ?? []), ...blamed])],
+    rescuedAt: rescue !== undefined && ordered && own ? at : rescuedAt,
+    passes: own ? undefined : passed,
+  };
 }
 
 /** The end of the certificate that serves in spite of the failure; one that is due before its end does harm at its end. */

@@ -159,6 +159,20 @@ export const reasons = {
     remedy:
       "Point the host's DNS at the ingress controller, and let /.well-known/acme-challenge/ through on port 80.",
   },
+  HostLeftOut: {
+    about: 'challenge',
+    meaning:
+      'A host is left out of the certificate, because it kept failing when the certificate of all hosts was about to end.',
+    kind: 'attempt',
+    remedy:
+      'Mend the host: it comes back when it has passed the self-check twice. Where the self-check cannot tell, set kube-lego.io/retry to a new value.',
+  },
+  HostReturning: {
+    about: 'challenge',
+    meaning: 'A host that is left out of the certificate has passed the self-check once.',
+    kind: 'transient',
+    remedy: 'Nothing, it comes back when it passes again.',
+  },
   // What the CA says.
   AccountNotReady: {
     about: 'CA',

@@ -37,13 +37,14 @@ function lasting({
   failures,
   notAfter,
   input,
+  rescued,
   notices,
   message,
 }: CertificateEntry): string {
   const transient = reason !== undefined && isReasonCode(reason) && reasons[reason].kind === 'transient';
   // What happened to whom in mid-trouble changes with each try.
   const words = transient ? undefined : message;
-  return JSON.stringify([state, reason, host, failures, notAfter, input, notices, words]);
+  return JSON.stringify([state, reason, host, failures, notAfter, input, rescued, notices, words]);
 }
 
 function moved(before: string | undefined, after: string | undefined, now: number, least = 0): boolean {

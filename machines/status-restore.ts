@@ -2,6 +2,7 @@ import { longestBackoff } from './backoff.ts';
 import type { DesiredCertificate } from './desired-certificate.ts';
 import type { CertificateRecord } from './ingress-context.ts';
 import type { Failure } from './reasons.ts';
+import { hostsToBlame } from './rescue.ts';
 import { type CertificateEntry, entryNamed, inputMark, isReasonCode, type StatusDocument } from './status.ts';
 import { retryMark, statusMessage } from './status-text.ts';
 
@@ -21,7 +22,7 @@ export function restoredOutcome(
   status: StatusDocument | undefined,
   { uid, retry, at }: { readonly uid: string; readonly retry: string | undefined; readonly at: number },
   desired: DesiredCertificate,
-): Pick<CertificateRecord, 'status' | 'failures'> | undefined {
+): Pick<CertificateRecord, 'status' | 'failures' | 'failing' | 'rescuedAt' | 'passes'> | undefined {
   const entry = status?.ingress === uid ? entryNamed(status.secrets, desired.secretName) : undefined;
   if (entry === undefined || entry.state === 'good' || entry.input !== inputMark(desired)) return undefined;
   const blockedUntil = timeOf(entry.blockedUntil);
@@ -29,6 +30,14 @@ export function restoredOutcome(
   const until = retried ? blockedUntil : latestOf(blockedUntil, timeOf(entry.nextAttempt));
   const failures = { attempt: retried ? 0 : countOf(entry.failures), transient: 0 };
   const failure = failureIn(entry, desired, blockedUntil);
+  const blamed = retried || failure === undefined ? undefined : hostsToBlame(failure);
+  const rescuedAt = timeOf(entry.rescued);
+  const known = {
+    failures,
+    ...(blamed === undefined ? {} : { failing: blamed }),
+    ...(rescuedAt === undefined ? {} : { rescuedAt }),
+    ...(retried ? { passes: 1 } : {}),
+  };
   // Whether it has to wait for a limit the ledger tells; what the account lacks may have been mended with the restart.
   if (
     entry.state === 'waiting' ||
@@ -37,11 +46,11 @@ export function restoredOutcome(
     until === undefined ||
     until <= at
   ) {
-    return { status: { kind: 'unchecked' }, failures };
+    return { status: { kind: 'unchecked' }, ...known };
   }
   const nextAttemptAt = Math.min(until, at + longestBackoff);
   const notAfter = timeOf(entry.notAfter);
-  return { status: { kind: 'failed', failure, nextAttemptAt, notAfter }, failures };
+  return { status: { kind: 'failed', failure, nextAttemptAt, notAfter }, ...known };
 }
 
 /** The sentences that were written for an Ingress, as `statusMessage` makes them: not to be told again. */

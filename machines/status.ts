@@ -32,6 +32,8 @@ export interface CertificateEntry {
   readonly nextAttempt?: string;
   /** Until when the CA or the API server asked us to wait. */
   readonly blockedUntil?: string;
+  /** When an order without the hosts that failed came to nothing. */
+  readonly rescued?: string;
   /** Of what was asked for when it failed: a change of that starts over. */
   readonly input?: string;
   readonly notices?: readonly StatusNotice[];
@@ -112,7 +114,7 @@ export function entryNamed(
 
 /** @returns undefined in a passing state */
 function entryOf(
-  { status, failures, desired, notices: findings }: CertificateRecord,
+  { status, failures, desired, notices: findings, rescuedAt }: CertificateRecord,
   last: CertificateEntry | undefined,
   at: number,
 ): CertificateEntry | undefined {
@@ -145,6 +147,7 @@ function entryOf(
       ? {}
       : { blockedUntil: timestamp(retryAt) }),
     ...(notAfter === undefined || notAfter <= at ? {} : { notAfter: timestamp(notAfter) }),
+    ...(rescuedAt === undefined ? {} : { rescued: timestamp(rescuedAt) }),
     ...notices,
     input: inputMark(desired),
   };

@@ -61,10 +61,11 @@ const texts = [
   'host',
   'nextAttempt',
   'blockedUntil',
+  'rescued',
   'input',
 ] as const satisfies readonly (keyof CertificateEntry)[];
 const states = ['good', 'failed', 'waiting'] as const;
-const times: ReadonlySet<string> = new Set(['notAfter', 'renewAt', 'nextAttempt', 'blockedUntil']);
+const times: ReadonlySet<string> = new Set(['notAfter', 'renewAt', 'nextAttempt', 'blockedUntil', 'rescued']);
 
 function entryIn(value: unknown): CertificateEntry | undefined {
   const state = states.find((known) => known === stringField(value, 'state'));

@@ -35,8 +35,10 @@ export async function provisionChallenge(
     proveMerging(options, input, signal),
   ]);
   await challengeIngresses.acquire(input.id, input.hosts, signal);
-  if (!input.desired.selfCheck) return undefined;
-
+  if (!input.desired.selfCheck) {
+    proveReturn(input, []);
+    return undefined;
+  }
   const verdicts = await Promise.all(
     input.hosts.map(async ({ host }) => ({
       host,
@@ -48,6 +50,7 @@ export async function provisionChallenge(
     // The CA is asked all the same: it may see what we do not.
     if (verdict.kind === 'inconclusive') options.onNotice(verdict.message, input);
   }
+  proveReturn(input, verdicts);
   const wrong = verdicts.flatMap(({ host, verdict }) =>
     verdict.kind === 'wrong-answer' ? [{ host, message: verdict.message }] : [],
   );
@@ -59,6 +62,33 @@ export async function provisionChallenge(
     hosts: wrong.map(({ host }) => host),
     ...(second === undefined ? { host: first.host } : {}),
   });
+}
+
+/**
+ * Hosts that were left out of the certificate come back when they have passed twice; a person's word (kube-lego.io/retry) is as good as
+ * once. They alone must never cause an order while they fail.
+ */
+function proveReturn(
+  { returning, desired }: CertificateInput,
+  verdicts: readonly { readonly host: string; readonly verdict: Verdict }[],
+): void {
+  if (returning === undefined) return;
+  const { hosts, passes } = returning;
+  const messages = hosts.flatMap((host) => {
+    const verdict = verdicts.find((one) => one.host === host)?.verdict;
+    if (verdict?.kind === 'reachable' || (passes > 0 && verdict?.kind !== 'wrong-answer')) return [];
+    return [verdict?.message ?? `Host ${host} is not asked from inside the cluster.`];
+  });
+  const them = hosts.join(', ');
+  if (messages.length > 0) {
+    throw new StepError({
+      code: 'HostLeftOut',
+      message: `${them} cannot come back into the certificate in Secret ${desired.secretName} yet: ${messages.join(' ')}`,
+    });
+  }
+  if (passes > 0) return;
+  const message = `${them} can be reached again, and comes back into the certificate in Secret ${desired.secretName} if that is still so in a while.`;
+  throw new StepError({ code: 'HostReturning', message });
 }
 
 async function proveWritable(

@@ -1,6 +1,7 @@
 import type { SecretFacts } from '../../machines/assessment.ts';
 import { readCertificate } from '../certificate/reading.ts';
 import { managedByLabel, type StoredCertificate } from '../kubernetes/secret-store.ts';
+import { omissionAnnotation, readOmission } from './omission.ts';
 
 /** Where the directory that a certificate was ordered from is recorded on its Secret. */
 export const directoryAnnotation = 'kube-lego.io/directory';
@@ -23,6 +24,7 @@ export function factsOf(stored: StoredCertificate | undefined): SecretFacts {
       annotations[markerOf2016]?.toLowerCase() === 'true',
     certManager: certManagerAnnotations.some((key) => Object.hasOwn(annotations, key)),
     directory: annotations[directoryAnnotation],
+    omission: readOmission(annotations[omissionAnnotation]),
     certificate: readCertificate(stored.certificatePem, stored.keyPem),
   };
 }

@@ -13,6 +13,7 @@ import { StepError } from '../failures.ts';
 import { KubernetesError } from '../kubernetes/kubernetes-error.ts';
 import type { SecretStore } from '../kubernetes/secret-store.ts';
 import type { IssuedCertificates } from './issued-certificates.ts';
+import { omissionAnnotation, writeOmission } from './omission.ts';
 import { directoryAnnotation, factsOf } from './secret-facts.ts';
 
 export interface StoreCertificateOptions {
@@ -46,7 +47,10 @@ export async function storeCertificate(
   const certificate = {
     chainPem: verifiedPem,
     keyPem,
-    annotations: { [directoryAnnotation]: policy.directory },
+    annotations: {
+      [directoryAnnotation]: policy.directory,
+      ...(input.omission === undefined ? {} : { [omissionAnnotation]: writeOmission(input.omission) }),
+    },
   };
 
   let replaces: SecretVersion | undefined = input.replaces;
