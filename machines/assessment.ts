@@ -152,11 +152,11 @@ export function assess(
   if (defect.reason !== 'host-left-out') {
     return { kind: 'due', ...defect, hosts, replaces, exemption, omission, serving, notices };
   }
-  const back = desired.hosts.filter(({ host }) => omission?.hosts.includes(host));
+  const all = desired.hosts.filter((route) => hosts.includes(route) || omission?.hosts.includes(route.host));
   return {
     kind: 'due',
     ...defect,
-    hosts: [...hosts, ...back],
+    hosts: all,
     replaces,
     exemption: 'none',
     omission,
