@@ -1,0 +1,171 @@
+import { type Authorization, Client, type Order } from 'acme-client';
+import { type Account, AccountStore } from '../../src/acme/account.ts';
+import type { AccountSecretStore } from '../../src/acme/account-secret.ts';
+import { answered, contentOf, retryAfterOf } from '../../src/acme/answer.ts';
+import { type AcmeDirectory, readDirectory } from '../../src/acme/directory.ts';
+import { AcmeProblem, type Endpoint } from '../../src/acme/problem.ts';
+import { AcmeTransport, type CallResult } from '../../src/acme/transport.ts';
+import type { Clock } from '../../src/clock.ts';
+import { isRecord, stringField } from '../../src/json.ts';
+import type { SimulatedCa } from './ca.ts';
+import { profiles } from './ca-profiles.ts';
+import type { Random } from './random.ts';
+import type { VirtualTime } from './virtual-time.ts';
+
+export const directoryUrl = 'https://acme-v02.api.letsencrypt.org/directory';
+const ca = 'acme-v02.api.letsencrypt.org';
+const requestTimeout = 30_000;
+
+export interface CaClientOptions {
+  readonly clock: Clock;
+  readonly time: VirtualTime;
+  readonly random: Random;
+  readonly ca: SimulatedCa;
+  readonly store: AccountSecretStore;
+}
+
+/**
+ * acme-client without signatures, nonces and HTTP: what it is asked goes to the simulated CA, and what comes back is read by the
+ * product's own code for answers and problems.
+ */
+class PlainClient extends Client {
+  readonly #options: CaClientOptions;
+  readonly #pauses = new WeakMap<object, number>();
+
+  constructor(options: CaClientOptions, keyPem: string) {
+    super({ directoryUrl, accountKey: keyPem });
+    this.#options = options;
+  }
+
+  /** Milliseconds that the answer which this came from asked to wait. */
+  pauseAfter(value: unknown): number | undefined {
+    return typeof value === 'object' && value !== null ? this.#pauses.get(value) : undefined;
+  }
+
+  override createOrder(data: object): Promise<Order> {
+    return this.#order('new-order', '/new-order', data);
+  }
+
+  override getOrder(order: Order): Promise<Order> {
+    return this.#order('order', order.url, '');
+  }
+
+  override finalizeOrder(order: Order, csr: Buffer | string): Promise<Order> {
+    return this.#order('finalize', order.finalize, { csr: csr.toString() });
+  }
+
+  override async getAuthorizations({ authorizations: [url = ''] }: Order): Promise<Authorization[]> {
+    const value = await this.#ask('authorization', url, '');
+    if (!isAuthorization(value)) throw new Error('this is no authorization');
+    const list = [value];
+    this.#pauses.set(list, this.pauseAfter(value) ?? Number.NaN);
+    return list;
+  }
+
+  override async completeChallenge(
+    challenge: Parameters<Client['completeChallenge']>[0],
+  ): ReturnType<Client['completeChallenge']> {
+    const value = await this.#ask('challenge', challenge.url, {});
+    if (!isChallenge(value)) throw new Error('this is no challenge');
+    return value;
+  }
+
+  override async getCertificate(order: Order): Promise<string> {
+    const value = await this.#ask('certificate', order.certificate ?? '', '');
+    if (typeof value !== 'string') throw new Error('this is no certificate');
+    return value;
+  }
+
+  async #order(endpoint: Endpoint, url: string, payload: unknown): Promise<Order> {
+    const value = await this.#ask(endpoint, url, payload);
+    if (!isOrder(value)) throw new Error('this is no order');
+    return value;
+  }
+
+  async #ask(endpoint: Endpoint, url: string, payload: unknown): Promise<unknown> {
+    const { clock, random, time } = this.#options;
+    const latency = Math.ceil(random.between(20, 80));
+    const answer = this.#options.ca.answer(endpoint, url, payload, latency);
+    await new Promise<void>((resolve) => {
+      clock.setTimeout(resolve, answer === undefined ? requestTimeout : latency);
+    });
+    if (answer === undefined) {
+      throw new AcmeProblem({ type: 'timeout', detail: 'the CA did not answer in time', endpoint, ca });
+    }
+    const from = answered(endpoint, `https://${ca}/`, answer, time.now);
+    const value = contentOf(from);
+    const pause = retryAfterOf(from);
+    if (typeof value === 'object' && pause !== undefined) this.#pauses.set(value, pause);
+    return value;
+  }
+}
+
+/** The way to the CA, with nothing under way but the answer's latency. */
+export class PlainTransport extends AcmeTransport {
+  readonly #time: VirtualTime;
+  /** Set by the account, which makes the client. */
+  client: PlainClient | undefined;
+
+  constructor({ clock, time }: Pick<CaClientOptions, 'clock' | 'time'>) {
+    super({ clock, userAgent: 'simulation' });
+    this.#time = time;
+  }
+
+  override caNow(): number {
+    return this.#time.now;
+  }
+
+  override async call<T>(signal: AbortSignal, _: Endpoint, run: () => Promise<T>): Promise<CallResult<T>> {
+    signal.throwIfAborted();
+    const value = await run();
+    signal.throwIfAborted();
+    const pause = this.client?.pauseAfter(value);
+    return { value, retryAfter: Number.isNaN(pause) ? undefined : pause };
+  }
+
+  override directory(): Promise<AcmeDirectory> {
+    const directory = readDirectory({
+      newNonce: directoryUrl,
+      newAccount: directoryUrl,
+      newOrder: directoryUrl,
+      meta: { profiles },
+    });
+    if (directory === undefined) throw new Error('this is no directory');
+    return Promise.resolve(directory);
+  }
+}
+
+/** The account, registered long ago; its orders go through the plain client. */
+export class PlainAccount extends AccountStore {
+  readonly #options: CaClientOptions;
+  readonly #transport: PlainTransport;
+
+  constructor(options: CaClientOptions, transport: PlainTransport) {
+    super({ transport, clock: options.clock, store: options.store, directoryUrl });
+    this.#options = options;
+    this.#transport = transport;
+  }
+
+  override async withAccount<T>(signal: AbortSignal, work: (account: Account) => Promise<T>): Promise<T> {
+    const account = await this.ensureAccount(signal);
+    this.#transport.client ??= await this.#newClient(signal);
+    return work({ ...account, client: this.#transport.client });
+  }
+
+  async #newClient(signal: AbortSignal): Promise<PlainClient> {
+    const secret = await this.#options.store.read(signal);
+    return new PlainClient(this.#options, secret?.data['tls.key']?.toString() ?? '');
+  }
+}
+
+function isOrder(value: unknown): value is Order {
+  return isRecord(value) && stringField(value, 'finalize') !== undefined;
+}
+
+function isAuthorization(value: unknown): value is Authorization {
+  return isRecord(value) && Array.isArray(value['challenges']);
+}
+
+function isChallenge(value: unknown): value is Parameters<Client['completeChallenge']>[0] {
+  return isRecord(value) && stringField(value, 'token') !== undefined;
+}

@@ -1,0 +1,258 @@
+import type { CaAnswer } from '../../src/acme/connection.ts';
+import { isRecord, recordField, stringField } from '../../src/json.ts';
+import { AuthorizationBook } from './ca-authorizations.ts';
+import { CaLimits, type Count, domainsOf, setOf } from './ca-limits.ts';
+import { lifetimeOf, orderLifetime, profiles } from './ca-profiles.ts';
+import { type PlainCertificate, readPlainCsr, writePlainCertificate } from './certificates.ts';
+import type { Hosts } from './hosts.ts';
+import type { Random } from './random.ts';
+import { day, hour, second } from './time-units.ts';
+import type { VirtualTime } from './virtual-time.ts';
+
+interface Order {
+  readonly id: number;
+  readonly hosts: readonly string[];
+  readonly profile: string;
+  readonly expires: number;
+  readonly exempt: boolean;
+  readonly authorizations: readonly string[];
+  finalizedAt: number | undefined;
+  readyAt: number;
+  certificate: string | undefined;
+}
+
+/** What the CA saw and did, for those who watch over the run. */
+export interface CaWitness {
+  /** @param counts what limits an order of this kind is held against */
+  orderAsked(hosts: readonly string[], counts: readonly Count[]): void;
+  /** @param wait milliseconds that it asks for; undefined if it does not say */
+  refused(count: Count, wait: number | undefined, latency: number): void;
+  busy(wait: number, latency: number): void;
+  orderMade(hosts: readonly string[], reused: boolean): void;
+  hostFailed(host: string): void;
+  issued(certificate: PlainCertificate): void;
+}
+
+export interface SimulatedCaOptions {
+  readonly time: VirtualTime;
+  readonly random: Random;
+  readonly hosts: Hosts;
+  readonly witness: CaWitness;
+}
+
+/** The path to an object of this CA. */
+const origin = 'https://acme-v02.api.letsencrypt.org';
+/** Boulder asks for so much between looks at what is not ready (wfe2, `orderRetryAfter`). */
+const pollPause = { 'retry-after': '3' };
+
+/**
+ * Let's Encrypt as the simulation needs it: orders, authorizations and their reuse, validation by the state of a host, issuance
+ * with the lifetimes of the day, and every limit. It counts for itself; no line of it is shared with machines/.
+ */
+export class SimulatedCa {
+  readonly limits = new CaLimits();
+  /** From when to when it is away: each request gets a 503 or a 500, or no answer at all. */
+  readonly awaySpans: [from: number, until: number][] = [];
+  readonly #options: SimulatedCaOptions;
+  readonly #authorizations: AuthorizationBook;
+  readonly #orders = new Map<string, Order>();
+  readonly #openBySet = new Map<string, Order>();
+  readonly #lastIssued = new Map<string, number>();
+  #serial = 0;
+
+  constructor(options: SimulatedCaOptions) {
+    this.#options = options;
+    this.#authorizations = new AuthorizationBook({ ...options, limits: this.limits });
+  }
+
+  get isAway(): boolean {
+    const { now } = this.#options.time;
+    return this.awaySpans.some(([from, until]) => now >= from && now < until);
+  }
+
+  /** A certificate that was issued before the simulation began. */
+  issueBefore(hosts: readonly string[], profile: string, key: string, at: number): PlainCertificate {
+    this.#count(hosts, false, at);
+    return this.#certificate(hosts, profile, key, at);
+  }
+
+  /** Somebody else orders: another cluster with the same account, or another account with the same domain. */
+  spendElsewhere(hosts: readonly string[], sameAccount: boolean): void {
+    const { now } = this.#options.time;
+    if (sameAccount) this.limits.spend({ limit: 'orders', of: 'account' }, now);
+    this.#count(hosts, false, now);
+  }
+
+  /**
+   * Answers a request at once, by the state that things are in now.
+   * @param latency milliseconds until the answer will be heard
+   * @returns undefined for no answer at all
+   */
+  answer(endpoint: string, url: string, payload: unknown, latency: number): CaAnswer | undefined {
+    if (this.isAway) return this.#away(latency);
+    const path = url.slice(origin.length);
+    if (endpoint === 'new-order') return this.#newOrder(payload, latency);
+    if (endpoint === 'authorization') return this.#authorizations.show(path);
+    if (endpoint === 'challenge') return this.#authorizations.validate(path);
+    const order = this.#orders.get(path.replace(/^\/(?:finalize|certificate)\//, '/order/'));
+    if (order === undefined || this.#options.time.now > order.expires) {
+      return problem(404, 'malformed', 'No order for that ID');
+    }
+    if (endpoint === 'finalize') return this.#finalize(order, payload);
+    if (endpoint === 'order') return this.#show(order);
+    this.#orders.delete(`/order/${order.id}`);
+    return { status: 200, headers: {}, text: order.certificate ?? '' };
+  }
+
+  #away(latency: number): CaAnswer | undefined {
+    const { random, witness } = this.#options;
+    if (random.chance(0.3)) return undefined;
+    if (random.chance(0.3)) return problem(500, 'serverInternal', 'Internal error', { 'retry-after': '60' });
+    const wait = 30 + random.below(270);
+    witness.busy(wait * second, latency);
+    return problem(503, 'rateLimited', 'Service busy; retry later.', { 'retry-after': String(wait) });
+  }
+
+  #newOrder(payload: unknown, latency: number): CaAnswer {
+    const { time, witness } = this.#options;
+    const { now } = time;
+    const hosts = hostsIn(payload);
+    const profile = stringField(payload, 'profile') ?? 'classic';
+    if (!Object.hasOwn(profiles, profile)) return problem(400, 'invalidProfile', `profile ${profile}`);
+    const set = setOf(hosts);
+    const exempt = now < (this.#lastIssued.get(set) ?? Number.NEGATIVE_INFINITY) + 120 * day;
+    const counts = this.#counts(hosts, exempt);
+    witness.orderAsked(hosts, counts);
+    const refusal = this.limits.refusal(counts, now);
+    if (refusal !== undefined) {
+      const named = refusal.limit !== 'pause';
+      const wait = Math.ceil(refusal.wait / second);
+      witness.refused(refusal, named ? wait * second : undefined, latency);
+      return problem(429, 'rateLimited', refusal.detail, named ? { 'retry-after': String(wait) } : {});
+    }
+    if (!exempt) this.limits.spend({ limit: 'orders', of: 'account' }, now);
+    const open = this.#openBySet.get(`${profile} ${set}`);
+    const reusable = open !== undefined && this.#isReusable(open) ? open : undefined;
+    witness.orderMade(hosts, reusable !== undefined);
+    const order = reusable ?? this.#makeOrder(hosts, profile, exempt);
+    const shown = this.#show(order);
+    return { ...shown, status: 201, headers: { ...shown.headers, location: `${origin}/order/${order.id}` } };
+  }
+
+  #makeOrder(hosts: readonly string[], profile: string, exempt: boolean): Order {
+    const { now } = this.#options.time;
+    this.#serial += 1;
+    const order = {
+      id: this.#serial,
+      hosts,
+      profile,
+      exempt,
+      expires: now + orderLifetime(profile),
+      authorizations: hosts.map((host) => this.#authorizations.open(host, profile)),
+      finalizedAt: undefined,
+      readyAt: 0,
+      certificate: undefined,
+    };
+    this.#orders.set(`/order/${order.id}`, order);
+    this.#openBySet.set(`${profile} ${setOf(hosts)}`, order);
+    if (this.#orders.size % 2000 === 0) this.#forgetExpired();
+    return order;
+  }
+
+  #finalize(order: Order, payload: unknown): CaAnswer {
+    const { random, time } = this.#options;
+    const { now } = time;
+    if (this.#statusOf(order) !== 'ready') return problem(403, 'orderNotReady', 'Order is not ready');
+    const { hosts, key } = readPlainCsr(stringField(payload, 'csr') ?? '');
+    if (setOf(hosts) !== setOf(order.hosts)) return problem(400, 'badCSR', 'CSR does not match the order');
+    this.#count(order.hosts, order.exempt, now);
+    const certificate = this.#certificate(order.hosts, order.profile, key, now);
+    order.finalizedAt = now;
+    order.readyAt = now + (random.chance(0.5) ? 0 : random.between(500, 4000));
+    order.certificate = writePlainCertificate(certificate);
+    this.#options.witness.issued(certificate);
+    return this.#show(order);
+  }
+
+  #show(order: Order): CaAnswer {
+    const status = this.#statusOf(order);
+    const certificate = status === 'valid' ? { certificate: `${origin}/certificate/${order.id}` } : undefined;
+    const text = JSON.stringify({
+      status,
+      expires: new Date(order.expires).toISOString(),
+      identifiers: order.hosts.map((value) => ({ type: 'dns', value })),
+      authorizations: order.authorizations.map((path) => `${origin}${path}`),
+      finalize: `${origin}/finalize/${order.id}`,
+      profile: order.profile,
+      url: `${origin}/order/${order.id}`,
+      ...certificate,
+    });
+    return { status: 200, headers: status === 'processing' ? pollPause : {}, text };
+  }
+
+  #statusOf({ finalizedAt, readyAt, authorizations }: Order): string {
+    if (finalizedAt !== undefined) return this.#options.time.now >= readyAt ? 'valid' : 'processing';
+    const statuses = authorizations.map((path) => this.#authorizations.statusOf(path));
+    if (statuses.includes('invalid')) return 'invalid';
+    return statuses.every((status) => status === 'valid') ? 'ready' : 'pending';
+  }
+
+  #isReusable(order: Order): boolean {
+    const status = this.#statusOf(order);
+    return (status === 'pending' || status === 'ready') && order.expires > this.#options.time.now + hour;
+  }
+
+  #counts(hosts: readonly string[], exempt: boolean): Count[] {
+    const counts: Count[] = [{ limit: 'set', of: setOf(hosts) }];
+    for (const host of hosts) counts.push({ limit: 'failures', of: host }, { limit: 'pause', of: host });
+    if (exempt) return counts;
+    counts.push({ limit: 'orders', of: 'account' });
+    for (const domain of domainsOf(hosts)) counts.push({ limit: 'domain', of: domain });
+    return counts;
+  }
+
+  #count(hosts: readonly string[], exempt: boolean, at: number): void {
+    const set = setOf(hosts);
+    this.#lastIssued.set(set, at);
+    this.limits.spend({ limit: 'set', of: set }, at);
+    if (exempt) return;
+    for (const domain of domainsOf(hosts)) this.limits.spend({ limit: 'domain', of: domain }, at);
+  }
+
+  #certificate(hosts: readonly string[], profile: string, key: string, at: number): PlainCertificate {
+    this.#serial += 1;
+    const notBefore = Math.floor((at - hour) / second) * second;
+    return {
+      serial: this.#serial,
+      hosts,
+      profile,
+      notBefore,
+      notAfter: notBefore + lifetimeOf(profile, at),
+      key,
+    };
+  }
+
+  #forgetExpired(): void {
+    const { now } = this.#options.time;
+    for (const [path, { expires }] of this.#orders) if (expires < now) this.#orders.delete(path);
+    for (const [set, { expires }] of this.#openBySet) if (expires < now) this.#openBySet.delete(set);
+    this.#authorizations.forgetExpired();
+  }
+}
+
+function hostsIn(payload: unknown): string[] {
+  const identifiers = isRecord(payload) ? payload['identifiers'] : undefined;
+  return Array.isArray(identifiers)
+    ? identifiers.flatMap((item) => stringField(isRecord(item) ? item : recordField(item, ''), 'value') ?? [])
+    : [];
+}
+
+function problem(
+  status: number,
+  type: string,
+  detail: string,
+  headers: Readonly<Record<string, string>> = {},
+): CaAnswer {
+  const text = JSON.stringify({ type: `urn:ietf:params:acme:error:${type}`, detail, status });
+  return { status, headers, text };
+}

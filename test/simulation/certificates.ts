@@ -1,0 +1,89 @@
+import type { CertificateFacts } from '../../machines/assessment.ts';
+import { isKeyType } from '../../machines/desired-certificate.ts';
+import { ChainError, type VerifiedChain } from '../../src/certificate/chain.ts';
+import { isRecord } from '../../src/json.ts';
+
+export { ChainError };
+
+/** A certificate of the simulation: what a real one would say, as JSON in PEM's clothes. */
+export interface PlainCertificate {
+  readonly serial: number;
+  readonly hosts: readonly string[];
+  readonly profile: string;
+  /** Milliseconds since the epoch. */
+  readonly notBefore: number;
+  readonly notAfter: number;
+  readonly key: string;
+}
+
+const begin = '-----BEGIN CERTIFICATE-----\n';
+const end = '\n-----END CERTIFICATE-----\n';
+
+export function writePlainCertificate(certificate: PlainCertificate): string {
+  return `${begin}${JSON.stringify(certificate)}${end}`;
+}
+
+export function readPlainCertificate(pem: string): PlainCertificate | undefined {
+  if (!pem.startsWith(begin)) return undefined;
+  const value: unknown = JSON.parse(pem.slice(begin.length, -end.length));
+  return isPlain(value) ? value : undefined;
+}
+
+function isPlain(value: unknown): value is PlainCertificate {
+  return isRecord(value) && typeof value['serial'] === 'number' && Array.isArray(value['hosts']);
+}
+
+/** In place of src/certificate/key.ts: a name for a key. */
+export function plainKey(type: string, serial: number): Promise<string> {
+  return Promise.resolve(`${type} ${serial}`);
+}
+
+/** In place of src/certificate/csr.ts. */
+export function createCsr(hosts: readonly string[], keyPem: string): Promise<Buffer> {
+  return Promise.resolve(Buffer.from(JSON.stringify({ hosts, key: keyPem })));
+}
+
+export function readPlainCsr(csr: Buffer | string): {
+  readonly hosts: readonly string[];
+  readonly key: string;
+} {
+  const value: unknown = JSON.parse(csr.toString());
+  if (!isRecord(value) || typeof value['key'] !== 'string' || !Array.isArray(value['hosts'])) {
+    throw new Error('this is no signing request of the simulation');
+  }
+  return { hosts: value['hosts'].map(String), key: value['key'] };
+}
+
+/** In place of src/certificate/reading.ts. */
+export function readCertificate(chainPem: Buffer | undefined, keyPem: Buffer | undefined): CertificateFacts {
+  const plain = readPlainCertificate(chainPem?.toString() ?? '');
+  const key = keyPem?.toString() ?? '';
+  if (plain === undefined) return { kind: 'empty' };
+  const [type = ''] = key.split(' ');
+  return {
+    kind: 'readable',
+    notBefore: plain.notBefore,
+    notAfter: plain.notAfter,
+    dnsNames: plain.hosts,
+    keyMatches: plain.key === key,
+    keyType: isKeyType(type) ? type : undefined,
+    issuer: 'CN=simulated',
+  };
+}
+
+/** In place of src/certificate/chain.ts. */
+export function verifyChain(
+  chainPem: string,
+  keyPem: string,
+  hosts: readonly string[],
+  now: number,
+): VerifiedChain {
+  const plain = readPlainCertificate(chainPem);
+  if (plain === undefined) throw new ChainError('NoCertificate', 'The CA sent no certificate.');
+  if (plain.key !== keyPem) throw new ChainError('KeyMismatch', 'The CA sent a certificate of another key.');
+  if (plain.hosts.toSorted().join() !== hosts.toSorted().join()) {
+    throw new ChainError('HostsDiffer', 'The CA sent a certificate for other hosts than ordered.');
+  }
+  if (plain.notAfter <= now) throw new ChainError('Expired', 'The CA sent a certificate that has ended.');
+  return { chainPem, notBefore: plain.notBefore, notAfter: plain.notAfter, notice: undefined };
+}

@@ -1,0 +1,94 @@
+import { type IngressSpec, ingressKey } from '../../machines/ingress-spec.ts';
+import type { SupervisorEvent } from '../../machines/supervisor.ts';
+import { KubernetesError } from '../../src/kubernetes/kubernetes-error.ts';
+import {
+  type CertificateToStore,
+  type JudgedSecret,
+  managedByLabel,
+  type StoredCertificate,
+} from '../../src/kubernetes/secret-store.ts';
+import type { LedgerStore } from '../../src/ledger-keeper.ts';
+import { type PlainCertificate, readPlainCertificate } from './certificates.ts';
+
+/** Everything that outlives a controller: Ingresses with their status, Secrets, the ledger's documents. */
+export class Cluster {
+  readonly ingresses = new Map<string, IngressSpec>();
+  /** Documents and characters of the ledger that were written. */
+  readonly ledgerWrites = { count: 0, characters: 0 };
+  /** How many Events there were, by reason. */
+  readonly events = new Map<string, number>();
+  /** The controller that watches. */
+  watcher: ((event: SupervisorEvent) => void) | undefined;
+  /** Told of each certificate that comes to lie in a Secret. */
+  onStored: ((secret: string, certificate: PlainCertificate) => void) | undefined;
+  readonly #secrets = new Map<string, StoredCertificate>();
+  readonly #ledger = new Map<number, string>();
+  #version = 0;
+
+  addIngress(ingress: IngressSpec): void {
+    this.ingresses.set(ingressKey(ingress), ingress);
+    this.watcher?.({ type: 'INGRESS_OBSERVED', ingress });
+  }
+
+  setStatus(key: string, uid: string, status: string | undefined): void {
+    const ingress = this.ingresses.get(key);
+    if (ingress?.uid === uid) this.addIngress({ ...ingress, status });
+  }
+
+  countEvent(reason: string): void {
+    this.events.set(reason, (this.events.get(reason) ?? 0) + 1);
+  }
+
+  /** @param name `namespace/name` */
+  certificate(name: string): PlainCertificate | undefined {
+    return readPlainCertificate(this.#secrets.get(name)?.certificatePem?.toString() ?? '');
+  }
+
+  read(namespace: string, name: string): StoredCertificate | undefined {
+    return this.#secrets.get(`${namespace}/${name}`);
+  }
+
+  write(
+    namespace: string,
+    name: string,
+    existing: JudgedSecret | undefined,
+    { chainPem, keyPem, annotations }: CertificateToStore,
+  ): JudgedSecret {
+    const key = `${namespace}/${name}`;
+    const before = this.#secrets.get(key);
+    if (before?.resourceVersion !== existing?.resourceVersion || before?.uid !== existing?.uid) {
+      throw new KubernetesError(existing === undefined ? 'AlreadyExists' : 'Conflict', `PUT Secret ${key}`);
+    }
+    this.#version += 1;
+    const secret = {
+      uid: before?.uid ?? `uid of ${key}`,
+      resourceVersion: String(this.#version),
+      type: 'kubernetes.io/tls',
+      immutable: false,
+      certificatePem: Buffer.from(chainPem),
+      keyPem: Buffer.from(keyPem),
+      annotations: { ...before?.annotations, ...annotations },
+      labels: { [managedByLabel.key]: managedByLabel.value },
+    };
+    this.#secrets.set(key, secret);
+    const stored = readPlainCertificate(String(chainPem));
+    if (stored !== undefined) this.onStored?.(key, stored);
+    return secret;
+  }
+
+  /** Somebody deletes a Secret. */
+  deleteSecret(name: string): void {
+    this.#secrets.delete(name);
+  }
+
+  readonly ledgerStore: LedgerStore = {
+    read: () => Promise.resolve(new Map(this.#ledger)),
+    write: (shard, text) => {
+      this.ledgerWrites.count += 1;
+      this.ledgerWrites.characters += text?.length ?? 0;
+      if (text === undefined) this.#ledger.delete(shard);
+      else this.#ledger.set(shard, text);
+      return Promise.resolve();
+    },
+  };
+}

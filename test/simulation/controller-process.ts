@@ -1,0 +1,189 @@
+import pino from 'pino';
+import { createActor } from 'xstate';
+import { presetLimits } from '../../machines/limits.ts';
+import { OrderBudget } from '../../machines/order-budget.ts';
+import type { AccountSecretStore } from '../../src/acme/account-secret.ts';
+import { Announcer } from '../../src/announcer.ts';
+import { Vault } from '../../src/certificate/vault.ts';
+import type { Clock } from '../../src/clock.ts';
+import { sleep } from '../../src/clock.ts';
+import { createIngressLogic } from '../../src/ingress-logic.ts';
+import { createLedger, LedgerKeeper } from '../../src/ledger-keeper.ts';
+import { IssuedCertificates } from '../../src/steps/issued-certificates.ts';
+import { createSupervisorLogic, type IngressActor } from '../../src/supervisor.ts';
+import type { SimulatedCa } from './ca.ts';
+import { directoryUrl, PlainAccount, PlainTransport } from './ca-client.ts';
+import { plainKey } from './certificates.ts';
+import type { Cluster } from './cluster.ts';
+import type { Hosts } from './hosts.ts';
+import type { Random } from './random.ts';
+import { ObservedRounds, type RoundsWitness } from './rounds-observer.ts';
+import { StatusBoard } from './status-board.ts';
+import { day } from './time-units.ts';
+import { ProcessClock, type VirtualTime } from './virtual-time.ts';
+
+export interface ProcessOptions {
+  readonly time: VirtualTime;
+  readonly random: Random;
+  readonly cluster: Cluster;
+  readonly hosts: Hosts;
+  readonly ca: SimulatedCa;
+  readonly accountSecret: AccountSecretStore;
+  /** Milliseconds that the machine's clock is ahead. */
+  readonly clockError: () => number;
+  /** Milliseconds, `LEGO_CHECK_INTERVAL`. */
+  readonly checkInterval: number;
+  readonly witness: RoundsWitness & {
+    troubled(trouble: string): void;
+  };
+}
+
+/** Milliseconds of an API server that is not busy. */
+const readTime = 2;
+const writeTime = 8;
+const selfCheckTime = 300;
+
+/**
+ * kube-lego's one process, wired as src/controller.ts does it, with the true machines, supervisor, ledger, keeper, steps and order
+ * flow. What stands in: the API server is a Map, the self-check asks the simulation's hosts, the challenge Ingress and Events
+ * are left out, and acme-client is plain (see ca-client.ts).
+ */
+export class ControllerProcess {
+  readonly #options: ProcessOptions;
+  readonly #clock: ProcessClock;
+  readonly #death = new AbortController();
+  readonly #supervisor: { start(): unknown; send(event: SupervisorInput): void };
+
+  constructor(options: ProcessOptions) {
+    this.#options = options;
+    const { time, cluster, hosts, witness } = options;
+    const clock = new ProcessClock(time, options.clockError);
+    this.#clock = clock;
+    const ledger = createLedger(presetLimits(directoryUrl), directoryUrl);
+    const keeper = new LedgerKeeper({
+      ledger,
+      store: {
+        read: async (signal) => {
+          await sleep(clock, readTime, signal);
+          return cluster.ledgerStore.read(signal);
+        },
+        write: async (shard, text, signal) => {
+          await sleep(clock, writeTime, signal);
+          await cluster.ledgerStore.write(shard, text, signal);
+        },
+      },
+      clock,
+      signal: this.#death.signal,
+      onTrouble: (trouble) => witness.troubled(String(trouble)),
+    });
+    let keys = 0;
+    const vault = new Vault((type) => {
+      keys += 1;
+      return plainKey(type, keys);
+    });
+    const issued = new IssuedCertificates(vault);
+    const rounds = new ObservedRounds(
+      (event) => supervisor.send(event),
+      (id) => issued.release(id),
+      witness,
+    );
+    const transport = new PlainTransport({ clock, time });
+    const account = new PlainAccount({ ...options, clock, store: options.accountSecret }, transport);
+    const logic = createIngressLogic({
+      rounds,
+      clock,
+      announcer: new Announcer(
+        { publish: ({ reason }) => cluster.countEvent(reason) },
+        new StatusBoard(cluster, clock),
+        pino({ level: 'silent' }),
+      ),
+      steps: {
+        account,
+        transport,
+        ledger: keeper,
+        onPause: () => cluster.countEvent('PauseLink'),
+        onOrderReport: (report) => supervisor.send(report),
+        vault,
+        issued,
+        challengeIngresses: { acquire: (_id, _hosts, signal) => sleep(clock, writeTime, signal) },
+        clock,
+        onNotice: () => undefined,
+        secrets: secretsOf(cluster, clock),
+        ingressClasses: { nonMergingController: () => Promise.resolve(undefined) },
+        policy: { minimumValidity: 30 * day, directory: directoryUrl, staging: false },
+        keyType: 'ec-p256',
+        profile: undefined,
+        preferredChain: undefined,
+        checkHost: async (host, _, signal) => {
+          await sleep(clock, selfCheckTime, signal);
+          return hosts.verdict(host);
+        },
+      },
+    });
+    const supervisor = createActor(
+      createSupervisorLogic({
+        policy: {
+          ownership: {
+            hostOwnership: 'oldest',
+            names: 'public',
+            supportedClasses: undefined,
+            defaultClass: undefined,
+          },
+          admission: { hosts: 500, ordersInFlight: 10 },
+          ingress: { checkInterval: options.checkInterval, minimumValidity: 30 * day },
+        },
+        budget: new OrderBudget(ledger),
+        ingressMachine: logic,
+        rounds,
+        actors: new Map<string, IngressActor>(),
+        clock,
+        onActorError: (ingress, error) => witness.troubled(`The actor of ${ingress} died: ${String(error)}`),
+      }),
+      { id: 'supervisor' },
+    );
+    this.#supervisor = supervisor;
+    this.#keeper = keeper;
+  }
+
+  readonly #keeper: LedgerKeeper;
+
+  start(): void {
+    const { cluster } = this.#options;
+    const supervisor = this.#supervisor;
+    supervisor.start();
+    for (const ingress of cluster.ingresses.values()) {
+      supervisor.send({ type: 'INGRESS_OBSERVED', ingress });
+    }
+    cluster.watcher = (event) => supervisor.send(event);
+    supervisor.send({ type: 'SYNCED' });
+    void this.#keeper.restore().then(
+      () => supervisor.send({ type: 'LEDGER_READ' }),
+      () => undefined,
+    );
+  }
+
+  /** Ends it as a power cut does: nothing of it happens any more, and nothing is tidied up. */
+  crash(): void {
+    this.#clock.stop();
+    this.#options.cluster.watcher = undefined;
+  }
+}
+
+type SupervisorInput = Parameters<NonNullable<Cluster['watcher']>>[0];
+
+function secretsOf(cluster: Cluster, clock: Clock) {
+  return {
+    read: async (namespace: string, name: string, signal: AbortSignal) => {
+      await sleep(clock, readTime, signal);
+      return cluster.read(namespace, name);
+    },
+    proveWritable: (_namespace: string, _name: string, _existing: unknown, signal: AbortSignal) =>
+      sleep(clock, writeTime, signal),
+    write: async (...[namespace, name, existing, certificate, signal]: WriteArguments) => {
+      await sleep(clock, writeTime, signal);
+      return cluster.write(namespace, name, existing, certificate);
+    },
+  };
+}
+
+type WriteArguments = [...Parameters<Cluster['write']>, AbortSignal];

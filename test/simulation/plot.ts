@@ -1,0 +1,141 @@
+import type { CaLimit } from './ca-limits.ts';
+import { lifetimeChanges } from './ca-profiles.ts';
+import type { Outcome } from './run.ts';
+import { day, hour } from './time-units.ts';
+import type { World } from './world.ts';
+
+const lines: readonly { readonly limit: CaLimit; readonly words: string; readonly color: string }[] = [
+  { limit: 'orders', words: 'new orders of the account', color: '#1d5fb4' },
+  { limit: 'domain', words: 'certificates of the busiest registered domain', color: '#c2570c' },
+  { limit: 'set', words: 'certificates of the busiest exact set', color: '#6b7280' },
+];
+
+/** The lowest level of each limit on each day, as the CA counts, in shares of the whole. */
+export class LevelRecorder {
+  start = 0;
+  readonly levels = new Map<CaLimit, number[]>(lines.map(({ limit }) => [limit, []]));
+
+  record({ ca, time }: World): void {
+    this.start = time.now;
+    const sample = (): void => {
+      const index = Math.floor((time.now - this.start) / day);
+      for (const [limit, byDay] of this.levels) {
+        byDay[index] = Math.min(byDay[index] ?? 1, ca.limits.lowest(limit, time.now));
+      }
+      time.after(2 * hour, sample);
+    };
+    sample();
+  }
+}
+
+const left = 56;
+const width = 860;
+const bars = { top: 56, height: 190 };
+const levels = { top: 306, height: 150 };
+
+/** Certificates issued each day, and under them what was left of the limits, as SVG. */
+export function drawPlot({ issuedByDay, ingresses, seed, days }: Outcome, recorder: LevelRecorder): string {
+  const most = niceCeiling(Math.max(...issuedByDay.filter((count) => count !== undefined), 1));
+  const x = (at: number): number => left + (at / days) * width;
+  const bar = width / days;
+  const parts = [
+    text(
+      left,
+      24,
+      `${ingresses} Ingresses over ${Math.round(days)} days: certificates issued each day`,
+      15,
+      600,
+    ),
+    ...grid(bars, most, (value) => String(value)),
+    ...Array.from({ length: Math.ceil(days) }, (_, index) => {
+      const height = ((issuedByDay[index] ?? 0) / most) * bars.height;
+      const at = `x="${fixed(x(index))}" y="${fixed(bars.top + bars.height - height)}"`;
+      return `<rect ${at} width="${fixed(Math.max(bar * 0.85, 0.6))}" height="${fixed(height)}" fill="#2f855a"/>`;
+    }),
+    text(left, levels.top - 14, 'Lowest level of each limit on each day', 13, 600),
+    ...grid(levels, 100, (value) => `${value} %`),
+    ...lines.map(({ limit, color }) => line(recorder.levels.get(limit) ?? [], color, x)),
+    ...changes(recorder.start, days, x),
+    ...months(recorder.start, days, x),
+    ...lines.map(({ words, color }, index) => {
+      const at = levels.top + levels.height + 50;
+      const from = left + index * 280;
+      return `<rect x="${from}" y="${at - 8}" width="14" height="4" fill="${color}"/>${text(from + 20, at - 2, words, 12)}`;
+    }),
+  ];
+  const size = { width: left + width + 24, height: levels.top + levels.height + 66 };
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${size.width} ${size.height}" font-family="Helvetica, Arial, sans-serif">
+<title>Simulation two-years, seed ${seed}</title>
+<rect width="${size.width}" height="${size.height}" fill="#ffffff"/>
+${parts.join('\n')}
+</svg>
+`;
+}
+
+interface Panel {
+  readonly top: number;
+  readonly height: number;
+}
+
+function grid({ top, height }: Panel, most: number, label: (value: number) => string): string[] {
+  return [0, 0.25, 0.5, 0.75, 1].flatMap((share) => {
+    const y = fixed(top + height * (1 - share));
+    return [
+      `<line x1="${left}" y1="${y}" x2="${left + width}" y2="${y}" stroke="#e2e8f0"/>`,
+      text(left - 8, Number(y) + 4, label(most * share), 11, 400, 'end'),
+    ];
+  });
+}
+
+function line(byDay: readonly number[], color: string, x: (day: number) => number): string {
+  const points = byDay.map((level, index) => {
+    return `${fixed(x(index))},${fixed(levels.top + levels.height * (1 - level))}`;
+  });
+  return `<polyline points="${points.join(' ')}" fill="none" stroke="${color}" stroke-width="1.2"/>`;
+}
+
+function changes(start: number, days: number, x: (day: number) => number): string[] {
+  const marks = [
+    { at: lifetimeChanges.to64Days, words: '64 days' },
+    { at: lifetimeChanges.to45Days, words: '45 days' },
+  ];
+  return marks.flatMap(({ at, words }) => {
+    const passed = (at - start) / day;
+    if (passed < 0 || passed > days) return [];
+    const from = fixed(x(passed));
+    const bottom = levels.top + levels.height;
+    return [
+      `<line x1="${from}" y1="${bars.top - 14}" x2="${from}" y2="${bottom}" stroke="#4a5568" stroke-dasharray="4 3"/>`,
+      text(Number(from) + 5, bars.top - 5, `new certificates live ${words}`, 11),
+    ];
+  });
+}
+
+function months(start: number, days: number, x: (day: number) => number): string[] {
+  const parts: string[] = [];
+  const first = new Date(start);
+  for (let month = first.getUTCMonth() + 1; ; month += 1) {
+    const at = Date.UTC(first.getUTCFullYear(), month, 1);
+    const passed = (at - start) / day;
+    if (passed > days) return parts;
+    const date = new Date(at);
+    if (days > 300 && date.getUTCMonth() % 3 !== 0) continue;
+    const words = `${date.getUTCFullYear()}-${String(date.getUTCMonth() + 1).padStart(2, '0')}`;
+    for (const { top, height } of [bars, levels]) {
+      parts.push(text(x(passed), top + height + 16, words, 11, 400, 'middle'));
+    }
+  }
+}
+
+function text(x: number, y: number, words: string, size: number, weight = 400, anchor = 'start'): string {
+  return `<text x="${fixed(x)}" y="${fixed(y)}" font-size="${size}" font-weight="${weight}" text-anchor="${anchor}" fill="#1a202c">${words}</text>`;
+}
+
+function niceCeiling(value: number): number {
+  const step = 10 ** Math.floor(Math.log10(value));
+  return Math.ceil(value / step / 2) * step * 2;
+}
+
+function fixed(value: number): string {
+  return value.toFixed(1);
+}

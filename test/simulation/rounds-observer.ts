@@ -1,0 +1,39 @@
+import type { Round } from '../../machines/admission.ts';
+import type { Hold } from '../../machines/rate-limits.ts';
+import type { SupervisorEvent } from '../../machines/supervisor.ts';
+import { Rounds } from '../../src/rounds.ts';
+
+export interface RoundsWitness {
+  roundStarted(round: Round): void;
+  roundAdmitted(id: string): void;
+  roundHeld(id: string): void;
+  roundEnded(id: string): void;
+}
+
+/** The product's rounds, and somebody who watches them. */
+export class ObservedRounds extends Rounds {
+  readonly #witness: RoundsWitness;
+
+  constructor(
+    tellSupervisor: (event: SupervisorEvent) => void,
+    release: (id: string) => void,
+    witness: RoundsWitness,
+  ) {
+    super((event) => {
+      if (event.type === 'ROUND_STARTED') witness.roundStarted(event.round);
+      if (event.type === 'ROUND_ENDED') witness.roundEnded(event.id);
+      tellSupervisor(event);
+    }, release);
+    this.#witness = witness;
+  }
+
+  override admit(id: string, at: number): void {
+    this.#witness.roundAdmitted(id);
+    super.admit(id, at);
+  }
+
+  override hold(id: string, hold: Hold, at: number): void {
+    this.#witness.roundHeld(id);
+    super.hold(id, hold, at);
+  }
+}

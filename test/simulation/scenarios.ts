@@ -1,0 +1,145 @@
+import { Population } from './population.ts';
+import { day, hour, minute } from './time-units.ts';
+import type { World, WorldOptions } from './world.ts';
+
+export interface Size {
+  readonly ingresses: number;
+  readonly days: number;
+}
+
+export interface Scenario {
+  readonly name: string;
+  readonly title: string;
+  readonly full: Size;
+  /** For the test suite. */
+  readonly fast: Size;
+  readonly options?: Omit<WorldOptions, 'seed'>;
+  readonly prepare: (world: World, size: Size) => void;
+}
+
+/** Calls again and again, at random times that are `mean` apart, until the world is left alone. */
+function nowAndThen(world: World, mean: number, happen: () => void): void {
+  const { time, random } = world;
+  time.after(random.exponential(mean), () => {
+    happen();
+    nowAndThen(world, mean, happen);
+  });
+}
+
+function settled(world: World, { ingresses }: Size): Population {
+  const population = new Population(world);
+  population.addSettled(ingresses);
+  world.startProcess();
+  return population;
+}
+
+export const scenarios: readonly Scenario[] = [
+  {
+    name: 'two-years',
+    title: 'two years through both changes of lifetimes, sites come, Secrets get lost',
+    full: { ingresses: 5000, days: 730 },
+    fast: { ingresses: 200, days: 200 },
+    prepare: (world, size) => {
+      const population = settled(world, size);
+      nowAndThen(world, 2 * day, () => population.addNew(1));
+      nowAndThen(world, 5 * day, () => {
+        const { key } = population.any;
+        world.cluster.deleteSecret(key);
+      });
+    },
+  },
+  {
+    name: 'ca-outage',
+    title: 'a week without the CA, and an hour now and then',
+    full: { ingresses: 5000, days: 200 },
+    fast: { ingresses: 200, days: 120 },
+    prepare: (world, size) => {
+      settled(world, size);
+      const { now } = world.time;
+      for (const [from, length] of [
+        [20 * day, 7 * day],
+        [45 * day, hour],
+        [60 * day, 20 * minute],
+        [61 * day, 12 * hour],
+      ] as const) {
+        world.ca.awaySpans.push([now + from, now + from + length]);
+      }
+    },
+  },
+  {
+    name: 'failing-hosts',
+    title: '30 % of the sites fail, some for a time, some for ever',
+    full: { ingresses: 5000, days: 200 },
+    fast: { ingresses: 200, days: 200 },
+    prepare: (world, size) => {
+      const population = settled(world, size);
+      const { hosts, random, time } = world;
+      for (const site of population.sites) {
+        if (!random.chance(0.3)) continue;
+        const host = site.hosts[random.below(site.hosts.length)] ?? '';
+        time.after(random.between(0, (size.days / 2) * day), () => {
+          hosts.set(host, random.chance(0.5) ? 'dead' : 'elsewhere');
+          if (random.chance(0.6)) time.after(random.exponential(20 * day), () => hosts.set(host, 'good'));
+        });
+      }
+    },
+  },
+  {
+    name: 'clock-jumps',
+    title: 'the clock jumps by an hour, either way',
+    full: { ingresses: 2000, days: 120 },
+    fast: { ingresses: 200, days: 60 },
+    prepare: (world, size) => {
+      const population = settled(world, size);
+      const { random } = world;
+      nowAndThen(world, 2 * day, () => {
+        world.clockError = [-hour, 0, hour][random.below(3)] ?? 0;
+      });
+      nowAndThen(world, 3 * day, () => population.addNew(60));
+    },
+  },
+  {
+    name: 'restarts',
+    title: 'the process dies at random moments, oftenest while it is at work',
+    full: { ingresses: 1000, days: 120 },
+    fast: { ingresses: 100, days: 60 },
+    prepare: (world, size) => {
+      const population = settled(world, size);
+      const { random, time } = world;
+      nowAndThen(world, 2 * day, () => {
+        if (random.chance(0.5)) population.addNew(20);
+        time.after(random.between(0, 40_000), () => world.restartProcess());
+      });
+    },
+  },
+  {
+    name: 'cold-start',
+    title: 'no certificate at all at the start, and all of the CA’s limits',
+    full: { ingresses: 3000, days: 21 },
+    fast: { ingresses: 500, days: 8 },
+    prepare: (world, { ingresses }) => {
+      new Population(world).addNew(ingresses);
+      world.startProcess();
+    },
+  },
+  {
+    name: 'other-client',
+    title: 'another client spends from the same account and the same domains',
+    full: { ingresses: 1000, days: 60 },
+    fast: { ingresses: 200, days: 20 },
+    options: { refusalsAllowed: (limit) => (limit === 'orders' || limit === 'domain' ? 1 : 0) },
+    prepare: (world, size) => {
+      const population = settled(world, size);
+      const { ca, time } = world;
+      // Each scope is emptied once, so that more than one refusal of a scope is one too many.
+      time.after(2 * day, () => {
+        for (let order = 0; order < 300; order += 1) ca.spendElsewhere([`${order}.elsewhere.example`], true);
+        population.addNew(50);
+      });
+      time.after(6 * day, () => {
+        for (let order = 0; order < 50; order += 1) ca.spendElsewhere([`${order}.tenant-0.example`], false);
+        population.addNew(100);
+      });
+    },
+  },
+];

@@ -1,0 +1,47 @@
+import type { IngressContext } from '../../machines/ingress-context.ts';
+import { isEmpty, type StatusDocument, statusOf } from '../../machines/status.ts';
+import { differs } from '../../machines/status-difference.ts';
+import type { Clock } from '../../src/clock.ts';
+import { decodeStatus, encodeStatus } from '../../src/kubernetes/status-annotation.ts';
+import type { Cluster } from './cluster.ts';
+
+/** Milliseconds from an outcome to its annotation. */
+const delay = 250;
+
+/** What src/kubernetes/ingress-status.ts does, without the API server in between. */
+export class StatusBoard {
+  readonly #cluster: Cluster;
+  readonly #clock: Clock;
+  readonly #waiting = new Map<string, { readonly uid: string; readonly text: string | undefined }>();
+
+  constructor(cluster: Cluster, clock: Clock) {
+    this.#cluster = cluster;
+    this.#clock = clock;
+  }
+
+  publish(context: IngressContext, ended = false): void {
+    const { key, uid, at } = context;
+    const said = decodeStatus(this.#waiting.get(key)?.text) ?? this.said(context);
+    const document = statusOf(context, said);
+    const news =
+      said === undefined
+        ? ended ||
+          (!isEmpty(document) && Object.values(document.secrets).some(({ state }) => state !== 'good'))
+        : differs(said, document, at);
+    if (!news) return;
+    const isPlanned = this.#waiting.has(key);
+    this.#waiting.set(key, { uid, text: encodeStatus(document) ?? undefined });
+    if (!isPlanned) this.#clock.setTimeout(() => this.#write(key), delay);
+  }
+
+  said({ key, uid }: Pick<IngressContext, 'key' | 'uid'>): StatusDocument | undefined {
+    const ingress = this.#cluster.ingresses.get(key);
+    return ingress?.uid === uid ? decodeStatus(ingress.status) : undefined;
+  }
+
+  #write(key: string): void {
+    const waiting = this.#waiting.get(key);
+    this.#waiting.delete(key);
+    if (waiting !== undefined) this.#cluster.setStatus(key, waiting.uid, waiting.text);
+  }
+}

@@ -1,0 +1,210 @@
+import type { Round } from '../../machines/admission.ts';
+import { decodeStatus } from '../../src/kubernetes/status-annotation.ts';
+import type { CaWitness, SimulatedCa } from './ca.ts';
+import { type CaLimit, type Count, setOf } from './ca-limits.ts';
+import type { PlainCertificate } from './certificates.ts';
+import type { Cluster } from './cluster.ts';
+import { longestGoodSpan, renewalDue, retryInterval } from './goodness.ts';
+import { HarmOrder } from './harm-order.ts';
+import type { Hosts } from './hosts.ts';
+import { day, hour } from './time-units.ts';
+import type { VirtualTime } from './virtual-time.ts';
+
+export interface Tally {
+  orders: number;
+  reusedOrders: number;
+  issuances: number;
+  refusals: number;
+  busyAnswers: number;
+  failedHosts: number;
+  expired: number;
+  /** Milliseconds from the start of a round to the Secret, the longest. */
+  longestWait: number;
+}
+
+export interface WitnessOptions {
+  readonly time: VirtualTime;
+  readonly cluster: Cluster;
+  readonly hosts: Hosts;
+  readonly ca: () => SimulatedCa;
+  /** How many refusals by this limit may be met for one scope: 0 where nobody else spends. */
+  readonly refusalsAllowed: (limit: CaLimit) => number;
+}
+
+/** More of them say nothing new. */
+const mostViolations = 20;
+/** Near its end a failing certificate is tried every 100 minutes, less the jitter. */
+const mostOrdersOfSetInDay = 17;
+
+/** Watches everything that happens and says what should not have. */
+export class Witness implements CaWitness {
+  readonly tally: Tally = {
+    orders: 0,
+    reusedOrders: 0,
+    issuances: 0,
+    refusals: 0,
+    busyAnswers: 0,
+    failedHosts: 0,
+    expired: 0,
+    longestWait: 0,
+  };
+  readonly violations: string[] = [];
+  /** Certificates issued, by day since the start. */
+  readonly issuedByDay: number[] = [];
+  readonly #options: WitnessOptions;
+  readonly #start: number;
+  readonly #harmOrder: HarmOrder;
+  readonly #refusals = new Map<string, number>();
+  /** By scope: from when to when nothing may be asked. */
+  readonly #closed = new Map<string, { readonly from: number; readonly until: number }>();
+  readonly #ordersOfSet = new Map<string, number[]>();
+  readonly #startedAt = new Map<string, number>();
+
+  constructor(options: WitnessOptions) {
+    this.#options = options;
+    this.#start = options.time.now;
+    this.#harmOrder = new HarmOrder((words) => this.#violated(words));
+  }
+
+  troubled(trouble: string): void {
+    this.#violated(`The program is in trouble: ${trouble}`);
+  }
+
+  orderAsked(hosts: readonly string[], counts: readonly Count[]): void {
+    this.#askedWithin('CA', hosts);
+    for (const { limit, of } of counts) this.#askedWithin(`${limit} ${of}`, hosts);
+    this.#countOfSet(hosts);
+  }
+
+  refused({ limit, of }: Count, wait: number | undefined, latency: number): void {
+    const scope = `${limit} ${of}`;
+    this.tally.refusals += 1;
+    const times = (this.#refusals.get(scope) ?? 0) + 1;
+    this.#refusals.set(scope, times);
+    const allowed = this.#options.refusalsAllowed(limit);
+    if (times > allowed) {
+      this.#violated(`The CA refused an order by its limit ${scope}, time ${times}; ${allowed} are allowed.`);
+    }
+    if (wait !== undefined) this.#close(scope, wait, latency);
+  }
+
+  busy(wait: number, latency: number): void {
+    this.tally.busyAnswers += 1;
+    this.#close('CA', wait, latency);
+  }
+
+  orderMade(_: readonly string[], reused: boolean): void {
+    if (reused) this.tally.reusedOrders += 1;
+    else this.tally.orders += 1;
+  }
+
+  hostFailed(): void {
+    this.tally.failedHosts += 1;
+  }
+
+  issued(): void {
+    this.tally.issuances += 1;
+    const index = Math.floor((this.#options.time.now - this.#start) / day);
+    this.issuedByDay[index] = (this.issuedByDay[index] ?? 0) + 1;
+  }
+
+  /** @param secret `namespace/name` */
+  stored(secret: string, certificate: PlainCertificate): void {
+    const { time } = this.#options;
+    const startedAt = this.#startedAt.get(secret);
+    this.#startedAt.delete(secret);
+    if (startedAt !== undefined) {
+      this.tally.longestWait = Math.max(this.tally.longestWait, time.now - startedAt);
+    }
+    time.at(certificate.notAfter, () => this.#ended(secret, certificate));
+  }
+
+  roundStarted(round: Round): void {
+    const secret = `${round.namespace}/${round.id.split('/')[1] ?? ''}`;
+    if (!this.#startedAt.has(secret)) this.#startedAt.set(secret, this.#options.time.now);
+    this.#harmOrder.started(round);
+  }
+
+  roundAdmitted(id: string): void {
+    this.#harmOrder.admitted(id, this.#options.time.now);
+  }
+
+  roundHeld(id: string): void {
+    this.#harmOrder.held(id);
+  }
+
+  roundEnded(id: string): void {
+    this.#harmOrder.ended(id);
+  }
+
+  /** The process is gone, and with it its rounds. */
+  processEnded(): void {
+    this.#harmOrder.clear();
+  }
+
+  /** A certificate has come to its end: was there another in time? */
+  #ended(secret: string, certificate: PlainCertificate): void {
+    const { cluster, hosts, ca } = this.#options;
+    if (cluster.certificate(secret)?.serial !== certificate.serial) return;
+    this.tally.expired += 1;
+    const from = renewalDue(certificate);
+    const until = certificate.notAfter;
+    const bad = [
+      ...certificate.hosts.flatMap((host) => hosts.badSpans(host, from, until)),
+      ...ca().awaySpans,
+    ];
+    const span = longestGoodSpan(bad, from, until);
+    const interval = retryInterval(certificate);
+    if (span >= interval) {
+      const words = `The certificate of ${secret} (${certificate.profile}) expired, although hosts and CA were good for ${hours(span)} of the ${hours(until - from)} before; a retry interval is ${hours(interval)}.`;
+      this.#violated(words);
+    } else if (!this.#isTold(secret)) {
+      this.#violated(`The certificate of ${secret} expired without a word in the status of its Ingress.`);
+    }
+  }
+
+  #isTold(secret: string): boolean {
+    const name = secret.split('/')[1] ?? '';
+    const ingress = this.#options.cluster.ingresses.get(secret);
+    const entry = decodeStatus(ingress?.status)?.secrets[name];
+    return entry !== undefined && entry.state !== 'good';
+  }
+
+  #close(scope: string, wait: number, latency: number): void {
+    const { now } = this.#options.time;
+    const before = this.#closed.get(scope);
+    const until = Math.max(now + wait, before?.until ?? 0);
+    const from = before !== undefined && before.until > now ? before.from : now + latency;
+    this.#closed.set(scope, { from, until });
+  }
+
+  #askedWithin(scope: string, hosts: readonly string[]): void {
+    const { now } = this.#options.time;
+    const closed = this.#closed.get(scope);
+    if (closed === undefined || now <= closed.from || now >= closed.until) return;
+    this.#violated(
+      `An order for ${hosts.join(', ')} was asked for ${hours(closed.until - now)} before the end of the Retry-After of ${scope}.`,
+    );
+  }
+
+  #countOfSet(hosts: readonly string[]): void {
+    const set = setOf(hosts);
+    const { now } = this.#options.time;
+    const times = (this.#ordersOfSet.get(set) ?? []).filter((at) => at > now - day);
+    times.push(now);
+    this.#ordersOfSet.set(set, times);
+    if (times.length > mostOrdersOfSetInDay) {
+      this.#violated(`${times.length} orders for ${hosts.join(', ')} were asked for within a day.`);
+    }
+  }
+
+  #violated(words: string): void {
+    if (this.violations.length < mostViolations) {
+      this.violations.push(`${new Date(this.#options.time.now).toISOString()} ${words}`);
+    }
+  }
+}
+
+function hours(milliseconds: number): string {
+  return `${(milliseconds / hour).toFixed(1)} h`;
+}
