@@ -1,0 +1,75 @@
+import { states } from './words.mjs';
+
+/** @import { Entry, Store } from './store.mjs' */
+
+/** @typedef {'name' | 'state' | 'since' | 'next' | 'error'} SortColumn */
+
+/** What a column sorts by before the name: the most pressing first. */
+const orders = /** @type {Record<SortColumn, (entry: Entry) => number>} */ ({
+  name: () => 0,
+  state: ({ row }) => (row.state === 'backing-off' ? -1 : states.indexOf(row.state)),
+  since: ({ row }) => -row.since,
+  next: ({ row }) => row.next?.at ?? Number.MAX_SAFE_INTEGER,
+  error: ({ row }) => (row.error === undefined ? 1 : 0),
+});
+
+/** Which Ingresses are shown, and in which order. */
+export class Selection {
+  text = '';
+  namespace = '';
+  /** @type {Set<string>} empty: all */
+  states = new Set();
+  /** @type {SortColumn} */
+  column = 'name';
+  descending = false;
+  #membership = -1;
+  /** @type {string[]} all keys by name, kept as long as none comes or goes */
+  #byName = [];
+
+  /** @returns whether anything is left out */
+  get isNarrow() {
+    return this.text.trim() !== '' || this.namespace !== '' || this.states.size > 0;
+  }
+
+  /** @param {SortColumn} column the same one twice turns it round */
+  sortBy(column) {
+    this.descending = this.column === column && !this.descending;
+    this.column = column;
+  }
+
+  /**
+   * @param {Store} store
+   * @returns {Entry[]}
+   */
+  of(store) {
+    if (this.#membership !== store.membership) {
+      this.#byName = [...store.entries.keys()].toSorted();
+      this.#membership = store.membership;
+    }
+    const words = this.text
+      .toLowerCase()
+      .split(/\s+/u)
+      .filter((word) => word !== '');
+    /** @type {Entry[]} */
+    const shown = [];
+    for (const key of this.#byName) {
+      const entry = store.entries.get(key);
+      if (entry !== undefined && this.#includes(entry, words)) shown.push(entry);
+    }
+    if (this.column !== 'name') {
+      const order = orders[this.column];
+      shown.sort((one, other) => order(one) - order(other));
+    }
+    return this.descending ? shown.toReversed() : shown;
+  }
+
+  /**
+   * @param {Entry} entry
+   * @param {readonly string[]} words
+   */
+  #includes({ row, namespace, text }, words) {
+    if (this.namespace !== '' && namespace !== this.namespace) return false;
+    if (this.states.size > 0 && !this.states.has(row.state)) return false;
+    return words.every((word) => text.includes(word));
+  }
+}

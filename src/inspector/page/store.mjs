@@ -1,0 +1,97 @@
+import { splitKey } from './words.mjs';
+
+/** @import { ControllerView, Delta, IngressRow, Snapshot, SupervisorView } from '../protocol.ts' */
+
+/**
+ * An Ingress with what the list asks of it again and again.
+ *
+ * @typedef {object} Entry
+ * @property {IngressRow} row
+ * @property {string} namespace
+ * @property {string} name
+ * @property {string} text what the search looks into, in lower case
+ */
+
+/** What the page knows: the controller's last word, and how many Ingresses are in each state. */
+export class Store {
+  /** @type {Map<string, Entry>} */
+  entries = new Map();
+  /** @type {Map<string, number>} */
+  byState = new Map();
+  /** @type {Map<string, number>} */
+  byNamespace = new Map();
+  /** @type {ControllerView | undefined} */
+  controller;
+  /** @type {SupervisorView | undefined} */
+  supervisor;
+  /** Changes with each Ingress that comes or goes. */
+  membership = 0;
+  /** What to add to this machine's clock to have the controller's, in milliseconds. */
+  #clockOffset = 0;
+
+  /** The controller's time. */
+  now() {
+    return Date.now() + this.#clockOffset;
+  }
+
+  /** @param {Snapshot} snapshot */
+  replace(snapshot) {
+    this.entries.clear();
+    this.byState.clear();
+    this.byNamespace.clear();
+    this.#setController(snapshot.controller);
+    this.supervisor = snapshot.supervisor;
+    for (const row of snapshot.ingresses) this.#put(row);
+    this.membership += 1;
+  }
+
+  /** @param {Delta} delta */
+  apply(delta) {
+    for (const key of delta.removed) this.#remove(key);
+    for (const row of delta.upserts) this.#put(row);
+    if (delta.supervisor !== undefined) this.supervisor = delta.supervisor;
+    if (delta.controller !== undefined) this.#setController(delta.controller);
+  }
+
+  /** @param {ControllerView} controller */
+  #setController(controller) {
+    this.controller = controller;
+    this.#clockOffset = controller.now - Date.now();
+  }
+
+  /** @param {IngressRow} row */
+  #put(row) {
+    const before = this.entries.get(row.key);
+    const { namespace, name } = before ?? splitKey(row.key);
+    if (before === undefined) {
+      count(this.byNamespace, namespace, 1);
+      this.membership += 1;
+    } else {
+      count(this.byState, before.row.state, -1);
+    }
+    count(this.byState, row.state, 1);
+    const text = `${row.key} ${row.hosts.join(' ')} ${row.error?.code ?? ''}`.toLowerCase();
+    this.entries.set(row.key, { row, namespace, name, text });
+  }
+
+  /** @param {string} key */
+  #remove(key) {
+    const entry = this.entries.get(key);
+    if (entry === undefined) return;
+    this.entries.delete(key);
+    count(this.byState, entry.row.state, -1);
+    count(this.byNamespace, entry.namespace, -1);
+    this.membership += 1;
+  }
+}
+
+/**
+ * @param {Map<string, number>} counts
+ * @param {string} key
+ * @param {number} difference
+ */
+function count(counts, key, difference) {
+  const after = (counts.get(key) ?? 0) + difference;
+  if (after === 0) counts.delete(key);
+  else counts.set(key, after);
+}
