@@ -1,0 +1,100 @@
+import { element, mark, setText } from './dom.mjs';
+import { distance, duration, moment } from './words.mjs';
+
+/** @import { Entry } from './store.mjs' */
+
+/** One line of the list; it shows one Ingress after another as the list is scrolled. */
+export class Row {
+  #name = element('span', { class: 'name' });
+  #namespace = element('span', { class: 'namespace' });
+  #host = element('span', { class: 'host' });
+  #more = element('span', { class: 'more' });
+  #mark = mark('idle');
+  #state = element('span', {});
+  #since = cell('since');
+  #action = element('span', { class: 'action' });
+  #when = element('span', { class: 'when' });
+  #code = element('b', {});
+  #message = element('span', {});
+  #stateCell = cell('state', this.#mark.sign, this.#state);
+  #nextCell = cell('next', this.#when, ' ', this.#action);
+  #errorCell = cell('error', this.#code, ' ', this.#message);
+  element = element(
+    'div',
+    { class: 'row', role: 'row' },
+    cell('ingress', this.#name, ' ', this.#namespace),
+    cell('hosts', this.#host, ' ', this.#more),
+    this.#stateCell,
+    this.#since,
+    this.#nextCell,
+    this.#errorCell,
+  );
+  /** @type {Entry | undefined} */
+  #shown;
+  key = '';
+
+  /**
+   * @param {Entry} entry
+   * @param {{ index: number, now: number, active: boolean, open: boolean }} place `index` among those shown
+   */
+  show(entry, { index, now, active, open }) {
+    if (entry !== this.#shown) this.#write(entry);
+    setText(this.#since, duration(now - entry.row.since));
+    const { next } = entry.row;
+    const when = next?.at === undefined ? '' : distance(next.at, now);
+    setText(this.#when, when);
+    const id = `row-${index}`;
+    if (this.element.id !== id) {
+      this.element.id = id;
+      this.element.setAttribute('aria-rowindex', String(index + 2));
+      this.element.classList.toggle('odd', index % 2 === 1);
+    }
+    this.element.classList.toggle('active', active);
+    if (this.element.getAttribute('aria-selected') !== String(open)) {
+      this.element.setAttribute('aria-selected', String(open));
+    }
+  }
+
+  /** @param {Entry} entry */
+  #write(entry) {
+    const { row, namespace, name } = entry;
+    const before = this.#shown?.row;
+    const sameIngress = this.key === row.key;
+    this.#shown = entry;
+    this.key = row.key;
+    setText(this.#name, name);
+    setText(this.#namespace, namespace);
+    const [host = '', ...others] = row.hosts;
+    setText(this.#host, host);
+    setText(this.#more, others.length === 0 ? '' : `+${others.length}`);
+    if (before?.state !== row.state) {
+      this.#mark.use.setAttribute('href', `#mark-${row.state}`);
+      this.#stateCell.className = `cell state ${row.state}`;
+    }
+    setText(this.#state, row.state);
+    setText(this.#action, row.next?.action ?? '');
+    this.#nextCell.title = row.next?.at === undefined ? '' : `${row.next.action}: ${moment(row.next.at)}`;
+    setText(this.#code, row.error?.code ?? '');
+    setText(this.#message, row.error?.message ?? '');
+    this.#errorCell.title = row.error?.message ?? '';
+    if (sameIngress && before !== undefined && before.state !== row.state) flash(this.element);
+  }
+}
+
+/**
+ * Shows where something has just changed, without moving anything.
+ *
+ * @param {HTMLElement} row
+ */
+function flash(row) {
+  if (matchMedia('(prefers-reduced-motion: reduce)').matches) return;
+  row.animate([{ backgroundColor: 'var(--flash)' }, {}], { duration: 900, easing: 'ease-out' });
+}
+
+/**
+ * @param {string} name
+ * @param {...(Node | string)} children
+ */
+function cell(name, ...children) {
+  return element('div', { class: `cell ${name}`, role: 'gridcell' }, ...children);
+}
