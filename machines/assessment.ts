@@ -160,6 +160,7 @@ export function assess(
     replaces,
     exemption: 'none',
     omission,
+    serving,
     notices,
   };
 }

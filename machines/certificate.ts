@@ -28,8 +28,16 @@ export interface CertificateInput {
   readonly omission?: Omission | undefined;
   /** An order without hosts that fail, because the certificate is about to end. */
   readonly rescue?: boolean;
-  /** Hosts that were left out and are to come back, and how often they have passed the self-check. */
-  readonly returning?: { readonly hosts: readonly string[]; readonly passes: number } | undefined;
+  readonly returning?: Returning | undefined;
+}
+
+/** Hosts that were left out of the certificate and are to come back. */
+export interface Returning {
+  readonly hosts: readonly string[];
+  /** How often they have passed the self-check in a row; a person's word counts as once. */
+  readonly passes: number;
+  /** The CA could not prove them although they had passed: until then it is not asked again, in milliseconds since the epoch. */
+  readonly barredUntil: number | undefined;
 }
 
 /** The four steps of a round, from the least to the most advanced. */

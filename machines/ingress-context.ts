@@ -50,7 +50,7 @@ export interface CertificateRecord {
   readonly notices: readonly Failure[];
   /** The hosts to blame for the last failure; undefined if none was that of a host. */
   readonly failing?: readonly string[] | undefined;
-  /** When an order for the others was last made, in milliseconds since the epoch, if it came to nothing. */
+  /** When an order without failing hosts, or for hosts that were to come back, came to nothing; milliseconds since the epoch. */
   readonly rescuedAt?: number | undefined;
   /** How often the hosts that were left out have passed the self-check in a row. */
   readonly passes?: number | undefined;
@@ -301,6 +301,7 @@ export function applyOutcome(
       desired,
       status: { kind: 'good', notAfter, renewAt },
       failures: noFailures,
+      rescuedAt: out.length === 0 ? undefined : record.rescuedAt,
       notices: [...others, ...out.map((host) => leftOut(host, secretName))],
     };
   });
@@ -352,13 +353,14 @@ function whatFailed(
 ): Pick<CertificateRecord, 'failing' | 'rescuedAt' | 'passes'> {
   const working = status.kind === 'working' ? status : undefined;
   const rescue = working?.round.rescue === true ? working.round.omission : undefined;
+  const special = rescue !== undefined || working?.round.returning !== undefined;
   const ordered = working?.phase === 'validating' || working?.phase === 'storing';
   const blamed = hostsToBlame(failure);
   const own = failureKind(failure) === 'attempt';
   const passed = failure.code === 'HostReturning' ? passes + 1 : passes;
   return {
     failing: blamed === undefined ? failing : [...new Set([...(rescue?.hosts ?? []), ...blamed])],
-    rescuedAt: rescue !== undefined && ordered && own ? at : rescuedAt,
+    rescuedAt: special && ordered && own ? at : rescuedAt,
     passes: own ? undefined : passed,
   };
 }

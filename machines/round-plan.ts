@@ -24,7 +24,10 @@ export function planRound(
   const id = `${uid}/${desired.secretName}/${serial}`;
   const round = { id, ingress: key, ingressUid: uid, desired, hosts, reason, replaces, harmAt, exemption };
   if (reason === 'host-left-out' && omission !== undefined) {
-    const returning = { hosts: omission.hosts, passes: record.passes ?? 0 };
+    const { rescuedAt, passes = 0 } = record;
+    const until = rescuedAt === undefined ? 0 : rescuedAt + lifetimeOf(assessment) / 3;
+    const barredUntil = passes === 0 && until > at ? until : undefined;
+    const returning = { hosts: omission.hosts, passes, barredUntil };
     return { ...round, returning, omission: { at: omission.at, hosts: [] } };
   }
   const rescue = planRescue(record, assessment, at);
@@ -49,4 +52,8 @@ function planRescue(
     rescue: true,
     exemption: 'none',
   };
+}
+
+function lifetimeOf({ serving }: Due): number {
+  return serving === undefined ? 0 : serving.notAfter - serving.notBefore;
 }

@@ -32,7 +32,7 @@ export interface CertificateEntry {
   readonly nextAttempt?: string;
   /** Until when the CA or the API server asked us to wait. */
   readonly blockedUntil?: string;
-  /** When an order without the hosts that failed came to nothing. */
+  /** When an order without failing hosts, or for hosts that were to come back, came to nothing. */
   readonly rescued?: string;
   /** Of what was asked for when it failed: a change of that starts over. */
   readonly input?: string;

@@ -73,9 +73,13 @@ function proveReturn(
   verdicts: readonly { readonly host: string; readonly verdict: Verdict }[],
 ): void {
   if (returning === undefined) return;
-  const { hosts, passes } = returning;
+  const { hosts, passes, barredUntil } = returning;
   const messages = hosts.flatMap((host) => {
     const verdict = verdicts.find((one) => one.host === host)?.verdict;
+    if (barredUntil !== undefined) {
+      const until = new Date(barredUntil).toISOString();
+      return [`The CA could not prove ${host}, and is asked again after ${until}.`];
+    }
     if (verdict?.kind === 'reachable' || (passes > 0 && verdict?.kind !== 'wrong-answer')) return [];
     return [verdict?.message ?? `Host ${host} is not asked from inside the cluster.`];
   });

@@ -109,6 +109,15 @@ describe('a certificate for several hosts of which one is dead', () => {
             const last = rescues[index - 1];
             assert.ok(last === undefined || at - last.at >= lifetime / 3, 'once in a third of the lifetime');
           }
+          const restarted = changes.some(([, , restart]) => restart);
+          const refused = world.orders.filter(({ returned, failed }) => returned.length > 0 && failed);
+          for (const [index, { at }] of refused.entries()) {
+            const last = refused[index - 1];
+            assert.ok(
+              restarted || last === undefined || at - last.at >= lifetime / 3,
+              'a refused return is rare',
+            );
+          }
           for (const order of world.orders) {
             for (const host of order.returned)
               assert.ok((order.passes.get(host) ?? 0) >= 2, `${host} came back`);

@@ -33,6 +33,7 @@ export interface Order {
   readonly at: number;
   readonly hosts: readonly string[];
   readonly rescue: boolean;
+  readonly failed: boolean;
   /** Hosts that were left out before. */
   readonly returned: readonly string[];
   /** How often these had passed in a row. */
@@ -169,9 +170,11 @@ export class SharedCertificate {
   #order({ hosts, rescue = false, reason, omission, returning }: CertificateInput): CertificateOutcome {
     const names = hosts.map(({ host }) => host);
     const passes = new Map(this.#passes);
-    this.orders.push({ at: this.time, hosts: names, rescue, returned: returning?.hosts ?? [], passes });
     const dead = names.filter((host) => this.hosts.get(host) === 'refused by the CA');
-    if (dead.length > 0) {
+    const failed = dead.length > 0;
+    const returned = returning?.hosts ?? [];
+    this.orders.push({ at: this.time, hosts: names, rescue, failed, returned, passes });
+    if (failed) {
       const message = `The CA could not prove ${dead.join(', ')}.`;
       return { kind: 'failed', failure: { code: 'ChallengeFailed', message, hosts: dead } };
     }
