@@ -34,7 +34,11 @@ export class MetricsEndpoint {
     });
     try {
       const body = await this.#current();
-      response.writeHead(200, { 'content-type': this.#options.contentType, 'cache-control': 'no-store' });
+      response.writeHead(200, {
+        'content-type': this.#options.contentType,
+        'content-length': body.byteLength,
+        'cache-control': 'no-store',
+      });
       response.end(body);
     } catch (error) {
       this.#options.onError(error);

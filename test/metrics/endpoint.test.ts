@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { describe, it } from 'node:test';
+import { createHealthServer } from '../../src/health.ts';
+import { MetricsEndpoint } from '../../src/metrics/endpoint.ts';
+import { Metrics } from '../../src/metrics/metrics.ts';
+import { eventually } from '../kubernetes/eventually.ts';
+import { Site } from '../responder/site.ts';
+
+async function serve(text: () => Promise<string>, errors: unknown[] = []): Promise<Site> {
+  const { contentType } = new Metrics();
+  const metrics = new MetricsEndpoint({ contentType, text, onError: (error) => errors.push(error) });
+  return Site.serve(createHealthServer({ ready: () => ({ ok: true, detail: 'ready' }), metrics }));
+}
+
+function ask(site: Site, method = 'GET'): Promise<Response> {
+  return fetch(`http://127.0.0.1:${site.port}/metrics`, { method });
+}
+
+describe('/metrics', () => {
+  it('is answered to GET and HEAD, in the text format', async () => {
+    await using site = await serve(async () => 'kube_lego_ready 1\n');
+    const answer = await ask(site);
+    assert.equal(answer.status, 200);
+    assert.equal(answer.headers.get('content-type'), 'text/plain; version=0.0.4; charset=utf-8');
+    assert.equal(await answer.text(), 'kube_lego_ready 1\n');
+    const head = await ask(site, 'HEAD');
+    assert.equal(head.status, 200);
+    assert.equal(head.headers.get('content-length'), '18');
+    assert.equal(await head.text(), '');
+    assert.equal((await ask(site, 'DELETE')).status, 405);
+  });
+
+  it('is read once for all who ask within a second', async () => {
+    let reads = 0;
+    await using site = await serve(async () => `kube_lego_ready ${(reads += 1)}\n`);
+    const answers = await Promise.all([ask(site), ask(site), ask(site)]);
+    await Promise.all(answers.map((answer) => answer.text()));
+    assert.equal(reads, 1);
+    await eventually(
+      'it is read again',
+      async () => (await (await ask(site)).text()) !== 'kube_lego_ready 1\n',
+    );
+  });
+
+  it('tells who asks no more than that something is wrong, and is asked again the next time', async () => {
+    const errors: unknown[] = [];
+    let broken = true;
+    await using site = await serve(async () => {
+      if (broken) throw new Error('with a detail');
+      return 'kube_lego_ready 1\n';
+    }, errors);
+    const answer = await ask(site);
+    assert.equal(answer.status, 503);
+    assert.doesNotMatch(await answer.text(), /detail/);
+    assert.match(String(errors[0]), /with a detail/);
+    broken = false;
+    await eventually('it is well again', async () => (await ask(site)).status === 200);
+  });
+
+  it('has room for five readers, and for others when one has gone', async () => {
+    const large = `# ${'x'.repeat(30_000_000)}\n`;
+    await using site = await serve(async () => large);
+    const slow = await Promise.all(Array.from({ length: 5 }, () => slowReader(site.port)));
+    assert.equal((await ask(site)).status, 503);
+    assert.equal((await fetch(`http://127.0.0.1:${site.port}/healthz`)).status, 200);
+    slow[0]?.destroy();
+    await eventually('there is room again', async () => {
+      const answer = await ask(site);
+      await answer.body?.cancel();
+      return answer.status === 200;
+    });
+    for (const socket of slow) socket.destroy();
+  });
+});
+
+/** Asks, and then does not read on. */
+async function slowReader(port: number) {
+  const socket = connect(port, '127.0.0.1');
+  socket.on('error', () => undefined);
+  socket.write('GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  await once(socket, 'readable');
+  return socket;
+}

@@ -1,0 +1,84 @@
+import {
+  type CertificateStatus,
+  type IngressState,
+  initialIngressContext,
+} from '../../machines/ingress-context.ts';
+import { type RateLimits } from '../../machines/limits.ts';
+import { OrderBudget } from '../../machines/order-budget.ts';
+import type { Ledger } from '../../machines/rate-limits.ts';
+import { createLedger } from '../../src/ledger-keeper.ts';
+import type { IngressStanding } from '../../src/metrics/certificate-samples.ts';
+import { Metrics } from '../../src/metrics/metrics.ts';
+import { ProcessSamples } from '../../src/metrics/process-samples.ts';
+import { takeSamples } from '../../src/metrics/sources.ts';
+import { assignment, hour, now } from '../machines/builders.ts';
+
+const directory = 'https://ca.example/directory';
+const policy = { checkInterval: 8 * hour, minimumValidity: 30 * 24 * hour };
+
+/** Metrics with everything that they look at in the hands of a test. */
+export class ScrapeWorld implements Disposable {
+  readonly metrics = new Metrics();
+  readonly rateLimits: RateLimits = {
+    limits: {
+      'orders-per-account': { burst: 300, period: 3 * hour },
+      'certificates-per-registered-domain': { burst: 50, period: 168 * hour },
+    },
+    reserve: 0.2,
+  };
+  readonly ledger: Ledger = createLedger(this.rateLimits, directory);
+  readonly ingresses: IngressStanding[] = [];
+  ordersInFlight = 0;
+  synced = true;
+  clockSkew: number | undefined = undefined;
+  readonly #process = new ProcessSamples('1.2.3');
+  readonly #budget = new OrderBudget(this.ledger);
+
+  text(): Promise<string> {
+    return this.metrics.text(
+      takeSamples({
+        clock: { now: () => now },
+        ingresses: () => this.ingresses,
+        ordersInFlight: () => this.ordersInFlight,
+        ordersInFlightLimit: 50,
+        ledger: this.ledger,
+        rateLimits: this.rateLimits,
+        budget: this.#budget,
+        clockSkew: () => this.clockSkew,
+        ingressReflectors: () => [
+          { synced: true, watching: true },
+          { synced: this.synced, watching: false },
+        ],
+        challengeReflector: () => ({ synced: true, watching: true }),
+        ready: () => this.synced,
+        process: this.#process,
+      }),
+    );
+  }
+
+  [Symbol.dispose](): void {
+    this.#process.stop();
+  }
+}
+
+/** An Ingress in this state since then, each of its Secrets as it is said. */
+export function standing(
+  key: string,
+  value: IngressState,
+  statuses: Readonly<Record<string, CertificateStatus>>,
+  { since = now, attempts = 0 } = {},
+): IngressStanding {
+  const context = initialIngressContext({
+    key,
+    uid: `uid-of-${key}`,
+    assignment: assignment(Object.keys(statuses)),
+    policy,
+    at: now,
+  });
+  const certificates = context.certificates.map((record) => ({
+    ...record,
+    status: statuses[record.desired.secretName] ?? record.status,
+    failures: { ...record.failures, attempt: attempts },
+  }));
+  return { value, context: { ...context, since, certificates } };
+}
