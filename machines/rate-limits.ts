@@ -74,12 +74,13 @@ export class Ledger {
       const until = this.#buckets.timeOf(name, scope, order.purpose === 'first' ? 'first' : 'other', now);
       if (until > Math.max(longest?.until ?? 0, now)) longest = { cause: name, scope: scope.words, until };
     }
-    for (const [key, scope] of blockedBy(scopes)) {
-      const block = this.#blocks.inForce(key, order.exemption, now);
-      if (block === undefined || block.until < (longest?.until ?? 0)) continue;
-      longest = { cause: block.cause, scope: scope.words, until: block.until };
-    }
-    return longest;
+    const refusal = this.#refusal(scopes, order.exemption, now);
+    return refusal !== undefined && refusal.until >= (longest?.until ?? 0) ? refusal : longest;
+  }
+
+  /** What the CA has refused, as far as it holds for this order: that there is no room for more is no reason to hold it back. */
+  refusal(order: Pick<OrderRequest, 'identifiers' | 'exemption'>, now: number): Hold | undefined {
+    return this.#refusal(this.#keys.order(order.identifiers), order.exemption, now);
   }
 
   /** The order is about to be sent, or was: from here on it counts, until one of the next three says how it went. */
@@ -205,6 +206,16 @@ export class Ledger {
   returnChanges(shards: Iterable<number>): void {
     this.#coveredTat = 0;
     for (const shard of shards) this.#shards.markChanged(shard);
+  }
+
+  #refusal(scopes: OrderScopes, exemption: OrderRequest['exemption'], now: number): Hold | undefined {
+    let longest: Hold | undefined;
+    for (const [key, scope] of blockedBy(scopes)) {
+      const block = this.#blocks.inForce(key, exemption, now);
+      if (block === undefined || block.until < (longest?.until ?? 0)) continue;
+      longest = { cause: block.cause, scope: scope.words, until: block.until };
+    }
+    return longest;
   }
 
   /** @returns whether the order was under way */

@@ -31,6 +31,7 @@ import { MetricsEndpoint } from './metrics/endpoint.ts';
 import { Metrics } from './metrics/metrics.ts';
 import { ProcessSamples } from './metrics/process-samples.ts';
 import { takeSamples } from './metrics/sources.ts';
+import { OrderTurns } from './order-turns.ts';
 import { pauseLinkEvent } from './pause-link.ts';
 import { assessmentPolicy, pathTypeOf, selfCheckSettings, supervisorPolicy } from './policies.ts';
 import { awaitReachable } from './responder/reachability.ts';
@@ -135,6 +136,7 @@ export async function startController({
       account,
       transport,
       ledger: keeper,
+      orderTurns: new OrderTurns({ ledger, rateLimits: config.rateLimits, clock }),
       onPause: (link, input) => events.publish(pauseLinkEvent(input, link)),
       onOrderReport: (report) => {
         metrics.orderReport(report);

@@ -10,6 +10,7 @@ import type { Vault } from '../certificate/vault.ts';
 import type { Clock } from '../clock.ts';
 import type { LedgerKeeper } from '../ledger-keeper.ts';
 import { OrderReports } from '../order-reports.ts';
+import type { OrderTurns } from '../order-turns.ts';
 import type { IssuedCertificates } from './issued-certificates.ts';
 
 export interface ObtainCertificateOptions {
@@ -19,6 +20,7 @@ export interface ObtainCertificateOptions {
   readonly issued: IssuedCertificates;
   readonly clock: Clock;
   readonly ledger: Pick<LedgerKeeper, 'cover' | 'changed'>;
+  readonly orderTurns: Pick<OrderTurns, 'take'>;
   /** The CA has paused a name; the link that lifts it is for the eyes of the Ingress's owner only. */
   readonly onPause: (link: string, input: CertificateInput) => void;
   readonly onOrderReport: (report: OrderReport) => void;
@@ -35,7 +37,7 @@ export async function obtainCertificate(
   signal: AbortSignal,
 ): Promise<string> {
   const { id, desired, hosts } = input;
-  const { account, transport, vault, issued, clock, ledger, preferredChain } = options;
+  const { account, transport, vault, issued, clock, ledger, orderTurns, preferredChain } = options;
   const keyId = await vault.create(desired.keyType ?? options.keyType);
   if (signal.aborted) vault.destroy(keyId);
   signal.throwIfAborted();
@@ -44,8 +46,13 @@ export async function obtainCertificate(
   const csr = await createCsr(names, vault.keyPem(keyId));
   const profile = desired.profile ?? options.profile;
   const reports = new OrderReports(id, names, options.onOrderReport);
+  let endTurn: (() => void) | undefined;
   const onPhase = async (phase: OrderPhase): Promise<void> => {
-    if (phase === 'ordering') await ledger.cover(signal);
+    endTurn?.();
+    if (phase === 'ordering') {
+      await ledger.cover(signal);
+      endTurn = await orderTurns.take({ identifiers: names, exemption: input.exemption }, signal);
+    }
     reports.enters(phase);
   };
   const order = { transport, clock, signal, hosts: names, csr, profile, preferredChain, onPhase };
@@ -58,6 +65,7 @@ export async function obtainCertificate(
     if (link !== undefined) options.onPause(link, input);
     throw error;
   } finally {
+    endTurn?.();
     ledger.changed();
   }
   issued.add(keyId, chainPem);

@@ -9,6 +9,7 @@ import type { Clock } from '../../src/clock.ts';
 import { sleep } from '../../src/clock.ts';
 import { createIngressLogic } from '../../src/ingress-logic.ts';
 import { createLedger, LedgerKeeper } from '../../src/ledger-keeper.ts';
+import { OrderTurns } from '../../src/order-turns.ts';
 import { IssuedCertificates } from '../../src/steps/issued-certificates.ts';
 import { createSupervisorLogic, type IngressActor } from '../../src/supervisor.ts';
 import type { SimulatedCa } from './ca.ts';
@@ -59,7 +60,8 @@ export class ControllerProcess {
     const { time, cluster, hosts, witness } = options;
     const clock = new ProcessClock(time, options.clockError);
     this.#clock = clock;
-    const ledger = createLedger(presetLimits(directoryUrl), directoryUrl);
+    const rateLimits = presetLimits(directoryUrl);
+    const ledger = createLedger(rateLimits, directoryUrl);
     const keeper = new LedgerKeeper({
       ledger,
       store: {
@@ -101,6 +103,7 @@ export class ControllerProcess {
         account,
         transport,
         ledger: keeper,
+        orderTurns: new OrderTurns({ ledger, rateLimits, clock }),
         onPause: () => cluster.countEvent('PauseLink'),
         onOrderReport: (report) => supervisor.send(report),
         vault,

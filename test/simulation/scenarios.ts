@@ -52,7 +52,7 @@ export const scenarios: readonly Scenario[] = [
     name: 'ca-outage',
     title: 'a week without the CA, and an hour now and then',
     full: { ingresses: 5000, days: 200 },
-    fast: { ingresses: 200, days: 120 },
+    fast: { ingresses: 100, days: 70 },
     prepare: (world, size) => {
       settled(world, size);
       const { now } = world.time;
@@ -70,7 +70,7 @@ export const scenarios: readonly Scenario[] = [
     name: 'failing-hosts',
     title: '30 % of the sites fail, some for a time, some for ever',
     full: { ingresses: 5000, days: 200 },
-    fast: { ingresses: 200, days: 200 },
+    fast: { ingresses: 100, days: 150 },
     prepare: (world, size) => {
       const population = settled(world, size);
       const { hosts, random, time } = world;
@@ -116,7 +116,7 @@ export const scenarios: readonly Scenario[] = [
     name: 'cold-start',
     title: 'no certificate at all at the start, and all of the CA’s limits',
     full: { ingresses: 3000, days: 21 },
-    fast: { ingresses: 500, days: 8 },
+    fast: { ingresses: 400, days: 3 },
     prepare: (world, { ingresses }) => {
       new Population(world).addNew(ingresses);
       world.startProcess();

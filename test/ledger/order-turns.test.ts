@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { presetLimits } from '../../machines/limits.ts';
+import type { OrderRequest } from '../../machines/order-limits.ts';
+import { StepError } from '../../src/failures.ts';
+import { createLedger } from '../../src/ledger-keeper.ts';
+import { OrderTurns } from '../../src/order-turns.ts';
+import { ManualClock } from '../kubernetes/manual-clock.ts';
+
+const directory = 'https://acme-v02.api.letsencrypt.org/directory';
+const hour = 60 * 60_000;
+const { signal } = new AbortController();
+
+function order(host: string, exemption: OrderRequest['exemption'] = 'none'): OrderRequest {
+  return { identifiers: [host], purpose: 'first', exemption };
+}
+
+function newTurns(url = directory) {
+  const clock = new ManualClock();
+  const rateLimits = presetLimits(url);
+  const ledger = createLedger(rateLimits, url);
+  return { clock, ledger, turns: new OrderTurns({ ledger, rateLimits, clock }) };
+}
+
+async function isSettled(promise: Promise<unknown>): Promise<boolean> {
+  let settled = false;
+  const note = (): void => {
+    settled = true;
+  };
+  promise.then(note, note);
+  await new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+  return settled;
+}
+
+describe('the last gate before a new order', () => {
+  test('where the CA counts, one order is asked for after the other', async () => {
+    const { turns } = newTurns();
+    const end = await turns.take(order('a.example'), signal);
+    const second = turns.take(order('b.example'), signal);
+    assert.equal(await isSettled(second), false);
+    end();
+    assert.equal(await isSettled(second), true);
+  });
+
+  test('a renewal of the same names, which is not counted, waits for nobody', async () => {
+    const { turns } = newTurns();
+    await turns.take(order('a.example'), signal);
+    assert.equal(await isSettled(turns.take(order('b.example', 'same-set'), signal)), true);
+  });
+
+  test('where no limit is known, nobody waits', async () => {
+    const { turns } = newTurns('https://ca.internal/directory');
+    await turns.take(order('a.example'), signal);
+    assert.equal(await isSettled(turns.take(order('b.example'), signal)), true);
+  });
+
+  test('what the CA refuses one order is not asked for by those that were let through before', async () => {
+    const { clock, ledger, turns } = newTurns();
+    const refused = order('a.shop.example');
+    const end = await turns.take(refused, signal);
+    const waiting = turns.take(order('b.shop.example'), signal);
+    const scope = { type: 'registered-domain', name: 'shop.example' } as const;
+    const block = { cause: 'certificates-per-registered-domain', scope, retryAfter: hour } as const;
+    ledger.learn(block, refused, clock.now());
+    end();
+    await assert.rejects(waiting, (error) => {
+      assert.ok(error instanceof StepError);
+      assert.equal(error.failure.code, 'RateLimited');
+      assert.equal(error.failure.retryAt, clock.now() + hour);
+      return true;
+    });
+    assert.equal(await isSettled(turns.take(order('a.other.example'), signal)), true);
+  });
+
+  test('that there is no room for more does not hold an order back whose room is reserved', () => {
+    const { clock, ledger } = newTurns();
+    for (let count = 0; count < 300; count += 1) ledger.orderCreated(order(`${count}.example`), clock.now());
+    assert.notEqual(ledger.hold(order('299.example'), clock.now()), undefined);
+    assert.equal(ledger.refusal(order('299.example'), clock.now()), undefined);
+  });
+
+  test('an aborted round gives its turn to the next', async () => {
+    const { turns } = newTurns();
+    const end = await turns.take(order('a.example'), signal);
+    const aborting = new AbortController();
+    const aborted = turns.take(order('b.example'), aborting.signal);
+    const next = turns.take(order('c.example'), signal);
+    aborting.abort(new Error('the Ingress has changed'));
+    end();
+    await assert.rejects(aborted, /the Ingress has changed/);
+    assert.equal(await isSettled(next), true);
+  });
+});
