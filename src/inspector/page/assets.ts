@@ -1,0 +1,47 @@
+/**
+ * All that the page consists of, and nothing else is served: the file's name below this folder → its media type. The
+ * page itself is `index.html` at `/`, everything else is at `/page/NAME`.
+ */
+export const assets: ReadonlyMap<string, string> = new Map([
+  ['index.html', 'text/html; charset=utf-8'],
+  ['icon.svg', 'image/svg+xml'],
+  ['statechart.json', 'application/json'],
+  ...['theme', 'list', 'detail', 'supervisor'].map(
+    (name) => [`${name}.css`, 'text/css; charset=utf-8'] as const,
+  ),
+  ...[
+    'calendar',
+    'certificate',
+    'chart',
+    'connection',
+    'detail',
+    'dom',
+    'filters',
+    'frames',
+    'gauges',
+    'hosts',
+    'lifetime',
+    'list',
+    'main',
+    'row',
+    'selection',
+    'store',
+    'summary',
+    'supervisor',
+    'timeline',
+    'words',
+  ].map((name) => [`${name}.mjs`, 'text/javascript; charset=utf-8'] as const),
+]);
+
+/** Everything from here, nothing inline: what a host name or a CA says can neither run nor load anything. */
+export const contentSecurityPolicy = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self'",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+  "require-trusted-types-for 'script'",
+].join('; ');

@@ -1,0 +1,83 @@
+import { element, mark } from './dom.mjs';
+import { hostTable } from './hosts.mjs';
+import { lifetime } from './lifetime.mjs';
+import { calendarDay, counted, distance, moment } from './words.mjs';
+
+/** @import { CertificateDetail } from '../protocol.ts' */
+
+/** @type {Readonly<Record<string, string>>} */
+const signs = { good: 'idle', failed: 'backing-off', unchecked: 'checking' };
+
+/**
+ * One Secret: what is in it, when it is renewed, and how far each host has come.
+ *
+ * @param {CertificateDetail} certificate
+ * @param {number} now
+ */
+export function certificateCard(certificate, now) {
+  const { secret, state, error, hold, hosts } = certificate;
+  const sign = signs[state] ?? state;
+  const card = element(
+    'section',
+    { class: 'card certificate', 'aria-label': `Secret ${secret}` },
+    element(
+      'header',
+      {},
+      element('h3', { class: 'secret' }, secret),
+      element('span', { class: `state ${sign}` }, mark(sign).sign, state),
+    ),
+  );
+  if (error !== undefined) {
+    card.append(element('p', { class: 'why' }, element('b', {}, error.code), ` ${error.message}`));
+  }
+  if (hold !== undefined) {
+    card.append(
+      element(
+        'p',
+        { class: 'why' },
+        element('b', {}, 'Waits'),
+        ` for room: ${hold.scope}, ${distance(hold.until, now)}`,
+      ),
+    );
+  }
+  const line = lifetime(certificate, now);
+  if (line !== undefined) card.append(line);
+  card.append(facts(certificate, now));
+  if (hosts.length > 0) card.append(hostTable(hosts));
+  return card;
+}
+
+/** @param {CertificateDetail} certificate @param {number} now */
+function facts(certificate, now) {
+  const { names, issuer, notBefore, notAfter, renewalWindow, renewAt, failures, nextAttemptAt } = certificate;
+  const list = element('dl', {});
+  /** @param {string} term @param {string | undefined} text @param {string} [title] */
+  const add = (term, text, title) => {
+    if (text !== undefined) list.append(element('dt', {}, term), element('dd', { title }, text));
+  };
+  add('Names', names?.join(', '));
+  add('Issuer', issuer);
+  add('Valid', range(notBefore, notAfter, now), notAfter === undefined ? undefined : moment(notAfter));
+  if (renewalWindow !== undefined) {
+    const { start, end, url } = renewalWindow;
+    add(
+      'ARI window',
+      `${calendarDay(start)} to ${calendarDay(end)}${url === undefined ? '' : `, ${url}`}`,
+      `${moment(start)} – ${moment(end)}`,
+    );
+  }
+  add('Renewal', renewAt === undefined ? undefined : `${moment(renewAt)}, ${distance(renewAt, now)}`);
+  add('Failures', failures === 0 ? undefined : `${counted(failures, 'time')} in a row`);
+  add(
+    'Next attempt',
+    nextAttemptAt === undefined ? undefined : `${moment(nextAttemptAt)}, ${distance(nextAttemptAt, now)}`,
+  );
+  return list;
+}
+
+/** @param {number | undefined} start @param {number | undefined} end @param {number} now */
+function range(start, end, now) {
+  if (end === undefined) return undefined;
+  const from = start === undefined ? '' : `${calendarDay(start)} `;
+  return `${from}to ${calendarDay(end)}, ${end > now ? 'ends' : 'ended'} ${distance(end, now)}`;
+}

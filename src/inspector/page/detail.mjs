@@ -1,0 +1,123 @@
+import { certificateCard } from './certificate.mjs';
+import { Chart } from './chart.mjs';
+import { Connection } from './connection.mjs';
+import { byId, element, mark } from './dom.mjs';
+import { isDetail } from './frames.mjs';
+import { timeline } from './timeline.mjs';
+import { distance, duration, moment, splitKey } from './words.mjs';
+
+/** @import { IngressDetail, IngressRow } from '../protocol.ts' */
+/** @import { Store } from './store.mjs' */
+
+/** One Ingress: where it is in its statechart, how it came there, its hosts and certificates. */
+export class DetailPane {
+  #store;
+  #onClose;
+  #pane = byId('detail', HTMLElement);
+  #chart = new Chart();
+  #key = '';
+  /** @type {Connection | undefined} */
+  #connection;
+  /** @type {IngressDetail | undefined} */
+  #detail;
+  #isGone = false;
+  #title = element('h2', { id: 'detail-title' });
+  #facts = element('p', { class: 'facts' });
+  #body = element('div', { class: 'body' });
+
+  /**
+   * @param {Store} store
+   * @param {() => void} onClose
+   */
+  constructor(store, onClose) {
+    this.#store = store;
+    this.#onClose = onClose;
+    const close = element('button', { type: 'button', class: 'close', 'aria-label': 'Close' }, '×');
+    close.addEventListener('click', () => this.#onClose());
+    this.#pane.append(element('header', { class: 'heading' }, this.#title, close, this.#facts), this.#body);
+  }
+
+  /** @param {string} key of the Ingress to show, or '' for none */
+  open(key) {
+    if (key === this.#key) return;
+    this.#key = key;
+    this.#connection?.close();
+    this.#connection = undefined;
+    this.#detail = undefined;
+    this.#isGone = false;
+    this.#pane.hidden = key === '';
+    if (key === '') return;
+    const { namespace, name } = splitKey(key);
+    this.#title.replaceChildren(name, ' ', element('span', { class: 'namespace' }, namespace));
+    this.#facts.replaceChildren('Loading');
+    this.#body.replaceChildren();
+    this.#pane.scrollTop = 0;
+    this.#pane.focus({ preventScroll: true });
+    const path = key.split('/').map(encodeURIComponent).join('/');
+    const handlers = {
+      detail: (/** @type {unknown} */ data) => {
+        if (!isDetail(data)) return;
+        this.#detail = data;
+        this.#isGone = false;
+        this.#draw(data);
+      },
+      gone: () => {
+        this.#isGone = true;
+        this.#facts.replaceChildren('This Ingress is not there, or asks for no certificate.');
+        if (this.#detail === undefined) this.#body.replaceChildren();
+      },
+    };
+    this.#connection = new Connection(`/ingresses/${path}/events`, handlers, () => undefined);
+  }
+
+  /** Times go by without news. */
+  tick() {
+    if (this.#detail !== undefined && !this.#isGone) this.#drawFacts(this.#detail.row);
+  }
+
+  /** @param {IngressDetail} detail */
+  #draw(detail) {
+    const now = this.#store.now();
+    const { scrollTop } = this.#pane;
+    this.#drawFacts(detail.row);
+    this.#chart.show(detail.path);
+    const { error } = detail.row;
+    this.#body.replaceChildren(
+      ...(error === undefined
+        ? []
+        : [
+            element(
+              'section',
+              { class: 'trouble', 'aria-label': 'Last error' },
+              element('b', {}, error.code),
+              element('p', {}, error.message),
+            ),
+          ]),
+      this.#chart.element,
+      element(
+        'div',
+        { class: 'columns' },
+        element(
+          'div',
+          { class: 'certificates' },
+          ...detail.certificates.map((one) => certificateCard(one, now)),
+        ),
+        timeline(detail.timeline),
+      ),
+    );
+    this.#pane.scrollTop = scrollTop;
+  }
+
+  /** @param {IngressRow} row */
+  #drawFacts({ state, since, next }) {
+    const now = this.#store.now();
+    this.#facts.replaceChildren(
+      element('span', { class: `state ${state}` }, mark(state).sign, state),
+      element('span', { title: `since ${moment(since)}` }, `for ${duration(now - since)}`),
+    );
+    if (next === undefined) return;
+    const when = next.at === undefined ? '' : ` ${distance(next.at, now)}`;
+    const title = next.at === undefined ? undefined : moment(next.at);
+    this.#facts.append(element('span', { title }, `next: ${next.action}${when}`));
+  }
+}

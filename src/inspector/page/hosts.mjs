@@ -1,0 +1,55 @@
+import { element, mark } from './dom.mjs';
+import { moment } from './words.mjs';
+
+/** @import { HostProgress, HostStep } from '../protocol.ts' */
+
+/** @type {readonly (readonly [HostStep, string])[]} */
+const steps = [
+  ['dns', 'DNS'],
+  ['route', 'Route'],
+  ['self-check', 'Self-check'],
+  ['challenge', 'Challenge'],
+  ['authorization', 'Authorization'],
+  ['order', 'Order'],
+  ['secret', 'Secret'],
+];
+
+/**
+ * How far each host has come on its way to the certificate.
+ *
+ * @param {readonly HostProgress[]} hosts
+ */
+export function hostTable(hosts) {
+  const head = element('tr', {}, element('th', { scope: 'col' }, 'Host'));
+  for (const [, words] of steps) head.append(element('th', { scope: 'col' }, words));
+  const body = element('tbody', {});
+  for (const host of hosts) body.append(...hostRows(host));
+  return element(
+    'div',
+    { class: 'scroller' },
+    element('table', { class: 'hosts' }, element('thead', {}, head), body),
+  );
+}
+
+/** @param {HostProgress} progress */
+function hostRows({ host, steps: reached }) {
+  const row = element('tr', {}, element('th', { scope: 'row' }, host));
+  /** @type {HTMLElement[]} */
+  const remarks = [];
+  for (const [name, words] of steps) {
+    const step = reached.find((one) => one.step === name);
+    const state = step?.state ?? 'waiting';
+    const title = [
+      state,
+      ...(step?.at === undefined ? [] : [moment(step.at)]),
+      ...(step?.detail === undefined ? [] : [step.detail]),
+    ];
+    const cell = element('td', { class: state, title: title.join(' · ') });
+    cell.append(mark(state).sign, element('span', { class: 'hidden' }, state));
+    row.append(cell);
+    if (step?.detail === undefined || state === 'done') continue;
+    remarks.push(element('p', {}, element('b', {}, `${words}: ${state}.`), ` ${step.detail}`));
+  }
+  if (remarks.length === 0) return [row];
+  return [row, element('tr', { class: 'remark' }, element('td', { colspan: steps.length + 1 }, ...remarks))];
+}

@@ -1,0 +1,158 @@
+import { Connection } from './connection.mjs';
+import { DetailPane } from './detail.mjs';
+import { byId, element } from './dom.mjs';
+import { Filters } from './filters.mjs';
+import { isDelta, isSnapshot } from './frames.mjs';
+import { List } from './list.mjs';
+import { Selection } from './selection.mjs';
+import { Store } from './store.mjs';
+import { Summary } from './summary.mjs';
+import { SupervisorPane } from './supervisor.mjs';
+import { counted } from './words.mjs';
+
+/** @import { Standing } from './connection.mjs' */
+
+/** Milliseconds. Often enough to look live, seldom enough to cost nothing with hundreds of changes a second. */
+const renderInterval = 250;
+
+const store = new Store();
+const selection = new Selection();
+const now = () => store.now();
+const spoken = byId('spoken', HTMLElement);
+const main = byId('main', HTMLElement);
+const list = new List({ now, onOpen: open, onSort: sort });
+const filters = new Filters(selection, () => {
+  list.toTop();
+  render();
+  spoken.textContent = `${counted(shown, 'Ingress', 'Ingresses')} shown`;
+});
+const summary = new Summary(store);
+const detail = new DetailPane(store, close);
+const supervisor = new SupervisorPane(store);
+/** @type {Standing} */
+let standing = 'connecting';
+let isDirty = false;
+let shown = 0;
+
+const connection = new Connection(
+  '/events',
+  {
+    snapshot: (data) => {
+      if (!isSnapshot(data)) return;
+      const isFirst = store.controller === undefined;
+      store.replace(data);
+      if (!isFirst) spoken.textContent = 'Reconnected; everything is up to date again';
+      render();
+      if (isFirst) performance.mark('first-paint');
+    },
+    delta: (data) => {
+      if (!isDelta(data)) return;
+      store.apply(data);
+      isDirty = true;
+    },
+  },
+  (next) => {
+    if (next === standing) return;
+    if (next === 'reconnecting') spoken.textContent = 'Connection lost, reconnecting';
+    standing = next;
+    summary.showStanding(next);
+  },
+);
+summary.showStanding(standing);
+addEventListener('pagehide', () => connection.close());
+addEventListener('hashchange', route);
+addEventListener('keydown', onKey);
+document.addEventListener('visibilitychange', () => render());
+byId('skip', HTMLElement).addEventListener('click', (event) => {
+  event.preventDefault();
+  list.focus();
+});
+setInterval(() => {
+  if (isDirty && !document.hidden) render();
+}, renderInterval);
+setInterval(() => {
+  if (document.hidden) return;
+  list.render();
+  detail.tick();
+  supervisor.tick();
+}, 1000);
+route();
+
+function render() {
+  isDirty = false;
+  if (store.controller === undefined || document.hidden) return;
+  const entries = selection.of(store);
+  shown = entries.length;
+  list.show(entries);
+  filters.show(store);
+  summary.show(shown);
+  supervisor.show();
+  showNothing();
+}
+
+function showNothing() {
+  const nothing = byId('nothing', HTMLElement);
+  nothing.hidden = shown > 0;
+  if (shown > 0) return;
+  nothing.replaceChildren(
+    selection.isNarrow
+      ? 'No Ingress is like that. '
+      : 'No Ingress asks for a certificate yet: it does by the annotation kubernetes.io/tls-acme: "true".',
+  );
+  if (!selection.isNarrow) return;
+  const button = element('button', { type: 'button', class: 'chip' }, 'Show all');
+  button.addEventListener('click', () => filters.clear());
+  nothing.append(button);
+}
+
+/** @param {import('./selection.mjs').SortColumn} column */
+function sort(column) {
+  selection.sortBy(column);
+  list.markSorted(selection.column, selection.descending);
+  render();
+}
+
+/** @param {string} key */
+function open(key) {
+  location.hash = `#/ingress/${key.split('/').map(encodeURIComponent).join('/')}`;
+}
+
+function close() {
+  location.hash = '#/';
+  list.focus();
+}
+
+/** Shows what the address says: a link to an Ingress can be sent to somebody. */
+function route() {
+  const [, view = '', ...rest] = location.hash.split('/');
+  const key = view === 'ingress' ? decoded(rest) : '';
+  main.classList.toggle('split', key !== '');
+  byId('browse', HTMLElement).hidden = view === 'supervisor';
+  byId('to-list', HTMLElement).setAttribute('aria-current', view === 'supervisor' ? 'false' : 'page');
+  byId('to-supervisor', HTMLElement).setAttribute('aria-current', view === 'supervisor' ? 'page' : 'false');
+  supervisor.toggle(view === 'supervisor');
+  detail.open(key);
+  list.markOpen(key);
+}
+
+/** @param {readonly string[]} parts */
+function decoded(parts) {
+  try {
+    return parts.map(decodeURIComponent).join('/');
+  } catch {
+    return '';
+  }
+}
+
+/** @param {KeyboardEvent} event */
+function onKey(event) {
+  const isTyping = event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement;
+  if (event.key === '/' && !isTyping && !event.ctrlKey && !event.metaKey) {
+    event.preventDefault();
+    if (location.hash === '#/supervisor') location.hash = '#/';
+    filters.focus();
+  } else if (event.key === 'Escape') {
+    if (isTyping) list.focus();
+    else if (location.hash.length > 2) close();
+  }
+}

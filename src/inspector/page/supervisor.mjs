@@ -1,0 +1,136 @@
+import { calendar } from './calendar.mjs';
+import { byId, element } from './dom.mjs';
+import { budgetGauge, gauge } from './gauges.mjs';
+import { counted, distance, moment } from './words.mjs';
+
+/** @import { SupervisorView } from '../protocol.ts' */
+/** @import { Store } from './store.mjs' */
+
+/** @type {readonly (readonly [keyof SupervisorView['queue'], string])[]} */
+const stages = [
+  ['waiting', 'wait for admission'],
+  ['held', 'held by a limit'],
+  ['admitted', 'prepare and check'],
+  ['awaitingSlot', 'wait for an order slot'],
+  ['ordering', 'order'],
+];
+
+/** What all Ingresses share: the queue, permits, blocks, the CA's budgets, and the renewals to come. */
+export class SupervisorPane {
+  #store;
+  #pane = byId('supervisor', HTMLElement);
+  /** @type {SupervisorView | undefined} */
+  #shown;
+
+  /** @param {Store} store */
+  constructor(store) {
+    this.#store = store;
+  }
+
+  /** @param {boolean} isOpen */
+  toggle(isOpen) {
+    const opens = isOpen && this.#pane.hidden;
+    this.#pane.hidden = !isOpen;
+    this.show();
+    if (opens) this.#pane.focus({ preventScroll: true });
+  }
+
+  show() {
+    const view = this.#store.supervisor;
+    if (this.#pane.hidden || view === undefined || view === this.#shown) return;
+    this.#draw(view);
+  }
+
+  /** Times go by without news. */
+  tick() {
+    const view = this.#store.supervisor;
+    if (!this.#pane.hidden && view !== undefined) this.#draw(view);
+  }
+
+  /** @param {SupervisorView} view */
+  #draw(view) {
+    this.#shown = view;
+    const now = this.#store.now();
+    const { scrollTop } = this.#pane;
+    this.#pane.replaceChildren(
+      element('h2', { id: 'supervisor-title' }, 'Supervisor'),
+      element('p', { class: 'standing' }, standingOf(view)),
+      element(
+        'div',
+        { class: 'board' },
+        queueCard(view),
+        permitCard(view),
+        blockCard(view, now),
+        budgetCard(view, now),
+      ),
+      element(
+        'section',
+        { class: 'card renewals', 'aria-label': 'Renewals of the coming 90 days' },
+        element('h3', {}, 'Renewals of the coming 90 days'),
+        calendar(view.renewals, now),
+      ),
+    );
+    this.#pane.scrollTop = scrollTop;
+  }
+}
+
+/** @param {SupervisorView} view */
+function standingOf({ synced, draining }) {
+  if (draining) return 'Ending: what is ordered is finished, nothing new is begun.';
+  return synced ? 'All Ingresses of the cluster are known.' : 'Reading the Ingresses of the cluster.';
+}
+
+/** @param {SupervisorView} view */
+function queueCard({ queue }) {
+  const items = stages.map(([stage, words]) =>
+    element(
+      'li',
+      { class: `stage${queue[stage] === 0 ? ' none' : ''}` },
+      element('b', {}, queue[stage].toLocaleString('en')),
+      element('span', {}, words),
+    ),
+  );
+  return card('Queue', element('ol', { class: 'stages' }, ...items));
+}
+
+/** @param {SupervisorView} view */
+function permitCard({ permits }) {
+  return card(
+    'Permits',
+    ...permits.map(({ name, used, limit }) =>
+      gauge({ name, level: used, capacity: limit, text: `${used} of ${limit} in use` }),
+    ),
+  );
+}
+
+/** @param {SupervisorView} view @param {number} now */
+function blockCard({ blocks }, now) {
+  if (blocks.length === 0) return card('Blocks', element('p', { class: 'calm' }, 'The CA refuses nothing.'));
+  const items = blocks.map(({ cause, scope, until }) =>
+    element(
+      'li',
+      {},
+      element('b', {}, scope),
+      element('span', {}, cause),
+      element('time', { title: moment(until) }, `ends ${distance(until, now)}`),
+    ),
+  );
+  return card(`Blocks (${blocks.length})`, element('ul', { class: 'blocks' }, ...items));
+}
+
+/** @param {SupervisorView} view @param {number} now */
+function budgetCard({ budgets }, now) {
+  const shown = budgets.slice(0, 40);
+  const rest = budgets.length - shown.length;
+  const content =
+    shown.length === 0
+      ? [element('p', { class: 'calm' }, 'All budgets are full.')]
+      : shown.map((budget) => budgetGauge(budget, now));
+  const more = rest > 0 ? [element('p', { class: 'calm' }, `and ${counted(rest, 'fuller one')}`)] : [];
+  return card('Budgets at the CA', ...content, ...more);
+}
+
+/** @param {string} title @param {...Node} content */
+function card(title, ...content) {
+  return element('section', { class: 'card', 'aria-label': title }, element('h3', {}, title), ...content);
+}
