@@ -1,16 +1,15 @@
 import type { Assessment } from './assessment.ts';
-import { nextAttempt } from './backoff.ts';
 import {
   type CertificateInput,
   type CertificateOutcome,
   type CertificatePhase,
   certificatePhases,
 } from './certificate.ts';
+import { fail, isAboutReturn, noFailures, stored, unchecked, withoutBackoff } from './certificate-record.ts';
 import type { Assignment, DesiredCertificate } from './desired-certificate.ts';
 import type { Hold } from './rate-limits.ts';
-import { type Failure, failureKind } from './reasons.ts';
+import type { Failure } from './reasons.ts';
 import { renewalTime } from './renewal.ts';
-import { hostsToBlame, leftOut } from './rescue.ts';
 import { planRound } from './round-plan.ts';
 import { nextBeat } from './spread.ts';
 import type { StatusDocument } from './status.ts';
@@ -99,7 +98,6 @@ export type CheckResult =
   | { readonly kind: 'assessed'; readonly secretName: string; readonly assessment: Assessment }
   | { readonly kind: 'unavailable'; readonly secretName: string; readonly failure: Failure };
 
-const noFailures = { attempt: 0, transient: 0 } as const;
 const retriesPerHour = 3;
 
 export function initialIngressContext(input: IngressInput): IngressContext {
@@ -294,82 +292,8 @@ export function applyOutcome(
       const message = `The CA issued a certificate for Secret ${secretName} that has to be renewed at once: it ends at ${new Date(notAfter).toISOString()}.`;
       return fail(context, record, { code: 'CertificateRejected', message }, at);
     }
-    const { desired, status, notices } = record;
-    const out = status.kind === 'working' ? (status.round.omission?.hosts ?? []) : [];
-    const others = notices.filter(({ code }) => code !== 'HostLeftOut');
-    return {
-      desired,
-      status: { kind: 'good', notAfter, renewAt },
-      failures: noFailures,
-      rescuedAt: out.length === 0 ? undefined : record.rescuedAt,
-      notices: [...others, ...out.map((host) => leftOut(host, secretName))],
-    };
+    return stored(record, notAfter, renewAt);
   });
-}
-
-function unchecked(desired: DesiredCertificate): CertificateRecord {
-  return { desired, status: { kind: 'unchecked' }, failures: noFailures, notices: [] };
-}
-
-/** Ready for a new attempt, but not before the time that the CA or the API server named. */
-function withoutBackoff(
-  { desired, status, notices, rescuedAt }: CertificateRecord,
-  at: number,
-): CertificateRecord {
-  const retryAt = status.kind === 'failed' ? status.failure.retryAt : undefined;
-  // A person's word is as good as having passed once; it is no leave for another order without failing hosts.
-  const kept = { failures: noFailures, rescuedAt, passes: 1 };
-  if (status.kind !== 'failed' || retryAt === undefined || retryAt <= at) {
-    return { ...unchecked(desired), ...kept };
-  }
-  return { desired, status: { ...status, nextAttemptAt: retryAt }, notices, ...kept };
-}
-
-/** Whether all that has failed is the return of hosts that were left out. */
-function isAboutReturn({ status }: CertificateRecord): boolean {
-  return status.kind === 'failed' && ['HostLeftOut', 'HostReturning'].includes(status.failure.code);
-}
-
-function fail(
-  context: IngressContext,
-  record: CertificateRecord,
-  failure: Failure,
-  at: number,
-): CertificateRecord {
-  const kind = failureKind(failure);
-  const triedAgain = kind === 'attempt' || kind === 'transient';
-  const failures = triedAgain ? { ...record.failures, [kind]: record.failures[kind] + 1 } : noFailures;
-  const id = `${context.uid}/${record.desired.secretName}`;
-  const notAfter = servingUntil(record.status, at);
-  const nextAttemptAt = triedAgain ? nextAttempt(failure, failures[kind], id, at, notAfter) : undefined;
-  const status = { kind: 'failed', failure, nextAttemptAt, notAfter } as const;
-  return { ...record, status, failures, ...whatFailed(record, failure, at) };
-}
-
-function whatFailed(
-  { status, failing, rescuedAt, passes = 0 }: CertificateRecord,
-  failure: Failure,
-  at: number,
-): Pick<CertificateRecord, 'failing' | 'rescuedAt' | 'passes'> {
-  const working = status.kind === 'working' ? status : undefined;
-  const rescue = working?.round.rescue === true ? working.round.omission : undefined;
-  const special = rescue !== undefined || working?.round.returning !== undefined;
-  const ordered = working?.phase === 'validating' || working?.phase === 'storing';
-  const blamed = hostsToBlame(failure);
-  const own = failureKind(failure) === 'attempt';
-  const passed = failure.code === 'HostReturning' ? passes + 1 : passes;
-  return {
-    failing: blamed === undefined ? failing : [...new Set([...(rescue?.hosts ?? []), ...blamed])],
-    rescuedAt: special && ordered && own ? at : rescuedAt,
-    passes: own ? undefined : passed,
-  };
-}
-
-/** The end of the certificate that serves in spite of the failure; one that is due before its end does harm at its end. */
-function servingUntil(status: CertificateStatus, at: number): number | undefined {
-  if (status.kind === 'unchecked') return undefined;
-  const notAfter = status.kind === 'working' ? status.round.harmAt : status.notAfter;
-  return notAfter !== undefined && notAfter > at ? notAfter : undefined;
 }
 
 function withRecord(

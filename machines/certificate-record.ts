@@ -1,0 +1,94 @@
+import { nextAttempt } from './backoff.ts';
+import type { DesiredCertificate } from './desired-certificate.ts';
+import type { CertificateRecord, CertificateStatus, IngressContext } from './ingress-context.ts';
+import { type Failure, failureKind } from './reasons.ts';
+import { hostsToBlame, leftOut } from './rescue.ts';
+
+export const noFailures = { attempt: 0, transient: 0 } as const;
+
+/** Nothing is known of it yet. */
+export function unchecked(desired: DesiredCertificate): CertificateRecord {
+  return { desired, status: { kind: 'unchecked' }, failures: noFailures, notices: [] };
+}
+
+/** Ready for a new attempt, but not before the time that the CA or the API server named. */
+export function withoutBackoff(
+  { desired, status, notices, rescuedAt }: CertificateRecord,
+  at: number,
+): CertificateRecord {
+  const retryAt = status.kind === 'failed' ? status.failure.retryAt : undefined;
+  // A person's word is as good as having passed once; it is no leave for another order without failing hosts.
+  const kept = { failures: noFailures, rescuedAt, passes: 1 };
+  if (status.kind !== 'failed' || retryAt === undefined || retryAt <= at) {
+    return { ...unchecked(desired), ...kept };
+  }
+  return { desired, status: { ...status, nextAttemptAt: retryAt }, notices, ...kept };
+}
+
+/** Whether all that has failed is the return of hosts that were left out. */
+export function isAboutReturn({ status }: CertificateRecord): boolean {
+  return status.kind === 'failed' && ['HostLeftOut', 'HostReturning'].includes(status.failure.code);
+}
+
+/**
+ * What has failed, and when it is tried again.
+ * @param context of its Ingress
+ */
+export function fail(
+  context: Pick<IngressContext, 'uid'>,
+  record: CertificateRecord,
+  failure: Failure,
+  at: number,
+): CertificateRecord {
+  const kind = failureKind(failure);
+  const triedAgain = kind === 'attempt' || kind === 'transient';
+  const failures = triedAgain ? { ...record.failures, [kind]: record.failures[kind] + 1 } : noFailures;
+  const id = `${context.uid}/${record.desired.secretName}`;
+  const notAfter = servingUntil(record.status, at);
+  const nextAttemptAt = triedAgain ? nextAttempt(failure, failures[kind], id, at, notAfter) : undefined;
+  const status = { kind: 'failed', failure, nextAttemptAt, notAfter } as const;
+  return { ...record, status, failures, ...whatFailed(record, failure, at) };
+}
+
+function whatFailed(
+  { status, failing, rescuedAt, passes = 0 }: CertificateRecord,
+  failure: Failure,
+  at: number,
+): Pick<CertificateRecord, 'failing' | 'rescuedAt' | 'passes'> {
+  const working = status.kind === 'working' ? status : undefined;
+  const rescue = working?.round.rescue === true ? working.round.omission : undefined;
+  const special = rescue !== undefined || working?.round.returning !== undefined;
+  const ordered = working?.phase === 'validating' || working?.phase === 'storing';
+  const blamed = hostsToBlame(failure);
+  const own = failureKind(failure) === 'attempt';
+  const passed = failure.code === 'HostReturning' ? passes + 1 : passes;
+  return {
+    failing: blamed === undefined ? failing : [...new Set([...(rescue?.hosts ?? []), ...blamed])],
+    rescuedAt: special && ordered && own ? at : rescuedAt,
+    passes: own ? undefined : passed,
+  };
+}
+
+/** The end of the certificate that serves in spite of the failure; one that is due before its end does harm at its end. */
+function servingUntil(status: CertificateStatus, at: number): number | undefined {
+  if (status.kind === 'unchecked') return undefined;
+  const notAfter = status.kind === 'working' ? status.round.harmAt : status.notAfter;
+  return notAfter !== undefined && notAfter > at ? notAfter : undefined;
+}
+
+/** Its certificate is in the Secret, perhaps without hosts that are to be named. */
+export function stored(
+  { desired, status, notices, rescuedAt }: CertificateRecord,
+  notAfter: number,
+  renewAt: number,
+): CertificateRecord {
+  const out = status.kind === 'working' ? (status.round.omission?.hosts ?? []) : [];
+  const others = notices.filter(({ code }) => code !== 'HostLeftOut');
+  return {
+    desired,
+    status: { kind: 'good', notAfter, renewAt },
+    failures: noFailures,
+    rescuedAt: out.length === 0 ? undefined : rescuedAt,
+    notices: [...others, ...out.map((host) => leftOut(host, desired.secretName))],
+  };
+}
