@@ -78,6 +78,11 @@ export class LedgerKeeper {
     void this.#flush();
   }
 
+  /** What the CA has refused must not be asked for again after a crash: it is written at once, or in a while if that fails. */
+  refused(): void {
+    void this.drain().catch(() => this.changed());
+  }
+
   /** Writes what is left to write. */
   async drain(): Promise<void> {
     await this.#write();

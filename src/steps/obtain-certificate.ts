@@ -19,7 +19,7 @@ export interface ObtainCertificateOptions {
   readonly vault: Vault;
   readonly issued: IssuedCertificates;
   readonly clock: Clock;
-  readonly ledger: Pick<LedgerKeeper, 'cover' | 'changed'>;
+  readonly ledger: Pick<LedgerKeeper, 'cover' | 'changed' | 'refused'>;
   readonly orderTurns: Pick<OrderTurns, 'take'>;
   /** The CA has paused a name; the link that lifts it is for the eyes of the Ingress's owner only. */
   readonly onPause: (link: string, input: CertificateInput) => void;
@@ -60,7 +60,10 @@ export async function obtainCertificate(
   try {
     ({ chainPem } = await account.withAccount(signal, (account) => placeOrder({ account, ...order })));
   } catch (error) {
-    if (!signal.aborted) reports.failed(error);
+    if (!signal.aborted) {
+      reports.failed(error);
+      ledger.refused();
+    }
     const link = error instanceof OrderError ? error.unpauseUrl : undefined;
     if (link !== undefined) options.onPause(link, input);
     throw error;

@@ -104,6 +104,18 @@ describe('the keeper of the ledger', () => {
     assert.equal(store.writes, 1);
   });
 
+  it('writes at once what the CA has refused, so that a crash does not ask for it again', async () => {
+    const [store, clock] = [new Store(), new ManualClock()];
+    const { ledger, keeper } = start(store, clock);
+    const scope = { type: 'account' } as const;
+    ledger.learn({ cause: 'blocked', scope, retryAfter: day }, order('www.example.com'), clock.now());
+    keeper.refused();
+    await setImmediate();
+    const next = start(store, clock);
+    await next.keeper.restore();
+    assert.equal(next.ledger.refusal(order('other.example.com'), clock.now())?.until, clock.now() + day);
+  });
+
   it('writes the rest when the process ends', async () => {
     const [store, clock] = [new Store(), new ManualClock()];
     const { ledger, keeper, ending } = start(store, clock);

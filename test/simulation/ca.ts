@@ -155,7 +155,7 @@ export class SimulatedCa {
     };
     this.#orders.set(`/order/${order.id}`, order);
     this.#openBySet.set(`${profile} ${setOf(hosts)}`, order);
-    if (this.#orders.size % 2000 === 0) this.#forgetExpired();
+    if (this.#serial % 1000 === 0) this.#forgetExpired();
     return order;
   }
 

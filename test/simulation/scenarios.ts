@@ -130,7 +130,7 @@ export const scenarios: readonly Scenario[] = [
     options: { refusalsAllowed: (limit) => (limit === 'orders' || limit === 'domain' ? 1 : 0) },
     prepare: (world, size) => {
       const population = settled(world, size);
-      const { ca, time } = world;
+      const { ca, random, time } = world;
       // Each scope is emptied once, so that more than one refusal of a scope is one too many.
       time.after(2 * day, () => {
         for (let order = 0; order < 300; order += 1) ca.spendElsewhere([`${order}.elsewhere.example`], true);
@@ -140,6 +140,11 @@ export const scenarios: readonly Scenario[] = [
         for (let order = 0; order < 50; order += 1) ca.spendElsewhere([`${order}.tenant-0.example`], false);
         population.addNew(100);
       });
+      // In the midst of what it was refused: nothing may be asked for before the end of that.
+      for (const burst of [2 * day, 6 * day]) {
+        time.after(burst + random.between(0, minute), () => world.restartProcess());
+        time.after(burst + random.between(minute, hour), () => world.restartProcess());
+      }
     },
   },
 ];

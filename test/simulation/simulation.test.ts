@@ -18,6 +18,13 @@ describe('a simulation in small', () => {
     });
   }
 
+  test('a crash within a second of a refusal: nothing is asked for again before its end', async () => {
+    const scenario = scenarios.find(({ name }) => name === 'other-client');
+    assert.ok(scenario !== undefined);
+    const outcome = await run(scenario, { ingresses: 200, days: 8 }, { seed: 5 });
+    assert.deepEqual(outcome.violations, []);
+  });
+
   test('the same seed runs the same way', async () => {
     const [scenario] = scenarios;
     assert.ok(scenario !== undefined);
