@@ -36,6 +36,7 @@ export class Chart {
   show(path) {
     this.#path = path;
     const start = path.findLastIndex(({ state }) => state === 'checking');
+    /** @type {readonly string[]} */
     const way = path.slice(Math.max(0, start)).map(({ state }) => state);
     const current = way.at(-1) ?? '';
     const taken = new Set(way.slice(1).map((state, index) => `${way[index]}>${state}`));

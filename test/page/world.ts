@@ -1,0 +1,146 @@
+import type {
+  CertificateDetail,
+  HostProgress,
+  IngressDetail,
+  IngressRow,
+  Snapshot,
+  SupervisorView,
+} from '../../src/inspector/protocol.ts';
+import { hostSteps } from '../../src/inspector/protocol.ts';
+
+const minute = 60_000;
+const day = 24 * 60 * minute;
+
+export const noWork: SupervisorView = {
+  synced: true,
+  draining: false,
+  queue: { waiting: 0, held: 0, admitted: 0, awaitingSlot: 0, ordering: 0 },
+  permits: [
+    { name: 'hosts', used: 0, limit: 500 },
+    { name: 'orders', used: 0, limit: 10 },
+  ],
+  blocks: [],
+  budgets: [],
+  renewals: [],
+};
+
+export function snapshotOf(ingresses: readonly IngressRow[], supervisor = noWork): Snapshot {
+  const now = Date.now();
+  const leader = { self: true, identity: 'kube-lego-7d9f4b6c5-x2kfp' };
+  return {
+    version: 1,
+    controller: { version: '1.0.0-alpha.1', startedAt: now - 3 * day, now, leader },
+    ingresses,
+    supervisor,
+  };
+}
+
+export function rowOf(key: string, row: Partial<IngressRow> = {}): IngressRow {
+  const [namespace = '', name = ''] = key.split('/');
+  const at = Date.now();
+  return {
+    key,
+    uid: `uid-of-${key}`,
+    state: 'idle',
+    since: at - 40 * minute,
+    hosts: [`${name}.${namespace}.example.com`],
+    next: { action: `renew ${name}-tls`, at: at + 41 * day },
+    certificates: [{ secret: `${name}-tls`, state: 'good', notAfter: at + 71 * day, renewAt: at + 41 * day }],
+    ...row,
+  };
+}
+
+/** How far a host has come: all before `reached` is done, and `reached` is in this state. */
+export function progressOf(
+  host: string,
+  reached: HostProgress['steps'][number]['step'] | 'end',
+  state: HostProgress['steps'][number]['state'] = 'running',
+  detail?: string,
+): HostProgress {
+  const index = reached === 'end' ? hostSteps.length : hostSteps.indexOf(reached);
+  const steps = hostSteps.map((step, place) => {
+    if (place < index) return { step, state: 'done' as const, at: Date.now() - (index - place) * 1000 };
+    if (place > index) return { step, state: 'waiting' as const };
+    return { step, state, at: Date.now(), ...(detail === undefined ? {} : { detail }) };
+  });
+  return { host, steps };
+}
+
+export function detailOf(row: IngressRow, detail: Partial<IngressDetail> = {}): IngressDetail {
+  const { state, since, certificates } = row;
+  const states = state === 'idle' ? (['checking', 'idle'] as const) : (['checking', state] as const);
+  return {
+    row,
+    certificates: certificates.map(
+      (certificate): CertificateDetail => ({
+        ...certificate,
+        hosts: row.hosts.map((host) => progressOf(host, certificate.state === 'good' ? 'end' : 'dns')),
+        failures: 0,
+      }),
+    ),
+    timeline: [
+      { at: since - 800, kind: 'event', text: 'WAKE' },
+      { at: since - 700, kind: 'transition', text: 'idle → checking' },
+      { at: since, kind: 'transition', text: `checking → ${state}` },
+    ],
+    path: states.map((name, index) => ({ state: name, at: since - 700 * (states.length - 1 - index) })),
+    ...detail,
+  };
+}
+
+const namespaces = ['shop', 'blog', 'payments', 'search', 'accounts', 'media', 'internal', 'partners'];
+const services = ['web', 'api', 'static', 'admin', 'docs', 'status', 'login', 'images', 'feed', 'checkout'];
+
+/** As many Ingresses as are asked for, the same each time; most are idle, and some of each state are among them. */
+export function manyRows(count: number): IngressRow[] {
+  return Array.from({ length: count }, (_, index) => {
+    const namespace = namespaces[index % namespaces.length] ?? '';
+    const service = services[Math.floor(index / namespaces.length) % services.length] ?? '';
+    const number = Math.floor(index / (namespaces.length * services.length));
+    const name = number === 0 ? service : `${service}-${number}`;
+    return rowInSomeState(`${namespace}/${name}`, index);
+  });
+}
+
+function rowInSomeState(key: string, index: number): IngressRow {
+  const at = Date.now();
+  const spread = ((index * 7919) % 10_007) / 10_007;
+  const since = at - Math.floor(spread * 20 * day);
+  const recent = at - Math.floor(spread * 40_000);
+  const name = key.slice(key.indexOf('/') + 1);
+  const base = rowOf(key, {
+    since,
+    next: { action: `renew ${name}-tls`, at: at + Math.floor(spread * 60 * day) },
+  });
+  const working = (state: 'queued' | 'provisioning-challenge' | 'validating' | 'storing', action: string) =>
+    rowOf(key, { state, since: recent, next: { action }, certificates: [{ secret: `${name}-tls`, state }] });
+  switch (index % 41) {
+    case 3:
+      return rowOf(key, { state: 'checking', since: recent, next: { action: 'read the Secrets' } });
+    case 9:
+      return working('queued', 'wait for admission');
+    case 14:
+      return working('provisioning-challenge', 'check that the hosts reach us');
+    case 20:
+      return working('validating', 'prove the hosts to the CA');
+    case 27:
+      return working('storing', 'write the Secret');
+    case 33:
+      return rowOf(key, {
+        state: 'backing-off',
+        since: at - Math.floor(spread * 90 * minute),
+        next: { action: `retry ${name}-tls`, at: at + Math.floor(spread * 100 * minute) },
+        error: {
+          code: 'SelfCheckFailed',
+          message:
+            'The challenge path answers 404 from another server. Point the DNS of the host to this cluster.',
+        },
+        certificates: [{ secret: `${name}-tls`, state: 'failed' }],
+      });
+    case 12:
+    case 30:
+      return { ...base, hosts: [...base.hosts, `www.${base.hosts[0] ?? ''}`, `m.${base.hosts[0] ?? ''}`] };
+    default:
+      return base;
+  }
+}
