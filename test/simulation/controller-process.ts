@@ -10,6 +10,7 @@ import { sleep } from '../../src/clock.ts';
 import { createIngressLogic } from '../../src/ingress-logic.ts';
 import { createLedger, LedgerKeeper } from '../../src/ledger-keeper.ts';
 import { OrderTurns } from '../../src/order-turns.ts';
+import { SelfCheckMemory } from '../../src/responder/self-check-memory.ts';
 import { IssuedCertificates } from '../../src/steps/issued-certificates.ts';
 import { createSupervisorLogic, type IngressActor } from '../../src/supervisor.ts';
 import type { SimulatedCa } from './ca.ts';
@@ -89,6 +90,7 @@ export class ControllerProcess {
       (id) => issued.release(id),
       witness,
     );
+    const selfChecks = new SelfCheckMemory(clock);
     const transport = new PlainTransport({ clock, time });
     const account = new PlainAccount({ ...options, clock, store: options.accountSecret }, transport);
     const logic = createIngressLogic({
@@ -119,7 +121,7 @@ export class ControllerProcess {
         preferredChain: undefined,
         checkHost: async (host, _, signal) => {
           await sleep(clock, selfCheckTime, signal);
-          return hosts.verdict(host);
+          return selfChecks.judge(host, hosts.verdict(host));
         },
       },
     });

@@ -149,14 +149,16 @@ export class Witness implements CaWitness {
     this.tally.expired += 1;
     const from = renewalDue(certificate);
     const until = certificate.notAfter;
-    const bad = [
-      ...certificate.hosts.flatMap((host) => hosts.badSpans(host, from, until)),
-      ...ca().awaySpans,
-    ];
-    const span = longestGoodSpan(bad, from, until);
+    const away = ca().awaySpans;
+    const badByHost = certificate.hosts.map((host) => hosts.badSpans(host, from, until));
+    const span = longestGoodSpan([...badByHost.flat(), ...away], from, until);
+    const spared = certificate.hosts.filter((_, index) => badByHost[index]?.length === 0);
     const interval = retryInterval(certificate);
     if (span >= interval) {
       const words = `The certificate of ${secret} (${certificate.profile}) expired, although hosts and CA were good for ${hours(span)} of the ${hours(until - from)} before; a retry interval is ${hours(interval)}.`;
+      this.#violated(words);
+    } else if (spared.length > 0 && longestGoodSpan(away, from, until) === until - from) {
+      const words = `The certificate of ${secret} (${certificate.profile}) expired, although ${spared.join(', ')} was good all the time.`;
       this.#violated(words);
     } else if (!this.#isTold(secret)) {
       this.#violated(`The certificate of ${secret} expired without a word in the status of its Ingress.`);
