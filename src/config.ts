@@ -79,6 +79,8 @@ function assemble(settings: Settings, notices: Notice[]) {
     checkInterval: settings.get(certificates.checkInterval),
     minimumValidity: settings.get(certificates.minimumValidity),
     keyType: readKeyType(settings),
+    /** Undefined: nothing is rehearsed. */
+    rehearsalUrl: readRehearsal(settings, directoryUrl),
     maxOrdersInFlight: settings.get(certificates.maxOrdersInFlight),
     /** Of the CA, each with what we keep of it for renewals. */
     rateLimits: changeRateLimits(presetLimits(directoryUrl), settings.find(certificates.rateLimits)),
@@ -121,6 +123,16 @@ function currentDirectory(url: string, notices: Notice[]): string {
   const current = `https://${host}.api.letsencrypt.org/directory`;
   notices.push({ level: 'info', message: `LEGO_URL=${url} is no more; ${current} is used in its place.` });
   return current;
+}
+
+function readRehearsal(settings: Settings, directoryUrl: string): string | undefined {
+  const url = settings.find(certificates.rehearsalUrl);
+  if (settings.get(certificates.rehearse) === 'never' || isStaging(directoryUrl)) return undefined;
+  const known = URL.parse(directoryUrl)?.hostname === 'acme-v02.api.letsencrypt.org';
+  if (url === undefined && !known) {
+    settings.refuse(certificates.rehearse, 'needs LEGO_REHEARSAL_URL, the directory of a CA to rehearse at');
+  }
+  return url ?? defaultDirectoryUrl;
 }
 
 function isStaging(url: string): boolean {

@@ -34,6 +34,7 @@ import { takeSamples } from './metrics/sources.ts';
 import { OrderTurns } from './order-turns.ts';
 import { pauseLinkEvent } from './pause-link.ts';
 import { assessmentPolicy, pathTypeOf, selfCheckSettings, supervisorPolicy } from './policies.ts';
+import { createRehearsal } from './rehearsal-setup.ts';
 import { awaitReachable } from './responder/reachability.ts';
 import { SelfCheckMemory } from './responder/self-check-memory.ts';
 import { createResponder } from './responder/server.ts';
@@ -92,7 +93,9 @@ export async function startController({
       clockWatch.observe(transport.clockWarning);
     },
   });
-  const account = createAccountStore(config, client, transport, clock, log);
+  const accountSecret = new KubernetesAccountSecret(client, config.namespace, config.accountSecretName);
+  const account = createAccountStore(config, accountSecret, transport, clock, log);
+  const rehearsal = createRehearsal(config, accountSecret, agent, clock, log);
   const challengeIngresses = createChallengeIngresses(config, client, clock, signal, log);
   const events = new EventRecorder({
     client,
@@ -133,6 +136,7 @@ export async function startController({
     clock,
     announcer: new Announcer(events, status, log),
     steps: {
+      rehearsal,
       account,
       transport,
       ledger: keeper,
@@ -261,7 +265,7 @@ export async function startController({
       ]);
       stopping.abort();
       await Promise.all([...reflectors.map((reflector) => reflector.stopped()), ...servers.map(close)]);
-      await Promise.all([client.close(), transport.close()]);
+      await Promise.all([client.close(), transport.close(), rehearsal?.close()]);
       process.stop();
     },
   };
@@ -269,7 +273,7 @@ export async function startController({
 
 function createAccountStore(
   config: Config,
-  client: KubernetesClient,
+  store: KubernetesAccountSecret,
   transport: AcmeTransport,
   clock: Clock,
   log: Logger,
@@ -277,7 +281,7 @@ function createAccountStore(
   return new AccountStore({
     transport,
     clock,
-    store: new KubernetesAccountSecret(client, config.namespace, config.accountSecretName),
+    store,
     directoryUrl: config.directoryUrl,
     email: config.email,
     externalAccount: config.externalAccount,

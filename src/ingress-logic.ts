@@ -6,6 +6,7 @@ import type { Rounds } from './rounds.ts';
 import { type CheckSecretsOptions, checkSecretsLogic } from './steps/check-secrets.ts';
 import { type ObtainCertificateOptions, obtainCertificate } from './steps/obtain-certificate.ts';
 import { type ProvisionChallengeOptions, provisionChallenge } from './steps/provision-challenge.ts';
+import type { Rehearsal } from './steps/rehearsal.ts';
 import { stepLogic } from './steps/step.ts';
 import { type StoreCertificateOptions, storeCertificate } from './steps/store-certificate.ts';
 
@@ -16,7 +17,7 @@ export interface IngressLogicOptions {
   readonly steps: CheckSecretsOptions &
     ProvisionChallengeOptions &
     ObtainCertificateOptions &
-    StoreCertificateOptions;
+    StoreCertificateOptions & { readonly rehearsal?: Pick<Rehearsal, 'rehearse'> | undefined };
 }
 
 /** The Ingress machine with everything that it needs of the world. */
@@ -30,7 +31,10 @@ export function createIngressLogic({
     actors: {
       round: rounds.logic(),
       provisionChallenge: stepLogic(clock, (input, signal) => provisionChallenge(steps, input, signal)),
-      obtainCertificate: stepLogic(clock, (input, signal) => obtainCertificate(steps, input, signal)),
+      obtainCertificate: stepLogic(clock, async (input, signal) => {
+        await steps.rehearsal?.rehearse(input, signal);
+        return obtainCertificate(steps, input, signal);
+      }),
       storeCertificate: stepLogic(clock, (input, signal) => storeCertificate(steps, input, signal)),
     },
   });

@@ -122,6 +122,22 @@ export const optionGroups = {
       fallback: '10',
       parse: values.wholeNumber(1, 100),
     },
+    rehearse: {
+      variable: 'LEGO_REHEARSE',
+      placeholder: 'WHEN',
+      description:
+        'first: a set of hosts that has no certificate yet is ordered from LEGO_REHEARSAL_URL first, and from LEGO_URL only when ' +
+        'that worked, so that hosts which are not set up cost nothing of its limits. never: at once from LEGO_URL.',
+      fallback: 'never',
+      parse: values.oneOf('first', 'never'),
+    },
+    rehearsalUrl: {
+      variable: 'LEGO_REHEARSAL_URL',
+      placeholder: 'URL',
+      description:
+        "Directory for rehearsals. Unset: Let's Encrypt's staging CA, where LEGO_URL is Let's Encrypt.",
+      parse: values.directoryUrl,
+    },
     rateLimits: {
       variable: 'LEGO_RATE_LIMITS',
       placeholder: 'JSON',

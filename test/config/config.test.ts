@@ -203,6 +203,36 @@ describe('variables that are no settings', () => {
   });
 });
 
+describe('the rehearsal', () => {
+  const production = 'https://acme-v02.api.letsencrypt.org/directory';
+  const rehearsalUrl = (env: NodeJS.ProcessEnv): string | undefined => accepted(env).config.rehearsalUrl;
+
+  it('is off, also where a directory for it is named', () => {
+    assert.equal(rehearsalUrl({ LEGO_URL: production }), undefined);
+    assert.equal(
+      rehearsalUrl({ LEGO_URL: production, LEGO_REHEARSAL_URL: 'https://other.example/d' }),
+      undefined,
+    );
+  });
+
+  it("is at Let's Encrypt's staging CA, or at one that is named; never before a staging CA", () => {
+    const first = { LEGO_REHEARSE: 'first' };
+    assert.equal(
+      rehearsalUrl({ ...first, LEGO_URL: production }),
+      'https://acme-staging-v02.api.letsencrypt.org/directory',
+    );
+    const other = { ...first, LEGO_URL: 'https://ca.example/d' };
+    assert.equal(
+      rehearsalUrl({ ...other, LEGO_REHEARSAL_URL: 'https://other.example/d' }),
+      'https://other.example/d',
+    );
+    assert.deepEqual(errors(other), [
+      'LEGO_REHEARSE=first: needs LEGO_REHEARSAL_URL, the directory of a CA to rehearse at.',
+    ]);
+    assert.equal(rehearsalUrl(first), undefined);
+  });
+});
+
 describe('wrong values', () => {
   it('are all named at once, each with its remedy', () => {
     assert.deepEqual(
