@@ -14,6 +14,7 @@ const columns: readonly [title: string, width: number, cell: (outcome: Outcome) 
   ['expired', 8, ({ expired }) => String(expired)],
   ['longest wait', 13, ({ longestWait }) => duration(longestWait)],
   ['real seconds', 13, ({ seconds }) => seconds.toFixed(1)],
+  ['CPU seconds', 12, ({ processorSeconds }) => processorSeconds.toFixed(1)],
   ['violations', 11, ({ violations }) => String(violations.length)],
 ];
 

@@ -22,7 +22,7 @@ export class LevelRecorder {
       for (const [limit, byDay] of this.levels) {
         byDay[index] = Math.min(byDay[index] ?? 1, ca.limits.lowest(limit, time.now));
       }
-      time.after(2 * hour, sample);
+      time.after(4 * hour, sample);
     };
     sample();
   }

@@ -1,3 +1,4 @@
+import process from 'node:process';
 import type { Scenario, Size } from './scenarios.ts';
 import { day } from './time-units.ts';
 import type { Tally } from './witness.ts';
@@ -9,8 +10,9 @@ export interface Outcome extends Tally {
   readonly days: number;
   readonly ingresses: number;
   readonly restarts: number;
-  /** Of real time. */
+  /** Of real time, and of a processor. */
   readonly seconds: number;
+  readonly processorSeconds: number;
   readonly violations: readonly string[];
   readonly issuedByDay: readonly number[];
   readonly events: ReadonlyMap<string, number>;
@@ -29,6 +31,7 @@ export interface RunOptions {
 export async function run(scenario: Scenario, size: Size, options: RunOptions): Promise<Outcome> {
   const { seed, onProgress, watch } = options;
   const began = performance.now();
+  const processor = process.cpuUsage();
   const world = await World.create({ ...scenario.options, seed });
   const { time, witness, cluster } = world;
   const start = time.now;
@@ -46,9 +49,15 @@ export async function run(scenario: Scenario, size: Size, options: RunOptions): 
     ingresses: cluster.ingresses.size,
     restarts: world.restarts,
     seconds: (performance.now() - began) / 1000,
+    processorSeconds: processorSeconds(processor),
     violations: witness.violations,
     issuedByDay: witness.issuedByDay,
     events: cluster.events,
     ledgerWrites: cluster.ledgerWrites,
   };
+}
+
+function processorSeconds(since: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(since);
+  return (user + system) / 1e6;
 }
