@@ -57,7 +57,7 @@ in it. If names are a secret in your cluster, let a NetworkPolicy admit to port 
 
 The number of series is bounded, and what it grows with is in the last column: three for each Secret that is seen to, at most, and
 they go when the Secret is no longer asked for. About 1,300 others can come to be in all, of which a quiet installation has
-about 150. Labels that somebody else chooses (a status, a type of problem) are taken only as far as they are known; the rest is \`other\`.
+about 180. Labels that somebody else chooses (a status, a type of problem) are taken only as far as they are known; the rest is \`other\`.
 
 What is said of Ingresses, Secrets and limits is read when Prometheus asks, and nothing of it is kept in between.
 

@@ -63,6 +63,14 @@ export class ControllerProcess {
     return (await fetch(`http://127.0.0.1:${this.#ports.health}/readyz`, { signal })).ok;
   }
 
+  /** What it answers to Prometheus. */
+  async metrics(): Promise<string> {
+    const answer = await fetch(`http://127.0.0.1:${this.#ports.health}/metrics`, {
+      signal: AbortSignal.timeout(requestLimit),
+    });
+    return answer.text();
+  }
+
   /** Asks it to end as the kubelet does, and waits. */
   async stop(): Promise<void> {
     await this.#process.stop({ limit: 30_000 });
