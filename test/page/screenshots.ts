@@ -6,7 +6,7 @@ import { issuance, showcase, trouble } from './showcase.ts';
 
 // Takes the screenshots of docs/inspector.md: `npm run screenshots`.
 const folder = new URL('../../docs/inspector/', import.meta.url);
-const wide = { width: 1440, height: 900 };
+const wide = { width: 1360, height: 850 };
 const phone = { width: 390, height: 844 };
 
 const feed = new FeedStandIn(showcase());
@@ -16,10 +16,8 @@ const browser = await openBrowser();
 try {
   await mkdir(folder, { recursive: true });
   await take('list', '#/', { viewport: wide, colorScheme: 'light' });
-  await take('list-dark', '#/', { viewport: wide, colorScheme: 'dark' });
   await take('detail', `#/ingress/${issuance().row.key}`, { viewport: wide, colorScheme: 'light' });
   await take('trouble-dark', `#/ingress/${trouble().row.key}`, { viewport: wide, colorScheme: 'dark' });
-  await take('supervisor', '#/supervisor', { viewport: wide, colorScheme: 'light' });
   await take('supervisor-dark', '#/supervisor', { viewport: wide, colorScheme: 'dark' });
   await take('phone-list', '#/', { viewport: phone, colorScheme: 'light' });
   await take('phone-detail', `#/ingress/${trouble().row.key}`, { viewport: phone, colorScheme: 'light' });

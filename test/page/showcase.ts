@@ -115,7 +115,7 @@ export function issuance(): IngressDetail {
     path: (['idle', 'checking', 'queued', 'provisioning-challenge', 'validating'] as const).map(
       (state, index) => ({
         state,
-        at: now - 14_000 + index * 1500,
+        at: now - ([3_600_000, 13_990, 13_390, 13_190, 7000][index] ?? 0),
       }),
     ),
   });

@@ -5,8 +5,8 @@ import { counted } from './words.mjs';
 
 const day = 86_400_000;
 const days = 90;
-const cell = 34;
-const height = 26;
+const cell = 44;
+const height = 28;
 const left = 40;
 const top = 22;
 const weekdays = ['Mon', '', 'Wed', '', 'Fri', '', 'Sun'];
@@ -32,7 +32,7 @@ export function calendar(renewals, now) {
     'aria-label': words,
   });
   for (const [index, name] of weekdays.entries()) {
-    drawing.append(drawn('text', { class: 'weekday', x: 0, y: top + index * height + 17 }, name));
+    drawing.append(drawn('text', { class: 'weekday', x: 0, y: top + index * height + 18 }, name));
   }
   for (let index = 0; index < days; index += 1) {
     const date = new Date(today + index * day);
@@ -63,7 +63,7 @@ function field(x, y, count, most, date, isToday) {
     drawn('title', {}, title),
   );
   group.append(drawn('rect', { x: x + 1, y: y + 1, width: cell - 3, height: height - 3, rx: 4 }));
-  if (count > 0) group.append(drawn('text', { x: x + cell / 2 - 0.5, y: y + 17 }, short(count)));
+  if (count > 0) group.append(drawn('text', { x: x + cell / 2 - 0.5, y: y + 18 }, short(count)));
   return group;
 }
 

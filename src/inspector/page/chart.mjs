@@ -27,20 +27,28 @@ export class Chart {
   #layer = drawn('g', {});
   /** @type {IngressDetail['path']} */
   #path = [];
+  /** @type {IngressDetail['timeline']} */
+  #timeline = [];
 
   constructor() {
     void this.#load();
   }
 
-  /** @param {IngressDetail['path']} path */
-  show(path) {
+  /** @param {Pick<IngressDetail, 'path' | 'timeline'>} detail */
+  show({ path, timeline }) {
     this.#path = path;
+    this.#timeline = timeline;
     const start = path.findLastIndex(({ state }) => state === 'checking');
     /** @type {readonly string[]} */
     const way = path.slice(Math.max(0, start)).map(({ state }) => state);
     const current = way.at(-1) ?? '';
     const taken = new Set(way.slice(1).map((state, index) => `${way[index]}>${state}`));
-    if (path.length > way.length) taken.add(`>${way[0]}`);
+    const began = path[start]?.at ?? 0;
+    const cause = timeline
+      .filter(({ kind, at }) => kind === 'event' && at <= began)
+      .map(({ text }) => `${text.split(' ')[0]}>checking`)
+      .findLast((key) => this.#edges.has(key));
+    if (cause !== undefined) taken.add(cause);
     for (const [name, state] of this.#states) {
       state.classList.toggle('current', name === current);
       state.classList.toggle('visited', way.includes(name));
@@ -56,7 +64,7 @@ export class Chart {
     try {
       const answer = await fetch('/page/statechart.json', { signal: AbortSignal.timeout(10_000) });
       this.#draw(await answer.json());
-      this.show(this.#path);
+      this.show({ path: this.#path, timeline: this.#timeline });
     } catch {
       this.#scroller.replaceChildren('The drawing could not be loaded.');
     }
@@ -82,8 +90,8 @@ export class Chart {
     );
     for (const { from = '', to, path, label, at } of edges) {
       const edge = drawn('path', { class: 'edge', d: path });
-      // Several events may lead from anywhere to the same state: which of them it was, the timeline says.
-      this.#edges.set(this.#edges.has(`${from}>${to}`) ? `${label}>${to}` : `${from}>${to}`, edge);
+      // From anywhere it is an event that leads there: which one it was, the timeline says.
+      this.#edges.set(`${from === '' ? label : from}>${to}`, edge);
       this.#layer.append(edge);
       if (label === undefined || at === undefined) continue;
       svg.append(drawn('text', { class: 'label', x: at[0], y: at[1] }, label));
@@ -110,7 +118,7 @@ export class Chart {
       if (height < 60) {
         const [, use, text] = group.children;
         use?.setAttribute('y', String(state.y + height / 2 - 9));
-        use?.setAttribute('x', String(state.x + 7));
+        use?.setAttribute('x', String(state.x + 5));
         text?.setAttribute('x', String(state.x + width / 2 + 10));
         text?.setAttribute('y', String(state.y + height / 2 + 5));
       }

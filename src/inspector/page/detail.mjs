@@ -48,7 +48,7 @@ export class DetailPane {
     this.#pane.hidden = key === '';
     if (key === '') return;
     const { namespace, name } = splitKey(key);
-    this.#title.replaceChildren(name, ' ', element('span', { class: 'namespace' }, namespace));
+    this.#title.replaceChildren(element('span', { class: 'namespace' }, `${namespace}/`), name);
     this.#facts.replaceChildren('Loading');
     this.#body.replaceChildren();
     this.#pane.scrollTop = 0;
@@ -80,7 +80,7 @@ export class DetailPane {
     const now = this.#store.now();
     const { scrollTop } = this.#pane;
     this.#drawFacts(detail.row);
-    this.#chart.show(detail.path);
+    this.#chart.show(detail);
     const { error } = detail.row;
     this.#body.replaceChildren(
       ...(error === undefined

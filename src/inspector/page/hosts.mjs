@@ -27,13 +27,13 @@ export function hostTable(hosts) {
   return element(
     'div',
     { class: 'scroller' },
-    element('table', { class: 'hosts' }, element('thead', {}, head), body),
+    element('table', { class: 'steps' }, element('thead', {}, head), body),
   );
 }
 
 /** @param {HostProgress} progress */
 function hostRows({ host, steps: reached }) {
-  const row = element('tr', {}, element('th', { scope: 'row' }, host));
+  const row = element('tr', {}, element('th', { scope: 'row' }, ...breakable(host)));
   /** @type {HTMLElement[]} */
   const remarks = [];
   for (const [name, words] of steps) {
@@ -52,4 +52,15 @@ function hostRows({ host, steps: reached }) {
   }
   if (remarks.length === 0) return [row];
   return [row, element('tr', { class: 'remark' }, element('td', { colspan: steps.length + 1 }, ...remarks))];
+}
+
+/**
+ * The name with places to break the line, one after each dot.
+ *
+ * @param {string} host
+ */
+function breakable(host) {
+  return host
+    .split('.')
+    .flatMap((label, index) => (index === 0 ? [label] : ['.', element('wbr', {}), label]));
 }

@@ -22,7 +22,7 @@ export class Row {
   element = element(
     'div',
     { class: 'row', role: 'row' },
-    cell('ingress', this.#name, ' ', this.#namespace),
+    cell('ingress', this.#namespace, this.#name),
     cell('hosts', this.#host, ' ', this.#more),
     this.#stateCell,
     this.#since,
@@ -63,12 +63,13 @@ export class Row {
     this.#shown = entry;
     this.key = row.key;
     setText(this.#name, name);
-    setText(this.#namespace, namespace);
+    setText(this.#namespace, `${namespace}/`);
     const [host = '', ...others] = row.hosts;
     setText(this.#host, host);
     setText(this.#more, others.length === 0 ? '' : `+${others.length}`);
     if (before?.state !== row.state) {
       this.#mark.use.setAttribute('href', `#mark-${row.state}`);
+      this.#mark.sign.setAttribute('class', `mark ${row.state}`);
       this.#stateCell.className = `cell state ${row.state}`;
     }
     setText(this.#state, row.state);

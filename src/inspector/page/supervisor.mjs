@@ -58,16 +58,8 @@ export class SupervisorPane {
       element(
         'div',
         { class: 'board' },
-        queueCard(view),
-        permitCard(view),
-        blockCard(view, now),
-        budgetCard(view, now),
-      ),
-      element(
-        'section',
-        { class: 'card renewals', 'aria-label': 'Renewals of the coming 90 days' },
-        element('h3', {}, 'Renewals of the coming 90 days'),
-        calendar(view.renewals, now),
+        element('div', { class: 'side' }, queueCard(view), permitCard(view), blockCard(view, now)),
+        element('div', { class: 'side' }, budgetCard(view, now), renewalCard(view, now)),
       ),
     );
     this.#pane.scrollTop = scrollTop;
@@ -128,6 +120,11 @@ function budgetCard({ budgets }, now) {
       : shown.map((budget) => budgetGauge(budget, now));
   const more = rest > 0 ? [element('p', { class: 'calm' }, `and ${counted(rest, 'fuller one')}`)] : [];
   return card('Budgets at the CA', ...content, ...more);
+}
+
+/** @param {SupervisorView} view @param {number} now */
+function renewalCard({ renewals }, now) {
+  return card('Renewals of the coming 90 days', calendar(renewals, now));
 }
 
 /** @param {string} title @param {...Node} content */

@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import type { Browser } from 'playwright-core';
+import { openBrowser } from './browser.ts';
+import { issuance, showcase, trouble } from './showcase.ts';
+import { visit, waitForCount } from './visit.ts';
+import { detailOf, rowOf, snapshotOf } from './world.ts';
+
+describe('the detail of the inspector page', () => {
+  let browser: Browser;
+  before(async () => {
+    browser = await openBrowser();
+  });
+  after(() => browser.close());
+
+  it('shows an issuance in its statechart, host by host, from checking to idle', async (t) => {
+    const start = issuance();
+    const { row } = start;
+    const { page, feed, complaints } = await visit(t, browser, snapshotOf([row]));
+    const at = Date.now();
+    const checking = { ...row, state: 'checking' as const };
+    feed.details.set(row.key, { ...start, row: checking, path: start.path.slice(0, 2) });
+    await page.locator('.row', { hasText: 'storefront' }).click();
+    await page.locator('[data-state=checking].current').waitFor();
+    feed.tellDetail(start);
+    await page.locator('[data-state=validating].current').waitFor();
+    assert.equal(await page.locator('.node.visited').count(), 4);
+    assert.equal(
+      await page.locator('.edge.taken').count(),
+      4,
+      'the event that began it, and three transitions',
+    );
+    const host = page.locator('.steps tr', { hasText: 'www.shop.example.com' });
+    assert.deepEqual(
+      await host.locator('td').evaluateAll((cells) => cells.map((cell) => String(cell.className))),
+      ['done', 'done', 'done', 'done', 'running', 'waiting', 'waiting'],
+    );
+    const idle = rowOf(row.key, { state: 'idle', since: at });
+    feed.tellDetail(
+      detailOf(idle, { path: [...start.path, { state: 'storing', at: at - 5 }, { state: 'idle', at }] }),
+    );
+    await page.locator('[data-state=idle].current').waitFor();
+    await page
+      .getByText('checking → queued → provisioning-challenge → validating → storing → idle')
+      .waitFor();
+    assert.deepEqual(complaints, []);
+  });
+
+  it('is opened by its address, and says what has failed and when it is tried again', async (t) => {
+    const feed = { ...showcase(), ingresses: [trouble().row] };
+    const { page, feed: server } = await visit(t, browser, feed);
+    server.details.set('media/admin', trouble());
+    await page.goto(`${server.address}/#/ingress/media/admin`);
+    await page.locator('.trouble', { hasText: 'SelfCheckFailed' }).waitFor();
+    await page.locator('.remark', { hasText: 'Self-check: failed. another server answers: 404' }).waitFor();
+    await page.locator('#detail .facts', { hasText: 'retry admin-tls in 1 h' }).waitFor();
+    const good = page.locator('.certificate', { hasText: 'backstage-tls' });
+    assert.match(await good.innerText(), /CN=R11[\s\S]*ARI window[\s\S]*Renewal/);
+    assert.match(
+      (await good.locator('.lifetime').getAttribute('aria-label')) ?? '',
+      /^valid from .* renewed on/,
+    );
+    await waitForCount(page, '.timeline li:not(.date)', 18);
+    assert.match(
+      (await page.locator('.timeline li:not(.date)').first().textContent()) ?? '',
+      /→ backing-off/,
+    );
+  });
+
+  it('shows hostile text as text', async (t) => {
+    const markup = '<img src=x onerror=alert(1)>';
+    const row = rowOf('shop/web', { hosts: [markup], error: { code: 'ChallengeFailed', message: markup } });
+    const { page, feed, complaints } = await visit(t, browser, snapshotOf([row]));
+    const detail = detailOf(row);
+    feed.details.set('shop/web', {
+      ...detail,
+      certificates: detail.certificates.map((one) => ({ ...one, issuer: markup, names: [markup] })),
+      timeline: [{ at: Date.now(), kind: 'event', text: markup }],
+    });
+    await page.locator('.row').first().click();
+    await page.locator('.timeline', { hasText: markup }).waitFor();
+    assert.equal(await page.locator('main img').count(), 0);
+    assert.deepEqual(complaints, []);
+  });
+
+  it('says when the Ingress is not there', async (t) => {
+    const { page } = await visit(t, browser, snapshotOf([]), { hash: '#/ingress/shop/nothing' });
+    await page.getByText('This Ingress is not there').waitFor();
+  });
+});
+
+describe('the supervisor on the inspector page', () => {
+  let browser: Browser;
+  before(async () => {
+    browser = await openBrowser();
+  });
+  after(() => browser.close());
+
+  it('shows queue, permits, blocks, budgets and the renewals to come, live', async (t) => {
+    const snapshot = showcase();
+    const { page, feed, complaints } = await visit(t, browser, snapshot, { hash: '#/supervisor' });
+    await page.getByRole('heading', { name: 'Supervisor' }).waitFor();
+    assert.equal(
+      await page.getByRole('meter', { name: 'orders', exact: true }).getAttribute('aria-valuenow'),
+      '8',
+    );
+    assert.match(
+      await page
+        .getByRole('meter', { name: /example\.com/ })
+        .first()
+        .innerText(),
+      /7 of 50 · low[\s\S]*in 1[23] h/,
+    );
+    await waitForCount(page, '.blocks li', 2);
+    assert.equal(await page.locator('.calendar .day').count(), 90);
+    const { supervisor } = snapshot;
+    feed.tell({ supervisor: { ...supervisor, queue: { ...supervisor.queue, waiting: 1234 }, blocks: [] } });
+    await page.getByText('1,234', { exact: true }).waitFor();
+    await page.getByText('The CA refuses nothing.').waitFor();
+    assert.deepEqual(complaints, []);
+  });
+});
