@@ -290,7 +290,7 @@ export const optionGroups = {
     healthPort: {
       variable: 'LEGO_METRICS_PORT',
       placeholder: 'PORT',
-      description: 'Where /healthz and /readyz are.',
+      description: 'Where /healthz, /readyz and /metrics are.',
       fallback: '9402',
       parse: values.port,
     },

@@ -4,6 +4,7 @@ import type { CertificatePhase } from '../../machines/certificate.ts';
 import type { CertificateStatus } from '../../machines/ingress-context.ts';
 import type { Hold } from '../../machines/rate-limits.ts';
 import type { RequestReport } from '../../src/acme/transport.ts';
+import { type MetricDefinition, sampledMetrics } from '../../src/metrics/catalogue.ts';
 import { day, desiredCertificate, hour, minute, now } from '../machines/builders.ts';
 import { metricOf, seriesOf } from './exposition.ts';
 import { promtool, promtoolLimit } from './promtool.ts';
@@ -264,6 +265,17 @@ describe('the number of series', () => {
     }
     const after = seriesOf(await world.text()).size;
     assert.equal(after - before, 2000 + 1);
+  });
+});
+
+describe('docs/metrics.md', () => {
+  it('states as many series as there are', async () => {
+    using world = new ScrapeWorld();
+    world.clockSkew = 0;
+    const text = await world.text();
+    for (const { name, series } of Object.values<MetricDefinition>(sampledMetrics)) {
+      if (/^\d+$/.test(series)) assert.equal(Object.keys(metricOf(text, name)).length, Number(series), name);
+    }
   });
 });
 
