@@ -4,7 +4,7 @@ import { openBrowser } from './browser.ts';
 import { FeedStandIn } from './feed-stand-in.ts';
 import { issuance, showcase, trouble } from './showcase.ts';
 
-// Takes the screenshots of docs/inspector.md: `npm run screenshots`.
+// Takes the screenshots of docs/inspector.md: `node test/page/screenshots.ts`.
 const folder = new URL('../../docs/inspector/', import.meta.url);
 const wide = { width: 1360, height: 850 };
 const phone = { width: 390, height: 844 };

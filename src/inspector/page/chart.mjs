@@ -25,6 +25,7 @@ export class Chart {
   /** @type {Map<string, SVGElement>} */
   #edges = new Map();
   #layer = drawn('g', {});
+  #current = '';
   /** @type {IngressDetail['path']} */
   #path = [];
   /** @type {IngressDetail['timeline']} */
@@ -58,12 +59,24 @@ export class Chart {
       if (taken.has(key)) this.#layer.append(edge);
     }
     this.#caption.textContent = way.join(' → ');
+    if (current !== this.#current) this.#bringIntoSight(current);
+    this.#current = current;
+  }
+
+  /** @param {string} name where there is no room for all */
+  #bringIntoSight(name) {
+    const state = this.#states.get(name);
+    if (state === undefined) return;
+    const { left, width } = state.getBoundingClientRect();
+    const frame = this.#scroller.getBoundingClientRect();
+    this.#scroller.scrollLeft += left + width / 2 - frame.left - frame.width / 2;
   }
 
   async #load() {
     try {
       const answer = await fetch('/page/statechart.json', { signal: AbortSignal.timeout(10_000) });
       this.#draw(await answer.json());
+      this.#current = '';
       this.show({ path: this.#path, timeline: this.#timeline });
     } catch {
       this.#scroller.replaceChildren('The drawing could not be loaded.');

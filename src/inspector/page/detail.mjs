@@ -80,7 +80,6 @@ export class DetailPane {
     const now = this.#store.now();
     const { scrollTop } = this.#pane;
     this.#drawFacts(detail.row);
-    this.#chart.show(detail);
     const { error } = detail.row;
     this.#body.replaceChildren(
       ...(error === undefined
@@ -105,6 +104,7 @@ export class DetailPane {
         timeline(detail.timeline),
       ),
     );
+    this.#chart.show(detail);
     this.#pane.scrollTop = scrollTop;
   }
 

@@ -29,7 +29,7 @@ export class Row {
     this.#nextCell,
     this.#errorCell,
   );
-  /** @type {Entry | undefined} */
+  /** @type {Entry['row'] | undefined} */
   #shown;
   key = '';
 
@@ -38,7 +38,7 @@ export class Row {
    * @param {{ index: number, now: number, active: boolean, open: boolean }} place `index` among those shown
    */
   show(entry, { index, now, active, open }) {
-    if (entry !== this.#shown) this.#write(entry);
+    if (entry.row !== this.#shown) this.#write(entry);
     setText(this.#since, duration(now - entry.row.since));
     const { next } = entry.row;
     const when = next?.at === undefined ? '' : distance(next.at, now);
@@ -58,9 +58,9 @@ export class Row {
   /** @param {Entry} entry */
   #write(entry) {
     const { row, namespace, name } = entry;
-    const before = this.#shown?.row;
+    const before = this.#shown;
     const sameIngress = this.key === row.key;
-    this.#shown = entry;
+    this.#shown = row;
     this.key = row.key;
     setText(this.#name, name);
     setText(this.#namespace, `${namespace}/`);

@@ -23,7 +23,7 @@ export class Selection {
   column = 'name';
   descending = false;
   #membership = -1;
-  /** @type {string[]} all keys by name, kept as long as none comes or goes */
+  /** @type {readonly Entry[]} all by name, kept as long as none comes or goes */
   #byName = [];
 
   /** @returns whether anything is left out */
@@ -39,28 +39,22 @@ export class Selection {
 
   /**
    * @param {Store} store
-   * @returns {Entry[]}
+   * @returns {readonly Entry[]}
    */
   of(store) {
     if (this.#membership !== store.membership) {
-      this.#byName = [...store.entries.keys()].toSorted();
+      const keys = [...store.entries.keys()].toSorted();
+      this.#byName = keys.flatMap((key) => store.entries.get(key) ?? []);
       this.#membership = store.membership;
     }
     const words = this.text
       .toLowerCase()
       .split(/\s+/u)
       .filter((word) => word !== '');
-    /** @type {Entry[]} */
-    const shown = [];
-    for (const key of this.#byName) {
-      const entry = store.entries.get(key);
-      if (entry !== undefined && this.#includes(entry, words)) shown.push(entry);
-    }
-    if (this.column !== 'name') {
-      const order = orders[this.column];
-      shown.sort((one, other) => order(one) - order(other));
-    }
-    return this.descending ? shown.toReversed() : shown;
+    const shown = this.isNarrow ? this.#byName.filter((entry) => this.#includes(entry, words)) : this.#byName;
+    const order = orders[this.column];
+    const sorted = this.column === 'name' ? shown : shown.toSorted((one, other) => order(one) - order(other));
+    return this.descending ? sorted.toReversed() : sorted;
   }
 
   /**

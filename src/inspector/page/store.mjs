@@ -5,7 +5,7 @@ import { splitKey } from './words.mjs';
 /**
  * An Ingress with what the list asks of it again and again.
  *
- * @typedef {object} Entry
+ * @typedef {object} Entry changed in place as long as the Ingress is there
  * @property {IngressRow} row
  * @property {string} namespace
  * @property {string} name
@@ -71,7 +71,8 @@ export class Store {
     }
     count(this.byState, row.state, 1);
     const text = `${row.key} ${row.hosts.join(' ')} ${row.error?.code ?? ''}`.toLowerCase();
-    this.entries.set(row.key, { row, namespace, name, text });
+    if (before === undefined) this.entries.set(row.key, { row, namespace, name, text });
+    else Object.assign(before, { row, text });
   }
 
   /** @param {string} key */
