@@ -1,0 +1,204 @@
+import type { CaAccount } from './accounts.ts';
+import {
+  type Authorizations,
+  type CaAuthorization,
+  type CaChallenge,
+  findingProblem,
+} from './authorizations.ts';
+import { badCsr, identifiersAskedFor, readSigningRequest } from './csr.ts';
+import { readIdentifiers, setName } from './identifiers.ts';
+import type { Issuer } from './issuer.ts';
+import type { Limits } from './limits.ts';
+import type { CaOptions } from './options.ts';
+import { type CaOrder, type Exemption, type Orders, statusOf } from './orders.ts';
+import type { Pauses } from './pauses.ts';
+import type { CaProfile } from './profiles.ts';
+import { randomToken } from './random.ts';
+import { malformed, Refusal } from './refusal.ts';
+import type { CaCertificate, RenewalInfo } from './renewal-info.ts';
+
+const hour = 3_600_000;
+
+export interface IssuanceParts {
+  readonly options: CaOptions;
+  readonly profiles: Readonly<Record<string, CaProfile>>;
+  readonly random: () => number;
+  readonly authorizations: Authorizations;
+  readonly orders: Orders;
+  readonly limits: Limits;
+  readonly pauses: Pauses;
+  readonly renewalInfo: RenewalInfo;
+  readonly issuer: Issuer;
+}
+
+/** The way from a new order to its certificate, as Boulder goes it. */
+export class Issuance {
+  readonly #parts: IssuanceParts;
+  #issued = 0;
+  #lastSweep = 0;
+
+  constructor(parts: IssuanceParts) {
+    this.#parts = parts;
+  }
+
+  /** RFC 8555 section 7.4: first pauses, then `replaces`, then limits. @throws Refusal */
+  order(account: CaAccount, payload: Readonly<Record<string, unknown>>): CaOrder {
+    const { limits, options, orders, pauses, renewalInfo } = this.#parts;
+    const now = options.now();
+    if ('notBefore' in payload || 'notAfter' in payload)
+      throw malformed('NotBefore and NotAfter are not supported');
+    const profile = this.#profile(payload['profile']);
+    const identifiers = readIdentifiers(payload['identifiers'], profile);
+    pauses.check(account, identifiers);
+    const replaces = this.#replaces(payload['replaces']);
+    const replaced =
+      replaces === undefined ? undefined : renewalInfo.replaced(replaces, account, identifiers);
+    const exemption: Exemption =
+      replaced?.exempt === true ? 'ari' : limits.isRenewal(identifiers) ? 'same-set' : 'none';
+    limits.order(account, identifiers, exemption);
+    const found =
+      options.orderReuse === false ? undefined : orders.reusable(account, identifiers, profile.name, now);
+    if (found !== undefined) return found;
+    const authorizations = identifiers.map((identifier) => {
+      const { name } = profile;
+      const margin = Math.min(24 * hour, Math.max(hour, profile.authorizationLifetime(now) / 8));
+      const valid =
+        options.authorizationReuse === false
+          ? undefined
+          : this.#parts.authorizations.reusable(account, name, identifier, now + margin);
+      if (valid !== undefined) return valid;
+      const token = randomToken(this.#parts.random, 32);
+      const expires = now + profile.pendingLifetime;
+      return this.#parts.authorizations.create({ account, identifier, profile: name, token, expires });
+    });
+    const expires = Math.min(now + profile.orderLifetime, ...authorizations.map((each) => each.expires));
+    const order = orders.create({
+      account,
+      identifiers,
+      authorizations,
+      profile: profile.name,
+      replaces,
+      exemption,
+      expires,
+    });
+    if (replaced !== undefined) replaced.certificate.replacement = order;
+    this.#sweep(now);
+    return order;
+  }
+
+  /** The client says that its proof is there; what the CA finds settles the authorization later. */
+  answer(authorization: CaAuthorization, challenge: CaChallenge): void {
+    const { options } = this.#parts;
+    if (authorization.status !== 'pending' || challenge.status !== 'pending') return;
+    const { token } = authorization;
+    const { value } = authorization.identifier;
+    // The key counts that the account has when it answers.
+    const keyAuthorization = `${token}.${authorization.account.key.thumbprint}`;
+    challenge.status = 'processing';
+    challenge.error = undefined;
+    const finding =
+      challenge.type === 'http-01'
+        ? options.validate(value, token, keyAuthorization)
+        : Promise.resolve('wrong-answer' as const);
+    finding
+      .catch(() => 'connection' as const)
+      .then((found) => this.#settle(authorization, challenge, found))
+      .catch(() => undefined);
+  }
+
+  /** @param csr DER. @throws Refusal orderNotReady or badCSR */
+  finalize(order: CaOrder, csr: Buffer): void {
+    const { issuer, limits, options, orders, renewalInfo } = this.#parts;
+    const now = options.now();
+    const status = statusOf(order, now);
+    if (status !== 'ready') {
+      const detail = `Order's status (${JSON.stringify(status)}) is not acceptable for finalization`;
+      throw new Refusal({ type: 'orderNotReady', detail, status: 403 });
+    }
+    const publicKeyDer = this.#checkedKey(order, csr);
+    const profile = this.#profile(order.profile);
+    this.#issued += 1;
+    // Let's Encrypt's begin an hour before they are made.
+    const notBefore = Math.floor(now / 1000) * 1000 - hour;
+    const notAfter = notBefore + profile.validity(now) - 1000;
+    const { identifiers, account, exemption } = order;
+    const made = issuer.issue(this.#issued, identifiers, publicKeyDer, { notBefore, notAfter });
+    renewalInfo.add({ id: made.certificateId, account, identifiers, notBefore, notAfter });
+    limits.issued(identifiers, exemption);
+    orders.issued(order, made.serial.toString('hex'), made.chainPem, now + (options.issuanceTime ?? 0));
+    order.lag = options.lagging ?? 0;
+    const { certificateId } = made;
+    options.onEvent?.({ type: 'issued', identifiers, certificateId, notAfter, exemption, at: now });
+  }
+
+  /** The certificate of a serial number, for its revocation. */
+  revoke(certificate: CaCertificate): void {
+    if (certificate.revoked)
+      throw new Refusal({ type: 'alreadyRevoked', detail: 'Certificate already revoked', status: 400 });
+    certificate.revoked = true;
+  }
+
+  #checkedKey(order: CaOrder, csr: Buffer): Buffer {
+    const request = readSigningRequest(csr, this.#parts.options.fast !== true);
+    const asked = new Set(identifiersAskedFor(request).map(({ type, value }) => `${type} ${value}`));
+    const ordered = new Set(order.identifiers.map(({ type, value }) => `${type} ${value}`));
+    if (asked.size !== ordered.size || ![...asked].every((name) => ordered.has(name)))
+      throw badCsr(`CSR does not specify same identifiers as Order: ${setName(order.identifiers)}`);
+    const accountKey = order.account.key.object.export({ type: 'spki', format: 'der' });
+    if (request.publicKeyDer.equals(accountKey))
+      throw badCsr('certificate public key must be different than account key');
+    return request.publicKeyDer;
+  }
+
+  #settle(
+    authorization: CaAuthorization,
+    challenge: CaChallenge,
+    found: Parameters<typeof findingProblem>[0],
+  ): void {
+    const { authorizations, limits, options, pauses } = this.#parts;
+    const now = options.now();
+    const { account, identifier, token } = authorization;
+    // The client may have given up in the meantime.
+    if (authorization.status !== 'pending') return;
+    const error = findingProblem(found, identifier.value, token);
+    if (error === undefined) limits.succeeded(account, identifier);
+    else if (limits.failed(account, identifier)) {
+      pauses.pause(account, identifier.value);
+      options.onEvent?.({ type: 'paused', identifier: identifier.value, at: now });
+    }
+    if (error !== undefined && options.failedChallenge === 'pending') {
+      challenge.status = 'pending';
+      challenge.error = error;
+      return;
+    }
+    const lifetime = this.#profile(authorization.profile).authorizationLifetime(now);
+    authorizations.settle(authorization, challenge, { now, validUntil: now + lifetime, error });
+  }
+
+  #profile(wanted: unknown): CaProfile & { readonly name: string } {
+    const { profiles } = this.#parts;
+    const name = wanted === undefined || wanted === '' ? Object.keys(profiles)[0] : wanted;
+    const profile = typeof name === 'string' && Object.hasOwn(profiles, name) ? profiles[name] : undefined;
+    if (typeof name === 'string' && profile !== undefined) return { ...profile, name };
+    const detail = `profile ${JSON.stringify(wanted)} is not recognized`;
+    throw new Refusal({ type: 'invalidProfile', detail, status: 400 });
+  }
+
+  #replaces(value: unknown): string | undefined {
+    if (value === undefined || this.#parts.options.renewalInfo === false) return undefined;
+    if (typeof value === 'string') return value;
+    throw malformed('replaces is not a string');
+  }
+
+  /** Years of orders would not fit into memory. */
+  #sweep(now: number): void {
+    const { authorizations, limits, orders, renewalInfo } = this.#parts;
+    const size = authorizations.size + orders.size + limits.size + renewalInfo.size;
+    if (size < 2 * this.#lastSweep + 10_000) return;
+    authorizations.sweep(now);
+    orders.sweep(now);
+    limits.sweep();
+    renewalInfo.sweep();
+    this.#lastSweep = authorizations.size + orders.size + limits.size + renewalInfo.size;
+  }
+}

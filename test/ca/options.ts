@@ -1,0 +1,57 @@
+import type { Finding } from './authorizations.ts';
+import type { CaEndpoint, Identifier } from './exchange.ts';
+import type { CaLimit, CaLimitRule, Denial } from './limits.ts';
+import type { Exemption } from './orders.ts';
+import type { CaProfile } from './profiles.ts';
+
+/** Something that happened at the CA. */
+export type CaEvent =
+  | { readonly type: 'request'; readonly endpoint: CaEndpoint; readonly status: number; readonly at: number }
+  | ({ readonly type: 'denied'; readonly at: number } & Denial)
+  | { readonly type: 'paused'; readonly identifier: string; readonly at: number }
+  | {
+      readonly type: 'issued';
+      readonly identifiers: readonly Identifier[];
+      readonly certificateId: string;
+      readonly notAfter: number;
+      readonly exemption: Exemption;
+      readonly at: number;
+    };
+
+export interface CaOptions {
+  /** Milliseconds since the epoch; the only clock that there is. */
+  readonly now: () => number;
+  /** Looks for the proof of a host (RFC 8555 section 8.3). */
+  readonly validate: (host: string, token: string, keyAuthorization: string) => Promise<Finding>;
+  /** What its URLs begin with; https://ca.test if not given. */
+  readonly origin?: string | undefined;
+  /** For nonces, tokens and what the faults leave to chance. */
+  readonly seed?: number | undefined;
+  /** Leaves out the checks of signatures, for simulations. */
+  readonly fast?: boolean | undefined;
+  /** None if not given; `letsEncryptLimits`. */
+  readonly limits?: Partial<Readonly<Record<CaLimit, CaLimitRule>>> | undefined;
+  /** So many times faster than the limits say do they fill up again. */
+  readonly limitSpeed?: number | undefined;
+  /** `letsEncryptProfiles` if not given; the first one is the default. */
+  readonly profiles?: Readonly<Record<string, CaProfile>> | undefined;
+  /** Whether a new order for the set of an order in progress is that order, as at Boulder; true if not given. */
+  readonly orderReuse?: boolean | undefined;
+  /** Whether a proof is used again while it is good; true if not given. */
+  readonly authorizationReuse?: boolean | undefined;
+  /** A failed challenge: `invalid` is final; after `pending` it can be answered again (as at step-ca). */
+  readonly failedChallenge?: 'invalid' | 'pending' | undefined;
+  /** Milliseconds from finalization to the certificate, 0 if not given. */
+  readonly issuanceTime?: number | undefined;
+  /** So many answers after the finalization still say `ready`, as of a replica that lags; 0 if not given. */
+  readonly lagging?: number | undefined;
+  /** Seconds that a poll is told to wait. */
+  readonly pollAfter?: { readonly order?: number; readonly authorization?: number } | undefined;
+  /** Seconds that an answer about renewal is good for, 21,600 if not given. */
+  readonly renewalInfoAfter?: number | undefined;
+  /** Whether there is renewal information; true if not given. */
+  readonly renewalInfo?: boolean | undefined;
+  /** MAC keys in base64url by key id, without one of which there is no account. */
+  readonly externalAccounts?: Readonly<Record<string, string>> | undefined;
+  readonly onEvent?: ((event: CaEvent) => void) | undefined;
+}
