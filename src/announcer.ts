@@ -58,8 +58,10 @@ export class Announcer {
     const message = `Secret ${secretName} holds a certificate valid until ${isoTime(validity.notAfter) ?? ''}.`;
     this.#log.info({ ingress: context.key, secret: secretName, due: reason }, message);
     this.#publish(context, 'Normal', renewed ? 'CertificateRenewed' : 'CertificateIssued', message);
-    // Among them the hosts that it leaves out.
-    this.announceFindings(actor, context);
+    const left = context.certificates.some(({ notices }) =>
+      notices.some(({ code }) => code === 'HostLeftOut'),
+    );
+    if (left) this.announceFindings(actor, context);
   }
 
   /** By an earlier process. */

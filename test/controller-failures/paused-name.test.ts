@@ -74,6 +74,7 @@ describe('a name that the CA has paused', { timeout: 300_000 }, () => {
     const places = await Promise.all([
       readFile(stage.controller.log, 'utf8'),
       stage.controller.page('inspector', '/ingresses'),
+      stage.controller.page('inspector', '/ingresses/shop/web'),
       stage.controller.page('health', '/metrics'),
       ...[
         '/apis/networking.k8s.io/v1/ingresses',
