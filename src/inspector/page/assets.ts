@@ -25,6 +25,7 @@ export const assets: ReadonlyMap<string, string> = new Map([
     'main',
     'row',
     'selection',
+    'slot',
     'store',
     'summary',
     'supervisor',

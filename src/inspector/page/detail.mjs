@@ -3,6 +3,7 @@ import { Chart } from './chart.mjs';
 import { Connection } from './connection.mjs';
 import { byId, element, mark } from './dom.mjs';
 import { isDetail } from './frames.mjs';
+import { Slot } from './slot.mjs';
 import { timeline } from './timeline.mjs';
 import { distance, duration, moment, splitKey } from './words.mjs';
 
@@ -24,6 +25,9 @@ export class DetailPane {
   #title = element('h2', { id: 'detail-title' });
   #facts = element('p', { class: 'facts' });
   #body = element('div', { class: 'body' });
+  #trouble = new Slot('trouble-slot');
+  #certificates = new Slot('certificates');
+  #timeline = new Slot('timeline-slot');
 
   /**
    * @param {Store} store
@@ -77,35 +81,22 @@ export class DetailPane {
 
   /** @param {IngressDetail} detail */
   #draw(detail) {
+    const { row, certificates, timeline: entries } = detail;
     const now = this.#store.now();
-    const { scrollTop } = this.#pane;
-    this.#drawFacts(detail.row);
-    const { error } = detail.row;
-    this.#body.replaceChildren(
-      ...(error === undefined
-        ? []
-        : [
-            element(
-              'section',
-              { class: 'trouble', 'aria-label': 'Last error' },
-              element('b', {}, error.code),
-              element('p', {}, error.message),
-            ),
-          ]),
-      this.#chart.element,
-      element(
+    this.#drawFacts(row);
+    this.#trouble.show(row.error, () => (row.error === undefined ? [] : [troubleOf(row.error)]));
+    this.#certificates.show(certificates, () => certificates.map((one) => certificateCard(one, now)));
+    this.#timeline.show(entries, () => [timeline(entries)]);
+    if (this.#body.childElementCount === 0) {
+      const columns = element(
         'div',
         { class: 'columns' },
-        element(
-          'div',
-          { class: 'certificates' },
-          ...detail.certificates.map((one) => certificateCard(one, now)),
-        ),
-        timeline(detail.timeline),
-      ),
-    );
+        this.#certificates.element,
+        this.#timeline.element,
+      );
+      this.#body.append(this.#trouble.element, this.#chart.element, columns);
+    }
     this.#chart.show(detail);
-    this.#pane.scrollTop = scrollTop;
   }
 
   /** @param {IngressRow} row */
@@ -120,4 +111,10 @@ export class DetailPane {
     const title = next.at === undefined ? undefined : moment(next.at);
     this.#facts.append(element('span', { title }, `next: ${next.action}${when}`));
   }
+}
+
+/** @param {{ code: string, message: string }} error */
+function troubleOf({ code, message }) {
+  const attributes = { class: 'trouble', 'aria-label': 'Last error' };
+  return element('section', attributes, element('b', {}, code), element('p', {}, message));
 }

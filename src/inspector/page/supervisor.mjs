@@ -6,6 +6,9 @@ import { counted, distance, moment } from './words.mjs';
 /** @import { SupervisorView } from '../protocol.ts' */
 /** @import { Store } from './store.mjs' */
 
+/** Milliseconds. Its times are minutes and days: seldom enough to be read and selected in peace. */
+const redrawInterval = 15_000;
+
 /** @type {readonly (readonly [keyof SupervisorView['queue'], string])[]} */
 const stages = [
   ['waiting', 'wait for admission'],
@@ -21,6 +24,7 @@ export class SupervisorPane {
   #pane = byId('supervisor', HTMLElement);
   /** @type {SupervisorView | undefined} */
   #shown;
+  #drawnAt = 0;
 
   /** @param {Store} store */
   constructor(store) {
@@ -44,13 +48,15 @@ export class SupervisorPane {
   /** Times go by without news. */
   tick() {
     const view = this.#store.supervisor;
-    if (!this.#pane.hidden && view !== undefined) this.#draw(view);
+    const isOld = this.#store.now() - this.#drawnAt > redrawInterval;
+    if (!this.#pane.hidden && view !== undefined && isOld) this.#draw(view);
   }
 
   /** @param {SupervisorView} view */
   #draw(view) {
     this.#shown = view;
     const now = this.#store.now();
+    this.#drawnAt = now;
     const { scrollTop } = this.#pane;
     this.#pane.replaceChildren(
       element('h2', { id: 'supervisor-title' }, 'Supervisor'),

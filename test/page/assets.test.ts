@@ -1,0 +1,30 @@
+import assert from 'node:assert/strict';
+import { readdir, readFile } from 'node:fs/promises';
+import { describe, it } from 'node:test';
+import { assets } from '../../src/inspector/page/assets.ts';
+
+const folder = new URL('../../src/inspector/page/', import.meta.url);
+const ofTheCheckout = new Set(['assets.ts', 'tsconfig.json']);
+
+describe('what the inspector page consists of', () => {
+  it('is listed, and what is listed is there', async () => {
+    const files = (await readdir(folder)).filter((name) => !ofTheCheckout.has(name));
+    assert.deepEqual(new Set(assets.keys()), new Set(files));
+  });
+
+  for (const [name, type] of assets) {
+    it(`comes from here alone, and has nothing inline: ${name}`, async () => {
+      const text = await readFile(new URL(name, folder), 'utf8');
+      const elsewhere = [...text.matchAll(/\bhttps?:\/\/[^\s"'`]+/g)].map(([address]) => address);
+      assert.deepEqual(
+        elsewhere.filter((address) => address !== 'http://www.w3.org/2000/svg'),
+        [],
+      );
+      assert.doesNotMatch(text, /innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(/);
+      if (!type.startsWith('text/html')) return;
+      assert.doesNotMatch(text, /\sstyle=|<style|\son[a-z]+=|<script(?![^>]* src=)/);
+      for (const [, named = ''] of text.matchAll(/(?:href|src)="\/page\/([^"]+)"/g))
+        assert.ok(assets.has(named), named);
+    });
+  }
+});
