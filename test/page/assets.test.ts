@@ -2,14 +2,29 @@ import assert from 'node:assert/strict';
 import { readdir, readFile } from 'node:fs/promises';
 import { describe, it } from 'node:test';
 import { assets } from '../../src/inspector/page/assets.ts';
+import { pageFile } from '../../src/inspector/page/files.ts';
 
 const folder = new URL('../../src/inspector/page/', import.meta.url);
-const ofTheCheckout = new Set(['assets.ts', 'tsconfig.json']);
+const ofTheServer = new Set(['assets.ts', 'files.ts', 'tsconfig.json']);
 
 describe('what the inspector page consists of', () => {
   it('is listed, and what is listed is there', async () => {
-    const files = (await readdir(folder)).filter((name) => !ofTheCheckout.has(name));
+    const files = (await readdir(folder)).filter((name) => !ofTheServer.has(name));
     assert.deepEqual(new Set(assets.keys()), new Set(files));
+  });
+
+  it('is all that can be had', async () => {
+    assert.ok((await pageFile('/'))?.headers['content-type']?.startsWith('text/html'));
+    for (const path of [
+      '/page/',
+      '/page/assets.ts',
+      '/page/../server.ts',
+      '/page/index.html/',
+      '/index.html',
+      '',
+    ]) {
+      assert.equal(await pageFile(path), undefined, path);
+    }
   });
 
   for (const [name, type] of assets) {

@@ -1,10 +1,7 @@
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { assets, contentSecurityPolicy } from '../../src/inspector/page/assets.ts';
+import { pageFile } from '../../src/inspector/page/files.ts';
 import type { Delta, IngressDetail, IngressRow, Snapshot } from '../../src/inspector/protocol.ts';
-
-const folder = new URL('../../src/inspector/page/', import.meta.url);
 
 /** Speaks the inspector's protocol for the page's tests: says what it is told to, and nothing of itself. */
 export class FeedStandIn {
@@ -76,16 +73,9 @@ export class FeedStandIn {
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = decodeURIComponent(request.url ?? '/');
     if (path.endsWith('/events')) return this.#stream(path, request, response);
-    const name = path === '/' ? 'index.html' : path.slice('/page/'.length);
-    const type = assets.get(name);
-    if (type === undefined) {
-      response.writeHead(404).end();
-      return;
-    }
-    const body = await readFile(new URL(name, folder));
-    response
-      .writeHead(200, { 'content-type': type, 'content-security-policy': contentSecurityPolicy })
-      .end(body);
+    const file = await pageFile(path);
+    if (file === undefined) response.writeHead(404).end();
+    else response.writeHead(200, file.headers).end(file.body);
   }
 
   #stream(path: string, request: IncomingMessage, response: ServerResponse): void {
