@@ -59,7 +59,8 @@ The number of series is bounded, and what it grows with is in the last column: t
 they go when the Secret is no longer asked for. About 1,300 others can come to be in all, of which a quiet installation has
 about 180. Labels that somebody else chooses (a status, a type of problem) are taken only as far as they are known; the rest is \`other\`.
 
-What is said of Ingresses, Secrets and limits is read when Prometheus asks, and nothing of it is kept in between.
+What is said of Ingresses, Secrets and limits is read when Prometheus asks, and nothing of it is kept in between. With 1,000 certificates
+an answer has 0.2 MB and costs some milliseconds to 25 of CPU, with 10,000 it has 2 MB and costs about 50; every 30 seconds is often enough.
 
 | metric | type | labels | meaning | series |
 | --- | --- | --- | --- | --- |
