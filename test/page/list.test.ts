@@ -188,7 +188,7 @@ describe('the list of the inspector page', () => {
     await session.send('Performance.enable');
     const busy = async (): Promise<number> => {
       const { metrics } = await session.send('Performance.getMetrics');
-      return metrics.find(({ name }) => name === 'TaskDuration')?.value ?? 0;
+      return metrics.find(({ name }) => name === 'ProcessTime')?.value ?? 0;
     };
     const keys = feed.snapshot.ingresses.map(({ key }) => key);
     const [busyBefore, started] = [await busy(), performance.now()];
