@@ -83,11 +83,13 @@ export class LedgerBuckets {
     this.#shards.touch(key);
   }
 
-  /** How many more can be spent before the bucket is as empty as this one; without end where no limit is known. */
-  countBelow(limitName: LimitName, scope: Scope, tat: number, now: number): number {
+  /** Whether this bucket, with what is pending taken from it, is no emptier than one that is full at `tat`. */
+  areCovered(limitName: LimitName, scope: Scope, tat: number, now: number): boolean {
     const limit = this.#rateLimits.limits[limitName];
-    if (limit === undefined) return Number.POSITIVE_INFINITY;
-    return Math.max(tokensAt(this.#read(limitName, scope).tat, limit, now) - tokensAt(tat, limit, now), 0);
+    if (limit === undefined) return true;
+    const bucket = this.#read(limitName, scope);
+    const level = tokensAt(bucket.tat, limit, now);
+    return Math.max(level - bucket.pending, 0) >= tokensAt(tat, limit, now);
   }
 
   /** The CA counts from the beginning. */

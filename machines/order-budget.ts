@@ -66,6 +66,7 @@ export class OrderBudget {
         return false;
       case 'ORDER_MADE':
         this.#breaker.succeeded();
+        if (reservation !== undefined) this.#ledger.orderMade(reservation.request, now);
         return false;
       case 'ORDER_REFUSED':
         this.#breaker.succeeded();
@@ -102,7 +103,7 @@ export class OrderBudget {
     const reservation = this.#reservations.get(id);
     if (reservation === undefined) return false;
     this.#reservations.delete(id);
-    if (reservation.sent) this.#ledger.orderEnded(reservation.request);
+    if (reservation.sent) this.#ledger.orderEnded(reservation.request, now);
     else this.#ledger.orderRefused(reservation.request, now);
     return true;
   }

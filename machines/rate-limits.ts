@@ -40,7 +40,7 @@ export class Ledger {
   readonly #blocks = new LedgerBlocks();
   readonly #buckets: LedgerBuckets;
   readonly #parts: LedgerParts;
-  readonly #open = new Map<string, { readonly order: OrderRequest; readonly at: number }>();
+  readonly #open = new Map<string, { readonly order: OrderRequest; readonly at: number; made: boolean }>();
   /** Orders that are written down before they are made: a tenth of what the CA allows at once. */
   readonly #ahead: number;
   readonly #account: Scope;
@@ -83,29 +83,40 @@ export class Ledger {
     return this.#refusal(this.#keys.order(order.identifiers), order.exemption, now);
   }
 
-  /** The order is about to be sent, or was: from here on it counts, until one of the next three says how it went. */
+  /** The order is going to be made: its room is reserved, until it is made and one of the others says how it went. */
   orderCreated(order: OrderRequest, now: number): void {
-    this.#close(order);
-    if (order.exemption === 'none') this.#buckets.spend('orders-per-account', this.#account, now);
+    this.#end(order, true, now);
     const scopes = this.#keys.order(order.identifiers);
+    if (order.exemption === 'none') this.#buckets.addPending('orders-per-account', this.#account, 1);
     for (const [name, scope] of spentAtIssuance(order, scopes)) this.#buckets.addPending(name, scope, 1);
-    this.#open.set(scopes.set.key, { order, at: now });
+    this.#open.set(scopes.set.key, { order, at: now, made: false });
+  }
+
+  /**
+   * The CA has made it. Only now is it spent: counted from its reservation, which was earlier, it would seem to come back earlier
+   * than it does at the CA.
+   */
+  orderMade(order: OrderRequest, now: number): void {
+    const open = this.#open.get(this.#keys.order(order.identifiers).set.key);
+    if (open === undefined || open.made) return;
+    open.made = true;
+    if (open.order.exemption !== 'none') return;
+    this.#buckets.addPending('orders-per-account', this.#account, -1);
+    this.#buckets.spend('orders-per-account', this.#account, now);
   }
 
   /** The CA made no order: nothing is spent. */
   orderRefused(order: OrderRequest, now: number): void {
-    if (this.#close(order) && order.exemption === 'none') {
-      this.#buckets.refund('orders-per-account', this.#account, now);
-    }
+    this.#end(order, false, now);
   }
 
-  /** The order came to an end without a certificate: it stays counted as an order. */
-  orderEnded(order: OrderRequest): void {
-    this.#close(order);
+  /** The order came to an end without a certificate, or without a word: it counts as an order. */
+  orderEnded(order: OrderRequest, now: number): void {
+    this.#end(order, true, now);
   }
 
   certificateIssued(order: OrderRequest, now: number): void {
-    this.#close(order);
+    this.#end(order, true, now);
     const scopes = this.#keys.order(order.identifiers);
     for (const [name, scope] of spentAtIssuance(order, scopes)) this.#buckets.spend(name, scope, now);
   }
@@ -169,12 +180,12 @@ export class Ledger {
     return this.#buckets.size;
   }
 
-  /** How many orders may be made before the next writing, so that a crash forgets none of them. */
-  coveredOrders(now: number): number {
-    return this.#buckets.countBelow('orders-per-account', this.#account, this.#coveredTat, now);
+  /** Whether all orders that are reserved may be made before the next writing, so that a crash forgets none of them. */
+  coversOrders(now: number): boolean {
+    return this.#buckets.areCovered('orders-per-account', this.#account, this.#coveredTat, now);
   }
 
-  /** The next changes cover some orders more: to be asked, and written, when none is covered. */
+  /** The next changes cover some orders more: to be asked, and written, when not all are covered. */
   coverOrders(now: number): void {
     this.#buckets.keep('orders-per-account', this.#account, now);
   }
@@ -218,15 +229,19 @@ export class Ledger {
     return longest;
   }
 
-  /** @returns whether the order was under way */
-  #close(order: OrderRequest): boolean {
+  /** @param counted whether the CA may have counted it as an order */
+  #end(order: OrderRequest, counted: boolean, now: number): void {
     const scopes = this.#keys.order(order.identifiers);
     const open = this.#open.get(scopes.set.key);
-    if (open === undefined) return false;
+    if (open === undefined) return;
+    if (counted) this.orderMade(open.order, now);
+    else if (open.order.exemption === 'none') {
+      if (open.made) this.#buckets.refund('orders-per-account', this.#account, now);
+      else this.#buckets.addPending('orders-per-account', this.#account, -1);
+    }
     this.#open.delete(scopes.set.key);
     for (const [name, scope] of spentAtIssuance(open.order, scopes))
       this.#buckets.addPending(name, scope, -1);
-    return true;
   }
 
   #blockedScopes(

@@ -64,7 +64,7 @@ export class LedgerKeeper {
   async cover(signal: AbortSignal): Promise<void> {
     const { ledger, clock } = this.#options;
     // Others may use up what a writing covers before this one's turn.
-    for (let tries = 0; tries < 100 && ledger.coveredOrders(clock.now()) < 1; tries += 1) {
+    for (let tries = 0; tries < 100 && !ledger.coversOrders(clock.now()); tries += 1) {
       signal.throwIfAborted();
       if (this.#writing === undefined) ledger.coverOrders(clock.now());
       await this.#write();

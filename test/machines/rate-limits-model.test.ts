@@ -171,6 +171,7 @@ function play(limits: RateLimits, steps: readonly Step[]): void {
     ) {
       books.orderCreated(order, time);
       assert.equal(ca.newOrder(order, time), undefined, 'the CA refuses what the ledger allowed');
+      books.orderMade(order, time);
       running.push({ order, end, left: after });
     }
     const ending = running.filter(({ left }) => left === 0);
@@ -180,7 +181,7 @@ function play(limits: RateLimits, steps: readonly Step[]): void {
         assert.ok(ca.issue(order, time), 'more certificates than the CA allows');
         books.certificateIssued(order, time);
       } else if (end === 'failed') {
-        books.orderEnded(order);
+        books.orderEnded(order, time);
       } else {
         if (order.exemption === 'none') ca.refund(time);
         books.orderRefused(order, time);
@@ -206,9 +207,10 @@ it('what is kept and taken up again holds the same orders, to the second', () =>
         if (end === 'issued') books.certificateIssued(order, time);
         else if (end === 'failed')
           books.learn({ cause: 'blocked', scope: { type: 'order' }, retryAfter: wait }, order, time);
-        else books.orderEnded(order);
+        else books.orderEnded(order, time);
       }
-      for (const identifiers of sets) books.orderEnded({ identifiers, purpose: 'first', exemption: 'none' });
+      for (const identifiers of sets)
+        books.orderEnded({ identifiers, purpose: 'first', exemption: 'none' }, time);
       const documents = new Map<number, string>();
       keep(books, documents, time);
       const after = ledger(limits);

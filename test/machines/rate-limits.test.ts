@@ -124,7 +124,7 @@ describe("Let's Encrypt's limits", () => {
       affordable(books, () => order('www.example.com')),
       2000,
     );
-    assert.equal(books.coveredOrders(now), Number.POSITIVE_INFINITY);
+    assert.equal(books.coversOrders(now), true);
   });
 });
 
@@ -180,8 +180,17 @@ describe('an order', () => {
     const books = ledger(only('certificates-per-registered-domain', 1, day));
     books.orderCreated(order('a.example.com'), now);
     assert.notEqual(books.hold(order('b.example.com'), now), undefined);
-    books.orderEnded(order('a.example.com'));
+    books.orderEnded(order('a.example.com'), now);
     assert.equal(books.hold(order('b.example.com'), now), undefined);
+  });
+
+  it('comes back when the CA has it come back, which counts from the moment when it makes the order', () => {
+    const books = ledger(only('orders-per-account', 2, hour));
+    books.orderCreated(order('a.example.com'), now);
+    books.orderCreated(order('b.example.com'), now);
+    books.orderMade(order('a.example.com'), now + 10 * 60_000);
+    books.orderMade(order('b.example.com'), now + 11 * 60_000);
+    assert.equal(books.hold(order('c.example.com'), now + 11 * 60_000)?.until, now + 40 * 60_000);
   });
 
   it('costs nothing when it is refused', () => {
@@ -199,7 +208,7 @@ describe('an order', () => {
     const books = ledger(only('certificates-per-exact-set', 1, 7 * day));
     books.orderCreated(order('a.example.com'), now);
     books.takeChanges(now + 8 * hour);
-    books.orderEnded(order('a.example.com'));
+    books.orderEnded(order('a.example.com'), now);
     assert.equal(books.hold(order('a.example.com'), now + 8 * hour)?.until, now + 8 * hour + 7 * day);
   });
 });
@@ -220,20 +229,31 @@ describe('the ledger after a restart', () => {
 
   it('has orders counted that were written down ahead, so that a crash forgets none', () => {
     const books = ledger();
-    assert.equal(books.coveredOrders(now), 0);
+    books.orderCreated(order('www.site-0.com'), now);
+    assert.equal(books.coversOrders(now), false);
     books.coverOrders(now);
     const documents = saved(books);
-    assert.equal(books.coveredOrders(now), 30);
     assert.equal(
       affordable(restored(documents), (index) => order(`www.site-${index}.com`)),
-      270,
+      269,
     );
-    for (let index = 0; index < 30; index += 1) {
-      assert.equal(books.coveredOrders(now), 30 - index);
+    for (let index = 1; index <= 30; index += 1) {
+      assert.equal(books.coversOrders(now), true);
+      books.orderMade(order(`www.site-${index - 1}.com`), now);
       books.orderCreated(order(`www.site-${index}.com`), now);
     }
-    assert.equal(books.coveredOrders(now), 0);
-    assert.equal(restored(documents).coveredOrders(now), 0);
+    assert.equal(books.coversOrders(now), true);
+    books.orderCreated(order('www.one-more.com'), now);
+    assert.equal(books.coversOrders(now), false);
+  });
+
+  it('needs to write nothing more when all is spent', () => {
+    const books = ledger(only('orders-per-account', 3, hour));
+    for (let index = 0; index < 3; index += 1) books.orderCreated(order(`www.site-${index}.com`), now);
+    assert.equal(books.coversOrders(now), false);
+    books.coverOrders(now);
+    saved(books);
+    assert.equal(books.coversOrders(now), true);
   });
 
   it('gives out again what could not be written', () => {
@@ -242,7 +262,6 @@ describe('the ledger after a restart', () => {
     const [change] = books.takeChanges(now);
     assert.deepEqual(books.takeChanges(now), []);
     books.returnChanges([0]);
-    assert.equal(books.coveredOrders(now), 0);
     assert.deepEqual(books.takeChanges(now), [change]);
   });
 

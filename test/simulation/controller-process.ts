@@ -43,7 +43,8 @@ export interface ProcessOptions {
 /** Milliseconds of an API server that is not busy. */
 const readTime = 2;
 const writeTime = 8;
-const selfCheckTime = 300;
+/** A host may take its time, or be asked again until it answers. */
+const selfCheckTimes = [100, 8000] as const;
 
 /**
  * kube-lego's one process, wired as src/controller.ts does it, with the true machines, supervisor, ledger, keeper, steps and order
@@ -120,7 +121,7 @@ export class ControllerProcess {
         profile: undefined,
         preferredChain: undefined,
         checkHost: async (host, _, signal) => {
-          await sleep(clock, selfCheckTime, signal);
+          await sleep(clock, options.random.between(...selfCheckTimes), signal);
           return selfChecks.judge(host, hosts.verdict(host));
         },
       },

@@ -41,11 +41,12 @@ export async function ledgerWritesOfColdStart(names: number): Promise<string> {
     };
     for (let hold = ledger.hold(order, now); hold !== undefined; hold = ledger.hold(order, now))
       now = hold.until;
-    if (ledger.coveredOrders(now) < 1) {
+    ledger.orderCreated(order, now);
+    if (!ledger.coversOrders(now)) {
       ledger.coverOrders(now);
       write();
     }
-    ledger.orderCreated(order, now);
+    ledger.orderMade(order, now);
     now += second;
     ledger.certificateIssued(order, now);
     if (now - lastWrite >= writePause) write();

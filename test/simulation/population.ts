@@ -2,7 +2,6 @@ import type { IngressSpec } from '../../machines/ingress-spec.ts';
 import { directoryAnnotation } from '../../src/steps/secret-facts.ts';
 import { directoryUrl } from './ca-client.ts';
 import { writePlainCertificate } from './certificates.ts';
-import { renewalDue } from './goodness.ts';
 import { day, hour } from './time-units.ts';
 import type { World } from './world.ts';
 
@@ -34,6 +33,12 @@ export class Population {
   /** Sites that never had a certificate. */
   addNew(count: number): void {
     for (let index = 0; index < count; index += 1) this.#add();
+  }
+
+  /** Sites whose certificates expired while nobody looked after them. */
+  addForgotten(count: number): void {
+    const { time } = this.#world;
+    for (let index = 0; index < count; index += 1) this.#issue(this.#add(), time.now - 250 * day);
   }
 
   get any(): Site {
@@ -78,12 +83,15 @@ export class Population {
     return site;
   }
 
-  #settle({ key, hosts, profile }: Site): void {
-    const { random, ca, cluster, time } = this.#world;
-    const life = profile === 'shortlived' ? 78 * hour : (profile === 'tlsserver' ? 29 : 59) * day;
-    const at = time.now - random.between(2 * hour, life);
+  #settle(site: Site): void {
+    const { random, time } = this.#world;
+    const life = site.profile === 'shortlived' ? 78 * hour : (site.profile === 'tlsserver' ? 29 : 59) * day;
+    this.#issue(site, time.now - random.between(2 * hour, life));
+  }
+
+  #issue({ key, hosts, profile }: Site, at: number): void {
+    const { ca, cluster } = this.#world;
     const certificate = ca.issueBefore(hosts, profile, `ec-p256 before ${key}`, at);
-    if (renewalDue(certificate) < time.now) throw new Error(`the certificate of ${key} is due at the start`);
     const [namespace = '', name = ''] = key.split('/');
     cluster.write(namespace, name, undefined, {
       chainPem: writePlainCertificate(certificate),

@@ -88,14 +88,29 @@ export const scenarios: readonly Scenario[] = [
     name: 'clock-jumps',
     title: 'the clock jumps by an hour, either way',
     full: { ingresses: 2000, days: 120 },
-    fast: { ingresses: 200, days: 60 },
+    fast: { ingresses: 200, days: 20 },
     prepare: (world, size) => {
       const population = settled(world, size);
-      const { random } = world;
-      nowAndThen(world, 2 * day, () => {
+      const { random, time } = world;
+      nowAndThen(world, day, () => {
         world.clockError = [-hour, 0, hour][random.below(3)] ?? 0;
       });
-      nowAndThen(world, 3 * day, () => population.addNew(60));
+      // While the account's limit is all used up.
+      const rush = (): void => {
+        population.addNew(400);
+        for (const [after, error] of [
+          [minute, hour],
+          [30 * minute, 0],
+          [hour, -hour],
+          [2 * hour, hour],
+          [3 * hour, 0],
+        ] as const) {
+          time.after(after, () => {
+            world.clockError = error;
+          });
+        }
+      };
+      for (let at = 3; at < size.days; at += 30) time.after(at * day, rush);
     },
   },
   {
@@ -114,11 +129,13 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     name: 'cold-start',
-    title: 'no certificate at all at the start, and all of the CA’s limits',
+    title: 'no good certificate at the start, half of them long expired, and all of the CA’s limits',
     full: { ingresses: 3000, days: 21 },
     fast: { ingresses: 400, days: 3 },
     prepare: (world, { ingresses }) => {
-      new Population(world).addNew(ingresses);
+      const population = new Population(world);
+      population.addNew(Math.ceil(ingresses / 2));
+      population.addForgotten(Math.floor(ingresses / 2));
       world.startProcess();
     },
   },

@@ -116,7 +116,8 @@ export class Witness implements CaWitness {
     if (startedAt !== undefined) {
       this.tally.longestWait = Math.max(this.tally.longestWait, time.now - startedAt);
     }
-    time.at(certificate.notAfter, () => this.#ended(secret, certificate));
+    if (certificate.notAfter > time.now)
+      time.at(certificate.notAfter, () => this.#ended(secret, certificate));
   }
 
   roundStarted(round: Round): void {
