@@ -87,14 +87,18 @@ export function initialSupervisorState(policy: SupervisorPolicy, budget: OrderBu
  * and handed back (with 100,000 Ingresses a copy for each event would cost more than the decision).
  *
  * @param now milliseconds since the epoch
+ * @param caNow the same by the CA's clock, by which its limits are counted
  */
 export function decide(
   state: SupervisorState,
   event: SupervisorEvent,
   now: number,
+  caNow: number = now,
 ): { readonly state: SupervisorState; readonly commands: readonly SupervisorCommand[] } {
-  const commands = state.draining ? decideDraining(state, event, now) : decideRunning(state, event, now);
-  const next = state.draining ? undefined : nextTime(state, now);
+  const commands = state.draining
+    ? decideDraining(state, event, caNow)
+    : decideRunning(state, event, now, caNow);
+  const next = state.draining ? undefined : nextTime(state, now, caNow);
   if (next !== state.timer) {
     state.timer = next;
     commands.push({ type: 'SET_TIMER', at: next });
@@ -102,7 +106,12 @@ export function decide(
   return { state, commands };
 }
 
-function decideRunning(state: SupervisorState, event: SupervisorEvent, now: number): SupervisorCommand[] {
+function decideRunning(
+  state: SupervisorState,
+  event: SupervisorEvent,
+  now: number,
+  caNow: number,
+): SupervisorCommand[] {
   switch (event.type) {
     case 'INGRESS_OBSERVED':
       return observe(state, event.ingress);
@@ -118,7 +127,7 @@ function decideRunning(state: SupervisorState, event: SupervisorEvent, now: numb
       return [];
     case 'TIMER':
       state.timer = undefined;
-      return [...state.schedule.takeDue(now).flatMap((key) => wake(state, key)), ...grant(state, now)];
+      return [...state.schedule.takeDue(now).flatMap((key) => wake(state, key)), ...grant(state, caNow)];
     case 'ACTOR_FAILED':
       state.running.delete(event.key);
       if (state.ingresses.has(event.key)) state.schedule.set(event.key, now + restartDelay);
@@ -130,28 +139,28 @@ function decideRunning(state: SupervisorState, event: SupervisorEvent, now: numb
     case 'SLOT_REQUESTED':
     case 'SLOT_RETURNED':
     case 'ROUND_ENDED':
-      applyToAdmission(state, event, now);
-      return grant(state, now);
+      applyToAdmission(state, event, caNow);
+      return grant(state, caNow);
     case 'PAUSES_LIFTED':
-      if (state.ledgerRead) state.admission.liftPauses(event.hosts, now);
+      if (state.ledgerRead) state.admission.liftPauses(event.hosts, caNow);
       else state.liftedEarly = [...state.liftedEarly, ...event.hosts];
-      return grant(state, now);
+      return grant(state, caNow);
     case 'LEDGER_READ':
       state.ledgerRead = true;
-      if (state.liftedEarly.length > 0) state.admission.liftPauses(state.liftedEarly, now);
+      if (state.liftedEarly.length > 0) state.admission.liftPauses(state.liftedEarly, caNow);
       state.liftedEarly = [];
-      return grant(state, now);
+      return grant(state, caNow);
     default:
-      state.admission.report(event, now);
-      return grant(state, now);
+      state.admission.report(event, caNow);
+      return grant(state, caNow);
   }
 }
 
-function decideDraining(state: SupervisorState, event: SupervisorEvent, now: number): SupervisorCommand[] {
+function decideDraining(state: SupervisorState, event: SupervisorEvent, caNow: number): SupervisorCommand[] {
   switch (event.type) {
     case 'SLOT_RETURNED':
     case 'ROUND_ENDED':
-      applyToAdmission(state, event, now);
+      applyToAdmission(state, event, caNow);
       return [];
     case 'ORDER_SENT':
     case 'ORDER_MADE':
@@ -160,15 +169,20 @@ function decideDraining(state: SupervisorState, event: SupervisorEvent, now: num
     case 'HOSTS_FAILED':
     case 'CERTIFICATE_ISSUED':
     case 'CA_TROUBLED':
-      state.admission.report(event, now);
+      state.admission.report(event, caNow);
       return [];
     default:
       return [];
   }
 }
 
-function nextTime({ schedule, admission, ledgerRead }: SupervisorState, now: number): number | undefined {
-  const times = [schedule.next(), ledgerRead ? admission.next(now) : undefined];
+function nextTime(
+  { schedule, admission, ledgerRead }: SupervisorState,
+  now: number,
+  caNow: number,
+): number | undefined {
+  const byCa = ledgerRead ? admission.next(caNow) : undefined;
+  const times = [schedule.next(), byCa === undefined ? undefined : byCa - caNow + now];
   const known = times.filter((time) => time !== undefined);
   return known.length === 0 ? undefined : Math.min(...known);
 }

@@ -26,6 +26,7 @@ import { IngressClasses } from './kubernetes/ingress-class.ts';
 import { IngressStatusWriter } from './kubernetes/ingress-status.ts';
 import { KubernetesLedgerDocuments } from './kubernetes/ledger-documents.ts';
 import { SecretStore } from './kubernetes/secret-store.ts';
+import { LedgerClock } from './ledger-clock.ts';
 import { createLedger, LedgerKeeper } from './ledger-keeper.ts';
 import { MetricsEndpoint } from './metrics/endpoint.ts';
 import { Metrics } from './metrics/metrics.ts';
@@ -84,6 +85,7 @@ export async function startController({
   });
   installAdapter();
   const clockWatch = new ClockWatch(log);
+  const ledgerClock = new LedgerClock({ clock, steady: () => performance.now() });
   const transport: AcmeTransport = new AcmeTransport({
     clock,
     userAgent: agent,
@@ -91,6 +93,8 @@ export async function startController({
     onRequest: (report) => {
       metrics.acmeRequest(report);
       clockWatch.observe(transport.clockWarning);
+      // Without an answer what is known of the CA's clock is older than the last jump of ours may be.
+      if (report.status !== undefined) ledgerClock.observe(transport.clockSkew);
     },
   });
   const accountSecret = new KubernetesAccountSecret(client, config.namespace, config.accountSecretName);
@@ -115,7 +119,7 @@ export async function startController({
   const keeper = new LedgerKeeper({
     ledger,
     store: new KubernetesLedgerDocuments(client, config.namespace),
-    clock,
+    clock: ledgerClock,
     signal,
     onTrouble: (trouble) => log.warn(trouble, 'The rate-limit ledger is not as it should be.'),
   });
@@ -140,7 +144,7 @@ export async function startController({
       account,
       transport,
       ledger: keeper,
-      orderTurns: new OrderTurns({ ledger, rateLimits: config.rateLimits, clock }),
+      orderTurns: new OrderTurns({ ledger, rateLimits: config.rateLimits, clock: ledgerClock }),
       onPause: (link, input) => events.publish(pauseLinkEvent(input, link)),
       onOrderReport: (report) => {
         metrics.orderReport(report);
@@ -171,6 +175,7 @@ export async function startController({
       rounds,
       actors,
       clock,
+      ledgerClock,
       onActorError: (ingress, error) =>
         log.error({ ingress, err: error }, 'The actor of an Ingress died of an error.'),
     }),

@@ -38,6 +38,8 @@ export interface SupervisorOptions {
   /** The actors by `namespace/name`; the supervisor alone changes it. */
   readonly actors: Map<string, IngressActor>;
   readonly clock: Clock;
+  /** By which the CA's limits are counted. */
+  readonly ledgerClock: Pick<Clock, 'now'>;
   /** An Ingress actor died of an error in the program; it is started again after a minute. */
   readonly onActorError: (key: string, error: unknown) => void;
 }
@@ -54,6 +56,7 @@ export function createSupervisorLogic({
   rounds,
   actors,
   clock,
+  ledgerClock,
   onActorError,
 }: SupervisorOptions) {
   let timer: unknown;
@@ -66,7 +69,8 @@ export function createSupervisorLogic({
         return state;
       }
       const now = clock.now();
-      const decision = decide(state, isActorError(event) ? died(event, scope) : event, now);
+      const happened = isActorError(event) ? died(event, scope) : event;
+      const decision = decide(state, happened, now, ledgerClock.now());
       for (const command of decision.commands) execute(command, now, scope);
       return decision.state;
     },

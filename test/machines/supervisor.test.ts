@@ -26,6 +26,8 @@ const policy = {
 class Supervision {
   readonly #state: ReturnType<typeof initialSupervisorState>;
   time = now;
+  /** Milliseconds that the CA's clock is ahead. */
+  skew = 0;
 
   constructor(budget = orderBudget()) {
     this.#state = initialSupervisorState(policy, budget);
@@ -36,7 +38,9 @@ class Supervision {
   }
 
   commands(...events: SupervisorEvent[]): SupervisorCommand[] {
-    return events.flatMap((event) => [...decide(this.#state, event, this.time).commands]);
+    return events.flatMap((event) => [
+      ...decide(this.#state, event, this.time, this.time + this.skew).commands,
+    ]);
   }
 
   #words(command: SupervisorCommand): string {
@@ -283,6 +287,22 @@ describe('rounds', () => {
     const supervision = new Supervision();
     supervision.tell(observed(), synced, { type: 'ROUND_STARTED', round });
     assert.deepEqual(supervision.tell({ type: 'LEDGER_READ' }), ['ADMIT r']);
+  });
+
+  it('wait by the clock of the CA for what it counts', () => {
+    const supervision = running();
+    supervision.skew = -hour;
+    supervision.tell({ type: 'ROUND_STARTED', round }, { type: 'SLOT_REQUESTED', id: 'r' });
+    const busy = { type: 'CA_TROUBLED', id: 'r', retryAfter: 10 * minute } as const;
+    supervision.tell(busy, { type: 'ROUND_ENDED', id: 'r' }, { type: 'ROUND_STARTED', round });
+    assert.deepEqual(supervision.tell({ type: 'SLOT_REQUESTED', id: 'r' }), [
+      'HOLD r',
+      `SET_TIMER +${10 * minute}`,
+    ]);
+    // Our clock jumps, and with it how far the CA's seems to be ahead.
+    supervision.time += 2 * hour;
+    supervision.skew -= 2 * hour;
+    assert.deepEqual(supervision.tell({ type: 'TIMER' }), [`SET_TIMER +${2 * hour + 10 * minute}`]);
   });
 });
 

@@ -103,12 +103,15 @@ class PlainClient extends Client {
 /** The way to the CA, with nothing under way but the answer's latency. */
 export class PlainTransport extends AcmeTransport {
   readonly #time: VirtualTime;
+  readonly #onAnswer: () => void;
   /** Set by the account, which makes the client. */
   client: PlainClient | undefined;
 
-  constructor({ clock, time }: Pick<CaClientOptions, 'clock' | 'time'>) {
-    super({ clock, userAgent: 'simulation' });
-    this.#time = time;
+  /** @param options `onAnswer`: called with each answer, whose header would tell the CA's time */
+  constructor(options: Pick<CaClientOptions, 'clock' | 'time'> & { readonly onAnswer: () => void }) {
+    super({ clock: options.clock, userAgent: 'simulation' });
+    this.#time = options.time;
+    this.#onAnswer = options.onAnswer;
   }
 
   override caNow(): number {
@@ -118,6 +121,7 @@ export class PlainTransport extends AcmeTransport {
   override async call<T>(signal: AbortSignal, _: Endpoint, run: () => Promise<T>): Promise<CallResult<T>> {
     signal.throwIfAborted();
     const value = await run();
+    this.#onAnswer();
     signal.throwIfAborted();
     const pause = this.client?.pauseAfter(value);
     return { value, retryAfter: Number.isNaN(pause) ? undefined : pause };

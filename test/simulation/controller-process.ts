@@ -8,6 +8,7 @@ import { Vault } from '../../src/certificate/vault.ts';
 import type { Clock } from '../../src/clock.ts';
 import { sleep } from '../../src/clock.ts';
 import { createIngressLogic } from '../../src/ingress-logic.ts';
+import { LedgerClock } from '../../src/ledger-clock.ts';
 import { createLedger, LedgerKeeper } from '../../src/ledger-keeper.ts';
 import { OrderTurns } from '../../src/order-turns.ts';
 import { SelfCheckMemory } from '../../src/responder/self-check-memory.ts';
@@ -64,6 +65,7 @@ export class ControllerProcess {
     this.#clock = clock;
     const rateLimits = presetLimits(directoryUrl);
     const ledger = createLedger(rateLimits, directoryUrl);
+    const ledgerClock = new LedgerClock({ clock, steady: () => time.now });
     const keeper = new LedgerKeeper({
       ledger,
       store: {
@@ -76,7 +78,7 @@ export class ControllerProcess {
           await cluster.ledgerStore.write(shard, text, signal);
         },
       },
-      clock,
+      clock: ledgerClock,
       signal: this.#death.signal,
       onTrouble: (trouble) => witness.troubled(String(trouble)),
     });
@@ -92,7 +94,11 @@ export class ControllerProcess {
       witness,
     );
     const selfChecks = new SelfCheckMemory(clock);
-    const transport = new PlainTransport({ clock, time });
+    const transport = new PlainTransport({
+      clock,
+      time,
+      onAnswer: () => ledgerClock.observe(time.now - clock.now()),
+    });
     const account = new PlainAccount({ ...options, clock, store: options.accountSecret }, transport);
     const logic = createIngressLogic({
       rounds,
@@ -106,7 +112,7 @@ export class ControllerProcess {
         account,
         transport,
         ledger: keeper,
-        orderTurns: new OrderTurns({ ledger, rateLimits, clock }),
+        orderTurns: new OrderTurns({ ledger, rateLimits, clock: ledgerClock }),
         onPause: () => cluster.countEvent('PauseLink'),
         onOrderReport: (report) => supervisor.send(report),
         vault,
@@ -143,6 +149,7 @@ export class ControllerProcess {
         rounds,
         actors: new Map<string, IngressActor>(),
         clock,
+        ledgerClock,
         onActorError: (ingress, error) => witness.troubled(`The actor of ${ingress} died: ${String(error)}`),
       }),
       { id: 'supervisor' },

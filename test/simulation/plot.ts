@@ -29,6 +29,7 @@ export class LevelRecorder {
 }
 
 const left = 56;
+const legendAt = [0, 230, 560];
 const width = 860;
 const bars = { top: 56, height: 190 };
 const levels = { top: 306, height: 150 };
@@ -59,7 +60,7 @@ export function drawPlot({ issuedByDay, ingresses, seed, days }: Outcome, record
     ...months(recorder.start, days, x),
     ...lines.map(({ words, color }, index) => {
       const at = levels.top + levels.height + 50;
-      const from = left + index * 280;
+      const from = left + (legendAt[index] ?? 0);
       return `<rect x="${from}" y="${at - 8}" width="14" height="4" fill="${color}"/>${text(from + 20, at - 2, words, 12)}`;
     }),
   ];
@@ -88,8 +89,9 @@ function grid({ top, height }: Panel, most: number, label: (value: number) => st
 }
 
 function line(byDay: readonly number[], color: string, x: (day: number) => number): string {
-  const points = byDay.map((level, index) => {
-    return `${fixed(x(index))},${fixed(levels.top + levels.height * (1 - level))}`;
+  // Of the first week the world knows only what it was made with.
+  const points = byDay.slice(7).map((level, index) => {
+    return `${fixed(x(index + 7))},${fixed(levels.top + levels.height * (1 - level))}`;
   });
   return `<polyline points="${points.join(' ')}" fill="none" stroke="${color}" stroke-width="1.2"/>`;
 }
@@ -131,9 +133,11 @@ function text(x: number, y: number, words: string, size: number, weight = 400, a
   return `<text x="${fixed(x)}" y="${fixed(y)}" font-size="${size}" font-weight="${weight}" text-anchor="${anchor}" fill="#1a202c">${words}</text>`;
 }
 
+/** Four equal steps of round numbers. */
 function niceCeiling(value: number): number {
-  const step = 10 ** Math.floor(Math.log10(value));
-  return Math.ceil(value / step / 2) * step * 2;
+  const power = 10 ** Math.floor(Math.log10(value / 4));
+  const step = [1, 1.5, 2, 2.5, 3, 4, 5, 7.5, 10].find((round) => 4 * round * power >= value) ?? 10;
+  return 4 * step * power;
 }
 
 function fixed(value: number): string {

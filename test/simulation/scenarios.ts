@@ -42,6 +42,10 @@ export const scenarios: readonly Scenario[] = [
     prepare: (world, size) => {
       const population = settled(world, size);
       nowAndThen(world, 2 * day, () => population.addNew(1));
+      // Whole clusters move in.
+      for (const share of [0.3, 0.5, 0.8]) {
+        world.time.after(share * size.days * day, () => population.addNew(Math.round(size.ingresses / 10)));
+      }
       nowAndThen(world, 5 * day, () => {
         const { key } = population.any;
         world.cluster.deleteSecret(key);
@@ -52,7 +56,7 @@ export const scenarios: readonly Scenario[] = [
     name: 'ca-outage',
     title: 'a week without the CA, and an hour now and then',
     full: { ingresses: 5000, days: 200 },
-    fast: { ingresses: 100, days: 70 },
+    fast: { ingresses: 60, days: 65 },
     prepare: (world, size) => {
       settled(world, size);
       const { now } = world.time;
