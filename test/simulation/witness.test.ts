@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { longestGoodSpan } from './goodness.ts';
+import { HarmOrder } from './harm-order.ts';
+import { Hosts } from './hosts.ts';
+import { Random } from './random.ts';
+import { ProcessClock, VirtualTime } from './virtual-time.ts';
+
+const start = Date.UTC(2026, 10, 2);
+
+describe('what watches over a simulation', () => {
+  const round = (id: string, harmAt: number) =>
+    ({ id, harmAt, namespace: 'shop', hosts: [id], purpose: 'renewal', exemption: 'none' }) as const;
+
+  test('sees that a round passes one of its namespace whose harm comes first', () => {
+    const violations: string[] = [];
+    const order = new HarmOrder((words) => violations.push(words));
+    order.started(round('late', start + 2000));
+    order.started(round('early', start + 1000));
+    order.admitted('late', start);
+    assert.equal(violations.length, 1);
+    assert.match(violations[0] ?? '', /Round late .* before early/);
+  });
+
+  test('lets a round pass one that is held by a limit', () => {
+    const order = new HarmOrder(assert.fail);
+    order.started(round('late', start + 2000));
+    order.started(round('early', start + 1000));
+    order.held('early');
+    order.admitted('late', start);
+  });
+
+  test('knows for how long nothing was bad', () => {
+    assert.equal(longestGoodSpan([], 0, 100), 100);
+    assert.equal(longestGoodSpan([[40, 50]], 0, 100), 50);
+    assert.equal(
+      longestGoodSpan(
+        [
+          [60, 200],
+          [-10, 30],
+          [20, 40],
+        ],
+        0,
+        100,
+      ),
+      20,
+    );
+  });
+
+  test('knows when a host was bad', () => {
+    const time = new VirtualTime(start);
+    const hosts = new Hosts(time);
+    hosts.set('a.example', 'dead');
+    assert.deepEqual(hosts.badSpans('a.example', start, start + 10), [[start, Number.POSITIVE_INFINITY]]);
+    assert.deepEqual(hosts.badSpans('b.example', start, start + 10), []);
+  });
+});
+
+describe('time that jumps', () => {
+  test('fires timers in their order, and what they set off before the next', async () => {
+    const time = new VirtualTime(start);
+    const seen: string[] = [];
+    time.after(2000, () => seen.push('second'));
+    time.after(1000, () => {
+      seen.push('first');
+      void Promise.resolve().then(() => time.after(500, () => seen.push('between')));
+    });
+    time.after(9000, () => seen.push('too late'));
+    await time.runUntil(start + 5000);
+    assert.deepEqual(seen, ['first', 'between', 'second']);
+    assert.equal(time.now, start + 5000);
+  });
+
+  test('a process that is gone hears no timer', async () => {
+    const time = new VirtualTime(start);
+    const clock = new ProcessClock(time, () => 3000);
+    clock.setTimeout(() => assert.fail('it is gone'), 1000);
+    assert.equal(clock.now(), start + 3000);
+    clock.stop();
+    await time.runUntil(start + 5000);
+  });
+
+  test('the same seed draws the same numbers', () => {
+    const draw = (seed: number): number[] => {
+      const random = new Random(seed);
+      return Array.from({ length: 5 }, () => random.next());
+    };
+    assert.deepEqual(draw(3), draw(3));
+    assert.notDeepEqual(draw(3), draw(4));
+  });
+});
