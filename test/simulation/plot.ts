@@ -17,14 +17,18 @@ export class LevelRecorder {
 
   record({ ca, time }: World): void {
     this.start = time.now;
-    const sample = (): void => {
+    const every = (pause: number, limit: CaLimit, level: () => number): void => {
+      const byDay = this.levels.get(limit) ?? [];
       const index = Math.floor((time.now - this.start) / day);
-      for (const [limit, byDay] of this.levels) {
-        byDay[index] = Math.min(byDay[index] ?? 1, ca.limits.lowest(limit, time.now));
-      }
-      time.after(4 * hour, sample);
+      byDay[index] = Math.min(byDay[index] ?? 1, level());
+      time.after(pause, () => every(pause, limit, level));
     };
-    sample();
+    const account = { limit: 'orders', of: 'account' } as const;
+    every(hour / 4, 'orders', () => Math.max(ca.limits.left(account, time.now), 0) / 300);
+    // These come back over days, and there are many of them.
+    for (const limit of ['domain', 'set'] as const) {
+      every(6 * hour, limit, () => ca.limits.lowest(limit, time.now));
+    }
   }
 }
 
@@ -43,7 +47,7 @@ export function drawPlot({ issuedByDay, ingresses, seed, days }: Outcome, record
     text(
       left,
       24,
-      `${ingresses} Ingresses over ${Math.round(days)} days: certificates issued each day`,
+      `Certificates issued each day (${Math.round(days)} days, ${ingresses} Ingresses at the end)`,
       15,
       600,
     ),
