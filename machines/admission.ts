@@ -165,7 +165,9 @@ export class Admission {
     }
     const trouble = this.#budget.trouble(now);
     if (trouble === undefined) return grants;
-    return [...grants, ...[...this.#byStage['awaiting-slot']].flatMap((progress) => tell(progress, trouble))];
+    // Also those who are kept from admission by so many who wait for the CA.
+    const stuck = [...this.#byStage['awaiting-slot'], ...this.#byStage.waiting];
+    return [...grants, ...stuck.flatMap((progress) => tell(progress, trouble))];
   }
 
   #recheckSoon(now: number): void {

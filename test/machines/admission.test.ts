@@ -240,6 +240,18 @@ describe('an order slot', () => {
     assert.deepEqual(slots(admission, until), ['late1', 'late2'], 'the rest follows when it is answered');
   });
 
+  it('tells of the trouble also those who find no admission because of it', () => {
+    const admission = new Admission({ hosts: 2, ordersInFlight: 2 }, orderBudget());
+    ready(admission, [round('first')]);
+    assert.deepEqual(slots(admission), ['first']);
+    admission.report({ type: 'CA_TROUBLED', id: 'first', retryAfter: hour }, now);
+    admission.leave('first', now);
+    ready(admission, rounds(2, 'admitted'));
+    admission.enter(round('waiting'), now);
+    const told = admission.grants(now).flatMap(({ id, grant }) => (grant === 'none' ? [id] : []));
+    assert.deepEqual(told, ['admitted0', 'admitted1', 'waiting']);
+  });
+
   it('is given to one round at a time for an exact set of hosts, in whatever order they are listed', () => {
     const admission = new Admission(limits, orderBudget());
     ready(admission, [
