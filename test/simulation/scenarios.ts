@@ -38,7 +38,7 @@ export const scenarios: readonly Scenario[] = [
     name: 'two-years',
     title: 'two years through both changes of lifetimes, sites come, Secrets get lost',
     full: { ingresses: 5000, days: 730 },
-    fast: { ingresses: 200, days: 200 },
+    fast: { ingresses: 150, days: 140 },
     prepare: (world, size) => {
       const population = settled(world, size);
       nowAndThen(world, 2 * day, () => population.addNew(1));
@@ -56,7 +56,7 @@ export const scenarios: readonly Scenario[] = [
     name: 'ca-outage',
     title: 'a week without the CA, and an hour now and then',
     full: { ingresses: 5000, days: 200 },
-    fast: { ingresses: 60, days: 65 },
+    fast: { ingresses: 60, days: 35 },
     prepare: (world, size) => {
       settled(world, size);
       const { now } = world.time;
