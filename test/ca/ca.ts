@@ -1,44 +1,19 @@
-import { stringField } from '../../src/json.ts';
-import { Accounts, accountJson, type CaAccount } from './accounts.ts';
-import { Authorizations, type CaAuthorization } from './authorizations.ts';
-import { type CaAnswer, type CaEndpoint, type CaRequest, headerOf } from './exchange.ts';
+import { Accounts } from './accounts.ts';
+import { Authorizations } from './authorizations.ts';
+import type { CaAnswer, CaEndpoint, CaRequest } from './exchange.ts';
 import { type Fault, Faults } from './faults.ts';
 import { Issuance } from './issuance.ts';
 import { Issuer } from './issuer.ts';
-import {
-  checkAlgorithm,
-  type Jws,
-  type PublicKey,
-  parseJws,
-  payloadOf,
-  publicKey,
-  verifyJws,
-} from './jws.ts';
 import { Limits } from './limits.ts';
 import { Nonces } from './nonces.ts';
 import type { CaOptions } from './options.ts';
-import { type CaOrder, Orders, statusOf } from './orders.ts';
+import { Orders } from './orders.ts';
 import { Pauses } from './pauses.ts';
 import { letsEncryptProfiles } from './profiles.ts';
 import { randomToken, seededRandom } from './random.ts';
-import { malformed, notFound, problemJson, Refusal, unauthorized } from './refusal.ts';
+import { problemJson, Refusal } from './refusal.ts';
 import { RenewalInfo } from './renewal-info.ts';
-
-/** An answer before it is sent. */
-interface Draft {
-  readonly status?: number;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly json?: object;
-  readonly text?: string;
-}
-
-/** A signed request whose signature and nonce are good. */
-interface Signed {
-  readonly jws: Jws;
-  readonly key: PublicKey;
-  /** Undefined if it is signed with `jwk`. */
-  readonly account: CaAccount | undefined;
-}
+import { type Draft, Resources } from './resources.ts';
 
 const endpoints: Readonly<Record<string, CaEndpoint>> = {
   directory: 'directory',
@@ -74,14 +49,9 @@ export class ScriptedCa {
   readonly nonces: Nonces;
   readonly pauses: Pauses;
   readonly renewalInfo: RenewalInfo;
-  /** What has to be done before an account can order anything: the URL of the new terms of service. */
-  newTerms: string | undefined;
   readonly #options: CaOptions;
-  readonly #authorizations: Authorizations;
-  readonly #issuance: Issuance;
   readonly #issuer: Issuer;
-  readonly #orders: Orders;
-  readonly #profiles: NonNullable<CaOptions['profiles']>;
+  readonly #resources: Resources;
 
   constructor(options: CaOptions) {
     const random = seededRandom(options.seed ?? 1);
@@ -99,21 +69,29 @@ export class ScriptedCa {
     this.pauses = new Pauses(this.origin, () => randomToken(random, 24));
     this.renewalInfo = new RenewalInfo(options.now);
     this.#options = options;
-    this.#authorizations = new Authorizations(this.origin);
     this.#issuer = new Issuer(options.now());
-    this.#orders = new Orders(this.origin);
-    this.#profiles = options.profiles ?? letsEncryptProfiles;
-    this.#issuance = new Issuance({
+    const parts = {
       options,
-      profiles: this.#profiles,
+      origin: this.origin,
+      verifies: options.fast !== true,
+      profiles: options.profiles ?? letsEncryptProfiles,
       random,
-      authorizations: this.#authorizations,
-      orders: this.#orders,
+      issuer: this.#issuer,
+      accounts: this.accounts,
+      authorizations: new Authorizations(this.origin),
+      faults: this.faults,
       limits: this.limits,
+      nonces: this.nonces,
+      orders: new Orders(this.origin),
       pauses: this.pauses,
       renewalInfo: this.renewalInfo,
-      issuer: this.#issuer,
-    });
+    };
+    this.#resources = new Resources({ ...parts, issuance: new Issuance(parts) });
+  }
+
+  /** New terms of service: no account can go on before it agrees, which it never does; undefined for none. */
+  changeTerms(url: string | undefined): void {
+    this.#resources.newTerms = url;
   }
 
   get directoryUrl(): string {
@@ -150,7 +128,7 @@ export class ScriptedCa {
     fault: Fault | undefined,
   ): CaAnswer {
     try {
-      const draft = this.#route(endpoint, path, request, fault === 'bad-nonce');
+      const draft = this.#resources.answer(endpoint, path, request, fault === 'bad-nonce');
       return this.#answer(request, draft);
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
@@ -176,255 +154,8 @@ export class ScriptedCa {
       body: json === undefined ? text : JSON.stringify(json),
     };
   }
-
-  #route(endpoint: CaEndpoint, path: readonly string[], request: CaRequest, refuseNonce: boolean): Draft {
-    if ((headerOf(request, 'user-agent') ?? '') === '') throw malformed('The User-Agent header is missing');
-    switch (endpoint) {
-      case 'directory':
-        allow(request, 'GET', 'HEAD');
-        return { json: this.#directory() };
-      case 'new-nonce':
-        allow(request, 'GET', 'HEAD');
-        return { status: request.method === 'GET' ? 204 : 200 };
-      case 'renewal-info':
-        allow(request, 'GET', 'HEAD');
-        return this.#renewalInfo(path[1] ?? '');
-      case 'unpause':
-        return this.#unpause(request);
-      case 'elsewhere':
-        throw notFound('such page');
-      default:
-        allow(request, 'POST');
-        return this.#signedRoute(endpoint, path, request, this.#authenticate(endpoint, request, refuseNonce));
-    }
-  }
-
-  #signedRoute(endpoint: CaEndpoint, path: readonly string[], request: CaRequest, signed: Signed): Draft {
-    if (endpoint === 'new-account') return this.#newAccount(signed, request);
-    const { account, jws } = signed;
-    if (account === undefined) throw malformed('No Key ID in JWS header');
-    if (this.newTerms !== undefined) throw termsChanged(this.newTerms);
-    switch (endpoint) {
-      case 'account':
-        if (account.url !== request.url) throw unauthorized('Request signing key did not match account key');
-        if (jws.payload !== '') this.accounts.update(account, payloadOf(jws));
-        return { json: accountJson(account) };
-      case 'key-change':
-        this.accounts.changeKey(account, signed.key, jws.payload, request.url);
-        return { json: accountJson(account) };
-      case 'new-order': {
-        const order = this.#issuance.order(account, payloadOf(jws));
-        return { ...this.#orderDraft(order, {}), status: 201 };
-      }
-      case 'order':
-        read(jws);
-        return this.#orderDraft(this.#order(path[1], account), { polled: true });
-      case 'authorization':
-        return this.#authorization(this.#authorizationOf(path[1], account), jws);
-      case 'challenge':
-        return this.#challenge(this.#authorizationOf(path[1], account), path[2], jws);
-      case 'finalize':
-        return this.#finalize(this.#order(path[1], account), jws);
-      case 'certificate':
-        read(jws);
-        return this.#certificate(path[1] ?? '', account);
-      case 'revoke-cert':
-        return this.#revoke(account, jws);
-      default:
-        throw notFound('such page');
-    }
-  }
-
-  /** RFC 8555 sections 6.2 to 6.5. */
-  #authenticate(endpoint: CaEndpoint, request: CaRequest, refuseNonce: boolean): Signed {
-    if (headerOf(request, 'content-type') !== 'application/jose+json')
-      throw malformed(
-        'Invalid Content-Type header on POST. Content-Type must be "application/jose+json"',
-        415,
-      );
-    if (headerOf(request, 'replay-nonce') !== undefined)
-      throw malformed('HTTP requests should NOT contain Replay-Nonce header. Use JWS nonce field');
-    const jws = parseJws(request.body);
-    checkAlgorithm(jws);
-    if ((jws.jwk === undefined) === (jws.kid === undefined))
-      throw malformed('jwk and kid header fields are mutually exclusive, and one of them is needed');
-    if (jws.jwk !== undefined && endpoint !== 'new-account') throw malformed('No Key ID in JWS header');
-    if (jws.jwk === undefined && endpoint === 'new-account') throw malformed('No embedded JWK in JWS header');
-    const account = jws.kid === undefined ? undefined : this.accounts.byUrl(jws.kid);
-    const key = account?.key ?? publicKey(jws.jwk ?? {});
-    if (this.#options.fast !== true) verifyJws(jws, key);
-    if (jws.url !== request.url)
-      throw unauthorized(
-        `JWS header parameter 'url' incorrect. Expected ${JSON.stringify(request.url)} got ${JSON.stringify(jws.url)}`,
-        401,
-      );
-    if (jws.nonce === undefined) throw badNonce('JWS has no anti-replay nonce');
-    const good = this.nonces.redeem(jws.nonce);
-    if (!good || refuseNonce || this.faults.refusesNonce())
-      throw badNonce(
-        `Unable to validate JWS :: JWS has an invalid anti-replay nonce: ${JSON.stringify(jws.nonce)}`,
-      );
-    return { jws, key, account };
-  }
-
-  #directory(): object {
-    const { externalAccounts, renewalInfo } = this.#options;
-    const descriptions = Object.entries(this.#profiles).map(([name, { description }]) => [name, description]);
-    return {
-      newNonce: `${this.origin}/new-nonce`,
-      newAccount: `${this.origin}/new-account`,
-      newOrder: `${this.origin}/new-order`,
-      revokeCert: `${this.origin}/revoke-cert`,
-      keyChange: `${this.origin}/key-change`,
-      ...(renewalInfo !== false && { renewalInfo: `${this.origin}/renewal-info` }),
-      meta: {
-        termsOfService: `${this.origin}/terms`,
-        profiles: Object.fromEntries(descriptions),
-        ...(externalAccounts !== undefined && { externalAccountRequired: true }),
-      },
-      // Boulder puts one in so that clients learn to ignore what they don't know.
-      Pj2Wn5aVcKI: 'https://community.letsencrypt.org/t/adding-random-entries-to-the-directory/33417',
-    };
-  }
-
-  #newAccount({ jws, key }: Signed, request: CaRequest): Draft {
-    const { account, isNew } = this.accounts.register(key, payloadOf(jws), request.url, () =>
-      this.limits.register(request.source ?? '127.0.0.1'),
-    );
-    return { status: isNew ? 201 : 200, headers: { location: account.url }, json: accountJson(account) };
-  }
-
-  #order(number: string | undefined, account: CaAccount): CaOrder {
-    const order = this.#orders.get(Number(number));
-    if (order === undefined || order.account !== account || order.expires <= this.#options.now())
-      throw notFound(`order for account ID ${account.number}`);
-    return order;
-  }
-
-  #orderDraft(order: CaOrder, { polled = false }: { readonly polled?: boolean }): Draft {
-    const actual = statusOf(order, this.#options.now());
-    const lags = order.lag > 0 && (actual === 'processing' || actual === 'valid');
-    if (lags) order.lag -= 1;
-    const status = lags ? 'ready' : actual;
-    const after = this.#options.pollAfter?.order;
-    return {
-      headers: {
-        location: this.#orders.url(order),
-        ...(polled && after !== undefined && status === 'processing' && { 'retry-after': String(after) }),
-      },
-      json: this.#orders.json(order, status, (authorization) => this.#authorizations.url(authorization)),
-    };
-  }
-
-  #authorizationOf(number: string | undefined, account: CaAccount): CaAuthorization {
-    const authorization = this.#authorizations.get(Number(number));
-    if (authorization === undefined || authorization.expires <= this.#options.now())
-      throw notFound('authorization');
-    if (authorization.account !== account) throw unauthorized('Account ID did not match order ID');
-    return authorization;
-  }
-
-  #authorization(authorization: CaAuthorization, jws: Jws): Draft {
-    if (jws.payload !== '') {
-      if (payloadOf(jws)['status'] !== 'deactivated') throw malformed('Invalid status value');
-      authorization.status = 'deactivated';
-    }
-    const after = this.#options.pollAfter?.authorization;
-    const waits = authorization.status === 'pending' && after !== undefined;
-    return {
-      headers: waits ? { 'retry-after': String(after) } : {},
-      json: this.#authorizations.json(authorization),
-    };
-  }
-
-  #challenge(authorization: CaAuthorization, type: string | undefined, jws: Jws): Draft {
-    const challenge = authorization.challenges.find((each) => each.type === type);
-    if (challenge === undefined) throw notFound('challenge');
-    if (jws.payload !== '') {
-      payloadOf(jws);
-      this.#issuance.answer(authorization, challenge);
-    }
-    const up = `<${this.#authorizations.url(authorization)}>;rel="up"`;
-    return {
-      headers: { link: `<${this.directoryUrl}>;rel="index", ${up}` },
-      json: this.#authorizations.challengeJson(authorization, challenge),
-    };
-  }
-
-  #finalize(order: CaOrder, jws: Jws): Draft {
-    const csr = stringField(payloadOf(jws), 'csr');
-    if (csr === undefined || !/^[A-Za-z0-9_-]+$/.test(csr)) throw malformed('CSR is not base64url');
-    this.#issuance.finalize(order, Buffer.from(csr, 'base64url'));
-    return this.#orderDraft(order, { polled: true });
-  }
-
-  #certificate(serial: string, account: CaAccount): Draft {
-    const order = this.#orders.bySerial(serial);
-    if (order?.certificate === undefined) throw notFound('certificate');
-    if (order.account !== account) throw unauthorized('Account in use did not issue specified certificate');
-    const headers = { 'content-type': 'application/pem-certificate-chain' };
-    return { headers, text: order.certificate.chainPem };
-  }
-
-  #revoke(account: CaAccount, jws: Jws): Draft {
-    const payload = payloadOf(jws);
-    const der = Buffer.from(stringField(payload, 'certificate') ?? '', 'base64url');
-    const reason = payload['reason'] ?? 0;
-    if (![0, 1, 4, 5].some((allowed) => allowed === reason))
-      throw new Refusal({
-        type: 'badRevocationReason',
-        detail: 'unsupported revocation reason code',
-        status: 400,
-      });
-    for (const certificate of this.renewalInfo.certificates()) {
-      const serial = Buffer.from(certificate.id.split('.')[1] ?? '', 'base64url');
-      if (!der.includes(serial)) continue;
-      if (certificate.account !== account) throw unauthorized('The requester did not issue the certificate');
-      this.#issuance.revoke(certificate);
-      return {};
-    }
-    throw notFound('certificate');
-  }
-
-  #renewalInfo(id: string): Draft {
-    if (this.#options.renewalInfo === false) throw notFound('such page');
-    const after = this.#options.renewalInfoAfter ?? 21_600;
-    return {
-      headers: { 'retry-after': String(after) },
-      json: this.renewalInfo.json(this.renewalInfo.get(id)),
-    };
-  }
-
-  #unpause(request: CaRequest): Draft {
-    allow(request, 'GET', 'POST');
-    const headers = { 'content-type': 'text/html' };
-    if (request.method === 'GET')
-      return { headers, text: '<form method="post"><button>Please unpause my account</button></form>' };
-    const count = this.pauses.unpause(new URL(request.url).searchParams.get('jwt') ?? '');
-    if (count === undefined) throw malformed('The URL is not valid');
-    return { headers, text: `<p>Unpaused ${count} identifiers</p>` };
-  }
 }
 
 function pathOf(url: string): string[] {
   return URL.canParse(url) ? new URL(url).pathname.split('/').slice(1) : [];
-}
-
-function allow(request: CaRequest, ...methods: readonly string[]): void {
-  if (!methods.includes(request.method)) throw malformed('Method not allowed', 405);
-}
-
-/** Of a POST-as-GET. */
-function read(jws: Jws): void {
-  if (jws.payload !== '') throw malformed('POST-as-GET requests must have an empty payload');
-}
-
-function badNonce(detail: string): Refusal {
-  return new Refusal({ type: 'badNonce', detail, status: 400 });
-}
-
-function termsChanged(url: string): Refusal {
-  const detail = 'Terms of service have changed';
-  const link = `<${url}>;rel="terms-of-service"`;
-  return new Refusal({ type: 'userActionRequired', detail, status: 403 }, { link }, { instance: url });
 }

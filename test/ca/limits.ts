@@ -2,35 +2,12 @@ import { getDomain } from 'tldts';
 import type { CaAccount } from './accounts.ts';
 import type { Identifier } from './exchange.ts';
 import { setName } from './identifiers.ts';
+import { limitRefusal } from './limit-refusal.ts';
+import type { CaLimit, CaLimitRule } from './limit-rules.ts';
 import type { Exemption } from './orders.ts';
-import { Refusal } from './refusal.ts';
+import type { Refusal } from './refusal.ts';
 
-export type CaLimit =
-  | 'registrations'
-  | 'orders'
-  | 'certificates-per-domain'
-  | 'certificates-per-set'
-  | 'failed-authorizations'
-  | 'consecutive-failures';
-
-/** So many at once, and so many again in each period (milliseconds). */
-export interface CaLimitRule {
-  readonly burst: number;
-  readonly period: number;
-}
-
-const hour = 3_600_000;
-const day = 24 * hour;
-
-/** Let's Encrypt's of production. */
-export const letsEncryptLimits: Readonly<Record<CaLimit, CaLimitRule>> = {
-  registrations: { burst: 10, period: 3 * hour },
-  orders: { burst: 300, period: 3 * hour },
-  'certificates-per-domain': { burst: 50, period: 7 * day },
-  'certificates-per-set': { burst: 5, period: 7 * day },
-  'failed-authorizations': { burst: 5, period: hour },
-  'consecutive-failures': { burst: 1152, period: 1152 * day },
-};
+const day = 24 * 3_600_000;
 
 export interface LimitsOptions {
   readonly now: () => number;
@@ -204,55 +181,6 @@ export class Limits {
     this.#buckets.set(key, bucket);
     return bucket;
   }
-}
-
-const words: Readonly<
-  Record<CaLimit, { readonly text: (burst: number, scope: string) => string; readonly anchor: string }>
-> = {
-  registrations: {
-    text: (burst) => `too many new registrations (${burst}) from this IP address`,
-    anchor: 'new-registrations-per-ip-address',
-  },
-  orders: {
-    text: (burst) => `too many new orders (${burst}) from this account`,
-    anchor: 'new-orders-per-account',
-  },
-  'certificates-per-domain': {
-    text: (burst, scope) => `too many certificates (${burst}) already issued for "${scope}"`,
-    anchor: 'new-certificates-per-registered-domain',
-  },
-  'certificates-per-set': {
-    text: (burst) => `too many certificates (${burst}) already issued for this exact set of identifiers`,
-    anchor: 'new-certificates-per-exact-set-of-identifiers',
-  },
-  'failed-authorizations': {
-    text: (burst, scope) => `too many failed authorizations (${burst}) for "${scope.split(' ')[1]}"`,
-    anchor: 'authorization-failures-per-identifier-per-account',
-  },
-  'consecutive-failures': {
-    text: (burst, scope) =>
-      `too many consecutive failed authorizations (${burst}) for "${scope.split(' ')[1]}"`,
-    anchor: 'consecutive-authorization-failures-per-identifier-per-account',
-  },
-};
-
-/** In Boulder's words and with its headers. */
-function limitRefusal(
-  limit: CaLimit,
-  scope: string,
-  { burst, period }: CaLimitRule,
-  until: number,
-  seconds: number,
-): Refusal {
-  const { anchor, text } = words[limit];
-  const time = new Date(until).toISOString().slice(0, 19).replace('T', ' ');
-  const minutes = Math.round(period / 60_000);
-  const duration = `${Math.floor(minutes / 60)}h${minutes % 60}m0s`;
-  const detail = `${text(burst, scope)} in the last ${duration}, retry after ${time} UTC: see https://letsencrypt.org/docs/rate-limits/#${anchor}`;
-  return new Refusal(
-    { type: 'rateLimited', detail, status: 429 },
-    { 'retry-after': String(seconds), link: '<https://letsencrypt.org/docs/rate-limits>;rel="help"' },
-  );
 }
 
 /** What counts as one domain: below a public suffix, an IPv4 address, or the /64 of an IPv6 address. */

@@ -1,6 +1,7 @@
 import type { Finding } from './authorizations.ts';
 import type { CaEndpoint, Identifier } from './exchange.ts';
-import type { CaLimit, CaLimitRule, Denial } from './limits.ts';
+import type { CaLimit, CaLimitRule } from './limit-rules.ts';
+import type { Denial } from './limits.ts';
 import type { Exemption } from './orders.ts';
 import type { CaProfile } from './profiles.ts';
 
