@@ -44,7 +44,7 @@ const worthTelling = 60_000;
  * held until there is some, and stands in nobody's way.
  */
 export class Admission {
-  readonly #limits: AdmissionLimits;
+  readonly limits: AdmissionLimits;
   readonly #budget: OrderBudget;
   /** When those that are held look again. */
   readonly #schedule = new Schedule();
@@ -61,12 +61,25 @@ export class Admission {
   readonly #setsAdmitted = new Set<string>();
 
   constructor(limits: AdmissionLimits, budget: OrderBudget) {
-    this.#limits = limits;
+    this.limits = limits;
     this.#budget = budget;
   }
 
   get ordersInFlight(): number {
     return this.#byStage.ordering.size;
+  }
+
+  /** How many rounds stand where, and how many hosts are admitted with them. */
+  get occupancy() {
+    const { waiting, held, admitted, 'awaiting-slot': awaitingSlot, ordering } = this.#byStage;
+    return {
+      waiting: waiting.size,
+      held: held.size,
+      admitted: admitted.size,
+      awaitingSlot: awaitingSlot.size,
+      ordering: ordering.size,
+      hosts: this.#hostsAdmitted,
+    };
   }
 
   enter(round: Round, now: number): void {
@@ -128,7 +141,7 @@ export class Admission {
 
   #admissions(now: number): Grant[] {
     const grants: Grant[] = [];
-    if (this.#hostsAdmitted < this.#limits.hosts) {
+    if (this.#hostsAdmitted < this.limits.hosts) {
       for (const progress of this.#inTurn('waiting')) {
         const { id, hosts } = progress.round;
         if (this.#setsAdmitted.has(progress.identifiers)) continue;
@@ -140,7 +153,7 @@ export class Admission {
           continue;
         }
         // A certificate with more hosts than the limit still gets its turn, alone.
-        if (this.#hostsAdmitted > 0 && this.#hostsAdmitted + hosts.length > this.#limits.hosts) break;
+        if (this.#hostsAdmitted > 0 && this.#hostsAdmitted + hosts.length > this.limits.hosts) break;
         this.#move(progress, 'admitted');
         progress.hold = undefined;
         this.#hostsAdmitted += hosts.length;
@@ -154,9 +167,9 @@ export class Admission {
 
   #slots(now: number): Grant[] {
     const grants: Grant[] = [];
-    if (this.ordersInFlight < this.#limits.ordersInFlight) {
+    if (this.ordersInFlight < this.limits.ordersInFlight) {
       for (const progress of this.#inTurn('awaiting-slot')) {
-        if (this.ordersInFlight >= this.#limits.ordersInFlight) break;
+        if (this.ordersInFlight >= this.limits.ordersInFlight) break;
         if (!this.#budget.enter(progress.round.id, now)) break;
         this.#move(progress, 'ordering');
         progress.hold = undefined;

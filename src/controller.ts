@@ -4,7 +4,6 @@ import type { KubeConfig } from '@kubernetes/client-node';
 import type { Logger } from 'pino';
 import { createActor, type InspectionEvent } from 'xstate';
 import { ingressKey } from '../machines/ingress-spec.ts';
-import { viewOf } from '../machines/ingress-view.ts';
 import { OrderBudget } from '../machines/order-budget.ts';
 import { AccountStore } from './acme/account.ts';
 import { installAdapter } from './acme/adapter.ts';
@@ -17,7 +16,9 @@ import type { Config } from './config.ts';
 import { createHealthServer, type Readiness } from './health.ts';
 import { createIngressLogic } from './ingress-logic.ts';
 import { watchIngresses } from './ingress-watch.ts';
-import { createInspectorServer } from './inspector/server.ts';
+import { HostJournal } from './inspector/host-journal.ts';
+import { HostProgressWriter } from './inspector/host-progress.ts';
+import { createInspector } from './inspector-setup.ts';
 import { KubernetesAccountSecret } from './kubernetes/account-secret.ts';
 import { ChallengeIngresses } from './kubernetes/challenge-ingress.ts';
 import { createKubernetesClient, type KubernetesClient } from './kubernetes/client.ts';
@@ -37,6 +38,7 @@ import { pauseLinkEvent } from './pause-link.ts';
 import { assessmentPolicy, pathTypeOf, selfCheckSettings, supervisorPolicy } from './policies.ts';
 import { createRehearsal } from './rehearsal-setup.ts';
 import { awaitReachable } from './responder/reachability.ts';
+import type { Verdict } from './responder/self-check.ts';
 import { SelfCheckMemory } from './responder/self-check-memory.ts';
 import { createResponder } from './responder/server.ts';
 import { Rounds } from './rounds.ts';
@@ -126,9 +128,13 @@ export async function startController({
 
   const vault = new Vault();
   const issued = new IssuedCertificates(vault);
+  const journal = new HostJournal(() => clock.now());
+  const progress = new HostProgressWriter(journal);
+  const secrets = new SecretStore(client);
   const rounds = new Rounds(
     (event) => supervisor.send(event),
     (id) => {
+      journal.end(id);
       challengeIngresses.release(id);
       issued.release(id);
     },
@@ -139,6 +145,7 @@ export async function startController({
     rounds,
     clock,
     announcer: new Announcer(events, status, log),
+    progress,
     steps: {
       rehearsal,
       account,
@@ -148,6 +155,7 @@ export async function startController({
       onPause: (link, input) => events.publish(pauseLinkEvent(input, link)),
       onOrderReport: (report) => {
         metrics.orderReport(report);
+        progress.order(report);
         supervisor.send(report);
       },
       vault,
@@ -155,15 +163,19 @@ export async function startController({
       challengeIngresses,
       clock,
       onNotice: (notice, { ingress, desired }) => log.warn({ ingress, secret: desired.secretName }, notice),
-      secrets: new SecretStore(client),
+      secrets,
       ingressClasses: new IngressClasses({ client, clock }),
       policy: assessmentPolicy(config),
       keyType: config.keyType,
       profile: config.profile,
       preferredChain: config.preferredChain,
-      checkHost: async (host, thumbprint, stepSignal) => {
-        const settings = { ...selfCheckSettings(config, agent, clock), thumbprint };
-        return selfChecks.judge(host, await awaitReachable(host, settings, stepSignal));
+      checkHost: async (host, thumbprint, stepSignal, input) => {
+        progress.checking(input, host);
+        const onVerdict = (verdict: Verdict) => progress.verdict(input, host, verdict, false);
+        const settings = { ...selfCheckSettings(config, agent, clock), thumbprint, onVerdict };
+        const verdict = selfChecks.judge(host, await awaitReachable(host, settings, stepSignal));
+        progress.verdict(input, host, verdict, true);
+        return verdict;
       },
     },
   });
@@ -217,18 +229,14 @@ export async function startController({
       onError: (error) => log.error(error, 'The metrics cannot be read.'),
     }),
   });
-  const inspector = createInspectorServer({
-    views: () =>
-      [...actors.values()].map((actor) => {
-        const { value, context } = actor.getSnapshot();
-        return viewOf(value, context);
-      }),
-  });
-  const servers = [responder, health, inspector];
+  const { version } = config;
+  const observed = { version, supervisor, actors, journal, ledger, budget, secrets };
+  const inspector = createInspector({ ...observed, clock, ledgerClock, log });
+  const servers = [responder, health, inspector.server];
   await Promise.all([
     listen(responder, config.port),
     listen(health, config.healthPort),
-    listen(inspector, config.inspectorPort, '127.0.0.1'),
+    listen(inspector.server, config.inspectorPort, '127.0.0.1'),
   ]);
 
   supervisor.start();
@@ -261,6 +269,7 @@ export async function startController({
       const limit = clock.now() + drainLimit;
       while (rounds.ordered > 0 && clock.now() < limit) await sleep(clock, 50);
       supervisor.stop();
+      inspector.stop();
       const cleanUp = AbortSignal.timeout(cleanUpLimit);
       await Promise.allSettled([
         challengeIngresses.removeAll(cleanUp),

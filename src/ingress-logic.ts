@@ -2,6 +2,7 @@ import { certificateMachine } from '../machines/certificate.ts';
 import { ingressMachine } from '../machines/ingress.ts';
 import type { Announcer } from './announcer.ts';
 import type { Clock } from './clock.ts';
+import type { HostProgressWriter } from './inspector/host-progress.ts';
 import type { Rounds } from './rounds.ts';
 import { type CheckSecretsOptions, checkSecretsLogic } from './steps/check-secrets.ts';
 import { type ObtainCertificateOptions, obtainCertificate } from './steps/obtain-certificate.ts';
@@ -14,6 +15,7 @@ export interface IngressLogicOptions {
   readonly rounds: Rounds;
   readonly clock: Clock;
   readonly announcer: Announcer;
+  readonly progress: HostProgressWriter;
   readonly steps: CheckSecretsOptions &
     ProvisionChallengeOptions &
     ObtainCertificateOptions &
@@ -25,17 +27,24 @@ export function createIngressLogic({
   rounds,
   clock,
   announcer,
+  progress,
   steps,
 }: IngressLogicOptions): typeof ingressMachine {
   const certificate = certificateMachine.provide({
     actors: {
       round: rounds.logic(),
-      provisionChallenge: stepLogic(clock, (input, signal) => provisionChallenge(steps, input, signal)),
-      obtainCertificate: stepLogic(clock, async (input, signal) => {
-        await steps.rehearsal?.rehearse(input, signal);
-        return obtainCertificate(steps, input, signal);
-      }),
-      storeCertificate: stepLogic(clock, (input, signal) => storeCertificate(steps, input, signal)),
+      provisionChallenge: stepLogic(clock, (input, signal) =>
+        progress.provisioning(input, () => provisionChallenge(steps, input, signal)),
+      ),
+      obtainCertificate: stepLogic(clock, (input, signal) =>
+        progress.obtaining(input, async () => {
+          await steps.rehearsal?.rehearse(input, signal);
+          return obtainCertificate(steps, input, signal);
+        }),
+      ),
+      storeCertificate: stepLogic(clock, (input, signal) =>
+        progress.storing(input, () => storeCertificate(steps, input, signal)),
+      ),
     },
   });
   return ingressMachine.provide({

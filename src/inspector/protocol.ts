@@ -8,8 +8,8 @@ import type { LimitName } from '../../machines/limits.ts';
  * GET /                              the page; /page/* its assets
  * GET /ingresses                     all Ingresses at once, IngressView[] (machines/ingress-view.ts)
  * GET /ingresses/NAMESPACE/NAME      IngressDetail
- * GET /events                        server-sent events: `snapshot` (Snapshot), then `delta` (Delta), each with `id:` a
- *                                    sequence number. Last-Event-ID resumes where the server still has what followed,
+ * GET /events                        server-sent events: `snapshot` (Snapshot), then `delta` (Delta), each with an
+ *                                    opaque `id:`. Last-Event-ID resumes where the server still has what followed,
  *                                    else a new snapshot comes. A comment every 15 s keeps the connection alive.
  * GET /ingresses/NAMESPACE/NAME/events  server-sent events: `detail` (IngressDetail) at once and after each change; `gone`
  */

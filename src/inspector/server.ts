@@ -1,30 +1,97 @@
-import { createServer, type Server } from 'node:http';
-import type { IngressView } from '../../machines/ingress-view.ts';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Inspector } from './inspector.ts';
+import { pageFile } from './page/files.ts';
 
-export interface InspectorOptions {
-  /** All Ingresses as they are now. */
-  readonly views: () => readonly IngressView[];
-}
+/** What the server asks of the inspector. */
+export type Inspection = Pick<Inspector, 'views' | 'detail' | 'watch' | 'watchIngress' | 'hasRoom'>;
 
 /**
- * Serves `/ingresses`, the state of every Ingress actor as JSON; for 127.0.0.1 only. A request that names another host
- * is refused, so that no web page can read it by DNS rebinding.
+ * Serves the page and what it shows (see protocol.ts), for 127.0.0.1 only and read-only. A request that names another host,
+ * or comes from a page of another origin, is refused, so that no web page can read it by DNS rebinding.
  */
-export function createInspectorServer({ views }: InspectorOptions): Server {
+export function createInspectorServer(inspection: Inspection): Server {
   const server = createServer({ maxHeaderSize: 8 * 1024 }, (request, response) => {
-    const local = /^(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?$/.test(request.headers.host ?? '');
-    const status = local ? (request.url === '/ingresses' ? 200 : 404) : 403;
-    response.writeHead(status, {
-      'content-type': status === 200 ? 'application/json' : 'text/plain',
-      'cache-control': 'no-store',
-      'x-content-type-options': 'nosniff',
-    });
-    response.end(
-      status === 200 ? JSON.stringify(views()) : `${status === 403 ? 'forbidden' : 'not found'}\n`,
-    );
+    answer(inspection, request, response).catch(() => response.destroy());
   });
   server.headersTimeout = 5000;
   server.requestTimeout = 5000;
-  server.maxConnections = 20;
+  server.maxConnections = 50;
   return server;
+}
+
+async function answer(
+  inspection: Inspection,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const { method, headers } = request;
+  if (!isLocal(request)) {
+    send(response, 403, 'forbidden: ask for it as localhost, from a page of its own');
+    return;
+  }
+  if (method !== 'GET' && method !== 'HEAD') {
+    response.setHeader('allow', 'GET, HEAD');
+    send(response, 405, 'read-only');
+    return;
+  }
+  const [path = '/'] = (request.url ?? '/').split('?');
+  const target = targetOf(path);
+  if (target === undefined) {
+    const file = await pageFile(path);
+    if (file === undefined) send(response, 404, 'not found');
+    else response.writeHead(200, file.headers).end(method === 'HEAD' ? undefined : file.body);
+    return;
+  }
+  if (target.isStream) {
+    if (method === 'HEAD') send(response, 405, 'a stream can only be got');
+    else if (!inspection.hasRoom) send(response, 503, 'too many viewers: close one of the pages');
+    else if (target.key !== undefined) inspection.watchIngress(target.key, response);
+    else inspection.watch(response, textOf(headers['last-event-id']));
+    return;
+  }
+  const data = target.key === undefined ? inspection.views() : inspection.detail(target.key);
+  if (data === undefined) send(response, 404, 'no such Ingress, or it asks for no certificate');
+  else send(response, 200, JSON.stringify(data), 'application/json');
+}
+
+interface Target {
+  readonly isStream: boolean;
+  /** `namespace/name`; undefined: all. */
+  readonly key: string | undefined;
+}
+
+/** What of the actors is asked for, if it is about them. */
+function targetOf(path: string): Target | undefined {
+  if (path === '/ingresses') return { isStream: false, key: undefined };
+  if (path === '/events') return { isStream: true, key: undefined };
+  const [, namespace, name, stream] = /^\/ingresses\/([^/]+)\/([^/]+)(\/events)?$/.exec(path) ?? [];
+  if (namespace === undefined || name === undefined) return undefined;
+  try {
+    const key = `${decodeURIComponent(namespace)}/${decodeURIComponent(name)}`;
+    return { isStream: stream !== undefined, key };
+  } catch {
+    return undefined;
+  }
+}
+
+const localHost = /^(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?$/;
+
+/** Whether it is asked for under a name of this machine, and if by a page, then by ours. */
+export function isLocal({ headers }: Pick<IncomingMessage, 'headers'>): boolean {
+  const { host = '', origin } = headers;
+  return localHost.test(host) && (origin === undefined || origin === `http://${host}`);
+}
+
+function send(response: ServerResponse, status: number, text: string, type = 'text/plain'): void {
+  response.writeHead(status, {
+    'content-type': `${type}; charset=utf-8`,
+    'cache-control': 'no-store',
+    'cross-origin-resource-policy': 'same-origin',
+    'x-content-type-options': 'nosniff',
+  });
+  response.end(type === 'text/plain' ? `${text}\n` : text);
+}
+
+function textOf(header: string | readonly string[] | undefined): string | undefined {
+  return typeof header === 'string' ? header : undefined;
 }

@@ -4,6 +4,8 @@ import { type SelfCheckSettings, selfCheck, type Verdict } from './self-check.ts
 export interface ReachabilitySettings extends SelfCheckSettings {
   /** Milliseconds, `LEGO_SELF_CHECK_TIMEOUT`. */
   readonly timeLimit: number;
+  /** Told each verdict on the way to the last one. */
+  readonly onVerdict?: (verdict: Verdict) => void;
 }
 
 /** A reloading ingress controller may still answer from its old workers after the first good answer. */
@@ -41,6 +43,7 @@ export async function awaitReachable(
       if (good === goodAnswersInARow) return verdict;
       if (verdict.kind === 'reachable') continue;
       last = verdict;
+      settings.onVerdict?.(verdict);
       await sleep(clock, pause, either);
       pause = Math.min(pause * growth, longestPause);
     }

@@ -36,7 +36,13 @@ export class SelfCheckMemory {
     }
     this.#remember(host, since);
     const message = `${verdict.message} It did before, so that the CA is asked only when it does again, or after half a day.`;
-    return { kind: 'wrong-answer', message, status: undefined, finalHost: host };
+    return {
+      kind: 'wrong-answer',
+      message,
+      status: undefined,
+      finalHost: host,
+      unresolved: verdict.unresolved === true,
+    };
   }
 
   #remember(host: string, silentSince: number | undefined): void {

@@ -23,8 +23,10 @@ export type Verdict =
       readonly status: number | undefined;
       /** The host that gave the last answer, after redirects. */
       readonly finalHost: string;
+      /** It leads nowhere: the name itself, or one that it redirects to. */
+      readonly unresolved?: boolean;
     }
-  | { readonly kind: 'inconclusive'; readonly message: string };
+  | { readonly kind: 'inconclusive'; readonly message: string; readonly unresolved?: boolean };
 
 export interface SelfCheckSettings extends AddressPolicy {
   /** RFC 7638 thumbprint of the account key, base64url, that our responders answer with. */
@@ -102,9 +104,10 @@ class Check {
   async #ask(url: URL): Promise<Answer | { kind: 'unresolved'; verdict: Verdict }> {
     const resolution = await resolveHost(url.hostname, this.#settings, this.#signal);
     if (resolution.kind === 'none') {
+      const { message } = resolution;
       const verdict: Verdict = resolution.definite
-        ? this.#wrong(url, resolution.message)
-        : { kind: 'inconclusive', message: resolution.message };
+        ? { ...this.#wrong(url, message), unresolved: true }
+        : { kind: 'inconclusive', message, unresolved: true };
       return { kind: 'unresolved', verdict };
     }
     const { ipv6, ipv4 } = resolution;
@@ -153,7 +156,7 @@ class Check {
     return { kind: 'inconclusive', message: `${subject} ${what} (${reason}).` };
   }
 
-  #wrong(url: URL, message: string, status?: number): Verdict {
+  #wrong(url: URL, message: string, status?: number): Extract<Verdict, { kind: 'wrong-answer' }> {
     return { kind: 'wrong-answer', message, status, finalHost: url.hostname };
   }
 

@@ -13,7 +13,12 @@ export interface ProvisionChallengeOptions {
   readonly ingressClasses: Pick<IngressClasses, 'nonMergingController'>;
   readonly challengeIngresses: Pick<ChallengeIngresses, 'acquire'>;
   /** Asks the host through its public name until it answers or its time is up. */
-  readonly checkHost: (host: string, thumbprint: string, signal: AbortSignal) => Promise<Verdict>;
+  readonly checkHost: (
+    host: string,
+    thumbprint: string,
+    signal: AbortSignal,
+    input: CertificateInput,
+  ) => Promise<Verdict>;
   /** Something about a host that a person should know although it stands in the way of nothing. */
   readonly onNotice: (notice: string, input: CertificateInput) => void;
 }
@@ -42,7 +47,7 @@ export async function provisionChallenge(
   const verdicts = await Promise.all(
     input.hosts.map(async ({ host }) => ({
       host,
-      verdict: await options.checkHost(host, thumbprint, signal),
+      verdict: await options.checkHost(host, thumbprint, signal, input),
     })),
   );
   for (const { verdict } of verdicts) {

@@ -8,6 +8,8 @@ import { Vault } from '../../src/certificate/vault.ts';
 import type { Clock } from '../../src/clock.ts';
 import { sleep } from '../../src/clock.ts';
 import { createIngressLogic } from '../../src/ingress-logic.ts';
+import { HostJournal } from '../../src/inspector/host-journal.ts';
+import { HostProgressWriter } from '../../src/inspector/host-progress.ts';
 import { LedgerClock } from '../../src/ledger-clock.ts';
 import { createLedger, LedgerKeeper } from '../../src/ledger-keeper.ts';
 import { OrderTurns } from '../../src/order-turns.ts';
@@ -88,9 +90,13 @@ export class ControllerProcess {
       return plainKey(type, keys);
     });
     const issued = new IssuedCertificates(vault);
+    const journal = new HostJournal(() => clock.now());
     const rounds = new ObservedRounds(
       (event) => supervisor.send(event),
-      (id) => issued.release(id),
+      (id) => {
+        journal.end(id);
+        issued.release(id);
+      },
       witness,
     );
     const selfChecks = new SelfCheckMemory(clock);
@@ -108,6 +114,7 @@ export class ControllerProcess {
         new StatusBoard(cluster, clock),
         pino({ level: 'silent' }),
       ),
+      progress: new HostProgressWriter(journal),
       steps: {
         account,
         transport,

@@ -1,0 +1,70 @@
+import type { Server } from 'node:http';
+import { hostname } from 'node:os';
+import type { Logger } from 'pino';
+import type { OrderBudget } from '../machines/order-budget.ts';
+import type { Ledger } from '../machines/rate-limits.ts';
+import type { SupervisorState } from '../machines/supervisor.ts';
+import type { Clock } from './clock.ts';
+import type { StoredCertificate } from './inspector/details.ts';
+import type { HostJournal } from './inspector/host-journal.ts';
+import { Inspector } from './inspector/inspector.ts';
+import type { Inspectable } from './inspector/observation.ts';
+import { createInspectorServer } from './inspector/server.ts';
+import { supervisorView } from './inspector/supervisor-view.ts';
+import type { SecretStore } from './kubernetes/secret-store.ts';
+import { factsOf } from './steps/secret-facts.ts';
+import type { IngressActor } from './supervisor.ts';
+
+export interface InspectorSetup {
+  readonly version: string;
+  readonly supervisor: {
+    readonly system: Inspectable;
+    getSnapshot(): { readonly context: SupervisorState };
+  };
+  readonly actors: ReadonlyMap<string, IngressActor>;
+  readonly journal: HostJournal;
+  readonly ledger: Ledger;
+  readonly budget: OrderBudget;
+  readonly secrets: Pick<SecretStore, 'read'>;
+  readonly clock: Clock;
+  readonly ledgerClock: Pick<Clock, 'now'>;
+  readonly log: Logger;
+}
+
+/** The page's server and what it shows; nothing is observed before somebody watches. */
+export function createInspector(setup: InspectorSetup): { readonly server: Server; stop(): void } {
+  const { version, supervisor, actors, journal, ledger, budget, secrets, clock, ledgerClock, log } = setup;
+  const inspector = new Inspector({
+    actors,
+    system: supervisor.system,
+    clock,
+    // There is one replica, and it does the work.
+    controller: { version, leader: { self: true, identity: hostname() } },
+    supervisor: () =>
+      supervisorView({
+        state: supervisor.getSnapshot().context,
+        ledger,
+        budget,
+        ingresses: actors.values().map((actor) => actor.getSnapshot().context),
+        now: clock.now(),
+        caNow: ledgerClock.now(),
+      }),
+    journal,
+    readCertificate: (namespace, secretName, signal) =>
+      readCertificate(secrets, namespace, secretName, signal),
+    onError: (error) => log.error(error, 'The inspector failed to observe the actors.'),
+  });
+  return { server: createInspectorServer(inspector), stop: () => inspector.stop() };
+}
+
+async function readCertificate(
+  secrets: Pick<SecretStore, 'read'>,
+  namespace: string,
+  secretName: string,
+  signal: AbortSignal,
+): Promise<StoredCertificate | undefined> {
+  const facts = factsOf(await secrets.read(namespace, secretName, signal));
+  if (facts.kind !== 'present' || facts.certificate.kind !== 'readable') return undefined;
+  const { dnsNames, issuer, notBefore, notAfter } = facts.certificate;
+  return { names: dnsNames, issuer, notBefore, notAfter };
+}

@@ -1,0 +1,55 @@
+import { randomBytes } from 'node:crypto';
+
+/** Bytes of frames that are kept for viewers that come back. */
+const capacity = 2 * 1024 * 1024;
+
+/**
+ * The last frames that went to the viewers. An id is `EPOCH-NUMBER`; the epoch is another one in each process and after each
+ * gap, so that nobody resumes where something is missing.
+ */
+export class FrameRing {
+  #epoch = newEpoch();
+  #last = 0;
+  #size = 0;
+  #frames: string[] = [];
+
+  /** The frame of one server-sent event, under the next id. */
+  add(event: string, data: unknown): string {
+    this.#last += 1;
+    const frame = frameOf(this.id, event, data);
+    this.#frames.push(frame);
+    this.#size += frame.length;
+    while (this.#size > capacity) this.#size -= this.#frames.shift()?.length ?? 0;
+    return frame;
+  }
+
+  /** Of the last frame. */
+  get id(): string {
+    return `${this.#epoch}-${this.#last}`;
+  }
+
+  /** @returns the frames after the one with this id, undefined where one of them is missing */
+  after(id: string): readonly string[] | undefined {
+    const [, epoch, number = ''] = /^([0-9a-f]+)-(\d{1,15})$/.exec(id) ?? [];
+    if (epoch !== this.#epoch) return undefined;
+    const missed = this.#last - Number(number);
+    if (missed < 0 || missed > this.#frames.length) return undefined;
+    return this.#frames.slice(this.#frames.length - missed);
+  }
+
+  clear(): void {
+    this.#epoch = newEpoch();
+    this.#last = 0;
+    this.#size = 0;
+    this.#frames = [];
+  }
+}
+
+/** One server-sent event; JSON has no line breaks of its own. */
+export function frameOf(id: string | undefined, event: string, data: unknown): string {
+  return `${id === undefined ? '' : `id: ${id}\n`}event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
+}
+
+function newEpoch(): string {
+  return randomBytes(4).toString('hex');
+}

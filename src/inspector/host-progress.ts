@@ -1,0 +1,90 @@
+import type { CertificateInput } from '../../machines/certificate.ts';
+import type { OrderReport } from '../../machines/order-report.ts';
+import type { Verdict } from '../responder/self-check.ts';
+import type { HostJournal } from './host-journal.ts';
+
+type Work<Value> = () => Promise<Value>;
+
+/** Tells the journal, from outside, how the steps of a round go on. */
+export class HostProgressWriter {
+  readonly #journal: Pick<HostJournal, 'begin' | 'note' | 'failed'>;
+
+  constructor(journal: Pick<HostJournal, 'begin' | 'note' | 'failed'>) {
+    this.#journal = journal;
+  }
+
+  provisioning<Value>(input: CertificateInput, work: Work<Value>): Promise<Value> {
+    this.#journal.begin(input);
+    this.#journal.note(input.id, undefined, 'route', 'running');
+    return this.#follow(input, work);
+  }
+
+  obtaining<Value>(input: CertificateInput, work: Work<Value>): Promise<Value> {
+    this.#journal.note(input.id, undefined, 'challenge', 'running');
+    return this.#follow(input, work);
+  }
+
+  async storing<Value>(input: CertificateInput, work: Work<Value>): Promise<Value> {
+    this.#journal.note(input.id, undefined, 'secret', 'running');
+    const value = await this.#follow(input, work);
+    this.#journal.note(input.id, undefined, 'secret', 'done');
+    return value;
+  }
+
+  /** The rule for the challenges of the host is there, and the host is asked. */
+  checking({ id }: CertificateInput, host: string): void {
+    this.#journal.note(id, [host], 'route', 'done');
+    this.#journal.note(id, [host], 'self-check', 'running');
+  }
+
+  /** What the host answered, after which it is asked again unless this is the last verdict. */
+  verdict({ id }: CertificateInput, host: string, verdict: Verdict, isLast: boolean): void {
+    if (verdict.kind === 'reachable') {
+      this.#journal.note(id, [host], 'dns', 'done');
+      this.#journal.note(id, [host], 'self-check', 'done', verdict.notice);
+      return;
+    }
+    const outcome = verdict.kind === 'inconclusive' ? 'unknown' : 'failed';
+    const state = isLast ? outcome : 'running';
+    if (verdict.unresolved === true) {
+      this.#journal.note(id, [host], 'dns', state, verdict.message);
+      this.#journal.note(id, [host], 'self-check', isLast ? 'unknown' : 'waiting');
+    } else {
+      this.#journal.note(id, [host], 'dns', 'done');
+      this.#journal.note(id, [host], 'self-check', state, verdict.message);
+    }
+  }
+
+  /** What became of the order, which holds for all its hosts. */
+  order(report: OrderReport): void {
+    const { id, type } = report;
+    const all = undefined;
+    switch (type) {
+      case 'ORDER_MADE':
+        this.#journal.note(id, all, 'challenge', 'done');
+        this.#journal.note(id, all, 'authorization', 'running');
+        break;
+      case 'HOSTS_PROVEN':
+        this.#journal.note(id, all, 'challenge', 'done');
+        this.#journal.note(id, all, 'authorization', 'done');
+        this.#journal.note(id, all, 'order', 'running');
+        break;
+      case 'HOSTS_FAILED':
+        this.#journal.note(id, report.hosts, 'authorization', 'failed');
+        break;
+      case 'CERTIFICATE_ISSUED':
+        this.#journal.note(id, all, 'order', 'done');
+        break;
+      default:
+    }
+  }
+
+  async #follow<Value>(input: CertificateInput, work: Work<Value>): Promise<Value> {
+    try {
+      return await work();
+    } catch (error) {
+      this.#journal.failed(input.id);
+      throw error;
+    }
+  }
+}

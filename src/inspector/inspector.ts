@@ -1,0 +1,230 @@
+import type { ServerResponse } from 'node:http';
+import type { IngressView } from '../../machines/ingress-view.ts';
+import { viewOf } from '../../machines/ingress-view.ts';
+import type { Clock } from '../clock.ts';
+import type { IngressActor } from '../supervisor.ts';
+import { Details, type DetailsOptions } from './details.ts';
+import { FrameRing, frameOf } from './frame-ring.ts';
+import type { HostJournal } from './host-journal.ts';
+import type { Inspectable } from './observation.ts';
+import type {
+  ControllerView,
+  Delta,
+  IngressDetail,
+  IngressRow,
+  Snapshot,
+  SupervisorView,
+} from './protocol.ts';
+import { Recorder } from './recorder.ts';
+import { rowOf } from './rows.ts';
+import { Viewer } from './viewer.ts';
+
+export interface InspectorOptions {
+  readonly actors: ReadonlyMap<string, IngressActor>;
+  readonly system: Inspectable;
+  readonly clock: Clock;
+  readonly controller: Pick<ControllerView, 'version' | 'leader'>;
+  readonly supervisor: () => SupervisorView;
+  readonly journal: HostJournal;
+  readonly readCertificate: DetailsOptions['readCertificate'];
+  /** Something went wrong while observing; the actors are not affected. */
+  readonly onError: (error: unknown) => void;
+}
+
+/** Milliseconds between two frames: changes that come faster go out together. */
+const beat = 200;
+/** A supervisor's queue and budgets change with time alone as well. */
+const supervisorInterval = 1000;
+const heartbeatInterval = 15_000;
+/** A viewer that comes back within this time, such as a page that is loaded anew, finds its timelines again. */
+const patience = 60_000;
+const mostViewers = 20;
+
+/**
+ * What the page shows, live. As long as nobody watches, the actors are not observed and nothing is kept; a minute after the last
+ * viewer has left it is so again.
+ */
+export class Inspector {
+  readonly #options: InspectorOptions;
+  readonly #startedAt: number;
+  readonly #recorder: Recorder;
+  readonly #details: Details;
+  readonly #ring = new FrameRing();
+  readonly #viewers = new Set<Viewer>();
+  readonly #detailViewers = new Map<Viewer, string>();
+  /** Ingresses that may look different from what was sent last, and those that viewers know of. */
+  readonly #changed = new Set<string>();
+  readonly #known = new Set<string>();
+  #supervisorSent = '';
+  #supervisorAt = 0;
+  #heartbeatAt = 0;
+  /** Of the next beat; undefined while nobody watches. */
+  #timer: unknown;
+  #lastWatchedAt = 0;
+
+  constructor(options: InspectorOptions) {
+    const { actors, clock, journal, readCertificate, onError } = options;
+    const onChange = (key: string): void => {
+      this.#changed.add(key);
+    };
+    this.#options = options;
+    this.#startedAt = clock.now();
+    this.#recorder = new Recorder({ actors, now: () => clock.now(), onChange, onError });
+    this.#details = new Details({
+      actors,
+      stories: this.#recorder.stories,
+      journal,
+      readCertificate,
+      onChange,
+    });
+  }
+
+  /** All Ingresses as they are now. */
+  views(): IngressView[] {
+    return [...this.#options.actors.values()].map((actor) => {
+      const { value, context } = actor.getSnapshot();
+      return viewOf(value, context);
+    });
+  }
+
+  detail(key: string): IngressDetail | undefined {
+    return this.#details.of(key);
+  }
+
+  /** Whether there is room for one more viewer. */
+  get hasRoom(): boolean {
+    return this.#viewers.size + this.#detailViewers.size < mostViewers;
+  }
+
+  /**
+   * Sends everything, then what changes.
+   *
+   * @param lastId of the last frame that this viewer has got, if it was here before
+   */
+  watch(response: ServerResponse, lastId: string | undefined): void {
+    const viewer = new Viewer(response, () => this.#viewers.delete(viewer));
+    this.#viewers.add(viewer);
+    this.#start();
+    const missed = lastId === undefined ? undefined : this.#ring.after(lastId);
+    if (missed === undefined) viewer.sendSnapshot(frameOf(this.#ring.id, 'snapshot', this.#snapshot()));
+    else for (const frame of missed) viewer.send(frame);
+  }
+
+  /** Sends the detail of one Ingress, and again whenever it changes. */
+  watchIngress(key: string, response: ServerResponse): void {
+    const viewer = new Viewer(response, () => {
+      this.#detailViewers.delete(viewer);
+      if (![...this.#detailViewers.values()].includes(key)) this.#details.close(key);
+    });
+    this.#detailViewers.set(viewer, key);
+    this.#details.open(key);
+    this.#start();
+    viewer.sendSnapshot(this.#detailFrame(key));
+  }
+
+  /** Sends everybody away, and observes nothing any more. */
+  stop(): void {
+    for (const viewer of [...this.#viewers, ...this.#detailViewers.keys()]) viewer.close();
+    this.#end();
+  }
+
+  #start(): void {
+    const { clock, system, journal } = this.#options;
+    this.#lastWatchedAt = clock.now();
+    if (this.#timer !== undefined) return;
+    this.#recorder.start(system);
+    journal.onChange = (key) => this.#changed.add(key);
+    this.#heartbeatAt = clock.now();
+    this.#arm();
+  }
+
+  #end(): void {
+    const { clock, journal } = this.#options;
+    clock.clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#recorder.stop();
+    journal.onChange = undefined;
+    journal.forgetDone();
+    this.#ring.clear();
+    this.#changed.clear();
+    this.#known.clear();
+    this.#supervisorSent = '';
+  }
+
+  #arm(): void {
+    this.#timer = this.#options.clock.setTimeout(() => this.#beat(), beat);
+  }
+
+  #beat(): void {
+    const now = this.#options.clock.now();
+    if (this.#viewers.size + this.#detailViewers.size > 0) this.#lastWatchedAt = now;
+    if (now - this.#lastWatchedAt >= patience) {
+      this.#end();
+      return;
+    }
+    this.#arm();
+    const changed = new Set(this.#changed);
+    this.#changed.clear();
+    this.#sendDelta(changed, now);
+    const frames = new Map<string, string>();
+    for (const [viewer, key] of this.#detailViewers) {
+      if (!changed.has(key)) continue;
+      const frame = frames.get(key) ?? this.#detailFrame(key);
+      frames.set(key, frame);
+      viewer.send(frame);
+    }
+    if (now - this.#heartbeatAt < heartbeatInterval) return;
+    this.#heartbeatAt = now;
+    for (const viewer of [...this.#viewers, ...this.#detailViewers.keys()]) viewer.send(':\n\n');
+  }
+
+  #sendDelta(changed: ReadonlySet<string>, now: number): void {
+    const upserts: IngressRow[] = [];
+    const removed: string[] = [];
+    for (const key of changed) {
+      const row = this.#row(key);
+      if (row !== undefined) upserts.push(row);
+      else if (this.#known.delete(key)) removed.push(key);
+      if (row !== undefined) this.#known.add(key);
+    }
+    const supervisor =
+      now - this.#supervisorAt < supervisorInterval ? undefined : this.#changedSupervisor(now);
+    if (upserts.length === 0 && removed.length === 0 && supervisor === undefined) return;
+    const delta: Delta = { upserts, removed, ...(supervisor === undefined ? {} : { supervisor }) };
+    const frame = this.#ring.add('delta', delta);
+    for (const viewer of this.#viewers) viewer.send(frame);
+  }
+
+  #changedSupervisor(now: number): SupervisorView | undefined {
+    this.#supervisorAt = now;
+    const view = this.#options.supervisor();
+    const text = JSON.stringify(view);
+    if (text === this.#supervisorSent) return undefined;
+    this.#supervisorSent = text;
+    return view;
+  }
+
+  #snapshot(): Snapshot {
+    const { actors, controller, clock, supervisor } = this.#options;
+    const ingresses = [...actors.keys()].flatMap((key) => this.#row(key) ?? []);
+    for (const { key } of ingresses) this.#known.add(key);
+    return {
+      version: 1,
+      controller: { ...controller, startedAt: this.#startedAt, now: clock.now() },
+      ingresses,
+      supervisor: supervisor(),
+    };
+  }
+
+  #row(key: string): IngressRow | undefined {
+    const actor = this.#options.actors.get(key);
+    if (actor === undefined) return undefined;
+    const { value, context } = actor.getSnapshot();
+    return rowOf(value, context);
+  }
+
+  #detailFrame(key: string): string {
+    const detail = this.#details.of(key);
+    return detail === undefined ? frameOf(undefined, 'gone', {}) : frameOf(undefined, 'detail', detail);
+  }
+}

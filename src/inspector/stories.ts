@@ -1,0 +1,69 @@
+import type { IngressState } from '../../machines/ingress-context.ts';
+import type { IngressDetail, TimelineEntry } from './protocol.ts';
+
+const longestTimeline = 100;
+const longestPath = 50;
+/** Entries of all timelines together; beyond, the story of the Ingress that has been quiet the longest is forgotten. */
+const mostEntries = 20_000;
+
+type Step = IngressDetail['path'][number];
+
+interface Story {
+  readonly timeline: TimelineEntry[];
+  readonly path: Step[];
+}
+
+/** What happened to each Ingress since somebody watches, within bounds. */
+export class Stories {
+  readonly #stories = new Map<string, Story>();
+  #entries = 0;
+
+  /** An event that came to the Ingress when it was in this state. */
+  event(key: string, { state, at: since }: Step, at: number, text: string): void {
+    const story = this.#touch(key);
+    if (story.path.length === 0) story.path.push({ state, at: since });
+    this.#add(story, { at, kind: 'event', text });
+  }
+
+  /** It is in this state now; nothing happens if it was before. */
+  state(key: string, state: IngressState, at: number): void {
+    const last = this.#stories.get(key)?.path.at(-1);
+    if (last?.state === state) return;
+    const story = this.#touch(key);
+    story.path.push({ state, at });
+    if (story.path.length > longestPath) story.path.shift();
+    if (last !== undefined) this.#add(story, { at, kind: 'transition', text: `${last.state} → ${state}` });
+  }
+
+  /** @returns empty where nothing was seen */
+  of(key: string): Pick<IngressDetail, 'timeline' | 'path'> {
+    const { timeline = [], path = [] } = this.#stories.get(key) ?? {};
+    return { timeline: [...timeline], path: [...path] };
+  }
+
+  delete(key: string): void {
+    this.#entries -= this.#stories.get(key)?.timeline.length ?? 0;
+    this.#stories.delete(key);
+  }
+
+  clear(): void {
+    this.#stories.clear();
+    this.#entries = 0;
+  }
+
+  /** The story, as the one that was changed last. */
+  #touch(key: string): Story {
+    const story = this.#stories.get(key) ?? { timeline: [], path: [] };
+    this.#stories.delete(key);
+    this.#stories.set(key, story);
+    return story;
+  }
+
+  #add({ timeline }: Story, entry: TimelineEntry): void {
+    timeline.push(entry);
+    if (timeline.length > longestTimeline) timeline.shift();
+    else this.#entries += 1;
+    const [quietest] = this.#stories.keys();
+    if (this.#entries > mostEntries && quietest !== undefined) this.delete(quietest);
+  }
+}
