@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict';
+import { eventually } from '../kubernetes/eventually.ts';
+
+export interface StreamedEvent {
+  readonly id: string | undefined;
+  readonly event: string;
+  readonly data: unknown;
+}
+
+/** Server-sent events as they come in, without coming back by itself as a browser does. */
+export class EventStream {
+  readonly events: StreamedEvent[] = [];
+  /** Lines that begin with a colon. */
+  comments = 0;
+  ended = false;
+  readonly #abort = new AbortController();
+
+  static async open(url: string, headers: Readonly<Record<string, string>> = {}): Promise<EventStream> {
+    const stream = new EventStream();
+    const answer = await fetch(url, { headers, signal: stream.#abort.signal });
+    assert.equal(answer.status, 200);
+    assert.equal(answer.headers.get('content-type'), 'text/event-stream');
+    assert.ok(answer.body !== null);
+    stream.#read(answer.body).then(
+      () => {
+        stream.ended = true;
+      },
+      () => {
+        stream.ended = true;
+      },
+    );
+    return stream;
+  }
+
+  close(): void {
+    this.#abort.abort();
+  }
+
+  /** Waits for as many events of this name. */
+  async until(event: string, count = 1): Promise<StreamedEvent> {
+    await eventually(`${count} events ${event}`, () => this.named(event).length >= count);
+    const found = this.named(event)[count - 1];
+    assert.ok(found !== undefined);
+    return found;
+  }
+
+  named(event: string): StreamedEvent[] {
+    return this.events.filter((one) => one.event === event);
+  }
+
+  async #read(body: ReadableStream<Uint8Array>): Promise<void> {
+    let text = '';
+    for await (const chunk of body.pipeThrough(new TextDecoderStream())) {
+      const blocks = `${text}${chunk}`.split('\n\n');
+      text = blocks.pop() ?? '';
+      for (const block of blocks) this.#take(block);
+    }
+  }
+
+  #take(block: string): void {
+    if (block.startsWith(':')) this.comments += 1;
+    const fields = new Map(
+      block.split('\n').map((line) => [line.split(': ')[0] ?? '', line.replace(/^\w+: /, '')]),
+    );
+    const event = fields.get('event');
+    if (event === undefined) return;
+    this.events.push({ id: fields.get('id'), event, data: JSON.parse(fields.get('data') ?? '') });
+  }
+}

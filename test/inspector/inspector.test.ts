@@ -1,0 +1,185 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { Delta, IngressDetail, Snapshot } from '../../src/inspector/protocol.ts';
+import { eventually } from '../kubernetes/eventually.ts';
+import { now } from '../machines/builders.ts';
+import { dueResult, settled } from '../machines/issuance.ts';
+import { EventStream } from './event-stream.ts';
+import { inspected } from './inspected.ts';
+
+const beat = 200;
+
+describe('the inspector', { timeout: 60_000 }, () => {
+  it('sends everything first, then what changes, from checking to idle', async (t) => {
+    const { run, clock, url } = await inspected(t);
+    const stream = await EventStream.open(`${url}/events`);
+    t.after(() => stream.close());
+    const snapshot = (await stream.until('snapshot')).data as Snapshot;
+    assert.deepEqual(snapshot.controller, {
+      version: '1.2.3',
+      leader: { self: true },
+      startedAt: now,
+      now,
+    });
+    assert.deepEqual(
+      snapshot.ingresses.map(({ key, state, hosts }) => ({ key, state, hosts })),
+      [{ key: 'shop/web', state: 'checking', hosts: ['web-tls.example.com'] }],
+    );
+    const steps = [
+      () => run.checked([dueResult(run.desired('web-tls'))]),
+      () => run.admitted('web-tls'),
+      () => run.provisioned('web-tls'),
+      () => run.ordered('web-tls'),
+      () => run.stored('web-tls'),
+    ];
+    const states: (string | undefined)[] = [];
+    for (const step of steps) {
+      await step();
+      clock.advance(beat);
+      const { data } = await stream.until('delta', states.length + 1);
+      states.push((data as Delta).upserts[0]?.state);
+    }
+    assert.deepEqual(states, ['queued', 'provisioning-challenge', 'validating', 'storing', 'idle']);
+  });
+
+  it('sends together what changes within a fifth of a second, and nothing where nothing changes', async (t) => {
+    const { run, clock, url } = await inspected(t);
+    const stream = await EventStream.open(`${url}/events`);
+    t.after(() => stream.close());
+    await stream.until('snapshot');
+    clock.advance(beat);
+    await run.checked([dueResult(run.desired('web-tls'))]);
+    await run.admitted('web-tls');
+    clock.advance(10 * beat);
+    const { data } = await stream.until('delta', 2);
+    assert.deepEqual(
+      (data as Delta).upserts.map(({ state }) => state),
+      ['provisioning-challenge'],
+    );
+    clock.advance(10 * beat);
+    clock.advance(15_000);
+    await eventually('a sign of life', () => stream.comments > 0);
+    assert.equal(stream.named('delta').length, 2, 'the supervisor once, the Ingress once');
+  });
+
+  it('goes on where a viewer that comes back was, and begins anew where it cannot', async (t) => {
+    const { run, clock, url } = await inspected(t);
+    const first = await EventStream.open(`${url}/events`);
+    await first.until('snapshot');
+    await run.checked([dueResult(run.desired('web-tls'))]);
+    clock.advance(beat);
+    const { id = '' } = await first.until('delta');
+    first.close();
+    await run.admitted('web-tls');
+    clock.advance(beat);
+    const again = await EventStream.open(`${url}/events`, { 'last-event-id': id });
+    t.after(() => again.close());
+    const missed = (await again.until('delta')).data as Delta;
+    assert.deepEqual(
+      missed.upserts.map(({ state }) => state),
+      ['provisioning-challenge'],
+    );
+    assert.equal(again.named('snapshot').length, 0);
+    for (const foreign of ['00000000-1', 'nonsense', `${id}9`]) {
+      const anew = await EventStream.open(`${url}/events`, { 'last-event-id': foreign });
+      t.after(() => anew.close());
+      await anew.until('snapshot');
+    }
+  });
+
+  it('observes the actors only while somebody watches, and a minute longer', async (t) => {
+    const { run, clock, url, observers, inspector } = await inspected(t);
+    assert.equal(observers(), 0);
+    const stream = await EventStream.open(`${url}/events`);
+    await stream.until('snapshot');
+    assert.equal(observers(), 1);
+    await run.checked([dueResult(run.desired('web-tls'))]);
+    stream.close();
+    await eventually('the viewer is gone', () => {
+      clock.advance(61_000);
+      return observers() === 0;
+    });
+    assert.deepEqual(clock.pending, []);
+    assert.deepEqual(inspector.detail('shop/web')?.timeline, [], 'what has a gap is not shown');
+  });
+
+  it('tells the story of one Ingress: its events, its transitions and its way', async (t) => {
+    const { run, clock, url } = await inspected(t);
+    const stream = await EventStream.open(`${url}/ingresses/shop/web/events`);
+    t.after(() => stream.close());
+    await stream.until('detail');
+    await run.checked([dueResult(run.desired('web-tls'))]);
+    await run.admitted('web-tls');
+    clock.advance(beat);
+    const { timeline, path } = (await stream.until('detail', 2)).data as IngressDetail;
+    assert.deepEqual(
+      timeline.map(({ text }) => text),
+      [
+        'CHECKED web-tls: due (missing)',
+        'checking → queued',
+        'CERTIFICATE_PHASE web-tls: provisioning-challenge',
+        'queued → provisioning-challenge',
+      ],
+    );
+    assert.deepEqual(
+      path.map(({ state }) => state),
+      ['checking', 'queued', 'provisioning-challenge'],
+    );
+  });
+
+  it('says what is in the Secret of an Ingress that is looked at, and reads it once', async (t) => {
+    const reads: string[] = [];
+    const { run, clock, url } = await inspected(t, {
+      readCertificate: (namespace, secretName) => {
+        reads.push(`${namespace}/${secretName}`);
+        return Promise.resolve({ names: ['web-tls.example.com'], issuer: 'CN=R11', notBefore: now });
+      },
+    });
+    const overview = await EventStream.open(`${url}/events`);
+    t.after(() => overview.close());
+    await overview.until('snapshot');
+    assert.deepEqual(reads, []);
+    const stream = await EventStream.open(`${url}/ingresses/shop/web/events`);
+    t.after(() => stream.close());
+    await stream.until('detail');
+    clock.advance(beat);
+    const { certificates } = (await stream.until('detail', 2)).data as IngressDetail;
+    assert.equal(certificates[0]?.issuer, 'CN=R11');
+    await run.checked([dueResult(run.desired('web-tls'))]);
+    clock.advance(beat);
+    await stream.until('detail', 3);
+    assert.deepEqual(reads, ['shop/web-tls']);
+  });
+
+  it('says that an Ingress is gone, in the list and to those who look at it', async (t) => {
+    const { run, clock, url, actors } = await inspected(t);
+    const list = await EventStream.open(`${url}/events`);
+    t.after(() => list.close());
+    const one = await EventStream.open(`${url}/ingresses/shop/web/events`);
+    t.after(() => one.close());
+    await list.until('snapshot');
+    await one.until('detail');
+    actors.delete('shop/web');
+    run.stop();
+    await settled();
+    clock.advance(beat);
+    await one.until('gone');
+    const delta = (await list.until('delta')).data as Delta;
+    assert.deepEqual(delta.removed, ['shop/web']);
+    assert.equal((await fetch(`${url}/ingresses/shop/web`)).status, 404);
+  });
+
+  it('lets the actors go on when observing them fails, and says so once', async (t) => {
+    const { run, clock, url, errors } = await inspected(t);
+    const stream = await EventStream.open(`${url}/events`);
+    t.after(() => stream.close());
+    await stream.until('snapshot');
+    t.mock.method(clock, 'now', () => {
+      throw new Error('observing fails');
+    });
+    await run.checked([dueResult(run.desired('web-tls'))]);
+    await run.admitted('web-tls');
+    assert.equal(run.state(), 'provisioning-challenge');
+    assert.equal(errors.length, 1);
+  });
+});
