@@ -151,6 +151,7 @@ Everything goes on running until Ctrl-C. To look around or to create Ingresses o
   kubectl get ingress,secret -A
   kubectl describe ingress -n blog dead-host
 
+Every Ingress live on a page: http://127.0.0.1:${world.ports.inspector}/
 Every host name resolves to this machine here; the ingress controller is on ports ${world.edge.httpPort} and ${world.edge.httpsPort}.
 `);
 }

@@ -1,10 +1,19 @@
 import assert from 'node:assert/strict';
+import type { Delta, IngressDetail, Snapshot } from '../../src/inspector/protocol.ts';
 import { eventually } from '../kubernetes/eventually.ts';
 
-export interface StreamedEvent {
+interface DataByEvent {
+  readonly snapshot: Snapshot;
+  readonly delta: Delta;
+  readonly detail: IngressDetail;
+  readonly gone: object;
+}
+
+interface StreamedEvent {
   readonly id: string | undefined;
   readonly event: string;
-  readonly data: unknown;
+  /** JSON. */
+  readonly data: string;
 }
 
 /** Server-sent events as they come in, without coming back by itself as a browser does. */
@@ -36,15 +45,19 @@ export class EventStream {
     this.#abort.abort();
   }
 
-  /** Waits for as many events of this name. */
-  async until(event: string, count = 1): Promise<StreamedEvent> {
-    await eventually(`${count} events ${event}`, () => this.named(event).length >= count);
-    const found = this.named(event)[count - 1];
-    assert.ok(found !== undefined);
-    return found;
+  /** The data of the event of this name that comes as the first, second … */
+  async until<Name extends keyof DataByEvent>(event: Name, place = 1): Promise<DataByEvent[Name]> {
+    await eventually(`${place} events ${event}`, () => this.named(event).length >= place);
+    const data: DataByEvent[Name] = JSON.parse(this.named(event)[place - 1]?.data ?? '');
+    return data;
   }
 
-  named(event: string): StreamedEvent[] {
+  /** Of the last event. */
+  get lastId(): string {
+    return this.events.at(-1)?.id ?? '';
+  }
+
+  named(event: keyof DataByEvent): StreamedEvent[] {
     return this.events.filter((one) => one.event === event);
   }
 
@@ -64,6 +77,6 @@ export class EventStream {
     );
     const event = fields.get('event');
     if (event === undefined) return;
-    this.events.push({ id: fields.get('id'), event, data: JSON.parse(fields.get('data') ?? '') });
+    this.events.push({ id: fields.get('id'), event, data: fields.get('data') ?? '' });
   }
 }

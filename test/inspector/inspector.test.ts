@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Delta, IngressDetail, Snapshot } from '../../src/inspector/protocol.ts';
 import { eventually } from '../kubernetes/eventually.ts';
 import { now } from '../machines/builders.ts';
 import { dueResult, settled } from '../machines/issuance.ts';
@@ -14,7 +13,7 @@ describe('the inspector', { timeout: 60_000 }, () => {
     const { run, clock, url } = await inspected(t);
     const stream = await EventStream.open(`${url}/events`);
     t.after(() => stream.close());
-    const snapshot = (await stream.until('snapshot')).data as Snapshot;
+    const snapshot = await stream.until('snapshot');
     assert.deepEqual(snapshot.controller, {
       version: '1.2.3',
       leader: { self: true },
@@ -36,8 +35,8 @@ describe('the inspector', { timeout: 60_000 }, () => {
     for (const step of steps) {
       await step();
       clock.advance(beat);
-      const { data } = await stream.until('delta', states.length + 1);
-      states.push((data as Delta).upserts[0]?.state);
+      const { upserts } = await stream.until('delta', states.length + 1);
+      states.push(upserts[0]?.state);
     }
     assert.deepEqual(states, ['queued', 'provisioning-challenge', 'validating', 'storing', 'idle']);
   });
@@ -51,9 +50,9 @@ describe('the inspector', { timeout: 60_000 }, () => {
     await run.checked([dueResult(run.desired('web-tls'))]);
     await run.admitted('web-tls');
     clock.advance(10 * beat);
-    const { data } = await stream.until('delta', 2);
+    const { upserts } = await stream.until('delta', 2);
     assert.deepEqual(
-      (data as Delta).upserts.map(({ state }) => state),
+      upserts.map(({ state }) => state),
       ['provisioning-challenge'],
     );
     clock.advance(10 * beat);
@@ -68,13 +67,14 @@ describe('the inspector', { timeout: 60_000 }, () => {
     await first.until('snapshot');
     await run.checked([dueResult(run.desired('web-tls'))]);
     clock.advance(beat);
-    const { id = '' } = await first.until('delta');
+    await first.until('delta');
+    const id = first.lastId;
     first.close();
     await run.admitted('web-tls');
     clock.advance(beat);
     const again = await EventStream.open(`${url}/events`, { 'last-event-id': id });
     t.after(() => again.close());
-    const missed = (await again.until('delta')).data as Delta;
+    const missed = await again.until('delta');
     assert.deepEqual(
       missed.upserts.map(({ state }) => state),
       ['provisioning-challenge'],
@@ -111,7 +111,7 @@ describe('the inspector', { timeout: 60_000 }, () => {
     await run.checked([dueResult(run.desired('web-tls'))]);
     await run.admitted('web-tls');
     clock.advance(beat);
-    const { timeline, path } = (await stream.until('detail', 2)).data as IngressDetail;
+    const { timeline, path } = await stream.until('detail', 2);
     assert.deepEqual(
       timeline.map(({ text }) => text),
       [
@@ -143,7 +143,7 @@ describe('the inspector', { timeout: 60_000 }, () => {
     t.after(() => stream.close());
     await stream.until('detail');
     clock.advance(beat);
-    const { certificates } = (await stream.until('detail', 2)).data as IngressDetail;
+    const { certificates } = await stream.until('detail', 2);
     assert.equal(certificates[0]?.issuer, 'CN=R11');
     await run.checked([dueResult(run.desired('web-tls'))]);
     clock.advance(beat);
@@ -164,7 +164,7 @@ describe('the inspector', { timeout: 60_000 }, () => {
     await settled();
     clock.advance(beat);
     await one.until('gone');
-    const delta = (await list.until('delta')).data as Delta;
+    const delta = await list.until('delta');
     assert.deepEqual(delta.removed, ['shop/web']);
     assert.equal((await fetch(`${url}/ingresses/shop/web`)).status, 404);
   });
