@@ -74,7 +74,7 @@ export type Assessment =
       readonly message: string;
       /** What the new certificate is to cover. */
       readonly hosts: readonly HostRoute[];
-      readonly replaces: SecretVersion | undefined;
+      readonly found: SecretVersion | undefined;
       /** When visitors begin to see the harm, in milliseconds since the epoch. */
       readonly harmAt: number;
       /** What the CA does not count the order for. */
@@ -125,7 +125,7 @@ export function assess(
 
   if (secret.kind === 'absent') {
     const message = `Secret ${desired.secretName} does not exist.`;
-    const missing = { reason: 'missing', harmAt: now, replaces: undefined, exemption: 'none' } as const;
+    const missing = { reason: 'missing', harmAt: now, found: undefined, exemption: 'none' } as const;
     return { kind: 'due', ...missing, message, hosts, notices };
   }
 
@@ -146,18 +146,18 @@ export function assess(
 
   const failure = refusalOf(desired, secret, foreign, defect, policy);
   if (failure !== undefined) return { kind: 'refused', failure, notices };
-  const replaces = { uid: secret.uid, resourceVersion: secret.resourceVersion };
+  const found = { uid: secret.uid, resourceVersion: secret.resourceVersion };
   const exemption = renewsSameSet(hosts, secret, policy, now) ? 'same-set' : 'none';
   const serving = servingOf(secret.certificate, policy);
   if (defect.reason !== 'host-left-out') {
-    return { kind: 'due', ...defect, hosts, replaces, exemption, omission, serving, notices };
+    return { kind: 'due', ...defect, hosts, found, exemption, omission, serving, notices };
   }
   const all = desired.hosts.filter((route) => hosts.includes(route) || omission?.hosts.includes(route.host));
   return {
     kind: 'due',
     ...defect,
     hosts: all,
-    replaces,
+    found,
     exemption: 'none',
     omission,
     serving,

@@ -20,7 +20,7 @@ export interface CertificateInput {
   readonly hosts: readonly HostRoute[];
   readonly reason: DueReason;
   /** The Secret that was judged; undefined when there was none. */
-  readonly replaces: SecretVersion | undefined;
+  readonly found: SecretVersion | undefined;
   readonly harmAt: number;
   /** What the CA does not count it for. */
   readonly exemption: OrderRequest['exemption'];

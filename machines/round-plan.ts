@@ -20,9 +20,9 @@ export function planRound(
   at: number,
 ): CertificateInput {
   const { desired } = record;
-  const { hosts, reason, replaces, harmAt, exemption, omission } = assessment;
+  const { hosts, reason, found, harmAt, exemption, omission } = assessment;
   const id = `${uid}/${desired.secretName}/${serial}`;
-  const round = { id, ingress: key, ingressUid: uid, desired, hosts, reason, replaces, harmAt, exemption };
+  const round = { id, ingress: key, ingressUid: uid, desired, hosts, reason, found, harmAt, exemption };
   if (reason === 'host-left-out' && omission !== undefined) {
     const { rescuedAt, passes = 0 } = record;
     const until = rescuedAt === undefined ? 0 : rescuedAt + lifetimeOf(assessment) / 3;

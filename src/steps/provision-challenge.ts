@@ -102,11 +102,11 @@ function proveReturn(
 
 async function proveWritable(
   { secrets }: ProvisionChallengeOptions,
-  { desired: { namespace, secretName }, replaces }: CertificateInput,
+  { desired: { namespace, secretName }, found }: CertificateInput,
   signal: AbortSignal,
 ): Promise<void> {
   try {
-    await secrets.proveWritable(namespace, secretName, replaces, signal);
+    await secrets.proveWritable(namespace, secretName, found, signal);
   } catch (error) {
     if (!(error instanceof KubernetesError) || !isRefusal(error)) throw error;
     const message = `Secret ${secretName} may not be written: ${error.message}.`;

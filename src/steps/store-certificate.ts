@@ -53,7 +53,7 @@ export async function storeCertificate(
     },
   };
 
-  let replaces: SecretVersion | undefined = input.replaces;
+  let found: SecretVersion | undefined = input.found;
   let judged = true;
   let pause = 250;
   for (let tries = 1; ; tries += 1) {
@@ -62,10 +62,10 @@ export async function storeCertificate(
         const stored = await secrets.read(namespace, secretName, signal);
         // The answer to an earlier write was lost on its way.
         if (stored?.certificatePem?.toString() === verifiedPem) return { notBefore, notAfter };
-        replaces = judgeAgain(input.desired, factsOf(stored), policy, clock.now());
+        found = judgeAgain(input.desired, factsOf(stored), policy, clock.now());
         judged = true;
       }
-      await secrets.write(namespace, secretName, replaces, certificate, signal);
+      await secrets.write(namespace, secretName, found, certificate, signal);
       return { notBefore, notAfter };
     } catch (error) {
       if (!(error instanceof KubernetesError) || tries === mostTries) throw error;
@@ -88,7 +88,7 @@ function judgeAgain(
 ): SecretVersion | undefined {
   const assessment = assess(desired, facts, policy, now);
   if (assessment.kind === 'refused') throw new StepError(assessment.failure);
-  if (assessment.kind === 'due') return assessment.replaces;
+  if (assessment.kind === 'due') return assessment.found;
   const message = `Somebody else put a good certificate into Secret ${desired.secretName} in the meantime.`;
   throw new StepError({ code: 'SecretChanged', message });
 }

@@ -107,9 +107,9 @@ describe('a Secret of ours is due', () => {
   }
 
   it('names the version that was judged, or that there was none', () => {
-    assert.equal(due(judge(absent)).replaces, undefined);
+    assert.equal(due(judge(absent)).found, undefined);
     const empty = secretFacts({ uid: 'u', resourceVersion: '5', certificate: { kind: 'empty' } });
-    assert.deepEqual(due(judge(empty)).replaces, { uid: 'u', resourceVersion: '5' });
+    assert.deepEqual(due(judge(empty)).found, { uid: 'u', resourceVersion: '5' });
   });
 
   it('for the gravest reason first', () => {

@@ -15,7 +15,7 @@ const input: CertificateInput = {
   desired: desiredCertificate(),
   hosts: [route('web.example.com')],
   reason: 'missing',
-  replaces: undefined,
+  found: undefined,
   harmAt: now,
   exemption: 'none' as const,
 };

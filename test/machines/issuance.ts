@@ -173,7 +173,7 @@ export function dueResult(desired: DesiredCertificate, harmAt = now): CheckResul
       reason: 'missing',
       message: `Secret ${secretName} does not exist.`,
       hosts,
-      replaces: undefined,
+      found: undefined,
       harmAt,
       exemption: 'none',
       notices: [],

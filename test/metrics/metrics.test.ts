@@ -32,7 +32,7 @@ function working(phase: CertificatePhase, harmAt: number, hold?: Hold): Certific
     desired: desiredCertificate(),
     hosts: [],
     reason: 'near-expiry',
-    replaces: undefined,
+    found: undefined,
     harmAt,
     exemption: 'none',
   } as const;
