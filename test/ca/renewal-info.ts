@@ -39,10 +39,6 @@ export class RenewalInfo {
     return this.#certificates.size;
   }
 
-  certificates(): IterableIterator<CaCertificate> {
-    return this.#certificates.values();
-  }
-
   add(parts: Pick<CaCertificate, 'id' | 'account' | 'identifiers' | 'notBefore' | 'notAfter'>): void {
     this.#certificates.set(parts.id, { ...parts, revoked: false, replacement: undefined, window: undefined });
   }
@@ -53,6 +49,13 @@ export class RenewalInfo {
     const certificate = this.#certificates.get(id);
     if (certificate === undefined) throw notFound('certificate');
     return certificate;
+  }
+
+  /** Whose serial number is in these bytes. @throws Refusal if there is no such certificate */
+  within(der: Buffer): CaCertificate {
+    for (const certificate of this.#certificates.values())
+      if (der.includes(Buffer.from(certificate.id.split('.')[1] ?? '', 'base64url'))) return certificate;
+    throw notFound('certificate');
   }
 
   /** The window that is shown now. Boulder's is around two thirds of the validity, of a short one around its middle, 2 % wide. */

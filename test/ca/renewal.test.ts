@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { X509Certificate } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { recordField, stringField } from '../../src/json.ts';
 import type { ScriptedCa } from './ca.ts';
@@ -16,6 +17,11 @@ async function startIssued(options: Partial<CaOptions> = {}) {
   const parts = await startCa({ onEvent, ...options });
   await parts.client.issue([host]);
   return { ...parts, id: issued[0]?.certificateId ?? '', issued };
+}
+
+function certificateUrl(ca: ScriptedCa, id: string): string {
+  const serial = Buffer.from(id.split('.')[1] ?? '', 'base64url').toString('hex');
+  return `${ca.origin}/certificate/${serial}`;
 }
 
 function windowOf(ca: ScriptedCa, client: Client, id: string): Promise<Reply> {
@@ -50,6 +56,23 @@ describe('renewal information', () => {
     const without = await startIssued({ renewalInfo: false });
     assert.equal((await without.client.get(without.ca.directoryUrl)).json['renewalInfo'], undefined);
     assert.equal((await windowOf(without.ca, without.client, without.id)).status, 404);
+  });
+});
+
+describe('a certificate', () => {
+  it('is revoked once, by the account that has it, for a reason that there is', async () => {
+    const { ca, client, id } = await startIssued();
+    const { body } = await client.post(certificateUrl(ca, id));
+    const certificate = new X509Certificate(body).raw.toString('base64url');
+    const url = `${ca.origin}/revoke-cert`;
+    const other = new Client(ca);
+    await other.register();
+    assert.equal((await other.post(url, { certificate })).problem, 'unauthorized');
+    assert.equal((await client.post(url, { certificate, reason: 3 })).problem, 'badRevocationReason');
+    assert.equal((await client.post(url, { certificate: 'AAAA' })).status, 404);
+    assert.equal((await client.post(url, { certificate })).status, 200);
+    assert.equal((await client.post(url, { certificate })).problem, 'alreadyRevoked');
+    assert.equal(ca.renewalInfo.get(id).revoked, true);
   });
 });
 

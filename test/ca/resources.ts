@@ -205,14 +205,10 @@ export class Resources {
         detail: 'unsupported revocation reason code',
         status: 400,
       });
-    for (const certificate of this.#parts.renewalInfo.certificates()) {
-      const serial = Buffer.from(certificate.id.split('.')[1] ?? '', 'base64url');
-      if (!der.includes(serial)) continue;
-      if (certificate.account !== account) throw unauthorized('The requester did not issue the certificate');
-      this.#parts.issuance.revoke(certificate);
-      return {};
-    }
-    throw notFound('certificate');
+    const certificate = this.#parts.renewalInfo.within(der);
+    if (certificate.account !== account) throw unauthorized('The requester did not issue the certificate');
+    this.#parts.issuance.revoke(certificate);
+    return {};
   }
 
   #renewalInfo(id: string): Draft {
