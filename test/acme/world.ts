@@ -89,7 +89,7 @@ export class World implements AsyncDisposable {
 }
 
 /** Answers each HTTP-01 request for each host. */
-class Responder {
+export class Responder {
   thumbprint: () => string | undefined = () => undefined;
   readonly wrongHosts = new Set<string>();
   readonly #server: Server;

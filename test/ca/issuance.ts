@@ -6,7 +6,7 @@ import {
   findingProblem,
 } from './authorizations.ts';
 import { badCsr, identifiersAskedFor, readSigningRequest } from './csr.ts';
-import { readIdentifiers, setName } from './identifiers.ts';
+import { readIdentifiers } from './identifiers.ts';
 import type { Issuer } from './issuer.ts';
 import type { Limits } from './limits.ts';
 import type { CaOptions } from './options.ts';
@@ -14,7 +14,7 @@ import { type CaOrder, type Exemption, type Orders, statusOf } from './orders.ts
 import type { Pauses } from './pauses.ts';
 import type { CaProfile } from './profiles.ts';
 import { randomToken } from './random.ts';
-import { malformed, Refusal } from './refusal.ts';
+import { malformed, Refusal, unauthorized } from './refusal.ts';
 import type { CaCertificate, RenewalInfo } from './renewal-info.ts';
 
 const hour = 3_600_000;
@@ -106,7 +106,7 @@ export class Issuance {
       .catch(() => undefined);
   }
 
-  /** @param csr DER. @throws Refusal orderNotReady or badCSR */
+  /** @param csr DER. @throws Refusal orderNotReady, badCSR, or unauthorized if it is for other names */
   finalize(order: CaOrder, csr: Buffer): void {
     const { issuer, limits, options, orders, renewalInfo } = this.#parts;
     const now = options.now();
@@ -143,7 +143,7 @@ export class Issuance {
     const asked = new Set(identifiersAskedFor(request).map(({ type, value }) => `${type} ${value}`));
     const ordered = new Set(order.identifiers.map(({ type, value }) => `${type} ${value}`));
     if (asked.size !== ordered.size || ![...asked].every((name) => ordered.has(name)))
-      throw badCsr(`CSR does not specify same identifiers as Order: ${setName(order.identifiers)}`);
+      throw unauthorized('Error finalizing order :: CSR does not specify same identifiers as Order');
     const accountKey = order.account.key.object.export({ type: 'spki', format: 'der' });
     if (request.publicKeyDer.equals(accountKey))
       throw badCsr('certificate public key must be different than account key');

@@ -199,7 +199,7 @@ describe('an order', () => {
     const placed = await client.order(['a.example.com', 'b.example.com']);
     await client.prove(placed);
     for (const names of [['a.example.com'], ['a.example.com', 'b.example.com', 'c.example.com']])
-      assert.equal((await client.finalize(placed, names)).problem, 'badCSR');
+      assert.equal((await client.finalize(placed, names)).problem, 'unauthorized');
     const names = ['b.example.com', 'a.example.com'];
     const accountKey = client.key.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
     assert.equal((await client.finalize(placed, names, accountKey)).problem, 'badCSR');
