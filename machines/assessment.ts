@@ -1,63 +1,20 @@
-import type { DesiredCertificate, HostRoute, KeyType } from './desired-certificate.ts';
-import { covers } from './host-names.ts';
+import { type Defect, type DueReason, defectOf, hostLeftOut, preferenceNotMet } from './defects.ts';
+import type { DesiredCertificate, HostRoute } from './desired-certificate.ts';
+import { hostsToCover } from './hosts-to-cover.ts';
 import type { OrderRequest } from './order-limits.ts';
 import type { Failure } from './reasons.ts';
-import { renewalTime, type Validity } from './renewal.ts';
-import { leftOut, type Omission, type Serving } from './rescue.ts';
+import { isWithin, type RenewalWindow, renewalTime } from './renewal.ts';
+import type { Omission, Serving } from './rescue.ts';
+import { isForeign, type PresentSecret, type SecretFacts, type SecretVersion } from './secret-facts.ts';
 
-/** What can be read of the key pair in a Secret. */
-export type CertificateFacts =
-  | { readonly kind: 'empty' }
-  /** `detail`: which part, in words, without its contents. */
-  | { readonly kind: 'unreadable'; readonly detail: string }
-  | (Validity & {
-      readonly kind: 'readable';
-      readonly dnsNames: readonly string[];
-      /** The private key belongs to the certificate. */
-      readonly keyMatches: boolean;
-      /** Undefined for a key that kube-lego would not make. */
-      readonly keyType: KeyType | undefined;
-      /** The issuer's distinguished name on one line. */
-      readonly issuer: string;
-    });
-
-/** What there is where the certificate should be. */
-export type SecretFacts =
-  | { readonly kind: 'absent' }
-  | {
-      readonly kind: 'present';
-      readonly uid: string;
-      readonly resourceVersion: string;
-      readonly type: string;
-      readonly immutable: boolean;
-      /** Our label, or the annotation of the old kube-lego. */
-      readonly ours: boolean;
-      readonly certManager: boolean;
-      /** Recorded by us at issuance; absent on Secrets of the old kube-lego. */
-      readonly directory: string | undefined;
-      /** Hosts that the certificate was ordered without. */
-      readonly omission?: Omission | undefined;
-      readonly certificate: CertificateFacts;
-    };
-
-/** The identity of the Secret that was judged: a write that finds another one is refused. */
-export interface SecretVersion {
-  readonly uid: string;
-  readonly resourceVersion: string;
+/** The certificate that an order replaces (RFC 9773 section 5). */
+export interface Predecessor {
+  /** RFC 9773 section 4.1. */
+  readonly id: string;
+  readonly window: RenewalWindow | undefined;
+  /** What the CA does not count the order for if it does not take it as a replacement. */
+  readonly otherwise: 'same-set' | 'none';
 }
-
-export type DueReason =
-  | 'missing'
-  | 'empty'
-  | 'unreadable'
-  | 'key-mismatch'
-  | 'expired'
-  | 'near-expiry'
-  | 'hosts-not-covered'
-  /** Only hosts are missing that were left out because they failed: they come back when they have passed. */
-  | 'host-left-out'
-  | 'issued-elsewhere'
-  | 'key-type-changed';
 
 export type Assessment =
   | {
@@ -79,6 +36,8 @@ export type Assessment =
       readonly harmAt: number;
       /** What the CA does not count the order for. */
       readonly exemption: OrderRequest['exemption'];
+      /** Undefined where the CA of now did not issue what is there, or not for any of the hosts. */
+      readonly predecessor?: Predecessor | undefined;
       /** What is recorded of hosts left out, as far as they are still wanted. */
       readonly omission?: Omission | undefined;
       /** The certificate that serves meanwhile. */
@@ -93,20 +52,14 @@ export interface AssessmentPolicy {
   readonly minimumValidity: number;
   /** The directory that certificates are ordered from. */
   readonly directory: string;
+  /** `LEGO_PROFILE`, for Ingresses that name none. */
+  readonly profile?: string | undefined;
   /** That directory issues certificates which browsers do not trust. */
   readonly staging: boolean;
 }
 
 /** Milliseconds: 120 days. */
 const sameSetMemory = 120 * 24 * 60 * 60_000;
-
-interface Defect {
-  readonly reason: DueReason;
-  readonly message: string;
-  readonly harmAt: number;
-}
-
-type PresentSecret = Extract<SecretFacts, { kind: 'present' }>;
 
 /**
  * What is wrong with a Secret now: the three checks of the first kube-lego (a valid key pair, not expired, all hosts
@@ -130,8 +83,10 @@ export function assess(
   }
 
   const foreign = isForeign(secret) && !desired.adopt;
+  const window = foreign || secret.directory !== policy.directory ? undefined : secret.window;
+  if (window?.url !== undefined) notices.push(suggestion(desired.secretName, window, window.url));
   const defect =
-    defectOf(desired.secretName, hosts, secret.certificate, policy, now) ??
+    defectOf(desired.secretName, hosts, secret.certificate, window, policy, now) ??
     (foreign ? undefined : (preferenceNotMet(desired, secret, policy) ?? hostLeftOut(omission, secret)));
   if (defect === undefined) {
     if (secret.certificate.kind !== 'readable') throw new Error('a certificate without a defect is readable');
@@ -139,7 +94,7 @@ export function assess(
     return {
       kind: 'good',
       notAfter,
-      renewAt: renewalTime(secret.certificate, policy.minimumValidity),
+      renewAt: renewalTime(secret.certificate, policy.minimumValidity, window),
       notices,
     };
   }
@@ -147,10 +102,13 @@ export function assess(
   const failure = refusalOf(desired, secret, foreign, defect, policy);
   if (failure !== undefined) return { kind: 'refused', failure, notices };
   const found = { uid: secret.uid, resourceVersion: secret.resourceVersion };
-  const exemption = renewsSameSet(hosts, secret, policy, now) ? 'same-set' : 'none';
-  const serving = servingOf(secret.certificate, policy);
+  const otherwise = renewsSameSet(hosts, secret, policy, now) ? 'same-set' : 'none';
+  const predecessor = predecessorOf(hosts, secret, window, otherwise, policy);
+  const within = predecessor !== undefined && window !== undefined && isWithin(window, now);
+  const exemption = within ? 'ari' : otherwise;
+  const serving = servingOf(secret, window, policy);
   if (defect.reason !== 'host-left-out') {
-    return { kind: 'due', ...defect, hosts, found, exemption, omission, serving, notices };
+    return { kind: 'due', ...defect, hosts, found, exemption, predecessor, omission, serving, notices };
   }
   const all = desired.hosts.filter((route) => hosts.includes(route) || omission?.hosts.includes(route.host));
   return {
@@ -178,107 +136,35 @@ function renewsSameSet(
   return same && certificate.notBefore > now - sameSetMemory;
 }
 
-/** A host that another namespace owns stays only where our certificate has it already: that one keeps renewing. */
-function hostsToCover(desired: DesiredCertificate, secret: SecretFacts) {
-  const held =
-    secret.kind === 'present' && secret.ours && secret.certificate.kind === 'readable'
-      ? secret.certificate.dnsNames
-      : [];
-  const omission = omissionOf(desired, secret, held);
-  const hosts: HostRoute[] = [];
-  const notices: Failure[] = [];
-  for (const route of desired.hosts) {
-    if (omission?.hosts.includes(route.host)) notices.push(leftOut(route.host, desired.secretName));
-    else if (!route.ownedElsewhere || covers(held, route.host)) hosts.push(route);
-    else {
-      const message = `Host ${route.host} is used by an older Ingress of another namespace.`;
-      notices.push({ code: 'HostOwnedElsewhere', message, host: route.host });
-    }
-  }
-  return { hosts, notices, omission };
+/** What the order replaces: issued by the same CA, for at least one of the names. */
+function predecessorOf(
+  hosts: readonly HostRoute[],
+  { certificate, directory }: PresentSecret,
+  window: RenewalWindow | undefined,
+  otherwise: Predecessor['otherwise'],
+  policy: AssessmentPolicy,
+): Predecessor | undefined {
+  if (certificate.kind !== 'readable' || directory !== policy.directory) return undefined;
+  const { id, dnsNames } = certificate;
+  const shares = hosts.some(({ host }) => dnsNames.includes(host));
+  return id === undefined || !shares ? undefined : { id, window, otherwise };
 }
 
-/** What is recorded of hosts left out, where the certificate still serves without them and others are wanted besides. */
-function omissionOf(
-  { hosts }: DesiredCertificate,
-  secret: SecretFacts,
-  held: readonly string[],
-): Omission | undefined {
-  if (secret.kind === 'absent' || secret.omission === undefined || held.length === 0) return undefined;
-  const { at, hosts: recorded } = secret.omission;
-  const out = hosts.flatMap(({ host, ownedElsewhere }) =>
-    recorded.includes(host) && !ownedElsewhere && !covers(held, host) ? [host] : [],
-  );
-  return { at, hosts: out.length < hosts.length ? out : [] };
-}
-
-function hostLeftOut(omission: Omission | undefined, { certificate }: PresentSecret): Defect | undefined {
-  if (certificate.kind !== 'readable' || omission === undefined || omission.hosts.length === 0)
-    return undefined;
-  const message = `The certificate was ordered without ${omission.hosts.join(', ')}.`;
-  return { reason: 'host-left-out', message, harmAt: certificate.notAfter };
-}
-
-function servingOf(certificate: CertificateFacts, policy: AssessmentPolicy): Serving | undefined {
+function servingOf(
+  { certificate }: PresentSecret,
+  window: RenewalWindow | undefined,
+  policy: AssessmentPolicy,
+): Serving | undefined {
   if (certificate.kind !== 'readable' || !certificate.keyMatches) return undefined;
   const { notBefore, notAfter, dnsNames } = certificate;
-  return { notBefore, notAfter, dnsNames, renewAt: renewalTime(certificate, policy.minimumValidity) };
+  const renewAt = renewalTime(certificate, policy.minimumValidity, window);
+  return { notBefore, notAfter, dnsNames, renewAt };
 }
 
-/** A Secret without a key pair is a placeholder, whoever made it. */
-function isForeign(secret: PresentSecret): boolean {
-  return secret.certificate.kind !== 'empty' && (secret.certManager || !secret.ours);
-}
-
-function defectOf(
-  secretName: string,
-  hosts: readonly HostRoute[],
-  certificate: CertificateFacts,
-  policy: AssessmentPolicy,
-  now: number,
-): Defect | undefined {
-  const broken = (reason: DueReason, message: string): Defect => ({ reason, message, harmAt: now });
-  if (certificate.kind === 'empty') return broken('empty', `Secret ${secretName} holds no key pair.`);
-  if (certificate.kind === 'unreadable') {
-    return broken('unreadable', `Secret ${secretName} holds no readable key pair: ${certificate.detail}.`);
-  }
-  if (!certificate.keyMatches) {
-    return broken('key-mismatch', `The tls.key in Secret ${secretName} does not belong to its certificate.`);
-  }
-  const ends = new Date(certificate.notAfter).toISOString();
-  if (now >= certificate.notAfter) {
-    return broken('expired', `The certificate in Secret ${secretName} expired at ${ends}.`);
-  }
-  const missing = hosts.filter(({ host }) => !covers(certificate.dnsNames, host)).map(({ host }) => host);
-  if (missing.length > 0) {
-    const message = `The certificate in Secret ${secretName} does not cover ${missing.join(', ')}.`;
-    return broken('hosts-not-covered', message);
-  }
-  if (now >= renewalTime(certificate, policy.minimumValidity)) {
-    const message = `The certificate in Secret ${secretName} expires at ${ends}.`;
-    return { reason: 'near-expiry', message, harmAt: certificate.notAfter };
-  }
-  return undefined;
-}
-
-/** A certificate of ours that works, but is not what the configuration asks for now. */
-function preferenceNotMet(
-  desired: DesiredCertificate,
-  { certificate, directory }: PresentSecret,
-  policy: AssessmentPolicy,
-): Defect | undefined {
-  if (certificate.kind !== 'readable') return undefined;
-  const harmAt = certificate.notAfter;
-  // An absent record says nothing: Secrets of the old kube-lego have none, and swapping the image orders nothing.
-  if (directory !== undefined && directory !== policy.directory && !policy.staging) {
-    const message = `The certificate in Secret ${desired.secretName} was ordered from ${directory}.`;
-    return { reason: 'issued-elsewhere', message, harmAt };
-  }
-  if (desired.keyType !== undefined && desired.keyType !== certificate.keyType) {
-    const message = `The key in Secret ${desired.secretName} is not of type ${desired.keyType}.`;
-    return { reason: 'key-type-changed', message, harmAt };
-  }
-  return undefined;
+function suggestion(secretName: string, { start, end }: RenewalWindow, url: string): Failure {
+  const from = new Date(start).toISOString();
+  const message = `The CA wants the certificate in Secret ${secretName} renewed between ${from} and ${new Date(end).toISOString()}, and says why: ${url}`;
+  return { code: 'RenewalSuggested', message };
 }
 
 function refusalOf(
@@ -303,7 +189,7 @@ function refusalOf(
     secret.certificate.kind === 'readable' &&
     secret.certificate.keyMatches &&
     secret.directory !== policy.directory;
-  const ending = defect.reason === 'near-expiry' || defect.reason === 'expired';
+  const ending = ['near-expiry', 'expired'].includes(defect.reason);
   if (policy.staging && trusted && !(ending && adopt)) {
     const message = `${defect.message} ${policy.directory} is a staging CA, which browsers do not trust.`;
     return { code: 'StagingDirectory', message };

@@ -1,12 +1,14 @@
 import { assign, fromCallback, fromPromise, sendParent, sendTo, setup } from 'xstate';
 import type { Round } from './admission.ts';
-import type { DueReason, SecretVersion } from './assessment.ts';
+import type { Predecessor } from './assessment.ts';
+import type { DueReason } from './defects.ts';
 import type { DesiredCertificate, HostRoute } from './desired-certificate.ts';
 import type { OrderRequest } from './order-limits.ts';
 import type { Hold } from './rate-limits.ts';
 import type { Failure } from './reasons.ts';
-import type { Validity } from './renewal.ts';
+import type { RenewalWindow, Validity } from './renewal.ts';
 import type { Omission } from './rescue.ts';
+import type { SecretVersion } from './secret-facts.ts';
 
 /** What a due Secret needs to be worked on. */
 export interface CertificateInput {
@@ -24,6 +26,7 @@ export interface CertificateInput {
   readonly harmAt: number;
   /** What the CA does not count it for. */
   readonly exemption: OrderRequest['exemption'];
+  readonly predecessor?: Predecessor | undefined;
   /** To be recorded with the certificate: the hosts that it leaves out. */
   readonly omission?: Omission | undefined;
   /** An order without hosts that fail, because the certificate is about to end. */
@@ -49,8 +52,13 @@ export type StepResult<T> =
   | { readonly kind: 'done'; readonly at: number; readonly value: T }
   | { readonly kind: 'failed'; readonly at: number; readonly failure: Failure };
 
+/** What was stored: how long it is valid, and when the CA wants it renewed, if it has said so already. */
+export interface StoredValidity extends Validity {
+  readonly window?: RenewalWindow | undefined;
+}
+
 export type CertificateOutcome =
-  | { readonly kind: 'stored'; readonly reason: DueReason; readonly validity: Validity }
+  | { readonly kind: 'stored'; readonly reason: DueReason; readonly validity: StoredValidity }
   | { readonly kind: 'failed'; readonly failure: Failure };
 
 /** What a certificate tells its Ingress. */
@@ -104,7 +112,7 @@ export const certificateMachine = setup({
     provisionChallenge: fromPromise<StepResult<undefined>, CertificateInput>(notProvided),
     /** Order, challenges, finalize, download. Its value is the vault's id of the chain and its key. */
     obtainCertificate: fromPromise<StepResult<string>, CertificateInput>(notProvided),
-    storeCertificate: fromPromise<StepResult<Validity>, CertificateInput & { readonly issued: string }>(
+    storeCertificate: fromPromise<StepResult<StoredValidity>, CertificateInput & { readonly issued: string }>(
       notProvided,
     ),
   },
@@ -267,7 +275,9 @@ const purposes: Readonly<Record<DueReason, OrderRequest['purpose']>> = {
   'key-mismatch': 'replacement',
   expired: 'replacement',
   'near-expiry': 'renewal',
+  'renewal-suggested': 'renewal',
   'key-type-changed': 'renewal',
+  'profile-changed': 'renewal',
 };
 
 function notProvided(): never {

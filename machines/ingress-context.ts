@@ -24,7 +24,13 @@ export type IngressState = 'checking' | SettledState;
 /** Where one Secret of an Ingress stands. All times in milliseconds since the epoch. */
 export type CertificateStatus =
   | { readonly kind: 'unchecked' }
-  | { readonly kind: 'good'; readonly notAfter: number; readonly renewAt: number }
+  | {
+      readonly kind: 'good';
+      readonly notAfter: number;
+      readonly renewAt: number;
+      /** When the CA is to be asked again whether that is still so. */
+      readonly askAt?: number | undefined;
+    }
   | {
       readonly kind: 'working';
       readonly phase: CertificatePhase;
@@ -95,7 +101,13 @@ export interface IngressContext {
 
 /** What the reading of one Secret came to: judged, or the API server did not let it be read. */
 export type CheckResult =
-  | { readonly kind: 'assessed'; readonly secretName: string; readonly assessment: Assessment }
+  | {
+      readonly kind: 'assessed';
+      readonly secretName: string;
+      readonly assessment: Assessment;
+      /** When the CA is to be asked again for the time of its renewal, in milliseconds since the epoch. */
+      readonly askAt?: number | undefined;
+    }
   | { readonly kind: 'unavailable'; readonly secretName: string; readonly failure: Failure };
 
 const retriesPerHour = 3;
@@ -147,7 +159,9 @@ export function attentionTime({ status }: CertificateRecord): number | undefined
 
 /** When something is to be done next, as far as it is known while a check runs. */
 export function wakeTime({ certificates, nextCheckAt }: IngressContext): number | undefined {
-  const known = [...certificates.map(attentionTime), nextCheckAt].filter((time) => time !== undefined);
+  const asked = certificates.map(({ status }) => (status.kind === 'good' ? status.askAt : undefined));
+  const times = [...certificates.map(attentionTime), ...asked, nextCheckAt];
+  const known = times.filter((time) => time !== undefined);
   return known.length === 0 ? undefined : Math.min(...known);
 }
 
@@ -220,7 +234,7 @@ export function applyAssessments(
         const { notAfter, renewAt, notices } = assessment;
         return {
           ...record,
-          status: { kind: 'good', notAfter, renewAt },
+          status: { kind: 'good', notAfter, renewAt, askAt: result.askAt },
           failures: noFailures,
           failing: undefined,
           passes: undefined,
@@ -286,7 +300,8 @@ export function applyOutcome(
   return withRecord(context, secretName, at, (record) => {
     if (outcome.kind === 'failed') return fail(context, record, outcome.failure, at);
     const { notAfter } = outcome.validity;
-    const renewAt = renewalTime(outcome.validity, context.policy.minimumValidity);
+    const { window } = outcome.validity;
+    const renewAt = renewalTime(outcome.validity, context.policy.minimumValidity, window);
     if (renewAt <= at) {
       // Without back-off it would be ordered again and again.
       const message = `The CA issued a certificate for Secret ${secretName} that has to be renewed at once: it ends at ${new Date(notAfter).toISOString()}.`;

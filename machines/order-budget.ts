@@ -46,6 +46,23 @@ export class OrderBudget {
     this.#reservations.set(order.id, { request, sent: false });
   }
 
+  /**
+   * The CA is to count an order after all that it was not to count.
+   *
+   * @returns what keeps it from being made now, or undefined
+   */
+  countAs(id: string, exemption: OrderRequest['exemption'], now: number): Hold | undefined {
+    const reservation = this.#reservations.get(id);
+    if (reservation === undefined || reservation.request.exemption === exemption) return undefined;
+    const request = { ...reservation.request, exemption };
+    const hold = this.#ledger.hold(request, now);
+    if (hold !== undefined) return hold;
+    this.#ledger.orderRefused(reservation.request, now);
+    this.#ledger.orderCreated(request, now);
+    this.#reservations.set(id, { request, sent: reservation.sent });
+    return undefined;
+  }
+
   /** Whether this round may ask the CA now; while the CA is in trouble only one at a time may. */
   enter(id: string, now: number): boolean {
     return this.#breaker.enter(id, now);

@@ -174,6 +174,12 @@ export const reasons = {
     remedy: 'Nothing, it comes back when it passes again.',
   },
   // What the CA says.
+  RenewalSuggested: {
+    about: 'CA',
+    meaning: 'The CA wants a certificate renewed at a time of its own, and explains why.',
+    kind: 'notice',
+    remedy: 'Nothing, it is renewed by itself. What the CA has to say stands at the address in the message.',
+  },
   AccountNotReady: {
     about: 'CA',
     meaning: 'There is no account at the CA to order with.',

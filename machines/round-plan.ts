@@ -20,7 +20,7 @@ export function planRound(
   at: number,
 ): CertificateInput {
   const { desired } = record;
-  const { hosts, reason, found, harmAt, exemption, omission } = assessment;
+  const { hosts, reason, found, harmAt, exemption, predecessor, omission } = assessment;
   const id = `${uid}/${desired.secretName}/${serial}`;
   const round = { id, ingress: key, ingressUid: uid, desired, hosts, reason, found, harmAt, exemption };
   if (reason === 'host-left-out' && omission !== undefined) {
@@ -31,7 +31,7 @@ export function planRound(
     return { ...round, returning, omission: { at: omission.at, hosts: [] } };
   }
   const rescue = planRescue(record, assessment, at);
-  return rescue === undefined ? { ...round, omission } : { ...round, ...rescue };
+  return rescue === undefined ? { ...round, predecessor, omission } : { ...round, ...rescue };
 }
 
 function planRescue(

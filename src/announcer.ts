@@ -54,7 +54,7 @@ export class Announcer {
       return;
     }
     const { reason, validity } = outcome;
-    const renewed = reason === 'near-expiry' || reason === 'expired';
+    const renewed = ['near-expiry', 'expired', 'renewal-suggested'].includes(reason);
     const message = `Secret ${secretName} holds a certificate valid until ${isoTime(validity.notAfter) ?? ''}.`;
     this.#log.info({ ingress: context.key, secret: secretName, due: reason }, message);
     this.#publish(context, 'Normal', renewed ? 'CertificateRenewed' : 'CertificateIssued', message);

@@ -7,6 +7,7 @@ import { ingressKey } from '../machines/ingress-spec.ts';
 import { OrderBudget } from '../machines/order-budget.ts';
 import { AccountStore } from './acme/account.ts';
 import { installAdapter } from './acme/adapter.ts';
+import { RenewalInfoSource } from './acme/renewal-info.ts';
 import { AcmeTransport, userAgent } from './acme/transport.ts';
 import { Announcer } from './announcer.ts';
 import { Vault } from './certificate/vault.ts';
@@ -43,6 +44,7 @@ import { SelfCheckMemory } from './responder/self-check-memory.ts';
 import { createResponder } from './responder/server.ts';
 import { Rounds } from './rounds.ts';
 import { IssuedCertificates } from './steps/issued-certificates.ts';
+import { RenewalWatch } from './steps/renewal-watch.ts';
 import { createSupervisorLogic, type IngressActor } from './supervisor.ts';
 
 export interface ControllerOptions {
@@ -131,6 +133,7 @@ export async function startController({
   const journal = new HostJournal(() => clock.now());
   const progress = new HostProgressWriter(journal);
   const secrets = new SecretStore(client);
+  const renewalInfo = new RenewalInfoSource({ transport, directoryUrl: config.directoryUrl, clock });
   const rounds = new Rounds(
     (event) => supervisor.send(event),
     (id) => {
@@ -152,6 +155,9 @@ export async function startController({
       transport,
       ledger: keeper,
       orderTurns: new OrderTurns({ ledger, rateLimits: config.rateLimits, clock: ledgerClock }),
+      countAs: (id, exemption) => budget.countAs(id, exemption, ledgerClock.now()),
+      renewalInfo,
+      renewals: new RenewalWatch({ source: renewalInfo, secrets, directory: config.directoryUrl, clock }),
       onPause: (link, input) => events.publish(pauseLinkEvent(input, link)),
       onOrderReport: (report) => {
         metrics.orderReport(report);

@@ -66,5 +66,14 @@ async function readCertificate(
   const facts = factsOf(await secrets.read(namespace, secretName, signal));
   if (facts.kind !== 'present' || facts.certificate.kind !== 'readable') return undefined;
   const { dnsNames, issuer, notBefore, notAfter } = facts.certificate;
-  return { names: dnsNames, issuer, notBefore, notAfter };
+  const { start, end, url } = facts.window ?? {};
+  return {
+    names: dnsNames,
+    issuer,
+    notBefore,
+    notAfter,
+    ...(start === undefined || end === undefined
+      ? {}
+      : { renewalWindow: { start, end, ...(url === undefined ? {} : { url }) } }),
+  };
 }

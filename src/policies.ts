@@ -7,8 +7,13 @@ import type { PathType } from './kubernetes/challenge-manifest.ts';
 /** Hosts that are prepared and validated at a time (design: admission). */
 const hostsAdmitted = 500;
 
-export function assessmentPolicy({ minimumValidity, directoryUrl, staging }: Config): AssessmentPolicy {
-  return { minimumValidity, directory: directoryUrl, staging };
+export function assessmentPolicy({
+  minimumValidity,
+  directoryUrl,
+  staging,
+  profile,
+}: Config): AssessmentPolicy {
+  return { minimumValidity, directory: directoryUrl, staging, profile };
 }
 
 export function supervisorPolicy(config: Config) {

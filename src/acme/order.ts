@@ -22,6 +22,8 @@ export interface OrderInput {
   /** The signing request for exactly these hosts, PEM. */
   readonly csr: Buffer;
   readonly profile?: string | undefined;
+  /** Id of the certificate that it is to replace (RFC 9773 section 5), where the CA knows of such things. */
+  readonly replaces?: string | undefined;
   /** Common name of the issuer whose chain to choose; costs a request for each alternate chain. */
   readonly preferredChain?: string | undefined;
   /** Most milliseconds from new-order to the certificate, 10 minutes if not given; the order's own end may come before. */
@@ -105,11 +107,15 @@ class OrderRun {
 
   /** Makes the order and sees whether it is one that we may work on. */
   async #place(): Promise<Held> {
-    const { account, hosts, profile } = this.#input;
+    const { account, hosts, profile, replaces } = this.#input;
     const identifiers = hosts.map((value) => ({ type: 'dns', value }));
     const { value: placed } = await this.#refusedAs('refused', () =>
       this.#call('new-order', () =>
-        account.client.createOrder({ identifiers, ...(profile !== undefined && { profile }) }),
+        account.client.createOrder({
+          identifiers,
+          ...(profile !== undefined && { profile }),
+          ...(replaces !== undefined && { replaces }),
+        }),
       ),
     );
     const { order } = placed;

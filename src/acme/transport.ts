@@ -137,6 +137,15 @@ export class AcmeTransport {
     return known.run.join(signal);
   }
 
+  /**
+   * Gets a resource that anybody may have, a JSON object.
+   * @throws AcmeProblem, or the signal's reason
+   */
+  async get(signal: AbortSignal, endpoint: Endpoint, url: string): Promise<CallResult<unknown>> {
+    const from = await this.#send({ endpoint, method: 'GET', url, signal });
+    return { value: contentOf(from), retryAfter: retryAfterOf(from) };
+  }
+
   /** Ends all requests under way and closes the connections. */
   async close(): Promise<void> {
     await this.#connection.close();

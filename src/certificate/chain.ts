@@ -1,4 +1,5 @@
 import { createPrivateKey, type X509Certificate } from 'node:crypto';
+import { certificateId } from './certificate-id.ts';
 import { dnsNamesOf, parseCertificate, pemBlocks } from './pem.ts';
 
 /** What is wrong with the certificates that a CA sent, in words that code may switch on. */
@@ -27,6 +28,8 @@ export class ChainError extends Error {
 export interface VerifiedChain {
   /** Leaf first, then each issuer; PEM, certificates and nothing else. */
   readonly chainPem: string;
+  /** By which the CA knows it (RFC 9773 section 4.1). */
+  readonly id: string | undefined;
   /** Milliseconds since the epoch. */
   readonly notBefore: number;
   /** Milliseconds since the epoch. */
@@ -63,7 +66,7 @@ export function verifyChain(
   }
   checkHosts(dnsNamesOf(leaf), hosts);
   checkSignatures(chain);
-  return { chainPem: chain.map(String).join(''), ...checkValidity(leaf, now) };
+  return { chainPem: chain.map(String).join(''), id: certificateId(leaf), ...checkValidity(leaf, now) };
 }
 
 function readChain(chainPem: string): X509Certificate[] {
@@ -105,7 +108,7 @@ function checkSignatures(chain: readonly X509Certificate[]): void {
   }
 }
 
-function checkValidity(leaf: X509Certificate, now: number): Omit<VerifiedChain, 'chainPem'> {
+function checkValidity(leaf: X509Certificate, now: number): Omit<VerifiedChain, 'chainPem' | 'id'> {
   const notBefore = leaf.validFromDate.getTime();
   const notAfter = leaf.validToDate.getTime();
   // Written so that an unreadable date (NaN) is refused as well.

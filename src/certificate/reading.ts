@@ -1,6 +1,7 @@
 import { createPrivateKey, type KeyObject, type X509Certificate } from 'node:crypto';
-import type { CertificateFacts } from '../../machines/assessment.ts';
 import { isKeyType, type KeyType } from '../../machines/desired-certificate.ts';
+import type { CertificateFacts } from '../../machines/secret-facts.ts';
+import { certificateId } from './certificate-id.ts';
 import { dnsNamesOf, parseCertificate, pemBlocks } from './pem.ts';
 
 /**
@@ -34,6 +35,7 @@ export function readCertificate(chainPem: Buffer | undefined, keyPem: Buffer | u
     keyMatches: leaf.checkPrivateKey(key),
     keyType: keyTypeOf(key),
     issuer: leaf.issuer.replaceAll('\n', ', '),
+    id: certificateId(leaf),
   };
 }
 

@@ -1,10 +1,6 @@
-import {
-  type Assessment,
-  type AssessmentPolicy,
-  assess,
-  type SecretFacts,
-} from '../../machines/assessment.ts';
+import { type Assessment, type AssessmentPolicy, assess } from '../../machines/assessment.ts';
 import type { DesiredCertificate } from '../../machines/desired-certificate.ts';
+import type { SecretFacts } from '../../machines/secret-facts.ts';
 import type { Config } from '../config.ts';
 import { KubernetesError } from '../kubernetes/client.ts';
 import type { SecretStore } from '../kubernetes/secret-store.ts';

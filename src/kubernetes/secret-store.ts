@@ -94,6 +94,27 @@ export class SecretStore {
     return identityOf(secret, namespace, name);
   }
 
+  /**
+   * Sets annotations of ours on exactly the Secret that was judged.
+   * @throws KubernetesError Conflict when somebody was faster; nothing is written then
+   */
+  async annotate(
+    namespace: string,
+    name: string,
+    { uid, resourceVersion }: JudgedSecret,
+    annotations: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<JudgedSecret> {
+    const body = { metadata: { uid, resourceVersion, annotations } };
+    const secret = await this.#client.call(signal, ({ core }) =>
+      core.patchNamespacedSecret(
+        { namespace, name, body, fieldManager },
+        setHeaderOptions('Content-Type', PatchStrategy.MergePatch),
+      ),
+    );
+    return identityOf(secret, namespace, name);
+  }
+
   #put(
     namespace: string,
     name: string,

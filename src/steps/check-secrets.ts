@@ -7,11 +7,14 @@ import type { CheckResult } from '../../machines/ingress-context.ts';
 import type { Clock } from '../clock.ts';
 import { failureOf } from '../failures.ts';
 import type { SecretStore } from '../kubernetes/secret-store.ts';
+import type { RenewalWatch } from './renewal-watch.ts';
 import { factsOf } from './secret-facts.ts';
 
 export interface CheckSecretsOptions {
   readonly secrets: Pick<SecretStore, 'read'>;
   readonly policy: AssessmentPolicy;
+  /** Undefined where nobody is asked when to renew. */
+  readonly renewals?: Pick<RenewalWatch, 'look'> | undefined;
   readonly clock: Clock;
 }
 
@@ -22,6 +25,7 @@ const readsAtOnce = 16;
 export function checkSecretsLogic({
   secrets,
   policy,
+  renewals,
   clock,
 }: CheckSecretsOptions): PromiseActorLogic<CheckOutput, readonly DesiredCertificate[]> {
   const limit = pLimit(readsAtOnce);
@@ -34,7 +38,12 @@ export function checkSecretsLogic({
     const { namespace, secretName } = desired;
     try {
       const facts = factsOf(await secrets.read(namespace, secretName, signal));
-      return { kind: 'assessed', secretName, assessment: assess(desired, facts, policy, clock.now()) };
+      const { secret, askAt } =
+        facts.kind === 'absent' || renewals === undefined
+          ? { secret: facts, askAt: undefined }
+          : await renewals.look(desired, facts, signal);
+      const assessment = assess(desired, secret, policy, clock.now());
+      return { kind: 'assessed', secretName, assessment, askAt };
     } catch (error) {
       return { kind: 'unavailable', secretName, failure: failureOf(error, clock.now()) };
     }

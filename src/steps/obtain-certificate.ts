@@ -1,13 +1,19 @@
 import type { CertificateInput } from '../../machines/certificate.ts';
 import type { KeyType } from '../../machines/desired-certificate.ts';
+import { describeHold } from '../../machines/hold.ts';
+import type { OrderRequest } from '../../machines/order-limits.ts';
 import type { OrderReport } from '../../machines/order-report.ts';
-import type { AccountStore } from '../acme/account.ts';
-import { type OrderPhase, obtainCertificate as placeOrder } from '../acme/order.ts';
+import type { Hold } from '../../machines/rate-limits.ts';
+import { isWithin } from '../../machines/renewal.ts';
+import type { Account, AccountStore } from '../acme/account.ts';
+import { type ObtainedCertificate, type OrderPhase, obtainCertificate as placeOrder } from '../acme/order.ts';
 import { OrderError } from '../acme/order-error.ts';
+import { AcmeProblem } from '../acme/problem.ts';
 import type { AcmeTransport } from '../acme/transport.ts';
 import { createCsr } from '../certificate/csr.ts';
 import type { Vault } from '../certificate/vault.ts';
 import type { Clock } from '../clock.ts';
+import { StepError } from '../failures.ts';
 import type { LedgerKeeper } from '../ledger-keeper.ts';
 import { OrderReports } from '../order-reports.ts';
 import type { OrderTurns } from '../order-turns.ts';
@@ -21,6 +27,8 @@ export interface ObtainCertificateOptions {
   readonly clock: Clock;
   readonly ledger: Pick<LedgerKeeper, 'cover' | 'changed' | 'refused'>;
   readonly orderTurns: Pick<OrderTurns, 'take'>;
+  /** The CA is to count an order after all; what keeps it from being made then. */
+  readonly countAs: (id: string, exemption: OrderRequest['exemption']) => Hold | undefined;
   /** The CA has paused a name; the link that lifts it is for the eyes of the Ingress's owner only. */
   readonly onPause: (link: string, input: CertificateInput) => void;
   readonly onOrderReport: (report: OrderReport) => void;
@@ -47,18 +55,38 @@ export async function obtainCertificate(
   const profile = desired.profile ?? options.profile;
   const reports = new OrderReports(id, names, options.onOrderReport);
   let endTurn: (() => void) | undefined;
+  let replacing = false;
+  let { exemption } = input;
   const onPhase = async (phase: OrderPhase): Promise<void> => {
     endTurn?.();
     if (phase === 'ordering') {
+      if (exemption === 'ari' && !(replacing && isFree(input, transport.caNow()))) {
+        exemption = input.predecessor?.otherwise ?? 'none';
+        const hold = options.countAs(id, exemption);
+        if (hold !== undefined) throw new StepError(describeHold(hold));
+      }
       await ledger.cover(signal);
-      endTurn = await orderTurns.take({ identifiers: names, exemption: input.exemption }, signal);
+      endTurn = await orderTurns.take({ identifiers: names, exemption }, signal);
     }
     reports.enters(phase);
   };
   const order = { transport, clock, signal, hosts: names, csr, profile, preferredChain, onPhase };
+  /** Says what it replaces, and where the CA does not like that, once more without. */
+  const place = async (account: Account): Promise<ObtainedCertificate> => {
+    const { renewalInfo } = await transport.directory(account.directoryUrl, signal);
+    const replaces = renewalInfo === undefined ? undefined : input.predecessor?.id;
+    replacing = replaces !== undefined;
+    try {
+      return await placeOrder({ account, ...order, replaces });
+    } catch (error) {
+      if (!replacing || !isRefusedReplacement(error)) throw error;
+      replacing = false;
+      return await placeOrder({ account, ...order });
+    }
+  };
   let chainPem: string;
   try {
-    ({ chainPem } = await account.withAccount(signal, (account) => placeOrder({ account, ...order })));
+    ({ chainPem } = await account.withAccount(signal, place));
   } catch (error) {
     if (!signal.aborted) {
       reports.failed(error);
@@ -73,4 +101,27 @@ export async function obtainCertificate(
   }
   issued.add(keyId, chainPem);
   return keyId;
+}
+
+/** Whether the CA counts the order for no limit, being a replacement within the window that it suggested. */
+function isFree({ predecessor }: CertificateInput, caNow: number): boolean {
+  return predecessor?.window !== undefined && isWithin(predecessor.window, caNow);
+}
+
+/** Boulder refuses an order whose `replaces` it does not like, with one of these (docs/rate-limits.md). */
+const refusedReplacements: ReadonlySet<string> = new Set([
+  'alreadyReplaced',
+  'malformed',
+  'unauthorized',
+  'conflict',
+]);
+
+function isRefusedReplacement(error: unknown): boolean {
+  return (
+    error instanceof OrderError &&
+    error.kind === 'refused' &&
+    error.cause instanceof AcmeProblem &&
+    error.cause.endpoint === 'new-order' &&
+    refusedReplacements.has(error.cause.type)
+  );
 }

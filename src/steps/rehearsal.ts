@@ -1,5 +1,5 @@
-import type { DueReason } from '../../machines/assessment.ts';
 import type { CertificateInput } from '../../machines/certificate.ts';
+import type { DueReason } from '../../machines/defects.ts';
 import type { AccountStore } from '../acme/account.ts';
 import { obtainCertificate as placeOrder } from '../acme/order.ts';
 import type { AcmeTransport } from '../acme/transport.ts';

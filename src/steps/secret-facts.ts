@@ -1,10 +1,13 @@
-import type { SecretFacts } from '../../machines/assessment.ts';
+import type { SecretFacts } from '../../machines/secret-facts.ts';
 import { readCertificate } from '../certificate/reading.ts';
 import { managedByLabel, type StoredCertificate } from '../kubernetes/secret-store.ts';
 import { omissionAnnotation, readOmission } from './omission.ts';
+import { readRenewal, renewalAnnotation } from './renewal-record.ts';
 
 /** Where the directory that a certificate was ordered from is recorded on its Secret. */
 export const directoryAnnotation = 'kube-lego.io/directory';
+/** The profile that it was ordered with; empty for none. */
+export const profileAnnotation = 'kube-lego.io/issued-profile';
 /** How the kube-lego of 2016 marked its Secrets. */
 const markerOf2016 = 'kubernetes.io/tls-acme';
 const certManagerAnnotations = ['cert-manager.io/issuer-name', 'cert-manager.io/certificate-name'];
@@ -13,6 +16,8 @@ const certManagerAnnotations = ['cert-manager.io/issuer-name', 'cert-manager.io/
 export function factsOf(stored: StoredCertificate | undefined): SecretFacts {
   if (stored === undefined) return { kind: 'absent' };
   const { uid, resourceVersion, type, immutable, annotations, labels } = stored;
+  const certificate = readCertificate(stored.certificatePem, stored.keyPem);
+  const id = certificate.kind === 'readable' ? certificate.id : undefined;
   return {
     kind: 'present',
     uid,
@@ -25,6 +30,8 @@ export function factsOf(stored: StoredCertificate | undefined): SecretFacts {
     certManager: certManagerAnnotations.some((key) => Object.hasOwn(annotations, key)),
     directory: annotations[directoryAnnotation],
     omission: readOmission(annotations[omissionAnnotation]),
-    certificate: readCertificate(stored.certificatePem, stored.keyPem),
+    profile: annotations[profileAnnotation],
+    window: readRenewal(annotations[renewalAnnotation], id),
+    certificate,
   };
 }

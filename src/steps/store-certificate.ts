@@ -1,12 +1,8 @@
-import {
-  type AssessmentPolicy,
-  assess,
-  type SecretFacts,
-  type SecretVersion,
-} from '../../machines/assessment.ts';
-import type { CertificateInput } from '../../machines/certificate.ts';
+import { type AssessmentPolicy, assess } from '../../machines/assessment.ts';
+import type { CertificateInput, StoredValidity } from '../../machines/certificate.ts';
 import type { DesiredCertificate } from '../../machines/desired-certificate.ts';
-import type { Validity } from '../../machines/renewal.ts';
+import type { SecretFacts, SecretVersion } from '../../machines/secret-facts.ts';
+import type { RenewalInfoSource } from '../acme/renewal-info.ts';
 import { verifyChain } from '../certificate/chain.ts';
 import { type Clock, sleep } from '../clock.ts';
 import { StepError } from '../failures.ts';
@@ -14,12 +10,15 @@ import { KubernetesError } from '../kubernetes/kubernetes-error.ts';
 import type { SecretStore } from '../kubernetes/secret-store.ts';
 import type { IssuedCertificates } from './issued-certificates.ts';
 import { omissionAnnotation, writeOmission } from './omission.ts';
-import { directoryAnnotation, factsOf } from './secret-facts.ts';
+import { recordOf, renewalAnnotation, writeRenewal } from './renewal-record.ts';
+import { directoryAnnotation, factsOf, profileAnnotation } from './secret-facts.ts';
 
 export interface StoreCertificateOptions {
   readonly secrets: Pick<SecretStore, 'read' | 'write'>;
   readonly issued: IssuedCertificates;
   readonly policy: AssessmentPolicy;
+  /** Undefined where nobody is asked when to renew. */
+  readonly renewalInfo?: Pick<RenewalInfoSource, 'ask'> | undefined;
   readonly clock: Clock;
   /** Something that a person should know although it stands in the way of nothing. */
   readonly onNotice: (notice: string, input: CertificateInput) => void;
@@ -28,27 +27,34 @@ export interface StoreCertificateOptions {
 /** A certificate in hand has cost an order: the write is tried again for about an hour while the API server is away. */
 const mostTries = 130;
 const longestPause = 30_000;
+/** Milliseconds. */
+const askingLimit = 2000;
 
 /**
  * Writes the chain and its key into the Secret that was judged. One that somebody changed in the meantime is judged
  * again: it is written to only if it is still due and not somebody else's.
  */
 export async function storeCertificate(
-  { secrets, issued, policy, clock, onNotice }: StoreCertificateOptions,
+  { secrets, issued, policy, renewalInfo, clock, onNotice }: StoreCertificateOptions,
   input: CertificateInput & { readonly issued: string },
   signal: AbortSignal,
-): Promise<Validity> {
+): Promise<StoredValidity> {
   const { namespace, secretName } = input.desired;
   const { chainPem, keyPem } = issued.get(input.issued);
   const hosts = input.hosts.map(({ host }) => host);
   const verified = verifyChain(chainPem, keyPem, hosts, clock.now());
-  const { notBefore, notAfter, chainPem: verifiedPem, notice } = verified;
+  const { id, chainPem: verifiedPem, notice } = verified;
   if (notice !== undefined) onNotice(notice, input);
+  const window = id === undefined ? undefined : await firstWindow(renewalInfo, id, clock, signal);
+  const { notBefore, notAfter } = verified;
+  const stored: StoredValidity = { notBefore, notAfter, window };
   const certificate = {
     chainPem: verifiedPem,
     keyPem,
     annotations: {
       [directoryAnnotation]: policy.directory,
+      [profileAnnotation]: input.desired.profile ?? policy.profile ?? '',
+      ...(id === undefined || window === undefined ? {} : { [renewalAnnotation]: writeRenewal(id, window) }),
       ...(input.omission === undefined ? {} : { [omissionAnnotation]: writeOmission(input.omission) }),
     },
   };
@@ -59,14 +65,14 @@ export async function storeCertificate(
   for (let tries = 1; ; tries += 1) {
     try {
       if (!judged) {
-        const stored = await secrets.read(namespace, secretName, signal);
+        const present = await secrets.read(namespace, secretName, signal);
         // The answer to an earlier write was lost on its way.
-        if (stored?.certificatePem?.toString() === verifiedPem) return { notBefore, notAfter };
-        found = judgeAgain(input.desired, factsOf(stored), policy, clock.now());
+        if (present?.certificatePem?.toString() === verifiedPem) return stored;
+        found = judgeAgain(input.desired, factsOf(present), policy, clock.now());
         judged = true;
       }
       await secrets.write(namespace, secretName, found, certificate, signal);
-      return { notBefore, notAfter };
+      return stored;
     } catch (error) {
       if (!(error instanceof KubernetesError) || tries === mostTries) throw error;
       if (error.code === 'Conflict' || error.code === 'AlreadyExists') judged = false;
@@ -76,6 +82,27 @@ export async function storeCertificate(
         pause = Math.min(2 * pause, longestPause);
       } else throw new StepError({ code: 'SecretNotWritable', message: error.message }, { cause: error });
     }
+  }
+}
+
+/** When the CA wants it renewed, if it says so quickly: a certificate in hand is not kept waiting. */
+async function firstWindow(
+  renewalInfo: StoreCertificateOptions['renewalInfo'],
+  id: string,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<StoredValidity['window']> {
+  if (renewalInfo === undefined) return undefined;
+  const limit = new AbortController();
+  const timer = clock.setTimeout(() => limit.abort(), askingLimit);
+  try {
+    const { window } = await renewalInfo.ask(id, AbortSignal.any([signal, limit.signal]));
+    return window === undefined ? undefined : recordOf(id, window, undefined, clock.now());
+  } catch (error) {
+    if (signal.aborted || !limit.signal.aborted) throw error;
+    return undefined;
+  } finally {
+    clock.clearTimeout(timer);
   }
 }
 

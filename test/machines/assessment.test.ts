@@ -1,14 +1,19 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import {
-  type Assessment,
-  type AssessmentPolicy,
-  assess,
-  type SecretFacts,
-} from '../../machines/assessment.ts';
+import { type Assessment, type AssessmentPolicy, assess } from '../../machines/assessment.ts';
 import type { DesiredCertificate } from '../../machines/desired-certificate.ts';
 import { describeFailure, failureKind } from '../../machines/reasons.ts';
-import { certificateFacts, day, desiredCertificate, hour, now, route, secretFacts } from './builders.ts';
+import type { SecretFacts } from '../../machines/secret-facts.ts';
+import {
+  certificateFacts,
+  day,
+  desiredCertificate,
+  hour,
+  minute,
+  now,
+  route,
+  secretFacts,
+} from './builders.ts';
 
 const production: AssessmentPolicy = {
   minimumValidity: 30 * day,
@@ -48,6 +53,80 @@ function reasonOf(assessment: Assessment): string {
 }
 
 const ends = { today: new Date(now).toISOString(), soon: new Date(now + 20 * day).toISOString() };
+
+describe('a Secret whose renewal the CA has a say in', () => {
+  const directory = production.directory;
+  const window = { start: now - hour, end: now + hour, at: now - minute };
+  const known = (changes: Partial<Extract<SecretFacts, { kind: 'present' }>> = {}) =>
+    secretFacts({ directory, window, certificate: certificateFacts({ id: 'id' }), ...changes });
+
+  it('is due at the moment that was drawn, and counts for no limit within the window', () => {
+    const found = due(judge(known()));
+    assert.equal(found.reason, 'renewal-suggested');
+    assert.equal(found.exemption, 'ari');
+    assert.deepEqual(found.predecessor, { id: 'id', window, otherwise: 'same-set' });
+    assert.equal(found.harmAt, now + 80 * day);
+  });
+
+  it('is good until then', () => {
+    const later = { ...window, at: now + minute };
+    const found = judge(known({ window: later }));
+    assert.deepEqual(found, { kind: 'good', notAfter: now + 80 * day, renewAt: now + minute, notices: [] });
+  });
+
+  it('counts as ever outside of the window', () => {
+    const passed = { start: now - 2 * hour, end: now - hour, at: now - minute };
+    assert.equal(due(judge(known({ window: passed }))).exemption, 'same-set');
+  });
+
+  it('is not asked about for a certificate of another CA, or one that is not ours', () => {
+    assert.equal(reasonOf(judge(known({ directory: undefined }))), 'good');
+    assert.equal(reasonOf(judge(known({ ours: false }))), 'good');
+    const elsewhere = due(judge(known({ directory: 'https://other.example/dir' })));
+    assert.equal(elsewhere.reason, 'issued-elsewhere');
+    assert.equal(elsewhere.predecessor, undefined);
+  });
+
+  it('replaces its certificate only for hosts that it has', () => {
+    const other = due(judge(known(), { hosts: [route('other.example.com')] }));
+    assert.equal(other.predecessor, undefined);
+    assert.equal(other.exemption, 'none');
+    const more = due(judge(known(), { hosts: [route('web.example.com'), route('b.example.com')] }));
+    assert.equal(more.exemption, 'ari');
+    assert.equal(more.predecessor?.otherwise, 'none');
+  });
+
+  it('says why, where the CA does', () => {
+    const { notices } = judge(
+      known({ window: { ...window, at: now + minute, url: 'https://ca.example/why' } }),
+    );
+    assert.match(notices[0]?.message ?? '', /wants .* renewed between .* https:\/\/ca\.example\/why/);
+    assert.equal(notices[0]?.code, 'RenewalSuggested');
+  });
+});
+
+describe('a Secret whose profile is recorded', () => {
+  const wishes = [
+    ['shortlived', undefined, 'profile-changed', 'profile shortlived, and no profile'],
+    ['', 'shortlived', 'profile-changed', 'no profile, and profile shortlived'],
+    ['classic', 'shortlived', 'profile-changed', 'profile classic, and profile shortlived'],
+    ['shortlived', 'shortlived', 'good', ''],
+    ['', undefined, 'good', ''],
+    [undefined, 'shortlived', 'good', ''],
+  ] as const;
+  for (const [recorded, wanted, reason, words] of wishes) {
+    it(`as ${recorded}, with ${wanted} wanted, is ${reason}`, () => {
+      const secret = secretFacts({ profile: recorded });
+      for (const found of [
+        judge(secret, { profile: wanted }),
+        judge(secret, {}, { ...production, profile: wanted }),
+      ]) {
+        assert.equal(reasonOf(found), reason);
+        if (found.kind === 'due') assert.ok(found.message.includes(words), found.message);
+      }
+    });
+  }
+});
 
 describe('a Secret of ours is due', () => {
   const cases: Record<

@@ -1,10 +1,10 @@
-import type { CertificateFacts, SecretFacts } from '../../machines/assessment.ts';
 import type { Assignment, DesiredCertificate, HostRoute } from '../../machines/desired-certificate.ts';
 import type { IngressSpec } from '../../machines/ingress-spec.ts';
 import type { RateLimits } from '../../machines/limits.ts';
 import { OrderBudget } from '../../machines/order-budget.ts';
 import { Ledger } from '../../machines/rate-limits.ts';
 import { registeredDomain } from '../../machines/registered-domain.ts';
+import type { CertificateFacts, SecretFacts } from '../../machines/secret-facts.ts';
 
 export const minute = 60_000;
 export const hour = 60 * minute;

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { type AssessmentPolicy, assess, type SecretFacts } from '../../machines/assessment.ts';
+import { type AssessmentPolicy, assess } from '../../machines/assessment.ts';
 import type { CertificateInput, CertificateOutcome } from '../../machines/certificate.ts';
 import {
   applyAssessments,
@@ -12,6 +12,7 @@ import {
   wakeTime,
 } from '../../machines/ingress-context.ts';
 import type { Omission } from '../../machines/rescue.ts';
+import type { SecretFacts } from '../../machines/secret-facts.ts';
 import { type CertificateEntry, type StatusDocument, statusOf } from '../../machines/status.ts';
 import { StepError } from '../../src/failures.ts';
 import { provisionChallenge } from '../../src/steps/provision-challenge.ts';

@@ -1,5 +1,5 @@
-import type { CertificateFacts } from '../../machines/assessment.ts';
 import { isKeyType } from '../../machines/desired-certificate.ts';
+import type { CertificateFacts } from '../../machines/secret-facts.ts';
 import { ChainError, type VerifiedChain } from '../../src/certificate/chain.ts';
 import { isRecord } from '../../src/json.ts';
 
@@ -85,5 +85,5 @@ export function verifyChain(
     throw new ChainError('HostsDiffer', 'The CA sent a certificate for other hosts than ordered.');
   }
   if (plain.notAfter <= now) throw new ChainError('Expired', 'The CA sent a certificate that has ended.');
-  return { chainPem, notBefore: plain.notBefore, notAfter: plain.notAfter, notice: undefined };
+  return { chainPem, notBefore: plain.notBefore, notAfter: plain.notAfter, notice: undefined, id: undefined };
 }

@@ -90,6 +90,7 @@ export class ControllerProcess {
       return plainKey(type, keys);
     });
     const issued = new IssuedCertificates(vault);
+    const budget = new OrderBudget(ledger);
     const journal = new HostJournal(() => clock.now());
     const rounds = new ObservedRounds(
       (event) => supervisor.send(event),
@@ -120,6 +121,7 @@ export class ControllerProcess {
         transport,
         ledger: keeper,
         orderTurns: new OrderTurns({ ledger, rateLimits, clock: ledgerClock }),
+        countAs: (id, exemption) => budget.countAs(id, exemption, ledgerClock.now()),
         onPause: () => cluster.countEvent('PauseLink'),
         onOrderReport: (report) => supervisor.send(report),
         vault,
@@ -151,7 +153,7 @@ export class ControllerProcess {
           admission: { hosts: 500, ordersInFlight: 10 },
           ingress: { checkInterval: options.checkInterval, minimumValidity: 30 * day },
         },
-        budget: new OrderBudget(ledger),
+        budget,
         ingressMachine: logic,
         rounds,
         actors: new Map<string, IngressActor>(),

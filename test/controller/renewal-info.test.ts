@@ -1,0 +1,134 @@
+import assert from 'node:assert/strict';
+import { after, afterEach, before, describe, it } from 'node:test';
+import { certificateId } from '../../src/certificate/certificate-id.ts';
+import { recordField, stringField } from '../../src/json.ts';
+import { type Stage, startStage } from '../controller-failures/stage.ts';
+import { eventually } from '../kubernetes/eventually.ts';
+import { assertStored } from './certificate.ts';
+import { ingress, secretPath } from './ingress-fixtures.ts';
+
+const explanation = 'https://ca.example.com/incident';
+
+let stage: Stage;
+
+/** What the controller said of its order that the certificate replaces, for each order it asked for. */
+const replaced: (string | undefined)[] = [];
+
+function payloadOf(jws: string): unknown {
+  const payload = stringField(JSON.parse(jws), 'payload') ?? '';
+  return payload === '' ? undefined : JSON.parse(Buffer.from(payload, 'base64url').toString());
+}
+
+describe('a certificate that the CA wants renewed', { timeout: 180_000 }, () => {
+  before(async () => {
+    const brief = { description: 'for a minute', validityPeriod: 60 };
+    stage = await startStage({ namespaces: ['shop'], proxyCa: true, pebble: { profiles: { brief } } });
+    await stage.startController({ LEGO_PROFILE: 'brief' });
+  });
+  afterEach(() => {
+    replaced.length = 0;
+    stage.ca.interfere = () => undefined;
+  });
+  after(() => stage.stop());
+
+  /** Lets the CA say of the first certificate that it is to be renewed within seconds. */
+  function suggestRenewal(): void {
+    let first = true;
+    stage.ca.interfere = ({ path, body }) => {
+      if (path === '/order-plz') replaced.push(stringField(payloadOf(body), 'replaces'));
+      if (!path.includes('renewalInfo') || !first) return undefined;
+      first = false;
+      const [start, end] = [-5000, 1000].map((offset) => new Date(Date.now() + offset).toISOString());
+      return Promise.resolve({
+        status: 200,
+        headers: { 'content-type': 'application/json', 'retry-after': '21600' },
+        body: JSON.stringify({ suggestedWindow: { start, end }, explanationURL: explanation }),
+      });
+    };
+  }
+
+  async function annotationOf(key: string): Promise<string | undefined> {
+    const metadata = recordField(await stage.object(secretPath(key)), 'metadata');
+    return stringField(recordField(metadata, 'annotations'), 'kube-lego.io/renewal');
+  }
+
+  it('is renewed then, long before its time, and its owner is told why', async () => {
+    suggestRenewal();
+    await stage.apply(ingress('shop/recalled', { tls: { 'recalled-tls': ['recalled.example.com'] } }));
+    await stage.untilIssued('shop/recalled');
+    const first = await assertStored(stage, 'shop/recalled-tls', ['recalled.example.com']);
+    const id = certificateId(first);
+    assert.ok(id !== undefined);
+    await eventually(
+      'the Secret holds another certificate',
+      async () =>
+        (await assertStored(stage, 'shop/recalled-tls', ['recalled.example.com'])).serialNumber !==
+        first.serialNumber,
+      40_000,
+    );
+    const second = await assertStored(stage, 'shop/recalled-tls', ['recalled.example.com']);
+    assert.ok(
+      second.validFromDate.getTime() < first.validFromDate.getTime() + 25_000,
+      'not at half of its life',
+    );
+    assert.deepEqual(replaced, [undefined, id]);
+    const record = (await annotationOf('shop/recalled-tls')) ?? '';
+    assert.equal(JSON.parse(record).certificate, certificateId(second), 'pebble knows it by this id');
+    await eventually('people are told', async () => {
+      const events = await stage.events('shop/recalled');
+      return events.some(
+        ({ reason, message }) => reason === 'RenewalSuggested' && message.includes(explanation),
+      );
+    });
+  });
+
+  it('is renewed all the same where the CA does not take the order for a replacement', async () => {
+    suggestRenewal();
+    const suggested = stage.ca.interfere;
+    stage.ca.interfere = (passage) => {
+      const answer = suggested(passage);
+      if (passage.path !== '/order-plz' || replaced.at(-1) === undefined) return answer;
+      return Promise.resolve({
+        status: 409,
+        headers: { 'content-type': 'application/problem+json' },
+        body: JSON.stringify({
+          type: 'urn:ietf:params:acme:error:alreadyReplaced',
+          detail: "Could not validate ARI 'replaces' field",
+          status: 409,
+        }),
+      });
+    };
+    await stage.apply(ingress('shop/refused', { tls: { 'refused-tls': ['refused.example.com'] } }));
+    await stage.untilIssued('shop/refused');
+    const first = await assertStored(stage, 'shop/refused-tls', ['refused.example.com']);
+    await eventually(
+      'the Secret holds another certificate',
+      async () =>
+        (await assertStored(stage, 'shop/refused-tls', ['refused.example.com'])).serialNumber !==
+        first.serialNumber,
+      40_000,
+    );
+    assert.deepEqual(replaced, [undefined, certificateId(first), undefined]);
+    assert.equal((await stage.view('shop/refused'))?.problems.length, 0);
+  });
+
+  it('is neither asked about nor written to when the controller starts again', async () => {
+    const questions: string[] = [];
+    await stage.apply(ingress('shop/calm', { tls: { 'calm-tls': ['calm.example.com'] } }));
+    await stage.untilIssued('shop/calm');
+    const before = await stage.object(secretPath('shop/calm-tls'));
+    stage.ca.interfere = ({ path }) => {
+      questions.push(path);
+      return undefined;
+    };
+    await stage.controller.kill();
+    await stage.startController({ LEGO_PROFILE: 'brief' });
+    await stage.untilIssued('shop/calm');
+    assert.deepEqual(
+      questions.filter((path) => path.includes('renewalInfo')),
+      [],
+    );
+    const after = await stage.object(secretPath('shop/calm-tls'));
+    assert.deepEqual(recordField(after, 'metadata'), recordField(before, 'metadata'));
+  });
+});

@@ -1,0 +1,213 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { RenewalWindow } from '../../machines/renewal.ts';
+import { AcmeProblem } from '../../src/acme/problem.ts';
+import { type RenewalInfo, RenewalInfoSource } from '../../src/acme/renewal-info.ts';
+import { readRenewal, recordOf, writeRenewal } from '../../src/steps/renewal-record.ts';
+import { RenewalWatch } from '../../src/steps/renewal-watch.ts';
+import { ManualClock } from '../kubernetes/manual-clock.ts';
+import { certificateFacts, day, hour, minute, now, secretFacts } from '../machines/builders.ts';
+
+const directory = 'https://ca.example/dir';
+const signal = AbortSignal.timeout(60_000);
+const window = { start: now + 50 * day, end: now + 52 * day };
+
+describe('what is recorded of a renewal', () => {
+  const record: RenewalWindow = { ...window, at: now + 51 * day, url: 'https://ca.example/why' };
+
+  it('is read as it was written, for that certificate only', () => {
+    assert.deepEqual(readRenewal(writeRenewal('id', record), 'id'), record);
+    assert.equal(readRenewal(writeRenewal('id', record), 'another'), undefined);
+    assert.equal(readRenewal(writeRenewal('id', record), undefined), undefined);
+  });
+
+  it('is nothing in any other text', () => {
+    const texts = [
+      undefined,
+      '',
+      '{',
+      'null',
+      '[]',
+      '{"certificate":"id"}',
+      writeRenewal('id', { ...record, end: 0 }),
+    ];
+    for (const text of texts) assert.equal(readRenewal(text, 'id'), undefined);
+  });
+
+  it('keeps its moment as long as the window stays, and draws another with another', () => {
+    const first = recordOf('id', { ...window, url: undefined }, { ...window, at: 17 }, now);
+    assert.equal(first.at, 17);
+    const moved = recordOf('id', { ...window, end: window.end + 1, url: undefined }, first, now);
+    assert.ok(moved.at >= window.start && moved.at <= window.end);
+  });
+});
+
+describe('what the CA says of a renewal', () => {
+  function source(
+    answer: unknown,
+    { retryAfter, renewalInfo }: { retryAfter?: number; renewalInfo?: string | undefined } = {},
+  ) {
+    const asked: string[] = [];
+    const info = new RenewalInfoSource({
+      transport: {
+        directory: () =>
+          Promise.resolve({
+            termsOfService: undefined,
+            externalAccountRequired: false,
+            profiles: undefined,
+            renewalInfo,
+            resources: {},
+          }),
+        get: (_, __, url) => {
+          asked.push(url);
+          return answer instanceof Error
+            ? Promise.reject(answer)
+            : Promise.resolve({ value: answer, retryAfter });
+        },
+      },
+      directoryUrl: directory,
+      clock: { now: () => now },
+    });
+    return { asked, ask: () => info.ask('aki.serial', signal) };
+  }
+  const suggestedWindow = { start: '2027-01-01T00:00:00Z', end: '2027-01-03T00:00:00Z' };
+  const renewalInfo = 'https://ca.example/ari/';
+
+  it('is a window, an address, and when to ask again', async () => {
+    const { ask, asked } = source(
+      { suggestedWindow, explanationURL: 'https://ca.example/why' },
+      { renewalInfo, retryAfter: 7 * hour },
+    );
+    assert.deepEqual(await ask(), {
+      window: { start: Date.UTC(2027, 0, 1), end: Date.UTC(2027, 0, 3), url: 'https://ca.example/why' },
+      askAt: now + 7 * hour,
+    });
+    assert.deepEqual(asked, ['https://ca.example/ari/aki.serial']);
+  });
+
+  it('is asked again after a minute at the earliest, and a day at the latest', async () => {
+    const wait = async (retryAfter?: number) =>
+      (
+        await source(
+          { suggestedWindow },
+          { renewalInfo, ...(retryAfter === undefined ? {} : { retryAfter }) },
+        ).ask()
+      ).askAt - now;
+    assert.deepEqual([await wait(0), await wait(30 * day), await wait()], [minute, day, 6 * hour]);
+  });
+
+  it('is nothing where the CA has no such thing, and it is not asked', async () => {
+    const { ask, asked } = source({ suggestedWindow });
+    assert.equal((await ask()).window, undefined);
+    assert.deepEqual(asked, []);
+  });
+
+  it('is nothing where the window makes no sense, or the address is none', async () => {
+    const odd = [
+      {},
+      { suggestedWindow: {} },
+      { suggestedWindow: { start: suggestedWindow.end, end: suggestedWindow.start } },
+      { suggestedWindow: { start: 'soon', end: 'later' } },
+    ];
+    for (const answer of odd) assert.equal((await source(answer, { renewalInfo }).ask()).window, undefined);
+    for (const explanationURL of [
+      'javascript:alert(1)',
+      'nonsense',
+      `https://a.example/${'x'.repeat(600)}`,
+      7,
+    ]) {
+      const { window: found } = await source({ suggestedWindow, explanationURL }, { renewalInfo }).ask();
+      assert.equal(found?.url, undefined);
+    }
+  });
+
+  it('is asked again later where the CA cannot answer', async () => {
+    const problem = (type: string, status: number, retryAfter?: number) =>
+      new AcmeProblem({ type, detail: '', endpoint: 'renewal-info', ca: 'ca.example', status, retryAfter });
+    const wait = async (error: Error) => (await source(error, { renewalInfo }).ask()).askAt - now;
+    assert.equal(await wait(problem('serverInternal', 500)), hour);
+    assert.equal(await wait(problem('serverInternal', 503, 3 * hour)), 3 * hour);
+    assert.equal(await wait(problem('malformed', 404)), 6 * hour);
+  });
+});
+
+describe('the watch over renewals', () => {
+  const place = { namespace: 'shop', secretName: 'web-tls' };
+  const known = secretFacts({ directory, certificate: certificateFacts({ id: 'id' }) });
+
+  function watch(...answers: readonly RenewalInfo[]) {
+    const clock = new ManualClock(now);
+    const written: string[] = [];
+    let asked = 0;
+    const renewals = new RenewalWatch({
+      source: {
+        ask: () => {
+          const answer = answers[asked];
+          asked += 1;
+          assert.ok(answer !== undefined);
+          return Promise.resolve(answer);
+        },
+      },
+      secrets: {
+        annotate: (_, __, { resourceVersion }, annotations) => {
+          written.push(`${resourceVersion} ${Object.keys(annotations).join()}`);
+          return Promise.resolve({ uid: 'uid-of-secret', resourceVersion: '18' });
+        },
+      },
+      directory,
+      clock,
+    });
+    return {
+      clock,
+      written,
+      asked: () => asked,
+      look: (secret = known) => renewals.look(place, secret, signal),
+    };
+  }
+
+  it('asks nobody at a start, but within six hours, each certificate at its own time', async () => {
+    const { look, asked } = watch();
+    const times = await Promise.all(
+      Array.from({ length: 100 }, (_, index) => look({ ...known, uid: `uid-${index}` })),
+    );
+    assert.equal(asked(), 0);
+    const waits = times.map(({ askAt = 0 }) => askAt - now);
+    assert.ok(waits.every((wait) => wait > 0 && wait <= 6 * hour));
+    assert.ok(new Set(waits.map((wait) => Math.floor(wait / hour))).size === 6);
+  });
+
+  it('asks when it is time, records another window, and leaves the same one alone', async () => {
+    const answer = { window: { ...window, url: undefined }, askAt: now + 12 * hour };
+    const { clock, look, asked, written } = watch(answer, { ...answer, askAt: now + 18 * hour });
+    const { askAt = 0 } = await look();
+    clock.advance(askAt - now);
+    const first = await look();
+    assert.equal(asked(), 1);
+    assert.deepEqual(written, ['17 kube-lego.io/renewal']);
+    assert.equal(first.secret.resourceVersion, '18', 'what comes next is about the Secret as it is now');
+    assert.equal(first.secret.window?.start, window.start);
+    assert.equal(first.askAt, now + 12 * hour);
+    await look(first.secret);
+    assert.equal(asked(), 1);
+    clock.advance(12 * hour);
+    const second = await look(first.secret);
+    assert.equal(asked(), 2);
+    assert.equal(written.length, 1);
+    assert.equal(second.askAt, now + 18 * hour);
+  });
+
+  it('does not ask about what another CA or somebody else issued, or what has ended', async () => {
+    const { clock, look, asked } = watch();
+    const strangers = [
+      { ...known, directory: undefined },
+      { ...known, ours: false },
+      { ...known, certificate: certificateFacts() },
+      { ...known, certificate: { kind: 'empty' } as const },
+    ];
+    for (const secret of strangers) assert.equal((await look(secret)).askAt, undefined);
+    await look();
+    clock.advance(100 * day);
+    await look();
+    assert.equal(asked(), 0);
+  });
+});
