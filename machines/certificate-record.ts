@@ -79,14 +79,13 @@ function servingUntil(status: CertificateStatus, at: number): number | undefined
 /** Its certificate is in the Secret, perhaps without hosts that are to be named. */
 export function stored(
   { desired, status, notices, rescuedAt }: CertificateRecord,
-  notAfter: number,
-  renewAt: number,
+  times: Omit<Extract<CertificateStatus, { kind: 'good' }>, 'kind'>,
 ): CertificateRecord {
   const out = status.kind === 'working' ? (status.round.omission?.hosts ?? []) : [];
   const others = notices.filter(({ code }) => code !== 'HostLeftOut');
   return {
     desired,
-    status: { kind: 'good', notAfter, renewAt },
+    status: { kind: 'good', ...times },
     failures: noFailures,
     rescuedAt: out.length === 0 ? undefined : rescuedAt,
     notices: [...others, ...out.map((host) => leftOut(host, desired.secretName))],

@@ -55,6 +55,8 @@ export type StepResult<T> =
 /** What was stored: how long it is valid, and when the CA wants it renewed, if it has said so already. */
 export interface StoredValidity extends Validity {
   readonly window?: RenewalWindow | undefined;
+  /** When the CA is to be asked again, in milliseconds since the epoch. */
+  readonly askAt?: number | undefined;
 }
 
 export type CertificateOutcome =

@@ -300,14 +300,14 @@ export function applyOutcome(
   return withRecord(context, secretName, at, (record) => {
     if (outcome.kind === 'failed') return fail(context, record, outcome.failure, at);
     const { notAfter } = outcome.validity;
-    const { window } = outcome.validity;
+    const { window, askAt } = outcome.validity;
     const renewAt = renewalTime(outcome.validity, context.policy.minimumValidity, window);
     if (renewAt <= at) {
       // Without back-off it would be ordered again and again.
       const message = `The CA issued a certificate for Secret ${secretName} that has to be renewed at once: it ends at ${new Date(notAfter).toISOString()}.`;
       return fail(context, record, { code: 'CertificateRejected', message }, at);
     }
-    return stored(record, notAfter, renewAt);
+    return stored(record, { notAfter, renewAt, askAt });
   });
 }
 

@@ -156,7 +156,6 @@ export async function startController({
       ledger: keeper,
       orderTurns: new OrderTurns({ ledger, rateLimits: config.rateLimits, clock: ledgerClock }),
       countAs: (id, exemption) => budget.countAs(id, exemption, ledgerClock.now()),
-      renewalInfo,
       renewals: new RenewalWatch({ source: renewalInfo, secrets, directory: config.directoryUrl, clock }),
       onPause: (link, input) => events.publish(pauseLinkEvent(input, link)),
       onOrderReport: (report) => {

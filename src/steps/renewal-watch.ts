@@ -1,7 +1,8 @@
+import type { RenewalWindow } from '../../machines/renewal.ts';
 import type { PresentSecret } from '../../machines/secret-facts.ts';
 import { nextBeat } from '../../machines/spread.ts';
 import type { RenewalInfoSource } from '../acme/renewal-info.ts';
-import type { Clock } from '../clock.ts';
+import { type Clock } from '../clock.ts';
 import type { SecretStore } from '../kubernetes/secret-store.ts';
 import { differs, recordOf, renewalAnnotation, writeRenewal } from './renewal-record.ts';
 
@@ -10,7 +11,14 @@ export interface RenewalWatchOptions {
   readonly secrets: Pick<SecretStore, 'annotate'>;
   /** The directory that certificates are ordered from. */
   readonly directory: string;
-  readonly clock: Pick<Clock, 'now'>;
+  readonly clock: Clock;
+}
+
+export interface FirstSuggestion {
+  /** Undefined where the CA has said nothing yet. */
+  readonly window: RenewalWindow | undefined;
+  /** When the CA is to be asked again, in milliseconds since the epoch. */
+  readonly askAt: number;
 }
 
 export interface Watched {
@@ -22,6 +30,10 @@ export interface Watched {
 
 /** Let's Encrypt lets one ask every six hours; those that a restart has forgotten are spread over as many. */
 const rhythm = 6 * 3_600_000;
+/** Milliseconds. A certificate in hand is not kept waiting. */
+const firstLimit = 2000;
+/** Of Secrets that are gone nobody says so: beyond so many all are forgotten, and spread anew. */
+const mostSecrets = 200_000;
 
 /**
  * Asks the CA now and then when each certificate is to be renewed. When it was asked is not recorded anywhere: a restart asks nobody at
@@ -34,6 +46,31 @@ export class RenewalWatch {
 
   constructor(options: RenewalWatchOptions) {
     this.#options = options;
+  }
+
+  /**
+   * Asks about a certificate that has just been issued; without an answer in time, later.
+   * @throws the signal's reason
+   */
+  async first(id: string, signal: AbortSignal): Promise<FirstSuggestion> {
+    const { clock, source } = this.#options;
+    const limit = new AbortController();
+    const timer = clock.setTimeout(() => limit.abort(), firstLimit);
+    try {
+      const { window, askAt } = await source.ask(id, AbortSignal.any([signal, limit.signal]));
+      return { window: window && recordOf(id, window, undefined, clock.now()), askAt };
+    } catch (error) {
+      if (signal.aborted || !limit.signal.aborted) throw error;
+      return { window: undefined, askAt: nextBeat(id, rhythm, clock.now()) };
+    } finally {
+      clock.clearTimeout(timer);
+    }
+  }
+
+  /** The certificate lies in the Secret with this uid now, and is to be asked about then. */
+  remember(uid: string, id: string, askAt: number): void {
+    if (this.#askAt.size >= mostSecrets) this.#askAt.clear();
+    this.#askAt.set(uid, { id, at: askAt });
   }
 
   /**
@@ -57,11 +94,11 @@ export class RenewalWatch {
     const known = this.#askAt.get(uid);
     if (known?.id !== id || known.at > now || notAfter <= now) {
       const at = known?.id === id ? known.at : nextBeat(uid, rhythm, now);
-      this.#askAt.set(uid, { id, at });
+      this.remember(uid, id, at);
       return { secret, askAt: at };
     }
     const { window: suggested, askAt } = await source.ask(id, signal);
-    this.#askAt.set(uid, { id, at: askAt });
+    this.remember(uid, id, askAt);
     if (suggested === undefined) return { secret, askAt };
     const record = recordOf(id, suggested, window, now);
     if (!differs(window, record)) return { secret, askAt };

@@ -2,7 +2,6 @@ import { type AssessmentPolicy, assess } from '../../machines/assessment.ts';
 import type { CertificateInput, StoredValidity } from '../../machines/certificate.ts';
 import type { DesiredCertificate } from '../../machines/desired-certificate.ts';
 import type { SecretFacts, SecretVersion } from '../../machines/secret-facts.ts';
-import type { RenewalInfoSource } from '../acme/renewal-info.ts';
 import { verifyChain } from '../certificate/chain.ts';
 import { type Clock, sleep } from '../clock.ts';
 import { StepError } from '../failures.ts';
@@ -10,7 +9,8 @@ import { KubernetesError } from '../kubernetes/kubernetes-error.ts';
 import type { SecretStore } from '../kubernetes/secret-store.ts';
 import type { IssuedCertificates } from './issued-certificates.ts';
 import { omissionAnnotation, writeOmission } from './omission.ts';
-import { recordOf, renewalAnnotation, writeRenewal } from './renewal-record.ts';
+import { renewalAnnotation, writeRenewal } from './renewal-record.ts';
+import type { RenewalWatch } from './renewal-watch.ts';
 import { directoryAnnotation, factsOf, profileAnnotation } from './secret-facts.ts';
 
 export interface StoreCertificateOptions {
@@ -18,7 +18,7 @@ export interface StoreCertificateOptions {
   readonly issued: IssuedCertificates;
   readonly policy: AssessmentPolicy;
   /** Undefined where nobody is asked when to renew. */
-  readonly renewalInfo?: Pick<RenewalInfoSource, 'ask'> | undefined;
+  readonly renewals?: Pick<RenewalWatch, 'first' | 'remember'> | undefined;
   readonly clock: Clock;
   /** Something that a person should know although it stands in the way of nothing. */
   readonly onNotice: (notice: string, input: CertificateInput) => void;
@@ -27,15 +27,13 @@ export interface StoreCertificateOptions {
 /** A certificate in hand has cost an order: the write is tried again for about an hour while the API server is away. */
 const mostTries = 130;
 const longestPause = 30_000;
-/** Milliseconds. */
-const askingLimit = 2000;
 
 /**
  * Writes the chain and its key into the Secret that was judged. One that somebody changed in the meantime is judged
  * again: it is written to only if it is still due and not somebody else's.
  */
 export async function storeCertificate(
-  { secrets, issued, policy, renewalInfo, clock, onNotice }: StoreCertificateOptions,
+  { secrets, issued, policy, renewals, clock, onNotice }: StoreCertificateOptions,
   input: CertificateInput & { readonly issued: string },
   signal: AbortSignal,
 ): Promise<StoredValidity> {
@@ -45,9 +43,10 @@ export async function storeCertificate(
   const verified = verifyChain(chainPem, keyPem, hosts, clock.now());
   const { id, chainPem: verifiedPem, notice } = verified;
   if (notice !== undefined) onNotice(notice, input);
-  const window = id === undefined ? undefined : await firstWindow(renewalInfo, id, clock, signal);
+  const suggestion = id === undefined ? undefined : await renewals?.first(id, signal);
+  const window = suggestion?.window;
   const { notBefore, notAfter } = verified;
-  const stored: StoredValidity = { notBefore, notAfter, window };
+  const stored: StoredValidity = { notBefore, notAfter, window, askAt: suggestion?.askAt };
   const certificate = {
     chainPem: verifiedPem,
     keyPem,
@@ -71,7 +70,8 @@ export async function storeCertificate(
         found = judgeAgain(input.desired, factsOf(present), policy, clock.now());
         judged = true;
       }
-      await secrets.write(namespace, secretName, found, certificate, signal);
+      const { uid } = await secrets.write(namespace, secretName, found, certificate, signal);
+      if (id !== undefined && suggestion !== undefined) renewals?.remember(uid, id, suggestion.askAt);
       return stored;
     } catch (error) {
       if (!(error instanceof KubernetesError) || tries === mostTries) throw error;
@@ -82,27 +82,6 @@ export async function storeCertificate(
         pause = Math.min(2 * pause, longestPause);
       } else throw new StepError({ code: 'SecretNotWritable', message: error.message }, { cause: error });
     }
-  }
-}
-
-/** When the CA wants it renewed, if it says so quickly: a certificate in hand is not kept waiting. */
-async function firstWindow(
-  renewalInfo: StoreCertificateOptions['renewalInfo'],
-  id: string,
-  clock: Clock,
-  signal: AbortSignal,
-): Promise<StoredValidity['window']> {
-  if (renewalInfo === undefined) return undefined;
-  const limit = new AbortController();
-  const timer = clock.setTimeout(() => limit.abort(), askingLimit);
-  try {
-    const { window } = await renewalInfo.ask(id, AbortSignal.any([signal, limit.signal]));
-    return window === undefined ? undefined : recordOf(id, window, undefined, clock.now());
-  } catch (error) {
-    if (signal.aborted || !limit.signal.aborted) throw error;
-    return undefined;
-  } finally {
-    clock.clearTimeout(timer);
   }
 }
 

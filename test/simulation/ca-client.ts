@@ -83,48 +83,63 @@ class PlainClient extends Client {
   }
 
   async #ask(endpoint: Endpoint, url: string, payload: unknown): Promise<unknown> {
-    const { clock, random, time } = this.#options;
-    const latency = Math.ceil(random.between(20, 80));
-    const answer = this.#options.ca.answer(endpoint, url, payload, latency);
-    await new Promise<void>((resolve) => {
-      clock.setTimeout(resolve, answer === undefined ? requestTimeout : latency);
-    });
-    if (answer === undefined) {
-      throw new AcmeProblem({ type: 'timeout', detail: 'the CA did not answer in time', endpoint, ca });
-    }
-    const from = answered(endpoint, `https://${ca}/`, answer, time.now);
-    const value = contentOf(from);
-    const pause = retryAfterOf(from);
-    if (typeof value === 'object' && pause !== undefined) this.#pauses.set(value, pause);
+    const { value, retryAfter } = await ask(this.#options, endpoint, url, payload);
+    if (typeof value === 'object' && retryAfter !== undefined) this.#pauses.set(value, retryAfter);
     return value;
   }
 }
 
+/** A request that nothing is signed for, and its answer as the product reads it. */
+async function ask(
+  options: Omit<CaClientOptions, 'store'>,
+  endpoint: Endpoint,
+  url: string,
+  payload: unknown,
+): Promise<CallResult<ReturnType<typeof contentOf>>> {
+  const { clock, random, time } = options;
+  const latency = Math.ceil(random.between(20, 80));
+  const answer = options.ca.answer(endpoint, url, payload, latency);
+  await new Promise<void>((resolve) => {
+    clock.setTimeout(resolve, answer === undefined ? requestTimeout : latency);
+  });
+  if (answer === undefined) {
+    throw new AcmeProblem({ type: 'timeout', detail: 'the CA did not answer in time', endpoint, ca });
+  }
+  const from = answered(endpoint, `https://${ca}/`, answer, time.now);
+  return { value: contentOf(from), retryAfter: retryAfterOf(from) };
+}
+
+type PlainTransportOptions = Omit<CaClientOptions, 'store'> & { readonly onAnswer: () => void };
+
 /** The way to the CA, with nothing under way but the answer's latency. */
 export class PlainTransport extends AcmeTransport {
-  readonly #time: VirtualTime;
-  readonly #onAnswer: () => void;
+  readonly #options: PlainTransportOptions;
   /** Set by the account, which makes the client. */
   client: PlainClient | undefined;
 
   /** @param options `onAnswer`: called with each answer, whose header would tell the CA's time */
-  constructor(options: Pick<CaClientOptions, 'clock' | 'time'> & { readonly onAnswer: () => void }) {
+  constructor(options: PlainTransportOptions) {
     super({ clock: options.clock, userAgent: 'simulation' });
-    this.#time = options.time;
-    this.#onAnswer = options.onAnswer;
+    this.#options = options;
   }
 
   override caNow(): number {
-    return this.#time.now;
+    return this.#options.time.now;
   }
 
   override async call<T>(signal: AbortSignal, _: Endpoint, run: () => Promise<T>): Promise<CallResult<T>> {
     signal.throwIfAborted();
     const value = await run();
-    this.#onAnswer();
+    this.#options.onAnswer();
     signal.throwIfAborted();
     const pause = this.client?.pauseAfter(value);
     return { value, retryAfter: Number.isNaN(pause) ? undefined : pause };
+  }
+
+  override async get(signal: AbortSignal, endpoint: Endpoint, url: string): Promise<CallResult<unknown>> {
+    const answer = await ask(this.#options, endpoint, url, undefined);
+    signal.throwIfAborted();
+    return answer;
   }
 
   override directory(): Promise<AcmeDirectory> {
@@ -132,6 +147,7 @@ export class PlainTransport extends AcmeTransport {
       newNonce: directoryUrl,
       newAccount: directoryUrl,
       newOrder: directoryUrl,
+      ...(this.#options.ca.hasRenewalInfo ? { renewalInfo: `https://${ca}/ari` } : {}),
       meta: { profiles },
     });
     if (directory === undefined) throw new Error('this is no directory');

@@ -3,6 +3,7 @@ import { isRecord, recordField, stringField } from '../../src/json.ts';
 import { AuthorizationBook } from './ca-authorizations.ts';
 import { CaLimits, type Count, domainsOf, setOf } from './ca-limits.ts';
 import { lifetimeOf, orderLifetime, profiles } from './ca-profiles.ts';
+import { CaRenewals } from './ca-renewals.ts';
 import { type PlainCertificate, readPlainCsr, writePlainCertificate } from './certificates.ts';
 import type { Hosts } from './hosts.ts';
 import type { Random } from './random.ts';
@@ -15,6 +16,7 @@ interface Order {
   readonly profile: string;
   readonly expires: number;
   readonly exempt: boolean;
+  readonly replaces: string | undefined;
   readonly authorizations: readonly string[];
   finalizedAt: number | undefined;
   readyAt: number;
@@ -38,6 +40,8 @@ export interface SimulatedCaOptions {
   readonly random: Random;
   readonly hosts: Hosts;
   readonly witness: CaWitness;
+  /** It says when certificates are to be renewed. */
+  readonly renewalInfo: boolean;
 }
 
 /** The path to an object of this CA. */
@@ -51,6 +55,7 @@ const pollPause = { 'retry-after': '3' };
  */
 export class SimulatedCa {
   readonly limits = new CaLimits();
+  readonly renewals: CaRenewals;
   /** From when to when it is away: each request gets a 503 or a 500, or no answer at all. */
   readonly awaySpans: [from: number, until: number][] = [];
   readonly #options: SimulatedCaOptions;
@@ -62,7 +67,12 @@ export class SimulatedCa {
 
   constructor(options: SimulatedCaOptions) {
     this.#options = options;
+    this.renewals = new CaRenewals(options.time);
     this.#authorizations = new AuthorizationBook({ ...options, limits: this.limits });
+  }
+
+  get hasRenewalInfo(): boolean {
+    return this.#options.renewalInfo;
   }
 
   get isAway(): boolean {
@@ -91,6 +101,11 @@ export class SimulatedCa {
   answer(endpoint: string, url: string, payload: unknown, latency: number): CaAnswer | undefined {
     if (this.isAway) return this.#away(latency);
     const path = url.slice(origin.length);
+    if (endpoint === 'renewal-info') {
+      return (
+        this.renewals.answer(path.slice('/ari/'.length)) ?? problem(404, 'malformed', 'No such certificate')
+      );
+    }
     if (endpoint === 'new-order') return this.#newOrder(payload, latency);
     if (endpoint === 'authorization') return this.#authorizations.show(path);
     if (endpoint === 'challenge') return this.#authorizations.validate(path);
@@ -120,8 +135,14 @@ export class SimulatedCa {
     const profile = stringField(payload, 'profile') ?? 'classic';
     if (!Object.hasOwn(profiles, profile)) return problem(400, 'invalidProfile', `profile ${profile}`);
     const set = setOf(hosts);
-    const exempt = now < (this.#lastIssued.get(set) ?? Number.NEGATIVE_INFINITY) + 120 * day;
-    const counts = this.#counts(hosts, exempt);
+    const replaces = stringField(payload, 'replaces');
+    const standing = replaces === undefined ? 'counted' : this.renewals.standing(replaces, hosts);
+    if (standing === 'refused') {
+      return problem(409, 'alreadyReplaced', "Could not validate ARI 'replaces' field");
+    }
+    const isFree = standing === 'free';
+    const exempt = isFree || now < (this.#lastIssued.get(set) ?? Number.NEGATIVE_INFINITY) + 120 * day;
+    const counts = isFree ? [] : this.#counts(hosts, exempt);
     witness.orderAsked(hosts, counts);
     const refusal = this.limits.refusal(counts, now);
     if (refusal !== undefined) {
@@ -134,12 +155,17 @@ export class SimulatedCa {
     const open = this.#openBySet.get(`${profile} ${set}`);
     const reusable = open !== undefined && this.#isReusable(open) ? open : undefined;
     witness.orderMade(hosts, reusable !== undefined);
-    const order = reusable ?? this.#makeOrder(hosts, profile, exempt);
+    const order = reusable ?? this.#makeOrder(hosts, profile, exempt, replaces);
     const shown = this.#show(order);
     return { ...shown, status: 201, headers: { ...shown.headers, location: `${origin}/order/${order.id}` } };
   }
 
-  #makeOrder(hosts: readonly string[], profile: string, exempt: boolean): Order {
+  #makeOrder(
+    hosts: readonly string[],
+    profile: string,
+    exempt: boolean,
+    replaces: string | undefined,
+  ): Order {
     const { now } = this.#options.time;
     this.#serial += 1;
     const order = {
@@ -147,6 +173,7 @@ export class SimulatedCa {
       hosts,
       profile,
       exempt,
+      replaces,
       expires: now + orderLifetime(profile),
       authorizations: hosts.map((host) => this.#authorizations.open(host, profile)),
       finalizedAt: undefined,
@@ -168,6 +195,7 @@ export class SimulatedCa {
     this.#count(order.hosts, order.exempt, now);
     const certificate = this.#certificate(order.hosts, order.profile, key, now);
     order.finalizedAt = now;
+    if (order.replaces !== undefined) this.renewals.replace(order.replaces);
     order.readyAt = now + (random.chance(0.5) ? 0 : random.between(500, 4000));
     order.certificate = writePlainCertificate(certificate);
     this.#options.witness.issued(certificate);
@@ -222,7 +250,7 @@ export class SimulatedCa {
   #certificate(hosts: readonly string[], profile: string, key: string, at: number): PlainCertificate {
     this.#serial += 1;
     const notBefore = Math.floor((at - hour) / second) * second;
-    return {
+    const certificate = {
       serial: this.#serial,
       hosts,
       profile,
@@ -230,6 +258,8 @@ export class SimulatedCa {
       notAfter: notBefore + lifetimeOf(profile, at),
       key,
     };
+    if (this.#options.renewalInfo) this.renewals.add(certificate);
+    return certificate;
   }
 
   #forgetExpired(): void {

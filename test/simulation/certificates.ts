@@ -29,6 +29,11 @@ export function readPlainCertificate(pem: string): PlainCertificate | undefined 
   return isPlain(value) ? value : undefined;
 }
 
+/** RFC 9773 section 4.1, with one authority. */
+export function certificateIdOf({ serial }: PlainCertificate): string {
+  return `authority.${serial}`;
+}
+
 function isPlain(value: unknown): value is PlainCertificate {
   return isRecord(value) && typeof value['serial'] === 'number' && Array.isArray(value['hosts']);
 }
@@ -68,6 +73,7 @@ export function readCertificate(chainPem: Buffer | undefined, keyPem: Buffer | u
     keyMatches: plain.key === key,
     keyType: isKeyType(type) ? type : undefined,
     issuer: 'CN=simulated',
+    id: certificateIdOf(plain),
   };
 }
 
@@ -85,5 +91,6 @@ export function verifyChain(
     throw new ChainError('HostsDiffer', 'The CA sent a certificate for other hosts than ordered.');
   }
   if (plain.notAfter <= now) throw new ChainError('Expired', 'The CA sent a certificate that has ended.');
-  return { chainPem, notBefore: plain.notBefore, notAfter: plain.notAfter, notice: undefined, id: undefined };
+  const { notBefore, notAfter } = plain;
+  return { chainPem, notBefore, notAfter, notice: undefined, id: certificateIdOf(plain) };
 }

@@ -76,6 +76,35 @@ export class Cluster {
     return secret;
   }
 
+  annotate(
+    namespace: string,
+    name: string,
+    judged: JudgedSecret,
+    annotations: Readonly<Record<string, string>>,
+  ): JudgedSecret {
+    const key = `${namespace}/${name}`;
+    const before = this.#secrets.get(key);
+    if (before?.resourceVersion !== judged.resourceVersion) {
+      throw new KubernetesError('Conflict', `PATCH Secret ${key}`);
+    }
+    this.#version += 1;
+    const resourceVersion = String(this.#version);
+    this.#secrets.set(key, {
+      ...before,
+      resourceVersion,
+      annotations: { ...before.annotations, ...annotations },
+    });
+    return { uid: before.uid, resourceVersion };
+  }
+
+  /** All certificates that lie in Secrets, by `namespace/name`. */
+  *certificates(): Generator<[string, PlainCertificate]> {
+    for (const name of this.#secrets.keys()) {
+      const certificate = this.certificate(name);
+      if (certificate !== undefined) yield [name, certificate];
+    }
+  }
+
   /** Somebody deletes a Secret. */
   deleteSecret(name: string): void {
     this.#secrets.delete(name);

@@ -3,6 +3,7 @@ import { createActor } from 'xstate';
 import { presetLimits } from '../../machines/limits.ts';
 import { OrderBudget } from '../../machines/order-budget.ts';
 import type { AccountSecretStore } from '../../src/acme/account-secret.ts';
+import { RenewalInfoSource } from '../../src/acme/renewal-info.ts';
 import { Announcer } from '../../src/announcer.ts';
 import { Vault } from '../../src/certificate/vault.ts';
 import type { Clock } from '../../src/clock.ts';
@@ -15,6 +16,7 @@ import { createLedger, LedgerKeeper } from '../../src/ledger-keeper.ts';
 import { OrderTurns } from '../../src/order-turns.ts';
 import { SelfCheckMemory } from '../../src/responder/self-check-memory.ts';
 import { IssuedCertificates } from '../../src/steps/issued-certificates.ts';
+import { RenewalWatch } from '../../src/steps/renewal-watch.ts';
 import { createSupervisorLogic, type IngressActor } from '../../src/supervisor.ts';
 import type { SimulatedCa } from './ca.ts';
 import { directoryUrl, PlainAccount, PlainTransport } from './ca-client.ts';
@@ -102,10 +104,11 @@ export class ControllerProcess {
     );
     const selfChecks = new SelfCheckMemory(clock);
     const transport = new PlainTransport({
+      ...options,
       clock,
-      time,
       onAnswer: () => ledgerClock.observe(time.now - clock.now()),
     });
+    const renewalInfo = new RenewalInfoSource({ transport, directoryUrl, clock });
     const account = new PlainAccount({ ...options, clock, store: options.accountSecret }, transport);
     const logic = createIngressLogic({
       rounds,
@@ -121,6 +124,12 @@ export class ControllerProcess {
         transport,
         ledger: keeper,
         orderTurns: new OrderTurns({ ledger, rateLimits, clock: ledgerClock }),
+        renewals: new RenewalWatch({
+          source: renewalInfo,
+          secrets: secretsOf(cluster, clock),
+          directory: directoryUrl,
+          clock,
+        }),
         countAs: (id, exemption) => budget.countAs(id, exemption, ledgerClock.now()),
         onPause: () => cluster.countEvent('PauseLink'),
         onOrderReport: (report) => supervisor.send(report),
@@ -205,7 +214,12 @@ function secretsOf(cluster: Cluster, clock: Clock) {
       await sleep(clock, writeTime, signal);
       return cluster.write(namespace, name, existing, certificate);
     },
+    annotate: async (...[namespace, name, judged, annotations, signal]: AnnotateArguments) => {
+      await sleep(clock, writeTime, signal);
+      return cluster.annotate(namespace, name, judged, annotations);
+    },
   };
 }
 
+type AnnotateArguments = [...Parameters<Cluster['annotate']>, AbortSignal];
 type WriteArguments = [...Parameters<Cluster['write']>, AbortSignal];

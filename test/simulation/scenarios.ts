@@ -144,6 +144,30 @@ export const scenarios: readonly Scenario[] = [
     },
   },
   {
+    name: 'mass-revocation',
+    title: 'the CA recalls every certificate, twice: by renewal information all are replaced within a day',
+    full: { ingresses: 5000, days: 60 },
+    fast: { ingresses: 150, days: 25 },
+    options: { renewalInfo: true },
+    prepare: (world, size) => {
+      settled(world, size);
+      const { ca, cluster, time, witness } = world;
+      for (const at of [6 * day, 18 * day]) {
+        time.after(at, () => {
+          ca.renewals.recalledBefore = time.now;
+        });
+        // Six hours until the last one has asked, one of jitter, and what the queue takes.
+        time.after(at + day, () => {
+          for (const [secret, certificate] of cluster.certificates()) {
+            if (ca.renewals.isRecalled(certificate)) {
+              witness.troubled(`a day after the recall ${secret} holds a certificate that was recalled`);
+            }
+          }
+        });
+      }
+    },
+  },
+  {
     name: 'other-client',
     title: 'another client spends from the same account and the same domains',
     full: { ingresses: 1000, days: 60 },

@@ -17,6 +17,8 @@ export interface WorldOptions {
   readonly refusalsAllowed?: (limit: CaLimit) => number;
   /** Milliseconds; the longer, the faster the simulation: nobody tampers with these Secrets unseen. */
   readonly checkInterval?: number;
+  /** Whether the CA says when certificates are to be renewed; it is asked four times a day for each. */
+  readonly renewalInfo?: boolean;
 }
 
 /** When every simulation begins. */
@@ -38,13 +40,13 @@ export class World {
   #process: ControllerProcess | undefined;
 
   private constructor(options: WorldOptions, accountSecret: MemoryStore) {
-    const { seed, refusalsAllowed = () => 0, checkInterval = 30 * day } = options;
+    const { seed, refusalsAllowed = () => 0, checkInterval = 30 * day, renewalInfo = false } = options;
     const { time, cluster, hosts } = this;
     this.#accountSecret = accountSecret;
     this.#checkInterval = checkInterval;
     this.random = new Random(seed);
     this.witness = new Witness({ time, cluster, hosts, ca: () => this.ca, refusalsAllowed });
-    this.ca = new SimulatedCa({ time, random: this.random, hosts, witness: this.witness });
+    this.ca = new SimulatedCa({ time, random: this.random, hosts, witness: this.witness, renewalInfo });
     cluster.onStored = (secret, certificate) => this.witness.stored(secret, certificate);
   }
 

@@ -1,0 +1,65 @@
+import type { CaAnswer } from '../../src/acme/connection.ts';
+import { certificateIdOf, type PlainCertificate } from './certificates.ts';
+import { day, hour, minute } from './time-units.ts';
+import type { VirtualTime } from './virtual-time.ts';
+
+/** Let's Encrypt's answer holds for so long. */
+const askAgain = { 'retry-after': String(6 * 3600) };
+
+/** When each certificate is to be renewed, and which are replaced (RFC 9773), as Let's Encrypt has it. */
+export class CaRenewals {
+  /** Those from before this moment are to be replaced at once. */
+  recalledBefore = 0;
+  readonly #time: VirtualTime;
+  readonly #certificates = new Map<string, PlainCertificate>();
+  readonly #replaced = new Set<string>();
+
+  constructor(time: VirtualTime) {
+    this.#time = time;
+  }
+
+  add(certificate: PlainCertificate): void {
+    this.#certificates.set(certificateIdOf(certificate), certificate);
+  }
+
+  /** @returns undefined where there is no such certificate */
+  answer(id: string): CaAnswer | undefined {
+    const certificate = this.#certificates.get(id);
+    if (certificate === undefined) return undefined;
+    const { start, end } = this.#window(certificate);
+    const suggestedWindow = { start: new Date(start).toISOString(), end: new Date(end).toISOString() };
+    const recalled = this.isRecalled(certificate) ? { explanationURL: 'https://ca.example/incident' } : {};
+    return { status: 200, headers: askAgain, text: JSON.stringify({ suggestedWindow, ...recalled }) };
+  }
+
+  isRecalled({ notBefore }: PlainCertificate): boolean {
+    return notBefore < this.recalledBefore;
+  }
+
+  /**
+   * What an order that replaces this certificate is held against.
+   * @returns `refused` where it was replaced before, or is for none of its names
+   */
+  standing(id: string, hosts: readonly string[]): 'free' | 'counted' | 'refused' {
+    const certificate = this.#certificates.get(id);
+    const shares = certificate?.hosts.some((host) => hosts.includes(host)) === true;
+    if (certificate === undefined || !shares || this.#replaced.has(id)) return 'refused';
+    const { start, end } = this.#window(certificate);
+    const { now } = this.#time;
+    return start <= now && now < end ? 'free' : 'counted';
+  }
+
+  replace(id: string): void {
+    this.#replaced.add(id);
+  }
+
+  /** Boulder, core/objects.go: around two thirds of the life, of a short one around its middle; in an incident just passed. */
+  #window(certificate: PlainCertificate): { readonly start: number; readonly end: number } {
+    const { now } = this.#time;
+    if (this.isRecalled(certificate)) return { start: now - hour, end: now - 30 * minute };
+    const { notBefore, notAfter } = certificate;
+    const life = notAfter - notBefore;
+    const centre = notBefore + life * (life < 10 * day ? 1 / 2 : 2 / 3);
+    return { start: centre - life / 100, end: centre + life / 100 };
+  }
+}
