@@ -158,6 +158,7 @@ describe('the watch over renewals', () => {
       clock,
     });
     return {
+      renewals,
       clock,
       written,
       asked: () => asked,
@@ -194,6 +195,37 @@ describe('the watch over renewals', () => {
     assert.equal(asked(), 2);
     assert.equal(written.length, 1);
     assert.equal(second.askAt, now + 18 * hour);
+  });
+
+  it('asks about a new certificate at once, and then when the CA said', async () => {
+    const answer = { window: { ...window, url: undefined }, askAt: now + 8 * hour };
+    const { renewals, clock, look, asked } = watch(answer, answer);
+    const first = await renewals.first('id', signal);
+    assert.equal(first.window?.end, window.end);
+    renewals.remember(known.uid, 'id', first.askAt);
+    assert.equal((await look()).askAt, now + 8 * hour);
+    assert.equal(asked(), 1);
+    clock.advance(8 * hour);
+    await look();
+    assert.equal(asked(), 2);
+  });
+
+  it('does not keep a new certificate waiting for an answer', async () => {
+    const clock = new ManualClock(now);
+    const renewals = new RenewalWatch({
+      source: {
+        ask: (_, given) =>
+          new Promise((_resolve, reject) => given.addEventListener('abort', () => reject(given.reason))),
+      },
+      secrets: { annotate: () => Promise.reject(new Error('nothing is to be written')) },
+      directory,
+      clock,
+    });
+    const first = renewals.first('id', signal);
+    clock.advance(2000);
+    const { window: suggested, askAt } = await first;
+    assert.equal(suggested, undefined);
+    assert.ok(askAt > now && askAt <= now + 7 * hour);
   });
 
   it('does not ask about what another CA or somebody else issued, or what has ended', async () => {
