@@ -1,0 +1,181 @@
+import assert from 'node:assert/strict';
+import { after, before, beforeEach, describe, it } from 'node:test';
+import type { Finding } from '../ca/authorizations.ts';
+import { problemAnswer, unavailable } from '../ca/faults.ts';
+import type { CaLimit, CaLimitRule } from '../ca/limit-rules.ts';
+import { eventually } from '../kubernetes/eventually.ts';
+import { type IngressParts, ingress } from './objects.ts';
+import { type Stage, startStage } from './stage.ts';
+import { StrictCa } from './strict-ca.ts';
+
+/** Milliseconds; long enough for a restart in its middle. */
+const blockTime = 25_000;
+const rule = { burst: 1, period: blockTime };
+
+let stage: Stage;
+let ca: StrictCa;
+/** The CA's, as each test sets them. */
+const limits: Partial<Record<CaLimit, CaLimitRule>> = {};
+const findings = new Map<string, Finding>();
+let seen = 0;
+
+before(async () => {
+  stage = await startStage({ namespaces: ['shop', 'blog'] });
+  ca = await StrictCa.start(stage, {
+    limits,
+    validate: (host) => Promise.resolve(findings.get(host) ?? 'ok'),
+    authorizationReuse: false,
+    orderReuse: false,
+    issuanceTime: 500,
+  });
+  await start();
+});
+after(async () => {
+  await stage.stop();
+  await ca[Symbol.asyncDispose]();
+});
+beforeEach(() => {
+  for (const limit of Object.keys(limits)) Reflect.deleteProperty(limits, limit);
+  seen = ca.orders.length;
+});
+
+async function start(): Promise<void> {
+  await stage.startController({
+    ...ca.environment,
+    LEGO_HOST_OWNERSHIP: 'any',
+    LEGO_SELF_CHECK_TIMEOUT: '5s',
+  });
+}
+
+async function crash(): Promise<void> {
+  await stage.controller.kill();
+  await start();
+}
+
+function web(key: string, ...hosts: readonly string[]) {
+  const [, name = ''] = key.split('/');
+  return ingress(key, { tls: { [`${name}-tls`]: hosts } } satisfies IngressParts);
+}
+
+/** Since the test began. */
+function statuses(): number[] {
+  return ca.orders.slice(seen).map(({ status }) => status);
+}
+
+async function untilRefused(): Promise<void> {
+  await eventually('the CA refuses an order', async () => Promise.resolve(statuses().includes(429)), 60_000);
+}
+
+/** In the middle of a block, which a crash does not end. */
+async function crashInBlock(key: string, waitsFor: RegExp): Promise<void> {
+  const view = await stage.untilView(key, `Ingress ${key} waits`, ({ next }) => waitsFor.test(next.action));
+  assert.ok((view.next.at ?? 0) > Date.now());
+  const asked = ca.orders.length;
+  await stage.untilLogged(/./);
+  await crash();
+  await stage.untilView(key, `Ingress ${key} waits again`, ({ next }) => waitsFor.test(next.action));
+  assert.equal(ca.orders.length, asked);
+}
+
+function assertNeverEarly(): void {
+  assert.deepEqual(
+    ca.denials.filter(({ early }) => early),
+    [],
+  );
+}
+
+describe("a refusal by the CA's limit", { timeout: 300_000 }, () => {
+  it('of new orders holds up the whole account until its end, over a crash', async () => {
+    limits.orders = rule;
+    await stage.apply(web('shop/first', 'first.example.com'));
+    await stage.untilIssued('shop/first');
+    await stage.apply(web('shop/second', 'second.example.com'));
+    await untilRefused();
+    await stage.apply(web('blog/third', 'third.example.org'));
+    const message = await stage.untilWarned('blog/third', 'RateLimited');
+    assert.match(message, /limit of new orders \(this account\)/);
+    await crashInBlock('blog/third', /this account/);
+    await stage.untilIssued('shop/second', 'blog/third');
+    assertNeverEarly();
+  });
+
+  it('of an exact set holds up this set alone', async () => {
+    limits['certificates-per-set'] = rule;
+    await stage.apply(web('shop/set', 'set.example.com'));
+    await stage.untilIssued('shop/set');
+    await stage.apply(web('blog/set', 'set.example.com'));
+    await untilRefused();
+    await stage.apply(web('shop/wider', 'set.example.com', 'wider.example.com'));
+    await stage.untilIssued('shop/wider');
+    assert.equal(await stage.secret('blog/set-tls'), undefined);
+    await stage.untilIssued('blog/set');
+    assertNeverEarly();
+  });
+
+  it('in unknown words holds up the refused order alone', async () => {
+    const wait = { 'retry-after': String(blockTime / 1000) };
+    ca.server.ca.faults.next('new-order', problemAnswer(429, 'rateLimited', 'Slow down, please.', wait));
+    const at = Date.now();
+    await stage.apply(web('shop/odd', 'odd.example.com'));
+    assert.match(await stage.untilWarned('shop/odd', 'RateLimited'), /Slow down, please/);
+    await stage.apply(web('shop/even', 'even.example.com'));
+    await stage.untilIssued('shop/even');
+    assert.deepEqual(statuses(), [429, 201]);
+    await stage.untilIssued('shop/odd');
+    assert.ok((ca.orders.at(-1)?.at ?? 0) >= at + blockTime);
+  });
+
+  it('of failures of a host holds up the orders with this host, until its end', async () => {
+    limits['failed-authorizations'] = { burst: 1, period: 2 * blockTime };
+    findings.set('bad.example.com', 'connection');
+    await stage.apply(web('shop/bad', 'bad.example.com'));
+    await stage.untilState('shop/bad', 'backing-off');
+    findings.clear();
+    await stage.apply(web('shop/both', 'bad.example.com', 'good.example.com'));
+    await untilRefused();
+    const message = await stage.untilWarned('shop/both', 'RateLimited');
+    assert.match(message, /bad\.example\.com/);
+    await stage.apply(web('shop/good', 'good.example.com'));
+    await stage.untilIssued('shop/good');
+    await stage.untilIssued('shop/both', 'shop/bad');
+    assertNeverEarly();
+  });
+});
+
+describe('a CA that is away for maintenance, with a Retry-After', { timeout: 200_000 }, () => {
+  it('is left alone by all until then, and nobody has failed', async () => {
+    const { faults } = ca.server.ca;
+    let until: number | undefined;
+    faults.script('new-order', () => {
+      until ??= Date.now() + blockTime;
+      return Date.now() < until ? unavailable(Math.ceil((until - Date.now()) / 1000)) : undefined;
+    });
+    await stage.apply(web('shop/one', 'one.example.com'), web('blog/two', 'two.example.com'));
+    await eventually('the CA is away', async () => Promise.resolve(until !== undefined), 60_000);
+    await stage.apply(web('blog/three', 'three.example.com'));
+    await stage.untilIssued('shop/one', 'blog/two', 'blog/three');
+    faults.clear();
+    // One or both of the first were under way already.
+    const away = ca.orders.slice(seen).filter(({ status }) => status === 503);
+    assert.deepEqual(statuses().slice(away.length), [201, 201, 201]);
+    assert.ok(away.length <= 2, `${away.length} requests`);
+    assert.ok(away.every(({ at }) => at < (until ?? 0) - blockTime + 2000));
+    const entries = await stage.object('/apis/networking.k8s.io/v1/namespaces/blog/ingresses/two');
+    assert.doesNotMatch(JSON.stringify(entries), /"failures/);
+  });
+});
+
+describe('the same set in two namespaces', { timeout: 200_000 }, () => {
+  it('is ordered by one after the other', async () => {
+    const from = ca.requests.length;
+    await stage.apply(web('shop/same', 'same.example.com'), web('blog/same', 'same.example.com'));
+    await stage.untilIssued('shop/same', 'blog/same');
+    const steps = ca.requests
+      .slice(from)
+      .filter(({ endpoint, status }) => ['new-order', 'certificate'].includes(endpoint) && status < 300);
+    assert.deepEqual(
+      steps.map(({ endpoint }) => endpoint),
+      ['new-order', 'certificate', 'new-order', 'certificate'],
+    );
+  });
+});
