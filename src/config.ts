@@ -110,6 +110,7 @@ function assemble(settings: Settings, notices: Notice[]) {
     port: responderPort,
     healthPort: settings.get(ports.healthPort),
     inspectorPort: settings.get(ports.inspectorPort),
+    statelyInspector: settings.get(ports.statelyInspector) === 'on',
     logLevel: settings.get(ports.logLevel),
     logType: settings.get(ports.logType),
   };

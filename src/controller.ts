@@ -234,8 +234,8 @@ export async function startController({
       onError: (error) => log.error(error, 'The metrics cannot be read.'),
     }),
   });
-  const { version } = config;
-  const observed = { version, supervisor, actors, journal, ledger, budget, secrets };
+  const { version, statelyInspector: stately } = config;
+  const observed = { version, stately, supervisor, actors, journal, ledger, budget, secrets };
   const inspector = createInspector({ ...observed, clock, ledgerClock, log });
   const servers = [responder, health, inspector.server];
   await Promise.all([

@@ -10,6 +10,7 @@ import type { HostJournal } from './inspector/host-journal.ts';
 import { Inspector } from './inspector/inspector.ts';
 import type { Inspectable } from './inspector/observation.ts';
 import { createInspectorServer } from './inspector/server.ts';
+import { StatelyEndpoint } from './inspector/stately.ts';
 import { supervisorView } from './inspector/supervisor-view.ts';
 import type { SecretStore } from './kubernetes/secret-store.ts';
 import { factsOf } from './steps/secret-facts.ts';
@@ -17,8 +18,11 @@ import type { IngressActor } from './supervisor.ts';
 
 export interface InspectorSetup {
   readonly version: string;
+  /** Whether Stately's inspector may attach. */
+  readonly stately: boolean;
   readonly supervisor: {
     readonly system: Inspectable;
+    readonly sessionId: string;
     getSnapshot(): { readonly context: SupervisorState };
   };
   readonly actors: ReadonlyMap<string, IngressActor>;
@@ -33,7 +37,9 @@ export interface InspectorSetup {
 
 /** The page's server and what it shows; nothing is observed before somebody watches. */
 export function createInspector(setup: InspectorSetup): { readonly server: Server; stop(): void } {
-  const { version, supervisor, actors, journal, ledger, budget, secrets, clock, ledgerClock, log } = setup;
+  const onError = (error: unknown): void =>
+    setup.log.error(error, 'The inspector failed to observe the actors.');
+  const { version, supervisor, actors, journal, ledger, budget, secrets, clock, ledgerClock } = setup;
   const inspector = new Inspector({
     actors,
     system: supervisor.system,
@@ -52,9 +58,19 @@ export function createInspector(setup: InspectorSetup): { readonly server: Serve
     journal,
     readCertificate: (namespace, secretName, signal) =>
       readCertificate(secrets, namespace, secretName, signal),
-    onError: (error) => log.error(error, 'The inspector failed to observe the actors.'),
+    onError,
   });
-  return { server: createInspectorServer(inspector), stop: () => inspector.stop() };
+  const server = createInspectorServer(inspector);
+  const { system, sessionId: rootId } = supervisor;
+  const stately = setup.stately ? new StatelyEndpoint({ actors, system, rootId, clock, onError }) : undefined;
+  stately?.attach(server);
+  return {
+    server,
+    stop: () => {
+      stately?.stop();
+      inspector.stop();
+    },
+  };
 }
 
 async function readCertificate(

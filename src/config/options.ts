@@ -301,6 +301,15 @@ export const optionGroups = {
       fallback: '9403',
       parse: values.port,
     },
+    statelyInspector: {
+      variable: 'LEGO_STATELY_INSPECTOR',
+      placeholder: 'SWITCH',
+      description:
+        'on: at LEGO_INSPECTOR_PORT, under /stately, a WebSocket for the receivers of @statelyai/inspect and for the inspector of ' +
+        'stately.ai, whose page then sees the names of Ingresses, Secrets and hosts. off: there is none.',
+      fallback: 'off',
+      parse: values.oneOf('on', 'off'),
+    },
     logLevel: {
       variable: 'LEGO_LOG_LEVEL',
       placeholder: 'LEVEL',

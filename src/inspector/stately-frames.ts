@@ -1,0 +1,166 @@
+import type { InspectionEvent } from 'xstate';
+import type { CertificateInput } from '../../machines/certificate.ts';
+import { certificateMachine } from '../../machines/certificate.ts';
+import { findingsOf } from '../../machines/hold.ts';
+import { ingressMachine } from '../../machines/ingress.ts';
+import type { IngressContext } from '../../machines/ingress-context.ts';
+import { isRecord, recordField, stringField } from '../json.ts';
+import { certificateRowOf, errorOf } from './rows.ts';
+
+/** The version of @statelyai/inspect whose frames these are. */
+const version = '0.7.2';
+
+/** An actor as far as it is shown. */
+export interface InspectedActor {
+  readonly id: string;
+  readonly sessionId: string;
+  readonly logic: unknown;
+  getSnapshot(): unknown;
+}
+
+/** One JSON text, as @statelyai/inspect sends them. */
+export type Frame = object;
+
+/** Whether it is an Ingress or one of its certificates: of the others there is nothing to draw. */
+export function isShown(actor: object): actor is InspectedActor {
+  const logic = 'logic' in actor && typeof actor.logic === 'object' ? actor.logic : null;
+  return (
+    logic !== null && 'id' in logic && (logic.id === ingressMachine.id || logic.id === certificateMachine.id)
+  );
+}
+
+/** The supervisor, of which all others are children or grandchildren; it is no statechart. */
+export function rootFrame(rootId: string, now: number): Frame {
+  const definition = JSON.stringify({ id: 'supervisor' });
+  return {
+    ...base(rootId, now),
+    type: '@xstate.actor',
+    name: 'supervisor',
+    sessionId: rootId,
+    definition,
+    snapshot: { status: 'active' },
+  };
+}
+
+export function actorFrame(
+  actor: InspectedActor,
+  parentId: string | undefined,
+  rootId: string,
+  now: number,
+): Frame {
+  return {
+    ...base(rootId, now),
+    type: '@xstate.actor',
+    name: actor.id,
+    sessionId: actor.sessionId,
+    parentId,
+    definition: definitionOf(actor.logic),
+    snapshot: sanitizedSnapshot(actor.getSnapshot()),
+  };
+}
+
+/** @returns undefined for what is not shown */
+export function frameOf(inspected: InspectionEvent, now: number): Frame | undefined {
+  const { actorRef, rootId } = inspected;
+  if (!isShown(actorRef)) return undefined;
+  const { sessionId } = actorRef;
+  switch (inspected.type) {
+    case '@xstate.actor':
+      return actorFrame(actorRef, parentOf(actorRef), rootId, now);
+    case '@xstate.event': {
+      const sourceId = inspected.sourceRef?.sessionId;
+      const event = sanitizedEvent(inspected.event);
+      return { ...base(rootId, now), type: inspected.type, sessionId, sourceId, event };
+    }
+    case '@xstate.snapshot': {
+      const event = sanitizedEvent(inspected.event);
+      const snapshot = sanitizedSnapshot(inspected.snapshot);
+      return { ...base(rootId, now), type: inspected.type, sessionId, event, snapshot };
+    }
+    default:
+      return undefined;
+  }
+}
+
+function base(rootId: string, now: number) {
+  return { id: null, rootId, createdAt: String(now), _version: version };
+}
+
+export function parentOf(actor: object): string | undefined {
+  const parent = '_parent' in actor ? actor._parent : undefined;
+  return isRecord(parent) ? stringField(parent, 'sessionId') : undefined;
+}
+
+const definitions = new WeakMap<object, string>();
+
+/** Both machines are the same in each actor, so that it is written once; functions have no place in it. */
+function definitionOf(logic: unknown): string {
+  const config = recordField(logic, 'config');
+  if (config === undefined) return '{}';
+  const known = definitions.get(config) ?? JSON.stringify(config);
+  definitions.set(config, known);
+  return known;
+}
+
+/** The kind of event and what it is about; nothing else of it is passed on. */
+function sanitizedEvent(event: unknown): Readonly<Record<string, unknown>> {
+  const type = stringField(event, 'type') ?? '';
+  const outcome = recordField(event, 'outcome');
+  const known = {
+    secretName: stringField(event, 'secretName'),
+    phase: stringField(event, 'phase'),
+    outcome: stringField(outcome, 'kind'),
+    reason: stringField(recordField(outcome, 'failure'), 'code'),
+    at: isRecord(event) && typeof event['at'] === 'number' ? event['at'] : undefined,
+  };
+  return { type, ...known };
+}
+
+function sanitizedSnapshot(snapshot: unknown): object {
+  const status = stringField(snapshot, 'status') ?? 'active';
+  const value = isRecord(snapshot) ? snapshot['value'] : undefined;
+  const context = recordField(snapshot, 'context');
+  return {
+    status,
+    value,
+    context: context === undefined ? {} : sanitizedContext(context),
+    tags: [],
+    children: {},
+  };
+}
+
+function sanitizedContext(context: Record<string, unknown>): object {
+  if (isIngress(context)) {
+    const { key, uid, since, nextCheckAt, certificates } = context;
+    return {
+      ingress: key,
+      uid,
+      since,
+      nextCheckAt,
+      certificates: certificates.map((record) => ({
+        ...certificateRowOf(record),
+        hosts: record.desired.hosts.map(({ host }) => host),
+        reason: errorOf(findingsOf(record))?.code,
+      })),
+    };
+  }
+  if (!isCertificate(context)) return {};
+  const { id, ingress, desired, hosts, reason, harmAt, exemption } = context;
+  return {
+    id,
+    ingress,
+    secret: desired.secretName,
+    hosts: hosts.map(({ host }) => host),
+    reason,
+    harmAt,
+    exemption,
+  };
+}
+
+function isIngress(context: object): context is IngressContext {
+  return 'key' in context && 'certificates' in context;
+}
+
+function isCertificate(context: object): context is CertificateInput {
+  return 'desired' in context && 'hosts' in context;
+}
