@@ -50,7 +50,7 @@ export class Floor implements AsyncDisposable {
     });
     server.listen(port, '127.0.0.1');
     await once(server, 'listening');
-    const agent = new Agent({ connect: { ca: caBundle }, connections: 32, allowH2: false });
+    const agent = new Agent({ connect: { ca: caBundle }, connections: 64, allowH2: false });
     const floor = new Floor(agent, server, privateKey, jwk);
     const directory = await floor.#send('GET', directoryUrl);
     floor.#directory = stringsOf(directory.body);

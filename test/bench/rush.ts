@@ -1,0 +1,116 @@
+import { readFile } from 'node:fs/promises';
+import { freePorts } from '../../deploy/local/free-ports.ts';
+import { apiWritesSince, describeWrites } from './api-writes.ts';
+import { createIngress, inParallel, members } from './fleet.ts';
+import { Floor } from './floor.ts';
+import { type Progress, Stage } from './stage.ts';
+import { StrictCaProcess } from './strict-ca-process.ts';
+import type { Row } from './table.ts';
+import { ProcessUsage } from './usage.ts';
+
+const fleet = 1000;
+const inFlight = 50;
+const fleetLimit = 300_000;
+
+/** As many Ingresses at once as pebble does not bear, at the strict CA of the tests; before and after it the floor. */
+export async function measureRush(progress: Progress): Promise<Row[]> {
+  let started: StrictCaProcess | undefined;
+  await using stage = await Stage.start({}, async (world) => {
+    started = await StrictCaProcess.start(world, 'strict-ca', world.edge.httpPort);
+    return {
+      LEGO_URL: started.directoryUrl,
+      LEGO_CA_BUNDLE: started.caBundle,
+      LEGO_MAX_ORDERS_IN_FLIGHT: String(inFlight),
+    };
+  });
+  await using ca = started;
+  if (ca === undefined) throw new Error('the strict CA was not started');
+  const before = await measureFloor(stage, 'floor-before', progress);
+  const usage = new ProcessUsage(stage.controller.pid);
+  const cpuBefore = await usage.cpuSeconds();
+  await ca.take();
+  const since = Date.now();
+  const took = await run(stage, progress);
+  const cpu = (await usage.cpuSeconds()) - cpuBefore;
+  const residentBytes = await usage.residentBytes();
+  await stage.challengesGone();
+  const requests = await ca.take();
+  const writes = await apiWritesSince(stage.world.cluster.auditLog, since);
+  const after = await measureFloor(stage, 'floor-after', progress);
+  const floor = (before + after) / 2;
+  const perSecond = fleet / took;
+  const ratio = perSecond / floor;
+  const refused = requests.filter((request) => !/ 2\d\d$/.test(request)).length;
+  const requestsEach = requests.length / fleet;
+  const writesEach = writes.total / fleet;
+  return [
+    {
+      what: `floor at the strict CA, ${inFlight} in flight, certificates/s`,
+      peer: '–',
+      goal: '–',
+      measured: `${floor.toFixed(1)} (before ${before.toFixed(1)}, after ${after.toFixed(1)})`,
+      met: true,
+    },
+    {
+      what: `${fleet} Ingresses at once, ${inFlight} in flight, certificates/s`,
+      peer: '–',
+      goal: '≥ 0.25 × floor',
+      measured: `${perSecond.toFixed(1)} = ${ratio.toFixed(2)} × floor; ${took.toFixed(1)} s in all, ${cpu.toFixed(1)} s of CPU`,
+      met: ratio >= 0.25,
+    },
+    {
+      what: `CA requests per certificate, ${fleet} at once`,
+      peer: '–',
+      goal: '≤ 9, none refused',
+      measured: `${requestsEach.toFixed(2)}, ${refused} refused`,
+      met: requestsEach <= 9 && refused === 0,
+    },
+    {
+      what: `API writes per certificate, ${fleet} at once`,
+      peer: '62',
+      goal: '≤ 4',
+      measured: `${writesEach.toFixed(2)} (${describeWrites(writes)})`,
+      met: writesEach <= 4,
+    },
+    {
+      what: `RSS after ${fleet} issuances`,
+      peer: '167 MB',
+      goal: '≤ 250 MB',
+      measured: `${(residentBytes / 1e6).toFixed(0)} MB`,
+      met: residentBytes <= 250e6,
+    },
+  ];
+}
+
+/** @returns seconds from the first Ingress to the last Secret */
+async function run({ secrets, world }: Stage, progress: Progress): Promise<number> {
+  progress(`${fleet} Ingresses at once`);
+  const fleetMembers = members(1000, fleet);
+  let filled = 0;
+  const startedAt = performance.now();
+  const all = Promise.all(
+    fleetMembers.map(async (member) => {
+      const at = await secrets.filled(member, fleetLimit);
+      filled += 1;
+      if (filled % 100 === 0) progress(`${fleet} Ingresses at once: ${filled} certificates`);
+      return at;
+    }),
+  );
+  const creating = inParallel(fleetMembers, (member) => createIngress(world.api, member));
+  const [times] = await Promise.all([all, creating]);
+  return (Math.max(...times) - startedAt) / 1000;
+}
+
+/** @returns certificates per second of the bare loop, at a fresh CA of the same kind */
+async function measureFloor({ world }: Stage, name: string, progress: Progress): Promise<number> {
+  progress('floor');
+  const [port = 0] = await freePorts(1);
+  await using ca = await StrictCaProcess.start(world, name, port);
+  const caBundle = await readFile(ca.caBundle, 'utf8');
+  await using floor = await Floor.start({ directoryUrl: ca.directoryUrl, caBundle, port });
+  await floor.issue('warm-up.example.com');
+  const startedAt = performance.now();
+  const hosts = members(0, fleet).map(({ host }) => host);
+  await inParallel(hosts, (host) => floor.issue(host), inFlight);
+  return (fleet * 1000) / (performance.now() - startedAt);
+}

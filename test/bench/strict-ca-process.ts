@@ -1,0 +1,49 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+import type { ManagedProcess } from '../../deploy/local/managed-process.ts';
+import type { World } from '../../deploy/local/world.ts';
+
+const startLimit = 15_000;
+const program = fileURLToPath(new URL('../ca/main.ts', import.meta.url));
+
+/** The strict CA of the tests in a process of its own, for more orders in flight than pebble bears. */
+export class StrictCaProcess implements AsyncDisposable {
+  readonly directoryUrl: string;
+  /** path of a PEM file: for LEGO_CA_BUNDLE */
+  readonly caBundle: string;
+  readonly #process: ManagedProcess;
+  #seen = 0;
+
+  private constructor(started: ManagedProcess, directoryUrl: string, caBundle: string) {
+    this.#process = started;
+    this.directoryUrl = directoryUrl;
+    this.caBundle = caBundle;
+  }
+
+  /** @param vaHttpPort where it looks for proofs */
+  static async start({ dns, session }: World, name: string, vaHttpPort: number): Promise<StrictCaProcess> {
+    const caBundle = join(session.directory, `${name}.pem`);
+    const options = ['--va-http-port', String(vaHttpPort), '--ca-bundle', caBundle, '--dns', dns.address];
+    const started = session.spawn({ name, command: process.execPath, args: [program, ...options] });
+    let url: string | undefined;
+    await started.untilReady(async () => {
+      [url] = /^https:\S+(?=\n)/m.exec(await readFile(started.log, 'utf8')) ?? [];
+      return url !== undefined;
+    }, startLimit);
+    return new StrictCaProcess(started, url ?? '', caBundle);
+  }
+
+  /** What it was asked for since the last call, as `endpoint status`. */
+  async take(): Promise<string[]> {
+    const lines = (await readFile(this.#process.log, 'utf8')).match(/^[a-z-]+ \d+$/gm) ?? [];
+    const taken = lines.slice(this.#seen);
+    this.#seen = lines.length;
+    return taken;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#process.stop();
+  }
+}
