@@ -1,0 +1,132 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { after, before, describe, it } from 'node:test';
+import { WebSocket } from 'ws';
+import { arrayField, isRecord, recordField, stringField } from '../../src/json.ts';
+import { EventStream } from '../inspector/event-stream.ts';
+import { eventually } from '../kubernetes/eventually.ts';
+import { ingress } from './objects.ts';
+import { type Stage, startStage } from './stage.ts';
+
+const jwt = `eyJhbGciOiJIUzI1NiJ9.${'u'.repeat(200)}.c2lnbmF0dXJl`;
+const unpauseUrl = `https://127.0.0.1/sfe/v1/unpause?jwt=${jwt}`;
+
+let stage: Stage;
+/** Tokens of all challenges, as the CA handed them out. */
+const tokens = new Set<string>();
+/** Everything that viewers got, live. */
+const seen: string[] = [];
+
+function isForPausedName(body: string): boolean {
+  const payload = stringField(JSON.parse(body), 'payload') ?? '';
+  return Buffer.from(payload, 'base64url').includes('paused.example.com');
+}
+
+describe('a run with viewers, an issuance, a failure and a pause', { timeout: 180_000 }, () => {
+  before(async () => {
+    stage = await startStage({ namespaces: ['shop'], proxyCa: true });
+    stage.ca.interfere = async ({ path, body, forward }) => {
+      if (path === '/order-plz' && isForPausedName(body)) {
+        const detail = `Your account is temporarily prevented from requesting certificates for paused.example.com. Please visit: ${unpauseUrl}`;
+        return {
+          status: 429,
+          headers: { 'content-type': 'application/problem+json' },
+          body: JSON.stringify({ type: 'urn:ietf:params:acme:error:rateLimited', detail, status: 429 }),
+        };
+      }
+      const answer = await forward();
+      for (const [, token = ''] of answer.body.matchAll(/"token":\s*"([\w-]+)"/g)) tokens.add(token);
+      return answer;
+    };
+    await stage.world.dns.setNoAddress('dead.example.com');
+    await stage.startController({
+      LEGO_LOG_LEVEL: 'trace',
+      LEGO_SELF_CHECK_TIMEOUT: '2s',
+      LEGO_STATELY_INSPECTOR: 'on',
+    });
+  });
+  after(() => stage.stop());
+
+  it('tells nobody a key, a token or an unpause URL, but for the one Event that is there for it', async () => {
+    const { inspector } = stage.world.ports;
+    const keys = ['good', 'dead', 'paused'].map((name) => `shop/${name}`);
+    const streams = await Promise.all(
+      ['/events', ...keys.map((key) => `/ingresses/${key}/events`)].map((path) =>
+        EventStream.open(`http://127.0.0.1:${inspector}${path}`),
+      ),
+    );
+    const socket = new WebSocket(`ws://127.0.0.1:${inspector}/stately`);
+    socket.addEventListener('message', ({ data }) => {
+      if (typeof data === 'string') seen.push(data);
+    });
+    await once(socket, 'open');
+    await stage.apply(
+      ...['good', 'dead', 'paused'].map((name) =>
+        ingress(`shop/${name}`, { tls: { [`${name}-tls`]: [`${name}.example.com`] } }),
+      ),
+    );
+    await stage.untilIssued('shop/good');
+    await stage.untilWarned('shop/dead', 'SelfCheckFailed');
+    await stage.untilWarned('shop/paused', 'PauseLink');
+    await stage.untilState('shop/paused', 'backing-off');
+    await eventually('the viewers know', () => {
+      const [overview] = streams;
+      return overview?.events.some(({ data }) => data.includes('NamePaused')) === true;
+    });
+
+    const secrets = await secretsOfThisRun();
+    const events = arrayField(await stage.object('/api/v1/events'), 'items');
+    const links = events.filter((event) => JSON.stringify(event).includes(jwt));
+    assert.equal(links.length, 1);
+    assert.equal(stringField(links[0], 'reason'), 'PauseLink');
+    const emitted = {
+      'the live page': streams.flatMap((stream) => stream.events.map(({ data }) => data)).join('\n'),
+      "Stately's frames": seen.join('\n'),
+      'the details': (
+        await Promise.all(keys.map((key) => stage.controller.page('inspector', `/ingresses/${key}`)))
+      ).join('\n'),
+      'the views': await stage.controller.page('inspector', '/ingresses'),
+      'the metrics': await stage.controller.metrics(),
+      'the log': await readFile(stage.controller.log, 'utf8'),
+      Events: JSON.stringify(events.filter((event) => !links.includes(event))),
+      Ingresses: JSON.stringify(await stage.object('/apis/networking.k8s.io/v1/ingresses')),
+      'the ledger': JSON.stringify(await stage.object('/api/v1/configmaps')),
+      'annotations of Secrets': JSON.stringify(
+        arrayField(await stage.object('/api/v1/secrets'), 'items').map((secret) =>
+          withoutData(recordField(secret, 'metadata')),
+        ),
+      ),
+    };
+    for (const [place, text] of Object.entries(emitted)) {
+      assert.ok(text.length > 50, `${place} were looked at`);
+      for (const [what, secret] of secrets) assert.ok(!text.includes(secret), `${what} is in ${place}`);
+    }
+    for (const stream of streams) stream.close();
+    socket.terminate();
+  });
+});
+
+/** Parts that tell each secret from anything else, with what it is. */
+async function secretsOfThisRun(): Promise<[what: string, secret: string][]> {
+  const account = await stage.secret('kube-lego/kube-lego-account');
+  const stored = await stage.secret('shop/good-tls');
+  const keys = [account?.['tls.key'], stored?.['tls.key']];
+  const lines = keys.flatMap((pem) => (pem ?? '').split('\n').filter((line) => /^[\w+/=]{40,}$/.test(line)));
+  const found: [string, string][] = [
+    ...lines.map((line): [string, string] => ['a line of a private key', line]),
+    ...[...tokens].map((token): [string, string] => ['a token', token]),
+    ['the header of a private key', 'PRIVATE KEY'],
+    ['the way to lift a pause', 'jwt='],
+    ['the JWT', jwt.slice(0, 60)],
+  ];
+  assert.ok(lines.length >= 4 && tokens.size >= 1);
+  return found;
+}
+
+/** The API server keeps what was last applied by kubectl in an annotation; nothing here is applied by kubectl. */
+function withoutData(metadata: unknown): unknown {
+  return isRecord(metadata)
+    ? { annotations: metadata['annotations'], labels: metadata['labels'] }
+    : undefined;
+}
