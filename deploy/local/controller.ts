@@ -122,6 +122,11 @@ async function readDockerfile(): Promise<{ arguments: string[]; environment: Rec
   const assignments = [...dockerfile.matchAll(/^ENV (.*)$/gm)].flatMap(([, line = '']) => line.split(' '));
   return {
     arguments: entryPoint.split(', ').map((quoted) => quoted.slice(1, -1)),
-    environment: Object.fromEntries(assignments.map((assignment) => assignment.split('=', 2))),
+    environment: Object.fromEntries(
+      assignments.map((assignment) => {
+        const [name = '', value = ''] = assignment.split('=', 2);
+        return [name, value.replace(/^\/app\//, root)];
+      }),
+    ),
   };
 }
