@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { Agent, request } from 'undici';
+import { freePorts } from '../../deploy/local/free-ports.ts';
+import { Floor } from '../bench/floor.ts';
+import { badGateway } from './faults.ts';
+import { CaServer } from './server.ts';
+
+/** What a GET of the directory comes to. */
+async function ask({ ca, caBundle }: CaServer): Promise<string> {
+  const agent = new Agent({ connect: { ca: caBundle }, bodyTimeout: 3000, headersTimeout: 3000 });
+  try {
+    const headers = { 'user-agent': 'test' };
+    const answer = await request(ca.directoryUrl, { dispatcher: agent, headers });
+    await answer.body.text();
+    return String(answer.statusCode);
+  } catch (error) {
+    return error instanceof Error && 'code' in error ? String(error.code) : String(error);
+  } finally {
+    await agent.destroy();
+  }
+}
+
+describe('the strict CA on its port', { timeout: 120_000 }, () => {
+  it('fails as a test says: a reset, half a body, silence, the answer of a proxy', async () => {
+    await using server = await CaServer.start({ vaHttpPort: 1 });
+    server.ca.faults.next('directory', 'reset', 'half', 'silence', badGateway());
+    const outcomes: string[] = [];
+    for (let times = 0; times < 5; times += 1) outcomes.push(await ask(server));
+    assert.deepEqual(outcomes, ['UND_ERR_SOCKET', 'UND_ERR_SOCKET', 'UND_ERR_HEADERS_TIMEOUT', '502', '200']);
+  });
+
+  it('bears a thousand orders in flight', async (context) => {
+    const [port = 0] = await freePorts(1);
+    await using server = await CaServer.start({ vaHttpPort: port });
+    const { caBundle } = server;
+    await using floor = await Floor.start({ directoryUrl: server.ca.directoryUrl, caBundle, port });
+    await floor.issue('warm-up.example.com');
+    floor.requests = 0;
+    const started = performance.now();
+    const hosts = Array.from({ length: 1000 }, (_, index) => `host-${index}.example.com`);
+    const chains = await Promise.all(hosts.map((host) => floor.issue(host)));
+    const seconds = (performance.now() - started) / 1000;
+    context.diagnostic(`${(1000 / seconds).toFixed(0)} certificates/s, ${floor.requests} requests`);
+    assert.equal(new Set(chains).size, 1000);
+  });
+});
