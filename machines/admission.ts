@@ -69,6 +69,12 @@ export class Admission {
     return this.#byStage.ordering.size;
   }
 
+  /** The rounds that have not been admitted. */
+  get backlog(): Round[] {
+    const { waiting, held } = this.#byStage;
+    return [...held, ...waiting].map(({ round }) => round);
+  }
+
   /** How many rounds stand where, and how many hosts are admitted with them. */
   get occupancy() {
     const { waiting, held, admitted, 'awaiting-slot': awaitingSlot, ordering } = this.#byStage;

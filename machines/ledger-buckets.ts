@@ -44,13 +44,13 @@ export class LedgerBuckets {
     this.#shards = shards;
   }
 
-  /** When there is room for one more; now, where no limit is known. */
-  timeOf(limitName: LimitName, scope: Scope, purpose: 'first' | 'other', now: number): number {
+  /** When there is room for one more, after so many others; now, where no limit is known. */
+  timeOf(limitName: LimitName, scope: Scope, purpose: 'first' | 'other', now: number, others = 0): number {
     const limit = this.#rateLimits.limits[limitName];
     if (limit === undefined) return now;
     const bucket = this.#read(limitName, scope);
     const kept = purpose === 'first' ? this.#reserved(limitName) : 0;
-    return timeOfTokens(bucket.tat, limit, 1 + kept + bucket.pending, now);
+    return timeOfTokens(bucket.tat, limit, 1 + kept + bucket.pending + others, now);
   }
 
   spend(limitName: LimitName, scope: Scope, now: number): void {

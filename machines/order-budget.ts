@@ -1,3 +1,4 @@
+import { type Backlog, backlogOf } from './backlog.ts';
 import { CaBreaker } from './ca-breaker.ts';
 import type { OrderRequest } from './order-limits.ts';
 import type { OrderReport } from './order-report.ts';
@@ -61,6 +62,11 @@ export class OrderBudget {
     this.#ledger.orderCreated(request, now);
     this.#reservations.set(id, { request, sent: reservation.sent });
     return undefined;
+  }
+
+  /** What these come to, if they are ordered one after the other. */
+  backlog(orders: readonly PlannedOrder[], now: number): Backlog {
+    return backlogOf(this.#ledger, orders.map(requestOf), now);
   }
 
   /** Whether this round may ask the CA now; while the CA is in trouble only one at a time may. */

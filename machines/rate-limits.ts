@@ -78,6 +78,22 @@ export class Ledger {
     return refusal !== undefined && refusal.until >= (longest?.until ?? 0) ? refusal : longest;
   }
 
+  /**
+   * When this order finds room after others, whose counts are in `taken` and to which its own are added. Refusals are not looked at.
+   */
+  timeAfter(order: OrderRequest, taken: Map<string, number>, now: number): number {
+    const scopes = this.#keys.order(order.identifiers);
+    let at = now;
+    for (const [name, scope] of countedFor(order, scopes)) {
+      const key = `${name} ${scope.key}`;
+      const others = taken.get(key) ?? 0;
+      const purpose = order.purpose === 'first' ? 'first' : 'other';
+      at = Math.max(at, this.#buckets.timeOf(name, scope, purpose, now, others));
+      if (!name.endsWith('authorization-failures')) taken.set(key, others + 1);
+    }
+    return at;
+  }
+
   /** What the CA has refused, as far as it holds for this order: that there is no room for more is no reason to hold it back. */
   refusal(order: Pick<OrderRequest, 'identifiers' | 'exemption'>, now: number): Hold | undefined {
     return this.#refusal(this.#keys.order(order.identifiers), order.exemption, now);

@@ -10,6 +10,7 @@ import { installAdapter } from './acme/adapter.ts';
 import { RenewalInfoSource } from './acme/renewal-info.ts';
 import { AcmeTransport, userAgent } from './acme/transport.ts';
 import { Announcer } from './announcer.ts';
+import { BacklogWatch } from './backlog-watch.ts';
 import { Vault } from './certificate/vault.ts';
 import { type Clock, sleep } from './clock.ts';
 import { ClockWatch } from './clock-watch.ts';
@@ -36,7 +37,13 @@ import { ProcessSamples } from './metrics/process-samples.ts';
 import { takeSamples } from './metrics/sources.ts';
 import { OrderTurns } from './order-turns.ts';
 import { pauseLinkEvent } from './pause-link.ts';
-import { assessmentPolicy, pathTypeOf, selfCheckSettings, supervisorPolicy } from './policies.ts';
+import {
+  assessmentPolicy,
+  lifetimesOf,
+  pathTypeOf,
+  selfCheckSettings,
+  supervisorPolicy,
+} from './policies.ts';
 import { createRehearsal } from './rehearsal-setup.ts';
 import { awaitReachable } from './responder/reachability.ts';
 import type { Verdict } from './responder/self-check.ts';
@@ -235,7 +242,28 @@ export async function startController({
     }),
   });
   const { version, statelyInspector: stately } = config;
-  const observed = { version, stately, supervisor, actors, journal, ledger, budget, secrets };
+  const backlogWatch = new BacklogWatch({
+    look: () => {
+      const { backlog } = supervisor.getSnapshot().context.admission;
+      return backlog.length === 0 ? undefined : budget.backlog(backlog, ledgerClock.now());
+    },
+    clock,
+    log,
+  });
+  const backlog = () => backlogWatch.current;
+  const lifetimes = lifetimesOf(config);
+  const observed = {
+    version,
+    stately,
+    backlog,
+    lifetimes,
+    supervisor,
+    actors,
+    journal,
+    ledger,
+    budget,
+    secrets,
+  };
   const inspector = createInspector({ ...observed, clock, ledgerClock, log });
   const servers = [responder, health, inspector.server];
   await Promise.all([
@@ -275,6 +303,7 @@ export async function startController({
       while (rounds.ordered > 0 && clock.now() < limit) await sleep(clock, 50);
       supervisor.stop();
       inspector.stop();
+      backlogWatch.stop();
       const cleanUp = AbortSignal.timeout(cleanUpLimit);
       await Promise.allSettled([
         challengeIngresses.removeAll(cleanUp),

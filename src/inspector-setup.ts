@@ -1,8 +1,10 @@
 import type { Server } from 'node:http';
 import { hostname } from 'node:os';
 import type { Logger } from 'pino';
+import type { Backlog } from '../machines/backlog.ts';
 import type { OrderBudget } from '../machines/order-budget.ts';
 import type { Ledger } from '../machines/rate-limits.ts';
+import type { Lifetime } from '../machines/renewal-forecast.ts';
 import type { SupervisorState } from '../machines/supervisor.ts';
 import type { Clock } from './clock.ts';
 import type { StoredCertificate } from './inspector/details.ts';
@@ -29,6 +31,9 @@ export interface InspectorSetup {
   readonly journal: HostJournal;
   readonly ledger: Ledger;
   readonly budget: OrderBudget;
+  readonly backlog: () => Backlog | undefined;
+  /** Of the CA's certificates, as far as that is known. */
+  readonly lifetimes: readonly Lifetime[];
   readonly secrets: Pick<SecretStore, 'read'>;
   readonly clock: Clock;
   readonly ledgerClock: Pick<Clock, 'now'>;
@@ -51,6 +56,8 @@ export function createInspector(setup: InspectorSetup): { readonly server: Serve
         state: supervisor.getSnapshot().context,
         ledger,
         budget,
+        backlog: setup.backlog(),
+        lifetimes: setup.lifetimes,
         ingresses: actors.values().map((actor) => actor.getSnapshot().context),
         now: clock.now(),
         caNow: ledgerClock.now(),

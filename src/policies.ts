@@ -1,5 +1,6 @@
 import type { AssessmentPolicy } from '../machines/assessment.ts';
 import type { IngressClassReference } from '../machines/ingress-spec.ts';
+import { type Lifetime, letsEncryptLifetimes } from '../machines/renewal-forecast.ts';
 import type { Clock } from './clock.ts';
 import type { Config } from './config.ts';
 import type { PathType } from './kubernetes/challenge-manifest.ts';
@@ -44,4 +45,10 @@ export function selfCheckSettings(config: Config, agent: string, clock: Clock) {
 export function pathTypeOf({ challengePathTypes }: Config, ingressClass: IngressClassReference): PathType {
   const { byClass, other } = challengePathTypes;
   return ingressClass.form === 'none' ? other : (byClass.get(ingressClass.name) ?? other);
+}
+
+/** How long certificates will live, where that is known: at Let's Encrypt, but for its other profiles. */
+export function lifetimesOf({ directoryUrl, profile }: Config): readonly Lifetime[] {
+  const isLetsEncrypt = new URL(directoryUrl).hostname.endsWith('.api.letsencrypt.org');
+  return isLetsEncrypt && profile === undefined ? letsEncryptLifetimes : [];
 }

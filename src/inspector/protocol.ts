@@ -130,6 +130,8 @@ export interface SupervisorView {
     readonly awaitingSlot: number;
     readonly ordering: number;
   };
+  /** What those that wait come to by the CA's limits, looked at once a minute. */
+  readonly backlog?: { readonly orders: number; readonly withinDay: number; readonly lastAt: number };
   readonly permits: readonly { readonly name: string; readonly used: number; readonly limit: number }[];
   readonly blocks: readonly {
     readonly cause: string;

@@ -1,7 +1,9 @@
 import type { Admission } from '../../machines/admission.ts';
+import type { Backlog } from '../../machines/backlog.ts';
 import type { IngressContext } from '../../machines/ingress-context.ts';
 import type { OrderBudget } from '../../machines/order-budget.ts';
 import type { Ledger } from '../../machines/rate-limits.ts';
+import { type Lifetime, renewalsAhead } from '../../machines/renewal-forecast.ts';
 import type { SupervisorState } from '../../machines/supervisor.ts';
 import type { SupervisorView } from './protocol.ts';
 
@@ -11,7 +13,10 @@ export interface SupervisorSources {
   };
   readonly ledger: Pick<Ledger, 'forecast' | 'blocks'>;
   readonly budget: Pick<OrderBudget, 'trouble'>;
+  readonly backlog: Backlog | undefined;
   readonly ingresses: Iterable<Pick<IngressContext, 'certificates'>>;
+  /** Of the CA's certificates, as far as that is known. */
+  readonly lifetimes: readonly Lifetime[];
   /** Milliseconds since the epoch; `caNow` by the CA's clock, by which its limits are counted. */
   readonly now: number;
   readonly caNow: number;
@@ -25,7 +30,7 @@ const mostBlocks = 50;
 
 /** What all Ingresses share: the queue, what the CA has left for us, and what is to come. */
 export function supervisorView(sources: SupervisorSources): SupervisorView {
-  const { state, ledger, budget, ingresses, now, caNow } = sources;
+  const { state, ledger, budget, backlog, ingresses, lifetimes, now, caNow } = sources;
   const { synced, draining, admission } = state;
   const { hosts, ...queue } = admission.occupancy;
   const { limits } = admission;
@@ -35,6 +40,7 @@ export function supervisorView(sources: SupervisorSources): SupervisorView {
     synced,
     draining,
     queue,
+    ...(backlog === undefined ? {} : { backlog }),
     permits: [
       { name: 'hosts', used: hosts, limit: limits.hosts },
       { name: 'orders', used: queue.ordering, limit: limits.ordersInFlight },
@@ -44,19 +50,18 @@ export function supervisorView(sources: SupervisorSources): SupervisorView {
       .forecast(caNow)
       .toSorted((one, other) => one.level / one.capacity - other.level / other.capacity)
       .slice(0, mostBudgets),
-    renewals: renewalsByDay(ingresses, now),
+    renewals: renewalsByDay(ingresses, lifetimes, now),
   };
 }
 
-function renewalsByDay(ingresses: SupervisorSources['ingresses'], now: number): SupervisorView['renewals'] {
-  const today = now - (now % day);
-  const counts = new Map<number, number>();
-  for (const { certificates } of ingresses) {
-    for (const { status } of certificates) {
-      if (status.kind !== 'good') continue;
-      const date = Math.max(today, status.renewAt - (status.renewAt % day));
-      if (date < today + daysAhead * day) counts.set(date, (counts.get(date) ?? 0) + 1);
-    }
-  }
-  return [...counts].toSorted(([one], [other]) => one - other).map(([date, count]) => ({ day: date, count }));
+function renewalsByDay(
+  ingresses: SupervisorSources['ingresses'],
+  lifetimes: readonly Lifetime[],
+  now: number,
+): SupervisorView['renewals'] {
+  const renewable = [...ingresses].flatMap(({ certificates }) =>
+    certificates.flatMap(({ status }) => (status.kind === 'good' ? [status] : [])),
+  );
+  const ahead = renewalsAhead(renewable, lifetimes, now, now - (now % day) + daysAhead * day);
+  return [...ahead].toSorted(([one], [other]) => one - other).map(([date, count]) => ({ day: date, count }));
 }

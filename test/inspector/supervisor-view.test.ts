@@ -20,6 +20,8 @@ function world() {
       state: { synced: true, draining: false, admission },
       ledger,
       budget,
+      backlog: undefined,
+      lifetimes: [],
       ingresses: renewals.map((renewAt) => ({
         certificates: [
           {
@@ -79,7 +81,7 @@ describe('the supervisor as it is seen', () => {
     );
   });
 
-  it('counts the renewals of ninety days by day, and those that are overdue today', () => {
+  it('counts the renewals of ninety days by day, those that are overdue today, and all again after their life', () => {
     const { view } = world();
     const today = now - (now % day);
     const { renewals } = view([
@@ -93,6 +95,8 @@ describe('the supervisor as it is seen', () => {
     assert.deepEqual(renewals, [
       { day: today, count: 2 },
       { day: today + 10 * day, count: 2 },
+      { day: today + 60 * day, count: 2 },
+      { day: today + 70 * day, count: 2 },
       { day: today + 89 * day, count: 1 },
     ]);
   });

@@ -79,7 +79,7 @@ function standingOf({ synced, draining }) {
 }
 
 /** @param {SupervisorView} view */
-function queueCard({ queue }) {
+function queueCard({ queue, backlog }) {
   const items = stages.map(([stage, words]) =>
     element(
       'li',
@@ -88,7 +88,15 @@ function queueCard({ queue }) {
       element('span', {}, words),
     ),
   );
-  return card('Queue', element('ol', { class: 'stages' }, ...items));
+  return card('Queue', element('ol', { class: 'stages' }, ...items), ...backlogLine(backlog));
+}
+
+/** @param {SupervisorView['backlog']} backlog */
+function backlogLine(backlog) {
+  if (backlog === undefined) return [];
+  const { orders, withinDay, lastAt } = backlog;
+  const words = `By the CA's limits ${withinDay.toLocaleString('en')} of ${orders.toLocaleString('en')} that wait have their turn within a day, the last one at ${moment(lastAt)}.`;
+  return [element('p', { class: 'calm' }, words)];
 }
 
 /** @param {SupervisorView} view */
