@@ -51,20 +51,13 @@ async function uses(): Promise<Set<string>> {
 describe('the roles of deploy/base', { timeout: 180_000 }, () => {
   before(async () => {
     stage = await startStage({ namespaces: ['shop'] });
-    await stage.world.api.expect('/apis/networking.k8s.io/v1/ingressclasses', {
-      method: 'POST',
-      body: {
-        metadata: { name: 'haproxy' },
-        spec: { controller: 'haproxy-ingress.github.io/controller' },
-      },
-    });
   });
   after(() => stage.stop());
 
   it('grant nothing that kube-lego does not use', async () => {
     await stage.startController(environment);
     await stage.apply(
-      ingress('shop/first', { tls: { 'first-tls': ['first.example.com'] }, className: 'haproxy' }),
+      ingress('shop/first', { tls: { 'first-tls': ['first.example.com'] }, className: 'edge' }),
       secret('shop/placeholder-tls', { 'tls.crt': '', 'tls.key': '' }),
       ingress('shop/placeholder', { tls: { 'placeholder-tls': ['second.example.com'] } }),
     );
