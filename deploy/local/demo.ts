@@ -56,7 +56,8 @@ async function demonstrate(): Promise<number> {
     fileURLToPath(new URL('../../examples/hello-world.yaml', import.meta.url)),
   ]);
   await applyObjects(world.cluster.adminKubeconfig, demoObjects(foreign));
-  say('Starting kube-lego under the ServiceAccount and the RBAC of deploy/base …\n');
+  say('Starting kube-lego under the ServiceAccount and the RBAC of deploy/base …');
+  say(`To be watched live on a page: http://127.0.0.1:${world.ports.inspector}/\n`);
   const controller = await world.startController({ LEGO_SELF_CHECK_TIMEOUT: '10s' });
 
   const screen = new Screen();
@@ -151,7 +152,7 @@ Everything goes on running until Ctrl-C. To look around or to create Ingresses o
   kubectl get ingress,secret -A
   kubectl describe ingress -n blog dead-host
 
-Every Ingress live on a page: http://127.0.0.1:${world.ports.inspector}/
+The page with every Ingress is still at http://127.0.0.1:${world.ports.inspector}/
 Every host name resolves to this machine here; the ingress controller is on ports ${world.edge.httpPort} and ${world.edge.httpsPort}.
 `);
 }

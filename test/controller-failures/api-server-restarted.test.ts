@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict';
+import { after, afterEach, before, describe, it } from 'node:test';
+import { gate } from './gate.ts';
+import { ingress } from './objects.ts';
+import { type Stage, startStage } from './stage.ts';
+
+let stage: Stage;
+
+before(async () => {
+  stage = await startStage({ namespaces: ['shop'], proxyCa: true });
+  await stage.startController();
+});
+afterEach(() => {
+  stage.ca.interfere = () => undefined;
+});
+after(() => stage.stop());
+
+describe('an API server that is restarted', () => {
+  it('in the middle of an order does not disturb it', async () => {
+    const challenge = await orderHeldAt('/chalZ/', 'early');
+
+    await stage.world.cluster.restartApiServer();
+    challenge.open();
+
+    await stage.untilIssued('shop/early');
+    assert.equal(await stage.orders(), 1);
+  });
+
+  it('while a certificate waits to be stored gets it when it is back, from the same order', async () => {
+    const download = await orderHeldAt('/certZ/', 'late');
+
+    await stage.world.cluster.stopApiServer();
+    download.open();
+    await stage.untilLogged(/^The certificate is not stored yet: .*the API server cannot be reached/);
+    assert.equal((await stage.view('shop/late'))?.state, 'storing');
+    await stage.world.cluster.startApiServer();
+
+    await stage.untilIssued('shop/late');
+    assert.match((await stage.secret('shop/late-tls'))?.['tls.crt'] ?? '', /^-----BEGIN CERTIFICATE-----/);
+    assert.equal(await stage.orders(), 2);
+  });
+
+  it('is watched again, and what was issued is not ordered again', async () => {
+    await stage.apply(ingress('shop/after', { tls: { 'after-tls': ['after.example.com'] } }));
+    await stage.untilIssued('shop/early', 'shop/late', 'shop/after');
+    assert.equal(await stage.orders(), 3);
+  });
+});
+
+/** Applies the Ingress `shop/NAME` and waits until its order has come as far as this path of pebble's. */
+async function orderHeldAt(prefix: string, name: string): Promise<{ open(): void }> {
+  const held = gate();
+  stage.ca.interfere = ({ path, forward }) => (path.startsWith(prefix) ? held.pass(forward) : undefined);
+  await stage.apply(ingress(`shop/${name}`, { tls: { [`${name}-tls`]: [`${name}.example.com`] } }));
+  await held.reached;
+  return held;
+}
