@@ -2,11 +2,13 @@ import type { IngressView } from '../../machines/ingress-view.ts';
 import type { Clock } from '../clock.ts';
 import type { KubernetesClient } from '../kubernetes/client.ts';
 import { projectIngress } from '../kubernetes/ingress.ts';
+import { KubernetesLedgerDocuments } from '../kubernetes/ledger-documents.ts';
 import { SecretStore } from '../kubernetes/secret-store.ts';
 import { readIngress, surveyIngresses } from './cluster.ts';
 import { conclude, type DesiredStanding, isGood } from './conclusion.ts';
 import { type Check, type Explanation, isProblem, moment } from './explanation.ts';
 import { checkClass, checkGate, checkWish } from './ingress-checks.ts';
+import { checkLimits } from './limit-checks.ts';
 import { liveView } from './live-view.ts';
 import { checkHost, checkService } from './path-checks.ts';
 import { checkOutcome, checkSecret } from './secret-checks.ts';
@@ -61,12 +63,16 @@ export async function explain(
     liveView(config.inspectorPort, ingress, signal),
     offline ? [] : checkPaths(standings, config, signal),
   ]);
+  const bad = standings.filter((standing) => !isGood(standing));
+  const documents = new KubernetesLedgerDocuments(client, config.namespace);
+  const limits = live === undefined ? await checkLimits(documents, config, bad, now, signal) : [];
   const checks = [
     ...gate,
     ...wish,
     ...(partial ? [incomplete] : []),
     ...classes,
     ...(live === undefined ? [service] : [controllerSays(live, now)]),
+    ...limits,
     ...paths,
     ...standings.flatMap(({ desired, standing, entry }) => [
       checkSecret(desired, standing, now),
