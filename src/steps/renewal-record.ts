@@ -32,6 +32,8 @@ export function recordOf(
   before: RenewalWindow | undefined,
   now: number,
 ): RenewalWindow {
+  // One that has passed and moves on with the time says the same as before.
+  if (before !== undefined && before.end <= now && end <= now) return { ...before, url };
   const same = before?.start === start && before.end === end;
   return { start, end, at: same ? before.at : drawRenewal(id, start, end, now), url };
 }

@@ -93,7 +93,7 @@ describe('kube-lego explain and kube-lego status', { timeout: 240_000 }, () => {
       secret('shop/theirs-tls', { 'tls.crt': 'what?', 'tls.key': 'what?' }),
       ingress('shop/theirs', { tls: { 'theirs-tls': ['theirs.example.com'] } }),
     );
-    await stage.startController({ LEGO_SELF_CHECK_TIMEOUT: '2s' });
+    await stage.startController({ LEGO_SELF_CHECK_TIMEOUT: '8s' });
     await stage.untilIssued('shop/good');
     await stage.guard(
       eventually(

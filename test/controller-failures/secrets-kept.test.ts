@@ -42,7 +42,7 @@ describe('a run with viewers, an issuance, a failure and a pause', { timeout: 18
     await stage.world.dns.setNoAddress('dead.example.com');
     await stage.startController({
       LEGO_LOG_LEVEL: 'trace',
-      LEGO_SELF_CHECK_TIMEOUT: '2s',
+      LEGO_SELF_CHECK_TIMEOUT: '8s',
       LEGO_STATELY_INSPECTOR: 'on',
     });
   });

@@ -9,7 +9,7 @@ import { eventually } from '../kubernetes/eventually.ts';
 import { annotated, ingress, ingressPath } from './ingress-fixtures.ts';
 import { nextSecond } from './observation.ts';
 
-const impatient = { LEGO_SELF_CHECK_TIMEOUT: '2s' };
+const impatient = { LEGO_SELF_CHECK_TIMEOUT: '8s' };
 
 let stage: Stage;
 

@@ -34,6 +34,12 @@ describe('what is recorded of a renewal', () => {
     for (const text of texts) assert.equal(readRenewal(text, 'id'), undefined);
   });
 
+  it('stays when a window that has passed moves on with the time', () => {
+    const passed = { start: now - 2 * hour, end: now - hour, at: now + minute, url: undefined };
+    const later = { start: now - hour, end: now - minute, url: undefined };
+    assert.deepEqual(recordOf('id', later, passed, now), passed);
+  });
+
   it('keeps its moment as long as the window stays, and draws another with another', () => {
     const first = recordOf('id', { ...window, url: undefined }, { ...window, at: 17 }, now);
     assert.equal(first.at, 17);
