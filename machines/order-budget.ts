@@ -56,10 +56,11 @@ export class OrderBudget {
     const reservation = this.#reservations.get(id);
     if (reservation === undefined || reservation.request.exemption === exemption) return undefined;
     const request = { ...reservation.request, exemption };
-    const hold = this.#ledger.hold(request, now);
-    if (hold !== undefined) return hold;
+    // Its own reservation must not stand in its way.
     this.#ledger.orderRefused(reservation.request, now);
-    this.#ledger.orderCreated(request, now);
+    const hold = this.#ledger.hold(request, now);
+    this.#ledger.orderCreated(hold === undefined ? request : reservation.request, now);
+    if (hold !== undefined) return hold;
     this.#reservations.set(id, { request, sent: reservation.sent });
     return undefined;
   }

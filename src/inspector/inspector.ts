@@ -61,6 +61,7 @@ export class Inspector {
   /** Of the next beat; undefined while nobody watches. */
   #timer: unknown;
   #lastWatchedAt = 0;
+  #isStopped = false;
 
   constructor(options: InspectorOptions) {
     const { actors, clock, journal, readCertificate, onError } = options;
@@ -93,7 +94,7 @@ export class Inspector {
 
   /** Whether there is room for one more viewer. */
   get hasRoom(): boolean {
-    return this.#viewers.size + this.#detailViewers.size < mostViewers;
+    return !this.#isStopped && this.#viewers.size + this.#detailViewers.size < mostViewers;
   }
 
   /**
@@ -107,7 +108,7 @@ export class Inspector {
     this.#start();
     const missed = lastId === undefined ? undefined : this.#ring.after(lastId);
     if (missed === undefined) viewer.sendSnapshot(frameOf(this.#ring.id, 'snapshot', this.#snapshot()));
-    else for (const frame of missed) viewer.send(frame);
+    else viewer.sendSnapshot(missed.join(''));
   }
 
   /** Sends the detail of one Ingress, and again whenever it changes. */
@@ -124,6 +125,7 @@ export class Inspector {
 
   /** Sends everybody away, and observes nothing any more. */
   stop(): void {
+    this.#isStopped = true;
     for (const viewer of [...this.#viewers, ...this.#detailViewers.keys()]) viewer.close();
     this.#end();
   }

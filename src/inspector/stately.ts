@@ -33,6 +33,7 @@ export class StatelyEndpoint {
   readonly #viewers = new Map<WebSocket, number>();
   #server: WebSocketServer | undefined;
   #stopObserving: (() => void) | undefined;
+  #isStopped = false;
 
   constructor(options: StatelyOptions) {
     this.#options = options;
@@ -50,6 +51,7 @@ export class StatelyEndpoint {
 
   /** Sends everybody away. */
   stop(): void {
+    this.#isStopped = true;
     for (const viewer of this.#viewers.keys()) viewer.terminate();
     this.#server?.close();
   }
@@ -64,6 +66,10 @@ export class StatelyEndpoint {
     if (this.#server === undefined) {
       const { WebSocketServer } = await import('ws');
       this.#server ??= new WebSocketServer({ noServer: true, maxPayload: 1024 });
+    }
+    if (this.#isStopped) {
+      socket.destroy();
+      return;
     }
     this.#server.handleUpgrade(request, socket, head, (viewer) => this.#welcome(viewer));
   }

@@ -30,14 +30,14 @@ export function checkSecretsLogic({
 }: CheckSecretsOptions): PromiseActorLogic<CheckOutput, readonly DesiredCertificate[]> {
   const limit = pLimit(readsAtOnce);
   return fromPromise(async ({ input, signal }) => {
-    const results = await Promise.all(input.map((desired) => limit(check, desired, signal)));
+    const results = await Promise.all(input.map((desired) => check(desired, signal)));
     return { at: clock.now(), results };
   });
 
   async function check(desired: DesiredCertificate, signal: AbortSignal): Promise<CheckResult> {
     const { namespace, secretName } = desired;
     try {
-      const facts = factsOf(await secrets.read(namespace, secretName, signal));
+      const facts = factsOf(await limit(() => secrets.read(namespace, secretName, signal)));
       const { secret, askAt } =
         facts.kind === 'absent' || renewals === undefined
           ? { secret: facts, askAt: undefined }

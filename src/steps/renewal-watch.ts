@@ -1,8 +1,9 @@
 import type { RenewalWindow } from '../../machines/renewal.ts';
 import type { PresentSecret } from '../../machines/secret-facts.ts';
 import { nextBeat } from '../../machines/spread.ts';
-import type { RenewalInfoSource } from '../acme/renewal-info.ts';
+import type { RenewalInfo, RenewalInfoSource } from '../acme/renewal-info.ts';
 import { type Clock } from '../clock.ts';
+import { KubernetesError } from '../kubernetes/kubernetes-error.ts';
 import type { SecretStore } from '../kubernetes/secret-store.ts';
 import { differs, recordOf, renewalAnnotation, writeRenewal } from './renewal-record.ts';
 
@@ -30,8 +31,9 @@ export interface Watched {
 
 /** Let's Encrypt lets one ask every six hours; those that a restart has forgotten are spread over as many. */
 const rhythm = 6 * 3_600_000;
-/** Milliseconds. A certificate in hand is not kept waiting. */
-const firstLimit = 2000;
+/** Milliseconds. Neither a certificate in hand nor a check is kept waiting. */
+const askingLimit = 2000;
+const pauseAfterRefusal = 10 * 60_000;
 /** Of Secrets that are gone nobody says so: beyond so many all are forgotten, and spread anew. */
 const mostSecrets = 200_000;
 
@@ -53,18 +55,8 @@ export class RenewalWatch {
    * @throws the signal's reason
    */
   async first(id: string, signal: AbortSignal): Promise<FirstSuggestion> {
-    const { clock, source } = this.#options;
-    const limit = new AbortController();
-    const timer = clock.setTimeout(() => limit.abort(), firstLimit);
-    try {
-      const { window, askAt } = await source.ask(id, AbortSignal.any([signal, limit.signal]));
-      return { window: window && recordOf(id, window, undefined, clock.now()), askAt };
-    } catch (error) {
-      if (signal.aborted || !limit.signal.aborted) throw error;
-      return { window: undefined, askAt: nextBeat(id, rhythm, clock.now()) };
-    } finally {
-      clock.clearTimeout(timer);
-    }
+    const { window, askAt } = await this.#ask(id, signal);
+    return { window: window && recordOf(id, window, undefined, this.#options.clock.now()), askAt };
   }
 
   /** The certificate lies in the Secret with this uid now, and is to be asked about then. */
@@ -75,7 +67,7 @@ export class RenewalWatch {
 
   /**
    * Asks if it is time to, and records another window on the Secret that was read.
-   * @throws KubernetesError where that cannot be written, or the signal's reason
+   * @throws the signal's reason
    */
   async look(
     { namespace, secretName }: { readonly namespace: string; readonly secretName: string },
@@ -83,7 +75,7 @@ export class RenewalWatch {
     signal: AbortSignal,
   ): Promise<Watched> {
     const { certificate, directory, ours, uid, window } = secret;
-    const { clock, secrets, source } = this.#options;
+    const { clock, secrets } = this.#options;
     const now = clock.now();
     const isIssuedHere = ours && directory === this.#options.directory;
     if (certificate.kind !== 'readable' || certificate.id === undefined || !isIssuedHere) {
@@ -97,13 +89,36 @@ export class RenewalWatch {
       this.remember(uid, id, at);
       return { secret, askAt: at };
     }
-    const { window: suggested, askAt } = await source.ask(id, signal);
+    const { window: suggested, askAt } = await this.#ask(id, signal);
     this.remember(uid, id, askAt);
     if (suggested === undefined) return { secret, askAt };
     const record = recordOf(id, suggested, window, now);
     if (!differs(window, record)) return { secret, askAt };
     const annotations = { [renewalAnnotation]: writeRenewal(id, record) };
-    const version = await secrets.annotate(namespace, secretName, secret, annotations, signal);
-    return { secret: { ...secret, ...version, window: record }, askAt };
+    try {
+      const version = await secrets.annotate(namespace, secretName, secret, annotations, signal);
+      return { secret: { ...secret, ...version, window: record }, askAt };
+    } catch (error) {
+      if (!(error instanceof KubernetesError)) throw error;
+      // What is not recorded is not acted upon: somebody was faster, or does not let us write.
+      const again = now + pauseAfterRefusal;
+      this.remember(uid, id, again);
+      return { secret, askAt: again };
+    }
+  }
+
+  /** Without an answer in time it is asked again later. */
+  async #ask(id: string, signal: AbortSignal): Promise<RenewalInfo> {
+    const { clock, source } = this.#options;
+    const limit = new AbortController();
+    const timer = clock.setTimeout(() => limit.abort(), askingLimit);
+    try {
+      return await source.ask(id, AbortSignal.any([signal, limit.signal]));
+    } catch (error) {
+      if (signal.aborted || !limit.signal.aborted) throw error;
+      return { window: undefined, askAt: nextBeat(id, rhythm, clock.now()) };
+    } finally {
+      clock.clearTimeout(timer);
+    }
   }
 }

@@ -169,6 +169,17 @@ describe('the inspector', { timeout: 60_000 }, () => {
     assert.equal((await fetch(`${url}/ingresses/shop/web`)).status, 404);
   });
 
+  it('begins nothing anew once it has been stopped', async (t) => {
+    const { clock, url, inspector, observers } = await inspected(t);
+    const stream = await EventStream.open(`${url}/events`);
+    await stream.until('snapshot');
+    inspector.stop();
+    await eventually('the viewer is sent away', () => stream.ended);
+    assert.equal((await fetch(`${url}/events`)).status, 503);
+    assert.equal(observers(), 0);
+    assert.deepEqual(clock.pending, []);
+  });
+
   it('lets the actors go on when observing them fails, and says so once', async (t) => {
     const { run, clock, url, errors } = await inspected(t);
     const stream = await EventStream.open(`${url}/events`);

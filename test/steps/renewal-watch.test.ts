@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import type { RenewalWindow } from '../../machines/renewal.ts';
 import { AcmeProblem } from '../../src/acme/problem.ts';
 import { type RenewalInfo, RenewalInfoSource } from '../../src/acme/renewal-info.ts';
+import { KubernetesError } from '../../src/kubernetes/kubernetes-error.ts';
 import { readRenewal, recordOf, writeRenewal } from '../../src/steps/renewal-record.ts';
 import { RenewalWatch } from '../../src/steps/renewal-watch.ts';
 import { ManualClock } from '../kubernetes/manual-clock.ts';
@@ -214,6 +215,22 @@ describe('the watch over renewals', () => {
     clock.advance(8 * hour);
     await look();
     assert.equal(asked(), 2);
+  });
+
+  it('leaves alone what may not be written, does not act upon it, and tries again later', async () => {
+    const clock = new ManualClock(now);
+    const renewals = new RenewalWatch({
+      source: {
+        ask: () => Promise.resolve({ window: { ...window, url: undefined }, askAt: now + 8 * hour }),
+      },
+      secrets: { annotate: () => Promise.reject(new KubernetesError('Conflict', 'PATCH Secret')) },
+      directory,
+      clock,
+    });
+    renewals.remember(known.uid, 'id', now);
+    const { secret, askAt } = await renewals.look(place, known, signal);
+    assert.equal(secret, known);
+    assert.equal(askAt, now + 10 * minute);
   });
 
   it('does not keep a new certificate waiting for an answer', async () => {
