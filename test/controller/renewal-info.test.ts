@@ -5,7 +5,7 @@ import { recordField, stringField } from '../../src/json.ts';
 import { type Stage, startStage } from '../controller-failures/stage.ts';
 import { eventually } from '../kubernetes/eventually.ts';
 import { assertStored } from './certificate.ts';
-import { ingress, secretPath } from './ingress-fixtures.ts';
+import { ingress, ingressPath, secretPath } from './ingress-fixtures.ts';
 
 const explanation = 'https://ca.example.com/incident';
 
@@ -25,9 +25,13 @@ describe('a certificate that the CA wants renewed', { timeout: 180_000 }, () => 
     stage = await startStage({ namespaces: ['shop'], proxyCa: true, pebble: { profiles: { brief } } });
     await stage.startController({ LEGO_PROFILE: 'brief' });
   });
-  afterEach(() => {
+  afterEach(async () => {
     replaced.length = 0;
     stage.ca.interfere = () => undefined;
+    // Theirs would be renewed in the middle of another test.
+    for (const key of ['shop/recalled', 'shop/refused']) {
+      await stage.world.api.request(ingressPath(key), { method: 'DELETE' });
+    }
   });
   after(() => stage.stop());
 
