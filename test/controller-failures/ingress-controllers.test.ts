@@ -3,6 +3,7 @@ import { after, before, describe, it } from 'node:test';
 import { startApp } from '../../deploy/local/app.ts';
 import { readAuditLog } from '../../deploy/local/audit-log.ts';
 import { type Edge, startEdge } from '../../deploy/local/edge/edge.ts';
+import { nextSecond } from '../controller/observation.ts';
 import { eventually } from '../kubernetes/eventually.ts';
 import { ask } from '../local/edge-world.ts';
 import { ingress } from './objects.ts';
@@ -66,6 +67,9 @@ describe('an unknown ingress controller that gives a host to its oldest Ingress'
     const { edge } = stage.world;
     await stage.apply(ingress('shop/web', { tls: { 'web-tls': ['web.example.com'] } }));
     await untilSiteIsUp(edge, 'web.example.com');
+    // Ages are whole seconds. A challenge Ingress of the same second would be as old as the user's, and the edge, which
+    // goes by the namespace then, would give it the host: what docs/ingress-controllers.md warns of, and not meant here.
+    await nextSecond();
 
     await stage.startController({ LEGO_SELF_CHECK_TIMEOUT: '3s' });
 
