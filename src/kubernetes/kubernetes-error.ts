@@ -31,7 +31,7 @@ export class KubernetesError extends Error {
   readonly code: KubernetesErrorCode;
   /** HTTP status; undefined when there was no answer. */
   readonly status: number | undefined;
-  /** Milliseconds that the server asked to wait before the next try. */
+  /** Milliseconds that the server asked to wait before the next try, five minutes at most. */
   readonly retryAfter: number | undefined;
 
   constructor(
@@ -47,6 +47,8 @@ export class KubernetesError extends Error {
 }
 
 const longestServerMessage = 600;
+/** Milliseconds. The API server asks for seconds; a day, from whatever stands before it, would let certificates end. */
+const longestRetryAfter = 5 * 60_000;
 /**
  * An API server that has just started refuses everybody for a moment, because it does not know its roles yet, not even those
  * that it makes itself: no word on what we may do.
@@ -137,5 +139,6 @@ function presentable(message: string): string {
 
 /** The API server sends whole seconds (RFC 9110, section 10.2.3, delay-seconds); anything else is no advice. */
 function parseRetryAfter(value: string | undefined): number | undefined {
-  return value !== undefined && /^\d{1,6}$/.test(value) ? Number(value) * 1000 : undefined;
+  if (value === undefined || !/^\d+$/.test(value)) return undefined;
+  return Math.min(Number(value) * 1000, longestRetryAfter);
 }

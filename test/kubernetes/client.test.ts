@@ -147,6 +147,20 @@ describe('the Kubernetes client', () => {
     assert.equal(requests, 5);
   });
 
+  it('takes no Retry-After for more than five minutes, whatever it says', async () => {
+    let retryAfter = '300';
+    api.override = (_, response) => {
+      sendStatus(response, 503, 'ServiceUnavailable', 'busy', { 'retry-after': retryAfter });
+      return true;
+    };
+    for (retryAfter of ['300', '301', '86400', '9'.repeat(400)]) {
+      assert.equal((await failure()).retryAfter, 300_000, retryAfter);
+    }
+    for (retryAfter of ['-1', 'Wed, 21 Oct 2026 07:28:00 GMT']) {
+      assert.equal((await failure()).retryAfter, undefined, retryAfter);
+    }
+  });
+
   it('ends a request that gets no answer', async () => {
     api.override = () => true;
     const error = await failure();
