@@ -26,6 +26,8 @@ export interface OrderInput {
   readonly replaces?: string | undefined;
   /** Common name of the issuer whose chain to choose; costs a request for each alternate chain. */
   readonly preferredChain?: string | undefined;
+  /** Told of what a person should know although there is a certificate. */
+  readonly onNotice?: ((notice: string) => void) | undefined;
   /** Most milliseconds from new-order to the certificate, 10 minutes if not given; the order's own end may come before. */
   readonly timeLimit?: number | undefined;
   /** Called, and waited for, before each phase; from `proving` on with the order's URL, by which it can be taken up again. */
@@ -184,8 +186,25 @@ class OrderRun {
     return order.status === 'valid' && order.certificate !== undefined;
   }
 
+  /** An alternate chain that cannot be downloaded must not cost the certificate: the CA's own choice is valid too. */
   async #download(issued: Order, polling: Polling): Promise<string> {
-    const { account, preferredChain, signal, transport } = this.#input;
+    const { onNotice, preferredChain, signal } = this.#input;
+    if (preferredChain === undefined) return this.#downloadChain(issued, polling);
+    try {
+      return await this.#downloadChain(issued, polling, preferredChain);
+    } catch (error) {
+      signal.throwIfAborted();
+      const chainPem = await this.#downloadChain(issued, polling);
+      const cause = error instanceof Error ? error.message : String(error);
+      onNotice?.(
+        `The alternate chains of ${this.#ca} cannot be downloaded, so that its own choice takes the place of ${preferredChain}: ${cause}`,
+      );
+      return chainPem;
+    }
+  }
+
+  #downloadChain(issued: Order, polling: Polling, preferredChain?: string): Promise<string> {
+    const { account, signal, transport } = this.#input;
     const read = (): Promise<CallResult<string>> =>
       transport.call(signal, 'certificate', () => account.client.getCertificate(issued, preferredChain));
     return poll(polling, 0, read, (chainPem) => chainPem);

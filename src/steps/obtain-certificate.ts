@@ -32,6 +32,8 @@ export interface ObtainCertificateOptions {
   /** The CA has paused a name; the link that lifts it is for the eyes of the Ingress's owner only. */
   readonly onPause: (link: string, input: CertificateInput) => void;
   readonly onOrderReport: (report: OrderReport) => void;
+  /** Something that a person should know although it stands in the way of nothing. */
+  readonly onNotice: (notice: string, input: CertificateInput) => void;
   /** For certificates whose Ingress names none. */
   readonly keyType: KeyType;
   readonly profile: string | undefined;
@@ -70,7 +72,8 @@ export async function obtainCertificate(
     }
     reports.enters(phase);
   };
-  const order = { transport, clock, signal, hosts: names, csr, profile, preferredChain, onPhase };
+  const onNotice = (notice: string): void => options.onNotice(notice, input);
+  const order = { transport, clock, signal, hosts: names, csr, profile, preferredChain, onNotice, onPhase };
   /** Says what it replaces, and where the CA does not like that, once more without. */
   const place = async (account: Account): Promise<ObtainedCertificate> => {
     const { renewalInfo } = await transport.directory(account.directoryUrl, signal);

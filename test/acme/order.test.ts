@@ -355,6 +355,47 @@ describe('order', () => {
     );
   });
 
+  describe('with a preferred chain', () => {
+    function offerAlternates(...statuses: readonly number[]): void {
+      const certificate = ca.scripts.get('/certificate');
+      const links = statuses.map((_, index) => `<${ca.url(`/alternate-${index}`)}>;rel="alternate"`);
+      ca.scripts.set('/certificate', (received, times) => {
+        const reply = certificate?.(received, times);
+        if (reply === undefined || reply === 'silence') return reply;
+        return { ...reply, headers: { ...reply.headers, link: links.join(', ') } };
+      });
+      for (const [index, status] of statuses.entries()) {
+        ca.scripts.set(`/alternate-${index}`, () =>
+          status === 200
+            ? { headers: { 'content-type': 'application/pem-certificate-chain' }, body: ca.caBundle }
+            : problem(status, 'malformed', 'no such chain'),
+        );
+      }
+    }
+
+    test('an alternate that is not there costs a notice, not the certificate', async () => {
+      offerAlternates(200, 404);
+      const notices: string[] = [];
+      const onNotice = (notice: string): void => void notices.push(notice);
+      const { chainPem } = await obtain({ preferredChain: 'Some Root', onNotice });
+      assert.equal(chainPem, ca.caBundle);
+      assert.equal(ca.count('/certificate'), 2);
+      assert.equal(notices.length, 1);
+      assert.match(notices[0] ?? '', /own choice takes the place of Some Root: .*no such chain/);
+    });
+
+    test('a certificate that is not there is an error all the same', async () => {
+      ca.scripts.set('/certificate', () => problem(404, 'malformed', 'no such certificate'));
+      assert.match((await failure({ preferredChain: 'Some Root' })).message, /no such certificate/);
+    });
+
+    test('alternates that can all be had cost no notice', async () => {
+      offerAlternates(200, 200);
+      await obtain({ preferredChain: 'Some Root', onNotice: (notice) => assert.fail(notice) });
+      assert.equal(ca.count('/certificate'), 1);
+    });
+  });
+
   test('a refused CSR is its own error', async () => {
     ca.scripts.set('/finalize', () => problem(400, 'badCSR', 'CSR signature algorithm is not supported'));
     const error = await failure();
