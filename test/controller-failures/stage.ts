@@ -151,7 +151,12 @@ export class Stage {
 
   /** How many orders the CA was asked for since it was started. */
   async orders(): Promise<number> {
-    return (await readFile(this.world.pebble.log, 'utf8')).split('POST /order-plz').length - 1;
+    return this.requests('/order-plz');
+  }
+
+  /** How many POST requests the CA has had, since it was started, to what begins with this path. */
+  async requests(prefix: string): Promise<number> {
+    return (await readFile(this.world.pebble.log, 'utf8')).split(`POST ${prefix}`).length - 1;
   }
 
   /** The controller's log, a record a line. */
