@@ -1,12 +1,13 @@
 import { normalizeHost } from '../../machines/host-names.ts';
 import type { IngressClassReference } from '../../machines/ingress-spec.ts';
 import type { Clock } from '../clock.ts';
-import { type ChallengeTemplate, type ObservedChallenge, observeChallenge } from './challenge-manifest.ts';
-import { ChallengeObjects, ourSelector } from './challenge-objects.ts';
+import { retry } from '../retry.ts';
+import type { ChallengeTemplate, ObservedChallenge } from './challenge-manifest.ts';
+import { ChallengeObjects } from './challenge-objects.ts';
 import { type ChallengeHost, placeHost } from './challenge-placement.ts';
 import { ChallengeWriter } from './challenge-writer.ts';
 import type { KubernetesClient } from './client.ts';
-
+import { ourSelector } from './managed-by.ts';
 import { Reflector, type ReflectorState } from './reflector.ts';
 import { Refresh } from './refresh.ts';
 
@@ -83,7 +84,7 @@ export class ChallengeIngresses {
   readonly #objects: ChallengeObjects;
   readonly #reflector: Reflector<ObservedChallenge>;
   readonly #refresh: Refresh;
-  #leftoversRemoved = false;
+  #removingLeftovers = false;
 
   constructor(options: ChallengeIngressOptions) {
     this.#options = options;
@@ -94,17 +95,21 @@ export class ChallengeIngresses {
       annotations: options.annotations ?? {},
       pathType: options.pathType ?? (() => 'ImplementationSpecific'),
     };
-    this.#objects = new ChallengeObjects(options.client, this.#template);
+    this.#objects = new ChallengeObjects(
+      options.client,
+      this.#template,
+      ({ name, uid }) => this.#writers.get(name)?.uid === uid,
+    );
     this.#reflector = new Reflector<ObservedChallenge>({
       client: options.client,
       clock: options.clock,
       signal: options.signal,
       path: this.#objects.path,
       labelSelector: ourSelector,
-      project: (object) => observeChallenge(object, this.#template),
+      project: (object) => this.#objects.observe(object),
       onUpsert: (_, observed) => this.#observe(observed),
       onDelete: (_, { name, uid }) => this.#writers.get(name)?.observeDeletion(uid),
-      onSynced: () => void this.#removeLeftovers(),
+      onSynced: () => this.#removeLeftovers(),
       ...(options.onError === undefined ? {} : { onError: options.onError }),
     });
     this.#refresh = new Refresh(options.clock, options.signal, 1000, () => this.#readAll());
@@ -289,16 +294,17 @@ export class ChallengeIngresses {
     this.#writer(observed.name).observe(observed);
   }
 
-  async #removeLeftovers(): Promise<void> {
-    const { leftoverNames = ['kube-lego-nginx'], signal, onError } = this.#options;
-    if (this.#leftoversRemoved) return;
-    this.#leftoversRemoved = true;
-    try {
+  #removeLeftovers(): void {
+    const { leftoverNames = ['kube-lego-nginx'], clock, signal, onError } = this.#options;
+    if (this.#removingLeftovers) return;
+    this.#removingLeftovers = true;
+    const remove = async (): Promise<void> => {
       for (const name of leftoverNames) await this.#objects.removeLeftoverOf2016(name, signal);
-    } catch (error) {
-      this.#leftoversRemoved = false;
-      if (!signal.aborted) onError?.(error);
-    }
+    };
+    const pauses = { shortestPause: 1000, longestPause: 300_000 };
+    const onFailure = (error: unknown): void => onError?.(error);
+    // It rejects at the end of the process only.
+    retry(remove, { clock, signal, ...pauses, onFailure }).catch(() => undefined);
   }
 
   async #readAll(): Promise<void> {

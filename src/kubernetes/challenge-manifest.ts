@@ -1,9 +1,10 @@
 import type { V1Ingress } from '@kubernetes/client-node';
 import type { IngressClassReference } from '../../machines/ingress-spec.ts';
+import { challengePath } from '../acme/http-01.ts';
 import { arrayField, isRecord, recordField, stringField } from '../json.ts';
 import { classAnnotation, ruleHosts } from './ingress.ts';
 import { KubernetesError } from './kubernetes-error.ts';
-import { managedByLabel } from './secret-store.ts';
+import { managedByLabel } from './managed-by.ts';
 
 export type PathType = 'ImplementationSpecific' | 'Prefix' | 'Exact';
 
@@ -18,9 +19,6 @@ export interface ChallengeTemplate {
   /** `ImplementationSpecific` is a prefix for the common controllers; some ingress-nginx refuse a dot in the others. */
   readonly pathType: (ingressClass: IngressClassReference) => PathType;
 }
-
-/** With the final slash: the challenges lie below it (RFC 8555, section 8.3). */
-export const challengePath = '/.well-known/acme-challenge/';
 
 /**
  * Challenges come over plain HTTP, from anywhere (RFC 8555, section 8.3). What would redirect them or let only some
@@ -146,19 +144,18 @@ export function observeChallenge(object: unknown, template: ChallengeTemplate): 
   };
 }
 
-/** Whether this is a challenge Ingress as the kube-lego of 2016 left it: rules for the challenge path only, nothing else. */
-export function isLeftoverOf2016(object: unknown): boolean {
+/** What the kube-lego of 2016 wrote. */
+const pathOf2016 = challengePath.slice(0, -1);
+
+/** Whether an Ingress has rules for challenges and nothing else, so that it is nobody's site. */
+export function servesChallengesOnly(object: unknown): boolean {
   const spec = recordField(object, 'spec');
-  if (spec === undefined || recordField(spec, 'defaultBackend') !== undefined) return false;
-  if (stringField(recordField(recordField(object, 'metadata'), 'labels'), managedByLabel.key) !== undefined)
-    return false;
+  if (recordField(spec, 'defaultBackend') !== undefined) return false;
   const paths = arrayField(spec, 'rules').map((rule) => arrayField(recordField(rule, 'http'), 'paths'));
   return (
     paths.length > 0 &&
     paths.every((ofRule) => ofRule.length > 0) &&
-    paths
-      .flat()
-      .every((path) => stringField(path, 'path')?.startsWith('/.well-known/acme-challenge') === true)
+    paths.flat().every((path) => [challengePath, pathOf2016].includes(stringField(path, 'path') ?? ''))
   );
 }
 

@@ -1,16 +1,13 @@
 import { arrayField, recordField, stringField } from '../json.ts';
 import {
   type ChallengeTemplate,
-  isLeftoverOf2016,
   type ObservedChallenge,
   observeChallenge,
+  servesChallengesOnly,
 } from './challenge-manifest.ts';
 import type { KubernetesClient } from './client.ts';
-import { managedByLabel } from './secret-store.ts';
+import { managedByLabel, ourSelector } from './managed-by.ts';
 import { readJson } from './watch-stream.ts';
-
-/** Selects what kube-lego made. */
-export const ourSelector = `${managedByLabel.key}=${managedByLabel.value}`;
 
 const longestList = 64 * 1024 * 1024;
 
@@ -19,16 +16,34 @@ export class ChallengeObjects {
   readonly path: string;
   readonly #client: Pick<KubernetesClient, 'call' | 'stream'>;
   readonly #template: ChallengeTemplate;
+  readonly #isKnown: (observed: ObservedChallenge) => boolean;
 
-  constructor(client: Pick<KubernetesClient, 'call' | 'stream'>, template: ChallengeTemplate) {
+  /** @param isKnown whether this object was seen as a challenge Ingress before, whatever somebody has made of it */
+  constructor(
+    client: Pick<KubernetesClient, 'call' | 'stream'>,
+    template: ChallengeTemplate,
+    isKnown: (observed: ObservedChallenge) => boolean,
+  ) {
     this.#client = client;
     this.#template = template;
+    this.#isKnown = isKnown;
     this.path = `/apis/networking.k8s.io/v1/namespaces/${template.namespace}/ingresses`;
+  }
+
+  /**
+   * The challenge Ingress that this object is. The label alone makes it none: an operator may put it on a site.
+   * @returns undefined for what is somebody else's
+   * @throws KubernetesError InvalidResponse when it has no name, uid or resourceVersion
+   */
+  observe(object: unknown): ObservedChallenge | undefined {
+    const observed = observeChallenge(object, this.#template);
+    if (observed.labels[managedByLabel.key] !== managedByLabel.value) return undefined;
+    return servesChallengesOnly(object) || this.#isKnown(observed) ? observed : undefined;
   }
 
   async all(signal: AbortSignal): Promise<ObservedChallenge[]> {
     const objects = await this.#list({ labelSelector: ourSelector }, signal);
-    return objects.map((object) => observeChallenge(object, this.#template));
+    return objects.map((object) => this.observe(object)).filter((observed) => observed !== undefined);
   }
 
   /** Whether there is an Ingress of this name, and what it looks like if it is ours. */
@@ -36,22 +51,28 @@ export class ChallengeObjects {
     name: string,
     signal: AbortSignal,
   ): Promise<{ readonly exists: boolean; readonly mine: ObservedChallenge | undefined }> {
-    const [object] = await this.#list({ fieldSelector: `metadata.name=${name}` }, signal);
-    if (object === undefined) return { exists: false, mine: undefined };
-    const observed = observeChallenge(object, this.#template);
-    const mine = observed.labels[managedByLabel.key] === managedByLabel.value;
-    return { exists: true, mine: mine ? observed : undefined };
+    const object = await this.#named(name, signal);
+    return object === undefined
+      ? { exists: false, mine: undefined }
+      : { exists: true, mine: this.observe(object) };
   }
 
-  /** The Ingress of 2016 holds the same hosts and path as ours do, and nobody else takes it away. */
+  /** The Ingress of 2016 holds the same hosts and path as ours do, and nobody else takes it away. It bears no label. */
   async removeLeftoverOf2016(name: string, signal: AbortSignal): Promise<void> {
-    const [object] = await this.#list({ fieldSelector: `metadata.name=${name}` }, signal);
-    const uid = stringField(recordField(object, 'metadata'), 'uid');
-    if (uid === undefined || !isLeftoverOf2016(object)) return;
+    const object = await this.#named(name, signal);
+    const metadata = recordField(object, 'metadata');
+    const uid = stringField(metadata, 'uid');
+    const label = stringField(recordField(metadata, 'labels'), managedByLabel.key);
+    if (uid === undefined || label !== undefined || !servesChallengesOnly(object)) return;
     const { namespace } = this.#template;
     await this.#client.call(signal, ({ networking }) =>
       networking.deleteNamespacedIngress({ namespace, name, body: { preconditions: { uid } } }),
     );
+  }
+
+  async #named(name: string, signal: AbortSignal): Promise<unknown> {
+    const [object] = await this.#list({ fieldSelector: `metadata.name=${name}` }, signal);
+    return object;
   }
 
   async #list(query: Record<string, string>, signal: AbortSignal): Promise<readonly unknown[]> {

@@ -11,8 +11,8 @@ import {
 import type { Place } from './challenge-placement.ts';
 import type { KubernetesClient } from './client.ts';
 import { KubernetesError } from './kubernetes-error.ts';
+import { fieldManager } from './managed-by.ts';
 import { findRefusedHosts } from './refused-hosts.ts';
-import { fieldManager } from './secret-store.ts';
 
 export interface ChallengeWriterOptions {
   readonly name: string;
@@ -38,6 +38,12 @@ export interface ChallengeWriterOptions {
   readonly onError: (error: unknown) => void;
 }
 
+interface Deleted {
+  readonly uid: string;
+  /** The last state before our deletion; a finalizer may have kept the object since. Undefined when it is gone for good. */
+  readonly resourceVersion?: string;
+}
+
 const longestBackoff = 30_000;
 const failuresUntilReported = 4;
 /** Refusals that say something about the object; the rest say something about the API server or the moment. */
@@ -53,6 +59,8 @@ export class ChallengeWriter implements Place {
   readonly #held = new Set<string>();
   #ingressClass: IngressClassReference | undefined;
   #known: ObservedChallenge | undefined;
+  /** The last one that is gone: what arrives late of it is no news. */
+  #deleted: Deleted | undefined;
   /** What the API server made of our last write; webhooks and defaults may differ from what was sent. */
   #written: string | undefined;
   #lastWriteAt = Number.NEGATIVE_INFINITY;
@@ -71,6 +79,11 @@ export class ChallengeWriter implements Place {
   /** The class of what it carries; undefined when it carries nothing and is free for any class. */
   get ingressClass(): IngressClassReference | undefined {
     return this.#ingressClass;
+  }
+
+  /** Of the object that the API server has, as far as is known. */
+  get uid(): string | undefined {
+    return this.#known?.uid;
   }
 
   /** What is held or still in the object. */
@@ -96,6 +109,7 @@ export class ChallengeWriter implements Place {
   /** The watch, a list or an answer showed this state of the object; undefined when it is gone. */
   observe(observed: ObservedChallenge | undefined): void {
     const known = this.#known;
+    if (observed !== undefined && this.#isGone(observed)) return;
     if (observed !== undefined && known !== undefined) {
       if (observed.uid === known.uid && observed.resourceVersion === known.resourceVersion) return;
       if (isOlder(observed.resourceVersion, known.resourceVersion)) return;
@@ -107,7 +121,8 @@ export class ChallengeWriter implements Place {
   }
 
   /** The watch says that the object with this uid is gone; an older incarnation's end is no news. */
-  observeDeletion(uid: string | undefined): void {
+  observeDeletion(uid: string): void {
+    this.#deleted = { uid };
     if (this.#known !== undefined && this.#known.uid === uid) this.observe(undefined);
   }
 
@@ -169,6 +184,7 @@ export class ChallengeWriter implements Place {
       if (hosts.length > 0) this.#accept(await this.#send(hosts, signal));
       else if (known !== undefined) {
         await this.#delete(known, signal);
+        this.#deleted = { uid: known.uid, resourceVersion: known.resourceVersion };
         this.#known = undefined;
       }
     } finally {
@@ -179,7 +195,14 @@ export class ChallengeWriter implements Place {
   #accept(answer: V1Ingress): void {
     const observed = observeChallenge(answer, this.#options.template);
     this.#written = observed.fingerprint;
-    this.#known = observed;
+    // The watch may have told of what came after our write before its answer arrived.
+    this.observe(observed);
+  }
+
+  #isGone({ uid, resourceVersion }: ObservedChallenge): boolean {
+    const deleted = this.#deleted;
+    if (deleted === undefined || deleted.uid !== uid) return false;
+    return deleted.resourceVersion === undefined || !isOlder(deleted.resourceVersion, resourceVersion);
   }
 
   #send(hosts: readonly string[], signal: AbortSignal, dryRun?: 'All'): Promise<V1Ingress> {
@@ -218,7 +241,7 @@ export class ChallengeWriter implements Place {
       await this.#refuse(hosts, error);
     } else if (['Conflict', 'AlreadyExists', 'NotFound'].includes(error.code)) {
       const { exists, mine } = await this.#options.look(this.#options.signal);
-      this.#known = mine;
+      this.#known = mine === undefined || this.#isGone(mine) ? undefined : mine;
       if (exists && mine === undefined) this.#options.onForeign();
       else this.#postpone(error);
     } else {

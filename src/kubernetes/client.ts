@@ -1,6 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import {
-  AuthorizationV1Api,
   CoreV1Api,
   createConfiguration,
   type KubeConfig,
@@ -43,7 +42,6 @@ export interface StreamOptions {
 export interface KubernetesClient {
   readonly core: CoreV1Api;
   readonly networking: NetworkingV1Api;
-  readonly authorization: AuthorizationV1Api;
   /**
    * Makes the requests of `work` end when `signal` is aborted: `client.call(signal, ({ core }) => core.readNamespacedSecret(…))`.
    * Without it a request ends by its own time limit only.
@@ -106,7 +104,6 @@ interface Call {
 class PooledClient implements KubernetesClient {
   readonly core: CoreV1Api;
   readonly networking: NetworkingV1Api;
-  readonly authorization: AuthorizationV1Api;
   readonly #connection: Connection;
   readonly #clock: Clock;
   readonly #requestTimeout: number;
@@ -133,7 +130,6 @@ class PooledClient implements KubernetesClient {
     });
     this.core = new CoreV1Api(configuration);
     this.networking = new NetworkingV1Api(configuration);
-    this.authorization = new AuthorizationV1Api(configuration);
   }
 
   async call<T>(signal: AbortSignal, work: (client: KubernetesClient) => Promise<T>): Promise<T> {

@@ -2,8 +2,11 @@ import { isDeepStrictEqual } from 'node:util';
 import { recordField, stringField } from '../json.ts';
 
 export interface ProjectionHandlers<T extends object> {
-  /** What is kept of an object. It must carry `metadata.uid` if a re-created object is to count as a change. */
-  project(object: unknown): T;
+  /**
+   * What is kept of an object; undefined for one that does not belong here. It must carry `metadata.uid` if a re-created
+   * object is to count as a change.
+   */
+  project(object: unknown): T | undefined;
   /** Only called when the projection differs from the last one of that key. */
   onUpsert(key: string, projected: T): void;
   /** @param last what was known of it */
@@ -32,6 +35,7 @@ export class Projections<T extends object> {
   upsert(key: string, object: unknown): void {
     this.guard(() => {
       const projected = this.#handlers.project(object);
+      if (projected === undefined) return this.remove(key);
       const known = this.#byKey.get(key);
       if (known !== undefined && isDeepStrictEqual(known, projected)) return;
       this.#byKey.set(key, projected);

@@ -7,6 +7,8 @@ import {
   type ChallengeIngressOptions,
   RuleRefusedError,
 } from '../../src/kubernetes/challenge-ingress.ts';
+import type { KubernetesClient } from '../../src/kubernetes/client.ts';
+import { KubernetesError } from '../../src/kubernetes/kubernetes-error.ts';
 import { type ApiWorld, startApiWorld } from './api-world.ts';
 import { eventually } from './eventually.ts';
 import { ManualClock } from './manual-clock.ts';
@@ -70,6 +72,18 @@ describe('the challenge Ingress', () => {
     now(challenges.acquire(owner, [{ host, ingressClass }], stop.signal));
 
   const path = (name = ''): string => `/apis/networking.k8s.io/v1/namespaces/${namespace}/ingresses/${name}`;
+
+  /** The client under test, with something in the way of its calls. */
+  function callingThrough(call: KubernetesClient['call']): KubernetesClient {
+    const { client } = world;
+    return {
+      core: client.core,
+      networking: client.networking,
+      call,
+      stream: (...parameters) => client.stream(...parameters),
+      close: () => client.close(),
+    };
+  }
 
   async function rules(): Promise<Record<string, string[]>> {
     const list = await world.admin.expect(path());
@@ -298,6 +312,28 @@ describe('the challenge Ingress', () => {
     assert.deepEqual(errors, []);
   });
 
+  it('is made again when somebody deletes it before the answer to its writing has come', async () => {
+    const answer = Promise.withResolvers<void>();
+    challenges = create({
+      client: callingThrough(async (signal, work) => {
+        const result = await world.client.call(signal, work);
+        await answer.promise;
+        return result;
+      }),
+    });
+    challenges.start();
+    await eventually('it is synced', () => challenges.synced);
+    await acquire('a', 'a.example');
+    await world.admin.expect(path('kube-lego'), { method: 'DELETE' });
+    await eventually('the watch has told of it', () => !challenges.has('a.example'));
+    answer.resolve();
+    await eventually('it is back', async () => {
+      clock.advance(1000);
+      return Object.hasOwn(await rules(), 'kube-lego');
+    });
+    await eventually('it is known', () => challenges.has('a.example'));
+  });
+
   it('is not written because a controller reports a status or adds annotations', async () => {
     challenges.start();
     await acquire('a', 'a.example');
@@ -358,6 +394,61 @@ describe('the challenge Ingress', () => {
     challenges = create({ leftoverNames: ['kube-lego-nginx', 'another'] });
     challenges.start();
     await eventually('it is gone', async () => Object.keys(await rules()).join() === 'another');
+  });
+
+  it('takes the place of the one of 2016 although that fails at first', async () => {
+    const backend = { service: { name: 'x', port: { number: 80 } } };
+    const paths = [{ path: '/.well-known/acme-challenge', pathType: 'Prefix', backend }];
+    const spec = { rules: [{ host: 'a.example', http: { paths } }] };
+    await world.admin.expect(path(), {
+      method: 'POST',
+      body: { metadata: { name: 'kube-lego-nginx' }, spec },
+    });
+    challenges = create({
+      client: callingThrough((signal, work) =>
+        errors.length < 2
+          ? Promise.reject(new KubernetesError('ServerError', 'the API server is overloaded'))
+          : world.client.call(signal, work),
+      ),
+    });
+    challenges.start();
+    for (const [index, pause] of [1000, 2000].entries()) {
+      await eventually('it failed', () => errors.length === index + 1);
+      await eventually('it is tried again', () => clock.pending.includes(pause));
+      clock.advance(pause);
+    }
+    await eventually('it is gone', async () => Object.keys(await rules()).length === 0);
+  });
+
+  it("is not somebody's site, whatever its name and label", async () => {
+    const backend = { service: { name: 'site', port: { number: 80 } } };
+    const at = (path: string): object => ({ path, pathType: 'Prefix', backend });
+    const make = (name: string, spec: object): Promise<unknown> => {
+      const labels = { 'app.kubernetes.io/managed-by': 'kube-lego' };
+      return world.admin.expect(path(), { method: 'POST', body: { metadata: { name, labels }, spec } });
+    };
+    const http = { paths: [at('/.well-known/acme-challenge/'), at('/')] };
+    await make('kube-lego', { rules: [{ host: 'site.example', http }] });
+    const challenge = { paths: [at('/.well-known/acme-challenge/')] };
+    await make('fallback', {
+      defaultBackend: backend,
+      rules: [{ host: 'fallback.example', http: challenge }],
+    });
+    challenges.start();
+    await eventually('it is synced', () => challenges.synced);
+    await acquire('a', 'a.example');
+    clock.advance(1000);
+    await now(challenges.refresh());
+    challenges.release('a');
+    await eventually('ours is gone', async () => {
+      clock.advance(10_000);
+      return !Object.hasOwn(await rules(), 'kube-lego-nginx');
+    });
+    assert.deepEqual(await rules(), { fallback: ['fallback.example'], 'kube-lego': ['site.example'] });
+    assert.deepEqual(
+      ['site.example', 'fallback.example'].map((host) => challenges.has(host)),
+      [false, false],
+    );
   });
 
   it("goes to another name when somebody else's Ingress bears its own", async () => {
