@@ -3,6 +3,7 @@ import type { RateLimits } from '../machines/limits.ts';
 import { Ledger } from '../machines/rate-limits.ts';
 import { registeredDomain } from '../machines/registered-domain.ts';
 import { type Clock, sleep } from './clock.ts';
+import { retry } from './retry.ts';
 
 /** Where the documents of the ledger are kept, by shard. */
 export interface LedgerStore {
@@ -44,17 +45,11 @@ export class LedgerKeeper {
   /** Takes up what was kept; resolves when that is done. Rejects with the signal's reason only. */
   async restore(): Promise<void> {
     const { ledger, store, clock, signal, onTrouble } = this.#options;
-    for (let wait = 500; ; wait = Math.min(2 * wait, longestPause)) {
-      try {
-        const documents = await store.read(signal);
-        for (const sentence of ledger.restore(documents, clock.now())) onTrouble(sentence);
-        return;
-      } catch (error) {
-        signal.throwIfAborted();
-        onTrouble(error);
-        await sleep(clock, wait, signal);
-      }
-    }
+    const restore = async (): Promise<void> => {
+      const documents = await store.read(signal);
+      for (const sentence of ledger.restore(documents, clock.now())) onTrouble(sentence);
+    };
+    await retry(restore, { clock, signal, shortestPause: 500, longestPause, onFailure: onTrouble });
   }
 
   /**

@@ -5,8 +5,8 @@ import type { Config } from '../config.ts';
 import { arrayField, recordField, stringField } from '../json.ts';
 import { type KubernetesClient, KubernetesError } from '../kubernetes/client.ts';
 import { projectIngress } from '../kubernetes/ingress.ts';
+import { ourSelector } from '../kubernetes/managed-by.ts';
 import { keyOf } from '../kubernetes/projections.ts';
-import { managedByLabel } from '../kubernetes/secret-store.ts';
 import { readJson } from '../kubernetes/watch-stream.ts';
 import { supervisorPolicy } from '../policies.ts';
 
@@ -68,7 +68,7 @@ export async function listOwnSecrets(
   signal: AbortSignal,
 ): Promise<string[] | undefined> {
   const path = `/api/v1/${namespace === undefined ? '' : `namespaces/${namespace}/`}secrets`;
-  const query = { labelSelector: `${managedByLabel.key}=${managedByLabel.value}` };
+  const query = { labelSelector: ourSelector };
   const accept = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1';
   try {
     const secrets = await list(client, path, signal, query, accept);

@@ -1,9 +1,7 @@
 import type { V1Secret } from '@kubernetes/client-node';
 import type { AccountSecret, AccountSecretStore } from '../acme/account-secret.ts';
 import { type KubernetesClient, KubernetesError } from './client.ts';
-
-const managedBy = { 'app.kubernetes.io/managed-by': 'kube-lego' };
-const fieldManager = 'kube-lego';
+import { fieldManager, managedByLabel } from './managed-by.ts';
 
 /** Keeps the ACME account in a Secret (`kube-lego-account` since 2016). Throws KubernetesError or the signal's reason. */
 export class KubernetesAccountSecret implements AccountSecretStore {
@@ -29,7 +27,7 @@ export class KubernetesAccountSecret implements AccountSecretStore {
     const body: V1Secret = {
       apiVersion: 'v1',
       kind: 'Secret',
-      metadata: { name, namespace, labels: { ...managedBy } },
+      metadata: { name, namespace, labels: { [managedByLabel.key]: managedByLabel.value } },
       type: 'Opaque',
       data: encoded(data),
     };

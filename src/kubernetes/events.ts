@@ -3,6 +3,7 @@ import { type Clock, sleep } from '../clock.ts';
 import type { KubernetesClient } from './client.ts';
 import { EventBudget, type EventShare } from './event-budget.ts';
 import { KubernetesError } from './kubernetes-error.ts';
+import { fieldManager } from './managed-by.ts';
 
 /** Something that people should read under `kubectl describe ingress`. */
 export interface IngressEvent {
@@ -96,7 +97,7 @@ export class EventRecorder {
       try {
         const namespace = body.involvedObject.namespace ?? '';
         await client.call(signal, ({ core }) =>
-          core.createNamespacedEvent({ namespace, body, fieldManager: component }),
+          core.createNamespacedEvent({ namespace, body, fieldManager }),
         );
         return;
       } catch (error) {

@@ -5,7 +5,7 @@ import { differs } from '../../machines/status-difference.ts';
 import { type Clock, sleep } from '../clock.ts';
 import type { KubernetesClient } from './client.ts';
 import { KubernetesError } from './kubernetes-error.ts';
-import { fieldManager } from './secret-store.ts';
+import { fieldManager } from './managed-by.ts';
 import { decodeStatus, encodeStatus } from './status-annotation.ts';
 
 export interface IngressStatusOptions {

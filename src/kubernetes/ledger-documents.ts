@@ -1,10 +1,10 @@
 import type { LedgerStore } from '../ledger-keeper.ts';
 import { type KubernetesClient, KubernetesError } from './client.ts';
+import { fieldManager, managedByLabel } from './managed-by.ts';
 
 const prefix = 'kube-lego-ledger-';
 const label = { key: 'kube-lego.io/ledger', value: 'rate-limits' };
 const dataKey = 'ledger.json';
-const fieldManager = 'kube-lego';
 
 /** Keeps the documents of the ledger in ConfigMaps of our namespace. Throws KubernetesError or the signal's reason. */
 export class KubernetesLedgerDocuments implements LedgerStore {
@@ -42,7 +42,7 @@ export class KubernetesLedgerDocuments implements LedgerStore {
     const metadata = {
       name,
       namespace,
-      labels: { 'app.kubernetes.io/managed-by': 'kube-lego', [label.key]: label.value },
+      labels: { [managedByLabel.key]: managedByLabel.value, [label.key]: label.value },
     };
     const body = { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { [dataKey]: text } };
     // We are its only writer; without a version the last word counts, which is ours.

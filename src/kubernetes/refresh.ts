@@ -1,6 +1,9 @@
 import { type Clock, sleep } from '../clock.ts';
 
-/** Lets many ask for the same reading: those who ask before it begins share it, and it begins at most once an interval. */
+/**
+ * Lets many ask for the same reading: those who ask before it begins share it. One at a time, and at most one an interval, however
+ * many ask: a scan of made-up hosts costs the API server no more.
+ */
 export class Refresh {
   readonly #clock: Clock;
   readonly #signal: AbortSignal;
@@ -8,6 +11,7 @@ export class Refresh {
   readonly #read: () => Promise<void>;
   #lastAt = Number.NEGATIVE_INFINITY;
   #next: Promise<void> | undefined;
+  #reading: Promise<void> = Promise.resolve();
 
   /** @param interval milliseconds between the beginnings of two readings */
   constructor(clock: Clock, signal: AbortSignal, interval: number, read: () => Promise<void>) {
@@ -24,13 +28,15 @@ export class Refresh {
   }
 
   async #take(): Promise<void> {
-    const pause = this.#lastAt + this.#interval - this.#clock.now();
     try {
+      await this.#reading.catch(() => undefined);
+      const pause = this.#lastAt + this.#interval - this.#clock.now();
       await (pause > 0 ? sleep(this.#clock, pause, this.#signal) : Promise.resolve());
       this.#lastAt = this.#clock.now();
     } finally {
       this.#next = undefined;
     }
-    await this.#read();
+    this.#reading = this.#read();
+    await this.#reading;
   }
 }

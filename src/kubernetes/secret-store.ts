@@ -1,6 +1,7 @@
 import { PatchStrategy, setHeaderOptions, type V1Secret } from '@kubernetes/client-node';
 import type { KubernetesClient } from './client.ts';
 import { KubernetesError } from './kubernetes-error.ts';
+import { fieldManager, managedByLabel } from './managed-by.ts';
 
 /** A Secret as it was read: the moment that judgements refer to. */
 export interface StoredCertificate {
@@ -28,11 +29,6 @@ export interface CertificateToStore {
   /** Our own metadata, keys under `kube-lego.io/`. Give all of them: what is left out stays as an earlier write left it. */
   readonly annotations: Readonly<Record<string, string>>;
 }
-
-/** Marks every object that kube-lego made. */
-export const managedByLabel = { key: 'app.kubernetes.io/managed-by', value: 'kube-lego' } as const;
-/** The name under which our fields are kept apart from others' in `managedFields`. */
-export const fieldManager = 'kube-lego';
 
 /** The TLS Secrets, one at a time and by name: read, prove that a write will be let through, write. Never list or watch. */
 export class SecretStore {

@@ -3,7 +3,6 @@ import {
   isEmpty,
   type StatusDocument,
   type StatusNotice,
-  statusAnnotation,
 } from '../../machines/status.ts';
 import { arrayField, isRecord, recordField, stringField } from '../json.ts';
 
@@ -46,11 +45,6 @@ export function decodeStatus(text: string | undefined): StatusDocument | undefin
     ...(retry === undefined ? {} : { retry }),
     ingress,
   };
-}
-
-/** The annotation of an Ingress as the API server sent it. */
-export function statusTextOf(ingress: unknown): string | undefined {
-  return stringField(recordField(recordField(ingress, 'metadata'), 'annotations'), statusAnnotation);
 }
 
 const texts = [

@@ -1,3 +1,4 @@
+import { readAll } from './answer.ts';
 import type { StreamBody } from './client.ts';
 import { KubernetesError } from './kubernetes-error.ts';
 
@@ -38,15 +39,7 @@ export async function* watchEvents(body: StreamBody): AsyncGenerator<unknown, vo
 
 /** The whole body of a list. @throws KubernetesError InvalidResponse when it is too long or no JSON */
 export async function readJson(body: StreamBody, limit: number): Promise<unknown> {
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of body) {
-    length += chunk.length;
-    if (length > limit)
-      throw new KubernetesError('InvalidResponse', `The list is longer than ${limit} bytes`);
-    chunks.push(chunk);
-  }
-  return parse(text(chunks));
+  return parse((await readAll(body, limit)).toString('utf8'));
 }
 
 function text(chunks: readonly Uint8Array[]): string {

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
+import { challengePath } from '../acme/http-01.ts';
 import type { Clock } from '../clock.ts';
 import { type AddressPolicy, resolveHost } from './addresses.ts';
 import { type Answer, maxBodyLength, requestChallenge } from './challenge-request.ts';
 import { type ChallengePorts, followRedirect, isRedirect, portOf } from './redirect.ts';
-import { challengePath } from './server.ts';
 
 /**
  * Whether a CA's challenge for the host would reach us.

@@ -1,20 +1,20 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { normalizeHost } from '../../machines/host-names.ts';
-import type { Clock } from '../clock.ts';
-import { RefreshGate } from './refresh-gate.ts';
-
-/** Where an HTTP-01 challenge is asked for (RFC 8555, section 8.3). */
-export const challengePath = '/.well-known/acme-challenge/';
+import { challengePath } from '../acme/http-01.ts';
+import { type Clock, sleep } from '../clock.ts';
 
 /** A token is base64url with at least 128 bits (RFC 8555, section 8.3); nothing else is ever repeated in an answer. */
-const challengeTarget = /^\/\.well-known\/acme-challenge\/([A-Za-z0-9_-]{16,128})(?:\?|$)/;
+const tokenAtStart = /^([A-Za-z0-9_-]{16,128})(?:\?|$)/;
+
+/** Milliseconds that a request for an unknown host waits for the challenge Ingresses to be read. */
+const patience = 2000;
 
 export interface ResponderOptions {
   /** RFC 7638 thumbprint of the account key, base64url; undefined while there is no account. */
   thumbprint(): string | undefined;
   /** Whether a challenge Ingress carries this host now; lower case, without port and final dot. */
   hasHost(host: string): boolean;
-  /** Reads the challenge Ingresses anew; called for unknown hosts, at most once a second. */
+  /** Reads the challenge Ingresses anew; called for every unknown host, so that it is not to begin a reading each time. */
   refresh(): Promise<void>;
   /** Told of what `thumbprint` or `hasHost` throws; the request got a 404. */
   onError(error: unknown): void;
@@ -29,20 +29,23 @@ export interface ResponderOptions {
  * Listen with `server.listen(port)`. Failed connections and malformed requests are dealt with by Node.
  */
 export function createResponder(options: ResponderOptions): Server {
-  const gate = new RefreshGate({
-    refresh: () => options.refresh(),
-    clock: options.clock,
-    minInterval: 1000,
-    patience: 2000,
-  });
+  async function refresh(): Promise<void> {
+    const answered = new AbortController();
+    await Promise.race([
+      // Who asks gets the answer from what is known; the reader reports its own trouble.
+      options.refresh().catch(() => undefined),
+      sleep(options.clock, patience, answered.signal).catch(() => undefined),
+    ]);
+    answered.abort();
+  }
 
   async function answerTo(request: IncomingMessage): Promise<string | undefined> {
     if (request.method !== 'GET' && request.method !== 'HEAD') return undefined;
-    const [, token] = challengeTarget.exec(request.url ?? '') ?? [];
+    const token = requestedToken(request);
     const host = requestedHost(request);
     if (token === undefined || host === undefined) return undefined;
     if (!options.hasHost(host)) {
-      await gate.pass();
+      await refresh();
       if (!options.hasHost(host)) return undefined;
     }
     const thumbprint = options.thumbprint();
@@ -64,6 +67,11 @@ export function createResponder(options: ResponderOptions): Server {
   server.keepAliveTimeout = 75_000;
   server.maxConnections = 2000;
   return server;
+}
+
+function requestedToken({ url = '' }: IncomingMessage): string | undefined {
+  if (!url.startsWith(challengePath)) return undefined;
+  return tokenAtStart.exec(url.slice(challengePath.length))?.[1];
 }
 
 function requestedHost(request: IncomingMessage): string | undefined {

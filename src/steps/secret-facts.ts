@@ -1,6 +1,7 @@
 import type { SecretFacts } from '../../machines/secret-facts.ts';
 import { readCertificate } from '../certificate/reading.ts';
-import { managedByLabel, type StoredCertificate } from '../kubernetes/secret-store.ts';
+import { managedByLabel } from '../kubernetes/managed-by.ts';
+import type { StoredCertificate } from '../kubernetes/secret-store.ts';
 import { omissionAnnotation, readOmission } from './omission.ts';
 import { readRenewal, renewalAnnotation } from './renewal-record.ts';
 

@@ -8,12 +8,12 @@ import { readAuditLog } from '../../deploy/local/audit-log.ts';
 import { readKubeconfig, writeKubeconfig } from '../../deploy/local/kubeconfig.ts';
 import type { Explanation } from '../../src/commands/explanation.ts';
 import type { Overview } from '../../src/commands/status.ts';
-import { statusTextOf } from '../../src/kubernetes/status-annotation.ts';
 import { annotated, ingress, ingressPath } from '../controller/ingress-fixtures.ts';
 import { nextSecond } from '../controller/observation.ts';
 import { secret } from '../controller-failures/objects.ts';
 import { type Stage, startStage } from '../controller-failures/stage.ts';
 import { eventually } from '../kubernetes/eventually.ts';
+import { statusTextOf } from '../kubernetes/status-text.ts';
 
 interface Outcome {
   readonly code: number | null;

@@ -3,9 +3,10 @@ import { after, before, describe, it } from 'node:test';
 import type { AuditRecord } from '../../deploy/local/audit-log.ts';
 import { readAuditLog } from '../../deploy/local/audit-log.ts';
 import { type CertificateEntry, type StatusDocument, statusAnnotation } from '../../machines/status.ts';
-import { decodeStatus, statusTextOf } from '../../src/kubernetes/status-annotation.ts';
+import { decodeStatus } from '../../src/kubernetes/status-annotation.ts';
 import { type Stage, startStage } from '../controller-failures/stage.ts';
 import { eventually } from '../kubernetes/eventually.ts';
+import { statusTextOf } from '../kubernetes/status-text.ts';
 import { annotated, ingress, ingressPath } from './ingress-fixtures.ts';
 import { nextSecond } from './observation.ts';
 

@@ -4,9 +4,10 @@ import { type IngressContext, initialIngressContext } from '../../machines/ingre
 import { systemClock } from '../../src/clock.ts';
 import { recordField, stringField } from '../../src/json.ts';
 import { IngressStatusWriter } from '../../src/kubernetes/ingress-status.ts';
-import { decodeStatus, statusTextOf } from '../../src/kubernetes/status-annotation.ts';
+import { decodeStatus } from '../../src/kubernetes/status-annotation.ts';
 import { day, desiredCertificate, hour, route } from '../machines/builders.ts';
 import { type ApiWorld, startApiWorld } from './api-world.ts';
+import { statusTextOf } from './status-text.ts';
 
 const namespace = 'shop';
 const path = `/apis/networking.k8s.io/v1/namespaces/${namespace}/ingresses`;

@@ -179,33 +179,6 @@ describe('the responder and a host that it does not know yet', () => {
     assert.equal(world.refreshes, 0);
   });
 
-  it('reads once for many requests, and not again within a second', async () => {
-    const world = new World();
-    const clock = new ManualClock();
-    let endRead = (): void => undefined;
-    world.refresh = () =>
-      new Promise((resolve) => {
-        endRead = resolve;
-      });
-    await using site = await world.start({ clock });
-    const many = Array.from({ length: 20 }, (_, index) => ask(site, path, `scan-${index}.example`));
-    await eventually('all wait', () => clock.pending.length === 20);
-    endRead();
-    const first = await Promise.all(many);
-    assert.ok(first.every(({ status }) => status === 404));
-    assert.equal(world.refreshes, 1);
-
-    world.refresh = async () => {
-      world.hosts.add('late.example.com');
-    };
-    const second = ask(site, path, 'late.example.com');
-    await eventually('the request waits', () => clock.pending.includes(1000));
-    assert.equal(world.refreshes, 1);
-    clock.advance(1000);
-    assert.equal((await second).status, 200);
-    assert.equal(world.refreshes, 2);
-  });
-
   it('does not wait longer than two seconds for a read that hangs', async () => {
     const world = new World();
     world.refresh = () => new Promise(() => undefined);
@@ -215,6 +188,14 @@ describe('the responder and a host that it does not know yet', () => {
     await eventually('the request waits', () => clock.pending.includes(2000));
     clock.advance(2000);
     assert.equal((await reply).status, 404);
+  });
+
+  it('leaves no timer behind', async () => {
+    const world = new World();
+    const clock = new ManualClock();
+    await using site = await world.start({ clock });
+    await ask(site, path, 'new.example.com');
+    assert.deepEqual(clock.pending, []);
   });
 
   it('says no when the read fails', async () => {

@@ -1,10 +1,10 @@
 import { type IngressSpec, ingressKey } from '../../machines/ingress-spec.ts';
 import type { SupervisorEvent } from '../../machines/supervisor.ts';
 import { KubernetesError } from '../../src/kubernetes/kubernetes-error.ts';
+import { managedByLabel } from '../../src/kubernetes/managed-by.ts';
 import {
   type CertificateToStore,
   type JudgedSecret,
-  managedByLabel,
   type StoredCertificate,
 } from '../../src/kubernetes/secret-store.ts';
 import type { LedgerStore } from '../../src/ledger-keeper.ts';
