@@ -32,7 +32,7 @@ interface About {
 export function failureOf(error: unknown, now: number): Failure {
   if (error instanceof StepError) return error.failure;
   if (error instanceof KubernetesError) {
-    return failure(apiServerReason(error), error.message, { retryAfter: error.retryAfter });
+    return failure(apiServerReason(error), sentence(error.message), { retryAfter: error.retryAfter });
   }
   if (error instanceof RuleRefusedError) {
     return failure('ChallengeRuleRefused', error.message, { host: error.host, hosts: [error.host] });
@@ -70,6 +70,11 @@ export function failureOf(error: unknown, now: number): Failure {
       ...(retryAfter === undefined ? {} : { retryAt: now + retryAfter }),
     };
   }
+}
+
+/** What a server said ends as it likes; the remedy that people read after it is a sentence of its own. */
+export function sentence(words: string): string {
+  return /[.!?…]$/.test(words) ? words : `${words}.`;
 }
 
 function apiServerReason({ code }: KubernetesError): ReasonCode {

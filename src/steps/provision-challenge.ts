@@ -1,6 +1,6 @@
 import type { CertificateInput } from '../../machines/certificate.ts';
 import type { Account } from '../acme/account.ts';
-import { StepError } from '../failures.ts';
+import { StepError, sentence } from '../failures.ts';
 import type { ChallengeIngresses } from '../kubernetes/challenge-ingress.ts';
 import type { IngressClasses } from '../kubernetes/ingress-class.ts';
 import { KubernetesError } from '../kubernetes/kubernetes-error.ts';
@@ -109,7 +109,7 @@ async function proveWritable(
     await secrets.proveWritable(namespace, secretName, found, signal);
   } catch (error) {
     if (!(error instanceof KubernetesError) || !isRefusal(error)) throw error;
-    const message = `Secret ${secretName} may not be written: ${error.message}.`;
+    const message = `Secret ${secretName} may not be written: ${sentence(error.message)}`;
     throw new StepError({ code: 'SecretNotWritable', message }, { cause: error });
   }
 }

@@ -4,7 +4,7 @@ import type { DesiredCertificate } from '../../machines/desired-certificate.ts';
 import type { SecretFacts, SecretVersion } from '../../machines/secret-facts.ts';
 import { verifyChain } from '../certificate/chain.ts';
 import { type Clock, sleep } from '../clock.ts';
-import { StepError } from '../failures.ts';
+import { StepError, sentence } from '../failures.ts';
 import { KubernetesError } from '../kubernetes/kubernetes-error.ts';
 import type { SecretStore } from '../kubernetes/secret-store.ts';
 import type { IssuedCertificates } from './issued-certificates.ts';
@@ -60,6 +60,7 @@ export async function storeCertificate(
 
   let found: SecretVersion | undefined = input.found;
   let judged = true;
+  let conflicts = 0;
   let pause = 250;
   for (let tries = 1; ; tries += 1) {
     try {
@@ -75,12 +76,21 @@ export async function storeCertificate(
       return stored;
     } catch (error) {
       if (!(error instanceof KubernetesError) || tries === mostTries) throw error;
-      if (error.code === 'Conflict' || error.code === 'AlreadyExists') judged = false;
-      else if (isPassing(error)) {
-        onNotice(`The certificate is not stored yet: ${error.message}.`, input);
-        await sleep(clock, Math.max(pause, error.retryAfter ?? 0), signal);
-        pause = Math.min(2 * pause, longestPause);
-      } else throw new StepError({ code: 'SecretNotWritable', message: error.message }, { cause: error });
+      if (error.code === 'Conflict' || error.code === 'AlreadyExists') {
+        judged = false;
+        conflicts += 1;
+        // One is somebody's change, and judged at once. More of them, as of a quota that is much written to, would use up
+        // all tries within a second, and with them the certificate.
+        if (conflicts === 1) continue;
+      } else if (!isPassing(error)) {
+        throw new StepError(
+          { code: 'SecretNotWritable', message: sentence(error.message) },
+          { cause: error },
+        );
+      }
+      onNotice(`The certificate is not stored yet: ${sentence(error.message)}`, input);
+      await sleep(clock, Math.max(pause, error.retryAfter ?? 0), signal);
+      pause = Math.min(2 * pause, longestPause);
     }
   }
 }

@@ -17,6 +17,7 @@ export interface Passage {
   readonly method: string;
   /** without its query */
   readonly path: string;
+  readonly query: URLSearchParams;
   readonly body: string;
   /** Sends it on; resolves to the server's whole answer. */
   readonly forward: () => Promise<Answer>;
@@ -102,14 +103,14 @@ async function pass(
     if (answer === undefined) throw new Error('no answer');
     return answer;
   };
-  const path = url.split('?')[0] ?? '';
+  const { pathname: path, searchParams: query } = new URL(url, target);
   const forward = async (): Promise<Answer> => {
     const answer = await ask();
     const { statusCode: status = 0, headers } = answer;
     const plain = Object.entries(headers).map(([name, value]) => [name, String(value)] as const);
     return { status, headers: Object.fromEntries(plain), body: await text(answer) };
   };
-  const decided = await interfere({ method, path, body, forward });
+  const decided = await interfere({ method, path, query, body, forward });
   if (decided === 'hang-up') response.destroy();
   else if (decided !== undefined) send(response, decided);
   else {

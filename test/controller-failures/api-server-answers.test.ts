@@ -1,0 +1,277 @@
+import assert from 'node:assert/strict';
+import { after, afterEach, before, describe, it } from 'node:test';
+import type { ReasonCode } from '../../machines/reasons.ts';
+import { untilTold } from '../controller/observation.ts';
+import { eventually } from '../kubernetes/eventually.ts';
+import type { Answer, Passage } from './faulty-proxy.ts';
+import { ingress } from './objects.ts';
+import { type Stage, startStage } from './stage.ts';
+
+const secrets = '/api/v1/namespaces/shop/secrets';
+const ingresses = '/apis/networking.k8s.io/v1/ingresses';
+/** Seconds; the client itself waits for ten at most. */
+const longRetryAfter = 11;
+
+const unauthorized = refusal(401, 'Unauthorized', 'the token has expired');
+const busy = refusal(429, 'TooManyRequests', 'too many requests, please try again later', longRetryAfter);
+const broken = refusal(500, 'InternalError', 'etcdserver: no leader');
+const taken = refusal(409, 'AlreadyExists', 'object is being deleted');
+
+/** The requests for the Secret of an Ingress `shop/NAME`, in the order in which an issuance makes them. */
+const requests = {
+  read: ({ method, path }: Passage, name: string) => method === 'GET' && path === `${secrets}/${name}-tls`,
+  proof: (passage: Passage, name: string) => isCreate(passage, name) && passage.query.has('dryRun'),
+  write: (passage: Passage, name: string) => isCreate(passage, name) && !passage.query.has('dryRun'),
+};
+
+interface Case {
+  readonly name: string;
+  readonly request: keyof typeof requests;
+  readonly answer: Answer;
+  readonly reason: ReasonCode;
+  readonly told: RegExp;
+}
+
+const remedies = {
+  denied: String.raw`\. Check kube-lego's ServiceAccount, Roles and bindings: see deploy/base\.`,
+  unavailable: String.raw`\. Check the API server\.`,
+  changed: String.raw`\. Nothing, it is looked at again\.`,
+};
+
+/** Before there is an order: an Event tells people, and the round begins anew. */
+const beforeTheOrder: readonly Case[] = [
+  {
+    name: 'unknown',
+    request: 'read',
+    answer: unauthorized,
+    reason: 'ApiServerDenied',
+    told: told('GET', 'unknown', '401 Unauthorized: the token has expired', remedies.denied),
+  },
+  {
+    name: 'hasty',
+    request: 'read',
+    answer: busy,
+    reason: 'ApiServerUnavailable',
+    told: told('GET', 'hasty', '429 TooManyRequests: too many requests', ', .*', remedies.unavailable),
+  },
+  {
+    name: 'broken',
+    request: 'read',
+    answer: broken,
+    reason: 'ApiServerUnavailable',
+    told: told('GET', 'broken', '500 InternalError: etcdserver: no leader', remedies.unavailable),
+  },
+  {
+    name: 'unknown-later',
+    request: 'proof',
+    answer: unauthorized,
+    reason: 'ApiServerDenied',
+    told: told('POST', '', '401 Unauthorized: the token has expired', remedies.denied),
+  },
+  {
+    name: 'hasty-later',
+    request: 'proof',
+    answer: busy,
+    reason: 'ApiServerUnavailable',
+    told: told('POST', '', '429 TooManyRequests: too many requests', ', .*', remedies.unavailable),
+  },
+  {
+    name: 'broken-later',
+    request: 'proof',
+    answer: broken,
+    reason: 'ApiServerUnavailable',
+    told: told('POST', '', '500 InternalError: etcdserver: no leader', remedies.unavailable),
+  },
+  {
+    name: 'taken',
+    request: 'proof',
+    answer: taken,
+    reason: 'SecretChanged',
+    told: told('POST', '', '409 AlreadyExists: object is being deleted', remedies.changed),
+  },
+];
+
+/** With a certificate in hand: it is kept, the log tells why it is not stored, and the write is tried again. */
+const whileStoring = { unauthorized, busy, broken, taken };
+
+let stage: Stage;
+
+before(async () => {
+  stage = await startStage({ namespaces: ['shop'], proxyApiServer: true });
+  await stage.startController();
+});
+afterEach(() => {
+  stage.apiServer.interfere = () => undefined;
+});
+after(() => stage.stop());
+
+describe('an API server that answers', { timeout: 280_000 }, () => {
+  for (const { name, request, answer, reason, told } of beforeTheOrder) {
+    it(`${answer.status} to the ${request} of a Secret: people are told, and the certificate comes when it is itself again`, async () => {
+      const orders = await stage.orders();
+      const firstAt = refuse(name, request, answer);
+      await apply(name);
+      assert.match(await stage.untilWarned(`shop/${name}`, reason), told);
+      const { next } = await stage.untilState(`shop/${name}`, 'backing-off');
+      const wait = (next.at ?? Number.POSITIVE_INFINITY) - (await firstAt);
+      // The first step of a failure of its own would be a minute.
+      assert.ok(wait < 45_000, `it is tried again after ${wait} ms`);
+      if (answer === busy) assert.ok(wait >= longRetryAfter * 1000, `it is tried again after ${wait} ms`);
+      assert.equal(await stage.orders(), orders);
+
+      stage.apiServer.interfere = () => undefined;
+      await stage.untilIssued(`shop/${name}`);
+      assert.equal(await stage.orders(), orders + 1);
+    });
+  }
+
+  for (const [trouble, answer] of Object.entries(whileStoring)) {
+    it(`${answer.status} to the write of a certificate: the log tells it, and the same certificate is stored later`, async () => {
+      const name = `${trouble}-write`;
+      const orders = await stage.orders();
+      const firstAt = refuse(name, 'write', answer);
+      await apply(name);
+      await stage.untilLogged(
+        new RegExp(`^The certificate is not stored yet: POST ${secrets}: ${answer.status} `),
+      );
+      assert.equal((await stage.view(`shop/${name}`))?.state, 'storing');
+      assert.equal(await stage.secret(`shop/${name}-tls`), undefined);
+
+      stage.apiServer.interfere = () => undefined;
+      await stage.untilIssued(`shop/${name}`);
+      if (answer === busy) assert.ok(Date.now() - (await firstAt) >= longRetryAfter * 1000);
+      assert.deepEqual(await untilTold(stage, `shop/${name}`), ['Normal CertificateIssued']);
+      assert.equal(await stage.orders(), orders + 1);
+    });
+  }
+
+  it('409 to every write of a certificate is not asked as fast as it answers', async () => {
+    let writes = 0;
+    stage.apiServer.interfere = (passage) => {
+      if (!requests.write(passage, 'contended')) return undefined;
+      writes += 1;
+      return writes < 6 ? Promise.resolve(taken) : undefined;
+    };
+    const orders = await stage.orders();
+    await apply('contended');
+    await stage.untilIssued('shop/contended');
+    const pauses = (await stage.log()).filter(
+      ({ ingress, msg }) => ingress === 'shop/contended' && String(msg).includes('not stored yet'),
+    );
+    assert.equal(pauses.length, 4, 'all but the first conflict are waited for');
+    assert.equal(await stage.orders(), orders + 1);
+  });
+
+  it('429 with a short Retry-After is asked again when it said, and nobody is bothered', async () => {
+    const asked: number[] = [];
+    stage.apiServer.interfere = (passage) => {
+      if (!requests.read(passage, 'patient')) return undefined;
+      asked.push(performance.now());
+      return asked.length < 3
+        ? Promise.resolve(refusal(429, 'TooManyRequests', 'please wait', 1))
+        : undefined;
+    };
+    await apply('patient');
+    await stage.untilIssued('shop/patient');
+    const [first = 0, second = 0, third = 0] = asked;
+    assert.ok(second - first >= 1000 && third - second >= 1000, asked.join());
+    assert.deepEqual(await untilTold(stage, 'shop/patient'), ['Normal CertificateIssued']);
+  });
+});
+
+describe('an API server whose watches of Ingresses', { timeout: 120_000 }, () => {
+  const cases: Readonly<
+    Record<string, { readonly answer: Answer | 'hang-up'; readonly logged: RegExp; readonly what: string }>
+  > = {
+    closed: {
+      what: 'are closed at once',
+      answer: { status: 200, headers: { 'content-type': 'application/json' }, body: '' },
+      logged: /^GET .*\/ingresses: the API server closed the watch at once$/,
+    },
+    broken: {
+      what: 'are hung up',
+      answer: 'hang-up',
+      logged: /^GET .*\/ingresses: the API server cannot be reached: UND_ERR_SOCKET$/,
+    },
+    gone: {
+      what: 'say that what they know is too old',
+      answer: refusal(410, 'Expired', 'too old resource version: 1 (2)'),
+      logged: /^GET .*\/ingresses: 410 Expired: too old resource version: 1 \(2\)$/,
+    },
+  };
+  for (const [name, { what, answer, logged }] of Object.entries(cases)) {
+    it(`${what}: the log says so, and what changed meanwhile is seen when they last again`, async () => {
+      const logLength = (await stage.log()).length;
+      let refused = 0;
+      stage.apiServer.interfere = ({ path, query }) => {
+        if (path !== ingresses || !query.has('watch')) return undefined;
+        refused += 1;
+        return Promise.resolve(answer);
+      };
+      // The watch that is open ends, so that it is begun again.
+      stage.apiServer.breakConnections();
+      await eventually(
+        'it was refused, and the log says so',
+        async () => {
+          const since = (await stage.log()).slice(logLength);
+          // The first refusal is told of when the second comes.
+          return refused > 1 && since.some(({ msg, err }) => isInterrupted(msg) && logged.test(words(err)));
+        },
+        30_000,
+      );
+      await apply(name);
+      stage.apiServer.interfere = () => undefined;
+      await stage.untilIssued(`shop/${name}`);
+    });
+  }
+});
+
+function refusal(status: number, reason: string, message: string, retryAfter?: number): Answer {
+  return {
+    status,
+    headers: {
+      'content-type': 'application/json',
+      ...(retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) }),
+    },
+    body: JSON.stringify({
+      kind: 'Status',
+      apiVersion: 'v1',
+      status: 'Failure',
+      reason,
+      message,
+      code: status,
+    }),
+  };
+}
+
+/** Answers this request of the Ingress `shop/NAME` so; resolves to when it was made first. */
+function refuse(name: string, request: keyof typeof requests, answer: Answer): Promise<number> {
+  const first = Promise.withResolvers<number>();
+  stage.apiServer.interfere = (passage) => {
+    if (!requests[request](passage, name)) return undefined;
+    first.resolve(Date.now());
+    return Promise.resolve(answer);
+  };
+  return first.promise;
+}
+
+async function apply(name: string): Promise<void> {
+  await stage.apply(ingress(`shop/${name}`, { tls: { [`${name}-tls`]: [`${name}.example.com`] } }));
+}
+
+function isCreate({ method, path, body }: Passage, name: string): boolean {
+  return method === 'POST' && path === secrets && body.includes(`"${name}-tls"`);
+}
+
+function told(method: string, name: string, ...rest: readonly string[]): RegExp {
+  const path = name === '' ? secrets : `${secrets}/${name}-tls`;
+  return new RegExp(`^${method} ${path}: ${rest.join('')}`);
+}
+
+function isInterrupted(msg: unknown): boolean {
+  return msg === 'The watch of Ingresses was interrupted; it is taken up again.';
+}
+
+function words(error: unknown): string {
+  return typeof error === 'object' && error !== null && 'message' in error ? String(error.message) : '';
+}
