@@ -6,8 +6,7 @@ import { type Stage, startStage } from '../controller-failures/stage.ts';
 import { eventually } from '../kubernetes/eventually.ts';
 import { assertStored } from './certificate.ts';
 import { ingress, ingressPath, secretPath } from './ingress-fixtures.ts';
-
-const challengeIngresses = '/apis/networking.k8s.io/v1/namespaces/kube-lego/ingresses/kube-lego';
+import { challengeHosts } from './observation.ts';
 
 let stage: Stage;
 
@@ -106,7 +105,7 @@ async function assertOrderIsGivenUp(name: string, held: Gate): Promise<void> {
   await eventually('its actor is gone', async () => (await stage.view(`shop/${name}`)) === undefined);
   const downloads = await stage.requests('/certZ/');
   held.open();
-  await eventually('the rules are gone', async () => !(await ruleHosts()).includes(host), 30_000);
+  await eventually('the rules are gone', async () => !(await challengeHosts(stage)).includes(host), 30_000);
   // By the time that a later order has come to its end, one that was going on would have done so, too.
   await stage.apply(
     ingress(`shop/after-${name}`, { tls: { [`after-${name}-tls`]: [`after-${name}.example.com`] } }),
@@ -114,8 +113,4 @@ async function assertOrderIsGivenUp(name: string, held: Gate): Promise<void> {
   await stage.untilIssued(`shop/after-${name}`);
   assert.equal(await stage.requests('/certZ/'), downloads + 1);
   assert.equal(await stage.object(secretPath(`shop/${name}-tls`)), undefined);
-}
-
-async function ruleHosts(): Promise<string> {
-  return JSON.stringify((await stage.object(challengeIngresses)) ?? {});
 }

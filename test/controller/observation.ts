@@ -1,6 +1,8 @@
 import { X509Certificate } from 'node:crypto';
+import { arrayField, recordField, stringField } from '../../src/json.ts';
 import type { Stage } from '../controller-failures/stage.ts';
 import { eventually } from '../kubernetes/eventually.ts';
+import { ingressPath } from './ingress-fixtures.ts';
 
 /** Waits until the Ingress has so many Events; returns type and reason of each, in the order of their times. */
 export async function untilTold(stage: Stage, key: string, count = 1): Promise<string[]> {
@@ -37,6 +39,12 @@ export async function untilCovers(stage: Stage, key: string, hosts: readonly str
       60_000,
     ),
   );
+}
+
+/** The hosts that the challenge Ingress has a rule for now. */
+export async function challengeHosts(stage: Stage): Promise<(string | undefined)[]> {
+  const challengeIngress = await stage.object(ingressPath('kube-lego/kube-lego'));
+  return arrayField(recordField(challengeIngress, 'spec'), 'rules').map((rule) => stringField(rule, 'host'));
 }
 
 /** The API server keeps the age of objects in whole seconds: after this, a new one is younger than all before. */

@@ -1,22 +1,26 @@
 import assert from 'node:assert/strict';
+import { dirname } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { readAuditLog } from '../../deploy/local/audit-log.ts';
+import type { IngressView } from '../../machines/ingress-view.ts';
+import type { Passage } from '../controller-failures/faulty-proxy.ts';
 import { gate } from '../controller-failures/gate.ts';
 import { type Stage, startStage } from '../controller-failures/stage.ts';
+import { eventually } from '../kubernetes/eventually.ts';
 import { assertStored } from './certificate.ts';
-import { ingress, secretPath } from './ingress-fixtures.ts';
-
-const challengeIngresses = '/apis/networking.k8s.io/v1/namespaces/kube-lego/ingresses/kube-lego';
+import { ingress, ingressPath, secretPath } from './ingress-fixtures.ts';
+import { challengeHosts } from './observation.ts';
 
 let stage: Stage;
 
 describe('a controller that ends in the middle of an order', { timeout: 240_000 }, () => {
   before(async () => {
-    stage = await startStage({ namespaces: ['shop'], proxyCa: true });
+    stage = await startStage({ namespaces: ['shop'], proxyCa: true, proxyApiServer: true });
     await stage.startController();
   });
   afterEach(() => {
     stage.ca.interfere = () => undefined;
+    stage.apiServer.interfere = () => undefined;
   });
   after(() => stage.stop());
 
@@ -37,8 +41,7 @@ describe('a controller that ends in the middle of an order', { timeout: 240_000 
         await stage.controller.kill();
         await stage.startController();
       }
-      const host = `${step}.example.com`;
-      await stage.apply(ingress(`shop/${step}`, { tls: { [`${step}-tls`]: [host] } }));
+      await apply(step);
       await held.reached;
       await stage.controller.kill();
       stage.ca.interfere = () => undefined;
@@ -46,21 +49,86 @@ describe('a controller that ends in the middle of an order', { timeout: 240_000 
       await stage.startController();
 
       await stage.untilIssued(`shop/${step}`);
-      await assertStored(stage, `shop/${step}-tls`, [host]);
+      await assertStored(stage, `shop/${step}-tls`, [`${step}.example.com`]);
       assert.ok((await stage.orders()) <= orders + 2);
+    });
+  }
+
+  /** The other states, each with how the Ingress `shop/NAME` is kept in it, and how many orders it may take in all. */
+  const states: readonly {
+    readonly state: IngressView['state'];
+    readonly mostOrders: number;
+    readonly keep: (name: string) => Promise<void>;
+  }[] = [
+    {
+      state: 'checking',
+      mostOrders: 1,
+      keep: (name) => keptBy(name, ({ method, path }) => method === 'GET' && path === secretOf(name)),
+    },
+    {
+      state: 'queued',
+      mostOrders: 1,
+      keep: async (name) => {
+        // Nothing is admitted before the ledger has been read.
+        await stage.controller.kill();
+        const read = keepRequest(({ path }) => path.endsWith('/configmaps'));
+        await stage.startController();
+        await read;
+        await apply(name);
+      },
+    },
+    {
+      state: 'provisioning-challenge',
+      mostOrders: 1,
+      keep: async (name) => {
+        const host = `${name}.example.com`;
+        await stage.world.dns.setNoAddress(host);
+        await apply(name);
+        // The rule is written: what goes on is the self-check.
+        await eventually('the host has its rule', async () => (await challengeHosts(stage)).includes(host));
+      },
+    },
+    {
+      state: 'storing',
+      // The key has gone with the process, so that the certificate of the first one is lost.
+      mostOrders: 2,
+      keep: (name) =>
+        keptBy(
+          name,
+          ({ method, path, query, body }) =>
+            method === 'POST' &&
+            path === dirname(secretOf(name)) &&
+            !query.has('dryRun') &&
+            body.includes(`"${name}-tls"`),
+        ),
+    },
+  ];
+  for (const { state, mostOrders, keep } of states) {
+    it(`by a crash while it is ${state} gets the certificate after its start, from order ${mostOrders} at the latest`, async () => {
+      const before = await stage.orders();
+      await keep(state);
+      await stage.untilState(`shop/${state}`, state);
+      await stage.controller.kill();
+      stage.apiServer.interfere = () => undefined;
+      await stage.world.dns.clearA(`${state}.example.com`);
+      await stage.startController();
+
+      await stage.untilIssued(`shop/${state}`);
+      await assertStored(stage, `shop/${state}-tls`, [`${state}.example.com`]);
+      assert.ok((await stage.orders()) <= before + mostOrders);
     });
   }
 
   it('asked to end, finishes the order first, and leaves no challenge Ingress', async () => {
     const held = gate();
     stage.ca.interfere = ({ path, forward }) => (path.startsWith('/certZ/') ? held.pass(forward) : undefined);
-    await stage.apply(ingress('shop/asked', { tls: { 'asked-tls': ['asked.example.com'] } }));
+    await apply('asked');
     await held.reached;
     const stopped = stage.controller.stop();
     held.open();
     await stopped;
     await assertStored(stage, 'shop/asked-tls', ['asked.example.com']);
-    assert.equal(await stage.object(challengeIngresses), undefined);
+    assert.equal(await stage.object(ingressPath('kube-lego/kube-lego')), undefined);
   });
 
   it('with good certificates only asks the CA for nothing when it starts, and writes nothing', async () => {
@@ -71,7 +139,8 @@ describe('a controller that ends in the middle of an order', { timeout: 240_000 
       return undefined;
     };
     await stage.startController();
-    await stage.untilIssued(...Object.keys(steps).map((step) => `shop/${step}`), 'shop/asked');
+    const names = [...Object.keys(steps), ...states.map(({ state }) => state), 'asked'];
+    await stage.untilIssued(...names.map((name) => `shop/${name}`));
     const writes = (await readAuditLog(stage.world.cluster.auditLog)).filter(
       ({ user, verb, receivedAt }) =>
         isController(user) && receivedAt > startedAt && !['get', 'list', 'watch'].includes(verb),
@@ -92,6 +161,33 @@ describe('a controller that ends in the middle of an order', { timeout: 240_000 
     assert.ok(await stage.object(secretPath('kube-lego/kube-lego-account')));
   });
 });
+
+/** Applies the Ingress `shop/NAME`. */
+async function apply(name: string): Promise<void> {
+  await stage.apply(ingress(`shop/${name}`, { tls: { [`${name}-tls`]: [`${name}.example.com`] } }));
+}
+
+function secretOf(name: string): string {
+  return secretPath(`shop/${name}-tls`);
+}
+
+/** Applies the Ingress `shop/NAME` and waits until this request to the API server is made, which is never answered. */
+async function keptBy(name: string, isKept: (passage: Passage) => boolean): Promise<void> {
+  const kept = keepRequest(isKept);
+  await apply(name);
+  await kept;
+}
+
+/** Resolves when the request to the API server is made. It does not get there; its connection ends with the controller. */
+function keepRequest(isKept: (passage: Passage) => boolean): Promise<void> {
+  const made = Promise.withResolvers<void>();
+  stage.apiServer.interfere = (passage) => {
+    if (!isKept(passage)) return undefined;
+    made.resolve();
+    return new Promise(() => undefined);
+  };
+  return made.promise;
+}
 
 function isController(user: string): boolean {
   return user === 'system:serviceaccount:kube-lego:kube-lego';
