@@ -101,7 +101,8 @@ export function assess(
 
   const failure = refusalOf(desired, secret, foreign, defect, policy);
   if (failure !== undefined) return { kind: 'refused', failure, notices };
-  const found = { uid: secret.uid, resourceVersion: secret.resourceVersion };
+  const { uid, resourceVersion, managedByOther = false } = secret;
+  const found = { uid, resourceVersion, managedByOther };
   const otherwise = renewsSameSet(hosts, secret, policy, now) ? 'same-set' : 'none';
   const predecessor = predecessorOf(hosts, secret, window, otherwise, policy);
   const within = predecessor !== undefined && window !== undefined && isWithin(window, now);

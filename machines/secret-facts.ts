@@ -29,8 +29,10 @@ export type SecretFacts =
       readonly resourceVersion: string;
       readonly type: string;
       readonly immutable: boolean;
-      /** Our label, or the annotation of the old kube-lego. */
+      /** Our label, our record of the directory, or the annotation of the old kube-lego. */
       readonly ours: boolean;
+      /** Its label `app.kubernetes.io/managed-by` names somebody else, such as Helm. */
+      readonly managedByOther?: boolean;
       readonly certManager: boolean;
       /** Recorded by us at issuance; absent on Secrets of the old kube-lego. */
       readonly directory: string | undefined;
@@ -49,6 +51,8 @@ export type PresentSecret = Extract<SecretFacts, { kind: 'present' }>;
 export interface SecretVersion {
   readonly uid: string;
   readonly resourceVersion: string;
+  /** Its label `app.kubernetes.io/managed-by` names somebody else, and stays. */
+  readonly managedByOther?: boolean;
 }
 
 /** A Secret without a key pair is a placeholder, whoever made it. */

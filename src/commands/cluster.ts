@@ -5,10 +5,10 @@ import type { Config } from '../config.ts';
 import { arrayField, recordField, stringField } from '../json.ts';
 import { type KubernetesClient, KubernetesError } from '../kubernetes/client.ts';
 import { projectIngress } from '../kubernetes/ingress.ts';
-import { ourSelector } from '../kubernetes/managed-by.ts';
 import { keyOf } from '../kubernetes/projections.ts';
 import { readJson } from '../kubernetes/watch-stream.ts';
 import { supervisorPolicy } from '../policies.ts';
+import { isRecordedAsOurs } from '../steps/secret-facts.ts';
 
 const pageSize = 500;
 const longestPage = 256 * 1024 * 1024;
@@ -61,18 +61,20 @@ export async function readIngress(
   return ingress;
 }
 
-/** `namespace/name` of the Secrets that kube-lego made; undefined when they may not be listed. Never their contents. */
+/** `namespace/name` of the Secrets with a certificate of kube-lego; undefined when they may not be listed. Never their contents. */
 export async function listOwnSecrets(
   client: KubernetesClient,
   namespace: string | undefined,
   signal: AbortSignal,
 ): Promise<string[] | undefined> {
   const path = `/api/v1/${namespace === undefined ? '' : `namespaces/${namespace}/`}secrets`;
-  const query = { labelSelector: ourSelector };
   const accept = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1';
   try {
-    const secrets = await list(client, path, signal, query, accept);
-    return secrets.map(keyOf).filter((key) => key !== undefined);
+    const secrets = await list(client, path, signal, {}, accept);
+    return secrets
+      .filter((secret) => isRecordedAsOurs(recordField(recordField(secret, 'metadata'), 'annotations') ?? {}))
+      .map(keyOf)
+      .filter((key) => key !== undefined);
   } catch (error) {
     if (isForbidden(error)) return undefined;
     throw error;

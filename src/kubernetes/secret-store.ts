@@ -21,6 +21,8 @@ export interface StoredCertificate {
 export interface JudgedSecret {
   readonly uid: string;
   readonly resourceVersion: string;
+  /** Its label `app.kubernetes.io/managed-by` names somebody else, and stays. */
+  readonly managedByOther?: boolean;
 }
 
 export interface CertificateToStore {
@@ -75,8 +77,8 @@ export class SecretStore {
   }
 
   /**
-   * Stores a certificate: creates the Secret if there was none, else applies `tls.crt`, `tls.key`, our label and our
-   * annotations to exactly the object that was judged. Everything else in it stays.
+   * Stores a certificate: creates the Secret if there was none, else applies `tls.crt`, `tls.key`, our annotations and, in no
+   * one else's place, our label to exactly the object that was judged. Everything else in it stays.
    * @throws KubernetesError AlreadyExists or Conflict when somebody was faster; nothing is written then
    */
   async write(
@@ -119,7 +121,9 @@ export class SecretStore {
     signal: AbortSignal,
     dryRun?: 'All',
   ): Promise<V1Secret> {
-    const metadata = { namespace, name, labels: { [managedByLabel.key]: managedByLabel.value }, annotations };
+    const labels =
+      existing?.managedByOther === true ? {} : { labels: { [managedByLabel.key]: managedByLabel.value } };
+    const metadata = { namespace, name, ...labels, annotations };
     const body = {
       apiVersion: 'v1',
       kind: 'Secret',

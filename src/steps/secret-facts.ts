@@ -13,10 +13,23 @@ export const profileAnnotation = 'kube-lego.io/issued-profile';
 const markerOf2016 = 'kubernetes.io/tls-acme';
 const certManagerAnnotations = ['cert-manager.io/issuer-name', 'cert-manager.io/certificate-name'];
 
+/**
+ * Whether a Secret's annotations say that its certificate is of kube-lego, this one or that of 2016. Our label does not outlive those who
+ * set their own again with each deployment of the Secret, as Helm and Argo CD do.
+ */
+export function isRecordedAsOurs(annotations: Readonly<Record<string, unknown>>): boolean {
+  const marker = annotations[markerOf2016];
+  return (
+    annotations[directoryAnnotation] !== undefined ||
+    (typeof marker === 'string' && marker.toLowerCase() === 'true')
+  );
+}
+
 /** What the assessment asks of a Secret as it was read. */
 export function factsOf(stored: StoredCertificate | undefined): SecretFacts {
   if (stored === undefined) return { kind: 'absent' };
   const { uid, resourceVersion, type, immutable, annotations, labels } = stored;
+  const manager = labels[managedByLabel.key];
   const certificate = readCertificate(stored.certificatePem, stored.keyPem);
   const id = certificate.kind === 'readable' ? certificate.id : undefined;
   return {
@@ -25,9 +38,8 @@ export function factsOf(stored: StoredCertificate | undefined): SecretFacts {
     resourceVersion,
     type,
     immutable,
-    ours:
-      labels[managedByLabel.key] === managedByLabel.value ||
-      annotations[markerOf2016]?.toLowerCase() === 'true',
+    ours: manager === managedByLabel.value || isRecordedAsOurs(annotations),
+    managedByOther: manager !== undefined && manager !== managedByLabel.value,
     certManager: certManagerAnnotations.some((key) => Object.hasOwn(annotations, key)),
     directory: annotations[directoryAnnotation],
     omission: readOmission(annotations[omissionAnnotation]),

@@ -8,7 +8,7 @@ import { readAuditLog } from '../../deploy/local/audit-log.ts';
 import { readKubeconfig, writeKubeconfig } from '../../deploy/local/kubeconfig.ts';
 import type { Explanation } from '../../src/commands/explanation.ts';
 import type { Overview } from '../../src/commands/status.ts';
-import { annotated, ingress, ingressPath } from '../controller/ingress-fixtures.ts';
+import { annotated, ingress, ingressPath, secretPath } from '../controller/ingress-fixtures.ts';
 import { nextSecond } from '../controller/observation.ts';
 import { secret } from '../controller-failures/objects.ts';
 import { type Stage, startStage } from '../controller-failures/stage.ts';
@@ -243,7 +243,12 @@ describe('kube-lego explain and kube-lego status', { timeout: 240_000 }, () => {
     assert.equal(await ended, 0);
   });
 
-  it('name the Secrets that no Ingress names any more', async () => {
+  it('name the Secrets that no Ingress names any more, whatever became of their label', async () => {
+    await stage.world.api.expect(secretPath('shop/good-tls'), {
+      method: 'PATCH',
+      contentType: 'application/merge-patch+json',
+      body: { metadata: { labels: { 'app.kubernetes.io/managed-by': 'Helm' } } },
+    });
     for (const key of ['shop/good', 'shop/second']) {
       await stage.world.api.expect(ingressPath(key), { method: 'DELETE' });
     }

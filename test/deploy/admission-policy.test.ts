@@ -86,10 +86,15 @@ describe('the admission policies, under a role that is too wide', { timeout: 120
     assertRefused(await apply('applied', opaque, '&dryRun=All'), /only Secrets of type/);
   });
 
-  it('let server-side apply change the certificate, our annotations and our label, and nothing else moves', async () => {
+  it('let server-side apply set our label where there is none', async () => {
+    const body = { metadata: { name: 'bare' }, ...tls };
+    await cluster.asAdmin(secrets, { method: 'POST', body });
+    assertDone(await apply('bare', { metadata: { name: 'bare', labels: ours }, ...tls }));
+  });
+
+  it('let server-side apply change the certificate and our annotations, and nothing else moves', async () => {
     const metadata = {
       name: 'theirs',
-      labels: ours,
       annotations: { 'kube-lego.io/directory': 'https://ca' },
     };
     const data = { 'tls.crt': text('new chain'), 'tls.key': text('new key') };
@@ -98,7 +103,7 @@ describe('the admission policies, under a role that is too wide', { timeout: 120
     assert.equal(status, 200);
     assert.partialDeepStrictEqual(body, {
       metadata: {
-        labels: { ...ours, team: 'a' },
+        labels: { 'app.kubernetes.io/managed-by': 'helm', team: 'a' },
         annotations: { note: 'keep', 'kube-lego.io/directory': 'https://ca' },
       },
       data: { ...data, 'ca.crt': text('root') },
@@ -121,6 +126,7 @@ describe('the admission policies, under a role that is too wide', { timeout: 120
       { metadata: { labels: { team: null } } },
       /sets only app\.kubernetes\.io\/managed-by/,
     ],
+    ["our label in another's place", { metadata: { labels: ours } }, /managed-by: kube-lego, where there is/],
     [
       'our label with another value',
       { metadata: { labels: { 'app.kubernetes.io/managed-by': 'else' } } },

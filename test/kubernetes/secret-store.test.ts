@@ -3,6 +3,7 @@ import { after, before, describe, it } from 'node:test';
 import { arrayField, recordField, stringField } from '../../src/json.ts';
 import { KubernetesError } from '../../src/kubernetes/kubernetes-error.ts';
 import { SecretStore } from '../../src/kubernetes/secret-store.ts';
+import { factsOf } from '../../src/steps/secret-facts.ts';
 import { type ApiWorld, startApiWorld } from './api-world.ts';
 
 const namespace = 'shop';
@@ -104,6 +105,35 @@ describe('the Secret store', () => {
     assert.deepEqual(metadata?.['finalizers'], ['example.com/x']);
     const managers = arrayField(metadata, 'managedFields').map((entry) => stringField(entry, 'manager'));
     assert(managers.includes('kube-lego'));
+  });
+
+  it('leaves alone what somebody else says of who manages the Secret', async () => {
+    const first = await store.write(namespace, 'deployed', undefined, certificate, signal);
+    const labels = { 'app.kubernetes.io/managed-by': 'Helm', team: 'a' };
+    await world.admin.expect(`${path}/deployed`, {
+      method: 'PATCH',
+      contentType: 'application/merge-patch+json',
+      body: { metadata: { labels } },
+    });
+    const deployed = factsOf(await store.read(namespace, 'deployed', signal));
+    assert(deployed.kind === 'present' && deployed.resourceVersion !== first.resourceVersion);
+    assert.equal(deployed.ours, true, 'by our annotation');
+    await store.proveWritable(namespace, 'deployed', deployed, signal);
+    await store.write(namespace, 'deployed', deployed, { ...certificate, chainPem: 'CHAIN 2' }, signal);
+    const renewed = await store.read(namespace, 'deployed', signal);
+    assert.equal(renewed?.certificatePem?.toString(), 'CHAIN 2');
+    assert.deepEqual(renewed.labels, labels);
+
+    await world.admin.expect(`${path}/deployed`, {
+      method: 'PATCH',
+      contentType: 'application/merge-patch+json',
+      body: { metadata: { labels: { 'app.kubernetes.io/managed-by': null } } },
+    });
+    const reset = factsOf(await store.read(namespace, 'deployed', signal));
+    assert(reset.kind === 'present');
+    await store.write(namespace, 'deployed', reset, certificate, signal);
+    const marked = await store.read(namespace, 'deployed', signal);
+    assert.equal(marked?.labels['app.kubernetes.io/managed-by'], 'kube-lego');
   });
 
   it('writes again to what it wrote itself', async () => {

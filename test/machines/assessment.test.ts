@@ -187,8 +187,8 @@ describe('a Secret of ours is due', () => {
 
   it('names the version that was judged, or that there was none', () => {
     assert.equal(due(judge(absent)).found, undefined);
-    const empty = secretFacts({ uid: 'u', resourceVersion: '5', certificate: { kind: 'empty' } });
-    assert.deepEqual(due(judge(empty)).found, { uid: 'u', resourceVersion: '5' });
+    const version = { uid: 'u', resourceVersion: '5', managedByOther: true };
+    assert.deepEqual(due(judge(secretFacts({ ...version, certificate: { kind: 'empty' } }))).found, version);
   });
 
   it('for the gravest reason first', () => {
