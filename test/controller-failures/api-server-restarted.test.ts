@@ -4,10 +4,20 @@ import { gate } from './gate.ts';
 import { ingress } from './objects.ts';
 import { type Stage, startStage } from './stage.ts';
 
+/** Milliseconds. An API server that has just started denies everybody everything, until it has read its roles. */
+const deniesAfterStart = 10_000;
+
 let stage: Stage;
+/** When the API server was started again. */
+const starts: number[] = [];
 
 before(async () => {
-  stage = await startStage({ namespaces: ['shop'], proxyCa: true });
+  stage = await startStage({
+    namespaces: ['shop'],
+    proxyCa: true,
+    isDenialMeant: ({ receivedAt }) =>
+      starts.some((start) => receivedAt >= start && receivedAt < start + deniesAfterStart),
+  });
   await stage.startController();
 });
 afterEach(() => {
@@ -19,6 +29,7 @@ describe('an API server that is restarted', () => {
   it('in the middle of an order does not disturb it', async () => {
     const challenge = await orderHeldAt('/chalZ/', 'early');
 
+    starts.push(Date.now());
     await stage.world.cluster.restartApiServer();
     challenge.open();
 
@@ -33,6 +44,7 @@ describe('an API server that is restarted', () => {
     download.open();
     await stage.untilLogged(/^The certificate is not stored yet: .*the API server cannot be reached/);
     assert.equal((await stage.view('shop/late'))?.state, 'storing');
+    starts.push(Date.now());
     await stage.world.cluster.startApiServer();
 
     await stage.untilIssued('shop/late');

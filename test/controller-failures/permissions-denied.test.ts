@@ -11,7 +11,10 @@ const clusterRoleBinding = '/apis/rbac.authorization.k8s.io/v1/clusterrolebindin
 let stage: Stage;
 
 before(async () => {
-  stage = await startStage({ namespaces: ['shop', 'locked', 'read-only', 'hidden'] });
+  stage = await startStage({
+    namespaces: ['shop', 'locked', 'read-only', 'hidden'],
+    isDenialMeant: ({ namespace }) => namespace === 'read-only' || namespace === 'hidden',
+  });
   await stage.startController();
 });
 after(() => stage.stop());

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import process from 'node:process';
+import type { AuditRecord } from '../../deploy/local/audit-log.ts';
 import type { ControllerProcess } from '../../deploy/local/controller.ts';
 import { readKubeconfig, writeKubeconfig } from '../../deploy/local/kubeconfig.ts';
 import { applyObjects } from '../../deploy/local/manifests.ts';
@@ -9,6 +10,7 @@ import { startWorld, type World, type WorldOptions } from '../../deploy/local/wo
 import type { IngressView } from '../../machines/ingress-view.ts';
 import { arrayField, isRecord, recordField, stringField } from '../../src/json.ts';
 import { eventually } from '../kubernetes/eventually.ts';
+import { assertPermitted, controllerRequests } from './controller-requests.ts';
 import { type FaultyProxy, startFaultyProxy } from './faulty-proxy.ts';
 import type { Manifest } from './objects.ts';
 
@@ -24,6 +26,8 @@ export interface StageOptions extends WorldOptions {
   readonly proxyCa?: boolean;
   /** puts a proxy between the controller and the API server: `Stage.apiServer` */
   readonly proxyApiServer?: boolean;
+  /** whether the API server is meant to deny the controller this request; default: it denies none */
+  readonly isDenialMeant?: (record: AuditRecord) => boolean;
 }
 
 /** Milliseconds that anything may take on a busy machine. */
@@ -33,12 +37,14 @@ const patience = 60_000;
 export class Stage {
   readonly world: World;
   readonly #proxies: Proxies;
+  readonly #isDenialMeant: (record: AuditRecord) => boolean;
   #controller: ControllerProcess | undefined;
 
   /** Use `startStage`. */
-  constructor(world: World, proxies: Proxies) {
+  constructor(world: World, proxies: Proxies, isDenialMeant: (record: AuditRecord) => boolean) {
     this.world = world;
     this.#proxies = proxies;
+    this.#isDenialMeant = isDenialMeant;
   }
 
   get controller(): ControllerProcess {
@@ -180,9 +186,13 @@ export class Stage {
     return this.world.pebble.guard(work);
   }
 
+  /** Ends everything, and asserts that the controller, if it was started, has done all under its ServiceAccount. */
   async stop(): Promise<void> {
+    const { auditLog } = this.world.cluster;
+    const records = this.#controller === undefined ? undefined : await controllerRequests(auditLog);
     await this.world.stop();
     await Promise.all([this.#proxies.ca?.stop(), this.#proxies.apiServer?.stop()]);
+    if (records !== undefined) assertPermitted(records, this.#isDenialMeant);
   }
 
   /** What leads the controller through the proxies. */
@@ -244,13 +254,15 @@ function edgeDelay(): number {
 export async function startStage({
   proxyCa = false,
   proxyApiServer = false,
+  isDenialMeant = () => false,
   ...options
 }: StageOptions = {}): Promise<Stage> {
   const world = await startWorld({ ...options, edge: { delay: edgeDelay(), ...options.edge } });
   const { cluster, pebble } = world;
   const pebbleCa = await readFile(pebble.caBundle, 'utf8');
-  return new Stage(world, {
+  const proxies = {
     ca: proxyCa ? await startFaultyProxy(new URL(pebble.directoryUrl).origin, pebbleCa) : undefined,
     apiServer: proxyApiServer ? await startFaultyProxy(cluster.serverUrl, cluster.ca) : undefined,
-  });
+  };
+  return new Stage(world, proxies, isDenialMeant);
 }
