@@ -275,9 +275,12 @@ export async function startController({
   supervisor.start();
   challengeIngresses.start();
   const reflectors = watchIngresses(config, client, clock, signal, log, (event) => {
-    if (event.type === 'INGRESS_OBSERVED' && !event.ingress.enabled) {
-      const key = ingressKey(event.ingress);
-      if (actors.has(key)) status.retract(key, event.ingress.uid);
+    if (event.type === 'INGRESS_OBSERVED') {
+      const { ingress } = event;
+      const key = ingressKey(ingress);
+      status.seen(key, ingress.status);
+      // Also where there is no actor: the annotation may have gone while nobody was here to see it.
+      if (!ingress.enabled) status.retract(key, ingress.uid);
     }
     supervisor.send(event);
   });

@@ -57,21 +57,28 @@ export class IngressStatusWriter {
    */
   publish(context: IngressContext, ended = false): void {
     const { key, uid, at } = context;
-    const there = this.said(context);
+    const text = this.#there(key, uid);
+    const there = decodeStatus(text);
+    const spoilt = text !== undefined && there === undefined;
     const waiting = this.#waiting.get(key);
     const said = waiting?.uid === uid ? decodeStatus(waiting.text ?? undefined) : there;
     const document = statusOf(context, said);
     if (there !== undefined && !differs(there, document, at)) this.#waiting.delete(key);
-    else if (said === undefined ? isNews(document, ended) : differs(said, document, at)) {
+    else if (said === undefined ? isNews(document, ended || spoilt) : differs(said, document, at)) {
       this.#enqueue(key, { uid, text: encodeStatus(document) });
     }
   }
 
-  /** The Ingress is no longer ours to see to, so that nothing is to be said of it. */
+  /** The Ingress is not ours to see to, so that nothing is to be said of it; what others may have written there stays. */
   retract(key: string, uid: string): void {
-    const there = this.#there(key, uid);
-    if (there === undefined) this.#waiting.delete(key);
-    else this.#enqueue(key, { uid, text: null });
+    const there = decodeStatus(this.#there(key, uid));
+    if (there?.ingress === uid) this.#enqueue(key, { uid, text: null });
+    else this.#waiting.delete(key);
+  }
+
+  /** The watch shows this annotation. Once it shows what was written, it is believed again, also when it shows nothing. */
+  seen(key: string, text: string | undefined): void {
+    if (this.#written.get(key)?.text === (text ?? null)) this.#written.delete(key);
   }
 
   /** What was last said of it, before this process or by it. */
@@ -90,7 +97,9 @@ export class IngressStatusWriter {
   }
 
   #there(key: string, uid: string): string | undefined {
-    const own = this.#writing.get(key) ?? this.#written.get(key);
+    const written = this.#written.get(key);
+    const unseen = written !== undefined && !this.#isOld(written.at) ? written : undefined;
+    const own = this.#writing.get(key) ?? unseen;
     return own?.uid === uid ? (own.text ?? undefined) : this.#options.found(key);
   }
 
@@ -151,13 +160,19 @@ export class IngressStatusWriter {
   }
 
   #remember(key: string, waiting: Waiting): void {
-    const now = this.#options.clock.now();
     this.#written.delete(key);
-    this.#written.set(key, { ...waiting, at: now });
+    // The watch may be faster than the answer to the write.
+    if ((this.#options.found(key) ?? null) === waiting.text) return;
+    this.#written.set(key, { ...waiting, at: this.#options.clock.now() });
     for (const [other, { at }] of this.#written) {
-      if (at > now - echoLimit) break;
+      if (!this.#isOld(at)) break;
       this.#written.delete(other);
     }
+  }
+
+  /** Whether the watch would have shown by now what was written then. */
+  #isOld(at: number): boolean {
+    return at <= this.#options.clock.now() - echoLimit;
   }
 
   #report(error: unknown): void {

@@ -79,6 +79,14 @@ describe('the status annotation', { timeout: 240_000 }, () => {
     await annotate('shop/dead', { [statusAnnotation]: 'x'.repeat(200_000), 'kube-lego.io/retry': 'again' });
     await untilEntry('shop/dead', 'dead-tls', ({ state }) => state === 'failed');
     await stage.untilIssued('shop/good');
+    await annotate('shop/good', { 'kube-lego.io/retry': 'look again' });
+    await untilEntry('shop/good', 'good-tls', ({ state }) => state === 'good');
+  });
+
+  it('comes back at the next look when somebody takes it away', async () => {
+    await annotate('shop/dead', { [statusAnnotation]: null });
+    await annotate('shop/dead', { 'kube-lego.io/adopt': 'true' });
+    await untilEntry('shop/dead', 'dead-tls', ({ state }) => state === 'failed');
   });
 
   it('of another Ingress that was copied with it counts for nothing', async () => {
@@ -116,6 +124,31 @@ describe('the status annotation', { timeout: 240_000 }, () => {
       async () => statusTextOf(await stage.object(ingressPath('shop/later'))) === undefined,
       30_000,
     );
+  });
+
+  it('goes, too, where that happened while nobody was there to see it, and nothing else is touched', async () => {
+    const foreign = '{"version":1,"ingress":"another","secrets":{}}';
+    const annotations = { [statusAnnotation]: foreign };
+    await stage.apply(
+      ingress('shop/stranger', { tls: { 'stranger-tls': ['stranger.example.com'] }, annotations }),
+    );
+    await stage.controller.stop();
+    await annotate('shop/good', { 'kubernetes.io/tls-acme': null });
+    await nextSecond();
+    const since = Date.now();
+    await stage.startController(impatient);
+    await eventually(
+      'the status is taken away',
+      async () => statusTextOf(await stage.object(ingressPath('shop/good'))) === undefined,
+      30_000,
+    );
+    await stage.controller.stop();
+    const written = (await writes(since)).filter(({ namespace }) => namespace === 'shop');
+    assert.deepEqual(
+      written.map(({ verb, resource, name }) => `${verb} ${resource} ${name}`),
+      ['patch ingresses good'],
+    );
+    assert.equal(statusTextOf(await stage.object(ingressPath('shop/stranger'))), foreign);
   });
 });
 

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { type IngressContext, initialIngressContext } from '../../machines/ingress-context.ts';
-import { systemClock } from '../../src/clock.ts';
+import { type Clock, systemClock } from '../../src/clock.ts';
 import { recordField, stringField } from '../../src/json.ts';
 import { IngressStatusWriter } from '../../src/kubernetes/ingress-status.ts';
 import { decodeStatus } from '../../src/kubernetes/status-annotation.ts';
 import { day, desiredCertificate, hour, route } from '../machines/builders.ts';
 import { type ApiWorld, startApiWorld } from './api-world.ts';
+import { ManualClock } from './manual-clock.ts';
 import { statusTextOf } from './status-text.ts';
 
 const namespace = 'shop';
@@ -34,11 +35,14 @@ describe('the writer of the status', { timeout: 120_000 }, () => {
     return stringField(recordField(created, 'metadata'), 'uid') ?? '';
   }
 
-  function writer(found: (key: string) => string | undefined = () => undefined): IngressStatusWriter {
+  function writer(
+    found: (key: string) => string | undefined = () => undefined,
+    clock: Clock = systemClock,
+  ): IngressStatusWriter {
     const { client } = world;
     return new IngressStatusWriter({
       client,
-      clock: systemClock,
+      clock,
       found,
       onError: (error) => errors.push(error),
     });
@@ -150,6 +154,40 @@ describe('the writer of the status', { timeout: 120_000 }, () => {
     second.publish(good('waver', uid), true);
     await second.drain(signal);
     assert.equal(await patchesOf('waver'), 1);
+  });
+
+  it('says again what somebody took away, once the watch has shown it or must have', async () => {
+    const uid = await create('stripped');
+    const clock = new ManualClock(at);
+    const status = writer(() => undefined, clock);
+    const patches = async (): Promise<number> => {
+      status.publish(failed('stripped', uid, 1));
+      await status.drain(signal);
+      return patchesOf('stripped');
+    };
+    assert.equal(await patches(), 1);
+    assert.equal(await patches(), 1, 'the watch may be late');
+    status.seen('shop/stripped', statusTextOf(await world.admin.expect(`${path}/stripped`)));
+    assert.equal(await patches(), 2, 'it is known to have been there');
+    clock.advance(60_000);
+    assert.equal(await patches(), 3, 'it must have been seen by now');
+  });
+
+  it('mends what somebody spoilt, also of a certificate that is good', async () => {
+    const uid = await create('spoilt');
+    const status = writer(() => '{"version":1,');
+    status.publish(good('spoilt', uid));
+    await status.drain(signal);
+    const written = decodeStatus(statusTextOf(await world.admin.expect(`${path}/spoilt`)));
+    assert.equal(written?.secrets['web-tls']?.state, 'good');
+  });
+
+  it('takes nothing away that others wrote', async () => {
+    const uid = await create('foreign');
+    const other = writer(() => '{"version":1,"ingress":"another","secrets":{}}');
+    other.retract('shop/foreign', uid);
+    await other.drain(signal);
+    assert.equal(await patchesOf('foreign'), 0);
   });
 
   it('takes the annotation away from an Ingress that is no longer ours', async () => {
