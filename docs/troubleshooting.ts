@@ -1,4 +1,6 @@
+import { type Occasion, occasions } from '../machines/event-reasons.ts';
 import { type FailureKind, type Reason, reasons } from '../machines/reasons.ts';
+import type { CertificateEntry, StatusDocument } from '../machines/status.ts';
 
 const sections: Readonly<Record<Reason['about'], string>> = {
   Ingress: 'What is wrong with the Ingress',
@@ -24,12 +26,54 @@ export function troubleshootingGuide(): string {
     const entries = all.filter(([, reason]) => reason.about === about).map(entry);
     return `## ${title}\n\n${entries.join('\n')}`;
   });
-  return `${introduction}\n${chapters.join('\n')}`;
+  const besides = Object.entries<Occasion>(occasions).map(occasion);
+  return `${introduction}\n${chapters.join('\n')}\n## What Events tell besides\n\n${besides.join('\n')}`;
 }
 
 function entry([code, { meaning, remedy, kind }]: [string, Reason]): string {
-  return `### ${code}\n\n${meaning} ${consequences[kind]}\n\n**What to do:** ${remedy}\n`;
+  return section(code, `${meaning} ${consequences[kind]}`, remedy);
 }
+
+function occasion([reason, { meaning, remedy = 'Nothing.' }]: [string, Occasion]): string {
+  return section(reason, meaning, remedy);
+}
+
+function fields(prefix: string, meanings: Readonly<Record<string, string>>): string {
+  return Object.entries(meanings)
+    .map(([field, meaning]) => `| \`${prefix}${field}\` | ${meaning} |`)
+    .join('\n');
+}
+
+function section(title: string, text: string, remedy: string): string {
+  return `### ${title}\n\n${text}\n\n**What to do:** ${remedy}\n`;
+}
+
+const entryFields: Readonly<Record<keyof CertificateEntry, string>> = {
+  state: '`good`, `failed`, or `waiting` for a limit of the CA',
+  since: 'when state and reason became what they are',
+  notAfter: 'the end of the certificate that serves now; for a failed one absent if there is none',
+  renewAt: 'when it is renewed',
+  reason: 'one of the codes below',
+  message: 'what happened, and what to do',
+  host: 'the host to blame, where it is one',
+  failures: 'how often in a row it has failed',
+  nextAttempt:
+    'when it is tried again; absent where only a change helps, and where it is a matter of minutes',
+  blockedUntil: 'until when the CA or the API server asked us to wait',
+  rescued:
+    "when an order without failing hosts, or for hosts that were to come back, came to nothing; another such order is made after a third of the certificate's lifetime",
+  input:
+    'a mark of the hosts and settings that failed: once others are asked for, what is told here no longer counts',
+  notices: 'what to know besides: `reason` and `message`',
+};
+
+const documentFields: Readonly<Record<Exclude<keyof StatusDocument, 'secrets'> | 'version', string>> = {
+  notices: 'the same about the Ingress itself',
+  omitted: 'Secrets and notices for which there was no room',
+  retry: 'which `kube-lego.io/retry` was acted on',
+  ingress: 'the uid of the Ingress: text that was copied to another one does not count there',
+  version: 'of this format: 1',
+};
 
 const introduction = `# Troubleshooting
 
@@ -58,18 +102,6 @@ than after a day.
 
 | field | meaning |
 | --- | --- |
-| \`secrets.NAME.state\` | \`good\`, \`failed\`, or \`waiting\` for a limit of the CA |
-| \`secrets.NAME.since\` | when state and reason became what they are |
-| \`secrets.NAME.notAfter\` | the end of the certificate that serves now; for a failed one absent if there is none |
-| \`secrets.NAME.renewAt\` | when it is renewed |
-| \`secrets.NAME.reason\` | one of the codes below |
-| \`secrets.NAME.message\` | what happened, and what to do |
-| \`secrets.NAME.host\` | the host to blame, where it is one |
-| \`secrets.NAME.failures\` | how often in a row it has failed |
-| \`secrets.NAME.nextAttempt\` | when it is tried again; absent where only a change helps, and where it is a matter of minutes |
-| \`secrets.NAME.blockedUntil\` | until when the CA or the API server asked us to wait |
-| \`secrets.NAME.notices\` | what to know besides: \`reason\` and \`message\` |
-| \`notices\` | the same about the Ingress itself |
-| \`omitted\` | Secrets and notices for which there was no room |
-| \`retry\`, \`ingress\`, \`version\`, \`secrets.NAME.input\` | which \`kube-lego.io/retry\` was acted on; the uid of the Ingress; the version of this format; a mark of the hosts and settings that failed. They tell text that no longer counts |
+${fields('secrets.NAME.', entryFields)}
+${fields('', documentFields)}
 `;

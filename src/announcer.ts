@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import type { EventReason } from '../machines/event-reasons.ts';
 import { findingsOf } from '../machines/hold.ts';
 import type { RoundEnd } from '../machines/ingress.ts';
 import type { IngressContext } from '../machines/ingress-context.ts';
@@ -84,7 +85,12 @@ export class Announcer {
     this.#publish(context, isNotice ? 'Normal' : 'Warning', failure.code, `${message}${next}`);
   }
 
-  #publish({ key, uid }: IngressContext, type: 'Normal' | 'Warning', reason: string, message: string): void {
+  #publish(
+    { key, uid }: IngressContext,
+    type: 'Normal' | 'Warning',
+    reason: EventReason,
+    message: string,
+  ): void {
     const [namespace = '', name = ''] = key.split('/');
     this.#events.publish({ ingress: { namespace, name, uid }, type, reason, message });
   }

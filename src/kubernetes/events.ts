@@ -1,4 +1,5 @@
 import type { CoreV1Event } from '@kubernetes/client-node';
+import type { EventReason } from '../../machines/event-reasons.ts';
 import { type Clock, sleep } from '../clock.ts';
 import type { KubernetesClient } from './client.ts';
 import { EventBudget, type EventShare } from './event-budget.ts';
@@ -9,8 +10,7 @@ import { fieldManager } from './managed-by.ts';
 export interface IngressEvent {
   readonly ingress: { readonly namespace: string; readonly name: string; readonly uid: string };
   readonly type: 'Normal' | 'Warning';
-  /** A stable code in UpperCamelCase. */
-  readonly reason: string;
+  readonly reason: EventReason;
   /** Sentences for a person; cut at 1,024 bytes of UTF-8. */
   readonly message: string;
   /** Added to the message whole, for a link that is of no use when it is cut. */

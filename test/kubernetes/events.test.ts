@@ -147,7 +147,7 @@ describe('the Event recorder', () => {
     const recorder = create();
     answers = [403];
     recorder.publish(warning);
-    recorder.publish({ ...warning, reason: 'Other' });
+    recorder.publish({ ...warning, reason: 'OrderFailed' });
     await recorder.drain(soon());
     assert.equal(bodies.length, 2);
     assert.equal(errors.length, 1);
@@ -155,7 +155,7 @@ describe('the Event recorder', () => {
 
   it('holds a bounded number of Events', async () => {
     const recorder = create(3);
-    for (let i = 0; i < 10; i++) recorder.publish({ ...warning, reason: `Reason${i}` });
+    for (let i = 0; i < 10; i++) recorder.publish({ ...warning, ingress: { ...ingress, uid: `uid-${i}` } });
     await recorder.drain(soon());
     assert.equal(bodies.length, 4);
     assert.equal(errors.length, 6);
@@ -165,10 +165,10 @@ describe('the Event recorder', () => {
     api.override = () => true;
     const recorder = create();
     recorder.publish(warning);
-    recorder.publish({ ...warning, reason: 'Other' });
+    recorder.publish({ ...warning, reason: 'OrderFailed' });
     await recorder.drain(AbortSignal.timeout(50));
     const requests = api.requests.length;
-    recorder.publish({ ...warning, reason: 'Third' });
+    recorder.publish({ ...warning, reason: 'ForeignSecret' });
     await recorder.drain(soon());
     assert.equal(api.requests.length, requests);
   });
@@ -183,7 +183,7 @@ describe('the Event recorder', () => {
       },
     });
     recorder.publish(warning);
-    recorder.publish({ ...warning, reason: 'Other' });
+    recorder.publish({ ...warning, reason: 'OrderFailed' });
     await recorder.drain(soon());
     assert.equal(bodies.length, 2);
   });

@@ -1,0 +1,28 @@
+import type { ReasonCode } from './reasons.ts';
+
+export interface Occasion {
+  /** What it stands for, whatever the case; one sentence. */
+  readonly meaning: string;
+  /** What a person can do, where there is something to do. */
+  readonly remedy?: string;
+}
+
+/** The Events that tell of no failure; those of failures bear the codes of the table of reasons. */
+export const occasions = {
+  CertificateIssued: {
+    meaning:
+      'A Secret holds a new certificate, because there was no good one for these hosts and settings in it.',
+  },
+  CertificateRenewed: {
+    meaning: 'A Secret holds a new certificate, because the time of the one before was coming to its end.',
+  },
+  PauseLink: {
+    meaning:
+      'The CA has paused a name (NamePaused), and the message ends with the link that lifts the pause, which is written nowhere else.',
+    remedy:
+      'Mend the host, open the link, then set kube-lego.io/retry to a new value. Whoever has the link can act for the ACME account.',
+  },
+} as const satisfies Record<string, Occasion>;
+
+/** The reason of an Event on an Ingress. */
+export type EventReason = ReasonCode | keyof typeof occasions;
