@@ -61,3 +61,22 @@ export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<v
     signal?.addEventListener('abort', abort, { once: true });
   });
 }
+
+/**
+ * Waits until all of the work has ended, well or not, but no longer than `ms` milliseconds of the given clock, even for what
+ * does not heed the signal, which is aborted then.
+ */
+export async function settleWithin(
+  clock: Clock,
+  ms: number,
+  begin: (signal: AbortSignal) => readonly Promise<unknown>[],
+): Promise<void> {
+  const limit = new AbortController();
+  const outOfTime = Promise.withResolvers<void>();
+  const timer = clock.setTimeout(() => {
+    limit.abort();
+    outOfTime.resolve();
+  }, ms);
+  await Promise.race([Promise.allSettled(begin(limit.signal)), outOfTime.promise]);
+  clock.clearTimeout(timer);
+}

@@ -1,5 +1,3 @@
-import { once } from 'node:events';
-import type { Server } from 'node:http';
 import type { KubeConfig } from '@kubernetes/client-node';
 import type { Logger } from 'pino';
 import { createActor, type InspectionEvent } from 'xstate';
@@ -12,7 +10,7 @@ import { AcmeTransport, userAgent } from './acme/transport.ts';
 import { Announcer } from './announcer.ts';
 import { BacklogWatch } from './backlog-watch.ts';
 import { Vault } from './certificate/vault.ts';
-import { type Clock, sleep } from './clock.ts';
+import { type Clock, settleWithin, sleep } from './clock.ts';
 import { ClockWatch } from './clock-watch.ts';
 import type { Config } from './config.ts';
 import { createHealthServer, type Readiness } from './health.ts';
@@ -31,6 +29,7 @@ import { KubernetesLedgerDocuments } from './kubernetes/ledger-documents.ts';
 import { SecretStore } from './kubernetes/secret-store.ts';
 import { LedgerClock } from './ledger-clock.ts';
 import { createLedger, LedgerKeeper } from './ledger-keeper.ts';
+import { close, type Listener, listen } from './listening.ts';
 import { MetricsEndpoint } from './metrics/endpoint.ts';
 import { Metrics } from './metrics/metrics.ts';
 import { ProcessSamples } from './metrics/process-samples.ts';
@@ -49,6 +48,7 @@ import { awaitReachable } from './responder/reachability.ts';
 import type { Verdict } from './responder/self-check.ts';
 import { SelfCheckMemory } from './responder/self-check-memory.ts';
 import { createResponder } from './responder/server.ts';
+import { retry } from './retry.ts';
 import { Rounds } from './rounds.ts';
 import { IssuedCertificates } from './steps/issued-certificates.ts';
 import { RenewalWatch } from './steps/renewal-watch.ts';
@@ -76,7 +76,7 @@ export interface Controller {
  * kube-lego at work, until it is stopped. Resolves when its servers listen; the API server and the CA may be away then,
  * and at any time after.
  *
- * @throws Error when a port is taken, or the CA bundle cannot be used
+ * @throws Error when a port is taken, or the CA bundle cannot be used; nothing stays open then
  */
 export async function startController({
   config,
@@ -265,12 +265,25 @@ export async function startController({
     secrets,
   };
   const inspector = createInspector({ ...observed, clock, ledgerClock, log });
-  const servers = [responder, health, inspector.server];
-  await Promise.all([
-    listen(responder, config.port),
-    listen(health, config.healthPort),
-    listen(inspector.server, config.inspectorPort, '127.0.0.1'),
-  ]);
+  const listeners: readonly Listener[] = [
+    { server: responder, port: config.port },
+    { server: health, port: config.healthPort },
+    { server: inspector.server, port: config.inspectorPort, host: '127.0.0.1' },
+  ];
+  const end = async (): Promise<void> => {
+    stopping.abort();
+    inspector.stop();
+    backlogWatch.stop();
+    process.stop();
+    await close(listeners);
+    await Promise.all([client.close(), transport.close(), rehearsal?.close()]);
+  };
+  try {
+    await listen(listeners);
+  } catch (error) {
+    await end();
+    throw error;
+  }
 
   supervisor.start();
   challengeIngresses.start();
@@ -305,19 +318,14 @@ export async function startController({
       const limit = clock.now() + drainLimit;
       while (rounds.ordered > 0 && clock.now() < limit) await sleep(clock, 50);
       supervisor.stop();
-      inspector.stop();
-      backlogWatch.stop();
-      const cleanUp = AbortSignal.timeout(cleanUpLimit);
-      await Promise.allSettled([
+      await settleWithin(clock, cleanUpLimit, (cleanUp) => [
         challengeIngresses.removeAll(cleanUp),
         events.drain(cleanUp),
         status.drain(cleanUp),
         keeper.drain(),
       ]);
-      stopping.abort();
-      await Promise.all([...reflectors.map((reflector) => reflector.stopped()), ...servers.map(close)]);
-      await Promise.all([client.close(), transport.close(), rehearsal?.close()]);
-      process.stop();
+      await end();
+      await Promise.all(reflectors.map((reflector) => reflector.stopped()));
     },
   };
 }
@@ -373,31 +381,17 @@ async function readAccount(
   signal: AbortSignal,
   log: Logger,
 ): Promise<void> {
-  for (let pause = 500; ; pause = Math.min(2 * pause, 30_000)) {
-    try {
-      await account.loadThumbprint(signal);
-      return;
-    } catch (error) {
-      signal.throwIfAborted();
-      log.warn(error, 'The account Secret cannot be read; it is tried again.');
-      await sleep(clock, pause, signal);
-    }
-  }
+  await retry(() => account.loadThumbprint(signal), {
+    clock,
+    signal,
+    shortestPause: 500,
+    longestPause: 30_000,
+    onFailure: (error) => log.warn(error, 'The account Secret cannot be read; it is tried again.'),
+  });
 }
 
 function readiness(accountRead: boolean, challengesSynced: boolean): Readiness {
   if (!accountRead) return { ok: false, detail: 'waiting for the account Secret to be read' };
   if (!challengesSynced) return { ok: false, detail: 'waiting for the challenge Ingresses to be listed' };
   return { ok: true, detail: 'ready' };
-}
-
-async function listen(server: Server, port: number, host?: string): Promise<void> {
-  server.listen(port, host);
-  await once(server, 'listening');
-}
-
-async function close(server: Server): Promise<void> {
-  server.close();
-  server.closeAllConnections();
-  await once(server, 'close');
 }

@@ -56,8 +56,8 @@ async function run({ config, notices }: Extract<ConfigReading, { kind: 'config' 
     controller = await startController({ config, kubeConfig, log, clock: systemClock });
   } catch (error) {
     log.fatal(error, 'kube-lego cannot start.');
-    process.exitCode = 1;
-    return;
+    // Whatever may still be open, the kubelet starts a process anew only when it has ended.
+    process.exit(1);
   }
   const stop = (signal: NodeJS.Signals): void => {
     log.info({ signal }, 'kube-lego is stopping.');

@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { pino } from 'pino';
+import { startController } from '../../src/controller.ts';
+import { ApiStandIn } from '../kubernetes/api-stand-in.ts';
+import { ManualClock } from '../kubernetes/manual-clock.ts';
+import { configOf, controllerEnv } from './controller-config.ts';
+
+const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+const portNames = ['LEGO_PORT', 'LEGO_METRICS_PORT', 'LEGO_INSPECTOR_PORT'] as const;
+
+for (const taken of portNames) {
+  describe(`a start with ${taken} taken by another`, { timeout: 30_000 }, () => {
+    let api: ApiStandIn;
+    let env: Record<string, string>;
+    let other: Server;
+
+    beforeEach(async () => {
+      api = await ApiStandIn.start();
+      env = await controllerEnv();
+      other = createServer();
+      await listening(other, env[taken]);
+    });
+    afterEach(async () => {
+      other.close();
+      await api.stop();
+    });
+
+    it('ends the process with 1 and says why', async () => {
+      const directory = await mkdtemp(join(tmpdir(), 'kube-lego-start-'));
+      const KUBECONFIG = join(directory, 'config');
+      await writeFile(KUBECONFIG, api.kubeConfig.exportConfig());
+      const child = spawn(process.execPath, [main], {
+        env: { PATH: process.env['PATH'], KUBECONFIG, ...env },
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      try {
+        const exited = once(child, 'close');
+        let log = '';
+        for await (const chunk of child.stdout) log += String(chunk);
+        assert.deepEqual(await exited, [1, null]);
+        assert.match(log, /EADDRINUSE/);
+        assert.match(log, /kube-lego cannot start/);
+      } finally {
+        child.kill('SIGKILL');
+        await rm(directory, { recursive: true });
+      }
+    });
+
+    it('leaves nothing open', async () => {
+      const clock = new ManualClock();
+      const options = { config: configOf(env), kubeConfig: api.kubeConfig, clock };
+      await assert.rejects(startController({ ...options, log: pino({ level: 'silent' }) }), {
+        code: 'EADDRINUSE',
+      });
+      assert.deepEqual(clock.pending, []);
+      assert.deepEqual(api.requests, []);
+      for (const name of portNames.filter((name) => name !== taken)) {
+        const next = createServer();
+        await listening(next, env[name]);
+        next.close();
+      }
+    });
+  });
+}
+
+async function listening(server: Server, port: string | undefined): Promise<void> {
+  server.listen(Number(port));
+  await once(server, 'listening');
+}
