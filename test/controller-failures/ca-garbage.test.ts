@@ -11,13 +11,23 @@ const notTheCa =
   /Check that LEGO_URL is the directory of an ACME CA and that no proxy answers in its place\./;
 const theWay = /Check LEGO_URL, HTTPS_PROXY and that the cluster lets traffic out to the CA/;
 
+interface Case {
+  /** silence: nothing is answered until the time limit of a request, which is half a minute */
+  readonly answer: Answer | 'hang-up' | 'silence';
+  readonly told: RegExp;
+}
+
 /** By the name of an Ingress: what the CA answers to a new order, and what people are to be told. */
-const answers: Readonly<Record<string, { readonly answer: Answer | 'hang-up'; readonly told: RegExp }>> = {
+const answers: Readonly<Record<string, Case>> = {
   page: { answer: { status: 200, headers: html, body: '<html>PRIVATE</html>' }, told: notTheCa },
   gateway: { answer: { status: 502, headers: html, body: '<html>PRIVATE</html>' }, told: notTheCa },
   garbage: { answer: { status: 201, headers: json, body: '{"status": PRIVATE' }, told: notTheCa },
   half: { answer: { status: 201, headers: json, body: padding, half: true }, told: theWay },
-  nothing: { answer: 'hang-up', told: theWay },
+  'hang-up': { answer: 'hang-up', told: theWay },
+  silence: {
+    answer: 'silence',
+    told: /no complete answer within 30 s\. Check the way to the CA \(LEGO_URL, HTTPS_PROXY\) and its status page;/,
+  },
 };
 
 let stage: Stage;
@@ -35,7 +45,10 @@ describe('a CA that answers an order with', { timeout: 300_000 }, () => {
   for (const [name, { answer, told }] of Object.entries(answers)) {
     it(`${name}: people are told what to look at, and the certificate comes when the CA is itself again`, async () => {
       const key = `shop/${name}`;
-      stage.ca.interfere = ({ path }) => (path === '/order-plz' ? Promise.resolve(answer) : undefined);
+      stage.ca.interfere = ({ path }) => {
+        if (path !== '/order-plz') return undefined;
+        return answer === 'silence' ? new Promise(() => undefined) : Promise.resolve(answer);
+      };
       await stage.apply(ingress(key, { tls: { [`${name}-tls`]: [`${name}.example.com`] } }));
       const message = await stage.untilWarned(key, 'CaUnavailable');
       assert.match(message, told);
