@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { ingressPath } from '../controller/ingress-fixtures.ts';
-import { nextSecond } from '../controller/observation.ts';
+import { hostsIn, nextSecond } from '../controller/observation.ts';
 import { ingress, type Manifest } from './objects.ts';
 import { type Stage, startStage } from './stage.ts';
 
 const many = Array.from({ length: 101 }, (_, index) => `h${index}.example.com`);
+/** Names whose length alone is no fault: too long for a common name (64 characters), and as long as DNS allows. */
+const uncommonHosts = [hostOfLength(65), hostOfLength(253)];
+const goodHosts = ['good.example.com', ...uncommonHosts];
 const badEntries = [
   { hosts: ['nameless.example.com'] },
   { secretName: 'hostless-tls' },
@@ -45,9 +48,9 @@ describe('an Ingress with every kind of bad entry beside a good one', { timeout:
   });
   after(() => stage.stop());
 
-  it('gets the certificate of the good one', async () => {
+  it('gets the certificate of the good one, whose hosts are long, and one of them named twice', async () => {
     await stage.untilView('shop/mixed', 'the good entry is stored', ({ notAfter }) => notAfter !== undefined);
-    assert.match((await stage.secret('shop/good-tls'))?.['tls.crt'] ?? '', /BEGIN CERTIFICATE/);
+    assert.deepEqual(await hostsIn(stage, 'shop/good-tls'), goodHosts.toSorted());
     assert.equal(await stage.orders(), 1);
   });
 
@@ -84,11 +87,16 @@ describe('an Ingress with every kind of bad entry beside a good one', { timeout:
 
 /** The API server refuses rules for some of these hosts, but takes all of them under `tls`. */
 function site(): Manifest {
-  const hosts = ['good.example.com', 'db.internal'];
-  const manifest = ingress('shop/mixed', { tls: { 'good-tls': hosts } });
+  const manifest = ingress('shop/mixed', { tls: { 'good-tls': [...goodHosts, 'db.internal'] } });
   const { rules } = Object(manifest['spec']);
   return {
     ...manifest,
-    spec: { rules, tls: [{ secretName: 'good-tls', hosts: ['good.example.com'] }, ...badEntries] },
+    spec: { rules, tls: [{ secretName: 'good-tls', hosts: [...goodHosts, ...goodHosts] }, ...badEntries] },
   };
+}
+
+function hostOfLength(length: number): string {
+  const end = '.example.com';
+  const labels = Array.from({ length: Math.ceil((length - end.length) / 60) }, () => 'h'.repeat(59));
+  return labels.join('.').slice(0, length - end.length) + end;
 }
