@@ -31,38 +31,48 @@ export interface Watched {
 
 /** Let's Encrypt lets one ask every six hours; those that a restart has forgotten are spread over as many. */
 const rhythm = 6 * 3_600_000;
-/** Milliseconds. Neither a certificate in hand nor a check is kept waiting. */
+/** Milliseconds. Neither the end of a round nor a check is kept waiting. */
 const askingLimit = 2000;
 const pauseAfterRefusal = 10 * 60_000;
 /** Of Secrets that are gone nobody says so: beyond so many all are forgotten, and spread anew. */
 const mostSecrets = 200_000;
 
+interface Known {
+  /** Of the certificate (RFC 9773 section 4.1). */
+  readonly id: string;
+  /** Milliseconds since the epoch. */
+  readonly askAt: number;
+  /** What the CA has said that is not on the Secret yet. */
+  readonly unrecorded?: RenewalWindow | undefined;
+}
+
 /**
  * Asks the CA now and then when each certificate is to be renewed. When it was asked is not recorded anywhere: a restart asks nobody at
- * once, and writes nothing.
+ * once, and writes nothing. What it says of a new certificate is acted upon at once, but recorded when it is asked next: a write of its
+ * own for each would come in the midst of a rush. A restart before that asks anew.
  */
 export class RenewalWatch {
   readonly #options: RenewalWatchOptions;
   /** By the uid of the Secret. */
-  readonly #askAt = new Map<string, { readonly id: string; readonly at: number }>();
+  readonly #known = new Map<string, Known>();
 
   constructor(options: RenewalWatchOptions) {
     this.#options = options;
   }
 
   /**
-   * Asks about a certificate that has just been issued; without an answer in time, later.
+   * Asks about a certificate that has just been stored; without an answer in time, later.
+   * @param stored uid of the Secret, and id of the certificate (RFC 9773 section 4.1)
    * @throws the signal's reason
    */
-  async first(id: string, signal: AbortSignal): Promise<FirstSuggestion> {
-    const { window, askAt } = await this.#ask(id, signal);
-    return { window: window && recordOf(id, window, undefined, this.#options.clock.now()), askAt };
-  }
-
-  /** The certificate lies in the Secret with this uid now, and is to be asked about then. */
-  remember(uid: string, id: string, askAt: number): void {
-    if (this.#askAt.size >= mostSecrets) this.#askAt.clear();
-    this.#askAt.set(uid, { id, at: askAt });
+  async first(
+    { uid, id }: { readonly uid: string; readonly id: string },
+    signal: AbortSignal,
+  ): Promise<FirstSuggestion> {
+    const { window: suggested, askAt } = await this.#ask(id, signal);
+    const window = suggested && recordOf(id, suggested, undefined, this.#options.clock.now());
+    this.#remember(uid, { id, askAt, unrecorded: window });
+    return { window, askAt };
   }
 
   /**
@@ -74,37 +84,45 @@ export class RenewalWatch {
     secret: PresentSecret,
     signal: AbortSignal,
   ): Promise<Watched> {
-    const { certificate, directory, ours, uid, window } = secret;
+    const { certificate, directory, ours, uid } = secret;
     const { clock, secrets } = this.#options;
     const now = clock.now();
     const isIssuedHere = ours && directory === this.#options.directory;
     if (certificate.kind !== 'readable' || certificate.id === undefined || !isIssuedHere) {
-      this.#askAt.delete(uid);
+      this.#known.delete(uid);
       return { secret, askAt: undefined };
     }
     const { id, notAfter } = certificate;
-    const known = this.#askAt.get(uid);
-    if (known?.id !== id || known.at > now || notAfter <= now) {
-      const at = known?.id === id ? known.at : nextBeat(uid, rhythm, now);
-      this.remember(uid, id, at);
-      return { secret, askAt: at };
+    const last = this.#known.get(uid);
+    const known = last?.id === id ? last : { id, askAt: nextBeat(uid, rhythm, now) };
+    const window = secret.window ?? known.unrecorded;
+    const seen = known.unrecorded === undefined ? secret : { ...secret, window };
+    if (known !== last || known.askAt > now || notAfter <= now) {
+      this.#remember(uid, known);
+      return { secret: seen, askAt: known.askAt };
     }
     const { window: suggested, askAt } = await this.#ask(id, signal);
-    this.remember(uid, id, askAt);
-    if (suggested === undefined) return { secret, askAt };
+    this.#remember(uid, { ...known, askAt });
+    if (suggested === undefined) return { secret: seen, askAt };
     const record = recordOf(id, suggested, window, now);
-    if (!differs(window, record)) return { secret, askAt };
+    if (!differs(secret.window, record)) return { secret, askAt };
     const annotations = { [renewalAnnotation]: writeRenewal(id, record) };
     try {
       const version = await secrets.annotate(namespace, secretName, secret, annotations, signal);
+      this.#remember(uid, { id, askAt });
       return { secret: { ...secret, ...version, window: record }, askAt };
     } catch (error) {
       if (!(error instanceof KubernetesError)) throw error;
-      // What is not recorded is not acted upon: somebody was faster, or does not let us write.
+      // Another window that is not recorded is not acted upon: somebody was faster, or does not let us write.
       const again = now + pauseAfterRefusal;
-      this.remember(uid, id, again);
-      return { secret, askAt: again };
+      this.#remember(uid, { ...known, askAt: again });
+      return { secret: seen, askAt: again };
     }
+  }
+
+  #remember(uid: string, known: Known): void {
+    if (this.#known.size >= mostSecrets) this.#known.clear();
+    this.#known.set(uid, known);
   }
 
   /** Without an answer in time it is asked again later. */

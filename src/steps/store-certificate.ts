@@ -6,19 +6,18 @@ import { verifyChain } from '../certificate/chain.ts';
 import { type Clock, sleep } from '../clock.ts';
 import { StepError, sentence } from '../failures.ts';
 import { KubernetesError } from '../kubernetes/kubernetes-error.ts';
-import type { SecretStore } from '../kubernetes/secret-store.ts';
+import type { CertificateToStore, SecretStore } from '../kubernetes/secret-store.ts';
 import type { IssuedCertificates } from './issued-certificates.ts';
 import { omissionAnnotation, writeOmission } from './omission.ts';
-import { renewalAnnotation, writeRenewal } from './renewal-record.ts';
 import type { RenewalWatch } from './renewal-watch.ts';
 import { directoryAnnotation, factsOf, profileAnnotation } from './secret-facts.ts';
 
 export interface StoreCertificateOptions {
   readonly secrets: Pick<SecretStore, 'read' | 'write'>;
-  readonly issued: IssuedCertificates;
+  readonly issued: Pick<IssuedCertificates, 'get'>;
   readonly policy: AssessmentPolicy;
   /** Undefined where nobody is asked when to renew. */
-  readonly renewals?: Pick<RenewalWatch, 'first' | 'remember'> | undefined;
+  readonly renewals?: Pick<RenewalWatch, 'first'> | undefined;
   readonly clock: Clock;
   /** Something that a person should know although it stands in the way of nothing. */
   readonly onNotice: (notice: string, input: CertificateInput) => void;
@@ -28,36 +27,45 @@ export interface StoreCertificateOptions {
 const mostTries = 130;
 const longestPause = 30_000;
 
-/**
- * Writes the chain and its key into the Secret that was judged. One that somebody changed in the meantime is judged
- * again: it is written to only if it is still due and not somebody else's.
- */
+/** Stores a certificate that was issued, at once, and then asks the CA when it is to be renewed. */
 export async function storeCertificate(
-  { secrets, issued, policy, renewals, clock, onNotice }: StoreCertificateOptions,
+  options: StoreCertificateOptions,
   input: CertificateInput & { readonly issued: string },
   signal: AbortSignal,
 ): Promise<StoredValidity> {
-  const { namespace, secretName } = input.desired;
+  const { issued, policy, renewals, clock, onNotice } = options;
   const { chainPem, keyPem } = issued.get(input.issued);
   const hosts = input.hosts.map(({ host }) => host);
   const verified = verifyChain(chainPem, keyPem, hosts, clock.now());
   const { id, chainPem: verifiedPem, notice } = verified;
   if (notice !== undefined) onNotice(notice, input);
-  const suggestion = id === undefined ? undefined : await renewals?.first(id, signal);
-  const window = suggestion?.window;
-  const { notBefore, notAfter } = verified;
-  const stored: StoredValidity = { notBefore, notAfter, window, askAt: suggestion?.askAt };
-  const certificate = {
+  const uid = await write(options, input, signal, {
     chainPem: verifiedPem,
     keyPem,
     annotations: {
       [directoryAnnotation]: policy.directory,
       [profileAnnotation]: input.desired.profile ?? policy.profile ?? '',
-      ...(id === undefined || window === undefined ? {} : { [renewalAnnotation]: writeRenewal(id, window) }),
       ...(input.omission === undefined ? {} : { [omissionAnnotation]: writeOmission(input.omission) }),
     },
-  };
+  });
+  // Only now: a crash must not find a certificate that waits for the CA's opinion.
+  const suggestion = id === undefined ? undefined : await renewals?.first({ uid, id }, signal);
+  const { notBefore, notAfter } = verified;
+  return { notBefore, notAfter, window: suggestion?.window, askAt: suggestion?.askAt };
+}
 
+/**
+ * Writes into the Secret that was judged. One that somebody changed in the meantime is judged again: it is written to only if
+ * it is still due and not somebody else's.
+ * @returns the uid of the Secret
+ */
+async function write(
+  { secrets, policy, clock, onNotice }: StoreCertificateOptions,
+  input: CertificateInput,
+  signal: AbortSignal,
+  certificate: CertificateToStore,
+): Promise<string> {
+  const { namespace, secretName } = input.desired;
   let found: SecretVersion | undefined = input.found;
   let judged = true;
   let conflicts = 0;
@@ -67,13 +75,11 @@ export async function storeCertificate(
       if (!judged) {
         const present = await secrets.read(namespace, secretName, signal);
         // The answer to an earlier write was lost on its way.
-        if (present?.certificatePem?.toString() === verifiedPem) return stored;
+        if (present?.certificatePem?.toString() === certificate.chainPem) return present.uid;
         found = judgeAgain(input.desired, factsOf(present), policy, clock.now());
         judged = true;
       }
-      const { uid } = await secrets.write(namespace, secretName, found, certificate, signal);
-      if (id !== undefined && suggestion !== undefined) renewals?.remember(uid, id, suggestion.askAt);
-      return stored;
+      return (await secrets.write(namespace, secretName, found, certificate, signal)).uid;
     } catch (error) {
       if (!(error instanceof KubernetesError) || tries === mostTries) throw error;
       if (error.code === 'Conflict' || error.code === 'AlreadyExists') {

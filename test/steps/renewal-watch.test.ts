@@ -141,6 +141,7 @@ describe('what the CA says of a renewal', () => {
 describe('the watch over renewals', () => {
   const place = { namespace: 'shop', secretName: 'web-tls' };
   const known = secretFacts({ directory, certificate: certificateFacts({ id: 'id' }) });
+  const stored = { uid: known.uid, id: 'id' };
 
   function watch(...answers: readonly RenewalInfo[]) {
     const clock = new ManualClock(now);
@@ -204,36 +205,63 @@ describe('the watch over renewals', () => {
     assert.equal(second.askAt, now + 18 * hour);
   });
 
-  it('asks about a new certificate at once, and then when the CA said', async () => {
+  it('asks about a new certificate at once, acts upon the answer, and records it when it asks next', async () => {
     const answer = { window: { ...window, url: undefined }, askAt: now + 8 * hour };
-    const { renewals, clock, look, asked } = watch(answer, answer);
-    const first = await renewals.first('id', signal);
+    const { renewals, clock, look, asked, written } = watch(answer, { ...answer, askAt: now + 16 * hour });
+    const first = await renewals.first(stored, signal);
     assert.equal(first.window?.end, window.end);
-    renewals.remember(known.uid, 'id', first.askAt);
-    assert.equal((await look()).askAt, now + 8 * hour);
-    assert.equal(asked(), 1);
+    const before = await look();
+    assert.equal(before.askAt, now + 8 * hour);
+    assert.deepEqual(before.secret.window, first.window);
+    assert.deepEqual([asked(), written.length], [1, 0]);
     clock.advance(8 * hour);
-    await look();
-    assert.equal(asked(), 2);
+    const { secret } = await look();
+    assert.deepEqual(secret.window, first.window, 'its moment stays');
+    assert.deepEqual([asked(), written.length], [2, 1]);
+  });
+
+  it('acts upon what it was told of a new certificate also where that cannot be recorded', async () => {
+    const clock = new ManualClock(now);
+    const renewals = new RenewalWatch({
+      source: { ask: () => Promise.resolve({ window: { ...window, url: undefined }, askAt: now }) },
+      secrets: { annotate: () => Promise.reject(new KubernetesError('Forbidden', 'PATCH Secret')) },
+      directory,
+      clock,
+    });
+    const first = await renewals.first(stored, signal);
+    for (const wait of [0, 10 * minute]) {
+      clock.advance(wait);
+      const { secret, askAt } = await renewals.look(place, known, signal);
+      assert.deepEqual(secret.window, first.window);
+      assert.equal(askAt, clock.now() + 10 * minute);
+    }
+  });
+
+  it('forgets what it was told when another certificate takes the place', async () => {
+    const { renewals, look } = watch({ window: { ...window, url: undefined }, askAt: now + 8 * hour });
+    await renewals.first({ uid: known.uid, id: 'the one before' }, signal);
+    assert.equal((await look()).secret.window, undefined);
   });
 
   it('leaves alone what may not be written, does not act upon it, and tries again later', async () => {
     const clock = new ManualClock(now);
+    const answers: RenewalInfo[] = [
+      { window: undefined, askAt: now },
+      { window: { ...window, url: undefined }, askAt: now + 8 * hour },
+    ];
     const renewals = new RenewalWatch({
-      source: {
-        ask: () => Promise.resolve({ window: { ...window, url: undefined }, askAt: now + 8 * hour }),
-      },
+      source: { ask: () => Promise.resolve(answers.shift() ?? assert.fail('asked too often')) },
       secrets: { annotate: () => Promise.reject(new KubernetesError('Conflict', 'PATCH Secret')) },
       directory,
       clock,
     });
-    renewals.remember(known.uid, 'id', now);
+    await renewals.first(stored, signal);
     const { secret, askAt } = await renewals.look(place, known, signal);
     assert.equal(secret, known);
     assert.equal(askAt, now + 10 * minute);
   });
 
-  it('does not keep a new certificate waiting for an answer', async () => {
+  it('does not keep the end of a round waiting for an answer', async () => {
     const clock = new ManualClock(now);
     const renewals = new RenewalWatch({
       source: {
@@ -244,7 +272,7 @@ describe('the watch over renewals', () => {
       directory,
       clock,
     });
-    const first = renewals.first('id', signal);
+    const first = renewals.first(stored, signal);
     clock.advance(2000);
     const { window: suggested, askAt } = await first;
     assert.equal(suggested, undefined);

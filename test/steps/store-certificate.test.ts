@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict';
+import { createPublicKey } from 'node:crypto';
+import { beforeEach, describe, it } from 'node:test';
+import type { CertificateInput, StoredValidity } from '../../machines/certificate.ts';
+import type { RenewalWindow } from '../../machines/renewal.ts';
+import { KubernetesError } from '../../src/kubernetes/kubernetes-error.ts';
+import type { CertificateToStore, StoredCertificate } from '../../src/kubernetes/secret-store.ts';
+import { type StoreCertificateOptions, storeCertificate } from '../../src/steps/store-certificate.ts';
+import { newKeyPem } from '../acme/keys.ts';
+import { Issuer } from '../ca/issuer.ts';
+import { ManualClock } from '../kubernetes/manual-clock.ts';
+import { day, desiredCertificate, hour, now } from '../machines/builders.ts';
+
+const issuer = new Issuer(now);
+const keyPem = newKeyPem();
+const { chainPem, certificateId } = issuer.issue(
+  1,
+  [{ type: 'dns', value: 'web.example.com' }],
+  createPublicKey(keyPem).export({ type: 'spki', format: 'der' }),
+  { notBefore: now - hour, notAfter: now + 90 * day },
+);
+const desired = desiredCertificate();
+const input: CertificateInput & { readonly issued: string } = {
+  id: 'round',
+  ingress: 'shop/web',
+  ingressUid: 'uid-of-ingress',
+  desired,
+  hosts: desired.hosts,
+  reason: 'missing',
+  found: undefined,
+  harmAt: now,
+  exemption: 'none',
+  issued: 'key',
+};
+const window: RenewalWindow = { start: now + 50 * day, end: now + 52 * day, at: now + 51 * day };
+const askAt = now + 6 * hour;
+
+describe('a certificate in hand', () => {
+  let written: CertificateToStore[];
+  let asked: { readonly uid: string; readonly id: string }[];
+  let answer: PromiseWithResolvers<{ readonly window: RenewalWindow | undefined; readonly askAt: number }>;
+
+  beforeEach(() => {
+    written = [];
+    asked = [];
+    answer = Promise.withResolvers();
+  });
+
+  function store(changes: Partial<StoreCertificateOptions['secrets']> = {}): Promise<StoredValidity> {
+    return storeCertificate(
+      {
+        secrets: {
+          read: () => Promise.resolve(undefined),
+          write: (_, __, ___, certificate) => {
+            written.push(certificate);
+            return Promise.resolve({ uid: 'uid-of-secret', resourceVersion: '1' });
+          },
+          ...changes,
+        },
+        issued: { get: () => ({ chainPem, keyPem }) },
+        policy: { minimumValidity: 30 * day, directory: 'https://ca.example/directory', staging: false },
+        renewals: {
+          first: (stored) => {
+            assert.equal(written.length, 1, 'it is stored before the CA is asked anything');
+            asked.push(stored);
+            return answer.promise;
+          },
+        },
+        clock: new ManualClock(now),
+        onNotice: (notice) => assert.fail(notice),
+      },
+      input,
+      new AbortController().signal,
+    );
+  }
+
+  it('is stored before the CA is asked when to renew it, and the round is told what it says', async () => {
+    const storing = store();
+    answer.resolve({ window, askAt });
+    assert.deepEqual(await storing, { notBefore: now - hour, notAfter: now + 90 * day, window, askAt });
+    assert.deepEqual(asked, [{ uid: 'uid-of-secret', id: certificateId }]);
+    assert.deepEqual(written[0]?.annotations, {
+      'kube-lego.io/directory': 'https://ca.example/directory',
+      'kube-lego.io/issued-profile': '',
+    });
+  });
+
+  it('that an earlier write has stored, though its answer was lost, is asked about likewise', async () => {
+    const present: StoredCertificate = {
+      uid: 'uid-of-secret',
+      resourceVersion: '1',
+      type: 'kubernetes.io/tls',
+      immutable: false,
+      certificatePem: Buffer.from(chainPem),
+      keyPem: Buffer.from(keyPem),
+      annotations: {},
+      labels: {},
+    };
+    answer.resolve({ window: undefined, askAt });
+    const { notAfter } = await store({
+      read: () => Promise.resolve(present),
+      write: (_, __, ___, certificate) => {
+        written.push(certificate);
+        return Promise.reject(new KubernetesError('AlreadyExists', 'POST Secret'));
+      },
+    });
+    assert.equal(notAfter, now + 90 * day);
+    assert.deepEqual(asked, [{ uid: 'uid-of-secret', id: certificateId }]);
+  });
+});
