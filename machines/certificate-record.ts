@@ -11,18 +11,33 @@ export function unchecked(desired: DesiredCertificate): CertificateRecord {
   return { desired, status: { kind: 'unchecked' }, failures: noFailures, notices: [] };
 }
 
-/** Ready for a new attempt, but not before the time that the CA or the API server named. */
+/**
+ * Ready for a new attempt, but not before the time that the CA or the API server named. A round that is under way goes on:
+ * what it has ordered would have to be ordered again.
+ */
 export function withoutBackoff(
   { desired, status, notices, rescuedAt }: CertificateRecord,
   at: number,
 ): CertificateRecord {
-  const retryAt = status.kind === 'failed' ? status.failure.retryAt : undefined;
   // A person's word is as good as having passed once; it is no leave for another order without failing hosts.
   const kept = { failures: noFailures, rescuedAt, passes: 1 };
-  if (status.kind !== 'failed' || retryAt === undefined || retryAt <= at) {
-    return { ...unchecked(desired), ...kept };
+  return { desired, status: retriable(status, at), notices, ...kept };
+}
+
+function retriable(status: CertificateStatus, at: number): CertificateStatus {
+  switch (status.kind) {
+    case 'failed': {
+      const { retryAt } = status.failure;
+      return retryAt !== undefined && retryAt > at
+        ? { ...status, nextAttemptAt: retryAt }
+        : { kind: 'unchecked' };
+    }
+    case 'working':
+      // The Secret may have been seen to by hand since it was judged; what is held has cost nothing yet.
+      return status.phase === 'queued' && status.hold !== undefined ? { kind: 'unchecked' } : status;
+    default:
+      return status;
   }
-  return { desired, status: { ...status, nextAttemptAt: retryAt }, notices, ...kept };
 }
 
 /** Whether all that has failed is the return of hosts that were left out. */

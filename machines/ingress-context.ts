@@ -190,7 +190,11 @@ export function applyWake(context: IngressContext, at: number): IngressContext {
   return { ...context, at, nextCheckAt: undefined };
 }
 
-/** A new assignment: what has not changed keeps its back-off, the rest starts over. */
+/**
+ * A new assignment. A Secret of which the same is wanted as before keeps its round, which may have cost an order, and its
+ * back-off; one of which anything else is wanted starts over. A new value of `kube-lego.io/retry` ends the back-off of
+ * what has failed, and the wait of what waits; it ends no round that is under way.
+ */
 export function applyAssignment(context: IngressContext, assignment: Assignment, at: number): IngressContext {
   const recent = context.retriedAt.filter((time) => time > at - 60 * 60_000);
   const retries = assignment.retry !== undefined && assignment.retry !== context.retry;
@@ -200,9 +204,7 @@ export function applyAssignment(context: IngressContext, assignment: Assignment,
     if (before === undefined || JSON.stringify(before.desired) !== JSON.stringify(desired)) {
       return unchecked(desired);
     }
-    if (reset) return withoutBackoff(before, at);
-    const status = before.status.kind === 'working' ? ({ kind: 'unchecked' } as const) : before.status;
-    return { ...before, status };
+    return reset ? withoutBackoff(before, at) : before;
   });
   return {
     ...context,

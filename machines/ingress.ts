@@ -91,15 +91,13 @@ export const ingressMachine = setup({
   on: {
     ASSIGNED: {
       target: '.checking',
-      actions: [
-        enqueueActions(({ context, enqueue }) => {
-          for (const { id } of roundsOf(context)) enqueue.stopChild(id);
-        }),
-        assign(({ context, event }) => applyAssignment(context, event.assignment, event.at)),
-        enqueueActions(({ context, enqueue }) => {
-          if (isRetried(context)) enqueue('liftPauses');
-        }),
-      ],
+      actions: enqueueActions(({ context, event, enqueue }) => {
+        const next = applyAssignment(context, event.assignment, event.at);
+        const kept = new Set(roundsOf(next).map(({ id }) => id));
+        for (const { id } of roundsOf(context)) if (!kept.has(id)) enqueue.stopChild(id);
+        enqueue.assign(() => next);
+        if (isRetried(next)) enqueue('liftPauses');
+      }),
     },
     WAKE: { target: '.checking', actions: assign(({ context, event }) => applyWake(context, event.at)) },
     CERTIFICATE_PHASE: {

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { isRecord } from '../../src/json.ts';
+import { secretPath } from '../controller/ingress-fixtures.ts';
+import { eventually } from '../kubernetes/eventually.ts';
 import type { Answer } from './faulty-proxy.ts';
-import { gate } from './gate.ts';
-import { ingress } from './objects.ts';
+import { type Gate, gate } from './gate.ts';
+import { ingress, secret } from './objects.ts';
 import { type Stage, startStage } from './stage.ts';
 
-const slowHost = 'slow.example.com';
 const order = /^\/(?:my-order|finalize-order)\/(.+)$/;
 
 let stage: Stage;
@@ -19,36 +20,81 @@ describe('an order that the CA keeps in processing', { timeout: 240_000 }, () =>
   after(() => stage.stop());
 
   it('holds up no other Secret of its Ingress, and is stored when the CA is done', async () => {
-    const issuance = gate();
-    let done = false;
-    stage.ca.interfere = ({ path, forward }) => {
-      if (!order.test(path)) return undefined;
-      return forward().then((answer) => {
-        const held = !done && isFinalized(answer);
-        if (held) void issuance.pass(() => Promise.resolve());
-        return held ? inProcessing(answer) : answer;
-      });
-    };
+    const slow = holdIssuance('slow.example.com');
     await stage.apply(
-      ingress('shop/both', { tls: { 'slow-tls': [slowHost], 'quick-tls': ['quick.example.com'] } }),
+      ingress('shop/both', { tls: { 'slow-tls': ['slow.example.com'], 'quick-tls': ['quick.example.com'] } }),
     );
-    await issuance.reached;
+    await slow.reached;
     await stage.untilView('shop/both', 'the quick one is stored', ({ notAfter }) => notAfter !== undefined);
-    assert.match((await stage.secret('shop/quick-tls'))?.['tls.crt'] ?? '', /BEGIN CERTIFICATE/);
+    await assertHoldsCertificate('shop/quick-tls');
     assert.equal(await stage.secret('shop/slow-tls'), undefined);
     const { problems } = await stage.untilState('shop/both', 'validating');
     assert.deepEqual(problems, []);
 
-    done = true;
+    slow.open();
     await stage.untilState('shop/both', 'idle');
-    assert.match((await stage.secret('shop/slow-tls'))?.['tls.crt'] ?? '', /BEGIN CERTIFICATE/);
+    await assertHoldsCertificate('shop/slow-tls');
     assert.equal(await stage.orders(), 2);
+  });
+
+  it('is not made again for a change of its Ingress that does not concern it', async () => {
+    const orders = await stage.orders();
+    const kept = holdIssuance('kept.example.com');
+    const first = { 'kept-tls': ['kept.example.com'], 'taken-tls': ['taken.example.com'] };
+    await stage.apply(secret('shop/taken-tls', { 'tls.crt': 'of somebody else', 'tls.key': 'of theirs' }));
+    await stage.apply(ingress('shop/many', { tls: first }));
+    await kept.reached;
+    await stage.untilWarned('shop/many', 'ForeignSecret');
+    const tls = { ...first, 'more-tls': ['more.example.com'] };
+    await stage.apply(ingress('shop/many', { tls }));
+    await stage.untilView('shop/many', 'the new one is stored', ({ notAfter }) => notAfter !== undefined);
+    await assertHoldsCertificate('shop/more-tls');
+    assert.equal(await stage.secret('shop/kept-tls'), undefined);
+
+    await stage.world.api.expect(secretPath('shop/taken-tls'), { method: 'DELETE' });
+    const annotations = { 'kube-lego.io/retry': 'it is taken away' };
+    await stage.apply(ingress('shop/many', { tls, annotations }));
+    await eventually(
+      'the sibling is stored',
+      async () => (await stage.secret('shop/taken-tls')) !== undefined,
+      30_000,
+    );
+    await assertHoldsCertificate('shop/taken-tls');
+    assert.equal(await stage.secret('shop/kept-tls'), undefined);
+
+    kept.open();
+    await stage.untilState('shop/many', 'idle');
+    await assertHoldsCertificate('shop/kept-tls');
+    assert.equal(await stage.orders(), orders + 3);
   });
 });
 
-/** Whether this is the order of the slow host, past its finalization. */
-function isFinalized({ body }: Answer): boolean {
-  return body.includes(slowHost) && /"status": *"(?:processing|valid)"/.test(body);
+/** Has the CA keep the order of this host in processing, from its finalization on, until the gate is opened. */
+function holdIssuance(host: string): Gate {
+  const issuance = gate();
+  let done = false;
+  const release = (): Promise<void> => {
+    done = true;
+    return Promise.resolve();
+  };
+  stage.ca.interfere = ({ path, forward }) => {
+    if (!order.test(path)) return undefined;
+    return forward().then((answer) => {
+      const held = !done && isFinalized(answer, host);
+      if (held) void issuance.pass(release);
+      return held ? inProcessing(answer) : answer;
+    });
+  };
+  return issuance;
+}
+
+async function assertHoldsCertificate(key: string): Promise<void> {
+  assert.match((await stage.secret(key))?.['tls.crt'] ?? '', /BEGIN CERTIFICATE/);
+}
+
+/** Whether this is the order of the host, past its finalization. */
+function isFinalized({ body }: Answer, host: string): boolean {
+  return body.includes(host) && /"status": *"(?:processing|valid)"/.test(body);
 }
 
 /** The answer as it was before the certificate. */

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Assignment } from '../../machines/desired-certificate.ts';
+import type { Assignment, DesiredCertificate } from '../../machines/desired-certificate.ts';
 import {
   applyAssessments,
   applyAssignment,
+  applyHold,
   applyOutcome,
   applyPhase,
   applyWake,
@@ -209,11 +210,36 @@ describe('a new assignment', () => {
 
   it('gives each round an id of its own', () => {
     const first = checkDue(begin(assignment(['a', 'b'])));
-    const second = checkDue(applyAssignment(first, assignment(['a', 'b'], { notices: [refused] }), now), now);
+    const desired = assignment(['a', 'b']).desired.map((each) => ({ ...each, adopt: true }));
+    const second = checkDue(applyAssignment(first, { ...assignment([]), desired }, now), now);
     const ids = [...roundsOf(first), ...roundsOf(second)].map(({ id }) => id);
     assert.equal(ids.length, 4);
     assert.equal(new Set(ids).size, 4);
   });
+
+  const changes: Record<string, Partial<DesiredCertificate>> = {
+    'other hosts': { hosts: [route('new.example.com')] },
+    'another class': {
+      hosts: [route('a.example.com', { ingressClass: { form: 'field', name: 'traefik' } })],
+    },
+    'a host that another namespace owns': { hosts: [route('a.example.com', { ownedElsewhere: true })] },
+    'leave to replace what is not ours': { adopt: true },
+    'another kind of key': { keyType: 'rsa-2048' },
+    'another profile': { profile: 'shortlived' },
+    'no self-check': { selfCheck: false },
+  };
+  for (const [what, change] of Object.entries(changes)) {
+    it(`with ${what} ends the round of that Secret, and no other`, () => {
+      const working = checkDue(begin(assignment(['a', 'b'])));
+      const [a, ...rest] = assignment(['a', 'b']).desired;
+      assert.ok(a);
+      const next = { ...assignment([]), desired: [{ ...a, ...change }, ...rest] };
+      assert.deepEqual(
+        roundsOf(applyAssignment(working, next, now + 1)).map(({ desired }) => desired.secretName),
+        ['b'],
+      );
+    });
+  }
 
   it('replaces what was to be said of the Ingress', () => {
     assert.deepEqual(applyAssignment(failed, assignment(['a'], { notices: [refused] }), now).notices, [
@@ -259,6 +285,38 @@ describe('the retry annotation', () => {
       for (let more = 0; more < 3; more += 1) context = failRound(context, 'a', dead, at);
     }
     assert.deepEqual(acted, [true, true, true, false, false, true]);
+  });
+
+  it('ends no round that is under way, but has its failure count as the first', () => {
+    const again = checkDue(applyWake(failed, now + hour), now + hour);
+    const asked = retried(again, 'new', now + hour);
+    assert.deepEqual(roundsOf(asked), roundsOf(again));
+    assert.deepEqual(record(failRound(asked, 'a', dead, now + hour), 'a').failures, {
+      attempt: 1,
+      transient: 0,
+    });
+  });
+
+  it('looks again at a Secret that waits for a limit of the CA', () => {
+    const hold = { cause: 'paused', scope: 'a.example.com', until: now + day } as const;
+    const held = applyHold(checkDue(begin(assignment(['a']))), 'a', hold, now);
+    const asked = retried(held, 'new', now + 1);
+    assert.deepEqual(roundsOf(asked), []);
+    assert.ok(isTriedAtOnce(asked, now + 1));
+  });
+
+  it('does not forget the end of a certificate that serves', () => {
+    const [a] = assignment(['a']).desired;
+    assert.ok(a);
+    const good = applyAssessments(begin(assignment(['a'])), [goodResult(a)], now);
+    const asked = retried(good, 'new', now + 1);
+    const troubled = applyAssessments(
+      asked,
+      [{ kind: 'unavailable', secretName: 'a', failure: unreachable }],
+      now + 1,
+    );
+    const { status } = record(troubled, 'a');
+    assert.ok(status.kind === 'failed' && status.notAfter !== undefined);
   });
 
   it('is acted on by a process that finds it beside an older one in the status', () => {

@@ -1,25 +1,39 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { assignment, now } from './builders.ts';
-import { advance, dead, leaves, phases, type Run, start, startDue } from './ingress-run.ts';
+import type { Assignment } from '../../machines/desired-certificate.ts';
+import { assignment, desiredCertificate, now, route } from './builders.ts';
+import { advance, dead, finish, leaves, phases, type Run, start, startDue } from './ingress-run.ts';
 import { dueResult, goodResult, settled, validity } from './issuance.ts';
+
+/** The assignment of `a`, but with another host, and `b`. */
+const otherHost: Assignment = {
+  ...assignment([]),
+  desired: [
+    desiredCertificate({ secretName: 'a', hosts: [route('other.example.com')] }),
+    ...assignment(['b']).desired,
+  ],
+};
+
+/** The effect of the phase that runs for this Secret; none in the queue. */
+function inFlight({ world }: Run, secretName: string, phase: (typeof phases)[number]) {
+  const steps = {
+    queued: undefined,
+    'provisioning-challenge': world.provisions,
+    validating: world.orders,
+    storing: world.writes,
+  };
+  return steps[phase]?.of(secretName);
+}
 
 describe('a change of the assignment', () => {
   for (const phase of phases) {
-    it(`in ${phase} ends the round cleanly, once, and starts over`, async () => {
+    it(`of a Secret in ${phase} ends its round cleanly, once, and starts over`, async () => {
       const run = await startDue(['a']);
       await advance(run, 'a', phase);
       assert.equal(run.state(), phase);
-      const { provisions, orders, writes } = run.world;
-      const inFlight = {
-        queued: undefined,
-        'provisioning-challenge': provisions,
-        validating: orders,
-        storing: writes,
-      };
-      const signal = inFlight[phase]?.of('a').signal;
-      await run.assign(assignment(['a', 'b']), now + 1);
-      assert.notEqual(signal?.aborted, false, 'the request in flight is told to end');
+      const step = inFlight(run, 'a', phase);
+      await run.assign(otherHost, now + 1);
+      assert.notEqual(step?.signal.aborted, false, 'the request in flight is told to end');
       assert.equal(leaves(run, 'a'), 1);
       assert.equal(run.state(), 'checking');
       assert.equal(run.world.log.at(-1), 'check a b');
@@ -33,13 +47,71 @@ describe('a change of the assignment', () => {
       run.stop();
       assert.equal(leaves(run, 'a'), 2);
     });
+
+    it(`of its sibling leaves the round of a Secret in ${phase} alone`, async () => {
+      const run = await startDue(['kept', 'a']);
+      await advance(run, 'kept', phase);
+      const step = inFlight(run, 'kept', phase);
+      const desired = [...assignment(['kept']).desired, ...otherHost.desired];
+      await run.assign({ ...otherHost, desired }, now + 1);
+      assert.notEqual(step?.signal.aborted, true);
+      assert.equal(leaves(run, 'kept'), 0);
+      assert.equal(leaves(run, 'a'), 1);
+      assert.equal(run.world.log.at(-1), 'check a b', 'what is worked on is not read');
+      await run.checked([dueResult(run.desired('a')), goodResult(run.desired('b'))], now + 2);
+      assert.equal(run.state(), 'queued');
+      await finish(run, 'kept', phase);
+      assert.deepEqual(run.world.log.filter((line) => line === 'enter kept').length, 1);
+      assert.deepEqual(run.world.roundEnds, [
+        { secretName: 'kept', outcome: { kind: 'stored', reason: 'missing', validity } },
+      ]);
+      run.stop();
+    });
   }
+
+  const changes: Record<string, Partial<Assignment>> = {
+    'of what is to be said of the Ingress': {
+      notices: [{ code: 'HostNotInTls', message: 'Host b.example.com is not in spec.tls.' }],
+    },
+    'that asks for another try': { retry: 'now' },
+  };
+  for (const [what, change] of Object.entries(changes)) {
+    for (const phase of phases) {
+      it(`${what} ends no round in ${phase}`, async () => {
+        const run = await startDue(['a']);
+        await advance(run, 'a', phase);
+        await run.assign(assignment(['a'], change), now + 1);
+        assert.equal(leaves(run, 'a'), 0);
+        await run.checked([], now + 2);
+        assert.equal(run.state(), phase);
+        await finish(run, 'a', phase);
+        assert.equal(run.state(), 'idle');
+        assert.equal(run.world.orders.count, 1);
+        run.stop();
+      });
+    }
+  }
+
+  it('while a round stores its chain does not lose the chain when the check ends after it', async () => {
+    const run = await startDue(['a']);
+    await advance(run, 'a', 'storing');
+    await run.assign(assignment(['a', 'b']), now + 1);
+    await run.stored('a');
+    assert.equal(run.state(), 'checking');
+    await run.checked([goodResult(run.desired('b'))], now + 2);
+    assert.equal(run.state(), 'idle');
+    assert.deepEqual(
+      run.context().certificates.map(({ status }) => status.kind),
+      ['good', 'good'],
+    );
+    run.stop();
+  });
 
   it('is not undone by the late answer of the round that it ended', async () => {
     const run = await startDue(['a']);
     await advance(run, 'a', 'storing');
     const late = run.world.writes.of('a');
-    await run.assign(assignment(['a']), now + 1);
+    await run.assign(otherHost, now + 1);
     late.resolve({ kind: 'done', at: now + 2, value: validity });
     await settled();
     assert.deepEqual(run.world.roundEnds, []);
@@ -58,13 +130,15 @@ describe('a change of the assignment', () => {
     run.stop();
   });
 
-  it('lets go of a Secret that is no longer named', async () => {
+  it('lets go of a Secret that is no longer named, and of no other', async () => {
     const run = await startDue(['a', 'b']);
     await run.admitted('a');
     await run.assign(assignment(['b']), now + 1);
     assert.equal(leaves(run, 'a'), 1);
+    assert.equal(leaves(run, 'b'), 0);
     assert.equal(run.world.provisions.of('a').signal.aborted, true);
-    assert.equal(run.world.log.at(-1), 'check b');
+    await run.checked([], now + 2);
+    assert.equal(run.state(), 'queued');
     run.stop();
   });
 

@@ -63,13 +63,17 @@ export async function startDue(secretNames: readonly string[]): Promise<Run> {
 }
 
 export const phases = ['queued', 'provisioning-challenge', 'validating', 'storing'] as const;
+/** What ends each phase. */
+const steps = ['admitted', 'provisioned', 'ordered', 'stored'] as const;
 
 /** Brings the round of a Secret as far as the phase. */
 export async function advance(run: Run, secretName: string, phase: (typeof phases)[number]): Promise<void> {
-  const steps = phases.indexOf(phase);
-  if (steps > 0) await run.admitted(secretName);
-  if (steps > 1) await run.provisioned(secretName);
-  if (steps > 2) await run.ordered(secretName);
+  for (const step of steps.slice(0, phases.indexOf(phase))) await run[step](secretName);
+}
+
+/** Brings the round of a Secret from the phase to its good end. */
+export async function finish(run: Run, secretName: string, phase: (typeof phases)[number]): Promise<void> {
+  for (const step of steps.slice(phases.indexOf(phase))) await run[step](secretName);
 }
 
 /** How often the round of a Secret gave back what it held. */
