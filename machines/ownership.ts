@@ -1,3 +1,4 @@
+import { type Claim, Claimants, type Claims } from './claimants.ts';
 import {
   type Assignment,
   type DesiredCertificate,
@@ -22,17 +23,6 @@ export interface OwnershipPolicy {
 /** Let's Encrypt, docs/profiles: the classic profile takes 100 names. */
 const maxHosts = 100;
 
-interface Claim {
-  readonly secretName: string;
-  readonly hosts: readonly string[];
-}
-
-interface Claims {
-  readonly ingress: IngressSpec;
-  readonly claims: readonly Claim[];
-  readonly notices: readonly Failure[];
-}
-
 /**
  * Which Ingress owns which Secret, with which hosts, and which namespace owns a host. Among several the oldest one
  * owns. Holds the enabled Ingresses only; each change names the Ingresses whose assignment may differ now.
@@ -40,8 +30,8 @@ interface Claims {
 export class Ownership {
   readonly #policy: OwnershipPolicy;
   readonly #claims = new Map<string, Claims>();
-  readonly #bySecret = new Map<string, Set<string>>();
-  readonly #byHost = new Map<string, Set<string>>();
+  readonly #bySecret = new Map<string, Claimants>();
+  readonly #byHost = new Map<string, Claimants>();
 
   constructor(policy: OwnershipPolicy) {
     this.#policy = policy;
@@ -54,7 +44,9 @@ export class Ownership {
     const claims = { ingress, ...this.#readClaims(ingress) };
     this.#claims.set(key, claims);
     for (const [index, entry] of this.#indexEntries(claims)) {
-      index.set(entry, (index.get(entry) ?? new Set()).add(key));
+      const claimants = index.get(entry) ?? new Claimants();
+      claimants.add(claims);
+      index.set(entry, claimants);
     }
     for (const other of this.#concernedBy(claims)) affected.add(other);
     return affected.add(key);
@@ -66,9 +58,9 @@ export class Ownership {
     if (claims === undefined) return new Set();
     this.#claims.delete(key);
     for (const [index, entry] of this.#indexEntries(claims)) {
-      const keys = index.get(entry);
-      keys?.delete(key);
-      if (keys?.size === 0) index.delete(entry);
+      const claimants = index.get(entry);
+      claimants?.delete(key);
+      if (claimants?.size === 0) index.delete(entry);
     }
     return this.#concernedBy(claims);
   }
@@ -80,7 +72,7 @@ export class Ownership {
     const desired: DesiredCertificate[] = [];
     const notices = [...own.notices];
     for (const { secretName } of own.claims) {
-      const owner = this.#oldest(this.#bySecret.get(secretKey(own.ingress.namespace, secretName)));
+      const owner = this.#bySecret.get(secretKey(own.ingress.namespace, secretName))?.oldest;
       if (owner?.ingress === own.ingress) {
         const certificate = this.#merge(own.ingress, secretName);
         if (certificate.hosts.length <= maxHosts) desired.push(certificate);
@@ -96,7 +88,8 @@ export class Ownership {
   #merge(owner: IngressSpec, secretName: string): DesiredCertificate {
     const { namespace, adopt, keyType, profile, selfCheck } = owner;
     const routes = new Map<string, HostRoute>();
-    for (const { ingress, claims } of this.#claimants(this.#bySecret.get(secretKey(namespace, secretName)))) {
+    const claimants = this.#bySecret.get(secretKey(namespace, secretName))?.oldestFirst() ?? [];
+    for (const { ingress, claims } of claimants) {
       for (const host of claims.find((claim) => claim.secretName === secretName)?.hosts ?? []) {
         if (routes.has(host)) continue;
         const ownedElsewhere = this.#ownedElsewhere(namespace, host);
@@ -116,40 +109,28 @@ export class Ownership {
 
   #ownedElsewhere(namespace: string, host: string): boolean {
     if (this.#policy.hostOwnership === 'any') return false;
-    const owner = this.#oldest(this.#byHost.get(host));
+    const owner = this.#byHost.get(host)?.oldest;
     return owner !== undefined && owner.ingress.namespace !== namespace;
   }
 
   /** Those who name one of the Secrets, or whose Secrets one of the hosts is merged into. */
   #concernedBy({ ingress, claims }: Claims): Set<string> {
-    const concerned = new Set<string>();
-    const addClaimants = (namespace: string, secretName: string): void => {
-      for (const key of this.#bySecret.get(secretKey(namespace, secretName)) ?? []) concerned.add(key);
-    };
-    for (const { secretName, hosts } of claims) {
-      addClaimants(ingress.namespace, secretName);
-      for (const host of hosts) {
-        for (const other of this.#claimants(this.#byHost.get(host))) {
-          const merged = other.claims.filter((claim) => claim.hosts.includes(host));
-          for (const claim of merged) addClaimants(other.ingress.namespace, claim.secretName);
-        }
+    // The Secrets first, each once: where many Ingresses share host and Secret, each of them leads to all of them.
+    const secrets = new Set(claims.map(({ secretName }) => secretKey(ingress.namespace, secretName)));
+    for (const host of claims.flatMap(({ hosts }) => hosts)) {
+      for (const other of this.#byHost.get(host)?.values() ?? []) {
+        const merged = other.claims.filter((claim) => claim.hosts.includes(host));
+        for (const { secretName } of merged) secrets.add(secretKey(other.ingress.namespace, secretName));
       }
+    }
+    const concerned = new Set<string>();
+    for (const secret of secrets) {
+      for (const key of this.#bySecret.get(secret)?.keys() ?? []) concerned.add(key);
     }
     return concerned;
   }
 
-  #claimants(keys: Iterable<string> | undefined): Claims[] {
-    return [...(keys ?? [])]
-      .map((key) => this.#claims.get(key))
-      .filter((claims) => claims !== undefined)
-      .toSorted((one, other) => byAge(one.ingress, other.ingress));
-  }
-
-  #oldest(keys: Iterable<string> | undefined): Claims | undefined {
-    return this.#claimants(keys)[0];
-  }
-
-  *#indexEntries({ ingress, claims }: Claims): Generator<[Map<string, Set<string>>, string]> {
+  *#indexEntries({ ingress, claims }: Claims): Generator<[Map<string, Claimants>, string]> {
     for (const { secretName, hosts } of claims) {
       yield [this.#bySecret, secretKey(ingress.namespace, secretName)];
       for (const host of hosts) yield [this.#byHost, host];
@@ -227,11 +208,6 @@ function readTlsEntry(
 function tooManyHosts({ secretName, hosts }: DesiredCertificate): Failure {
   const message = `Secret ${secretName} would need a certificate for ${hosts.length} hosts; the CA takes ${maxHosts}.`;
   return { code: 'TooManyHosts', message };
-}
-
-/** The oldest first; the uid decides between two of the same second, so that every replica decides alike. */
-function byAge(one: IngressSpec, other: IngressSpec): number {
-  return one.createdAt - other.createdAt || (one.uid < other.uid ? -1 : 1);
 }
 
 function secretKey(namespace: string, secretName: string): string {

@@ -192,6 +192,28 @@ describe('an Ingress actor is given a new assignment', () => {
   });
 });
 
+describe('3000 Ingresses that share a host and a Secret', () => {
+  // With work that grows with the square of their number for each of them this would not end.
+  const many = Array.from({ length: 3000 }, (_, index) => ({ name: `web-${index}`, createdAt: now + index }));
+
+  it('are judged, and judged again when one of them changes', () => {
+    const supervision = new Supervision();
+    supervision.tell(...many.map(observed));
+    assert.equal(supervision.tell(synced).length, many.length);
+    for (const ingress of many.slice(1, 100)) {
+      const ruleHosts = ['plain.example.com'];
+      assert.deepEqual(supervision.tell(observed({ ...ingress, ruleHosts })), [
+        `ASSIGN shop/${ingress.name}`,
+      ]);
+    }
+    const commands = supervision.commands({ type: 'INGRESS_GONE', key: 'shop/web-0' });
+    const owners = commands.flatMap((command) =>
+      command.type === 'ASSIGN' && command.assignment.desired.length > 0 ? [command.key] : [],
+    );
+    assert.deepEqual(owners, ['shop/web-1']);
+  });
+});
+
 describe('the one timer', () => {
   it('is set to the earliest wake time, and only when that changes', () => {
     const supervision = running(observed(), observed({ name: 'other' }));
