@@ -8,7 +8,11 @@ export interface ReachabilitySettings extends SelfCheckSettings {
   readonly onVerdict?: (verdict: Verdict) => void;
 }
 
-/** A reloading ingress controller may still answer from its old workers after the first good answer. */
+/**
+ * A reloading ingress controller may still answer from its old workers after the first good answer. One that came directly and
+ * one that came after a redirect are not two in a row: an instance that exempts the challenge from its redirect and one
+ * that does not yet know of it both lead to a good answer, if the redirect happens to meet the former.
+ */
 const goodAnswersInARow = 2;
 
 /** Milliseconds. Growing by half, a wait overshoots the moment when a rule takes effect by a third at most. */
@@ -35,13 +39,17 @@ export async function awaitReachable(
   const message = `Host ${host} gave no answer within ${timeLimit / 1000} s when asked from inside the cluster.`;
   let last: Verdict = { kind: 'inconclusive', message };
   let good = 0;
+  let redirected: true | undefined;
   let pause = firstPause;
   try {
     for (;;) {
       const verdict = await selfCheck(host, settings, either, undialable);
-      good = verdict.kind === 'reachable' ? good + 1 : 0;
+      const reachable = verdict.kind === 'reachable';
+      const disagrees = reachable && good > 0 && verdict.redirected !== redirected;
+      good = reachable ? (disagrees ? 1 : good + 1) : 0;
+      if (reachable) redirected = verdict.redirected;
       if (good === goodAnswersInARow) return verdict;
-      if (verdict.kind === 'reachable') continue;
+      if (reachable && !disagrees) continue;
       last = verdict;
       settings.onVerdict?.(verdict);
       await sleep(clock, pause, either);

@@ -14,8 +14,13 @@ import { type ChallengePorts, followRedirect, isRedirect, portOf } from './redir
  * Messages are one sentence for a person and never hold what the other side sent.
  */
 export type Verdict =
-  /** `notice`: what a person should mend although it works, such as a dead IPv6 address. */
-  | { readonly kind: 'reachable'; readonly notice: string | undefined }
+  | {
+      readonly kind: 'reachable';
+      /** What a person should mend although it works, such as a dead IPv6 address. */
+      readonly notice: string | undefined;
+      /** The answer came after a redirect. */
+      readonly redirected?: true;
+    }
   | {
       readonly kind: 'wrong-answer';
       readonly message: string;
@@ -134,7 +139,8 @@ class Check {
   #judge(url: URL, status: number, body: string): Verdict {
     const { thumbprint } = this.#settings;
     if (status === 200 && body.length < maxBodyLength && body.trimEnd() === `${this.#token}.${thumbprint}`) {
-      return { kind: 'reachable', notice: this.#notice };
+      const verdict: Verdict = { kind: 'reachable', notice: this.#notice };
+      return this.#visited.length > 1 ? { ...verdict, redirected: true } : verdict;
     }
     return this.#wrong(url, `${this.#subject(url)} ${meaningOf(status, body, this.#token)}.`, status);
   }

@@ -38,6 +38,20 @@ function startScripted(isOurs: (request: number) => boolean): Promise<Site> {
   });
 }
 
+/** Answers as ours, after a redirect where the script says so, by the number of the check, from 1. */
+function startRedirecting(redirects: (check: number) => boolean): Promise<Site> {
+  let check = 0;
+  return Site.start((incoming, response) => {
+    const path = incoming.url ?? '';
+    const isLedOn = path.startsWith('/elsewhere/');
+    const listener =
+      !isLedOn && redirects(++check)
+        ? saying(308, '', { location: `/elsewhere${path}` })
+        : answering(thumbprint);
+    listener(incoming, response);
+  });
+}
+
 const signal = new AbortController().signal;
 
 describe('waiting until a host is reachable', () => {
@@ -53,6 +67,21 @@ describe('waiting until a host is reachable', () => {
     await using site = await startScripted((request) => request === 2 || request >= 4);
     assert.equal((await awaitReachable(host, settings(site.port, 20_000), signal)).kind, 'reachable');
     assert.equal(site.connections, 5);
+  });
+
+  it('takes two good answers after a redirect each', async () => {
+    await using site = await startRedirecting(() => true);
+    const verdict = await awaitReachable(host, settings(site.port, 20_000), signal);
+    assert.deepEqual(verdict, { kind: 'reachable', notice: undefined, redirected: true });
+    assert.equal(site.connections, 4);
+  });
+
+  it('does not take a good answer after a redirect and one without for two in a row', async () => {
+    await using site = await startRedirecting((check) => check < 10 && check % 2 === 0);
+    const verdict = await awaitReachable(host, settings(site.port, 20_000), signal);
+    assert.deepEqual(verdict, { kind: 'reachable', notice: undefined });
+    // Of ten checks four are led on; the ninth and the tenth are the first two of a kind.
+    assert.equal(site.connections, 14);
   });
 
   it('goes on through wrong answers, and reports the last one at the time limit', async () => {

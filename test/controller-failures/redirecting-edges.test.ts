@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { assertStored, untilServed } from '../controller/certificate.ts';
+import { eventually } from '../kubernetes/eventually.ts';
+import { ask } from '../local/edge-world.ts';
+import { ingress } from './objects.ts';
+import { type Stage, startStage } from './stage.ts';
+
+/** A second instance takes up each change half a second after the first one, which takes as long itself. */
+const slow = { lag: 500, delay: 500 };
+const brief = { description: 'for seconds', validityPeriod: 20 };
+const host = 'web.example.com';
+
+let stage: Stage;
+
+for (const { redirect, status, challenge } of [
+  // The challenge Ingress says by annotation that it is not to be redirected.
+  { redirect: 'host', status: 308, challenge: 'by http' },
+  // The whole host before any path is looked at: the challenge is answered over https, with whatever certificate.
+  { redirect: 'all', status: 301, challenge: 'by https' },
+] as const) {
+  describe(`behind a lagging edge that redirects (${redirect}), a certificate`, { timeout: 150_000 }, () => {
+    before(async () => {
+      stage = await startStage({
+        namespaces: ['shop'],
+        edge: { redirect, ...slow },
+        pebble: { profiles: { brief } },
+      });
+      await stage.apply(ingress('shop/web', { tls: { 'web-tls': [host] } }));
+      await eventually('both instances redirect', async () => {
+        const answers = [await askPlainly('/'), await askPlainly('/')];
+        return answers.every((answer) => answer.status === status);
+      });
+      await stage.startController({ LEGO_PROFILE: 'brief' });
+    });
+    after(() => stage.stop());
+
+    it(`that is the first of its host is proven ${challenge}, and issued by the first order`, async () => {
+      await stage.untilIssued('shop/web');
+      await assertStored(stage, 'shop/web-tls', [host]);
+      assert.equal(await stage.orders(), 1);
+      const { headers } = await askPlainly(`/.well-known/acme-challenge/${'x'.repeat(43)}`);
+      assert.equal(headers.location !== undefined, challenge === 'by https');
+      await untilServed(stage, host);
+    });
+
+    it('that is to be renewed is renewed by one order more', async () => {
+      const first = await assertStored(stage, 'shop/web-tls', [host]);
+      await eventually(
+        'there is another certificate',
+        async () => (await assertStored(stage, 'shop/web-tls', [host])).serialNumber !== first.serialNumber,
+        60_000,
+      );
+      assert.equal(await stage.orders(), 2);
+    });
+  });
+}
+
+describe('behind an edge that redirects all and refuses TLS without a Secret, as F5 NGINX does', () => {
+  before(async () => {
+    stage = await startStage({
+      namespaces: ['shop'],
+      edge: { redirect: 'all', missingCertificate: 'refuse', ...slow },
+    });
+  });
+  after(() => stage.stop());
+
+  it('a first certificate costs no order, and people are told where the challenge ends', async () => {
+    await stage.apply(ingress('shop/web', { tls: { 'web-tls': [host] } }));
+    await stage.startController({ LEGO_SELF_CHECK_TIMEOUT: '5s' });
+    assert.match(
+      await stage.untilWarned('shop/web', 'SelfCheckFailed'),
+      /^Host web\.example\.com redirects the challenge to https:\/\/web\.example\.com.*, which fails in the TLS handshake \(.*\), as it would for the CA\./,
+    );
+    assert.equal(await stage.secret('shop/web-tls'), undefined);
+    assert.equal(await stage.orders(), 0);
+  });
+});
+
+function askPlainly(path: string): ReturnType<typeof ask> {
+  return ask(stage.world.edge.httpPort, { path, headers: { host } });
+}
