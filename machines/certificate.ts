@@ -1,7 +1,7 @@
 import { assign, fromCallback, fromPromise, sendParent, sendTo, setup } from 'xstate';
 import type { Round } from './admission.ts';
 import type { Predecessor } from './assessment.ts';
-import type { DueReason } from './defects.ts';
+import { type DueReason, orderPurposes } from './defects.ts';
 import type { DesiredCertificate, HostRoute } from './desired-certificate.ts';
 import type { OrderRequest } from './order-limits.ts';
 import type { Hold } from './rate-limits.ts';
@@ -159,7 +159,7 @@ export const certificateMachine = setup({
       namespace: context.desired.namespace,
       hosts: context.hosts.map(({ host }) => host),
       harmAt: context.harmAt,
-      purpose: purposes[context.reason],
+      purpose: orderPurposes[context.reason],
       exemption: context.exemption,
     }),
   },
@@ -266,21 +266,6 @@ export const certificateMachine = setup({
     ended: { type: 'final' },
   },
 });
-
-const purposes: Readonly<Record<DueReason, OrderRequest['purpose']>> = {
-  missing: 'first',
-  empty: 'first',
-  'hosts-not-covered': 'first',
-  'host-left-out': 'first',
-  'issued-elsewhere': 'first',
-  unreadable: 'replacement',
-  'key-mismatch': 'replacement',
-  expired: 'replacement',
-  'near-expiry': 'renewal',
-  'renewal-suggested': 'renewal',
-  'key-type-changed': 'renewal',
-  'profile-changed': 'renewal',
-};
 
 function notProvided(): never {
   throw new Error('the process has to provide this actor');

@@ -1,6 +1,7 @@
 import type { AssessmentPolicy } from './assessment.ts';
 import type { DesiredCertificate, HostRoute } from './desired-certificate.ts';
 import { covers } from './host-names.ts';
+import type { OrderRequest } from './order-limits.ts';
 import { type RenewalWindow, renewalTime } from './renewal.ts';
 import type { Omission } from './rescue.ts';
 import type { CertificateFacts, PresentSecret } from './secret-facts.ts';
@@ -20,6 +21,22 @@ export type DueReason =
   | 'issued-elsewhere'
   | 'key-type-changed'
   | 'profile-changed';
+
+/** What an order for this reason counts as at the CA's limits, some of which keep room for certificates that serve. */
+export const orderPurposes: Readonly<Record<DueReason, OrderRequest['purpose']>> = {
+  missing: 'first',
+  empty: 'first',
+  'hosts-not-covered': 'first',
+  'host-left-out': 'first',
+  'issued-elsewhere': 'first',
+  unreadable: 'replacement',
+  'key-mismatch': 'replacement',
+  expired: 'replacement',
+  'near-expiry': 'renewal',
+  'renewal-suggested': 'renewal',
+  'key-type-changed': 'renewal',
+  'profile-changed': 'renewal',
+};
 
 /** What is wrong with a certificate. */
 export interface Defect {
