@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { systemClock } from '../clock.ts';
 import type { Config } from '../config.ts';
 import { arrayField, isRecord } from '../json.ts';
@@ -14,8 +15,9 @@ const pathRemedy = 'Let /.well-known/acme-challenge/ of the host be reached over
 /** Whether the name leads anywhere, and what answers there as the CA would ask. From here, not from the CA's places. */
 export async function checkHost(host: string, config: Config, signal: AbortSignal): Promise<Check[]> {
   const agent = `kube-lego/${config.version} explain`;
-  // Nobody has this account, so that no answer is the right one: what matters is who answers.
-  const settings = { ...selfCheckSettings(config, agent, systemClock), thumbprint: 'none' };
+  // Nobody can know this account, so that no answer is the right one: what matters is who answers.
+  const thumbprint = randomBytes(32).toString('base64url');
+  const settings = { ...selfCheckSettings(config, agent, systemClock), thumbprint };
   const resolution = await resolveHost(host, settings, signal);
   if (resolution.kind === 'none') {
     return [{ about: `DNS ${host}`, result: 'problem', text: resolution.message, remedy: dnsRemedy }];
@@ -26,7 +28,7 @@ export async function checkHost(host: string, config: Config, signal: AbortSigna
   const dns: Check = { about: `DNS ${host}`, result: 'ok', text: `${host} resolves to ${addresses}.` };
   const verdict = await selfCheck(host, settings, signal);
   const about = `path ${host}`;
-  if (verdict.kind === 'reachable') throw new Error('nobody can know this account');
+  if (verdict.kind === 'reachable') throw new Error('unreachable: nobody can know this account');
   const text = verdict.message.replaceAll(' from inside the cluster', ' from here');
   if (verdict.kind === 'inconclusive') return [dns, { about, result: 'problem', text, remedy: pathRemedy }];
   const { status } = verdict;
