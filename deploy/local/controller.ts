@@ -89,7 +89,7 @@ export async function startController({
   ports,
   environment,
 }: ControllerProcessOptions): Promise<ControllerProcess> {
-  const image = await readDockerfile();
+  const image = await readImage();
   const program = session.spawn({
     name: 'kube-lego',
     command: process.execPath,
@@ -116,12 +116,17 @@ export async function startController({
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
 /** How the image runs it, so that what is tested and measured is what is shipped. */
-async function readDockerfile(): Promise<{ arguments: string[]; environment: Record<string, string> }> {
+export async function readImage(): Promise<{
+  readonly arguments: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+}> {
+  const program = await readFile(join(root, 'bin/kube-lego'), 'utf8');
+  const [, options] = /^exec node (.*) \/app\/src\/main\.ts "\$@"$/m.exec(program) ?? [];
+  if (options === undefined) throw new Error('bin/kube-lego starts kube-lego in an unknown way');
   const dockerfile = await readFile(join(root, 'Dockerfile'), 'utf8');
-  const [, entryPoint = ''] = /^ENTRYPOINT \["node", (.*)\]$/m.exec(dockerfile) ?? [];
   const assignments = [...dockerfile.matchAll(/^ENV (.*)$/gm)].flatMap(([, line = '']) => line.split(' '));
   return {
-    arguments: entryPoint.split(', ').map((quoted) => quoted.slice(1, -1)),
+    arguments: [...options.split(' '), join(root, 'src/main.ts')],
     environment: Object.fromEntries(
       assignments.map((assignment) => {
         const [name = '', value = ''] = assignment.split('=', 2);

@@ -31,7 +31,7 @@ cannot be asked.`;
 const settings = `Reads with your kubeconfig (KUBECONFIG), in a pod with its ServiceAccount, and writes nothing. What kube-lego is
 set to by LEGO_ variables other than its defaults (LEGO_KUBE_ANNOTATION, LEGO_WATCH_NAMESPACE, LEGO_URL,
 LEGO_NAMESPACE, ...) has to be set here, too; in its pod it is:
-  kubectl exec -n kube-lego deployment/kube-lego -- node src/main.ts`;
+  kubectl exec -n kube-lego deployment/kube-lego -- kube-lego`;
 const common = `  -o, --output text|json  default: text
       --context NAME      context of the kubeconfig
   -h, --help              this text`;
@@ -53,7 +53,9 @@ ${exitCodes}
   explain: `Usage: kube-lego explain NAMESPACE/INGRESS [options]
 
 Why this Ingress has a certificate or has none, what happens next and what to do: from the annotation over class,
-hosts, DNS and challenge path to the Secret and what the CA said last.
+hosts, DNS and challenge path to the Secret and what the CA said last. In the pod, or beside a kubectl port-forward
+of port 9403, the controller itself is heard: its state, how far each host has come, what holds an order, and the
+last transitions.
 
       --offline           asks no DNS server and no host
 ${common}

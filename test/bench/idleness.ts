@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { peakMemory } from '../commands/command-run.ts';
 import { type ApiWrites, apiWritesSince, describeWrites } from './api-writes.ts';
 import { createValid, members } from './fleet.ts';
 import { type Progress, Stage } from './stage.ts';
@@ -26,6 +27,12 @@ export async function measureIdleness(progress: Progress): Promise<Row[]> {
   await createValid(stage.world.api, stage.world.pebble.directoryUrl, members(1, fleet - 1));
   progress(`restart with ${fleet}`);
   const small = await restart(stage, fleet);
+
+  progress('explain in the pod');
+  const [first] = members(1, 1);
+  const explained = `${first?.namespace}/${first?.name}`;
+  await peakMemory(stage, ['explain', explained]);
+  const explainBytes = await peakMemory(stage, ['explain', explained]);
 
   progress('two minutes of idleness');
   const usage = new ProcessUsage(stage.controller.pid);
@@ -56,6 +63,13 @@ export async function measureIdleness(progress: Progress): Promise<Row[]> {
       goal: '≤ 180 MB with metrics and inspector',
       measured: `${megabytes(small.residentBytes)} MB at once, ${megabytes(settledBytes)} MB after a minute`,
       met: small.residentBytes <= 180e6,
+    },
+    {
+      what: `most memory of kube-lego explain, run beside it`,
+      peer: '–',
+      goal: '≤ 150 MB',
+      measured: `${megabytes(explainBytes)} MB`,
+      met: explainBytes <= 150e6,
     },
     {
       what: `growth per idle Ingress from ${fleet} to ${largeFleet}`,

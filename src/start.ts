@@ -1,0 +1,49 @@
+import process from 'node:process';
+import { KubeConfig } from '@kubernetes/client-node';
+import { systemClock } from './clock.ts';
+import { type ConfigReading, readConfig } from './config.ts';
+import { type Controller, startController } from './controller.ts';
+import { createLog } from './log.ts';
+
+/** Runs the controller until it gets a signal, by the environment and the flags of this process; or answers `--help` and `--version`. */
+export async function start(): Promise<void> {
+  const reading = readConfig(process.env, process.argv.slice(2));
+  switch (reading.kind) {
+    case 'help':
+    case 'version':
+      process.stdout.write(`${reading.text}\n`);
+      break;
+    case 'errors':
+      process.stderr.write(
+        `kube-lego cannot start:\n${reading.errors.map((error) => `  ${error}\n`).join('')}`,
+      );
+      process.exitCode = 2;
+      break;
+    case 'config':
+      await run(reading);
+      break;
+    default:
+      reading satisfies never;
+  }
+}
+
+async function run({ config, notices }: Extract<ConfigReading, { kind: 'config' }>): Promise<void> {
+  const log = createLog(config);
+  for (const { level, message } of notices) log[level](message);
+  let controller: Controller;
+  try {
+    const kubeConfig = new KubeConfig();
+    kubeConfig.loadFromDefault();
+    controller = await startController({ config, kubeConfig, log, clock: systemClock });
+  } catch (error) {
+    log.fatal(error, 'kube-lego cannot start.');
+    // Whatever may still be open, the kubelet starts a process anew only when it has ended.
+    process.exit(1);
+  }
+  const stop = (signal: NodeJS.Signals): void => {
+    log.info({ signal }, 'kube-lego is stopping.');
+    void controller.stop().finally(() => process.exit(0));
+  };
+  process.once('SIGTERM', stop);
+  process.once('SIGINT', stop);
+}

@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { readImage } from '../../deploy/local/controller.ts';
+import type { World } from '../../deploy/local/world.ts';
+import type { Explanation } from '../../src/commands/explanation.ts';
+
+export interface Outcome {
+  readonly code: number | null;
+  readonly output: string;
+  readonly errors: string;
+}
+
+interface Stage {
+  readonly world: World;
+}
+
+export const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+
+/** Runs `kube-lego` as somebody does on another machine; without the controller's inspector, unless its port is given. */
+export async function runCommand(
+  { world }: Stage,
+  argv: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+  program: readonly string[] = [main],
+): Promise<Outcome> {
+  const child = spawn(process.execPath, [...program, ...argv], {
+    env: {
+      PATH: process.env['PATH'],
+      KUBECONFIG: world.cluster.adminKubeconfig,
+      LEGO_DNS_SERVERS: world.dns.address,
+      LEGO_HTTP01_PORT: String(world.edge.httpPort),
+      LEGO_HTTPS_PORT: String(world.edge.httpsPort),
+      LEGO_INSPECTOR_PORT: '1',
+      ...environment,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: 60_000,
+  });
+  const ended = new Promise<number | null>((resolve) => child.on('close', resolve));
+  const [output, errors, code] = await Promise.all([text(child.stdout), text(child.stderr), ended]);
+  return { code, output, errors };
+}
+
+/** What `kube-lego explain -o json` says of the Ingress `namespace/name`; its exit code fits. */
+export async function explained(
+  stage: Stage,
+  key: string,
+  environment?: Readonly<Record<string, string>>,
+): Promise<Explanation> {
+  const { code, output, errors } = await runCommand(stage, ['explain', key, '-o', 'json'], environment);
+  assert.ok(output !== '', errors);
+  const explanation: Explanation = JSON.parse(output);
+  assert.equal(code, explanation.verdict === 'good' ? 0 : 1);
+  return explanation;
+}
+
+/** Where the controller can be asked, as in its pod. */
+export function besideController({ world }: Stage): Record<string, string> {
+  return { LEGO_INSPECTOR_PORT: String(world.ports.inspector) };
+}
+
+/** The most memory (RSS) that the command takes as the image runs it beside the controller, in bytes. */
+export async function peakMemory(stage: Stage, argv: readonly string[]): Promise<number> {
+  const image = await readImage();
+  const report =
+    "process.once('exit',()=>process.stderr.write('peak='+process.resourceUsage().maxRSS+'\\n'))";
+  const environment = {
+    ...image.environment,
+    ...besideController(stage),
+    NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(report)}`,
+  };
+  const { errors } = await runCommand(stage, argv, environment, image.arguments);
+  const [, kibibytes] = /^peak=(\d+)$/m.exec(errors) ?? [];
+  assert.ok(kibibytes, errors);
+  return Number(kibibytes) * 1024;
+}
