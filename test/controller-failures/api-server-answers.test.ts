@@ -3,6 +3,7 @@ import { after, afterEach, before, describe, it } from 'node:test';
 import type { ReasonCode } from '../../machines/reasons.ts';
 import { untilTold } from '../controller/observation.ts';
 import { eventually } from '../kubernetes/eventually.ts';
+import { refusal } from './api-refusal.ts';
 import type { Answer, Passage } from './faulty-proxy.ts';
 import { ingress } from './objects.ts';
 import { type Stage, startStage } from './stage.ts';
@@ -225,24 +226,6 @@ describe('an API server whose watches of Ingresses', { timeout: 120_000 }, () =>
     });
   }
 });
-
-function refusal(status: number, reason: string, message: string, retryAfter?: number): Answer {
-  return {
-    status,
-    headers: {
-      'content-type': 'application/json',
-      ...(retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) }),
-    },
-    body: JSON.stringify({
-      kind: 'Status',
-      apiVersion: 'v1',
-      status: 'Failure',
-      reason,
-      message,
-      code: status,
-    }),
-  };
-}
 
 /** Answers this request of the Ingress `shop/NAME` so; resolves to when it was made first. */
 function refuse(name: string, request: keyof typeof requests, answer: Answer): Promise<number> {

@@ -2,37 +2,12 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { ingressPath } from '../controller/ingress-fixtures.ts';
 import { hostsIn, nextSecond } from '../controller/observation.ts';
+import { type BadEntry, badEntries, secondEntry, uncommonHosts } from './bad-entries.ts';
 import { ingress, type Manifest } from './objects.ts';
 import { type Stage, startStage } from './stage.ts';
 
-const many = Array.from({ length: 101 }, (_, index) => `h${index}.example.com`);
-/** Names whose length alone is no fault: too long for a common name (64 characters), and as long as DNS allows. */
-const uncommonHosts = [hostOfLength(65), hostOfLength(253)];
 const goodHosts = ['good.example.com', ...uncommonHosts];
-const badEntries = [
-  { hosts: ['nameless.example.com'] },
-  { secretName: 'hostless-tls' },
-  { secretName: 'wildcard-tls', hosts: ['*.example.com'] },
-  { secretName: 'address-tls', hosts: ['192.0.2.7'] },
-  { secretName: 'label-tls', hosts: [`${'a'.repeat(64)}.com`] },
-  { secretName: 'single-tls', hosts: ['shop'] },
-  { secretName: 'unicode-tls', hosts: ['xn--99999999999.com'] },
-  { secretName: 'private-tls', hosts: ['db.internal'] },
-  { secretName: 'many-tls', hosts: many },
-  { secretName: 'good-tls', hosts: ['good.example.com'] },
-];
-const expected = [
-  /^An entry of spec\.tls \(nameless\.example\.com\) names no Secret\. Set spec\.tls\[\]\.secretName\.$/,
-  /^The entry of spec\.tls for Secret hostless-tls lists no hosts\. /,
-  /^Host \*\.example\.com is a wildcard, .*DNS-01 is planned/,
-  /^Host 192\.0\.2\.7 is an IP address, /,
-  /^Host a+\.com has a label of 64 characters; /,
-  /^Host shop is a single label; /,
-  /^Host xn--99999999999\.com has the label xn--99999999999, /,
-  /^Host db\.internal ends in \.internal, .* Correct or remove the host in spec\.tls\.$/,
-  /^Secret many-tls would need a certificate for 101 hosts; /,
-  /^Secret good-tls is named by more than one entry of spec\.tls; /,
-];
+const all = [...Object.values<BadEntry>(badEntries), secondEntry];
 
 let stage: Stage;
 
@@ -56,7 +31,7 @@ describe('an Ingress with every kind of bad entry beside a good one', { timeout:
 
   it('is told of each bad one, once, also when others write to it', async () => {
     const { problems } = await stage.untilState('shop/mixed', 'idle');
-    for (const pattern of expected)
+    for (const { told: pattern } of all)
       assert.equal(problems.filter((it) => pattern.test(it)).length, 1, String(pattern));
     await stage.world.api.expect(ingressPath('shop/mixed'), {
       method: 'PATCH',
@@ -67,7 +42,7 @@ describe('an Ingress with every kind of bad entry beside a good one', { timeout:
     await stage.controller.stop();
     const messages = (await stage.events('shop/mixed')).map(({ message }) => message);
     assert.equal(new Set(messages).size, messages.length, messages.join('\n'));
-    for (const pattern of expected)
+    for (const { told: pattern } of all)
       assert.equal(
         messages.filter((it) => pattern.test(it)).length,
         1,
@@ -91,12 +66,12 @@ function site(): Manifest {
   const { rules } = Object(manifest['spec']);
   return {
     ...manifest,
-    spec: { rules, tls: [{ secretName: 'good-tls', hosts: [...goodHosts, ...goodHosts] }, ...badEntries] },
+    spec: {
+      rules,
+      tls: [
+        { secretName: 'good-tls', hosts: [...goodHosts, ...goodHosts] },
+        ...all.map(({ entry }) => entry),
+      ],
+    },
   };
-}
-
-function hostOfLength(length: number): string {
-  const end = '.example.com';
-  const labels = Array.from({ length: Math.ceil((length - end.length) / 60) }, () => 'h'.repeat(59));
-  return labels.join('.').slice(0, length - end.length) + end;
 }

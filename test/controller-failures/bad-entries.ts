@@ -1,0 +1,63 @@
+export interface BadEntry {
+  readonly entry: { readonly secretName?: string; readonly hosts?: readonly string[] };
+  /** What a person is told of it: what is wrong, and what to do. */
+  readonly told: RegExp;
+}
+
+/** Entries of `spec.tls` that the API server takes, and for which there can be no certificate. */
+export const badEntries = {
+  nameless: {
+    entry: { hosts: ['nameless.example.com'] },
+    told: /^An entry of spec\.tls \(nameless\.example\.com\) names no Secret\. Set spec\.tls\[\]\.secretName\.$/,
+  },
+  hostless: {
+    entry: { secretName: 'hostless-tls' },
+    told: /^The entry of spec\.tls for Secret hostless-tls lists no hosts\. List the hosts of the certificate under /,
+  },
+  wildcard: {
+    entry: { secretName: 'wildcard-tls', hosts: ['*.example.com'] },
+    told: /^Host \*\.example\.com is a wildcard, .*DNS-01 is planned/,
+  },
+  address: {
+    entry: { secretName: 'address-tls', hosts: ['192.0.2.7'] },
+    told: /^Host 192\.0\.2\.7 is an IP address, .* Correct or remove the host in spec\.tls\.$/,
+  },
+  label: {
+    entry: { secretName: 'label-tls', hosts: [`${'a'.repeat(64)}.com`] },
+    told: /^Host a+\.com has a label of 64 characters; .* Correct or remove the host in spec\.tls\.$/,
+  },
+  single: {
+    entry: { secretName: 'single-tls', hosts: ['shop'] },
+    told: /^Host shop is a single label; .* Correct or remove the host in spec\.tls\.$/,
+  },
+  unicode: {
+    entry: { secretName: 'unicode-tls', hosts: ['xn--99999999999.com'] },
+    told: /^Host xn--99999999999\.com has the label xn--99999999999, .* Correct or remove the host in spec\.tls\.$/,
+  },
+  private: {
+    entry: { secretName: 'private-tls', hosts: ['db.internal'] },
+    told: /^Host db\.internal ends in \.internal, .* Correct or remove the host in spec\.tls\.$/,
+  },
+  many: {
+    entry: {
+      secretName: 'many-tls',
+      hosts: Array.from({ length: 101 }, (_, index) => `h${index}.example.com`),
+    },
+    told: /^Secret many-tls would need a certificate for 101 hosts; .* Spread the hosts over several entries of spec\.tls/,
+  },
+} as const satisfies Readonly<Record<string, BadEntry>>;
+
+/** Beside another entry for the same Secret. */
+export const secondEntry: BadEntry = {
+  entry: { secretName: 'good-tls', hosts: ['good.example.com'] },
+  told: /^Secret good-tls is named by more than one entry of spec\.tls; .* Name each Secret once; list all its hosts in that entry\.$/,
+};
+
+/** Names whose length alone is no fault: too long for a common name (64 characters), and as long as DNS allows. */
+export const uncommonHosts = [hostOfLength(65), hostOfLength(253)];
+
+function hostOfLength(length: number): string {
+  const end = '.example.com';
+  const labels = Array.from({ length: Math.ceil((length - end.length) / 60) }, () => 'h'.repeat(59));
+  return labels.join('.').slice(0, length - end.length) + end;
+}
