@@ -18,6 +18,10 @@ const longestSilence = 30_000;
 export interface Survey {
   readonly ingresses: ReadonlyMap<string, IngressSpec>;
   readonly ownership: Ownership;
+  /** `namespace/name` of the Secrets that they name, whether or not they are handed to kube-lego. */
+  readonly named: ReadonlySet<string>;
+  /** Where they were listed; undefined: everywhere. */
+  readonly namespaces: readonly string[] | undefined;
   /** Some namespaces could not be looked into, so that an older claim may not be known. */
   readonly partial: boolean;
 }
@@ -32,21 +36,43 @@ export async function surveyIngresses(
   const group = '/apis/networking.k8s.io/v1';
   const inNamespace = (name: string): string => `${group}/namespaces/${name}/ingresses`;
   const watched = config.watchNamespaces;
-  const paths = watched.length === 0 ? [`${group}/ingresses`] : watched.map(inNamespace);
-  let objects: unknown[];
+  let namespaces: readonly string[] | undefined = watched.length === 0 ? undefined : watched;
+  const paths = namespaces?.map(inNamespace) ?? [`${group}/ingresses`];
+  const { annotationKey } = config;
+  const read = (object: unknown) => ({
+    spec: projectIngress(object, { annotationKey }),
+    secrets: secretsNamedBy(object),
+  });
+  let listed: ReturnType<typeof read>[];
   let partial = false;
   try {
-    objects = (await Promise.all(paths.map((path) => list(client, path, signal)))).flat();
+    listed = (await Promise.all(paths.map((path) => list(client, path, signal, read)))).flat();
   } catch (error) {
     if (namespace === undefined || !isForbidden(error)) throw error;
     partial = true;
-    objects = await list(client, inNamespace(namespace), signal);
+    namespaces = [namespace];
+    listed = await list(client, inNamespace(namespace), signal, read);
   }
-  const { annotationKey } = config;
-  const specs = objects.map((object) => projectIngress(object, { annotationKey }));
+  const specs = listed.map(({ spec }) => spec);
   const ownership = new Ownership(supervisorPolicy(config).ownership);
   for (const spec of specs) if (spec.enabled) ownership.set(spec);
-  return { ingresses: new Map(specs.map((spec) => [ingressKey(spec), spec])), ownership, partial };
+  const ingresses = new Map(specs.map((spec) => [ingressKey(spec), spec]));
+  return {
+    ingresses,
+    ownership,
+    named: new Set(listed.flatMap(({ secrets }) => secrets)),
+    namespaces,
+    partial,
+  };
+}
+
+/** Also those of an Ingress that is not handed to kube-lego, whose `spec` is not projected. */
+function secretsNamedBy(object: unknown): string[] {
+  const namespace = stringField(recordField(object, 'metadata'), 'namespace') ?? '';
+  return arrayField(recordField(object, 'spec'), 'tls').flatMap((entry) => {
+    const name = stringField(entry, 'secretName');
+    return name === undefined ? [] : [`${namespace}/${name}`];
+  });
 }
 
 /** The Ingress as it is; undefined if there is none. By a list, because kube-lego's own role has no more. */
@@ -57,28 +83,37 @@ export async function readIngress(
   signal: AbortSignal,
 ): Promise<unknown> {
   const path = `/apis/networking.k8s.io/v1/namespaces/${encodeURIComponent(namespace)}/ingresses`;
-  const [ingress] = await list(client, path, signal, { fieldSelector: `metadata.name=${name}` });
+  const query = { fieldSelector: `metadata.name=${name}` };
+  const [ingress] = await list(client, path, signal, (object) => object, query);
   return ingress;
 }
 
-/** `namespace/name` of the Secrets with a certificate of kube-lego; undefined when they may not be listed. Never their contents. */
+/**
+ * `namespace/name` of the TLS Secrets with a certificate of kube-lego. Never their contents.
+ *
+ * @param namespaces to look into; undefined: all
+ * @returns undefined when Secrets may not be listed there
+ */
 export async function listOwnSecrets(
   client: KubernetesClient,
-  namespace: string | undefined,
+  namespaces: readonly string[] | undefined,
   signal: AbortSignal,
 ): Promise<string[] | undefined> {
-  const path = `/api/v1/${namespace === undefined ? '' : `namespaces/${namespace}/`}secrets`;
+  const paths = namespaces?.map((name) => `/api/v1/namespaces/${name}/secrets`) ?? ['/api/v1/secrets'];
+  const query = { fieldSelector: 'type=kubernetes.io/tls' };
   const accept = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1';
   try {
-    const secrets = await list(client, path, signal, {}, accept);
-    return secrets
-      .filter((secret) => isRecordedAsOurs(recordField(recordField(secret, 'metadata'), 'annotations') ?? {}))
-      .map(keyOf)
-      .filter((key) => key !== undefined);
+    const keys = await Promise.all(paths.map((path) => list(client, path, signal, keyIfOurs, query, accept)));
+    return keys.flat().filter((key) => key !== undefined);
   } catch (error) {
     if (isForbidden(error)) return undefined;
     throw error;
   }
+}
+
+function keyIfOurs(secret: unknown): string | undefined {
+  const annotations = recordField(recordField(secret, 'metadata'), 'annotations') ?? {};
+  return isRecordedAsOurs(annotations) ? keyOf(secret) : undefined;
 }
 
 /** Whether the error is the API server's word that this is not permitted. */
@@ -86,20 +121,22 @@ export function isForbidden(error: unknown): boolean {
   return error instanceof KubernetesError && error.code === 'Forbidden';
 }
 
-async function list(
+/** @param read what is kept of an object; thousands of whole ones would take more memory than the pod has to spare */
+async function list<T>(
   client: KubernetesClient,
   path: string,
   signal: AbortSignal,
+  read: (object: unknown) => T,
   parameters: Readonly<Record<string, string>> = {},
   accept?: string,
-): Promise<unknown[]> {
-  const items: unknown[] = [];
+): Promise<T[]> {
+  const items: T[] = [];
   const query = new URLSearchParams({ ...parameters, limit: String(pageSize) });
   for (;;) {
     const options = { signal, bodyTimeout: longestSilence, ...(accept === undefined ? {} : { accept }) };
     const { body } = await client.stream(path, query, options);
     const page = await readJson(body, longestPage);
-    items.push(...arrayField(page, 'items'));
+    items.push(...arrayField(page, 'items').map(read));
     const token = stringField(recordField(page, 'metadata'), 'continue');
     if (token === undefined || token === '') return items;
     query.set('continue', token);

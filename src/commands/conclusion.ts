@@ -1,7 +1,8 @@
 import type { DesiredCertificate } from '../../machines/desired-certificate.ts';
-import type { IngressView } from '../../machines/ingress-view.ts';
 import type { CertificateEntry } from '../../machines/status.ts';
+import type { CertificateDetail, IngressDetail } from '../inspector/protocol.ts';
 import { type Check, type Explanation, isProblem, moment } from './explanation.ts';
+import { liveHold, liveTrouble } from './live-checks.ts';
 import { checkOutcome, checkSecret, nextOf } from './secret-checks.ts';
 import type { SecretStanding } from './secret-standing.ts';
 
@@ -10,48 +11,38 @@ export interface DesiredStanding {
   readonly desired: DesiredCertificate;
   readonly standing: SecretStanding;
   readonly entry: CertificateEntry | undefined;
+  /** As the controller sees it now, where it can be asked. */
+  readonly live?: CertificateDetail | undefined;
 }
 
-/** Why it is as it is: what the controller told counts before what can be seen from here. */
+type Conclusion = Pick<Explanation, 'verdict' | 'why' | 'next' | 'remedy'>;
+
+/** Why it is as it is: what the controller tells, now or last, counts before what can be seen from here. */
 export function conclude(
   standings: readonly DesiredStanding[],
   wish: readonly Check[],
-  live: IngressView | undefined,
+  live: IngressDetail['row'] | undefined,
   checks: readonly Check[],
   now: number,
-): Pick<Explanation, 'verdict' | 'why' | 'next' | 'remedy'> {
+): Conclusion {
   const bad = standings.filter((standing) => !isGood(standing));
   const refusedWish = wish.find(isProblem);
-  const failed = bad.find(({ entry }) => entry?.state === 'failed');
   const refused = bad.find(
     ({ standing }) => standing.kind === 'read' && standing.assessment.kind === 'refused',
   );
-  const working = live !== undefined && live.state !== 'idle' && live.state !== 'backing-off';
-  const liveNext = working ? `kube-lego is ${live.state}: ${live.next.action}.` : undefined;
-
   if (refused !== undefined) {
     const { text, remedy } = checkSecret(refused.desired, refused.standing, now);
     return problem(text, 'Nothing is tried until the Ingress or the Secret changes.', remedy);
   }
-  if (failed?.entry !== undefined) {
-    const { text, remedy } = checkOutcome(failed.desired.secretName, failed.entry);
+  const working = live !== undefined && live.state !== 'idle' && live.state !== 'backing-off';
+  const liveNext = working ? `kube-lego is ${live.state}: ${live.next?.action ?? 'at work'}.` : undefined;
+  const failure = bad.map((standing) => failureOf(standing, now)).find((found) => found !== undefined);
+  if (failure !== undefined) {
     const hint = checks.find((check) => isProblem(check) && /^(?:DNS|path|class)/.test(check.about));
-    return problem(text, liveNext ?? nextOf(failed.entry, now), hint?.remedy ?? remedy);
+    return problem(failure.why, liveNext ?? failure.next, hint?.remedy ?? failure.remedy);
   }
   const [due] = bad;
-  if (due !== undefined) {
-    const { text } = checkSecret(due.desired, due.standing, now);
-    if (due.entry?.state === 'waiting') {
-      const why = `${text} ${due.entry.message ?? ''}`.trim();
-      return { verdict: 'waiting', why, next: liveNext ?? nextOf(due.entry, now) };
-    }
-    const obstacle = checks.find(isProblem);
-    const next =
-      liveNext ??
-      'kube-lego gets to it in seconds; if not, see its log: it may not run, or not see the Ingress.';
-    if (obstacle === undefined || working) return { verdict: 'waiting', why: text, next };
-    return { ...problem(`${text} ${obstacle.text}`, next, obstacle.remedy), verdict: 'waiting' };
-  }
+  if (due !== undefined) return waiting(due, checks, liveNext, now);
   if (refusedWish !== undefined) {
     return problem(
       refusedWish.text,
@@ -70,11 +61,53 @@ export function conclude(
   };
 }
 
+/** Of the annotation and the controller's own word the annotation only says since when; it may lag behind, or be missing. */
+function failureOf({ desired, entry, live }: DesiredStanding, now: number) {
+  const trouble = live === undefined ? undefined : liveTrouble(live);
+  const told = entry?.state === 'failed' ? entry : undefined;
+  if (trouble !== undefined && told?.reason !== live?.error?.code) {
+    const at = live?.nextAttemptAt;
+    const next =
+      at === undefined
+        ? 'Nothing is tried until the Ingress or the Secret changes.'
+        : `It is tried again ${moment(at, now)}.`;
+    return { why: trouble.text, next, remedy: trouble.remedy };
+  }
+  if (told === undefined) return undefined;
+  const { text, remedy } = checkOutcome(desired.secretName, told);
+  return { why: text, next: nextOf(told, now), remedy };
+}
+
+/** Nothing has gone wrong with it as far as the controller has told. */
+function waiting(
+  { desired, standing, entry, live }: DesiredStanding,
+  checks: readonly Check[],
+  liveNext: string | undefined,
+  now: number,
+): Conclusion {
+  const { text } = checkSecret(desired, standing, now);
+  const hold = live === undefined ? undefined : liveHold(live, now);
+  if (hold !== undefined) {
+    return { verdict: 'waiting', why: `${text} ${hold}`, next: liveNext ?? 'The order is made then.' };
+  }
+  if (entry?.state === 'waiting') {
+    const why = `${text} ${entry.message ?? ''}`.trim();
+    return { verdict: 'waiting', why, next: liveNext ?? nextOf(entry, now) };
+  }
+  const obstacle = checks.find(isProblem);
+  const next =
+    liveNext ??
+    'kube-lego gets to it in seconds; if not, see its log: it may not run, or not see the Ingress.';
+  if (obstacle === undefined || liveNext !== undefined) return { verdict: 'waiting', why: text, next };
+  return { ...problem(`${text} ${obstacle.text}`, next, obstacle.remedy), verdict: 'waiting' };
+}
+
 function problem(why: string, next: string, remedy: string | undefined) {
   return { verdict: 'failing', why, next, ...(remedy === undefined ? {} : { remedy }) } as const;
 }
 
 /** Whether nothing is to be done for the Secret. */
-export function isGood({ standing, entry }: DesiredStanding): boolean {
-  return standing.kind === 'read' ? standing.assessment.kind === 'good' : entry?.state === 'good';
+export function isGood({ standing, entry, live }: DesiredStanding): boolean {
+  if (standing.kind === 'read') return standing.assessment.kind === 'good';
+  return (live ?? entry)?.state === 'good';
 }

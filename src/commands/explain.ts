@@ -1,4 +1,3 @@
-import type { IngressView } from '../../machines/ingress-view.ts';
 import type { Clock } from '../clock.ts';
 import type { KubernetesClient } from '../kubernetes/client.ts';
 import { projectIngress } from '../kubernetes/ingress.ts';
@@ -6,10 +5,11 @@ import { KubernetesLedgerDocuments } from '../kubernetes/ledger-documents.ts';
 import { SecretStore } from '../kubernetes/secret-store.ts';
 import { readIngress, surveyIngresses } from './cluster.ts';
 import { conclude, type DesiredStanding, isGood } from './conclusion.ts';
-import { type Check, type Explanation, isProblem, moment } from './explanation.ts';
+import { type Check, type Explanation, isProblem } from './explanation.ts';
 import { checkClass, checkGate, checkWish } from './ingress-checks.ts';
 import { checkLimits } from './limit-checks.ts';
-import { liveView } from './live-view.ts';
+import { liveChecks } from './live-checks.ts';
+import { askController } from './live-detail.ts';
 import { checkHost, checkService } from './path-checks.ts';
 import { checkOutcome, checkSecret } from './secret-checks.ts';
 import { type CommandSettings, readStanding } from './secret-standing.ts';
@@ -25,7 +25,7 @@ export interface ExplainOptions {
 
 const mostHosts = 20;
 
-/** The story of one Ingress from the objects alone. @throws KubernetesError when the API server cannot be asked */
+/** The story of one Ingress, from the controller where it can be asked, else from the objects alone. @throws KubernetesError when the API server cannot be asked */
 export async function explain(
   { client, config, clock, offline }: ExplainOptions,
   namespace: string,
@@ -51,16 +51,19 @@ export async function explain(
 
   const now = clock.now();
   const secrets = new SecretStore(client);
+  const answer = await askController(config.inspectorPort, spec, signal);
+  const live = answer.kind === 'told' ? answer.detail : undefined;
   const standings = await Promise.all(
     assignment.desired.map(async (desired): Promise<DesiredStanding> => {
       const standing = await readStanding(secrets, desired, config, now, signal);
-      return { desired, standing, entry: entryOf(spec, desired.secretName) };
+      const { secretName } = desired;
+      const certificate = live?.certificates.find(({ secret }) => secret === secretName);
+      return { desired, standing, entry: entryOf(spec, secretName), live: certificate };
     }),
   );
-  const [classes, service, live, paths] = await Promise.all([
+  const [classes, service, paths] = await Promise.all([
     checkClass(client, spec.ingressClass, object, clock, signal),
     checkService(client, config, signal),
-    liveView(config.inspectorPort, ingress, signal),
     offline ? [] : checkPaths(standings, config, signal),
   ]);
   const bad = standings.filter((standing) => !isGood(standing));
@@ -71,7 +74,8 @@ export async function explain(
     ...wish,
     ...(partial ? [incomplete] : []),
     ...classes,
-    ...(live === undefined ? [service] : [controllerSays(live, now)]),
+    ...(answer.kind === 'stranger' ? [stranger] : []),
+    ...(live === undefined ? [service] : liveChecks(live, now)),
     ...limits,
     ...paths,
     ...standings.flatMap(({ desired, standing, entry }) => [
@@ -79,7 +83,7 @@ export async function explain(
       checkOutcome(desired.secretName, entry),
     ]),
   ];
-  const conclusion = conclude(standings, wish, live, checks, now);
+  const conclusion = conclude(standings, wish, live?.row, checks, now);
   return { ingress, ...conclusion, checks, ...(live === undefined ? {} : { live }) };
 }
 
@@ -87,6 +91,12 @@ const incomplete: Check = {
   about: 'ownership',
   result: 'unknown',
   text: 'Ingresses of other namespaces may not be listed, so older claims to a host are not known here.',
+};
+
+const stranger: Check = {
+  about: 'controller',
+  result: 'note',
+  text: 'The controller that answers on this machine knows another Ingress of this name, as one of another cluster does: it is not heard.',
 };
 
 /** Nothing further on the way can be looked at. */
@@ -104,16 +114,6 @@ function stopped(ingress: string, checks: readonly Check[]): Explanation {
     next: 'Nothing, until the Ingress changes.',
     ...(problem?.remedy === undefined ? {} : { remedy: problem.remedy }),
     checks,
-  };
-}
-
-function controllerSays({ state, next, problems }: IngressView, now: number): Check {
-  const when = next.at === undefined ? '' : ` ${moment(next.at, now)}`;
-  const trouble = problems.length === 0 ? '' : ` ${problems.join(' ')}`;
-  return {
-    about: 'controller',
-    result: 'ok',
-    text: `It is ${state}; next: ${next.action}${when}.${trouble}`,
   };
 }
 

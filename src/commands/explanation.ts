@@ -1,4 +1,5 @@
-import type { IngressView } from '../../machines/ingress-view.ts';
+import { type ReasonCode, reasons } from '../../machines/reasons.ts';
+import type { IngressDetail } from '../inspector/protocol.ts';
 import { duration, printable } from './status-table.ts';
 
 /** One look at one thing on the way from the annotation to the certificate. */
@@ -20,7 +21,20 @@ export interface Explanation {
   readonly remedy?: string;
   readonly checks: readonly Check[];
   /** As the controller sees it, where it can be asked. */
-  readonly live?: IngressView;
+  readonly live?: IngressDetail;
+}
+
+/** What happened, and apart from it what to do. */
+export interface Told {
+  readonly text: string;
+  readonly remedy: string | undefined;
+}
+
+/** A message with the remedy of its reason at its end, as `describeFailure` makes them. A remedy of its own stays in the text. */
+export function withoutRemedy(code: ReasonCode, message: string): Told {
+  const { remedy } = reasons[code];
+  const text = message.endsWith(remedy) ? message.slice(0, -remedy.length).trimEnd() : message;
+  return { text, remedy };
 }
 
 export function isProblem({ result }: Check): boolean {

@@ -2,6 +2,7 @@ import { KubeConfig } from '@kubernetes/client-node';
 import { type Clock, sleep } from '../clock.ts';
 import { readConfig } from '../config.ts';
 import { createKubernetesClient, type KubernetesClient, KubernetesError } from '../kubernetes/client.ts';
+import { isForbidden } from './cluster.ts';
 import { type Command, type Request, readRequest } from './command-line.ts';
 import { explain } from './explain.ts';
 import { explanationText } from './explanation.ts';
@@ -62,8 +63,8 @@ export async function runCommand(
       : await tellStatus(client, config, request, options);
   } catch (error) {
     if (options.signal.aborted) return 0;
-    options.complain(`The API server cannot be asked: ${wordsOf(error)}`);
-    if (!(error instanceof KubernetesError)) throw error;
+    if (!isUnanswered(error)) throw error;
+    options.complain(unanswered(error));
     return 3;
   } finally {
     await client.close();
@@ -86,18 +87,44 @@ async function tellStatus(
   client: KubernetesClient,
   config: CommandSettings,
   { namespace, output, problems, watch }: Extract<Request, { kind: 'status' }>,
-  { clock, print, signal }: CommandOptions,
+  { clock, print, complain, signal }: CommandOptions,
 ): Promise<number> {
-  for (;;) {
+  const look = async (before: string): Promise<number> => {
     const now = clock.now();
     const limit = AbortSignal.any([signal, AbortSignal.timeout(timeLimit)]);
     const all = await overviewOf(client, config, namespace, now, limit);
     const shown = problems ? problemsOf(all) : all;
-    const text = output === 'json' ? JSON.stringify(shown, undefined, 2) : overviewText(shown, now);
-    print(watch && output === 'text' ? `${clearScreen}${text}` : text);
-    if (!watch) return all.rows.some(isProblem) ? 1 : 0;
+    print(before + (output === 'json' ? JSON.stringify(shown, undefined, 2) : overviewText(shown, now)));
+    return all.rows.some(isProblem) ? 1 : 0;
+  };
+  if (!watch) return look('');
+  for (;;) {
+    try {
+      await look(output === 'text' ? clearScreen : '');
+    } catch (error) {
+      if (signal.aborted || !isUnanswered(error)) throw error;
+      complain(unanswered(error));
+    }
     await sleep(clock, watchInterval, signal);
   }
+}
+
+function isUnanswered(error: unknown): boolean {
+  return error instanceof KubernetesError || (error instanceof Error && error.name === 'TimeoutError');
+}
+
+function unanswered(error: unknown): string {
+  return `The API server cannot be asked: ${wordsOf(error)}\n${remedyFor(error)}`;
+}
+
+function remedyFor(error: unknown): string {
+  if (error instanceof KubernetesError && error.code === 'Unauthorized') {
+    return 'Log in again: the API server does not accept the credentials of the kubeconfig.';
+  }
+  if (isForbidden(error)) {
+    return 'Use a kubeconfig that may list Ingresses, or name a namespace of which it may.';
+  }
+  return 'Check the way to the API server and its state, and ask again.';
 }
 
 function kubeConfigOf(context: string | undefined): KubeConfig {

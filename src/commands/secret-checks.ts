@@ -1,7 +1,7 @@
 import type { DesiredCertificate } from '../../machines/desired-certificate.ts';
 import { failureKind, reasons } from '../../machines/reasons.ts';
 import { type CertificateEntry, isReasonCode } from '../../machines/status.ts';
-import { type Check, moment } from './explanation.ts';
+import { type Check, moment, withoutRemedy } from './explanation.ts';
 import type { SecretStanding } from './secret-standing.ts';
 
 /** What the Secret holds. */
@@ -19,7 +19,12 @@ export function checkSecret(
         facts.kind === 'present' && facts.certificate.kind === 'readable'
           ? ` of ${facts.certificate.issuer}`
           : '';
-      const text = `Its certificate${issuer} covers all hosts and ends ${moment(assessment.notAfter, now)}.`;
+      const window = facts.kind === 'present' ? facts.window : undefined;
+      const wish =
+        window === undefined
+          ? ''
+          : ` The CA wants it renewed between ${dateOf(window.start)} and ${dateOf(window.end)}.`;
+      const text = `Its certificate${issuer} covers all hosts and ends ${moment(assessment.notAfter, now)}.${wish}`;
       return { about, result: 'ok', text };
     }
     case 'due':
@@ -43,13 +48,12 @@ export function checkOutcome(secretName: string, entry: CertificateEntry | undef
   if (state === 'good') return { about, result: 'ok', text: `Good since ${since}.` };
   const times = failures === undefined || failures < 2 ? '' : `, ${failures} times in a row`;
   const blocked = blockedUntil === undefined ? '' : ` No attempt is allowed before ${blockedUntil}.`;
-  const remedy = isReasonCode(reason) ? reasons[reason].remedy : undefined;
-  const text = `${reason} since ${since}${times}: ${message}${blocked}`;
+  const told = isReasonCode(reason) ? withoutRemedy(reason, message) : { text: message, remedy: undefined };
   return {
     about,
     result: state === 'waiting' ? 'note' : 'problem',
-    text,
-    ...(remedy === undefined || message.endsWith(remedy) ? {} : { remedy }),
+    text: `${reason} since ${since}${times}: ${told.text}${blocked}`,
+    ...(told.remedy === undefined ? {} : { remedy: told.remedy }),
   };
 }
 
@@ -69,4 +73,8 @@ export function nextOf(entry: CertificateEntry, now: number): string {
   const blocked = Date.parse(blockedUntil ?? '') > now;
   const allowed = blocked ? ' The CA or the API server allows nothing before.' : '';
   return `It is tried again ${moment(Date.parse(nextAttempt), now)}.${allowed}`;
+}
+
+function dateOf(at: number): string {
+  return new Date(at).toISOString();
 }

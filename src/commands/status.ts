@@ -9,7 +9,7 @@ import { statusTable } from './status-table.ts';
 
 export interface Overview {
   readonly rows: readonly StatusRow[];
-  /** `namespace/name` of Secrets of ours that no Ingress names; undefined when they may not be listed. */
+  /** `namespace/name` of Secrets of ours that no Ingress names, kube-lego's or not; undefined when they may not be listed. */
   readonly orphans: readonly string[] | undefined;
 }
 
@@ -23,15 +23,14 @@ export async function overviewOf(
   now: number,
   signal: AbortSignal,
 ): Promise<Overview> {
-  const { ingresses, ownership, partial } = await surveyIngresses(client, config, namespace, signal);
+  const survey = await surveyIngresses(client, config, namespace, signal);
+  const { ingresses, ownership, named, namespaces: surveyed } = survey;
   const secrets = new SecretStore(client);
   const limit = pLimit(readsInFlight);
-  const claimed = new Set<string>();
   const pending: Promise<StatusRow[]>[] = [];
   for (const spec of [...ingresses.values()].toSorted(byKey)) {
     const assignment = ownership.assignment(ingressKey(spec));
     if (assignment === undefined) continue;
-    for (const { secretName } of spec.tls) claimed.add(`${spec.namespace}/${secretName ?? ''}`);
     if (namespace !== undefined && spec.namespace !== namespace) continue;
     const unrecorded = assignment.desired.filter(({ secretName }) => entryOf(spec, secretName) === undefined);
     const reads = unrecorded.map((desired) =>
@@ -45,8 +44,11 @@ export async function overviewOf(
     pending.push(Promise.all(reads).then((read) => statusRows(spec, assignment, new Map(read), now)));
   }
   const rows = (await Promise.all(pending)).flat();
-  const own = partial ? undefined : await listOwnSecrets(client, namespace, signal);
-  return { rows, orphans: own?.filter((key) => !claimed.has(key)) };
+  const wanted =
+    namespace === undefined ? surveyed : [namespace].filter((name) => surveyed?.includes(name) ?? true);
+  // A Secret is named by Ingresses of its own namespace only, so that these suffice.
+  const own = await listOwnSecrets(client, wanted, signal);
+  return { rows, orphans: own?.filter((key) => !named.has(key)) };
 }
 
 /** The overview for people. */

@@ -1,61 +1,38 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, before, describe, it } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { readAuditLog } from '../../deploy/local/audit-log.ts';
 import { readKubeconfig, writeKubeconfig } from '../../deploy/local/kubeconfig.ts';
-import type { Explanation } from '../../src/commands/explanation.ts';
+import type { Check } from '../../src/commands/explanation.ts';
 import type { Overview } from '../../src/commands/status.ts';
 import { annotated, ingress, ingressPath, secretPath } from '../controller/ingress-fixtures.ts';
 import { nextSecond } from '../controller/observation.ts';
+import { startFaultyProxy } from '../controller-failures/faulty-proxy.ts';
 import { secret } from '../controller-failures/objects.ts';
 import { type Stage, startStage } from '../controller-failures/stage.ts';
 import { eventually } from '../kubernetes/eventually.ts';
 import { statusTextOf } from '../kubernetes/status-text.ts';
+import { besideController, explained as explainedAt, main, peakMemory, runCommand } from './command-run.ts';
 
-interface Outcome {
-  readonly code: number | null;
-  readonly output: string;
-  readonly errors: string;
-}
-
-const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const dead = 'dead.example.com';
+/** Bytes that the controller may take with 1,000 Ingresses, by the bench. */
+const controllerGoal = 180e6;
 
 let stage: Stage;
 
-/** As somebody runs it on another machine; without the controller's inspector, unless its port is given. */
-async function run(
-  argv: readonly string[],
-  environment: Readonly<Record<string, string>> = {},
-): Promise<Outcome> {
-  const { world } = stage;
-  const child = spawn(process.execPath, [main, ...argv], {
-    env: {
-      PATH: process.env['PATH'],
-      KUBECONFIG: world.cluster.adminKubeconfig,
-      LEGO_DNS_SERVERS: world.dns.address,
-      LEGO_HTTP01_PORT: String(world.edge.httpPort),
-      LEGO_HTTPS_PORT: String(world.edge.httpsPort),
-      LEGO_INSPECTOR_PORT: '1',
-      ...environment,
-    },
-    stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: 60_000,
-  });
-  const ended = new Promise<number | null>((resolve) => child.on('close', resolve));
-  const [output, errors, code] = await Promise.all([text(child.stdout), text(child.stderr), ended]);
-  return { code, output, errors };
-}
+const run = (argv: readonly string[], environment?: Readonly<Record<string, string>>) =>
+  runCommand(stage, argv, environment);
+const explained = (key: string, environment?: Readonly<Record<string, string>>) =>
+  explainedAt(stage, key, environment);
 
-async function explained(key: string, environment?: Readonly<Record<string, string>>): Promise<Explanation> {
-  const { code, output, errors } = await run(['explain', key, '-o', 'json'], environment);
-  assert.ok(output !== '', errors);
-  const explanation: Explanation = JSON.parse(output);
-  assert.equal(code, explanation.verdict === 'good' ? 0 : 1);
-  return explanation;
+/** What was found about this; each one once. */
+function told(checks: readonly Check[], about: string): string {
+  const found = checks.filter((check) => check.about === about);
+  assert.equal(found.length, 1, `${about} in ${JSON.stringify(checks)}`);
+  return found[0]?.text ?? '';
 }
 
 describe('kube-lego explain and kube-lego status', { timeout: 240_000 }, () => {
@@ -192,11 +169,38 @@ describe('kube-lego explain and kube-lego status', { timeout: 240_000 }, () => {
   });
 
   it('hear the controller itself where it can be asked', async () => {
-    const { live, checks } = await explained('shop/good', {
-      LEGO_INSPECTOR_PORT: String(stage.world.ports.inspector),
-    });
-    assert.equal(live?.state, 'idle');
-    assert.ok(checks.some(({ about }) => about === 'controller'));
+    const { live, checks } = await explained('shop/good', besideController(stage));
+    assert.equal(live?.row.state, 'idle');
+    assert.match(told(checks, 'controller'), /^It is idle since [\d:]+Z; next: check at /);
+  });
+
+  it('tell how far a host came in the last round, step by step, in the pod as it is documented', async () => {
+    const KUBECONFIG = await stage.world.cluster.serviceAccountKubeconfig('kube-lego', 'kube-lego');
+    const environment = { KUBECONFIG, ...besideController(stage) };
+    const { verdict, why, next, live, checks } = await explained('shop/dead', environment);
+    assert.equal(verdict, 'failing');
+    assert.match(why, /^SelfCheckFailed since .*dead\.example\.com/);
+    assert.match(next, /^It is tried again at /);
+    assert.match(told(checks, 'controller'), /^It is backing-off since .*; next: retry dead-tls at /);
+    assert.match(
+      told(checks, `host ${dead}`),
+      /^DNS failed [\d:]+Z \(Host dead\.example\.com .*\), challenge route done [\d:]+Z/,
+    );
+    assert.equal(live?.certificates[0]?.hosts[0]?.host, dead);
+    assert.match((await run(['explain', 'shop/good'], environment)).output, /^Ingress shop\/good: good$/m);
+  });
+
+  it('tell the last transitions of an Ingress that somebody has watched', async () => {
+    const leave = new AbortController();
+    const { inspector } = stage.world.ports;
+    const viewer = await fetch(`http://127.0.0.1:${inspector}/events`, { signal: leave.signal });
+    await stage.apply(ingress('shop/watched', { tls: { 'watched-tls': ['watched.example.com'] } }));
+    await stage.untilIssued('shop/watched');
+    const { checks } = await explained('shop/watched', besideController(stage));
+    assert.match(told(checks, 'history'), /[\d:]+Z CERTIFICATE_FINISHED watched-tls: stored/);
+    assert.match(told(checks, 'history'), /storing → \w+/);
+    leave.abort();
+    await viewer.text().catch(() => undefined);
   });
 
   it('list them all, and those that need somebody', async () => {
@@ -243,6 +247,59 @@ describe('kube-lego explain and kube-lego status', { timeout: 240_000 }, () => {
     assert.equal(await ended, 0);
   });
 
+  it('go on watching when the API server does not answer once', async () => {
+    const { adminKubeconfig, serverUrl, ca } = stage.world.cluster;
+    await using proxy = await startFaultyProxy(serverUrl, ca);
+    const KUBECONFIG = join(stage.world.session.directory, 'watching.kubeconfig');
+    const { token } = await readKubeconfig(adminKubeconfig);
+    const user = { user: 'admin', namespace: 'shop', token };
+    await writeKubeconfig(KUBECONFIG, { ...user, server: proxy.url, ca: proxy.caPem });
+    let asked = 0;
+    proxy.interfere = () => {
+      asked += 1;
+      return asked === 1 ? Promise.resolve({ status: 500, headers: {}, body: '' }) : undefined;
+    };
+    const child = spawn(process.execPath, [main, 'status', '--watch'], {
+      env: { PATH: process.env['PATH'], KUBECONFIG },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: 60_000,
+    });
+    const ended = new Promise<number | null>((resolve) => child.on('close', resolve));
+    const complaints = text(child.stderr);
+    for await (const chunk of child.stdout) {
+      if (String(chunk).includes('shop/dead')) child.kill('SIGINT');
+    }
+    assert.equal(await ended, 0);
+    assert.match(await complaints, /^The API server cannot be asked: GET .*\/ingresses: 500 /);
+  });
+
+  it('call no Secret orphaned that is in use, or that is no certificate', async () => {
+    await stage.world.api.expect(ingressPath('shop/watched'), {
+      method: 'PATCH',
+      contentType: 'application/merge-patch+json',
+      body: { metadata: { annotations: { 'kubernetes.io/tls-acme': null } } },
+    });
+    const { orphans, rows }: Overview = JSON.parse((await run(['status', '-o', 'json'])).output);
+    assert.ok(!rows.some(({ ingress: key }) => key === 'shop/watched'));
+    assert.ok(await stage.secret('kube-lego/kube-lego-account'));
+    assert.deepEqual(orphans, []);
+  });
+
+  it('look for orphaned Secrets only where they look for Ingresses', async () => {
+    await stage.world.api.expect(ingressPath('shop/watched'), { method: 'DELETE' });
+    const orphansOf = async (environment: Readonly<Record<string, string>>, ...argv: readonly string[]) => {
+      const { output, errors } = await run(['status', '-o', 'json', ...argv], environment);
+      assert.ok(output !== '', errors);
+      const { orphans }: Overview = JSON.parse(output);
+      return orphans;
+    };
+    assert.deepEqual(await orphansOf({}), ['shop/watched-tls']);
+    assert.deepEqual(await orphansOf({ LEGO_WATCH_NAMESPACE: 'blog' }), []);
+    assert.deepEqual(await orphansOf({ LEGO_WATCH_NAMESPACE: 'blog' }, '-n', 'shop'), []);
+    assert.deepEqual(await orphansOf({ LEGO_WATCH_NAMESPACE: 'shop,blog' }), ['shop/watched-tls']);
+    await stage.world.api.expect(secretPath('shop/watched-tls'), { method: 'DELETE' });
+  });
+
   it('name the Secrets that no Ingress names any more, whatever became of their label', async () => {
     await stage.world.api.expect(secretPath('shop/good-tls'), {
       method: 'PATCH',
@@ -255,6 +312,18 @@ describe('kube-lego explain and kube-lego status', { timeout: 240_000 }, () => {
     const { output } = await run(['status', '-n', 'shop', '-o', 'json']);
     const { orphans }: Overview = JSON.parse(output);
     assert.deepEqual(orphans, ['shop/good-tls']);
+  });
+
+  it('leave the controller room within the memory limit that they share with it', async () => {
+    const manifest = await readFile(new URL('../../deploy/base/deployment.yaml', import.meta.url), 'utf8');
+    const limit = Number(/limits:\s+memory: (\d+)Mi/.exec(manifest)?.[1]) * 2 ** 20;
+    for (const argv of [['explain', 'shop/dead'], ['status']]) {
+      // The first run fills the compile cache, as the build of the image does.
+      await peakMemory(stage, argv);
+      const peak = await peakMemory(stage, argv);
+      assert.ok(peak < 150e6, `${argv.join(' ')} takes ${peak} bytes`);
+      assert.ok(controllerGoal + peak < limit * 0.75, `${argv.join(' ')} takes ${peak} of ${limit} bytes`);
+    }
   });
 
   it('do what they can under the ServiceAccount of the controller', async () => {

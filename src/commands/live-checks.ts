@@ -1,0 +1,85 @@
+import { isReasonCode } from '../../machines/status.ts';
+import type { CertificateDetail, HostProgress, HostStep, IngressDetail } from '../inspector/protocol.ts';
+import { type Check, moment, type Told, withoutRemedy } from './explanation.ts';
+
+const stepNames: Readonly<Record<HostStep, string>> = {
+  dns: 'DNS',
+  route: 'challenge route',
+  'self-check': 'self-check',
+  challenge: 'challenge',
+  authorization: 'authorization',
+  order: 'order',
+  secret: 'Secret',
+};
+const stepWords = {
+  running: 'under way',
+  done: 'done',
+  failed: 'failed',
+  unknown: 'not to be told',
+} as const;
+/** Of the timeline. */
+const mostEntries = 6;
+
+/** The story of the Ingress as the controller tells it. @param now milliseconds since the epoch */
+export function liveChecks({ row, certificates, timeline }: IngressDetail, now: number): Check[] {
+  const when = row.next?.at === undefined ? '' : ` ${moment(row.next.at, now)}`;
+  const next = row.next === undefined ? '' : `; next: ${row.next.action}${when}`;
+  const entries = timeline.slice(-mostEntries).map(({ at, text }) => `${timeOfDay(at)} ${text}`);
+  const history =
+    entries.length === 0
+      ? 'What happens to it is recorded only while somebody has the page open (port 9403).'
+      : `${entries.join('; ')}.`;
+  return [
+    { about: 'controller', result: 'ok', text: `It is ${row.state} since ${timeOfDay(row.since)}${next}.` },
+    ...certificates.flatMap((certificate) => [
+      ...certificateChecks(certificate, now),
+      ...certificate.hosts.flatMap(hostCheck),
+    ]),
+    { about: 'history', result: 'note', text: history },
+  ];
+}
+
+/** What the controller says has gone wrong with the certificate; undefined where nothing has. */
+export function liveTrouble({ state, error, failures }: CertificateDetail): Told | undefined {
+  if (state !== 'failed' || error === undefined) return undefined;
+  const times = failures < 2 ? '' : `, ${failures} times in a row`;
+  const { text, remedy } = toldOf(error);
+  return { text: `${error.code}${times}: ${text}`, remedy };
+}
+
+/** What keeps the order of the certificate waiting; undefined where nothing does. */
+export function liveHold({ hold, error }: CertificateDetail, now: number): string | undefined {
+  if (hold === undefined) return undefined;
+  const what = error === undefined ? `The order waits (${hold.scope}).` : toldOf(error).text;
+  return `${what} It is made ${moment(hold.until, now)}.`;
+}
+
+function certificateChecks(certificate: CertificateDetail, now: number): Check[] {
+  const about = `now ${certificate.secret}`;
+  const hold = liveHold(certificate, now);
+  if (hold !== undefined) return [{ about, result: 'note', text: hold }];
+  const trouble = liveTrouble(certificate);
+  if (trouble === undefined) return [];
+  const { text, remedy } = trouble;
+  return [{ about, result: 'problem', text, ...(remedy === undefined ? {} : { remedy }) }];
+}
+
+/** How far the host has come in the round that runs, or in the last one that came to nothing. */
+function hostCheck({ host, steps }: HostProgress): Check[] {
+  const reached = steps.flatMap(({ step, state, at, detail }) => {
+    if (state === 'waiting') return [];
+    const when = at === undefined ? '' : ` ${timeOfDay(at)}`;
+    return [`${stepNames[step]} ${stepWords[state]}${when}${detail === undefined ? '' : ` (${detail})`}`];
+  });
+  if (reached.length === 0) return [];
+  const result = steps.some(({ state }) => state === 'failed') ? 'problem' : 'note';
+  return [{ about: `host ${host}`, result, text: `${reached.join(', ')}.` }];
+}
+
+function toldOf({ code, message }: { readonly code: string; readonly message: string }): Told {
+  return isReasonCode(code) ? withoutRemedy(code, message) : { text: message, remedy: undefined };
+}
+
+function timeOfDay(at: number): string {
+  return `${new Date(at).toISOString().slice(11, 19)}Z`;
+}

@@ -1,0 +1,80 @@
+import { request } from 'undici';
+import type { CertificateDetail, HostProgress, IngressDetail, TimelineEntry } from '../inspector/protocol.ts';
+import { isRecord } from '../json.ts';
+import { readJson } from '../kubernetes/watch-stream.ts';
+
+/** What the controller on this machine says of an Ingress: in its pod, or through `kubectl port-forward`. */
+export type LiveAnswer =
+  | { readonly kind: 'told'; readonly detail: IngressDetail }
+  /** It speaks of another object of this name, as the controller of another cluster does. */
+  | { readonly kind: 'stranger' }
+  /** Nobody is there, or nobody who knows the Ingress. */
+  | { readonly kind: 'silent' };
+
+const timeLimit = 1000;
+const longestAnswer = 4 * 1024 * 1024;
+
+/**
+ * @param uid of the Ingress that is meant
+ * @throws the signal's reason
+ */
+export async function askController(
+  port: number,
+  { namespace, name, uid }: { readonly namespace: string; readonly name: string; readonly uid: string },
+  signal: AbortSignal,
+): Promise<LiveAnswer> {
+  const path = [namespace, name].map(encodeURIComponent).join('/');
+  try {
+    const { statusCode, body } = await request(`http://127.0.0.1:${port}/ingresses/${path}`, {
+      signal: AbortSignal.any([signal, AbortSignal.timeout(timeLimit)]),
+    });
+    if (statusCode !== 200) {
+      await body.dump();
+      return { kind: 'silent' };
+    }
+    const detail = await readJson(body, longestAnswer);
+    if (!isDetail(detail)) return { kind: 'silent' };
+    return detail.row.uid === uid ? { kind: 'told', detail } : { kind: 'stranger' };
+  } catch {
+    signal.throwIfAborted();
+    return { kind: 'silent' };
+  }
+}
+
+function isDetail(value: unknown): value is IngressDetail {
+  if (!isRecord(value)) return false;
+  const { row, certificates, timeline } = value;
+  return (
+    isRecord(row) &&
+    typeof row['uid'] === 'string' &&
+    typeof row['state'] === 'string' &&
+    typeof row['since'] === 'number' &&
+    isListOf(certificates, isCertificate) &&
+    isListOf(timeline, isTimelineEntry)
+  );
+}
+
+function isCertificate(value: unknown): value is CertificateDetail {
+  return (
+    isRecord(value) &&
+    typeof value['secret'] === 'string' &&
+    typeof value['state'] === 'string' &&
+    isListOf(value['hosts'], isHostProgress)
+  );
+}
+
+function isHostProgress(value: unknown): value is HostProgress {
+  return (
+    isRecord(value) &&
+    typeof value['host'] === 'string' &&
+    isListOf(value['steps'], (step): step is HostProgress['steps'][number] => isRecord(step))
+  );
+}
+
+function isTimelineEntry(value: unknown): value is TimelineEntry {
+  return isRecord(value) && typeof value['at'] === 'number' && typeof value['text'] === 'string';
+}
+
+function isListOf<T>(value: unknown, isOne: (item: unknown) => item is T): value is T[] {
+  return Array.isArray(value) && value.every(isOne);
+}

@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { describeFailure, type Failure } from '../../machines/reasons.ts';
+import type { CertificateEntry } from '../../machines/status.ts';
+import { conclude, type DesiredStanding } from '../../src/commands/conclusion.ts';
+import { liveChecks } from '../../src/commands/live-checks.ts';
+import { checkSecret } from '../../src/commands/secret-checks.ts';
+import type { CertificateDetail } from '../../src/inspector/protocol.ts';
+import { day, desiredCertificate, hour, minute, now, secretFacts } from '../machines/builders.ts';
+import { certificateDetail, detailOf } from './live-builders.ts';
+
+const desired = desiredCertificate();
+const unreadable: Failure = { code: 'ApiServerDenied', message: 'GET secrets: 403 Forbidden: no.' };
+const denied = { code: unreadable.code, message: describeFailure(unreadable) };
+const later = { nextAttemptAt: now + minute };
+
+describe('explain, which hears the controller, concludes', () => {
+  it('that it fails, as the controller says, where no outcome is written', () => {
+    const { verdict, why, next, remedy } = concluded({
+      live: certificateDetail({ error: denied, ...later }),
+    });
+    assert.equal(verdict, 'failing');
+    assert.equal(why, 'ApiServerDenied: GET secrets: 403 Forbidden: no.');
+    assert.equal(next, 'It is tried again at 2026-11-24T12:01:00Z (in 60 s).');
+    assert.equal(remedy, "Check kube-lego's ServiceAccount, Roles and bindings: see deploy/base.");
+  });
+
+  it('from what the controller says now, where another failure is written', () => {
+    const entry = failedEntry('OrderFailed', 'The CA refused it.');
+    const { why } = concluded({ entry, live: certificateDetail({ error: denied, ...later }) });
+    assert.match(why, /^ApiServerDenied: /);
+  });
+
+  it('since when and how often it fails from what is written, where that is the same failure', () => {
+    const entry = failedEntry('ApiServerDenied', denied.message);
+    const { why } = concluded({ entry, live: certificateDetail({ error: denied, ...later }) });
+    assert.equal(
+      why,
+      'ApiServerDenied since 2026-11-24T11:00:00Z, 3 times in a row: GET secrets: 403 Forbidden: no.',
+    );
+  });
+
+  it('that an order waits for a limit, and until when', () => {
+    const hold = { scope: 'registered domain example.com', until: now + minute };
+    const error = { code: 'RateLimited', message: 'The order waits for a limit.' };
+    const live = certificateDetail({ state: 'queued', hold, error });
+    const { verdict, why } = concluded({ live });
+    assert.equal(verdict, 'waiting');
+    assert.match(why, /The order waits for a limit\. It is made at 2026-11-24T12:01:00Z \(in 60 s\)\.$/);
+  });
+
+  it('that all is well with a Secret that may not be read', () => {
+    assert.equal(concluded({ live: certificateDetail({ state: 'good' }) }).verdict, 'good');
+  });
+});
+
+it('explain tells the controller’s story: state, hosts step by step, what has failed, and the last transitions', () => {
+  const host = {
+    host: 'web.example.com',
+    steps: [
+      { step: 'dns', state: 'done', at: now },
+      { step: 'self-check', state: 'failed', at: now + 1000, detail: 'it answers 404' },
+      { step: 'order', state: 'waiting' },
+    ],
+  } as const;
+  const detail = {
+    ...detailOf([certificateDetail({ error: denied, failures: 2, hosts: [host] })], {
+      state: 'backing-off',
+      next: { action: 'retry web-tls', at: now + minute },
+    }),
+    timeline: Array.from({ length: 9 }, (_, index) => ({
+      at: now + index * 1000,
+      kind: 'event' as const,
+      text: `E${index}`,
+    })),
+  };
+  const told = liveChecks(detail, now).map(({ about, result, text }) => [about, result, text]);
+  assert.deepEqual(told, [
+    [
+      'controller',
+      'ok',
+      'It is backing-off since 12:00:00Z; next: retry web-tls at 2026-11-24T12:01:00Z (in 60 s).',
+    ],
+    ['now web-tls', 'problem', 'ApiServerDenied, 2 times in a row: GET secrets: 403 Forbidden: no.'],
+    ['host web.example.com', 'problem', 'DNS done 12:00:00Z, self-check failed 12:00:01Z (it answers 404).'],
+    [
+      'history',
+      'note',
+      '12:00:03Z E3; 12:00:04Z E4; 12:00:05Z E5; 12:00:06Z E6; 12:00:07Z E7; 12:00:08Z E8.',
+    ],
+  ]);
+});
+
+it('explain tells when the CA wants a good certificate renewed', () => {
+  const facts = secretFacts({ window: { start: now, end: now + day, at: now + hour } });
+  const assessment = { kind: 'good', notAfter: now + 80 * day, renewAt: now + hour, notices: [] } as const;
+  const { text } = checkSecret(desired, { kind: 'read', facts, assessment }, now);
+  assert.match(
+    text,
+    /ends at 2027-02-12T12:00:00Z \(in 80 days\)\. The CA wants it renewed between 2026-11-24T12:00:00\.000Z and 2026-11-25T12:00:00\.000Z\.$/,
+  );
+});
+
+function concluded({ entry, live }: { entry?: CertificateEntry; live: CertificateDetail }) {
+  const standing: DesiredStanding = {
+    desired,
+    standing: { kind: 'unknown', message: 'Secret web-tls may not be read.' },
+    entry,
+    live,
+  };
+  return conclude([standing], [], detailOf([live], { state: 'backing-off' }).row, [], now);
+}
+
+function failedEntry(reason: string, message: string): CertificateEntry {
+  return { state: 'failed', since: '2026-11-24T11:00:00Z', reason, message, failures: 3 };
+}
