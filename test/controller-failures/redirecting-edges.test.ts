@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { assertStored, untilServed } from '../controller/certificate.ts';
+import { challengeHosts } from '../controller/observation.ts';
 import { eventually } from '../kubernetes/eventually.ts';
 import { ask } from '../local/edge-world.ts';
 import { ingress } from './objects.ts';
@@ -8,8 +9,9 @@ import { type Stage, startStage } from './stage.ts';
 
 /** A second instance takes up each change half a second after the first one, which takes as long itself. */
 const slow = { lag: 500, delay: 500 };
-const brief = { description: 'for seconds', validityPeriod: 20 };
+const profile = { description: 'for a day', validityPeriod: 24 * 3600 };
 const host = 'web.example.com';
+const challengePath = `/.well-known/acme-challenge/${'x'.repeat(43)}`;
 
 let stage: Stage;
 
@@ -24,32 +26,42 @@ for (const { redirect, status, challenge } of [
       stage = await startStage({
         namespaces: ['shop'],
         edge: { redirect, ...slow },
-        pebble: { profiles: { brief } },
+        pebble: { profiles: { one: profile, other: profile } },
       });
       await stage.apply(ingress('shop/web', { tls: { 'web-tls': [host] } }));
-      await eventually('both instances redirect', async () => {
-        const answers = [await askPlainly('/'), await askPlainly('/')];
-        return answers.every((answer) => answer.status === status);
-      });
-      await stage.startController({ LEGO_PROFILE: 'brief' });
+      await eventually('both instances redirect', () => bothRedirect('/'));
+      await stage.startController({ LEGO_PROFILE: 'one' });
     });
     after(() => stage.stop());
+
+    /** Consecutive connections go to the two instances in turn. */
+    async function bothRedirect(path: string): Promise<boolean> {
+      const answers = [await askPlainly(path), await askPlainly(path)];
+      return answers.every((answer) => answer.status === status);
+    }
+
+    async function noRuleIsLeft(): Promise<boolean> {
+      return !(await challengeHosts(stage)).includes(host) && (await bothRedirect(challengePath));
+    }
 
     it(`that is the first of its host is proven ${challenge}, and issued by the first order`, async () => {
       await stage.untilIssued('shop/web');
       await assertStored(stage, 'shop/web-tls', [host]);
       assert.equal(await stage.orders(), 1);
-      const { headers } = await askPlainly(`/.well-known/acme-challenge/${'x'.repeat(43)}`);
+      const { headers } = await askPlainly(challengePath);
       assert.equal(headers.location !== undefined, challenge === 'by https');
       await untilServed(stage, host);
     });
 
-    it('that is to be renewed is renewed by one order more', async () => {
+    it('that is to be replaced, as another profile is wanted, takes one order more', async () => {
       const first = await assertStored(stage, 'shop/web-tls', [host]);
+      await eventually('no rule is left of the first time', noRuleIsLeft, 30_000);
+      const annotations = { 'kube-lego.io/profile': 'other' };
+      await stage.apply(ingress('shop/web', { tls: { 'web-tls': [host] }, annotations }));
       await eventually(
         'there is another certificate',
         async () => (await assertStored(stage, 'shop/web-tls', [host])).serialNumber !== first.serialNumber,
-        60_000,
+        30_000,
       );
       assert.equal(await stage.orders(), 2);
     });
