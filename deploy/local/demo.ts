@@ -3,9 +3,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, styleText } from 'node:util';
 import type { IngressView } from '../../machines/ingress-view.ts';
+import { arrayField, recordField, stringField } from '../../src/json.ts';
 import { Authority } from './authority.ts';
 import { deadHost, demoNamespaces, demoObjects, foreignHost } from './demo-objects.ts';
-import { visit } from './https-visit.ts';
+import { type HttpsVisit, visit } from './https-visit.ts';
 import { LocalError } from './local-error.ts';
 import { applyManifests, applyObjects } from './manifests.ts';
 import { stateTable } from './state-table.ts';
@@ -16,7 +17,8 @@ const help = `npm run demo [-- OPTIONS]
 Starts a Kubernetes API server, an ACME CA, a DNS server and an ingress controller on this machine, runs kube-lego under
 its own manifests, creates Ingresses of every kind, and shows their states while they get their certificates.
 
-  --once       end when all is settled: exit code 0 if everything came out as it should, else 1
+  --once       end when all is settled: exit code 0 if everything came out as it should, else 1; after three minutes
+               at the latest, with what is not settled
   --delay MS   how long the ingress controller takes to take up a change (default 0)
   --help       this text`;
 
@@ -27,6 +29,12 @@ const { values } = parseArgs({
     help: { type: 'boolean', default: false },
   },
 });
+
+/** Milliseconds that it may take with --once until all is settled. */
+const onceLimit = 180_000;
+/** Milliseconds that the ingress controller may take to serve a Secret, besides its delay. */
+const servingLimit = 5_000;
+const ingresses = '/apis/networking.k8s.io/v1/ingresses';
 
 async function run(): Promise<void> {
   try {
@@ -61,11 +69,17 @@ async function demonstrate(): Promise<number> {
   const controller = await world.startController({ LEGO_SELF_CHECK_TIMEOUT: '10s' });
 
   const screen = new Screen();
+  const keys = await annotatedIngresses(world);
   let visited: boolean | undefined;
   while (!interrupted.signal.aborted) {
     const views = await controller.views();
     screen.show(views);
-    if (visited === undefined && isSettled(views)) {
+    const unsettled = keys.filter((key) => !views.some((view) => view.ingress === key && isSettled(view)));
+    if (values.once && performance.now() > onceLimit) {
+      sayUnsettled(unsettled, views);
+      return 1;
+    }
+    if (visited === undefined && unsettled.length === 0) {
       const roots = [await world.pebble.rootPem(), authority.certificatePem];
       visited = await visitHosts(world, views, roots);
       if (values.once) return visited ? 0 : 1;
@@ -111,8 +125,26 @@ class Screen {
   }
 }
 
-function isSettled(views: readonly IngressView[]): boolean {
-  return views.length > 0 && views.every(({ state }) => state === 'idle' || state === 'backing-off');
+/** `namespace/name` of those that are handed to kube-lego. */
+async function annotatedIngresses(world: World): Promise<string[]> {
+  return arrayField(await world.api.expect(ingresses), 'items').flatMap((ingress) => {
+    const metadata = recordField(ingress, 'metadata');
+    const isAnnotated = recordField(metadata, 'annotations')?.['kubernetes.io/tls-acme'] === 'true';
+    return isAnnotated ? [`${stringField(metadata, 'namespace')}/${stringField(metadata, 'name')}`] : [];
+  });
+}
+
+function isSettled({ state }: IngressView): boolean {
+  return state === 'idle' || state === 'backing-off';
+}
+
+function sayUnsettled(keys: readonly string[], views: readonly IngressView[]): void {
+  say(`\nNot settled after ${onceLimit / 1000} s:`);
+  for (const key of keys) {
+    const view = views.find(({ ingress }) => ingress === key);
+    say(`  ${mark(false)} ${key} ${view === undefined ? 'is not known to kube-lego' : `is ${view.state}`}`);
+    for (const problem of view?.problems ?? []) say(`      ${problem}`);
+  }
 }
 
 /** @returns whether each host is as the demo means it to be */
@@ -125,8 +157,7 @@ async function visitHosts(
   say('\nVisiting the hosts over HTTPS, certificates verified against the root of the CA:');
   let good = true;
   for (const host of views.flatMap(({ hosts }) => hosts)) {
-    const { status, certificate, error } = await visit(host, world.edge.httpsPort, roots);
-    const expected = host === deadHost ? status === undefined : status === 200;
+    const { expected, status, certificate, error } = await visitHost(host, world.edge.httpsPort, roots);
     good &&= expected;
     const found =
       certificate === undefined
@@ -138,6 +169,21 @@ async function visitHosts(
   const left = status === 404;
   say(`  ${mark(left)} Ingress legacy/not-annotated is none of kube-lego's, and has no Secret`);
   return good && left;
+}
+
+/** Visits the host until it is as it should be, as long as the ingress controller may take to serve its Secret. */
+async function visitHost(
+  host: string,
+  port: number,
+  roots: readonly string[],
+): Promise<HttpsVisit & { readonly expected: boolean }> {
+  const limit = performance.now() + Number(values.delay) + servingLimit;
+  for (;;) {
+    const found = await visit(host, port, roots);
+    const expected = found.status === (host === deadHost ? undefined : 200);
+    if (expected || performance.now() > limit) return { ...found, expected };
+    await delay(100);
+  }
 }
 
 function mark(good: boolean): string {
