@@ -8,10 +8,9 @@ import { readAuditLog } from '../../deploy/local/audit-log.ts';
 import { readKubeconfig, writeKubeconfig } from '../../deploy/local/kubeconfig.ts';
 import type { Check } from '../../src/commands/explanation.ts';
 import type { Overview } from '../../src/commands/status.ts';
-import { annotated, ingress, ingressPath, secretPath } from '../controller/ingress-fixtures.ts';
 import { nextSecond } from '../controller/observation.ts';
 import { startFaultyProxy } from '../controller-failures/faulty-proxy.ts';
-import { secret } from '../controller-failures/objects.ts';
+import { ingress, ingressPath, secret, secretPath } from '../controller-failures/objects.ts';
 import { type Stage, startStage } from '../controller-failures/stage.ts';
 import { eventually } from '../kubernetes/eventually.ts';
 import { statusTextOf } from '../kubernetes/status-text.ts';
@@ -42,7 +41,7 @@ describe('kube-lego explain and kube-lego status', { timeout: 240_000 }, () => {
     await stage.apply(
       ingress('shop/good', { tls: { 'good-tls': ['good.example.com'] } }),
       ingress('shop/dead', { tls: { 'dead-tls': [dead] } }),
-      ingress('shop/plain', { tls: { 'plain-tls': ['plain.example.com'] }, annotations: {} }),
+      ingress('shop/plain', { tls: { 'plain-tls': ['plain.example.com'] }, annotated: false }),
       ingress('shop/wild', { tls: { 'wild-tls': ['*.example.com'] } }),
       ingress('shop/bare', { tls: {}, plainHosts: ['bare.example.com'] }),
       secret('shop/frozen-tls', { 'tls.crt': '', 'tls.key': '' }, { immutable: true }),
@@ -50,7 +49,7 @@ describe('kube-lego explain and kube-lego status', { timeout: 240_000 }, () => {
       {
         ...ingress('shop/alb', {
           tls: { 'alb-tls': ['alb.example.com'] },
-          annotations: { ...annotated, 'kubernetes.io/ingress.class': 'alb' },
+          annotations: { 'kubernetes.io/ingress.class': 'alb' },
         }),
       },
     );
@@ -61,11 +60,11 @@ describe('kube-lego explain and kube-lego status', { timeout: 240_000 }, () => {
       ingress('blog/thief', { tls: { 'thief-tls': goodHost } }),
       ingress('shop/rsa', {
         tls: { 'rsa-tls': ['rsa.example.com'] },
-        annotations: { ...annotated, 'kube-lego.io/key-type': 'rsa-1024' },
+        annotations: { 'kube-lego.io/key-type': 'rsa-1024' },
       }),
       ingress('shop/manager', {
         tls: { 'manager-tls': ['manager.example.com'] },
-        annotations: { ...annotated, 'cert-manager.io/issuer': 'le' },
+        annotations: { 'cert-manager.io/issuer': 'le' },
       }),
       secret('shop/theirs-tls', { 'tls.crt': 'what?', 'tls.key': 'what?' }),
       ingress('shop/theirs', { tls: { 'theirs-tls': ['theirs.example.com'] } }),

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { ingressPath } from '../controller/ingress-fixtures.ts';
 import { hostsIn, nextSecond } from '../controller/observation.ts';
 import { type BadEntry, badEntries, secondEntry, uncommonHosts } from './bad-entries.ts';
-import { ingress, type Manifest } from './objects.ts';
+import { ingress, ingressPath, type Manifest } from './objects.ts';
 import { type Stage, startStage } from './stage.ts';
 
 const goodHosts = ['good.example.com', ...uncommonHosts];

@@ -5,27 +5,47 @@ export type { Manifest } from '../../deploy/local/kustomization.ts';
 export interface IngressParts {
   /** hosts by Secret */
   readonly tls: Readonly<Record<string, readonly string[]>>;
+  /** hosts that have a rule and no place in `tls` */
+  readonly plainHosts?: readonly string[];
+  /** besides the one that hands the Ingress to kube-lego, or instead of it, if it is among them */
   readonly annotations?: Readonly<Record<string, string>>;
+  /** whether it is handed to kube-lego; default true */
+  readonly annotated?: boolean;
   readonly className?: string;
 }
 
-/** An annotated Ingress `namespace/name` that sends its hosts to the namespace's `web`. */
-export function ingress(key: string, { tls, annotations = {}, className }: IngressParts): Manifest {
+/** An Ingress `namespace/name` that sends its hosts to the namespace's `web`. */
+export function ingress(
+  key: string,
+  { tls, plainHosts = [], annotations = {}, annotated = true, className }: IngressParts,
+): Manifest {
   const [namespace = '', name = ''] = key.split('/');
   const backend = { service: { name: 'web', port: { number: 80 } } };
   const http = { paths: [{ path: '/', pathType: 'Prefix', backend }] };
+  const handed = annotated ? { 'kubernetes.io/tls-acme': 'true' } : {};
+  const ruled = new Set([...Object.values(tls).flat(), ...plainHosts]);
   return {
     apiVersion: 'networking.k8s.io/v1',
     kind: 'Ingress',
-    metadata: { namespace, name, annotations: { 'kubernetes.io/tls-acme': 'true', ...annotations } },
+    metadata: { namespace, name, annotations: { ...handed, ...annotations } },
     spec: {
       ...(className === undefined ? {} : { ingressClassName: className }),
       tls: Object.entries(tls).map(([secretName, hosts]) => ({ secretName, hosts })),
-      rules: Object.values(tls)
-        .flat()
-        .map((host) => ({ host, http })),
+      rules: [...ruled].map((host) => ({ host, http })),
     },
   };
+}
+
+/** Where the Ingress `namespace/name` is in the API. */
+export function ingressPath(key: string): string {
+  const [namespace = '', name = ''] = key.split('/');
+  return `/apis/networking.k8s.io/v1/namespaces/${namespace}/ingresses/${name}`;
+}
+
+/** Where the Secret `namespace/name` is in the API. */
+export function secretPath(key: string): string {
+  const [namespace = '', name = ''] = key.split('/');
+  return `/api/v1/namespaces/${namespace}/secrets/${name}`;
 }
 
 /** A Secret `namespace/name`. */

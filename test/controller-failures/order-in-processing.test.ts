@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { isRecord } from '../../src/json.ts';
-import { secretPath } from '../controller/ingress-fixtures.ts';
 import { eventually } from '../kubernetes/eventually.ts';
 import type { Answer } from './faulty-proxy.ts';
 import { type Gate, gate } from './gate.ts';
-import { ingress, secret } from './objects.ts';
+import { ingress, secret, secretPath } from './objects.ts';
 import { type Stage, startStage } from './stage.ts';
 
 const order = /^\/(?:my-order|finalize-order)\/(.+)$/;

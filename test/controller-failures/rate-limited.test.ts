@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { arrayField, stringField } from '../../src/json.ts';
-import { ingress } from '../controller/ingress-fixtures.ts';
 import { eventually } from '../kubernetes/eventually.ts';
 import type { Interference } from './faulty-proxy.ts';
+import { ingress } from './objects.ts';
 import { type Stage, startStage } from './stage.ts';
 
 const environment = { LEGO_SELF_CHECK_TIMEOUT: '5s' };

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { ingress } from '../controller/ingress-fixtures.ts';
+import { ingress } from './objects.ts';
 import { type Stage, startStage } from './stage.ts';
 
 const day = 24 * 60 * 60_000;

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { controllerRequests } from '../controller-failures/controller-requests.ts';
 import { type Gate, gate } from '../controller-failures/gate.ts';
+import { ingress, ingressPath, secretPath } from '../controller-failures/objects.ts';
 import { type Stage, startStage } from '../controller-failures/stage.ts';
 import { eventually } from '../kubernetes/eventually.ts';
 import { assertStored } from './certificate.ts';
-import { ingress, ingressPath, secretPath } from './ingress-fixtures.ts';
 import { challengeHosts } from './observation.ts';
 
 let stage: Stage;

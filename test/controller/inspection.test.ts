@@ -8,9 +8,9 @@ import { freePorts } from '../../deploy/local/free-ports.ts';
 import { systemClock } from '../../src/clock.ts';
 import { readConfig } from '../../src/config.ts';
 import { startController } from '../../src/controller.ts';
+import { ingress } from '../controller-failures/objects.ts';
 import { type Stage, startStage } from '../controller-failures/stage.ts';
 import { eventually } from '../kubernetes/eventually.ts';
-import { ingress } from './ingress-fixtures.ts';
 
 let stage: Stage;
 

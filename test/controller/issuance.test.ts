@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { ingress } from '../controller-failures/objects.ts';
 import { type Stage, startStage } from '../controller-failures/stage.ts';
 import { eventually } from '../kubernetes/eventually.ts';
 import { assertStored, untilServed } from './certificate.ts';
-import { annotated, ingress } from './ingress-fixtures.ts';
 import { nextSecond, untilCovers, untilTold } from './observation.ts';
 
 let stage: Stage;
@@ -101,11 +101,11 @@ describe('an annotated Ingress', { timeout: 240_000 }, () => {
     await stage.apply(ingress('shop/leaving', parts));
     await stage.untilIssued('shop/leaving');
     const before = await stage.secret('shop/leaving-tls');
-    await stage.apply(ingress('shop/leaving', { ...parts, annotations: {} }));
+    await stage.apply(ingress('shop/leaving', { ...parts, annotated: false }));
     await eventually('the Ingress is let go', async () => (await stage.view('shop/leaving')) === undefined);
 
     assert.deepEqual(await stage.secret('shop/leaving-tls'), before);
-    await stage.apply(ingress('shop/leaving', { ...parts, annotations: annotated }));
+    await stage.apply(ingress('shop/leaving', parts));
     await stage.untilIssued('shop/leaving');
     assert.deepEqual(await stage.secret('shop/leaving-tls'), before);
   });

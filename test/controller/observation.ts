@@ -1,8 +1,8 @@
 import { X509Certificate } from 'node:crypto';
 import { arrayField, recordField, stringField } from '../../src/json.ts';
+import { ingressPath } from '../controller-failures/objects.ts';
 import type { Stage } from '../controller-failures/stage.ts';
 import { eventually } from '../kubernetes/eventually.ts';
-import { ingressPath } from './ingress-fixtures.ts';
 
 /** Waits until the Ingress has so many Events; returns type and reason of each, in the order of their times. */
 export async function untilTold(stage: Stage, key: string, count = 1): Promise<string[]> {

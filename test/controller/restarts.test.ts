@@ -5,10 +5,10 @@ import type { IngressView } from '../../machines/ingress-view.ts';
 import { controllerRequests } from '../controller-failures/controller-requests.ts';
 import type { Passage } from '../controller-failures/faulty-proxy.ts';
 import { gate } from '../controller-failures/gate.ts';
+import { ingress, ingressPath, secretPath } from '../controller-failures/objects.ts';
 import { type Stage, startStage } from '../controller-failures/stage.ts';
 import { eventually } from '../kubernetes/eventually.ts';
 import { assertStored } from './certificate.ts';
-import { ingress, ingressPath, secretPath } from './ingress-fixtures.ts';
 import { challengeHosts } from './observation.ts';
 
 let stage: Stage;

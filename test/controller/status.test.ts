@@ -4,10 +4,10 @@ import type { AuditRecord } from '../../deploy/local/audit-log.ts';
 import { readAuditLog } from '../../deploy/local/audit-log.ts';
 import { type CertificateEntry, type StatusDocument, statusAnnotation } from '../../machines/status.ts';
 import { decodeStatus } from '../../src/kubernetes/status-annotation.ts';
+import { ingress, ingressPath } from '../controller-failures/objects.ts';
 import { type Stage, startStage } from '../controller-failures/stage.ts';
 import { eventually } from '../kubernetes/eventually.ts';
 import { statusTextOf } from '../kubernetes/status-text.ts';
-import { annotated, ingress, ingressPath } from './ingress-fixtures.ts';
 import { nextSecond } from './observation.ts';
 
 const impatient = { LEGO_SELF_CHECK_TIMEOUT: '8s' };
@@ -93,7 +93,7 @@ describe('the status annotation', { timeout: 240_000 }, () => {
     const text = statusTextOf(await stage.object(ingressPath('shop/dead')));
     assert.ok(text);
     const tls = { 'dead-tls': ['copy.example.com'], 'copy-tls': ['copy.example.com'] };
-    await stage.apply(ingress('shop/copy', { tls, annotations: { ...annotated, [statusAnnotation]: text } }));
+    await stage.apply(ingress('shop/copy', { tls, annotations: { [statusAnnotation]: text } }));
     await untilEntry('shop/copy', 'copy-tls', ({ state }) => state === 'good');
     const status = await statusOf('shop/copy');
     assert.deepEqual(Object.keys(status?.secrets ?? {}), ['copy-tls']);
@@ -130,7 +130,11 @@ describe('the status annotation', { timeout: 240_000 }, () => {
     const foreign = '{"version":1,"ingress":"another","secrets":{}}';
     const annotations = { [statusAnnotation]: foreign };
     await stage.apply(
-      ingress('shop/stranger', { tls: { 'stranger-tls': ['stranger.example.com'] }, annotations }),
+      ingress('shop/stranger', {
+        tls: { 'stranger-tls': ['stranger.example.com'] },
+        annotations,
+        annotated: false,
+      }),
     );
     await stage.controller.stop();
     await annotate('shop/good', { 'kubernetes.io/tls-acme': null });

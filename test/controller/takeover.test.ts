@@ -3,10 +3,9 @@ import { generateKeyPairSync } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 import { Authority } from '../../deploy/local/authority.ts';
 import type { Manifest } from '../../deploy/local/kustomization.ts';
-import { secret } from '../controller-failures/objects.ts';
+import { ingress, ingressPath, secret, secretPath } from '../controller-failures/objects.ts';
 import { type Stage, startStage } from '../controller-failures/stage.ts';
 import { eventually } from '../kubernetes/eventually.ts';
-import { ingress, ingressPath, secretPath } from './ingress-fixtures.ts';
 
 const day = 86_400_000;
 const oldUrl = 'https://acme-v01.api.letsencrypt.org/acme/reg/123';

@@ -3,7 +3,7 @@ import { after, before, describe, it } from 'node:test';
 import { readAuditLog } from '../../deploy/local/audit-log.ts';
 import { CaRequests } from '../bench/ca-requests.ts';
 import { assertStored } from '../controller/certificate.ts';
-import { ingress, ingressPath } from '../controller/ingress-fixtures.ts';
+import { ingress, ingressPath } from '../controller-failures/objects.ts';
 import { type Stage, startStage } from '../controller-failures/stage.ts';
 import { eventually } from '../kubernetes/eventually.ts';
 import { metricOf, seriesOf } from './exposition.ts';

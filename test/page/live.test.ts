@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { request } from 'node:http';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import type { Browser, Page } from 'playwright-core';
-import { ingress } from '../controller/ingress-fixtures.ts';
 import { gate } from '../controller-failures/gate.ts';
+import { ingress } from '../controller-failures/objects.ts';
 import { type Stage, startStage } from '../controller-failures/stage.ts';
 import { openBrowser } from './browser.ts';
 
