@@ -55,7 +55,8 @@ export function fail(
   failure: Failure,
   at: number,
 ): CertificateRecord {
-  const kind = failureKind(failure);
+  // A limit is not the certificate's failure: it must not make the first one that is wait for a day.
+  const kind = failure.code === 'RateLimited' ? 'transient' : failureKind(failure);
   const triedAgain = kind === 'attempt' || kind === 'transient';
   const failures = triedAgain ? { ...record.failures, [kind]: record.failures[kind] + 1 } : noFailures;
   const id = `${context.uid}/${record.desired.secretName}`;
@@ -72,16 +73,25 @@ function whatFailed(
 ): Pick<CertificateRecord, 'failing' | 'rescuedAt' | 'passes'> {
   const working = status.kind === 'working' ? status : undefined;
   const rescue = working?.round.rescue === true ? working.round.omission : undefined;
-  const special = rescue !== undefined || working?.round.returning !== undefined;
-  const ordered = working?.phase === 'validating' || working?.phase === 'storing';
+  const returning = working?.round.returning !== undefined;
   const blamed = hostsToBlame(failure);
-  const own = failureKind(failure) === 'attempt';
+  const own = failureKind(failure) === 'attempt' && !isLimit(failure);
+  // Without an order nothing was tried: the next attempt may be the one that saves the certificate.
+  const ordered = own && (failure.orderMade === true || working?.phase === 'storing');
+  const refused = own && working?.phase === 'validating' && blamed !== undefined;
+  const counts = (rescue !== undefined && ordered) || (returning && (ordered || refused));
   const passed = failure.code === 'HostReturning' ? passes + 1 : passes;
+  const failed = ordered || blamed !== undefined || failure.code === 'HostLeftOut';
   return {
     failing: blamed === undefined ? failing : [...new Set([...(rescue?.hosts ?? []), ...blamed])],
-    rescuedAt: special && ordered && own ? at : rescuedAt,
-    passes: own ? undefined : passed,
+    rescuedAt: counts ? at : rescuedAt,
+    passes: own && failed ? undefined : passed,
   };
+}
+
+/** What the CA asks to wait for says nothing of hosts or of the certificate. */
+function isLimit({ code }: Failure): boolean {
+  return code === 'RateLimited' || code === 'NamePaused';
 }
 
 /** The end of the certificate that serves in spite of the failure; one that is due before its end does harm at its end. */

@@ -4,7 +4,7 @@ import type { LearnedBlock } from './learned-block.ts';
 export type OrderReport =
   /** The request for the order is about to leave. */
   | { readonly type: 'ORDER_SENT'; readonly id: string }
-  /** The CA has made the order. */
+  /** The CA has made the order, or handed back one that it had: it has counted it. */
   | { readonly type: 'ORDER_MADE'; readonly id: string }
   /** The CA has made no order; `block` if a limit is why. */
   | { readonly type: 'ORDER_REFUSED'; readonly id: string; readonly block: LearnedBlock | undefined }

@@ -257,6 +257,8 @@ export interface Failure {
   readonly retryAt?: number;
   /** The message ends with a remedy of its own, better than the table's. */
   readonly namesRemedy?: true;
+  /** It came after the CA had made the order, and counted it. */
+  readonly orderMade?: true;
 }
 
 /** What happens after this failure. */

@@ -11,6 +11,7 @@ export class OrderReports {
   readonly #hosts: readonly string[];
   readonly #tell: (report: OrderReport) => void;
   #phase: OrderPhase | undefined;
+  #made = false;
 
   constructor(id: string, hosts: readonly string[], tell: (report: OrderReport) => void) {
     this.#id = id;
@@ -22,10 +23,19 @@ export class OrderReports {
   enters(phase: OrderPhase): void {
     const id = this.#id;
     if (phase === 'ordering') this.#tell({ type: 'ORDER_SENT', id });
-    else if (this.#phase === 'ordering') this.#tell({ type: 'ORDER_MADE', id });
     if (phase === 'finalizing') this.#tell({ type: 'HOSTS_PROVEN', id, hosts: this.#hosts });
     if (phase === 'downloading') this.#tell({ type: 'CERTIFICATE_ISSUED', id });
     this.#phase = phase;
+  }
+
+  /** The CA has made the order, whatever becomes of it. */
+  made(): void {
+    this.#made = true;
+    this.#tell({ type: 'ORDER_MADE', id: this.#id });
+  }
+
+  get orderMade(): boolean {
+    return this.#made;
   }
 
   /** The order has come to nothing. */
@@ -38,7 +48,7 @@ export class OrderReports {
       return;
     }
     if (!(error instanceof OrderError)) return;
-    if (this.#phase === 'ordering') {
+    if (this.#phase === 'ordering' && !this.#made) {
       const { problem, retryAfter } = error;
       const block =
         problem === undefined

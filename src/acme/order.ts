@@ -32,6 +32,8 @@ export interface OrderInput {
   readonly timeLimit?: number | undefined;
   /** Called, and waited for, before each phase; from `proving` on with the order's URL, by which it can be taken up again. */
   readonly onPhase?: ((phase: OrderPhase, orderUrl: string | undefined) => void | Promise<void>) | undefined;
+  /** The CA has made the order or handed one back, and has counted it: also when it is not one to work on. */
+  readonly onOrderMade?: (() => void) | undefined;
 }
 
 export interface ObtainedCertificate {
@@ -109,7 +111,7 @@ class OrderRun {
 
   /** Makes the order and sees whether it is one that we may work on. */
   async #place(): Promise<Held> {
-    const { account, hosts, profile, replaces } = this.#input;
+    const { account, hosts, profile, replaces, onOrderMade } = this.#input;
     const identifiers = hosts.map((value) => ({ type: 'dns', value }));
     const { value: placed } = await this.#refusedAs('refused', () =>
       this.#call('new-order', () =>
@@ -120,6 +122,7 @@ class OrderRun {
         }),
       ),
     );
+    onOrderMade?.();
     const { order } = placed;
     const ordered = new Set(order.identifiers.map(({ value }) => value.toLowerCase()));
     if (ordered.size !== hosts.length || !hosts.every((host) => ordered.has(host))) {

@@ -13,7 +13,7 @@ import type { AcmeTransport } from '../acme/transport.ts';
 import { createCsr } from '../certificate/csr.ts';
 import type { Vault } from '../certificate/vault.ts';
 import type { Clock } from '../clock.ts';
-import { StepError } from '../failures.ts';
+import { failureOf, StepError } from '../failures.ts';
 import type { LedgerKeeper } from '../ledger-keeper.ts';
 import { OrderReports } from '../order-reports.ts';
 import type { OrderTurns } from '../order-turns.ts';
@@ -73,7 +73,9 @@ export async function obtainCertificate(
     reports.enters(phase);
   };
   const onNotice = (notice: string): void => options.onNotice(notice, input);
-  const order = { transport, clock, signal, hosts: names, csr, profile, preferredChain, onNotice, onPhase };
+  const onOrderMade = (): void => reports.made();
+  const notify = { onNotice, onPhase, onOrderMade };
+  const order = { transport, clock, signal, hosts: names, csr, profile, preferredChain, ...notify };
   /** Says what it replaces, and where the CA does not like that, once more without. */
   const place = async (account: Account): Promise<ObtainedCertificate> => {
     const { renewalInfo } = await transport.directory(account.directoryUrl, signal);
@@ -97,7 +99,8 @@ export async function obtainCertificate(
     }
     const link = error instanceof OrderError ? error.unpauseUrl : undefined;
     if (link !== undefined) options.onPause(link, input);
-    throw error;
+    if (!reports.orderMade) throw error;
+    throw new StepError({ ...failureOf(error, clock.now()), orderMade: true }, { cause: error });
   } finally {
     endTurn?.();
     ledger.changed();

@@ -55,6 +55,21 @@ function failRound(context: IngressContext, secretName: string, failure = dead, 
   return applyOutcome(context, secretName, { kind: 'failed', failure }, at);
 }
 
+describe('a limit of the CA', () => {
+  it('is not the failure of a certificate: the first one that is has the first step of its ladder', () => {
+    let context = checkDue(begin(assignment(['a'])));
+    for (let count = 1; count <= 3; count += 1) {
+      const retryAt = context.at + hour;
+      context = failRound(context, 'a', { code: 'RateLimited', message: '429', retryAt }, context.at);
+      assert.equal(record(context, 'a').failures.attempt, 0);
+      assert.equal(statusOf(context).secrets['a']?.failures, undefined);
+      context = checkDue(applyWake(context, nextAttempt(context, 'a')), nextAttempt(context, 'a'));
+    }
+    context = failRound(context, 'a', dead, context.at);
+    assert.ok(nextAttempt(context, 'a') - context.at < 2 * minute);
+  });
+});
+
 describe('the state of an Ingress', () => {
   const queued = checkDue(begin(assignment(['a', 'b'])));
 

@@ -86,6 +86,33 @@ describe('a certificate for several hosts of which one is dead', () => {
     }
   }
 
+  for (const code of ['RateLimited', 'NamePaused', 'AccountNotReady', 'InternalError'] as const) {
+    it(`does not end because the round that is to rescue it gets no order (${code})`, async () => {
+      const lifetime = 90 * day;
+      const world = new SharedCertificate(names, lifetime);
+      await world.run(now + lifetime / 2);
+      world.hosts.set('b.example.com', 'wrong answer');
+      world.refusals.push({ code, message: 'No order is made now.' });
+      await world.run(now + 2 * lifetime);
+      assert.equal(world.refusals.length, 0);
+      assert.equal(world.expired, 0);
+    });
+  }
+
+  it('takes back a host although the round that is to do it gets no order at first', async () => {
+    const world = new SharedCertificate(names, 90 * day);
+    await world.run(now + day);
+    world.hosts.set('b.example.com', 'wrong answer');
+    await world.run(now + 80 * day);
+    assert.ok(!world.covered().includes('b.example.com'));
+    world.hosts.set('b.example.com', 'alive');
+    const message = 'A limit of the CA is used up.';
+    world.refusals.push({ code: 'RateLimited', message, retryAt: world.time + 3 * hour });
+    await world.run(world.time + 3 * day);
+    assert.equal(world.refusals.length, 0);
+    assert.deepEqual(world.covered(), names);
+  });
+
   it('goes on over restarts, and a host that fails never causes an order', async () => {
     const state = fc.constantFrom<HostState>('alive', 'alive', 'wrong answer', 'refused by the CA', 'silent');
     await fc.assert(

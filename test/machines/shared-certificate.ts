@@ -11,6 +11,7 @@ import {
   roundsOf,
   wakeTime,
 } from '../../machines/ingress-context.ts';
+import type { Failure } from '../../machines/reasons.ts';
 import type { Omission } from '../../machines/rescue.ts';
 import type { SecretFacts } from '../../machines/secret-facts.ts';
 import { type CertificateEntry, type StatusDocument, statusOf } from '../../machines/status.ts';
@@ -51,6 +52,8 @@ const policy: AssessmentPolicy = {
 export class SharedCertificate {
   readonly hosts = new Map<string, HostState>();
   readonly orders: Order[] = [];
+  /** What the next rounds are told in place of an order. */
+  readonly refusals: Failure[] = [];
   time = now;
   /** How often a check found the certificate expired. */
   expired = 0;
@@ -169,6 +172,8 @@ export class SharedCertificate {
   }
 
   #order({ hosts, rescue = false, reason, omission, returning }: CertificateInput): CertificateOutcome {
+    const refusal = this.refusals.shift();
+    if (refusal !== undefined) return { kind: 'failed', failure: refusal };
     const names = hosts.map(({ host }) => host);
     const passes = new Map(this.#passes);
     const dead = names.filter((host) => this.hosts.get(host) === 'refused by the CA');
@@ -177,7 +182,7 @@ export class SharedCertificate {
     this.orders.push({ at: this.time, hosts: names, rescue, failed, returned, passes });
     if (failed) {
       const message = `The CA could not prove ${dead.join(', ')}.`;
-      return { kind: 'failed', failure: { code: 'ChallengeFailed', message, hosts: dead } };
+      return { kind: 'failed', failure: { code: 'ChallengeFailed', message, hosts: dead, orderMade: true } };
     }
     this.#certificate = { notBefore: this.time, dnsNames: names };
     this.#omission = omission ?? this.#omission;
