@@ -1,7 +1,7 @@
 import { bucketKey, limitOfKey, type Scope } from './ledger-keys.ts';
 import type { LedgerShards } from './ledger-shards.ts';
 import { type LimitName, limitNames, type RateLimits } from './limits.ts';
-import { emptyUntil, fillTime, refund, spend, timeOfTokens, tokensAt } from './token-bucket.ts';
+import { emptyUntil, fillTime, spend, timeOfTokens, tokensAt } from './token-bucket.ts';
 
 const hour = 60 * 60_000;
 
@@ -44,6 +44,10 @@ export class LedgerBuckets {
     this.#shards = shards;
   }
 
+  isLimited(limitName: LimitName): boolean {
+    return this.#rateLimits.limits[limitName] !== undefined;
+  }
+
   /** When there is room for one more, after so many others; now, where no limit is known. */
   timeOf(limitName: LimitName, scope: Scope, purpose: 'first' | 'other', now: number, others = 0): number {
     const limit = this.#rateLimits.limits[limitName];
@@ -55,10 +59,6 @@ export class LedgerBuckets {
 
   spend(limitName: LimitName, scope: Scope, now: number): void {
     this.#change(limitName, scope, (bucket, limit) => ({ ...bucket, tat: spend(bucket.tat, limit, now) }));
-  }
-
-  refund(limitName: LimitName, scope: Scope, now: number): void {
-    this.#change(limitName, scope, (bucket, limit) => ({ ...bucket, tat: refund(bucket.tat, limit, now) }));
   }
 
   /** An order under way takes one more, or gives it back. */

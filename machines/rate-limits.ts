@@ -3,6 +3,7 @@ import { type LedgerParts, readShard, writeShard } from './ledger-archive.ts';
 import { type Block, LedgerBlocks } from './ledger-blocks.ts';
 import { type BucketForecast, LedgerBuckets } from './ledger-buckets.ts';
 import { bucketKey, LedgerKeys, type OrderScopes, type Scope } from './ledger-keys.ts';
+import { LedgerOrders } from './ledger-orders.ts';
 import { LedgerShards } from './ledger-shards.ts';
 import type { LimitName, RateLimits } from './limits.ts';
 import { blockedBy, countedFor, limitOfBlock, type OrderRequest, spentAtIssuance } from './order-limits.ts';
@@ -25,9 +26,6 @@ export interface LedgerShard {
 }
 
 const minute = 60_000;
-const hour = 60 * minute;
-/** No order lives longer unless the CA says otherwise: one whose end nobody told counts as a certificate then. */
-const longestOrder = 8 * hour;
 const pruneInterval = 10 * minute;
 
 /**
@@ -40,12 +38,14 @@ export class Ledger {
   readonly #blocks = new LedgerBlocks();
   readonly #buckets: LedgerBuckets;
   readonly #parts: LedgerParts;
-  readonly #open = new Map<string, { readonly order: OrderRequest; readonly at: number; made: boolean }>();
+  readonly #orders: LedgerOrders;
   /** Orders that are written down before they are made: a tenth of what the CA allows at once. */
   readonly #ahead: number;
   readonly #account: Scope;
-  /** The bucket of orders as it was last written. */
+  /** The fullest that the bucket of orders can be found after a crash. */
   #coveredTat = 0;
+  /** The same when what was taken last is written. */
+  #takenTat = 0;
   #prunedAt = 0;
 
   /**
@@ -61,6 +61,7 @@ export class Ledger {
   ) {
     this.#keys = new LedgerKeys(registeredDomain, hash);
     this.#buckets = new LedgerBuckets(rateLimits, this.#shards);
+    this.#orders = new LedgerOrders(this.#buckets);
     this.#parts = { shards: this.#shards, buckets: this.#buckets, blocks: this.#blocks };
     this.#account = this.#keys.order([]).account;
     this.#ahead = Math.min(Math.floor((rateLimits.limits['orders-per-account']?.burst ?? 0) / 10), 50);
@@ -101,11 +102,7 @@ export class Ledger {
 
   /** The order is going to be made: its room is reserved, until it is made and one of the others says how it went. */
   orderCreated(order: OrderRequest, now: number): void {
-    this.#end(order, true, now);
-    const scopes = this.#keys.order(order.identifiers);
-    if (order.exemption === 'none') this.#buckets.addPending('orders-per-account', this.#account, 1);
-    for (const [name, scope] of spentAtIssuance(order, scopes)) this.#buckets.addPending(name, scope, 1);
-    this.#open.set(scopes.set.key, { order, at: now, made: false });
+    this.#orders.create(order, this.#keys.order(order.identifiers), now);
   }
 
   /**
@@ -113,27 +110,22 @@ export class Ledger {
    * than it does at the CA.
    */
   orderMade(order: OrderRequest, now: number): void {
-    const open = this.#open.get(this.#keys.order(order.identifiers).set.key);
-    if (open === undefined || open.made) return;
-    open.made = true;
-    if (open.order.exemption !== 'none') return;
-    this.#buckets.addPending('orders-per-account', this.#account, -1);
-    this.#buckets.spend('orders-per-account', this.#account, now);
+    this.#orders.made(this.#keys.order(order.identifiers), now);
   }
 
   /** The CA made no order: nothing is spent. */
   orderRefused(order: OrderRequest, now: number): void {
-    this.#end(order, false, now);
+    this.#orders.end(this.#keys.order(order.identifiers), false, now);
   }
 
   /** The order came to an end without a certificate, or without a word: it counts as an order. */
   orderEnded(order: OrderRequest, now: number): void {
-    this.#end(order, true, now);
+    this.#orders.end(this.#keys.order(order.identifiers), true, now);
   }
 
   certificateIssued(order: OrderRequest, now: number): void {
-    this.#end(order, true, now);
     const scopes = this.#keys.order(order.identifiers);
+    this.#orders.end(scopes, true, now);
     for (const [name, scope] of spentAtIssuance(order, scopes)) this.#buckets.spend(name, scope, now);
   }
 
@@ -206,6 +198,11 @@ export class Ledger {
     this.#buckets.keep('orders-per-account', this.#account, now);
   }
 
+  /** Whether a crash before the next writing forgets nothing of the certificate that may come of this order. */
+  coversCertificate({ identifiers }: Pick<OrderRequest, 'identifiers'>): boolean {
+    return this.#orders.isRecorded(this.#keys.order(identifiers));
+  }
+
   /**
    * Takes up what was kept, once, before anything else is asked.
    *
@@ -216,22 +213,31 @@ export class Ledger {
     return [...documents].flatMap(([shard, text]) => readShard(this.#parts, shard, text, now));
   }
 
-  /** What has changed since it was last asked, to be written. */
+  /** What has changed since it was last asked, to be written. One of the next two is to be told how that went. */
   takeChanges(now: number): LedgerShard[] {
     if (now < this.#prunedAt || now >= this.#prunedAt + pruneInterval) this.#prune(now);
     const { shards, buckets } = this.#parts;
     const accountKey = bucketKey('orders-per-account', this.#account);
+    this.#orders.beginWriting();
+    this.#takenTat = this.#coveredTat;
     const keptTat = (key: string): number | undefined => {
       if (key !== accountKey) return buckets.keptTat(key, 0, now);
-      this.#coveredTat = buckets.keptTat(key, this.#ahead, now) ?? 0;
-      return this.#coveredTat;
+      this.#takenTat = buckets.keptTat(key, this.#ahead, now) ?? 0;
+      this.#coveredTat = Math.min(this.#coveredTat, this.#takenTat);
+      return this.#takenTat;
     };
     return shards.takeChanged().map((shard) => ({ shard, text: writeShard(this.#parts, shard, keptTat) }));
+  }
+
+  changesWritten(): void {
+    this.#coveredTat = this.#takenTat;
+    this.#orders.endWriting(true);
   }
 
   /** These could not be written: they are among the next changes again. */
   returnChanges(shards: Iterable<number>): void {
     this.#coveredTat = 0;
+    this.#orders.endWriting(false);
     for (const shard of shards) this.#shards.markChanged(shard);
   }
 
@@ -243,21 +249,6 @@ export class Ledger {
       longest = { cause: block.cause, scope: scope.words, until: block.until };
     }
     return longest;
-  }
-
-  /** @param counted whether the CA may have counted it as an order */
-  #end(order: OrderRequest, counted: boolean, now: number): void {
-    const scopes = this.#keys.order(order.identifiers);
-    const open = this.#open.get(scopes.set.key);
-    if (open === undefined) return;
-    if (counted) this.orderMade(open.order, now);
-    else if (open.order.exemption === 'none') {
-      if (open.made) this.#buckets.refund('orders-per-account', this.#account, now);
-      else this.#buckets.addPending('orders-per-account', this.#account, -1);
-    }
-    this.#open.delete(scopes.set.key);
-    for (const [name, scope] of spentAtIssuance(open.order, scopes))
-      this.#buckets.addPending(name, scope, -1);
   }
 
   #blockedScopes(
@@ -288,9 +279,6 @@ export class Ledger {
 
   #prune(now: number): void {
     this.#prunedAt = now;
-    for (const { order, at } of this.#open.values()) {
-      if (at + longestOrder <= now) this.certificateIssued(order, now);
-    }
     this.#buckets.prune(now);
     for (const key of this.#blocks.outdated(now)) {
       this.#blocks.delete(key);

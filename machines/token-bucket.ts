@@ -42,12 +42,6 @@ export function spend(tat: Tat, limit: Limit, now: number): Tat {
   return Math.max(before, Math.min(after, now + fillTime(limit)));
 }
 
-/** The bucket with one token put back; never fuller than full. */
-export function refund(tat: Tat, limit: Limit, now: number): Tat {
-  const before = plausible(tat, limit, now);
-  return before <= now ? before : Math.max(before - emissionInterval(limit), now);
-}
-
 /** The bucket after the CA said that it has no token until then. */
 export function emptyUntil(tat: Tat, limit: Limit, until: number, now: number): Tat {
   const told = until + fillTime(limit) - emissionInterval(limit);

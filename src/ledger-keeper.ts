@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { RateLimits } from '../machines/limits.ts';
+import type { OrderRequest } from '../machines/order-limits.ts';
 import { Ledger } from '../machines/rate-limits.ts';
 import { registeredDomain } from '../machines/registered-domain.ts';
 import { type Clock, sleep } from './clock.ts';
@@ -56,12 +57,25 @@ export class LedgerKeeper {
    * Returns when it is written down that one order more may have been made.
    * @throws what the store throws
    */
-  async cover(signal: AbortSignal): Promise<void> {
+  async coverOrder(signal: AbortSignal): Promise<void> {
     const { ledger, clock } = this.#options;
     // Others may use up what a writing covers before this one's turn.
-    for (let tries = 0; tries < 100 && !ledger.coversOrders(clock.now()); tries += 1) {
+    while (!ledger.coversOrders(clock.now())) {
       signal.throwIfAborted();
       if (this.#writing === undefined) ledger.coverOrders(clock.now());
+      await this.#write();
+    }
+  }
+
+  /**
+   * Returns when it is written down that a certificate may come of this order, which is under way. Those who ask while one writing
+   * is on its way share the next.
+   *
+   * @throws what the store throws
+   */
+  async coverCertificate(order: Pick<OrderRequest, 'identifiers'>, signal: AbortSignal): Promise<void> {
+    while (!this.#options.ledger.coversCertificate(order)) {
+      signal.throwIfAborted();
       await this.#write();
     }
   }
@@ -121,6 +135,7 @@ export class LedgerKeeper {
         await store.write(shard, text, signal);
         unwritten.delete(shard);
       }
+      ledger.changesWritten();
     } finally {
       if (unwritten.size > 0) ledger.returnChanges(unwritten.keys());
     }

@@ -25,7 +25,7 @@ export interface ObtainCertificateOptions {
   readonly vault: Vault;
   readonly issued: IssuedCertificates;
   readonly clock: Clock;
-  readonly ledger: Pick<LedgerKeeper, 'cover' | 'changed' | 'refused'>;
+  readonly ledger: Pick<LedgerKeeper, 'coverOrder' | 'coverCertificate' | 'changed' | 'refused'>;
   readonly orderTurns: Pick<OrderTurns, 'take'>;
   /** The CA is to count an order after all; what keeps it from being made then. */
   readonly countAs: (id: string, exemption: OrderRequest['exemption']) => Hold | undefined;
@@ -67,9 +67,10 @@ export async function obtainCertificate(
         const hold = options.countAs(id, exemption);
         if (hold !== undefined) throw new StepError(describeHold(hold));
       }
-      await ledger.cover(signal);
+      await ledger.coverOrder(signal);
       endTurn = await orderTurns.take({ identifiers: names, exemption }, signal);
     }
+    if (phase === 'finalizing') await ledger.coverCertificate({ identifiers: names }, signal);
     reports.enters(phase);
   };
   const onNotice = (notice: string): void => options.onNotice(notice, input);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
+import { presetLimits, type RateLimits } from '../../machines/limits.ts';
 import type { OrderRequest } from '../../machines/order-limits.ts';
 import { createLedger, LedgerKeeper } from '../../src/ledger-keeper.ts';
 import { ManualClock } from '../kubernetes/manual-clock.ts';
@@ -18,6 +19,8 @@ class Store {
   readonly documents = new Map<number, string>();
   writes = 0;
   refusal: Error | undefined;
+  /** While it is set, what is written is not kept before it resolves. */
+  delay: Promise<void> | undefined;
 
   async read(): Promise<ReadonlyMap<number, string>> {
     if (this.refusal !== undefined) throw this.refusal;
@@ -27,13 +30,14 @@ class Store {
   async write(shard: number, text: string | undefined): Promise<void> {
     if (this.refusal !== undefined) throw this.refusal;
     this.writes += 1;
+    await this.delay;
     if (text === undefined) this.documents.delete(shard);
     else this.documents.set(shard, text);
   }
 }
 
-function start(store: Store, clock: ManualClock) {
-  const ledger = createLedger({ limits, reserve: 0 }, directory);
+function start(store: Store, clock: ManualClock, rateLimits: RateLimits = { limits, reserve: 0 }) {
+  const ledger = createLedger(rateLimits, directory);
   const ending = new AbortController();
   const troubles: unknown[] = [];
   const onTrouble = (trouble: unknown): void => void troubles.push(trouble);
@@ -52,7 +56,7 @@ describe('the keeper of the ledger', () => {
     const { ledger, keeper, ending } = start(store, clock);
     for (let made = 1; made <= 5; made += 1) {
       ledger.orderCreated(order(`host${made}.example.com`), clock.now());
-      await keeper.cover(ending.signal);
+      await keeper.coverOrder(ending.signal);
       const next = start(store, clock);
       await next.keeper.restore();
       assert.ok(roomIn(next.ledger, clock.now()) <= roomIn(ledger, clock.now()), `after ${made} orders`);
@@ -60,14 +64,67 @@ describe('the keeper of the ledger', () => {
     assert.ok(store.writes < 5, 'some orders are covered by one writing');
   });
 
+  it('lets no order go before the writing that covers it has ended', async () => {
+    const [store, clock] = [new Store(), new ManualClock()];
+    const { ledger, keeper, ending } = start(store, clock);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    store.delay = promise;
+    const covered: string[] = [];
+    const covers = ['a.example.com', 'b.example.com'].map((host) => {
+      ledger.orderCreated(order(host), clock.now());
+      return keeper.coverOrder(ending.signal).then(() => covered.push(host));
+    });
+    await setImmediate();
+    assert.deepEqual(covered, []);
+    resolve();
+    await Promise.all(covers);
+  });
+
+  it('forgets no certificate by a crash, however often there is one right after an issuance', async () => {
+    const [store, clock] = [new Store(), new ManualClock()];
+    const rateLimits = presetLimits('https://acme-v02.api.letsencrypt.org/directory');
+    const wanted = order('www.example.com');
+    let issued = 0;
+    for (let run = 0; run < 8; run += 1) {
+      const { ledger, keeper, ending } = start(store, clock, rateLimits);
+      await keeper.restore();
+      // The order of somebody else has covered the next ones.
+      ledger.orderCreated(order('www.example.org'), clock.now());
+      await keeper.coverOrder(ending.signal);
+      if (ledger.hold(wanted, clock.now()) !== undefined) break;
+      ledger.orderCreated(wanted, clock.now());
+      await keeper.coverOrder(ending.signal);
+      await keeper.coverCertificate(wanted, ending.signal);
+      ledger.certificateIssued(wanted, clock.now());
+      issued += 1;
+      ending.abort();
+    }
+    assert.ok(issued <= 5, `${issued} certificates for the same names`);
+  });
+
+  it('writes the certificates of all orders that come to that together at once, and none where nothing counts them', async () => {
+    const hosts = Array.from({ length: 200 }, (_, index) => `www${index}.example.com`);
+    for (const [counted, most] of [
+      [true, 2],
+      [false, 0],
+    ] as const) {
+      const store = new Store();
+      const url = counted ? 'https://acme-v02.api.letsencrypt.org/directory' : directory;
+      const { ledger, keeper, ending } = start(store, new ManualClock(), presetLimits(url));
+      for (const host of hosts) ledger.orderCreated(order(host), 0);
+      await Promise.all(hosts.map((host) => keeper.coverCertificate(order(host), ending.signal)));
+      assert.ok(store.writes <= most, `${store.writes} writings`);
+    }
+  });
+
   it('makes no order while that cannot be written', async () => {
     const [store, clock] = [new Store(), new ManualClock()];
     const { ledger, keeper, ending } = start(store, clock);
     ledger.orderCreated(order('www.example.com'), clock.now());
     store.refusal = new Error('the API server is away');
-    await assert.rejects(keeper.cover(ending.signal), store.refusal);
+    await assert.rejects(keeper.coverOrder(ending.signal), store.refusal);
     store.refusal = undefined;
-    await keeper.cover(ending.signal);
+    await keeper.coverOrder(ending.signal);
     assert.equal(store.documents.size, 1);
   });
 
@@ -75,7 +132,7 @@ describe('the keeper of the ledger', () => {
     const [store, clock] = [new Store(), new ManualClock()];
     const first = start(store, clock);
     first.ledger.orderCreated(order('www.example.com'), clock.now());
-    await first.keeper.cover(first.ending.signal);
+    await first.keeper.coverOrder(first.ending.signal);
     store.refusal = new Error('the API server is away');
     const { ledger, keeper, troubles } = start(store, clock);
     const restored = keeper.restore();

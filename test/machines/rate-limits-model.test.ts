@@ -140,6 +140,7 @@ function keep(books: Ledger, documents: Map<number, string>, time: number): void
     if (text === undefined) documents.delete(shard);
     else documents.set(shard, text);
   }
+  books.changesWritten();
 }
 
 /** Plays the steps against the CA; an order is made only if the ledger holds it not. */
@@ -171,7 +172,7 @@ function play(limits: RateLimits, steps: readonly Step[]): void {
     ) {
       books.orderCreated(order, time);
       assert.equal(ca.newOrder(order, time), undefined, 'the CA refuses what the ledger allowed');
-      books.orderMade(order, time);
+      if (end !== 'refused') books.orderMade(order, time);
       running.push({ order, end, left: after });
     }
     const ending = running.filter(({ left }) => left === 0);
