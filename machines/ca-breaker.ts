@@ -18,6 +18,8 @@ const longestPause = 31 * 24 * 60 * minute;
 export class CaBreaker {
   #failures = 0;
   #pausedUntil = 0;
+  /** Until when the CA itself has asked to wait. */
+  #namedUntil = 0;
   #probe: { readonly id: string; readonly until: number } | undefined;
 
   /** Whether the CA was in trouble when it was last heard of. */
@@ -30,7 +32,10 @@ export class CaBreaker {
    * should ask again when they hear how it went.
    */
   closedUntil(now: number): number | undefined {
-    if (this.#pausedUntil > now + longestPause) this.#pausedUntil = now + (ladder.at(-1) ?? minute);
+    if (this.#pausedUntil > now + longestPause) {
+      this.#pausedUntil = now + (ladder.at(-1) ?? minute);
+      this.#namedUntil = 0;
+    }
     if (this.#pausedUntil > now) return this.#pausedUntil;
     const probe = this.#currentProbe(now);
     return this.open && probe !== undefined ? probe.until : undefined;
@@ -44,10 +49,13 @@ export class CaBreaker {
     return true;
   }
 
-  /** The CA answered, be it with a refusal that is about the order. */
-  succeeded(): void {
+  /**
+   * The CA answered, be it with a refusal that is about the order. The answer to what was under way does not take back a wait
+   * that the CA has asked for in the meantime.
+   */
+  succeeded(now: number): void {
     this.#failures = 0;
-    this.#pausedUntil = 0;
+    this.#pausedUntil = this.#namedUntil > now ? this.#namedUntil : 0;
     this.#probe = undefined;
   }
 
@@ -62,7 +70,8 @@ export class CaBreaker {
     if (this.#failures < threshold && retryAfter === undefined) return;
     const step = ladder[Math.min(Math.max(this.#failures - threshold, 0), ladder.length - 1)] ?? minute;
     const pause = step * (0.85 + 0.3 * spread(`${id}#${this.#failures}`));
-    this.#pausedUntil = Math.max(this.#pausedUntil, now + Math.max(pause, retryAfter ?? 0));
+    this.#namedUntil = Math.max(this.#namedUntil, now + (retryAfter ?? 0));
+    this.#pausedUntil = Math.max(this.#pausedUntil, this.#namedUntil, now + pause);
   }
 
   /** The one that was to try gave up, by no fault of the CA: another may. */

@@ -89,11 +89,11 @@ export class OrderBudget {
         if (reservation !== undefined) reservation.sent = true;
         return false;
       case 'ORDER_MADE':
-        this.#breaker.succeeded();
+        this.#breaker.succeeded(now);
         if (reservation !== undefined) this.#ledger.orderMade(reservation.request, now);
         return false;
       case 'ORDER_REFUSED':
-        this.#breaker.succeeded();
+        this.#breaker.succeeded(now);
         if (reservation === undefined) return false;
         this.#reservations.delete(report.id);
         this.#ledger.orderRefused(reservation.request, now);

@@ -31,7 +31,7 @@ describe('the breaker', () => {
   it('lets all go on after the first good answer', () => {
     const { breaker, until } = broken();
     breaker.enter('c', until);
-    breaker.succeeded();
+    breaker.succeeded(until);
     for (const id of ['c', 'd', 'e']) assert.ok(breaker.enter(id, until));
     assert.equal(breaker.open, false);
   });
@@ -41,6 +41,15 @@ describe('the breaker', () => {
     breaker.failed('a', now, hour);
     breaker.failed('b', now, minute);
     assert.equal(breaker.closedUntil(now), now + hour);
+  });
+
+  it('takes no answer to what was under way for the end of a wait that the CA asks for', () => {
+    const breaker = new CaBreaker();
+    breaker.failed('a', now, 10 * minute);
+    breaker.succeeded(now + minute);
+    assert.equal(breaker.enter('b', now + 2 * minute), false);
+    assert.equal(breaker.closedUntil(now + 2 * minute), now + 10 * minute);
+    assert.equal(breaker.enter('b', now + 10 * minute), true);
   });
 
   it('waits longer from try to try, at most about five minutes', () => {
@@ -108,8 +117,7 @@ describe('the breaker', () => {
             if (retryAfter !== undefined) named = Math.max(named, time + retryAfter);
             if (probe?.id === id) probe = undefined;
           } else if (type === 'succeeded') {
-            breaker.succeeded();
-            named = 0;
+            breaker.succeeded(time);
             probe = undefined;
           } else {
             breaker.left(id);
