@@ -63,6 +63,11 @@ export function explanationText({ ingress, verdict, why, next, remedy, checks }:
 
 /** A moment for people, with how far away it is. */
 export function moment(at: number, now: number): string {
-  const time = new Date(at).toISOString().replace(/\.\d+Z$/, 'Z');
+  const time = isoTime(at);
   return at <= now ? `at once (${time})` : `at ${time} (in ${duration(at - now)})`;
+}
+
+/** In whole seconds. */
+export function isoTime(at: number): string {
+  return new Date(at).toISOString().replace(/\.\d+Z$/, 'Z');
 }

@@ -1,6 +1,6 @@
 import { isReasonCode } from '../../machines/status.ts';
 import type { CertificateDetail, HostProgress, HostStep, IngressDetail } from '../inspector/protocol.ts';
-import { type Check, moment, type Told, withoutRemedy } from './explanation.ts';
+import { type Check, isoTime, moment, type Told, withoutRemedy } from './explanation.ts';
 
 const stepNames: Readonly<Record<HostStep, string>> = {
   dns: 'DNS',
@@ -24,16 +24,16 @@ const mostEntries = 6;
 export function liveChecks({ row, certificates, timeline }: IngressDetail, now: number): Check[] {
   const when = row.next?.at === undefined ? '' : ` ${moment(row.next.at, now)}`;
   const next = row.next === undefined ? '' : `; next: ${row.next.action}${when}`;
-  const entries = timeline.slice(-mostEntries).map(({ at, text }) => `${timeOfDay(at)} ${text}`);
+  const entries = timeline.slice(-mostEntries).map(({ at, text }) => `${timeOf(at, now)} ${text}`);
   const history =
     entries.length === 0
       ? 'What happens to it is recorded only while somebody has the page open (port 9403).'
       : `${entries.join('; ')}.`;
   return [
-    { about: 'controller', result: 'ok', text: `It is ${row.state} since ${timeOfDay(row.since)}${next}.` },
+    { about: 'controller', result: 'ok', text: `It is ${row.state} since ${timeOf(row.since, now)}${next}.` },
     ...certificates.flatMap((certificate) => [
       ...certificateChecks(certificate, now),
-      ...certificate.hosts.flatMap(hostCheck),
+      ...certificate.hosts.flatMap((host) => hostCheck(host, now)),
     ]),
     { about: 'history', result: 'note', text: history },
   ];
@@ -65,10 +65,10 @@ function certificateChecks(certificate: CertificateDetail, now: number): Check[]
 }
 
 /** How far the host has come in the round that runs, or in the last one that came to nothing. */
-function hostCheck({ host, steps }: HostProgress): Check[] {
+function hostCheck({ host, steps }: HostProgress, now: number): Check[] {
   const reached = steps.flatMap(({ step, state, at, detail }) => {
     if (state === 'waiting') return [];
-    const when = at === undefined ? '' : ` ${timeOfDay(at)}`;
+    const when = at === undefined ? '' : ` ${timeOf(at, now)}`;
     return [`${stepNames[step]} ${stepWords[state]}${when}${detail === undefined ? '' : ` (${detail})`}`];
   });
   if (reached.length === 0) return [];
@@ -80,6 +80,8 @@ function toldOf({ code, message }: { readonly code: string; readonly message: st
   return isReasonCode(code) ? withoutRemedy(code, message) : { text: message, remedy: undefined };
 }
 
-function timeOfDay(at: number): string {
-  return `${new Date(at).toISOString().slice(11, 19)}Z`;
+/** Of today only the time, so that a line of several stays short. */
+function timeOf(at: number, now: number): string {
+  const time = isoTime(at);
+  return time.slice(0, 10) === isoTime(now).slice(0, 10) ? time.slice(11) : time;
 }

@@ -1,7 +1,7 @@
 import type { DesiredCertificate } from '../../machines/desired-certificate.ts';
 import { failureKind, reasons } from '../../machines/reasons.ts';
 import { type CertificateEntry, isReasonCode } from '../../machines/status.ts';
-import { type Check, moment, withoutRemedy } from './explanation.ts';
+import { type Check, isoTime, moment, withoutRemedy } from './explanation.ts';
 import type { SecretStanding } from './secret-standing.ts';
 
 /** What the Secret holds. */
@@ -23,7 +23,7 @@ export function checkSecret(
       const wish =
         window === undefined
           ? ''
-          : ` The CA wants it renewed between ${dateOf(window.start)} and ${dateOf(window.end)}.`;
+          : ` The CA wants it renewed between ${isoTime(window.start)} and ${isoTime(window.end)}.`;
       const text = `Its certificate${issuer} covers all hosts and ends ${moment(assessment.notAfter, now)}.${wish}`;
       return { about, result: 'ok', text };
     }
@@ -73,8 +73,4 @@ export function nextOf(entry: CertificateEntry, now: number): string {
   const blocked = Date.parse(blockedUntil ?? '') > now;
   const allowed = blocked ? ' The CA or the API server allows nothing before.' : '';
   return `It is tried again ${moment(Date.parse(nextAttempt), now)}.${allowed}`;
-}
-
-function dateOf(at: number): string {
-  return new Date(at).toISOString();
 }

@@ -170,7 +170,7 @@ describe('kube-lego explain and kube-lego status', { timeout: 240_000 }, () => {
   it('hear the controller itself where it can be asked', async () => {
     const { live, checks } = await explained('shop/good', besideController(stage));
     assert.equal(live?.row.state, 'idle');
-    assert.match(told(checks, 'controller'), /^It is idle since [\d:]+Z; next: check at /);
+    assert.match(told(checks, 'controller'), /^It is idle since [\dT:-]+Z; next: check at /);
   });
 
   it('tell how far a host came in the last round, step by step, in the pod as it is documented', async () => {
@@ -183,7 +183,7 @@ describe('kube-lego explain and kube-lego status', { timeout: 240_000 }, () => {
     assert.match(told(checks, 'controller'), /^It is backing-off since .*; next: retry dead-tls at /);
     assert.match(
       told(checks, `host ${dead}`),
-      /^DNS failed [\d:]+Z \(Host dead\.example\.com .*\), challenge route done [\d:]+Z/,
+      /^DNS failed [\dT:-]+Z \(Host dead\.example\.com .*\), challenge route done [\dT:-]+Z/,
     );
     assert.equal(live?.certificates[0]?.hosts[0]?.host, dead);
     assert.match((await run(['explain', 'shop/good'], environment)).output, /^Ingress shop\/good: good$/m);
@@ -196,7 +196,7 @@ describe('kube-lego explain and kube-lego status', { timeout: 240_000 }, () => {
     await stage.apply(ingress('shop/watched', { tls: { 'watched-tls': ['watched.example.com'] } }));
     await stage.untilIssued('shop/watched');
     const { checks } = await explained('shop/watched', besideController(stage));
-    assert.match(told(checks, 'history'), /[\d:]+Z CERTIFICATE_FINISHED watched-tls: stored/);
+    assert.match(told(checks, 'history'), /[\dT:-]+Z CERTIFICATE_FINISHED watched-tls: stored/);
     assert.match(told(checks, 'history'), /storing → \w+/);
     leave.abort();
     await viewer.text().catch(() => undefined);
