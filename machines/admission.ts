@@ -22,6 +22,8 @@ type Stage = 'waiting' | 'held' | 'admitted' | 'awaiting-slot' | 'ordering';
 interface Progress {
   readonly round: Round;
   readonly identifiers: string;
+  /** Counts the rounds as they come. */
+  readonly serial: number;
   stage: Stage;
   /** As it was last told. */
   hold: Hold | undefined;
@@ -34,7 +36,7 @@ export type Grant =
 
 /** Milliseconds. What others give back is looked for together: with thousands that wait each look costs. */
 const recheckDelay = 5000;
-/** A time that moves less is not told: each order that is made moves that of all others. */
+/** A time that moves less is not told, nor one that moves by less than a tenth of what is left. */
 const worthTelling = 60_000;
 
 /**
@@ -46,9 +48,13 @@ const worthTelling = 60_000;
 export class Admission {
   readonly limits: AdmissionLimits;
   readonly #budget: OrderBudget;
-  /** When those that are held look again. */
+  /** When the turn of each of those that are held comes. */
   readonly #schedule = new Schedule();
   #recheckAt: number | undefined;
+  /** What those that are held are going to take from the CA's limits, as of the last look at all of them. */
+  #queue = new Map<string, number>();
+  /** Some of them wait no longer. */
+  #queueOutdated = false;
   readonly #rounds = new Map<string, Progress>();
   readonly #byStage: Record<Stage, Set<Progress>> = {
     waiting: new Set(),
@@ -57,6 +63,7 @@ export class Admission {
     'awaiting-slot': new Set(),
     ordering: new Set(),
   };
+  #serial = 0;
   #hostsAdmitted = 0;
   readonly #setsAdmitted = new Set<string>();
 
@@ -91,7 +98,14 @@ export class Admission {
   enter(round: Round, now: number): void {
     this.leave(round.id, now);
     const identifiers = round.hosts.toSorted().join();
-    const progress: Progress = { round, identifiers, stage: 'waiting', hold: undefined };
+    this.#serial += 1;
+    const progress: Progress = {
+      round,
+      identifiers,
+      serial: this.#serial,
+      stage: 'waiting',
+      hold: undefined,
+    };
     this.#rounds.set(round.id, progress);
     this.#byStage.waiting.add(progress);
   }
@@ -114,6 +128,7 @@ export class Admission {
       this.#hostsAdmitted -= progress.round.hosts.length;
       this.#setsAdmitted.delete(progress.identifiers);
     }
+    this.#queueOutdated ||= progress.stage === 'held';
     this.#schedule.delete(id);
     this.#byStage[progress.stage].delete(progress);
     this.#rounds.delete(id);
@@ -141,32 +156,52 @@ export class Admission {
 
   /** Hands out what is free, fair among namespaces, the earliest harm first. */
   grants(now: number): Grant[] {
-    this.#recheck(now);
-    return [...this.#admissions(now), ...this.#slots(now)];
+    const woken = new Set(this.#schedule.takeDue(now).flatMap((id) => this.#rounds.get(id) ?? []));
+    for (const progress of woken) this.#move(progress, 'waiting');
+    const all = this.#recheckAt !== undefined && this.#recheckAt <= now;
+    return [...(all ? this.#admitFromAll(now) : this.#admissions(woken, now)), ...this.#slots(now)];
   }
 
-  #admissions(now: number): Grant[] {
+  /** Gives all that are held a turn anew. */
+  #admitFromAll(now: number): Grant[] {
+    for (const progress of this.#byStage.held) {
+      this.#schedule.delete(progress.round.id);
+      this.#move(progress, 'waiting');
+    }
+    this.#recheckAt = undefined;
+    this.#queue = new Map();
+    this.#queueOutdated = false;
+    return this.#admissions(undefined, now);
+  }
+
+  /** @param woken those whose turn has come; undefined when nobody is held */
+  #admissions(woken: ReadonlySet<Progress> | undefined, now: number): Grant[] {
     const grants: Grant[] = [];
-    if (this.#hostsAdmitted < this.limits.hosts) {
-      for (const progress of this.#inTurn('waiting')) {
-        const { id, hosts } = progress.round;
-        if (this.#setsAdmitted.has(progress.identifiers)) continue;
-        const hold = this.#budget.hold(progress.round, now);
-        if (hold !== undefined) {
-          this.#move(progress, 'held');
-          this.#schedule.set(id, hold.until);
-          grants.push(...tell(progress, hold));
-          continue;
+    if (this.#hostsAdmitted >= this.limits.hosts) return grants;
+    const heldBefore = this.#byStage.held.size;
+    for (const progress of this.#inTurn('waiting')) {
+      const { id, hosts } = progress.round;
+      if (this.#setsAdmitted.has(progress.identifiers)) continue;
+      const hold = this.#budget.hold(progress.round, this.#queue, now);
+      if (hold !== undefined) {
+        if (woken !== undefined) {
+          if (this.#queueOutdated || woken.has(progress)) return [...grants, ...this.#admitFromAll(now)];
+          // Its turn is the last one; by harm, and in fairness to its namespace, it may be an earlier one.
+          if (heldBefore > 0) this.#recheckSoon(now);
         }
-        // A certificate with more hosts than the limit still gets its turn, alone.
-        if (this.#hostsAdmitted > 0 && this.#hostsAdmitted + hosts.length > this.limits.hosts) break;
-        this.#move(progress, 'admitted');
-        progress.hold = undefined;
-        this.#hostsAdmitted += hosts.length;
-        this.#setsAdmitted.add(progress.identifiers);
-        this.#budget.reserve(progress.round, now);
-        grants.push({ id, grant: 'admission' });
+        this.#move(progress, 'held');
+        this.#schedule.set(id, hold.until);
+        grants.push(...tell(progress, hold, now));
+        continue;
       }
+      // A certificate with more hosts than the limit still gets its turn, alone.
+      if (this.#hostsAdmitted > 0 && this.#hostsAdmitted + hosts.length > this.limits.hosts) break;
+      this.#move(progress, 'admitted');
+      progress.hold = undefined;
+      this.#hostsAdmitted += hosts.length;
+      this.#setsAdmitted.add(progress.identifiers);
+      this.#budget.reserve(progress.round, now);
+      grants.push({ id, grant: 'admission' });
     }
     return grants;
   }
@@ -186,25 +221,15 @@ export class Admission {
     if (trouble === undefined) return grants;
     // Also those who are kept from admission by so many who wait for the CA.
     const stuck = [...this.#byStage['awaiting-slot'], ...this.#byStage.waiting];
-    return [...grants, ...stuck.flatMap((progress) => tell(progress, trouble))];
+    return [...grants, ...stuck.flatMap((progress) => tell(progress, trouble, now))];
   }
 
   #recheckSoon(now: number): void {
     this.#recheckAt ??= now + recheckDelay;
   }
 
-  #recheck(now: number): void {
-    const due = this.#schedule.takeDue(now).flatMap((id) => this.#rounds.get(id) ?? []);
-    for (const progress of due) this.#move(progress, 'waiting');
-    if (this.#recheckAt === undefined || this.#recheckAt > now) return;
-    this.#recheckAt = undefined;
-    for (const progress of this.#byStage.held) {
-      this.#schedule.delete(progress.round.id);
-      this.#move(progress, 'waiting');
-    }
-  }
-
   #move(progress: Progress, stage: Stage): void {
+    this.#queueOutdated ||= progress.stage === 'held';
     this.#byStage[progress.stage].delete(progress);
     progress.stage = stage;
     this.#byStage[stage].add(progress);
@@ -219,7 +244,7 @@ export class Admission {
       underWay.set(round.namespace, (underWay.get(round.namespace) ?? 0) + 1);
     }
     return [...this.#byStage[stage]]
-      .toSorted((one, other) => one.round.harmAt - other.round.harmAt)
+      .toSorted((one, other) => one.round.harmAt - other.round.harmAt || one.serial - other.serial)
       .map((progress) => {
         const turn = underWay.get(progress.round.namespace) ?? 0;
         underWay.set(progress.round.namespace, turn + 1);
@@ -235,12 +260,12 @@ function isAdmitted({ stage }: Progress): boolean {
 }
 
 /** Tells why it waits, unless it has been told much the same. */
-function tell(progress: Progress, hold: Hold): Grant[] {
+function tell(progress: Progress, hold: Hold, now: number): Grant[] {
   const before = progress.hold;
   const known =
     before?.cause === hold.cause &&
     before.scope === hold.scope &&
-    Math.abs(before.until - hold.until) < worthTelling;
+    Math.abs(before.until - hold.until) < Math.max(worthTelling, (before.until - now) / 10);
   if (known) return [];
   progress.hold = hold;
   return [{ id: progress.round.id, grant: 'none', hold }];

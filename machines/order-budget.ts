@@ -32,9 +32,12 @@ export class OrderBudget {
     this.#ledger = ledger;
   }
 
-  /** What keeps this order waiting, or undefined if there is room for it now. */
-  hold(order: PlannedOrder, now: number): Hold | undefined {
-    return this.#ledger.hold(requestOf(order), now);
+  /**
+   * What keeps this order waiting until its turn, or undefined if there is room for it now.
+   * @param queue what those who wait before it are going to take; one that waits is added
+   */
+  hold(order: PlannedOrder, queue: Map<string, number>, now: number): Hold | undefined {
+    return this.#ledger.hold(requestOf(order), now, queue);
   }
 
   liftPauses(hosts: readonly string[]): void {

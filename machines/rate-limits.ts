@@ -67,9 +67,19 @@ export class Ledger {
     this.#ahead = Math.min(Math.floor((rateLimits.limits['orders-per-account']?.burst ?? 0) / 10), 50);
   }
 
-  /** What keeps an order waiting longest, or undefined if it may be made now. */
-  hold(order: OrderRequest, now: number): Hold | undefined {
+  /**
+   * What keeps an order waiting longest, or undefined if it may be made now.
+   *
+   * @param queue what those who wait before it are going to take; one that waits is added, and the time is that of its turn
+   */
+  hold(order: OrderRequest, now: number, queue?: Map<string, number>): Hold | undefined {
     const scopes = this.#keys.order(order.identifiers);
+    const hold = this.#hold(order, scopes, now);
+    if (hold === undefined || queue === undefined) return hold;
+    return { ...hold, until: Math.max(hold.until, this.#timeAfter(order, scopes, queue, now)) };
+  }
+
+  #hold(order: OrderRequest, scopes: OrderScopes, now: number): Hold | undefined {
     let longest: Hold | undefined;
     for (const [name, scope] of countedFor(order, scopes)) {
       const until = this.#buckets.timeOf(name, scope, order.purpose === 'first' ? 'first' : 'other', now);
@@ -83,7 +93,10 @@ export class Ledger {
    * When this order finds room after others, whose counts are in `taken` and to which its own are added. Refusals are not looked at.
    */
   timeAfter(order: OrderRequest, taken: Map<string, number>, now: number): number {
-    const scopes = this.#keys.order(order.identifiers);
+    return this.#timeAfter(order, this.#keys.order(order.identifiers), taken, now);
+  }
+
+  #timeAfter(order: OrderRequest, scopes: OrderScopes, taken: Map<string, number>, now: number): number {
     let at = now;
     for (const [name, scope] of countedFor(order, scopes)) {
       const key = `${name} ${scope.key}`;

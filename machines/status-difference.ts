@@ -1,5 +1,5 @@
 import { reasons } from './reasons.ts';
-import { type CertificateEntry, entryNamed, isReasonCode, queueStep, type StatusDocument } from './status.ts';
+import { type CertificateEntry, entryNamed, isReasonCode, type StatusDocument } from './status.ts';
 
 /**
  * Whether another outcome is to be written: another code, scope or count, or a time that moved by more than a tenth of what
@@ -25,7 +25,7 @@ export function differs(before: StatusDocument, after: StatusDocument, now: numb
 function entriesDiffer(before: CertificateEntry, after: CertificateEntry, now: number): boolean {
   return (
     lasting(before) !== lasting(after) ||
-    moved(before.nextAttempt, after.nextAttempt, now, after.state === 'waiting' ? queueStep : 0) ||
+    moved(before.nextAttempt, after.nextAttempt, now) ||
     moved(before.renewAt, after.renewAt, now)
   );
 }
@@ -47,8 +47,8 @@ function lasting({
   return JSON.stringify([state, reason, host, failures, notAfter, input, rescued, notices, words]);
 }
 
-function moved(before: string | undefined, after: string | undefined, now: number, least = 0): boolean {
+function moved(before: string | undefined, after: string | undefined, now: number): boolean {
   if (before === undefined || after === undefined) return before !== after;
   const time = Date.parse(before);
-  return Math.abs(Date.parse(after) - time) > Math.max(Math.abs(time - now) / 10, 1000, least);
+  return Math.abs(Date.parse(after) - time) > Math.max(Math.abs(time - now) / 10, 1000);
 }

@@ -28,7 +28,7 @@ export interface CertificateEntry {
   readonly host?: string;
   /** How often in a row it has failed; trouble that is not the certificate's own does not count. */
   readonly failures?: number;
-  /** Absent where only a change helps, and where it is a matter of minutes. */
+  /** Or the turn of one that waits. Absent where only a change helps, and where trouble of others is a matter of minutes. */
   readonly nextAttempt?: string;
   /** Until when the CA or the API server asked us to wait. */
   readonly blockedUntil?: string;
@@ -58,8 +58,6 @@ export const statusAnnotation = 'kube-lego.io/status';
 const passing = 30_000;
 /** From here on the time of the next attempt is worth a write when the failure is nobody's. */
 const farAway = 10 * 60_000;
-/** Milliseconds. Each order that is made moves the time of all that wait behind it. */
-export const queueStep = 60 * 60_000;
 const mostNotices = 10;
 /** Characters; all annotations of an object together have 256 KiB. Beyond the first limit entries lose their words. */
 const roomForWords = 16_384;
@@ -129,11 +127,11 @@ function entryOf(
   if (trouble === undefined) return undefined;
   const { state, failure, until, notAfter } = trouble;
   const { code, host, retryAt } = failure;
-  // The time of the next attempt is worth its writes where the certificate has earned it, else only when it is far.
   const nobodysFault = state === 'waiting' || failureKind(failure) === 'transient';
   const ahead = (until ?? Number.POSITIVE_INFINITY) - at;
-  const soon = ahead <= (state === 'waiting' ? queueStep : farAway);
   if (nobodysFault && ahead <= passing) return undefined;
+  // A turn in the queue seldom moves; a time of trouble moves with each try, and is worth its writes only when it is far.
+  const soon = state === 'failed' && nobodysFault && ahead <= farAway;
   const same = last?.state === state && last.reason === code;
   return {
     state,
@@ -142,7 +140,7 @@ function entryOf(
     message: statusMessage(failure),
     ...(host === undefined ? {} : { host }),
     ...(failures.attempt === 0 ? {} : { failures: failures.attempt }),
-    ...(until === undefined || (nobodysFault && soon) ? {} : { nextAttempt: timestamp(until) }),
+    ...(until === undefined || soon ? {} : { nextAttempt: timestamp(until) }),
     ...(state === 'waiting' || retryAt === undefined || retryAt <= at
       ? {}
       : { blockedUntil: timestamp(retryAt) }),

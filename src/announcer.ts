@@ -38,7 +38,8 @@ export class Announcer {
       const said = before ?? this.#saidBefore(context);
       this.#said.set(actor, new Set(findings.map(statusMessage)));
       for (const finding of findings) {
-        if (!said.has(statusMessage(finding))) this.#tell(context, finding, {});
+        if (!said.has(statusMessage(finding)))
+          this.#tell(context, finding, { nextAttempt: isoTime(finding.retryAt) });
       }
     }
     this.#status.publish(context);

@@ -25,11 +25,13 @@ describe('a CA whose limit is reached', { timeout: 240_000 }, () => {
     await stage.apply(ingress('shop/second', { tls: { 'second-tls': ['second.example.com'] } }));
     const message = await stage.untilWarned('shop/second', 'RateLimited');
     assert.match(message, /waits for the CA's limit of new orders \(this account\)/);
+    const told = Date.parse(/Next attempt: (\S+)\.$/.exec(message)?.[1] ?? '');
     const view = await stage.view('shop/second');
     assert.equal(view?.state, 'queued');
     assert.equal(view.next.action, 'order when this account has room');
     const until = view.next.at ?? 0;
     assert.ok(until > Date.now() + day / 2 && until <= Date.now() + day);
+    assert.ok(Math.abs(told - until) <= 1000, message);
     assert.equal(await stage.orders(), orders);
   });
 

@@ -289,3 +289,68 @@ describe('an order slot', () => {
     assert.deepEqual(slots(admission), ['a']);
   });
 });
+
+describe('the turns of those that are held', () => {
+  const tenAtOnce = { 'orders-per-account': { burst: 10, period: 10 * minute } };
+
+  function told(grants: ReturnType<Admission['grants']>): [string, number][] {
+    return grants.flatMap((grant) =>
+      grant.grant === 'none' ? [[grant.id, (grant.hold.until - now) / minute]] : [],
+    );
+  }
+
+  /** Makes the orders of all that are admitted. */
+  function order(admission: Admission, grants: ReturnType<Admission['grants']>, at: number): number {
+    const ids = grants.flatMap(({ id, grant }) => (grant === 'admission' ? [id] : []));
+    for (const id of ids) {
+      admission.report({ type: 'ORDER_SENT', id }, at);
+      admission.report({ type: 'ORDER_MADE', id }, at);
+      admission.report({ type: 'CERTIFICATE_ISSUED', id }, at);
+      admission.leave(id, at);
+    }
+    return ids.length;
+  }
+
+  it('are one after the other, as the CA has room, and each is told once', () => {
+    const admission = new Admission(limits, orderBudget(tenAtOnce));
+    enter(admission, rounds(60, 'r'));
+    const first = admission.grants(now);
+    const turns = told(first);
+    assert.equal(order(admission, first, now) + turns.length, 60);
+    assert.deepEqual(
+      turns.map(([, minutes]) => minutes),
+      Array.from(turns, (_, index) => index + 1),
+    );
+    for (const [id, minutes] of turns) {
+      const at = now + minutes * minute;
+      const grants = admission.grants(at);
+      assert.deepEqual(grants, [{ id, grant: 'admission' }]);
+      order(admission, grants, at);
+    }
+  });
+
+  it('are earlier for who comes later and has its harm sooner', () => {
+    const admission = new Admission(limits, orderBudget(tenAtOnce));
+    enter(admission, rounds(30, 'r', { harmAt: now + hour }));
+    order(admission, admission.grants(now), now);
+    admission.enter(round('urgent'), now);
+    assert.ok((told(admission.grants(now))[0]?.[1] ?? 0) > 15);
+    const at = admission.next(now) ?? 0;
+    assert.deepEqual(
+      told(admission.grants(at)).filter(([id]) => id === 'urgent'),
+      [['urgent', 1]],
+    );
+  });
+
+  it('are given anew when somebody who waits leaves and another comes', () => {
+    const admission = new Admission(limits, orderBudget(tenAtOnce));
+    enter(admission, rounds(30, 'r'));
+    const first = admission.grants(now);
+    order(admission, first, now);
+    const last = Math.max(...told(first).map(([, minutes]) => minutes));
+    for (const [id] of told(first).slice(0, 10)) admission.leave(id, now);
+    admission.enter(round('late'), now);
+    const late = told(admission.grants(now)).find(([id]) => id === 'late');
+    assert.deepEqual(late, ['late', last - 9]);
+  });
+});

@@ -8,7 +8,7 @@ it('an order that is counted after all is not held up by its own reservation', (
   budget.reserve(order, now);
   assert.equal(budget.countAs('1', 'same-set', now), undefined);
   assert.equal(
-    budget.hold({ ...order, id: '2', exemption: 'same-set' }, now)?.cause,
+    budget.hold({ ...order, id: '2', exemption: 'same-set' }, new Map(), now)?.cause,
     'certificates-per-exact-set',
   );
 });

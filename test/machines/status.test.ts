@@ -126,7 +126,7 @@ describe('what the status says', () => {
     assert.ok(!differs(document, statusOf(oftener, document), now + hour));
   });
 
-  it('tells what limit of the CA keeps an order waiting, and does not follow every step of the queue', () => {
+  it('tells what limit of the CA keeps an order waiting and until when, and does not follow every step of the queue', () => {
     const queued = checkDue(begin(assignment(['a'])));
     const hold = (ahead: number) =>
       ({ cause: 'orders-per-account', scope: 'the account', until: now + ahead }) as const;
@@ -134,7 +134,11 @@ describe('what the status says', () => {
     const before = statusOf(applyHold(queued, 'a', hold(10 * minute), now));
     assert.partialDeepStrictEqual(before.secrets, { a: { state: 'waiting', reason: 'RateLimited' } });
     assert.match(before.secrets['a']?.message ?? '', /limit of new orders \(the account\)\. Wait/);
-    assert.ok(!differs(before, statusOf(applyHold(queued, 'a', hold(5 * minute), now), before), now));
+    assert.equal(
+      before.secrets['a']?.nextAttempt,
+      new Date(now + 10 * minute).toISOString().replace('.000', ''),
+    );
+    assert.ok(!differs(before, statusOf(applyHold(queued, 'a', hold(9.5 * minute), now), before), now));
     const far = statusOf(applyHold(queued, 'a', hold(30 * hour), now), before);
     assert.equal(far.secrets['a']?.nextAttempt, '2026-11-25T18:00:00Z');
     assert.ok(differs(before, far, now));
