@@ -10,7 +10,7 @@ import { Schedule } from './schedule.ts';
 export type SupervisorEvent =
   | { readonly type: 'INGRESS_OBSERVED'; readonly ingress: IngressSpec }
   | { readonly type: 'INGRESS_GONE'; readonly key: string }
-  /** Every Ingress of the cluster has been observed once: from now on ownership can be judged. */
+  /** Every Ingress that can be seen has been observed once: from now on ownership can be judged. */
   | { readonly type: 'SYNCED' }
   | { readonly type: 'WAKE_AT'; readonly key: string; readonly at: number | undefined }
   | { readonly type: 'TIMER' }

@@ -3,8 +3,9 @@ import { isRecord, stringField } from '../json.ts';
 /**
  * What went wrong, in words that code may switch on.
  *
- * - `NotFound` is said only when the API server itself says so in a Status object: a 404 page of some proxy in
- *   between is an `InvalidResponse`, so nobody concludes from it that an object does not exist.
+ * - `NotFound` and `Forbidden` are said only when the API server itself says so in a Status object: a 404 page of some proxy
+ *   in between is an `InvalidResponse`, so nobody concludes from it that an object does not exist, or from its 403 that a
+ *   role is missing.
  * - `AlreadyExists` and `Conflict` are the two kinds of 409: the name is taken; the object is not the one judged.
  * - `Gone` is a 410: the resourceVersion or continue token is too old, list again.
  * - `Forbidden` is not said of an API server that is still starting: its 403 is a `ServerError`.
@@ -110,7 +111,7 @@ export function transportCode(error: unknown): string | undefined {
 
 function codeOf(status: number, reason: string | undefined, fromApi: boolean): KubernetesErrorCode {
   if (status === 401) return 'Unauthorized';
-  if (status === 403) return 'Forbidden';
+  if (status === 403) return fromApi ? 'Forbidden' : 'InvalidResponse';
   if (status === 404) return fromApi ? 'NotFound' : 'InvalidResponse';
   if (status === 408 || status === 504) return 'Timeout';
   if (status === 409) return reason === 'AlreadyExists' ? 'AlreadyExists' : 'Conflict';

@@ -143,7 +143,7 @@ export const sampledMetrics = {
   synced: {
     name: 'kube_lego_reflector_synced',
     type: 'gauge',
-    help: '1 once all objects of the kind have been listed.',
+    help: '1 once all objects of the kind have been listed, in every namespace that is to be watched.',
     labels: ['resource'],
     series: '2',
   },

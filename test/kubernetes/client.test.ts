@@ -93,13 +93,15 @@ describe('the Kubernetes client', () => {
     assert.equal((await failure()).code, 'ServerError');
   });
 
-  it('does not take the 404 of a proxy for the word of the API server', async () => {
-    api.override = (_, response) => {
-      response.writeHead(404, { 'content-type': 'text/html' }).end('<h1>Not Found</h1>');
-      return true;
-    };
-    assert.equal((await failure()).code, 'InvalidResponse');
-  });
+  for (const status of [403, 404]) {
+    it(`does not take the ${status} of a proxy for the word of the API server`, async () => {
+      api.override = (_, response) => {
+        response.writeHead(status, { 'content-type': 'text/html' }).end('<h1>Not here</h1>');
+        return true;
+      };
+      assert.equal((await failure()).code, 'InvalidResponse');
+    });
+  }
 
   it('never repeats data that looks encoded', async () => {
     const key = Buffer.alloc(300, 'k').toString('base64');
