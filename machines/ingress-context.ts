@@ -34,6 +34,8 @@ export type CertificateStatus =
   | {
       readonly kind: 'working';
       readonly phase: CertificatePhase;
+      /** When it entered the phase. */
+      readonly since: number;
       readonly round: CertificateInput;
       /** What keeps it waiting, where that is a limit of the CA or its trouble. */
       readonly hold?: Hold | undefined;
@@ -251,7 +253,7 @@ export function applyAssessments(
         const round = planRound(context, record, assessment, rounds, at);
         return {
           ...record,
-          status: { kind: 'working', phase: 'queued', round },
+          status: { kind: 'working', phase: 'queued', since: at, round },
           notices: assessment.notices,
         } as const;
       }
@@ -276,7 +278,7 @@ export function applyPhase(
 ): IngressContext {
   return withRecord(context, secretName, at, (record) =>
     record.status.kind === 'working'
-      ? { ...record, status: { ...record.status, phase, hold: undefined } }
+      ? { ...record, status: { ...record.status, phase, since: at, hold: undefined } }
       : record,
   );
 }

@@ -1,12 +1,13 @@
 import type { Logger } from 'pino';
 import type { Backlog } from '../machines/backlog.ts';
 import type { Clock } from './clock.ts';
+import { guarded } from './guarded.ts';
 
 export interface BacklogWatchOptions {
   /** Looks at the queue as it is now; undefined if nobody waits. */
   readonly look: () => Backlog | undefined;
   readonly clock: Clock;
-  readonly log: Pick<Logger, 'info'>;
+  readonly log: Pick<Logger, 'info' | 'error'>;
 }
 
 /** Milliseconds. To look costs some milliseconds with thousands that wait. */
@@ -18,12 +19,21 @@ const worthSaying = 20;
 /** Tells, as long as many wait for the CA's limits, how many have their turn today and when the last one has. */
 export class BacklogWatch {
   readonly #options: BacklogWatchOptions;
+  readonly #tick: () => void;
   #current: Backlog | undefined;
   #timer: unknown;
   #saidAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: BacklogWatchOptions) {
+    const { log } = options;
     this.#options = options;
+    this.#tick = guarded(
+      () => {
+        this.#arm();
+        this.#look();
+      },
+      (error) => log.error(error, 'The backlog of orders cannot be looked at.'),
+    );
     this.#arm();
   }
 
@@ -37,10 +47,7 @@ export class BacklogWatch {
   }
 
   #arm(): void {
-    this.#timer = this.#options.clock.setTimeout(() => {
-      this.#arm();
-      this.#look();
-    }, interval);
+    this.#timer = this.#options.clock.setTimeout(this.#tick, interval);
   }
 
   #look(): void {

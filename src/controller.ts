@@ -1,6 +1,7 @@
 import type { KubeConfig } from '@kubernetes/client-node';
 import type { Logger } from 'pino';
 import { createActor, type InspectionEvent } from 'xstate';
+import { byClock } from '../machines/hold.ts';
 import { ingressKey } from '../machines/ingress-spec.ts';
 import { OrderBudget } from '../machines/order-budget.ts';
 import { AccountStore } from './acme/account.ts';
@@ -13,6 +14,7 @@ import { Vault } from './certificate/vault.ts';
 import { type Clock, settleWithin, sleep } from './clock.ts';
 import { ClockWatch } from './clock-watch.ts';
 import type { Config } from './config.ts';
+import { guarded } from './guarded.ts';
 import { createHealthServer, type Readiness } from './health.ts';
 import { createIngressLogic } from './ingress-logic.ts';
 import { watchIngresses } from './ingress-watch.ts';
@@ -59,7 +61,7 @@ export interface ControllerOptions {
   readonly kubeConfig: KubeConfig;
   readonly log: Logger;
   readonly clock: Clock;
-  /** Sees everything that happens among the actors; what it throws would wedge them. */
+  /** Sees everything that happens among the actors. */
   readonly inspect?: (event: InspectionEvent) => void;
 }
 
@@ -162,7 +164,11 @@ export async function startController({
       transport,
       ledger: keeper,
       orderTurns: new OrderTurns({ ledger, rateLimits: config.rateLimits, clock: ledgerClock }),
-      countAs: (id, exemption) => budget.countAs(id, exemption, ledgerClock.now()),
+      countAs: (id, exemption) => {
+        const caNow = ledgerClock.now();
+        const hold = budget.countAs(id, exemption, caNow);
+        return hold && byClock(hold, caNow, clock.now());
+      },
       renewals: new RenewalWatch({ source: renewalInfo, secrets, directory: config.directoryUrl, clock }),
       onPause: (link, input) => events.publish(pauseLinkEvent(input, link)),
       onOrderReport: (report) => {
@@ -170,6 +176,7 @@ export async function startController({
         progress.order(report);
         supervisor.send(report);
       },
+      onAuthorization: (id, report) => progress.authorization(id, report),
       vault,
       issued,
       challengeIngresses,
@@ -200,10 +207,16 @@ export async function startController({
       actors,
       clock,
       ledgerClock,
+      onStopped: (ingress) => journal.forget(ingress),
       onActorError: (ingress, error) =>
         log.error({ ingress, err: error }, 'The actor of an Ingress died of an error.'),
     }),
-    { id: 'supervisor', ...(inspect === undefined ? {} : { inspect }) },
+    {
+      id: 'supervisor',
+      ...(inspect === undefined
+        ? {}
+        : { inspect: guarded(inspect, (error) => log.error(error, 'Who inspects the actors failed.')) }),
+    },
   );
 
   let accountRead = false;
@@ -225,6 +238,7 @@ export async function startController({
         metrics.text(
           takeSamples({
             clock,
+            ledgerClock,
             ingresses: () => actors.values().map((actor) => actor.getSnapshot()),
             ordersInFlight: () => supervisor.getSnapshot().context.admission.ordersInFlight,
             ordersInFlightLimit: config.maxOrdersInFlight,

@@ -11,6 +11,7 @@ import type { StoredCertificate } from './inspector/details.ts';
 import type { HostJournal } from './inspector/host-journal.ts';
 import { Inspector } from './inspector/inspector.ts';
 import type { Inspectable } from './inspector/observation.ts';
+import { RenewalCalendar } from './inspector/renewal-calendar.ts';
 import { createInspectorServer } from './inspector/server.ts';
 import { StatelyEndpoint } from './inspector/stately.ts';
 import { supervisorView } from './inspector/supervisor-view.ts';
@@ -45,23 +46,28 @@ export function createInspector(setup: InspectorSetup): { readonly server: Serve
   const onError = (error: unknown): void =>
     setup.log.error(error, 'The inspector failed to observe the actors.');
   const { version, supervisor, actors, journal, ledger, budget, secrets, clock, ledgerClock } = setup;
+  const calendar = new RenewalCalendar(
+    () => actors.values().map((actor) => actor.getSnapshot().context),
+    setup.lifetimes,
+  );
   const inspector = new Inspector({
     actors,
     system: supervisor.system,
     clock,
     // There is one replica, and it does the work.
     controller: { version, leader: { self: true, identity: hostname() } },
-    supervisor: () =>
-      supervisorView({
+    supervisor: () => {
+      const now = clock.now();
+      return supervisorView({
         state: supervisor.getSnapshot().context,
         ledger,
         budget,
         backlog: setup.backlog(),
-        lifetimes: setup.lifetimes,
-        ingresses: actors.values().map((actor) => actor.getSnapshot().context),
-        now: clock.now(),
+        renewals: calendar.at(now),
+        now,
         caNow: ledgerClock.now(),
-      }),
+      });
+    },
     journal,
     readCertificate: (namespace, secretName, signal) =>
       readCertificate(secrets, namespace, secretName, signal),

@@ -1,4 +1,5 @@
 import { type ActorRefFrom, type AnyActorScope, createActor, fromTransition } from 'xstate';
+import { byClock } from '../machines/hold.ts';
 import type { ingressMachine } from '../machines/ingress.ts';
 import type { IngressPolicy } from '../machines/ingress-context.ts';
 import type { OrderBudget } from '../machines/order-budget.ts';
@@ -34,12 +35,14 @@ export interface SupervisorOptions {
   /** The Ingress machine with its effects provided. */
   readonly ingressMachine: typeof ingressMachine;
   readonly budget: OrderBudget;
-  readonly rounds: Rounds;
+  readonly rounds: Pick<Rounds, 'admit' | 'grantSlot' | 'hold'>;
   /** The actors by `namespace/name`; the supervisor alone changes it. */
   readonly actors: Map<string, IngressActor>;
   readonly clock: Clock;
   /** By which the CA's limits are counted. */
   readonly ledgerClock: Pick<Clock, 'now'>;
+  /** An Ingress actor has ended, of whatever cause. */
+  readonly onStopped?: (key: string) => void;
   /** An Ingress actor died of an error in the program; it is started again after a minute. */
   readonly onActorError: (key: string, error: unknown) => void;
 }
@@ -57,6 +60,7 @@ export function createSupervisorLogic({
   actors,
   clock,
   ledgerClock,
+  onStopped,
   onActorError,
 }: SupervisorOptions) {
   let timer: unknown;
@@ -107,7 +111,7 @@ export function createSupervisorLogic({
       case 'GRANT_SLOT':
         return rounds.grantSlot(command.id, at);
       case 'HOLD':
-        return rounds.hold(command.id, command.hold, at);
+        return rounds.hold(command.id, byClock(command.hold, ledgerClock.now(), at), at);
       case 'SET_TIMER':
         clock.clearTimeout(timer);
         if (command.at !== undefined) {
@@ -128,7 +132,9 @@ export function createSupervisorLogic({
   function stop(key: string, scope: Scope): void {
     const actor = actors.get(key);
     actors.delete(key);
-    if (actor !== undefined) scope.stopChild(actor);
+    if (actor === undefined) return;
+    scope.stopChild(actor);
+    onStopped?.(key);
   }
 }
 

@@ -1,9 +1,17 @@
 import type { Client, Order } from 'acme-client';
 import { type AuthorizationObject, type ChallengeObject, readAuthorization } from './objects.ts';
-import { challengeFailed, OrderError } from './order-error.ts';
+import { challengeFailed, OrderError, type OrderErrorKind } from './order-error.ts';
 import { type Polling, poll } from './polling.ts';
-import { AcmeProblem } from './problem.ts';
+import { AcmeProblem, problemWords } from './problem.ts';
 import type { AcmeTransport, CallResult } from './transport.ts';
+
+/** How the authorization of a host goes on: the challenge is answered, then the CA has seen it or not. */
+export interface AuthorizationReport {
+  readonly host: string;
+  readonly status: 'answered' | 'valid' | 'invalid';
+  /** Why it is invalid, in the CA's words; no token and no capability URL is in them. */
+  readonly detail?: string;
+}
 
 export interface Proving {
   readonly client: Client;
@@ -11,6 +19,7 @@ export interface Proving {
   readonly polling: Polling;
   /** Host name of the CA, for messages. */
   readonly ca: string;
+  readonly onAuthorization?: ((report: AuthorizationReport) => void) | undefined;
 }
 
 /** After the first host has failed, the others have this long to fail as well, so that the message names them all. */
@@ -48,6 +57,12 @@ export async function proveHosts(proving: Proving, order: Order, urls: readonly 
   if (first !== undefined) throw first;
 }
 
+const isAboutHost: ReadonlySet<OrderErrorKind> = new Set([
+  'challenge-failed',
+  'authorization-lost',
+  'no-http-01',
+]);
+
 /** One authorization on its way from pending to valid. */
 class Authorization {
   readonly #proving: Proving;
@@ -67,11 +82,31 @@ class Authorization {
     const { polling } = this.#proving;
     const read = (): Promise<CallResult<AuthorizationObject>> => this.#read();
     const found = await poll(polling, 0, read, (authorization) => authorization);
+    const host = found.identifier.value.toLowerCase();
+    try {
+      await this.#proveFound(host, found, read);
+      this.#proving.onAuthorization?.({ host, status: 'valid' });
+    } catch (error) {
+      if (error instanceof OrderError && isAboutHost.has(error.kind)) {
+        const detail = error.problem === undefined ? error.message : problemWords(error.problem);
+        this.#proving.onAuthorization?.({ host, status: 'invalid', detail });
+      }
+      throw error;
+    }
+  }
+
+  async #proveFound(
+    host: string,
+    found: AuthorizationObject,
+    read: () => Promise<CallResult<AuthorizationObject>>,
+  ): Promise<void> {
+    const { polling } = this.#proving;
     if (this.#isValid(found)) return;
     const challenge = this.#challenge(found);
     // `processing`: the CA handed back an order whose challenge was answered before; it needs no second answer.
     const wait = challenge.status === 'pending' ? await this.#answer(challenge) : undefined;
     this.#confirmed ||= challenge.status !== 'pending';
+    this.#proving.onAuthorization?.({ host, status: 'answered' });
     await poll(polling, wait, read, async (authorization) => {
       if (this.#isValid(authorization)) return true;
       await this.#answerAgain(this.#challenge(authorization), authorization);

@@ -1,7 +1,7 @@
 import type { Order } from 'acme-client';
 import type { Clock } from '../clock.ts';
 import type { Account } from './account.ts';
-import { proveHosts } from './authorization.ts';
+import { type AuthorizationReport, proveHosts } from './authorization.ts';
 import { caName } from './connection.ts';
 import { type OrderObject, readOrder } from './objects.ts';
 import { OrderError, type OrderErrorKind, orderFailed, requestRefused } from './order-error.ts';
@@ -28,6 +28,8 @@ export interface OrderInput {
   readonly preferredChain?: string | undefined;
   /** Told of what a person should know although there is a certificate. */
   readonly onNotice?: ((notice: string) => void) | undefined;
+  /** Told how the authorization of each host goes on. */
+  readonly onAuthorization?: ((report: AuthorizationReport) => void) | undefined;
   /** Most milliseconds from new-order to the certificate, 10 minutes if not given; the order's own end may come before. */
   readonly timeLimit?: number | undefined;
   /** Called, and waited for, before each phase; from `proving` on with the order's URL, by which it can be taken up again. */
@@ -72,7 +74,7 @@ class OrderRun {
   }
 
   async run(): Promise<ObtainedCertificate> {
-    const { account, transport } = this.#input;
+    const { account, onAuthorization, transport } = this.#input;
     await this.#checkProfile();
     await this.#phase('ordering', undefined);
     const placed = await this.#place();
@@ -80,7 +82,7 @@ class OrderRun {
     const polling = this.#polling(order);
     if (order.status === 'pending') {
       await this.#phase('proving', order.url);
-      const proving = { client: account.client, transport, polling, ca: this.#ca };
+      const proving = { client: account.client, transport, polling, ca: this.#ca, onAuthorization };
       await this.#refusedAs('refused', () => proveHosts(proving, placed.raw, order.authorizations));
     }
     await this.#phase('finalizing', order.url);

@@ -148,10 +148,16 @@ function describe(init: AcmeProblemInit): string {
   return `${what} (${init.type}${status}): ${problemWords(init)} ${where}`.trim();
 }
 
-/** The detail as the end of a sentence, on one line, of bounded length, without the capability URL of a paused identifier. */
+/**
+ * The detail as the end of a sentence, on one line, of bounded length, without the capability URL of a paused identifier and without
+ * what answers a challenge.
+ */
 function sentence(problem: Pick<Problem, 'type' | 'detail'>): string {
   const capability = isPause(problem) ? /https?:\/\/\S*/g : /https?:\/\/\S*[?&]jwt=\S*/g;
-  const line = printable(problem.detail).replace(capability, '(a link for the owner of the Ingress)');
+  const line = printable(problem.detail)
+    .replace(capability, '(a link for the owner of the Ingress)')
+    .replace(/(\/\.well-known\/acme-challenge\/)[\w-]+/g, '$1…')
+    .replace(/(?<![\w.-])[\w-]{16,}\.[\w-]{43}(?![\w.-])/g, '(the key authorization)');
   return /[.!?]$/.test(line) ? line : `${line}.`;
 }
 

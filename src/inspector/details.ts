@@ -1,5 +1,6 @@
 import { findingsOf } from '../../machines/hold.ts';
 import type { CertificateRecord, IngressContext } from '../../machines/ingress-context.ts';
+import type { Clock } from '../clock.ts';
 import type { IngressActor } from '../supervisor.ts';
 import type { HostJournal } from './host-journal.ts';
 import type { CertificateDetail, IngressDetail } from './protocol.ts';
@@ -13,6 +14,7 @@ export type StoredCertificate = Pick<
 >;
 
 export interface DetailsOptions {
+  readonly clock: Clock;
   readonly actors: ReadonlyMap<string, IngressActor>;
   readonly stories: Stories;
   readonly journal: HostJournal;
@@ -28,15 +30,22 @@ export interface DetailsOptions {
 
 /** Milliseconds. */
 const readLimit = 5000;
+const retryInterval = 10_000;
+
+/** What was read of a Secret. */
+interface Reading {
+  /** The state of the Secret when it was read; undefined if it is to be read again. */
+  stamp: string | undefined;
+  certificate: StoredCertificate | undefined;
+  /** Timer of the next attempt, where the last one failed. */
+  retry: unknown;
+}
 
 /** All there is to say of one Ingress. What is in its Secrets is read only for those that somebody looks at. */
 export class Details {
   readonly #options: DetailsOptions;
-  /** Of each Ingress that is looked at, by Secret; with the state of the Secret when it was read. */
-  readonly #read = new Map<
-    string,
-    Map<string, { readonly stamp: string; certificate: StoredCertificate | undefined }>
-  >();
+  /** By Secret, of each Ingress that is looked at. */
+  readonly #readings = new Map<string, Map<string, Reading>>();
 
   constructor(options: DetailsOptions) {
     this.#options = options;
@@ -44,11 +53,12 @@ export class Details {
 
   /** From now on its Secrets are read, when they change. */
   open(key: string): void {
-    if (!this.#read.has(key)) this.#read.set(key, new Map());
+    if (!this.#readings.has(key)) this.#readings.set(key, new Map());
   }
 
   close(key: string): void {
-    this.#read.delete(key);
+    for (const { retry } of this.#readings.get(key)?.values() ?? []) this.#options.clock.clearTimeout(retry);
+    this.#readings.delete(key);
   }
 
   /** @returns undefined where there is no such Ingress, or it asks for no certificate */
@@ -62,7 +72,7 @@ export class Details {
     return {
       row: rowOf(value, context),
       certificates: context.certificates.map((record) => ({
-        ...this.#read.get(key)?.get(record.desired.secretName)?.certificate,
+        ...this.#readings.get(key)?.get(record.desired.secretName)?.certificate,
         ...certificateOf(record),
         hosts: journal.of(key, record.desired.secretName),
       })),
@@ -73,27 +83,37 @@ export class Details {
 
   /** Reads the Secrets that have changed since they were read last. */
   #readAgain(key: string, { certificates }: IngressContext): void {
-    const read = this.#read.get(key);
-    if (read === undefined) return;
+    const readings = this.#readings.get(key);
+    if (readings === undefined) return;
     for (const record of certificates) {
       const { namespace, secretName } = record.desired;
       const { state, notAfter, renewAt } = certificateRowOf(record);
+      const before = readings.get(secretName);
       // A round leaves the Secret alone until its end.
-      if (record.status.kind === 'working' && read.has(secretName)) continue;
-      const stamp = `${state} ${notAfter} ${renewAt}`;
-      const before = read.get(secretName);
+      const stamp =
+        record.status.kind === 'working' && before?.stamp !== undefined
+          ? before.stamp
+          : `${state} ${notAfter} ${renewAt}`;
       if (before?.stamp === stamp) continue;
-      const entry = { stamp, certificate: before?.certificate };
-      read.set(secretName, entry);
-      const { readCertificate, onChange } = this.#options;
-      readCertificate(namespace, secretName, AbortSignal.timeout(readLimit)).then(
-        (certificate) => {
-          entry.certificate = certificate;
-          onChange(key);
-        },
-        // The page shows what the actor knows; what keeps the API server from answering is told by the checks.
-        () => undefined,
-      );
+      this.#options.clock.clearTimeout(before?.retry);
+      const reading = { stamp, certificate: before?.certificate, retry: undefined };
+      readings.set(secretName, reading);
+      void this.#read(key, namespace, secretName, reading);
+    }
+  }
+
+  async #read(key: string, namespace: string, secretName: string, reading: Reading): Promise<void> {
+    const { clock, onChange, readCertificate } = this.#options;
+    try {
+      reading.certificate = await readCertificate(namespace, secretName, AbortSignal.timeout(readLimit));
+      onChange(key);
+    } catch {
+      // The page shows what the actor knows meanwhile; what keeps the API server from answering is told by the checks.
+      if (this.#readings.get(key)?.get(secretName) !== reading) return;
+      reading.retry = clock.setTimeout(() => {
+        reading.stamp = undefined;
+        onChange(key);
+      }, retryInterval);
     }
   }
 }

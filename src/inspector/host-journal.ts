@@ -15,8 +15,8 @@ interface Round {
   readonly hosts: ReadonlyMap<string, Map<HostStep, Reached>>;
 }
 
-/** Rounds that came to nothing stay until the next one, but no more than this. */
-const mostRounds = 1000;
+/** Rounds that came to nothing stay until the next one, but of no more hosts than this: beyond, those of the Ingress that began the longest ago go. */
+const mostHosts = 5000;
 
 /**
  * How far each host has come on its way to a certificate, in the round that runs or in the last one, if that failed. Of a round that
@@ -24,9 +24,10 @@ const mostRounds = 1000;
  */
 export class HostJournal {
   readonly #now: () => number;
-  /** By the id of the round, and the last one of each `namespace/name secret`. */
-  readonly #rounds = new Map<string, Round>();
-  readonly #latest = new Map<string, Round>();
+  readonly #running = new Map<string, Round>();
+  /** The last round of each Secret, by Ingress. */
+  readonly #latest = new Map<string, Map<string, Round>>();
+  #hosts = 0;
   /** Set while somebody watches; told the Ingress of which something has changed. */
   onChange: ((ingress: string) => void) | undefined;
 
@@ -36,12 +37,16 @@ export class HostJournal {
 
   begin({ id, ingress, desired: { secretName }, hosts }: CertificateInput): void {
     const round = { ingress, secretName, hosts: new Map(hosts.map(({ host }) => [host, new Map()])) };
-    const key = keyOf(ingress, secretName);
-    this.#rounds.set(id, round);
-    this.#latest.delete(key);
-    this.#latest.set(key, round);
-    const [oldest] = this.#latest.keys();
-    if (this.#latest.size > mostRounds && oldest !== undefined) this.#latest.delete(oldest);
+    this.#running.set(id, round);
+    this.#drop(ingress, secretName);
+    const others = this.#latest.get(ingress);
+    this.#latest.delete(ingress);
+    this.#latest.set(ingress, new Map([...(others ?? []), [secretName, round]]));
+    this.#hosts += round.hosts.size;
+    for (const oldest of this.#latest.keys()) {
+      if (this.#hosts <= mostHosts || oldest === ingress) break;
+      this.forget(oldest);
+    }
   }
 
   /**
@@ -55,7 +60,7 @@ export class HostJournal {
     state: StepState,
     detail?: string,
   ): void {
-    const round = this.#rounds.get(id);
+    const round = this.#running.get(id);
     if (round === undefined) return;
     for (const host of hosts ?? round.hosts.keys()) {
       round.hosts
@@ -65,49 +70,68 @@ export class HostJournal {
     this.onChange?.(round.ingress);
   }
 
-  /** The round came to nothing. Where no host is to blame, whatever was running has failed. */
-  failed(id: string): void {
-    const all = [...(this.#rounds.get(id)?.hosts.values() ?? [])];
+  /**
+   * The round came to nothing. Where no host is to blame, whatever was running has failed.
+   *
+   * @param detail why, for a person
+   */
+  failed(id: string, detail: string): void {
+    const round = this.#running.get(id);
+    if (round === undefined) return;
+    const all = [...round.hosts.values()];
     const blamed = all.some((steps) => [...steps.values()].some(({ state }) => state === 'failed'));
     for (const steps of all) {
-      for (const [step, reached] of steps) {
-        if (reached.state !== 'running') continue;
-        if (blamed) steps.delete(step);
-        else steps.set(step, { ...reached, state: 'failed', at: this.#now() });
+      if (blamed) stopRunning(steps);
+      for (const [step, { state }] of steps) {
+        if (state === 'running') steps.set(step, { state: 'failed', at: this.#now(), detail });
       }
     }
+    this.onChange?.(round.ingress);
   }
 
-  /** The round is over. */
+  /** The round is over; what runs still was broken off. */
   end(id: string): void {
-    const round = this.#rounds.get(id);
-    this.#rounds.delete(id);
-    if (round !== undefined && this.onChange === undefined && isDone(round)) this.#forget(round);
+    const round = this.#running.get(id);
+    if (round === undefined) return;
+    this.#running.delete(id);
+    for (const steps of round.hosts.values()) stopRunning(steps);
+    if (this.onChange === undefined && isDone(round)) this.#drop(round.ingress, round.secretName);
+    this.onChange?.(round.ingress);
   }
 
   /** @returns empty where nothing is known */
   of(ingress: string, secretName: string): HostProgress[] {
-    const round = this.#latest.get(keyOf(ingress, secretName));
+    const round = this.#latest.get(ingress)?.get(secretName);
     return [...(round?.hosts ?? [])].map(([host, reached]) => ({
       host,
       steps: hostSteps.map((step) => ({ step, ...(reached.get(step) ?? { state: 'waiting' as const }) })),
     }));
   }
 
-  /** Nobody watches any more. */
-  forgetDone(): void {
-    for (const round of this.#latest.values()) if (isDone(round)) this.#forget(round);
+  /** The Ingress is no more: one of the same name begins anew. */
+  forget(ingress: string): void {
+    for (const secretName of this.#latest.get(ingress)?.keys() ?? []) this.#drop(ingress, secretName);
   }
 
-  #forget({ ingress, secretName }: Round): void {
-    this.#latest.delete(keyOf(ingress, secretName));
+  /** Nobody watches any more. */
+  forgetDone(): void {
+    for (const rounds of this.#latest.values()) {
+      for (const round of rounds.values()) if (isDone(round)) this.#drop(round.ingress, round.secretName);
+    }
   }
+
+  #drop(ingress: string, secretName: string): void {
+    const rounds = this.#latest.get(ingress);
+    this.#hosts -= rounds?.get(secretName)?.hosts.size ?? 0;
+    rounds?.delete(secretName);
+    if (rounds?.size === 0) this.#latest.delete(ingress);
+  }
+}
+
+function stopRunning(steps: Map<HostStep, Reached>): void {
+  for (const [step, { state }] of steps) if (state === 'running') steps.delete(step);
 }
 
 function isDone({ hosts }: Round): boolean {
   return [...hosts.values()].every((steps) => steps.get('secret')?.state === 'done');
-}
-
-function keyOf(ingress: string, secretName: string): string {
-  return `${ingress} ${secretName}`;
 }

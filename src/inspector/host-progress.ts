@@ -1,5 +1,7 @@
 import type { CertificateInput } from '../../machines/certificate.ts';
 import type { OrderReport } from '../../machines/order-report.ts';
+import type { AuthorizationReport } from '../acme/authorization.ts';
+import { failureOf } from '../failures.ts';
 import type { Verdict } from '../responder/self-check.ts';
 import type { HostJournal } from './host-journal.ts';
 
@@ -20,7 +22,7 @@ export class HostProgressWriter {
   }
 
   obtaining<Value>(input: CertificateInput, work: Work<Value>): Promise<Value> {
-    this.#journal.note(input.id, undefined, 'challenge', 'running');
+    this.#journal.note(input.id, undefined, 'order', 'running');
     return this.#follow(input, work);
   }
 
@@ -56,21 +58,17 @@ export class HostProgressWriter {
   }
 
   /** What became of the order, which holds for all its hosts. */
-  order(report: OrderReport): void {
-    const { id, type } = report;
+  order({ id, type }: OrderReport): void {
     const all = undefined;
     switch (type) {
       case 'ORDER_MADE':
-        this.#journal.note(id, all, 'challenge', 'done');
-        this.#journal.note(id, all, 'authorization', 'running');
+        this.#journal.note(id, all, 'challenge', 'running');
+        this.#journal.note(id, all, 'order', 'waiting');
         break;
       case 'HOSTS_PROVEN':
         this.#journal.note(id, all, 'challenge', 'done');
         this.#journal.note(id, all, 'authorization', 'done');
         this.#journal.note(id, all, 'order', 'running');
-        break;
-      case 'HOSTS_FAILED':
-        this.#journal.note(id, report.hosts, 'authorization', 'failed');
         break;
       case 'CERTIFICATE_ISSUED':
         this.#journal.note(id, all, 'order', 'done');
@@ -79,11 +77,19 @@ export class HostProgressWriter {
     }
   }
 
+  /** How the CA's authorization of one of the hosts goes on. */
+  authorization(id: string, { host, status, detail }: AuthorizationReport): void {
+    this.#journal.note(id, [host], 'challenge', 'done');
+    const state = { answered: 'running', valid: 'done', invalid: 'failed' } as const;
+    this.#journal.note(id, [host], 'authorization', state[status], detail);
+  }
+
   async #follow<Value>(input: CertificateInput, work: Work<Value>): Promise<Value> {
     try {
       return await work();
     } catch (error) {
-      this.#journal.failed(input.id);
+      // Only the time of the next attempt depends on the present.
+      this.#journal.failed(input.id, failureOf(error, 0).message);
       throw error;
     }
   }

@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http';
 import type { IngressView } from '../../machines/ingress-view.ts';
 import { viewOf } from '../../machines/ingress-view.ts';
 import type { Clock } from '../clock.ts';
+import { guarded } from '../guarded.ts';
 import type { IngressActor } from '../supervisor.ts';
 import { Details, type DetailsOptions } from './details.ts';
 import { FrameRing, frameOf } from './frame-ring.ts';
@@ -10,6 +11,7 @@ import type { Inspectable } from './observation.ts';
 import type {
   ControllerView,
   Delta,
+  Heartbeat,
   IngressDetail,
   IngressRow,
   Snapshot,
@@ -36,13 +38,13 @@ const beat = 200;
 /** A supervisor's queue and budgets change with time alone as well. */
 const supervisorInterval = 1000;
 const heartbeatInterval = 15_000;
-/** A viewer that comes back within this time, such as a page that is loaded anew, finds its timelines again. */
-const patience = 60_000;
+/** A viewer that comes back within this time finds its timelines again: a page that is loaded anew, or was hidden for a while. */
+const patience = 300_000;
 const mostViewers = 20;
 
 /**
- * What the page shows, live. As long as nobody watches, the actors are not observed and nothing is kept; a minute after the last
- * viewer has left it is so again.
+ * What the page shows, live. As long as nobody watches, the actors are not observed and nothing is kept; five minutes after the
+ * last viewer has left it is so again.
  */
 export class Inspector {
   readonly #options: InspectorOptions;
@@ -50,8 +52,9 @@ export class Inspector {
   readonly #recorder: Recorder;
   readonly #details: Details;
   readonly #ring = new FrameRing();
-  readonly #viewers = new Set<Viewer>();
-  readonly #detailViewers = new Map<Viewer, string>();
+  /** With the Ingress whose detail they look at, if they do. */
+  readonly #viewers = new Map<Viewer, string | undefined>();
+  readonly #beat: () => void;
   /** Ingresses that may look different from what was sent last, and those that viewers know of. */
   readonly #changed = new Set<string>();
   readonly #known = new Set<string>();
@@ -69,9 +72,11 @@ export class Inspector {
       this.#changed.add(key);
     };
     this.#options = options;
+    this.#beat = guarded(() => this.#send(), onError);
     this.#startedAt = clock.now();
     this.#recorder = new Recorder({ actors, now: () => clock.now(), onChange, onError });
     this.#details = new Details({
+      clock,
       actors,
       stories: this.#recorder.stories,
       journal,
@@ -94,40 +99,37 @@ export class Inspector {
 
   /** Whether there is room for one more viewer. */
   get hasRoom(): boolean {
-    return !this.#isStopped && this.#viewers.size + this.#detailViewers.size < mostViewers;
+    return !this.#isStopped && this.#viewers.size < mostViewers;
   }
 
   /**
-   * Sends everything, then what changes.
+   * Sends everything, then what changes; of one Ingress also the detail, at once and after each change.
    *
-   * @param lastId of the last frame that this viewer has got, if it was here before
+   * @param after id of the last frame that this viewer has got, if it was here before
+   * @param ingress `namespace/name`
    */
-  watch(response: ServerResponse, lastId: string | undefined): void {
-    const viewer = new Viewer(response, () => this.#viewers.delete(viewer));
-    this.#viewers.add(viewer);
+  watch(response: ServerResponse, after?: string, ingress?: string): void {
+    const viewer = new Viewer(response, () => this.#leave(viewer));
+    this.#viewers.set(viewer, ingress);
+    if (ingress !== undefined) this.#details.open(ingress);
     this.#start();
-    const missed = lastId === undefined ? undefined : this.#ring.after(lastId);
+    const missed = after === undefined ? undefined : this.#ring.after(after);
     if (missed === undefined) viewer.sendSnapshot(frameOf(this.#ring.id, 'snapshot', this.#snapshot()));
     else viewer.sendSnapshot(missed.join(''));
-  }
-
-  /** Sends the detail of one Ingress, and again whenever it changes. */
-  watchIngress(key: string, response: ServerResponse): void {
-    const viewer = new Viewer(response, () => {
-      this.#detailViewers.delete(viewer);
-      if (![...this.#detailViewers.values()].includes(key)) this.#details.close(key);
-    });
-    this.#detailViewers.set(viewer, key);
-    this.#details.open(key);
-    this.#start();
-    viewer.sendSnapshot(this.#detailFrame(key));
+    if (ingress !== undefined) viewer.sendSnapshot(this.#detailFrame(ingress));
   }
 
   /** Sends everybody away, and observes nothing any more. */
   stop(): void {
     this.#isStopped = true;
-    for (const viewer of [...this.#viewers, ...this.#detailViewers.keys()]) viewer.close();
+    for (const viewer of this.#viewers.keys()) viewer.close();
     this.#end();
+  }
+
+  #leave(viewer: Viewer): void {
+    const ingress = this.#viewers.get(viewer);
+    this.#viewers.delete(viewer);
+    if (ingress !== undefined && ![...this.#viewers.values()].includes(ingress)) this.#details.close(ingress);
   }
 
   #start(): void {
@@ -154,30 +156,31 @@ export class Inspector {
   }
 
   #arm(): void {
-    this.#timer = this.#options.clock.setTimeout(() => this.#beat(), beat);
+    this.#timer = this.#options.clock.setTimeout(this.#beat, beat);
   }
 
-  #beat(): void {
+  #send(): void {
+    this.#arm();
     const now = this.#options.clock.now();
-    if (this.#viewers.size + this.#detailViewers.size > 0) this.#lastWatchedAt = now;
+    if (this.#viewers.size > 0) this.#lastWatchedAt = now;
     if (now - this.#lastWatchedAt >= patience) {
       this.#end();
       return;
     }
-    this.#arm();
     const changed = new Set(this.#changed);
     this.#changed.clear();
     this.#sendDelta(changed, now);
     const frames = new Map<string, string>();
-    for (const [viewer, key] of this.#detailViewers) {
-      if (!changed.has(key)) continue;
+    for (const [viewer, key] of this.#viewers) {
+      if (key === undefined || !changed.has(key)) continue;
       const frame = frames.get(key) ?? this.#detailFrame(key);
       frames.set(key, frame);
       viewer.send(frame);
     }
     if (now - this.#heartbeatAt < heartbeatInterval) return;
     this.#heartbeatAt = now;
-    for (const viewer of [...this.#viewers, ...this.#detailViewers.keys()]) viewer.send(':\n\n');
+    const heartbeat = frameOf(undefined, 'heartbeat', { now } satisfies Heartbeat);
+    for (const viewer of this.#viewers.keys()) viewer.send(heartbeat);
   }
 
   #sendDelta(changed: ReadonlySet<string>, now: number): void {
@@ -194,7 +197,7 @@ export class Inspector {
     if (upserts.length === 0 && removed.length === 0 && supervisor === undefined) return;
     const delta: Delta = { upserts, removed, ...(supervisor === undefined ? {} : { supervisor }) };
     const frame = this.#ring.add('delta', delta);
-    for (const viewer of this.#viewers) viewer.send(frame);
+    for (const viewer of this.#viewers.keys()) viewer.send(frame);
   }
 
   #changedSupervisor(now: number): SupervisorView | undefined {

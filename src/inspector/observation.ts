@@ -1,4 +1,5 @@
 import type { InspectionEvent } from 'xstate';
+import { guarded } from '../guarded.ts';
 
 /** What can be inspected: the system of the supervisor and all its actors. */
 export interface Inspectable {
@@ -6,8 +7,7 @@ export interface Inspectable {
 }
 
 /**
- * Observes the actors until the returned function is called. XState calls observers in the middle of a transition: what one throws
- * would leave the actor in pieces, so it ends here.
+ * Observes the actors until the returned function is called. What the observer throws would leave an actor in pieces, so it ends here.
  *
  * @param onError told once, of the first thing thrown
  */
@@ -16,15 +16,6 @@ export function observe(
   observer: (event: InspectionEvent) => void,
   onError: (error: unknown) => void,
 ): () => void {
-  let told = false;
-  const subscription = system.inspect((event) => {
-    try {
-      observer(event);
-    } catch (error) {
-      if (told) return;
-      told = true;
-      onError(error);
-    }
-  });
+  const subscription = system.inspect(guarded(observer, onError));
   return () => subscription.unsubscribe();
 }

@@ -9,9 +9,11 @@ import type { LimitName } from '../../machines/limits.ts';
  * GET /ingresses                     all Ingresses at once, IngressView[] (machines/ingress-view.ts)
  * GET /ingresses/NAMESPACE/NAME      IngressDetail
  * GET /events                        server-sent events: `snapshot` (Snapshot), then `delta` (Delta), each with an
- *                                    opaque `id:`. Last-Event-ID resumes where the server still has what followed,
- *                                    else a new snapshot comes. A comment every 15 s keeps the connection alive.
- * GET /ingresses/NAMESPACE/NAME/events  server-sent events: `detail` (IngressDetail) at once and after each change; `gone`
+ *                                    opaque `id:`, and every 15 s a `heartbeat` (Heartbeat): a viewer that hears nothing for
+ *                                    longer has lost the connection. Last-Event-ID, or ?after=ID, resumes where the server
+ *                                    still has what followed, else a new snapshot comes.
+ *   ?ingress=NAMESPACE/NAME          besides, the `detail` (IngressDetail) of this one, at once and after each change, or `gone`:
+ *                                    over the same connection, because a browser has six to one server for all its tabs
  */
 
 export interface Snapshot {
@@ -26,7 +28,11 @@ export interface Delta {
   /** `namespace/name` of what is gone. */
   readonly removed: readonly string[];
   readonly supervisor?: SupervisorView;
-  readonly controller?: ControllerView;
+}
+
+export interface Heartbeat {
+  /** The controller's time, so that a viewer's clock may be set meanwhile. */
+  readonly now: number;
 }
 
 export interface ControllerView {
@@ -133,13 +139,16 @@ export interface SupervisorView {
   /** What those that wait come to by the CA's limits, looked at once a minute. */
   readonly backlog?: { readonly orders: number; readonly withinDay: number; readonly lastAt: number };
   readonly permits: readonly { readonly name: string; readonly used: number; readonly limit: number }[];
+  /** The first of them, and how many there are. */
   readonly blocks: readonly {
+    /** In words, such as `limit of new orders`. */
     readonly cause: string;
     /** For a person, such as `registered domain example.com`. */
     readonly scope: string;
     readonly until: number;
   }[];
-  /** The fullest last; those that are full are left out. */
+  readonly blockCount: number;
+  /** The emptiest, the emptiest first, and how many there are; those that are full are left out. */
   readonly budgets: readonly {
     readonly limit: LimitName;
     readonly scope: string;
@@ -150,6 +159,7 @@ export interface SupervisorView {
     readonly nextFirst: number;
     readonly nextRenewal: number;
   }[];
+  readonly budgetCount: number;
   /** Renewals of the coming 90 days, by UTC day; days without any are left out. */
   readonly renewals: readonly { readonly day: number; readonly count: number }[];
 }

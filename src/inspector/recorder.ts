@@ -40,7 +40,8 @@ export class Recorder {
     const key = idOf(inspected.actorRef);
     const actor = actors.get(key);
     if (actor?.sessionId !== inspected.actorRef.sessionId) {
-      // One that was stopped has left the map before it says so.
+      // One that was stopped has left the map before it says so; another one of its name has a story of its own.
+      this.stories.delete(key);
       onChange(key);
       return;
     }

@@ -3,7 +3,7 @@ import type { Inspector } from './inspector.ts';
 import { pageFile } from './page/files.ts';
 
 /** What the server asks of the inspector. */
-export type Inspection = Pick<Inspector, 'views' | 'detail' | 'watch' | 'watchIngress' | 'hasRoom'>;
+export type Inspection = Pick<Inspector, 'views' | 'detail' | 'watch' | 'hasRoom'>;
 
 /**
  * Serves the page and what it shows (see protocol.ts), for 127.0.0.1 only and read-only. A request that names another host,
@@ -34,19 +34,22 @@ async function answer(
     send(response, 405, 'read-only');
     return;
   }
-  const [path = '/'] = (request.url ?? '/').split('?');
+  const [path = '/', query] = (request.url ?? '/').split('?');
+  if (path === '/events') {
+    if (method === 'HEAD') send(response, 405, 'a stream can only be got');
+    else if (!inspection.hasRoom) send(response, 503, 'too many viewers: close one of the pages');
+    else {
+      const asked = new URLSearchParams(query);
+      const after = textOf(headers['last-event-id']) ?? asked.get('after') ?? undefined;
+      inspection.watch(response, after, asked.get('ingress') ?? undefined);
+    }
+    return;
+  }
   const target = targetOf(path);
   if (target === undefined) {
     const file = await pageFile(path);
     if (file === undefined) send(response, 404, 'not found');
     else response.writeHead(200, file.headers).end(method === 'HEAD' ? undefined : file.body);
-    return;
-  }
-  if (target.isStream) {
-    if (method === 'HEAD') send(response, 405, 'a stream can only be got');
-    else if (!inspection.hasRoom) send(response, 503, 'too many viewers: close one of the pages');
-    else if (target.key !== undefined) inspection.watchIngress(target.key, response);
-    else inspection.watch(response, textOf(headers['last-event-id']));
     return;
   }
   const data = target.key === undefined ? inspection.views() : inspection.detail(target.key);
@@ -55,20 +58,17 @@ async function answer(
 }
 
 interface Target {
-  readonly isStream: boolean;
   /** `namespace/name`; undefined: all. */
   readonly key: string | undefined;
 }
 
 /** What of the actors is asked for, if it is about them. */
 function targetOf(path: string): Target | undefined {
-  if (path === '/ingresses') return { isStream: false, key: undefined };
-  if (path === '/events') return { isStream: true, key: undefined };
-  const [, namespace, name, stream] = /^\/ingresses\/([^/]+)\/([^/]+)(\/events)?$/.exec(path) ?? [];
+  if (path === '/ingresses') return { key: undefined };
+  const [, namespace, name] = /^\/ingresses\/([^/]+)\/([^/]+)$/.exec(path) ?? [];
   if (namespace === undefined || name === undefined) return undefined;
   try {
-    const key = `${decodeURIComponent(namespace)}/${decodeURIComponent(name)}`;
-    return { isStream: stream !== undefined, key };
+    return { key: `${decodeURIComponent(namespace)}/${decodeURIComponent(name)}` };
   } catch {
     return undefined;
   }

@@ -1,5 +1,6 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { WebSocket, WebSocketServer } from 'ws';
 import type { Clock } from '../clock.ts';
 import type { IngressActor } from '../supervisor.ts';
@@ -20,8 +21,10 @@ export const statelyPath = '/stately';
 /** Stately's own inspector is a page from here. */
 const statelyOrigin = 'https://stately.ai';
 const mostViewers = 4;
-/** Bytes that may wait for a viewer, besides what it got at the beginning. */
+/** Bytes that may wait for a viewer. */
 const longestBacklog = 1024 * 1024;
+/** Actors that one who comes is told of at a time; of thousands, all at once would stop everything for a while. */
+const atOnce = 50;
 
 /**
  * Speaks the frames of @statelyai/inspect over a WebSocket, so that its receivers and Stately's own inspector can attach. What it sends is
@@ -29,8 +32,7 @@ const longestBacklog = 1024 * 1024;
  */
 export class StatelyEndpoint {
   readonly #options: StatelyOptions;
-  /** By viewer: the backlog that is its due. */
-  readonly #viewers = new Map<WebSocket, number>();
+  readonly #viewers = new Set<WebSocket>();
   #server: WebSocketServer | undefined;
   #stopObserving: (() => void) | undefined;
   #isStopped = false;
@@ -52,7 +54,7 @@ export class StatelyEndpoint {
   /** Sends everybody away. */
   stop(): void {
     this.#isStopped = true;
-    for (const viewer of this.#viewers.keys()) viewer.terminate();
+    for (const viewer of this.#viewers) viewer.terminate();
     this.#server?.close();
   }
 
@@ -71,7 +73,9 @@ export class StatelyEndpoint {
       socket.destroy();
       return;
     }
-    this.#server.handleUpgrade(request, socket, head, (viewer) => this.#welcome(viewer));
+    this.#server.handleUpgrade(request, socket, head, (viewer) => {
+      this.#welcome(viewer).catch(this.#options.onError);
+    });
   }
 
   #refusal(request: IncomingMessage): string | undefined {
@@ -82,16 +86,10 @@ export class StatelyEndpoint {
     return this.#viewers.size < mostViewers ? undefined : '503 Service Unavailable';
   }
 
-  #welcome(viewer: WebSocket): void {
+  async #welcome(viewer: WebSocket): Promise<void> {
     viewer.on('close', () => this.#leave(viewer));
     viewer.on('error', () => viewer.terminate());
-    let size = 0;
-    for (const frame of this.#everything()) {
-      const text = JSON.stringify(frame);
-      size += text.length;
-      viewer.send(text);
-    }
-    this.#viewers.set(viewer, size + longestBacklog);
+    this.#viewers.add(viewer);
     const { system, clock, onError } = this.#options;
     this.#stopObserving ??= observe(
       system,
@@ -101,6 +99,17 @@ export class StatelyEndpoint {
       },
       onError,
     );
+    let sent = 0;
+    for (const frame of this.#everything()) {
+      if (viewer.readyState !== viewer.OPEN) return;
+      sent += 1;
+      const text = JSON.stringify(frame);
+      if (sent % atOnce > 0) viewer.send(text);
+      else {
+        await delivered(viewer, text);
+        await nextTurn();
+      }
+    }
   }
 
   /** The supervisor, the Ingresses and their certificates with their definitions, for one who comes late. */
@@ -117,10 +126,9 @@ export class StatelyEndpoint {
   }
 
   #send(text: string): void {
-    for (const [viewer, allowance] of this.#viewers) {
+    for (const viewer of this.#viewers) {
       viewer.send(text);
-      if (viewer.bufferedAmount > allowance) viewer.terminate();
-      else if (viewer.bufferedAmount < longestBacklog) this.#viewers.set(viewer, longestBacklog);
+      if (viewer.bufferedAmount > longestBacklog) viewer.terminate();
     }
   }
 
@@ -130,4 +138,11 @@ export class StatelyEndpoint {
     this.#stopObserving?.();
     this.#stopObserving = undefined;
   }
+}
+
+/** Sends it, and waits until the viewer's machine has it, or the viewer is gone. */
+function delivered(viewer: WebSocket, text: string): Promise<void> {
+  return new Promise((resolve) => {
+    viewer.send(text, () => resolve());
+  });
 }

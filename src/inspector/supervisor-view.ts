@@ -1,9 +1,8 @@
 import type { Admission } from '../../machines/admission.ts';
 import type { Backlog } from '../../machines/backlog.ts';
-import type { IngressContext } from '../../machines/ingress-context.ts';
+import { byClock, describeCause } from '../../machines/hold.ts';
 import type { OrderBudget } from '../../machines/order-budget.ts';
 import type { Ledger } from '../../machines/rate-limits.ts';
-import { type Lifetime, renewalsAhead } from '../../machines/renewal-forecast.ts';
 import type { SupervisorState } from '../../machines/supervisor.ts';
 import type { SupervisorView } from './protocol.ts';
 
@@ -14,54 +13,45 @@ export interface SupervisorSources {
   readonly ledger: Pick<Ledger, 'forecast' | 'blocks'>;
   readonly budget: Pick<OrderBudget, 'trouble'>;
   readonly backlog: Backlog | undefined;
-  readonly ingresses: Iterable<Pick<IngressContext, 'certificates'>>;
-  /** Of the CA's certificates, as far as that is known. */
-  readonly lifetimes: readonly Lifetime[];
+  readonly renewals: SupervisorView['renewals'];
   /** Milliseconds since the epoch; `caNow` by the CA's clock, by which its limits are counted. */
   readonly now: number;
   readonly caNow: number;
 }
 
-const day = 86_400_000;
-const daysAhead = 90;
 /** Those that come first: with thousands of names in use nobody reads further. */
-const mostBudgets = 50;
-const mostBlocks = 50;
+const mostListed = 40;
 
-/** What all Ingresses share: the queue, what the CA has left for us, and what is to come. */
+/** What all Ingresses share: the queue, what the CA has left for us, and what is to come; all times by the clock of `now`. */
 export function supervisorView(sources: SupervisorSources): SupervisorView {
-  const { state, ledger, budget, backlog, ingresses, lifetimes, now, caNow } = sources;
+  const { state, ledger, budget, backlog, renewals, now, caNow } = sources;
   const { synced, draining, admission } = state;
   const { hosts, ...queue } = admission.occupancy;
   const { limits } = admission;
   const trouble = budget.trouble(caNow);
   const blocks = [...(trouble === undefined ? [] : [trouble]), ...ledger.blocks(caNow)];
+  const budgets = ledger.forecast(caNow);
+  const ahead = now - caNow;
   return {
     synced,
     draining,
     queue,
-    ...(backlog === undefined ? {} : { backlog }),
+    ...(backlog === undefined ? {} : { backlog: { ...backlog, lastAt: backlog.lastAt + ahead } }),
     permits: [
       { name: 'hosts', used: hosts, limit: limits.hosts },
       { name: 'orders', used: queue.ordering, limit: limits.ordersInFlight },
     ],
-    blocks: blocks.slice(0, mostBlocks).map(({ cause, scope, until }) => ({ cause, scope, until })),
-    budgets: ledger
-      .forecast(caNow)
-      .toSorted((one, other) => one.level / one.capacity - other.level / other.capacity)
-      .slice(0, mostBudgets),
-    renewals: renewalsByDay(ingresses, lifetimes, now),
+    blocks: blocks.slice(0, mostListed).map((hold) => {
+      const { cause, scope, until } = byClock(hold, caNow, now);
+      return { cause: describeCause(cause), scope, until };
+    }),
+    blockCount: blocks.length,
+    budgets: budgets.slice(0, mostListed).map((one) => ({
+      ...one,
+      nextFirst: one.nextFirst + ahead,
+      nextRenewal: one.nextRenewal + ahead,
+    })),
+    budgetCount: budgets.length,
+    renewals,
   };
-}
-
-function renewalsByDay(
-  ingresses: SupervisorSources['ingresses'],
-  lifetimes: readonly Lifetime[],
-  now: number,
-): SupervisorView['renewals'] {
-  const renewable = [...ingresses].flatMap(({ certificates }) =>
-    certificates.flatMap(({ status }) => (status.kind === 'good' ? [status] : [])),
-  );
-  const ahead = renewalsAhead(renewable, lifetimes, now, now - (now % day) + daysAhead * day);
-  return [...ahead].toSorted(([one], [other]) => one - other).map(([date, count]) => ({ day: date, count }));
 }

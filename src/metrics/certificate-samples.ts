@@ -62,7 +62,8 @@ export function certificateSamples(
       seen.add(key);
       const standing = standingOf(status);
       increment(byState, standing);
-      if (standing === 'queued' && state === 'queued') queuedSince = Math.min(queuedSince, context.since);
+      if (status.kind === 'working' && standing === 'queued')
+        queuedSince = Math.min(queuedSince, status.since);
       if (status.kind === 'failed') increment(byReason, status.failure.code);
       if (status.kind === 'working' && status.hold !== undefined) increment(byCause, status.hold.cause);
 

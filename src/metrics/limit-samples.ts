@@ -13,7 +13,7 @@ const blockCauses = [...limitNames, 'blocked', 'paused'];
 /**
  * What the CA has left for us, by limit: which domains and hosts it is that have used it up is not said here.
  *
- * @param now milliseconds since the epoch
+ * @param now milliseconds since the epoch, by the clock by which the limits are counted
  */
 export function limitSamples(
   ledger: Pick<Ledger, 'forecast' | 'blocks' | 'accountBlockedUntil'>,

@@ -11,6 +11,8 @@ import { type Sample, type Samples, single } from './samples.ts';
 /** Where a scrape looks. */
 export interface MetricsSources {
   readonly clock: Pick<Clock, 'now'>;
+  /** By which the CA's limits are counted. */
+  readonly ledgerClock: Pick<Clock, 'now'>;
   readonly ingresses: () => Iterable<IngressStanding>;
   readonly ordersInFlight: () => number;
   readonly ordersInFlightLimit: number;
@@ -28,16 +30,17 @@ export interface MetricsSources {
 /** Reads everything that is not counted as it happens. */
 export function takeSamples(sources: MetricsSources): Samples {
   const now = sources.clock.now();
+  const caNow = sources.ledgerClock.now();
   const skew = sources.clockSkew();
   const ingresses = sources.ingressReflectors();
   const challenges = sources.challengeReflector();
   return {
     ...certificateSamples(sources.ingresses(), now),
-    ...limitSamples(sources.ledger, sources.rateLimits, now),
+    ...limitSamples(sources.ledger, sources.rateLimits, caNow),
     ...sources.process.take(),
     ordersInFlight: single(sources.ordersInFlight()),
     ordersInFlightLimit: single(sources.ordersInFlightLimit),
-    caPaused: single(sources.budget.trouble(now) !== undefined),
+    caPaused: single(sources.budget.trouble(caNow) !== undefined),
     clockSkew: single(skew === undefined ? undefined : skew / 1000),
     synced: byResource(ingresses.length > 0 && ingresses.every(({ synced }) => synced), challenges.synced),
     watching: byResource(

@@ -6,6 +6,7 @@ import type { OrderReport } from '../../machines/order-report.ts';
 import type { Hold } from '../../machines/rate-limits.ts';
 import { isWithin } from '../../machines/renewal.ts';
 import type { Account, AccountStore } from '../acme/account.ts';
+import type { AuthorizationReport } from '../acme/authorization.ts';
 import { type ObtainedCertificate, type OrderPhase, obtainCertificate as placeOrder } from '../acme/order.ts';
 import { OrderError } from '../acme/order-error.ts';
 import { AcmeProblem } from '../acme/problem.ts';
@@ -32,6 +33,8 @@ export interface ObtainCertificateOptions {
   /** The CA has paused a name; the link that lifts it is for the eyes of the Ingress's owner only. */
   readonly onPause: (link: string, input: CertificateInput) => void;
   readonly onOrderReport: (report: OrderReport) => void;
+  /** How the CA's authorization of a host of this round goes on. */
+  readonly onAuthorization?: (id: string, report: AuthorizationReport) => void;
   /** Something that a person should know although it stands in the way of nothing. */
   readonly onNotice: (notice: string, input: CertificateInput) => void;
   /** For certificates whose Ingress names none. */
@@ -75,7 +78,8 @@ export async function obtainCertificate(
   };
   const onNotice = (notice: string): void => options.onNotice(notice, input);
   const onOrderMade = (): void => reports.made();
-  const notify = { onNotice, onPhase, onOrderMade };
+  const onAuthorization = (report: AuthorizationReport): void => options.onAuthorization?.(id, report);
+  const notify = { onNotice, onPhase, onOrderMade, onAuthorization };
   const order = { transport, clock, signal, hosts: names, csr, profile, preferredChain, ...notify };
   /** Says what it replaces, and where the CA does not like that, once more without. */
   const place = async (account: Account): Promise<ObtainedCertificate> => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { afterEach, before, beforeEach, describe, test } from 'node:test';
 import { type Account, AccountStore } from '../../src/acme/account.ts';
 import { installAdapter } from '../../src/acme/adapter.ts';
+import type { AuthorizationReport } from '../../src/acme/authorization.ts';
 import { type OrderInput, obtainCertificate } from '../../src/acme/order.ts';
 import { OrderError } from '../../src/acme/order-error.ts';
 import { AcmeTransport } from '../../src/acme/transport.ts';
@@ -126,8 +127,29 @@ describe('order', () => {
 
   test('a host that is proven already is not challenged', async () => {
     ca.scripts.set('/authz', () => ({ body: ca.authorization({ status: 'valid' }) }));
-    await obtain();
+    const reports: AuthorizationReport[] = [];
+    await obtain({ onAuthorization: (report) => void reports.push(report) });
     assert.equal(ca.count('/challenge'), 0);
+    assert.deepEqual(reports, [{ host: 'a.example', status: 'valid' }]);
+  });
+
+  test('what the CA says of a host is passed on without the token and the key authorization', async () => {
+    const token = 'x'.repeat(43);
+    const detail = `Invalid response from http://a.example/.well-known/acme-challenge/${token}: 404; expected "${token}.${'y'.repeat(43)}"`;
+    const error = { type: 'urn:ietf:params:acme:error:unauthorized', detail };
+    const challenge = { type: 'http-01', url: ca.url('/challenge'), status: 'invalid', token, error };
+    ca.scripts.set('/authz', () => ({
+      body: ca.authorization({ status: 'invalid', challenges: [challenge] }),
+    }));
+    const reports: AuthorizationReport[] = [];
+    const { message } = await failure({ onAuthorization: (report) => void reports.push(report) });
+    for (const words of [message, reports[0]?.detail ?? '']) {
+      assert.match(
+        words,
+        /Invalid response from http:\/\/a\.example\/\.well-known\/acme-challenge\/…: 404; expected "\(the key authorization\)"/,
+      );
+      assert.ok(!words.includes(token));
+    }
   });
 
   for (const status of ['processing', 'valid']) {
@@ -247,7 +269,10 @@ describe('order', () => {
         };
       });
     }
-    const error = await failure({ hosts, clock: systemClock });
+    const reports: string[] = [];
+    const onAuthorization = ({ host, status, detail = '' }: AuthorizationReport): void =>
+      void reports.push(`${host} ${status} ${detail}`.trim());
+    const error = await failure({ hosts, clock: systemClock, onAuthorization });
     assert.equal(error.kind, 'challenge-failed');
     assert.deepEqual(
       error.failures.map(({ host, problem }) => `${host} ${problem.type}`),
@@ -258,6 +283,14 @@ describe('order', () => {
       /could not prove a\.example \(connection\): 10\.0\.0\.1: Fetching http:\/\/a\.example\/: refused\. Let port 80/,
     );
     assert.match(error.message, /could not prove c\.example/);
+    assert.deepEqual(reports.map((report) => report.replace(/ Let port 80.*$/, '')).toSorted(), [
+      'a.example answered',
+      'a.example invalid 10.0.0.1: Fetching http://a.example/: refused.',
+      'b.example answered',
+      'b.example valid',
+      'c.example answered',
+      'c.example invalid 10.0.0.1: Fetching http://c.example/: refused.',
+    ]);
   });
 
   test('an error on a challenge that stays pending is answered three times, then it is the failure', async () => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Delta, IngressDetail, Snapshot } from '../../src/inspector/protocol.ts';
+import type { Delta, Heartbeat, IngressDetail, Snapshot } from '../../src/inspector/protocol.ts';
 import { eventually } from '../kubernetes/eventually.ts';
 
 interface DataByEvent {
@@ -7,6 +7,7 @@ interface DataByEvent {
   readonly delta: Delta;
   readonly detail: IngressDetail;
   readonly gone: object;
+  readonly heartbeat: Heartbeat;
 }
 
 interface StreamedEvent {
@@ -19,8 +20,6 @@ interface StreamedEvent {
 /** Server-sent events as they come in, without coming back by itself as a browser does. */
 export class EventStream {
   readonly events: StreamedEvent[] = [];
-  /** Lines that begin with a colon. */
-  comments = 0;
   ended = false;
   readonly #abort = new AbortController();
 
@@ -52,9 +51,9 @@ export class EventStream {
     return data;
   }
 
-  /** Of the last event. */
+  /** Of the last event that has one. */
   get lastId(): string {
-    return this.events.at(-1)?.id ?? '';
+    return this.events.findLast(({ id }) => id !== undefined)?.id ?? '';
   }
 
   named(event: keyof DataByEvent): StreamedEvent[] {
@@ -71,7 +70,6 @@ export class EventStream {
   }
 
   #take(block: string): void {
-    if (block.startsWith(':')) this.comments += 1;
     const fields = new Map(
       block.split('\n').map((line) => [line.split(': ')[0] ?? '', line.replace(/^\w+: /, '')]),
     );

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { CertificateInput } from '../../machines/certificate.ts';
+import { OrderError } from '../../src/acme/order-error.ts';
 import { HostJournal } from '../../src/inspector/host-journal.ts';
 import { HostProgressWriter } from '../../src/inspector/host-progress.ts';
 import { desiredCertificate, now, route } from '../machines/builders.ts';
@@ -28,6 +29,13 @@ function shown(journal: HostJournal, secretName = 'web-tls'): string[] {
     .map(({ steps }) => steps.map(({ state }) => state.slice(0, 1).toUpperCase()).join(''));
 }
 
+/** Of each host what is said of the step that failed. */
+function details(journal: HostJournal): (string | undefined)[] {
+  return journal
+    .of('shop/web', 'web-tls')
+    .map(({ steps }) => steps.find(({ state }) => state === 'failed')?.detail);
+}
+
 const done = () => Promise.resolve();
 const reachable = { kind: 'reachable', notice: undefined } as const;
 const wrong = { kind: 'wrong-answer', message: 'Another server.', status: 404, finalHost: 'a' } as const;
@@ -50,9 +58,16 @@ describe('how far the hosts have come', () => {
       return done();
     });
     await progress.obtaining(input, () => {
+      assert.deepEqual(shown(journal), ['DDDWWRW', 'DDDWWRW']);
       progress.order({ type: 'ORDER_MADE', id: '1' });
-      assert.deepEqual(shown(journal)[0], 'DDDDRWW');
+      assert.deepEqual(shown(journal), ['DDDRWWW', 'DDDRWWW']);
+      progress.authorization('1', { host: 'a.example.com', status: 'answered' });
+      assert.deepEqual(shown(journal), ['DDDDRWW', 'DDDRWWW']);
+      progress.authorization('1', { host: 'a.example.com', status: 'valid' });
+      progress.authorization('1', { host: 'b.example.com', status: 'answered' });
+      assert.deepEqual(shown(journal), ['DDDDDWW', 'DDDDRWW']);
       progress.order({ type: 'HOSTS_PROVEN', id: '1', hosts });
+      assert.deepEqual(shown(journal), ['DDDDDRW', 'DDDDDRW']);
       progress.order({ type: 'CERTIFICATE_ISSUED', id: '1' });
       return done();
     });
@@ -60,7 +75,7 @@ describe('how far the hosts have come', () => {
     assert.deepEqual(shown(journal), ['DDDDDDD', 'DDDDDDD']);
   });
 
-  it('ends at the host that is to blame, and leaves the others where they were', async () => {
+  it('ends at the host that is to blame, with what the CA said of it, and leaves the others where they were', async () => {
     const journal = new HostJournal(() => now);
     const progress = new HostProgressWriter(journal);
     const input = round('1');
@@ -68,11 +83,63 @@ describe('how far the hosts have come', () => {
     await assert.rejects(
       progress.obtaining(input, () => {
         progress.order({ type: 'ORDER_MADE', id: '1' });
+        for (const host of hosts) progress.authorization('1', { host, status: 'answered' });
+        progress.authorization('1', {
+          host: 'b.example.com',
+          status: 'invalid',
+          detail: 'Connection refused.',
+        });
         progress.order({ type: 'HOSTS_FAILED', id: '1', hosts: ['b.example.com'] });
         return Promise.reject(new Error('one is dead'));
       }),
     );
     assert.deepEqual(shown(journal), ['WWWDWWW', 'WWWDFWW']);
+    assert.deepEqual(details(journal), [undefined, 'Connection refused.']);
+  });
+
+  it('shows an order that the CA refuses as an order that failed, with what the CA said', async () => {
+    const journal = new HostJournal(() => now);
+    const progress = new HostProgressWriter(journal);
+    const input = round('1');
+    journal.begin(input);
+    await assert.rejects(
+      progress.obtaining(input, () => {
+        progress.order({ type: 'ORDER_REFUSED', id: '1', block: undefined });
+        return Promise.reject(new OrderError('refused', 'The CA wants no such names.'));
+      }),
+    );
+    assert.deepEqual(shown(journal), ['WWWWWFW', 'WWWWWFW']);
+    assert.deepEqual(details(journal), ['The CA wants no such names.', 'The CA wants no such names.']);
+  });
+
+  it('shows nothing as under way of a round that was broken off', async () => {
+    const journal = new HostJournal(() => now);
+    const progress = new HostProgressWriter(journal);
+    const broken = Promise.withResolvers<void>();
+    const work = progress.obtaining(round('1'), () => broken.promise);
+    journal.begin(round('1'));
+    progress.order({ type: 'ORDER_MADE', id: '1' });
+    journal.end('1');
+    broken.reject(new Error('the Ingress has changed'));
+    await assert.rejects(work);
+    assert.deepEqual(shown(journal), ['WWWWWWW', 'WWWWWWW']);
+  });
+
+  it('is forgotten with its Ingress, and of the oldest where there are too many hosts', () => {
+    const journal = new HostJournal(() => now);
+    const begin = (ingress: string, count: number) => {
+      const many = Array.from({ length: count }, (_, index) => route(`${index}.example.com`));
+      journal.begin({ ...round(ingress), ingress, hosts: many });
+    };
+    begin('shop/web', 2);
+    journal.forget('shop/web');
+    assert.deepEqual(shown(journal), []);
+    for (let index = 0; index < 60; index += 1) begin(`shop/${index}`, 100);
+    const kept = Array.from({ length: 60 }, (_, index) => journal.of(`shop/${index}`, 'web-tls').length);
+    assert.deepEqual(kept, [
+      ...Array.from({ length: 10 }, () => 0),
+      ...Array.from({ length: 50 }, () => 100),
+    ]);
   });
 
   it('blames what was under way where no host is to blame', async () => {

@@ -17,7 +17,9 @@ export const nothingToDo: SupervisorView = {
   queue: { waiting: 0, held: 0, admitted: 0, awaitingSlot: 0, ordering: 0 },
   permits: [],
   blocks: [],
+  blockCount: 0,
   budgets: [],
+  budgetCount: 0,
   renewals: [],
 };
 

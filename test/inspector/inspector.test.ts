@@ -4,7 +4,7 @@ import { eventually } from '../kubernetes/eventually.ts';
 import { now } from '../machines/builders.ts';
 import { dueResult, settled } from '../machines/issuance.ts';
 import { EventStream } from './event-stream.ts';
-import { inspected } from './inspected.ts';
+import { inspected, nothingToDo } from './inspected.ts';
 
 const beat = 200;
 
@@ -57,7 +57,7 @@ describe('the inspector', { timeout: 60_000 }, () => {
     );
     clock.advance(10 * beat);
     clock.advance(15_000);
-    await eventually('a sign of life', () => stream.comments > 0);
+    assert.equal((await stream.until('heartbeat')).now, now + 15_000, 'a sign of life');
     assert.equal(stream.named('delta').length, 2, 'the supervisor once, the Ingress once');
   });
 
@@ -87,7 +87,7 @@ describe('the inspector', { timeout: 60_000 }, () => {
     }
   });
 
-  it('observes the actors only while somebody watches, and a minute longer', async (t) => {
+  it('observes the actors only while somebody watches, and five minutes longer', async (t) => {
     const { run, clock, url, observers, inspector } = await inspected(t);
     assert.equal(observers(), 0);
     const stream = await EventStream.open(`${url}/events`);
@@ -96,7 +96,7 @@ describe('the inspector', { timeout: 60_000 }, () => {
     await run.checked([dueResult(run.desired('web-tls'))]);
     stream.close();
     await eventually('the viewer is gone', () => {
-      clock.advance(61_000);
+      clock.advance(301_000);
       return observers() === 0;
     });
     assert.deepEqual(clock.pending, []);
@@ -105,7 +105,7 @@ describe('the inspector', { timeout: 60_000 }, () => {
 
   it('tells the story of one Ingress: its events, its transitions and its way', async (t) => {
     const { run, clock, url } = await inspected(t);
-    const stream = await EventStream.open(`${url}/ingresses/shop/web/events`);
+    const stream = await EventStream.open(`${url}/events?ingress=shop/web`);
     t.after(() => stream.close());
     await stream.until('detail');
     await run.checked([dueResult(run.desired('web-tls'))]);
@@ -139,7 +139,7 @@ describe('the inspector', { timeout: 60_000 }, () => {
     t.after(() => overview.close());
     await overview.until('snapshot');
     assert.deepEqual(reads, []);
-    const stream = await EventStream.open(`${url}/ingresses/shop/web/events`);
+    const stream = await EventStream.open(`${url}/events?ingress=shop/web`);
     t.after(() => stream.close());
     await stream.until('detail');
     clock.advance(beat);
@@ -151,11 +151,35 @@ describe('the inspector', { timeout: 60_000 }, () => {
     assert.deepEqual(reads, ['shop/web-tls']);
   });
 
+  it('reads a Secret again when it could not be read', async (t) => {
+    let reads = 0;
+    const { clock, url } = await inspected(t, {
+      readCertificate: () => {
+        reads += 1;
+        if (reads === 1) return Promise.reject(new Error('no API server'));
+        return Promise.resolve({ issuer: 'CN=R11' });
+      },
+    });
+    const stream = await EventStream.open(`${url}/events?ingress=shop/web`);
+    t.after(() => stream.close());
+    await stream.until('detail');
+    await settled();
+    clock.advance(9000);
+    assert.equal(reads, 1);
+    clock.advance(2000);
+    await settled();
+    clock.advance(beat);
+    await eventually('what was read is shown', () =>
+      stream.named('detail').some(({ data }) => data.includes('CN=R11')),
+    );
+    assert.equal(reads, 2);
+  });
+
   it('says that an Ingress is gone, in the list and to those who look at it', async (t) => {
     const { run, clock, url, actors } = await inspected(t);
     const list = await EventStream.open(`${url}/events`);
     t.after(() => list.close());
-    const one = await EventStream.open(`${url}/ingresses/shop/web/events`);
+    const one = await EventStream.open(`${url}/events?ingress=shop/web`);
     t.after(() => one.close());
     await list.until('snapshot');
     await one.until('detail');
@@ -192,5 +216,26 @@ describe('the inspector', { timeout: 60_000 }, () => {
     await run.admitted('web-tls');
     assert.equal(run.state(), 'provisioning-challenge');
     assert.equal(errors.length, 1);
+  });
+
+  it('goes on when what it is to show cannot be had', async (t) => {
+    let fails = false;
+    const { run, clock, url, errors } = await inspected(t, {
+      supervisor: () => {
+        if (fails) throw new Error('nobody can say');
+        return nothingToDo;
+      },
+    });
+    const stream = await EventStream.open(`${url}/events`);
+    t.after(() => stream.close());
+    await stream.until('snapshot');
+    fails = true;
+    for (let beats = 0; beats < 20; beats += 1) clock.advance(beat);
+    assert.equal(errors.length, 1);
+    fails = false;
+    await run.checked([dueResult(run.desired('web-tls'))]);
+    clock.advance(1000);
+    const { upserts } = await stream.until('delta');
+    assert.equal(upserts[0]?.state, 'queued');
   });
 });

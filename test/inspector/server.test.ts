@@ -31,7 +31,7 @@ describe('the server of the inspector', { timeout: 60_000 }, () => {
     '/ingresses',
     '/ingresses/shop/web',
     '/events',
-    '/ingresses/shop/web/events',
+    '/events?ingress=shop/web',
   ];
 
   it('answers under the names of this machine only, and to no page of another origin', async (t) => {

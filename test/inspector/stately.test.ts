@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { describe, it, type TestContext } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { createWebSocketReceiver } from '@statelyai/inspect';
 import { WebSocket } from 'ws';
 import { createMachine, type InspectionEvent } from 'xstate';
@@ -17,8 +18,9 @@ async function endpoint(t: TestContext) {
   const run = await start(assignment(['web-tls']));
   const { system, sessionId: rootId } = run.parent;
   let observers = 0;
+  const actors = new Map<string, IngressActor>([['shop/web', run.ingress]]);
   const stately = new StatelyEndpoint({
-    actors: new Map<string, IngressActor>([['shop/web', run.ingress]]),
+    actors,
     system: {
       inspect: (observer: (event: InspectionEvent) => void) => {
         observers += 1;
@@ -48,7 +50,7 @@ async function endpoint(t: TestContext) {
   });
   const address = server.address();
   assert.ok(address !== null && typeof address === 'object');
-  return { run, rootId, observers: () => observers, url: `ws://127.0.0.1:${address.port}/stately` };
+  return { run, actors, rootId, observers: () => observers, url: `ws://127.0.0.1:${address.port}/stately` };
 }
 
 /** What a viewer gets, as it comes. */
@@ -123,6 +125,19 @@ describe("the endpoint for Stately's inspector", { timeout: 60_000 }, () => {
       ],
     );
     assert.equal(recordField(frames[1], 'snapshot')?.['value'], 'queued');
+  });
+
+  it('tells one who comes of thousands of actors without stopping the work for all of them', async (t) => {
+    const { run, url, actors } = await endpoint(t);
+    await run.checked([dueResult(run.desired('web-tls'))]);
+    for (let count = 1; count < 2000; count += 1) actors.set(`shop/${count}`, run.ingress);
+    const frames = await view(t, url);
+    let turns = 0;
+    while (frames.length < 4001) {
+      await setImmediate();
+      turns += 1;
+    }
+    assert.ok(turns >= 4000 / 50, `others had ${turns} turns`);
   });
 
   it('passes on nothing but what is meant for it', async (t) => {

@@ -4,8 +4,9 @@ import { Admission } from '../../machines/admission.ts';
 import { OrderBudget } from '../../machines/order-budget.ts';
 import { Ledger } from '../../machines/rate-limits.ts';
 import { registeredDomain } from '../../machines/registered-domain.ts';
+import { RenewalCalendar } from '../../src/inspector/renewal-calendar.ts';
 import { supervisorView } from '../../src/inspector/supervisor-view.ts';
-import { day, desiredCertificate, hour, now } from '../machines/builders.ts';
+import { day, desiredCertificate, hour, minute, now } from '../machines/builders.ts';
 
 function world() {
   const limits = {
@@ -15,25 +16,15 @@ function world() {
   const ledger = new Ledger({ limits, reserve: 0.2 }, registeredDomain, (text) => text);
   const budget = new OrderBudget(ledger);
   const admission = new Admission({ hosts: 2, ordersInFlight: 1 }, budget);
-  const view = (renewals: readonly number[] = []) =>
+  const view = (caNow = now) =>
     supervisorView({
       state: { synced: true, draining: false, admission },
       ledger,
       budget,
       backlog: undefined,
-      lifetimes: [],
-      ingresses: renewals.map((renewAt) => ({
-        certificates: [
-          {
-            desired: desiredCertificate(),
-            status: { kind: 'good', notAfter: renewAt + 30 * day, renewAt },
-            failures: { attempt: 0, transient: 0 },
-            notices: [],
-          },
-        ],
-      })),
+      renewals: [],
       now,
-      caNow: now,
+      caNow,
     });
   const enter = (id: string, host: string) =>
     admission.enter(
@@ -77,27 +68,80 @@ describe('the supervisor as it is seen', () => {
     budget.report({ type: 'CA_TROUBLED', id: '1', retryAfter: hour }, now);
     assert.deepEqual(
       view().blocks.map(({ cause, scope }) => ({ cause, scope })),
-      [{ cause: 'unavailable', scope: 'the CA' }],
+      [{ cause: 'the CA does not answer', scope: 'the CA' }],
     );
   });
 
-  it('counts the renewals of ninety days by day, those that are overdue today, and all again after their life', () => {
-    const { view } = world();
-    const today = now - (now % day);
-    const { renewals } = view([
+  it('says all times by our clock, although the CA counts by its own', () => {
+    const { budget, ledger, view } = world();
+    const caNow = now + hour;
+    const request = { identifiers: ['www.example.com'], purpose: 'first', exemption: 'none' } as const;
+    for (let count = 0; count < 5; count += 1) {
+      ledger.orderCreated(request, caNow);
+      ledger.certificateIssued(request, caNow);
+    }
+    budget.report({ type: 'CA_TROUBLED', id: '1', retryAfter: minute }, caNow);
+    const { blocks, budgets } = view(caNow);
+    const [certificates] = budgets;
+    const untilTheNext = (7 * day) / 5;
+    assert.equal(certificates?.nextRenewal, now + untilTheNext);
+    assert.equal(certificates?.nextFirst, now + 2 * untilTheNext);
+    assert.equal(blocks[0]?.until, now + minute);
+  });
+
+  it('lists forty budgets and blocks, and says how many there are', () => {
+    const { ledger, view } = world();
+    for (let count = 0; count < 100; count += 1) {
+      const request = { identifiers: [`www.${count}.org`], purpose: 'first', exemption: 'none' } as const;
+      ledger.orderCreated(request, now);
+      ledger.certificateIssued(request, now);
+      const scope = { type: 'identifiers', names: request.identifiers } as const;
+      ledger.learn({ cause: 'blocked', scope, retryAfter: hour }, request, now);
+    }
+    const { blocks, blockCount, budgets, budgetCount } = view();
+    assert.deepEqual([blocks.length, blockCount], [40, 100]);
+    assert.deepEqual([budgets.length, budgetCount], [40, 101], 'that of the account, too');
+  });
+});
+
+describe('the renewals of the coming ninety days', () => {
+  const ingress = (renewAt: number) => ({
+    certificates: [
+      {
+        desired: desiredCertificate(),
+        status: { kind: 'good', notAfter: renewAt + 30 * day, renewAt } as const,
+        failures: { attempt: 0, transient: 0 },
+        notices: [],
+      },
+    ],
+  });
+
+  it('are counted by day, those that are overdue today, and all again after their life', () => {
+    const times = [
       now - 3 * day,
       now + hour,
       now + 10 * day,
       now + 10 * day + hour,
       now + 89 * day,
       now + 91 * day,
-    ]);
-    assert.deepEqual(renewals, [
+    ];
+    const today = now - (now % day);
+    assert.deepEqual(new RenewalCalendar(() => times.map(ingress), []).at(now), [
       { day: today, count: 2 },
       { day: today + 10 * day, count: 2 },
       { day: today + 60 * day, count: 2 },
       { day: today + 70 * day, count: 2 },
       { day: today + 89 * day, count: 1 },
     ]);
+  });
+
+  it('are counted again after fifteen seconds, and not each time that somebody asks', () => {
+    const times = [now + day];
+    const calendar = new RenewalCalendar(() => times.map(ingress), []);
+    const count = (at: number) => calendar.at(at).reduce((sum, one) => sum + one.count, 0);
+    assert.equal(count(now), 2);
+    times.push(now + 2 * day);
+    assert.equal(count(now + 14_000), 2);
+    assert.equal(count(now + 15_000), 4);
   });
 });

@@ -10,7 +10,7 @@ it('a long queue is told at once, then hourly, and a short one is not', () => {
   const watch = new BacklogWatch({
     look: () => (orders === 0 ? undefined : { orders, withinDay: 2, lastAt: Date.UTC(2026, 11, 24) }),
     clock,
-    log: { info: (_: object, line?: string) => lines.push(line ?? '') },
+    log: { info: (_: object, line?: string) => lines.push(line ?? ''), error: assert.fail },
   });
   clock.advance(600_000);
   const current = () => watch.current?.orders;
@@ -27,4 +27,24 @@ it('a long queue is told at once, then hourly, and a short one is not', () => {
   ]);
   watch.stop();
   assert.deepEqual(clock.pending, []);
+});
+
+it('a queue that cannot be looked at is said once, and looked at again', () => {
+  const clock = new ManualClock();
+  const errors: unknown[] = [];
+  let fails = true;
+  const watch = new BacklogWatch({
+    look: () => {
+      if (fails) throw new Error('the ledger is broken');
+      return { orders: 7, withinDay: 2, lastAt: 0 };
+    },
+    clock,
+    log: { info: () => undefined, error: (error: unknown) => errors.push(error) },
+  });
+  clock.advance(300_000);
+  assert.match(String(errors), /^Error: the ledger is broken$/);
+  fails = false;
+  clock.advance(60_000);
+  assert.equal(watch.current?.orders, 7);
+  watch.stop();
 });

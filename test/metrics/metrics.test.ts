@@ -36,7 +36,7 @@ function working(phase: CertificatePhase, harmAt: number, hold?: Hold): Certific
     harmAt,
     exemption: 'none',
   } as const;
-  return { kind: 'working', phase, round, hold };
+  return { kind: 'working', phase, since: now - 10 * minute, round, hold };
 }
 
 const request: RequestReport = {
@@ -113,6 +113,25 @@ describe('what is scraped', () => {
     assert.deepEqual(metricOf(text, 'kube_lego_queue_length'), { '': 1 });
     assert.deepEqual(metricOf(text, 'kube_lego_queue_oldest_age_seconds'), { '': 600 });
     assert.deepEqual(metricOf(text, 'kube_lego_orders_in_flight'), { '': 3 });
+  });
+
+  it('counts by the CA’s clock what the CA counts, and the wait in the queue by ours, also during a check', async () => {
+    using world = new ScrapeWorld();
+    world.skew = hour;
+    const request = { identifiers: ['a.example.com'], purpose: 'first', exemption: 'none' } as const;
+    world.ledger.orderCreated(request, now);
+    world.ledger.certificateIssued(request, now);
+    world.ingresses.push(
+      standing('shop/a', 'checking', { queued: working('queued', now), storing: working('storing', now) }),
+    );
+    const text = await world.text();
+    assert.equal(
+      metricOf(text, 'kube_lego_rate_limit_lowest_level')['{limit="orders-per-account"}'],
+      300,
+      'an hour has passed at the CA',
+    );
+    assert.deepEqual(metricOf(text, 'kube_lego_queue_length'), { '': 1 });
+    assert.deepEqual(metricOf(text, 'kube_lego_queue_oldest_age_seconds'), { '': 600 });
   });
 
   it('tells of each Secret when its certificate ends and is renewed, and how often it has failed', async () => {

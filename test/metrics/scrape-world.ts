@@ -29,6 +29,8 @@ export class ScrapeWorld implements Disposable {
   readonly ledger: Ledger = createLedger(this.rateLimits, directory);
   readonly ingresses: IngressStanding[] = [];
   ordersInFlight = 0;
+  /** Milliseconds that the CA's clock is ahead. */
+  skew = 0;
   synced = true;
   clockSkew: number | undefined = undefined;
   readonly #process = new ProcessSamples('1.2.3');
@@ -38,6 +40,7 @@ export class ScrapeWorld implements Disposable {
     return this.metrics.text(
       takeSamples({
         clock: { now: () => now },
+        ledgerClock: { now: () => now + this.skew },
         ingresses: () => this.ingresses,
         ordersInFlight: () => this.ordersInFlight,
         ordersInFlightLimit: 50,

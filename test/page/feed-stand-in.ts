@@ -7,15 +7,20 @@ import type { Delta, IngressDetail, IngressRow, Snapshot } from '../../src/inspe
 export class FeedStandIn {
   snapshot: Snapshot;
   readonly details = new Map<string, IngressDetail>();
-  /** With which `Last-Event-ID` viewers came, undefined for those without. */
+  /** After which id the viewers that came wanted to go on, undefined for those that were new. */
   readonly arrivals: (string | undefined)[] = [];
   #server: Server | undefined;
   #port = 0;
   #id = 0;
+  /** With the Ingress whose detail they want. */
   readonly #viewers = new Map<ServerResponse, string>();
 
   constructor(snapshot: Snapshot) {
     this.snapshot = snapshot;
+  }
+
+  get viewers(): number {
+    return this.#viewers.size;
   }
 
   get address(): string {
@@ -56,12 +61,18 @@ export class FeedStandIn {
     const ingresses = [...kept, ...delta.upserts.filter(({ key }) => !known.has(key))];
     this.snapshot = { ...this.snapshot, ingresses, supervisor };
     this.#id += 1;
-    this.#send('/events', 'delta', delta);
+    this.#send('delta', delta);
+  }
+
+  /** @param now the controller's time */
+  beat(now: number): void {
+    this.#send('heartbeat', { now });
   }
 
   tellDetail(detail: IngressDetail): void {
     this.details.set(detail.row.key, detail);
-    this.#send(`/ingresses/${detail.row.key}/events`, 'detail', detail);
+    const frame = frameOf(undefined, 'detail', detail);
+    for (const [viewer, key] of this.#viewers) if (key === detail.row.key) viewer.write(frame);
   }
 
   rowNamed(key: string): IngressRow {
@@ -71,39 +82,35 @@ export class FeedStandIn {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const path = decodeURIComponent(request.url ?? '/');
-    if (path.endsWith('/events')) return this.#stream(path, request, response);
-    const file = await pageFile(path);
+    const { pathname, searchParams } = new URL(request.url ?? '/', this.address);
+    if (pathname === '/events') return this.#stream(searchParams, response);
+    const file = await pageFile(pathname);
     if (file === undefined) response.writeHead(404).end();
     else response.writeHead(200, file.headers).end(file.body);
   }
 
-  #stream(path: string, request: IncomingMessage, response: ServerResponse): void {
-    response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
-    response.write('retry: 200\n\n');
-    this.#viewers.set(response, path);
+  #stream(asked: URLSearchParams, response: ServerResponse): void {
+    const key = asked.get('ingress') ?? '';
+    this.#viewers.set(response, key);
     response.on('close', () => this.#viewers.delete(response));
-    if (path === '/events') {
-      const last = request.headers['last-event-id'];
-      this.arrivals.push(typeof last === 'string' ? last : undefined);
-      const { controller } = this.snapshot;
-      response.write(
-        this.#frame('snapshot', { ...this.snapshot, controller: { ...controller, now: Date.now() } }),
-      );
-      return;
-    }
-    const detail = this.details.get(path.split('/').slice(2, -1).join('/'));
-    response.write(detail === undefined ? this.#frame('gone', {}) : this.#frame('detail', detail));
+    this.arrivals.push(asked.get('after') ?? undefined);
+    const { controller } = this.snapshot;
+    const snapshot = { ...this.snapshot, controller: { ...controller, now: Date.now() } };
+    response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
+    response.write(frameOf(this.#id, 'snapshot', snapshot));
+    if (key === '') return;
+    const detail = this.details.get(key);
+    response.write(frameOf(undefined, detail === undefined ? 'gone' : 'detail', detail ?? {}));
   }
 
-  #send(path: string, event: string, data: unknown): void {
-    const frame = this.#frame(event, data);
-    for (const [viewer, watched] of this.#viewers) if (watched === path) viewer.write(frame);
+  #send(event: string, data: unknown): void {
+    const frame = frameOf(this.#id, event, data);
+    for (const viewer of this.#viewers.keys()) viewer.write(frame);
   }
+}
 
-  #frame(event: string, data: unknown): string {
-    return `id: ${this.#id}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
-  }
+function frameOf(id: number | undefined, event: string, data: unknown): string {
+  return `${id === undefined ? '' : `id: ${id}\n`}event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
 }
 
 function asError(error: unknown): Error {

@@ -18,12 +18,16 @@ export async function visit(
   t: TestContext,
   browser: Browser,
   snapshot: Snapshot,
-  options: BrowserContextOptions & { readonly hash?: string } = {},
+  options: BrowserContextOptions & {
+    readonly hash?: string;
+    /** Before the page is loaded. */
+    readonly prepare?: (page: Page) => Promise<void>;
+  } = {},
 ): Promise<Visit> {
   const feed = new FeedStandIn(snapshot);
   await feed.start();
   t.after(() => feed.stop());
-  const { hash = '', ...contextOptions } = options;
+  const { hash = '', prepare, ...contextOptions } = options;
   const context = await browser.newContext({ viewport: { width: 1300, height: 800 }, ...contextOptions });
   t.after(() => context.close());
   context.setDefaultTimeout(timeLimit);
@@ -37,6 +41,7 @@ export async function visit(
     complaints.push(`dialog: ${dialog.message()}`);
     dialog.dismiss().catch(() => undefined);
   });
+  await prepare?.(page);
   await page.goto(`${feed.address}/${hash}`);
   await page.locator('.connection.live').waitFor();
   return { page, feed, complaints };

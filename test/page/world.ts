@@ -20,7 +20,9 @@ export const noWork: SupervisorView = {
     { name: 'orders', used: 0, limit: 10 },
   ],
   blocks: [],
+  blockCount: 0,
   budgets: [],
+  budgetCount: 0,
   renewals: [],
 };
 

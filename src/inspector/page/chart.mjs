@@ -10,6 +10,9 @@ import { drawn, element } from './dom.mjs';
  * @property {{ from?: string, to: string, path: string, label?: string, at?: [number, number] }[]} edges
  */
 
+/** Milliseconds. */
+const retryInterval = 5000;
+
 /** The statechart of an Ingress with the present state lit, and the way it took since its last check. */
 export class Chart {
   #caption = element('p', { class: 'way' });
@@ -79,7 +82,8 @@ export class Chart {
       this.#current = '';
       this.show({ path: this.#path, timeline: this.#timeline });
     } catch {
-      this.#scroller.replaceChildren('The drawing could not be loaded.');
+      this.#scroller.replaceChildren('The drawing could not be loaded; it is tried again.');
+      setTimeout(() => void this.#load(), retryInterval);
     }
   }
 

@@ -2,56 +2,90 @@
 
 const firstDelay = 500;
 const longestDelay = 10_000;
+/** Milliseconds. The controller gives a sign of life every 15 s: this long without any, nothing will come any more. */
+const longestSilence = 40_000;
 
 /**
- * Server-sent events that come back: the browser resumes by Last-Event-ID after a broken connection by itself; where it
- * gives up (an answer that is no stream), a new attempt is made here.
+ * The one stream of server-sent events that a page has, with everything in it: a browser has six connections to a server, for all its
+ * tabs. It is closed while nobody can see the page, and comes back where it was after that, after an error and after silence.
  */
 export class Connection {
-  #address;
   #handlers;
   #onStanding;
+  #isOpen = false;
+  #ingress = '';
+  #lastId = '';
   /** @type {EventSource | undefined} */
   #source;
   #delay = firstDelay;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
-  #timer;
+  #retry;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #watchdog;
 
   /**
-   * @param {string} address
    * @param {Readonly<Record<string, (data: unknown) => void>>} handlers by the event's name; each gets its data
    * @param {(standing: Standing) => void} onStanding
    */
-  constructor(address, handlers, onStanding) {
-    this.#address = address;
+  constructor(handlers, onStanding) {
     this.#handlers = handlers;
     this.#onStanding = onStanding;
-    onStanding('connecting');
-    this.#open();
+  }
+
+  open() {
+    if (this.#isOpen) return;
+    this.#isOpen = true;
+    this.#onStanding('connecting');
+    this.#connect();
   }
 
   close() {
-    clearTimeout(this.#timer);
-    this.#source?.close();
+    this.#isOpen = false;
+    this.#disconnect();
   }
 
-  #open() {
-    const source = new EventSource(this.#address);
+  /** @param {string} ingress the one whose detail is wanted besides, or '' */
+  watch(ingress) {
+    if (ingress === this.#ingress) return;
+    this.#ingress = ingress;
+    if (this.#isOpen) this.#connect();
+  }
+
+  #connect() {
+    this.#disconnect();
+    const wanted = Object.entries({ ingress: this.#ingress, after: this.#lastId });
+    const query = new URLSearchParams(wanted.filter(([, value]) => value !== ''));
+    const source = new EventSource(`/events?${query}`);
     this.#source = source;
+    this.#hear();
     for (const [name, handle] of Object.entries(this.#handlers)) {
       source.addEventListener(name, (event) => {
         this.#delay = firstDelay;
+        this.#lastId = event.lastEventId || this.#lastId;
+        this.#hear();
         this.#onStanding('live');
         handle(JSON.parse(event.data));
       });
     }
     source.addEventListener('open', () => this.#onStanding('live'));
-    source.addEventListener('error', () => {
-      this.#onStanding('reconnecting');
-      if (source.readyState !== EventSource.CLOSED) return;
-      source.close();
-      this.#timer = setTimeout(() => this.#open(), this.#delay);
-      this.#delay = Math.min(2 * this.#delay, longestDelay);
-    });
+    source.addEventListener('error', () => this.#lose());
+  }
+
+  #disconnect() {
+    clearTimeout(this.#retry);
+    clearTimeout(this.#watchdog);
+    this.#source?.close();
+  }
+
+  #hear() {
+    clearTimeout(this.#watchdog);
+    this.#watchdog = setTimeout(() => this.#lose(), longestSilence);
+  }
+
+  #lose() {
+    this.#disconnect();
+    this.#onStanding('reconnecting');
+    this.#retry = setTimeout(() => this.#connect(), this.#delay);
+    this.#delay = Math.min(2 * this.#delay, longestDelay);
   }
 }

@@ -1,9 +1,7 @@
 import { certificateCard } from './certificate.mjs';
 import { Chart } from './chart.mjs';
-import { Connection } from './connection.mjs';
 import { byId, element, mark } from './dom.mjs';
-import { isDetail } from './frames.mjs';
-import { Slot } from './slot.mjs';
+import { morph } from './morph.mjs';
 import { timeline } from './timeline.mjs';
 import { distance, duration, moment, splitKey } from './words.mjs';
 
@@ -17,17 +15,15 @@ export class DetailPane {
   #pane = byId('detail', HTMLElement);
   #chart = new Chart();
   #key = '';
-  /** @type {Connection | undefined} */
-  #connection;
   /** @type {IngressDetail | undefined} */
   #detail;
   #isGone = false;
   #title = element('h2', { id: 'detail-title' });
   #facts = element('p', { class: 'facts' });
   #body = element('div', { class: 'body' });
-  #trouble = new Slot('trouble-slot');
-  #certificates = new Slot('certificates');
-  #timeline = new Slot('timeline-slot');
+  #trouble = element('div', { class: 'trouble-slot' });
+  #certificates = element('div', { class: 'certificates' });
+  #timeline = element('div', {});
 
   /**
    * @param {Store} store
@@ -45,8 +41,6 @@ export class DetailPane {
   open(key) {
     if (key === this.#key) return;
     this.#key = key;
-    this.#connection?.close();
-    this.#connection = undefined;
     this.#detail = undefined;
     this.#isGone = false;
     this.#pane.hidden = key === '';
@@ -57,59 +51,57 @@ export class DetailPane {
     this.#body.replaceChildren();
     this.#pane.scrollTop = 0;
     this.#pane.focus({ preventScroll: true });
-    const path = key.split('/').map(encodeURIComponent).join('/');
-    const handlers = {
-      detail: (/** @type {unknown} */ data) => {
-        if (!isDetail(data)) return;
-        this.#detail = data;
-        this.#isGone = false;
-        this.#draw(data);
-      },
-      gone: () => {
-        this.#isGone = true;
-        this.#facts.replaceChildren('This Ingress is not there, or asks for no certificate.');
-        if (this.#detail === undefined) this.#body.replaceChildren();
-      },
-    };
-    this.#connection = new Connection(`/ingresses/${path}/events`, handlers, () => undefined);
+  }
+
+  /** @param {IngressDetail} detail of the Ingress that is open, or was before */
+  show(detail) {
+    if (detail.row.key !== this.#key) return;
+    this.#detail = detail;
+    this.#isGone = false;
+    this.#draw(detail);
+    morph(this.#timeline, [timeline(detail.timeline)]);
+    this.#chart.show(detail);
+  }
+
+  showGone() {
+    if (this.#key === '') return;
+    this.#isGone = true;
+    this.#facts.replaceChildren('This Ingress is not there, or asks for no certificate.');
+    if (this.#detail === undefined) this.#body.replaceChildren();
   }
 
   /** Times go by without news. */
   tick() {
-    if (this.#detail !== undefined && !this.#isGone) this.#drawFacts(this.#detail.row);
+    if (this.#detail !== undefined && !this.#isGone) this.#draw(this.#detail);
   }
 
   /** @param {IngressDetail} detail */
-  #draw(detail) {
-    const { row, certificates, timeline: entries } = detail;
+  #draw({ row, certificates }) {
     const now = this.#store.now();
     this.#drawFacts(row);
-    this.#trouble.show(row.error, () => (row.error === undefined ? [] : [troubleOf(row.error)]));
-    this.#certificates.show(certificates, () => certificates.map((one) => certificateCard(one, now)));
-    this.#timeline.show(entries, () => [timeline(entries)]);
-    if (this.#body.childElementCount === 0) {
-      const columns = element(
-        'div',
-        { class: 'columns' },
-        this.#certificates.element,
-        this.#timeline.element,
-      );
-      this.#body.append(this.#trouble.element, this.#chart.element, columns);
-    }
-    this.#chart.show(detail);
+    morph(this.#trouble, row.error === undefined ? [] : [troubleOf(row.error)]);
+    morph(
+      this.#certificates,
+      certificates.map((one) => certificateCard(one, now)),
+    );
+    if (this.#body.childElementCount > 0) return;
+    const columns = element('div', { class: 'columns' }, this.#certificates, this.#timeline);
+    this.#body.append(this.#trouble, this.#chart.element, columns);
   }
 
   /** @param {IngressRow} row */
   #drawFacts({ state, since, next }) {
     const now = this.#store.now();
-    this.#facts.replaceChildren(
+    const facts = [
       element('span', { class: `state ${state}` }, mark(state).sign, state),
       element('span', { title: `since ${moment(since)}` }, `for ${duration(now - since)}`),
-    );
-    if (next === undefined) return;
-    const when = next.at === undefined ? '' : ` ${distance(next.at, now)}`;
-    const title = next.at === undefined ? undefined : moment(next.at);
-    this.#facts.append(element('span', { title }, `next: ${next.action}${when}`));
+    ];
+    if (next !== undefined) {
+      const when = next.at === undefined ? '' : ` ${distance(next.at, now)}`;
+      const title = next.at === undefined ? undefined : moment(next.at);
+      facts.push(element('span', { title }, `next: ${next.action}${when}`));
+    }
+    morph(this.#facts, facts);
   }
 }
 

@@ -1,4 +1,4 @@
-/** @import { Delta, IngressDetail, Snapshot } from '../protocol.ts' */
+/** @import { Delta, Heartbeat, IngressDetail, Snapshot } from '../protocol.ts' */
 
 /**
  * Whether it is a snapshot of the version that this page understands.
@@ -7,7 +7,7 @@
  * @returns {data is Snapshot}
  */
 export function isSnapshot(data) {
-  return isObject(data) && 'ingresses' in data && Array.isArray(data.ingresses) && 'supervisor' in data;
+  return isObject(data) && 'version' in data && data.version === 1 && 'ingresses' in data;
 }
 
 /**
@@ -24,6 +24,14 @@ export function isDelta(data) {
  */
 export function isDetail(data) {
   return isObject(data) && 'timeline' in data && Array.isArray(data.timeline) && 'row' in data;
+}
+
+/**
+ * @param {unknown} data
+ * @returns {data is Heartbeat}
+ */
+export function isHeartbeat(data) {
+  return isObject(data) && 'now' in data && typeof data.now === 'number';
 }
 
 /**

@@ -15,8 +15,9 @@ const width = 600;
  */
 export function lifetime({ notBefore, notAfter, renewAt, renewalWindow }, now) {
   if (notBefore === undefined || notAfter === undefined || notAfter <= notBefore) return undefined;
+  // To the tenth of a pixel: what does not move for the eye is not drawn anew each second.
   const place = (/** @type {number} */ at) =>
-    width * Math.min(1, Math.max(0, (at - notBefore) / (notAfter - notBefore)));
+    Math.round(10 * width * Math.min(1, Math.max(0, (at - notBefore) / (notAfter - notBefore)))) / 10;
   const words = [
     `valid from ${calendarDay(notBefore)} to ${calendarDay(notAfter)}`,
     ...(renewAt === undefined ? [] : [`renewed on ${calendarDay(renewAt)}`]),

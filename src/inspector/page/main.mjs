@@ -2,7 +2,7 @@ import { Connection } from './connection.mjs';
 import { DetailPane } from './detail.mjs';
 import { byId, element } from './dom.mjs';
 import { Filters } from './filters.mjs';
-import { isDelta, isSnapshot } from './frames.mjs';
+import { isDelta, isDetail, isHeartbeat, isSnapshot } from './frames.mjs';
 import { List } from './list.mjs';
 import { Selection } from './selection.mjs';
 import { Store } from './store.mjs';
@@ -35,34 +35,52 @@ let isDirty = false;
 let shown = 0;
 
 const connection = new Connection(
-  '/events',
   {
     snapshot: (data) => {
-      if (!isSnapshot(data)) return;
-      const isFirst = store.controller === undefined;
+      const known = store.controller;
+      // After an upgrade the controller has a newer page as well.
+      if (!isSnapshot(data) || (known !== undefined && known.version !== data.controller.version)) {
+        location.reload();
+        return;
+      }
       store.replace(data);
-      if (!isFirst) spoken.textContent = 'Reconnected; everything is up to date again';
       render();
-      if (isFirst) requestAnimationFrame(() => setTimeout(() => performance.mark('list-painted')));
+      if (known === undefined)
+        requestAnimationFrame(() => setTimeout(() => performance.mark('list-painted')));
     },
     delta: (data) => {
       if (!isDelta(data)) return;
       store.apply(data);
       isDirty = true;
     },
+    detail: (data) => {
+      if (isDetail(data)) detail.show(data);
+    },
+    gone: () => detail.showGone(),
+    heartbeat: (data) => {
+      if (isHeartbeat(data)) store.setClock(data.now);
+    },
   },
   (next) => {
     if (next === standing) return;
     if (next === 'reconnecting') spoken.textContent = 'Connection lost, reconnecting';
+    if (next === 'live' && standing === 'reconnecting')
+      spoken.textContent = 'Reconnected; what is shown is live again';
     standing = next;
     summary.showStanding(next);
   },
 );
 summary.showStanding(standing);
 addEventListener('pagehide', () => connection.close());
+// Also of a page that comes out of the browser's memory when somebody goes back to it.
+addEventListener('pageshow', connect);
 addEventListener('hashchange', route);
 addEventListener('keydown', onKey);
-document.addEventListener('visibilitychange', () => render());
+document.addEventListener('visibilitychange', () => {
+  if (document.hidden) connection.close();
+  else connect();
+  render();
+});
 byId('skip', HTMLElement).addEventListener('click', (event) => {
   event.preventDefault();
   list.focus();
@@ -77,6 +95,11 @@ setInterval(() => {
   supervisor.tick();
 }, 1000);
 route();
+connect();
+
+function connect() {
+  if (!document.hidden) connection.open();
+}
 
 function render() {
   isDirty = false;
@@ -132,6 +155,7 @@ function route() {
   byId('to-supervisor', HTMLElement).setAttribute('aria-current', view === 'supervisor' ? 'page' : 'false');
   supervisor.toggle(view === 'supervisor');
   detail.open(key);
+  connection.watch(key);
   list.markOpen(key);
 }
 

@@ -39,7 +39,8 @@ export class Store {
     this.entries.clear();
     this.byState.clear();
     this.byNamespace.clear();
-    this.#setController(snapshot.controller);
+    this.controller = snapshot.controller;
+    this.setClock(snapshot.controller.now);
     this.supervisor = snapshot.supervisor;
     for (const row of snapshot.ingresses) this.#put(row);
     this.membership += 1;
@@ -50,13 +51,11 @@ export class Store {
     for (const key of delta.removed) this.#remove(key);
     for (const row of delta.upserts) this.#put(row);
     if (delta.supervisor !== undefined) this.supervisor = delta.supervisor;
-    if (delta.controller !== undefined) this.#setController(delta.controller);
   }
 
-  /** @param {ControllerView} controller */
-  #setController(controller) {
-    this.controller = controller;
-    this.#clockOffset = controller.now - Date.now();
+  /** @param {number} now the controller's time */
+  setClock(now) {
+    this.#clockOffset = now - Date.now();
   }
 
   /** @param {IngressRow} row */

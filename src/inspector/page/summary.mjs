@@ -5,7 +5,7 @@ import { counted, duration, moment } from './words.mjs';
 /** @import { Store } from './store.mjs' */
 
 /** @type {Readonly<Record<Standing, string>>} */
-const standings = { connecting: 'Connecting', live: 'Live', reconnecting: 'Reconnecting…' };
+const standings = { connecting: 'Connecting', live: 'Live', reconnecting: 'Not live, reconnecting…' };
 
 /** Who is looked at, whether what is shown is live, and how the queue is; above and below the list. */
 export class Summary {
@@ -32,7 +32,7 @@ export class Summary {
     this.#showController();
     const { supervisor, entries } = this.#store;
     if (supervisor === undefined) return;
-    const { queue, permits, blocks, budgets } = supervisor;
+    const { queue, permits, blockCount, budgets } = supervisor;
     const [tightest] = budgets;
     const all = entries.size;
     /** @type {[string, string][]} */
@@ -45,9 +45,9 @@ export class Summary {
       ],
       [counted(queue.waiting + queue.held, 'certificate'), 'waiting'],
       ...permits.map(({ name, used, limit }) => /** @type {[string, string]} */ ([`${used}/${limit}`, name])),
-      ...(blocks.length === 0
+      ...(blockCount === 0
         ? []
-        : [/** @type {[string, string]} */ ([counted(blocks.length, 'block'), 'by the CA'])]),
+        : [/** @type {[string, string]} */ ([counted(blockCount, 'block'), 'by the CA'])]),
       ...(tightest === undefined
         ? []
         : [

@@ -1,7 +1,8 @@
 import { calendar } from './calendar.mjs';
 import { byId, element } from './dom.mjs';
 import { budgetGauge, gauge } from './gauges.mjs';
-import { counted, distance, moment } from './words.mjs';
+import { morph } from './morph.mjs';
+import { distance, moment } from './words.mjs';
 
 /** @import { SupervisorView } from '../protocol.ts' */
 /** @import { Store } from './store.mjs' */
@@ -57,8 +58,7 @@ export class SupervisorPane {
     this.#shown = view;
     const now = this.#store.now();
     this.#drawnAt = now;
-    const { scrollTop } = this.#pane;
-    this.#pane.replaceChildren(
+    morph(this.#pane, [
       element('h2', { id: 'supervisor-title' }, 'Supervisor'),
       element('p', { class: 'standing' }, standingOf(view)),
       element(
@@ -67,8 +67,7 @@ export class SupervisorPane {
         element('div', { class: 'side' }, queueCard(view), permitCard(view), blockCard(view, now)),
         element('div', { class: 'side' }, budgetCard(view, now), renewalCard(view, now)),
       ),
-    );
-    this.#pane.scrollTop = scrollTop;
+    ]);
   }
 }
 
@@ -110,7 +109,7 @@ function permitCard({ permits }) {
 }
 
 /** @param {SupervisorView} view @param {number} now */
-function blockCard({ blocks }, now) {
+function blockCard({ blocks, blockCount }, now) {
   if (blocks.length === 0) return card('Blocks', element('p', { class: 'calm' }, 'The CA refuses nothing.'));
   const items = blocks.map(({ cause, scope, until }) =>
     element(
@@ -121,19 +120,25 @@ function blockCard({ blocks }, now) {
       element('time', { title: moment(until) }, `ends ${distance(until, now)}`),
     ),
   );
-  return card(`Blocks (${blocks.length})`, element('ul', { class: 'blocks' }, ...items));
+  const list = element('ul', { class: 'blocks' }, ...items);
+  return card(
+    `Blocks (${blockCount.toLocaleString('en')})`,
+    list,
+    ...moreOf(blockCount - blocks.length, 'more'),
+  );
 }
 
 /** @param {SupervisorView} view @param {number} now */
-function budgetCard({ budgets }, now) {
-  const shown = budgets.slice(0, 40);
-  const rest = budgets.length - shown.length;
-  const content =
-    shown.length === 0
-      ? [element('p', { class: 'calm' }, 'All budgets are full.')]
-      : shown.map((budget) => budgetGauge(budget, now));
-  const more = rest > 0 ? [element('p', { class: 'calm' }, `and ${counted(rest, 'fuller one')}`)] : [];
-  return card('Budgets at the CA', ...content, ...more);
+function budgetCard({ budgets, budgetCount }, now) {
+  if (budgets.length === 0)
+    return card('Budgets at the CA', element('p', { class: 'calm' }, 'All budgets are full.'));
+  const gauges = budgets.map((budget) => budgetGauge(budget, now));
+  return card('Budgets at the CA', ...gauges, ...moreOf(budgetCount - budgets.length, 'that are fuller'));
+}
+
+/** @param {number} count of those that are not listed @param {string} words */
+function moreOf(count, words) {
+  return count > 0 ? [element('p', { class: 'calm' }, `and ${count.toLocaleString('en')} ${words}`)] : [];
 }
 
 /** @param {SupervisorView} view @param {number} now */

@@ -1,0 +1,43 @@
+import type { IngressContext } from '../../machines/ingress-context.ts';
+import { type Lifetime, renewalsAhead } from '../../machines/renewal-forecast.ts';
+import type { SupervisorView } from './protocol.ts';
+
+/** Milliseconds. It takes some with thousands of certificates, and is about days. */
+const freshness = 15_000;
+const day = 86_400_000;
+const daysAhead = 90;
+
+/** The renewals of the coming ninety days. */
+export class RenewalCalendar {
+  readonly #ingresses: () => Iterable<Pick<IngressContext, 'certificates'>>;
+  readonly #lifetimes: readonly Lifetime[];
+  #renewals: SupervisorView['renewals'] = [];
+  #freshUntil = Number.NEGATIVE_INFINITY;
+
+  /** @param lifetimes of the CA's certificates, as far as that is known */
+  constructor(
+    ingresses: () => Iterable<Pick<IngressContext, 'certificates'>>,
+    lifetimes: readonly Lifetime[],
+  ) {
+    this.#ingresses = ingresses;
+    this.#lifetimes = lifetimes;
+  }
+
+  /**
+   * As it is, or was 15 seconds ago at most.
+   *
+   * @param now milliseconds since the epoch
+   */
+  at(now: number): SupervisorView['renewals'] {
+    if (now < this.#freshUntil) return this.#renewals;
+    this.#freshUntil = now + freshness;
+    const renewable = [...this.#ingresses()].flatMap(({ certificates }) =>
+      certificates.flatMap(({ status }) => (status.kind === 'good' ? [status] : [])),
+    );
+    const ahead = renewalsAhead(renewable, this.#lifetimes, now, now - (now % day) + daysAhead * day);
+    this.#renewals = [...ahead]
+      .toSorted(([one], [other]) => one - other)
+      .map(([date, count]) => ({ day: date, count }));
+    return this.#renewals;
+  }
+}
