@@ -85,6 +85,12 @@ export class Ownership {
     return { desired, notices, retry: own.ingress.retry };
   }
 
+  /** The key of the Ingress that sees to this Secret; undefined if none does. */
+  ownerOf(namespace: string, secretName: string): string | undefined {
+    const owner = this.#bySecret.get(secretKey(namespace, secretName))?.oldest;
+    return owner === undefined ? undefined : ingressKey(owner.ingress);
+  }
+
   #merge(owner: IngressSpec, secretName: string): DesiredCertificate {
     const { namespace, adopt, keyType, profile, selfCheck } = owner;
     const routes = new Map<string, HostRoute>();

@@ -19,6 +19,10 @@ export class Schedule {
     if (this.#heap.length > 2 * this.#times.size + 64) this.#rebuild();
   }
 
+  has(key: string): boolean {
+    return this.#times.has(key);
+  }
+
   delete(key: string): void {
     this.#times.delete(key);
   }

@@ -10,6 +10,8 @@ import { Schedule } from './schedule.ts';
 export type SupervisorEvent =
   | { readonly type: 'INGRESS_OBSERVED'; readonly ingress: IngressSpec }
   | { readonly type: 'INGRESS_GONE'; readonly key: string }
+  /** Something has happened to a Secret; what, its next check finds out. */
+  | { readonly type: 'SECRET_CHANGED'; readonly namespace: string; readonly secretName: string }
   /** Every Ingress that can be seen has been observed once: from now on ownership can be judged. */
   | { readonly type: 'SYNCED' }
   | { readonly type: 'WAKE_AT'; readonly key: string; readonly at: number | undefined }
@@ -55,6 +57,8 @@ export interface SupervisorState {
   /** The actors, each with the assignment it was last given. */
   readonly running: Map<string, Assignment>;
   readonly schedule: Schedule;
+  /** When those whose Secrets have changed are to look at them. */
+  readonly looks: Schedule;
   readonly admission: Admission;
   ledgerRead: boolean;
   /** Hosts whose pauses are to be lifted when the ledger is read. */
@@ -66,6 +70,8 @@ export interface SupervisorState {
 
 /** How long an actor that died is left alone before it is started again. */
 const restartDelay = 60_000;
+/** One change of a Secret is seldom alone. */
+const lookDelay = 1000;
 
 export function initialSupervisorState(policy: SupervisorPolicy, budget: OrderBudget): SupervisorState {
   return {
@@ -73,6 +79,7 @@ export function initialSupervisorState(policy: SupervisorPolicy, budget: OrderBu
     ownership: new Ownership(policy.ownership),
     running: new Map(),
     schedule: new Schedule(),
+    looks: new Schedule(),
     admission: new Admission(policy.admission, budget),
     ledgerRead: false,
     liftedEarly: [],
@@ -125,9 +132,18 @@ function decideRunning(
       if (event.at === undefined || !state.running.has(event.key)) state.schedule.delete(event.key);
       else state.schedule.set(event.key, event.at);
       return [];
-    case 'TIMER':
+    case 'SECRET_CHANGED': {
+      const owner = state.ownership.ownerOf(event.namespace, event.secretName);
+      if (owner !== undefined && state.running.has(owner) && !state.looks.has(owner)) {
+        state.looks.set(owner, now + lookDelay);
+      }
+      return [];
+    }
+    case 'TIMER': {
       state.timer = undefined;
-      return [...state.schedule.takeDue(now).flatMap((key) => wake(state, key)), ...grant(state, caNow)];
+      const due = new Set([...state.schedule.takeDue(now), ...state.looks.takeDue(now)]);
+      return [...[...due].flatMap((key) => wake(state, key)), ...grant(state, caNow)];
+    }
     case 'ACTOR_FAILED':
       state.running.delete(event.key);
       if (state.ingresses.has(event.key)) state.schedule.set(event.key, now + restartDelay);
@@ -177,12 +193,12 @@ function decideDraining(state: SupervisorState, event: SupervisorEvent, caNow: n
 }
 
 function nextTime(
-  { schedule, admission, ledgerRead }: SupervisorState,
+  { schedule, looks, admission, ledgerRead }: SupervisorState,
   now: number,
   caNow: number,
 ): number | undefined {
   const byCa = ledgerRead ? admission.next(caNow) : undefined;
-  const times = [schedule.next(), byCa === undefined ? undefined : byCa - caNow + now];
+  const times = [schedule.next(), looks.next(), byCa === undefined ? undefined : byCa - caNow + now];
   const known = times.filter((time) => time !== undefined);
   return known.length === 0 ? undefined : Math.min(...known);
 }
@@ -223,6 +239,7 @@ function forget(state: SupervisorState, key: string): SupervisorCommand[] {
 
 function stop(state: SupervisorState, key: string): SupervisorCommand[] {
   state.schedule.delete(key);
+  state.looks.delete(key);
   return state.running.delete(key) ? [{ type: 'STOP', key }] : [];
 }
 

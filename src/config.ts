@@ -111,6 +111,7 @@ function assemble(settings: Settings, notices: Notice[]) {
     healthPort: settings.get(ports.healthPort),
     inspectorPort: settings.get(ports.inspectorPort),
     statelyInspector: settings.get(ports.statelyInspector) === 'on',
+    secretWatch: settings.get(ports.secretWatch) === 'on',
     logLevel: settings.get(ports.logLevel),
     logType: settings.get(ports.logType),
   };

@@ -310,6 +310,16 @@ export const optionGroups = {
       fallback: 'off',
       parse: values.oneOf('on', 'off'),
     },
+    secretWatch: {
+      variable: 'LEGO_SECRET_WATCH',
+      placeholder: 'SWITCH',
+      description:
+        'on: the metadata of TLS Secrets are watched, so that one that somebody deletes or spoils is repaired within seconds. Needs ' +
+        'deploy/components/secret-watch, whose verbs RBAC cannot tell from those that read all Secrets. off: a Secret is looked ' +
+        'at by its name, at changes of its Ingress and every LEGO_CHECK_INTERVAL.',
+      fallback: 'off',
+      parse: values.oneOf('on', 'off'),
+    },
     logLevel: {
       variable: 'LEGO_LOG_LEVEL',
       placeholder: 'LEVEL',

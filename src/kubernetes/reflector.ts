@@ -12,6 +12,8 @@ export interface ReflectorOptions<T extends object> extends ProjectionHandlers<T
   readonly path: string;
   readonly labelSelector?: string;
   readonly fieldSelector?: string;
+  /** Asks the API server for the metadata of the objects alone (PartialObjectMetadata). */
+  readonly metadataOnly?: boolean;
   /** After each complete list, when the contents are those of the API server. */
   onSynced?(): void;
   readonly clock: Clock;
@@ -52,6 +54,11 @@ const shortestWatch = 5_000;
 /** So many failures in a row, and the resourceVersion is given up: an event that cannot be read must not block for ever. */
 const failuresUntilRelist = 3;
 const longestPage = 256 * 1024 * 1024;
+/** The forms of the API for metadata alone (Kubernetes API concepts, "Alternate representations"). */
+const metadataForms = {
+  list: 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1',
+  watch: 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1',
+};
 
 /**
  * Mirrors a collection of the API server as projections: a paged list, then a watch with bookmarks, for ever. It survives
@@ -173,7 +180,11 @@ export class Reflector<T extends object> {
     continued: boolean,
   ): Promise<unknown> {
     try {
-      const { body } = await this.#options.client.stream(path, query, { signal, bodyTimeout: 30_000 });
+      const { body } = await this.#options.client.stream(path, query, {
+        signal,
+        bodyTimeout: 30_000,
+        ...this.#form('list'),
+      });
       const page = await readJson(body, longestPage);
       if (isRecord(page) && Array.isArray(page['items'])) return page;
       throw new KubernetesError('InvalidResponse', `GET ${path}: the API server's answer is not a list`);
@@ -208,7 +219,7 @@ export class Reflector<T extends object> {
     if (this.#resourceVersion !== undefined) query.set('resourceVersion', this.#resourceVersion);
     const startedAt = clock.now();
     const bodyTimeout = Math.min(longestSilence, (seconds + 15) * 1000);
-    const { body } = await client.stream(path, query, { signal, bodyTimeout });
+    const { body } = await client.stream(path, query, { signal, bodyTimeout, ...this.#form('watch') });
     this.#update({ watching: true, lastError: undefined });
     let events = 0;
     try {
@@ -249,6 +260,10 @@ export class Reflector<T extends object> {
     }
     const resourceVersion = stringField(recordField(object, 'metadata'), 'resourceVersion');
     if (resourceVersion !== undefined) this.#resourceVersion = resourceVersion;
+  }
+
+  #form(of: keyof typeof metadataForms): { accept?: string } {
+    return this.#options.metadataOnly === true ? { accept: metadataForms[of] } : {};
   }
 
   #query(): URLSearchParams {

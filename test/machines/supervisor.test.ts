@@ -257,6 +257,30 @@ describe('the one timer', () => {
   });
 });
 
+describe('a Secret that has changed', () => {
+  const changed = (secretName: string): SupervisorEvent => ({
+    type: 'SECRET_CHANGED',
+    namespace: 'shop',
+    secretName,
+  });
+
+  it('is looked at by the Ingress that owns it, once for all that happens within a second', () => {
+    const supervision = running();
+    assert.deepEqual(supervision.tell(changed('web-tls')), ['SET_TIMER +1000']);
+    supervision.time += 900;
+    assert.deepEqual(supervision.tell(changed('web-tls'), { type: 'WAKE_AT', key, at: now + hour }), []);
+    supervision.time = now + 1000;
+    assert.deepEqual(supervision.tell({ type: 'TIMER' }), [`WAKE ${key}`, `SET_TIMER +${hour}`]);
+  });
+
+  it('is nobody’s business if no Ingress owns it, or its Ingress has gone since', () => {
+    const supervision = running();
+    assert.deepEqual(supervision.tell(changed('other-tls')), []);
+    supervision.tell(changed('web-tls'));
+    assert.deepEqual(supervision.tell({ type: 'INGRESS_GONE', key }), [`STOP ${key}`, 'SET_TIMER off']);
+  });
+});
+
 describe('an actor that died', () => {
   it('is started again after a minute', () => {
     const supervision = running();

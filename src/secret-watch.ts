@@ -1,0 +1,77 @@
+import type { Logger } from 'pino';
+import type { SupervisorEvent } from '../machines/supervisor.ts';
+import type { Clock } from './clock.ts';
+import type { Config } from './config.ts';
+import { recordField, stringField } from './json.ts';
+import type { KubernetesClient } from './kubernetes/client.ts';
+import { KubernetesError } from './kubernetes/kubernetes-error.ts';
+import { Reflector } from './kubernetes/reflector.ts';
+
+interface SecretVersion {
+  readonly uid: string;
+  readonly resourceVersion: string;
+}
+
+/**
+ * Tells the supervisor of every TLS Secret that changes or goes, where `LEGO_SECRET_WATCH` says so, until `signal` aborts. Asks
+ * for metadata alone, and keeps of it what tells two versions apart. Nothing waits for it: without it Secrets are looked at
+ * at changes of their Ingress and every `LEGO_CHECK_INTERVAL`.
+ */
+export function watchSecrets(
+  config: Pick<Config, 'secretWatch' | 'watchNamespaces'>,
+  client: Pick<KubernetesClient, 'stream'>,
+  clock: Clock,
+  signal: AbortSignal,
+  log: Logger,
+  tellSupervisor: (event: SupervisorEvent) => void,
+): Reflector<SecretVersion>[] {
+  if (!config.secretWatch) return [];
+  const tell = (key: string): void => {
+    const [namespace = '', secretName = ''] = key.split('/');
+    tellSupervisor({ type: 'SECRET_CHANGED', namespace, secretName });
+  };
+  const paths =
+    config.watchNamespaces.length === 0
+      ? ['/api/v1/secrets']
+      : config.watchNamespaces.map((namespace) => `/api/v1/namespaces/${namespace}/secrets`);
+  return paths.map((path) => {
+    let denied = false;
+    const reflector = new Reflector<SecretVersion>({
+      client,
+      path,
+      fieldSelector: 'type=kubernetes.io/tls',
+      metadataOnly: true,
+      clock,
+      signal,
+      project: projectSecret,
+      // What the first list holds is no news: every Ingress checks its Secrets at the start.
+      onUpsert: (key) => {
+        if (reflector.state.synced) tell(key);
+      },
+      onDelete: tell,
+      onSynced: () => {
+        denied = false;
+      },
+      onError: (error) => {
+        if (!(error instanceof KubernetesError) || error.code !== 'Forbidden') {
+          log.warn(error, 'The watch of Secrets was interrupted; it is taken up again.');
+        } else if (!denied) {
+          denied = true;
+          log.error(
+            error,
+            'Secrets cannot be watched: add deploy/components/secret-watch, or take out LEGO_SECRET_WATCH.',
+          );
+        }
+      },
+    });
+    reflector.start();
+    return reflector;
+  });
+}
+
+function projectSecret(object: unknown): SecretVersion | undefined {
+  const metadata = recordField(object, 'metadata');
+  const uid = stringField(metadata, 'uid');
+  const resourceVersion = stringField(metadata, 'resourceVersion');
+  return uid === undefined || resourceVersion === undefined ? undefined : { uid, resourceVersion };
+}

@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { applyManifests } from '../../deploy/local/manifests.ts';
+import { deployFolder } from '../deploy/deployed-cluster.ts';
+import { eventually } from '../kubernetes/eventually.ts';
+import { controllerRequests } from './controller-requests.ts';
+import { ingress } from './objects.ts';
+import { type Stage, startStage } from './stage.ts';
+
+const environment = { LEGO_SECRET_WATCH: 'on' };
+const path = '/api/v1/namespaces/shop/secrets/site-tls';
+let stage: Stage;
+
+before(async () => {
+  stage = await startStage({
+    namespaces: ['shop'],
+    isDenialMeant: ({ resource, verb }) => resource === 'secrets' && verb === 'list',
+  });
+});
+after(() => stage.stop());
+
+async function watchRequests(): Promise<number> {
+  const requests = await controllerRequests(stage.world.cluster.auditLog);
+  return requests.filter(({ resource, verb }) => resource === 'secrets' && ['list', 'watch'].includes(verb))
+    .length;
+}
+
+async function certificate(): Promise<string | undefined> {
+  return (await stage.secret('shop/site-tls'))?.['tls.crt'];
+}
+
+describe('LEGO_SECRET_WATCH', () => {
+  it('that is off reads no Secret but by its name', async () => {
+    await stage.startController();
+    await stage.apply(ingress('shop/site', { tls: { 'site-tls': ['site.example.com'] } }));
+    await stage.untilIssued('shop/site');
+    assert.equal(await watchRequests(), 0);
+    await stage.controller.stop();
+  });
+
+  it('that is on without its component says what to add, and holds up nothing', async () => {
+    await stage.startController(environment);
+    await stage.untilLogged(/Secrets cannot be watched: add deploy\/components\/secret-watch/);
+    await stage.apply(ingress('shop/other', { tls: { 'other-tls': ['other.example.com'] } }));
+    await stage.untilIssued('shop/other');
+    await stage.controller.stop();
+  });
+
+  it('has a Secret that somebody deletes, and one that somebody spoils, repaired within seconds, for an order each', async () => {
+    const role = join(deployFolder, 'components/secret-watch/cluster-role.yaml');
+    await applyManifests(stage.world.cluster.adminKubeconfig, [role]);
+    await stage.startController(environment);
+    await eventually(
+      'Secrets are listed',
+      async () => {
+        const requests = await controllerRequests(stage.world.cluster.auditLog);
+        return requests.some(
+          ({ resource, verb, status }) => resource === 'secrets' && verb === 'list' && status < 400,
+        );
+      },
+      60_000,
+    );
+    await stage.untilIssued('shop/site', 'shop/other');
+    const orders = await stage.orders();
+
+    const first = await certificate();
+    await stage.world.api.expect(path, { method: 'DELETE' });
+    await stage.guard(
+      eventually('it is there again', async () => ![undefined, first].includes(await certificate()), 30_000),
+    );
+    await stage.untilIssued('shop/site');
+    assert.equal(await stage.orders(), orders + 1);
+
+    const second = await certificate();
+    const others = (await stage.secret('shop/other-tls'))?.['tls.key'] ?? '';
+    await stage.world.api.expect(path, {
+      method: 'PATCH',
+      contentType: 'application/merge-patch+json',
+      body: { data: { 'tls.key': Buffer.from(others).toString('base64') } },
+    });
+    await stage.guard(
+      eventually('it has another certificate', async () => (await certificate()) !== second, 30_000),
+    );
+    await stage.untilIssued('shop/site');
+    assert.equal(await stage.orders(), orders + 2);
+  });
+});
