@@ -95,88 +95,98 @@ const beforeTheOrder: readonly Case[] = [
 /** With a certificate in hand: it is kept, the log tells why it is not stored, and the write is tried again. */
 const whileStoring = { unauthorized, busy, broken, taken };
 
+/** What a request of the Ingress `shop/NAME` is answered. */
+interface Refusal {
+  readonly request: keyof typeof requests;
+  readonly answer: Answer;
+  /** how often; default: until it is taken away */
+  readonly times?: number;
+}
+
 let stage: Stage;
+/** By the name of the Ingress. */
+const refusals = new Map<string, Refusal>();
+/** When such a request came, in milliseconds since the epoch, by the name of the Ingress. */
+const asked = new Map<string, number[]>();
 
 before(async () => {
   stage = await startStage({ namespaces: ['shop'], proxyApiServer: true });
   await stage.startController();
 });
-afterEach(() => {
-  stage.apiServer.interfere = () => undefined;
-});
 after(() => stage.stop());
 
-describe('an API server that answers', { timeout: 280_000 }, () => {
+// At the same time: most of it is waiting.
+describe('an API server that answers', { timeout: 120_000, concurrency: true }, () => {
+  before(() => {
+    stage.apiServer.interfere = (passage) => {
+      for (const [name, { request, answer, times = Number.POSITIVE_INFINITY }] of refusals) {
+        if (!requests[request](passage, name)) continue;
+        const before = asked.get(name) ?? [];
+        asked.set(name, [...before, Date.now()]);
+        return before.length < times ? Promise.resolve(answer) : undefined;
+      }
+      return undefined;
+    };
+  });
+  after(() => {
+    stage.apiServer.interfere = () => undefined;
+  });
+
   for (const { name, request, answer, reason, told } of beforeTheOrder) {
     it(`${answer.status} to the ${request} of a Secret: people are told, and the certificate comes when it is itself again`, async () => {
-      const orders = await stage.orders();
-      const firstAt = refuse(name, request, answer);
-      await apply(name);
+      await applyRefused(name, { request, answer });
       assert.match(await stage.untilWarned(`shop/${name}`, reason), told);
       const { next } = await stage.untilState(`shop/${name}`, 'backing-off');
-      const wait = (next.at ?? Number.POSITIVE_INFINITY) - (await firstAt);
+      const wait = (next.at ?? Number.POSITIVE_INFINITY) - firstAsked(name);
       // The first step of a failure of its own would be a minute.
       assert.ok(wait < 45_000, `it is tried again after ${wait} ms`);
       if (answer === busy) assert.ok(wait >= longRetryAfter * 1000, `it is tried again after ${wait} ms`);
-      assert.equal(await stage.orders(), orders);
 
-      stage.apiServer.interfere = () => undefined;
+      refusals.delete(name);
       await stage.untilIssued(`shop/${name}`);
-      assert.equal(await stage.orders(), orders + 1);
     });
   }
 
   for (const [trouble, answer] of Object.entries(whileStoring)) {
     it(`${answer.status} to the write of a certificate: the log tells it, and the same certificate is stored later`, async () => {
       const name = `${trouble}-write`;
-      const orders = await stage.orders();
-      const firstAt = refuse(name, 'write', answer);
-      await apply(name);
-      await stage.untilLogged(
-        new RegExp(`^The certificate is not stored yet: POST ${secrets}: ${answer.status} `),
+      await applyRefused(name, { request: 'write', answer });
+      const message = new RegExp(`^The certificate is not stored yet: POST ${secrets}: ${answer.status} `);
+      await eventually(
+        'the log says so',
+        async () => (await logOf(name)).some((msg) => message.test(msg)),
+        30_000,
       );
       assert.equal((await stage.view(`shop/${name}`))?.state, 'storing');
       assert.equal(await stage.secret(`shop/${name}-tls`), undefined);
 
-      stage.apiServer.interfere = () => undefined;
+      refusals.delete(name);
       await stage.untilIssued(`shop/${name}`);
-      if (answer === busy) assert.ok(Date.now() - (await firstAt) >= longRetryAfter * 1000);
+      if (answer === busy) assert.ok(Date.now() - firstAsked(name) >= longRetryAfter * 1000);
       assert.deepEqual(await untilTold(stage, `shop/${name}`), ['Normal CertificateIssued']);
-      assert.equal(await stage.orders(), orders + 1);
     });
   }
 
   it('409 to every write of a certificate is not asked as fast as it answers', async () => {
-    let writes = 0;
-    stage.apiServer.interfere = (passage) => {
-      if (!requests.write(passage, 'contended')) return undefined;
-      writes += 1;
-      return writes < 6 ? Promise.resolve(taken) : undefined;
-    };
-    const orders = await stage.orders();
-    await apply('contended');
+    await applyRefused('contended', { request: 'write', answer: taken, times: 5 });
     await stage.untilIssued('shop/contended');
-    const pauses = (await stage.log()).filter(
-      ({ ingress, msg }) => ingress === 'shop/contended' && String(msg).includes('not stored yet'),
-    );
+    const pauses = (await logOf('contended')).filter((msg) => msg.includes('not stored yet'));
     assert.equal(pauses.length, 4, 'all but the first conflict are waited for');
-    assert.equal(await stage.orders(), orders + 1);
   });
 
   it('429 with a short Retry-After is asked again when it said, and nobody is bothered', async () => {
-    const asked: number[] = [];
-    stage.apiServer.interfere = (passage) => {
-      if (!requests.read(passage, 'patient')) return undefined;
-      asked.push(performance.now());
-      return asked.length < 3
-        ? Promise.resolve(refusal(429, 'TooManyRequests', 'please wait', 1))
-        : undefined;
-    };
-    await apply('patient');
+    const answer = refusal(429, 'TooManyRequests', 'please wait', 1);
+    await applyRefused('patient', { request: 'read', answer, times: 2 });
     await stage.untilIssued('shop/patient');
-    const [first = 0, second = 0, third = 0] = asked;
-    assert.ok(second - first >= 1000 && third - second >= 1000, asked.join());
+    const [first = 0, second = 0, third = 0] = asked.get('patient') ?? [];
+    assert.ok(second - first >= 1000 && third - second >= 1000, `${first}, ${second}, ${third}`);
     assert.deepEqual(await untilTold(stage, 'shop/patient'), ['Normal CertificateIssued']);
+  });
+});
+
+describe('all these answers', () => {
+  it('have cost no order more than there are certificates', async () => {
+    assert.equal(await stage.orders(), asked.size);
   });
 });
 
@@ -200,6 +210,10 @@ describe('an API server whose watches of Ingresses', { timeout: 120_000 }, () =>
       logged: /^GET .*\/ingresses: 410 Expired: too old resource version: 1 \(2\)$/,
     },
   };
+  afterEach(() => {
+    stage.apiServer.interfere = () => undefined;
+  });
+
   for (const [name, { what, answer, logged }] of Object.entries(cases)) {
     it(`${what}: the log says so, and what changed meanwhile is seen when they last again`, async () => {
       const logLength = (await stage.log()).length;
@@ -227,15 +241,21 @@ describe('an API server whose watches of Ingresses', { timeout: 120_000 }, () =>
   }
 });
 
-/** Answers this request of the Ingress `shop/NAME` so; resolves to when it was made first. */
-function refuse(name: string, request: keyof typeof requests, answer: Answer): Promise<number> {
-  const first = Promise.withResolvers<number>();
-  stage.apiServer.interfere = (passage) => {
-    if (!requests[request](passage, name)) return undefined;
-    first.resolve(Date.now());
-    return Promise.resolve(answer);
-  };
-  return first.promise;
+/** Applies the Ingress `shop/NAME`, of which a request is refused. */
+async function applyRefused(name: string, refusal: Refusal): Promise<void> {
+  refusals.set(name, refusal);
+  await apply(name);
+}
+
+function firstAsked(name: string): number {
+  return asked.get(name)?.[0] ?? Number.NaN;
+}
+
+/** What the log says of the Ingress `shop/NAME`. */
+async function logOf(name: string): Promise<string[]> {
+  return (await stage.log())
+    .filter(({ ingress }) => ingress === `shop/${name}`)
+    .map(({ msg }) => String(msg));
 }
 
 async function apply(name: string): Promise<void> {
