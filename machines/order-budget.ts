@@ -15,8 +15,8 @@ export interface PlannedOrder {
 
 interface Reservation {
   readonly request: OrderRequest;
-  /** The CA may have counted it. */
-  sent: boolean;
+  /** `sent`: the CA may have counted it. `proven`: a certificate may come of it. */
+  stage: 'reserved' | 'sent' | 'proven';
 }
 
 /**
@@ -47,7 +47,7 @@ export class OrderBudget {
   reserve(order: PlannedOrder, now: number): void {
     const request = requestOf(order);
     this.#ledger.orderCreated(request, now);
-    this.#reservations.set(order.id, { request, sent: false });
+    this.#reservations.set(order.id, { request, stage: 'reserved' });
   }
 
   /**
@@ -64,7 +64,7 @@ export class OrderBudget {
     const hold = this.#ledger.hold(request, now);
     this.#ledger.orderCreated(hold === undefined ? request : reservation.request, now);
     if (hold !== undefined) return hold;
-    this.#reservations.set(id, { request, sent: reservation.sent });
+    this.#reservations.set(id, { request, stage: reservation.stage });
     return undefined;
   }
 
@@ -89,7 +89,7 @@ export class OrderBudget {
     const reservation = this.#reservations.get(report.id);
     switch (report.type) {
       case 'ORDER_SENT':
-        if (reservation !== undefined) reservation.sent = true;
+        if (reservation !== undefined) reservation.stage = 'sent';
         return false;
       case 'ORDER_MADE':
         this.#breaker.succeeded(now);
@@ -103,6 +103,7 @@ export class OrderBudget {
         if (report.block !== undefined) this.#ledger.learn(report.block, reservation.request, now);
         return true;
       case 'HOSTS_PROVEN':
+        if (reservation !== undefined) reservation.stage = 'proven';
         for (const host of report.hosts) this.#ledger.authorizationSucceeded(host);
         return false;
       case 'HOSTS_FAILED':
@@ -113,6 +114,12 @@ export class OrderBudget {
         this.#reservations.delete(report.id);
         this.#ledger.certificateIssued(reservation.request, now);
         return false;
+      case 'ORDER_FAILED':
+        if (reservation !== undefined) reservation.stage = 'sent';
+        return false;
+      case 'LIMIT_MET':
+        if (reservation !== undefined) this.#ledger.learn(report.block, reservation.request, now);
+        return false;
       case 'CA_TROUBLED':
         this.#breaker.failed(report.id, now, report.retryAfter);
         return false;
@@ -122,7 +129,7 @@ export class OrderBudget {
   }
 
   /**
-   * The round has ended. An order that was sent without a word of its end stays counted: the CA may have made it.
+   * The round has ended. An order without a word of its end stays counted as what may have become of it: an order, or a certificate.
    * @returns whether others may find room that they did not find before
    */
   release(id: string, now: number): boolean {
@@ -130,8 +137,10 @@ export class OrderBudget {
     const reservation = this.#reservations.get(id);
     if (reservation === undefined) return false;
     this.#reservations.delete(id);
-    if (reservation.sent) this.#ledger.orderEnded(reservation.request, now);
-    else this.#ledger.orderRefused(reservation.request, now);
+    const { request, stage } = reservation;
+    if (stage === 'reserved') this.#ledger.orderRefused(request, now);
+    else if (stage === 'sent') this.#ledger.orderEnded(request, now);
+    else this.#ledger.certificateIssued(request, now);
     return true;
   }
 }

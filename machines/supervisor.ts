@@ -184,6 +184,8 @@ function decideDraining(state: SupervisorState, event: SupervisorEvent, caNow: n
     case 'HOSTS_PROVEN':
     case 'HOSTS_FAILED':
     case 'CERTIFICATE_ISSUED':
+    case 'ORDER_FAILED':
+    case 'LIMIT_MET':
     case 'CA_TROUBLED':
       state.admission.report(event, caNow);
       return [];

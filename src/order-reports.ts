@@ -38,27 +38,34 @@ export class OrderReports {
     return this.#made;
   }
 
-  /** The order has come to nothing. */
-  failed(reason: unknown): void {
+  /**
+   * The order has come to nothing.
+   * @returns whether a limit is why, which must not be forgotten
+   */
+  failed(reason: unknown): boolean {
     const id = this.#id;
     const error =
       reason instanceof AccountError && reason.cause instanceof OrderError ? reason.cause : reason;
     if (isTransient(error)) {
       this.#tell({ type: 'CA_TROUBLED', id, retryAfter: retryAfterOf(error) });
-      return;
+      return false;
     }
-    if (!(error instanceof OrderError)) return;
-    if (this.#phase === 'ordering' && !this.#made) {
-      const { problem, retryAfter } = error;
-      const block =
-        problem === undefined
-          ? undefined
-          : readBlock({ type: problem.type, detail: problem.detail ?? '', retryAfter });
-      this.#tell({ type: 'ORDER_REFUSED', id, block });
-    }
+    if (!(error instanceof OrderError)) return false;
+    const block = error.cause instanceof AcmeProblem ? readBlock(error.cause) : undefined;
+    if (this.#made) {
+      if (isGivenUp(error)) this.#tell({ type: 'ORDER_FAILED', id });
+      if (block !== undefined) this.#tell({ type: 'LIMIT_MET', id, block });
+    } else if (this.#phase === 'ordering') this.#tell({ type: 'ORDER_REFUSED', id, block });
     const hosts = error.kind === 'challenge-failed' ? error.failures.map(({ host }) => host) : [];
     if (hosts.length > 0) this.#tell({ type: 'HOSTS_FAILED', id, hosts });
+    return block !== undefined;
   }
+}
+
+/** Whether there will be no certificate; of an order that cannot be read or waited for nobody knows. */
+function isGivenUp({ kind, cause }: OrderError): boolean {
+  if (kind === 'out-of-time') return false;
+  return !(cause instanceof AcmeProblem) || cause.endpoint === 'finalize';
 }
 
 function isTransient(error: unknown): boolean {

@@ -25,7 +25,7 @@ export interface Polling {
  * 30 ms to 10 s. Reading changes nothing at the CA (POST-as-GET), so network trouble, 5xx and 429 are ridden out a few times.
  * @param settle the result, or undefined to go on; what it throws ends the polling
  * @param firstWait milliseconds before the first read; undefined for the usual schedule
- * @throws AcmeProblem, what `settle` and `outOfTime` make, or the signal's reason
+ * @throws AcmeProblem, also where that asks to wait for longer than there is time; what `settle` and `outOfTime` make; or the signal's reason
  */
 export async function poll<T, R>(
   polling: Polling,
@@ -35,11 +35,13 @@ export async function poll<T, R>(
 ): Promise<R> {
   let asked = firstWait;
   let failures = 0;
+  let trouble: AcmeProblem | undefined;
   for (let round = 0; ; round += 1) {
-    if (round > 0 || firstWait !== 0) await waitTurn(polling, asked, round);
+    if (round > 0 || firstWait !== 0) await waitTurn(polling, asked, round, trouble);
     try {
       const { value, retryAfter } = await read();
       failures = 0;
+      trouble = undefined;
       asked = retryAfter;
       const result = await settle(value);
       if (result !== undefined) return result;
@@ -47,6 +49,7 @@ export async function poll<T, R>(
       if (!(error instanceof AcmeProblem) || !(error.transient || error.status === 429)) throw error;
       failures += 1;
       if (failures > maxFailures) throw error;
+      trouble = error;
       asked = Math.max(error.retryAfter ?? 0, failureWait * 2 ** (failures - 1));
     }
   }
@@ -56,10 +59,11 @@ async function waitTurn(
   { clock, deadline, outOfTime, signal }: Polling,
   asked: number | undefined,
   round: number,
+  trouble: AcmeProblem | undefined,
 ): Promise<void> {
   // `Retry-After: 0` is leave to ask again at once, not to ask without end.
   const own = ownWaits[Math.min(round, ownWaits.length - 1)] ?? 10_000;
   const wait = asked === undefined || asked === 0 ? own : asked + timerError;
-  if (clock.now() + wait > deadline) throw outOfTime(asked);
+  if (clock.now() + wait > deadline) throw trouble ?? outOfTime(asked);
   await sleep(clock, wait, signal);
 }

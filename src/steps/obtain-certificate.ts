@@ -98,10 +98,7 @@ export async function obtainCertificate(
   try {
     ({ chainPem } = await account.withAccount(signal, place));
   } catch (error) {
-    if (!signal.aborted) {
-      reports.failed(error);
-      ledger.refused();
-    }
+    if (!signal.aborted && reports.failed(error)) ledger.refused();
     const link = error instanceof OrderError ? error.unpauseUrl : undefined;
     if (link !== undefined) options.onPause(link, input);
     if (!reports.orderMade) throw error;
@@ -119,20 +116,27 @@ function isFree({ predecessor }: CertificateInput, caNow: number): boolean {
   return predecessor?.window !== undefined && isWithin(predecessor.window, caNow);
 }
 
-/** Boulder refuses an order whose `replaces` it does not like, with one of these (docs/rate-limits.md). */
-const refusedReplacements: ReadonlySet<string> = new Set([
-  'alreadyReplaced',
-  'malformed',
-  'unauthorized',
-  'conflict',
+/** Types of problems that an order without `replaces` meets as well: limits, the account, the identifiers. */
+const notOfReplacements: ReadonlySet<string> = new Set([
+  'rateLimited',
+  'accountDoesNotExist',
+  'badPublicKey',
+  'externalAccountRequired',
+  'userActionRequired',
+  'caa',
+  'dns',
+  'rejectedIdentifier',
+  'unsupportedIdentifier',
 ]);
 
+/** Whether the order may have been refused for what it replaces: no CA names one type of problem for that. */
 function isRefusedReplacement(error: unknown): boolean {
   return (
     error instanceof OrderError &&
     error.kind === 'refused' &&
+    !error.transient &&
     error.cause instanceof AcmeProblem &&
     error.cause.endpoint === 'new-order' &&
-    refusedReplacements.has(error.cause.type)
+    !notOfReplacements.has(error.cause.type)
   );
 }

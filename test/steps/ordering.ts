@@ -1,0 +1,133 @@
+import type { CertificateInput } from '../../machines/certificate.ts';
+import { presetLimits } from '../../machines/limits.ts';
+import { OrderBudget } from '../../machines/order-budget.ts';
+import type { OrderReport } from '../../machines/order-report.ts';
+import type { Failure } from '../../machines/reasons.ts';
+import { AccountStore } from '../../src/acme/account.ts';
+import { installAdapter } from '../../src/acme/adapter.ts';
+import { AcmeTransport } from '../../src/acme/transport.ts';
+import { Vault } from '../../src/certificate/vault.ts';
+import { systemClock } from '../../src/clock.ts';
+import { failureOf } from '../../src/failures.ts';
+import { createLedger } from '../../src/ledger-keeper.ts';
+import { IssuedCertificates } from '../../src/steps/issued-certificates.ts';
+import { obtainCertificate } from '../../src/steps/obtain-certificate.ts';
+import { MemoryStore } from '../acme/memory-store.ts';
+import { type Reply, ScriptedCa } from '../acme/scripted-ca.ts';
+import { desiredCertificate, now, route } from '../machines/builders.ts';
+
+/** One order at a time for `a.example`, with the ledger of Let's Encrypt, at a CA that says what a test tells it to. */
+export class Ordering {
+  readonly ca: ScriptedCa;
+  readonly ledger = createLedger(presetLimits('https://acme-v02.api.letsencrypt.org/directory'), '');
+  readonly budget = new OrderBudget(this.ledger);
+  readonly reports: OrderReport[] = [];
+  /** When the keeper of the ledger was asked to write. */
+  readonly written: string[] = [];
+  readonly #transport: AcmeTransport;
+  readonly #account: AccountStore;
+
+  private constructor(account: AccountStore, transport: AcmeTransport, ca: ScriptedCa) {
+    this.ca = ca;
+    this.#account = account;
+    this.#transport = transport;
+  }
+
+  static async start(): Promise<Ordering> {
+    installAdapter();
+    const ca = new ScriptedCa();
+    await ca.start();
+    const { caBundle } = ca;
+    const proxy = { httpsProxy: '', noProxy: '' };
+    const transport = new AcmeTransport({ clock: systemClock, userAgent: 'test', caBundle, proxy });
+    const store = new MemoryStore();
+    const { directoryUrl } = ca;
+    return new Ordering(
+      new AccountStore({ transport, clock: systemClock, store, directoryUrl }),
+      transport,
+      ca,
+    );
+  }
+
+  async stop(): Promise<void> {
+    await this.#transport.close();
+    await this.ca.stop();
+  }
+
+  /** An order that comes back from new-order as it is said. */
+  orderIs(changes: object): void {
+    const location = this.ca.url('/order');
+    const reply = (): Reply => ({ status: 201, headers: { location }, body: this.ca.order(changes) });
+    this.ca.scripts.set('/new-order', reply);
+  }
+
+  /**
+   * The whole life of a reservation, with the order in the middle of it.
+   * @returns undefined if there is a certificate
+   */
+  async run(
+    changes: Partial<CertificateInput> = {},
+    signal = new AbortController().signal,
+  ): Promise<Failure | undefined> {
+    const input: CertificateInput = {
+      id: 'round',
+      ingress: 'shop/web',
+      ingressUid: 'uid',
+      desired: desiredCertificate(),
+      hosts: [route('a.example')],
+      reason: 'missing',
+      found: undefined,
+      harmAt: now,
+      exemption: 'none',
+      ...changes,
+    };
+    const { budget, written } = this;
+    const { id, exemption } = input;
+    budget.reserve({ id, hosts: ['a.example'], purpose: 'first', exemption }, now);
+    const vault = new Vault();
+    try {
+      await obtainCertificate(
+        {
+          account: this.#account,
+          transport: this.#transport,
+          vault,
+          issued: new IssuedCertificates(vault),
+          clock: systemClock,
+          ledger: {
+            coverOrder: () => Promise.resolve(),
+            coverCertificate: () => Promise.resolve(),
+            changed: () => written.push('in a while'),
+            refused: () => written.push('at once'),
+          },
+          orderTurns: { take: () => Promise.resolve(() => undefined) },
+          countAs: (round, as) => budget.countAs(round, as, now),
+          onPause: () => undefined,
+          onOrderReport: (report) => {
+            this.reports.push(report);
+            budget.report(report, now);
+          },
+          onNotice: () => undefined,
+          keyType: 'ec-p256',
+          profile: undefined,
+          preferredChain: undefined,
+        },
+        input,
+        signal,
+      );
+      return undefined;
+    } catch (error) {
+      return failureOf(error, now);
+    } finally {
+      budget.release(id, now);
+    }
+  }
+
+  /** How much was spent of the limits that count orders, and certificates of the same names. */
+  spent(): { readonly orders: number; readonly certificates: number } {
+    const of = (limit: string): number => {
+      const found = this.ledger.forecast(now).find((forecast) => forecast.limit === limit);
+      return found === undefined ? 0 : found.capacity - found.level;
+    };
+    return { orders: of('orders-per-account'), certificates: of('certificates-per-exact-set') };
+  }
+}
