@@ -99,6 +99,23 @@ describe("a refusal by the CA's limit", { timeout: 400_000 }, () => {
     assertNeverEarly();
   });
 
+  it('of a registered domain holds up its hosts, over a crash, and no other domain', async () => {
+    limits['certificates-per-domain'] = rule;
+    await stage.apply(web('shop/domain', 'a.example.net'));
+    await stage.untilIssued('shop/domain');
+    await stage.apply(web('shop/refused', 'b.example.net'));
+    await untilRefused();
+    await stage.apply(web('blog/waiting', 'c.example.net'), web('blog/elsewhere', 'www.example.info'));
+    const message = await stage.untilWarned('blog/waiting', 'RateLimited');
+    assert.match(message, /limit of certificates of a registered domain \(registered domain example\.net\)/);
+    assert.equal((await stage.view('blog/waiting'))?.state, 'queued');
+    await stage.untilIssued('blog/elsewhere');
+    assert.equal(statuses().filter((status) => status === 429).length, 1);
+    await crashInBlock('blog/waiting', /registered domain example\.net/);
+    await stage.untilIssued('shop/refused');
+    assertNeverEarly();
+  });
+
   it('of an exact set holds up this set alone', async () => {
     limits['certificates-per-set'] = rule;
     await stage.apply(web('shop/set', 'set.example.com'));
