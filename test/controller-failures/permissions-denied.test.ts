@@ -60,7 +60,7 @@ describe('RBAC that allows no writing, or not even reading, of the Secrets of a 
       kind: 'ClusterRole',
       metadata: { name: 'kube-lego-watching' },
       rules: [
-        { apiGroups: ['networking.k8s.io'], resources: ['ingresses'], verbs: ['list', 'watch'] },
+        { apiGroups: ['networking.k8s.io'], resources: ['ingresses'], verbs: ['list', 'watch', 'patch'] },
         { apiGroups: [''], resources: ['events'], verbs: ['create'] },
       ],
     };
