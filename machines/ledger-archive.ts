@@ -45,29 +45,24 @@ export function readShard(
     reading = decodeLedger(text);
   } catch (error) {
     if (!(error instanceof LedgerDocumentError)) throw error;
-    buckets.assumeSpent(shard, now);
+    buckets.assumeSpent(shard, now, now);
     return [
       `Document ${shard} of the rate-limit ledger ${error.message}. What it told of is taken as spent, so that new orders ` +
         'may wait; delete it and restart to forget that.',
     ];
   }
-  if (reading.assumedSpentAt !== undefined) buckets.assumeSpent(shard, reading.assumedSpentAt);
+  if (reading.assumedSpentAt !== undefined) buckets.assumeSpent(shard, reading.assumedSpentAt, now);
   for (const [key, tat] of reading.buckets) {
     if (buckets.restore(key, tat, now)) shards.place(key, shard);
   }
   for (const [key, block] of reading.blocks) {
-    blocks.restore(key, block);
+    blocks.restore(key, block, now);
     shards.place(key, shard);
   }
   for (const key of reading.damaged) {
     if (!buckets.restore(key, undefined, now)) {
-      blocks.restore(key, {
-        cause: 'blocked',
-        until: now + hour,
-        exemption: 'ari',
-        refusals: 1,
-        scope: undefined,
-      });
+      const until = now + hour;
+      blocks.restore(key, { cause: 'blocked', until, exemption: 'ari', refusals: 1, scope: undefined }, now);
     }
     shards.place(key, shard);
   }

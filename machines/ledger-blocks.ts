@@ -33,8 +33,8 @@ export class LedgerBlocks {
     return this.#blocks.get(key);
   }
 
-  restore(key: string, block: Block): void {
-    this.#blocks.set(key, block);
+  restore(key: string, block: Block, now: number): void {
+    this.#blocks.set(key, plausible(block, now));
   }
 
   delete(key: string): boolean {
@@ -56,7 +56,7 @@ export class LedgerBlocks {
     retryAfter: number | undefined,
     now: number,
   ): number {
-    const before = this.#blocks.get(key);
+    const before = this.#find(key, now);
     const refusals = before !== undefined && now < before.until + day ? before.refusals + 1 : 1;
     const pause = learned.cause === 'paused' ? day : (ladder[Math.min(refusals, ladder.length) - 1] ?? day);
     const until = now + Math.max(retryAfter ?? pause, second);
@@ -77,14 +77,27 @@ export class LedgerBlocks {
 
   /** Until when an order with this exemption waits; undefined if it need not. */
   inForce(key: string, exemption: Exemption, now: number): Block | undefined {
-    const block = this.#blocks.get(key);
-    if (block === undefined || block.until <= now || rank[exemption] > rank[block.exemption])
-      return undefined;
-    return block.until > now + longest ? { ...block, until: now + day } : block;
+    const block = this.#find(key, now);
+    return block === undefined || block.until <= now || rank[exemption] > rank[block.exemption]
+      ? undefined
+      : block;
   }
 
   /** Blocks that have been over for so long that they say nothing about the next refusal. */
   outdated(now: number): string[] {
     return [...this.#blocks].flatMap(([key, { until }]) => (until + day <= now ? [key] : []));
   }
+
+  #find(key: string, now: number): Block | undefined {
+    const block = this.#blocks.get(key);
+    if (block === undefined) return undefined;
+    const found = plausible(block, now);
+    if (found !== block) this.#blocks.set(key, found);
+    return found;
+  }
+}
+
+/** A time that a clock which was wrong has named must not hold until it comes: a day from when it is found. */
+function plausible(block: Block, now: number): Block {
+  return block.until > now + longest ? { ...block, until: now + day } : block;
 }

@@ -1,7 +1,7 @@
 import { bucketKey, limitOfKey, type Scope } from './ledger-keys.ts';
 import type { LedgerShards } from './ledger-shards.ts';
 import { type LimitName, limitNames, type RateLimits } from './limits.ts';
-import { emptyUntil, fillTime, spend, timeOfTokens, tokensAt } from './token-bucket.ts';
+import { emptyUntil, fillTime, plausible, spend, timeOfTokens, tokensAt } from './token-bucket.ts';
 
 const hour = 60 * 60_000;
 
@@ -52,23 +52,29 @@ export class LedgerBuckets {
   timeOf(limitName: LimitName, scope: Scope, purpose: 'first' | 'other', now: number, others = 0): number {
     const limit = this.#rateLimits.limits[limitName];
     if (limit === undefined) return now;
-    const bucket = this.#read(limitName, scope);
+    const bucket = this.#read(limitName, scope, now);
     const kept = purpose === 'first' ? this.#reserved(limitName) : 0;
     return timeOfTokens(bucket.tat, limit, 1 + kept + bucket.pending + others, now);
   }
 
   spend(limitName: LimitName, scope: Scope, now: number): void {
-    this.#change(limitName, scope, (bucket, limit) => ({ ...bucket, tat: spend(bucket.tat, limit, now) }));
+    this.#change(limitName, scope, now, (bucket, limit) => ({
+      ...bucket,
+      tat: spend(bucket.tat, limit, now),
+    }));
   }
 
   /** An order under way takes one more, or gives it back. */
-  addPending(limitName: LimitName, scope: Scope, count: 1 | -1): void {
-    this.#change(limitName, scope, (bucket) => ({ ...bucket, pending: Math.max(bucket.pending + count, 0) }));
+  addPending(limitName: LimitName, scope: Scope, count: 1 | -1, now: number): void {
+    this.#change(limitName, scope, now, (bucket) => ({
+      ...bucket,
+      pending: Math.max(bucket.pending + count, 0),
+    }));
   }
 
   /** The CA said that there is no room until then. */
   emptyUntil(limitName: LimitName, scope: Scope, until: number, now: number): void {
-    this.#change(limitName, scope, (bucket, limit) => ({
+    this.#change(limitName, scope, now, (bucket, limit) => ({
       ...bucket,
       tat: emptyUntil(bucket.tat, limit, until, now),
     }));
@@ -78,7 +84,7 @@ export class LedgerBuckets {
   keep(limitName: LimitName, scope: Scope, now: number): void {
     if (this.#rateLimits.limits[limitName] === undefined) return;
     const key = bucketKey(limitName, scope);
-    const bucket = this.#read(limitName, scope);
+    const bucket = this.#read(limitName, scope, now);
     this.#buckets.set(key, { ...bucket, tat: Math.max(bucket.tat, now) });
     this.#shards.touch(key);
   }
@@ -87,7 +93,7 @@ export class LedgerBuckets {
   areCovered(limitName: LimitName, scope: Scope, tat: number, now: number): boolean {
     const limit = this.#rateLimits.limits[limitName];
     if (limit === undefined) return true;
-    const bucket = this.#read(limitName, scope);
+    const bucket = this.#read(limitName, scope, now);
     const level = tokensAt(bucket.tat, limit, now);
     return Math.max(level - bucket.pending, 0) >= tokensAt(tat, limit, now);
   }
@@ -101,9 +107,10 @@ export class LedgerBuckets {
   /** Every bucket that is not full, the emptiest first. */
   forecast(now: number): BucketForecast[] {
     const forecasts: BucketForecast[] = [];
-    for (const { limit: name, scope, tat, pending } of this.#buckets.values()) {
+    for (const { limit: name, scope, tat: kept, pending } of this.#buckets.values()) {
       const limit = this.#rateLimits.limits[name];
-      if (limit === undefined || (tat <= now && pending === 0)) continue;
+      if (limit === undefined || (kept <= now && pending === 0)) continue;
+      const tat = plausible(kept, limit, now);
       const reserved = this.#reserved(name);
       forecasts.push({
         limit: name,
@@ -140,14 +147,14 @@ export class LedgerBuckets {
     const limit = name && this.#rateLimits.limits[name];
     if (name === undefined || limit === undefined || (tat !== undefined && tat + grace <= now)) return false;
     const before = this.#buckets.get(key)?.tat ?? 0;
-    const kept = tat ?? now + fillTime(limit);
+    const kept = tat === undefined ? now + fillTime(limit) : plausible(tat, limit, now);
     this.#buckets.set(key, { limit: name, scope: undefined, tat: Math.max(before, kept), pending: 0 });
     return true;
   }
 
   /** What this document said is unknown: every bucket that no other one tells of was empty by then. */
-  assumeSpent(shard: number, at: number): void {
-    this.#assumedSpent.set(shard, at);
+  assumeSpent(shard: number, at: number, now: number): void {
+    this.#assumedSpent.set(shard, Math.min(at, now));
     this.#shards.markChanged(shard);
   }
 
@@ -173,28 +180,33 @@ export class LedgerBuckets {
     return this.#buckets.size;
   }
 
-  #read(name: LimitName, scope: Scope): Bucket {
+  #read(name: LimitName, scope: Scope, now: number): Bucket {
     const key = bucketKey(name, scope);
     const known = this.#buckets.get(key);
     if (known === undefined) {
       const assumed = [...this.#assumedSpent.values()].map((at) => this.#assumedTat(name, at));
       return { limit: name, scope: scope.words, tat: Math.max(0, ...assumed), pending: 0 };
     }
-    if (known.scope !== undefined) return known;
-    const named = { ...known, scope: scope.words };
-    this.#buckets.set(key, named);
-    return named;
+    const limit = this.#rateLimits.limits[name];
+    // A clock that was wrong must not have it empty until the time that it told.
+    const tat = limit === undefined ? known.tat : plausible(known.tat, limit, now);
+    if (known.scope !== undefined && tat === known.tat) return known;
+    const found = { ...known, scope: scope.words, tat };
+    this.#buckets.set(key, found);
+    if (tat !== known.tat) this.#shards.touch(key);
+    return found;
   }
 
   #change(
     name: LimitName,
     scope: Scope,
+    now: number,
     change: (bucket: Bucket, limit: NonNullable<RateLimits['limits'][LimitName]>) => Bucket,
   ): void {
     const limit = this.#rateLimits.limits[name];
     if (limit === undefined) return;
     const key = bucketKey(name, scope);
-    const before = this.#read(name, scope);
+    const before = this.#read(name, scope, now);
     const after = change(before, limit);
     if (before.tat === after.tat && before.pending === after.pending) return;
     this.#buckets.set(key, after);

@@ -23,8 +23,8 @@ export class LedgerOrders {
 
   create(order: OrderRequest, scopes: OrderScopes, now: number): void {
     this.end(scopes, true, now);
-    if (order.exemption === 'none') this.#buckets.addPending('orders-per-account', scopes.account, 1);
-    for (const [name, scope] of spentAtIssuance(order, scopes)) this.#buckets.addPending(name, scope, 1);
+    if (order.exemption === 'none') this.#buckets.addPending('orders-per-account', scopes.account, 1, now);
+    for (const [name, scope] of spentAtIssuance(order, scopes)) this.#buckets.addPending(name, scope, 1, now);
     this.#open.set(scopes.set.key, { order, scopes, made: false, record: 'none' });
   }
 
@@ -33,7 +33,7 @@ export class LedgerOrders {
     if (open === undefined || open.made) return;
     open.made = true;
     if (open.order.exemption !== 'none') return;
-    this.#buckets.addPending('orders-per-account', open.scopes.account, -1);
+    this.#buckets.addPending('orders-per-account', open.scopes.account, -1, now);
     this.#buckets.spend('orders-per-account', open.scopes.account, now);
   }
 
@@ -43,10 +43,10 @@ export class LedgerOrders {
     if (open === undefined) return;
     if (counted) this.made(scopes, now);
     else if (open.order.exemption === 'none' && !open.made)
-      this.#buckets.addPending('orders-per-account', scopes.account, -1);
+      this.#buckets.addPending('orders-per-account', scopes.account, -1, now);
     this.#open.delete(scopes.set.key);
     for (const [name, scope] of spentAtIssuance(open.order, scopes))
-      this.#buckets.addPending(name, scope, -1);
+      this.#buckets.addPending(name, scope, -1, now);
   }
 
   /** Whether the certificate that may come of this order is written down as issued, as far as anything counts it. */

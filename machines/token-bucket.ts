@@ -18,32 +18,31 @@ export function fillTime(limit: Limit): number {
   return emissionInterval(limit) * limit.burst;
 }
 
-/** A time so far ahead that only a clock that was wrong can have written it counts as an empty bucket. */
-function plausible(tat: Tat, limit: Limit, now: number): Tat {
+/** A time so far ahead that only a clock that was wrong can have written it stands for a bucket that is empty now. */
+export function plausible(tat: Tat, limit: Limit, now: number): Tat {
   return tat > now + 2 * fillTime(limit) + day ? now + fillTime(limit) : tat;
 }
 
 /** When the bucket holds this many tokens; `now` if it does already. */
 export function timeOfTokens(tat: Tat, limit: Limit, tokens: number, now: number): number {
-  const full = Math.max(plausible(tat, limit, now), now);
+  const full = Math.max(tat, now);
   return Math.max(full - fillTime(limit) + tokens * emissionInterval(limit), now);
 }
 
 /** Whole tokens in the bucket. */
 export function tokensAt(tat: Tat, limit: Limit, now: number): number {
-  const missing = Math.max(plausible(tat, limit, now) - now, 0);
+  const missing = Math.max(tat - now, 0);
   return Math.max(limit.burst - Math.ceil(missing / emissionInterval(limit)), 0);
 }
 
 /** The bucket with one token less; never emptier than empty, and never fuller than it was. */
 export function spend(tat: Tat, limit: Limit, now: number): Tat {
-  const before = plausible(tat, limit, now);
-  const after = Math.max(before, now) + emissionInterval(limit);
-  return Math.max(before, Math.min(after, now + fillTime(limit)));
+  const after = Math.max(tat, now) + emissionInterval(limit);
+  return Math.max(tat, Math.min(after, now + fillTime(limit)));
 }
 
 /** The bucket after the CA said that it has no token until then. */
 export function emptyUntil(tat: Tat, limit: Limit, until: number, now: number): Tat {
   const told = until + fillTime(limit) - emissionInterval(limit);
-  return Math.max(plausible(tat, limit, now), Math.min(told, now + fillTime(limit)));
+  return Math.max(tat, Math.min(told, now + fillTime(limit)));
 }

@@ -332,6 +332,25 @@ describe('a clock that jumps', () => {
     }
   });
 
+  it('back after a year ahead lets what was counted and refused then come back within its time', () => {
+    const refused = order('b.example.com');
+    const ahead = (books: Ledger): void => {
+      affordable(books, () => order('a.example.com'), now + 400 * day);
+      const block = { cause: 'blocked', scope: { type: 'order' }, retryAfter: hour } as const;
+      books.learn(block, refused, now + 400 * day);
+    };
+    const kept = ledger();
+    ahead(kept);
+    const running = ledger();
+    ahead(running);
+    for (const books of [running, restored(saved(kept, now + 400 * day))]) {
+      assert.notEqual(books.hold(order('a.example.com'), now), undefined);
+      assert.notEqual(books.refusal(refused, now), undefined);
+      assert.equal(books.hold(order('a.example.com'), now + 8 * day), undefined);
+      assert.equal(books.refusal(refused, now + 2 * day), undefined);
+    }
+  });
+
   it('years ahead blocks nobody for years', () => {
     const books = ledger();
     affordable(books, (index) => order(`host-${index}.example.com`), now + 900 * day);
