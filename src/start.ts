@@ -1,8 +1,8 @@
 import process from 'node:process';
-import { KubeConfig } from '@kubernetes/client-node';
 import { systemClock } from './clock.ts';
 import { type ConfigReading, readConfig } from './config.ts';
 import { type Controller, startController } from './controller.ts';
+import { loadKubeConfig } from './kubernetes/kube-config.ts';
 import { createLog } from './log.ts';
 
 /** Runs the controller until it gets a signal, by the environment and the flags of this process; or answers `--help` and `--version`. */
@@ -32,9 +32,7 @@ async function run({ config, notices }: Extract<ConfigReading, { kind: 'config' 
   for (const { level, message } of notices) log[level](message);
   let controller: Controller;
   try {
-    const kubeConfig = new KubeConfig();
-    kubeConfig.loadFromDefault();
-    controller = await startController({ config, kubeConfig, log, clock: systemClock });
+    controller = await startController({ config, kubeConfig: loadKubeConfig(), log, clock: systemClock });
   } catch (error) {
     log.fatal(error, 'kube-lego cannot start.');
     // Whatever may still be open, the kubelet starts a process anew only when it has ended.

@@ -197,6 +197,7 @@ Everything goes on running until Ctrl-C. To look around or to create Ingresses o
   export KUBECONFIG=${world.cluster.adminKubeconfig}
   kubectl get ingress,secret -A
   kubectl describe ingress -n blog dead-host
+  LEGO_INSPECTOR_PORT=${world.ports.inspector} npm run -s kube-lego -- explain blog/dead-host
 
 The page with every Ingress is still at http://127.0.0.1:${world.ports.inspector}/
 Every host name resolves to this machine here; the ingress controller is on ports ${world.edge.httpPort} and ${world.edge.httpsPort}.

@@ -3,7 +3,7 @@ import type { CertificateEntry } from '../../machines/status.ts';
 import type { CertificateDetail, IngressDetail } from '../inspector/protocol.ts';
 import { type Check, type Explanation, isProblem, moment } from './explanation.ts';
 import { liveHold, liveTrouble } from './live-checks.ts';
-import { checkOutcome, checkSecret, nextOf } from './secret-checks.ts';
+import { checkOutcome, checkSecret, isLeftAlone, nextOf } from './secret-checks.ts';
 import type { SecretStanding } from './secret-standing.ts';
 
 /** A Secret of the Ingress: what it should hold, what it holds, and what was told of it. */
@@ -50,15 +50,20 @@ export function conclude(
       refusedWish.remedy,
     );
   }
+  const why = 'Every Secret that it names holds a good certificate.';
+  return { verdict: 'good', why, next: renewalOf(standings, now) };
+}
+
+function renewalOf(standings: readonly DesiredStanding[], now: number): string {
+  const foreign = standings.find(({ desired, standing }) => isLeftAlone(desired, standing));
+  if (foreign !== undefined) {
+    return `kube-lego does not renew Secret ${foreign.desired.secretName}, which it did not make: do it yourself in time, or set kube-lego.io/adopt: "true".`;
+  }
   const renewals = standings.flatMap(({ standing }) =>
     standing.kind === 'read' && standing.assessment.kind === 'good' ? [standing.assessment.renewAt] : [],
   );
   const soonest = Math.min(...renewals);
-  return {
-    verdict: 'good',
-    why: 'Every Secret that it names holds a good certificate.',
-    next: Number.isFinite(soonest) ? `It is renewed ${moment(soonest, now)}.` : 'It is renewed in time.',
-  };
+  return Number.isFinite(soonest) ? `It is renewed ${moment(soonest, now)}.` : 'It is renewed in time.';
 }
 
 /** Of the annotation and the controller's own word the annotation only says since when; it may lag behind, or be missing. */

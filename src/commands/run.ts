@@ -1,7 +1,7 @@
-import { KubeConfig } from '@kubernetes/client-node';
 import { type Clock, sleep } from '../clock.ts';
 import { readConfig } from '../config.ts';
 import { createKubernetesClient, type KubernetesClient, KubernetesError } from '../kubernetes/client.ts';
+import { loadKubeConfig } from '../kubernetes/kube-config.ts';
 import { isForbidden } from './cluster.ts';
 import { type Command, type Request, readRequest } from './command-line.ts';
 import { explain } from './explain.ts';
@@ -49,7 +49,7 @@ export async function runCommand(
   const config = { ...reading.config, directoryKnown: options.env['LEGO_URL'] !== undefined };
   let client: KubernetesClient;
   try {
-    client = createKubernetesClient(kubeConfigOf(request.context), {
+    client = createKubernetesClient(loadKubeConfig(request.context), {
       userAgent: `kube-lego/${config.version} ${command}`,
       clock: options.clock,
     });
@@ -125,17 +125,6 @@ function remedyFor(error: unknown): string {
     return 'Use a kubeconfig that may list Ingresses, or name a namespace of which it may.';
   }
   return 'Check the way to the API server and its state, and ask again.';
-}
-
-function kubeConfigOf(context: string | undefined): KubeConfig {
-  const kubeConfig = new KubeConfig();
-  kubeConfig.loadFromDefault();
-  if (context !== undefined) {
-    if (kubeConfig.getContextObject(context) === null)
-      throw new Error(`the kubeconfig has no context ${context}`);
-    kubeConfig.setCurrentContext(context);
-  }
-  return kubeConfig;
 }
 
 function refuse(errors: readonly string[], { complain }: CommandOptions): number {

@@ -1,16 +1,13 @@
 import type { DesiredCertificate } from '../../machines/desired-certificate.ts';
 import { failureKind, reasons } from '../../machines/reasons.ts';
+import { isForeign } from '../../machines/secret-facts.ts';
 import { type CertificateEntry, isReasonCode } from '../../machines/status.ts';
 import { type Check, isoTime, moment, withoutRemedy } from './explanation.ts';
 import type { SecretStanding } from './secret-standing.ts';
 
 /** What the Secret holds. */
-export function checkSecret(
-  { secretName }: DesiredCertificate,
-  standing: SecretStanding,
-  now: number,
-): Check {
-  const about = `Secret ${secretName}`;
+export function checkSecret(desired: DesiredCertificate, standing: SecretStanding, now: number): Check {
+  const about = `Secret ${desired.secretName}`;
   if (standing.kind === 'unknown') return { about, result: 'unknown', text: standing.message };
   const { facts, assessment } = standing;
   switch (assessment.kind) {
@@ -24,7 +21,10 @@ export function checkSecret(
         window === undefined
           ? ''
           : ` The CA wants it renewed between ${isoTime(window.start)} and ${isoTime(window.end)}.`;
-      const text = `Its certificate${issuer} covers all hosts and ends ${moment(assessment.notAfter, now)}.${wish}`;
+      const whose = isLeftAlone(desired, standing)
+        ? ' kube-lego did not make it: it is used as it is, and never renewed.'
+        : '';
+      const text = `Its certificate${issuer} covers all hosts and ends ${moment(assessment.notAfter, now)}.${wish}${whose}`;
       return { about, result: 'ok', text };
     }
     case 'due':
@@ -36,6 +36,11 @@ export function checkSecret(
     default:
       return assessment satisfies never;
   }
+}
+
+/** Whether somebody else made the Secret, so that kube-lego never writes to it. */
+export function isLeftAlone({ adopt }: DesiredCertificate, standing: SecretStanding): boolean {
+  return standing.kind === 'read' && standing.facts.kind === 'present' && isForeign(standing.facts) && !adopt;
 }
 
 /** What the controller told last of the Secret. */

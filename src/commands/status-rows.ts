@@ -1,8 +1,9 @@
-import type { Assignment } from '../../machines/desired-certificate.ts';
+import type { Assignment, DesiredCertificate } from '../../machines/desired-certificate.ts';
 import { type IngressSpec, ingressKey } from '../../machines/ingress-spec.ts';
 import { describeFailure, type Failure, failureKind } from '../../machines/reasons.ts';
 import { type CertificateEntry, entryNamed } from '../../machines/status.ts';
 import { decodeStatus } from '../kubernetes/status-annotation.ts';
+import { isLeftAlone } from './secret-checks.ts';
 import type { SecretStanding } from './secret-standing.ts';
 
 /** What has come of a Secret of an Ingress, or what is to be said of the Ingress itself. Times are RFC 3339. */
@@ -41,12 +42,13 @@ export function statusRows(
   now: number,
 ): StatusRow[] {
   const ingress = ingressKey(spec);
-  const rows = assignment.desired.map(({ secretName, hosts }): StatusRow => {
+  const rows = assignment.desired.map((desired): StatusRow => {
+    const { secretName, hosts } = desired;
     const about = { ingress, secret: secretName, hosts: hosts.map(({ host }) => host) };
     const entry = entryOf(spec, secretName);
     if (entry !== undefined) return { ...about, ...fromEntry(entry, now) };
     const standing = standings.get(secretName);
-    return { ...about, ...(standing === undefined ? { state: 'unknown' } : fromStanding(standing)) };
+    return { ...about, ...(standing === undefined ? { state: 'unknown' } : fromStanding(desired, standing)) };
   });
   const findings = assignment.notices.map(
     (notice): StatusRow => ({ ingress, hosts: [], ...finding(notice) }),
@@ -68,7 +70,10 @@ function fromEntry(entry: CertificateEntry, now: number) {
   } as const;
 }
 
-function fromStanding(standing: SecretStanding): Pick<StatusRow, 'state'> & Partial<StatusRow> {
+function fromStanding(
+  desired: DesiredCertificate,
+  standing: SecretStanding,
+): Pick<StatusRow, 'state'> & Partial<StatusRow> {
   if (standing.kind === 'unknown') return { state: 'unknown', message: standing.message };
   const { assessment } = standing;
   switch (assessment.kind) {
@@ -76,11 +81,11 @@ function fromStanding(standing: SecretStanding): Pick<StatusRow, 'state'> & Part
       const [notAfter, next] = [assessment.notAfter, assessment.renewAt].map((at) =>
         new Date(at).toISOString(),
       );
-      return {
-        state: 'good',
-        ...(notAfter === undefined ? {} : { notAfter }),
-        ...(next === undefined ? {} : { next }),
-      };
+      const end = notAfter === undefined ? {} : { notAfter };
+      if (isLeftAlone(desired, standing)) {
+        return { state: 'good', ...end, message: 'kube-lego did not make it, and never renews it.' };
+      }
+      return { state: 'good', ...end, ...(next === undefined ? {} : { next }) };
     }
     case 'due':
       return { state: 'due', message: assessment.message };

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { assess } from '../../machines/assessment.ts';
 import { describeFailure, type Failure } from '../../machines/reasons.ts';
 import type { CertificateEntry } from '../../machines/status.ts';
 import { conclude, type DesiredStanding } from '../../src/commands/conclusion.ts';
@@ -47,6 +48,16 @@ describe('explain, which hears the controller, concludes', () => {
     const { verdict, why } = concluded({ live });
     assert.equal(verdict, 'waiting');
     assert.match(why, /The order waits for a limit\. It is made at 2026-11-24T12:01:00Z \(in 60 s\)\.$/);
+  });
+
+  it('that a good certificate of somebody else is not going to be renewed', () => {
+    const facts = secretFacts({ ours: false });
+    const policy = { minimumValidity: day, directory: 'https://ca.example.com/directory', staging: false };
+    const standing = { kind: 'read', facts, assessment: assess(desired, facts, policy, now) } as const;
+    const { verdict, next } = conclude([{ desired, standing, entry: undefined }], [], undefined, [], now);
+    assert.equal(verdict, 'good');
+    assert.match(next, /^kube-lego does not renew Secret web-tls, which it did not make/);
+    assert.match(checkSecret(desired, standing, now).text, /used as it is, and never renewed\.$/);
   });
 
   it('that all is well with a Secret that may not be read', () => {
