@@ -5,6 +5,7 @@ import { after, before, describe, it } from 'node:test';
 import { WebSocket } from 'ws';
 import { arrayField, isRecord, recordField, stringField } from '../../src/json.ts';
 import { EventStream } from '../inspector/event-stream.ts';
+import { receive, valuesIn } from '../inspector/stately-receiver.ts';
 import { eventually } from '../kubernetes/eventually.ts';
 import { ingress } from './objects.ts';
 import { type Stage, startStage } from './stage.ts';
@@ -48,11 +49,11 @@ describe('a run with viewers, an issuance, a failure and a pause', { timeout: 18
   });
   after(() => stage.stop());
 
-  it('tells nobody a key, a token or an unpause URL, but for the one Event that is there for it', async () => {
+  it('tells nobody a key, a token or an unpause URL, but for the one Event that is there for it', async (t) => {
     const { inspector } = stage.world.ports;
     const keys = ['good', 'dead', 'paused'].map((name) => `shop/${name}`);
     const streams = await Promise.all(
-      ['/events', ...keys.map((key) => `/ingresses/${key}/events`)].map((path) =>
+      ['/events', ...keys.map((key) => `/events?ingress=${key}`)].map((path) =>
         EventStream.open(`http://127.0.0.1:${inspector}${path}`),
       ),
     );
@@ -61,6 +62,8 @@ describe('a run with viewers, an issuance, a failure and a pause', { timeout: 18
       if (typeof data === 'string') seen.push(data);
     });
     await once(socket, 'open');
+    const received = receive(t, `ws://127.0.0.1:${inspector}/stately`);
+    await eventually('the receiver is attached', () => received.length > 0);
     await stage.apply(
       ...['good', 'dead', 'paused'].map((name) =>
         ingress(`shop/${name}`, { tls: { [`${name}-tls`]: [`${name}.example.com`] } }),
@@ -75,6 +78,13 @@ describe('a run with viewers, an issuance, a failure and a pause', { timeout: 18
       return overview?.events.some(({ data }) => data.includes('NamePaused')) === true;
     });
 
+    const good = received.find((frame) => stringField(frame, 'name') === 'shop/good');
+    assert.deepEqual(
+      valuesIn(received, stringField(good, 'sessionId') ?? ''),
+      ['checking', 'queued', 'provisioning-challenge', 'validating', 'storing', 'idle'],
+      'a receiver of @statelyai/inspect sees the whole issuance',
+    );
+
     const secrets = await secretsOfThisRun();
     const events = arrayField(await stage.object('/api/v1/events'), 'items');
     const links = events.filter((event) => JSON.stringify(event).includes(jwt));
@@ -83,6 +93,7 @@ describe('a run with viewers, an issuance, a failure and a pause', { timeout: 18
     const emitted = {
       'the live page': streams.flatMap((stream) => stream.events.map(({ data }) => data)).join('\n'),
       "Stately's frames": seen.join('\n'),
+      "what a receiver of Stately's frames gets": JSON.stringify(received),
       'the details': (
         await Promise.all(keys.map((key) => stage.controller.page('inspector', `/ingresses/${key}`)))
       ).join('\n'),

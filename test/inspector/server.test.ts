@@ -94,6 +94,32 @@ describe('the server of the inspector', { timeout: 60_000 }, () => {
     for (const stream of streams) stream.close();
   });
 
+  it('gives a viewer that did not keep up everything when it comes back', async (t) => {
+    const { port, url, run, actors, clock, journal } = await inspected(t);
+    const keys = Array.from({ length: 2000 }, (_, index) => `shop/${index}`);
+    for (const key of keys) actors.set(key, run.ingress);
+    const socket = connect(port, '127.0.0.1');
+    t.after(() => socket.destroy());
+    socket.setEncoding('utf8');
+    socket.write(`GET /events HTTP/1.1\r\nhost: localhost:${port}\r\n\r\n`);
+    const [start]: string[] = await once(socket, 'data');
+    socket.pause();
+    const closed = once(socket, 'close');
+    for (let beats = 0; beats < 40; beats += 1) {
+      for (const key of keys) journal.onChange?.(key);
+      clock.advance(200);
+    }
+    socket.resume();
+    await closed;
+    const [id] = /(?<=^id: ).+$/m.exec(start ?? '') ?? [];
+    assert.ok(id !== undefined);
+    actors.delete('shop/0');
+    const again = await EventStream.open(`${url}/events`, { 'last-event-id': id });
+    t.after(() => again.close());
+    const { ingresses } = await again.until('snapshot');
+    assert.equal(ingresses.length, 2000);
+  });
+
   it('closes a viewer that does not keep up, but not for the length of its snapshot', async (t) => {
     let gone = 0;
     const viewers: Viewer[] = [];

@@ -3,7 +3,6 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { describe, it, type TestContext } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
-import { createWebSocketReceiver } from '@statelyai/inspect';
 import { WebSocket } from 'ws';
 import { createMachine, type InspectionEvent } from 'xstate';
 import { StatelyEndpoint } from '../../src/inspector/stately.ts';
@@ -13,6 +12,7 @@ import { eventually } from '../kubernetes/eventually.ts';
 import { assignment, now } from '../machines/builders.ts';
 import { start } from '../machines/ingress-run.ts';
 import { dueResult } from '../machines/issuance.ts';
+import { receive, valuesIn } from './stately-receiver.ts';
 
 async function endpoint(t: TestContext) {
   const run = await start(assignment(['web-tls']));
@@ -66,28 +66,10 @@ async function view(t: TestContext, url: string, headers = {}): Promise<Record<s
   return frames;
 }
 
-function valuesIn(frames: readonly object[], sessionId: string): unknown[] {
-  return frames
-    .filter((frame) => stringField(frame, 'type') === '@xstate.snapshot')
-    .filter((frame) => stringField(frame, 'sessionId') === sessionId)
-    .map((frame) => recordField(frame, 'snapshot')?.['value']);
-}
-
 describe("the endpoint for Stately's inspector", { timeout: 60_000 }, () => {
   it('lets a receiver of @statelyai/inspect see a whole issuance', async (t) => {
     const { run, url, rootId, observers } = await endpoint(t);
-    const frames: object[] = [];
-    const NativeWebSocket = globalThis.WebSocket;
-    const opened: globalThis.WebSocket[] = [];
-    t.mock.method(globalThis, 'WebSocket', function open(address: string) {
-      const socket = new NativeWebSocket(address);
-      opened.push(socket);
-      return socket;
-    });
-    createWebSocketReceiver({ server: url }).subscribe((event) => frames.push(event));
-    t.after(() => {
-      for (const socket of opened) socket.close();
-    });
+    const frames = receive(t, url);
     await eventually('it is attached', () => observers() === 1);
     await run.checked([dueResult(run.desired('web-tls'))]);
     await run.admitted('web-tls');
@@ -96,11 +78,13 @@ describe("the endpoint for Stately's inspector", { timeout: 60_000 }, () => {
     await run.stored('web-tls');
     const { sessionId } = run.ingress;
     await eventually('the end of it has come', () => valuesIn(frames, sessionId).at(-1) === 'idle');
-    const values = valuesIn(frames, sessionId);
-    assert.deepEqual(
-      values.filter((value, index) => value !== values[index - 1]),
-      ['queued', 'provisioning-challenge', 'validating', 'storing', 'idle'],
-    );
+    assert.deepEqual(valuesIn(frames, sessionId), [
+      'queued',
+      'provisioning-challenge',
+      'validating',
+      'storing',
+      'idle',
+    ]);
     const actors = frames.filter((frame) => stringField(frame, 'type') === '@xstate.actor');
     const names = actors.map((frame) => stringField(frame, 'name'));
     assert.ok(names.includes('shop/web') && names.some((name) => name?.includes('web-tls')), String(names));
