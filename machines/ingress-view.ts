@@ -34,14 +34,15 @@ export function viewOf(state: IngressState, context: IngressContext): IngressVie
     hosts: certificates.flatMap(({ desired }) => desired.hosts.map(({ host }) => host)),
     state,
     since,
-    next: nextStep(state, context),
+    next: nextStepOf(state, context),
     problems: findings.filter((finding) => failureKind(finding) !== 'notice').map(describeFailure),
     notices: findings.filter((finding) => failureKind(finding) === 'notice').map(describeFailure),
     notAfter: ends.length === 0 ? undefined : Math.min(...ends),
   };
 }
 
-function nextStep(state: IngressState, context: IngressContext): IngressView['next'] {
+/** What is done next, and when, as far as it is known. */
+export function nextStepOf(state: IngressState, context: IngressContext): IngressView['next'] {
   const action = working[state];
   if (state === 'queued' || state === 'validating') {
     const holds = context.certificates.flatMap(({ status }) =>

@@ -13,8 +13,12 @@ export class FrameRing {
   #size = 0;
   #frames: string[] = [];
 
-  /** The frame of one server-sent event, under the next id. */
-  add(event: string, data: unknown): string {
+  /**
+   * The frame of one server-sent event, under the next id.
+   *
+   * @param data JSON
+   */
+  add(event: string, data: string): string {
     this.#last += 1;
     const frame = frameOf(this.id, event, data);
     this.#frames.push(frame);
@@ -45,9 +49,13 @@ export class FrameRing {
   }
 }
 
-/** One server-sent event; JSON has no line breaks of its own. */
-export function frameOf(id: string | undefined, event: string, data: unknown): string {
-  return `${id === undefined ? '' : `id: ${id}\n`}event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
+/**
+ * One server-sent event.
+ *
+ * @param data JSON, which has no line breaks of its own
+ */
+export function frameOf(id: string | undefined, event: string, data: string): string {
+  return `${id === undefined ? '' : `id: ${id}\n`}event: ${event}\ndata: ${data}\n\n`;
 }
 
 function newEpoch(): string {

@@ -13,12 +13,11 @@ import type {
   Delta,
   Heartbeat,
   IngressDetail,
-  IngressRow,
   Snapshot,
   SupervisorView,
 } from './protocol.ts';
 import { Recorder } from './recorder.ts';
-import { rowOf } from './rows.ts';
+import { RowTexts } from './rows.ts';
 import { Viewer } from './viewer.ts';
 
 export interface InspectorOptions {
@@ -52,6 +51,7 @@ export class Inspector {
   readonly #recorder: Recorder;
   readonly #details: Details;
   readonly #ring = new FrameRing();
+  readonly #rows = new RowTexts();
   /** With the Ingress whose detail they look at, if they do. */
   readonly #viewers = new Map<Viewer, string | undefined>();
   readonly #beat: () => void;
@@ -114,7 +114,7 @@ export class Inspector {
     if (ingress !== undefined) this.#details.open(ingress);
     this.#start();
     const missed = after === undefined ? undefined : this.#ring.after(after);
-    if (missed === undefined) viewer.sendSnapshot(frameOf(this.#ring.id, 'snapshot', this.#snapshot()));
+    if (missed === undefined) viewer.sendSnapshot(frameOf(this.#ring.id, 'snapshot', this.#snapshotText()));
     else viewer.sendSnapshot(missed.join(''));
     if (ingress !== undefined) viewer.sendSnapshot(this.#detailFrame(ingress));
   }
@@ -150,6 +150,7 @@ export class Inspector {
     journal.onChange = undefined;
     journal.forgetDone();
     this.#ring.clear();
+    this.#rows.clear();
     this.#changed.clear();
     this.#known.clear();
     this.#supervisorSent = '';
@@ -179,24 +180,25 @@ export class Inspector {
     }
     if (now - this.#heartbeatAt < heartbeatInterval) return;
     this.#heartbeatAt = now;
-    const heartbeat = frameOf(undefined, 'heartbeat', { now } satisfies Heartbeat);
+    const heartbeat = frameOf(undefined, 'heartbeat', JSON.stringify({ now } satisfies Heartbeat));
     for (const viewer of this.#viewers.keys()) viewer.send(heartbeat);
   }
 
   #sendDelta(changed: ReadonlySet<string>, now: number): void {
-    const upserts: IngressRow[] = [];
+    const upserts: string[] = [];
     const removed: string[] = [];
     for (const key of changed) {
-      const row = this.#row(key);
-      if (row !== undefined) upserts.push(row);
-      else if (this.#known.delete(key)) removed.push(key);
-      if (row !== undefined) this.#known.add(key);
+      const actor = this.#options.actors.get(key);
+      if (actor !== undefined) {
+        upserts.push(this.#rows.of(actor));
+        this.#known.add(key);
+      } else if (this.#known.delete(key)) removed.push(key);
     }
     const supervisor =
       now - this.#supervisorAt < supervisorInterval ? undefined : this.#changedSupervisor(now);
     if (upserts.length === 0 && removed.length === 0 && supervisor === undefined) return;
-    const delta: Delta = { upserts, removed, ...(supervisor === undefined ? {} : { supervisor }) };
-    const frame = this.#ring.add('delta', delta);
+    const rest: Omit<Delta, 'upserts'> = { removed, ...(supervisor === undefined ? {} : { supervisor }) };
+    const frame = this.#ring.add('delta', withRows('upserts', upserts, rest));
     for (const viewer of this.#viewers.keys()) viewer.send(frame);
   }
 
@@ -209,27 +211,26 @@ export class Inspector {
     return view;
   }
 
-  #snapshot(): Snapshot {
+  #snapshotText(): string {
     const { actors, controller, clock, supervisor } = this.#options;
-    const ingresses = [...actors.keys()].flatMap((key) => this.#row(key) ?? []);
-    for (const { key } of ingresses) this.#known.add(key);
-    return {
+    for (const key of actors.keys()) this.#known.add(key);
+    const rows = Array.from(actors.values(), (actor) => this.#rows.of(actor));
+    const rest: Omit<Snapshot, 'ingresses'> = {
       version: 1,
       controller: { ...controller, startedAt: this.#startedAt, now: clock.now() },
-      ingresses,
       supervisor: supervisor(),
     };
-  }
-
-  #row(key: string): IngressRow | undefined {
-    const actor = this.#options.actors.get(key);
-    if (actor === undefined) return undefined;
-    const { value, context } = actor.getSnapshot();
-    return rowOf(value, context);
+    return withRows('ingresses', rows, rest);
   }
 
   #detailFrame(key: string): string {
     const detail = this.#details.of(key);
-    return detail === undefined ? frameOf(undefined, 'gone', {}) : frameOf(undefined, 'detail', detail);
+    if (detail === undefined) return frameOf(undefined, 'gone', '{}');
+    return frameOf(undefined, 'detail', JSON.stringify(detail));
   }
+}
+
+/** A JSON object with these rows, which are JSON already, and the rest. */
+function withRows(name: string, rows: readonly string[], rest: object): string {
+  return `{"${name}":[${rows.join()}],${JSON.stringify(rest).slice(1)}`;
 }

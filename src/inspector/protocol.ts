@@ -58,9 +58,9 @@ export interface IngressRow {
   readonly next?: { readonly action: string; readonly at?: number };
   /** The first of what is wrong. */
   readonly error?: { readonly code: string; readonly message: string };
-  readonly certificates: readonly CertificateRow[];
 }
 
+/** One Secret of an Ingress, as far as its actor knows it. */
 export interface CertificateRow {
   readonly secret: string;
   readonly state: 'unchecked' | 'good' | 'failed' | CertificatePhase;

@@ -1,24 +1,40 @@
 import { findingsOf } from '../../machines/hold.ts';
 import type { CertificateRecord, IngressContext, IngressState } from '../../machines/ingress-context.ts';
-import { viewOf } from '../../machines/ingress-view.ts';
+import { nextStepOf } from '../../machines/ingress-view.ts';
 import { describeFailure, type Failure, failureKind } from '../../machines/reasons.ts';
+import type { IngressActor } from '../supervisor.ts';
 import type { CertificateRow, IngressRow } from './protocol.ts';
 
 /** An Ingress as a row of the list; times in milliseconds since the epoch. */
 export function rowOf(state: IngressState, context: IngressContext): IngressRow {
-  const { ingress: key, hosts, since, next } = viewOf(state, context);
-  const { uid, notices, certificates } = context;
+  const { key, uid, since, notices, certificates } = context;
+  const next = nextStepOf(state, context);
   const error = errorOf([...notices, ...certificates.flatMap(findingsOf)]);
   return {
     key,
     uid,
     state,
     since,
-    hosts,
+    hosts: certificates.flatMap(({ desired }) => desired.hosts.map(({ host }) => host)),
     next: { action: next.action, ...(next.at === undefined ? {} : { at: next.at }) },
     ...(error === undefined ? {} : { error }),
-    certificates: certificates.map(certificateRowOf),
   };
+}
+
+/** Rows as JSON: each is written once, as long as its Ingress does not change. */
+export class RowTexts {
+  #texts = new WeakMap<object, string>();
+
+  of(actor: Pick<IngressActor, 'getSnapshot'>): string {
+    const snapshot = actor.getSnapshot();
+    const text = this.#texts.get(snapshot) ?? JSON.stringify(rowOf(snapshot.value, snapshot.context));
+    this.#texts.set(snapshot, text);
+    return text;
+  }
+
+  clear(): void {
+    this.#texts = new WeakMap();
+  }
 }
 
 export function certificateRowOf({ desired, status }: CertificateRecord): CertificateRow {

@@ -3,6 +3,7 @@ import { parseArgs, styleText } from 'node:util';
 import { LocalError } from '../../deploy/local/local-error.ts';
 import { measureIdleness } from './idleness.ts';
 import { measureBurst, measureOne } from './issuance.ts';
+import { measurePage } from './page.ts';
 import { measureRush } from './rush.ts';
 import type { Progress } from './stage.ts';
 import { type Row, table } from './table.ts';
@@ -14,6 +15,7 @@ const parts: Readonly<Record<string, (progress: Progress) => Promise<Row[]>>> = 
   idle: measureIdleness,
   waits: measureWaits,
   rush: measureRush,
+  page: measurePage,
 };
 
 const help = `npm run bench [-- OPTIONS]
@@ -31,6 +33,8 @@ this machine, and prints a table with the goals. Takes about eight minutes; othe
   waits   the same CA asking for waits of 3 and 5 s: never asked earlier, and no time lost beyond
   rush    1,000 Ingresses at once with LEGO_MAX_ORDERS_IN_FLIGHT 50 at the strict CA of the tests, which bears that many;
           the floor is the bare loop at the same CA
+  page    the inspector's page with 10,000 Ingresses of which 100 change a second: first paint, CPU of browser and controller;
+          supervisor, actors and inspector are the real ones, in a process without API server and CA
 
 A first certificate, which makes the ACME account, is issued before each part and not counted. API writes are those of the
 controller's ServiceAccount in the API server's audit log, CA requests those in the CA's log. The exit code is always 0.`;

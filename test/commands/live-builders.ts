@@ -12,7 +12,6 @@ export function detailOf(
     state: 'idle',
     since: now,
     hosts: ['web.example.com'],
-    certificates: [],
     ...changes,
   } as const;
   return { row, certificates, timeline: [], path: [{ state: row.state, at: now }] };

@@ -7,7 +7,7 @@ describe('what the inspector keeps', () => {
   it('is two megabytes of frames', () => {
     const ring = new FrameRing();
     const ids = Array.from({ length: 40 }, () => {
-      ring.add('delta', 'x'.repeat(100_000));
+      ring.add('delta', JSON.stringify('x'.repeat(100_000)));
       return ring.id;
     });
     const kept = ids.filter((id) => ring.after(id) !== undefined);

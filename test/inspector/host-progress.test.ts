@@ -16,6 +16,7 @@ function round(id: string, secretName = 'web-tls'): CertificateInput {
     desired: desiredCertificate({ secretName, hosts: hosts.map((host) => route(host)) }),
     hosts: hosts.map((host) => route(host)),
     reason: 'missing',
+    purpose: 'first',
     found: undefined,
     harmAt: now,
     exemption: 'none',

@@ -109,8 +109,11 @@ describe('the connection of the inspector page', () => {
     }
     await page.clock.runFor(20_000);
     assert.equal(feed.arrivals.length, 1, 'with signs of life it stays');
-    await page.clock.runFor(25_000);
-    await waitForText(page, '#connection', notLive);
+    // In small steps: soon after, a new connection is made.
+    await eventually('it is said to be lost', async () => {
+      await page.clock.runFor(250);
+      return (await page.locator('#connection-text').textContent()) === notLive;
+    });
     await page.clock.runFor(1000);
     await waitForText(page, '#connection', 'Live');
     assert.equal(feed.arrivals.length, 2);

@@ -172,32 +172,18 @@ describe('the list of the inspector page', () => {
     await page.getByText('The leader is kube-lego-other').waitFor();
   });
 
-  it('holds 10,000 Ingresses of which 100 change each second', async (t) => {
+  it('holds 10,000 Ingresses of which hundreds change', async (t) => {
     const { page, feed } = await visit(t, browser, snapshotOf(manyRows(10_000)));
     await waitForText(page, '#foot', '10,000 Ingresses');
     assert.ok((await page.locator('.row').count()) < 80);
-    await page.waitForFunction("performance.getEntriesByName('list-painted').length > 0");
-    const paint = await page.evaluate<number>("performance.getEntriesByName('list-painted')[0].startTime");
-    const session = await page.context().newCDPSession(page);
-    await session.send('Performance.enable');
-    const busy = async (): Promise<number> => {
-      const { metrics } = await session.send('Performance.getMetrics');
-      return metrics.find(({ name }) => name === 'ProcessTime')?.value ?? 0;
-    };
     const keys = feed.snapshot.ingresses.map(({ key }) => key);
-    const [busyBefore, started] = [await busy(), performance.now()];
     for (let round = 0; round < 50; round += 1) {
       const changed = Array.from(
         { length: 10 },
         (_, index) => keys[(round * 971 + index * 37) % keys.length] ?? '',
       );
       feed.tell({ upserts: changed.map((key) => rowOf(key, { state: 'checking', since: Date.now() })) });
-      await new Promise((resolve) => setTimeout(resolve, 100));
     }
-    const share = (1000 * ((await busy()) - busyBefore)) / (performance.now() - started);
-    t.diagnostic(
-      `10,000 Ingresses: list after ${paint.toFixed(0)} ms, ${(100 * share).toFixed(1)} % of a core at 100 changes/s`,
-    );
     const last = feed.snapshot.ingresses.filter(({ state }) => state === 'checking').length;
     await waitForText(page, '.chip.checking', last.toLocaleString('en'));
     await page.locator('#list').press('End');

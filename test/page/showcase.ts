@@ -75,9 +75,6 @@ export function issuance(): IngressDetail {
     since: now - 7000,
     hosts,
     next: { action: 'prove the hosts to the CA' },
-    certificates: [
-      { secret: 'storefront-tls', state: 'validating', notAfter: now + 21 * day, renewAt: now - day },
-    ],
   });
   const steps = [
     [14_000, 'event', 'WAKE'],
@@ -133,10 +130,6 @@ export function trouble(): IngressDetail {
     hosts: ['admin.media.example.com', 'backstage.media.example.com'],
     next: { action: 'retry admin-tls', at: now + 78 * minute },
     error,
-    certificates: [
-      { secret: 'admin-tls', state: 'failed' },
-      { secret: 'backstage-tls', state: 'good', notAfter: now + 62 * day, renewAt: now + 33 * day },
-    ],
   });
   const rounds = [3 * hour, 112 * minute, 23 * minute].flatMap(
     (ago, index) =>

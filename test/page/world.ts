@@ -1,5 +1,4 @@
 import type {
-  CertificateDetail,
   HostProgress,
   IngressDetail,
   IngressRow,
@@ -47,7 +46,6 @@ export function rowOf(key: string, row: Partial<IngressRow> = {}): IngressRow {
     since: at - 40 * minute,
     hosts: [`${name}.${namespace}.example.com`],
     next: { action: `renew ${name}-tls`, at: at + 41 * day },
-    certificates: [{ secret: `${name}-tls`, state: 'good', notAfter: at + 71 * day, renewAt: at + 41 * day }],
     ...row,
   };
 }
@@ -69,17 +67,21 @@ export function progressOf(
 }
 
 export function detailOf(row: IngressRow, detail: Partial<IngressDetail> = {}): IngressDetail {
-  const { state, since, certificates } = row;
+  const { state, since } = row;
   const states = state === 'idle' ? (['checking', 'idle'] as const) : (['checking', state] as const);
+  const [, name = ''] = row.key.split('/');
   return {
     row,
-    certificates: certificates.map(
-      (certificate): CertificateDetail => ({
-        ...certificate,
-        hosts: row.hosts.map((host) => progressOf(host, certificate.state === 'good' ? 'end' : 'dns')),
+    certificates: [
+      {
+        secret: `${name}-tls`,
+        state: 'good',
+        notAfter: since + 71 * day,
+        renewAt: since + 41 * day,
+        hosts: row.hosts.map((host) => progressOf(host, 'end')),
         failures: 0,
-      }),
-    ),
+      },
+    ],
     timeline: [
       { at: since - 800, kind: 'event', text: 'WAKE' },
       { at: since - 700, kind: 'transition', text: 'idle → checking' },
@@ -115,7 +117,7 @@ function rowInSomeState(key: string, index: number): IngressRow {
     next: { action: `renew ${name}-tls`, at: at + Math.floor(spread * 60 * day) },
   });
   const working = (state: 'queued' | 'provisioning-challenge' | 'validating' | 'storing', action: string) =>
-    rowOf(key, { state, since: recent, next: { action }, certificates: [{ secret: `${name}-tls`, state }] });
+    rowOf(key, { state, since: recent, next: { action } });
   switch (index % 41) {
     case 3:
       return rowOf(key, { state: 'checking', since: recent, next: { action: 'read the Secrets' } });
@@ -137,7 +139,6 @@ function rowInSomeState(key: string, index: number): IngressRow {
           message:
             'The challenge path answers 404 from another server. Point the DNS of the host to this cluster.',
         },
-        certificates: [{ secret: `${name}-tls`, state: 'failed' }],
       });
     case 12:
     case 30:

@@ -1,0 +1,127 @@
+import { once } from 'node:events';
+import process from 'node:process';
+import { pino } from 'pino';
+import { createActor, fromPromise } from 'xstate';
+import type { DesiredCertificate } from '../../machines/desired-certificate.ts';
+import { type CheckOutput, ingressMachine } from '../../machines/ingress.ts';
+import { type RateLimits } from '../../machines/limits.ts';
+import { OrderBudget } from '../../machines/order-budget.ts';
+import { systemClock } from '../../src/clock.ts';
+import { HostJournal } from '../../src/inspector/host-journal.ts';
+import { createInspector } from '../../src/inspector-setup.ts';
+import { createLedger } from '../../src/ledger-keeper.ts';
+import { createSupervisorLogic, type IngressActor } from '../../src/supervisor.ts';
+import { day, hour, ingressSpec } from '../machines/builders.ts';
+import { changesPerSecond, fleet, type Word } from './inspected.ts';
+
+// A program for the benchmark: the controller's supervisor, its Ingress actors and its inspector, without API server and CA. Every Secret is
+// found to be good.
+
+const rateLimits: RateLimits = {
+  limits: {
+    'orders-per-account': { burst: 300, period: 3 * hour },
+    'certificates-per-registered-domain': { burst: 50, period: 7 * day },
+    'certificates-per-exact-set': { burst: 5, period: 7 * day },
+  },
+  reserve: 0.2,
+};
+/** Names that were ordered lately, so that the ledger has something to tell. */
+const ordered = 2000;
+/** Changes come in bunches, as they do in life. */
+const bunchInterval = 100;
+
+const started = Date.now();
+const ledger = createLedger(rateLimits, 'https://ca.example/directory');
+for (let number = 0; number < ordered; number += 1) {
+  const order = {
+    identifiers: [`ordered-${number}.example.org`],
+    purpose: 'renewal',
+    exemption: 'none',
+  } as const;
+  ledger.orderCreated(order, started);
+  ledger.certificateIssued(order, started);
+}
+const budget = new OrderBudget(ledger);
+const actors = new Map<string, IngressActor>();
+const supervisor = createActor(
+  createSupervisorLogic({
+    policy: {
+      ownership: {
+        hostOwnership: 'oldest',
+        supportedClasses: undefined,
+        names: 'public',
+        defaultClass: undefined,
+      },
+      admission: { hosts: 500, ordersInFlight: 10 },
+      ingress: { checkInterval: 8 * hour, minimumValidity: 30 * day },
+    },
+    budget,
+    ingressMachine: ingressMachine.provide({
+      actors: {
+        checkSecrets: fromPromise<CheckOutput, readonly DesiredCertificate[]>(({ input }) =>
+          Promise.resolve({ at: Date.now(), results: input.map(good) }),
+        ),
+      },
+    }),
+    rounds: { admit: () => undefined, grantSlot: () => undefined, hold: () => undefined },
+    actors,
+    clock: systemClock,
+    ledgerClock: systemClock,
+    onActorError: (key, error) => {
+      throw new Error(`the actor of ${key} died`, { cause: error });
+    },
+  }),
+  { id: 'supervisor' },
+).start();
+for (let number = 0; number < fleet; number += 1) {
+  const name = `site-${String(number).padStart(5, '0')}`;
+  const tls = [{ secretName: `${name}-tls`, hosts: [`${name}.example.com`] }];
+  const ingress = ingressSpec({ namespace: `team-${number % 40}`, name, uid: `uid-${number}`, tls });
+  supervisor.send({ type: 'INGRESS_OBSERVED', ingress });
+}
+supervisor.send({ type: 'LEDGER_READ' });
+supervisor.send({ type: 'SYNCED' });
+
+const inspector = createInspector({
+  version: 'benchmark',
+  stately: false,
+  supervisor,
+  actors,
+  journal: new HostJournal(Date.now),
+  ledger,
+  budget,
+  backlog: () => undefined,
+  lifetimes: [],
+  secrets: { read: () => Promise.resolve(undefined) },
+  clock: systemClock,
+  ledgerClock: systemClock,
+  log: pino({ level: 'error' }),
+});
+inspector.server.listen(0, '127.0.0.1');
+await once(inspector.server, 'listening');
+const address = inspector.server.address();
+process.send?.({ port: address !== null && typeof address === 'object' ? address.port : 0 } satisfies Word);
+
+let timer: NodeJS.Timeout | undefined;
+let turn = 0;
+process.on('message', (word: Word) => {
+  if (!('changes' in word)) return;
+  clearInterval(timer);
+  if (word.changes) timer = setInterval(change, bunchInterval);
+});
+process.on('disconnect', () => process.exit());
+
+function change(): void {
+  const keys = [...actors.keys()];
+  for (let count = 0; count < (changesPerSecond * bunchInterval) / 1000; count += 1) {
+    turn += 1;
+    actors.get(keys[(turn * 971) % keys.length] ?? '')?.send({ type: 'WAKE', at: Date.now() });
+  }
+}
+
+function good({ secretName }: DesiredCertificate): CheckOutput['results'][number] {
+  const spread = (Number(secretName.replace(/\D/g, '')) % 60) * day;
+  const renewAt = started + day + spread;
+  const assessment = { kind: 'good', notAfter: renewAt + 30 * day, renewAt, notices: [] } as const;
+  return { kind: 'assessed', secretName, assessment };
+}
