@@ -52,6 +52,7 @@ import { SelfCheckMemory } from './responder/self-check-memory.ts';
 import { createResponder } from './responder/server.ts';
 import { retry } from './retry.ts';
 import { Rounds } from './rounds.ts';
+import { watchSecrets } from './secret-watch.ts';
 import { IssuedCertificates } from './steps/issued-certificates.ts';
 import { RenewalWatch } from './steps/renewal-watch.ts';
 import { createSupervisorLogic, type IngressActor } from './supervisor.ts';
@@ -311,6 +312,9 @@ export async function startController({
     }
     supervisor.send(event);
   });
+  const secretReflectors = watchSecrets(config, client, clock, signal, log, (event) =>
+    supervisor.send(event),
+  );
   void keeper.restore().then(
     () => supervisor.send({ type: 'LEDGER_READ' }),
     () => undefined,
@@ -339,7 +343,7 @@ export async function startController({
         keeper.drain(),
       ]);
       await end();
-      await Promise.all(reflectors.map((reflector) => reflector.stopped()));
+      await Promise.all([...reflectors, ...secretReflectors].map((reflector) => reflector.stopped()));
     },
   };
 }
