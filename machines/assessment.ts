@@ -152,14 +152,15 @@ function predecessorOf(
 }
 
 function servingOf(
-  { certificate }: PresentSecret,
+  { certificate, directory }: PresentSecret,
   window: RenewalWindow | undefined,
   policy: AssessmentPolicy,
 ): Serving | undefined {
   if (certificate.kind !== 'readable' || !certificate.keyMatches) return undefined;
   const { notBefore, notAfter, dnsNames } = certificate;
   const renewAt = renewalTime(certificate, policy.minimumValidity, window);
-  return { notBefore, notAfter, dnsNames, renewAt };
+  const sameSetUntil = directory === policy.directory ? notBefore + sameSetMemory : undefined;
+  return { notBefore, notAfter, dnsNames, renewAt, sameSetUntil };
 }
 
 function suggestion(secretName: string, { start, end }: RenewalWindow, url: string): Failure {

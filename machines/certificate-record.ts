@@ -16,11 +16,11 @@ export function unchecked(desired: DesiredCertificate): CertificateRecord {
  * what it has ordered would have to be ordered again.
  */
 export function withoutBackoff(
-  { desired, status, notices, rescuedAt }: CertificateRecord,
+  { desired, status, notices, rescuedAt, certified }: CertificateRecord,
   at: number,
 ): CertificateRecord {
   // A person's word is as good as having passed once; it is no leave for another order without failing hosts.
-  const kept = { failures: noFailures, rescuedAt, passes: 1 };
+  const kept = { failures: noFailures, rescuedAt, certified, passes: 1 };
   return { desired, status: retriable(status, at), notices, ...kept };
 }
 
@@ -112,6 +112,7 @@ export function stored(
     desired,
     status: { kind: 'good', ...times },
     failures: noFailures,
+    certified: true,
     rescuedAt: out.length === 0 ? undefined : rescuedAt,
     notices: [...others, ...out.map((host) => leftOut(host, desired.secretName))],
   };

@@ -1,7 +1,7 @@
 import { assign, fromCallback, fromPromise, sendParent, sendTo, setup } from 'xstate';
 import type { Round } from './admission.ts';
 import type { Predecessor } from './assessment.ts';
-import { type DueReason, orderPurposes } from './defects.ts';
+import type { DueReason } from './defects.ts';
 import type { DesiredCertificate, HostRoute } from './desired-certificate.ts';
 import type { OrderRequest } from './order-limits.ts';
 import type { Hold } from './rate-limits.ts';
@@ -24,6 +24,8 @@ export interface CertificateInput {
   /** The Secret that was judged; undefined when there was none. */
   readonly found: SecretVersion | undefined;
   readonly harmAt: number;
+  /** What it counts as at the limits that keep room for some. */
+  readonly purpose: OrderRequest['purpose'];
   /** What the CA does not count it for. */
   readonly exemption: OrderRequest['exemption'];
   readonly predecessor?: Predecessor | undefined;
@@ -159,7 +161,7 @@ export const certificateMachine = setup({
       namespace: context.desired.namespace,
       hosts: context.hosts.map(({ host }) => host),
       harmAt: context.harmAt,
-      purpose: orderPurposes[context.reason],
+      purpose: context.purpose,
       exemption: context.exemption,
     }),
   },

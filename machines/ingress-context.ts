@@ -55,6 +55,8 @@ export interface CertificateRecord {
   /** How often in a row it has failed, by the kind of failure: each has a ladder of its own. */
   readonly failures: { readonly attempt: number; readonly transient: number };
   readonly notices: readonly Failure[];
+  /** Whether its Secret has held a certificate for what is desired. */
+  readonly certified?: boolean | undefined;
   /** The hosts to blame for the last failure; undefined if none was that of a host. */
   readonly failing?: readonly string[] | undefined;
   /** When an order without failing hosts, or for hosts that were to come back, came to nothing; milliseconds since the epoch. */
@@ -76,8 +78,10 @@ export interface IngressInput {
   readonly uid: string;
   readonly assignment: Assignment;
   readonly policy: IngressPolicy;
-  /** What was said of it before this process; undefined if nothing, or nothing that can be understood. */
+  /** What was said of it before this process, where that is more than that all is good; undefined if nothing can be understood. */
   readonly status?: StatusDocument | undefined;
+  /** What was said of it before this process is that all its Secrets hold good certificates. */
+  readonly certified?: boolean;
   readonly at: number;
 }
 
@@ -115,7 +119,7 @@ export type CheckResult =
 const retriesPerHour = 3;
 
 export function initialIngressContext(input: IngressInput): IngressContext {
-  const { key, uid, assignment, policy, status, at } = input;
+  const { key, uid, assignment, policy, status, certified, at } = input;
   const { retry } = assignment;
   const said = status?.ingress === uid ? status : undefined;
   const retried = retry !== undefined && said !== undefined && retryMark(retry) !== said.retry;
@@ -126,6 +130,7 @@ export function initialIngressContext(input: IngressInput): IngressContext {
     notices: assignment.notices,
     certificates: assignment.desired.map((desired) => ({
       ...unchecked(desired),
+      certified,
       ...restoredOutcome(status, { uid, retry, at }, desired),
     })),
     at,
@@ -187,7 +192,7 @@ export function isRetried({ retriedAt, at }: IngressContext): boolean {
   return retriedAt.at(-1) === at;
 }
 
-/** It is time for a check. */
+/** It is time for a check; of what is being worked on, when its round has ended. */
 export function applyWake(context: IngressContext, at: number): IngressContext {
   return { ...context, at, nextCheckAt: undefined };
 }
@@ -242,6 +247,7 @@ export function applyAssessments(
           failures: noFailures,
           failing: undefined,
           passes: undefined,
+          certified: true,
           notices,
         } as const;
       }
@@ -254,6 +260,7 @@ export function applyAssessments(
         return {
           ...record,
           status: { kind: 'working', phase: 'queued', since: at, round },
+          certified: record.certified === true || assessment.serving !== undefined,
           notices: assessment.notices,
         } as const;
       }

@@ -15,6 +15,8 @@ export interface Serving extends Validity {
   readonly dnsNames: readonly string[];
   /** When its replacement became due. */
   readonly renewAt: number;
+  /** Until when the CA takes an order for exactly its names for a renewal; undefined where another CA issued it. */
+  readonly sameSetUntil?: number | undefined;
 }
 
 /** Failures of hosts, not of the account, the Secret or the CA: an order without these hosts may succeed. */

@@ -1,7 +1,9 @@
 import type { Assessment } from './assessment.ts';
 import type { CertificateInput } from './certificate.ts';
+import { orderPurposes } from './defects.ts';
 import type { CertificateRecord, IngressContext } from './ingress-context.ts';
-import { hostsToRescue, type Omission } from './rescue.ts';
+import type { OrderRequest } from './order-limits.ts';
+import { hostsToRescue, type Omission, type Serving } from './rescue.ts';
 
 type Due = Extract<Assessment, { kind: 'due' }>;
 
@@ -22,7 +24,9 @@ export function planRound(
   const { desired } = record;
   const { hosts, reason, found, harmAt, exemption, predecessor, omission } = assessment;
   const id = `${uid}/${desired.secretName}/${serial}`;
-  const round = { id, ingress: key, ingressUid: uid, desired, hosts, reason, found, harmAt, exemption };
+  const purpose = purposeOf(record, assessment);
+  const secret = { id, ingress: key, ingressUid: uid, desired, found };
+  const round = { ...secret, hosts, reason, harmAt, purpose, exemption };
   if (reason === 'host-left-out' && omission !== undefined) {
     const { rescuedAt, passes = 0 } = record;
     const until = rescuedAt === undefined ? 0 : rescuedAt + lifetimeOf(assessment) / 3;
@@ -38,7 +42,7 @@ function planRescue(
   { failing = [], rescuedAt }: CertificateRecord,
   { hosts, serving, omission }: Due,
   at: number,
-): Pick<CertificateInput, 'hosts' | 'omission' | 'rescue' | 'exemption'> | undefined {
+): Pick<CertificateInput, 'hosts' | 'omission' | 'rescue' | 'purpose' | 'exemption'> | undefined {
   if (serving === undefined) return undefined;
   const wanted = hosts.map(({ host }) => host);
   const lastAt = Math.max(omission?.at ?? 0, rescuedAt ?? 0);
@@ -50,8 +54,20 @@ function planRescue(
     hosts: hosts.filter(({ host }) => kept.includes(host)),
     omission: after,
     rescue: true,
-    exemption: 'none',
+    purpose: 'renewal',
+    exemption: isSameSet(kept, serving, at) ? 'same-set' : 'none',
   };
+}
+
+/** Whether the CA has issued a certificate for exactly these names lately. */
+function isSameSet(hosts: readonly string[], { dnsNames, sameSetUntil = 0 }: Serving, at: number): boolean {
+  const names = new Set(dnsNames);
+  return at < sameSetUntil && names.size === hosts.length && hosts.every((host) => names.has(host));
+}
+
+/** A Secret that is gone or empty and held a certificate before is no newcomer: what is kept of the limits is kept for it, too. */
+function purposeOf({ certified = false }: CertificateRecord, { reason }: Due): OrderRequest['purpose'] {
+  return certified && (reason === 'missing' || reason === 'empty') ? 'replacement' : orderPurposes[reason];
 }
 
 function lifetimeOf({ serving }: Due): number {

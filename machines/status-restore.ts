@@ -22,9 +22,10 @@ export function restoredOutcome(
   status: StatusDocument | undefined,
   { uid, retry, at }: { readonly uid: string; readonly retry: string | undefined; readonly at: number },
   desired: DesiredCertificate,
-): Pick<CertificateRecord, 'status' | 'failures' | 'failing' | 'rescuedAt' | 'passes'> | undefined {
+): Partial<CertificateRecord> | undefined {
   const entry = status?.ingress === uid ? entryNamed(status.secrets, desired.secretName) : undefined;
-  if (entry === undefined || entry.state === 'good' || entry.input !== inputMark(desired)) return undefined;
+  if (entry?.state === 'good') return { certified: true };
+  if (entry?.input !== inputMark(desired)) return undefined;
   const blockedUntil = timeOf(entry.blockedUntil);
   const retried = retry !== undefined && retryMark(retry) !== status?.retry;
   const until = retried ? blockedUntil : latestOf(blockedUntil, timeOf(entry.nextAttempt));
@@ -34,6 +35,7 @@ export function restoredOutcome(
   const rescuedAt = timeOf(entry.rescued);
   const known = {
     failures,
+    certified: entry.notAfter !== undefined,
     ...(blamed === undefined ? {} : { failing: blamed }),
     ...(rescuedAt === undefined ? {} : { rescuedAt }),
     ...(retried ? { passes: 1 } : {}),

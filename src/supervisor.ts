@@ -1,9 +1,10 @@
 import { type ActorRefFrom, type AnyActorScope, createActor, fromTransition } from 'xstate';
+import type { Assignment } from '../machines/desired-certificate.ts';
 import { byClock } from '../machines/hold.ts';
 import type { ingressMachine } from '../machines/ingress.ts';
 import type { IngressPolicy } from '../machines/ingress-context.ts';
 import type { OrderBudget } from '../machines/order-budget.ts';
-import type { StatusDocument } from '../machines/status.ts';
+import { entryNamed, type StatusDocument } from '../machines/status.ts';
 import {
   decide,
   initialSupervisorState,
@@ -86,14 +87,15 @@ export function createSupervisorLogic({
       case 'START': {
         const { key, ingress, assignment } = command;
         const status = decodeStatus(ingress.status);
+        const certified = status?.ingress === ingress.uid && isAllGood(status, assignment);
         const input = {
           key,
           uid: ingress.uid,
           assignment,
           policy: policy.ingress,
           at,
-          // An actor keeps its input, and most have nothing to take over.
-          ...(status !== undefined && hasTrouble(status) ? { status } : {}),
+          // An actor keeps its input, and most have nothing else to take over.
+          ...(certified ? { certified } : { status }),
         };
         const actor = createActor(logic, { parent: scope.self, id: key, input });
         actors.set(key, actor);
@@ -138,8 +140,8 @@ export function createSupervisorLogic({
   }
 }
 
-function hasTrouble({ secrets }: StatusDocument): boolean {
-  return Object.values(secrets).some(({ state }) => state !== 'good');
+function isAllGood({ secrets }: StatusDocument, { desired }: Assignment): boolean {
+  return desired.every(({ secretName }) => entryNamed(secrets, secretName)?.state === 'good');
 }
 
 function isActorError(event: { readonly type: string }): event is ActorError {

@@ -15,6 +15,7 @@ const input: CertificateInput = {
   desired: desiredCertificate(),
   hosts: [route('web.example.com')],
   reason: 'missing',
+  purpose: 'first',
   found: undefined,
   harmAt: now,
   exemption: 'none' as const,

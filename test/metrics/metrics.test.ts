@@ -32,6 +32,7 @@ function working(phase: CertificatePhase, harmAt: number, hold?: Hold): Certific
     desired: desiredCertificate(),
     hosts: [],
     reason: 'near-expiry',
+    purpose: 'renewal',
     found: undefined,
     harmAt,
     exemption: 'none',

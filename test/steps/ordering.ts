@@ -76,6 +76,7 @@ export class Ordering {
       desired: desiredCertificate(),
       hosts: [route('a.example')],
       reason: 'missing',
+      purpose: 'first',
       found: undefined,
       harmAt: now,
       exemption: 'none',

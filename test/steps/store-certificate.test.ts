@@ -27,6 +27,7 @@ const input: CertificateInput & { readonly issued: string } = {
   desired,
   hosts: desired.hosts,
   reason: 'missing',
+  purpose: 'first',
   found: undefined,
   harmAt: now,
   exemption: 'none',
