@@ -163,6 +163,7 @@ export const certificateMachine = setup({
       harmAt: context.harmAt,
       purpose: context.purpose,
       exemption: context.exemption,
+      newSet: context.predecessor?.otherwise === 'none',
     }),
   },
   initial: 'queued',

@@ -11,6 +11,7 @@ export interface PlannedOrder {
   readonly hosts: readonly string[];
   readonly purpose: OrderRequest['purpose'];
   readonly exemption: OrderRequest['exemption'];
+  readonly newSet?: OrderRequest['newSet'];
 }
 
 interface Reservation {
@@ -145,6 +146,6 @@ export class OrderBudget {
   }
 }
 
-function requestOf({ hosts, purpose, exemption }: PlannedOrder): OrderRequest {
-  return { identifiers: hosts, purpose, exemption };
+function requestOf({ hosts, purpose, exemption, newSet }: PlannedOrder): OrderRequest {
+  return { identifiers: hosts, purpose, exemption, newSet };
 }

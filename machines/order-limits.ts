@@ -15,6 +15,11 @@ export interface OrderRequest {
    *   `orders-per-account` and `certificates-per-registered-domain`.
    */
   readonly exemption: Exemption;
+  /**
+   * Of an order with exemption `ari`: no certificate for exactly these names was issued lately. An exemption is one from being looked
+   * at; its certificate is counted as any other (Boulder's ra, `countCertificateIssued`).
+   */
+  readonly newSet?: boolean | undefined;
 }
 
 /** The limit that counts by the scope of such a block. */
@@ -38,9 +43,10 @@ export function countedFor(order: OrderRequest, scopes: OrderScopes): [LimitName
   return counted;
 }
 
-/** What the CA counts when it issues; an exemption is one from being looked at, and the exact set is counted all the same. */
+/** What the CA counts when it issues: the exact set always, the domains unless the same set was issued lately. */
 export function spentAtIssuance(order: OrderRequest, scopes: OrderScopes): [LimitName, Scope][] {
-  const domains = order.exemption === 'none' ? scopes.domains : [];
+  const counted = order.exemption === 'none' || (order.exemption === 'ari' && order.newSet === true);
+  const domains = counted ? scopes.domains : [];
   return [
     ['certificates-per-exact-set', scopes.set],
     ...domains.map((domain): [LimitName, Scope] => ['certificates-per-registered-domain', domain]),

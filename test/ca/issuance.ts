@@ -124,7 +124,7 @@ export class Issuance {
     const { identifiers, account, exemption } = order;
     const made = issuer.issue(this.#issued, identifiers, publicKeyDer, { notBefore, notAfter });
     renewalInfo.add({ id: made.certificateId, account, identifiers, notBefore, notAfter });
-    limits.issued(identifiers, exemption);
+    limits.issued(identifiers);
     orders.issued(order, made.serial.toString('hex'), made.chainPem, now + (options.issuanceTime ?? 0));
     order.lag = options.lagging ?? 0;
     const { certificateId } = made;

@@ -90,12 +90,13 @@ export class Limits {
     if (exemption === 'none') this.#spend('orders', account.url, -1);
   }
 
-  issued(identifiers: readonly Identifier[], exemption: Exemption): void {
+  /** An exemption is one from being refused: the certificate is counted all the same (Boulder's ra, `countCertificateIssued`). */
+  issued(identifiers: readonly Identifier[]): void {
     const set = setName(identifiers);
+    const renewal = this.isRenewal(identifiers);
     this.#issuedAt.set(set, this.#options.now());
-    if (exemption === 'ari') return;
     this.#spend('certificates-per-set', set);
-    if (exemption === 'same-set') return;
+    if (renewal) return;
     for (const domain of registeredDomains(identifiers)) this.#spend('certificates-per-domain', domain);
   }
 

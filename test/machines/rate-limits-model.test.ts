@@ -83,14 +83,13 @@ class Ca {
   /** @returns whether all limits allowed it (an ARI renewal is not asked) */
   issue(order: OrderRequest, time: number): boolean {
     const set = this.#bucket('certificates-per-exact-set', order.identifiers.join()).take(time);
-    if (order.exemption === 'ari') return true;
     if (order.exemption === 'same-set') return set;
+    if (order.exemption === 'ari' && order.newSet !== true) return true;
     const domains = new Set(order.identifiers.map(registeredDomain));
-    return (
-      [...domains]
-        .map((name) => this.#bucket('certificates-per-registered-domain', name).take(time))
-        .every(Boolean) && set
+    const taken = [...domains].map((name) =>
+      this.#bucket('certificates-per-registered-domain', name).take(time),
     );
+    return order.exemption === 'ari' || (set && taken.every(Boolean));
   }
 
   fail(host: string, time: number): void {
@@ -123,6 +122,7 @@ const request: fc.Arbitrary<OrderRequest> = fc.record({
   identifiers: fc.constantFrom(...sets),
   purpose: fc.constantFrom('first', 'replacement', 'renewal'),
   exemption: fc.constantFrom('none', 'none', 'none', 'same-set', 'ari'),
+  newSet: fc.boolean(),
 });
 const step = fc.record({
   type: fc.constantFrom('order', 'order', 'order', 'order', 'fail', 'succeed', 'restart'),

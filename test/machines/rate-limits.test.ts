@@ -178,6 +178,24 @@ describe('exemptions', () => {
 });
 
 describe('an order', () => {
+  it('that replaces a certificate is counted when it is issued, for its domain only if its names are others', () => {
+    for (const newSet of [true, false]) {
+      const books = ledger({
+        limits: {
+          'certificates-per-registered-domain': { burst: 1, period: day },
+          'certificates-per-exact-set': { burst: 1, period: day },
+        },
+        reserve: 0,
+      });
+      const replacing = order('a.example.com', { exemption: 'ari', newSet });
+      assert.equal(books.hold(replacing, now), undefined);
+      issue(books, replacing);
+      assert.equal(books.hold(replacing, now), undefined);
+      assert.notEqual(books.hold(order('a.example.com'), now), undefined);
+      assert.equal(books.hold(order('b.example.com'), now) === undefined, !newSet);
+    }
+  });
+
   it('takes its place while it is under way, and gives it back when it comes to nothing', () => {
     const books = ledger(only('certificates-per-registered-domain', 1, day));
     books.orderCreated(order('a.example.com'), now);

@@ -15,7 +15,6 @@ interface Order {
   readonly hosts: readonly string[];
   readonly profile: string;
   readonly expires: number;
-  readonly exempt: boolean;
   readonly replaces: string | undefined;
   readonly authorizations: readonly string[];
   finalizedAt: number | undefined;
@@ -82,7 +81,7 @@ export class SimulatedCa {
 
   /** A certificate that was issued before the simulation began. */
   issueBefore(hosts: readonly string[], profile: string, key: string, at: number): PlainCertificate {
-    this.#count(hosts, false, at);
+    this.#count(hosts, at);
     return this.#certificate(hosts, profile, key, at);
   }
 
@@ -90,7 +89,7 @@ export class SimulatedCa {
   spendElsewhere(hosts: readonly string[], sameAccount: boolean): void {
     const { now } = this.#options.time;
     if (sameAccount) this.limits.spend({ limit: 'orders', of: 'account' }, now);
-    this.#count(hosts, false, now);
+    this.#count(hosts, now);
   }
 
   /**
@@ -141,7 +140,7 @@ export class SimulatedCa {
       return problem(409, 'alreadyReplaced', "Could not validate ARI 'replaces' field");
     }
     const isFree = standing === 'free';
-    const exempt = isFree || now < (this.#lastIssued.get(set) ?? Number.NEGATIVE_INFINITY) + 120 * day;
+    const exempt = isFree || this.#isRenewal(set, now);
     const counts = isFree ? [] : this.#counts(hosts, exempt);
     witness.orderAsked(hosts, counts);
     const refusal = this.limits.refusal(counts, now);
@@ -155,24 +154,18 @@ export class SimulatedCa {
     const open = this.#openBySet.get(`${profile} ${set}`);
     const reusable = open !== undefined && this.#isReusable(open) ? open : undefined;
     witness.orderMade(hosts, reusable !== undefined);
-    const order = reusable ?? this.#makeOrder(hosts, profile, exempt, replaces);
+    const order = reusable ?? this.#makeOrder(hosts, profile, replaces);
     const shown = this.#show(order);
     return { ...shown, status: 201, headers: { ...shown.headers, location: `${origin}/order/${order.id}` } };
   }
 
-  #makeOrder(
-    hosts: readonly string[],
-    profile: string,
-    exempt: boolean,
-    replaces: string | undefined,
-  ): Order {
+  #makeOrder(hosts: readonly string[], profile: string, replaces: string | undefined): Order {
     const { now } = this.#options.time;
     this.#serial += 1;
     const order = {
       id: this.#serial,
       hosts,
       profile,
-      exempt,
       replaces,
       expires: now + orderLifetime(profile),
       authorizations: hosts.map((host) => this.#authorizations.open(host, profile)),
@@ -192,7 +185,7 @@ export class SimulatedCa {
     if (this.#statusOf(order) !== 'ready') return problem(403, 'orderNotReady', 'Order is not ready');
     const { hosts, key } = readPlainCsr(stringField(payload, 'csr') ?? '');
     if (setOf(hosts) !== setOf(order.hosts)) return problem(400, 'badCSR', 'CSR does not match the order');
-    this.#count(order.hosts, order.exempt, now);
+    this.#count(order.hosts, now);
     const certificate = this.#certificate(order.hosts, order.profile, key, now);
     order.finalizedAt = now;
     if (order.replaces !== undefined) this.renewals.replace(order.replaces);
@@ -230,6 +223,11 @@ export class SimulatedCa {
     return (status === 'pending' || status === 'ready') && order.expires > this.#options.time.now + hour;
   }
 
+  /** Whether the same names were certified in the last 120 days. */
+  #isRenewal(set: string, at: number): boolean {
+    return at < (this.#lastIssued.get(set) ?? Number.NEGATIVE_INFINITY) + 120 * day;
+  }
+
   #counts(hosts: readonly string[], exempt: boolean): Count[] {
     const counts: Count[] = [{ limit: 'set', of: setOf(hosts) }];
     for (const host of hosts) counts.push({ limit: 'failures', of: host }, { limit: 'pause', of: host });
@@ -239,11 +237,13 @@ export class SimulatedCa {
     return counts;
   }
 
-  #count(hosts: readonly string[], exempt: boolean, at: number): void {
+  /** What is exempt is not refused; it is counted all the same (Boulder's ra, `countCertificateIssued`). */
+  #count(hosts: readonly string[], at: number): void {
     const set = setOf(hosts);
+    const renewal = this.#isRenewal(set, at);
     this.#lastIssued.set(set, at);
     this.limits.spend({ limit: 'set', of: set }, at);
-    if (exempt) return;
+    if (renewal) return;
     for (const domain of domainsOf(hosts)) this.limits.spend({ limit: 'domain', of: domain }, at);
   }
 
