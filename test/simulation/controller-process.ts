@@ -13,6 +13,7 @@ import { HostJournal } from '../../src/inspector/host-journal.ts';
 import { HostProgressWriter } from '../../src/inspector/host-progress.ts';
 import { LedgerClock } from '../../src/ledger-clock.ts';
 import { createLedger, LedgerKeeper } from '../../src/ledger-keeper.ts';
+import type { IngressStanding } from '../../src/metrics/certificate-samples.ts';
 import { OrderTurns } from '../../src/order-turns.ts';
 import { SelfCheckMemory } from '../../src/responder/self-check-memory.ts';
 import { IssuedCertificates } from '../../src/steps/issued-certificates.ts';
@@ -61,6 +62,7 @@ export class ControllerProcess {
   readonly #clock: ProcessClock;
   readonly #death = new AbortController();
   readonly #supervisor: { start(): unknown; send(event: SupervisorInput): void };
+  readonly #actors = new Map<string, IngressActor>();
 
   constructor(options: ProcessOptions) {
     this.#options = options;
@@ -165,7 +167,7 @@ export class ControllerProcess {
         budget,
         ingressMachine: logic,
         rounds,
-        actors: new Map<string, IngressActor>(),
+        actors: this.#actors,
         clock,
         ledgerClock,
         onActorError: (ingress, error) => witness.troubled(`The actor of ${ingress} died: ${String(error)}`),
@@ -191,6 +193,11 @@ export class ControllerProcess {
       () => supervisor.send({ type: 'LEDGER_READ' }),
       () => undefined,
     );
+  }
+
+  /** What the metrics see of an Ingress, `namespace/name`. */
+  standing(ingress: string): IngressStanding | undefined {
+    return this.#actors.get(ingress)?.getSnapshot();
   }
 
   /** Ends it as a power cut does: nothing of it happens any more, and nothing is tidied up. */

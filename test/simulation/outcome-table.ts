@@ -11,6 +11,7 @@ const columns: readonly [title: string, width: number, cell: (outcome: Outcome) 
   ['issued', 8, ({ issuances }) => String(issuances)],
   ['failed hosts', 13, ({ failedHosts }) => String(failedHosts)],
   ['refusals', 9, ({ refusals }) => String(refusals)],
+  ['overdue', 8, ({ overdue }) => String(overdue)],
   ['expired', 8, ({ expired }) => String(expired)],
   ['longest wait', 13, ({ longestWait }) => duration(longestWait)],
   ['real seconds', 13, ({ seconds }) => seconds.toFixed(1)],

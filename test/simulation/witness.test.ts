@@ -1,10 +1,15 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { standing } from '../metrics/scrape-world.ts';
+import { readExpiryAlert } from './expiry-alert.ts';
 import { longestGoodSpan } from './goodness.ts';
 import { HarmOrder } from './harm-order.ts';
 import { Hosts } from './hosts.ts';
+import { Population } from './population.ts';
 import { Random } from './random.ts';
+import { day, hour, minute } from './time-units.ts';
 import { ProcessClock, VirtualTime } from './virtual-time.ts';
+import { World } from './world.ts';
 
 const start = Date.UTC(2026, 10, 2);
 
@@ -44,6 +49,39 @@ describe('what watches over a simulation', () => {
         100,
       ),
       20,
+    );
+  });
+
+  test('misses the word in the status, the alert and the renewal of a certificate that nobody looks after', async () => {
+    const world = await World.create({ seed: 1 });
+    new Population(world).addSettled(1);
+    await world.time.runUntil(world.time.now + 100 * day);
+    const seen = world.witness.violations.map((words) =>
+      ['overdue without a word', 'raise no alert', 'expired'].find((part) => words.includes(part)),
+    );
+    assert.deepEqual(new Set(seen), new Set(['overdue without a word', 'raise no alert', 'expired']));
+    assert.deepEqual([world.witness.tally.overdue, world.witness.tally.expired], [1, 1]);
+  });
+
+  test('evaluates the alert of the rules: three days before the end where renewal fails, else one', () => {
+    const alert = readExpiryAlert();
+    assert.equal(alert.pending, 15 * minute);
+    const holds = (left: number, attempts: number): boolean => {
+      const notAfter = start + left;
+      const failure = { code: 'ChallengeFailed', message: 'It failed.' } as const;
+      const status =
+        attempts > 0
+          ? ({ kind: 'failed', failure, nextAttemptAt: start + hour, notAfter } as const)
+          : ({ kind: 'good', notAfter, renewAt: notAfter - 30 * day } as const);
+      return alert.holds(standing('shop/web', 'idle', { web: status }, { attempts }), 'shop/web', start);
+    };
+    assert.deepEqual(
+      [3 * day, 3 * day - minute].map((left) => holds(left, 2)),
+      [false, true],
+    );
+    assert.deepEqual(
+      [day, day - minute].map((left) => holds(left, 0)),
+      [false, true],
     );
   });
 

@@ -1,13 +1,15 @@
 import type { Round } from '../../machines/admission.ts';
 import { decodeStatus } from '../../src/kubernetes/status-annotation.ts';
+import type { IngressStanding } from '../../src/metrics/certificate-samples.ts';
 import type { CaWitness, SimulatedCa } from './ca.ts';
 import { type CaLimit, type Count, setOf } from './ca-limits.ts';
 import type { PlainCertificate } from './certificates.ts';
 import type { Cluster } from './cluster.ts';
+import { readExpiryAlert } from './expiry-alert.ts';
 import { longestGoodSpan, renewalDue, retryInterval } from './goodness.ts';
 import { HarmOrder } from './harm-order.ts';
 import type { Hosts } from './hosts.ts';
-import { day, hour } from './time-units.ts';
+import { day, hour, minute } from './time-units.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
 export interface Tally {
@@ -18,6 +20,8 @@ export interface Tally {
   busyAnswers: number;
   failedHosts: number;
   expired: number;
+  /** Certificates that were not renewed when they should have been, and one retry interval later. */
+  overdue: number;
   /** Milliseconds from the start of a round to the Secret, the longest. */
   longestWait: number;
 }
@@ -27,6 +31,8 @@ export interface WitnessOptions {
   readonly cluster: Cluster;
   readonly hosts: Hosts;
   readonly ca: () => SimulatedCa;
+  /** What the metrics see of an Ingress (`namespace/name`); undefined while no process runs. */
+  readonly standing: (ingress: string) => IngressStanding | undefined;
   /** How many refusals by this limit may be met for one scope: 0 where nobody else spends. */
   readonly refusalsAllowed: (limit: CaLimit) => number;
 }
@@ -35,6 +41,10 @@ export interface WitnessOptions {
 const mostViolations = 20;
 /** Near its end a failing certificate is tried every 100 minutes, less the jitter. */
 const mostOrdersOfSetInDay = 17;
+/** Who is woken by the alert shall have so long before the end. */
+const alertLead = 12 * hour;
+/** A process that has just started knows nothing yet: it is looked at again. */
+const lookAgain = 5 * minute;
 
 /** Watches everything that happens and says what should not have. */
 export class Witness implements CaWitness {
@@ -46,6 +56,7 @@ export class Witness implements CaWitness {
     busyAnswers: 0,
     failedHosts: 0,
     expired: 0,
+    overdue: 0,
     longestWait: 0,
   };
   readonly violations: string[] = [];
@@ -59,6 +70,7 @@ export class Witness implements CaWitness {
   readonly #closed = new Map<string, { readonly from: number; readonly until: number }>();
   readonly #ordersOfSet = new Map<string, number[]>();
   readonly #startedAt = new Map<string, number>();
+  readonly #alert = readExpiryAlert();
 
   constructor(options: WitnessOptions) {
     this.#options = options;
@@ -116,8 +128,13 @@ export class Witness implements CaWitness {
     if (startedAt !== undefined) {
       this.tally.longestWait = Math.max(this.tally.longestWait, time.now - startedAt);
     }
-    if (certificate.notAfter > time.now)
-      time.at(certificate.notAfter, () => this.#ended(secret, certificate));
+    const { notAfter } = certificate;
+    if (notAfter <= time.now) return;
+    const warned = notAfter - alertLead;
+    time.at(renewalDue(certificate) + retryInterval(certificate), () => this.#overdue(secret, certificate));
+    time.at(warned - this.#alert.pending, () => this.#warned(secret, certificate));
+    time.at(warned, () => this.#warned(secret, certificate));
+    time.at(notAfter, () => this.#ended(secret, certificate));
   }
 
   roundStarted(round: Round): void {
@@ -143,10 +160,35 @@ export class Witness implements CaWitness {
     this.#harmOrder.clear();
   }
 
+  /** A certificate should have been renewed by now, and by another attempt: if it was not, does its Ingress say so? */
+  #overdue(secret: string, certificate: PlainCertificate): void {
+    if (!this.#isInUse(secret, certificate)) return;
+    this.tally.overdue += 1;
+    if (this.#isTold(secret)) return;
+    this.#violated(`The certificate of ${secret} is overdue without a word in the status of its Ingress.`);
+  }
+
+  /** A certificate is about to end: does the condition of the alert hold? */
+  #warned(secret: string, certificate: PlainCertificate): void {
+    if (!this.#isInUse(secret, certificate)) return;
+    const { standing, time } = this.#options;
+    const seen = standing(secret);
+    const left = certificate.notAfter - time.now;
+    if (seen === undefined && left > lookAgain) {
+      time.after(lookAgain, () => this.#warned(secret, certificate));
+    } else if (seen === undefined || !this.#alert.holds(seen, secret, time.now)) {
+      this.#violated(`The certificate of ${secret} ends in ${hours(left)}, and the metrics raise no alert.`);
+    }
+  }
+
+  #isInUse(secret: string, { serial }: PlainCertificate): boolean {
+    return this.#options.cluster.certificate(secret)?.serial === serial;
+  }
+
   /** A certificate has come to its end: was there another in time? */
   #ended(secret: string, certificate: PlainCertificate): void {
-    const { cluster, hosts, ca } = this.#options;
-    if (cluster.certificate(secret)?.serial !== certificate.serial) return;
+    const { hosts, ca } = this.#options;
+    if (!this.#isInUse(secret, certificate)) return;
     this.tally.expired += 1;
     const from = renewalDue(certificate);
     const until = certificate.notAfter;

@@ -45,7 +45,14 @@ export class World {
     this.#accountSecret = accountSecret;
     this.#checkInterval = checkInterval;
     this.random = new Random(seed);
-    this.witness = new Witness({ time, cluster, hosts, ca: () => this.ca, refusalsAllowed });
+    this.witness = new Witness({
+      time,
+      cluster,
+      hosts,
+      ca: () => this.ca,
+      standing: (ingress) => this.#process?.standing(ingress),
+      refusalsAllowed,
+    });
     this.ca = new SimulatedCa({ time, random: this.random, hosts, witness: this.witness, renewalInfo });
     cluster.onStored = (secret, certificate) => this.witness.stored(secret, certificate);
   }
