@@ -113,6 +113,12 @@ export class Ledger {
     return this.#refusal(this.#keys.order(order.identifiers), order.exemption, now);
   }
 
+  /** By key: the scopes of such an order in which the CA has refused one, a day ago or less. */
+  refusedLately(identifiers: readonly string[]): string[] {
+    const keys = blockedBy(this.#keys.order(identifiers)).map(([key]) => key);
+    return keys.filter((key) => this.#blocks.get(key) !== undefined);
+  }
+
   /** The order is going to be made: its room is reserved, until it is made and one of the others says how it went. */
   orderCreated(order: OrderRequest, now: number): void {
     this.#orders.create(order, this.#keys.order(order.identifiers), now);

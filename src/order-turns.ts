@@ -6,26 +6,27 @@ import type { Clock } from './clock.ts';
 import { StepError } from './failures.ts';
 
 export interface OrderTurnsOptions {
-  readonly ledger: Pick<Ledger, 'refusal'>;
+  readonly ledger: Pick<Ledger, 'refusal' | 'refusedLately'>;
   readonly rateLimits: RateLimits;
   readonly clock: Clock;
 }
 
 /**
  * The last gate before a new order. What the CA refuses one order may hold for others that were let through before: they must not
- * ask. And where it is known to count what others may spend as well, one order is asked for after the other, so that somebody
- * else's spending costs one refusal and not as many as there are orders in flight.
+ * ask. So one order is asked for after the other where a refusal may be about both: those that a limit counts which others may
+ * spend as well, those of the same name (which may be paused), and those of a scope of which one was refused before.
  */
 export class OrderTurns {
   readonly #options: OrderTurnsOptions;
-  readonly #shared: boolean;
-  #last: Promise<void> = Promise.resolve();
+  readonly #counts: boolean;
+  /** By what they share: the end of the last one that was let in. */
+  readonly #last = new Map<string, Promise<void>>();
 
   constructor(options: OrderTurnsOptions) {
     this.#options = options;
     const { limits } = options.rateLimits;
     const limit = limits['orders-per-account'] ?? limits['certificates-per-registered-domain'];
-    this.#shared = limit !== undefined;
+    this.#counts = limit !== undefined;
   }
 
   /**
@@ -36,12 +37,15 @@ export class OrderTurns {
     order: Pick<OrderRequest, 'identifiers' | 'exemption'>,
     signal: AbortSignal,
   ): Promise<() => void> {
-    const { promise, resolve: end } = Promise.withResolvers<void>();
-    if (this.#shared && order.exemption === 'none') {
-      const before = this.#last;
-      this.#last = before.then(() => promise);
-      await before;
-    }
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const shared = this.#sharedBy(order);
+    const before = shared.flatMap((name) => this.#last.get(name) ?? []);
+    for (const name of shared) this.#last.set(name, promise);
+    const end = (): void => {
+      for (const name of shared) if (this.#last.get(name) === promise) this.#last.delete(name);
+      resolve();
+    };
+    await Promise.all(before);
     const { ledger, clock } = this.#options;
     try {
       signal.throwIfAborted();
@@ -52,5 +56,11 @@ export class OrderTurns {
       end();
       throw error;
     }
+  }
+
+  #sharedBy({ identifiers, exemption }: Pick<OrderRequest, 'identifiers' | 'exemption'>): string[] {
+    const refused = this.#options.ledger.refusedLately(identifiers);
+    if (!this.#counts) return refused;
+    return [...refused, ...identifiers, ...(exemption === 'none' ? ['all that is counted'] : [])];
   }
 }

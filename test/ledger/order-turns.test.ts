@@ -56,6 +56,32 @@ describe('the last gate before a new order', () => {
     assert.equal(await isSettled(turns.take(order('b.example'), signal)), true);
   });
 
+  test('where no limit is known, those wait for each other that share what was refused before', async () => {
+    const { clock, ledger, turns } = newTurns('https://ca.internal/directory');
+    const scope = { type: 'registered-domain', name: 'shop.example' } as const;
+    ledger.learn({ cause: 'blocked', scope, retryAfter: hour }, order('a.shop.example'), clock.now());
+    clock.advance(hour);
+    await turns.take(order('b.shop.example'), signal);
+    assert.equal(await isSettled(turns.take(order('c.shop.example'), signal)), false);
+    assert.equal(await isSettled(turns.take(order('a.other.example'), signal)), true);
+  });
+
+  test('renewals that share a name wait for each other: if it is paused, one of them hears of it', async () => {
+    const { clock, ledger, turns } = newTurns();
+    const renewal = (...identifiers: string[]): OrderRequest => ({
+      ...order('a.example', 'same-set'),
+      identifiers,
+    });
+    const first = renewal('a.example', 'paused.example');
+    const end = await turns.take(first, signal);
+    const second = turns.take(renewal('b.example', 'paused.example'), signal);
+    assert.equal(await isSettled(second), false);
+    const scope = { type: 'identifiers', names: ['paused.example'] } as const;
+    ledger.learn({ cause: 'paused', scope, retryAfter: undefined }, first, clock.now());
+    end();
+    await assert.rejects(second, StepError);
+  });
+
   test('what the CA refuses one order is not asked for by those that were let through before', async () => {
     const { clock, ledger, turns } = newTurns();
     const refused = order('a.shop.example');
