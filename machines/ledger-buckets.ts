@@ -28,6 +28,13 @@ interface Bucket {
   readonly pending: number;
 }
 
+/** Something could not be read: every bucket that no document tells of was empty by then. */
+export interface AssumedSpent {
+  readonly at: number;
+  /** A hash of what could not be read, where that is left as it is. */
+  readonly of: string | undefined;
+}
+
 /** A full bucket is remembered for a while, for a clock that is put back. */
 const grace = 2 * hour;
 
@@ -36,8 +43,8 @@ export class LedgerBuckets {
   readonly #rateLimits: RateLimits;
   readonly #shards: LedgerShards;
   readonly #buckets = new Map<string, Bucket>();
-  /** By document that could not be read: when that was. */
-  readonly #assumedSpent = new Map<number, number>();
+  /** By the document that tells of it. */
+  readonly #assumedSpent = new Map<number, AssumedSpent>();
 
   constructor(rateLimits: RateLimits, shards: LedgerShards) {
     this.#rateLimits = rateLimits;
@@ -152,13 +159,13 @@ export class LedgerBuckets {
     return true;
   }
 
-  /** What this document said is unknown: every bucket that no other one tells of was empty by then. */
-  assumeSpent(shard: number, at: number, now: number): void {
-    this.#assumedSpent.set(shard, Math.min(at, now));
+  /** @param shard the document that is to tell of it */
+  assumeSpent(shard: number, { at, of }: AssumedSpent, now: number): void {
+    this.#assumedSpent.set(shard, { at: Math.min(at, now), of });
     this.#shards.markChanged(shard);
   }
 
-  assumedSpentAt(shard: number): number | undefined {
+  assumedSpent(shard: number): AssumedSpent | undefined {
     return this.#assumedSpent.get(shard);
   }
 
@@ -169,7 +176,7 @@ export class LedgerBuckets {
       this.#buckets.delete(key);
       this.#shards.delete(key, false);
     }
-    for (const [shard, at] of this.#assumedSpent) {
+    for (const [shard, { at }] of this.#assumedSpent) {
       if (limitNames.some((name) => this.#assumedTat(name, at) + grace > now)) continue;
       this.#assumedSpent.delete(shard);
       this.#shards.markChanged(shard);
@@ -184,7 +191,7 @@ export class LedgerBuckets {
     const key = bucketKey(name, scope);
     const known = this.#buckets.get(key);
     if (known === undefined) {
-      const assumed = [...this.#assumedSpent.values()].map((at) => this.#assumedTat(name, at));
+      const assumed = [...this.#assumedSpent.values()].map(({ at }) => this.#assumedTat(name, at));
       return { limit: name, scope: scope.words, tat: Math.max(0, ...assumed), pending: 0 };
     }
     const limit = this.#rateLimits.limits[name];

@@ -1,5 +1,5 @@
 import type { LearnedBlock } from './learned-block.ts';
-import { type LedgerParts, readShard, writeShard } from './ledger-archive.ts';
+import { type LedgerParts, readLedger, writeShard } from './ledger-archive.ts';
 import { type Block, LedgerBlocks } from './ledger-blocks.ts';
 import { type BucketForecast, LedgerBuckets } from './ledger-buckets.ts';
 import { bucketKey, LedgerKeys, type OrderScopes, type Scope } from './ledger-keys.ts';
@@ -33,6 +33,7 @@ const pruneInterval = 10 * minute;
  * best by the CA's clock.
  */
 export class Ledger {
+  readonly #hash: (text: string) => string;
   readonly #keys: LedgerKeys;
   readonly #shards = new LedgerShards();
   readonly #blocks = new LedgerBlocks();
@@ -59,6 +60,7 @@ export class Ledger {
     registeredDomain: (host: string) => string,
     hash: (text: string) => string,
   ) {
+    this.#hash = hash;
     this.#keys = new LedgerKeys(registeredDomain, hash);
     this.#buckets = new LedgerBuckets(rateLimits, this.#shards);
     this.#orders = new LedgerOrders(this.#buckets);
@@ -229,7 +231,7 @@ export class Ledger {
    * @returns sentences for the log about what could not be read, which is assumed to be spent
    */
   restore(documents: ReadonlyMap<number, string>, now: number): readonly string[] {
-    return [...documents].flatMap(([shard, text]) => readShard(this.#parts, shard, text, now));
+    return readLedger(this.#parts, documents, this.#hash, now);
   }
 
   /** What has changed since it was last asked, to be written. One of the next two is to be told how that went. */
