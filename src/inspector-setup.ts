@@ -7,13 +7,13 @@ import type { Ledger } from '../machines/rate-limits.ts';
 import type { Lifetime } from '../machines/renewal-forecast.ts';
 import type { SupervisorState } from '../machines/supervisor.ts';
 import type { Clock } from './clock.ts';
-import type { StoredCertificate } from './inspector/details.ts';
 import type { HostJournal } from './inspector/host-journal.ts';
 import { Inspector } from './inspector/inspector.ts';
 import type { Inspectable } from './inspector/observation.ts';
 import { RenewalCalendar } from './inspector/renewal-calendar.ts';
 import { createInspectorServer } from './inspector/server.ts';
 import { StatelyEndpoint } from './inspector/stately.ts';
+import { storedCertificateOf } from './inspector/stored-certificate.ts';
 import { supervisorView } from './inspector/supervisor-view.ts';
 import type { SecretStore } from './kubernetes/secret-store.ts';
 import { factsOf } from './steps/secret-facts.ts';
@@ -69,8 +69,8 @@ export function createInspector(setup: InspectorSetup): { readonly server: Serve
       });
     },
     journal,
-    readCertificate: (namespace, secretName, signal) =>
-      readCertificate(secrets, namespace, secretName, signal),
+    readCertificate: async (namespace, secretName, signal) =>
+      storedCertificateOf(factsOf(await secrets.read(namespace, secretName, signal))),
     onError,
   });
   const server = createInspectorServer(inspector);
@@ -83,26 +83,5 @@ export function createInspector(setup: InspectorSetup): { readonly server: Serve
       stately?.stop();
       inspector.stop();
     },
-  };
-}
-
-async function readCertificate(
-  secrets: Pick<SecretStore, 'read'>,
-  namespace: string,
-  secretName: string,
-  signal: AbortSignal,
-): Promise<StoredCertificate | undefined> {
-  const facts = factsOf(await secrets.read(namespace, secretName, signal));
-  if (facts.kind !== 'present' || facts.certificate.kind !== 'readable') return undefined;
-  const { dnsNames, issuer, notBefore, notAfter } = facts.certificate;
-  const { start, end, url } = facts.window ?? {};
-  return {
-    names: dnsNames,
-    issuer,
-    notBefore,
-    notAfter,
-    ...(start === undefined || end === undefined
-      ? {}
-      : { renewalWindow: { start, end, ...(url === undefined ? {} : { url }) } }),
   };
 }

@@ -5,13 +5,8 @@ import type { IngressActor } from '../supervisor.ts';
 import type { HostJournal } from './host-journal.ts';
 import type { CertificateDetail, IngressDetail } from './protocol.ts';
 import { certificateRowOf, errorOf, rowOf } from './rows.ts';
+import type { StoredCertificate } from './stored-certificate.ts';
 import type { Stories } from './stories.ts';
-
-/** What can be said of the certificate that is in a Secret. */
-export type StoredCertificate = Pick<
-  CertificateDetail,
-  'names' | 'issuer' | 'notBefore' | 'notAfter' | 'renewalWindow'
->;
 
 export interface DetailsOptions {
   readonly clock: Clock;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { Browser } from 'playwright-core';
 import { openBrowser } from './browser.ts';
-import { issuance, showcase, trouble } from './showcase.ts';
+import { issuance, showcase, trouble } from './busy-cluster.ts';
 import { visit, waitForCount } from './visit.ts';
 import { detailOf, rowOf, snapshotOf } from './world.ts';
 

@@ -1,29 +1,28 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import type { Page } from 'playwright-core';
 import { openBrowser } from './browser.ts';
-import { FeedStandIn } from './feed-stand-in.ts';
-import { issuance, showcase, trouble } from './showcase.ts';
+import { Showcase } from './showcase.ts';
 
-// Takes the screenshots of docs/inspector.md: `node test/page/screenshots.ts`.
+// Takes the screenshots of docs/inspector.md: `npm run screenshots`.
 const folder = new URL('../../docs/inspector/', import.meta.url);
 const wide = { width: 1360, height: 850 };
 const phone = { width: 390, height: 844 };
 
-const feed = new FeedStandIn(showcase());
-for (const detail of [issuance(), trouble()]) feed.details.set(detail.row.key, detail);
-await feed.start();
+await using showcase = await Showcase.start();
 const browser = await openBrowser();
 try {
   await mkdir(folder, { recursive: true });
-  await take('list', '#/', { viewport: wide, colorScheme: 'light' });
-  await take('detail', `#/ingress/${issuance().row.key}`, { viewport: wide, colorScheme: 'light' });
-  await take('trouble-dark', `#/ingress/${trouble().row.key}`, { viewport: wide, colorScheme: 'dark' });
-  await take('supervisor-dark', '#/supervisor', { viewport: wide, colorScheme: 'dark' });
+  for (const colorScheme of ['light', 'dark'] as const) {
+    const look = { viewport: wide, colorScheme };
+    await take(`list-${colorScheme}`, '#/', look);
+    await take(`issuance-${colorScheme}`, '#/ingress/shop/storefront', look);
+    await take(`trouble-${colorScheme}`, '#/ingress/media/admin', look);
+    await take(`supervisor-${colorScheme}`, '#/supervisor', look);
+  }
   await take('phone-list', '#/', { viewport: phone, colorScheme: 'light' });
-  await take('phone-detail', `#/ingress/${trouble().row.key}`, { viewport: phone, colorScheme: 'light' });
+  await take('phone-trouble', '#/ingress/media/admin', { viewport: phone, colorScheme: 'light' });
 } finally {
   await browser.close();
-  await feed.stop();
 }
 
 async function take(
@@ -31,12 +30,17 @@ async function take(
   hash: string,
   options: { readonly viewport: typeof wide; readonly colorScheme: 'light' | 'dark' },
 ): Promise<void> {
-  const context = await browser.newContext(options);
+  const context = await browser.newContext({ ...options, timezoneId: 'UTC', deviceScaleFactor: 1 });
   const page: Page = await context.newPage();
-  await page.goto(`${feed.address}/${hash}`);
+  await page.goto(`${showcase.address}/${hash}`);
   await page.locator('.connection.live').waitFor();
   await page.locator('.row:visible, .pane:visible').first().waitFor();
-  if (hash.includes('ingress')) await page.locator('.chart svg .current').waitFor();
+  if (hash.includes('ingress')) {
+    await page.locator('.chart svg .current').waitFor();
+    // What is in the Secret comes with the next beat.
+    await showcase.pass(500);
+    await page.locator('.certificate dt', { hasText: 'Issuer' }).first().waitFor();
+  }
   await writeFile(new URL(`${name}.png`, folder), await page.screenshot());
   await context.close();
 }

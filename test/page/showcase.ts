@@ -1,174 +1,266 @@
-import type { IngressDetail, Snapshot } from '../../src/inspector/protocol.ts';
-import { detailOf, manyRows, noWork, progressOf, rowOf, snapshotOf } from './world.ts';
+import { once } from 'node:events';
+import type { Server } from 'node:http';
+import { createActor } from 'xstate';
+import { OrderBudget } from '../../machines/order-budget.ts';
+import type { PresentSecret } from '../../machines/secret-facts.ts';
+import { HostJournal } from '../../src/inspector/host-journal.ts';
+import { HostProgressWriter } from '../../src/inspector/host-progress.ts';
+import { Inspector } from '../../src/inspector/inspector.ts';
+import { RenewalCalendar } from '../../src/inspector/renewal-calendar.ts';
+import { createInspectorServer } from '../../src/inspector/server.ts';
+import { storedCertificateOf } from '../../src/inspector/stored-certificate.ts';
+import { supervisorView } from '../../src/inspector/supervisor-view.ts';
+import { createLedger } from '../../src/ledger-keeper.ts';
+import { Rounds } from '../../src/rounds.ts';
+import { createSupervisorLogic, type IngressActor } from '../../src/supervisor.ts';
+import { EventStream } from '../inspector/event-stream.ts';
+import { ManualClock } from '../kubernetes/manual-clock.ts';
+import { certificateFacts, day, hour, ingressSpec, minute, secretFacts } from '../machines/builders.ts';
+import { settled } from '../machines/issuance.ts';
+import { directory, type Fate, type Plan, showcaseLogic } from './showcase-effects.ts';
+import { namesOf } from './world.ts';
 
-const minute = 60_000;
-const hour = 60 * minute;
-const day = 24 * hour;
+/** When the pictures are taken. */
+const end = Date.UTC(2026, 10, 24, 14, 20);
+const start = end - 9 * hour;
+const idle = 2400;
+/** Let's Encrypt's of 2026. */
+const rateLimits = {
+  limits: {
+    'orders-per-account': { burst: 300, period: 3 * hour },
+    'certificates-per-registered-domain': { burst: 50, period: 7 * day },
+    'certificates-per-exact-set': { burst: 5, period: 7 * day },
+    'authorization-failures': { burst: 5, period: hour },
+  },
+  reserve: 0.2,
+};
+/** What some of the Ingresses are in the midst of, by their place in the list. */
+const fates: readonly (readonly [every: number, place: number, fate: Fate])[] = [
+  [173, 2, 'self-check'],
+  [401, 5, 'prove'],
+  [67, 9, 'wrong-answer'],
+  [307, 12, 'check'],
+  [283, 15, 'store'],
+];
 
-/** A busy cluster, for the screenshots. */
-export function showcase(): Snapshot {
-  const now = Date.now();
-  const today = Math.floor(now / day) * day;
-  const rows = manyRows(2400).filter(({ key }) => ![issuance().row.key, trouble().row.key].includes(key));
-  return snapshotOf([...rows, issuance().row, trouble().row], {
-    ...noWork,
-    queue: { waiting: 42, held: 17, admitted: 12, awaitingSlot: 3, ordering: 8 },
-    permits: [
-      { name: 'hosts', used: 131, limit: 500 },
-      { name: 'orders', used: 8, limit: 10 },
-    ],
-    blocks: [
-      { cause: 'paused until the owner lifts it', scope: 'old.partners.example.com', until: now + 7 * day },
-      { cause: 'too many failures of a name', scope: 'admin.media.example.com', until: now + 34 * minute },
-    ],
-    budgets: [
-      {
-        limit: 'certificates-per-registered-domain',
-        scope: 'registered domain example.com',
-        level: 7,
-        capacity: 50,
-        reserved: 10,
-        nextFirst: now + 13 * hour,
-        nextRenewal: now,
-      },
-      {
-        limit: 'authorization-failures',
-        scope: 'admin.media.example.com',
-        level: 2,
-        capacity: 5,
-        reserved: 0,
-        nextFirst: now,
-        nextRenewal: now,
-      },
-      {
-        limit: 'certificates-per-exact-set',
-        scope: 'www.shop.example.com and 2 more',
-        level: 3,
-        capacity: 5,
-        reserved: 1,
-        nextFirst: now,
-        nextRenewal: now,
-      },
-      {
-        limit: 'orders-per-account',
-        scope: 'the account',
-        level: 258,
-        capacity: 300,
-        reserved: 60,
-        nextFirst: now,
-        nextRenewal: now,
-      },
-    ],
-    renewals: Array.from({ length: 90 }, (_, index) => ({
-      day: today + index * day,
-      count: Math.max(0, Math.round(26 + 22 * Math.sin(index / 9) + ((index * 37) % 17) - 8)),
-    })).filter(({ count }) => count > 0),
-  });
-}
-
-/** One that is being validated. */
-export function issuance(): IngressDetail {
-  const now = Date.now();
-  const hosts = ['shop.example.com', 'www.shop.example.com', 'm.shop.example.com'];
-  const row = rowOf('shop/storefront', {
-    state: 'validating',
-    since: now - 7000,
-    hosts,
-    next: { action: 'prove the hosts to the CA' },
-  });
-  const steps = [
-    [14_000, 'event', 'WAKE'],
-    [13_990, 'transition', 'idle → checking'],
-    [13_400, 'event', 'storefront-tls: due for renewal, the CA asks for it'],
-    [13_390, 'transition', 'checking → queued'],
-    [13_200, 'event', 'ADMITTED'],
-    [13_190, 'transition', 'queued → provisioning-challenge'],
-    [10_100, 'event', 'challenge Ingress has shop.example.com and 2 more'],
-    [7010, 'event', 'SLOT_GRANTED'],
-    [7000, 'transition', 'provisioning-challenge → validating'],
-    [5200, 'event', 'order created, 3 authorizations'],
-    [2100, 'event', 'shop.example.com: authorization valid'],
-  ] as const;
-  return detailOf(row, {
-    certificates: [
-      {
-        secret: 'storefront-tls',
-        state: 'validating',
-        names: hosts,
-        issuer: "CN=R11, O=Let's Encrypt, C=US",
-        notBefore: now - 69 * day,
-        notAfter: now + 21 * day,
-        renewAt: now - day,
-        renewalWindow: { start: now - 3 * day, end: now + 2 * day },
-        failures: 0,
-        hosts: [
-          progressOf('shop.example.com', 'order'),
-          progressOf('www.shop.example.com', 'authorization'),
-          progressOf('m.shop.example.com', 'challenge'),
-        ],
-      },
-    ],
-    timeline: steps.map(([ago, kind, text]) => ({ at: now - ago, kind, text })),
-    path: (['idle', 'checking', 'queued', 'provisioning-challenge', 'validating'] as const).map(
-      (state, index) => ({
-        state,
-        at: now - ([3_600_000, 13_990, 13_390, 13_190, 7000][index] ?? 0),
-      }),
-    ),
-  });
-}
-
-/** One whose host leads elsewhere, beside a certificate that is good. */
-export function trouble(): IngressDetail {
-  const now = Date.now();
-  const message =
-    'http://admin.media.example.com/.well-known/acme-challenge/ answered 404 from another server (203.0.113.9). Point the DNS of the host to this cluster, or remove it from spec.tls.';
-  const error = { code: 'SelfCheckFailed', message };
-  const row = rowOf('media/admin', {
-    state: 'backing-off',
-    since: now - 22 * minute,
-    hosts: ['admin.media.example.com', 'backstage.media.example.com'],
-    next: { action: 'retry admin-tls', at: now + 78 * minute },
-    error,
-  });
-  const rounds = [3 * hour, 112 * minute, 23 * minute].flatMap(
-    (ago, index) =>
-      [
-        [ago, 'event', 'WAKE'],
-        [ago - 10, 'transition', index === 0 ? 'idle → checking' : 'backing-off → checking'],
-        [ago - 400, 'transition', 'checking → queued'],
-        [ago - 500, 'transition', 'queued → provisioning-challenge'],
-        [ago - 9000, 'event', 'admin-tls failed: SelfCheckFailed'],
-        [ago - 9010, 'transition', 'provisioning-challenge → backing-off'],
-      ] as const,
+/**
+ * A busy cluster for the screenshots: the real supervisor, Ingress actors, ledger and inspector, to whom a day is played. Only what the API
+ * server and the CA do is made up (showcase-effects.ts).
+ */
+export class Showcase implements AsyncDisposable {
+  readonly #clock = new ManualClock(start);
+  readonly #actors = new Map<string, IngressActor>();
+  readonly #plans = new Map<string, Plan>();
+  readonly #ledger = createLedger(rateLimits, directory);
+  readonly #budget = new OrderBudget(this.#ledger);
+  readonly #journal = new HostJournal(() => this.#clock.now());
+  readonly #rounds = new Rounds(
+    (event) => this.#supervisor.send(event),
+    (id) => this.#journal.end(id),
   );
-  return detailOf(row, {
-    certificates: [
-      {
-        secret: 'admin-tls',
-        state: 'failed',
-        failures: 3,
-        nextAttemptAt: now + 78 * minute,
-        error,
-        hosts: [progressOf('admin.media.example.com', 'self-check', 'failed', 'another server answers: 404')],
+  readonly #supervisor;
+  readonly #inspector: Inspector;
+  readonly #server: Server;
+
+  private constructor() {
+    const clock = this.#clock;
+    const rounds = this.#rounds;
+    this.#supervisor = createActor(
+      createSupervisorLogic({
+        policy: {
+          ownership: {
+            hostOwnership: 'oldest',
+            supportedClasses: undefined,
+            names: 'any',
+            defaultClass: undefined,
+          },
+          admission: { hosts: 500, ordersInFlight: 10 },
+          ingress: { checkInterval: 8 * hour, minimumValidity: 30 * day },
+        },
+        budget: this.#budget,
+        ingressMachine: showcaseLogic({
+          clock,
+          rounds,
+          progress: new HostProgressWriter(this.#journal),
+          plans: this.#plans,
+          send: (event) => this.#supervisor.send(event),
+        }),
+        rounds,
+        actors: this.#actors,
+        clock,
+        ledgerClock: clock,
+        onActorError: (key, error) => {
+          throw new Error(`the actor of ${key} died`, { cause: error });
+        },
+      }),
+      { id: 'supervisor' },
+    ).start();
+    const calendar = new RenewalCalendar(
+      () => this.#actors.values().map((actor) => actor.getSnapshot().context),
+      [],
+    );
+    this.#inspector = new Inspector({
+      actors: this.#actors,
+      system: this.#supervisor.system,
+      clock,
+      controller: {
+        version: '1.0.0-alpha.1',
+        leader: { self: true, identity: 'kube-lego-7d9f4b6c5-x2kfp' },
       },
-      {
-        secret: 'backstage-tls',
-        state: 'good',
-        names: ['backstage.media.example.com'],
-        issuer: "CN=R11, O=Let's Encrypt, C=US",
-        notBefore: now - 28 * day,
-        notAfter: now + 62 * day,
-        renewAt: now + 33 * day,
-        renewalWindow: { start: now + 31 * day, end: now + 34 * day },
-        failures: 0,
-        hosts: [progressOf('backstage.media.example.com', 'end')],
+      supervisor: () =>
+        supervisorView({
+          state: this.#supervisor.getSnapshot().context,
+          ledger: this.#ledger,
+          budget: this.#budget,
+          backlog: undefined,
+          renewals: calendar.at(clock.now()),
+          now: clock.now(),
+          caNow: clock.now(),
+        }),
+      journal: this.#journal,
+      readCertificate: (namespace, secretName) => {
+        const facts = this.#plans.get(`${namespace}/${secretName}`)?.facts ?? { kind: 'absent' };
+        return Promise.resolve(storedCertificateOf(facts));
       },
-    ],
-    timeline: rounds.map(([ago, kind, text]) => ({ at: now - ago, kind, text })),
-    path: (['checking', 'queued', 'provisioning-challenge', 'backing-off'] as const).map((state, index) => ({
-      state,
-      at: now - 23 * minute + index * 500,
-    })),
+      onError: (error) => {
+        throw new Error('the inspector failed', { cause: error });
+      },
+    });
+    this.#server = createInspectorServer(this.#inspector);
+  }
+
+  static async start(): Promise<Showcase> {
+    const showcase = new Showcase();
+    showcase.#server.listen(0, '127.0.0.1');
+    await once(showcase.#server, 'listening');
+    await showcase.#play();
+    return showcase;
+  }
+
+  get address(): string {
+    const address = this.#server.address();
+    return `http://127.0.0.1:${address !== null && typeof address === 'object' ? address.port : 0}`;
+  }
+
+  /** Lets time go by, in milliseconds. */
+  async pass(time: number): Promise<void> {
+    for (const until = this.#clock.now() + time; this.#clock.now() < until; ) {
+      this.#clock.advance(Math.min(500, until - this.#clock.now()));
+      await settled();
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#inspector.stop();
+    this.#supervisor.stop();
+    const closed = once(this.#server, 'close');
+    this.#server.close();
+    this.#server.closeAllConnections();
+    await closed;
+  }
+
+  async #play(): Promise<void> {
+    this.#supervisor.send({ type: 'LEDGER_READ' });
+    this.#supervisor.send({ type: 'SYNCED' });
+    const keys = namesOf(idle).filter((key) => key !== 'media/admin' && key !== 'shop/storefront');
+    const fateOf = (place: number): Fate | undefined =>
+      fates.find(([every, first]) => place % every === first)?.[2];
+    const places = new Map(keys.toSorted().map((key, place) => [key, place]));
+    for (const [index, key] of keys.entries()) {
+      if (fateOf(places.get(key) ?? 0) !== undefined) continue;
+      this.#observe(key, { [nameOf(key)]: { facts: good(index) } });
+      if (index % 20 === 0) await this.pass((8 * hour * 20) / idle);
+    }
+    // Days of work before this one.
+    this.#spend('shop.example', 31);
+    this.#spend('partners.example', 50);
+    this.#spend('blog.example', 6);
+    for (let failures = 0; failures < 3; failures += 1) {
+      this.#ledger.authorizationFailed('login.partners.example', end - 20 * minute);
+    }
+    const paused = ['old.partners.example'];
+    const order = { identifiers: paused, purpose: 'first', exemption: 'none' } as const;
+    const scope = { type: 'identifiers', names: paused } as const;
+    this.#ledger.learn({ cause: 'paused', scope, retryAfter: undefined }, order, end - 3 * hour);
+
+    const watching = await EventStream.open(`${this.address}/events`);
+    this.#observe('media/admin', {
+      admin: { facts: { kind: 'absent' }, fate: 'wrong-answer' },
+      backstage: { facts: good(7, windowAround(end + 33 * day)) },
+    });
+    const renewal = good(0, windowAround(end - 14_000), end - 69 * day);
+    this.#observe('shop/storefront', { storefront: { facts: renewal, fate: 'prove' } }, [
+      'shop.example',
+      'www.shop.example',
+      'm.shop.example',
+    ]);
+    for (const [index, key] of keys.entries()) {
+      if (fateOf(places.get(key) ?? 0) !== 'wrong-answer') continue;
+      this.#observe(key, { [nameOf(key)]: { facts: { kind: 'absent' }, fate: 'wrong-answer' } });
+      if (index % 3 === 0) await this.pass(40_000);
+    }
+    await this.pass(end - 40_000 - this.#clock.now());
+    for (const [index, key] of keys.entries()) {
+      const fate = fateOf(places.get(key) ?? 0);
+      if (fate === undefined || fate === 'wrong-answer') continue;
+      this.#observe(key, { [nameOf(key)]: { facts: good(index, undefined, end - 70 * day), fate } });
+      await this.pass(700);
+    }
+    for (const name of ['crm', 'invoices', 'portal']) {
+      this.#observe(`partners/${name}`, { [name]: { facts: { kind: 'absent' } } });
+    }
+    await this.pass(end - this.#clock.now());
+    watching.close();
+  }
+
+  /** An Ingress with these Secrets, each with the host of its name. */
+  #observe(key: string, secrets: Readonly<Record<string, Plan>>, hosts?: readonly string[]): void {
+    const [namespace = '', name = ''] = key.split('/');
+    const tls = Object.entries(secrets).map(([secret, plan]) => {
+      const names = hosts ?? [`${secret}.${namespace}.example`];
+      const { facts } = plan;
+      const own = facts.kind === 'present' && facts.certificate.kind === 'readable';
+      const named = own ? { ...facts, certificate: { ...facts.certificate, dnsNames: names } } : facts;
+      this.#plans.set(`${namespace}/${secret}-tls`, { ...plan, facts: named });
+      return { secretName: `${secret}-tls`, hosts: [...names] };
+    });
+    const ingress = ingressSpec({ namespace, name, uid: `uid-of-${key}-1`, tls });
+    this.#supervisor.send({ type: 'INGRESS_OBSERVED', ingress });
+  }
+
+  #spend(domain: string, certificates: number): void {
+    for (let number = 0; number < certificates; number += 1) {
+      const identifiers = [`${number}.${domain}`];
+      const order = { identifiers, purpose: 'renewal', exemption: 'none' } as const;
+      const at = this.#clock.now() - 10 * minute;
+      this.#ledger.orderCreated(order, at);
+      this.#ledger.certificateIssued(order, at);
+    }
+  }
+}
+
+function nameOf(key: string): string {
+  return key.slice(key.indexOf('/') + 1);
+}
+
+/** A certificate that was issued lately, on one day or another. */
+function good(
+  index: number,
+  window?: PresentSecret['window'],
+  notBefore = end - Math.floor((((index * 7919) % 10_007) / 10_007) ** 2 * 58 * day) - hour,
+): PresentSecret {
+  return secretFacts({
+    directory,
+    ...(window && { window }),
+    certificate: certificateFacts({
+      notBefore,
+      notAfter: notBefore + 90 * day,
+      issuer: "CN=R11, O=Let's Encrypt, C=US",
+      id: `id-of-${index}`,
+    }),
   });
+}
+
+function windowAround(at: number): NonNullable<PresentSecret['window']> {
+  return { start: at - 20 * hour, end: at + 28 * hour, at };
 }

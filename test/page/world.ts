@@ -95,15 +95,20 @@ export function detailOf(row: IngressRow, detail: Partial<IngressDetail> = {}): 
 const namespaces = ['shop', 'blog', 'payments', 'search', 'accounts', 'media', 'internal', 'partners'];
 const services = ['web', 'api', 'static', 'admin', 'docs', 'status', 'login', 'images', 'feed', 'checkout'];
 
-/** As many Ingresses as are asked for, the same each time; most are idle, and some of each state are among them. */
-export function manyRows(count: number): IngressRow[] {
+/** As many names of Ingresses as are asked for, the same each time: `namespace/name`. */
+export function namesOf(count: number): string[] {
   return Array.from({ length: count }, (_, index) => {
     const namespace = namespaces[index % namespaces.length] ?? '';
     const service = services[Math.floor(index / namespaces.length) % services.length] ?? '';
     const number = Math.floor(index / (namespaces.length * services.length));
     const name = number === 0 ? service : `${service}-${number}`;
-    return rowInSomeState(`${namespace}/${name}`, index);
+    return `${namespace}/${name}`;
   });
+}
+
+/** As many Ingresses as are asked for; most are idle, and some of each state are among them. */
+export function manyRows(count: number): IngressRow[] {
+  return namesOf(count).map(rowInSomeState);
 }
 
 function rowInSomeState(key: string, index: number): IngressRow {

@@ -13,8 +13,9 @@ const signs = { good: 'idle', failed: 'backing-off', unchecked: 'checking' };
  *
  * @param {CertificateDetail} certificate
  * @param {number} now
+ * @param {string} [told] what has been said above
  */
-export function certificateCard(certificate, now) {
+export function certificateCard(certificate, now, told) {
   const { secret, state, error, hold, hosts } = certificate;
   const sign = signs[state] ?? state;
   const card = element(
@@ -28,7 +29,8 @@ export function certificateCard(certificate, now) {
     ),
   );
   if (error !== undefined) {
-    card.append(element('p', { class: 'why' }, element('b', {}, error.code), ` ${error.message}`));
+    const message = error.message === told ? '' : ` ${error.message}`;
+    card.append(element('p', { class: 'why' }, element('b', {}, error.code), message));
   }
   if (hold !== undefined) {
     card.append(

@@ -82,7 +82,7 @@ export class DetailPane {
     morph(this.#trouble, row.error === undefined ? [] : [troubleOf(row.error)]);
     morph(
       this.#certificates,
-      certificates.map((one) => certificateCard(one, now)),
+      certificates.map((one) => certificateCard(one, now, row.error?.message)),
     );
     if (this.#body.childElementCount > 0) return;
     const columns = element('div', { class: 'columns' }, this.#certificates, this.#timeline);

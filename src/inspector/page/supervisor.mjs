@@ -64,8 +64,15 @@ export class SupervisorPane {
       element(
         'div',
         { class: 'board' },
-        element('div', { class: 'side' }, queueCard(view), permitCard(view), blockCard(view, now)),
-        element('div', { class: 'side' }, budgetCard(view, now), renewalCard(view, now)),
+        element(
+          'div',
+          { class: 'side' },
+          queueCard(view),
+          permitCard(view),
+          blockCard(view, now),
+          renewalCard(view, now),
+        ),
+        element('div', { class: 'side' }, budgetCard(view, now)),
       ),
     ]);
   }

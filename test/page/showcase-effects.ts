@@ -1,0 +1,128 @@
+import { fromPromise } from 'xstate';
+import { assess } from '../../machines/assessment.ts';
+import {
+  type CertificateInput,
+  certificateMachine,
+  type StoredValidity,
+} from '../../machines/certificate.ts';
+import type { DesiredCertificate } from '../../machines/desired-certificate.ts';
+import { type CheckOutput, ingressMachine } from '../../machines/ingress.ts';
+import type { SecretFacts } from '../../machines/secret-facts.ts';
+import type { SupervisorEvent } from '../../machines/supervisor.ts';
+import { type Clock, sleep } from '../../src/clock.ts';
+import type { HostProgressWriter } from '../../src/inspector/host-progress.ts';
+import { OrderReports } from '../../src/order-reports.ts';
+import type { Rounds } from '../../src/rounds.ts';
+import { provisionChallenge } from '../../src/steps/provision-challenge.ts';
+import { stepLogic } from '../../src/steps/step.ts';
+
+export const directory = 'https://acme-v02.api.letsencrypt.org/directory';
+
+/** How far the rounds of a Secret come: they are in the midst of this, or end like that. */
+export type Fate = 'check' | 'self-check' | 'prove' | 'store' | 'wrong-answer';
+
+/** What is to be found in a Secret, and what becomes of its rounds. */
+export interface Plan {
+  readonly facts: SecretFacts;
+  readonly fate?: Fate;
+}
+
+export interface ShowcaseEffects {
+  readonly clock: Clock;
+  readonly rounds: Rounds;
+  readonly progress: HostProgressWriter;
+  /** By `namespace/secret`. */
+  readonly plans: ReadonlyMap<string, Plan>;
+  readonly send: (event: SupervisorEvent) => void;
+}
+
+const policy = { minimumValidity: 30 * 86_400_000, directory, staging: false };
+
+/** The Ingress machine in a world in which the API server and the CA do as it is planned. */
+export function showcaseLogic({
+  clock,
+  rounds,
+  progress,
+  plans,
+  send,
+}: ShowcaseEffects): typeof ingressMachine {
+  const planOf = ({ namespace, secretName }: DesiredCertificate): Plan =>
+    plans.get(`${namespace}/${secretName}`) ?? { facts: { kind: 'absent' } };
+  const steps = {
+    account: { ensureAccount: () => Promise.resolve({ thumbprint: 'thumbprint' }) },
+    secrets: { proveWritable: () => Promise.resolve() },
+    ingressClasses: { nonMergingController: () => Promise.resolve(undefined) },
+    challengeIngresses: { acquire: () => sleep(clock, 900) },
+    onNotice: () => undefined,
+    checkHost: async (host: string, _: string, __: AbortSignal, input: CertificateInput) => {
+      progress.checking(input, host);
+      const { fate } = planOf(input.desired);
+      if (fate === 'self-check') await forever();
+      await sleep(clock, fate === 'wrong-answer' ? 8000 : 1200);
+      const verdict =
+        fate === 'wrong-answer'
+          ? ({
+              kind: 'wrong-answer',
+              message: `Host ${host} answers the challenge with status 404: the challenge rule is not in effect there, or another server was asked.`,
+              status: 404,
+              finalHost: host,
+            } as const)
+          : ({ kind: 'reachable', notice: undefined } as const);
+      progress.verdict(input, host, verdict, true);
+      return verdict;
+    },
+  };
+
+  const certificate = certificateMachine.provide({
+    actors: {
+      round: rounds.logic(),
+      provisionChallenge: stepLogic(clock, (input, signal) =>
+        progress.provisioning(input, () => provisionChallenge(steps, input, signal)),
+      ),
+      obtainCertificate: stepLogic(clock, (input) => progress.obtaining(input, () => order(input))),
+      storeCertificate: stepLogic(clock, (input) => progress.storing(input, () => forever<StoredValidity>())),
+    },
+  });
+  return ingressMachine.provide({
+    actors: {
+      certificate,
+      checkSecrets: fromPromise<CheckOutput, readonly DesiredCertificate[]>(async ({ input }) => {
+        await sleep(clock, 600);
+        if (input.some((desired) => planOf(desired).fate === 'check')) await forever();
+        const results = input.map((desired) => {
+          const assessment = assess(desired, planOf(desired).facts, policy, clock.now());
+          return { kind: 'assessed', secretName: desired.secretName, assessment } as const;
+        });
+        return { at: clock.now(), results };
+      }),
+    },
+  });
+
+  async function order({ id, desired, hosts }: CertificateInput): Promise<string> {
+    const names = hosts.map(({ host }) => host);
+    const reports = new OrderReports(id, names, (report) => {
+      progress.order(report);
+      send(report);
+    });
+    reports.enters('ordering');
+    await sleep(clock, 800);
+    reports.made();
+    reports.enters('proving');
+    for (const [index, host] of names.entries()) {
+      await sleep(clock, 700);
+      progress.authorization(id, { host, status: 'answered' });
+      // One host after the other, and the last one is not done yet.
+      if (index === names.length - 1 && planOf(desired).fate === 'prove') await forever();
+      await sleep(clock, 1500);
+      progress.authorization(id, { host, status: 'valid' });
+    }
+    reports.enters('finalizing');
+    await sleep(clock, 1000);
+    reports.enters('downloading');
+    return id;
+  }
+}
+
+function forever<Value = never>(): Promise<Value> {
+  return new Promise(() => undefined);
+}
