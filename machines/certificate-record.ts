@@ -20,7 +20,8 @@ export function withoutBackoff(
   at: number,
 ): CertificateRecord {
   // A person's word is as good as having passed once; it is no leave for another order without failing hosts.
-  const kept = { failures: noFailures, rescuedAt, certified, passes: 1 };
+  const passed = desired.hosts.map(({ host }) => host);
+  const kept = { failures: noFailures, rescuedAt, certified, passed };
   return { desired, status: retriable(status, at), notices, ...kept };
 }
 
@@ -67,10 +68,10 @@ export function fail(
 }
 
 function whatFailed(
-  { status, failing, rescuedAt, passes = 0 }: CertificateRecord,
+  { status, failing, rescuedAt, passed }: CertificateRecord,
   failure: Failure,
   at: number,
-): Pick<CertificateRecord, 'failing' | 'rescuedAt' | 'passes'> {
+): Pick<CertificateRecord, 'failing' | 'rescuedAt' | 'passed'> {
   const working = status.kind === 'working' ? status : undefined;
   const rescue = working?.round.rescue === true ? working.round.omission : undefined;
   const returning = working?.round.returning !== undefined;
@@ -80,12 +81,12 @@ function whatFailed(
   const ordered = own && (failure.orderMade === true || working?.phase === 'storing');
   const refused = own && working?.phase === 'validating' && blamed !== undefined;
   const counts = (rescue !== undefined && ordered) || (returning && (ordered || refused));
-  const passed = failure.code === 'HostReturning' ? passes + 1 : passes;
+  const passedNow = failure.code === 'HostReturning' ? failure.hosts : passed;
   const failed = ordered || blamed !== undefined || failure.code === 'HostLeftOut';
   return {
     failing: blamed === undefined ? failing : [...new Set([...(rescue?.hosts ?? []), ...blamed])],
     rescuedAt: counts ? at : rescuedAt,
-    passes: own && failed ? undefined : passed,
+    passed: own && failed ? undefined : passedNow,
   };
 }
 

@@ -36,11 +36,11 @@ export interface CertificateInput {
   readonly returning?: Returning | undefined;
 }
 
-/** Hosts that were left out of the certificate and are to come back. */
+/** Hosts that were left out of the certificate and are to come back: those that have passed once, else all. */
 export interface Returning {
   readonly hosts: readonly string[];
-  /** How often they have passed the self-check in a row; a person's word counts as once. */
-  readonly passes: number;
+  /** They have passed the self-check once; a person's word counts as that. */
+  readonly passed: boolean;
   /** The CA could not prove them although they had passed: until then it is not asked again, in milliseconds since the epoch. */
   readonly barredUntil: number | undefined;
 }

@@ -61,8 +61,8 @@ export interface CertificateRecord {
   readonly failing?: readonly string[] | undefined;
   /** When an order without failing hosts, or for hosts that were to come back, came to nothing; milliseconds since the epoch. */
   readonly rescuedAt?: number | undefined;
-  /** How often the hosts that were left out have passed the self-check in a row. */
-  readonly passes?: number | undefined;
+  /** Hosts that were left out and have passed the self-check at the last attempt. */
+  readonly passed?: readonly string[] | undefined;
 }
 
 export interface IngressPolicy {
@@ -246,7 +246,7 @@ export function applyAssessments(
           status: { kind: 'good', notAfter, renewAt, askAt: result.askAt },
           failures: noFailures,
           failing: undefined,
-          passes: undefined,
+          passed: undefined,
           certified: true,
           notices,
         } as const;

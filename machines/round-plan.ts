@@ -28,11 +28,19 @@ export function planRound(
   const secret = { id, ingress: key, ingressUid: uid, desired, found };
   const round = { ...secret, hosts, reason, harmAt, purpose, exemption };
   if (reason === 'host-left-out' && omission !== undefined) {
-    const { rescuedAt, passes = 0 } = record;
+    const { rescuedAt, passed: known = [] } = record;
+    const passed = omission.hosts.filter((host) => known.includes(host));
+    // One that fails keeps none of the others out.
+    const rest = passed.length === 0 ? [] : omission.hosts.filter((host) => !passed.includes(host));
     const until = rescuedAt === undefined ? 0 : rescuedAt + lifetimeOf(assessment) / 3;
-    const barredUntil = passes === 0 && until > at ? until : undefined;
-    const returning = { hosts: omission.hosts, passes, barredUntil };
-    return { ...round, returning, omission: { at: omission.at, hosts: [] } };
+    const barredUntil = passed.length === 0 && until > at ? until : undefined;
+    const back = omission.hosts.filter((host) => !rest.includes(host));
+    return {
+      ...round,
+      hosts: hosts.filter(({ host }) => !rest.includes(host)),
+      returning: { hosts: back, passed: passed.length > 0, barredUntil },
+      omission: { at: omission.at, hosts: rest },
+    };
   }
   const rescue = planRescue(record, assessment, at);
   return rescue === undefined ? { ...round, predecessor, omission } : { ...round, ...rescue };

@@ -38,7 +38,7 @@ export function restoredOutcome(
     certified: entry.notAfter !== undefined,
     ...(blamed === undefined ? {} : { failing: blamed }),
     ...(rescuedAt === undefined ? {} : { rescuedAt }),
-    ...(retried ? { passes: 1 } : {}),
+    ...(retried ? { passed: desired.hosts.map(({ host }) => host) } : {}),
   };
   // Whether it has to wait for a limit the ledger tells; what the account lacks may have been mended with the restart.
   if (

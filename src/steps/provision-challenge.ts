@@ -70,34 +70,39 @@ export async function provisionChallenge(
 }
 
 /**
- * Hosts that were left out of the certificate come back when they have passed twice; a person's word (kube-lego.io/retry) is as good as
- * once. They alone must never cause an order while they fail.
+ * A host that was left out of the certificate comes back when it has passed twice; a person's word (kube-lego.io/retry) is as good as
+ * once. Such hosts alone must never cause an order while they fail.
  */
 function proveReturn(
   { returning, desired }: CertificateInput,
   verdicts: readonly { readonly host: string; readonly verdict: Verdict }[],
 ): void {
   if (returning === undefined) return;
-  const { hosts, passes, barredUntil } = returning;
-  const messages = hosts.flatMap((host) => {
+  const { hosts, passed, barredUntil } = returning;
+  const failing = new Map<string, string>();
+  for (const host of hosts) {
     const verdict = verdicts.find((one) => one.host === host)?.verdict;
     if (barredUntil !== undefined) {
       const until = new Date(barredUntil).toISOString();
-      return [`The CA could not prove ${host}, and is asked again after ${until}.`];
+      failing.set(host, `The CA could not prove ${host}, and is asked again after ${until}.`);
+    } else if (verdict?.kind !== 'reachable' && (!passed || verdict?.kind === 'wrong-answer')) {
+      failing.set(host, verdict?.message ?? `Host ${host} is not asked from inside the cluster.`);
     }
-    if (verdict?.kind === 'reachable' || (passes > 0 && verdict?.kind !== 'wrong-answer')) return [];
-    return [verdict?.message ?? `Host ${host} is not asked from inside the cluster.`];
-  });
-  const them = hosts.join(', ');
-  if (messages.length > 0) {
+  }
+  if (passed && failing.size === 0) return;
+  const secret = `the certificate in Secret ${desired.secretName}`;
+  const passing = hosts.filter((host) => !failing.has(host));
+  if (passing.length === 0) {
     throw new StepError({
       code: 'HostLeftOut',
-      message: `${them} cannot come back into the certificate in Secret ${desired.secretName} yet: ${messages.join(' ')}`,
+      message: `${hosts.join(', ')} cannot come back into ${secret} yet: ${[...failing.values()].join(' ')}`,
     });
   }
-  if (passes > 0) return;
-  const message = `${them} can be reached again, and comes back into the certificate in Secret ${desired.secretName} if that is still so in a while.`;
-  throw new StepError({ code: 'HostReturning', message });
+  throw new StepError({
+    code: 'HostReturning',
+    message: `${passing.join(', ')} can be reached again, and comes back into ${secret} if that is still so in a while.`,
+    hosts: passing,
+  });
 }
 
 async function proveWritable(

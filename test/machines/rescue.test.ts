@@ -113,6 +113,21 @@ describe('a certificate for several hosts of which one is dead', () => {
     assert.deepEqual(world.covered(), names);
   });
 
+  it('takes back the host that is mended although another one stays dead', async () => {
+    const world = new SharedCertificate(names, 90 * day);
+    await world.run(now + day);
+    for (const host of ['b.example.com', 'c.example.com']) world.hosts.set(host, 'wrong answer');
+    await world.run(now + 80 * day);
+    assert.deepEqual(world.covered(), ['a.example.com', 'd.example.com']);
+    const orders = world.orders.length;
+    world.hosts.set('b.example.com', 'alive');
+    await world.run(world.time + 3 * day);
+    assert.deepEqual(world.covered(), ['a.example.com', 'b.example.com', 'd.example.com']);
+    assert.equal(world.orders.length, orders + 1);
+    assert.match(JSON.stringify(world.status()), /Host c\.example\.com is left out/);
+    assert.doesNotMatch(JSON.stringify(world.status()), /Host b\.example\.com is left out/);
+  });
+
   it('goes on over restarts, and a host that fails never causes an order', async () => {
     const state = fc.constantFrom<HostState>('alive', 'alive', 'wrong answer', 'refused by the CA', 'silent');
     await fc.assert(
