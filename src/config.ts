@@ -77,6 +77,7 @@ function assemble(settings: Settings, notices: Notice[]) {
     externalAccount: readExternalAccount(settings),
 
     checkInterval: settings.get(certificates.checkInterval),
+    secretWatch: settings.get(certificates.secretWatch) === 'on',
     minimumValidity: settings.get(certificates.minimumValidity),
     keyType: readKeyType(settings),
     /** Undefined: nothing is rehearsed. */
@@ -111,7 +112,6 @@ function assemble(settings: Settings, notices: Notice[]) {
     healthPort: settings.get(ports.healthPort),
     inspectorPort: settings.get(ports.inspectorPort),
     statelyInspector: settings.get(ports.statelyInspector) === 'on',
-    secretWatch: settings.get(ports.secretWatch) === 'on',
     logLevel: settings.get(ports.logLevel),
     logType: settings.get(ports.logType),
   };

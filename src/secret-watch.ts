@@ -8,14 +8,14 @@ import { KubernetesError } from './kubernetes/kubernetes-error.ts';
 import { Reflector } from './kubernetes/reflector.ts';
 
 interface SecretVersion {
-  readonly uid: string;
+  /** Each write has its own, so that it tells a Secret from one of that name that was deleted, too. */
   readonly resourceVersion: string;
 }
 
 /**
  * Tells the supervisor of every TLS Secret that changes or goes, where `LEGO_SECRET_WATCH` says so, until `signal` aborts. Asks
- * for metadata alone, and keeps of it what tells two versions apart. Nothing waits for it: without it Secrets are looked at
- * at changes of their Ingress and every `LEGO_CHECK_INTERVAL`.
+ * for metadata alone, and keeps of it what tells two versions apart. Our own writes are told, too: each costs one read. Nothing
+ * waits for it: without it Secrets are looked at at changes of their Ingress and every `LEGO_CHECK_INTERVAL`.
  */
 export function watchSecrets(
   config: Pick<Config, 'secretWatch' | 'watchNamespaces'>,
@@ -30,15 +30,12 @@ export function watchSecrets(
     const [namespace = '', secretName = ''] = key.split('/');
     tellSupervisor({ type: 'SECRET_CHANGED', namespace, secretName });
   };
-  const paths =
-    config.watchNamespaces.length === 0
-      ? ['/api/v1/secrets']
-      : config.watchNamespaces.map((namespace) => `/api/v1/namespaces/${namespace}/secrets`);
-  return paths.map((path) => {
+  const namespaces = config.watchNamespaces.length === 0 ? [undefined] : config.watchNamespaces;
+  return namespaces.map((namespace) => {
     let denied = false;
     const reflector = new Reflector<SecretVersion>({
       client,
-      path,
+      path: namespace === undefined ? '/api/v1/secrets' : `/api/v1/namespaces/${namespace}/secrets`,
       fieldSelector: 'type=kubernetes.io/tls',
       metadataOnly: true,
       clock,
@@ -57,10 +54,7 @@ export function watchSecrets(
           log.warn(error, 'The watch of Secrets was interrupted; it is taken up again.');
         } else if (!denied) {
           denied = true;
-          log.error(
-            error,
-            'Secrets cannot be watched: add deploy/components/secret-watch, or take out LEGO_SECRET_WATCH.',
-          );
+          log.error({ namespace, err: error }, denialMessage(namespace));
         }
       },
     });
@@ -70,8 +64,12 @@ export function watchSecrets(
 }
 
 function projectSecret(object: unknown): SecretVersion | undefined {
-  const metadata = recordField(object, 'metadata');
-  const uid = stringField(metadata, 'uid');
-  const resourceVersion = stringField(metadata, 'resourceVersion');
-  return uid === undefined || resourceVersion === undefined ? undefined : { uid, resourceVersion };
+  const resourceVersion = stringField(recordField(object, 'metadata'), 'resourceVersion');
+  return resourceVersion === undefined ? undefined : { resourceVersion };
+}
+
+function denialMessage(namespace: string | undefined): string {
+  return namespace === undefined
+    ? 'Secrets cannot be watched: add deploy/components/secret-watch, or take out LEGO_SECRET_WATCH.'
+    : `Secrets of namespace ${namespace} cannot be watched: add deploy/namespaced/secret-watch there, or take out LEGO_SECRET_WATCH.`;
 }

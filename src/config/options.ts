@@ -94,6 +94,16 @@ export const optionGroups = {
       fallback: '8h',
       parse: values.duration(1000, 720 * hour),
     },
+    secretWatch: {
+      variable: 'LEGO_SECRET_WATCH',
+      placeholder: 'SWITCH',
+      description:
+        'on: the metadata of TLS Secrets are watched, so that one that somebody deletes or spoils is repaired within seconds. Needs ' +
+        'deploy/components/secret-watch (deploy/namespaced/secret-watch for chosen namespaces), whose verbs RBAC cannot tell from ' +
+        'those that read all Secrets. off: a Secret is looked at by its name, at changes of its Ingress and every LEGO_CHECK_INTERVAL.',
+      fallback: 'off',
+      parse: values.oneOf('on', 'off'),
+    },
     minimumValidity: {
       variable: 'LEGO_MINIMUM_VALIDITY',
       placeholder: 'DURATION',
@@ -307,16 +317,6 @@ export const optionGroups = {
       description:
         'on: at LEGO_INSPECTOR_PORT, under /stately, a WebSocket for the receivers of @statelyai/inspect and for the inspector of ' +
         'stately.ai, whose page then sees the names of Ingresses, Secrets and hosts. off: there is none.',
-      fallback: 'off',
-      parse: values.oneOf('on', 'off'),
-    },
-    secretWatch: {
-      variable: 'LEGO_SECRET_WATCH',
-      placeholder: 'SWITCH',
-      description:
-        'on: the metadata of TLS Secrets are watched, so that one that somebody deletes or spoils is repaired within seconds. Needs ' +
-        'deploy/components/secret-watch, whose verbs RBAC cannot tell from those that read all Secrets. off: a Secret is looked ' +
-        'at by its name, at changes of its Ingress and every LEGO_CHECK_INTERVAL.',
       fallback: 'off',
       parse: values.oneOf('on', 'off'),
     },

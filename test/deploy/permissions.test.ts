@@ -47,6 +47,16 @@ async function assertServes(namespace: string): Promise<void> {
   assertDone(await request('POST', `/api/v1/namespaces/${namespace}/events`, event));
 }
 
+function secretsOf(namespace: string): string {
+  return `/api/v1/namespaces/${namespace}/secrets`;
+}
+
+/** What the watch of Secrets takes, a moment after it was granted. */
+async function assertWatches(path: string): Promise<void> {
+  await untilAnswered(cluster, { path }, 200);
+  await untilAnswered(cluster, { path: `${path}?watch=true&timeoutSeconds=1` }, 200);
+}
+
 async function assertKeepsOwnNamespace(): Promise<void> {
   const account = { name: 'kube-lego-account' };
   assert.equal((await request('GET', `${own}/kube-lego-account`)).status, 404);
@@ -134,6 +144,13 @@ describe('deploy/base', { timeout: 120_000 }, () => {
       assertForbidden(await request('GET', path));
     }
   });
+
+  it('watches the Secrets of all namespaces once the component is added, and writes no more of them', async () => {
+    await cluster.apply('components/secret-watch/cluster-role.yaml');
+    await assertWatches('/api/v1/secrets');
+    assertForbidden(await request('PUT', `${own}/other`, { metadata: { name: 'other' } }));
+    assertForbidden(await request('DELETE', `${secretsOf('team-a')}/web-tls`));
+  });
 });
 
 describe('deploy/namespaced', { timeout: 120_000 }, () => {
@@ -161,10 +178,12 @@ describe('deploy/namespaced', { timeout: 120_000 }, () => {
     assertForbidden(await request('GET', `${own}/other`));
   });
 
-  it('watches Secrets once the component is added, and not before', async () => {
-    assertForbidden(await request('GET', '/api/v1/secrets'));
-    await cluster.apply('components/secret-watch/cluster-role.yaml');
-    await untilAnswered(cluster, { path: '/api/v1/secrets' }, 200);
-    await untilAnswered(cluster, { path: '/api/v1/secrets?watch=true&timeoutSeconds=1' }, 200);
+  it('watches the Secrets of a chosen namespace once secret-watch is added to it, and of no other', async () => {
+    assertForbidden(await request('GET', secretsOf('default')));
+    await cluster.apply('namespaced/secret-watch');
+    await assertWatches(secretsOf('default'));
+    for (const path of ['/api/v1/secrets', secretsOf('team-a'), own]) {
+      assertForbidden(await request('GET', path));
+    }
   });
 });

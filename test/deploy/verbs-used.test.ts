@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { type Manifest, readManifests } from '../../deploy/local/kustomization.ts';
+import { applyManifests } from '../../deploy/local/manifests.ts';
 import { arrayField } from '../../src/json.ts';
 import { controllerRequests } from '../controller-failures/controller-requests.ts';
 import { ingress, secret } from '../controller-failures/objects.ts';
@@ -10,15 +11,18 @@ import { eventually } from '../kubernetes/eventually.ts';
 import { deployFolder } from './deployed-cluster.ts';
 
 const environment = {
+  LEGO_SECRET_WATCH: 'on',
   LEGO_RATE_LIMITS: '{"orders-per-account": {"burst": 300, "period": "3h"}}',
 };
 
+const secretWatchRole = join(deployFolder, 'components/secret-watch/cluster-role.yaml');
+
 let stage: Stage;
 
-/** Each verb that a role of deploy/base grants, as `verb resource in SCOPE`. */
+/** Each verb that a role of deploy/base, or of its component for the watch of Secrets, grants, as `verb resource in SCOPE`. */
 async function grants(): Promise<string[]> {
-  const manifests = await readManifests(join(deployFolder, 'base'));
-  return manifests.flatMap((manifest) => (manifest.kind.endsWith('Role') ? grantsOf(manifest) : []));
+  const manifests = await Promise.all([join(deployFolder, 'base'), secretWatchRole].map(readManifests));
+  return manifests.flat().flatMap((manifest) => (manifest.kind.endsWith('Role') ? grantsOf(manifest) : []));
 }
 
 function grantsOf(role: Manifest): string[] {
@@ -55,7 +59,7 @@ const spentLedger: Manifest = {
   data: { 'ledger.json': JSON.stringify({ version: 1, buckets: { 'orders-per-account': 1_600_000_000 } }) },
 };
 
-describe('the roles of deploy/base', { timeout: 180_000 }, () => {
+describe('the roles of deploy/base and of its component secret-watch', { timeout: 180_000 }, () => {
   before(async () => {
     stage = await startStage({ namespaces: ['shop'] });
   });
@@ -63,6 +67,7 @@ describe('the roles of deploy/base', { timeout: 180_000 }, () => {
 
   it('grant nothing that kube-lego does not use', async () => {
     await stage.apply(spentLedger);
+    await applyManifests(stage.world.cluster.adminKubeconfig, [secretWatchRole]);
     await stage.startController(environment);
     await stage.apply(
       ingress('shop/first', { tls: { 'first-tls': ['first.example.com'] }, className: 'edge' }),
