@@ -3,12 +3,11 @@ import type { ServerResponse } from 'node:http';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import type { SupervisorEvent } from '../machines/supervisor.ts';
 import { watchIngresses } from '../src/ingress-watch.ts';
-import { isRecord } from '../src/json.ts';
 import { createKubernetesClient, type KubernetesClient } from '../src/kubernetes/client.ts';
-import { createLog } from '../src/log.ts';
 import { ApiStandIn, sendStatus } from './kubernetes/api-stand-in.ts';
 import { eventually } from './kubernetes/eventually.ts';
 import { ManualClock } from './kubernetes/manual-clock.ts';
+import { recordedLog } from './recorded-log.ts';
 
 type Refusal = (response: ServerResponse) => void;
 
@@ -22,7 +21,7 @@ describe('the watch of Ingresses in chosen namespaces', () => {
   let clock: ManualClock;
   let stop: AbortController;
   let told: SupervisorEvent[];
-  let log: Record<string, unknown>[];
+  let log: ReturnType<typeof recordedLog>;
   let refused: Map<string, Refusal>;
   let reflectors: ReturnType<typeof watchIngresses>;
 
@@ -38,7 +37,7 @@ describe('the watch of Ingresses in chosen namespaces', () => {
     clock = new ManualClock();
     stop = new AbortController();
     told = [];
-    log = [];
+    log = recordedLog();
   });
 
   afterEach(async () => {
@@ -49,20 +48,13 @@ describe('the watch of Ingresses in chosen namespaces', () => {
   });
 
   function watch(...watchNamespaces: string[]): void {
-    const lines = {
-      write: (line: string) => {
-        const record: unknown = JSON.parse(line);
-        if (isRecord(record)) log.push(record);
-      },
-    };
     const config = { watchNamespaces, annotationKey: 'kubernetes.io/tls-acme' };
-    const logger = createLog({ logLevel: 'info', logType: 'json' }, lines);
-    reflectors = watchIngresses(config, client, clock, stop.signal, logger, (event) => told.push(event));
+    reflectors = watchIngresses(config, client, clock, stop.signal, log.log, (event) => told.push(event));
   }
 
   const isJudged = (): boolean => told.some(({ type }) => type === 'SYNCED');
   const lines = (level: string): string[] =>
-    log.filter((line) => line['level'] === level).map(({ msg }) => String(msg));
+    log.records.filter((line) => line['level'] === level).map(({ msg }) => String(msg));
   const paused = (count: number): Promise<void> =>
     eventually('those that are refused wait', () => clock.pending.length === count);
   const watching = (count: number): Promise<void> =>

@@ -186,7 +186,7 @@ export class Reflector<T extends object> {
         ...this.#form('list'),
       });
       const page = await readJson(body, longestPage);
-      if (isRecord(page) && Array.isArray(page['items'])) return page;
+      if (isRecord(page) && this.#isListed(page['items'])) return page;
       throw new KubernetesError('InvalidResponse', `GET ${path}: the API server's answer is not a list`);
     } catch (error) {
       if (continued && error instanceof KubernetesError && error.code === 'Gone') this.#paged = false;
@@ -260,6 +260,11 @@ export class Reflector<T extends object> {
     }
     const resourceVersion = stringField(recordField(object, 'metadata'), 'resourceVersion');
     if (resourceVersion !== undefined) this.#resourceVersion = resourceVersion;
+  }
+
+  /** The API server writes an empty list of metadata as null. Of full objects null is no list: it would empty all that is known. */
+  #isListed(items: unknown): boolean {
+    return Array.isArray(items) || (items === null && this.#options.metadataOnly === true);
   }
 
   #form(of: keyof typeof metadataForms): { accept?: string } {
