@@ -6,6 +6,8 @@ import { hostsToBlame } from './rescue.ts';
 import { type CertificateEntry, entryNamed, inputMark, isReasonCode, type StatusDocument } from './status.ts';
 import { retryMark, statusMessage } from './status-text.ts';
 
+/** Milliseconds. No CA asks to wait for more than 30 days. */
+const longestBlock = 31 * 24 * 60 * 60_000;
 /** More than any back-off counts. */
 const mostFailures = 1000;
 const longestMessage = 2000;
@@ -13,7 +15,7 @@ const longestMessage = 2000;
 /**
  * What a restart takes over of a Secret's last outcome: how often it failed, why, and when it is to be tried again. The
  * text may come from anybody who may write the Ingress, so it is trusted with little: it makes an attempt wait for the
- * longest back-off at most, and does not count for another Ingress or another wish.
+ * longest back-off at most, or for as long as a CA may ask, and does not count for another Ingress or another wish.
  *
  * @param retry the value of `kube-lego.io/retry` now: a new one ends the back-off, but not what the CA asked for
  * @param at milliseconds since the epoch
@@ -26,9 +28,10 @@ export function restoredOutcome(
   const entry = status?.ingress === uid ? entryNamed(status.secrets, desired.secretName) : undefined;
   if (entry?.state === 'good') return { certified: true };
   if (entry?.input !== inputMark(desired)) return undefined;
-  const blockedUntil = timeOf(entry.blockedUntil);
+  const blockedUntil = timeUntil(entry.blockedUntil, at + longestBlock);
+  const nextAttempt = timeUntil(entry.nextAttempt, at + longestBackoff);
   const retried = retry !== undefined && retryMark(retry) !== status?.retry;
-  const until = retried ? blockedUntil : latestOf(blockedUntil, timeOf(entry.nextAttempt));
+  const until = retried ? blockedUntil : latestOf(blockedUntil, nextAttempt);
   const failures = { attempt: retried ? 0 : countOf(entry.failures), transient: 0 };
   const failure = failureIn(entry, desired, blockedUntil);
   const blamed = retried || failure === undefined ? undefined : hostsToBlame(failure);
@@ -50,9 +53,8 @@ export function restoredOutcome(
   ) {
     return { status: { kind: 'unchecked' }, ...known };
   }
-  const nextAttemptAt = Math.min(until, at + longestBackoff);
   const notAfter = timeOf(entry.notAfter);
-  return { status: { kind: 'failed', failure, nextAttemptAt, notAfter }, ...known };
+  return { status: { kind: 'failed', failure, nextAttemptAt: until, notAfter }, ...known };
 }
 
 /** The sentences that were written for an Ingress, as `statusMessage` makes them: not to be told again. */
@@ -84,6 +86,11 @@ function failureIn(
 function timeOf(text: string | undefined): number | undefined {
   const time = Date.parse(text ?? '');
   return Number.isNaN(time) ? undefined : time;
+}
+
+function timeUntil(text: string | undefined, latest: number): number | undefined {
+  const time = timeOf(text);
+  return time === undefined ? undefined : Math.min(time, latest);
 }
 
 function latestOf(one: number | undefined, other: number | undefined): number | undefined {

@@ -136,6 +136,11 @@ class OrderRun {
     if (profile !== undefined && order.profile !== undefined && order.profile !== profile) {
       throw this.#error('refused', `the CA made an order of profile ${order.profile} in place of ${profile}`);
     }
+    if (profile !== undefined && order.profile === undefined) {
+      this.#input.onNotice?.(
+        `${this.#ca} does not say whether the order for ${hosts.join(', ')} has the profile ${profile} that it was asked for.`,
+      );
+    }
     switch (order.status) {
       case 'pending':
       case 'ready':

@@ -195,6 +195,18 @@ describe('order', () => {
     });
   });
 
+  test('a profile that the CA does not repeat is something to know; one that it repeats is not', async () => {
+    const notices: string[] = [];
+    const onNotice = (notice: string): void => void notices.push(notice);
+    await obtain({ onNotice, profile: 'short' });
+    assert.match(notices.join(), /does not say whether the order for a\.example has the profile short/);
+    const location = ca.url('/order');
+    const body = ca.order({ profile: 'short' });
+    ca.scripts.set('/new-order', () => ({ status: 201, headers: { location }, body }));
+    await obtain({ onNotice, profile: 'short' });
+    assert.equal(notices.length, 1);
+  });
+
   test('Retry-After is kept to the millisecond, and own waits grow without it', async () => {
     const authz = ca.scripts.get('/authz');
     ca.scripts.set('/authz', (received, times) =>
@@ -312,6 +324,24 @@ describe('order', () => {
       failed.message,
       /could not prove a\.example \(dns\): no such name\. Correct the DNS records/,
     );
+  });
+
+  test('a Retry-After to a repeated answer of a challenge is kept before anything more is asked', async () => {
+    const error = { type: 'urn:ietf:params:acme:error:dns', detail: 'no such name' };
+    const challenge = {
+      type: 'http-01',
+      url: ca.url('/challenge'),
+      status: 'pending',
+      token: 'x'.repeat(43),
+    };
+    ca.scripts.set('/authz', (_received, times) => ({
+      body: ca.authorization({ challenges: [{ ...challenge, ...(times > 1 && { error }) }] }),
+    }));
+    ca.scripts.set('/challenge', (_received, times) =>
+      times === 2 ? problem(503, 'rateLimited', 'Service busy', { 'retry-after': '77' }) : undefined,
+    );
+    await failure();
+    assert.equal(clock.waits.filter((wait) => wait >= 77_000 && wait < 78_000).length, 1);
   });
 
   test('a CA without HTTP-01 for the host says which challenges it offers', async () => {

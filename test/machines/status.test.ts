@@ -233,14 +233,25 @@ describe('a restart', () => {
     assert.equal(begin(given, known).retry, 'now', 'taken away and put back it is the same value');
   });
 
-  it('never waits longer than the longest back-off, whatever the text says', () => {
+  it('never waits longer than the longest back-off, or than a CA may ask, whatever the text says', () => {
     const entry = document.secrets['a'];
     assert.ok(entry);
-    const far = { ...entry, nextAttempt: '9999-01-01T00:00:00Z', blockedUntil: '+275000-01-01T00:00:00Z' };
-    const status = { ...document, secrets: { a: { ...far, failures: 1e300 } } };
-    const restored = begin(given, status);
-    assert.ok((nextAttempt(restored, 'a') ?? 0) <= now + 1.15 * day);
-    assert.ok(Number.isFinite(record(restored, 'a').failures.attempt));
+    for (const [blockedUntil, latest] of [
+      [undefined, 1.15 * day],
+      ['+275000-01-01T00:00:00Z', 31 * day],
+    ] as const) {
+      const far = { ...entry, nextAttempt: '9999-01-01T00:00:00Z', ...(blockedUntil && { blockedUntil }) };
+      const status = { ...document, secrets: { a: { ...far, failures: 1e300 } } };
+      const restored = begin(given, status);
+      assert.ok((nextAttempt(restored, 'a') ?? 0) <= now + latest);
+      assert.ok(Number.isFinite(record(restored, 'a').failures.attempt));
+    }
+  });
+
+  it('waits as long as the CA has asked, be it for days', () => {
+    const failure = { ...dead, retryAt: now + 5 * day };
+    const blocked = throughApi(statusOf(failRound(checkDue(begin(given)), 'a', failure)));
+    assert.equal(nextAttempt(begin(given, blocked), 'a'), now + 5 * day);
   });
 
   it('looks again at once at what only a person can mend', () => {
