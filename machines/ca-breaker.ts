@@ -41,6 +41,12 @@ export class CaBreaker {
     return this.open && probe !== undefined ? probe.until : undefined;
   }
 
+  /** Until when the CA has asked all to wait, also those that were let in before; undefined if it has not. */
+  namedUntil(now: number): number | undefined {
+    const until = this.closedUntil(now) === undefined ? 0 : this.#namedUntil;
+    return until > now ? until : undefined;
+  }
+
   /** Whether this one may ask the CA now; while the CA is in trouble only one at a time may. */
   enter(id: string, now: number): boolean {
     if (this.#currentProbe(now)?.id === id) return true;

@@ -85,6 +85,12 @@ export class OrderBudget {
     return until === undefined ? undefined : { cause: 'unavailable', scope: 'the CA', until };
   }
 
+  /** What the CA has asked all to wait for, also those that were let in before. */
+  askedWait(now: number): Hold | undefined {
+    const until = this.#breaker.namedUntil(now);
+    return until === undefined ? undefined : { cause: 'unavailable', scope: 'the CA', until };
+  }
+
   /** @returns whether others may find room that they did not find before */
   report(report: OrderReport, now: number): boolean {
     const reservation = this.#reservations.get(report.id);

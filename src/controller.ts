@@ -164,7 +164,7 @@ export async function startController({
       account,
       transport,
       ledger: keeper,
-      orderTurns: new OrderTurns({ ledger, rateLimits: config.rateLimits, clock: ledgerClock }),
+      orderTurns: new OrderTurns({ ledger, budget, rateLimits: config.rateLimits, clock: ledgerClock }),
       countAs: (id, exemption) => {
         const caNow = ledgerClock.now();
         const hold = budget.countAs(id, exemption, caNow);

@@ -1,5 +1,6 @@
 import { describeHold } from '../machines/hold.ts';
 import type { RateLimits } from '../machines/limits.ts';
+import type { OrderBudget } from '../machines/order-budget.ts';
 import type { OrderRequest } from '../machines/order-limits.ts';
 import type { Ledger } from '../machines/rate-limits.ts';
 import type { Clock } from './clock.ts';
@@ -7,6 +8,7 @@ import { StepError } from './failures.ts';
 
 export interface OrderTurnsOptions {
   readonly ledger: Pick<Ledger, 'refusal' | 'refusedLately'>;
+  readonly budget: Pick<OrderBudget, 'askedWait'>;
   readonly rateLimits: RateLimits;
   readonly clock: Clock;
 }
@@ -31,7 +33,7 @@ export class OrderTurns {
 
   /**
    * Returns when this order may be asked for, and a function that must be called when the CA has answered it.
-   * @throws StepError when the CA has refused another order in the meantime for what holds for this one, too; or the signal's reason
+   * @throws StepError when the CA has refused another order in the meantime for what holds for this one, too, or has asked all to wait; or the signal's reason
    */
   async take(
     order: Pick<OrderRequest, 'identifiers' | 'exemption'>,
@@ -46,10 +48,11 @@ export class OrderTurns {
       resolve();
     };
     await Promise.all(before);
-    const { ledger, clock } = this.#options;
+    const { ledger, budget, clock } = this.#options;
     try {
       signal.throwIfAborted();
-      const hold = ledger.refusal(order, clock.now());
+      const now = clock.now();
+      const hold = ledger.refusal(order, now) ?? budget.askedWait(now);
       if (hold !== undefined) throw new StepError(describeHold(hold));
       return end;
     } catch (error) {

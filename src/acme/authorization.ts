@@ -1,4 +1,5 @@
 import type { Client, Order } from 'acme-client';
+import { sleep } from '../clock.ts';
 import { type AuthorizationObject, type ChallengeObject, readAuthorization } from './objects.ts';
 import { challengeFailed, OrderError, type OrderErrorKind } from './order-error.ts';
 import { type Polling, poll } from './polling.ts';
@@ -71,6 +72,8 @@ class Authorization {
   /** Whether the CA has confirmed that it knows of our answer. */
   #confirmed = false;
   #answers = 0;
+  /** Milliseconds that the CA asked to wait when it was read last. */
+  #asked: number | undefined;
 
   constructor(proving: Proving, order: Order, url: string) {
     this.#proving = proving;
@@ -104,7 +107,7 @@ class Authorization {
     if (this.#isValid(found)) return;
     const challenge = this.#challenge(found);
     // `processing`: the CA handed back an order whose challenge was answered before; it needs no second answer.
-    const wait = challenge.status === 'pending' ? await this.#answer(challenge) : undefined;
+    const wait = challenge.status === 'pending' ? await this.#answer(challenge) : this.#asked;
     this.#confirmed ||= challenge.status !== 'pending';
     this.#proving.onAuthorization?.({ host, status: 'answered' });
     await poll(polling, wait, read, async (authorization) => {
@@ -120,6 +123,7 @@ class Authorization {
       client.getAuthorizations({ ...this.#order, authorizations: [this.#url] }),
     );
     const authorization = readAuthorization(value[0]);
+    this.#asked = retryAfter;
     if (authorization !== undefined) return { value: authorization, retryAfter };
     throw this.#malformed();
   }
@@ -170,12 +174,20 @@ class Authorization {
   async #answerAgain(challenge: ChallengeObject, { identifier }: AuthorizationObject): Promise<void> {
     if (challenge.status !== 'pending' || (this.#confirmed && challenge.error === undefined)) return;
     if (this.#answers < maxAnswers) {
-      await this.#answer(challenge);
+      await this.#wait(await this.#answer(challenge));
       return;
     }
     const problem = challenge.error;
     if (problem !== undefined) throw challengeFailed(this.#proving.ca, [{ host: identifier.value, problem }]);
     throw this.#malformed();
+  }
+
+  /** @throws what `outOfTime` makes where there is no time for it */
+  async #wait(asked: number | undefined): Promise<void> {
+    if (asked === undefined) return;
+    const { clock, deadline, outOfTime, signal } = this.#proving.polling;
+    if (clock.now() + asked > deadline) throw outOfTime(asked);
+    await sleep(clock, asked, signal);
   }
 
   #malformed(): AcmeProblem {

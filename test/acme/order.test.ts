@@ -305,7 +305,8 @@ describe('order', () => {
     ]);
   });
 
-  test('an error on a challenge that stays pending is answered three times, then it is the failure', async () => {
+  /** As step-ca: a challenge that failed says so, and stays pending until it is answered again. */
+  function scriptPendingError(): void {
     const error = { type: 'urn:ietf:params:acme:error:dns', detail: 'no such name' };
     const challenge = {
       type: 'http-01',
@@ -316,6 +317,10 @@ describe('order', () => {
     ca.scripts.set('/authz', (_received, times) => ({
       body: ca.authorization({ challenges: [{ ...challenge, ...(times > 1 && { error }) }] }),
     }));
+  }
+
+  test('an error on a challenge that stays pending is answered three times, then it is the failure', async () => {
+    scriptPendingError();
     const failed = await failure();
     assert.equal(ca.count('/challenge'), 3);
     assert.equal(failed.kind, 'challenge-failed');
@@ -327,16 +332,7 @@ describe('order', () => {
   });
 
   test('a Retry-After to a repeated answer of a challenge is kept before anything more is asked', async () => {
-    const error = { type: 'urn:ietf:params:acme:error:dns', detail: 'no such name' };
-    const challenge = {
-      type: 'http-01',
-      url: ca.url('/challenge'),
-      status: 'pending',
-      token: 'x'.repeat(43),
-    };
-    ca.scripts.set('/authz', (_received, times) => ({
-      body: ca.authorization({ challenges: [{ ...challenge, ...(times > 1 && { error }) }] }),
-    }));
+    scriptPendingError();
     ca.scripts.set('/challenge', (_received, times) =>
       times === 2 ? problem(503, 'rateLimited', 'Service busy', { 'retry-after': '77' }) : undefined,
     );

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { presetLimits } from '../../machines/limits.ts';
+import { OrderBudget } from '../../machines/order-budget.ts';
 import type { OrderRequest } from '../../machines/order-limits.ts';
 import { StepError } from '../../src/failures.ts';
 import { createLedger } from '../../src/ledger-keeper.ts';
@@ -19,7 +20,8 @@ function newTurns(url = directory) {
   const clock = new ManualClock();
   const rateLimits = presetLimits(url);
   const ledger = createLedger(rateLimits, url);
-  return { clock, ledger, turns: new OrderTurns({ ledger, rateLimits, clock }) };
+  const budget = new OrderBudget(ledger);
+  return { budget, clock, ledger, turns: new OrderTurns({ ledger, budget, rateLimits, clock }) };
 }
 
 async function isSettled(promise: Promise<unknown>): Promise<boolean> {
@@ -98,6 +100,21 @@ describe('the last gate before a new order', () => {
       return true;
     });
     assert.equal(await isSettled(turns.take(order('a.other.example'), signal)), true);
+  });
+
+  test('what a busy CA asks to wait for holds for those that were let through before, until it is over', async () => {
+    const { budget, clock, turns } = newTurns();
+    const end = await turns.take(order('a.example'), signal);
+    const second = turns.take(order('b.example'), signal);
+    budget.report({ type: 'CA_TROUBLED', id: 'a', retryAfter: hour }, clock.now());
+    end();
+    await assert.rejects(second, (error) => {
+      assert.ok(error instanceof StepError);
+      assert.deepEqual([error.failure.code, error.failure.retryAt], ['CaUnavailable', clock.now() + hour]);
+      return true;
+    });
+    clock.advance(hour);
+    await turns.take(order('b.example'), signal);
   });
 
   test('that there is no room for more does not hold an order back whose room is reserved', () => {

@@ -1,21 +1,21 @@
 import type { CaAnswer } from '../../src/acme/connection.ts';
 import { certificateIdOf, type PlainCertificate } from './certificates.ts';
-import { day, hour, minute } from './time-units.ts';
+import { day, hour, minute, second } from './time-units.ts';
 import type { VirtualTime } from './virtual-time.ts';
-
-/** Let's Encrypt's answer holds for so long. */
-const askAgain = { 'retry-after': String(6 * 3600) };
 
 /** When each certificate is to be renewed, and which are replaced (RFC 9773), as Let's Encrypt has it. */
 export class CaRenewals {
   /** Those from before this moment are to be replaced at once. */
   recalledBefore = 0;
   readonly #time: VirtualTime;
+  readonly #period: number;
   readonly #certificates = new Map<string, PlainCertificate>();
   readonly #replaced = new Set<string>();
 
-  constructor(time: VirtualTime) {
+  /** @param period milliseconds for which an answer holds */
+  constructor(time: VirtualTime, period: number) {
     this.#time = time;
+    this.#period = period;
   }
 
   add(certificate: PlainCertificate): void {
@@ -29,7 +29,8 @@ export class CaRenewals {
     const { start, end } = this.#window(certificate);
     const suggestedWindow = { start: new Date(start).toISOString(), end: new Date(end).toISOString() };
     const recalled = this.isRecalled(certificate) ? { explanationURL: 'https://ca.example/incident' } : {};
-    return { status: 200, headers: askAgain, text: JSON.stringify({ suggestedWindow, ...recalled }) };
+    const headers = { 'retry-after': String(this.#period / second) };
+    return { status: 200, headers, text: JSON.stringify({ suggestedWindow, ...recalled }) };
   }
 
   isRecalled({ notBefore }: PlainCertificate): boolean {

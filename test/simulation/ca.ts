@@ -28,7 +28,12 @@ export interface CaWitness {
   orderAsked(hosts: readonly string[], counts: readonly Count[]): void;
   /** @param wait milliseconds that it asks for; undefined if it does not say */
   refused(count: Count, wait: number | undefined, latency: number): void;
-  busy(wait: number, latency: number): void;
+  /** @param resource its path, `/order/1` */
+  asked(resource: string): void;
+  /** The answer asks to wait for so many milliseconds. */
+  toldToWait(resource: string, wait: number, latency: number): void;
+  /** It gave no good answer, by its own fault. */
+  busy(): void;
   orderMade(hosts: readonly string[], reused: boolean): void;
   hostFailed(host: string): void;
   issued(certificate: PlainCertificate): void;
@@ -39,8 +44,17 @@ export interface SimulatedCaOptions {
   readonly random: Random;
   readonly hosts: Hosts;
   readonly witness: CaWitness;
-  /** It says when certificates are to be renewed. */
-  readonly renewalInfo: boolean;
+  /** Milliseconds for which its answer holds on when to renew; undefined: it does not say. */
+  readonly renewalInfoPeriod: number | undefined;
+}
+
+/** A time of trouble. */
+export interface Outage {
+  /** Milliseconds since the epoch. */
+  readonly from: number;
+  readonly until: number;
+  /** Of the requests; each of them gets a 503 or a 500, or no answer at all. */
+  readonly failing: number;
 }
 
 /** The path to an object of this CA. */
@@ -55,8 +69,7 @@ const pollPause = { 'retry-after': '3' };
 export class SimulatedCa {
   readonly limits = new CaLimits();
   readonly renewals: CaRenewals;
-  /** From when to when it is away: each request gets a 503 or a 500, or no answer at all. */
-  readonly awaySpans: [from: number, until: number][] = [];
+  readonly outages: Outage[] = [];
   readonly #options: SimulatedCaOptions;
   readonly #authorizations: AuthorizationBook;
   readonly #orders = new Map<string, Order>();
@@ -66,17 +79,12 @@ export class SimulatedCa {
 
   constructor(options: SimulatedCaOptions) {
     this.#options = options;
-    this.renewals = new CaRenewals(options.time);
+    this.renewals = new CaRenewals(options.time, options.renewalInfoPeriod ?? 0);
     this.#authorizations = new AuthorizationBook({ ...options, limits: this.limits });
   }
 
   get hasRenewalInfo(): boolean {
-    return this.#options.renewalInfo;
-  }
-
-  get isAway(): boolean {
-    const { now } = this.#options.time;
-    return this.awaySpans.some(([from, until]) => now >= from && now < until);
+    return this.#options.renewalInfoPeriod !== undefined;
   }
 
   /** A certificate that was issued before the simulation began. */
@@ -98,8 +106,22 @@ export class SimulatedCa {
    * @returns undefined for no answer at all
    */
   answer(endpoint: string, url: string, payload: unknown, latency: number): CaAnswer | undefined {
-    if (this.isAway) return this.#away(latency);
     const path = url.slice(origin.length);
+    const resource = resourceOf(endpoint, path);
+    const { witness } = this.#options;
+    witness.asked(resource);
+    const trouble = this.#trouble();
+    if (trouble !== undefined) witness.busy();
+    const answer = trouble === undefined ? this.#respond(endpoint, path, payload, latency) : trouble.answer;
+    const wait = answer?.headers['retry-after'];
+    // A refusal by a limit is about what that counts, and `refused` tells of it.
+    if (wait !== undefined && answer?.status !== 429) {
+      witness.toldToWait(resource, Number(wait) * second, latency);
+    }
+    return answer;
+  }
+
+  #respond(endpoint: string, path: string, payload: unknown, latency: number): CaAnswer {
     if (endpoint === 'renewal-info') {
       return (
         this.renewals.answer(path.slice('/ari/'.length)) ?? problem(404, 'malformed', 'No such certificate')
@@ -118,13 +140,16 @@ export class SimulatedCa {
     return { status: 200, headers: {}, text: order.certificate ?? '' };
   }
 
-  #away(latency: number): CaAnswer | undefined {
-    const { random, witness } = this.#options;
-    if (random.chance(0.3)) return undefined;
-    if (random.chance(0.3)) return problem(500, 'serverInternal', 'Internal error', { 'retry-after': '60' });
-    const wait = 30 + random.below(270);
-    witness.busy(wait * second, latency);
-    return problem(503, 'rateLimited', 'Service busy; retry later.', { 'retry-after': String(wait) });
+  #trouble(): { readonly answer: CaAnswer | undefined } | undefined {
+    const { random, time } = this.#options;
+    const outage = this.outages.find(({ from, until }) => time.now >= from && time.now < until);
+    if (outage === undefined || !random.chance(outage.failing)) return undefined;
+    if (random.chance(0.3)) return { answer: undefined };
+    if (random.chance(0.3)) {
+      return { answer: problem(500, 'serverInternal', 'Internal error', { 'retry-after': '60' }) };
+    }
+    const wait = String(30 + random.below(270));
+    return { answer: problem(503, 'rateLimited', 'Service busy; retry later.', { 'retry-after': wait }) };
   }
 
   #newOrder(payload: unknown, latency: number): CaAnswer {
@@ -258,7 +283,7 @@ export class SimulatedCa {
       notAfter: notBefore + lifetimeOf(profile, at),
       key,
     };
-    if (this.#options.renewalInfo) this.renewals.add(certificate);
+    if (this.hasRenewalInfo) this.renewals.add(certificate);
     return certificate;
   }
 
@@ -268,6 +293,12 @@ export class SimulatedCa {
     for (const [set, { expires }] of this.#openBySet) if (expires < now) this.#openBySet.delete(set);
     this.#authorizations.forgetExpired();
   }
+}
+
+/** What a Retry-After is about: an order, an authorization with its challenge, a certificate's renewal, or all new orders. */
+function resourceOf(endpoint: string, path: string): string {
+  if (endpoint === 'new-order') return '/new-order';
+  return path.replace(/^\/(?:finalize|certificate)\//, '/order/').replace(/^\/challenge\//, '/authz/');
 }
 
 function hostsIn(payload: unknown): string[] {

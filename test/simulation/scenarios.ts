@@ -39,6 +39,8 @@ export const scenarios: readonly Scenario[] = [
     title: 'two years through both changes of lifetimes, sites come, Secrets get lost',
     full: { ingresses: 5000, days: 730 },
     fast: { ingresses: 150, days: 140 },
+    // Let's Encrypt says six hours. A day is the longest that kube-lego waits, and makes a run four times shorter.
+    options: { renewalInfoPeriod: day },
     prepare: (world, size) => {
       const population = settled(world, size);
       nowAndThen(world, 2 * day, () => population.addNew(1));
@@ -66,8 +68,26 @@ export const scenarios: readonly Scenario[] = [
         [60 * day, 20 * minute],
         [61 * day, 12 * hour],
       ] as const) {
-        world.ca.awaySpans.push([now + from, now + from + length]);
+        world.ca.outages.push({ from: now + from, until: now + from + length, failing: 1 });
       }
+    },
+  },
+  {
+    name: 'busy-ca',
+    title: 'the CA fails a part of all requests for days, while the process dies now and then',
+    full: { ingresses: 2000, days: 120 },
+    fast: { ingresses: 100, days: 30 },
+    options: { renewalInfoPeriod: 6 * hour },
+    prepare: (world, size) => {
+      const population = settled(world, size);
+      const { ca, random, time } = world;
+      for (let from = 3; from < size.days; from += 10) {
+        const [start, end] = [time.now + from * day, time.now + (from + random.between(1, 4)) * day];
+        ca.outages.push({ from: start, until: end, failing: random.between(0.2, 0.7) });
+        time.at(start + hour, () => population.addNew(20));
+        time.at(start + 2 * hour, () => world.restartProcess());
+      }
+      nowAndThen(world, 2 * day, () => world.restartProcess());
     },
   },
   {
@@ -148,7 +168,7 @@ export const scenarios: readonly Scenario[] = [
     title: 'the CA recalls every certificate, twice: by renewal information all are replaced within a day',
     full: { ingresses: 5000, days: 60 },
     fast: { ingresses: 150, days: 25 },
-    options: { renewalInfo: true },
+    options: { renewalInfoPeriod: 6 * hour },
     prepare: (world, size) => {
       settled(world, size);
       const { ca, cluster, time, witness } = world;

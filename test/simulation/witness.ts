@@ -9,7 +9,7 @@ import { readExpiryAlert } from './expiry-alert.ts';
 import { longestGoodSpan, renewalDue, retryInterval } from './goodness.ts';
 import { HarmOrder } from './harm-order.ts';
 import type { Hosts } from './hosts.ts';
-import { day, hour, minute } from './time-units.ts';
+import { day, hour, minute, second } from './time-units.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
 export interface Tally {
@@ -83,8 +83,8 @@ export class Witness implements CaWitness {
   }
 
   orderAsked(hosts: readonly string[], counts: readonly Count[]): void {
-    this.#askedWithin('CA', hosts);
-    for (const { limit, of } of counts) this.#askedWithin(`${limit} ${of}`, hosts);
+    const order = `An order for ${hosts.join(', ')}`;
+    for (const { limit, of } of counts) this.#askedWithin(`${limit} ${of}`, order);
     this.#countOfSet(hosts);
   }
 
@@ -100,9 +100,16 @@ export class Witness implements CaWitness {
     if (wait !== undefined) this.#close(scope, wait, latency);
   }
 
-  busy(wait: number, latency: number): void {
+  asked(resource: string): void {
+    this.#askedWithin(resource, resource);
+  }
+
+  toldToWait(resource: string, wait: number, latency: number): void {
+    this.#close(resource, wait, latency);
+  }
+
+  busy(): void {
     this.tally.busyAnswers += 1;
-    this.#close('CA', wait, latency);
   }
 
   orderMade(_: readonly string[], reused: boolean): void {
@@ -155,9 +162,10 @@ export class Witness implements CaWitness {
     this.#harmOrder.ended(id);
   }
 
-  /** The process is gone, and with it its rounds. */
+  /** The process is gone, and with it its rounds, and the waits that are recorded nowhere: all that are not of a limit. */
   processEnded(): void {
     this.#harmOrder.clear();
+    for (const scope of this.#closed.keys()) if (scope.startsWith('/')) this.#closed.delete(scope);
   }
 
   /** A certificate should have been renewed by now, and by another attempt: if it was not, does its Ingress say so? */
@@ -192,7 +200,7 @@ export class Witness implements CaWitness {
     this.tally.expired += 1;
     const from = renewalDue(certificate);
     const until = certificate.notAfter;
-    const away = ca().awaySpans;
+    const away = ca().outages.map(({ from, until }) => [from, until] as const);
     const badByHost = certificate.hosts.map((host) => hosts.badSpans(host, from, until));
     const span = longestGoodSpan([...badByHost.flat(), ...away], from, until);
     const spared = certificate.hosts.filter((_, index) => badByHost[index]?.length === 0);
@@ -223,13 +231,12 @@ export class Witness implements CaWitness {
     this.#closed.set(scope, { from, until });
   }
 
-  #askedWithin(scope: string, hosts: readonly string[]): void {
+  #askedWithin(scope: string, what: string): void {
     const { now } = this.#options.time;
     const closed = this.#closed.get(scope);
     if (closed === undefined || now <= closed.from || now >= closed.until) return;
-    this.#violated(
-      `An order for ${hosts.join(', ')} was asked for ${hours(closed.until - now)} before the end of the Retry-After of ${scope}.`,
-    );
+    const early = (closed.until - now) / second;
+    this.#violated(`${what} was asked for ${early} s before the end of the Retry-After of ${scope}.`);
   }
 
   #countOfSet(hosts: readonly string[]): void {

@@ -17,8 +17,8 @@ export interface WorldOptions {
   readonly refusalsAllowed?: (limit: CaLimit) => number;
   /** Milliseconds; the longer, the faster the simulation: nobody tampers with these Secrets unseen. */
   readonly checkInterval?: number;
-  /** Whether the CA says when certificates are to be renewed; it is asked four times a day for each. */
-  readonly renewalInfo?: boolean;
+  /** Milliseconds for which the CA's answer holds on when to renew a certificate; undefined: it does not say. */
+  readonly renewalInfoPeriod?: number;
 }
 
 /** When every simulation begins. */
@@ -40,7 +40,7 @@ export class World {
   #process: ControllerProcess | undefined;
 
   private constructor(options: WorldOptions, accountSecret: MemoryStore) {
-    const { seed, refusalsAllowed = () => 0, checkInterval = 30 * day, renewalInfo = false } = options;
+    const { seed, refusalsAllowed = () => 0, checkInterval = 30 * day, renewalInfoPeriod } = options;
     const { time, cluster, hosts } = this;
     this.#accountSecret = accountSecret;
     this.#checkInterval = checkInterval;
@@ -53,7 +53,7 @@ export class World {
       standing: (ingress) => this.#process?.standing(ingress),
       refusalsAllowed,
     });
-    this.ca = new SimulatedCa({ time, random: this.random, hosts, witness: this.witness, renewalInfo });
+    this.ca = new SimulatedCa({ time, random: this.random, hosts, witness: this.witness, renewalInfoPeriod });
     cluster.onStored = (secret, certificate) => this.witness.stored(secret, certificate);
   }
 
