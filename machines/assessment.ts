@@ -1,5 +1,5 @@
 import { type Defect, type DueReason, defectOf, hostLeftOut, preferenceNotMet } from './defects.ts';
-import type { DesiredCertificate, HostRoute } from './desired-certificate.ts';
+import type { DesiredCertificate, HostRoute, KeyType } from './desired-certificate.ts';
 import { hostsToCover } from './hosts-to-cover.ts';
 import type { OrderRequest } from './order-limits.ts';
 import type { Failure } from './reasons.ts';
@@ -54,6 +54,8 @@ export interface AssessmentPolicy {
   readonly directory: string;
   /** `LEGO_PROFILE`, for Ingresses that name none. */
   readonly profile?: string | undefined;
+  /** `LEGO_RSA_KEYSIZE` or `LEGO_KEY_TYPE`, likewise; undefined where it is not known. */
+  readonly keyType?: KeyType | undefined;
   /** That directory issues certificates which browsers do not trust. */
   readonly staging: boolean;
 }

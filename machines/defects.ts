@@ -81,7 +81,7 @@ export function defectOf(
 /** A certificate of ours that works, but is not what the configuration asks for now. */
 export function preferenceNotMet(
   desired: DesiredCertificate,
-  { certificate, directory, profile }: PresentSecret,
+  { certificate, directory, profile, orderedKeyType }: PresentSecret,
   policy: AssessmentPolicy,
 ): Defect | undefined {
   if (certificate.kind !== 'readable') return undefined;
@@ -91,8 +91,11 @@ export function preferenceNotMet(
     const message = `The certificate in Secret ${desired.secretName} was ordered from ${directory}.`;
     return { reason: 'issued-elsewhere', message, harmAt };
   }
-  if (desired.keyType !== undefined && desired.keyType !== certificate.keyType) {
-    const message = `The key in Secret ${desired.secretName} is not of type ${desired.keyType}.`;
+  // So with the default type of key, which may always have been another than that of the Secrets found at first.
+  const recorded = orderedKeyType === undefined ? undefined : policy.keyType;
+  const keyType = desired.keyType ?? recorded;
+  if (keyType !== undefined && keyType !== certificate.keyType) {
+    const message = `The key in Secret ${desired.secretName} is not of type ${keyType}.`;
     return { reason: 'key-type-changed', message, harmAt };
   }
   const wanted = desired.profile ?? policy.profile ?? '';

@@ -38,6 +38,8 @@ export type SecretFacts =
       readonly directory: string | undefined;
       /** The profile it was ordered with, likewise; empty for none. */
       readonly profile?: string | undefined;
+      /** The type of key that was asked for, likewise. */
+      readonly orderedKeyType?: string | undefined;
       /** Hosts that the certificate was ordered without. */
       readonly omission?: Omission | undefined;
       /** When the CA wants this certificate renewed, as it was last recorded. */

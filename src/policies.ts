@@ -13,8 +13,9 @@ export function assessmentPolicy({
   directoryUrl,
   staging,
   profile,
+  keyType,
 }: Config): AssessmentPolicy {
-  return { minimumValidity, directory: directoryUrl, staging, profile };
+  return { minimumValidity, directory: directoryUrl, staging, profile, keyType };
 }
 
 export function supervisorPolicy(config: Config) {

@@ -41,5 +41,5 @@ function policyFor(facts: SecretFacts, config: CommandSettings): AssessmentPolic
   const policy = assessmentPolicy(config);
   if (config.directoryKnown) return policy;
   const recorded = facts.kind === 'present' ? facts.directory : undefined;
-  return { ...policy, directory: recorded ?? policy.directory, staging: false };
+  return { ...policy, keyType: undefined, directory: recorded ?? policy.directory, staging: false };
 }

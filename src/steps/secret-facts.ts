@@ -9,6 +9,8 @@ import { readRenewal, renewalAnnotation } from './renewal-record.ts';
 export const directoryAnnotation = 'kube-lego.io/directory';
 /** The profile that it was ordered with; empty for none. */
 export const profileAnnotation = 'kube-lego.io/issued-profile';
+/** The type of key that it was ordered with. */
+export const keyTypeAnnotation = 'kube-lego.io/issued-key-type';
 /** How the kube-lego of 2016 marked its Secrets. */
 const markerOf2016 = 'kubernetes.io/tls-acme';
 const certManagerAnnotations = ['cert-manager.io/issuer-name', 'cert-manager.io/certificate-name'];
@@ -44,6 +46,7 @@ export function factsOf(stored: StoredCertificate | undefined): SecretFacts {
     directory: annotations[directoryAnnotation],
     omission: readOmission(annotations[omissionAnnotation]),
     profile: annotations[profileAnnotation],
+    orderedKeyType: annotations[keyTypeAnnotation],
     window: readRenewal(annotations[renewalAnnotation], id),
     certificate,
   };

@@ -10,7 +10,7 @@ import type { CertificateToStore, SecretStore } from '../kubernetes/secret-store
 import type { IssuedCertificates } from './issued-certificates.ts';
 import { omissionAnnotation, writeOmission } from './omission.ts';
 import type { RenewalWatch } from './renewal-watch.ts';
-import { directoryAnnotation, factsOf, profileAnnotation } from './secret-facts.ts';
+import { directoryAnnotation, factsOf, keyTypeAnnotation, profileAnnotation } from './secret-facts.ts';
 
 export interface StoreCertificateOptions {
   readonly secrets: Pick<SecretStore, 'read' | 'write'>;
@@ -39,12 +39,14 @@ export async function storeCertificate(
   const verified = verifyChain(chainPem, keyPem, hosts, clock.now());
   const { id, chainPem: verifiedPem, notice } = verified;
   if (notice !== undefined) onNotice(notice, input);
+  const keyType = input.desired.keyType ?? policy.keyType;
   const uid = await write(options, input, signal, {
     chainPem: verifiedPem,
     keyPem,
     annotations: {
       [directoryAnnotation]: policy.directory,
       [profileAnnotation]: input.desired.profile ?? policy.profile ?? '',
+      ...(keyType === undefined ? {} : { [keyTypeAnnotation]: keyType }),
       ...(input.omission === undefined ? {} : { [omissionAnnotation]: writeOmission(input.omission) }),
     },
   });

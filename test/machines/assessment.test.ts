@@ -105,6 +105,22 @@ describe('a Secret whose renewal the CA has a say in', () => {
   });
 });
 
+describe('the default type of key', () => {
+  const rsa = { ...production, keyType: 'rsa-2048' } as const;
+
+  it('makes a certificate due when it changes, where it is recorded what was asked for', () => {
+    const secret = secretFacts({ orderedKeyType: 'ec-p256' });
+    const assessment = judge(secret, {}, rsa);
+    assert.ok(assessment.kind === 'due' && assessment.reason === 'key-type-changed');
+    assert.equal(judge(secret, {}, { ...production, keyType: 'ec-p256' }).kind, 'good');
+    assert.equal(judge(secret, { keyType: 'ec-p256' }, rsa).kind, 'good', 'the Ingress names its own');
+  });
+
+  it('orders nothing for Secrets that were found when kube-lego came', () => {
+    assert.equal(judge(secretFacts(), {}, rsa).kind, 'good');
+  });
+});
+
 describe('a Secret whose profile is recorded', () => {
   const wishes = [
     ['shortlived', undefined, 'profile-changed', 'profile shortlived, and no profile'],

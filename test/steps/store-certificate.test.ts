@@ -59,7 +59,12 @@ describe('a certificate in hand', () => {
           ...changes,
         },
         issued: { get: () => ({ chainPem, keyPem }) },
-        policy: { minimumValidity: 30 * day, directory: 'https://ca.example/directory', staging: false },
+        policy: {
+          minimumValidity: 30 * day,
+          directory: 'https://ca.example/directory',
+          staging: false,
+          keyType: 'ec-p256',
+        },
         renewals: {
           first: (stored) => {
             assert.equal(written.length, 1, 'it is stored before the CA is asked anything');
@@ -83,6 +88,7 @@ describe('a certificate in hand', () => {
     assert.deepEqual(written[0]?.annotations, {
       'kube-lego.io/directory': 'https://ca.example/directory',
       'kube-lego.io/issued-profile': '',
+      'kube-lego.io/issued-key-type': 'ec-p256',
     });
   });
 
