@@ -28,7 +28,7 @@ export type CertificateStatus =
       readonly kind: 'good';
       readonly notAfter: number;
       readonly renewAt: number;
-      /** When the CA is to be asked again whether that is still so. */
+      /** When it is to be looked at before that: the CA is asked whether that is still so, or the Secret may have changed. */
       readonly askAt?: number | undefined;
     }
   | {
@@ -39,6 +39,8 @@ export type CertificateStatus =
       readonly round: CertificateInput;
       /** What keeps it waiting, where that is a limit of the CA or its trouble. */
       readonly hold?: Hold | undefined;
+      /** A check was called for in the meantime: the Secret may change behind the back of its round. */
+      readonly woken?: true | undefined;
     }
   | {
       readonly kind: 'failed';
@@ -59,6 +61,8 @@ export interface CertificateRecord {
   readonly certified?: boolean | undefined;
   /** The hosts to blame for the last failure; undefined if none was that of a host. */
   readonly failing?: readonly string[] | undefined;
+  /** Hosts that gave a wrong answer to the self-check of an earlier process. */
+  readonly answered?: readonly string[] | undefined;
   /** When an order without failing hosts, or for hosts that were to come back, came to nothing; milliseconds since the epoch. */
   readonly rescuedAt?: number | undefined;
   /** Hosts that were left out and have passed the self-check at the last attempt. */
@@ -117,6 +121,8 @@ export type CheckResult =
   | { readonly kind: 'unavailable'; readonly secretName: string; readonly failure: Failure };
 
 const retriesPerHour = 3;
+/** Milliseconds from the end of a round to the look at its Secret that was called for during the round. */
+const lookDelay = 1000;
 
 export function initialIngressContext(input: IngressInput): IngressContext {
   const { key, uid, assignment, policy, status, certified, at } = input;
@@ -194,7 +200,12 @@ export function isRetried({ retriedAt, at }: IngressContext): boolean {
 
 /** It is time for a check; of what is being worked on, when its round has ended. */
 export function applyWake(context: IngressContext, at: number): IngressContext {
-  return { ...context, at, nextCheckAt: undefined };
+  const certificates = context.certificates.map((record) =>
+    record.status.kind === 'working'
+      ? { ...record, status: { ...record.status, woken: true } as const }
+      : record,
+  );
+  return { ...context, at, certificates, nextCheckAt: undefined };
 }
 
 /**
@@ -311,7 +322,9 @@ export function applyOutcome(
   return withRecord(context, secretName, at, (record) => {
     if (outcome.kind === 'failed') return fail(context, record, outcome.failure, at);
     const { notAfter } = outcome.validity;
-    const { window, askAt } = outcome.validity;
+    const { window } = outcome.validity;
+    const woken = record.status.kind === 'working' && record.status.woken === true;
+    const askAt = woken ? at + lookDelay : outcome.validity.askAt;
     const renewAt = renewalTime(outcome.validity, context.policy.minimumValidity, window);
     if (renewAt <= at) {
       // Without back-off it would be ordered again and again.

@@ -99,6 +99,7 @@ export const ingressMachine = setup({
         if (isRetried(next)) enqueue('liftPauses');
       }),
     },
+    // Also while a check runs: it may have read before that what it is woken for.
     WAKE: { target: '.checking', actions: assign(({ context, event }) => applyWake(context, event.at)) },
     CERTIFICATE_PHASE: {
       actions: assign(({ context, event }) => applyPhase(context, event.secretName, event.phase, event.at)),
@@ -125,8 +126,6 @@ export const ingressMachine = setup({
   states: {
     checking: {
       entry: 'markEntry',
-      // The check that runs is the answer to a wake-up that comes while it does.
-      on: { WAKE: {} },
       invoke: {
         src: 'checkSecrets',
         input: ({ context }) => toCheck(context),

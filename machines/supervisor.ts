@@ -146,6 +146,7 @@ function decideRunning(
     }
     case 'ACTOR_FAILED':
       state.running.delete(event.key);
+      state.looks.delete(event.key);
       if (state.ingresses.has(event.key)) state.schedule.set(event.key, now + restartDelay);
       return [];
     case 'DRAIN':

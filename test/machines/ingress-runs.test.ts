@@ -141,13 +141,48 @@ describe('a wake-up', () => {
     run.stop();
   });
 
-  it('that comes during a check is answered by that check', async () => {
+  it('that comes during a check begins it anew: what it is about may have happened after the reading', async () => {
     const run = await start(assignment(['a']));
+    const { signal } = run.world.check;
     await run.wake(now + 1);
-    assert.equal(run.world.checks.count, 1);
-    assert.equal(run.world.check.signal.aborted, false);
+    assert.equal(signal.aborted, true);
+    assert.equal(run.world.checks.count, 2);
     await run.checked([goodResult(run.desired('a'))]);
+    assert.equal(run.state(), 'idle');
     assert.ok(run.world.wakeTimes.at(-1) !== undefined);
+    run.stop();
+  });
+
+  it('that comes during a round neither ends nor repeats it, and is answered when it has ended', async () => {
+    const run = await startDue(['a']);
+    await advance(run, 'a', 'storing');
+    const write = run.world.writes.of('a');
+    await run.wake(now + 1);
+    await run.checked([], now + 1);
+    assert.equal(run.state(), 'storing');
+    assert.equal(write.signal.aborted, false);
+    await run.stored('a', now + 2);
+    assert.equal(run.state(), 'idle');
+    const lookAt = run.world.wakeTimes.at(-1) ?? 0;
+    assert.equal(lookAt, now + 1002);
+    await run.wake(lookAt);
+    await run.checked([goodResult(run.desired('a'))], lookAt);
+    assert.ok((run.world.wakeTimes.at(-1) ?? 0) > lookAt + minute, 'once');
+    assert.equal(run.world.orders.count, 1);
+    run.stop();
+  });
+
+  it('that comes during the back-off orders nothing before its time', async () => {
+    const run = await startDue(['a']);
+    await advance(run, 'a', 'validating');
+    run.world.orders.of('a').resolve({ kind: 'failed', at: now, failure: dead });
+    await settled();
+    const nextAttemptAt = run.world.wakeTimes.at(-1) ?? 0;
+    await run.wake(now + 1000);
+    await run.checked([dueResult(run.desired('a'))], now + 1000);
+    assert.equal(run.state(), 'backing-off');
+    assert.equal(run.world.wakeTimes.at(-1), nextAttemptAt, 'and does not put it off');
+    assert.equal(run.world.log.filter((line) => line === 'enter a').length, 1);
     run.stop();
   });
 });

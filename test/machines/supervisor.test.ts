@@ -279,6 +279,13 @@ describe('a Secret that has changed', () => {
     supervision.tell(changed('web-tls'));
     assert.deepEqual(supervision.tell({ type: 'INGRESS_GONE', key }), [`STOP ${key}`, 'SET_TIMER off']);
   });
+
+  it('starts no actor that died before its time', () => {
+    const supervision = running();
+    supervision.tell(changed('web-tls'));
+    assert.deepEqual(supervision.tell({ type: 'ACTOR_FAILED', key }), [`SET_TIMER +${minute}`]);
+    assert.deepEqual(supervision.tell(changed('web-tls')), []);
+  });
 });
 
 describe('an actor that died', () => {
