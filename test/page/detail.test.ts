@@ -4,7 +4,7 @@ import type { Browser } from 'playwright-core';
 import { openBrowser } from './browser.ts';
 import { issuance, showcase, trouble } from './busy-cluster.ts';
 import { visit, waitForCount } from './visit.ts';
-import { detailOf, rowOf, snapshotOf } from './world.ts';
+import { detailOf, progressOf, rowOf, snapshotOf } from './world.ts';
 
 describe('the detail of the inspector page', () => {
   let browser: Browser;
@@ -65,6 +65,73 @@ describe('the detail of the inspector page', () => {
       (await page.locator('.timeline li:not(.date)').first().textContent()) ?? '',
       /→ backing-off/,
     );
+  });
+
+  it('goes on with its times while nothing is told, and leaves focus and scrolling alone', async (t) => {
+    const row = rowOf('shop/web', { state: 'backing-off' });
+    const { page, feed } = await visit(t, browser, snapshotOf([row]), {
+      prepare: (page) => page.clock.install(),
+    });
+    const detail = detailOf(row);
+    const timeline = (first: string) =>
+      Array.from({ length: 100 }, (_, index) => ({
+        at: row.since + index,
+        kind: 'event' as const,
+        text: index === 0 ? first : `WAKE ${index}`,
+      }));
+    const nextAttemptAt = Date.now() + 200_000;
+    const certificates = detail.certificates.map((one) => ({ ...one, nextAttemptAt }));
+    feed.details.set('shop/web', { ...detail, certificates, timeline: timeline('WAKE') });
+    await page.locator('.row').first().click();
+    const attempt = page.locator('.certificate dd', { hasText: /in \d/ }).last();
+    await attempt.filter({ hasText: 'in 3 min' }).waitFor();
+    const list = page.locator('.timeline ol');
+    await list.focus();
+    await list.evaluate((element) => {
+      element.scrollTop = 200;
+    });
+    // Within the time in which a silent connection is not given up.
+    for (let steps = 0; steps < 3; steps += 1) {
+      await page.clock.runFor(30_000);
+      feed.tellDetail({ ...detail, certificates, timeline: timeline(`WAKE again ${steps}`) });
+      await list.getByText(`WAKE again ${steps}`).waitFor({ state: 'attached' });
+    }
+    await attempt.filter({ hasText: 'in 1 min' }).waitFor();
+    assert.equal(await page.evaluate('document.activeElement.tagName'), 'OL');
+    assert.equal(await list.evaluate(({ scrollTop }) => scrollTop), 200);
+  });
+
+  it('says once what is about all hosts of an order', async (t) => {
+    const row = rowOf('shop/web', { state: 'backing-off', hosts: ['a.example', 'b.example'] });
+    const { page, feed } = await visit(t, browser, snapshotOf([row]));
+    const hosts = row.hosts.map((host) => progressOf(host, 'order', 'failed', 'The CA wants no such names.'));
+    const detail = detailOf(row);
+    feed.details.set('shop/web', {
+      ...detail,
+      certificates: detail.certificates.map((one) => ({ ...one, hosts })),
+    });
+    await page.locator('.row').first().click();
+    await page.getByText('Order: failed. The CA wants no such names.').waitFor();
+    await waitForCount(page, '.remark', 1);
+    await waitForCount(page, '.steps td.failed', 2);
+  });
+
+  it('loads the drawing again when it could not be loaded', async (t) => {
+    let requests = 0;
+    const { page, feed } = await visit(t, browser, snapshotOf([rowOf('shop/web')]), {
+      prepare: async (page) => {
+        await page.clock.install();
+        await page.route('**/statechart.json', (route) => {
+          requests += 1;
+          return requests === 1 ? route.abort() : route.continue();
+        });
+      },
+    });
+    feed.details.set('shop/web', detailOf(rowOf('shop/web')));
+    await page.locator('.row').first().click();
+    await page.getByText('The drawing could not be loaded').waitFor();
+    await page.clock.runFor(5000);
+    await page.locator('[data-state=idle].current').waitFor();
   });
 
   it('shows hostile text as text', async (t) => {

@@ -23,7 +23,9 @@ export function hostTable(hosts) {
   const head = element('tr', {}, element('th', { scope: 'col' }, 'Host'));
   for (const [, words] of steps) head.append(element('th', { scope: 'col' }, words));
   const body = element('tbody', {});
-  for (const host of hosts) body.append(...hostRows(host));
+  /** @type {Set<string>} */
+  const said = new Set();
+  for (const host of hosts) body.append(...hostRows(host, said));
   return element(
     'div',
     { class: 'scroller' },
@@ -31,8 +33,11 @@ export function hostTable(hosts) {
   );
 }
 
-/** @param {HostProgress} progress */
-function hostRows({ host, steps: reached }) {
+/**
+ * @param {HostProgress} progress
+ * @param {Set<string>} said remarks on hosts above: what the CA says of an order is about all its hosts, and is read once
+ */
+function hostRows({ host, steps: reached }, said) {
   const row = element('tr', {}, element('th', { scope: 'row' }, ...breakable(host)));
   /** @type {HTMLElement[]} */
   const remarks = [];
@@ -48,7 +53,10 @@ function hostRows({ host, steps: reached }) {
     cell.append(mark(state).sign, element('span', { class: 'hidden' }, state));
     row.append(cell);
     if (step?.detail === undefined || state === 'done') continue;
-    remarks.push(element('p', {}, element('b', {}, `${words}: ${state}.`), ` ${step.detail}`));
+    const remark = ` ${step.detail}`;
+    if (said.has(remark)) continue;
+    said.add(remark);
+    remarks.push(element('p', {}, element('b', {}, `${words}: ${state}.`), remark));
   }
   if (remarks.length === 0) return [row];
   return [row, element('tr', { class: 'remark' }, element('td', { colspan: steps.length + 1 }, ...remarks))];
