@@ -154,7 +154,7 @@ function predecessorOf(
 }
 
 function servingOf(
-  { certificate, directory }: PresentSecret,
+  { certificate, directory, selfChecked }: PresentSecret,
   window: RenewalWindow | undefined,
   policy: AssessmentPolicy,
 ): Serving | undefined {
@@ -162,7 +162,7 @@ function servingOf(
   const { notBefore, notAfter, dnsNames } = certificate;
   const renewAt = renewalTime(certificate, policy.minimumValidity, window);
   const sameSetUntil = directory === policy.directory ? notBefore + sameSetMemory : undefined;
-  return { notBefore, notAfter, dnsNames, renewAt, sameSetUntil };
+  return { notBefore, notAfter, dnsNames, renewAt, sameSetUntil, selfChecked };
 }
 
 function suggestion(secretName: string, { start, end }: RenewalWindow, url: string): Failure {

@@ -34,6 +34,8 @@ export interface CertificateInput {
   /** An order without hosts that fail, because the certificate is about to end. */
   readonly rescue?: boolean;
   readonly returning?: Returning | undefined;
+  /** Hosts that gave a definite answer to the self-check of an earlier process. */
+  readonly answered?: readonly string[];
 }
 
 /** Hosts that were left out of the certificate and are to come back: those that have passed once, else all. */

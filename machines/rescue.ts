@@ -15,6 +15,8 @@ export interface Serving extends Validity {
   readonly dnsNames: readonly string[];
   /** When its replacement became due. */
   readonly renewAt: number;
+  /** Its hosts have passed the self-check before it was ordered. */
+  readonly selfChecked?: boolean | undefined;
   /** Until when the CA takes an order for exactly its names for a renewal; undefined where another CA issued it. */
   readonly sameSetUntil?: number | undefined;
 }

@@ -22,11 +22,12 @@ export function planRound(
   at: number,
 ): CertificateInput {
   const { desired } = record;
-  const { hosts, reason, found, harmAt, exemption, predecessor, omission } = assessment;
+  const { hosts, reason, found, harmAt, exemption, predecessor, omission, serving } = assessment;
   const id = `${uid}/${desired.secretName}/${serial}`;
   const purpose = purposeOf(record, assessment);
   const secret = { id, ingress: key, ingressUid: uid, desired, found };
-  const round = { ...secret, hosts, reason, harmAt, purpose, exemption };
+  const answered = [...(record.answered ?? []), ...(serving?.selfChecked === true ? serving.dnsNames : [])];
+  const round = { ...secret, hosts, reason, harmAt, purpose, exemption, answered };
   if (reason === 'host-left-out' && omission !== undefined) {
     const { rescuedAt, passed: known = [] } = record;
     const passed = omission.hosts.filter((host) => known.includes(host));

@@ -40,6 +40,8 @@ export type SecretFacts =
       readonly profile?: string | undefined;
       /** The type of key that was asked for, likewise. */
       readonly orderedKeyType?: string | undefined;
+      /** Recorded by us: its hosts have passed the self-check before it was ordered. */
+      readonly selfChecked?: boolean;
       /** Hosts that the certificate was ordered without. */
       readonly omission?: Omission | undefined;
       /** When the CA wants this certificate renewed, as it was last recorded. */

@@ -40,6 +40,7 @@ export function restoredOutcome(
     failures,
     certified: entry.notAfter !== undefined,
     ...(blamed === undefined ? {} : { failing: blamed }),
+    ...(failure?.code === 'SelfCheckFailed' ? { answered: hostsToBlame(failure) } : {}),
     ...(rescuedAt === undefined ? {} : { rescuedAt }),
     ...(retried ? { passed: desired.hosts.map(({ host }) => host) } : {}),
   };

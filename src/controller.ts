@@ -184,6 +184,7 @@ export async function startController({
       clock,
       onNotice: (notice, { ingress, desired }) => log.warn({ ingress, secret: desired.secretName }, notice),
       secrets,
+      hasAnswered: (host) => selfChecks.hasAnswered(host),
       ingressClasses: new IngressClasses({ client, clock }),
       policy: assessmentPolicy(config),
       keyType: config.keyType,
@@ -193,7 +194,8 @@ export async function startController({
         progress.checking(input, host);
         const onVerdict = (verdict: Verdict) => progress.verdict(input, host, verdict, false);
         const settings = { ...selfCheckSettings(config, agent, clock), thumbprint, onVerdict };
-        const verdict = selfChecks.judge(host, await awaitReachable(host, settings, stepSignal));
+        const seen = await awaitReachable(host, settings, stepSignal);
+        const verdict = selfChecks.judge(host, seen, input.answered?.includes(host));
         progress.verdict(input, host, verdict, true);
         return verdict;
       },

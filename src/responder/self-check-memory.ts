@@ -14,24 +14,32 @@ const mostHosts = 20_000;
  */
 export class SelfCheckMemory {
   readonly #clock: Pick<Clock, 'now'>;
-  /** Hosts with a definite answer, and since when they have given none (milliseconds since the epoch). */
-  readonly #silentSince = new Map<string, number | undefined>();
+  /** Hosts with a definite answer, and since when they have given none (milliseconds since the epoch); or too long. */
+  readonly #silentSince = new Map<string, number | undefined | 'too long'>();
 
   constructor(clock: Pick<Clock, 'now'>) {
     this.#clock = clock;
   }
 
-  /** The verdict, in the light of those before. */
-  judge(host: string, verdict: Verdict): Verdict {
+  /** Whether the host gave a definite answer when it was asked last. */
+  hasAnswered(host: string): boolean {
+    return this.#silentSince.has(host) && this.#silentSince.get(host) === undefined;
+  }
+
+  /**
+   * The verdict, in the light of those before.
+   * @param answered whether the host gave a definite answer to an earlier process
+   */
+  judge(host: string, verdict: Verdict, answered = false): Verdict {
     if (verdict.kind !== 'inconclusive') {
       this.#remember(host, undefined);
       return verdict;
     }
-    if (!this.#silentSince.has(host)) return verdict;
+    if (!this.#silentSince.has(host) && !answered) return verdict;
     const now = this.#clock.now();
     const since = this.#silentSince.get(host) ?? now;
-    if (now - since >= patience) {
-      this.#silentSince.delete(host);
+    if (since === 'too long' || now - since >= patience) {
+      this.#remember(host, 'too long');
       return verdict;
     }
     this.#remember(host, since);
@@ -45,7 +53,7 @@ export class SelfCheckMemory {
     };
   }
 
-  #remember(host: string, silentSince: number | undefined): void {
+  #remember(host: string, silentSince: number | undefined | 'too long'): void {
     this.#silentSince.delete(host);
     this.#silentSince.set(host, silentSince);
     if (this.#silentSince.size <= mostHosts) return;

@@ -9,6 +9,8 @@ import { readRenewal, renewalAnnotation } from './renewal-record.ts';
 export const directoryAnnotation = 'kube-lego.io/directory';
 /** The profile that it was ordered with; empty for none. */
 export const profileAnnotation = 'kube-lego.io/issued-profile';
+/** Whether all its hosts have passed the self-check before it was ordered: `true`, or absent. */
+export const selfCheckedAnnotation = 'kube-lego.io/self-checked';
 /** The type of key that it was ordered with. */
 export const keyTypeAnnotation = 'kube-lego.io/issued-key-type';
 /** How the kube-lego of 2016 marked its Secrets. */
@@ -46,6 +48,7 @@ export function factsOf(stored: StoredCertificate | undefined): SecretFacts {
     directory: annotations[directoryAnnotation],
     omission: readOmission(annotations[omissionAnnotation]),
     profile: annotations[profileAnnotation],
+    selfChecked: annotations[selfCheckedAnnotation] === 'true',
     orderedKeyType: annotations[keyTypeAnnotation],
     window: readRenewal(annotations[renewalAnnotation], id),
     certificate,

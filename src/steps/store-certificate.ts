@@ -10,7 +10,13 @@ import type { CertificateToStore, SecretStore } from '../kubernetes/secret-store
 import type { IssuedCertificates } from './issued-certificates.ts';
 import { omissionAnnotation, writeOmission } from './omission.ts';
 import type { RenewalWatch } from './renewal-watch.ts';
-import { directoryAnnotation, factsOf, keyTypeAnnotation, profileAnnotation } from './secret-facts.ts';
+import {
+  directoryAnnotation,
+  factsOf,
+  keyTypeAnnotation,
+  profileAnnotation,
+  selfCheckedAnnotation,
+} from './secret-facts.ts';
 
 export interface StoreCertificateOptions {
   readonly secrets: Pick<SecretStore, 'read' | 'write'>;
@@ -19,6 +25,8 @@ export interface StoreCertificateOptions {
   /** Undefined where nobody is asked when to renew. */
   readonly renewals?: Pick<RenewalWatch, 'first'> | undefined;
   readonly clock: Clock;
+  /** Whether the host gave a definite answer when it was asked last. */
+  readonly hasAnswered?: ((host: string) => boolean) | undefined;
   /** Something that a person should know although it stands in the way of nothing. */
   readonly onNotice: (notice: string, input: CertificateInput) => void;
 }
@@ -39,6 +47,7 @@ export async function storeCertificate(
   const verified = verifyChain(chainPem, keyPem, hosts, clock.now());
   const { id, chainPem: verifiedPem, notice } = verified;
   if (notice !== undefined) onNotice(notice, input);
+  const selfChecked = input.desired.selfCheck && hosts.every((host) => options.hasAnswered?.(host) === true);
   const keyType = input.desired.keyType ?? policy.keyType;
   const uid = await write(options, input, signal, {
     chainPem: verifiedPem,
@@ -47,6 +56,7 @@ export async function storeCertificate(
       [directoryAnnotation]: policy.directory,
       [profileAnnotation]: input.desired.profile ?? policy.profile ?? '',
       ...(keyType === undefined ? {} : { [keyTypeAnnotation]: keyType }),
+      ...(selfChecked ? { [selfCheckedAnnotation]: 'true' } : {}),
       ...(input.omission === undefined ? {} : { [omissionAnnotation]: writeOmission(input.omission) }),
     },
   });

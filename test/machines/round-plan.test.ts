@@ -78,6 +78,30 @@ describe('what an order counts as', () => {
   });
 });
 
+describe('a host that is silent after a restart', () => {
+  it('is known to have answered before by its certificate, where that says so, and by the status', () => {
+    const secret = secretFacts({
+      directory,
+      selfChecked: true,
+      certificate: certificateFacts({ dnsNames: names, notAfter: now + day }),
+    });
+    assert.deepEqual(round(check(begin(), secret)).answered, names);
+    assert.deepEqual(round(check(begin(), { ...secret, selfChecked: false })).answered, []);
+    const failed = (code: 'SelfCheckFailed' | 'ChallengeFailed'): IngressContext => {
+      const failure = { code, message: 'It is dead.', host: 'dead.example.com' };
+      const context = check(begin(), { kind: 'absent' });
+      return applyOutcome(context, desired.secretName, { kind: 'failed', failure }, now);
+    };
+    for (const [code, answered] of [
+      ['SelfCheckFailed', ['dead.example.com']],
+      ['ChallengeFailed', []],
+    ] as const) {
+      const restarted = begin({ status: statusOf(failed(code)), at: now + day });
+      assert.deepEqual(round(check(restarted, { kind: 'absent' }, now + day)).answered, answered);
+    }
+  });
+});
+
 describe('an order without a host that fails', () => {
   const failure = { code: 'SelfCheckFailed', message: 'It is dead.', host: 'dead.example.com' } as const;
   const ending = { notBefore: now - 80 * day, notAfter: now + 10 * day };

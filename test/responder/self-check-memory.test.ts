@@ -38,6 +38,18 @@ describe('a host that gives no answer when it is asked from inside', () => {
     });
   }
 
+  it('that answered an earlier process costs no order either, for half a day; then it is left to the CA', () => {
+    const clock = new ManualClock();
+    const memory = new SelfCheckMemory(clock);
+    assert.equal(memory.judge(host, silence, true).kind, 'wrong-answer');
+    clock.advance(12 * hour);
+    for (let attempts = 0; attempts < 2; attempts += 1)
+      assert.equal(memory.judge(host, silence, true), silence);
+    assert.equal(memory.hasAnswered(host), false);
+    memory.judge(host, good, true);
+    assert.equal(memory.hasAnswered(host), true);
+  });
+
   it('has its half a day again when it has answered in between', () => {
     const clock = new ManualClock();
     const memory = new SelfCheckMemory(clock);

@@ -38,11 +38,13 @@ const askAt = now + 6 * hour;
 
 describe('a certificate in hand', () => {
   let written: CertificateToStore[];
+  let answered: string[];
   let asked: { readonly uid: string; readonly id: string }[];
   let answer: PromiseWithResolvers<{ readonly window: RenewalWindow | undefined; readonly askAt: number }>;
 
   beforeEach(() => {
     written = [];
+    answered = [];
     asked = [];
     answer = Promise.withResolvers();
   });
@@ -73,6 +75,7 @@ describe('a certificate in hand', () => {
           },
         },
         clock: new ManualClock(now),
+        hasAnswered: (host) => answered.includes(host),
         onNotice: (notice) => assert.fail(notice),
       },
       input,
@@ -90,6 +93,13 @@ describe('a certificate in hand', () => {
       'kube-lego.io/issued-profile': '',
       'kube-lego.io/issued-key-type': 'ec-p256',
     });
+  });
+
+  it('is marked where its hosts have passed the self-check', async () => {
+    answered = ['web.example.com'];
+    answer.resolve({ window, askAt });
+    await store();
+    assert.equal(written[0]?.annotations['kube-lego.io/self-checked'], 'true');
   });
 
   it('that an earlier write has stored, though its answer was lost, is asked about likewise', async () => {
