@@ -140,6 +140,11 @@ export class Admission {
     if (this.#budget.report(report, now)) this.#recheckSoon(now);
   }
 
+  /** What was kept of the last process is known now. */
+  resume(now: number): void {
+    this.#budget.resume(now);
+  }
+
   /** The owner of these hosts says that they may be tried again, although the CA had paused them. */
   liftPauses(hosts: readonly string[], now: number): void {
     this.#budget.liftPauses(hosts);

@@ -80,6 +80,12 @@ export class CaBreaker {
     this.#pausedUntil = Math.max(this.#pausedUntil, this.#namedUntil, now + pause);
   }
 
+  /** The CA had asked to wait until then before the process began. */
+  resume(until: number): void {
+    this.#namedUntil = Math.max(this.#namedUntil, until);
+    this.#pausedUntil = Math.max(this.#pausedUntil, until);
+  }
+
   /** The one that was to try gave up, by no fault of the CA: another may. */
   left(id: string): void {
     if (this.#probe?.id === id) this.#probe = undefined;

@@ -9,7 +9,8 @@ export type Exemption = 'none' | 'same-set' | 'ari';
 
 /** A refusal of the CA that is still in force, or was until lately. */
 export interface Block {
-  readonly cause: LimitName | 'blocked' | 'paused';
+  /** `unavailable`: no limit, but the CA is in trouble and has asked all to wait. */
+  readonly cause: LimitName | 'blocked' | 'paused' | 'unavailable';
   readonly until: number;
   /** Orders with this exemption, or with less, wait. */
   readonly exemption: Exemption;

@@ -97,7 +97,7 @@ function parse(text: string): Readonly<Record<string, unknown>> {
 function readBlock(value: unknown): Block | undefined {
   if (!isRecord(value)) return undefined;
   const { until, refusals } = value;
-  const cause = [...limitNames, 'blocked' as const, 'paused' as const].find(
+  const cause = [...limitNames, 'blocked' as const, 'paused' as const, 'unavailable' as const].find(
     (name) => name === value['cause'],
   );
   const exemption = (['none', 'same-set', 'ari'] as const).find((name) => name === value['exemption']);

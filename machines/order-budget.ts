@@ -41,6 +41,12 @@ export class OrderBudget {
     return this.#ledger.hold(requestOf(order), now, queue);
   }
 
+  /** What was kept of the last process is known now. */
+  resume(now: number): void {
+    const until = this.#ledger.unavailableUntil(now);
+    if (until !== undefined) this.#breaker.resume(until);
+  }
+
   liftPauses(hosts: readonly string[]): void {
     this.#ledger.liftPause(hosts);
   }
@@ -129,6 +135,7 @@ export class OrderBudget {
         return false;
       case 'CA_TROUBLED':
         this.#breaker.failed(report.id, now, report.retryAfter);
+        if (report.retryAfter !== undefined) this.#ledger.learnUnavailable(report.retryAfter, now);
         return false;
       default:
         return report satisfies never;

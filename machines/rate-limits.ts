@@ -5,13 +5,12 @@ import { type BucketForecast, LedgerBuckets } from './ledger-buckets.ts';
 import { bucketKey, LedgerKeys, type OrderScopes, type Scope } from './ledger-keys.ts';
 import { LedgerOrders } from './ledger-orders.ts';
 import { LedgerShards } from './ledger-shards.ts';
-import type { LimitName, RateLimits } from './limits.ts';
+import type { RateLimits } from './limits.ts';
 import { blockedBy, countedFor, limitOfBlock, type OrderRequest, spentAtIssuance } from './order-limits.ts';
 
 /** Why an order has to wait. */
 export interface Hold {
-  /** `unavailable`: no limit, but the CA is in trouble. */
-  readonly cause: LimitName | 'blocked' | 'paused' | 'unavailable';
+  readonly cause: Block['cause'];
   /** For a person, such as `registered domain example.com`. */
   readonly scope: string;
   /** Milliseconds since the epoch. */
@@ -43,6 +42,7 @@ export class Ledger {
   /** Orders that are written down before they are made: a tenth of what the CA allows at once. */
   readonly #ahead: number;
   readonly #account: Scope;
+  readonly #unavailableKey: string;
   /** The fullest that the bucket of orders can be found after a crash. */
   #coveredTat = 0;
   /** The same when what was taken last is written. */
@@ -66,6 +66,7 @@ export class Ledger {
     this.#orders = new LedgerOrders(this.#buckets);
     this.#parts = { shards: this.#shards, buckets: this.#buckets, blocks: this.#blocks };
     this.#account = this.#keys.order([]).account;
+    this.#unavailableKey = `U${this.#account.key}`;
     this.#ahead = Math.min(Math.floor((rateLimits.limits['orders-per-account']?.burst ?? 0) / 10), 50);
   }
 
@@ -178,6 +179,25 @@ export class Ledger {
     }
   }
 
+  /**
+   * The CA, being in trouble, asks all to wait. It is kept here to outlive the process, and holds nothing back: that is for the breaker.
+   * @param retryAfter milliseconds
+   */
+  learnUnavailable(retryAfter: number, now: number): void {
+    this.#blocks.add(
+      this.#unavailableKey,
+      { cause: 'unavailable', exemption: 'ari', scope: 'the CA' },
+      retryAfter,
+      now,
+    );
+    this.#shards.touch(this.#unavailableKey);
+  }
+
+  /** Until when the CA has asked all to wait; undefined if it has not. */
+  unavailableUntil(now: number): number | undefined {
+    return this.#blocks.inForce(this.#unavailableKey, 'ari', now)?.until;
+  }
+
   /** A person says that the pause of these is lifted: they may be tried. Nothing else is forgotten. */
   liftPause(identifiers: readonly string[]): void {
     for (const [key] of blockedBy(this.#keys.order(identifiers))) {
@@ -192,10 +212,11 @@ export class Ledger {
     return this.#buckets.forecast(now);
   }
 
-  /** What the CA has refused and is still in force. */
+  /** What the CA has refused and is still in force; that it is in trouble is no refusal. */
   blocks(now: number): Hold[] {
-    return [...this.#blocks.entries()].flatMap(([, { cause, until, scope = 'not met since the start' }]) =>
-      until > now ? [{ cause, scope, until }] : [],
+    return [...this.#blocks.entries()].flatMap(
+      ([key, { cause, until, scope = 'not met since the start' }]) =>
+        until > now && key !== this.#unavailableKey ? [{ cause, scope, until }] : [],
     );
   }
 
@@ -219,9 +240,14 @@ export class Ledger {
     this.#buckets.keep('orders-per-account', this.#account, now);
   }
 
-  /** Whether a crash before the next writing forgets nothing of the certificate that may come of this order. */
-  coversCertificate({ identifiers }: Pick<OrderRequest, 'identifiers'>): boolean {
-    return this.#orders.isRecorded(this.#keys.order(identifiers));
+  /** Whether a crash before the next writing forgets nothing of the certificate that may come of this order within ten minutes. */
+  coversCertificate({ identifiers }: Pick<OrderRequest, 'identifiers'>, now: number): boolean {
+    return this.#orders.isRecorded(this.#keys.order(identifiers), now);
+  }
+
+  /** The next changes cover it: to be asked, and written, when it is not covered. */
+  coverCertificate({ identifiers }: Pick<OrderRequest, 'identifiers'>, now: number): void {
+    this.#orders.record(this.#keys.order(identifiers), now);
   }
 
   /**
@@ -239,7 +265,7 @@ export class Ledger {
     if (now < this.#prunedAt || now >= this.#prunedAt + pruneInterval) this.#prune(now);
     const { shards, buckets } = this.#parts;
     const accountKey = bucketKey('orders-per-account', this.#account);
-    this.#orders.beginWriting();
+    this.#orders.beginWriting(now);
     this.#takenTat = this.#coveredTat;
     const keptTat = (key: string): number | undefined => {
       if (key !== accountKey) return buckets.keptTat(key, 0, now);

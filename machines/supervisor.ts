@@ -164,6 +164,7 @@ function decideRunning(
       return grant(state, caNow);
     case 'LEDGER_READ':
       state.ledgerRead = true;
+      state.admission.resume(caNow);
       if (state.liftedEarly.length > 0) state.admission.liftPauses(state.liftedEarly, caNow);
       state.liftedEarly = [];
       return grant(state, caNow);

@@ -40,15 +40,16 @@ export class OrderReports {
 
   /**
    * The order has come to nothing.
-   * @returns whether a limit is why, which must not be forgotten
+   * @returns whether it is to be remembered over the end of the process: a limit, or a wait that the CA asks all for
    */
   failed(reason: unknown): boolean {
     const id = this.#id;
     const error =
       reason instanceof AccountError && reason.cause instanceof OrderError ? reason.cause : reason;
     if (isTransient(error)) {
-      this.#tell({ type: 'CA_TROUBLED', id, retryAfter: retryAfterOf(error) });
-      return false;
+      const retryAfter = retryAfterOf(error);
+      this.#tell({ type: 'CA_TROUBLED', id, retryAfter });
+      return retryAfter !== undefined;
     }
     if (!(error instanceof OrderError)) return false;
     const block = error.cause instanceof AcmeProblem ? readBlock(error.cause) : undefined;

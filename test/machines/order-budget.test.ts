@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { day, now, orderBudget } from './builders.ts';
+import { OrderBudget } from '../../machines/order-budget.ts';
+import { Ledger, type LedgerShard } from '../../machines/rate-limits.ts';
+import { registeredDomain } from '../../machines/registered-domain.ts';
+import { day, hour, minute, now, orderBudget } from './builders.ts';
 
 it('an order that is counted after all is not held up by its own reservation', () => {
   const budget = orderBudget({ 'certificates-per-exact-set': { burst: 1, period: 7 * day } });
@@ -19,4 +22,45 @@ it('an order that finds no room keeps its reservation as it was', () => {
   budget.reserve({ id: '1', hosts: ['a.example.com'], purpose: 'renewal', exemption: 'ari' }, now);
   assert.equal(budget.countAs('1', 'none', now)?.cause, 'orders-per-account');
   assert.equal(budget.release('1', now), true);
+});
+
+/** A process that goes on from what others have written. */
+function start(kept: readonly LedgerShard[] = [], time = now) {
+  const ledger = new Ledger({ limits: {}, reserve: 0 }, registeredDomain, (text) => text);
+  const budget = new OrderBudget(ledger);
+  const documents = kept.map(({ shard, text = '' }) => [shard, text] as const);
+  assert.deepEqual(ledger.restore(new Map(documents), time), []);
+  budget.resume(time);
+  return { ledger, budget };
+}
+
+it('a wait that the CA asked all for goes on after a restart, and then one alone tries', () => {
+  const first = start();
+  first.budget.report({ type: 'CA_TROUBLED', id: '1', retryAfter: hour }, now);
+  const kept = first.ledger.takeChanges(now);
+  const { ledger, budget } = start(kept, now + minute);
+  assert.deepEqual(budget.trouble(now + minute), {
+    cause: 'unavailable',
+    scope: 'the CA',
+    until: now + hour,
+  });
+  assert.deepEqual(ledger.blocks(now + minute), [], 'it is said once');
+  assert.equal(budget.enter('1', now + hour - 1), false);
+  assert.equal(budget.enter('1', now + hour), true);
+  assert.equal(budget.enter('2', now + hour), false);
+  budget.report({ type: 'ORDER_MADE', id: '1' }, now + hour);
+  assert.equal(budget.enter('2', now + hour), true);
+});
+
+it('of a CA in trouble that asks for no wait, and of a wait that is over, nothing is kept', () => {
+  const { ledger, budget } = start();
+  for (const id of ['1', '2', '3']) budget.report({ type: 'CA_TROUBLED', id, retryAfter: undefined }, now);
+  assert.deepEqual(ledger.takeChanges(now), []);
+  budget.report({ type: 'CA_TROUBLED', id: '4', retryAfter: hour }, now);
+  const later = start(ledger.takeChanges(now), now + 2 * hour);
+  assert.equal(later.budget.trouble(now + 2 * hour), undefined);
+  assert.deepEqual(
+    later.ledger.takeChanges(now + 2 * day).map(({ text }) => text),
+    [undefined],
+  );
 });

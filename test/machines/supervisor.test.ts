@@ -342,6 +342,17 @@ describe('rounds', () => {
     assert.deepEqual(supervision.tell({ type: 'LEDGER_READ' }), ['ADMIT r']);
   });
 
+  it('wait, over a restart, as long as the CA had asked all to', () => {
+    const ledger = new Ledger({ limits: {}, reserve: 0 }, registeredDomain, (text) => text);
+    const supervision = new Supervision(new OrderBudget(ledger));
+    ledger.learnUnavailable(10 * minute, now);
+    supervision.tell({ type: 'ROUND_STARTED', round }, { type: 'LEDGER_READ' });
+    const asked = supervision.tell({ type: 'SLOT_REQUESTED', id: 'r' });
+    assert.deepEqual(asked, ['HOLD r', `SET_TIMER +${10 * minute}`]);
+    supervision.time = now + 10 * minute;
+    assert.deepEqual(supervision.tell({ type: 'TIMER' }), ['GRANT_SLOT r']);
+  });
+
   it('wait by the clock of the CA for what it counts', () => {
     const supervision = running();
     supervision.skew = -hour;

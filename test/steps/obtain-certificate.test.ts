@@ -74,10 +74,25 @@ describe('a limit of the CA', () => {
     });
   }
 
-  it('is all that is written at once: what else fails can wait', async () => {
-    ordering.ca.scripts.set('/new-order', () => problem(400, 'malformed', 'No such order.'));
+  for (const [what, refusal] of [
+    ['an order that is not right', problem(400, 'malformed', 'No such order.')],
+    ['a CA that does not say how long it is busy', problem(503, 'serverInternal', 'Busy.')],
+  ] as const) {
+    it(`is written at once, and ${what} is not`, async () => {
+      ordering.ca.scripts.set('/new-order', () => refusal);
+      await ordering.run();
+      assert.deepEqual(ordering.written, ['in a while']);
+    });
+  }
+});
+
+describe('a CA that is busy', () => {
+  it('has the wait that it asks for written at once', async () => {
+    const busy = problem(503, 'rateLimited', 'Service busy; retry later.', { 'retry-after': '600' });
+    ordering.ca.scripts.set('/new-order', () => busy);
     await ordering.run();
-    assert.deepEqual(ordering.written, ['in a while']);
+    assert.equal(ordering.ledger.unavailableUntil(now), now + 600_000);
+    assert.deepEqual(ordering.written, ['at once', 'in a while']);
   });
 });
 
