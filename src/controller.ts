@@ -1,10 +1,10 @@
 import type { KubeConfig } from '@kubernetes/client-node';
 import type { Logger } from 'pino';
 import { createActor, type InspectionEvent } from 'xstate';
-import { byClock } from '../machines/hold.ts';
+import { byClock, describeHold } from '../machines/hold.ts';
 import { ingressKey } from '../machines/ingress-spec.ts';
 import { OrderBudget } from '../machines/order-budget.ts';
-import { AccountStore } from './acme/account.ts';
+import { type AccountOptions, AccountStore } from './acme/account.ts';
 import { installAdapter } from './acme/adapter.ts';
 import { RenewalInfoSource } from './acme/renewal-info.ts';
 import { AcmeTransport, userAgent } from './acme/transport.ts';
@@ -14,6 +14,7 @@ import { Vault } from './certificate/vault.ts';
 import { type Clock, settleWithin, sleep } from './clock.ts';
 import { ClockWatch } from './clock-watch.ts';
 import type { Config } from './config.ts';
+import { StepError } from './failures.ts';
 import { guarded } from './guarded.ts';
 import { createHealthServer, type Readiness } from './health.ts';
 import { createIngressLogic } from './ingress-logic.ts';
@@ -112,7 +113,17 @@ export async function startController({
     },
   });
   const accountSecret = new KubernetesAccountSecret(client, config.namespace, config.accountSecretName);
-  const account = createAccountStore(config, accountSecret, transport, clock, log);
+  const account = createAccountStore(config, accountSecret, transport, clock, log, {
+    beforeAsking: () => {
+      const caNow = ledgerClock.now();
+      const hold = budget.askedWait(caNow);
+      if (hold !== undefined) throw new StepError(describeHold(byClock(hold, caNow, clock.now())));
+    },
+    onTrouble: (retryAfter) => {
+      supervisor.send({ type: 'CA_TROUBLED', id: 'registration', retryAfter });
+      if (retryAfter !== undefined) keeper.refused();
+    },
+  });
   const rehearsal = createRehearsal(config, accountSecret, agent, clock, log);
   const challengeIngresses = createChallengeIngresses(config, client, clock, signal, log);
   const events = new EventRecorder({
@@ -356,8 +367,10 @@ function createAccountStore(
   transport: AcmeTransport,
   clock: Clock,
   log: Logger,
+  trouble: Pick<AccountOptions, 'beforeAsking' | 'onTrouble'>,
 ): AccountStore {
   return new AccountStore({
+    ...trouble,
     transport,
     clock,
     store,

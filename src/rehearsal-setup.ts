@@ -1,10 +1,13 @@
 import type { Logger } from 'pino';
+import { presetLimits } from '../machines/limits.ts';
+import { OrderBudget } from '../machines/order-budget.ts';
 import { AccountStore } from './acme/account.ts';
 import type { AccountSecretStore } from './acme/account-secret.ts';
 import { BorrowedKey } from './acme/borrowed-key.ts';
 import { AcmeTransport } from './acme/transport.ts';
 import type { Clock } from './clock.ts';
 import type { Config } from './config.ts';
+import { createLedger } from './ledger-keeper.ts';
 import { Rehearsal } from './steps/rehearsal.ts';
 
 /** The rehearsal that is configured, with a way of its own to its CA; undefined if there is none. */
@@ -26,5 +29,7 @@ export function createRehearsal(
     onRefused: (refusal) =>
       log.error(refusal, 'Nothing can be rehearsed: the ACME account cannot be used there.'),
   });
-  return new Rehearsal({ account, transport, clock, profile });
+  // In memory: what a crash forgets is little of what a staging CA allows.
+  const budget = new OrderBudget(createLedger(presetLimits(rehearsalUrl), rehearsalUrl));
+  return new Rehearsal({ account, transport, clock, profile, budget });
 }

@@ -18,6 +18,10 @@ export interface RegistrationOptions {
   readonly onRegistered?:
     | ((found: { termsOfService: string | undefined; existing: boolean }) => void)
     | undefined;
+  /** Called before the CA is asked; throws where it has asked all to wait. */
+  readonly beforeAsking?: (() => void) | undefined;
+  /** The CA is busy, out of order or out of reach; the wait that it asks for, in milliseconds. */
+  readonly onTrouble?: ((retryAfter: number | undefined) => void) | undefined;
 }
 
 const minute = 60_000;
@@ -47,7 +51,8 @@ export class Registration {
    * @throws AccountError, or the signal's reason
    */
   async ensure(client: Client, mayExist: boolean, signal: AbortSignal): Promise<void> {
-    const { directoryUrl, onRegistered, transport } = this.#options;
+    const { beforeAsking, directoryUrl, onRegistered, transport } = this.#options;
+    beforeAsking?.();
     try {
       const { termsOfService } = await transport.directory(directoryUrl, signal);
       const existing = mayExist && (await this.#find(client, signal));
@@ -105,7 +110,8 @@ export class Registration {
       return this.#refusal;
     }
     if (!(error instanceof AcmeProblem)) return error;
-    const { clock, directoryUrl } = this.#options;
+    const { clock, directoryUrl, onTrouble } = this.#options;
+    if (error.transient) onTrouble?.(error.retryAfter);
     const rung = this.#refusals;
     this.#refusals += 1;
     const retryAt = clock.now() + Math.max(pauseAfter(error, rung), error.retryAfter ?? 0);

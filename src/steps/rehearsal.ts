@@ -1,12 +1,16 @@
 import type { CertificateInput } from '../../machines/certificate.ts';
 import type { DueReason } from '../../machines/defects.ts';
+import { describeHold } from '../../machines/hold.ts';
+import type { OrderBudget } from '../../machines/order-budget.ts';
+import type { Failure } from '../../machines/reasons.ts';
 import type { AccountStore } from '../acme/account.ts';
-import { obtainCertificate as placeOrder } from '../acme/order.ts';
+import { type OrderPhase, obtainCertificate as placeOrder } from '../acme/order.ts';
 import type { AcmeTransport } from '../acme/transport.ts';
 import { createCsr } from '../certificate/csr.ts';
 import { generateKey } from '../certificate/key.ts';
 import type { Clock } from '../clock.ts';
 import { failureOf, StepError } from '../failures.ts';
+import { OrderReports } from '../order-reports.ts';
 
 export interface RehearsalOptions {
   /** The account at the CA of the rehearsal, with the same key: the responder answers for both. */
@@ -14,6 +18,8 @@ export interface RehearsalOptions {
   readonly transport: AcmeTransport;
   readonly clock: Clock;
   readonly profile: string | undefined;
+  /** What that CA lets us order, and whether it is in trouble. */
+  readonly budget: OrderBudget;
 }
 
 /** Milliseconds. An order that fails at the real CA is not rehearsed again before each new attempt. */
@@ -46,13 +52,17 @@ export class Rehearsal {
     const csr = await createCsr(hosts, await generateKey('ec-p256'));
     const profile = input.desired.profile ?? this.#options.profile;
     const order = { transport, clock, signal, hosts, csr, profile };
+    const turn = this.#begin(input.id, hosts);
     try {
-      await account.withAccount(signal, (account) => placeOrder({ account, ...order }));
+      const { onPhase, onOrderMade } = turn;
+      await account.withAccount(signal, (account) => placeOrder({ account, ...order, onPhase, onOrderMade }));
     } catch (error) {
       signal.throwIfAborted();
+      turn.failed(error);
       const failure = failureOf(error, clock.now());
-      const message = `In the rehearsal (LEGO_REHEARSE): ${failure.message}`;
-      throw new StepError({ ...failure, message }, { cause: error });
+      throw new StepError(inRehearsal(failure), { cause: error });
+    } finally {
+      turn.end();
     }
     this.#remember(set, clock.now());
   }
@@ -62,10 +72,35 @@ export class Rehearsal {
     await this.#options.transport.close();
   }
 
+  /**
+   * Reserves the order.
+   * @throws StepError where a limit of that CA or its trouble is in the way
+   */
+  #begin(id: string, hosts: readonly string[]) {
+    const { budget, clock } = this.#options;
+    const planned = { id, hosts, purpose: 'first', exemption: 'none' } as const;
+    const now = clock.now();
+    const hold =
+      budget.hold(planned, new Map(), now) ?? (budget.enter(id, now) ? undefined : budget.trouble(now));
+    if (hold !== undefined) throw new StepError(inRehearsal(describeHold(hold)));
+    budget.reserve(planned, now);
+    const reports = new OrderReports(id, hosts, (report) => budget.report(report, clock.now()));
+    return {
+      onPhase: (phase: OrderPhase) => reports.enters(phase),
+      onOrderMade: () => reports.made(),
+      failed: (error: unknown) => reports.failed(error),
+      end: () => budget.release(id, clock.now()),
+    };
+  }
+
   #remember(set: string, at: number): void {
     this.#passed.delete(set);
     this.#passed.set(set, at);
     const [oldest] = this.#passed.keys();
     if (this.#passed.size > mostSets && oldest !== undefined) this.#passed.delete(oldest);
   }
+}
+
+function inRehearsal(failure: Failure): Failure {
+  return { ...failure, message: `In the rehearsal (LEGO_REHEARSE): ${failure.message}` };
 }

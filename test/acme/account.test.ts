@@ -101,6 +101,22 @@ describe('account at a scripted CA', () => {
     assert.deepEqual(ca.received, []);
   });
 
+  test('the CA is not asked while it asks all to wait, and what it asks for is told', async () => {
+    const told: unknown[] = [];
+    const asked = accounts({
+      beforeAsking: () => {
+        throw new Error('all have to wait');
+      },
+    });
+    await assert.rejects(asked.ensureAccount(signal), /all have to wait/);
+    assert.deepEqual(ca.received, []);
+    ca.scripts.set('/new-account', () => problem(503, 'serverInternal', 'Later.', { 'retry-after': '60' }));
+    await assert.rejects(
+      accounts({ onTrouble: (retryAfter) => told.push(retryAfter) }).ensureAccount(signal),
+    );
+    assert.deepEqual(told, [60_000]);
+  });
+
   test('an account recorded for another directory is looked up at this one', async () => {
     await accounts().ensureAccount(signal);
     ca.received.length = 0;
