@@ -39,11 +39,9 @@ it('a wait that the CA asked all for goes on after a restart, and then one alone
   first.budget.report({ type: 'CA_TROUBLED', id: '1', retryAfter: hour }, now);
   const kept = first.ledger.takeChanges(now);
   const { ledger, budget } = start(kept, now + minute);
-  assert.deepEqual(budget.trouble(now + minute), {
-    cause: 'unavailable',
-    scope: 'the CA',
-    until: now + hour,
-  });
+  const wait = { cause: 'unavailable', scope: 'the CA', until: now + hour };
+  assert.deepEqual(budget.trouble(now + minute), wait);
+  assert.deepEqual(budget.askedWait(now + minute), wait, 'a good answer would not end it');
   assert.deepEqual(ledger.blocks(now + minute), [], 'it is said once');
   assert.equal(budget.enter('1', now + hour - 1), false);
   assert.equal(budget.enter('1', now + hour), true);
