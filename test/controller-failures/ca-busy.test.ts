@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { statusAnnotation } from '../../machines/status.ts';
+import { recordField, stringField } from '../../src/json.ts';
+import { busy } from '../ca/faults.ts';
+import { eventually } from '../kubernetes/eventually.ts';
+import { ingress } from './objects.ts';
+import { type Stage, startStage } from './stage.ts';
+import { StrictCa } from './strict-ca.ts';
+
+/** Seconds; long enough for a restart in its middle. */
+const wait = 20;
+/** Milliseconds in which requests that were under way when the first was refused may still arrive. */
+const underWay = 1000;
+const sites = ['one', 'two', 'three', 'four', 'five'];
+
+let stage: Stage;
+let ca: StrictCa;
+
+before(async () => {
+  stage = await startStage({ namespaces: ['shop'] });
+  ca = await StrictCa.start(stage);
+  await stage.startController(ca.environment);
+  await stage.apply(ingress('shop/first', { tls: { 'first-tls': ['first.example.com'] } }));
+  await stage.untilIssued('shop/first');
+});
+after(async () => {
+  await stage.stop();
+  await ca[Symbol.asyncDispose]();
+});
+
+/** When the CA was asked for orders, and what it answered, since the trouble began. */
+function asked(): { readonly at: number; readonly status: number }[] {
+  return ca.orders.slice(1).map(({ at, status }) => ({ at, status }));
+}
+
+async function statusOf(key: string): Promise<string> {
+  const [namespace = '', name = ''] = key.split('/');
+  const object = await stage.object(`/apis/networking.k8s.io/v1/namespaces/${namespace}/ingresses/${name}`);
+  const annotations = recordField(recordField(object, 'metadata'), 'annotations');
+  return stringField(annotations, statusAnnotation) ?? '';
+}
+
+describe('a CA that is busy and says for how long', { timeout: 240_000 }, () => {
+  let end = 0;
+
+  it('is asked by none of those who wait until then, over a crash in its middle', async () => {
+    ca.server.ca.faults.script('new-order', () => busy(wait));
+    await stage.apply(
+      ...sites.map((site) => ingress(`shop/${site}`, { tls: { [`${site}-tls`]: [`${site}.example.com`] } })),
+    );
+    await eventually('the CA refuses an order', () => asked().length > 0, 60_000);
+    const [first] = asked();
+    assert.ok(first?.status === 503);
+    end = first.at + 1000 * wait;
+    await stage.untilView('shop/five', 'it waits for the CA', ({ next, problems }) =>
+      [next.action, ...problems].some((text) => /CA/.test(text)),
+    );
+    await stage.controller.kill();
+    // Now the CA is well again: who asked would be served.
+    ca.server.ca.faults.script('new-order', undefined);
+    ca.server.ca.faults.next('new-order', busy(2));
+    await stage.startController(ca.environment);
+    await stage.untilIssued(...sites.map((site) => `shop/${site}`));
+    const early = asked().filter(({ at }) => at > first.at + underWay && at < end);
+    assert.deepEqual(early, []);
+  });
+
+  it('is then asked by one alone, and by all when that one is served', () => {
+    const [probe, second, ...rest] = asked().filter(({ at }) => at >= end);
+    assert.ok(probe !== undefined && second !== undefined);
+    assert.deepEqual([probe.status, second.status], [503, 201]);
+    assert.ok(second.at - probe.at >= 2000, 'the second wait is kept as well');
+    assert.equal(rest.length, sites.length - 1);
+    assert.ok(rest.every(({ status }) => status === 201));
+  });
+
+  it('is nobody’s failure', async () => {
+    for (const site of sites) assert.doesNotMatch(await statusOf(`shop/${site}`), /"failures"/);
+  });
+});
