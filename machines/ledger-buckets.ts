@@ -35,6 +35,8 @@ export interface AssumedSpent {
   readonly of: string | undefined;
 }
 
+/** Of a certificate that may still come: it may be counted so much later than this is written, which a crash must not forget. */
+const lateness = hour;
 /** A full bucket is remembered for a while, for a clock that is put back. */
 const grace = 2 * hour;
 
@@ -138,8 +140,10 @@ export class LedgerBuckets {
     const limit = bucket && this.#rateLimits.limits[bucket.limit];
     if (bucket === undefined || limit === undefined) return undefined;
     let { tat } = bucket;
+    // Of orders it is seen before each whether what is written still covers it.
+    const at = bucket.limit === 'orders-per-account' ? now : now + lateness;
     for (let count = Math.min(bucket.pending + ahead, limit.burst); count > 0; count -= 1) {
-      tat = spend(tat, limit, now);
+      tat = spend(tat, limit, at);
     }
     return tat;
   }

@@ -2,6 +2,9 @@ import type { LedgerBuckets } from './ledger-buckets.ts';
 import type { OrderScopes } from './ledger-keys.ts';
 import { type OrderRequest, spentAtIssuance } from './order-limits.ts';
 
+/** Milliseconds for which a certificate that is written down may still come: with the ten minutes that an order has, within `lateness`. */
+const recordLife = 45 * 60_000;
+
 interface Open {
   readonly order: OrderRequest;
   readonly scopes: OrderScopes;
@@ -9,6 +12,8 @@ interface Open {
   made: boolean;
   /** Whether a crash would forget the certificate that may come of it. */
   record: 'none' | 'being-written' | 'written';
+  /** When it was written, by the ledger's time. */
+  recordedAt: number;
 }
 
 /** The orders that are going to be made or under way: what they take of the buckets until one knows how they end. */
@@ -25,7 +30,7 @@ export class LedgerOrders {
     this.end(scopes, true, now);
     if (order.exemption === 'none') this.#buckets.addPending('orders-per-account', scopes.account, 1, now);
     for (const [name, scope] of spentAtIssuance(order, scopes)) this.#buckets.addPending(name, scope, 1, now);
-    this.#open.set(scopes.set.key, { order, scopes, made: false, record: 'none' });
+    this.#open.set(scopes.set.key, { order, scopes, made: false, record: 'none', recordedAt: now });
   }
 
   made({ set }: OrderScopes, now: number): void {
@@ -49,16 +54,29 @@ export class LedgerOrders {
       this.#buckets.addPending(name, scope, -1, now);
   }
 
-  /** Whether the certificate that may come of this order is written down as issued, as far as anything counts it. */
-  isRecorded({ set }: OrderScopes): boolean {
+  /** Whether the certificate that may come of this order now is written down as issued, as far as anything counts it. */
+  isRecorded({ set }: OrderScopes, now: number): boolean {
     const open = this.#open.get(set.key);
-    if (open === undefined || open.record === 'written') return true;
+    if (open === undefined || (open.record === 'written' && now <= open.recordedAt + recordLife)) return true;
     return !spentAtIssuance(open.order, open.scopes).some(([name]) => this.#buckets.isLimited(name));
   }
 
+  /** The certificate that may come of this order is among the next changes. */
+  record({ set }: OrderScopes, now: number): void {
+    const open = this.#open.get(set.key);
+    if (open === undefined) return;
+    open.record = 'none';
+    for (const [name, scope] of spentAtIssuance(open.order, open.scopes))
+      this.#buckets.keep(name, scope, now);
+  }
+
   /** All that has changed is going to be written now. */
-  beginWriting(): void {
-    for (const open of this.#open.values()) if (open.record === 'none') open.record = 'being-written';
+  beginWriting(now: number): void {
+    for (const open of this.#open.values()) {
+      if (open.record !== 'none') continue;
+      open.record = 'being-written';
+      open.recordedAt = now;
+    }
   }
 
   /** @param written whether that worked */

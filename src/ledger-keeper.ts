@@ -74,8 +74,10 @@ export class LedgerKeeper {
    * @throws what the store throws
    */
   async coverCertificate(order: Pick<OrderRequest, 'identifiers'>, signal: AbortSignal): Promise<void> {
-    while (!this.#options.ledger.coversCertificate(order)) {
+    const { ledger, clock } = this.#options;
+    while (!ledger.coversCertificate(order, clock.now())) {
       signal.throwIfAborted();
+      if (this.#writing === undefined) ledger.coverCertificate(order, clock.now());
       await this.#write();
     }
   }
