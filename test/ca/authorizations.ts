@@ -43,10 +43,6 @@ export class Authorizations {
     this.#origin = origin;
   }
 
-  get size(): number {
-    return this.#byNumber.size;
-  }
-
   get(number: number): CaAuthorization | undefined {
     return this.#byNumber.get(number);
   }
@@ -105,12 +101,6 @@ export class Authorizations {
     authorization.expires = outcome.validUntil;
     const { account, identifier, profile } = authorization;
     this.#reusable.set(reuseKey(account, profile, identifier.value), authorization);
-  }
-
-  /** Drops what is over. */
-  sweep(now: number): void {
-    for (const [number, { expires }] of this.#byNumber) if (expires < now) this.#byNumber.delete(number);
-    for (const [key, { expires }] of this.#reusable) if (expires < now) this.#reusable.delete(key);
   }
 
   url({ number }: CaAuthorization): string {

@@ -62,6 +62,7 @@ export class ScriptedCa {
       now: options.now,
       random,
       rules: options.limits ?? {},
+      jitter: options.limitJitter ?? 0.03,
       speed: options.limitSpeed,
       onDenied: (denial) => options.onEvent?.({ type: 'denied', at: options.now(), ...denial }),
     });
@@ -73,7 +74,6 @@ export class ScriptedCa {
     const parts = {
       options,
       origin: this.origin,
-      verifies: options.fast !== true,
       profiles: options.profiles ?? letsEncryptProfiles,
       random,
       issuer: this.#issuer,

@@ -22,13 +22,10 @@ const hashOf: Readonly<Record<string, string>> = {
   '2a8648ce3d040304': 'sha512',
 };
 
-/**
- * @param check also its signature and whether Boulder takes such a key
- * @throws Refusal badCSR
- */
-export function readSigningRequest(der: Buffer, check: boolean): SigningRequest {
+/** Reads it, and sees whether it is signed and its key is one that Boulder takes. @throws Refusal badCSR */
+export function readSigningRequest(der: Buffer): SigningRequest {
   try {
-    return read(der, check);
+    return read(der);
   } catch (error) {
     throw badCsr(`Error parsing certificate request: ${error instanceof Error ? error.message : ''}`);
   }
@@ -38,14 +35,14 @@ export function badCsr(detail: string): Refusal {
   return new Refusal({ type: 'badCSR', detail, status: 400 });
 }
 
-function read(der: Buffer, check: boolean): SigningRequest {
+function read(der: Buffer): SigningRequest {
   const [request, ...rest] = decodeAll(der);
   if (request === undefined || rest.length > 0) throw new Error('not one structure');
   const [info, algorithm, signature] = decodeAll(request.content);
   if (info === undefined || algorithm === undefined || signature === undefined) throw new Error('cut short');
   const [, subject, key, ...attributes] = decodeAll(info.content);
   if (subject === undefined || key === undefined) throw new Error('without a key');
-  if (check) checkKey(key, info, algorithm, signature);
+  checkKey(key, info, algorithm, signature);
   return {
     publicKeyDer: key.whole,
     identifiers: attributes.flatMap(identifiersOf),

@@ -35,7 +35,6 @@ export interface IssuanceParts {
 export class Issuance {
   readonly #parts: IssuanceParts;
   #issued = 0;
-  #lastSweep = 0;
 
   constructor(parts: IssuanceParts) {
     this.#parts = parts;
@@ -82,7 +81,6 @@ export class Issuance {
       expires,
     });
     if (replaced !== undefined) replaced.certificate.replacement = order;
-    this.#sweep(now);
     return order;
   }
 
@@ -139,7 +137,7 @@ export class Issuance {
   }
 
   #checkedKey(order: CaOrder, csr: Buffer): Buffer {
-    const request = readSigningRequest(csr, this.#parts.options.fast !== true);
+    const request = readSigningRequest(csr);
     const asked = new Set(identifiersAskedFor(request).map(({ type, value }) => `${type} ${value}`));
     const ordered = new Set(order.identifiers.map(({ type, value }) => `${type} ${value}`));
     if (asked.size !== ordered.size || ![...asked].every((name) => ordered.has(name)))
@@ -188,17 +186,5 @@ export class Issuance {
     if (value === undefined || this.#parts.options.renewalInfo === false) return undefined;
     if (typeof value === 'string') return value;
     throw malformed('replaces is not a string');
-  }
-
-  /** Years of orders would not fit into memory. */
-  #sweep(now: number): void {
-    const { authorizations, limits, orders, renewalInfo } = this.#parts;
-    const size = authorizations.size + orders.size + limits.size + renewalInfo.size;
-    if (size < 2 * this.#lastSweep + 10_000) return;
-    authorizations.sweep(now);
-    orders.sweep(now);
-    limits.sweep();
-    renewalInfo.sweep();
-    this.#lastSweep = authorizations.size + orders.size + limits.size + renewalInfo.size;
   }
 }

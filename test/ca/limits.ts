@@ -14,6 +14,8 @@ export interface LimitsOptions {
   readonly random: () => number;
   /** Those that are missing do not hold. */
   readonly rules: Partial<Readonly<Record<CaLimit, CaLimitRule>>>;
+  /** The most that a refusal asks to wait more than needed, as a share. */
+  readonly jitter: number;
   /** So many times faster than the rules say does everything fill up again. */
   readonly speed?: number | undefined;
   readonly onDenied?: ((denial: Denial) => void) | undefined;
@@ -49,10 +51,6 @@ export class Limits {
 
   constructor(options: LimitsOptions) {
     this.#options = options;
-  }
-
-  get size(): number {
-    return this.#buckets.size + this.#issuedAt.size;
   }
 
   /** @throws Refusal */
@@ -112,14 +110,6 @@ export class Limits {
     this.#buckets.delete(bucketKey('consecutive-failures', failureScope(account, value)));
   }
 
-  /** Drops what is full again, and what is too old to matter. */
-  sweep(): void {
-    for (const [key, { limit, scope }] of this.#buckets)
-      if (this.#left(limit, scope) >= (this.#options.rules[limit]?.burst ?? 0)) this.#buckets.delete(key);
-    const oldest = this.#options.now() - (120 * day) / this.#speed;
-    for (const [set, at] of this.#issuedAt) if (at <= oldest) this.#issuedAt.delete(set);
-  }
-
   get #speed(): number {
     return this.#options.speed ?? 1;
   }
@@ -140,9 +130,9 @@ export class Limits {
   }
 
   #denied(bucket: Bucket, wait: number): Refusal {
-    const { now, onDenied, random, rules } = this.#options;
-    // Up to 3 % more than needed, as at Boulder, so that not all come back together; and whole seconds.
-    const seconds = Math.ceil((wait / 1000) * (1 + 0.03 * random()));
+    const { jitter, now, onDenied, random, rules } = this.#options;
+    // More than needed, as at Boulder, so that not all come back together; and whole seconds.
+    const seconds = Math.ceil((wait / 1000) * (1 + jitter * random()));
     const until = now() + seconds * 1000;
     onDenied?.({ limit: bucket.limit, scope: bucket.scope, until, early: now() < bucket.toldUntil });
     bucket.toldUntil = until;

@@ -28,10 +28,10 @@ export interface CaOptions {
   readonly origin?: string | undefined;
   /** For nonces, tokens and what the faults leave to chance. */
   readonly seed?: number | undefined;
-  /** Leaves out the checks of signatures, for simulations. */
-  readonly fast?: boolean | undefined;
   /** None if not given; `letsEncryptLimits`. */
   readonly limits?: Partial<Readonly<Record<CaLimit, CaLimitRule>>> | undefined;
+  /** The most that a refusal asks to wait more than needed, as a share; 0.03 if not given, as at Boulder. */
+  readonly limitJitter?: number | undefined;
   /** So many times faster than the limits say do they fill up again. */
   readonly limitSpeed?: number | undefined;
   /** `letsEncryptProfiles` if not given; the first one is the default. */

@@ -40,10 +40,6 @@ export class Orders {
     this.#origin = origin;
   }
 
-  get size(): number {
-    return this.#byNumber.size;
-  }
-
   get(number: number): CaOrder | undefined {
     return this.#byNumber.get(number);
   }
@@ -77,16 +73,6 @@ export class Orders {
   issued(order: CaOrder, serial: string, chainPem: string, readyAt: number): void {
     order.certificate = { serial, chainPem, readyAt };
     this.#bySerial.set(serial, order);
-  }
-
-  /** Drops what is over. */
-  sweep(now: number): void {
-    for (const [number, order] of this.#byNumber) {
-      if (order.expires >= now) continue;
-      this.#byNumber.delete(number);
-      if (order.certificate !== undefined) this.#bySerial.delete(order.certificate.serial);
-    }
-    for (const [key, { expires }] of this.#reusable) if (expires < now) this.#reusable.delete(key);
   }
 
   url({ number }: CaOrder): string {

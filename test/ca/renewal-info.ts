@@ -35,10 +35,6 @@ export class RenewalInfo {
     this.#now = now;
   }
 
-  get size(): number {
-    return this.#certificates.size;
-  }
-
   add(parts: Pick<CaCertificate, 'id' | 'account' | 'identifiers' | 'notBefore' | 'notAfter'>): void {
     this.#certificates.set(parts.id, { ...parts, revoked: false, replacement: undefined, window: undefined });
   }
@@ -99,13 +95,6 @@ export class RenewalInfo {
     if (replacement?.certificate !== undefined) throw alreadyReplaced(id);
     const { start, end } = this.window(certificate);
     return { certificate, exempt: start <= now && now < end };
-  }
-
-  /** Drops what has ended. */
-  sweep(): void {
-    const now = this.#now();
-    for (const [id, { notAfter }] of this.#certificates)
-      if (notAfter + day < now) this.#certificates.delete(id);
   }
 
   #replaceable(id: string): CaCertificate {

@@ -91,7 +91,7 @@ describe('an order that replaces a certificate', () => {
   });
 
   it('can be made once, but again when the first one came to nothing', async () => {
-    const { ca, client, findings, id } = await startIssued({ authorizationReuse: false });
+    const { client, findings, id } = await startIssued({ authorizationReuse: false });
     findings.set(host, 'dns');
     await client.issue([host], { replaces: id });
     findings.clear();
@@ -99,7 +99,6 @@ describe('an order that replaces a certificate', () => {
     const again = await client.order([host], { replaces: id });
     assert.deepEqual([again.status, again.problem], [409, 'alreadyReplaced']);
     assert.equal((await client.order([host])).status, 201);
-    assert.ok(ca.renewalInfo.size >= 2);
   });
 
   it('is refused for the certificate of another, with other names, or of no CA', async () => {

@@ -27,7 +27,6 @@ export interface Draft {
 export interface ResourcesParts {
   readonly options: CaOptions;
   readonly origin: string;
-  readonly verifies: boolean;
   readonly profiles: Readonly<Record<string, CaProfile>>;
   readonly accounts: Accounts;
   readonly authorizations: Authorizations;

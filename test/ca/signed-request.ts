@@ -17,8 +17,6 @@ interface Parties {
   readonly accounts: Accounts;
   readonly nonces: Nonces;
   readonly faults: Faults;
-  /** Whether signatures are looked at. */
-  readonly verifies: boolean;
 }
 
 /**
@@ -44,7 +42,7 @@ export function authenticate(
   if (jws.jwk === undefined && endpoint === 'new-account') throw malformed('No embedded JWK in JWS header');
   const account = jws.kid === undefined ? undefined : parties.accounts.byUrl(jws.kid);
   const key = account?.key ?? publicKey(jws.jwk ?? {});
-  if (parties.verifies) verifyJws(jws, key);
+  verifyJws(jws, key);
   if (jws.url !== request.url)
     throw unauthorized(
       `JWS header parameter 'url' incorrect. Expected ${JSON.stringify(request.url)} got ${JSON.stringify(jws.url)}`,

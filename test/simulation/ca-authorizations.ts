@@ -4,7 +4,7 @@ import type { CaLimits } from './ca-limits.ts';
 import { orderLifetime, proofLifetime } from './ca-profiles.ts';
 import type { Hosts } from './hosts.ts';
 import type { Random } from './random.ts';
-import { hour } from './time-units.ts';
+import { day, hour } from './time-units.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
 type Status = 'pending' | 'valid' | 'invalid';
@@ -45,7 +45,8 @@ export class AuthorizationBook {
   open(host: string, profile: string): string {
     const { now } = this.#options.time;
     const proven = this.#proven.get(`${profile} ${host}`);
-    if (proven !== undefined && proven.expires > now + hour) return proven.path;
+    const least = Math.min(day, Math.max(hour, proofLifetime(profile, now) / 8));
+    if (proven !== undefined && proven.expires > now + least) return proven.path;
     this.#serial += 1;
     const path = `/authz/${this.#serial}`;
     const pendingFor = Math.min(orderLifetime(profile), profile === 'classic' ? Infinity : hour);
@@ -58,6 +59,11 @@ export class AuthorizationBook {
       asked: false,
     });
     return path;
+  }
+
+  /** Milliseconds since the epoch. */
+  expiryOf(path: string): number {
+    return this.#byPath.get(path)?.expires ?? 0;
   }
 
   statusOf(path: string): Status {

@@ -62,14 +62,16 @@ export class CaLimits {
   spend({ limit, of }: Count, now: number): void {
     const { count, period } = limits[limit];
     const key = `${limit} ${of}`;
-    this.#spentUntil.set(key, Math.max(this.#spentUntil.get(key) ?? 0, now) + period / count);
+    const spentUntil = Math.max(this.#spentUntil.get(key) ?? 0, now) + period / count;
+    // What is counted without being refused takes no more than there is (Boulder, `spendOnly`).
+    this.#spentUntil.set(key, Math.min(spentUntil, now + period));
   }
 
   forget({ limit, of }: Count): void {
     this.#spentUntil.delete(`${limit} ${of}`);
   }
 
-  /** How many more it allows now; may be negative where it counts what it did not refuse. */
+  /** How many more it allows now. */
   left({ limit, of }: Count, now: number): number {
     const { count, period } = limits[limit];
     const spent = Math.max((this.#spentUntil.get(`${limit} ${of}`) ?? 0) - now, 0);
@@ -89,11 +91,10 @@ export class CaLimits {
   refusal(counts: readonly Count[], now: number): LimitRefusal | undefined {
     let longest: LimitRefusal | undefined;
     for (const counted of counts) {
-      const left = this.left(counted, now);
-      if (left >= 1) continue;
       const { count, period, words, anchor } = limits[counted.limit];
-      const wait = (1 - left) * (period / count);
-      if (wait < (longest?.wait ?? 0)) continue;
+      const spentUntil = Math.max(this.#spentUntil.get(`${counted.limit} ${counted.of}`) ?? 0, now);
+      const wait = spentUntil + period / count - (now + period);
+      if (wait <= (longest?.wait ?? 0)) continue;
       const at = new Date(now + wait).toISOString().slice(0, 19).replace('T', ' ');
       const detail =
         counted.limit === 'pause'

@@ -10,7 +10,7 @@ export class CaRenewals {
   readonly #time: VirtualTime;
   readonly #period: number;
   readonly #certificates = new Map<string, PlainCertificate>();
-  readonly #replaced = new Set<string>();
+  readonly #isReplaced = new Map<string, () => boolean>();
 
   /** @param period milliseconds for which an answer holds */
   constructor(time: VirtualTime, period: number) {
@@ -37,21 +37,29 @@ export class CaRenewals {
     return notBefore < this.recalledBefore;
   }
 
-  /**
-   * What an order that replaces this certificate is held against.
-   * @returns `refused` where it was replaced before, or is for none of its names
-   */
-  standing(id: string, hosts: readonly string[]): 'free' | 'counted' | 'refused' {
+  /** Why no order for these hosts may replace this certificate; undefined if one may. */
+  refusal(
+    id: string,
+    hosts: readonly string[],
+  ): { readonly status: number; readonly type: string } | undefined {
     const certificate = this.#certificates.get(id);
-    const shares = certificate?.hosts.some((host) => hosts.includes(host)) === true;
-    if (certificate === undefined || !shares || this.#replaced.has(id)) return 'refused';
-    const { start, end } = this.#window(certificate);
-    const { now } = this.#time;
-    return start <= now && now < end ? 'free' : 'counted';
+    if (certificate === undefined) return { status: 404, type: 'malformed' };
+    if (!certificate.hosts.some((host) => hosts.includes(host))) return { status: 400, type: 'malformed' };
+    return this.#isReplaced.get(id)?.() === true ? { status: 409, type: 'alreadyReplaced' } : undefined;
   }
 
-  replace(id: string): void {
-    this.#replaced.add(id);
+  /** Whether an order that replaces this certificate is free of all limits now. */
+  isFree(id: string): boolean {
+    const certificate = this.#certificates.get(id);
+    if (certificate === undefined) return false;
+    const { start, end } = this.#window(certificate);
+    const { now } = this.#time;
+    return start <= now && now < end;
+  }
+
+  /** @param isInForce whether the order that replaces it has not come to nothing */
+  replace(id: string, isInForce: () => boolean): void {
+    this.#isReplaced.set(id, isInForce);
   }
 
   /** Boulder, core/objects.go: around two thirds of the life, of a short one around its middle; in an incident just passed. */

@@ -15,7 +15,6 @@ interface Order {
   readonly hosts: readonly string[];
   readonly profile: string;
   readonly expires: number;
-  readonly replaces: string | undefined;
   readonly authorizations: readonly string[];
   finalizedAt: number | undefined;
   readyAt: number;
@@ -131,7 +130,7 @@ export class SimulatedCa {
     if (endpoint === 'authorization') return this.#authorizations.show(path);
     if (endpoint === 'challenge') return this.#authorizations.validate(path);
     const order = this.#orders.get(path.replace(/^\/(?:finalize|certificate)\//, '/order/'));
-    if (order === undefined || this.#options.time.now > order.expires) {
+    if (order === undefined || this.#options.time.now >= order.expires) {
       return problem(404, 'malformed', 'No order for that ID');
     }
     if (endpoint === 'finalize') return this.#finalize(order, payload);
@@ -160,13 +159,13 @@ export class SimulatedCa {
     if (!Object.hasOwn(profiles, profile)) return problem(400, 'invalidProfile', `profile ${profile}`);
     const set = setOf(hosts);
     const replaces = stringField(payload, 'replaces');
-    const standing = replaces === undefined ? 'counted' : this.renewals.standing(replaces, hosts);
-    if (standing === 'refused') {
-      return problem(409, 'alreadyReplaced', "Could not validate ARI 'replaces' field");
+    const refused = replaces === undefined ? undefined : this.renewals.refusal(replaces, hosts);
+    if (refused !== undefined) {
+      return problem(refused.status, refused.type, "Could not validate ARI 'replaces' field");
     }
-    const isFree = standing === 'free';
+    const isFree = replaces !== undefined && this.renewals.isFree(replaces);
     const exempt = isFree || this.#isRenewal(set, now);
-    const counts = isFree ? [] : this.#counts(hosts, exempt);
+    const counts = isFree ? hosts.map((of): Count => ({ limit: 'pause', of })) : this.#counts(hosts, exempt);
     witness.orderAsked(hosts, counts);
     const refusal = this.limits.refusal(counts, now);
     if (refusal !== undefined) {
@@ -185,21 +184,30 @@ export class SimulatedCa {
   }
 
   #makeOrder(hosts: readonly string[], profile: string, replaces: string | undefined): Order {
-    const { now } = this.#options.time;
+    const { time } = this.#options;
     this.#serial += 1;
-    const order = {
+    const authorizations = hosts.map((host) => this.#authorizations.open(host, profile));
+    const ends = authorizations.map((path) => this.#authorizations.expiryOf(path));
+    const order: Order = {
       id: this.#serial,
       hosts,
       profile,
-      replaces,
-      expires: now + orderLifetime(profile),
-      authorizations: hosts.map((host) => this.#authorizations.open(host, profile)),
+      expires: Math.min(time.now + orderLifetime(profile), ...ends),
+      authorizations,
       finalizedAt: undefined,
       readyAt: 0,
       certificate: undefined,
     };
     this.#orders.set(`/order/${order.id}`, order);
     this.#openBySet.set(`${profile} ${setOf(hosts)}`, order);
+    if (replaces !== undefined) {
+      this.renewals.replace(
+        replaces,
+        () =>
+          order.finalizedAt !== undefined ||
+          (order.expires > time.now && this.#statusOf(order) !== 'invalid'),
+      );
+    }
     if (this.#serial % 1000 === 0) this.#forgetExpired();
     return order;
   }
@@ -213,7 +221,6 @@ export class SimulatedCa {
     this.#count(order.hosts, now);
     const certificate = this.#certificate(order.hosts, order.profile, key, now);
     order.finalizedAt = now;
-    if (order.replaces !== undefined) this.renewals.replace(order.replaces);
     order.readyAt = now + (random.chance(0.5) ? 0 : random.between(500, 4000));
     order.certificate = writePlainCertificate(certificate);
     this.#options.witness.issued(certificate);
@@ -245,7 +252,7 @@ export class SimulatedCa {
 
   #isReusable(order: Order): boolean {
     const status = this.#statusOf(order);
-    return (status === 'pending' || status === 'ready') && order.expires > this.#options.time.now + hour;
+    return (status === 'pending' || status === 'ready') && order.expires > this.#options.time.now;
   }
 
   /** Whether the same names were certified in the last 120 days. */
@@ -280,7 +287,7 @@ export class SimulatedCa {
       hosts,
       profile,
       notBefore,
-      notAfter: notBefore + lifetimeOf(profile, at),
+      notAfter: notBefore + lifetimeOf(profile, at) - second,
       key,
     };
     if (this.hasRenewalInfo) this.renewals.add(certificate);

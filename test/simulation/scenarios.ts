@@ -85,7 +85,8 @@ export const scenarios: readonly Scenario[] = [
         const [start, end] = [time.now + from * day, time.now + (from + random.between(1, 4)) * day];
         ca.outages.push({ from: start, until: end, failing: random.between(0.2, 0.7) });
         time.at(start + hour, () => population.addNew(20));
-        time.at(start + 2 * hour, () => world.restartProcess());
+        // In the midst of what it was told to wait for.
+        time.at(start + hour + minute, () => world.restartProcess());
       }
       nowAndThen(world, 2 * day, () => world.restartProcess());
     },

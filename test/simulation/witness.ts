@@ -41,6 +41,8 @@ export interface WitnessOptions {
 const mostViolations = 20;
 /** Near its end a failing certificate is tried every 100 minutes, less the jitter. */
 const mostOrdersOfSetInDay = 17;
+/** What a Retry-After of a new order holds for, and what a restart must not forget. */
+const newOrders = '/new-order';
 /** Who is woken by the alert shall have so long before the end. */
 const alertLead = 12 * hour;
 /** A process that has just started knows nothing yet: it is looked at again. */
@@ -162,10 +164,11 @@ export class Witness implements CaWitness {
     this.#harmOrder.ended(id);
   }
 
-  /** The process is gone, and with it its rounds, and the waits that are recorded nowhere: all that are not of a limit. */
+  /** The process is gone, and with it its rounds, and what single orders and authorizations were to wait for. */
   processEnded(): void {
     this.#harmOrder.clear();
-    for (const scope of this.#closed.keys()) if (scope.startsWith('/')) this.#closed.delete(scope);
+    for (const scope of this.#closed.keys())
+      if (scope.startsWith('/') && scope !== newOrders) this.#closed.delete(scope);
   }
 
   /** A certificate should have been renewed by now, and by another attempt: if it was not, does its Ingress say so? */
