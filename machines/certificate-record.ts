@@ -1,8 +1,21 @@
 import { nextAttempt } from './backoff.ts';
+import type { DueReason } from './defects.ts';
 import type { DesiredCertificate } from './desired-certificate.ts';
 import type { CertificateRecord, CertificateStatus, IngressContext } from './ingress-context.ts';
 import { type Failure, failureKind } from './reasons.ts';
 import { hostsToBlame, leftOut } from './rescue.ts';
+
+const day = 24 * 60 * 60_000;
+/** How often within a day what was stored may be lost and is ordered anew at once; then there is a back-off. */
+const repairsAtOnce = 3;
+const reasonsOfLoss: ReadonlySet<DueReason> = new Set([
+  'missing',
+  'empty',
+  'unreadable',
+  'key-mismatch',
+  'hosts-not-covered',
+  'issued-elsewhere',
+]);
 
 export const noFailures = { attempt: 0, transient: 0 } as const;
 
@@ -67,6 +80,31 @@ export function fail(
   return { ...record, status, failures, ...whatFailed(record, failure, at) };
 }
 
+/** Whether somebody has deleted or overwritten what was good: nothing else is wanted than when it was. */
+export function isLoss({ status }: CertificateRecord, reason: DueReason): boolean {
+  return status.kind === 'good' && reasonsOfLoss.has(reason);
+}
+
+/**
+ * Counts a loss. Whoever undoes each repair, as a deployment tool that applies the Secret does, must not have the CA asked for one
+ * certificate after the other: beyond some within a day it is a failure.
+ * @param context of its Ingress
+ */
+export function lost(
+  context: Pick<IngressContext, 'uid'>,
+  record: CertificateRecord,
+  at: number,
+): CertificateRecord {
+  const losses = [...(record.losses ?? []).filter((time) => time > at - day), at];
+  const excess = losses.length - repairsAtOnce;
+  if (excess <= 0) return { ...record, losses };
+  const { secretName } = record.desired;
+  const message = `Secret ${secretName} has lost its certificate ${losses.length} times within a day: somebody deletes or overwrites it.`;
+  const before = { ...unchecked(record.desired), certified: record.certified, losses };
+  const failures = { ...noFailures, attempt: excess - 1 };
+  return fail(context, { ...before, failures }, { code: 'SecretOverwritten', message }, at);
+}
+
 function whatFailed(
   { status, failing, rescuedAt, passed }: CertificateRecord,
   failure: Failure,
@@ -104,7 +142,7 @@ function servingUntil(status: CertificateStatus, at: number): number | undefined
 
 /** Its certificate is in the Secret, perhaps without hosts that are to be named. */
 export function stored(
-  { desired, status, notices, rescuedAt }: CertificateRecord,
+  { desired, status, notices, rescuedAt, losses }: CertificateRecord,
   times: Omit<Extract<CertificateStatus, { kind: 'good' }>, 'kind'>,
 ): CertificateRecord {
   const out = status.kind === 'working' ? (status.round.omission?.hosts ?? []) : [];
@@ -114,6 +152,7 @@ export function stored(
     status: { kind: 'good', ...times },
     failures: noFailures,
     certified: true,
+    losses,
     rescuedAt: out.length === 0 ? undefined : rescuedAt,
     notices: [...others, ...out.map((host) => leftOut(host, desired.secretName))],
   };

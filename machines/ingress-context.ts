@@ -5,7 +5,16 @@ import {
   type CertificatePhase,
   certificatePhases,
 } from './certificate.ts';
-import { fail, isAboutReturn, noFailures, stored, unchecked, withoutBackoff } from './certificate-record.ts';
+import {
+  fail,
+  isAboutReturn,
+  isLoss,
+  lost,
+  noFailures,
+  stored,
+  unchecked,
+  withoutBackoff,
+} from './certificate-record.ts';
 import type { Assignment, DesiredCertificate } from './desired-certificate.ts';
 import type { Hold } from './rate-limits.ts';
 import type { Failure } from './reasons.ts';
@@ -59,6 +68,8 @@ export interface CertificateRecord {
   readonly notices: readonly Failure[];
   /** Whether its Secret has held a certificate for what is desired. */
   readonly certified?: boolean | undefined;
+  /** When, in the past day, what its Secret held was found deleted or overwritten; milliseconds since the epoch. */
+  readonly losses?: readonly number[] | undefined;
   /** The hosts to blame for the last failure; undefined if none was that of a host. */
   readonly failing?: readonly string[] | undefined;
   /** Hosts that gave a wrong answer to the self-check of an earlier process. */
@@ -266,10 +277,12 @@ export function applyAssessments(
         return { ...fail(context, record, assessment.failure, at), notices: assessment.notices };
       case 'due': {
         if (waits && !(isAboutReturn(record) && assessment.reason !== 'host-left-out')) return record;
+        const counted = isLoss(record, assessment.reason) ? lost(context, record, at) : record;
+        if (counted !== record && counted.status.kind === 'failed') return counted;
         rounds += 1;
-        const round = planRound(context, record, assessment, rounds, at);
+        const round = planRound(context, counted, assessment, rounds, at);
         return {
-          ...record,
+          ...counted,
           status: { kind: 'working', phase: 'queued', since: at, round },
           certified: record.certified === true || assessment.serving !== undefined,
           notices: assessment.notices,

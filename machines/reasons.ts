@@ -136,6 +136,13 @@ export const reasons = {
     kind: 'transient',
     remedy: 'Nothing, it is looked at again.',
   },
+  SecretOverwritten: {
+    about: 'Secret',
+    meaning: 'Somebody deletes or overwrites the Secret again each time that its certificate was stored.',
+    kind: 'attempt',
+    remedy:
+      "Find out who: kubectl get secret NAME -o jsonpath='{.metadata.managedFields[*].manager}' names the writers, the audit log who deletes. Take the Secret out of what Helm, Argo CD or Flux applies.",
+  },
   // What is in the way of the challenge.
   IngressControllerDoesNotMerge: {
     about: 'challenge',

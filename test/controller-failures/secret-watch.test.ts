@@ -38,6 +38,14 @@ async function certificate(): Promise<string | undefined> {
   return (await stage.secret('shop/site-tls'))?.['tls.crt'];
 }
 
+async function deleteUntilRepaired(): Promise<void> {
+  const deleted = await certificate();
+  await stage.world.api.expect(path, { method: 'DELETE' });
+  const isThere = async (): Promise<boolean> => ![undefined, deleted].includes(await certificate());
+  await stage.guard(eventually('it is there again', isThere, 30_000));
+  await stage.untilIssued('shop/site');
+}
+
 describe('LEGO_SECRET_WATCH', () => {
   it('that is off reads no Secret but by its name', async () => {
     await stage.startController();
@@ -72,12 +80,7 @@ describe('LEGO_SECRET_WATCH', () => {
     await stage.untilIssued('shop/site', 'shop/other');
     const orders = await stage.orders();
 
-    const first = await certificate();
-    await stage.world.api.expect(path, { method: 'DELETE' });
-    await stage.guard(
-      eventually('it is there again', async () => ![undefined, first].includes(await certificate()), 30_000),
-    );
-    await stage.untilIssued('shop/site');
+    await deleteUntilRepaired();
     assert.equal(await stage.orders(), orders + 1);
 
     const second = await certificate();
@@ -99,5 +102,14 @@ describe('LEGO_SECRET_WATCH', () => {
     await eventually('it is read', isRead, 30_000);
     await delay(3000);
     assert.deepEqual(await sinceLastWrite(), ['get']);
+  });
+
+  it('does not have one certificate after the other ordered for a Secret that is deleted each time, and says so', async () => {
+    const orders = await stage.orders();
+    await deleteUntilRepaired();
+    await stage.world.api.expect(path, { method: 'DELETE' });
+    const message = await stage.untilWarned('shop/site', 'SecretOverwritten');
+    assert.match(message, /Secret site-tls has lost its certificate 4 times within a day/);
+    assert.equal(await stage.orders(), orders + 1);
   });
 });

@@ -70,6 +70,77 @@ describe('a limit of the CA', () => {
   });
 });
 
+describe('a certificate that is lost each time that it was stored', () => {
+  const stored = (context: IngressContext): IngressContext =>
+    applyOutcome(context, 'a', { kind: 'stored', reason: 'missing', validity }, context.at);
+
+  /** It is found lost at this time. */
+  function lose(context: IngressContext, at: number): IngressContext {
+    return checkDue(applyWake(stored(context), at), at);
+  }
+
+  function loseOften(times: number): IngressContext {
+    let context = checkDue(begin(assignment(['a'])));
+    for (let count = 1; count <= times; count += 1) {
+      context = lose(context, context.at + 2000);
+      const { status } = record(context, 'a');
+      if (count < times && status.kind === 'failed') {
+        const at = nextAttempt(context, 'a');
+        context = checkDue(applyWake(context, at), at);
+      }
+    }
+    return context;
+  }
+
+  it('is ordered anew at once three times a day', () => {
+    for (const times of [1, 2, 3]) assert.equal(stateOf(loseOften(times)), 'queued');
+  });
+
+  for (const [times, wait] of [
+    [4, minute],
+    [5, 10 * minute],
+    [6, 100 * minute],
+  ] as const) {
+    it(`waits ${wait / minute} minutes when it has happened ${times} times`, () => {
+      const context = loseOften(times);
+      assert.equal(stateOf(context), 'backing-off');
+      const { status } = record(context, 'a');
+      assert.ok(status.kind === 'failed');
+      assert.equal(status.failure.code, 'SecretOverwritten');
+      assert.equal(status.notAfter, undefined, 'nothing serves');
+      const waits = nextAttempt(context, 'a') - context.at;
+      assert.ok(Math.abs(waits - wait) <= 0.15 * wait + 1);
+      assert.equal(
+        stateOf(checkDue(applyWake(context, context.at + 2000), context.at + 2000)),
+        'backing-off',
+      );
+    });
+  }
+
+  it('is taken for an accident again when a day has passed', () => {
+    const context = loseOften(3);
+    assert.equal(stateOf(lose(context, context.at + day + minute)), 'queued');
+  });
+
+  it('is ordered when its back-off is ended by hand', () => {
+    const context = loseOften(4);
+    const retried = applyAssignment(context, assignment(['a'], { retry: 'now' }), context.at + 1);
+    assert.equal(stateOf(checkDue(retried, context.at + 1)), 'queued');
+  });
+
+  it('is no loss when it is renewed', () => {
+    let context = checkDue(begin(assignment(['a'])));
+    for (let count = 1; count <= 5; count += 1) {
+      context = stored(context);
+      const [due] = toCheck(context).map((desired) => dueResult(desired));
+      assert.ok(due?.kind === 'assessed' && due.assessment.kind === 'due');
+      const renewal = { ...due, assessment: { ...due.assessment, reason: 'renewal-suggested' } as const };
+      context = applyAssessments(context, [renewal], context.at + minute);
+      assert.equal(stateOf(context), 'queued');
+    }
+  });
+});
+
 describe('the state of an Ingress', () => {
   const queued = checkDue(begin(assignment(['a', 'b'])));
 
