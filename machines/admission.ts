@@ -36,6 +36,8 @@ export type Grant =
 
 /** Milliseconds. What others give back is looked for together: with thousands that wait each look costs. */
 const recheckDelay = 5000;
+/** The same for each one that waits: a look at all takes a hundredth of the time at most. */
+const recheckDelayEach = 3;
 /** A time that moves less is not told, nor one that moves by less than a tenth of what is left. */
 const worthTelling = 60_000;
 
@@ -53,8 +55,6 @@ export class Admission {
   #recheckAt: number | undefined;
   /** What those that are held are going to take from the CA's limits, as of the last look at all of them. */
   #queue = new Map<string, number>();
-  /** Some of them wait no longer. */
-  #queueOutdated = false;
   readonly #rounds = new Map<string, Progress>();
   readonly #byStage: Record<Stage, Set<Progress>> = {
     waiting: new Set(),
@@ -128,7 +128,6 @@ export class Admission {
       this.#hostsAdmitted -= progress.round.hosts.length;
       this.#setsAdmitted.delete(progress.identifiers);
     }
-    this.#queueOutdated ||= progress.stage === 'held';
     this.#schedule.delete(id);
     this.#byStage[progress.stage].delete(progress);
     this.#rounds.delete(id);
@@ -175,7 +174,6 @@ export class Admission {
     }
     this.#recheckAt = undefined;
     this.#queue = new Map();
-    this.#queueOutdated = false;
     return this.#admissions(undefined, now);
   }
 
@@ -189,14 +187,14 @@ export class Admission {
       if (this.#setsAdmitted.has(progress.identifiers)) continue;
       const hold = this.#budget.hold(progress.round, this.#queue, now);
       if (hold !== undefined) {
-        if (woken !== undefined) {
-          if (this.#queueOutdated || woken.has(progress)) return [...grants, ...this.#admitFromAll(now)];
-          // Its turn is the last one; by harm, and in fairness to its namespace, it may be an earlier one.
-          if (heldBefore > 0) this.#recheckSoon(now);
-        }
+        const isFirst = woken?.has(progress) === true;
+        // Its turn is the last one; by harm, and in fairness to its namespace, or as others have left, it may be an earlier one.
+        if (woken !== undefined && heldBefore > 0) this.#recheckSoon(now);
+        // Somebody took the room of one whose turn has come: the next room is for that one.
+        const wait = isFirst ? (this.#budget.hold(progress.round, new Map(), now) ?? hold) : hold;
         this.#move(progress, 'held');
-        this.#schedule.set(id, hold.until);
-        grants.push(...tell(progress, hold, now));
+        this.#schedule.set(id, wait.until);
+        grants.push(...tell(progress, wait, now));
         continue;
       }
       // A certificate with more hosts than the limit still gets its turn, alone.
@@ -230,11 +228,10 @@ export class Admission {
   }
 
   #recheckSoon(now: number): void {
-    this.#recheckAt ??= now + recheckDelay;
+    this.#recheckAt ??= now + Math.max(recheckDelay, recheckDelayEach * this.#byStage.held.size);
   }
 
   #move(progress: Progress, stage: Stage): void {
-    this.#queueOutdated ||= progress.stage === 'held';
     this.#byStage[progress.stage].delete(progress);
     progress.stage = stage;
     this.#byStage[stage].add(progress);

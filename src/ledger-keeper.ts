@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { RateLimits } from '../machines/limits.ts';
 import type { OrderRequest } from '../machines/order-limits.ts';
 import { Ledger } from '../machines/rate-limits.ts';
@@ -28,9 +28,9 @@ const longestPause = 30_000;
 
 /** The ledger of the CA with this directory: what was spent at one CA is not held against another. */
 export function createLedger(rateLimits: RateLimits, directoryUrl: string): Ledger {
-  const hash = (text: string): string =>
-    createHash('sha256').update(`${directoryUrl}\n${text}`).digest('base64url').slice(0, 16);
-  return new Ledger(rateLimits, registeredDomain, hash);
+  const shortHash = (text: string): string =>
+    hash('sha256', `${directoryUrl}\n${text}`, 'base64url').slice(0, 16);
+  return new Ledger(rateLimits, registeredDomain, shortHash);
 }
 
 /** Keeps the ledger over the end of the process. No order is made before it is written that it may have been. */

@@ -342,6 +342,27 @@ describe('the turns of those that are held', () => {
     );
   });
 
+  it('are looked at together the more seldom the more there are, whatever is given back', () => {
+    const admission = new Admission({ ...limits, hosts: 500 }, orderBudget(tenAtOnce));
+    enter(admission, rounds(5000, 'r'));
+    const admitted = admission
+      .grants(now)
+      .flatMap((grant) => (grant.grant === 'admission' ? [grant.id] : []));
+    let looks = 0;
+    let last = now;
+    for (let time = now; time < now + minute; time += 1000) {
+      const [given] = admitted.splice(0, 1);
+      if (given !== undefined) admission.leave(given, time);
+      const grants = admission.grants(time);
+      for (const grant of grants) if (grant.grant === 'admission') admitted.push(grant.id);
+      if (grants.length < 2) continue;
+      looks += 1;
+      assert.ok(time - last >= 14_000);
+      last = time;
+    }
+    assert.ok(looks > 0);
+  });
+
   it('are given anew when somebody who waits leaves and another comes', () => {
     const admission = new Admission(limits, orderBudget(tenAtOnce));
     enter(admission, rounds(30, 'r'));
@@ -350,7 +371,10 @@ describe('the turns of those that are held', () => {
     const last = Math.max(...told(first).map(([, minutes]) => minutes));
     for (const [id] of told(first).slice(0, 10)) admission.leave(id, now);
     admission.enter(round('late'), now);
-    const late = told(admission.grants(now)).find(([id]) => id === 'late');
+    admission.grants(now);
+    const looksAgain = admission.next(now) ?? 0;
+    assert.ok(looksAgain <= now + 5000);
+    const late = told(admission.grants(looksAgain)).find(([id]) => id === 'late');
     assert.deepEqual(late, ['late', last - 9]);
   });
 });
