@@ -39,7 +39,7 @@ standInForCertificates();
 const { scenarios } = await import('./scenarios.ts');
 const { run } = await import('./run.ts');
 const { heading, row } = await import('./outcome-table.ts');
-const { ledgerWritesOfColdStart } = await import('./ledger-writes.ts');
+const { describeWrites, writesOfColdStart } = await import('./ledger-writes.ts');
 const { drawPlot, LevelRecorder } = await import('./plot.ts');
 
 const unknown = values.scenario.filter((name) => !scenarios.some((scenario) => scenario.name === name));
@@ -51,7 +51,7 @@ if (values.help || unknown.length > 0) {
 }
 
 if (values.ledger) {
-  process.stdout.write(await ledgerWritesOfColdStart(100_000));
+  process.stdout.write(describeWrites(await writesOfColdStart(100_000)));
   process.exit(0);
 }
 

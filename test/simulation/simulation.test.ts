@@ -6,6 +6,7 @@ standInForCertificates();
 // They hold for what is imported later.
 const { scenarios } = await import('./scenarios.ts');
 const { run } = await import('./run.ts');
+const { writesOfColdStart } = await import('./ledger-writes.ts');
 
 const seed = 1;
 
@@ -23,6 +24,14 @@ describe('a simulation in small', () => {
     assert.ok(scenario !== undefined);
     const outcome = await run(scenario, { ingresses: 200, days: 8 }, { seed: 5 });
     assert.deepEqual(outcome.violations, []);
+  });
+
+  test('what the ledger writes in a cold start with failing hosts stays small: at most two writes and 100 bytes for each name', async () => {
+    const names = 500;
+    const { bytes, mostKept, took, writes } = await writesOfColdStart(names);
+    assert.ok(writes > 0 && writes <= 2 * names, `${writes} writes`);
+    assert.ok(mostKept <= 100 * names, `${mostKept} bytes kept`);
+    assert.ok(bytes / (took / 1000) <= 1500, `${bytes} bytes in ${took} ms`);
   });
 
   test('the same seed runs the same way', async () => {
