@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { statusAnnotation } from '../../machines/status.ts';
-import { recordField, stringField } from '../../src/json.ts';
+import { arrayField, recordField, stringField } from '../../src/json.ts';
 import { busy } from '../ca/faults.ts';
 import { eventually } from '../kubernetes/eventually.ts';
 import { ingress } from './objects.ts';
@@ -41,6 +41,12 @@ async function statusOf(key: string): Promise<string> {
   return stringField(annotations, statusAnnotation) ?? '';
 }
 
+/** Where the ledger is kept, of which nothing is kept before at a CA without limits. */
+async function documents(): Promise<readonly unknown[]> {
+  const path = '/api/v1/namespaces/kube-lego/configmaps?labelSelector=kube-lego.io/ledger';
+  return arrayField(await stage.object(path), 'items');
+}
+
 describe('a CA that is busy and says for how long', { timeout: 240_000 }, () => {
   let end = 0;
 
@@ -56,6 +62,12 @@ describe('a CA that is busy and says for how long', { timeout: 240_000 }, () => 
     await stage.untilView('shop/five', 'it waits for the CA', ({ next, problems }) =>
       [next.action, ...problems].some((text) => /CA/.test(text)),
     );
+    // Nothing can be written before the CA has answered; it is right after.
+    await eventually('the wait is written', async () =>
+      JSON.stringify(await stage.object('/api/v1/namespaces/kube-lego/configmaps')).includes('unavailable'),
+    );
+    // It is written at once, which on a busy machine takes a moment.
+    await eventually('the wait is written down', async () => (await documents()).length > 0, 60_000);
     await stage.controller.kill();
     // Now the CA is well again: who asked would be served.
     ca.server.ca.faults.script('new-order', undefined);
