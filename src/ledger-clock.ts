@@ -1,5 +1,8 @@
 import type { Clock } from './clock.ts';
 
+/** Milliseconds. The CA tells whole seconds, so that its time becomes known better by so much, and always to be later. */
+const uncertainty = 1000;
+
 export interface LedgerClockOptions {
   /** The machine's clock, which somebody may set. */
   readonly clock: Clock;
@@ -33,7 +36,12 @@ export class LedgerClock implements Clock {
    * @param skew how far its clock is ahead of the machine's now, in milliseconds; undefined if it did not say
    */
   observe(skew: number | undefined): void {
-    if (skew !== undefined) this.#origin = this.#clock.now() + skew - this.#steady();
+    if (skew === undefined) return;
+    const origin = this.#clock.now() + skew - this.#steady();
+    const known = this.#origin;
+    // A step ahead would end too early what is counted from a moment before it.
+    if (known !== undefined && origin > known && origin <= known + uncertainty) return;
+    this.#origin = origin;
   }
 
   setTimeout(run: () => void, ms: number): unknown {

@@ -35,6 +35,20 @@ describe('the clock of the ledger', () => {
     assert.equal(clock.now(), start + 8000);
   });
 
+  test('takes no step ahead when the time of the CA becomes known better: a wait would end too early', () => {
+    const { clock, machine, pass } = newClock();
+    const start = machine.time;
+    clock.observe(-900);
+    const until = clock.now() + 2000;
+    pass(1300);
+    clock.observe(-100);
+    assert.ok(clock.now() < until);
+    pass(700);
+    assert.equal(clock.now(), until);
+    clock.observe(5000);
+    assert.equal(clock.now(), start + 7000, 'a clock that was set is followed');
+  });
+
   for (const jump of [hour, -hour]) {
     test(`does not mind when the machine's clock jumps by ${jump / hour} h`, () => {
       const { clock, machine, pass } = newClock();
