@@ -1,7 +1,7 @@
 import type { RenewalWindow } from '../../machines/renewal.ts';
 import type { PresentSecret } from '../../machines/secret-facts.ts';
 import { nextBeat } from '../../machines/spread.ts';
-import type { RenewalInfo, RenewalInfoSource } from '../acme/renewal-info.ts';
+import type { RenewalInfo, RenewalInfoSource, SuggestedWindow } from '../acme/renewal-info.ts';
 import { type Clock } from '../clock.ts';
 import { KubernetesError } from '../kubernetes/kubernetes-error.ts';
 import type { SecretStore } from '../kubernetes/secret-store.ts';
@@ -25,7 +25,7 @@ export interface FirstSuggestion {
 export interface Watched {
   /** With what the CA says now. */
   readonly secret: PresentSecret;
-  /** When the CA is to be asked again, in milliseconds since the epoch; undefined for what it did not issue. */
+  /** When it is to be looked at again, in milliseconds since the epoch; undefined for what the CA did not issue. */
   readonly askAt: number | undefined;
 }
 
@@ -44,6 +44,8 @@ interface Known {
   readonly askAt: number;
   /** What the CA has said that is not on the Secret yet. */
   readonly unrecorded?: RenewalWindow | undefined;
+  /** What it has said last and could not be written, and when that is tried again: the CA may not be asked for it anew so soon. */
+  readonly refused?: { readonly suggested: SuggestedWindow; readonly writeAt: number } | undefined;
 }
 
 /**
@@ -97,12 +99,16 @@ export class RenewalWatch {
     const known = last?.id === id ? last : { id, askAt: nextBeat(uid, rhythm, now) };
     const window = secret.window ?? known.unrecorded;
     const seen = known.unrecorded === undefined ? secret : { ...secret, window };
-    if (known !== last || known.askAt > now || notAfter <= now) {
+    const lookAt = known.refused?.writeAt ?? known.askAt;
+    if (known !== last || lookAt > now || notAfter <= now) {
       this.#remember(uid, known);
-      return { secret: seen, askAt: known.askAt };
+      return { secret: seen, askAt: lookAt };
     }
-    const { window: suggested, askAt } = await this.#ask(id, signal);
-    this.#remember(uid, { ...known, askAt });
+    const { window: suggested, askAt } =
+      known.refused === undefined || known.askAt <= now
+        ? await this.#ask(id, signal)
+        : { window: known.refused.suggested, askAt: known.askAt };
+    this.#remember(uid, { ...known, askAt, refused: undefined });
     if (suggested === undefined) return { secret: seen, askAt };
     const record = recordOf(id, suggested, window, now);
     if (!differs(secret.window, record)) return { secret, askAt };
@@ -114,9 +120,9 @@ export class RenewalWatch {
     } catch (error) {
       if (!(error instanceof KubernetesError)) throw error;
       // Another window that is not recorded is not acted upon: somebody was faster, or does not let us write.
-      const again = now + pauseAfterRefusal;
-      this.#remember(uid, { ...known, askAt: again });
-      return { secret: seen, askAt: again };
+      const writeAt = now + pauseAfterRefusal;
+      this.#remember(uid, { ...known, askAt, refused: { suggested, writeAt } });
+      return { secret: seen, askAt: writeAt };
     }
   }
 

@@ -83,9 +83,10 @@ export class World {
     process.start();
   }
 
-  /** The process dies; another one is there after a while. */
+  /** The process dies; another one is there after a while. Nothing happens while there is none. */
   restartProcess(pause: number = 20 * second): void {
-    this.#process?.crash();
+    if (this.#process === undefined) return;
+    this.#process.crash();
     this.#process = undefined;
     this.witness.processEnded();
     this.restarts += 1;

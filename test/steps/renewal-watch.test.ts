@@ -243,7 +243,7 @@ describe('the watch over renewals', () => {
     assert.equal((await look()).secret.window, undefined);
   });
 
-  it('leaves alone what may not be written, does not act upon it, and tries again later', async () => {
+  it('leaves alone what may not be written, does not act upon it, and tries again later without asking the CA before its time', async () => {
     const clock = new ManualClock(now);
     const answers: RenewalInfo[] = [
       { window: undefined, askAt: now },
@@ -251,7 +251,12 @@ describe('the watch over renewals', () => {
     ];
     const renewals = new RenewalWatch({
       source: { ask: () => Promise.resolve(answers.shift() ?? assert.fail('asked too often')) },
-      secrets: { annotate: () => Promise.reject(new KubernetesError('Conflict', 'PATCH Secret')) },
+      secrets: {
+        annotate: () =>
+          clock.now() === now
+            ? Promise.reject(new KubernetesError('Conflict', 'PATCH Secret'))
+            : Promise.resolve({ uid: known.uid, resourceVersion: '2' }),
+      },
       directory,
       clock,
     });
@@ -259,6 +264,10 @@ describe('the watch over renewals', () => {
     const { secret, askAt } = await renewals.look(place, known, signal);
     assert.equal(secret, known);
     assert.equal(askAt, now + 10 * minute);
+    assert.equal((await renewals.look(place, known, signal)).askAt, askAt);
+    clock.advance(10 * minute);
+    const later = await renewals.look(place, known, signal);
+    assert.deepEqual([later.secret.window?.start, later.askAt], [window.start, now + 8 * hour]);
   });
 
   it('does not keep the end of a round waiting for an answer', async () => {
