@@ -67,7 +67,8 @@ export class ScriptedCa {
       onDenied: (denial) => options.onEvent?.({ type: 'denied', at: options.now(), ...denial }),
     });
     this.nonces = new Nonces(random);
-    this.pauses = new Pauses(this.origin, () => randomToken(random, 24));
+    // As long as a JWT for many names, as Boulder's is.
+    this.pauses = new Pauses(this.origin, () => randomToken(random, 1100));
     this.renewalInfo = new RenewalInfo(options.now);
     this.#options = options;
     this.#issuer = new Issuer(options.now());

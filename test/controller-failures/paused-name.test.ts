@@ -1,61 +1,64 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, before, describe, it } from 'node:test';
-import { arrayField, stringField } from '../../src/json.ts';
+import type { Finding } from '../ca/authorizations.ts';
 import { eventually } from '../kubernetes/eventually.ts';
-import type { Interference } from './faulty-proxy.ts';
 import { ingress } from './objects.ts';
 import { type Stage, startStage } from './stage.ts';
+import { StrictCa } from './strict-ca.ts';
 
-const environment = { LEGO_SELF_CHECK_TIMEOUT: '5s', LEGO_LOG_LEVEL: 'trace' };
-const secret = `eyJhbGciOiJIUzI1NiJ9.${'c'.repeat(1500)}.c2lnbmF0dXJl`;
-const link = `https://127.0.0.1/sfe/v1/unpause?jwt=${secret}`;
+const day = 24 * 3_600_000;
 const host = 'paused.example.com';
-const web = { tls: { 'web-tls': ['good.example.com', host] } };
+const tls = { 'web-tls': ['good.example.com', host] };
 
 let stage: Stage;
-let paused = true;
-/** How often the CA was asked for the paused name. */
-let asked = 0;
+let ca: StrictCa;
+/** The token in the link, which gives whoever has it the right to lift the pause. */
+let secret = '';
+const findings = new Map<string, Finding>();
 
-/** Refuses the name as Boulder does, without a Retry-After. */
-const refuse: Interference = ({ path, body }) => {
-  if (path !== '/order-plz' || !isFor(body, host)) return undefined;
-  asked += 1;
-  if (!paused) return undefined;
-  const detail = `Your account is temporarily prevented from requesting certificates for ${host} and possibly others. Please visit: ${link}`;
-  return Promise.resolve({
-    status: 429,
-    headers: { 'content-type': 'application/problem+json' },
-    body: JSON.stringify({ type: 'urn:ietf:params:acme:error:rateLimited', detail, status: 429 }),
-  });
-};
+async function start(): Promise<void> {
+  const environment = { LEGO_SELF_CHECK_TIMEOUT: '5s', LEGO_LOG_LEVEL: 'trace' };
+  await stage.startController({ ...ca.environment, ...environment });
+}
 
-function isFor(body: string, name: string): boolean {
-  const order: unknown = JSON.parse(
-    Buffer.from(stringField(JSON.parse(body), 'payload') ?? '', 'base64url').toString(),
-  );
-  return arrayField(order, 'identifiers').some((identifier) => stringField(identifier, 'value') === name);
+/** A new value of the annotation asks for another attempt at once. */
+async function retry(value: string): Promise<void> {
+  await stage.apply(ingress('shop/web', { tls, annotations: { 'kube-lego.io/retry': value } }));
+}
+
+/** How often the CA refused an order. */
+function refusals(): number {
+  return ca.orders.filter(({ status }) => status === 429).length;
 }
 
 describe('a name that the CA has paused', { timeout: 300_000 }, () => {
   before(async () => {
-    stage = await startStage({ namespaces: ['shop'], proxyCa: true });
-    stage.ca.interfere = refuse;
-    await stage.startController(environment);
-    await stage.apply(
-      ingress('shop/web', web),
-      ingress('shop/other', { tls: { 'other-tls': ['other.example.com'] } }),
-    );
+    stage = await startStage({ namespaces: ['shop'] });
+    ca = await StrictCa.start(stage, {
+      limits: { 'consecutive-failures': { burst: 1, period: day } },
+      validate: (name) => Promise.resolve(findings.get(name) ?? 'ok'),
+    });
+    await start();
+    findings.set(host, 'connection');
+    await stage.apply(ingress('shop/web', { tls }));
+    await stage.untilState('shop/web', 'backing-off');
+    findings.clear();
+    await retry('once');
+    await stage.apply(ingress('shop/other', { tls: { 'other-tls': ['other.example.com'] } }));
   });
-  after(() => stage.stop());
+  after(async () => {
+    await stage.stop();
+    await ca[Symbol.asyncDispose]();
+  });
 
   it('shows its owner the link that lifts the pause, in one Event, and holds up nobody else', async () => {
     const told = await stage.untilWarned('shop/web', 'PauseLink');
-    assert.ok(told.endsWith(` ${link}`));
+    [, secret = ''] = / https:\S+\/unpause\?jwt=(\S+)$/.exec(told) ?? [];
+    assert.ok(secret.length > 1400, told);
     assert.match(await stage.untilWarned('shop/web', 'NamePaused'), new RegExp(host.replaceAll('.', '\\.')));
     await stage.untilIssued('shop/other');
-    assert.equal(asked, 1);
+    assert.equal(refusals(), 1);
   });
 
   it('is not asked for again by itself, nor after a crash', async () => {
@@ -63,9 +66,10 @@ describe('a name that the CA has paused', { timeout: 300_000 }, () => {
     // The first step of the back-off is a minute; the order then waits in the queue.
     await eventually('the round waits', async () => waits.test((await next()) ?? ''), 100_000);
     await stage.controller.kill();
-    await stage.startController(environment);
+    const asked = ca.orders.length;
+    await start();
     await eventually('the round waits again', async () => waits.test((await next()) ?? ''), 100_000);
-    assert.equal(asked, 1);
+    assert.equal(ca.orders.length, asked);
   });
 
   it('has the link nowhere but in that Event', async () => {
@@ -83,14 +87,17 @@ describe('a name that the CA has paused', { timeout: 300_000 }, () => {
         '/api/v1/namespaces/shop/events?fieldSelector=involvedObject.name%3Dother',
       ].map(async (path) => JSON.stringify(await stage.object(path))),
     ]);
-    for (const place of places) assert.doesNotMatch(place, /jwt=|eyJhbGci|cccccccc/);
+    for (const place of places) {
+      assert.doesNotMatch(place, /jwt=/);
+      for (const part of secret.match(/.{20}/g) ?? []) assert.ok(!place.includes(part));
+    }
   });
 
   it('is asked for when its owner sets a new value of kube-lego.io/retry', async () => {
-    paused = false;
-    await stage.apply(ingress('shop/web', { ...web, annotations: { 'kube-lego.io/retry': 'mended' } }));
+    assert.equal(ca.server.ca.pauses.unpause(secret), 1);
+    await retry('mended');
     await stage.untilIssued('shop/web');
-    assert.equal(asked, 2);
+    assert.equal(refusals(), 1);
   });
 });
 
