@@ -72,6 +72,7 @@ const documentFields: Readonly<Record<Exclude<keyof StatusDocument, 'secrets'> |
   omitted: 'Secrets and notices for which there was no room',
   retry: 'which `kube-lego.io/retry` was acted on',
   ingress: 'the uid of the Ingress: text that was copied to another one does not count there',
+  handedBy: 'the annotation that handed the Ingress to kube-lego, where it is not `kubernetes.io/tls-acme`',
   version: 'of this format: 1',
 };
 

@@ -50,6 +50,8 @@ export interface StatusDocument {
   readonly retry?: string;
   /** The uid of the Ingress: text that was copied to another one says nothing about that. */
   readonly ingress: string;
+  /** The annotation that handed it to kube-lego, where that is not `kubernetes.io/tls-acme`: another kube-lego's words are left alone. */
+  readonly handedBy?: string;
 }
 
 export const statusAnnotation = 'kube-lego.io/status';

@@ -13,6 +13,7 @@ import { BacklogWatch } from './backlog-watch.ts';
 import { Vault } from './certificate/vault.ts';
 import { type Clock, settleWithin, sleep } from './clock.ts';
 import { ClockWatch } from './clock-watch.ts';
+import { usualAnnotationKey } from './config/options.ts';
 import type { Config } from './config.ts';
 import { StepError } from './failures.ts';
 import { guarded } from './guarded.ts';
@@ -135,6 +136,7 @@ export async function startController({
   const status = new IngressStatusWriter({
     client,
     clock,
+    handedBy: config.annotationKey === usualAnnotationKey ? undefined : config.annotationKey,
     found: (key) => reflectors.map((reflector) => reflector.get(key)).find(Boolean)?.status,
     onError: (error) => log.warn(error, 'The status of an Ingress was not written.'),
   });
@@ -175,7 +177,7 @@ export async function startController({
       account,
       transport,
       ledger: keeper,
-      orderTurns: new OrderTurns({ ledger, budget, rateLimits: config.rateLimits, clock: ledgerClock }),
+      orderTurns: new OrderTurns({ ledger, budget, rateLimits: config.rateLimits, ledgerClock, clock }),
       countAs: (id, exemption) => {
         const caNow = ledgerClock.now();
         const hold = budget.countAs(id, exemption, caNow);

@@ -1,4 +1,4 @@
-import { describeHold } from '../machines/hold.ts';
+import { byClock, describeHold } from '../machines/hold.ts';
 import type { RateLimits } from '../machines/limits.ts';
 import type { OrderBudget } from '../machines/order-budget.ts';
 import type { OrderRequest } from '../machines/order-limits.ts';
@@ -10,7 +10,9 @@ export interface OrderTurnsOptions {
   readonly ledger: Pick<Ledger, 'refusal' | 'refusedLately'>;
   readonly budget: Pick<OrderBudget, 'askedWait'>;
   readonly rateLimits: RateLimits;
-  readonly clock: Clock;
+  /** By which the CA's limits are counted. */
+  readonly ledgerClock: Pick<Clock, 'now'>;
+  readonly clock: Pick<Clock, 'now'>;
 }
 
 /**
@@ -48,12 +50,12 @@ export class OrderTurns {
       resolve();
     };
     await Promise.all(before);
-    const { ledger, budget, clock } = this.#options;
+    const { ledger, budget, clock, ledgerClock } = this.#options;
     try {
       signal.throwIfAborted();
-      const now = clock.now();
-      const hold = ledger.refusal(order, now) ?? budget.askedWait(now);
-      if (hold !== undefined) throw new StepError(describeHold(hold));
+      const caNow = ledgerClock.now();
+      const hold = ledger.refusal(order, caNow) ?? budget.askedWait(caNow);
+      if (hold !== undefined) throw new StepError(describeHold(byClock(hold, caNow, clock.now())));
       return end;
     } catch (error) {
       end();

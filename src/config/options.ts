@@ -18,6 +18,8 @@ export interface Option<T> {
   readonly parse: values.Parser<T>;
 }
 
+/** That of the kube-lego of 2016. */
+export const usualAnnotationKey = 'kubernetes.io/tls-acme';
 export const defaultDirectoryUrl = 'https://acme-staging-v02.api.letsencrypt.org/directory';
 
 /** Every setting there is, by groups: reading, `--help` and docs/configuration.md all come from here. */
@@ -180,7 +182,7 @@ export const optionGroups = {
       placeholder: 'KEY',
       description:
         'Annotation that puts an Ingress under the care of this kube-lego; another one lets a second kube-lego run beside it.',
-      fallback: 'kubernetes.io/tls-acme',
+      fallback: usualAnnotationKey,
       parse: values.annotationKey,
     },
     supportedIngressClasses: {

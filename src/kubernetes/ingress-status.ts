@@ -13,6 +13,8 @@ export interface IngressStatusOptions {
   readonly clock: Clock;
   /** The annotation of the Ingress `namespace/name` as it was seen last. */
   readonly found: (key: string) => string | undefined;
+  /** The annotation that hands an Ingress to this kube-lego; undefined for the usual one. */
+  readonly handedBy?: string | undefined;
   /** Told of what could not be written. */
   readonly onError: (error: unknown) => void;
 }
@@ -62,7 +64,8 @@ export class IngressStatusWriter {
     const spoilt = text !== undefined && there === undefined;
     const waiting = this.#waiting.get(key);
     const said = waiting?.uid === uid ? decodeStatus(waiting.text ?? undefined) : there;
-    const document = statusOf(context, said);
+    const { handedBy } = this.#options;
+    const document = { ...statusOf(context, said), ...(handedBy === undefined ? {} : { handedBy }) };
     if (there !== undefined && !differs(there, document, at)) this.#waiting.delete(key);
     else if (said === undefined ? isNews(document, ended || spoilt) : differs(said, document, at)) {
       this.#enqueue(key, { uid, text: encodeStatus(document) });
@@ -72,7 +75,8 @@ export class IngressStatusWriter {
   /** The Ingress is not ours to see to, so that nothing is to be said of it; what others may have written there stays. */
   retract(key: string, uid: string): void {
     const there = decodeStatus(this.#there(key, uid));
-    if (there?.ingress === uid) this.#enqueue(key, { uid, text: null });
+    const own = there?.ingress === uid && there.handedBy === this.#options.handedBy;
+    if (own) this.#enqueue(key, { uid, text: null });
     else this.#waiting.delete(key);
   }
 

@@ -37,6 +37,7 @@ export function decodeStatus(text: string | undefined): StatusDocument | undefin
     },
   );
   const retry = stringField(value, 'retry');
+  const handedBy = stringField(value, 'handedBy');
   const omitted = countIn(value, 'omitted');
   return {
     secrets: Object.fromEntries(entries),
@@ -44,6 +45,7 @@ export function decodeStatus(text: string | undefined): StatusDocument | undefin
     ...(omitted === undefined ? {} : { omitted }),
     ...(retry === undefined ? {} : { retry }),
     ingress,
+    ...(handedBy === undefined ? {} : { handedBy }),
   };
 }
 

@@ -184,9 +184,11 @@ describe('the writer of the status', { timeout: 120_000 }, () => {
 
   it('takes nothing away that others wrote', async () => {
     const uid = await create('foreign');
-    const other = writer(() => '{"version":1,"ingress":"another","secrets":{}}');
-    other.retract('shop/foreign', uid);
-    await other.drain(signal);
+    for (const about of [{ ingress: 'another' }, { ingress: uid, handedBy: 'example.com/other-lego' }]) {
+      const other = writer(() => JSON.stringify({ version: 1, secrets: {}, ...about }));
+      other.retract('shop/foreign', uid);
+      await other.drain(signal);
+    }
     assert.equal(await patchesOf('foreign'), 0);
   });
 

@@ -21,7 +21,12 @@ function newTurns(url = directory) {
   const rateLimits = presetLimits(url);
   const ledger = createLedger(rateLimits, url);
   const budget = new OrderBudget(ledger);
-  return { budget, clock, ledger, turns: new OrderTurns({ ledger, budget, rateLimits, clock }) };
+  return {
+    budget,
+    clock,
+    ledger,
+    turns: new OrderTurns({ ledger, budget, rateLimits, ledgerClock: clock, clock }),
+  };
 }
 
 async function isSettled(promise: Promise<unknown>): Promise<boolean> {

@@ -125,7 +125,7 @@ export class ControllerProcess {
         account,
         transport,
         ledger: keeper,
-        orderTurns: new OrderTurns({ ledger, budget, rateLimits, clock: ledgerClock }),
+        orderTurns: new OrderTurns({ ledger, budget, rateLimits, ledgerClock, clock }),
         renewals: new RenewalWatch({
           source: renewalInfo,
           secrets: secretsOf(cluster, clock),
