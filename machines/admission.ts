@@ -182,6 +182,7 @@ export class Admission {
     const grants: Grant[] = [];
     if (this.#hostsAdmitted >= this.limits.hosts) return grants;
     const heldBefore = this.#byStage.held.size;
+    if (heldBefore === 0) this.#queue = new Map();
     for (const progress of this.#inTurn('waiting')) {
       const { id, hosts } = progress.round;
       if (this.#setsAdmitted.has(progress.identifiers)) continue;

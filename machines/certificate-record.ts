@@ -16,6 +16,8 @@ const reasonsOfLoss: ReadonlySet<DueReason> = new Set([
   'hosts-not-covered',
   'issued-elsewhere',
 ]);
+/** Of what is not due yet these tell that an older certificate was put in its place. */
+const reasonsOfAge: ReadonlySet<DueReason> = new Set(['expired', 'near-expiry']);
 
 export const noFailures = { attempt: 0, transient: 0 } as const;
 
@@ -81,8 +83,9 @@ export function fail(
 }
 
 /** Whether somebody has deleted or overwritten what was good: nothing else is wanted than when it was. */
-export function isLoss({ status }: CertificateRecord, reason: DueReason): boolean {
-  return status.kind === 'good' && reasonsOfLoss.has(reason);
+export function isLoss({ status }: CertificateRecord, reason: DueReason, at: number): boolean {
+  if (status.kind !== 'good') return false;
+  return reasonsOfLoss.has(reason) || (at < status.renewAt && reasonsOfAge.has(reason));
 }
 
 /**

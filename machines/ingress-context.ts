@@ -277,7 +277,7 @@ export function applyAssessments(
         return { ...fail(context, record, assessment.failure, at), notices: assessment.notices };
       case 'due': {
         if (waits && !(isAboutReturn(record) && assessment.reason !== 'host-left-out')) return record;
-        const counted = isLoss(record, assessment.reason) ? lost(context, record, at) : record;
+        const counted = isLoss(record, assessment.reason, at) ? lost(context, record, at) : record;
         if (counted !== record && counted.status.kind === 'failed') return counted;
         rounds += 1;
         const round = planRound(context, counted, assessment, rounds, at);
@@ -332,11 +332,14 @@ export function applyOutcome(
   outcome: CertificateOutcome,
   at: number,
 ): IngressContext {
-  return withRecord(context, secretName, at, (record) => {
+  const woken = context.certificates.some(
+    ({ desired, status }) =>
+      desired.secretName === secretName && status.kind === 'working' && status.woken === true,
+  );
+  const next = withRecord(context, secretName, at, (record) => {
     if (outcome.kind === 'failed') return fail(context, record, outcome.failure, at);
     const { notAfter } = outcome.validity;
     const { window } = outcome.validity;
-    const woken = record.status.kind === 'working' && record.status.woken === true;
     const askAt = woken ? at + lookDelay : outcome.validity.askAt;
     const renewAt = renewalTime(outcome.validity, context.policy.minimumValidity, window);
     if (renewAt <= at) {
@@ -346,6 +349,10 @@ export function applyOutcome(
     }
     return stored(record, { notAfter, renewAt, askAt });
   });
+  // Somebody may have put a good certificate in by hand while this one could not be had.
+  return woken && outcome.kind === 'failed' && isChecked(next)
+    ? { ...next, nextCheckAt: at + lookDelay }
+    : next;
 }
 
 function withRecord(

@@ -33,11 +33,14 @@ export class LedgerDocumentError extends Error {
 const version = 1;
 const keyPattern = /^[a-zA-Z][\w-]{1,64}$/;
 
-/** Whole seconds, rounded up: what is read is never earlier than what was written. */
+/** Seconds. By so much the CA's clock, which tells whole seconds, may seem another to the next process. */
+const clockMargin = 1;
+
+/** Whole seconds, rounded up: what is read is never earlier than what was written, and a refusal is not over sooner. */
 export function encodeLedger(content: LedgerContent): string {
   const blocks = [...content.blocks].map(([key, { cause, until, exemption, refusals }]) => [
     key,
-    { cause, until: seconds(until), exemption, refusals },
+    { cause, until: seconds(until) + clockMargin, exemption, refusals },
   ]);
   return JSON.stringify({
     version,

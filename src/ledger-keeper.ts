@@ -25,6 +25,9 @@ export interface LedgerKeeperOptions {
 /** Milliseconds between two writings, so that what happens together is written together. */
 const pause = 3000;
 const longestPause = 30_000;
+/** Milliseconds between the tries of an order that is about to be finalized: 15 seconds in all. */
+const shortestWait = 500;
+const longestWait = 8000;
 
 /** The ledger of the CA with this directory: what was spent at one CA is not held against another. */
 export function createLedger(rateLimits: RateLimits, directoryUrl: string): Ledger {
@@ -71,14 +74,21 @@ export class LedgerKeeper {
    * Returns when it is written down that a certificate may come of this order, which is under way. Those who ask while one writing
    * is on its way share the next.
    *
-   * @throws what the store throws
+   * @throws what the store throws for a quarter of a minute
    */
   async coverCertificate(order: Pick<OrderRequest, 'identifiers'>, signal: AbortSignal): Promise<void> {
     const { ledger, clock } = this.#options;
-    while (!ledger.coversCertificate(order, clock.now())) {
+    // The order is made and its hosts are proven: a moment without the API server must not cost it.
+    for (let wait = shortestWait; !ledger.coversCertificate(order, clock.now()); ) {
       signal.throwIfAborted();
       if (this.#writing === undefined) ledger.coverCertificate(order, clock.now());
-      await this.#write();
+      try {
+        await this.#write();
+      } catch (error) {
+        if (wait > longestWait) throw error;
+        await sleep(clock, wait, signal);
+        wait *= 2;
+      }
     }
   }
 

@@ -204,6 +204,8 @@ class OrderRun {
       return await this.#downloadChain(issued, polling, preferredChain);
     } catch (error) {
       signal.throwIfAborted();
+      // Before that time nothing may be asked.
+      if (error instanceof AcmeProblem && error.retryAfter !== undefined) throw error;
       const chainPem = await this.#downloadChain(issued, polling);
       const cause = error instanceof Error ? error.message : String(error);
       onNotice?.(

@@ -117,6 +117,43 @@ describe('the keeper of the ledger', () => {
     }
   });
 
+  it('rides out a moment without the API server before an order is finalized', async () => {
+    const [store, clock] = [new Store(), new ManualClock()];
+    const { ledger, keeper, ending } = start(
+      store,
+      clock,
+      presetLimits('https://acme-v02.api.letsencrypt.org/directory'),
+    );
+    ledger.orderCreated(order('www.example.com'), clock.now());
+    store.refusal = new Error('away');
+    const covered = keeper.coverCertificate(order('www.example.com'), ending.signal);
+    await setImmediate();
+    store.refusal = undefined;
+    clock.advance(500);
+    await covered;
+    assert.ok(store.documents.size > 0);
+  });
+
+  it('gives up an order that cannot be written down for a quarter of a minute', async () => {
+    const [store, clock] = [new Store(), new ManualClock()];
+    const { ledger, keeper, ending } = start(
+      store,
+      clock,
+      presetLimits('https://acme-v02.api.letsencrypt.org/directory'),
+    );
+    ledger.orderCreated(order('www.example.com'), clock.now());
+    store.refusal = new Error('away');
+    const covered = assert.rejects(
+      keeper.coverCertificate(order('www.example.com'), ending.signal),
+      store.refusal,
+    );
+    for (let wait = 500; wait <= 8000; wait *= 2) {
+      await setImmediate();
+      clock.advance(wait);
+    }
+    await covered;
+  });
+
   it('makes no order while that cannot be written', async () => {
     const [store, clock] = [new Store(), new ManualClock()];
     const { ledger, keeper, ending } = start(store, clock);
@@ -170,7 +207,10 @@ describe('the keeper of the ledger', () => {
     await setImmediate();
     const next = start(store, clock);
     await next.keeper.restore();
-    assert.equal(next.ledger.refusal(order('other.example.com'), clock.now())?.until, clock.now() + day);
+    assert.equal(
+      next.ledger.refusal(order('other.example.com'), clock.now())?.until,
+      clock.now() + day + 1000,
+    );
   });
 
   it('writes the rest when the process ends', async () => {

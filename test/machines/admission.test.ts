@@ -363,6 +363,19 @@ describe('the turns of those that are held', () => {
     assert.ok(looks > 0);
   });
 
+  it('are forgotten with the last one that was held', () => {
+    const admission = new Admission(limits, orderBudget(tenAtOnce));
+    enter(admission, rounds(40, 'r'));
+    const first = admission.grants(now);
+    order(admission, first, now);
+    for (const [, minutes] of told(first)) {
+      order(admission, admission.grants(now + minutes * minute), now + minutes * minute);
+    }
+    const at = now + 30 * minute;
+    admission.enter(round('late'), at);
+    assert.deepEqual(told(admission.grants(at)), [['late', 31]]);
+  });
+
   it('are given anew when somebody who waits leaves and another comes', () => {
     const admission = new Admission(limits, orderBudget(tenAtOnce));
     enter(admission, rounds(30, 'r'));

@@ -92,6 +92,20 @@ describe('a certificate that is lost each time that it was stored', () => {
     return context;
   }
 
+  it('is lost as well when an older one that has ended is put in its place', () => {
+    let context = checkDue(begin(assignment(['a'])));
+    for (let count = 1; count <= 4; count += 1) {
+      const at = context.at + 2000;
+      const good = applyWake(stored(context), at);
+      context = applyAssessments(
+        good,
+        toCheck(good).map((desired) => dueResult(desired, at, 'expired')),
+        at,
+      );
+    }
+    assert.equal(stateOf(context), 'backing-off');
+  });
+
   it('is ordered anew at once three times a day', () => {
     for (const times of [1, 2, 3]) assert.equal(stateOf(loseOften(times)), 'queued');
   });

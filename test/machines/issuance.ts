@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { type AnyActorRef, createActor, fromCallback, fromPromise, fromTransition } from 'xstate';
 import type { Round } from '../../machines/admission.ts';
 import { type CertificateInput, certificateMachine, type StepResult } from '../../machines/certificate.ts';
+import type { DueReason } from '../../machines/defects.ts';
 import type { Assignment, DesiredCertificate } from '../../machines/desired-certificate.ts';
 import { type CheckOutput, ingressMachine, type RoundEnd } from '../../machines/ingress.ts';
 import type { CheckResult, IngressInput } from '../../machines/ingress-context.ts';
@@ -163,14 +164,18 @@ export class Issuance {
 }
 
 /** A check that found these Secrets missing. */
-export function dueResult(desired: DesiredCertificate, harmAt = now): CheckResult {
+export function dueResult(
+  desired: DesiredCertificate,
+  harmAt = now,
+  reason: DueReason = 'missing',
+): CheckResult {
   const { secretName, hosts } = desired;
   return {
     kind: 'assessed',
     secretName,
     assessment: {
       kind: 'due',
-      reason: 'missing',
+      reason,
       message: `Secret ${secretName} does not exist.`,
       hosts,
       found: undefined,

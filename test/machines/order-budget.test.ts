@@ -39,15 +39,15 @@ it('a wait that the CA asked all for goes on after a restart, and then one alone
   first.budget.report({ type: 'CA_TROUBLED', id: '1', retryAfter: hour }, now);
   const kept = first.ledger.takeChanges(now);
   const { ledger, budget } = start(kept, now + minute);
-  const wait = { cause: 'unavailable', scope: 'the CA', until: now + hour };
+  const wait = { cause: 'unavailable', scope: 'the CA', until: now + hour + 1000 };
   assert.deepEqual(budget.trouble(now + minute), wait);
   assert.deepEqual(budget.askedWait(now + minute), wait, 'a good answer would not end it');
   assert.deepEqual(ledger.blocks(now + minute), [], 'it is said once');
-  assert.equal(budget.enter('1', now + hour - 1), false);
-  assert.equal(budget.enter('1', now + hour), true);
-  assert.equal(budget.enter('2', now + hour), false);
-  budget.report({ type: 'ORDER_MADE', id: '1' }, now + hour);
-  assert.equal(budget.enter('2', now + hour), true);
+  assert.equal(budget.enter('1', wait.until - 1), false);
+  assert.equal(budget.enter('1', wait.until), true);
+  assert.equal(budget.enter('2', wait.until), false);
+  budget.report({ type: 'ORDER_MADE', id: '1' }, wait.until);
+  assert.equal(budget.enter('2', wait.until), true);
 });
 
 it('of a CA in trouble that asks for no wait, and of a wait that is over, nothing is kept', () => {
