@@ -84,6 +84,12 @@ describe('the breaker', () => {
     assert.ok(breaker.enter('e', breaker.closedUntil(until + minute) ?? 0));
   });
 
+  it('lets no second one try when the clock goes back by a second', () => {
+    const { breaker, until } = broken();
+    assert.equal(breaker.enter('c', until + 1000), true);
+    assert.equal(breaker.enter('d', until), false);
+  });
+
   it('is not closed for years by a clock that was wrong', () => {
     const breaker = new CaBreaker();
     breaker.failed('a', now + 900 * 24 * hour, hour);
