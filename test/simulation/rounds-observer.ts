@@ -6,7 +6,10 @@ import { Rounds } from '../../src/rounds.ts';
 export interface RoundsWitness {
   roundStarted(round: Round): void;
   roundAdmitted(id: string): void;
-  roundHeld(id: string): void;
+  roundHeld(id: string, hold: Hold): void;
+  slotRequested(id: string): void;
+  slotGranted(id: string): void;
+  slotReturned(id: string): void;
   roundEnded(id: string): void;
 }
 
@@ -21,6 +24,8 @@ export class ObservedRounds extends Rounds {
   ) {
     super((event) => {
       if (event.type === 'ROUND_STARTED') witness.roundStarted(event.round);
+      if (event.type === 'SLOT_REQUESTED') witness.slotRequested(event.id);
+      if (event.type === 'SLOT_RETURNED') witness.slotReturned(event.id);
       if (event.type === 'ROUND_ENDED') witness.roundEnded(event.id);
       tellSupervisor(event);
     }, release);
@@ -33,7 +38,12 @@ export class ObservedRounds extends Rounds {
   }
 
   override hold(id: string, hold: Hold, at: number): void {
-    this.#witness.roundHeld(id);
+    this.#witness.roundHeld(id, hold);
     super.hold(id, hold, at);
+  }
+
+  override grantSlot(id: string, at: number): void {
+    this.#witness.slotGranted(id);
+    super.grantSlot(id, at);
   }
 }

@@ -7,6 +7,7 @@ import { HarmOrder } from './harm-order.ts';
 import { Hosts } from './hosts.ts';
 import { Population } from './population.ts';
 import { Random } from './random.ts';
+import { RetryAfters } from './retry-afters.ts';
 import { day, hour, minute } from './time-units.ts';
 import { ProcessClock, VirtualTime } from './virtual-time.ts';
 import { World } from './world.ts';
@@ -14,25 +15,60 @@ import { World } from './world.ts';
 const start = Date.UTC(2026, 10, 2);
 
 describe('what watches over a simulation', () => {
-  const round = (id: string, harmAt: number) =>
-    ({ id, harmAt, namespace: 'shop', hosts: [id], purpose: 'renewal', exemption: 'none' }) as const;
+  const round = (id: string, harmAt: number, namespace = 'shop') =>
+    ({ id, harmAt, namespace, hosts: [id], purpose: 'renewal', exemption: 'none' }) as const;
 
   test('sees that a round passes one of its namespace whose harm comes first', () => {
     const violations: string[] = [];
-    const order = new HarmOrder((words) => violations.push(words));
-    order.started(round('late', start + 2000));
-    order.started(round('early', start + 1000));
-    order.admitted('late', start);
+    const order = new HarmOrder('a slot', (words) => violations.push(words));
+    order.waits(round('late', start + 2000));
+    order.waits(round('early', start + 1000));
+    order.gets('late', start);
     assert.equal(violations.length, 1);
     assert.match(violations[0] ?? '', /Round late .* before early/);
   });
 
   test('lets a round pass one that is held by a limit', () => {
-    const order = new HarmOrder(assert.fail);
-    order.started(round('late', start + 2000));
-    order.started(round('early', start + 1000));
+    const order = new HarmOrder('a slot', assert.fail);
+    order.waits(round('late', start + 2000));
+    order.waits(round('early', start + 1000));
     order.held('early');
-    order.admitted('late', start);
+    order.gets('late', start);
+  });
+
+  test('sees that a round passes one of another namespace with as many under way whose harm comes first', () => {
+    const violations: string[] = [];
+    const order = new HarmOrder('a slot', (words) => violations.push(words));
+    order.waits(round('late', start + 2000, 'blog'));
+    order.waits(round('early', start + 1000));
+    order.gets('late', start);
+    assert.equal(violations.length, 1);
+    assert.match(violations[0] ?? '', /Round late .* before early .* 0 of blog and 0 of shop/);
+  });
+
+  test('wants the namespace with fewer rounds under way to go first, whatever the harm', () => {
+    const violations: string[] = [];
+    const order = new HarmOrder('a slot', (words) => violations.push(words));
+    order.waits(round('one', start));
+    order.gets('one', start);
+    order.waits(round('two', start + 1000));
+    order.waits(round('other', start + 2000, 'blog'));
+    order.gets('two', start);
+    assert.match(violations[0] ?? '', /Round two .* before other .* 1 of shop and 0 of blog/);
+    order.leaves('one');
+    order.leaves('two');
+    order.waits(round('three', start + 1000));
+    order.gets('three', start);
+    assert.equal(violations.length, 1, 'with none under way the harm decides');
+  });
+
+  test('knows who asks before the end of a Retry-After, and lets pass what was on its way when the CA said so', () => {
+    const retryAfters = new RetryAfters();
+    retryAfters.close('/new-order', start, start + hour, start + 50);
+    retryAfters.close('/new-order', start + 20, start + minute, start + 70);
+    const early = [50, 51, hour - 1, hour].map((after) => retryAfters.earlyBy('/new-order', start + after));
+    assert.deepEqual(early, [undefined, hour - 51, 1, undefined]);
+    assert.equal(retryAfters.earlyBy('/order/1', start + 60), undefined);
   });
 
   test('knows for how long nothing was bad', () => {

@@ -1,4 +1,5 @@
 import type { Round } from '../../machines/admission.ts';
+import type { Hold } from '../../machines/rate-limits.ts';
 import { decodeStatus } from '../../src/kubernetes/status-annotation.ts';
 import type { IngressStanding } from '../../src/metrics/certificate-samples.ts';
 import type { CaWitness, SimulatedCa } from './ca.ts';
@@ -9,6 +10,7 @@ import { readExpiryAlert } from './expiry-alert.ts';
 import { longestGoodSpan, renewalDue, retryInterval } from './goodness.ts';
 import { HarmOrder } from './harm-order.ts';
 import type { Hosts } from './hosts.ts';
+import { RetryAfters } from './retry-afters.ts';
 import { day, hour, minute, second } from './time-units.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
@@ -66,10 +68,11 @@ export class Witness implements CaWitness {
   readonly issuedByDay: number[] = [];
   readonly #options: WitnessOptions;
   readonly #start: number;
-  readonly #harmOrder: HarmOrder;
+  readonly #admissions = new HarmOrder('admission', (words) => this.#violated(words));
+  readonly #slots = new HarmOrder('a slot', (words) => this.#violated(words));
+  readonly #rounds = new Map<string, Round>();
   readonly #refusals = new Map<string, number>();
-  /** By scope: from when to when nothing may be asked. */
-  readonly #closed = new Map<string, { readonly from: number; readonly until: number }>();
+  readonly #retryAfters = new RetryAfters();
   readonly #ordersOfSet = new Map<string, number[]>();
   readonly #startedAt = new Map<string, number>();
   readonly #alert = readExpiryAlert();
@@ -77,7 +80,6 @@ export class Witness implements CaWitness {
   constructor(options: WitnessOptions) {
     this.#options = options;
     this.#start = options.time.now;
-    this.#harmOrder = new HarmOrder((words) => this.#violated(words));
   }
 
   troubled(trouble: string): void {
@@ -149,26 +151,44 @@ export class Witness implements CaWitness {
   roundStarted(round: Round): void {
     const secret = `${round.namespace}/${round.id.split('/')[1] ?? ''}`;
     if (!this.#startedAt.has(secret)) this.#startedAt.set(secret, this.#options.time.now);
-    this.#harmOrder.started(round);
+    this.#rounds.set(round.id, round);
+    this.#admissions.waits(round);
   }
 
   roundAdmitted(id: string): void {
-    this.#harmOrder.admitted(id, this.#options.time.now);
+    this.#admissions.gets(id, this.#options.time.now);
   }
 
-  roundHeld(id: string): void {
-    this.#harmOrder.held(id);
+  roundHeld(id: string, { cause }: Hold): void {
+    // A CA in trouble holds up all alike.
+    if (cause !== 'unavailable') this.#admissions.held(id);
+  }
+
+  slotRequested(id: string): void {
+    const round = this.#rounds.get(id);
+    if (round !== undefined) this.#slots.waits(round);
+  }
+
+  slotGranted(id: string): void {
+    this.#slots.gets(id, this.#options.time.now);
+  }
+
+  slotReturned(id: string): void {
+    this.#slots.leaves(id);
   }
 
   roundEnded(id: string): void {
-    this.#harmOrder.ended(id);
+    this.#rounds.delete(id);
+    this.#admissions.leaves(id);
+    this.#slots.leaves(id);
   }
 
   /** The process is gone, and with it its rounds, and what single orders and authorizations were to wait for. */
   processEnded(): void {
-    this.#harmOrder.clear();
-    for (const scope of this.#closed.keys())
-      if (scope.startsWith('/') && scope !== newOrders) this.#closed.delete(scope);
+    this.#rounds.clear();
+    this.#admissions.clear();
+    this.#slots.clear();
+    this.#retryAfters.forget((scope) => scope.startsWith('/') && scope !== newOrders);
   }
 
   /** A certificate should have been renewed by now, and by another attempt: if it was not, does its Ingress say so? */
@@ -228,18 +248,15 @@ export class Witness implements CaWitness {
 
   #close(scope: string, wait: number, latency: number): void {
     const { now } = this.#options.time;
-    const before = this.#closed.get(scope);
-    const until = Math.max(now + wait, before?.until ?? 0);
-    const from = before !== undefined && before.until > now ? before.from : now + latency;
-    this.#closed.set(scope, { from, until });
+    this.#retryAfters.close(scope, now, now + wait, now + latency);
   }
 
   #askedWithin(scope: string, what: string): void {
-    const { now } = this.#options.time;
-    const closed = this.#closed.get(scope);
-    if (closed === undefined || now <= closed.from || now >= closed.until) return;
-    const early = (closed.until - now) / second;
-    this.#violated(`${what} was asked for ${early} s before the end of the Retry-After of ${scope}.`);
+    const early = this.#retryAfters.earlyBy(scope, this.#options.time.now);
+    if (early === undefined) return;
+    this.#violated(
+      `${what} was asked for ${early / second} s before the end of the Retry-After of ${scope}.`,
+    );
   }
 
   #countOfSet(hosts: readonly string[]): void {

@@ -1,0 +1,24 @@
+/** What a CA said is not to be asked for before some time; times in milliseconds since the epoch. */
+export class RetryAfters {
+  /** By scope: who had asked before `from` could not know. */
+  readonly #closed = new Map<string, { readonly from: number; readonly until: number }>();
+
+  /** @param heardAt when the client gets to know */
+  close(scope: string, now: number, until: number, heardAt: number): void {
+    const before = this.#closed.get(scope);
+    this.#closed.set(scope, {
+      from: before !== undefined && before.until > now ? before.from : heardAt,
+      until: Math.max(until, before?.until ?? 0),
+    });
+  }
+
+  /** @returns by how many milliseconds who asks now is too early; undefined if that is not so */
+  earlyBy(scope: string, now: number): number | undefined {
+    const closed = this.#closed.get(scope);
+    return closed === undefined || now <= closed.from || now >= closed.until ? undefined : closed.until - now;
+  }
+
+  forget(isForgotten: (scope: string) => boolean): void {
+    for (const scope of this.#closed.keys()) if (isForgotten(scope)) this.#closed.delete(scope);
+  }
+}
