@@ -1,3 +1,5 @@
+import { presetLimits } from '../../machines/limits.ts';
+import { directoryUrl } from './ca-client.ts';
 import type { CaLimit } from './ca-limits.ts';
 import { lifetimeChanges } from './ca-profiles.ts';
 import type { Outcome } from './run.ts';
@@ -35,32 +37,34 @@ export class LevelRecorder {
 const left = 56;
 const legendAt = [0, 230, 560];
 const width = 860;
-const bars = { top: 56, height: 190 };
-const levels = { top: 306, height: 150 };
+const bars = { top: 72, height: 200 };
+const levels = { top: 342, height: 150 };
+/** Of each limit, what is kept for renewals and replacements. */
+const { reserve } = presetLimits(directoryUrl);
 
 /** Certificates issued each day, and under them what was left of the limits, as SVG. */
 export function drawPlot({ issuedByDay, ingresses, seed, days }: Outcome, recorder: LevelRecorder): string {
-  const most = niceCeiling(Math.max(...issuedByDay.filter((count) => count !== undefined), 1));
+  const counts = Array.from({ length: Math.ceil(days) }, (_, index) => issuedByDay[index] ?? 0);
+  const most = niceCeiling(Math.max(...counts, 1));
   const x = (at: number): number => left + (at / days) * width;
-  const bar = width / days;
+  const keptTop = levels.top + levels.height * (1 - reserve);
   const parts = [
     text(
       left,
       24,
-      `Certificates issued each day (${Math.round(days)} days, ${ingresses} Ingresses at the end)`,
+      `${thousands(sum(counts))} certificates in ${Math.round(days)} days, issued each day`,
       15,
       600,
     ),
+    text(left + width, 24, `${thousands(ingresses)} Ingresses at the end`, 12, 400, 'end'),
     ...grid(bars, most, (value) => String(value)),
-    ...Array.from({ length: Math.ceil(days) }, (_, index) => {
-      const height = ((issuedByDay[index] ?? 0) / most) * bars.height;
-      const at = `x="${fixed(x(index))}" y="${fixed(bars.top + bars.height - height)}"`;
-      return `<rect ${at} width="${fixed(Math.max(bar * 0.85, 0.6))}" height="${fixed(height)}" fill="#2f855a"/>`;
-    }),
-    text(left, levels.top - 14, 'Lowest level of each limit on each day', 13, 600),
+    area(counts, most, x),
+    text(left, levels.top - 14, 'What the CA has left, at the lowest moment of each day', 13, 600),
+    `<rect x="${left}" y="${fixed(keptTop)}" width="${width}" height="${fixed(levels.height * reserve)}" fill="#fdf0d5"/>`,
+    text(left + width - 8, keptTop + 19, 'kept for renewals and replacements', 11, 400, 'end'),
+    ...eras(counts, recorder.start, x),
     ...grid(levels, 100, (value) => `${value} %`),
-    ...lines.map(({ limit, color }) => line(recorder.levels.get(limit) ?? [], color, x)),
-    ...changes(recorder.start, days, x),
+    ...lines.toReversed().map(({ limit, color }) => line(recorder.levels.get(limit) ?? [], color, x)),
     ...months(recorder.start, days, x),
     ...lines.map(({ words, color }, index) => {
       const at = levels.top + levels.height + 50;
@@ -92,27 +96,42 @@ function grid({ top, height }: Panel, most: number, label: (value: number) => st
   });
 }
 
+/** One shape for all days: bars of a pixel each would show the pattern of the pixels. */
+function area(counts: readonly number[], most: number, x: (day: number) => number): string {
+  const bottom = bars.top + bars.height;
+  const steps = counts.map((count, index) => {
+    const y = bottom - (count / most) * bars.height;
+    return `V${fixed(y)}H${fixed(x(index + 1))}`;
+  });
+  return `<path d="M${left},${bottom}${steps.join('')}V${bottom}Z" fill="#2f855a"/>`;
+}
+
 function line(byDay: readonly number[], color: string, x: (day: number) => number): string {
   // Of the first week the world knows only what it was made with.
   const points = byDay.slice(7).map((level, index) => {
     return `${fixed(x(index + 7))},${fixed(levels.top + levels.height * (1 - level))}`;
   });
-  return `<polyline points="${points.join(' ')}" fill="none" stroke="${color}" stroke-width="1.2"/>`;
+  return `<polyline points="${points.join(' ')}" fill="none" stroke="${color}" stroke-width="1.4"/>`;
 }
 
-function changes(start: number, days: number, x: (day: number) => number): string[] {
-  const marks = [
-    { at: lifetimeChanges.to64Days, words: '64 days' },
-    { at: lifetimeChanges.to45Days, words: '45 days' },
+/** From one change of the lifetime to the next: how long certificates live, and how many a day that makes. */
+function eras(counts: readonly number[], start: number, x: (day: number) => number): string[] {
+  const days = counts.length;
+  const changes = [
+    { at: 0, words: '90-day' },
+    { at: Math.round((lifetimeChanges.to64Days - start) / day), words: '64-day' },
+    { at: Math.round((lifetimeChanges.to45Days - start) / day), words: '45-day' },
   ];
-  return marks.flatMap(({ at, words }) => {
-    const passed = (at - start) / day;
-    if (passed < 0 || passed > days) return [];
-    const from = fixed(x(passed));
+  return changes.flatMap(({ at, words }, index) => {
+    if (at >= days) return [];
+    const during = counts.slice(at, changes[index + 1]?.at);
+    const from = fixed(x(at));
     const bottom = levels.top + levels.height;
+    const border = `<line x1="${from}" y1="${bars.top - 26}" x2="${from}" y2="${bottom}" stroke="#4a5568" stroke-dasharray="4 3"/>`;
     return [
-      `<line x1="${from}" y1="${bars.top - 14}" x2="${from}" y2="${bottom}" stroke="#4a5568" stroke-dasharray="4 3"/>`,
-      text(Number(from) + 5, bars.top - 5, `new certificates live ${words}`, 11),
+      ...(at === 0 ? [] : [border]),
+      text(Number(from) + 5, bars.top - 18, `${words} certificates`, 11),
+      text(Number(from) + 5, bars.top - 5, `${Math.round(sum(during) / during.length)} a day`, 11, 600),
     ];
   });
 }
@@ -135,6 +154,14 @@ function months(start: number, days: number, x: (day: number) => number): string
 
 function text(x: number, y: number, words: string, size: number, weight = 400, anchor = 'start'): string {
   return `<text x="${fixed(x)}" y="${fixed(y)}" font-size="${size}" font-weight="${weight}" text-anchor="${anchor}" fill="#1a202c">${words}</text>`;
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}
+
+function thousands(value: number): string {
+  return Math.round(value).toLocaleString('en');
 }
 
 /** Four equal steps of round numbers. */
