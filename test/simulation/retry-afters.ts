@@ -2,6 +2,7 @@
 export class RetryAfters {
   /** By scope: who had asked before `from` could not know. */
   readonly #closed = new Map<string, { readonly from: number; readonly until: number }>();
+  #lastSize = 0;
 
   /** @param heardAt when the client gets to know */
   close(scope: string, now: number, until: number, heardAt: number): void {
@@ -10,6 +11,10 @@ export class RetryAfters {
       from: before !== undefined && before.until > now ? before.from : heardAt,
       until: Math.max(until, before?.until ?? 0),
     });
+    // Each order and authorization of two years would not fit into memory.
+    if (this.#closed.size < 2 * this.#lastSize + 10_000) return;
+    for (const [old, { until: end }] of this.#closed) if (end <= now) this.#closed.delete(old);
+    this.#lastSize = this.#closed.size;
   }
 
   /** @returns by how many milliseconds who asks now is too early; undefined if that is not so */
