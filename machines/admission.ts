@@ -173,12 +173,11 @@ export class Admission {
       this.#move(progress, 'waiting');
     }
     this.#recheckAt = undefined;
-    this.#queue = new Map();
-    return this.#admissions(undefined, now);
+    return this.#admissions(new Set(), now);
   }
 
-  /** @param woken those whose turn has come; undefined when nobody is held */
-  #admissions(woken: ReadonlySet<Progress> | undefined, now: number): Grant[] {
+  /** @param woken those whose turn has come */
+  #admissions(woken: ReadonlySet<Progress>, now: number): Grant[] {
     const grants: Grant[] = [];
     if (this.#hostsAdmitted >= this.limits.hosts) return grants;
     const heldBefore = this.#byStage.held.size;
@@ -188,11 +187,10 @@ export class Admission {
       if (this.#setsAdmitted.has(progress.identifiers)) continue;
       const hold = this.#budget.hold(progress.round, this.#queue, now);
       if (hold !== undefined) {
-        const isFirst = woken?.has(progress) === true;
         // Its turn is the last one; by harm, and in fairness to its namespace, or as others have left, it may be an earlier one.
-        if (woken !== undefined && heldBefore > 0) this.#recheckSoon(now);
+        if (heldBefore > 0) this.#recheckSoon(now);
         // Somebody took the room of one whose turn has come: the next room is for that one.
-        const wait = isFirst ? (this.#budget.hold(progress.round, new Map(), now) ?? hold) : hold;
+        const wait = woken.has(progress) ? (this.#budget.hold(progress.round, new Map(), now) ?? hold) : hold;
         this.#move(progress, 'held');
         this.#schedule.set(id, wait.until);
         grants.push(...tell(progress, wait, now));
