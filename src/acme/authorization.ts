@@ -1,8 +1,7 @@
 import type { Client, Order } from 'acme-client';
-import { sleep } from '../clock.ts';
 import { type AuthorizationObject, type ChallengeObject, readAuthorization } from './objects.ts';
 import { challengeFailed, OrderError, type OrderErrorKind } from './order-error.ts';
-import { type Polling, poll } from './polling.ts';
+import { type Polling, poll, waitTurn } from './polling.ts';
 import { AcmeProblem, problemWords } from './problem.ts';
 import type { AcmeTransport, CallResult } from './transport.ts';
 
@@ -174,20 +173,13 @@ class Authorization {
   async #answerAgain(challenge: ChallengeObject, { identifier }: AuthorizationObject): Promise<void> {
     if (challenge.status !== 'pending' || (this.#confirmed && challenge.error === undefined)) return;
     if (this.#answers < maxAnswers) {
-      await this.#wait(await this.#answer(challenge));
+      const asked = await this.#answer(challenge);
+      if (asked !== undefined) await waitTurn(this.#proving.polling, asked, 0);
       return;
     }
     const problem = challenge.error;
     if (problem !== undefined) throw challengeFailed(this.#proving.ca, [{ host: identifier.value, problem }]);
     throw this.#malformed();
-  }
-
-  /** @throws what `outOfTime` makes where there is no time for it */
-  async #wait(asked: number | undefined): Promise<void> {
-    if (asked === undefined) return;
-    const { clock, deadline, outOfTime, signal } = this.#proving.polling;
-    if (clock.now() + asked > deadline) throw outOfTime(asked);
-    await sleep(clock, asked, signal);
   }
 
   #malformed(): AcmeProblem {

@@ -55,11 +55,19 @@ export async function poll<T, R>(
   }
 }
 
-async function waitTurn(
+/**
+ * Waits before a request about an object of the CA's.
+ *
+ * @param asked what the CA asked to wait, in milliseconds; undefined for the usual schedule
+ * @param round how often it was asked before
+ * @param trouble the failure of the last request
+ * @throws `trouble`, or what `outOfTime` makes, where there is no time for it; or the signal's reason
+ */
+export async function waitTurn(
   { clock, deadline, outOfTime, signal }: Polling,
   asked: number | undefined,
   round: number,
-  trouble: AcmeProblem | undefined,
+  trouble?: AcmeProblem,
 ): Promise<void> {
   // `Retry-After: 0` is leave to ask again at once, not to ask without end.
   const own = ownWaits[Math.min(round, ownWaits.length - 1)] ?? 10_000;
