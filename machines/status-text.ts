@@ -1,4 +1,5 @@
 import { describeFailure, type Failure } from './reasons.ts';
+import { redact } from './redaction.ts';
 
 const longestMessage = 400;
 /** A text with a remedy in it, so that ours with its remedy is the same when it is taken up again. */
@@ -18,12 +19,7 @@ export function retryMark(retry: string): string {
   return clean(retry).slice(0, longestRetry).toWellFormed();
 }
 
-/** On one line, without the tokens, key authorizations and capability links that a CA may quote. */
+/** On one line, and nothing in it that only its owner may know. */
 function clean(text: string): string {
-  return text
-    .replaceAll(/[\s\p{Cc}]+/gu, ' ')
-    .replaceAll(/(?<=\/acme-challenge\/)[\w-]+/g, '…')
-    .replaceAll(/(?<![\w-])[\w-]{20,}\.[\w-]{43}(?![\w-])/g, '…')
-    .replaceAll(/https?:\/\/\S*[?&]jwt=\S*/g, '(a link for the owner of the Ingress)')
-    .trim();
+  return redact(text.replaceAll(/[\s\p{Cc}]+/gu, ' ')).trim();
 }

@@ -1,3 +1,5 @@
+import { linkForOwner, redact } from '../../machines/redaction.ts';
+
 /** What a request to the CA was for: the label of its metrics and the subject of its errors. */
 export type Endpoint =
   | 'directory'
@@ -149,15 +151,12 @@ function describe(init: AcmeProblemInit): string {
 }
 
 /**
- * The detail as the end of a sentence, on one line, of bounded length, without the capability URL of a paused identifier and without
- * what answers a challenge.
+ * The detail as the end of a sentence, on one line, of bounded length, without what answers a challenge and without the capability
+ * URL of a paused identifier, whatever its form.
  */
 function sentence(problem: Pick<Problem, 'type' | 'detail'>): string {
-  const capability = isPause(problem) ? /https?:\/\/\S*/g : /https?:\/\/\S*[?&]jwt=\S*/g;
-  const line = printable(problem.detail)
-    .replace(capability, '(a link for the owner of the Ingress)')
-    .replace(/(\/\.well-known\/acme-challenge\/)[\w-]+/g, '$1…')
-    .replace(/(?<![\w.-])[\w-]{16,}\.[\w-]{43}(?![\w.-])/g, '(the key authorization)');
+  const said = printable(problem.detail);
+  const line = redact(isPause(problem) ? said.replaceAll(/https?:\/\/\S*/g, linkForOwner) : said);
   return /[.!?]$/.test(line) ? line : `${line}.`;
 }
 
