@@ -4,6 +4,7 @@ import type { SupervisorEvent } from '../machines/supervisor.ts';
 import type { Clock } from './clock.ts';
 import type { Config } from './config.ts';
 import type { KubernetesClient } from './kubernetes/client.ts';
+import { collectionPath } from './kubernetes/collections.ts';
 import { projectIngress } from './kubernetes/ingress.ts';
 import { KubernetesError } from './kubernetes/kubernetes-error.ts';
 import { Reflector } from './kubernetes/reflector.ts';
@@ -35,7 +36,7 @@ export function watchIngresses(
     const denial = new Denial();
     const reflector = new Reflector<IngressSpec>({
       client,
-      path: ingressesPath(namespace),
+      path: collectionPath('ingresses', namespace),
       clock,
       signal,
       project: (object) => projectIngress(object, { annotationKey: config.annotationKey }),
@@ -87,11 +88,6 @@ class Denial {
     this.stands = false;
     this.#since = undefined;
   }
-}
-
-function ingressesPath(namespace: string | undefined): string {
-  const group = '/apis/networking.k8s.io/v1';
-  return namespace === undefined ? `${group}/ingresses` : `${group}/namespaces/${namespace}/ingresses`;
 }
 
 function leftOutMessage(namespace: string): string {

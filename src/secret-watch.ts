@@ -4,6 +4,7 @@ import type { Clock } from './clock.ts';
 import type { Config } from './config.ts';
 import { recordField, stringField } from './json.ts';
 import type { KubernetesClient } from './kubernetes/client.ts';
+import { collectionPath } from './kubernetes/collections.ts';
 import { KubernetesError } from './kubernetes/kubernetes-error.ts';
 import { Reflector } from './kubernetes/reflector.ts';
 
@@ -35,7 +36,7 @@ export function watchSecrets(
     let denied = false;
     const reflector = new Reflector<SecretVersion>({
       client,
-      path: namespace === undefined ? '/api/v1/secrets' : `/api/v1/namespaces/${namespace}/secrets`,
+      path: collectionPath('secrets', namespace),
       fieldSelector: 'type=kubernetes.io/tls',
       metadataOnly: true,
       clock,

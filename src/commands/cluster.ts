@@ -4,6 +4,7 @@ import { Ownership } from '../../machines/ownership.ts';
 import type { Config } from '../config.ts';
 import { arrayField, recordField, stringField } from '../json.ts';
 import { type KubernetesClient, KubernetesError } from '../kubernetes/client.ts';
+import { collectionPath, metadataForms } from '../kubernetes/collections.ts';
 import { projectIngress } from '../kubernetes/ingress.ts';
 import { keyOf } from '../kubernetes/projections.ts';
 import { readJson } from '../kubernetes/watch-stream.ts';
@@ -33,11 +34,9 @@ export async function surveyIngresses(
   namespace: string | undefined,
   signal: AbortSignal,
 ): Promise<Survey> {
-  const group = '/apis/networking.k8s.io/v1';
-  const inNamespace = (name: string): string => `${group}/namespaces/${name}/ingresses`;
   const watched = config.watchNamespaces;
   let namespaces: readonly string[] | undefined = watched.length === 0 ? undefined : watched;
-  const paths = namespaces?.map(inNamespace) ?? [`${group}/ingresses`];
+  const paths = collectionPaths('ingresses', namespaces);
   const { annotationKey } = config;
   const read = (object: unknown) => ({
     spec: projectIngress(object, { annotationKey }),
@@ -51,7 +50,7 @@ export async function surveyIngresses(
     if (namespace === undefined || !isForbidden(error)) throw error;
     partial = true;
     namespaces = [namespace];
-    listed = await list(client, inNamespace(namespace), signal, read);
+    listed = await list(client, collectionPath('ingresses', namespace), signal, read);
   }
   const specs = listed.map(({ spec }) => spec);
   const ownership = new Ownership(supervisorPolicy(config).ownership);
@@ -75,6 +74,13 @@ function secretsNamedBy(object: unknown): string[] {
   });
 }
 
+function collectionPaths(
+  resource: Parameters<typeof collectionPath>[0],
+  namespaces: readonly string[] | undefined,
+): string[] {
+  return (namespaces ?? [undefined]).map((namespace) => collectionPath(resource, namespace));
+}
+
 /** The Ingress as it is; undefined if there is none. By a list, because kube-lego's own role has no more. */
 export async function readIngress(
   client: KubernetesClient,
@@ -82,7 +88,7 @@ export async function readIngress(
   name: string,
   signal: AbortSignal,
 ): Promise<unknown> {
-  const path = `/apis/networking.k8s.io/v1/namespaces/${encodeURIComponent(namespace)}/ingresses`;
+  const path = collectionPath('ingresses', namespace);
   const query = { fieldSelector: `metadata.name=${name}` };
   const [ingress] = await list(client, path, signal, (object) => object, query);
   return ingress;
@@ -99,11 +105,12 @@ export async function listOwnSecrets(
   namespaces: readonly string[] | undefined,
   signal: AbortSignal,
 ): Promise<string[] | undefined> {
-  const paths = namespaces?.map((name) => `/api/v1/namespaces/${name}/secrets`) ?? ['/api/v1/secrets'];
+  const paths = collectionPaths('secrets', namespaces);
   const query = { fieldSelector: 'type=kubernetes.io/tls' };
-  const accept = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1';
   try {
-    const keys = await Promise.all(paths.map((path) => list(client, path, signal, keyIfOurs, query, accept)));
+    const keys = await Promise.all(
+      paths.map((path) => list(client, path, signal, keyIfOurs, query, metadataForms.list)),
+    );
     return keys.flat().filter((key) => key !== undefined);
   } catch (error) {
     if (isForbidden(error)) return undefined;

@@ -6,6 +6,7 @@ import {
   servesChallengesOnly,
 } from './challenge-manifest.ts';
 import type { KubernetesClient } from './client.ts';
+import { collectionPath } from './collections.ts';
 import { managedByLabel, ourSelector } from './managed-by.ts';
 import { readJson } from './watch-stream.ts';
 
@@ -27,7 +28,7 @@ export class ChallengeObjects {
     this.#client = client;
     this.#template = template;
     this.#isKnown = isKnown;
-    this.path = `/apis/networking.k8s.io/v1/namespaces/${template.namespace}/ingresses`;
+    this.path = collectionPath('ingresses', template.namespace);
   }
 
   /**

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { type Clock, sleep } from '../clock.ts';
 import { arrayField, isRecord, recordField, stringField } from '../json.ts';
 import type { KubernetesClient } from './client.ts';
+import { metadataForms } from './collections.ts';
 import { errorFromTransport, KubernetesError } from './kubernetes-error.ts';
 import { keyOf, type ProjectionHandlers, Projections } from './projections.ts';
 import { readJson, watchEvents } from './watch-stream.ts';
@@ -54,11 +55,6 @@ const shortestWatch = 5_000;
 /** So many failures in a row, and the resourceVersion is given up: an event that cannot be read must not block for ever. */
 const failuresUntilRelist = 3;
 const longestPage = 256 * 1024 * 1024;
-/** The forms of the API for metadata alone (Kubernetes API concepts, "Alternate representations"). */
-const metadataForms = {
-  list: 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1',
-  watch: 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1',
-};
 
 /**
  * Mirrors a collection of the API server as projections: a paged list, then a watch with bookmarks, for ever. It survives
