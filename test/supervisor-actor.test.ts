@@ -4,7 +4,7 @@ import { createActor } from 'xstate';
 import { Recorder } from '../src/inspector/recorder.ts';
 import { createSupervisorLogic, type IngressActor } from '../src/supervisor.ts';
 import { ManualClock } from './kubernetes/manual-clock.ts';
-import { day, hour, ingressSpec, now, orderBudget } from './machines/builders.ts';
+import { hour, ingressSpec, now, orderBudget, supervisorPolicy } from './machines/builders.ts';
 import { Issuance, settled } from './machines/issuance.ts';
 
 const fail = (error: unknown) => assert.fail(String(error));
@@ -18,16 +18,7 @@ function supervision() {
   const budget = orderBudget();
   const supervisor = createActor(
     createSupervisorLogic({
-      policy: {
-        ownership: {
-          hostOwnership: 'oldest',
-          supportedClasses: undefined,
-          names: 'public',
-          defaultClass: undefined,
-        },
-        admission: { hosts: 500, ordersInFlight: 10 },
-        ingress: { checkInterval: 8 * hour, minimumValidity: 30 * day },
-      },
+      policy: supervisorPolicy,
       budget,
       ingressMachine: new Issuance().ingressMachine,
       rounds: {

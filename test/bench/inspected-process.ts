@@ -11,7 +11,7 @@ import { HostJournal } from '../../src/inspector/host-journal.ts';
 import { createInspector } from '../../src/inspector-setup.ts';
 import { createLedger } from '../../src/ledger-keeper.ts';
 import { createSupervisorLogic, type IngressActor } from '../../src/supervisor.ts';
-import { day, hour, ingressSpec } from '../machines/builders.ts';
+import { day, hour, ingressSpec, supervisorPolicy } from '../machines/builders.ts';
 import { changesPerSecond, fleet, type Word } from './inspected.ts';
 
 // A program for the benchmark: the controller's supervisor, its Ingress actors and its inspector, without API server and CA. Every Secret is
@@ -45,16 +45,7 @@ const budget = new OrderBudget(ledger);
 const actors = new Map<string, IngressActor>();
 const supervisor = createActor(
   createSupervisorLogic({
-    policy: {
-      ownership: {
-        hostOwnership: 'oldest',
-        supportedClasses: undefined,
-        names: 'public',
-        defaultClass: undefined,
-      },
-      admission: { hosts: 500, ordersInFlight: 10 },
-      ingress: { checkInterval: 8 * hour, minimumValidity: 30 * day },
-    },
+    policy: supervisorPolicy,
     budget,
     ingressMachine: ingressMachine.provide({
       actors: {

@@ -4,23 +4,15 @@ import type { CertificateInput } from '../../machines/certificate.ts';
 import { OrderError } from '../../src/acme/order-error.ts';
 import { HostJournal } from '../../src/inspector/host-journal.ts';
 import { HostProgressWriter } from '../../src/inspector/host-progress.ts';
-import { desiredCertificate, now, route } from '../machines/builders.ts';
+import { certificateInput, desiredCertificate, now, route } from '../machines/builders.ts';
 
 const hosts = ['a.example.com', 'b.example.com'];
 
 function round(id: string, secretName = 'web-tls'): CertificateInput {
-  return {
+  return certificateInput({
     id,
-    ingress: 'shop/web',
-    ingressUid: 'uid',
     desired: desiredCertificate({ secretName, hosts: hosts.map((host) => route(host)) }),
-    hosts: hosts.map((host) => route(host)),
-    reason: 'missing',
-    purpose: 'first',
-    found: undefined,
-    harmAt: now,
-    exemption: 'none',
-  };
+  });
 }
 
 /** The states of the seven steps, by their first letter: Waiting, Running, Done, Failed, Unknown. */

@@ -8,6 +8,7 @@ import { ManualClock } from '../kubernetes/manual-clock.ts';
 
 const directory = 'https://ca.example.com/directory';
 const day = 24 * 60 * 60_000;
+const letsEncrypt = presetLimits('https://acme-v02.api.letsencrypt.org/directory');
 const limits = { 'orders-per-account': { burst: 20, period: day } };
 
 function order(host: string): OrderRequest {
@@ -82,11 +83,10 @@ describe('the keeper of the ledger', () => {
 
   it('forgets no certificate by a crash, however often there is one right after an issuance', async () => {
     const [store, clock] = [new Store(), new ManualClock()];
-    const rateLimits = presetLimits('https://acme-v02.api.letsencrypt.org/directory');
     const wanted = order('www.example.com');
     let issued = 0;
     for (let run = 0; run < 8; run += 1) {
-      const { ledger, keeper, ending } = start(store, clock, rateLimits);
+      const { ledger, keeper, ending } = start(store, clock, letsEncrypt);
       await keeper.restore();
       // The order of somebody else has covered the next ones.
       ledger.orderCreated(order('www.example.org'), clock.now());
@@ -119,11 +119,7 @@ describe('the keeper of the ledger', () => {
 
   it('rides out a moment without the API server before an order is finalized', async () => {
     const [store, clock] = [new Store(), new ManualClock()];
-    const { ledger, keeper, ending } = start(
-      store,
-      clock,
-      presetLimits('https://acme-v02.api.letsencrypt.org/directory'),
-    );
+    const { ledger, keeper, ending } = start(store, clock, letsEncrypt);
     ledger.orderCreated(order('www.example.com'), clock.now());
     store.refusal = new Error('away');
     const covered = keeper.coverCertificate(order('www.example.com'), ending.signal);
@@ -136,11 +132,7 @@ describe('the keeper of the ledger', () => {
 
   it('gives up an order that cannot be written down for a quarter of a minute', async () => {
     const [store, clock] = [new Store(), new ManualClock()];
-    const { ledger, keeper, ending } = start(
-      store,
-      clock,
-      presetLimits('https://acme-v02.api.letsencrypt.org/directory'),
-    );
+    const { ledger, keeper, ending } = start(store, clock, letsEncrypt);
     ledger.orderCreated(order('www.example.com'), clock.now());
     store.refusal = new Error('away');
     const covered = assert.rejects(

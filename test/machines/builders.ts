@@ -1,3 +1,4 @@
+import type { CertificateInput } from '../../machines/certificate.ts';
 import type { Assignment, DesiredCertificate, HostRoute } from '../../machines/desired-certificate.ts';
 import type { IngressSpec } from '../../machines/ingress-spec.ts';
 import type { RateLimits } from '../../machines/limits.ts';
@@ -36,6 +37,18 @@ export function ingressSpec(changes: Partial<IngressSpec> = {}): IngressSpec {
   };
 }
 
+/** What the supervisor goes by, unless a test is about that. */
+export const supervisorPolicy = {
+  ownership: {
+    hostOwnership: 'oldest',
+    supportedClasses: undefined,
+    names: 'public',
+    defaultClass: undefined,
+  },
+  admission: { hosts: 500, ordersInFlight: 10 },
+  ingress: { checkInterval: 8 * hour, minimumValidity: 30 * day },
+} as const;
+
 export function route(host: string, changes: Partial<HostRoute> = {}): HostRoute {
   return { host, ingressClass: { form: 'field', name: 'nginx' }, ownedElsewhere: false, ...changes };
 }
@@ -50,6 +63,24 @@ export function desiredCertificate(changes: Partial<DesiredCertificate> = {}): D
     keyType: undefined,
     profile: undefined,
     selfCheck: true,
+    ...changes,
+  };
+}
+
+/** The round of a Secret `shop/web-tls` that does not exist yet. */
+export function certificateInput(changes: Partial<CertificateInput> = {}): CertificateInput {
+  const desired = changes.desired ?? desiredCertificate();
+  return {
+    id: 'round',
+    ingress: 'shop/web',
+    ingressUid: 'uid',
+    desired,
+    hosts: desired.hosts,
+    reason: 'missing',
+    purpose: 'first',
+    found: undefined,
+    harmAt: now,
+    exemption: 'none',
     ...changes,
   };
 }

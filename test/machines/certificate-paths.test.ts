@@ -2,24 +2,13 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type AnyMachineSnapshot, type AnyStateMachine, transition } from 'xstate';
 import { getShortestPaths, getSimplePaths } from 'xstate/graph';
-import { type CertificateInput, certificateMachine } from '../../machines/certificate.ts';
+import { certificateMachine } from '../../machines/certificate.ts';
 import type { Failure } from '../../machines/reasons.ts';
-import { desiredCertificate, now, route } from './builders.ts';
+import { certificateInput, now } from './builders.ts';
 import { validity } from './issuance.ts';
 import { transitionsNeverTaken } from './statechart-paths.ts';
 
-const input: CertificateInput = {
-  id: 'uid/web-tls/1',
-  ingress: 'shop/web',
-  ingressUid: 'uid',
-  desired: desiredCertificate(),
-  hosts: [route('web.example.com')],
-  reason: 'missing',
-  purpose: 'first',
-  found: undefined,
-  harmAt: now,
-  exemption: 'none' as const,
-};
+const input = certificateInput({ id: 'uid/web-tls/1' });
 
 // The paths are walked without a parent.
 const machine: AnyStateMachine = certificateMachine.provide({

@@ -10,17 +10,7 @@ import {
   type SupervisorCommand,
   type SupervisorEvent,
 } from '../../machines/supervisor.ts';
-import { day, hour, ingressSpec, minute, now, orderBudget } from './builders.ts';
-
-const policy = {
-  ownership: {
-    hostOwnership: 'oldest',
-    supportedClasses: undefined,
-    names: 'public',
-    defaultClass: undefined,
-  },
-  admission: { hosts: 500, ordersInFlight: 10 },
-} as const;
+import { day, hour, ingressSpec, minute, now, orderBudget, supervisorPolicy } from './builders.ts';
 
 /** A supervisor and what it commands, in a few words each: `START shop/web`, `SET_TIMER +60000`. */
 class Supervision {
@@ -30,7 +20,7 @@ class Supervision {
   skew = 0;
 
   constructor(budget = orderBudget()) {
-    this.#state = initialSupervisorState(policy, budget);
+    this.#state = initialSupervisorState(supervisorPolicy, budget);
   }
 
   tell(...events: SupervisorEvent[]): string[] {

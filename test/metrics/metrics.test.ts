@@ -5,7 +5,7 @@ import type { CertificateStatus } from '../../machines/ingress-context.ts';
 import type { Hold } from '../../machines/rate-limits.ts';
 import type { RequestReport } from '../../src/acme/transport.ts';
 import { type MetricDefinition, sampledMetrics } from '../../src/metrics/catalogue.ts';
-import { day, desiredCertificate, hour, minute, now } from '../machines/builders.ts';
+import { certificateInput, day, hour, minute, now } from '../machines/builders.ts';
 import { metricOf, seriesOf } from './exposition.ts';
 import { promtool, promtoolLimit } from './promtool.ts';
 import { ScrapeWorld, standing } from './scrape-world.ts';
@@ -25,18 +25,7 @@ const stuck: CertificateStatus = {
 };
 
 function working(phase: CertificatePhase, harmAt: number, hold?: Hold): CertificateStatus {
-  const round = {
-    id: 'round',
-    ingress: 'shop/web',
-    ingressUid: 'uid',
-    desired: desiredCertificate(),
-    hosts: [],
-    reason: 'near-expiry',
-    purpose: 'renewal',
-    found: undefined,
-    harmAt,
-    exemption: 'none',
-  } as const;
+  const round = certificateInput({ hosts: [], reason: 'near-expiry', purpose: 'renewal', harmAt });
   return { kind: 'working', phase, since: now - 10 * minute, round, hold };
 }
 

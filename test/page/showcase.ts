@@ -15,7 +15,15 @@ import { Rounds } from '../../src/rounds.ts';
 import { createSupervisorLogic, type IngressActor } from '../../src/supervisor.ts';
 import { EventStream } from '../inspector/event-stream.ts';
 import { ManualClock } from '../kubernetes/manual-clock.ts';
-import { certificateFacts, day, hour, ingressSpec, minute, secretFacts } from '../machines/builders.ts';
+import {
+  certificateFacts,
+  day,
+  hour,
+  ingressSpec,
+  minute,
+  secretFacts,
+  supervisorPolicy,
+} from '../machines/builders.ts';
 import { settled } from '../machines/issuance.ts';
 import { directory, type Fate, type Plan, showcaseLogic } from './showcase-effects.ts';
 import { namesOf } from './world.ts';
@@ -67,16 +75,7 @@ export class Showcase implements AsyncDisposable {
     const rounds = this.#rounds;
     this.#supervisor = createActor(
       createSupervisorLogic({
-        policy: {
-          ownership: {
-            hostOwnership: 'oldest',
-            supportedClasses: undefined,
-            names: 'any',
-            defaultClass: undefined,
-          },
-          admission: { hosts: 500, ordersInFlight: 10 },
-          ingress: { checkInterval: 8 * hour, minimumValidity: 30 * day },
-        },
+        policy: { ...supervisorPolicy, ownership: { ...supervisorPolicy.ownership, names: 'any' } },
         budget: this.#budget,
         ingressMachine: showcaseLogic({
           clock,

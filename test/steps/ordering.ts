@@ -14,7 +14,7 @@ import { IssuedCertificates } from '../../src/steps/issued-certificates.ts';
 import { obtainCertificate } from '../../src/steps/obtain-certificate.ts';
 import { MemoryStore } from '../acme/memory-store.ts';
 import { type Reply, ScriptedCa } from '../acme/scripted-ca.ts';
-import { desiredCertificate, now, route } from '../machines/builders.ts';
+import { certificateInput, now, route } from '../machines/builders.ts';
 
 /** One order at a time for `a.example`, with the ledger of Let's Encrypt, at a CA that says what a test tells it to. */
 export class Ordering {
@@ -69,19 +69,7 @@ export class Ordering {
     changes: Partial<CertificateInput> = {},
     signal = new AbortController().signal,
   ): Promise<Failure | undefined> {
-    const input: CertificateInput = {
-      id: 'round',
-      ingress: 'shop/web',
-      ingressUid: 'uid',
-      desired: desiredCertificate(),
-      hosts: [route('a.example')],
-      reason: 'missing',
-      purpose: 'first',
-      found: undefined,
-      harmAt: now,
-      exemption: 'none',
-      ...changes,
-    };
+    const input = certificateInput({ hosts: [route('a.example')], ...changes });
     const { budget, written } = this;
     const { id, exemption } = input;
     budget.reserve({ id, hosts: ['a.example'], purpose: 'first', exemption }, now);

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import type { CertificateInput } from '../../machines/certificate.ts';
 import { OrderBudget } from '../../machines/order-budget.ts';
 import { AccountStore } from '../../src/acme/account.ts';
 import { installAdapter } from '../../src/acme/adapter.ts';
@@ -11,20 +10,9 @@ import { Rehearsal } from '../../src/steps/rehearsal.ts';
 import { MemoryStore } from '../acme/memory-store.ts';
 import { problem, ScriptedCa } from '../acme/scripted-ca.ts';
 import { ManualClock } from '../kubernetes/manual-clock.ts';
-import { desiredCertificate, hour, now, route } from '../machines/builders.ts';
+import { certificateInput, hour, now, route } from '../machines/builders.ts';
 
-const input: CertificateInput = {
-  id: 'round',
-  ingress: 'shop/web',
-  ingressUid: 'uid',
-  desired: desiredCertificate(),
-  hosts: [route('a.example')],
-  reason: 'missing',
-  purpose: 'first',
-  found: undefined,
-  harmAt: now,
-  exemption: 'none',
-};
+const input = certificateInput({ hosts: [route('a.example')] });
 
 describe('a rehearsal', () => {
   let ca: ScriptedCa;

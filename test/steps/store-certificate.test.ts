@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createPublicKey } from 'node:crypto';
 import { beforeEach, describe, it } from 'node:test';
-import type { CertificateInput, StoredValidity } from '../../machines/certificate.ts';
+import type { StoredValidity } from '../../machines/certificate.ts';
 import type { RenewalWindow } from '../../machines/renewal.ts';
 import { KubernetesError } from '../../src/kubernetes/kubernetes-error.ts';
 import type { CertificateToStore, StoredCertificate } from '../../src/kubernetes/secret-store.ts';
@@ -9,7 +9,7 @@ import { type StoreCertificateOptions, storeCertificate } from '../../src/steps/
 import { newKeyPem } from '../acme/keys.ts';
 import { Issuer } from '../ca/issuer.ts';
 import { ManualClock } from '../kubernetes/manual-clock.ts';
-import { day, desiredCertificate, hour, now } from '../machines/builders.ts';
+import { certificateInput, day, hour, now } from '../machines/builders.ts';
 
 const issuer = new Issuer(now);
 const keyPem = newKeyPem();
@@ -19,20 +19,7 @@ const { chainPem, certificateId } = issuer.issue(
   createPublicKey(keyPem).export({ type: 'spki', format: 'der' }),
   { notBefore: now - hour, notAfter: now + 90 * day },
 );
-const desired = desiredCertificate();
-const input: CertificateInput & { readonly issued: string } = {
-  id: 'round',
-  ingress: 'shop/web',
-  ingressUid: 'uid-of-ingress',
-  desired,
-  hosts: desired.hosts,
-  reason: 'missing',
-  purpose: 'first',
-  found: undefined,
-  harmAt: now,
-  exemption: 'none',
-  issued: 'key',
-};
+const input = { ...certificateInput(), issued: 'key' };
 const window: RenewalWindow = { start: now + 50 * day, end: now + 52 * day, at: now + 51 * day };
 const askAt = now + 6 * hour;
 
