@@ -1,0 +1,87 @@
+import { writeFile } from 'node:fs/promises';
+import process from 'node:process';
+import { describeWrites, writesOfColdStart } from './ledger-writes.ts';
+import { heading, row } from './outcome-table.ts';
+import { drawPlot, LevelRecorder } from './plot.ts';
+import { type Outcome, run } from './run.ts';
+import type { Scenario, Size } from './scenarios.ts';
+import { commandFor, readOptions, type SimulateOptions, UsageError, usage } from './simulate-options.ts';
+
+/**
+ * Runs what the options ask for, and writes a line for each run.
+ * @returns the exit status: 1 if something happened that must not
+ * @throws UsageError
+ */
+export async function simulate(
+  args: readonly string[],
+  scenarios: readonly Scenario[],
+  write: (text: string) => void,
+): Promise<number> {
+  const options = readOptions(args);
+  const chosen = choose(scenarios, options.scenario);
+  if (options.help) {
+    write(usage(scenarios));
+    return 0;
+  }
+  if (options.ledger) {
+    write(describeWrites(await writesOfColdStart(100_000)));
+    return 0;
+  }
+  let status = 0;
+  let { plot } = options;
+  write(heading);
+  for (let seed = options.seed; seed < options.seed + options.seeds; seed += 1) {
+    for (const scenario of chosen) {
+      const size = sizeOf(scenario, options);
+      const again = `  Again: ${commandFor(scenario, seed, size)}\n`;
+      try {
+        const outcome = await runOnce(scenario, size, seed, plot);
+        write(row(outcome));
+        if (outcome.violations.length > 0) {
+          status = 1;
+          write(outcome.violations.map((words) => `  ${words}\n`).join('') + again);
+        }
+      } catch (error) {
+        write(again);
+        throw error;
+      }
+      plot = undefined;
+    }
+  }
+  return status;
+}
+
+function choose(scenarios: readonly Scenario[], names: readonly string[]): readonly Scenario[] {
+  const unknown = names.filter((name) => !scenarios.some((scenario) => scenario.name === name));
+  if (unknown.length > 0) {
+    const known = scenarios.map(({ name }) => name).join(', ');
+    throw new UsageError(`There is no scenario ${unknown.join(', ')}. There are ${known}.`);
+  }
+  return scenarios.filter(({ name }) => names.length === 0 || names.includes(name));
+}
+
+function sizeOf(scenario: Scenario, { fast, ingresses, days }: SimulateOptions): Size {
+  const size = fast ? scenario.fast : scenario.full;
+  return { ingresses: ingresses ?? size.ingresses, days: days ?? size.days };
+}
+
+/** @param plot the file that the run is drawn into */
+async function runOnce(
+  scenario: Scenario,
+  size: Size,
+  seed: number,
+  plot: string | undefined,
+): Promise<Outcome> {
+  const levels = new LevelRecorder();
+  const { isTTY } = process.stderr;
+  const outcome = await run(scenario, size, {
+    seed,
+    onProgress: (passed) => {
+      if (isTTY) process.stderr.write(`\r${scenario.name}: day ${passed} of ${size.days} `);
+    },
+    ...(plot === undefined ? {} : { watch: (world) => levels.record(world) }),
+  });
+  if (isTTY) process.stderr.write('\r\u001b[K');
+  if (plot !== undefined) await writeFile(plot, drawPlot(outcome, levels));
+  return outcome;
+}
