@@ -13,6 +13,11 @@ export class StatusBoard {
   readonly #cluster: Cluster;
   readonly #clock: Clock;
   readonly #waiting = new Map<string, { readonly uid: string; readonly text: string | undefined }>();
+  /** What each text says, for as long as an Ingress holds it: most are looked at again and again. */
+  readonly #read = new Map<
+    string,
+    { readonly text: string; readonly document: StatusDocument | undefined }
+  >();
 
   constructor(cluster: Cluster, clock: Clock) {
     this.#cluster = cluster;
@@ -21,7 +26,7 @@ export class StatusBoard {
 
   publish(context: IngressContext, ended = false): void {
     const { key, uid, at } = context;
-    const said = decodeStatus(this.#waiting.get(key)?.text) ?? this.said(context);
+    const said = this.#decode(key, this.#waiting.get(key)?.text) ?? this.said(context);
     const document = statusOf(context, said);
     const news =
       said === undefined
@@ -36,7 +41,16 @@ export class StatusBoard {
 
   said({ key, uid }: Pick<IngressContext, 'key' | 'uid'>): StatusDocument | undefined {
     const ingress = this.#cluster.ingresses.get(key);
-    return ingress?.uid === uid ? decodeStatus(ingress.status) : undefined;
+    return ingress?.uid === uid ? this.#decode(key, ingress.status) : undefined;
+  }
+
+  #decode(key: string, text: string | undefined): StatusDocument | undefined {
+    if (text === undefined) return undefined;
+    const known = this.#read.get(key);
+    if (known?.text === text) return known.document;
+    const document = decodeStatus(text);
+    this.#read.set(key, { text, document });
+    return document;
   }
 
   #write(key: string): void {
