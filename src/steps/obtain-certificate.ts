@@ -16,18 +16,17 @@ import type { Vault } from '../certificate/vault.ts';
 import type { Clock } from '../clock.ts';
 import { failureOf, StepError } from '../failures.ts';
 import type { LedgerKeeper } from '../ledger-keeper.ts';
+import { OrderGates, type OrderGatesOptions } from '../order-gates.ts';
 import { OrderReports } from '../order-reports.ts';
-import type { OrderTurns } from '../order-turns.ts';
 import type { IssuedCertificates } from './issued-certificates.ts';
 
-export interface ObtainCertificateOptions {
+export interface ObtainCertificateOptions extends OrderGatesOptions {
   readonly account: AccountStore;
   readonly transport: AcmeTransport;
   readonly vault: Vault;
   readonly issued: IssuedCertificates;
   readonly clock: Clock;
-  readonly ledger: Pick<LedgerKeeper, 'coverOrder' | 'coverCertificate' | 'changed' | 'refused'>;
-  readonly orderTurns: Pick<OrderTurns, 'take'>;
+  readonly ledger: OrderGatesOptions['ledger'] & Pick<LedgerKeeper, 'changed' | 'refused'>;
   /** The CA is to count an order after all; what keeps it from being made then. */
   readonly countAs: (id: string, exemption: OrderRequest['exemption']) => Hold | undefined;
   /** The CA has paused a name; the link that lifts it is for the eyes of the Ingress's owner only. */
@@ -50,7 +49,7 @@ export async function obtainCertificate(
   signal: AbortSignal,
 ): Promise<string> {
   const { id, desired, hosts } = input;
-  const { account, transport, vault, issued, clock, ledger, orderTurns, preferredChain } = options;
+  const { account, transport, vault, issued, clock, ledger, preferredChain } = options;
   const keyId = await vault.create(desired.keyType ?? options.keyType);
   if (signal.aborted) vault.destroy(keyId);
   signal.throwIfAborted();
@@ -59,21 +58,17 @@ export async function obtainCertificate(
   const csr = await createCsr(names, vault.keyPem(keyId));
   const profile = desired.profile ?? options.profile;
   const reports = new OrderReports(id, names, options.onOrderReport);
-  let endTurn: (() => void) | undefined;
+  const gates = new OrderGates(options, names, signal);
   let replacing = false;
   let { exemption } = input;
   const onPhase = async (phase: OrderPhase): Promise<void> => {
-    endTurn?.();
-    if (phase === 'ordering') {
-      if (exemption === 'ari' && !(replacing && isFree(input, transport.caNow()))) {
-        exemption = input.predecessor?.otherwise ?? 'none';
-        const hold = options.countAs(id, exemption);
-        if (hold !== undefined) throw new StepError(describeHold(hold));
-      }
-      await ledger.coverOrder(signal);
-      endTurn = await orderTurns.take({ identifiers: names, exemption }, signal);
+    const isFreeNow = replacing && isFree(input, transport.caNow());
+    if (phase === 'ordering' && exemption === 'ari' && !isFreeNow) {
+      exemption = input.predecessor?.otherwise ?? 'none';
+      const hold = options.countAs(id, exemption);
+      if (hold !== undefined) throw new StepError(describeHold(hold));
     }
-    if (phase === 'finalizing') await ledger.coverCertificate({ identifiers: names }, signal);
+    await gates.pass(phase, exemption);
     reports.enters(phase);
   };
   const onNotice = (notice: string): void => options.onNotice(notice, input);
@@ -104,7 +99,7 @@ export async function obtainCertificate(
     if (!reports.orderMade) throw error;
     throw new StepError({ ...failureOf(error, clock.now()), orderMade: true }, { cause: error });
   } finally {
-    endTurn?.();
+    gates.end();
     ledger.changed();
   }
   issued.add(keyId, chainPem);
