@@ -34,19 +34,21 @@ const limitsByLetter: ReadonlyMap<string, LimitName> = new Map([
 
 /** Names the scopes of orders. Keys hold hashes, so that they are short whatever the names are. */
 export class LedgerKeys {
+  readonly account: Scope;
   readonly #registeredDomain: (host: string) => string;
   readonly #hash: (text: string) => string;
 
   constructor(registeredDomain: (host: string) => string, hash: (text: string) => string) {
     this.#registeredDomain = registeredDomain;
     this.#hash = hash;
+    this.account = { key: hash('account'), words: 'this account' };
   }
 
   order(identifiers: readonly string[]): OrderScopes {
     const names = [...new Set(identifiers.map(normalizeHost))].toSorted();
     const domains = [...new Set(names.map(this.#registeredDomain))];
     return {
-      account: { key: this.#hash('account'), words: 'this account' },
+      account: this.account,
       set: { key: this.#hash(names.join(',')), words: `a certificate for exactly ${listed(names)}` },
       domains: domains.map((name) => this.domain(name)),
       identifiers: names.map((name) => this.identifier(name)),

@@ -65,7 +65,7 @@ export class Ledger {
     this.#buckets = new LedgerBuckets(rateLimits, this.#shards);
     this.#orders = new LedgerOrders(this.#buckets);
     this.#parts = { shards: this.#shards, buckets: this.#buckets, blocks: this.#blocks };
-    this.#account = this.#keys.order([]).account;
+    this.#account = this.#keys.account;
     this.#unavailableKey = `U${this.#account.key}`;
     this.#ahead = Math.min(Math.floor((rateLimits.limits['orders-per-account']?.burst ?? 0) / 10), 50);
   }
