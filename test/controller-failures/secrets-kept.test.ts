@@ -2,52 +2,47 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { after, before, describe, it } from 'node:test';
+import { request } from 'undici';
 import { WebSocket } from 'ws';
 import { arrayField, isRecord, recordField, stringField } from '../../src/json.ts';
+import type { Finding } from '../ca/authorizations.ts';
 import { EventStream } from '../inspector/event-stream.ts';
 import { receive, valuesIn } from '../inspector/stately-receiver.ts';
 import { eventually } from '../kubernetes/eventually.ts';
-import { ingress } from './objects.ts';
+import { ingress, type Manifest } from './objects.ts';
 import { type Stage, startStage } from './stage.ts';
-
-const jwt = `eyJhbGciOiJIUzI1NiJ9.${'u'.repeat(200)}.c2lnbmF0dXJl`;
-const unpauseUrl = `https://127.0.0.1/sfe/v1/unpause?jwt=${jwt}`;
+import { StrictCa } from './strict-ca.ts';
 
 let stage: Stage;
-/** Tokens of all challenges, as the CA handed them out. */
+let ca: StrictCa;
+/** Tokens of all challenges that the CA looked for. */
 const tokens = new Set<string>();
 /** Everything that viewers got, live. */
 const seen: string[] = [];
 
-function isForPausedName(body: string): boolean {
-  const payload = stringField(JSON.parse(body), 'payload') ?? '';
-  return Buffer.from(payload, 'base64url').includes('paused.example.com');
+async function validate(host: string, token: string, keyAuthorization: string): Promise<Finding> {
+  tokens.add(token);
+  const url = `http://127.0.0.1:${stage.world.edge.httpPort}/.well-known/acme-challenge/${token}`;
+  const { body } = await request(url, { headers: { host } });
+  return (await body.text()) === keyAuthorization ? 'ok' : 'wrong-answer';
 }
 
 describe('a run with viewers, an issuance, a failure and a pause', { timeout: 180_000 }, () => {
   before(async () => {
-    stage = await startStage({ namespaces: ['shop'], proxyCa: true });
-    stage.ca.interfere = async ({ path, body, forward }) => {
-      if (path === '/order-plz' && isForPausedName(body)) {
-        const detail = `Your account is temporarily prevented from requesting certificates for paused.example.com. Please visit: ${unpauseUrl}`;
-        return {
-          status: 429,
-          headers: { 'content-type': 'application/problem+json' },
-          body: JSON.stringify({ type: 'urn:ietf:params:acme:error:rateLimited', detail, status: 429 }),
-        };
-      }
-      const answer = await forward();
-      for (const [, token = ''] of answer.body.matchAll(/"token":\s*"([\w-]+)"/g)) tokens.add(token);
-      return answer;
-    };
+    stage = await startStage({ namespaces: ['shop'] });
+    ca = await StrictCa.start(stage, { validate });
     await stage.world.dns.setNoAddress('dead.example.com');
     await stage.startController({
+      ...ca.environment,
       LEGO_LOG_LEVEL: 'trace',
       LEGO_SELF_CHECK_TIMEOUT: '8s',
       LEGO_STATELY_INSPECTOR: 'on',
     });
   });
-  after(() => stage.stop());
+  after(async () => {
+    await stage.stop();
+    await ca[Symbol.asyncDispose]();
+  });
 
   it('tells nobody a key, a token or an unpause URL, but for the one Event that is there for it', async (t) => {
     const { inspector } = stage.world.ports;
@@ -64,14 +59,17 @@ describe('a run with viewers, an issuance, a failure and a pause', { timeout: 18
     await once(socket, 'open');
     const received = receive(t, `ws://127.0.0.1:${inspector}/stately`);
     await eventually('the receiver is attached', () => received.length > 0);
-    await stage.apply(
-      ...['good', 'dead', 'paused'].map((name) =>
-        ingress(`shop/${name}`, { tls: { [`${name}-tls`]: [`${name}.example.com`] } }),
-      ),
-    );
+    const one = (name: string): Manifest =>
+      ingress(`shop/${name}`, { tls: { [`${name}-tls`]: [`${name}.example.com`] } });
+    await stage.apply(one('good'), one('dead'));
     await stage.untilIssued('shop/good');
+    const { accounts, origin, pauses } = ca.server.ca;
+    pauses.pause(accounts.byUrl(`${origin}/account/1`), 'paused.example.com');
+    await stage.apply(one('paused'));
     await stage.untilWarned('shop/dead', 'SelfCheckFailed');
-    await stage.untilWarned('shop/paused', 'PauseLink');
+    const told = await stage.untilWarned('shop/paused', 'PauseLink');
+    const [, jwt = ''] = /\/unpause\?jwt=(\S+)$/.exec(told) ?? [];
+    assert.equal(pauses.unpause(jwt), 1, 'the link is whole');
     await stage.untilState('shop/paused', 'backing-off');
     await eventually('the viewers know', () => {
       const [overview] = streams;
@@ -85,7 +83,7 @@ describe('a run with viewers, an issuance, a failure and a pause', { timeout: 18
       'a receiver of @statelyai/inspect sees the whole issuance',
     );
 
-    const secrets = await secretsOfThisRun();
+    const secrets = await secretsOfThisRun(jwt);
     const events = arrayField(await stage.object('/api/v1/events'), 'items');
     const links = events.filter((event) => JSON.stringify(event).includes(jwt));
     assert.equal(links.length, 1);
@@ -119,7 +117,7 @@ describe('a run with viewers, an issuance, a failure and a pause', { timeout: 18
 });
 
 /** Parts that tell each secret from anything else, with what it is. */
-async function secretsOfThisRun(): Promise<[what: string, secret: string][]> {
+async function secretsOfThisRun(jwt: string): Promise<[what: string, secret: string][]> {
   const account = await stage.secret('kube-lego/kube-lego-account');
   const stored = await stage.secret('shop/good-tls');
   const keys = [account?.['tls.key'], stored?.['tls.key']];
