@@ -1,5 +1,12 @@
-import { type Defect, type DueReason, defectOf, hostLeftOut, preferenceNotMet } from './defects.ts';
-import type { DesiredCertificate, HostRoute, KeyType } from './desired-certificate.ts';
+import {
+  type AssessmentPolicy,
+  type Defect,
+  type DueReason,
+  defectOf,
+  hostLeftOut,
+  preferenceNotMet,
+} from './defects.ts';
+import type { DesiredCertificate, HostRoute } from './desired-certificate.ts';
 import { hostsToCover } from './hosts-to-cover.ts';
 import type { OrderRequest } from './order-limits.ts';
 import type { Failure } from './reasons.ts';
@@ -46,19 +53,6 @@ export type Assessment =
     }
   /** `notices`: what is to be said besides. */
   | { readonly kind: 'refused'; readonly failure: Failure; readonly notices: readonly Failure[] };
-
-export interface AssessmentPolicy {
-  /** Milliseconds, `LEGO_MINIMUM_VALIDITY`. */
-  readonly minimumValidity: number;
-  /** The directory that certificates are ordered from. */
-  readonly directory: string;
-  /** `LEGO_PROFILE`, for Ingresses that name none. */
-  readonly profile?: string | undefined;
-  /** `LEGO_RSA_KEYSIZE` or `LEGO_KEY_TYPE`, likewise; undefined where it is not known. */
-  readonly keyType?: KeyType | undefined;
-  /** That directory issues certificates which browsers do not trust. */
-  readonly staging: boolean;
-}
 
 /** Milliseconds: 120 days. */
 const sameSetMemory = 120 * 24 * 60 * 60_000;

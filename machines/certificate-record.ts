@@ -1,9 +1,60 @@
 import { nextAttempt } from './backoff.ts';
+import type { CertificateInput, CertificatePhase } from './certificate.ts';
 import type { DueReason } from './defects.ts';
 import type { DesiredCertificate } from './desired-certificate.ts';
-import type { CertificateRecord, CertificateStatus, IngressContext } from './ingress-context.ts';
+import type { Hold } from './rate-limits.ts';
 import { type Failure, failureKind } from './reasons.ts';
 import { hostsToBlame, leftOut } from './rescue.ts';
+
+/** Where one Secret of an Ingress stands. All times in milliseconds since the epoch. */
+export type CertificateStatus =
+  | { readonly kind: 'unchecked' }
+  | {
+      readonly kind: 'good';
+      readonly notAfter: number;
+      readonly renewAt: number;
+      /** When it is to be looked at before that: the CA is asked whether that is still so, or the Secret may have changed. */
+      readonly askAt?: number | undefined;
+    }
+  | {
+      readonly kind: 'working';
+      readonly phase: CertificatePhase;
+      /** When it entered the phase. */
+      readonly since: number;
+      readonly round: CertificateInput;
+      /** What keeps it waiting, where that is a limit of the CA or its trouble. */
+      readonly hold?: Hold | undefined;
+      /** A check was called for in the meantime: the Secret may change behind the back of its round. */
+      readonly woken?: true | undefined;
+    }
+  | {
+      readonly kind: 'failed';
+      readonly failure: Failure;
+      /** Undefined where only a change helps. */
+      readonly nextAttemptAt: number | undefined;
+      /** The end of the certificate that serves until then, as far as it is known. */
+      readonly notAfter: number | undefined;
+    };
+
+export interface CertificateRecord {
+  readonly desired: DesiredCertificate;
+  readonly status: CertificateStatus;
+  /** How often in a row it has failed, by the kind of failure: each has a ladder of its own. */
+  readonly failures: { readonly attempt: number; readonly transient: number };
+  readonly notices: readonly Failure[];
+  /** Whether its Secret has held a certificate for what is desired. */
+  readonly certified?: boolean | undefined;
+  /** When, in the past day, what its Secret held was found deleted or overwritten; milliseconds since the epoch. */
+  readonly losses?: readonly number[] | undefined;
+  /** The hosts to blame for the last failure; undefined if none was that of a host. */
+  readonly failing?: readonly string[] | undefined;
+  /** Hosts that gave a wrong answer to the self-check of an earlier process. */
+  readonly answered?: readonly string[] | undefined;
+  /** When an order without failing hosts, or for hosts that were to come back, came to nothing; milliseconds since the epoch. */
+  readonly rescuedAt?: number | undefined;
+  /** Hosts that were left out and have passed the self-check at the last attempt. */
+  readonly passed?: readonly string[] | undefined;
+}
 
 const day = 24 * 60 * 60_000;
 /** How often within a day what was stored may be lost and is ordered anew at once; then there is a back-off. */
@@ -66,7 +117,7 @@ export function isAboutReturn({ status }: CertificateRecord): boolean {
  * @param context of its Ingress
  */
 export function fail(
-  context: Pick<IngressContext, 'uid'>,
+  context: { readonly uid: string },
   record: CertificateRecord,
   failure: Failure,
   at: number,
@@ -94,7 +145,7 @@ export function isLoss({ status }: CertificateRecord, reason: DueReason, at: num
  * @param context of its Ingress
  */
 export function lost(
-  context: Pick<IngressContext, 'uid'>,
+  context: { readonly uid: string },
   record: CertificateRecord,
   at: number,
 ): CertificateRecord {

@@ -1,5 +1,4 @@
-import type { AssessmentPolicy } from './assessment.ts';
-import type { DesiredCertificate, HostRoute } from './desired-certificate.ts';
+import type { DesiredCertificate, HostRoute, KeyType } from './desired-certificate.ts';
 import { covers } from './host-names.ts';
 import type { OrderRequest } from './order-limits.ts';
 import { type RenewalWindow, renewalTime } from './renewal.ts';
@@ -37,6 +36,19 @@ export const orderPurposes: Readonly<Record<DueReason, OrderRequest['purpose']>>
   'key-type-changed': 'renewal',
   'profile-changed': 'renewal',
 };
+
+export interface AssessmentPolicy {
+  /** Milliseconds, `LEGO_MINIMUM_VALIDITY`. */
+  readonly minimumValidity: number;
+  /** The directory that certificates are ordered from. */
+  readonly directory: string;
+  /** `LEGO_PROFILE`, for Ingresses that name none. */
+  readonly profile?: string | undefined;
+  /** `LEGO_RSA_KEYSIZE` or `LEGO_KEY_TYPE`, likewise; undefined where it is not known. */
+  readonly keyType?: KeyType | undefined;
+  /** That directory issues certificates which browsers do not trust. */
+  readonly staging: boolean;
+}
 
 /** What is wrong with a certificate. */
 export interface Defect {

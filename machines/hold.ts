@@ -1,4 +1,4 @@
-import type { CertificateRecord } from './ingress-context.ts';
+import type { CertificateRecord } from './certificate-record.ts';
 import type { Hold } from './rate-limits.ts';
 import type { Failure } from './reasons.ts';
 

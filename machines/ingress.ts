@@ -2,16 +2,7 @@ import { assign, enqueueActions, fromPromise, sendParent, setup } from 'xstate';
 import { type CertificateOutcome, type CertificateReport, certificateMachine } from './certificate.ts';
 import type { Assignment, DesiredCertificate } from './desired-certificate.ts';
 import {
-  applyAssessments,
-  applyAssignment,
-  applyHold,
-  applyOutcome,
-  applyPhase,
-  applyWake,
-  type CheckResult,
   type IngressContext,
-  type IngressInput,
-  initialIngressContext,
   isChecked,
   isRetried,
   roundsOf,
@@ -21,6 +12,17 @@ import {
   toCheck,
   wakeTime,
 } from './ingress-context.ts';
+import {
+  applyAssessments,
+  applyAssignment,
+  applyHold,
+  applyOutcome,
+  applyPhase,
+  applyWake,
+  type CheckResult,
+  type IngressInput,
+  initialIngressContext,
+} from './ingress-updates.ts';
 import type { SupervisorEvent } from './supervisor.ts';
 
 export type IngressEvent =

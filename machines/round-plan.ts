@@ -1,7 +1,7 @@
 import type { Assessment } from './assessment.ts';
 import type { CertificateInput } from './certificate.ts';
+import type { CertificateRecord } from './certificate-record.ts';
 import { orderPurposes } from './defects.ts';
-import type { CertificateRecord, IngressContext } from './ingress-context.ts';
 import type { OrderRequest } from './order-limits.ts';
 import { hostsToRescue, type Omission, type Serving } from './rescue.ts';
 
@@ -15,7 +15,7 @@ type Due = Extract<Assessment, { kind: 'due' }>;
  * @param at milliseconds since the epoch
  */
 export function planRound(
-  { key, uid }: Pick<IngressContext, 'key' | 'uid'>,
+  { key, uid }: { readonly key: string; readonly uid: string },
   record: CertificateRecord,
   assessment: Due,
   serial: number,

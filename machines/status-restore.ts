@@ -1,6 +1,6 @@
 import { longestBackoff } from './backoff.ts';
+import type { CertificateRecord } from './certificate-record.ts';
 import type { DesiredCertificate } from './desired-certificate.ts';
-import type { CertificateRecord } from './ingress-context.ts';
 import type { Failure } from './reasons.ts';
 import { hostsToBlame } from './rescue.ts';
 import { type CertificateEntry, entryNamed, inputMark, isReasonCode, type StatusDocument } from './status.ts';

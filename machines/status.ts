@@ -1,6 +1,7 @@
+import type { CertificateRecord, CertificateStatus } from './certificate-record.ts';
 import type { DesiredCertificate } from './desired-certificate.ts';
 import { describeHold } from './hold.ts';
-import type { CertificateRecord, CertificateStatus, IngressContext } from './ingress-context.ts';
+import type { IngressContext } from './ingress-context.ts';
 import { type Failure, failureKind, reasons } from './reasons.ts';
 import { spread } from './spread.ts';
 import { retryMark, statusMessage } from './status-text.ts';

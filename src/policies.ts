@@ -1,4 +1,4 @@
-import type { AssessmentPolicy } from '../machines/assessment.ts';
+import type { AssessmentPolicy } from '../machines/defects.ts';
 import type { IngressClassReference } from '../machines/ingress-spec.ts';
 import { type Lifetime, letsEncryptLifetimes } from '../machines/renewal-forecast.ts';
 import type { Clock } from './clock.ts';

@@ -1,4 +1,5 @@
-import { type Assessment, type AssessmentPolicy, assess } from '../../machines/assessment.ts';
+import { type Assessment, assess } from '../../machines/assessment.ts';
+import type { AssessmentPolicy } from '../../machines/defects.ts';
 import type { DesiredCertificate } from '../../machines/desired-certificate.ts';
 import type { SecretFacts } from '../../machines/secret-facts.ts';
 import type { Config } from '../config.ts';

@@ -1,5 +1,6 @@
+import type { CertificateRecord } from '../../machines/certificate-record.ts';
 import { findingsOf } from '../../machines/hold.ts';
-import type { CertificateRecord, IngressContext } from '../../machines/ingress-context.ts';
+import type { IngressContext } from '../../machines/ingress-context.ts';
 import type { Clock } from '../clock.ts';
 import type { IngressActor } from '../supervisor.ts';
 import type { HostJournal } from './host-journal.ts';

@@ -1,5 +1,6 @@
+import type { CertificateRecord } from '../../machines/certificate-record.ts';
 import { findingsOf } from '../../machines/hold.ts';
-import type { CertificateRecord, IngressContext, IngressState } from '../../machines/ingress-context.ts';
+import type { IngressContext, IngressState } from '../../machines/ingress-context.ts';
 import { nextStepOf } from '../../machines/ingress-view.ts';
 import { describeFailure, type Failure, failureKind } from '../../machines/reasons.ts';
 import type { IngressActor } from '../supervisor.ts';

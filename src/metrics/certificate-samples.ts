@@ -1,11 +1,6 @@
 import { certificatePhases } from '../../machines/certificate.ts';
-import {
-  type CertificateRecord,
-  type CertificateStatus,
-  type IngressContext,
-  type IngressState,
-  settledStates,
-} from '../../machines/ingress-context.ts';
+import type { CertificateRecord, CertificateStatus } from '../../machines/certificate-record.ts';
+import { type IngressContext, type IngressState, settledStates } from '../../machines/ingress-context.ts';
 import { limitNames } from '../../machines/limits.ts';
 import type { SampledMetric } from './catalogue.ts';
 import { counts, increment, type Sample, type Samples, single } from './samples.ts';

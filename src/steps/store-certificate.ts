@@ -1,5 +1,6 @@
-import { type AssessmentPolicy, assess } from '../../machines/assessment.ts';
+import { assess } from '../../machines/assessment.ts';
 import type { CertificateInput, StoredValidity } from '../../machines/certificate.ts';
+import type { AssessmentPolicy } from '../../machines/defects.ts';
 import type { DesiredCertificate } from '../../machines/desired-certificate.ts';
 import type { SecretFacts, SecretVersion } from '../../machines/secret-facts.ts';
 import { verifyChain } from '../certificate/chain.ts';

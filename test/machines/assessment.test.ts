@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type Assessment, type AssessmentPolicy, assess } from '../../machines/assessment.ts';
+import { type Assessment, assess } from '../../machines/assessment.ts';
+import type { AssessmentPolicy } from '../../machines/defects.ts';
 import type { DesiredCertificate } from '../../machines/desired-certificate.ts';
 import { describeFailure, failureKind } from '../../machines/reasons.ts';
 import type { SecretFacts } from '../../machines/secret-facts.ts';

@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { CertificateRecord } from '../../machines/certificate-record.ts';
 import type { Assignment, DesiredCertificate } from '../../machines/desired-certificate.ts';
+import {
+  type IngressContext,
+  isRetried,
+  roundsOf,
+  stateOf,
+  toCheck,
+  wakeTime,
+} from '../../machines/ingress-context.ts';
 import {
   applyAssessments,
   applyAssignment,
@@ -8,15 +17,8 @@ import {
   applyOutcome,
   applyPhase,
   applyWake,
-  type CertificateRecord,
-  type IngressContext,
   initialIngressContext,
-  isRetried,
-  roundsOf,
-  stateOf,
-  toCheck,
-  wakeTime,
-} from '../../machines/ingress-context.ts';
+} from '../../machines/ingress-updates.ts';
 import type { Failure } from '../../machines/reasons.ts';
 import { statusOf } from '../../machines/status.ts';
 import { assignment, day, desiredCertificate, hour, minute, now, route } from './builders.ts';

@@ -5,7 +5,6 @@ import { getShortestPaths, getSimplePaths } from 'xstate/graph';
 import { type CertificatePhase, certificatePhases } from '../../machines/certificate.ts';
 import { ingressMachine } from '../../machines/ingress.ts';
 import {
-  type CheckResult,
   type IngressContext,
   roundsOf,
   settledStates,
@@ -13,6 +12,7 @@ import {
   toCheck,
   wakeTime,
 } from '../../machines/ingress-context.ts';
+import type { CheckResult } from '../../machines/ingress-updates.ts';
 import { assignment, day, hour, now } from './builders.ts';
 import { dueResult, goodResult, validity } from './issuance.ts';
 import { transitionsNeverTaken } from './statechart-paths.ts';

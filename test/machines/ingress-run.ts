@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Assignment, DesiredCertificate } from '../../machines/desired-certificate.ts';
-import type { CheckResult } from '../../machines/ingress-context.ts';
+import type { CheckResult } from '../../machines/ingress-updates.ts';
 import type { Failure } from '../../machines/reasons.ts';
 import { assignment, now } from './builders.ts';
 import { dueResult, Issuance, settled, validity } from './issuance.ts';

@@ -5,7 +5,7 @@ import { type CertificateInput, certificateMachine, type StepResult } from '../.
 import type { DueReason } from '../../machines/defects.ts';
 import type { Assignment, DesiredCertificate } from '../../machines/desired-certificate.ts';
 import { type CheckOutput, ingressMachine, type RoundEnd } from '../../machines/ingress.ts';
-import type { CheckResult, IngressInput } from '../../machines/ingress-context.ts';
+import type { CheckResult, IngressInput } from '../../machines/ingress-updates.ts';
 import type { Validity } from '../../machines/renewal.ts';
 import type { SupervisorEvent } from '../../machines/supervisor.ts';
 import { day, hour, now } from './builders.ts';

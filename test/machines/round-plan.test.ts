@@ -2,15 +2,14 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { assess } from '../../machines/assessment.ts';
 import type { CertificateInput } from '../../machines/certificate.ts';
+import { type IngressContext, roundsOf } from '../../machines/ingress-context.ts';
 import {
   applyAssessments,
   applyOutcome,
   applyWake,
-  type IngressContext,
   type IngressInput,
   initialIngressContext,
-  roundsOf,
-} from '../../machines/ingress-context.ts';
+} from '../../machines/ingress-updates.ts';
 import type { SecretFacts } from '../../machines/secret-facts.ts';
 import { statusOf } from '../../machines/status.ts';
 import {

@@ -1,16 +1,15 @@
 import assert from 'node:assert/strict';
-import { type AssessmentPolicy, assess } from '../../machines/assessment.ts';
+import { assess } from '../../machines/assessment.ts';
 import type { CertificateInput, CertificateOutcome } from '../../machines/certificate.ts';
+import type { AssessmentPolicy } from '../../machines/defects.ts';
+import { type IngressContext, roundsOf, wakeTime } from '../../machines/ingress-context.ts';
 import {
   applyAssessments,
   applyOutcome,
   applyPhase,
   applyWake,
-  type IngressContext,
   initialIngressContext,
-  roundsOf,
-  wakeTime,
-} from '../../machines/ingress-context.ts';
+} from '../../machines/ingress-updates.ts';
 import type { Failure } from '../../machines/reasons.ts';
 import type { Omission } from '../../machines/rescue.ts';
 import type { SecretFacts } from '../../machines/secret-facts.ts';

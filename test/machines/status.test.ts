@@ -1,16 +1,15 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Assignment } from '../../machines/desired-certificate.ts';
+import { type IngressContext, toCheck } from '../../machines/ingress-context.ts';
 import {
   applyAssessments,
   applyAssignment,
   applyHold,
   applyOutcome,
   applyPhase,
-  type IngressContext,
   initialIngressContext,
-  toCheck,
-} from '../../machines/ingress-context.ts';
+} from '../../machines/ingress-updates.ts';
 import type { Failure } from '../../machines/reasons.ts';
 import { isEmpty, type StatusDocument, statusOf } from '../../machines/status.ts';
 import { differs } from '../../machines/status-difference.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { CertificatePhase } from '../../machines/certificate.ts';
-import type { CertificateStatus } from '../../machines/ingress-context.ts';
+import type { CertificateStatus } from '../../machines/certificate-record.ts';
 import type { Hold } from '../../machines/rate-limits.ts';
 import type { RequestReport } from '../../src/acme/transport.ts';
 import { type MetricDefinition, sampledMetrics } from '../../src/metrics/catalogue.ts';

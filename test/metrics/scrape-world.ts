@@ -1,8 +1,6 @@
-import {
-  type CertificateStatus,
-  type IngressState,
-  initialIngressContext,
-} from '../../machines/ingress-context.ts';
+import type { CertificateStatus } from '../../machines/certificate-record.ts';
+import type { IngressState } from '../../machines/ingress-context.ts';
+import { initialIngressContext } from '../../machines/ingress-updates.ts';
 import { type RateLimits } from '../../machines/limits.ts';
 import { OrderBudget } from '../../machines/order-budget.ts';
 import type { Ledger } from '../../machines/rate-limits.ts';
