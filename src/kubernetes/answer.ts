@@ -1,5 +1,11 @@
-import type { Headers, StreamBody } from './client.ts';
 import { KubernetesError } from './kubernetes-error.ts';
+
+/** The body of a `stream`: read it to its end or destroy it. */
+export interface StreamBody extends AsyncIterable<Uint8Array> {
+  destroy(error?: Error): unknown;
+}
+
+export type Headers = Readonly<Record<string, string | string[] | undefined>>;
 
 /** @throws KubernetesError InvalidResponse when there is more than `limit` bytes; the body is destroyed then */
 export async function readAll(body: StreamBody, limit: number): Promise<Buffer> {

@@ -11,7 +11,7 @@ import {
 } from '@kubernetes/client-node';
 import type { Dispatcher } from 'undici';
 import { type Clock, sleep, systemClock } from '../clock.ts';
-import { plainHeaders, readAll } from './answer.ts';
+import { type Headers, plainHeaders, readAll, type StreamBody } from './answer.ts';
 import { Connection } from './connection.ts';
 import {
   errorFromAnswer,
@@ -22,13 +22,6 @@ import {
 import { type ApiRequestReport, type Exchange, reporting } from './request-report.ts';
 
 export { KubernetesError } from './kubernetes-error.ts';
-
-/** The body of a `stream`: read it to its end or destroy it. */
-export interface StreamBody extends AsyncIterable<Uint8Array> {
-  destroy(error?: Error): unknown;
-}
-
-export type Headers = Readonly<Record<string, string | string[] | undefined>>;
 
 export interface StreamOptions {
   readonly signal: AbortSignal;

@@ -1,5 +1,5 @@
+import type { StreamBody } from './answer.ts';
 import { readAll } from './answer.ts';
-import type { StreamBody } from './client.ts';
 import { KubernetesError } from './kubernetes-error.ts';
 
 const newline = 0x0a;
