@@ -2,7 +2,8 @@ import { Accounts } from './accounts.ts';
 import { Authorizations } from './authorizations.ts';
 import type { CaAnswer, CaEndpoint, CaRequest } from './exchange.ts';
 import { type Fault, Faults } from './faults.ts';
-import { Issuance } from './issuance.ts';
+import { inOrder } from './identifiers.ts';
+import { Issuance, type Subscription } from './issuance.ts';
 import { Issuer } from './issuer.ts';
 import { Limits } from './limits.ts';
 import { Nonces } from './nonces.ts';
@@ -50,6 +51,7 @@ export class ScriptedCa {
   readonly pauses: Pauses;
   readonly renewalInfo: RenewalInfo;
   readonly #options: CaOptions;
+  readonly #issuance: Issuance;
   readonly #issuer: Issuer;
   readonly #resources: Resources;
 
@@ -71,7 +73,7 @@ export class ScriptedCa {
     this.pauses = new Pauses(this.origin, () => randomToken(random, 1100));
     this.renewalInfo = new RenewalInfo(options.now);
     this.#options = options;
-    this.#issuer = new Issuer(options.now());
+    this.#issuer = new Issuer(options.now(), random);
     const parts = {
       options,
       origin: this.origin,
@@ -87,7 +89,8 @@ export class ScriptedCa {
       pauses: this.pauses,
       renewalInfo: this.renewalInfo,
     };
-    this.#resources = new Resources({ ...parts, issuance: new Issuance(parts) });
+    this.#issuance = new Issuance(parts);
+    this.#resources = new Resources({ ...parts, issuance: this.#issuance });
   }
 
   /** New terms of service: no account can go on before it agrees, which it never does; undefined for none. */
@@ -102,6 +105,17 @@ export class ScriptedCa {
   /** The root of what it issues, PEM. */
   get rootPem(): string {
     return this.#issuer.rootPem;
+  }
+
+  /**
+   * A certificate of an account, issued long ago.
+   * @param publicKeyDer SubjectPublicKeyInfo
+   * @param at milliseconds since the epoch, at most a year ago
+   * @returns the chain, PEM
+   */
+  issuedBefore(subscription: Subscription, publicKeyDer: Buffer, at: number): string {
+    const identifiers = inOrder(subscription.identifiers);
+    return this.#issuance.issue({ ...subscription, identifiers }, publicKeyDer, at).chainPem;
   }
 
   /** Answers a request, or says how it fails to. */

@@ -143,7 +143,11 @@ describe('the order flow of other CAs', () => {
   });
 
   it('takes its time, with a Retry-After, and a replica that lags says ready still', async () => {
-    const { client, clock } = await startCa({ lagging: 2, issuanceTime: 5000, pollAfter: { order: 3 } });
+    const { client, clock } = await startCa({
+      lagging: 2,
+      issuanceTime: () => 5000,
+      pollAfter: { order: 3 },
+    });
     const done = await client.issue([host]);
     const url = done.headers['location'] ?? '';
     const second = await client.post(url);

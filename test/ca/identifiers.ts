@@ -21,7 +21,7 @@ export function readIdentifiers(
     const identifier = readIdentifier(entry);
     byKey.set(`${identifier.type} ${identifier.value}`, identifier);
   }
-  const identifiers = [...byKey.values()].toSorted((one, other) => (one.value < other.value ? -1 : 1));
+  const identifiers = inOrder([...byKey.values()]);
   if (identifiers.length > profile.maxNames)
     throw malformed(`Order cannot contain more than ${profile.maxNames} identifiers`);
   const problems = identifiers.flatMap((identifier) => {
@@ -32,7 +32,12 @@ export function readIdentifiers(
   return identifiers;
 }
 
-/** The name of a set of identifiers: the same for the same identifiers. */
+/** As the CA keeps them. */
+export function inOrder(identifiers: readonly Identifier[]): Identifier[] {
+  return identifiers.toSorted((one, other) => (one.value < other.value ? -1 : 1));
+}
+
+/** The name of a set of identifiers in order: the same for the same identifiers. */
 export function setName(identifiers: readonly Identifier[]): string {
   return identifiers.map(({ value }) => value).join(',');
 }

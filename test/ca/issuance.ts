@@ -6,8 +6,9 @@ import {
   findingProblem,
 } from './authorizations.ts';
 import { badCsr, identifiersAskedFor, readSigningRequest } from './csr.ts';
+import type { Identifier } from './exchange.ts';
 import { readIdentifiers } from './identifiers.ts';
-import type { Issuer } from './issuer.ts';
+import type { Issued, Issuer } from './issuer.ts';
 import type { Limits } from './limits.ts';
 import type { CaOptions } from './options.ts';
 import { type CaOrder, type Exemption, type Orders, statusOf } from './orders.ts';
@@ -18,6 +19,13 @@ import { malformed, Refusal, unauthorized } from './refusal.ts';
 import type { CaCertificate, RenewalInfo } from './renewal-info.ts';
 
 const hour = 3_600_000;
+
+/** What a certificate is made for. */
+export interface Subscription {
+  readonly account: CaAccount;
+  readonly identifiers: readonly Identifier[];
+  readonly profile: string;
+}
 
 export interface IssuanceParts {
   readonly options: CaOptions;
@@ -42,21 +50,24 @@ export class Issuance {
 
   /** RFC 8555 section 7.4: first pauses, then `replaces`, then limits. @throws Refusal */
   order(account: CaAccount, payload: Readonly<Record<string, unknown>>): CaOrder {
-    const { limits, options, orders, pauses, renewalInfo } = this.#parts;
+    const { limits, options, orders, renewalInfo } = this.#parts;
     const now = options.now();
     if ('notBefore' in payload || 'notAfter' in payload)
       throw malformed('NotBefore and NotAfter are not supported');
     const profile = this.#profile(payload['profile']);
     const identifiers = readIdentifiers(payload['identifiers'], profile);
-    pauses.check(account, identifiers);
+    this.#checkPauses(account, identifiers);
     const replaces = this.#replaces(payload['replaces']);
     const replaced =
       replaces === undefined ? undefined : renewalInfo.replaced(replaces, account, identifiers);
     const exemption: Exemption =
       replaced?.exempt === true ? 'ari' : limits.isRenewal(identifiers) ? 'same-set' : 'none';
+    const scopes = limits.scopesOf(account, identifiers, exemption);
+    options.onEvent?.({ type: 'order-asked', identifiers, scopes, at: now });
     limits.order(account, identifiers, exemption);
     const found =
       options.orderReuse === false ? undefined : orders.reusable(account, identifiers, profile.name, now);
+    options.onEvent?.({ type: 'order-made', identifiers, reused: found !== undefined, at: now });
     if (found !== undefined) return found;
     const authorizations = identifiers.map((identifier) => {
       const { name } = profile;
@@ -106,7 +117,7 @@ export class Issuance {
 
   /** @param csr DER. @throws Refusal orderNotReady, badCSR, or unauthorized if it is for other names */
   finalize(order: CaOrder, csr: Buffer): void {
-    const { issuer, limits, options, orders, renewalInfo } = this.#parts;
+    const { options, orders } = this.#parts;
     const now = options.now();
     const status = statusOf(order, now);
     if (status !== 'ready') {
@@ -114,19 +125,29 @@ export class Issuance {
       throw new Refusal({ type: 'orderNotReady', detail, status: 403 });
     }
     const publicKeyDer = this.#checkedKey(order, csr);
-    const profile = this.#profile(order.profile);
+    const made = this.issue(order, publicKeyDer, now);
+    const { serial, chainPem, certificateId, notAfter } = made;
+    orders.issued(order, serial.toString('hex'), chainPem, now + (options.issuanceTime?.() ?? 0));
+    order.lag = options.lagging ?? 0;
+    const { identifiers, exemption } = order;
+    options.onEvent?.({ type: 'issued', identifiers, certificateId, notAfter, exemption, at: now });
+  }
+
+  /** Makes a certificate, and counts it. @param at milliseconds since the epoch, now or before */
+  issue(
+    { account, identifiers, profile }: Subscription,
+    publicKeyDer: Buffer,
+    at: number,
+  ): Issued & { readonly notAfter: number } {
+    const { issuer, limits, renewalInfo } = this.#parts;
     this.#issued += 1;
     // Let's Encrypt's begin an hour before they are made.
-    const notBefore = Math.floor(now / 1000) * 1000 - hour;
-    const notAfter = notBefore + profile.validity(now) - 1000;
-    const { identifiers, account, exemption } = order;
+    const notBefore = Math.floor(at / 1000) * 1000 - hour;
+    const notAfter = notBefore + this.#profile(profile).validity(at) - 1000;
     const made = issuer.issue(this.#issued, identifiers, publicKeyDer, { notBefore, notAfter });
     renewalInfo.add({ id: made.certificateId, account, identifiers, notBefore, notAfter });
-    limits.issued(identifiers);
-    orders.issued(order, made.serial.toString('hex'), made.chainPem, now + (options.issuanceTime ?? 0));
-    order.lag = options.lagging ?? 0;
-    const { certificateId } = made;
-    options.onEvent?.({ type: 'issued', identifiers, certificateId, notAfter, exemption, at: now });
+    limits.issued(identifiers, at);
+    return { ...made, notAfter };
   }
 
   /** The certificate of a serial number, for its revocation. */
@@ -134,6 +155,14 @@ export class Issuance {
     if (certificate.revoked)
       throw new Refusal({ type: 'alreadyRevoked', detail: 'Certificate already revoked', status: 400 });
     certificate.revoked = true;
+  }
+
+  #checkPauses(account: CaAccount, identifiers: readonly Identifier[]): void {
+    const { options, pauses } = this.#parts;
+    for (const { value } of identifiers)
+      if (pauses.isPaused(account, value))
+        options.onEvent?.({ type: 'pause-met', identifier: value, at: options.now() });
+    pauses.check(account, identifiers);
   }
 
   #checkedKey(order: CaOrder, csr: Buffer): Buffer {

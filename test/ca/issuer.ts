@@ -2,6 +2,7 @@ import { createHash, generateKeyPairSync, type KeyObject, sign } from 'node:cryp
 import { isIPv4 } from 'node:net';
 import { encode, oid, sequence, tag, time } from './der.ts';
 import type { Identifier } from './exchange.ts';
+import { randomToken } from './random.ts';
 
 export interface Validity {
   /** Milliseconds since the epoch, whole seconds. */
@@ -30,17 +31,22 @@ export class Issuer {
   readonly #intermediatePem: string;
   readonly #key: KeyObject;
   readonly #name = distinguishedName('Strict Intermediate');
+  /** A name for the key; RFC 5280 section 4.2.1.2 leaves the method free. */
   readonly #keyIdentifier: Buffer;
   readonly #algorithm = sequence(oid.ecdsaWithSha256);
 
-  /** @param now milliseconds since the epoch, from an hour before which on it issues for 30 years */
-  constructor(now: number) {
+  /**
+   * @param now milliseconds since the epoch, from a year before which on it issues for 30 years
+   * @param random decides the key identifiers, so that the same seed gives certificates of the same ids
+   */
+  constructor(now: number, random: () => number) {
     const root = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     const intermediate = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     this.#key = intermediate.privateKey;
     const rootName = distinguishedName('Strict Root');
     const validity = { notBefore: now - year, notAfter: now + 30 * year };
-    const authority = (subject: Buffer, publicKey: KeyObject): Buffer =>
+    const newKeyIdentifier = (): Buffer => Buffer.from(randomToken(random, 20), 'base64url');
+    const authority = (subject: Buffer, publicKey: KeyObject, keyIdentifier: Buffer): Buffer =>
       this.#sign(root.privateKey, rootName, {
         serial: Buffer.concat([
           Buffer.of(0x40),
@@ -52,12 +58,12 @@ export class Issuer {
         extensions: [
           extension(oid.basicConstraints, true, sequence(encode(tag.boolean, Buffer.of(0xff)))),
           extension(oid.keyUsage, true, encode(tag.bitString, Buffer.of(1, certificateSigning))),
-          extension(oid.subjectKeyIdentifier, false, encode(tag.octetString, keyIdentifier(spki(publicKey)))),
+          extension(oid.subjectKeyIdentifier, false, encode(tag.octetString, keyIdentifier)),
         ],
       });
-    this.rootPem = pem(authority(rootName, root.publicKey));
-    this.#intermediatePem = pem(authority(this.#name, intermediate.publicKey));
-    this.#keyIdentifier = keyIdentifier(spki(intermediate.publicKey));
+    this.rootPem = pem(authority(rootName, root.publicKey, newKeyIdentifier()));
+    this.#keyIdentifier = newKeyIdentifier();
+    this.#intermediatePem = pem(authority(this.#name, intermediate.publicKey, this.#keyIdentifier));
   }
 
   /** @param number of the certificate, each once */
@@ -138,11 +144,6 @@ function extension(id: Buffer, critical: boolean, value: Buffer): Buffer {
 
 function spki(key: KeyObject): Buffer {
   return key.export({ type: 'spki', format: 'der' });
-}
-
-/** A name for the key; RFC 5280 section 4.2.1.2 leaves the method free. */
-function keyIdentifier(publicKeyDer: Buffer): Buffer {
-  return createHash('sha256').update(publicKeyDer).digest().subarray(0, 20);
 }
 
 function addressBytes(address: string): Buffer {

@@ -21,18 +21,20 @@ export interface LimitsOptions {
   readonly onDenied?: ((denial: Denial) => void) | undefined;
 }
 
-export interface Denial {
+/** A limit, and what it is counted for. */
+export interface LimitScope {
   readonly limit: CaLimit;
   readonly scope: string;
+}
+
+export interface Denial extends LimitScope {
   /** Milliseconds since the epoch; the client was told so. */
   readonly until: number;
   /** Whether the client had been told to wait longer than until now. */
   readonly early: boolean;
 }
 
-interface Bucket {
-  readonly limit: CaLimit;
-  readonly scope: string;
+interface Bucket extends LimitScope {
   left: number;
   at: number;
   /** What a client was told last. */
@@ -55,32 +57,35 @@ export class Limits {
 
   /** @throws Refusal */
   register(source: string): void {
-    this.#admit([['registrations', source]]);
+    this.#admit([{ limit: 'registrations', scope: source }]);
     this.#spend('registrations', source);
   }
 
-  /** Whether the same set was issued in the last 120 days. */
-  isRenewal(identifiers: readonly Identifier[]): boolean {
+  /** Whether the same set was issued in the 120 days before this time. */
+  isRenewal(identifiers: readonly Identifier[], at: number = this.#options.now()): boolean {
     const issuedAt = this.#issuedAt.get(setName(identifiers));
-    return issuedAt !== undefined && issuedAt > this.#options.now() - (120 * day) / this.#speed;
+    return issuedAt !== undefined && issuedAt > at - (120 * day) / this.#speed;
+  }
+
+  /** What a new order is held against. */
+  scopesOf(account: CaAccount, identifiers: readonly Identifier[], exemption: Exemption): LimitScope[] {
+    if (exemption === 'ari') return [];
+    const free = exemption === 'same-set';
+    const scopes = (limit: CaLimit, names: readonly string[]): LimitScope[] =>
+      names.map((scope) => ({ limit, scope }));
+    const failures = identifiers.map(({ value }) => failureScope(account, value));
+    return [
+      ...scopes('orders', free ? [] : [account.url]),
+      ...scopes('failed-authorizations', failures),
+      ...scopes('certificates-per-domain', free ? [] : registeredDomains(identifiers)),
+      ...scopes('certificates-per-set', [setName(identifiers)]),
+    ];
   }
 
   /** A new order is counted. @throws Refusal of the limit that has room again last */
   order(account: CaAccount, identifiers: readonly Identifier[], exemption: Exemption): void {
-    if (exemption === 'ari') return;
-    const failures = identifiers.map(({ value }): [CaLimit, string] => [
-      'failed-authorizations',
-      failureScope(account, value),
-    ]);
-    const free = exemption === 'same-set';
-    const domains = free ? [] : registeredDomains(identifiers);
-    this.#admit([
-      ...(free ? [] : [['orders', account.url] as const]),
-      ...failures,
-      ...domains.map((domain) => ['certificates-per-domain', domain] as const),
-      ['certificates-per-set', setName(identifiers)],
-    ]);
-    if (!free) this.#spend('orders', account.url);
+    this.#admit(this.scopesOf(account, identifiers, exemption));
+    if (exemption === 'none') this.#spend('orders', account.url);
   }
 
   /** The order came to nothing, through no fault of the client's. */
@@ -89,13 +94,27 @@ export class Limits {
   }
 
   /** An exemption is one from being refused: the certificate is counted all the same (Boulder's ra, `countCertificateIssued`). */
-  issued(identifiers: readonly Identifier[]): void {
+  issued(identifiers: readonly Identifier[], at: number = this.#options.now()): void {
     const set = setName(identifiers);
-    const renewal = this.isRenewal(identifiers);
-    this.#issuedAt.set(set, this.#options.now());
-    this.#spend('certificates-per-set', set);
+    const renewal = this.isRenewal(identifiers, at);
+    this.#issuedAt.set(set, at);
+    this.#spend('certificates-per-set', set, 1, at);
     if (renewal) return;
-    for (const domain of registeredDomains(identifiers)) this.#spend('certificates-per-domain', domain);
+    for (const domain of registeredDomains(identifiers))
+      this.#spend('certificates-per-domain', domain, 1, at);
+  }
+
+  /** Another client gets a certificate, and is never refused. @param account if it is the same */
+  issuedElsewhere(identifiers: readonly Identifier[], account: CaAccount | undefined): void {
+    if (account !== undefined) this.#spend('orders', account.url);
+    this.issued(identifiers);
+  }
+
+  /** What the emptiest count of this limit has left, as a share of the whole. */
+  lowest(limit: CaLimit): number {
+    const burst = this.#options.rules[limit]?.burst ?? 0;
+    const levels = this.#buckets.values().filter((bucket) => bucket.limit === limit);
+    return Math.min(1, ...levels.map(({ scope }) => this.#left(limit, scope) / burst));
   }
 
   /** @returns whether the account is paused for the identifier from now on */
@@ -114,10 +133,10 @@ export class Limits {
     return this.#options.speed ?? 1;
   }
 
-  #admit(needs: readonly (readonly [CaLimit, string])[]): void {
+  #admit(scopes: readonly LimitScope[]): void {
     let worst: Bucket | undefined;
     let longest = 0;
-    for (const [limit, scope] of needs) {
+    for (const { limit, scope } of scopes) {
       const rule = this.#options.rules[limit];
       const missing = 1 - this.#left(limit, scope);
       if (rule === undefined || missing <= 0) continue;
@@ -140,35 +159,29 @@ export class Limits {
     return limitRefusal(bucket.limit, bucket.scope, rule, until, seconds);
   }
 
-  #spend(limit: CaLimit, scope: string, count = 1): void {
+  #spend(limit: CaLimit, scope: string, count = 1, at = this.#options.now()): void {
     const rule = this.#options.rules[limit];
     if (rule === undefined) return;
-    const left = this.#left(limit, scope);
-    const bucket = this.#bucket(limit, scope);
+    const left = this.#left(limit, scope, at);
+    const bucket = this.#bucket(limit, scope, at);
     bucket.left = Math.min(rule.burst, Math.max(0, left - count));
-    bucket.at = this.#options.now();
+    bucket.at = Math.max(bucket.at, at);
   }
 
-  #left(limit: CaLimit, scope: string): number {
+  #left(limit: CaLimit, scope: string, at = this.#options.now()): number {
     const rule = this.#options.rules[limit];
     if (rule === undefined) return Number.POSITIVE_INFINITY;
     const bucket = this.#buckets.get(bucketKey(limit, scope));
     if (bucket === undefined) return rule.burst;
-    const passed = Math.max(0, this.#options.now() - bucket.at) * this.#speed;
+    const passed = Math.max(0, at - bucket.at) * this.#speed;
     // What a float's rounding takes away shall not cost the client a refusal at the very moment that it was told.
     return Math.min(rule.burst, bucket.left + (passed * rule.burst) / rule.period + 1e-9);
   }
 
-  #bucket(limit: CaLimit, scope: string): Bucket {
+  #bucket(limit: CaLimit, scope: string, at = this.#options.now()): Bucket {
     const key = bucketKey(limit, scope);
     const burst = this.#options.rules[limit]?.burst ?? 0;
-    const bucket = this.#buckets.get(key) ?? {
-      limit,
-      scope,
-      left: burst,
-      at: this.#options.now(),
-      toldUntil: 0,
-    };
+    const bucket = this.#buckets.get(key) ?? { limit, scope, left: burst, at, toldUntil: 0 };
     this.#buckets.set(key, bucket);
     return bucket;
   }

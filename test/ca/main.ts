@@ -39,7 +39,7 @@ if (values.help || port === undefined || bundle === undefined) {
     dnsAddress: values.dns,
     limits: values['lets-encrypt-limits'] ? letsEncryptLimits : {},
     limitSpeed: Number(values['limit-speed']),
-    issuanceTime: Number(values['issuance-time']),
+    issuanceTime: () => Number(values['issuance-time']),
     orderReuse: !values['no-order-reuse'],
     onEvent: (event) => {
       if (event.type === 'request') process.stdout.write(`${event.endpoint} ${event.status}\n`);

@@ -1,13 +1,29 @@
 import type { Finding } from './authorizations.ts';
 import type { CaEndpoint, Identifier } from './exchange.ts';
 import type { CaLimit, CaLimitRule } from './limit-rules.ts';
-import type { Denial } from './limits.ts';
+import type { Denial, LimitScope } from './limits.ts';
 import type { Exemption } from './orders.ts';
 import type { CaProfile } from './profiles.ts';
 
 /** Something that happened at the CA. */
 export type CaEvent =
   | { readonly type: 'request'; readonly endpoint: CaEndpoint; readonly status: number; readonly at: number }
+  | {
+      readonly type: 'order-asked';
+      readonly identifiers: readonly Identifier[];
+      /** What it is held against. */
+      readonly scopes: readonly LimitScope[];
+      readonly at: number;
+    }
+  /** An order was refused for this identifier, because it is paused. */
+  | { readonly type: 'pause-met'; readonly identifier: string; readonly at: number }
+  | {
+      readonly type: 'order-made';
+      readonly identifiers: readonly Identifier[];
+      /** It is one that was there before. */
+      readonly reused: boolean;
+      readonly at: number;
+    }
   | ({ readonly type: 'denied'; readonly at: number } & Denial)
   | { readonly type: 'paused'; readonly identifier: string; readonly at: number }
   | {
@@ -42,11 +58,11 @@ export interface CaOptions {
   readonly authorizationReuse?: boolean | undefined;
   /** A failed challenge: `invalid` is final; after `pending` it can be answered again (as at step-ca). */
   readonly failedChallenge?: 'invalid' | 'pending' | undefined;
-  /** Milliseconds from finalization to the certificate, 0 if not given. */
-  readonly issuanceTime?: number | undefined;
+  /** Milliseconds from finalization to the certificate, asked for each one; 0 if not given. */
+  readonly issuanceTime?: (() => number) | undefined;
   /** So many answers after the finalization still say `ready`, as of a replica that lags; 0 if not given. */
   readonly lagging?: number | undefined;
-  /** Seconds that a poll is told to wait. */
+  /** Seconds that a poll is told to wait while the CA is at work. */
   readonly pollAfter?: { readonly order?: number; readonly authorization?: number } | undefined;
   /** Seconds that an answer about renewal is good for, 21,600 if not given. */
   readonly renewalInfoAfter?: number | undefined;

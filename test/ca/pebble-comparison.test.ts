@@ -114,7 +114,11 @@ describe('the strict CA and pebble', { timeout: 240_000 }, () => {
       stop: () => pebblePort.responder.stop(),
     });
     const { port, responder } = await respond();
-    const server = await CaServer.start({ vaHttpPort: port, dnsAddress: dns.address, issuanceTime: 50 });
+    const server = await CaServer.start({
+      vaHttpPort: port,
+      dnsAddress: dns.address,
+      issuanceTime: () => 50,
+    });
     server.ca.faults.badNonceRate = 0.2;
     parties.push({
       name: 'strict',

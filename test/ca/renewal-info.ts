@@ -64,6 +64,13 @@ export class RenewalInfo {
     return { start: centre - validity / 100, end: centre + validity / 100 };
   }
 
+  /** Every certificate that there is, is to be replaced at once. @param explanationUrl where it says why */
+  recall(explanationUrl: string): void {
+    const now = this.#now();
+    for (const certificate of this.#certificates.values())
+      certificate.window = { start: now - hour, end: now - hour / 2, explanationUrl };
+  }
+
   json(certificate: CaCertificate): object {
     const { start, end, explanationUrl } = this.window(certificate);
     const suggestedWindow = { start: new Date(start).toISOString(), end: new Date(end).toISOString() };

@@ -158,9 +158,9 @@ export class Resources {
       authorization.status = 'deactivated';
     }
     const after = this.#parts.options.pollAfter?.authorization;
-    const waits = authorization.status === 'pending' && after !== undefined;
+    const isAtWork = authorization.challenges.some(({ status }) => status === 'processing');
     return {
-      headers: waits ? { 'retry-after': String(after) } : {},
+      headers: isAtWork && after !== undefined ? { 'retry-after': String(after) } : {},
       json: this.#parts.authorizations.json(authorization),
     };
   }

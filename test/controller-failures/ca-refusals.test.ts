@@ -26,7 +26,7 @@ before(async () => {
     validate: (host) => Promise.resolve(findings.get(host) ?? 'ok'),
     authorizationReuse: false,
     orderReuse: false,
-    issuanceTime: 500,
+    issuanceTime: () => 500,
   });
   await start();
 });
