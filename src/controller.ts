@@ -125,7 +125,7 @@ export async function startController({
       if (retryAfter !== undefined) keeper.refused();
     },
   });
-  const rehearsal = createRehearsal(config, accountSecret, agent, clock, log);
+  const rehearsal = createRehearsal(config, { client, store: accountSecret, agent, clock, signal, log });
   const challengeIngresses = createChallengeIngresses(config, client, clock, signal, log);
   const events = new EventRecorder({
     client,
@@ -145,7 +145,7 @@ export async function startController({
   const budget = new OrderBudget(ledger);
   const keeper = new LedgerKeeper({
     ledger,
-    store: new KubernetesLedgerDocuments(client, config.namespace),
+    store: new KubernetesLedgerDocuments(client, config.namespace, 'orders'),
     clock: ledgerClock,
     signal,
     onTrouble: (trouble) => log.warn(trouble, 'The rate-limit ledger is not as it should be.'),
@@ -330,7 +330,7 @@ export async function startController({
   const secretReflectors = watchSecrets(config, client, clock, signal, log, (event) =>
     supervisor.send(event),
   );
-  void keeper.restore().then(
+  void Promise.all([keeper.restore(), rehearsal?.restore()]).then(
     () => supervisor.send({ type: 'LEDGER_READ' }),
     () => undefined,
   );
@@ -355,7 +355,7 @@ export async function startController({
         challengeIngresses.removeAll(cleanUp),
         events.drain(cleanUp),
         status.drain(cleanUp),
-        keeper.drain(),
+        Promise.all([keeper.drain(), rehearsal?.drain()]),
       ]);
       await end();
       await Promise.all([...reflectors, ...secretReflectors].map((reflector) => reflector.stopped()));

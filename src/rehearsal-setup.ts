@@ -7,29 +7,74 @@ import { BorrowedKey } from './acme/borrowed-key.ts';
 import { AcmeTransport } from './acme/transport.ts';
 import type { Clock } from './clock.ts';
 import type { Config } from './config.ts';
-import { createLedger } from './ledger-keeper.ts';
+import type { KubernetesClient } from './kubernetes/client.ts';
+import { KubernetesLedgerDocuments } from './kubernetes/ledger-documents.ts';
+import { LedgerClock } from './ledger-clock.ts';
+import { createLedger, LedgerKeeper } from './ledger-keeper.ts';
+import { OrderTurns } from './order-turns.ts';
 import { Rehearsal } from './steps/rehearsal.ts';
 
-/** The rehearsal that is configured, with a way of its own to its CA; undefined if there is none. */
+export interface RehearsalSetup {
+  readonly client: KubernetesClient;
+  /** Where the account's key is. */
+  readonly store: AccountSecretStore;
+  readonly agent: string;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly log: Logger;
+}
+
+/**
+ * The rehearsal that is configured, with a way of its own to its CA, and a ledger of its own that is kept as that of the real CA is;
+ * undefined if there is none.
+ */
 export function createRehearsal(
-  { rehearsalUrl, caBundle, email, profile }: Config,
-  store: AccountSecretStore,
-  agent: string,
-  clock: Clock,
-  log: Logger,
+  { rehearsalUrl, caBundle, email, profile, namespace }: Config,
+  { client, store, agent, clock, signal, log }: RehearsalSetup,
 ): Rehearsal | undefined {
   if (rehearsalUrl === undefined) return undefined;
-  const transport = new AcmeTransport({ clock, userAgent: agent, caBundle });
+  const ledgerClock = new LedgerClock({ clock, steady: () => performance.now() });
+  const transport: AcmeTransport = new AcmeTransport({
+    clock,
+    userAgent: agent,
+    caBundle,
+    onRequest: ({ status }) => {
+      if (status !== undefined) ledgerClock.observe(transport.clockSkew);
+    },
+  });
+  const rateLimits = presetLimits(rehearsalUrl);
+  const ledger = createLedger(rateLimits, rehearsalUrl);
+  const budget = new OrderBudget(ledger);
+  const keeper = new LedgerKeeper({
+    ledger,
+    store: new KubernetesLedgerDocuments(client, namespace, 'rehearsals'),
+    clock: ledgerClock,
+    signal,
+    onTrouble: (trouble) =>
+      log.child({ ledger: 'rehearsals' }).warn(trouble, 'The rate-limit ledger is not as it should be.'),
+  });
   const account = new AccountStore({
     transport,
     clock,
     store: new BorrowedKey(store),
     directoryUrl: rehearsalUrl,
     email,
+    onTrouble: (retryAfter) => {
+      budget.report({ type: 'CA_TROUBLED', id: 'registration', retryAfter }, ledgerClock.now());
+      if (retryAfter !== undefined) keeper.refused();
+    },
     onRefused: (refusal) =>
       log.error(refusal, 'Nothing can be rehearsed: the ACME account cannot be used there.'),
   });
-  // In memory: what a crash forgets is little of what a staging CA allows.
-  const budget = new OrderBudget(createLedger(presetLimits(rehearsalUrl), rehearsalUrl));
-  return new Rehearsal({ account, transport, clock, profile, budget });
+  const orderTurns = new OrderTurns({ ledger, budget, rateLimits, ledgerClock, clock });
+  return new Rehearsal({
+    account,
+    transport,
+    clock,
+    ledgerClock,
+    profile,
+    budget,
+    ledger: keeper,
+    orderTurns,
+  });
 }

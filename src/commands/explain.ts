@@ -67,7 +67,7 @@ export async function explain(
     offline ? [] : checkPaths(standings, config, signal),
   ]);
   const bad = standings.filter((standing) => !isGood(standing));
-  const documents = new KubernetesLedgerDocuments(client, config.namespace);
+  const documents = new KubernetesLedgerDocuments(client, config.namespace, 'orders');
   const limits = live === undefined ? await checkLimits(documents, config, bad, now, signal) : [];
   const checks = [
     ...gate,

@@ -2,29 +2,36 @@ import type { LedgerStore } from '../ledger-keeper.ts';
 import { type KubernetesClient, KubernetesError } from './client.ts';
 import { fieldManager, managedByLabel } from './managed-by.ts';
 
-const prefix = 'kube-lego-ledger-';
-const label = { key: 'kube-lego.io/ledger', value: 'rate-limits' };
+/** What the ConfigMaps of each ledger are named and labelled: that of the CA, and that of the CA of rehearsals. */
+const ledgers = {
+  orders: { prefix: 'kube-lego-ledger-', label: 'rate-limits' },
+  rehearsals: { prefix: 'kube-lego-rehearsal-ledger-', label: 'rehearsal' },
+} as const;
+const labelKey = 'kube-lego.io/ledger';
 const dataKey = 'ledger.json';
 
 /** Keeps the documents of the ledger in ConfigMaps of our namespace. Throws KubernetesError or the signal's reason. */
 export class KubernetesLedgerDocuments implements LedgerStore {
   readonly #client: KubernetesClient;
   readonly #namespace: string;
+  readonly #ledger: (typeof ledgers)[keyof typeof ledgers];
 
-  constructor(client: KubernetesClient, namespace: string) {
+  constructor(client: KubernetesClient, namespace: string, ledger: keyof typeof ledgers) {
     this.#client = client;
     this.#namespace = namespace;
+    this.#ledger = ledgers[ledger];
   }
 
   async read(signal: AbortSignal): Promise<ReadonlyMap<number, string>> {
     const namespace = this.#namespace;
-    const labelSelector = `${label.key}=${label.value}`;
+    const { prefix, label } = this.#ledger;
+    const labelSelector = `${labelKey}=${label}`;
     const { items } = await this.#client.call(signal, ({ core }) =>
       core.listNamespacedConfigMap({ namespace, labelSelector }),
     );
     return new Map(
       items.flatMap(({ metadata, data }) => {
-        const shard = shardOf(metadata?.name ?? '');
+        const shard = shardOf(metadata?.name ?? '', prefix);
         return shard === undefined ? [] : [[shard, data?.[dataKey] ?? ''] as const];
       }),
     );
@@ -32,6 +39,7 @@ export class KubernetesLedgerDocuments implements LedgerStore {
 
   async write(shard: number, text: string | undefined, signal: AbortSignal): Promise<void> {
     const namespace = this.#namespace;
+    const { prefix, label } = this.#ledger;
     const name = `${prefix}${shard}`;
     if (text === undefined) {
       await unless('NotFound', () =>
@@ -42,7 +50,7 @@ export class KubernetesLedgerDocuments implements LedgerStore {
     const metadata = {
       name,
       namespace,
-      labels: { [managedByLabel.key]: managedByLabel.value, [label.key]: label.value },
+      labels: { [managedByLabel.key]: managedByLabel.value, [labelKey]: label },
     };
     const body = { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { [dataKey]: text } };
     // We are its only writer; without a version the last word counts, which is ours.
@@ -58,7 +66,7 @@ export class KubernetesLedgerDocuments implements LedgerStore {
   }
 }
 
-function shardOf(name: string): number | undefined {
+function shardOf(name: string, prefix: string): number | undefined {
   const digits = name.startsWith(prefix) ? name.slice(prefix.length) : '';
   return /^\d{1,6}$/.test(digits) ? Number(digits) : undefined;
 }

@@ -1,26 +1,35 @@
 import type { CertificateInput } from '../../machines/certificate.ts';
 import type { DueReason } from '../../machines/defects.ts';
-import { describeHold } from '../../machines/hold.ts';
+import { byClock, describeHold } from '../../machines/hold.ts';
 import type { OrderBudget } from '../../machines/order-budget.ts';
 import type { Failure } from '../../machines/reasons.ts';
 import type { AccountStore } from '../acme/account.ts';
-import { type OrderPhase, obtainCertificate as placeOrder } from '../acme/order.ts';
+import { type OrderInput, type OrderPhase, obtainCertificate as placeOrder } from '../acme/order.ts';
 import type { AcmeTransport } from '../acme/transport.ts';
 import { createCsr } from '../certificate/csr.ts';
 import { generateKey } from '../certificate/key.ts';
 import type { Clock } from '../clock.ts';
 import { failureOf, StepError } from '../failures.ts';
+import type { LedgerKeeper } from '../ledger-keeper.ts';
+import { OrderGates, type OrderGatesOptions } from '../order-gates.ts';
 import { OrderReports } from '../order-reports.ts';
 
-export interface RehearsalOptions {
+export interface RehearsalOptions extends OrderGatesOptions {
   /** The account at the CA of the rehearsal, with the same key: the responder answers for both. */
   readonly account: AccountStore;
   readonly transport: AcmeTransport;
   readonly clock: Clock;
+  /** By which the limits of that CA are counted. */
+  readonly ledgerClock: Pick<Clock, 'now'>;
   readonly profile: string | undefined;
   /** What that CA lets us order, and whether it is in trouble. */
   readonly budget: OrderBudget;
+  /** What that CA lets us order, kept over the end of the process. */
+  readonly ledger: OrderGatesOptions['ledger'] &
+    Pick<LedgerKeeper, 'restore' | 'changed' | 'refused' | 'drain'>;
 }
+
+type WantedCertificate = Pick<OrderInput, 'hosts' | 'csr' | 'profile'>;
 
 /** Milliseconds. An order that fails at the real CA is not rehearsed again before each new attempt. */
 const countsFor = 86_400_000;
@@ -39,32 +48,35 @@ export class Rehearsal {
   }
 
   /**
+   * Takes up what was kept of the last process; to be awaited before anything is rehearsed. Rejects with the reason of the keeper's
+   * signal only.
+   */
+  async restore(): Promise<void> {
+    const { ledger, budget, ledgerClock } = this.#options;
+    await ledger.restore();
+    budget.resume(ledgerClock.now());
+  }
+
+  /**
    * Resolves when the real CA may be asked.
    * @throws StepError with what failed, or the signal's reason
    */
   async rehearse(input: CertificateInput, signal: AbortSignal): Promise<void> {
     if (!firstTime.has(input.reason)) return;
-    const { account, transport, clock } = this.#options;
+    const { clock } = this.#options;
     const hosts = input.hosts.map(({ host }) => host);
     const set = hosts.toSorted().join();
     if ((this.#passed.get(set) ?? Number.NEGATIVE_INFINITY) > clock.now() - countsFor) return;
+    const profile = input.desired.profile ?? this.#options.profile;
     // Its certificate is thrown away, so that the cheapest key will do.
     const csr = await createCsr(hosts, await generateKey('ec-p256'));
-    const profile = input.desired.profile ?? this.#options.profile;
-    const order = { transport, clock, signal, hosts, csr, profile };
-    const turn = this.#begin(input.id, hosts);
-    try {
-      const { onPhase, onOrderMade } = turn;
-      await account.withAccount(signal, (account) => placeOrder({ account, ...order, onPhase, onOrderMade }));
-    } catch (error) {
-      signal.throwIfAborted();
-      turn.failed(error);
-      const failure = failureOf(error, clock.now());
-      throw new StepError(inRehearsal(failure), { cause: error });
-    } finally {
-      turn.end();
-    }
+    await this.#order(input.id, { hosts, csr, profile }, signal);
     this.#remember(set, clock.now());
+  }
+
+  /** Writes what is left to write. */
+  async drain(): Promise<void> {
+    await this.#options.ledger.drain();
   }
 
   /** Ends its connections. */
@@ -72,25 +84,41 @@ export class Rehearsal {
     await this.#options.transport.close();
   }
 
-  /**
-   * Reserves the order.
-   * @throws StepError where a limit of that CA or its trouble is in the way
-   */
-  #begin(id: string, hosts: readonly string[]) {
-    const { budget, clock } = this.#options;
-    const planned = { id, hosts, purpose: 'first', exemption: 'none' } as const;
-    const now = clock.now();
-    const hold =
-      budget.hold(planned, new Map(), now) ?? (budget.enter(id, now) ? undefined : budget.trouble(now));
-    if (hold !== undefined) throw new StepError(inRehearsal(describeHold(hold)));
-    budget.reserve(planned, now);
-    const reports = new OrderReports(id, hosts, (report) => budget.report(report, clock.now()));
-    return {
-      onPhase: (phase: OrderPhase) => reports.enters(phase),
-      onOrderMade: () => reports.made(),
-      failed: (error: unknown) => reports.failed(error),
-      end: () => budget.release(id, clock.now()),
+  async #order(id: string, wanted: WantedCertificate, signal: AbortSignal): Promise<void> {
+    const { account, transport, clock, ledgerClock, budget, ledger } = this.#options;
+    this.#reserve(id, wanted.hosts);
+    const reports = new OrderReports(id, wanted.hosts, (report) => budget.report(report, ledgerClock.now()));
+    const gates = new OrderGates(this.#options, wanted.hosts, signal);
+    const onPhase = async (phase: OrderPhase): Promise<void> => {
+      await gates.pass(phase, 'none');
+      reports.enters(phase);
     };
+    const onOrderMade = (): void => reports.made();
+    const order = { ...wanted, transport, clock, signal, onPhase, onOrderMade };
+    try {
+      await account.withAccount(signal, (account) => placeOrder({ account, ...order }));
+    } catch (error) {
+      signal.throwIfAborted();
+      if (reports.failed(error)) ledger.refused();
+      throw new StepError(inRehearsal(failureOf(error, clock.now())), { cause: error });
+    } finally {
+      gates.end();
+      budget.release(id, ledgerClock.now());
+      ledger.changed();
+    }
+  }
+
+  /** @throws StepError where a limit of that CA or its trouble is in the way */
+  #reserve(id: string, hosts: readonly string[]): void {
+    const { budget, clock, ledgerClock } = this.#options;
+    const planned = { id, hosts, purpose: 'first', exemption: 'none' } as const;
+    const caNow = ledgerClock.now();
+    const hold =
+      budget.hold(planned, new Map(), caNow) ?? (budget.enter(id, caNow) ? undefined : budget.trouble(caNow));
+    if (hold !== undefined) {
+      throw new StepError(inRehearsal(describeHold(byClock(hold, caNow, clock.now()))));
+    }
+    budget.reserve(planned, caNow);
   }
 
   #remember(set: string, at: number): void {

@@ -5,6 +5,7 @@ import { presetLimits, type RateLimits } from '../../machines/limits.ts';
 import type { OrderRequest } from '../../machines/order-limits.ts';
 import { createLedger, LedgerKeeper } from '../../src/ledger-keeper.ts';
 import { ManualClock } from '../kubernetes/manual-clock.ts';
+import { MemoryLedgerStore } from './memory-ledger-store.ts';
 
 const directory = 'https://ca.example.com/directory';
 const day = 24 * 60 * 60_000;
@@ -15,29 +16,11 @@ function order(host: string): OrderRequest {
   return { identifiers: [host], purpose: 'first', exemption: 'none' };
 }
 
-/** Documents in memory; it can be told to refuse. */
-class Store {
-  readonly documents = new Map<number, string>();
-  writes = 0;
-  refusal: Error | undefined;
-  /** While it is set, what is written is not kept before it resolves. */
-  delay: Promise<void> | undefined;
-
-  async read(): Promise<ReadonlyMap<number, string>> {
-    if (this.refusal !== undefined) throw this.refusal;
-    return new Map(this.documents);
-  }
-
-  async write(shard: number, text: string | undefined): Promise<void> {
-    if (this.refusal !== undefined) throw this.refusal;
-    this.writes += 1;
-    await this.delay;
-    if (text === undefined) this.documents.delete(shard);
-    else this.documents.set(shard, text);
-  }
-}
-
-function start(store: Store, clock: ManualClock, rateLimits: RateLimits = { limits, reserve: 0 }) {
+function start(
+  store: MemoryLedgerStore,
+  clock: ManualClock,
+  rateLimits: RateLimits = { limits, reserve: 0 },
+) {
   const ledger = createLedger(rateLimits, directory);
   const ending = new AbortController();
   const troubles: unknown[] = [];
@@ -53,7 +36,7 @@ function roomIn(ledger: ReturnType<typeof createLedger>, now: number): number {
 
 describe('the keeper of the ledger', () => {
   it('has written before an order is made that it may have been: a crash forgets none', async () => {
-    const [store, clock] = [new Store(), new ManualClock()];
+    const [store, clock] = [new MemoryLedgerStore(), new ManualClock()];
     const { ledger, keeper, ending } = start(store, clock);
     for (let made = 1; made <= 5; made += 1) {
       ledger.orderCreated(order(`host${made}.example.com`), clock.now());
@@ -66,7 +49,7 @@ describe('the keeper of the ledger', () => {
   });
 
   it('lets no order go before the writing that covers it has ended', async () => {
-    const [store, clock] = [new Store(), new ManualClock()];
+    const [store, clock] = [new MemoryLedgerStore(), new ManualClock()];
     const { ledger, keeper, ending } = start(store, clock);
     const { promise, resolve } = Promise.withResolvers<void>();
     store.delay = promise;
@@ -82,7 +65,7 @@ describe('the keeper of the ledger', () => {
   });
 
   it('forgets no certificate by a crash, however often there is one right after an issuance', async () => {
-    const [store, clock] = [new Store(), new ManualClock()];
+    const [store, clock] = [new MemoryLedgerStore(), new ManualClock()];
     const wanted = order('www.example.com');
     let issued = 0;
     for (let run = 0; run < 8; run += 1) {
@@ -108,7 +91,7 @@ describe('the keeper of the ledger', () => {
       [true, 2],
       [false, 0],
     ] as const) {
-      const store = new Store();
+      const store = new MemoryLedgerStore();
       const url = counted ? 'https://acme-v02.api.letsencrypt.org/directory' : directory;
       const { ledger, keeper, ending } = start(store, new ManualClock(), presetLimits(url));
       for (const host of hosts) ledger.orderCreated(order(host), 0);
@@ -118,7 +101,7 @@ describe('the keeper of the ledger', () => {
   });
 
   it('rides out a moment without the API server before an order is finalized', async () => {
-    const [store, clock] = [new Store(), new ManualClock()];
+    const [store, clock] = [new MemoryLedgerStore(), new ManualClock()];
     const { ledger, keeper, ending } = start(store, clock, letsEncrypt);
     ledger.orderCreated(order('www.example.com'), clock.now());
     store.refusal = new Error('away');
@@ -131,7 +114,7 @@ describe('the keeper of the ledger', () => {
   });
 
   it('gives up an order that cannot be written down for a quarter of a minute', async () => {
-    const [store, clock] = [new Store(), new ManualClock()];
+    const [store, clock] = [new MemoryLedgerStore(), new ManualClock()];
     const { ledger, keeper, ending } = start(store, clock, letsEncrypt);
     ledger.orderCreated(order('www.example.com'), clock.now());
     store.refusal = new Error('away');
@@ -147,7 +130,7 @@ describe('the keeper of the ledger', () => {
   });
 
   it('makes no order while that cannot be written', async () => {
-    const [store, clock] = [new Store(), new ManualClock()];
+    const [store, clock] = [new MemoryLedgerStore(), new ManualClock()];
     const { ledger, keeper, ending } = start(store, clock);
     ledger.orderCreated(order('www.example.com'), clock.now());
     store.refusal = new Error('the API server is away');
@@ -158,7 +141,7 @@ describe('the keeper of the ledger', () => {
   });
 
   it('reads again until it could read, and then knows what was spent', async () => {
-    const [store, clock] = [new Store(), new ManualClock()];
+    const [store, clock] = [new MemoryLedgerStore(), new ManualClock()];
     const first = start(store, clock);
     first.ledger.orderCreated(order('www.example.com'), clock.now());
     await first.keeper.coverOrder(first.ending.signal);
@@ -174,7 +157,7 @@ describe('the keeper of the ledger', () => {
   });
 
   it('writes what happens within some seconds together, and again what could not be written', async () => {
-    const [store, clock] = [new Store(), new ManualClock()];
+    const [store, clock] = [new MemoryLedgerStore(), new ManualClock()];
     const { ledger, keeper, troubles } = start(store, clock);
     for (const host of ['a.example.com', 'b.example.com', 'c.example.com']) {
       ledger.orderCreated(order(host), clock.now());
@@ -191,7 +174,7 @@ describe('the keeper of the ledger', () => {
   });
 
   it('writes at once what the CA has refused, so that a crash does not ask for it again', async () => {
-    const [store, clock] = [new Store(), new ManualClock()];
+    const [store, clock] = [new MemoryLedgerStore(), new ManualClock()];
     const { ledger, keeper } = start(store, clock);
     const scope = { type: 'account' } as const;
     ledger.learn({ cause: 'blocked', scope, retryAfter: day }, order('www.example.com'), clock.now());
@@ -206,7 +189,7 @@ describe('the keeper of the ledger', () => {
   });
 
   it('writes the rest when the process ends', async () => {
-    const [store, clock] = [new Store(), new ManualClock()];
+    const [store, clock] = [new MemoryLedgerStore(), new ManualClock()];
     const { ledger, keeper, ending } = start(store, clock);
     ledger.orderCreated(order('www.example.com'), clock.now());
     keeper.changed();
