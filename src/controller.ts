@@ -183,7 +183,14 @@ export async function startController({
         const hold = budget.countAs(id, exemption, caNow);
         return hold && byClock(hold, caNow, clock.now());
       },
-      renewals: new RenewalWatch({ source: renewalInfo, secrets, directory: config.directoryUrl, clock }),
+      renewals: new RenewalWatch({
+        source: renewalInfo,
+        secrets,
+        directory: config.directoryUrl,
+        budget,
+        ledgerClock,
+        clock,
+      }),
       onPause: (link, input) => events.publish(pauseLinkEvent(input, link)),
       onOrderReport: (report) => {
         metrics.orderReport(report);

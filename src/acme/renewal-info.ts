@@ -60,8 +60,9 @@ export class RenewalInfoSource {
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof AcmeProblem)) throw error;
+      // As long as it says: unlike the rhythm of good answers, this is a refusal.
       const wait = Math.max(error.retryAfter ?? 0, error.transient ? afterTrouble : otherwise);
-      return { window: undefined, askAt: clock.now() + Math.min(wait, day) };
+      return { window: undefined, askAt: clock.now() + wait };
     }
   }
 }

@@ -1,8 +1,10 @@
+import { byClock } from '../../machines/hold.ts';
+import type { OrderBudget } from '../../machines/order-budget.ts';
 import type { RenewalWindow } from '../../machines/renewal.ts';
 import type { PresentSecret } from '../../machines/secret-facts.ts';
-import { nextBeat } from '../../machines/spread.ts';
+import { nextBeat, spread } from '../../machines/spread.ts';
 import type { RenewalInfo, RenewalInfoSource, SuggestedWindow } from '../acme/renewal-info.ts';
-import { type Clock } from '../clock.ts';
+import type { Clock } from '../clock.ts';
 import { KubernetesError } from '../kubernetes/kubernetes-error.ts';
 import type { SecretStore } from '../kubernetes/secret-store.ts';
 import { differs, recordOf, renewalAnnotation, writeRenewal } from './renewal-record.ts';
@@ -12,6 +14,10 @@ export interface RenewalWatchOptions {
   readonly secrets: Pick<SecretStore, 'annotate'>;
   /** The directory that certificates are ordered from. */
   readonly directory: string;
+  /** Whether the CA is in trouble: it is not asked then, and what becomes of the questions says nothing about orders. */
+  readonly budget: Pick<OrderBudget, 'trouble'>;
+  /** By which the CA's waits are counted. */
+  readonly ledgerClock: Pick<Clock, 'now'>;
   readonly clock: Clock;
 }
 
@@ -34,6 +40,8 @@ const rhythm = 6 * 3_600_000;
 /** Milliseconds. Neither the end of a round nor a check is kept waiting. */
 const askingLimit = 2000;
 const pauseAfterRefusal = 10 * 60_000;
+/** Milliseconds over which the questions of a time of trouble are spread when it may be over. */
+const spreadAfterTrouble = 3_600_000;
 /** Of Secrets that are gone nobody says so: beyond so many all are forgotten, and spread anew. */
 const mostSecrets = 200_000;
 
@@ -71,8 +79,11 @@ export class RenewalWatch {
     { uid, id }: { readonly uid: string; readonly id: string },
     signal: AbortSignal,
   ): Promise<FirstSuggestion> {
-    const { window: suggested, askAt } = await this.#ask(id, signal);
-    const window = suggested && recordOf(id, suggested, undefined, this.#options.clock.now());
+    const { clock } = this.#options;
+    const turn = this.#turnOf(id, clock.now());
+    const { window: suggested, askAt } =
+      turn === undefined ? await this.#ask(id, signal) : { window: undefined, askAt: turn };
+    const window = suggested && recordOf(id, suggested, undefined, clock.now());
     this.#remember(uid, { id, askAt, unrecorded: window });
     return { window, askAt };
   }
@@ -96,11 +107,12 @@ export class RenewalWatch {
     }
     const { id, notAfter } = certificate;
     const last = this.#known.get(uid);
-    const known = last?.id === id ? last : { id, askAt: nextBeat(uid, rhythm, now) };
+    const isNew = last?.id !== id;
+    const known = isNew ? { id, askAt: nextBeat(uid, rhythm, now) } : this.#inTurn(last, now);
     const window = secret.window ?? known.unrecorded;
     const seen = known.unrecorded === undefined ? secret : { ...secret, window };
     const lookAt = known.refused?.writeAt ?? known.askAt;
-    if (known !== last || lookAt > now || notAfter <= now) {
+    if (isNew || lookAt > now || notAfter <= now) {
       this.#remember(uid, known);
       return { secret: seen, askAt: lookAt };
     }
@@ -124,6 +136,20 @@ export class RenewalWatch {
       this.#remember(uid, { ...known, askAt, refused: { suggested, writeAt } });
       return { secret: seen, askAt: writeAt };
     }
+  }
+
+  /** With the question put off that is due while the CA is in trouble. */
+  #inTurn(known: Known, now: number): Known {
+    const turn = known.askAt > now ? undefined : this.#turnOf(known.id, now);
+    return turn === undefined ? known : { ...known, askAt: turn };
+  }
+
+  /** When the CA may be asked about this certificate, if it may not be asked now. */
+  #turnOf(id: string, now: number): number | undefined {
+    const { budget, ledgerClock } = this.#options;
+    const caNow = ledgerClock.now();
+    const trouble = budget.trouble(caNow);
+    return trouble && byClock(trouble, caNow, now).until + spread(id) * spreadAfterTrouble;
   }
 
   #remember(uid: string, known: Known): void {

@@ -130,6 +130,8 @@ export class ControllerProcess {
           source: renewalInfo,
           secrets: secretsOf(cluster, clock),
           directory: directoryUrl,
+          budget,
+          ledgerClock,
           clock,
         }),
         countAs: (id, exemption) => budget.countAs(id, exemption, ledgerClock.now()),

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { OrderBudget } from '../../machines/order-budget.ts';
 import type { RenewalWindow } from '../../machines/renewal.ts';
 import { AcmeProblem } from '../../src/acme/problem.ts';
 import { type RenewalInfo, RenewalInfoSource } from '../../src/acme/renewal-info.ts';
 import { KubernetesError } from '../../src/kubernetes/kubernetes-error.ts';
+import { createLedger } from '../../src/ledger-keeper.ts';
 import { readRenewal, recordOf, writeRenewal } from '../../src/steps/renewal-record.ts';
 import { RenewalWatch } from '../../src/steps/renewal-watch.ts';
 import { ManualClock } from '../kubernetes/manual-clock.ts';
@@ -136,15 +138,30 @@ describe('what the CA says of a renewal', () => {
     assert.equal(await wait(problem('serverInternal', 503, 3 * hour)), 3 * hour);
     assert.equal(await wait(problem('malformed', 404)), 6 * hour);
   });
+
+  it('is asked again when the CA allows it, however late that is', async () => {
+    for (const [type, status] of [
+      ['rateLimited', 429],
+      ['serverInternal', 503],
+    ] as const) {
+      const init = { type, status, detail: '', endpoint: 'renewal-info', ca: 'ca.example' } as const;
+      const refusal = new AcmeProblem({ ...init, retryAfter: 3 * day });
+      assert.equal((await source(refusal, { renewalInfo }).ask()).askAt, now + 3 * day);
+    }
+  });
 });
 
 describe('the watch over renewals', () => {
   const place = { namespace: 'shop', secretName: 'web-tls' };
   const known = secretFacts({ directory, certificate: certificateFacts({ id: 'id' }) });
   const stored = { uid: known.uid, id: 'id' };
+  /** Milliseconds by which the CA's clock is ahead of ours. */
+  const caAhead = 10 * minute;
+  const caIsWell = { budget: { trouble: () => undefined }, ledgerClock: { now: () => now } };
 
   function watch(...answers: readonly RenewalInfo[]) {
     const clock = new ManualClock(now);
+    const budget = new OrderBudget(createLedger({ limits: {}, reserve: 0 }, directory));
     const written: string[] = [];
     let asked = 0;
     const renewals = new RenewalWatch({
@@ -163,11 +180,14 @@ describe('the watch over renewals', () => {
         },
       },
       directory,
+      budget,
+      ledgerClock: { now: () => clock.now() + caAhead },
       clock,
     });
     return {
       renewals,
       clock,
+      budget,
       written,
       asked: () => asked,
       look: (secret = known) => renewals.look(place, secret, signal),
@@ -226,6 +246,7 @@ describe('the watch over renewals', () => {
       source: { ask: () => Promise.resolve({ window: { ...window, url: undefined }, askAt: now }) },
       secrets: { annotate: () => Promise.reject(new KubernetesError('Forbidden', 'PATCH Secret')) },
       directory,
+      ...caIsWell,
       clock,
     });
     const first = await renewals.first(stored, signal);
@@ -258,6 +279,7 @@ describe('the watch over renewals', () => {
             : Promise.resolve({ uid: known.uid, resourceVersion: '2' }),
       },
       directory,
+      ...caIsWell,
       clock,
     });
     await renewals.first(stored, signal);
@@ -279,6 +301,7 @@ describe('the watch over renewals', () => {
       },
       secrets: { annotate: () => Promise.reject(new Error('nothing is to be written')) },
       directory,
+      ...caIsWell,
       clock,
     });
     const first = renewals.first(stored, signal);
@@ -286,6 +309,61 @@ describe('the watch over renewals', () => {
     const { window: suggested, askAt } = await first;
     assert.equal(suggested, undefined);
     assert.ok(askAt > now && askAt <= now + 7 * hour);
+  });
+
+  it('asks nothing while the CA is in trouble, but within the hour after it, each question at its own time', async () => {
+    const answer = { window: { ...window, url: undefined }, askAt: now + 30 * hour };
+    const { renewals, budget, clock, look, asked, written } = watch(answer, answer);
+    const { askAt: beat = 0 } = await look();
+    clock.advance(beat - now);
+    budget.report({ type: 'CA_TROUBLED', id: 'order', retryAfter: 3 * hour }, clock.now() + caAhead);
+    const end = clock.now() + 3 * hour;
+    const { secret, askAt = 0 } = await look();
+    assert.equal(secret.window, undefined);
+    const first = await renewals.first({ uid: 'uid-of-another', id: 'another' }, signal);
+    assert.equal(first.window, undefined);
+    assert.ok([askAt, first.askAt].every((at) => at >= end && at < end + hour));
+    assert.notEqual(askAt, first.askAt);
+    clock.advance(end - 1 - clock.now());
+    assert.equal((await look()).askAt, askAt);
+    assert.deepEqual([asked(), written.length], [0, 0]);
+    clock.advance(askAt - clock.now());
+    assert.equal((await look()).secret.window?.start, window.start);
+    assert.deepEqual([asked(), written.length], [1, 1]);
+  });
+
+  it('writes what it was told before, whatever has become of the CA since', async () => {
+    const clock = new ManualClock(now);
+    const answers: RenewalInfo[] = [{ window: { ...window, url: undefined }, askAt: now + 5 * minute }];
+    let writes = 0;
+    let inTrouble = false;
+    const until = now + day;
+    const renewals = new RenewalWatch({
+      source: { ask: () => Promise.resolve(answers.shift() ?? assert.fail('asked too often')) },
+      secrets: {
+        annotate: () => {
+          writes += 1;
+          return writes === 1
+            ? Promise.reject(new KubernetesError('Conflict', 'PATCH Secret'))
+            : Promise.resolve({ uid: known.uid, resourceVersion: '2' });
+        },
+      },
+      directory,
+      budget: {
+        trouble: () => (inTrouble ? { cause: 'unavailable', scope: 'the CA', until } : undefined),
+      },
+      ledgerClock: clock,
+      clock,
+    });
+    const { askAt: beat = 0 } = await renewals.look(place, known, signal);
+    clock.advance(beat - now);
+    await renewals.look(place, known, signal);
+    inTrouble = true;
+    clock.advance(10 * minute);
+    const { secret, askAt = 0 } = await renewals.look(place, known, signal);
+    assert.equal(secret.window?.start, window.start);
+    assert.equal(writes, 2);
+    assert.ok(askAt >= until);
   });
 
   it('does not ask about what another CA or somebody else issued, or what has ended', async () => {
