@@ -32,18 +32,27 @@ export interface StoredAccount {
   readonly thumbprint: string;
   /** The account's URL, if it is recorded for this directory: that of another one, or of 2016, is of no use. */
   readonly url: string | undefined;
+  /** Until when the CA with this directory has refused to make an account, milliseconds since the epoch; it may be over. */
+  readonly refusedUntil: number | undefined;
 }
 
 const keyField = 'tls.key';
 const urlField = 'acme-registration-url';
 const directoryField = 'acme-directory-url';
+/** A time and the directory, with a space between them. */
+const refusalField = 'acme-registration-refused-until';
 
 /** Reads the account Secret of this version or of the Go kube-lego. @throws AccountError `unusable-secret` */
 export function readStoredAccount(secret: AccountSecret, name: string, directoryUrl: string): StoredAccount {
   const keyPem = secret.data[keyField]?.toString('utf8') ?? '';
   const url = secret.data[urlField]?.toString('utf8').trim();
   const known = secret.data[directoryField]?.toString('utf8').trim() === directoryUrl;
-  return { keyPem, thumbprint: thumbprintOf(keyPem, name), url: known && url !== '' ? url : undefined };
+  return {
+    keyPem,
+    thumbprint: thumbprintOf(keyPem, name),
+    url: known && url !== '' ? url : undefined,
+    refusedUntil: readRefusal(secret, directoryUrl),
+  };
 }
 
 /** A new account key, EC P-256, as the data of a new account Secret. */
@@ -59,6 +68,17 @@ export async function newAccountData(): Promise<Record<string, Buffer>> {
 /** What is recorded of a registration, for `AccountSecretStore.update`. */
 export function registrationData(url: string, directoryUrl: string): Record<string, Buffer> {
   return { [urlField]: Buffer.from(url), [directoryField]: Buffer.from(directoryUrl) };
+}
+
+/** What is recorded of a registration that the CA refuses for a time, for `AccountSecretStore.update`. */
+export function refusalData(until: number, directoryUrl: string): Record<string, Buffer> {
+  return { [refusalField]: Buffer.from(`${new Date(until).toISOString()} ${directoryUrl}`) };
+}
+
+function readRefusal({ data }: AccountSecret, directoryUrl: string): number | undefined {
+  const [time = '', directory] = data[refusalField]?.toString('utf8').trim().split(' ') ?? [];
+  const until = Date.parse(time);
+  return directory === directoryUrl && Number.isFinite(until) ? until : undefined;
 }
 
 function thumbprintOf(keyPem: string, name: string): string {

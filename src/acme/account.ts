@@ -6,6 +6,7 @@ import {
   type AccountSecretStore,
   newAccountData,
   readStoredAccount,
+  refusalData,
   registrationData,
   type StoredAccount,
 } from './account-secret.ts';
@@ -183,24 +184,34 @@ export class AccountStore {
   }
 
   /** Finds or makes the account of the key and records its URL. */
-  async #register(client: Client, { fresh, secret, stored }: Loaded, signal: AbortSignal): Promise<string> {
-    await this.#registration.ensure(client, !fresh && !this.#lost, signal);
+  async #register(client: Client, loaded: Loaded, signal: AbortSignal): Promise<string> {
+    const { directoryUrl } = this.#options;
+    const { fresh, stored } = loaded;
+    if (stored.refusedUntil !== undefined) this.#registration.resume(stored.refusedUntil);
+    this.#registration.throwIfHeld();
+    try {
+      await this.#registration.ensure(client, !fresh && !this.#lost, signal);
+    } catch (error) {
+      const until = askedToWait(error, this.#options.clock.now());
+      // This process keeps to it in any case; that it could not be written hides no refusal.
+      if (until !== undefined)
+        await this.#record(loaded, refusalData(until, directoryUrl), signal).catch(() => undefined);
+      throw error;
+    }
     const url = client.getAccountUrl();
-    await this.#record(secret, stored, url, signal);
+    await this.#record(loaded, registrationData(url, directoryUrl), signal);
     return url;
   }
 
   async #record(
-    secret: AccountSecret,
-    stored: StoredAccount,
-    url: string,
+    { secret, stored }: Loaded,
+    data: Readonly<Record<string, Buffer>>,
     signal: AbortSignal,
   ): Promise<void> {
     const { store } = this.#options;
-    const data = registrationData(url, this.#options.directoryUrl);
     if ((await store.update(secret, data, signal)) !== undefined) return;
     const now = await store.read(signal);
-    // Somebody may have added a label; but nothing is recorded beside a key that is not the registered one.
+    // Somebody may have added a label; but nothing is recorded beside a key that the CA was not asked with.
     if (now === undefined || this.#read(now).thumbprint !== stored.thumbprint)
       throw secretChanged(store.name);
     if ((await store.update(now, data, signal)) === undefined) throw secretChanged(store.name);
@@ -213,6 +224,14 @@ function secretChanged(name: string): AccountError {
     `Secret ${name} was changed by somebody else while the account was being registered. It is read again with the next attempt.`,
     { transient: true },
   );
+}
+
+/** Until when the CA has refused to make an account, if it says so. A CA in trouble asks all to wait, which is kept with the limits. */
+function askedToWait(error: unknown, now: number): number | undefined {
+  if (!(error instanceof AccountError) || error.transient || !(error.cause instanceof AcmeProblem))
+    return undefined;
+  const { retryAfter } = error.cause;
+  return retryAfter === undefined ? undefined : now + retryAfter;
 }
 
 function saysAccountIsLost(error: unknown): boolean {

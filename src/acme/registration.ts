@@ -25,6 +25,8 @@ export interface RegistrationOptions {
 }
 
 const minute = 60_000;
+/** A time further ahead is that of a clock that was wrong: no CA names one of more than 30 days. */
+const longestWait = 31 * 24 * 60 * minute;
 
 /** Gets the account of a key from the CA, and leaves the CA alone for a while after a refusal. */
 export class Registration {
@@ -43,6 +45,18 @@ export class Registration {
   throwIfHeld(): void {
     const held = this.#refusal?.retryAt;
     if (held !== undefined && this.#options.clock.now() < held) throw this.#refusal;
+  }
+
+  /**
+   * Another process was refused, and the CA has asked to wait until then.
+   * @param until milliseconds since the epoch
+   */
+  resume(until: number): void {
+    const now = this.#options.clock.now();
+    if (this.#refusal !== undefined || until <= now || until > now + longestWait) return;
+    const ca = caName(this.#options.directoryUrl);
+    const words = `${ca} refused to make an account before kube-lego was restarted, and has asked to wait until ${new Date(until).toISOString()}.`;
+    this.#refusal = new AccountError('waiting', words, { retryAt: until });
   }
 
   /**

@@ -222,12 +222,47 @@ describe('account at a scripted CA', () => {
     assert.ok(first.cause instanceof AcmeProblem);
   });
 
-  test('a rate limit of registrations is kept to', async () => {
+  test('a rate limit of registrations is kept to, by the next process, too, and at this CA only', async () => {
+    const usual = ca.scripts.get('/new-account');
+    assert.ok(usual !== undefined);
     ca.scripts.set('/new-account', () =>
       problem(429, 'rateLimited', 'too many new registrations (10)', { 'retry-after': '1080' }),
     );
     const error = await accountError(accounts().ensureAccount(signal));
-    assert.ok(Math.abs((error.retryAt ?? 0) - clock.now() - 1_080_000) < 2000);
+    const until = error.retryAt ?? 0;
+    assert.ok(Math.abs(until - clock.now() - 1_080_000) < 2000);
+    const asked = ca.received.length;
+    const next = accounts();
+    const kept = await accountError(next.ensureAccount(signal));
+    assert.equal(kept.kind, 'waiting');
+    assert.ok(Math.abs((kept.retryAt ?? 0) - until) < 2000);
+    assert.match(kept.message, /^localhost:\d+ refused to make an account before kube-lego was restarted/);
+    clock.ahead += 1_070_000;
+    await accountError(next.ensureAccount(signal));
+    assert.equal(ca.received.length, asked);
+    await accountError(accounts({ directoryUrl: ca.url('/elsewhere') }).ensureAccount(signal));
+    assert.ok(ca.received.length > asked, 'another CA is asked');
+    ca.scripts.set('/new-account', usual);
+    clock.ahead += 15_000;
+    await next.ensureAccount(signal);
+    assert.equal(store.text('acme-registration-url'), ca.url('/account'));
+  });
+
+  test('a wait that only a wrong clock can have named holds up nothing, nor does one that cannot be read', async () => {
+    const far = `${new Date(clock.now() + 40 * 86_400_000).toISOString()} ${ca.directoryUrl}`;
+    for (const refusal of [far, '', 'soon', `soon ${ca.directoryUrl}`]) {
+      store = new MemoryStore({ 'tls.key': newKeyPem(), 'acme-registration-refused-until': refusal });
+      await accounts().ensureAccount(signal);
+    }
+  });
+
+  test('a refusal that cannot be written is told all the same', async () => {
+    ca.scripts.set('/new-account', () =>
+      problem(429, 'rateLimited', 'too many new registrations (10)', { 'retry-after': '1080' }),
+    );
+    store.update = () => Promise.reject(new Error('the API server is away'));
+    const error = await accountError(accounts().ensureAccount(signal));
+    assert.match(error.message, /too many new registrations/);
   });
 
   test('a deactivated account needs a person', async () => {

@@ -3,18 +3,25 @@ import { after, before, describe, it } from 'node:test';
 import { freePorts } from '../../deploy/local/free-ports.ts';
 import { Floor } from '../bench/floor.ts';
 import { eventually } from '../kubernetes/eventually.ts';
-import { ingress } from './objects.ts';
+import { ingress, type Manifest } from './objects.ts';
 import { type Stage, startStage } from './stage.ts';
 import { StrictCa } from './strict-ca.ts';
 
-/** Milliseconds. */
-const blockTime = 30_000;
+/** Milliseconds; long enough for a restart in its middle, and no longer than the first step of the back-off. */
+const blockTime = 60_000;
 
 let stage: Stage;
 let ca: StrictCa;
 
-function registrations(): number[] {
-  return ca.requests.filter(({ endpoint }) => endpoint === 'new-account').map(({ status }) => status);
+/** When it was asked for an account, and how it answered. */
+function registrations(): { readonly at: number; readonly status: number }[] {
+  return ca.requests
+    .filter(({ endpoint }) => endpoint === 'new-account')
+    .map(({ at, status }) => ({ at, status }));
+}
+
+function web(name: string, host: string): Manifest {
+  return ingress(`shop/${name}`, { tls: { [`${name}-tls`]: [host] } });
 }
 
 describe('a CA that takes no new account from this address for a while', { timeout: 240_000 }, () => {
@@ -32,19 +39,36 @@ describe('a CA that takes no new account from this address for a while', { timeo
     await ca[Symbol.asyncDispose]();
   });
 
-  it('is asked once for all, says why, and again when its time is over', async () => {
-    await stage.apply(
-      ingress('shop/one', { tls: { 'one-tls': ['one.example.com'] } }),
-      ingress('shop/two', { tls: { 'two-tls': ['two.example.org'] } }),
-    );
+  it('is asked once for all, and says why', async () => {
+    await stage.apply(web('one', 'one.example.com'), web('two', 'two.example.org'));
     await stage.startController(ca.environment);
-    await eventually('the CA refuses', async () => Promise.resolve(ca.denials.length > 0), 60_000);
+    await eventually('the CA refuses', () => ca.denials.length > 0, 60_000);
     assert.match(await stage.untilWarned('shop/one', 'AccountNotReady'), /too many new registrations/);
-    // The first step of the back-off is a minute, longer than the CA asks for.
-    const made = (): boolean => registrations().filter((status) => status === 201).length === 2;
-    await eventually('the account is made', async () => Promise.resolve(made()), 100_000);
-    await stage.untilIssued('shop/one', 'shop/two');
-    assert.equal(registrations().filter((status) => status === 429).length, 1);
-    assert.ok(ca.denials.every(({ early }) => !early));
+    await stage.untilWarned('shop/two', 'AccountNotReady');
+    assert.equal(ca.denials.length, 1);
+  });
+
+  it('is not asked after a crash, by an Ingress that is new either', async () => {
+    const asked = registrations().length;
+    await stage.controller.kill();
+    await stage.apply(web('three', 'three.example.net'));
+    await stage.startController(ca.environment);
+    const message = await stage.untilWarned('shop/three', 'AccountNotReady');
+    const [denial] = ca.denials;
+    assert.ok(denial !== undefined && Date.now() < denial.until, 'it is the middle of the block');
+    const told = Date.parse(/Next attempt: (\S+)\.$/.exec(message)?.[1] ?? '');
+    assert.ok(told >= denial.until, message);
+    assert.equal(registrations().length, asked);
+  });
+
+  it('is asked again when its time is over', async () => {
+    const isMade = (): boolean => registrations().filter(({ status }) => status === 201).length === 2;
+    await eventually('the account is made', isMade, 2 * blockTime);
+    await stage.untilIssued('shop/one', 'shop/two', 'shop/three');
+    const [denial, ...others] = ca.denials;
+    assert.ok(denial !== undefined && others.length === 0);
+    const asked = registrations();
+    const refused = asked.findIndex(({ status }) => status === 429);
+    assert.ok(asked.slice(refused + 1).every(({ at }) => at >= denial.until));
   });
 });
