@@ -99,6 +99,14 @@ function waiting(
     const why = `${text} ${entry.message ?? ''}`.trim();
     return { verdict: 'waiting', why, next: liveNext ?? nextOf(entry, now) };
   }
+  const wait = checks.find(({ about }) => about === 'CA');
+  if (wait !== undefined) {
+    return {
+      verdict: 'waiting',
+      why: `${text} ${wait.text}`,
+      next: `The order is made then. ${wait.remedy ?? ''}`.trim(),
+    };
+  }
   const obstacle = checks.find(isProblem);
   const next =
     liveNext ??

@@ -7,7 +7,7 @@ import { readIngress, surveyIngresses } from './cluster.ts';
 import { conclude, type DesiredStanding, isGood } from './conclusion.ts';
 import { type Check, type Explanation, isProblem } from './explanation.ts';
 import { checkClass, checkGate, checkWish } from './ingress-checks.ts';
-import { checkLimits } from './limit-checks.ts';
+import { checkLimits, type LedgerStores } from './limit-checks.ts';
 import { liveChecks } from './live-checks.ts';
 import { askController } from './live-detail.ts';
 import { checkHost, checkService } from './path-checks.ts';
@@ -67,8 +67,8 @@ export async function explain(
     offline ? [] : checkPaths(standings, config, signal),
   ]);
   const bad = standings.filter((standing) => !isGood(standing));
-  const documents = new KubernetesLedgerDocuments(client, config.namespace, 'orders');
-  const limits = live === undefined ? await checkLimits(documents, config, bad, now, signal) : [];
+  const limits =
+    live === undefined ? await checkLimits(ledgersOf(client, config), config, bad, now, signal) : [];
   const checks = [
     ...gate,
     ...wish,
@@ -98,6 +98,13 @@ const stranger: Check = {
   result: 'note',
   text: 'The controller that answers on this machine knows another Ingress of this name, as one of another cluster does: it is not heard.',
 };
+
+function ledgersOf(client: KubernetesClient, { namespace }: CommandSettings): LedgerStores {
+  return {
+    orders: new KubernetesLedgerDocuments(client, namespace, 'orders'),
+    rehearsals: new KubernetesLedgerDocuments(client, namespace, 'rehearsals'),
+  };
+}
 
 /** Nothing further on the way can be looked at. */
 function stopped(ingress: string, checks: readonly Check[]): Explanation {

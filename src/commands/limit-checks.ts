@@ -1,52 +1,87 @@
 import { orderPurposes } from '../../machines/defects.ts';
 import type { DesiredCertificate } from '../../machines/desired-certificate.ts';
 import { describeHold } from '../../machines/hold.ts';
+import { presetLimits, type RateLimits } from '../../machines/limits.ts';
 import type { OrderRequest } from '../../machines/order-limits.ts';
+import type { Ledger } from '../../machines/rate-limits.ts';
+import { inRehearsal, isRehearsed } from '../../machines/rehearsal.ts';
 import { KubernetesError } from '../kubernetes/kubernetes-error.ts';
 import { createLedger, type LedgerStore } from '../ledger-keeper.ts';
 import type { DesiredStanding } from './conclusion.ts';
 import { type Check, moment } from './explanation.ts';
 import type { CommandSettings, SecretStanding } from './secret-standing.ts';
 
+/** Where the controller has written down what it has spent. */
+export interface LedgerStores {
+  /** At the CA. */
+  readonly orders: Pick<LedgerStore, 'read'>;
+  /** At the CA of rehearsals, which is read only where there is one. */
+  readonly rehearsals: Pick<LedgerStore, 'read'>;
+}
+
 /**
- * Which limit of the CA keeps these certificates waiting, as the controller wrote it down: for where it cannot be asked itself.
+ * What keeps these certificates waiting at the CA, as the controller wrote it down: for where it cannot be asked itself.
  *
  * @param now milliseconds since the epoch
- * @returns nothing where no limit does
+ * @returns nothing where nothing does
  * @throws KubernetesError when the API server cannot be asked
  */
 export async function checkLimits(
-  store: Pick<LedgerStore, 'read'>,
+  { orders, rehearsals }: LedgerStores,
   config: CommandSettings,
   standings: readonly DesiredStanding[],
   now: number,
   signal: AbortSignal,
 ): Promise<Check[]> {
-  if (standings.length === 0 || !config.directoryKnown) return [];
-  const ledger = createLedger(config.rateLimits, config.directoryUrl);
-  try {
+  const { directoryKnown, directoryUrl, rateLimits, rehearsalUrl, namespace } = config;
+  if (standings.length === 0 || !directoryKnown) return [];
+  const rehearsed = standings.filter(({ standing }) => isRehearsed(dueOf(standing)?.reason ?? 'missing'));
+  const opened = async (store: LedgerStores['orders'], limits: RateLimits, url: string): Promise<Ledger> => {
+    const ledger = createLedger(limits, url);
     ledger.restore(await store.read(signal), now);
+    return ledger;
+  };
+  try {
+    const checks = ledgerChecks(await opened(orders, rateLimits, directoryUrl), standings, now);
+    if (rehearsalUrl === undefined || rehearsed.length === 0) return checks;
+    const ledger = await opened(rehearsals, presetLimits(rehearsalUrl), rehearsalUrl);
+    const inAdvance = ledgerChecks(ledger, rehearsed, now);
+    return [...checks, ...inAdvance.map((check) => ({ ...check, text: inRehearsal(check.text) }))];
   } catch (error) {
     if (!(error instanceof KubernetesError) || error.code !== 'Forbidden') throw error;
-    const text = `What the CA's limits have left may not be read here (ConfigMaps of namespace ${config.namespace}).`;
+    const text = `What the CA's limits have left may not be read here (ConfigMaps of namespace ${namespace}).`;
     return [{ about: 'limits', result: 'unknown', text }];
   }
-  return standings.flatMap(({ desired, standing }): Check[] => {
+}
+
+function ledgerChecks(ledger: Ledger, standings: readonly DesiredStanding[], now: number): Check[] {
+  const busyUntil = ledger.unavailableUntil(now);
+  const busy: Check[] = busyUntil === undefined ? [] : [busyCheck(busyUntil, now)];
+  const holds = standings.flatMap(({ desired, standing }): Check[] => {
     const { secretName } = desired;
     const hold = ledger.hold(orderOf(desired, standing), now);
     if (hold === undefined) return [];
     const text = `Secret ${secretName}: ${describeHold(hold).message} It has room ${moment(hold.until, now)}.`;
     return [{ about: 'limits', result: 'note', text }];
   });
+  return [...busy, ...holds];
+}
+
+function busyCheck(until: number, now: number): Check {
+  const text = `The CA was busy or out of order and asked all to wait, so no order is made before then: it is asked again ${moment(until, now)}.`;
+  return { about: 'CA', result: 'note', text, remedy: 'There is nothing to do but wait.' };
 }
 
 /** The order that the controller would ask for. Of a Secret that may not be read it counts as the first. */
 function orderOf(desired: DesiredCertificate, standing: SecretStanding): OrderRequest {
-  const due =
-    standing.kind === 'read' && standing.assessment.kind === 'due' ? standing.assessment : undefined;
+  const due = dueOf(standing);
   return {
     identifiers: (due ?? desired).hosts.map(({ host }) => host),
     purpose: due === undefined ? 'first' : orderPurposes[due.reason],
     exemption: due?.exemption ?? 'none',
   };
+}
+
+function dueOf(standing: SecretStanding) {
+  return standing.kind === 'read' && standing.assessment.kind === 'due' ? standing.assessment : undefined;
 }

@@ -68,7 +68,8 @@ export function nextOf(entry: CertificateEntry, now: number): string {
   const kind = isReasonCode(reason) ? failureKind({ code: reason, message: '' }) : undefined;
   if (state === 'waiting') {
     const when = nextAttempt === undefined ? '' : `, ${moment(Date.parse(nextAttempt), now)}`;
-    return `It is ordered when the limit of the CA has room${when}.`;
+    const what = reason === 'CaUnavailable' ? 'the CA answers again' : 'the limit of the CA has room';
+    return `It is ordered when ${what}${when}.`;
   }
   if (nextAttempt === undefined) {
     return kind === 'transient'

@@ -1,8 +1,8 @@
 import type { CertificateInput } from '../../machines/certificate.ts';
-import type { DueReason } from '../../machines/defects.ts';
 import { byClock, describeHold } from '../../machines/hold.ts';
 import type { OrderBudget } from '../../machines/order-budget.ts';
 import type { Failure } from '../../machines/reasons.ts';
+import { inRehearsal, isRehearsed } from '../../machines/rehearsal.ts';
 import type { AccountStore } from '../acme/account.ts';
 import { type OrderInput, type OrderPhase, obtainCertificate as placeOrder } from '../acme/order.ts';
 import type { AcmeTransport } from '../acme/transport.ts';
@@ -34,8 +34,6 @@ type WantedCertificate = Pick<OrderInput, 'hosts' | 'csr' | 'profile'>;
 /** Milliseconds. An order that fails at the real CA is not rehearsed again before each new attempt. */
 const countsFor = 86_400_000;
 const mostSets = 10_000;
-/** What is ordered for the first time, as far as can be seen. */
-const firstTime: ReadonlySet<DueReason> = new Set(['missing', 'empty', 'hosts-not-covered', 'host-left-out']);
 
 /** Orders at another CA first, so that hosts which are not set up for it cost nothing at the real one. */
 export class Rehearsal {
@@ -62,7 +60,7 @@ export class Rehearsal {
    * @throws StepError with what failed, or the signal's reason
    */
   async rehearse(input: CertificateInput, signal: AbortSignal): Promise<void> {
-    if (!firstTime.has(input.reason)) return;
+    if (!isRehearsed(input.reason)) return;
     const { clock } = this.#options;
     const hosts = input.hosts.map(({ host }) => host);
     const set = hosts.toSorted().join();
@@ -100,7 +98,7 @@ export class Rehearsal {
     } catch (error) {
       signal.throwIfAborted();
       if (reports.failed(error)) ledger.refused();
-      throw new StepError(inRehearsal(failureOf(error, clock.now())), { cause: error });
+      throw failed(failureOf(error, clock.now()), error);
     } finally {
       gates.end();
       budget.release(id, ledgerClock.now());
@@ -116,7 +114,7 @@ export class Rehearsal {
     const hold =
       budget.hold(planned, new Map(), caNow) ?? (budget.enter(id, caNow) ? undefined : budget.trouble(caNow));
     if (hold !== undefined) {
-      throw new StepError(inRehearsal(describeHold(byClock(hold, caNow, clock.now()))));
+      throw failed(describeHold(byClock(hold, caNow, clock.now())));
     }
     budget.reserve(planned, caNow);
   }
@@ -129,6 +127,6 @@ export class Rehearsal {
   }
 }
 
-function inRehearsal(failure: Failure): Failure {
-  return { ...failure, message: `In the rehearsal (LEGO_REHEARSE): ${failure.message}` };
+function failed(failure: Failure, cause?: unknown): StepError {
+  return new StepError({ ...failure, message: inRehearsal(failure.message) }, { cause });
 }

@@ -50,6 +50,16 @@ describe('explain, which hears the controller, concludes', () => {
     assert.match(why, /The order waits for a limit\. It is made at 2026-11-24T12:01:00Z \(in 60 s\)\.$/);
   });
 
+  it('that an order waits for the CA to answer, where that and no limit is written', () => {
+    const waitsFor = (reason: string): string => {
+      const entry = { state: 'waiting', since: '2026-11-24T11:00:00Z', reason } as const;
+      const standing = { kind: 'unknown', message: 'Secret web-tls may not be read.' } as const;
+      return conclude([{ desired, standing, entry }], [], undefined, [], now).next;
+    };
+    assert.equal(waitsFor('CaUnavailable'), 'It is ordered when the CA answers again.');
+    assert.equal(waitsFor('RateLimited'), 'It is ordered when the limit of the CA has room.');
+  });
+
   it('that a good certificate of somebody else is not going to be renewed', () => {
     const facts = secretFacts({ ours: false });
     const policy = { minimumValidity: day, directory: 'https://ca.example.com/directory', staging: false };

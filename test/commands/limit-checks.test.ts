@@ -1,21 +1,46 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { assess } from '../../machines/assessment.ts';
+import { presetLimits } from '../../machines/limits.ts';
 import type { SecretFacts } from '../../machines/secret-facts.ts';
+import { conclude, type DesiredStanding } from '../../src/commands/conclusion.ts';
 import { checkLimits } from '../../src/commands/limit-checks.ts';
 import { readConfig } from '../../src/config.ts';
 import { KubernetesError } from '../../src/kubernetes/kubernetes-error.ts';
 import { createLedger } from '../../src/ledger-keeper.ts';
 import { assessmentPolicy } from '../../src/policies.ts';
-import { certificateFacts, day, desiredCertificate, now, route, secretFacts } from '../machines/builders.ts';
+import {
+  certificateFacts,
+  day,
+  desiredCertificate,
+  hour,
+  now,
+  route,
+  secretFacts,
+} from '../machines/builders.ts';
 
 const signal = AbortSignal.timeout(30_000);
 const url = 'https://acme-v02.api.letsencrypt.org/directory';
 
-function settings() {
-  const reading = readConfig({ LEGO_NAMESPACE: 'kube-lego', LEGO_URL: url, LEGO_EMAIL: 'a@example.com' }, []);
+function settings(environment: Readonly<Record<string, string>> = {}) {
+  const usual = { LEGO_NAMESPACE: 'kube-lego', LEGO_URL: url, LEGO_EMAIL: 'a@example.com' };
+  const reading = readConfig({ ...usual, ...environment }, []);
   assert.equal(reading.kind, 'config');
   return { ...reading.config, directoryKnown: true };
+}
+
+type Documents = ReadonlyMap<number, string>;
+
+function stores(orders: Documents = new Map(), rehearsals: Documents = new Map()) {
+  return {
+    orders: { read: () => Promise.resolve(orders) },
+    rehearsals: { read: () => Promise.resolve(rehearsals) },
+  };
+}
+
+/** What the controller writes down of this ledger. */
+function written(ledger: ReturnType<typeof createLedger>): Documents {
+  return new Map(ledger.takeChanges(now).map(({ shard, text }) => [shard, text ?? '']));
 }
 
 function standing(secretName: string, host: string) {
@@ -41,9 +66,9 @@ it('explain names the limit that keeps a certificate waiting, from what the cont
     ledger.orderCreated(order, now);
     ledger.certificateIssued(order, now);
   }
-  const documents = new Map(ledger.takeChanges(now).map(({ shard, text }) => [shard, text ?? '']));
+  const documents = written(ledger);
   const checks = await checkLimits(
-    { read: () => Promise.resolve(documents) },
+    stores(documents),
     config,
     [standing('busy-tls', 'new.busy.example'), standing('free-tls', 'new.free.example')],
     now,
@@ -65,13 +90,13 @@ it('explain asks the limits as the controller does: a renewal may use the room t
     ledger.orderCreated(order, now);
     ledger.certificateIssued(order, now);
   }
-  const documents = new Map(ledger.takeChanges(now).map(({ shard, text }) => [shard, text ?? '']));
+  const documents = written(ledger);
   const missing = secretStanding('new-tls', 'new.busy.example', { kind: 'absent' });
   const ending = secretFacts({
     certificate: certificateFacts({ dnsNames: ['old.busy.example'], notAfter: now + day }),
   });
   const checks = await checkLimits(
-    { read: () => Promise.resolve(documents) },
+    stores(documents),
     config,
     [missing, secretStanding('old-tls', 'old.busy.example', ending)],
     now,
@@ -83,9 +108,50 @@ it('explain asks the limits as the controller does: a renewal may use the room t
   );
 });
 
+it('explain says until when a CA that asked all to wait is not asked, why, and that there is nothing to do', async () => {
+  const config = settings();
+  const ledger = createLedger(config.rateLimits, url);
+  ledger.learnUnavailable(hour, now);
+  const missing = [standing('a-tls', 'a.example'), standing('b-tls', 'b.example')];
+  const documents = written(ledger);
+  const look = (at: number) => checkLimits(stores(documents), config, missing, at, signal);
+  const [check, ...rest] = await look(now);
+  assert.deepEqual(rest, []);
+  assert.equal(check?.about, 'CA');
+  assert.match(
+    check.text,
+    /^The CA was busy or out of order and asked all to wait, .* asked again at 2026-11-24T13:00:01Z \(in /,
+  );
+  assert.equal(check.remedy, 'There is nothing to do but wait.');
+  const { verdict, why, next } = conclude(missing, [], undefined, [check], now);
+  assert.deepEqual([verdict, next], ['waiting', 'The order is made then. There is nothing to do but wait.']);
+  assert.ok(why.endsWith(check.text));
+  assert.deepEqual(await look(now + 2 * hour), []);
+});
+
+it('explain says what keeps the rehearsal of a first order waiting, and nothing of it for a renewal', async () => {
+  const config = settings({ LEGO_REHEARSE: 'first' });
+  const { rehearsalUrl = '' } = config;
+  const ledger = createLedger(presetLimits(rehearsalUrl), rehearsalUrl);
+  ledger.learnUnavailable(hour, now);
+  const ending = secretFacts({
+    certificate: certificateFacts({ dnsNames: ['old.example'], notAfter: now + day }),
+  });
+  const documents = written(ledger);
+  const look = (...standings: DesiredStanding[]) =>
+    checkLimits(stores(new Map(), documents), config, standings, now, signal);
+  const checks = await look(secretStanding('new-tls', 'new.example', { kind: 'absent' }));
+  assert.equal(checks.length, 1);
+  assert.match(checks[0]?.text ?? '', /^In the rehearsal \(LEGO_REHEARSE\): The CA was busy/);
+  assert.deepEqual(await look(secretStanding('old-tls', 'old.example', ending)), []);
+});
+
 it('explain says where it may not look', async () => {
   const checks = await checkLimits(
-    { read: () => Promise.reject(new KubernetesError('Forbidden', 'GET configmaps')) },
+    {
+      ...stores(),
+      orders: { read: () => Promise.reject(new KubernetesError('Forbidden', 'GET configmaps')) },
+    },
     settings(),
     [standing('a-tls', 'a.example')],
     now,
