@@ -3,13 +3,13 @@ import type { Logger } from 'pino';
 import { createActor, type InspectionEvent } from 'xstate';
 import { byClock, describeHold } from '../machines/hold.ts';
 import { ingressKey } from '../machines/ingress-spec.ts';
-import { OrderBudget } from '../machines/order-budget.ts';
-import { type AccountOptions, AccountStore } from './acme/account.ts';
+import { createAccountStore, readAccount } from './account-setup.ts';
 import { installAdapter } from './acme/adapter.ts';
 import { RenewalInfoSource } from './acme/renewal-info.ts';
-import { AcmeTransport, userAgent } from './acme/transport.ts';
+import { userAgent } from './acme/transport.ts';
 import { Announcer } from './announcer.ts';
 import { BacklogWatch } from './backlog-watch.ts';
+import { setUpCa } from './ca-setup.ts';
 import { Vault } from './certificate/vault.ts';
 import { type Clock, settleWithin, sleep } from './clock.ts';
 import { ClockWatch } from './clock-watch.ts';
@@ -31,14 +31,11 @@ import { IngressClasses } from './kubernetes/ingress-class.ts';
 import { IngressStatusWriter } from './kubernetes/ingress-status.ts';
 import { KubernetesLedgerDocuments } from './kubernetes/ledger-documents.ts';
 import { SecretStore } from './kubernetes/secret-store.ts';
-import { LedgerClock } from './ledger-clock.ts';
-import { createLedger, LedgerKeeper } from './ledger-keeper.ts';
 import { close, type Listener, listen } from './listening.ts';
 import { MetricsEndpoint } from './metrics/endpoint.ts';
 import { Metrics } from './metrics/metrics.ts';
 import { ProcessSamples } from './metrics/process-samples.ts';
 import { takeSamples } from './metrics/sources.ts';
-import { OrderTurns } from './order-turns.ts';
 import { pauseLinkEvent } from './pause-link.ts';
 import {
   assessmentPolicy,
@@ -52,7 +49,6 @@ import { awaitReachable } from './responder/reachability.ts';
 import type { Verdict } from './responder/self-check.ts';
 import { SelfCheckMemory } from './responder/self-check-memory.ts';
 import { createResponder } from './responder/server.ts';
-import { retry } from './retry.ts';
 import { Rounds } from './rounds.ts';
 import { watchSecrets } from './secret-watch.ts';
 import { IssuedCertificates } from './steps/issued-certificates.ts';
@@ -101,16 +97,18 @@ export async function startController({
   });
   installAdapter();
   const clockWatch = new ClockWatch(log);
-  const ledgerClock = new LedgerClock({ clock, steady: () => performance.now() });
-  const transport: AcmeTransport = new AcmeTransport({
-    clock,
+  const { transport, ledgerClock, ledger, budget, keeper, orderTurns } = setUpCa({
+    directoryUrl: config.directoryUrl,
+    rateLimits: config.rateLimits,
+    documents: new KubernetesLedgerDocuments(client, config.namespace, 'orders'),
     userAgent: agent,
     caBundle: config.caBundle,
-    onRequest: (report) => {
+    clock,
+    signal,
+    log,
+    onRequest: (report, { clockWarning }) => {
       metrics.acmeRequest(report);
-      clockWatch.observe(transport.clockWarning);
-      // Without an answer what is known of the CA's clock is older than the last jump of ours may be.
-      if (report.status !== undefined) ledgerClock.observe(transport.clockSkew);
+      clockWatch.observe(clockWarning);
     },
   });
   const accountSecret = new KubernetesAccountSecret(client, config.namespace, config.accountSecretName);
@@ -141,16 +139,6 @@ export async function startController({
     onError: (error) => log.warn(error, 'The status of an Ingress was not written.'),
   });
 
-  const ledger = createLedger(config.rateLimits, config.directoryUrl);
-  const budget = new OrderBudget(ledger);
-  const keeper = new LedgerKeeper({
-    ledger,
-    store: new KubernetesLedgerDocuments(client, config.namespace, 'orders'),
-    clock: ledgerClock,
-    signal,
-    onTrouble: (trouble) => log.warn(trouble, 'The rate-limit ledger is not as it should be.'),
-  });
-
   const vault = new Vault();
   const issued = new IssuedCertificates(vault);
   const journal = new HostJournal(() => clock.now());
@@ -177,7 +165,7 @@ export async function startController({
       account,
       transport,
       ledger: keeper,
-      orderTurns: new OrderTurns({ ledger, budget, rateLimits: config.rateLimits, ledgerClock, clock }),
+      orderTurns,
       countAs: (id, exemption) => {
         const caNow = ledgerClock.now();
         const hold = budget.countAs(id, exemption, caNow);
@@ -370,30 +358,6 @@ export async function startController({
   };
 }
 
-function createAccountStore(
-  config: Config,
-  store: KubernetesAccountSecret,
-  transport: AcmeTransport,
-  clock: Clock,
-  log: Logger,
-  trouble: Pick<AccountOptions, 'beforeAsking' | 'onTrouble'>,
-): AccountStore {
-  return new AccountStore({
-    ...trouble,
-    transport,
-    clock,
-    store,
-    directoryUrl: config.directoryUrl,
-    email: config.email,
-    externalAccount: config.externalAccount,
-    onRegistered: ({ termsOfService, existing }) => {
-      const verb = existing ? 'found' : 'registered';
-      log.info({ directory: config.directoryUrl, termsOfService }, `The ACME account is ${verb}.`);
-    },
-    onRefused: (refusal) => log.error(refusal, 'Nothing can be ordered: the ACME account cannot be used.'),
-  });
-}
-
 function createChallengeIngresses(
   config: Config,
   client: KubernetesClient,
@@ -413,22 +377,6 @@ function createChallengeIngresses(
     pathType: (ingressClass) => pathTypeOf(config, ingressClass),
     leftoverNames: config.leftoverIngressNames,
     onError: (error) => log.warn(error, 'The challenge Ingress is not as it should be; it is tried again.'),
-  });
-}
-
-/** Until the account Secret has been read once, a challenge that is under way could not be answered. */
-async function readAccount(
-  account: AccountStore,
-  clock: Clock,
-  signal: AbortSignal,
-  log: Logger,
-): Promise<void> {
-  await retry(() => account.loadThumbprint(signal), {
-    clock,
-    signal,
-    shortestPause: 500,
-    longestPause: 30_000,
-    onFailure: (error) => log.warn(error, 'The account Secret cannot be read; it is tried again.'),
   });
 }
 

@@ -1,17 +1,13 @@
 import type { Logger } from 'pino';
 import { presetLimits } from '../machines/limits.ts';
-import { OrderBudget } from '../machines/order-budget.ts';
 import { AccountStore } from './acme/account.ts';
 import type { AccountSecretStore } from './acme/account-secret.ts';
 import { BorrowedKey } from './acme/borrowed-key.ts';
-import { AcmeTransport } from './acme/transport.ts';
+import { setUpCa } from './ca-setup.ts';
 import type { Clock } from './clock.ts';
 import type { Config } from './config.ts';
 import type { KubernetesClient } from './kubernetes/client.ts';
 import { KubernetesLedgerDocuments } from './kubernetes/ledger-documents.ts';
-import { LedgerClock } from './ledger-clock.ts';
-import { createLedger, LedgerKeeper } from './ledger-keeper.ts';
-import { OrderTurns } from './order-turns.ts';
 import { Rehearsal } from './steps/rehearsal.ts';
 
 export interface RehearsalSetup {
@@ -33,25 +29,15 @@ export function createRehearsal(
   { client, store, agent, clock, signal, log }: RehearsalSetup,
 ): Rehearsal | undefined {
   if (rehearsalUrl === undefined) return undefined;
-  const ledgerClock = new LedgerClock({ clock, steady: () => performance.now() });
-  const transport: AcmeTransport = new AcmeTransport({
-    clock,
+  const { transport, ledgerClock, budget, keeper, orderTurns } = setUpCa({
+    directoryUrl: rehearsalUrl,
+    rateLimits: presetLimits(rehearsalUrl),
+    documents: new KubernetesLedgerDocuments(client, namespace, 'rehearsals'),
     userAgent: agent,
     caBundle,
-    onRequest: ({ status }) => {
-      if (status !== undefined) ledgerClock.observe(transport.clockSkew);
-    },
-  });
-  const rateLimits = presetLimits(rehearsalUrl);
-  const ledger = createLedger(rateLimits, rehearsalUrl);
-  const budget = new OrderBudget(ledger);
-  const keeper = new LedgerKeeper({
-    ledger,
-    store: new KubernetesLedgerDocuments(client, namespace, 'rehearsals'),
-    clock: ledgerClock,
+    clock,
     signal,
-    onTrouble: (trouble) =>
-      log.child({ ledger: 'rehearsals' }).warn(trouble, 'The rate-limit ledger is not as it should be.'),
+    log: log.child({ ledger: 'rehearsals' }),
   });
   const account = new AccountStore({
     transport,
@@ -66,7 +52,6 @@ export function createRehearsal(
     onRefused: (refusal) =>
       log.error(refusal, 'Nothing can be rehearsed: the ACME account cannot be used there.'),
   });
-  const orderTurns = new OrderTurns({ ledger, budget, rateLimits, ledgerClock, clock });
   return new Rehearsal({
     account,
     transport,
