@@ -32,6 +32,9 @@ export interface ConnectionOptions {
   readonly proxy?: { readonly httpsProxy: string; readonly noProxy: string } | undefined;
 }
 
+/** One request to a CA and its answer, by whatever way. */
+export type Connection = Pick<CaConnection, 'send' | 'close'>;
+
 const timedOut = Symbol('timed out');
 
 /** HTTPS to CAs: pooled connections, a time limit for every request, answers of bounded size, proxies, own roots. */
@@ -75,7 +78,7 @@ export class CaConnection {
         method: asked.method,
         headersTimeout: 0,
         bodyTimeout: 0,
-        headers: this.#headers(asked),
+        headers: requestHeaders(asked, this.#userAgent),
         ...(asked.body !== undefined && { body: asked.body }),
       });
       return {
@@ -96,18 +99,6 @@ export class CaConnection {
   /** Ends all requests under way and closes the connections. */
   async close(): Promise<void> {
     await this.#dispatcher.destroy();
-  }
-
-  #headers(asked: CaRequest): Record<string, string> {
-    return {
-      'user-agent': this.#userAgent,
-      'accept-language': 'en',
-      accept:
-        asked.endpoint === 'certificate'
-          ? 'application/pem-certificate-chain'
-          : 'application/json, application/problem+json',
-      ...(asked.method === 'POST' && { 'content-type': 'application/jose+json' }),
-    };
   }
 
   async #text(asked: CaRequest, body: AsyncIterable<Uint8Array>): Promise<string> {
@@ -135,6 +126,19 @@ export class CaConnection {
       error,
     );
   }
+}
+
+/** The headers of a request besides those of HTTP itself (RFC 8555 sections 6.1 and 6.2), in lower case. */
+export function requestHeaders(asked: CaRequest, userAgent: string): Record<string, string> {
+  return {
+    'user-agent': userAgent,
+    'accept-language': 'en',
+    accept:
+      asked.endpoint === 'certificate'
+        ? 'application/pem-certificate-chain'
+        : 'application/json, application/problem+json',
+    ...(asked.method === 'POST' && { 'content-type': 'application/jose+json' }),
+  };
 }
 
 const untrusted =

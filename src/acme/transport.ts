@@ -12,8 +12,15 @@ import {
   rejectsNonce,
   retryAfterOf,
 } from './answer.ts';
+import { AskedWaits } from './asked-waits.ts';
 import { CaClock } from './ca-clock.ts';
-import { CaConnection, type CaRequest, type ConnectionOptions, caName } from './connection.ts';
+import {
+  CaConnection,
+  type CaRequest,
+  type Connection,
+  type ConnectionOptions,
+  caName,
+} from './connection.ts';
 import { type AcmeDirectory, readDirectory } from './directory.ts';
 import { NoncePool } from './nonce-pool.ts';
 import { AcmeProblem, type Endpoint } from './problem.ts';
@@ -34,6 +41,8 @@ export interface RequestReport {
 
 export interface TransportOptions extends ConnectionOptions {
   readonly clock: Clock;
+  /** In place of HTTPS as the other options describe it. */
+  readonly connection?: Connection | undefined;
   readonly onRequest?: ((report: RequestReport) => void) | undefined;
 }
 
@@ -70,11 +79,12 @@ export function userAgent(version: string): string {
 /** The way of acme-client to the CA: typed problems, nonces of every answer, time limits, abort, Retry-After. */
 export class AcmeTransport {
   readonly #clock: Clock;
-  readonly #connection: CaConnection;
+  readonly #connection: Connection;
   readonly #onRequest: ((report: RequestReport) => void) | undefined;
   readonly #nonces = new Map<string, NoncePool>();
   readonly #directories = new Map<string, CachedDirectory>();
   readonly #caClock = new CaClock();
+  readonly #askedWaits: AskedWaits;
   /** The CA that answered last, for messages. */
   #ca = 'the CA';
 
@@ -82,7 +92,8 @@ export class AcmeTransport {
   constructor(options: TransportOptions) {
     this.#clock = options.clock;
     this.#onRequest = options.onRequest;
-    this.#connection = new CaConnection(options);
+    this.#askedWaits = new AskedWaits(options.clock);
+    this.#connection = options.connection ?? new CaConnection(options);
   }
 
   /** How far the CA's clock is ahead of the one here, in milliseconds (to the second); undefined before the first answer. */
@@ -163,12 +174,12 @@ export class AcmeTransport {
   async #newNonce(call: Call, url: string): Promise<AdapterAnswer> {
     const pooled = this.#pool(url).take();
     if (pooled !== undefined) return { status: 200, headers: { 'replay-nonce': pooled }, data: '' };
-    const from = await this.#send({ endpoint: 'new-nonce', method: 'HEAD', url, signal: call.signal });
-    const { answer } = from;
-    if (answer.status >= 300) {
+    const { answer } = await this.#askedWaits.heed(url, async () => {
+      const from = await this.#send({ endpoint: 'new-nonce', method: 'HEAD', url, signal: call.signal });
+      if (from.answer.status < 300) return from;
       this.#forgetMovedResource(from);
       throw refusal(from);
-    }
+    });
     return { status: answer.status, headers: { ...answer.headers }, data: '' };
   }
 
@@ -192,14 +203,16 @@ export class AcmeTransport {
   #newDirectory(url: string): CachedDirectory {
     const cached: CachedDirectory = {
       current: undefined,
-      run: new SharedRun(async (signal) => {
-        const from = await this.#send({ endpoint: 'directory', method: 'GET', url, signal });
-        if (from.answer.status >= 300) throw refusal(from);
-        const directory = readDirectory(from.json);
-        if (directory === undefined) throw invalid(from, 'is no ACME directory');
-        cached.current = { directory, at: this.#clock.now() };
-        return directory;
-      }),
+      run: new SharedRun((signal) =>
+        this.#askedWaits.heed(url, async () => {
+          const from = await this.#send({ endpoint: 'directory', method: 'GET', url, signal });
+          if (from.answer.status >= 300) throw refusal(from);
+          const directory = readDirectory(from.json);
+          if (directory === undefined) throw invalid(from, 'is no ACME directory');
+          cached.current = { directory, at: this.#clock.now() };
+          return directory;
+        }),
+      ),
     };
     this.#directories.set(url, cached);
     return cached;

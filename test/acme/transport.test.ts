@@ -387,6 +387,43 @@ describe('transport', () => {
     await fresh.close();
   });
 
+  test('asks for no directory and no nonce before the time that the CA named to any of the calls', async () => {
+    let now = Date.now();
+    const clock = { ...systemClock, now: () => now };
+    const fresh = new AcmeTransport({ clock, userAgent: 'test', caBundle: ca.caBundle, proxy: noProxy });
+    const ask: [path: string, ask: () => Promise<unknown>][] = [
+      ['/directory', () => fresh.directory(ca.directoryUrl, signal)],
+      [
+        '/nonce',
+        () =>
+          fresh.call(signal, 'new-order', () =>
+            client.createOrder({ identifiers: [{ type: 'dns', value: 'a.example' }] }),
+          ),
+      ],
+    ];
+    for (const [path, want] of ask) {
+      const well = ca.scripts.get(path) ?? assert.fail();
+      ca.received.length = 0;
+      ca.scripts.set(path, () => {
+        const wait = ca.count(path) > 1 ? '30' : '60';
+        return problem(503, 'rateLimited', 'Service busy; retry later.', { 'retry-after': wait });
+      });
+      await Promise.all([refusal(want()), refusal(want())]);
+      const asked = ca.count(path);
+      now += 40_000;
+      const { retryAfter, transient } = await refusal(want());
+      assert.deepEqual(
+        { retryAfter, transient, asked: ca.count(path) },
+        { retryAfter: 20_000, transient: true, asked },
+      );
+      ca.scripts.set(path, well);
+      now += 20_000;
+      await want();
+      assert.equal(ca.count(path), asked + 1);
+    }
+    await fresh.close();
+  });
+
   test('says what is no ACME directory', async () => {
     ca.scripts.set('/elsewhere', () => ({ body: { kind: 'APIGroupList' } }));
     const error = await refusal(transport.directory(ca.url('/elsewhere'), signal));

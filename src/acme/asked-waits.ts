@@ -1,0 +1,55 @@
+import type { Clock } from '../clock.ts';
+import { AcmeProblem } from './problem.ts';
+
+interface Wait {
+  readonly problem: AcmeProblem;
+  /** Milliseconds since the epoch. */
+  readonly from: number;
+  readonly until: number;
+}
+
+/**
+ * What the CA asks to wait before the next request for a resource that all calls share: the directory, nonces. Each call would take the
+ * wait for its own, and the next one ask within it.
+ */
+export class AskedWaits {
+  readonly #clock: Pick<Clock, 'now'>;
+  readonly #waits = new Map<string, Wait>();
+
+  constructor(clock: Pick<Clock, 'now'>) {
+    this.#clock = clock;
+  }
+
+  /**
+   * Asks, unless the CA has asked to wait.
+   * @throws what `ask` throws; before the end of a wait the problem that asked for it, with what is left of the time
+   */
+  async heed<T>(url: string, ask: () => Promise<T>): Promise<T> {
+    const wait = this.#wait(url);
+    if (wait !== undefined) {
+      const { ca, detail, endpoint, instance, links, status, subproblems, type } = wait.problem;
+      const retryAfter = wait.until - this.#clock.now();
+      const cause = wait.problem;
+      const said = { ca, detail, endpoint, instance, links, status, subproblems, type };
+      throw new AcmeProblem({ ...said, retryAfter, cause });
+    }
+    try {
+      return await ask();
+    } catch (error) {
+      if (error instanceof AcmeProblem && error.retryAfter !== undefined) {
+        const from = this.#clock.now();
+        const until = from + error.retryAfter;
+        // Of several that were asked at the same time, one may be told to wait for longer.
+        if (until > (this.#wait(url)?.until ?? 0)) this.#waits.set(url, { problem: error, from, until });
+      }
+      throw error;
+    }
+  }
+
+  #wait(url: string): Wait | undefined {
+    const wait = this.#waits.get(url);
+    const now = this.#clock.now();
+    // Before its beginning: the clock was set back.
+    return wait !== undefined && now >= wait.from && now < wait.until ? wait : undefined;
+  }
+}
