@@ -1,9 +1,9 @@
 import type { CaAnswer } from '../../src/acme/connection.ts';
-import type { CaWitness } from './ca.ts';
 import type { CaLimits } from './ca-limits.ts';
 import { orderLifetime, proofLifetime } from './ca-profiles.ts';
 import type { Hosts } from './hosts.ts';
 import type { Random } from './random.ts';
+import { type CaWitness, origin } from './simulated-ca.ts';
 import { day, hour } from './time-units.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
@@ -27,7 +27,6 @@ export interface AuthorizationBookOptions {
   readonly limits: CaLimits;
 }
 
-const origin = 'https://acme-v02.api.letsencrypt.org';
 const pollPause = { 'retry-after': '3' };
 
 /** The CA's authorizations: valid ones serve again within a profile, pending ones do not (Boulder, ra.go, NewOrder). */

@@ -1,27 +1,38 @@
 import { type Authorization, Client, type Order } from 'acme-client';
 import { type Account, AccountStore } from '../../src/acme/account.ts';
-import type { AccountSecretStore } from '../../src/acme/account-secret.ts';
 import { answered, contentOf, retryAfterOf } from '../../src/acme/answer.ts';
 import { type AcmeDirectory, readDirectory } from '../../src/acme/directory.ts';
 import { AcmeProblem, type Endpoint } from '../../src/acme/problem.ts';
 import { AcmeTransport, type CallResult } from '../../src/acme/transport.ts';
-import type { Clock } from '../../src/clock.ts';
 import { isRecord, stringField } from '../../src/json.ts';
-import type { SimulatedCa } from './ca.ts';
+import type { ModelCa } from './ca.ts';
 import { profiles } from './ca-profiles.ts';
+import { plainKey } from './certificates.ts';
+import { drawLatency, requestTimeout } from './network.ts';
 import type { Random } from './random.ts';
+import { type CaClient, type ClientParts, directoryUrl } from './simulated-ca.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
-export const directoryUrl = 'https://acme-v02.api.letsencrypt.org/directory';
-const ca = 'acme-v02.api.letsencrypt.org';
-const requestTimeout = 30_000;
+const ca = new URL(directoryUrl).host;
 
-export interface CaClientOptions {
-  readonly clock: Clock;
+export interface PlainOptions extends ClientParts {
   readonly time: VirtualTime;
   readonly random: Random;
-  readonly ca: SimulatedCa;
-  readonly store: AccountSecretStore;
+  readonly ca: ModelCa;
+}
+
+/** The way to the model: no keys, no signatures, and names in place of private keys. */
+export function connectPlainly(options: PlainOptions): CaClient {
+  const transport = new PlainTransport(options);
+  let keys = 0;
+  return {
+    transport,
+    account: new PlainAccount(options, transport),
+    generateKey: (type) => {
+      keys += 1;
+      return plainKey(type, keys);
+    },
+  };
 }
 
 /**
@@ -29,10 +40,10 @@ export interface CaClientOptions {
  * product's own code for answers and problems.
  */
 class PlainClient extends Client {
-  readonly #options: CaClientOptions;
+  readonly #options: PlainOptions;
   readonly #pauses = new WeakMap<object, number>();
 
-  constructor(options: CaClientOptions, keyPem: string) {
+  constructor(options: PlainOptions, keyPem: string) {
     super({ directoryUrl, accountKey: keyPem });
     this.#options = options;
   }
@@ -91,13 +102,13 @@ class PlainClient extends Client {
 
 /** A request that nothing is signed for, and its answer as the product reads it. */
 async function ask(
-  options: Omit<CaClientOptions, 'store'>,
+  options: PlainOptions,
   endpoint: Endpoint,
   url: string,
   payload: unknown,
 ): Promise<CallResult<ReturnType<typeof contentOf>>> {
   const { clock, random, time } = options;
-  const latency = Math.ceil(random.between(20, 80));
+  const latency = drawLatency(random);
   const answer = options.ca.answer(endpoint, url, payload, latency);
   await new Promise<void>((resolve) => {
     clock.setTimeout(resolve, answer === undefined ? requestTimeout : latency);
@@ -109,16 +120,13 @@ async function ask(
   return { value: contentOf(from), retryAfter: retryAfterOf(from) };
 }
 
-type PlainTransportOptions = Omit<CaClientOptions, 'store'> & { readonly onAnswer: () => void };
-
 /** The way to the CA, with nothing under way but the answer's latency. */
-export class PlainTransport extends AcmeTransport {
-  readonly #options: PlainTransportOptions;
+class PlainTransport extends AcmeTransport {
+  readonly #options: PlainOptions;
   /** Set by the account, which makes the client. */
   client: PlainClient | undefined;
 
-  /** @param options `onAnswer`: called with each answer, whose header would tell the CA's time */
-  constructor(options: PlainTransportOptions) {
+  constructor(options: PlainOptions) {
     super({ clock: options.clock, userAgent: 'simulation' });
     this.#options = options;
   }
@@ -130,7 +138,8 @@ export class PlainTransport extends AcmeTransport {
   override async call<T>(signal: AbortSignal, _: Endpoint, run: () => Promise<T>): Promise<CallResult<T>> {
     signal.throwIfAborted();
     const value = await run();
-    this.#options.onAnswer();
+    const { clock, time, onAnswer } = this.#options;
+    onAnswer(time.now - clock.now());
     signal.throwIfAborted();
     const pause = this.client?.pauseAfter(value);
     return { value, retryAfter: Number.isNaN(pause) ? undefined : pause };
@@ -156,11 +165,11 @@ export class PlainTransport extends AcmeTransport {
 }
 
 /** The account, registered long ago; its orders go through the plain client. */
-export class PlainAccount extends AccountStore {
-  readonly #options: CaClientOptions;
+class PlainAccount extends AccountStore {
+  readonly #options: PlainOptions;
   readonly #transport: PlainTransport;
 
-  constructor(options: CaClientOptions, transport: PlainTransport) {
+  constructor(options: PlainOptions, transport: PlainTransport) {
     super({ transport, clock: options.clock, store: options.store, directoryUrl });
     this.#options = options;
     this.#transport = transport;

@@ -7,10 +7,11 @@ import { arrayField, isRecord, recordField, stringField } from '../../src/json.t
 import { newKeyPem } from '../acme/keys.ts';
 import { csrOf, start, startCa } from '../ca/client.ts';
 import { letsEncryptLimits } from '../ca/limit-rules.ts';
-import { SimulatedCa } from './ca.ts';
-import { certificateIdOf, createCsr } from './certificates.ts';
+import { ModelCa } from './ca.ts';
+import { createCsr } from './certificates.ts';
 import { Hosts } from './hosts.ts';
 import { Random } from './random.ts';
+import { origin } from './simulated-ca.ts';
 import { day, hour, minute, second } from './time-units.ts';
 import { VirtualTime } from './virtual-time.ts';
 
@@ -103,7 +104,7 @@ function simulatedSide(): Side {
   const hosts = new Hosts(time);
   let lastId = '';
   const nothing = (): void => undefined;
-  const ca = new SimulatedCa({
+  const ca = new ModelCa({
     time,
     random: new LeastRandom(1),
     hosts,
@@ -116,12 +117,11 @@ function simulatedSide(): Side {
       busy: nothing,
       orderMade: nothing,
       hostFailed: nothing,
-      issued: (certificate) => {
-        lastId = certificateIdOf(certificate);
+      issued: (id) => {
+        lastId = id;
       },
     },
   });
-  const origin = 'https://acme-v02.api.letsencrypt.org';
   const ask = (endpoint: string, url: string, payload?: object): Promise<Answer> =>
     Promise.resolve(ca.answer(endpoint, url, payload ?? '', 0) ?? assert.fail('it does not answer'));
   return {

@@ -1,4 +1,5 @@
 import { getDomain } from 'tldts';
+import type { CaLimit, Count } from './simulated-ca.ts';
 import { day, hour } from './time-units.ts';
 
 /** What a CA counts by, and how much it allows: Let's Encrypt, docs/rate-limits.md of 2026-08-05. */
@@ -35,15 +36,7 @@ const limits = {
       `Your account is temporarily prevented from requesting certificates for ${name} and possibly others. Please visit: https://ca.example/sfe/v1/unpause?jwt=x`,
     anchor: '',
   },
-} as const;
-
-export type CaLimit = keyof typeof limits;
-
-/** What one limit is counted for: `domain example.com`. */
-export interface Count {
-  readonly limit: CaLimit;
-  readonly of: string;
-}
+} as const satisfies Record<CaLimit, object>;
 
 export interface LimitRefusal extends Count {
   readonly detail: string;
@@ -56,34 +49,31 @@ export interface LimitRefusal extends Count {
  * machines/, to which it is the judge.
  */
 export class CaLimits {
-  /** By count: when everything that was spent will have come back. */
-  readonly #spentUntil = new Map<string, number>();
+  /** By limit and what it is counted for: when everything that was spent will have come back. */
+  readonly #spentUntil: Readonly<Record<CaLimit, Map<string, number>>> = {
+    orders: new Map(),
+    domain: new Map(),
+    set: new Map(),
+    failures: new Map(),
+    pause: new Map(),
+  };
 
   spend({ limit, of }: Count, now: number): void {
     const { count, period } = limits[limit];
-    const key = `${limit} ${of}`;
-    const spentUntil = Math.max(this.#spentUntil.get(key) ?? 0, now) + period / count;
+    const counted = this.#spentUntil[limit];
+    const spentUntil = Math.max(counted.get(of) ?? 0, now) + period / count;
     // What is counted without being refused takes no more than there is (Boulder, `spendOnly`).
-    this.#spentUntil.set(key, Math.min(spentUntil, now + period));
+    counted.set(of, Math.min(spentUntil, now + period));
   }
 
   forget({ limit, of }: Count): void {
-    this.#spentUntil.delete(`${limit} ${of}`);
-  }
-
-  /** How many more it allows now. */
-  left({ limit, of }: Count, now: number): number {
-    const { count, period } = limits[limit];
-    const spent = Math.max((this.#spentUntil.get(`${limit} ${of}`) ?? 0) - now, 0);
-    return count - spent / (period / count);
+    this.#spentUntil[limit].delete(of);
   }
 
   /** What the emptiest count of this limit has left, as a share of the whole. */
   lowest(limit: CaLimit, now: number): number {
     let latest = now;
-    for (const [key, spentUntil] of this.#spentUntil) {
-      if (spentUntil > latest && key.startsWith(`${limit} `)) latest = spentUntil;
-    }
+    for (const spentUntil of this.#spentUntil[limit].values()) latest = Math.max(latest, spentUntil);
     return Math.max(1 - (latest - now) / limits[limit].period, 0);
   }
 
@@ -92,7 +82,7 @@ export class CaLimits {
     let longest: LimitRefusal | undefined;
     for (const counted of counts) {
       const { count, period, words, anchor } = limits[counted.limit];
-      const spentUntil = Math.max(this.#spentUntil.get(`${counted.limit} ${counted.of}`) ?? 0, now);
+      const spentUntil = Math.max(this.#spentUntil[counted.limit].get(counted.of) ?? 0, now);
       const wait = spentUntil + period / count - (now + period);
       if (wait <= (longest?.wait ?? 0)) continue;
       const at = new Date(now + wait).toISOString().slice(0, 19).replace('T', ' ');

@@ -33,7 +33,7 @@ export class CaRenewals {
     return { status: 200, headers, text: JSON.stringify({ suggestedWindow, ...recalled }) };
   }
 
-  isRecalled({ notBefore }: PlainCertificate): boolean {
+  isRecalled({ notBefore }: Pick<PlainCertificate, 'notBefore'>): boolean {
     return notBefore < this.recalledBefore;
   }
 

@@ -1,14 +1,27 @@
 import type { CaAnswer } from '../../src/acme/connection.ts';
 import { isRecord, recordField, stringField } from '../../src/json.ts';
 import { AuthorizationBook } from './ca-authorizations.ts';
-import { CaLimits, type Count, domainsOf, setOf } from './ca-limits.ts';
+import { connectPlainly } from './ca-client.ts';
+import { CaLimits, domainsOf, setOf } from './ca-limits.ts';
 import { lifetimeOf, orderLifetime, profiles } from './ca-profiles.ts';
 import { CaRenewals } from './ca-renewals.ts';
-import { type PlainCertificate, readPlainCsr, writePlainCertificate } from './certificates.ts';
-import type { Hosts } from './hosts.ts';
-import type { Random } from './random.ts';
+import {
+  certificateIdOf,
+  type PlainCertificate,
+  readPlainCsr,
+  writePlainCertificate,
+} from './certificates.ts';
+import { type Outage, troubleAt } from './outages.ts';
+import {
+  type CaClient,
+  type CaLimit,
+  type CaParts,
+  type ClientParts,
+  type Count,
+  origin,
+  type SimulatedCa,
+} from './simulated-ca.ts';
 import { day, hour, second } from './time-units.ts';
-import type { VirtualTime } from './virtual-time.ts';
 
 interface Order {
   readonly id: number;
@@ -21,62 +34,28 @@ interface Order {
   certificate: string | undefined;
 }
 
-/** What the CA saw and did, for those who watch over the run. */
-export interface CaWitness {
-  /** @param counts what limits an order of this kind is held against */
-  orderAsked(hosts: readonly string[], counts: readonly Count[]): void;
-  /** @param wait milliseconds that it asks for; undefined if it does not say */
-  refused(count: Count, wait: number | undefined, latency: number): void;
-  /** @param resource its path, `/order/1` */
-  asked(resource: string): void;
-  /** The answer asks to wait for so many milliseconds. */
-  toldToWait(resource: string, wait: number, latency: number): void;
-  /** It gave no good answer, by its own fault. */
-  busy(): void;
-  orderMade(hosts: readonly string[], reused: boolean): void;
-  hostFailed(host: string): void;
-  issued(certificate: PlainCertificate): void;
-}
-
-export interface SimulatedCaOptions {
-  readonly time: VirtualTime;
-  readonly random: Random;
-  readonly hosts: Hosts;
-  readonly witness: CaWitness;
-  /** Milliseconds for which its answer holds on when to renew; undefined: it does not say. */
-  readonly renewalInfoPeriod: number | undefined;
-}
-
-/** A time of trouble. */
-export interface Outage {
-  /** Milliseconds since the epoch. */
-  readonly from: number;
-  readonly until: number;
-  /** Of the requests; each of them gets a 503 or a 500, or no answer at all. */
-  readonly failing: number;
-}
-
-/** The path to an object of this CA. */
-const origin = 'https://acme-v02.api.letsencrypt.org';
 /** Boulder asks for so much between looks at what is not ready (wfe2, `orderRetryAfter`). */
 const pollPause = { 'retry-after': '3' };
+
+export type ModelCaOptions = Omit<CaParts, 'accountKey'>;
 
 /**
  * Let's Encrypt as the simulation needs it: orders, authorizations and their reuse, validation by the state of a host, issuance
  * with the lifetimes of the day, and every limit. It counts for itself; no line of it is shared with machines/.
  */
-export class SimulatedCa {
+export class ModelCa implements SimulatedCa {
+  readonly accountUrl = `${origin}/acme/acct/1`;
   readonly limits = new CaLimits();
   readonly renewals: CaRenewals;
   readonly outages: Outage[] = [];
-  readonly #options: SimulatedCaOptions;
+  readonly #options: ModelCaOptions;
   readonly #authorizations: AuthorizationBook;
   readonly #orders = new Map<string, Order>();
   readonly #openBySet = new Map<string, Order>();
   readonly #lastIssued = new Map<string, number>();
   #serial = 0;
 
-  constructor(options: SimulatedCaOptions) {
+  constructor(options: ModelCaOptions) {
     this.#options = options;
     this.renewals = new CaRenewals(options.time, options.renewalInfoPeriod ?? 0);
     this.#authorizations = new AuthorizationBook({ ...options, limits: this.limits });
@@ -86,17 +65,37 @@ export class SimulatedCa {
     return this.#options.renewalInfoPeriod !== undefined;
   }
 
-  /** A certificate that was issued before the simulation began. */
-  issueBefore(hosts: readonly string[], profile: string, key: string, at: number): PlainCertificate {
-    this.#count(hosts, at);
-    return this.#certificate(hosts, profile, key, at);
+  connect(parts: ClientParts): CaClient {
+    const { time, random } = this.#options;
+    return connectPlainly({ ...parts, time, random, ca: this });
   }
 
-  /** Somebody else orders: another cluster with the same account, or another account with the same domain. */
+  issueBefore(
+    hosts: readonly string[],
+    profile: string,
+    at: number,
+  ): { readonly chainPem: string; readonly keyPem: string } {
+    this.#count(hosts, at);
+    const keyPem = `ec-p256 before for ${hosts.join()}`;
+    return { chainPem: writePlainCertificate(this.#certificate(hosts, profile, keyPem, at)), keyPem };
+  }
+
   spendElsewhere(hosts: readonly string[], sameAccount: boolean): void {
     const { now } = this.#options.time;
     if (sameAccount) this.limits.spend({ limit: 'orders', of: 'account' }, now);
     this.#count(hosts, now);
+  }
+
+  recall(): void {
+    this.renewals.recalledBefore = this.#options.time.now;
+  }
+
+  isRecalled(certificate: { readonly notBefore: number }): boolean {
+    return this.renewals.isRecalled(certificate);
+  }
+
+  lowest(limit: CaLimit): number {
+    return this.limits.lowest(limit, this.#options.time.now);
   }
 
   /**
@@ -107,14 +106,18 @@ export class SimulatedCa {
   answer(endpoint: string, url: string, payload: unknown, latency: number): CaAnswer | undefined {
     const path = url.slice(origin.length);
     const resource = resourceOf(endpoint, path);
-    const { witness } = this.#options;
+    const { time, random, witness } = this.#options;
     witness.asked(resource);
-    const trouble = this.#trouble();
+    const trouble = troubleAt(this.outages, time.now, random);
     if (trouble !== undefined) witness.busy();
-    const answer = trouble === undefined ? this.#respond(endpoint, path, payload, latency) : trouble.answer;
-    const wait = answer?.headers['retry-after'];
+    if (trouble === 'silence') return undefined;
+    const answer =
+      trouble === undefined
+        ? this.#respond(endpoint, path, payload, latency)
+        : { status: trouble.status, headers: trouble.headers, text: trouble.body };
+    const wait = answer.headers['retry-after'];
     // A refusal by a limit is about what that counts, and `refused` tells of it.
-    if (wait !== undefined && answer?.status !== 429) {
+    if (wait !== undefined && answer.status !== 429) {
       witness.toldToWait(resource, Number(wait) * second, latency);
     }
     return answer;
@@ -137,18 +140,6 @@ export class SimulatedCa {
     if (endpoint === 'order') return this.#show(order);
     this.#orders.delete(`/order/${order.id}`);
     return { status: 200, headers: {}, text: order.certificate ?? '' };
-  }
-
-  #trouble(): { readonly answer: CaAnswer | undefined } | undefined {
-    const { random, time } = this.#options;
-    const outage = this.outages.find(({ from, until }) => time.now >= from && time.now < until);
-    if (outage === undefined || !random.chance(outage.failing)) return undefined;
-    if (random.chance(0.3)) return { answer: undefined };
-    if (random.chance(0.3)) {
-      return { answer: problem(500, 'serverInternal', 'Internal error', { 'retry-after': '60' }) };
-    }
-    const wait = String(30 + random.below(270));
-    return { answer: problem(503, 'rateLimited', 'Service busy; retry later.', { 'retry-after': wait }) };
   }
 
   #newOrder(payload: unknown, latency: number): CaAnswer {
@@ -223,7 +214,7 @@ export class SimulatedCa {
     order.finalizedAt = now;
     order.readyAt = now + (random.chance(0.5) ? 0 : random.between(500, 4000));
     order.certificate = writePlainCertificate(certificate);
-    this.#options.witness.issued(certificate);
+    this.#options.witness.issued(certificateIdOf(certificate));
     return this.#show(order);
   }
 

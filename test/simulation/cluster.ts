@@ -1,5 +1,7 @@
 import { type IngressSpec, ingressKey } from '../../machines/ingress-spec.ts';
+import type { CertificateFacts } from '../../machines/secret-facts.ts';
 import type { SupervisorEvent } from '../../machines/supervisor.ts';
+import { readCertificate } from '../../src/certificate/reading.ts';
 import { KubernetesError } from '../../src/kubernetes/kubernetes-error.ts';
 import { managedByLabel } from '../../src/kubernetes/managed-by.ts';
 import {
@@ -8,7 +10,9 @@ import {
   type StoredCertificate,
 } from '../../src/kubernetes/secret-store.ts';
 import type { LedgerStore } from '../../src/ledger-keeper.ts';
-import { type PlainCertificate, readPlainCertificate } from './certificates.ts';
+
+/** A certificate in a Secret. */
+export type HeldCertificate = Extract<CertificateFacts, { kind: 'readable' }>;
 
 /** Everything that outlives a controller: Ingresses with their status, Secrets, the ledger's documents. */
 export class Cluster {
@@ -20,7 +24,7 @@ export class Cluster {
   /** The controller that watches. */
   watcher: ((event: SupervisorEvent) => void) | undefined;
   /** Told of each certificate that comes to lie in a Secret. */
-  onStored: ((secret: string, certificate: PlainCertificate) => void) | undefined;
+  onStored: ((secret: string, certificate: HeldCertificate) => void) | undefined;
   readonly #secrets = new Map<string, StoredCertificate>();
   readonly #ledger = new Map<number, string>();
   #version = 0;
@@ -40,8 +44,10 @@ export class Cluster {
   }
 
   /** @param name `namespace/name` */
-  certificate(name: string): PlainCertificate | undefined {
-    return readPlainCertificate(this.#secrets.get(name)?.certificatePem?.toString() ?? '');
+  certificate(name: string): HeldCertificate | undefined {
+    const secret = this.#secrets.get(name);
+    const facts = readCertificate(secret?.certificatePem, secret?.keyPem);
+    return facts.kind === 'readable' ? facts : undefined;
   }
 
   read(namespace: string, name: string): StoredCertificate | undefined {
@@ -71,7 +77,7 @@ export class Cluster {
       labels: { [managedByLabel.key]: managedByLabel.value },
     };
     this.#secrets.set(key, secret);
-    const stored = readPlainCertificate(String(chainPem));
+    const stored = this.certificate(key);
     if (stored !== undefined) this.onStored?.(key, stored);
     return secret;
   }
@@ -98,7 +104,7 @@ export class Cluster {
   }
 
   /** All certificates that lie in Secrets, by `namespace/name`. */
-  *certificates(): Generator<[string, PlainCertificate]> {
+  *certificates(): Generator<[string, HeldCertificate]> {
     for (const name of this.#secrets.keys()) {
       const certificate = this.certificate(name);
       if (certificate !== undefined) yield [name, certificate];

@@ -19,13 +19,11 @@ import { SelfCheckMemory } from '../../src/responder/self-check-memory.ts';
 import { IssuedCertificates } from '../../src/steps/issued-certificates.ts';
 import { RenewalWatch } from '../../src/steps/renewal-watch.ts';
 import { createSupervisorLogic, type IngressActor } from '../../src/supervisor.ts';
-import type { SimulatedCa } from './ca.ts';
-import { directoryUrl, PlainAccount, PlainTransport } from './ca-client.ts';
-import { plainKey } from './certificates.ts';
 import type { Cluster } from './cluster.ts';
 import type { Hosts } from './hosts.ts';
 import type { Random } from './random.ts';
 import { ObservedRounds, type RoundsWitness } from './rounds-observer.ts';
+import { directoryUrl, type SimulatedCa } from './simulated-ca.ts';
 import { StatusBoard } from './status-board.ts';
 import { day } from './time-units.ts';
 import { ProcessClock, type VirtualTime } from './virtual-time.ts';
@@ -55,7 +53,7 @@ const selfCheckTimes = [100, 8000] as const;
 /**
  * kube-lego's one process, wired as src/controller.ts does it, with the true machines, supervisor, ledger, keeper, steps and order
  * flow. What stands in: the API server is a Map, the self-check asks the simulation's hosts, the challenge Ingress and Events
- * are left out, and acme-client is plain (see ca-client.ts).
+ * are left out, and the CA says how it is reached.
  */
 export class ControllerProcess {
   readonly #options: ProcessOptions;
@@ -88,11 +86,12 @@ export class ControllerProcess {
       signal: this.#death.signal,
       onTrouble: (trouble) => witness.troubled(String(trouble)),
     });
-    let keys = 0;
-    const vault = new Vault((type) => {
-      keys += 1;
-      return plainKey(type, keys);
+    const { account, generateKey, transport } = options.ca.connect({
+      clock,
+      store: options.accountSecret,
+      onAnswer: (skew) => ledgerClock.observe(skew),
     });
+    const vault = new Vault(generateKey);
     const issued = new IssuedCertificates(vault);
     const budget = new OrderBudget(ledger);
     const journal = new HostJournal(() => clock.now());
@@ -105,13 +104,7 @@ export class ControllerProcess {
       witness,
     );
     const selfChecks = new SelfCheckMemory(clock);
-    const transport = new PlainTransport({
-      ...options,
-      clock,
-      onAnswer: () => ledgerClock.observe(time.now - clock.now()),
-    });
     const renewalInfo = new RenewalInfoSource({ transport, directoryUrl, clock });
-    const account = new PlainAccount({ ...options, clock, store: options.accountSecret }, transport);
     const logic = createIngressLogic({
       rounds,
       clock,

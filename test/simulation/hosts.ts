@@ -1,4 +1,5 @@
 import type { Verdict } from '../../src/responder/self-check.ts';
+import type { Finding } from '../ca/authorizations.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
 /**
@@ -37,6 +38,12 @@ export class Hosts {
   reaches(host: string): boolean {
     const state = this.#states.get(host) ?? 'good';
     return state === 'good' || state === 'hairpin';
+  }
+
+  /** What a CA finds. */
+  finding(host: string): Finding {
+    if (this.reaches(host)) return 'ok';
+    return this.#states.get(host) === 'elsewhere' ? 'wrong-answer' : 'connection';
   }
 
   /** What the self-check finds. */

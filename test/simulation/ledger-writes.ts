@@ -2,7 +2,7 @@ import { presetLimits } from '../../machines/limits.ts';
 import type { OrderRequest } from '../../machines/order-limits.ts';
 import { sleep } from '../../src/clock.ts';
 import { createLedger, LedgerKeeper } from '../../src/ledger-keeper.ts';
-import { directoryUrl } from './ca-client.ts';
+import { directoryUrl } from './simulated-ca.ts';
 import { day, second } from './time-units.ts';
 import { ProcessClock, VirtualTime } from './virtual-time.ts';
 

@@ -1,8 +1,7 @@
 import { presetLimits } from '../../machines/limits.ts';
-import { directoryUrl } from './ca-client.ts';
-import type { CaLimit } from './ca-limits.ts';
 import { lifetimeChanges } from './ca-profiles.ts';
 import type { Outcome } from './run.ts';
+import { type CaLimit, directoryUrl } from './simulated-ca.ts';
 import { day, hour } from './time-units.ts';
 import type { World } from './world.ts';
 
@@ -19,18 +18,15 @@ export class LevelRecorder {
 
   record({ ca, time }: World): void {
     this.start = time.now;
-    const every = (pause: number, limit: CaLimit, level: () => number): void => {
+    const every = (pause: number, limit: CaLimit): void => {
       const byDay = this.levels.get(limit) ?? [];
       const index = Math.floor((time.now - this.start) / day);
-      byDay[index] = Math.min(byDay[index] ?? 1, level());
-      time.after(pause, () => every(pause, limit, level));
+      byDay[index] = Math.min(byDay[index] ?? 1, ca.lowest(limit));
+      time.after(pause, () => every(pause, limit));
     };
-    const account = { limit: 'orders', of: 'account' } as const;
-    every(hour / 4, 'orders', () => Math.max(ca.limits.left(account, time.now), 0) / 300);
+    every(hour / 4, 'orders');
     // These come back over days, and there are many of them.
-    for (const limit of ['domain', 'set'] as const) {
-      every(6 * hour, limit, () => ca.limits.lowest(limit, time.now));
-    }
+    for (const limit of ['domain', 'set'] as const) every(6 * hour, limit);
   }
 }
 

@@ -1,7 +1,6 @@
 import type { IngressSpec } from '../../machines/ingress-spec.ts';
 import { directoryAnnotation } from '../../src/steps/secret-facts.ts';
-import { directoryUrl } from './ca-client.ts';
-import { writePlainCertificate } from './certificates.ts';
+import { directoryUrl } from './simulated-ca.ts';
 import { day, hour } from './time-units.ts';
 import type { World } from './world.ts';
 
@@ -91,11 +90,9 @@ export class Population {
 
   #issue({ key, hosts, profile }: Site, at: number): void {
     const { ca, cluster } = this.#world;
-    const certificate = ca.issueBefore(hosts, profile, `ec-p256 before ${key}`, at);
     const [namespace = '', name = ''] = key.split('/');
     cluster.write(namespace, name, undefined, {
-      chainPem: writePlainCertificate(certificate),
-      keyPem: certificate.key,
+      ...ca.issueBefore(hosts, profile, at),
       annotations: { [directoryAnnotation]: directoryUrl },
     });
   }

@@ -2,7 +2,7 @@ import process from 'node:process';
 import type { Scenario, Size } from './scenarios.ts';
 import { day } from './time-units.ts';
 import type { Tally } from './witness.ts';
-import { World } from './world.ts';
+import { type CaKind, World } from './world.ts';
 
 export interface Outcome extends Tally {
   readonly scenario: string;
@@ -21,6 +21,7 @@ export interface Outcome extends Tally {
 
 export interface RunOptions {
   readonly seed: number;
+  readonly ca: CaKind;
   /** Told now and then how many days have passed. */
   readonly onProgress?: (day: number) => void;
   /** Called once at the beginning. */
@@ -29,10 +30,10 @@ export interface RunOptions {
 
 /** Runs a scenario to its end, or until too much has gone wrong to go on. */
 export async function run(scenario: Scenario, size: Size, options: RunOptions): Promise<Outcome> {
-  const { seed, onProgress, watch } = options;
+  const { seed, ca, onProgress, watch } = options;
   const began = performance.now();
   const processor = process.cpuUsage();
-  const world = await World.create({ ...scenario.options, seed });
+  const world = await World.create({ ...scenario.options, seed, ca });
   const { time, witness, cluster } = world;
   const start = time.now;
   scenario.prepare(world, size);

@@ -13,7 +13,9 @@ export interface Scenario {
   readonly full: Size;
   /** For the test suite. */
   readonly fast: Size;
-  readonly options?: Omit<WorldOptions, 'seed'>;
+  /** Against the strict CA, likewise. */
+  readonly strict: Size;
+  readonly options?: Omit<WorldOptions, 'seed' | 'ca'>;
   readonly prepare: (world: World, size: Size) => void;
 }
 
@@ -39,6 +41,7 @@ export const scenarios: readonly Scenario[] = [
     title: 'two years through both changes of lifetimes, sites come, Secrets get lost',
     full: { ingresses: 5000, days: 730 },
     fast: { ingresses: 150, days: 140 },
+    strict: { ingresses: 12, days: 730 },
     // Let's Encrypt says six hours. A day is the longest that kube-lego waits, and makes a run four times shorter.
     options: { renewalInfoPeriod: day },
     prepare: (world, size) => {
@@ -59,6 +62,7 @@ export const scenarios: readonly Scenario[] = [
     title: 'a week without the CA, and an hour now and then',
     full: { ingresses: 5000, days: 200 },
     fast: { ingresses: 60, days: 35 },
+    strict: { ingresses: 30, days: 35 },
     prepare: (world, size) => {
       settled(world, size);
       const { now } = world.time;
@@ -77,6 +81,7 @@ export const scenarios: readonly Scenario[] = [
     title: 'the CA fails a part of all requests for days, while the process dies now and then',
     full: { ingresses: 2000, days: 120 },
     fast: { ingresses: 100, days: 30 },
+    strict: { ingresses: 30, days: 20 },
     options: { renewalInfoPeriod: 6 * hour },
     prepare: (world, size) => {
       const population = settled(world, size);
@@ -96,6 +101,7 @@ export const scenarios: readonly Scenario[] = [
     title: '30 % of the sites fail, some for a time, some for ever',
     full: { ingresses: 5000, days: 200 },
     fast: { ingresses: 100, days: 150 },
+    strict: { ingresses: 30, days: 150 },
     prepare: (world, size) => {
       const population = settled(world, size);
       const { hosts, random, time } = world;
@@ -114,6 +120,7 @@ export const scenarios: readonly Scenario[] = [
     title: 'the clock jumps by an hour, either way',
     full: { ingresses: 2000, days: 120 },
     fast: { ingresses: 200, days: 20 },
+    strict: { ingresses: 20, days: 5 },
     prepare: (world, size) => {
       const population = settled(world, size);
       const { random, time } = world;
@@ -143,6 +150,7 @@ export const scenarios: readonly Scenario[] = [
     title: 'the process dies at random moments, oftenest while it is at work',
     full: { ingresses: 1000, days: 120 },
     fast: { ingresses: 100, days: 60 },
+    strict: { ingresses: 20, days: 20 },
     prepare: (world, size) => {
       const population = settled(world, size);
       const { random, time } = world;
@@ -157,6 +165,7 @@ export const scenarios: readonly Scenario[] = [
     title: 'no good certificate at the start, half of them long expired, and all of the CA’s limits',
     full: { ingresses: 3000, days: 21 },
     fast: { ingresses: 400, days: 3 },
+    strict: { ingresses: 350, days: 2 },
     prepare: (world, { ingresses }) => {
       const population = new Population(world);
       population.addNew(Math.ceil(ingresses / 2));
@@ -169,18 +178,19 @@ export const scenarios: readonly Scenario[] = [
     title: 'the CA recalls every certificate, twice: by renewal information all are replaced within a day',
     full: { ingresses: 5000, days: 60 },
     fast: { ingresses: 150, days: 25 },
+    strict: { ingresses: 40, days: 25 },
     options: { renewalInfoPeriod: 6 * hour },
     prepare: (world, size) => {
       settled(world, size);
       const { ca, cluster, time, witness } = world;
       for (const at of [6 * day, 18 * day]) {
         time.after(at, () => {
-          ca.renewals.recalledBefore = time.now;
+          ca.recall();
         });
         // What was issued just before is left alone for a day, the rest for seven hours at most; and what the queue takes.
         time.after(at + day + hour, () => {
           for (const [secret, certificate] of cluster.certificates()) {
-            if (ca.renewals.isRecalled(certificate)) {
+            if (ca.isRecalled(certificate)) {
               witness.troubled(`25 hours after the recall ${secret} holds a certificate that was recalled`);
             }
           }
@@ -193,6 +203,7 @@ export const scenarios: readonly Scenario[] = [
     title: 'another client spends from the same account and the same domains',
     full: { ingresses: 1000, days: 60 },
     fast: { ingresses: 200, days: 20 },
+    strict: { ingresses: 20, days: 8 },
     options: { refusalsAllowed: (limit) => (limit === 'orders' || limit === 'domain' ? 1 : 0) },
     prepare: (world, size) => {
       const population = settled(world, size);

@@ -1,10 +1,12 @@
 import { parseArgs } from 'node:util';
 import type { Scenario, Size } from './scenarios.ts';
+import type { CaKind } from './world.ts';
 
 /** What `npm run simulate` is asked for. */
 export interface SimulateOptions {
   /** Names of scenarios; empty: all. */
   readonly scenario: readonly string[];
+  readonly ca: CaKind;
   readonly seed: number;
   readonly seeds: number;
   readonly fast: boolean;
@@ -22,10 +24,11 @@ export class UsageError extends Error {
 
 /** @throws UsageError */
 export function readOptions(args: readonly string[]): SimulateOptions {
-  const { ingresses, days, seed, seeds, ...values } = parsed(args);
+  const { ca, ingresses, days, seed, seeds, ...values } = parsed(args);
   return {
     ...values,
     plot: values.plot,
+    ca: kindOfCa(ca),
     seed: wholeNumber('seed', seed, 0),
     seeds: wholeNumber('seeds', seeds, 1),
     ingresses: ingresses === undefined ? undefined : wholeNumber('ingresses', ingresses, 1),
@@ -36,10 +39,12 @@ export function readOptions(args: readonly string[]): SimulateOptions {
 /** The command that runs a scenario once more. */
 export function commandFor(
   { name }: Pick<Scenario, 'name'>,
+  ca: CaKind,
   seed: number,
   { ingresses, days }: Size,
 ): string {
-  return `npm run simulate -- --scenario ${name} --seed ${seed} --ingresses ${ingresses} --days ${days}`;
+  const kind = ca === 'model' ? '' : ` --ca ${ca}`;
+  return `npm run simulate -- --scenario ${name}${kind} --seed ${seed} --ingresses ${ingresses} --days ${days}`;
 }
 
 export function usage(scenarios: readonly Pick<Scenario, 'name' | 'title'>[]): string {
@@ -50,9 +55,11 @@ Years of kube-lego in seconds: its machines, ledger, order flow and steps with a
 Let's Encrypt's limits and a cluster in memory. Ends with status 1 and the seed when something happened that must not.
 
   --scenario NAME   only this one (may be given more than once)
+  --ca KIND         model (default): a CA without cryptography, for thousands of Ingresses; strict: the CA of test/ca, with
+                    acme-client, signatures, nonces, signing requests and certificates as they are, for dozens
   --seed N          the same seed runs the same way; default 1
   --seeds COUNT     as many seeds from there on
-  --fast            the sizes of the test suite
+  --fast            the sizes of the test suite; those of the strict CA always are
   --ingresses N     in place of the scenario's number
   --days N          in place of the scenario's length
   --plot FILE       draws the renewals of each day of the first scenario that runs, as SVG
@@ -69,6 +76,7 @@ function parsed(args: readonly string[]) {
       args: [...args],
       options: {
         scenario: { type: 'string', multiple: true, default: [] },
+        ca: { type: 'string', default: 'model' },
         seed: { type: 'string', default: '1' },
         seeds: { type: 'string', default: '1' },
         fast: { type: 'boolean', default: false },
@@ -83,6 +91,11 @@ function parsed(args: readonly string[]) {
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error });
   }
+}
+
+function kindOfCa(text: string): CaKind {
+  if (text === 'model' || text === 'strict') return text;
+  throw new UsageError(`--ca takes model or strict, not ${text}.`);
 }
 
 function wholeNumber(option: string, text: string, least: number): number {

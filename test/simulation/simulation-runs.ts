@@ -3,7 +3,7 @@ import process from 'node:process';
 import { describeWrites, writesOfColdStart } from './ledger-writes.ts';
 import { heading, row } from './outcome-table.ts';
 import { drawPlot, LevelRecorder } from './plot.ts';
-import { type Outcome, run } from './run.ts';
+import { type Outcome, type RunOptions, run } from './run.ts';
 import type { Scenario, Size } from './scenarios.ts';
 import { commandFor, readOptions, type SimulateOptions, UsageError, usage } from './simulate-options.ts';
 
@@ -33,9 +33,9 @@ export async function simulate(
   for (let seed = options.seed; seed < options.seed + options.seeds; seed += 1) {
     for (const scenario of chosen) {
       const size = sizeOf(scenario, options);
-      const again = `  Again: ${commandFor(scenario, seed, size)}\n`;
+      const again = `  Again: ${commandFor(scenario, options.ca, seed, size)}\n`;
       try {
-        const outcome = await runOnce(scenario, size, seed, plot);
+        const outcome = await runOnce(scenario, size, { seed, ca: options.ca }, plot);
         write(row(outcome));
         if (outcome.violations.length > 0) {
           status = 1;
@@ -60,8 +60,8 @@ function choose(scenarios: readonly Scenario[], names: readonly string[]): reado
   return scenarios.filter(({ name }) => names.length === 0 || names.includes(name));
 }
 
-function sizeOf(scenario: Scenario, { fast, ingresses, days }: SimulateOptions): Size {
-  const size = fast ? scenario.fast : scenario.full;
+function sizeOf(scenario: Scenario, { ca, fast, ingresses, days }: SimulateOptions): Size {
+  const size = ca === 'strict' ? scenario.strict : fast ? scenario.fast : scenario.full;
   return { ingresses: ingresses ?? size.ingresses, days: days ?? size.days };
 }
 
@@ -69,13 +69,13 @@ function sizeOf(scenario: Scenario, { fast, ingresses, days }: SimulateOptions):
 async function runOnce(
   scenario: Scenario,
   size: Size,
-  seed: number,
+  how: Pick<RunOptions, 'seed' | 'ca'>,
   plot: string | undefined,
 ): Promise<Outcome> {
   const levels = new LevelRecorder();
   const { isTTY } = process.stderr;
   const outcome = await run(scenario, size, {
-    seed,
+    ...how,
     onProgress: (passed) => {
       if (isTTY) process.stderr.write(`\r${scenario.name}: day ${passed} of ${size.days} `);
     },

@@ -13,7 +13,7 @@ const seed = 1;
 describe('a simulation in small', () => {
   for (const scenario of scenarios) {
     test(`${scenario.name}: ${scenario.title}`, async () => {
-      const outcome = await run(scenario, scenario.fast, { seed });
+      const outcome = await run(scenario, scenario.fast, { ca: 'model', seed });
       assert.deepEqual(outcome.violations, [], `npm run simulate -- --scenario ${scenario.name} --fast`);
       assert.ok(outcome.issuances > 0, 'something happened');
     });
@@ -22,7 +22,7 @@ describe('a simulation in small', () => {
   test('a crash within a second of a refusal: nothing is asked for again before its end', async () => {
     const scenario = scenarios.find(({ name }) => name === 'other-client');
     assert.ok(scenario !== undefined);
-    const outcome = await run(scenario, { ingresses: 200, days: 8 }, { seed: 5 });
+    const outcome = await run(scenario, { ingresses: 200, days: 8 }, { ca: 'model', seed: 5 });
     assert.deepEqual(outcome.violations, []);
   });
 
@@ -38,8 +38,8 @@ describe('a simulation in small', () => {
     const [scenario] = scenarios;
     assert.ok(scenario !== undefined);
     const [one, other] = [
-      await run(scenario, { ingresses: 50, days: 40 }, { seed: 7 }),
-      await run(scenario, { ingresses: 50, days: 40 }, { seed: 7 }),
+      await run(scenario, { ingresses: 50, days: 40 }, { ca: 'model', seed: 7 }),
+      await run(scenario, { ingresses: 50, days: 40 }, { ca: 'model', seed: 7 }),
     ];
     const timeless = { seconds: 0, processorSeconds: 0 };
     assert.deepEqual({ ...one, ...timeless }, { ...other, ...timeless });

@@ -16,9 +16,15 @@ export class VirtualTime {
   #turn = 0;
   readonly #heap: Timer[] = [];
 
-  /** @param start milliseconds since the epoch */
-  constructor(start: number) {
+  readonly #realWork: () => Promise<void> | undefined;
+
+  /**
+   * @param start milliseconds since the epoch
+   * @param realWork resolved when what other threads do is done; undefined if they do nothing. Time stands still meanwhile.
+   */
+  constructor(start: number, realWork: () => Promise<void> | undefined = () => undefined) {
     this.#now = start;
+    this.#realWork = realWork;
   }
 
   /** Milliseconds since the epoch. */
@@ -40,7 +46,7 @@ export class VirtualTime {
 
   /** @param goOn asked before each jump: whether the rest is wanted */
   async runUntil(end: number, goOn: () => boolean = () => true): Promise<void> {
-    await rest();
+    await this.#rest();
     for (let next = this.#heap[0]; next !== undefined && next.at <= end && goOn(); next = this.#heap[0]) {
       this.#now = next.at;
       for (let due = this.#heap[0]; due !== undefined && due.at <= this.#now; due = this.#heap[0]) {
@@ -49,13 +55,21 @@ export class VirtualTime {
         due.run = undefined;
         run?.();
       }
-      await rest();
+      await this.#rest();
     }
     if (goOn()) this.#now = Math.max(this.#now, end);
     // Signals, output and the test runner's limit have their turn between two days.
     await new Promise((resolve) => {
       setImmediate(resolve);
     });
+  }
+
+  async #rest(): Promise<void> {
+    await rest();
+    for (let work = this.#realWork(); work !== undefined; work = this.#realWork()) {
+      await work;
+      await rest();
+    }
   }
 
   #push(timer: Timer): void {
@@ -137,7 +151,7 @@ function isTimer(handle: unknown): handle is Timer {
  * A tick comes after every promise that is settled, and after all that follow from those: between two ticks Node empties the
  * queue of microtasks. An immediate would, too, but asks the operating system each time what has happened meanwhile.
  */
-function rest(): Promise<void> {
+export function rest(): Promise<void> {
   return new Promise((resolve) => {
     process.nextTick(resolve);
   });

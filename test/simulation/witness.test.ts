@@ -89,7 +89,7 @@ describe('what watches over a simulation', () => {
   });
 
   test('misses the word in the status, the alert and the renewal of a certificate that nobody looks after', async () => {
-    const world = await World.create({ seed: 1 });
+    const world = await World.create({ seed: 1, ca: 'strict' });
     new Population(world).addSettled(1);
     await world.time.runUntil(world.time.now + 100 * day);
     const seen = world.witness.violations.map((words) =>

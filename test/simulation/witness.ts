@@ -2,15 +2,14 @@ import type { Round } from '../../machines/admission.ts';
 import type { Hold } from '../../machines/rate-limits.ts';
 import { decodeStatus } from '../../src/kubernetes/status-annotation.ts';
 import type { IngressStanding } from '../../src/metrics/certificate-samples.ts';
-import type { CaWitness, SimulatedCa } from './ca.ts';
-import { type CaLimit, type Count, setOf } from './ca-limits.ts';
-import type { PlainCertificate } from './certificates.ts';
-import type { Cluster } from './cluster.ts';
+import { setOf } from './ca-limits.ts';
+import type { Cluster, HeldCertificate } from './cluster.ts';
 import { readExpiryAlert } from './expiry-alert.ts';
 import { longestGoodSpan, renewalDue, retryInterval } from './goodness.ts';
 import { HarmOrder } from './harm-order.ts';
 import type { Hosts } from './hosts.ts';
 import { RetryAfters } from './retry-afters.ts';
+import type { CaLimit, CaWitness, Count, SimulatedCa } from './simulated-ca.ts';
 import { day, hour, minute, second } from './time-units.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
@@ -132,7 +131,7 @@ export class Witness implements CaWitness {
   }
 
   /** @param secret `namespace/name` */
-  stored(secret: string, certificate: PlainCertificate): void {
+  stored(secret: string, certificate: HeldCertificate): void {
     const { time } = this.#options;
     const startedAt = this.#startedAt.get(secret);
     this.#startedAt.delete(secret);
@@ -192,7 +191,7 @@ export class Witness implements CaWitness {
   }
 
   /** A certificate should have been renewed by now, and by another attempt: if it was not, does its Ingress say so? */
-  #overdue(secret: string, certificate: PlainCertificate): void {
+  #overdue(secret: string, certificate: HeldCertificate): void {
     if (!this.#isInUse(secret, certificate)) return;
     this.tally.overdue += 1;
     if (this.#isTold(secret)) return;
@@ -200,7 +199,7 @@ export class Witness implements CaWitness {
   }
 
   /** A certificate is about to end: does the condition of the alert hold? */
-  #warned(secret: string, certificate: PlainCertificate): void {
+  #warned(secret: string, certificate: HeldCertificate): void {
     if (!this.#isInUse(secret, certificate)) return;
     const { standing, time } = this.#options;
     const seen = standing(secret);
@@ -212,27 +211,27 @@ export class Witness implements CaWitness {
     }
   }
 
-  #isInUse(secret: string, { serial }: PlainCertificate): boolean {
-    return this.#options.cluster.certificate(secret)?.serial === serial;
+  #isInUse(secret: string, { id }: HeldCertificate): boolean {
+    return this.#options.cluster.certificate(secret)?.id === id;
   }
 
   /** A certificate has come to its end: was there another in time? */
-  #ended(secret: string, certificate: PlainCertificate): void {
+  #ended(secret: string, certificate: HeldCertificate): void {
     const { hosts, ca } = this.#options;
     if (!this.#isInUse(secret, certificate)) return;
     this.tally.expired += 1;
     const from = renewalDue(certificate);
     const until = certificate.notAfter;
     const away = ca().outages.map(({ from, until }) => [from, until] as const);
-    const badByHost = certificate.hosts.map((host) => hosts.badSpans(host, from, until));
+    const badByHost = certificate.dnsNames.map((host) => hosts.badSpans(host, from, until));
     const span = longestGoodSpan([...badByHost.flat(), ...away], from, until);
-    const spared = certificate.hosts.filter((_, index) => badByHost[index]?.length === 0);
+    const spared = certificate.dnsNames.filter((_, index) => badByHost[index]?.length === 0);
     const interval = retryInterval(certificate);
     if (span >= interval) {
-      const words = `The certificate of ${secret} (${certificate.profile}) expired, although hosts and CA were good for ${hours(span)} of the ${hours(until - from)} before; a retry interval is ${hours(interval)}.`;
+      const words = `The certificate of ${secret} (${days(certificate)} days) expired, although hosts and CA were good for ${hours(span)} of the ${hours(until - from)} before; a retry interval is ${hours(interval)}.`;
       this.#violated(words);
     } else if (spared.length > 0 && longestGoodSpan(away, from, until) === until - from) {
-      const words = `The certificate of ${secret} (${certificate.profile}) expired, although ${spared.join(', ')} was good all the time.`;
+      const words = `The certificate of ${secret} (${days(certificate)} days) expired, although ${spared.join(', ')} was good all the time.`;
       this.#violated(words);
     } else if (!this.#isTold(secret)) {
       this.#violated(`The certificate of ${secret} expired without a word in the status of its Ingress.`);
@@ -275,6 +274,10 @@ export class Witness implements CaWitness {
       this.violations.push(`${new Date(this.#options.time.now).toISOString()} ${words}`);
     }
   }
+}
+
+function days({ notBefore, notAfter }: HeldCertificate): number {
+  return Math.round((notAfter - notBefore) / day);
 }
 
 function hours(milliseconds: number): string {

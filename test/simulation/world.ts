@@ -1,18 +1,23 @@
 import { newAccountData } from '../../src/acme/account-secret.ts';
 import { MemoryStore } from '../acme/memory-store.ts';
-import { SimulatedCa } from './ca.ts';
-import { directoryUrl } from './ca-client.ts';
-import type { CaLimit } from './ca-limits.ts';
+import { ModelCa } from './ca.ts';
 import { Cluster } from './cluster.ts';
 import { ControllerProcess } from './controller-process.ts';
+import { csrsDone } from './csr-in-turn.ts';
 import { Hosts } from './hosts.ts';
 import { Random } from './random.ts';
+import { type CaLimit, directoryUrl, type SimulatedCa } from './simulated-ca.ts';
+import { StrictCa } from './strict-ca.ts';
 import { day, second } from './time-units.ts';
 import { VirtualTime } from './virtual-time.ts';
 import { Witness } from './witness.ts';
 
+/** `model`: certificates.ts stands in for certificates. `strict`: they are real (see stand-ins.ts for both). */
+export type CaKind = 'model' | 'strict';
+
 export interface WorldOptions {
   readonly seed: number;
+  readonly ca: CaKind;
   /** How many refusals by this limit may be met for one scope. */
   readonly refusalsAllowed?: (limit: CaLimit) => number;
   /** Milliseconds; the longer, the faster the simulation: nobody tampers with these Secrets unseen. */
@@ -27,7 +32,7 @@ const start = Date.UTC(2026, 10, 2);
 /** A cluster, a CA and the internet between them, with one kube-lego. */
 export class World {
   readonly random: Random;
-  readonly time = new VirtualTime(start);
+  readonly time = new VirtualTime(start, csrsDone);
   readonly cluster = new Cluster();
   readonly hosts = new Hosts(this.time);
   readonly witness: Witness;
@@ -39,10 +44,9 @@ export class World {
   readonly #checkInterval: number;
   #process: ControllerProcess | undefined;
 
-  private constructor(options: WorldOptions, accountSecret: MemoryStore) {
+  private constructor(options: WorldOptions, accountKey: string) {
     const { seed, refusalsAllowed = () => 0, checkInterval = 30 * day, renewalInfoPeriod } = options;
     const { time, cluster, hosts } = this;
-    this.#accountSecret = accountSecret;
     this.#checkInterval = checkInterval;
     this.random = new Random(seed);
     this.witness = new Witness({
@@ -53,18 +57,20 @@ export class World {
       standing: (ingress) => this.#process?.standing(ingress),
       refusalsAllowed,
     });
-    this.ca = new SimulatedCa({ time, random: this.random, hosts, witness: this.witness, renewalInfoPeriod });
+    const { random, witness } = this;
+    const Ca = options.ca === 'strict' ? StrictCa : ModelCa;
+    this.ca = new Ca({ time, random, hosts, witness, accountKey, renewalInfoPeriod });
+    this.#accountSecret = new MemoryStore({
+      'tls.key': accountKey,
+      'acme-registration-url': this.ca.accountUrl,
+      'acme-directory-url': directoryUrl,
+    });
     cluster.onStored = (secret, certificate) => this.witness.stored(secret, certificate);
   }
 
   static async create(options: WorldOptions): Promise<World> {
     const { 'tls.key': key = Buffer.alloc(0) } = await newAccountData();
-    const accountSecret = new MemoryStore({
-      'tls.key': key.toString(),
-      'acme-registration-url': 'https://acme-v02.api.letsencrypt.org/acme/acct/1',
-      'acme-directory-url': directoryUrl,
-    });
-    return new World(options, accountSecret);
+    return new World(options, key.toString());
   }
 
   startProcess(): void {
