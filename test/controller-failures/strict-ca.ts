@@ -6,6 +6,7 @@ import type { Stage } from './stage.ts';
 
 type Asked = Extract<CaEvent, { type: 'request' }>;
 type Denied = Extract<CaEvent, { type: 'denied' }>;
+type OrderAsked = Extract<CaEvent, { type: 'order-asked' }>;
 
 /** The strict CA in pebble's place, and what it saw of the controller. */
 export class StrictCa implements AsyncDisposable {
@@ -46,6 +47,18 @@ export class StrictCa implements AsyncDisposable {
   /** What it refused because of a limit. */
   get denials(): readonly Denied[] {
     return this.#events.filter((event) => event.type === 'denied');
+  }
+
+  /** Orders that were asked for before the end of a refusal that held for them, whatever the CA answered. */
+  get early(): readonly OrderAsked[] {
+    const { denials } = this;
+    const holdsFor = ({ scopes }: OrderAsked, { limit, scope }: Denied): boolean =>
+      scopes.some((one) => one.limit === limit && one.scope === scope);
+    return this.#events
+      .filter((event) => event.type === 'order-asked')
+      .filter((asked) =>
+        denials.some((denial) => denial.at < asked.at && asked.at < denial.until && holdsFor(asked, denial)),
+      );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
