@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { ingress } from './objects.ts';
+import { eventually } from '../kubernetes/eventually.ts';
+import { ingress, ingressPath } from './objects.ts';
 import { type Stage, startStage } from './stage.ts';
+import { StrictCa } from './strict-ca.ts';
 
 const day = 24 * 60 * 60_000;
 const environment = {
@@ -11,12 +13,39 @@ const environment = {
 
 let stage: Stage;
 
-describe('a CA whose limit is reached', { timeout: 240_000 }, () => {
-  before(async () => {
-    stage = await startStage({ namespaces: ['shop'] });
-    await stage.startController(environment);
+before(async () => {
+  stage = await startStage({ namespaces: ['shop'] });
+});
+after(() => stage.stop());
+
+describe('a limit of failures of a host', { timeout: 240_000 }, () => {
+  it('is kept to although its owner deletes the Ingress, and with it what the status remembers', async () => {
+    await using ca = await StrictCa.start(stage, { validate: () => Promise.resolve('connection') });
+    const failures = '{"authorization-failures": {"burst": 2, "period": "24h"}, "reserve": 0}';
+    const settings = { ...ca.environment, LEGO_SELF_CHECK_TIMEOUT: '5s', LEGO_RATE_LIMITS: failures };
+    const bad = ingress('shop/bad', { tls: { 'bad-tls': ['bad.example.com'] } });
+    await stage.startController(settings);
+    for (const orders of [1, 2]) {
+      await stage.apply(bad);
+      await stage.untilState('shop/bad', 'backing-off');
+      assert.equal(ca.orders.length, orders, 'a new Ingress is tried at once');
+      await stage.world.api.expect(ingressPath('shop/bad'), { method: 'DELETE' });
+      await eventually('it is forgotten', async () => (await stage.view('shop/bad')) === undefined);
+    }
+    await stage.controller.stop();
+    await stage.startController(settings);
+    await stage.apply(bad);
+    assert.match(await stage.untilWarned('shop/bad', 'RateLimited'), /\(host bad\.example\.com\)/);
+    assert.equal((await stage.view('shop/bad'))?.state, 'queued');
+    assert.equal(ca.orders.length, 2);
+    await stage.world.api.expect(ingressPath('shop/bad'), { method: 'DELETE' });
+    await stage.controller.stop();
   });
-  after(() => stage.stop());
+});
+
+describe('a CA whose limit is reached', { timeout: 240_000 }, () => {
+  before(() => stage.startController(environment));
+  after(() => stage.controller.stop());
 
   it('is not asked: the Ingress waits in queued and says for what, until when', async () => {
     await stage.apply(ingress('shop/first', { tls: { 'first-tls': ['first.example.com'] } }));
