@@ -120,6 +120,19 @@ describe("Let's Encrypt's limits", () => {
     assert.equal(books.hold(order('bad.example.com'), now), undefined);
   });
 
+  it('are others at the staging CA, with the same share of each kept', () => {
+    assert.deepEqual(presetLimits('https://acme-staging-v02.api.letsencrypt.org/directory'), {
+      limits: {
+        'orders-per-account': { burst: 1500, period: 3 * hour },
+        'certificates-per-registered-domain': { burst: 30_000, period: second },
+        'certificates-per-exact-set': { burst: 30_000, period: 7 * day },
+        'authorization-failures': { burst: 200, period: hour },
+        'consecutive-authorization-failures': { burst: 3600, period: 6 * hour },
+      },
+      reserve: letsEncrypt.reserve,
+    });
+  });
+
   it('are not known of another CA', () => {
     const books = ledger(presetLimits('https://ca.internal/directory'));
     assert.equal(
@@ -140,6 +153,25 @@ describe('a reserve of a fifth', () => {
       affordable(books, (index) => order(`old-${index}.example.com`)),
       10,
     );
+  });
+
+  it('is kept of every limit', () => {
+    const first = (index: number) => order(`www.site-${index}.com`, { purpose: 'first' });
+    const books = ledger();
+    assert.equal(affordable(books, first), 240);
+    assert.equal(books.hold(order('www.another.com'), now), undefined);
+    const again = ledger();
+    assert.equal(
+      affordable(again, () => first(0)),
+      4,
+    );
+    assert.equal(again.hold(order('www.site-0.com'), now), undefined);
+    for (const name of ['authorization-failures', 'consecutive-authorization-failures'] as const) {
+      const failures = ledger(only(name, 5, hour, 0.2));
+      for (let count = 0; count < 4; count += 1) failures.authorizationFailed('www.site-0.com', now);
+      assert.equal(failures.hold(first(0), now)?.cause, name);
+      assert.equal(failures.hold(order('www.site-0.com'), now), undefined);
+    }
   });
 
   it('never leaves a first order without a chance', () => {
@@ -174,6 +206,16 @@ describe('exemptions', () => {
     );
     assert.equal(books.hold(order('www.example.com'), now)?.cause, 'certificates-per-exact-set');
     assert.equal(books.hold(order('other.example.com'), now), undefined);
+  });
+});
+
+describe('failures of a host', () => {
+  it('hold a renewal of the same set, too, but not one by ARI', () => {
+    const books = ledger();
+    for (let count = 0; count < 5; count += 1) books.authorizationFailed('www.example.com', now);
+    const sameSet = order('www.example.com', { exemption: 'same-set' });
+    assert.equal(books.hold(sameSet, now)?.cause, 'authorization-failures');
+    assert.equal(books.hold({ ...sameSet, exemption: 'ari' }, now), undefined);
   });
 });
 
