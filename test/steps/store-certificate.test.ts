@@ -8,10 +8,11 @@ import type { CertificateToStore, StoredCertificate } from '../../src/kubernetes
 import { type StoreCertificateOptions, storeCertificate } from '../../src/steps/store-certificate.ts';
 import { newKeyPem } from '../acme/keys.ts';
 import { Issuer } from '../ca/issuer.ts';
+import { seededRandom } from '../ca/random.ts';
 import { ManualClock } from '../kubernetes/manual-clock.ts';
 import { certificateInput, day, hour, now } from '../machines/builders.ts';
 
-const issuer = new Issuer(now);
+const issuer = new Issuer(now, seededRandom(1));
 const keyPem = newKeyPem();
 const { chainPem, certificateId } = issuer.issue(
   1,
