@@ -89,7 +89,7 @@ An Ingress without a good certificate always has a reason, and a reason always h
 
 The two commands only read, with your own kubeconfig (here \`kube-lego\` is \`node src/main.ts\`) or in the pod, where the controller
 itself is asked, too: \`kubectl exec -n kube-lego deployment/kube-lego -- kube-lego explain shop/web\`. Their exit code is 0 if all is
-well, 1 if something is wrong, 2 if the command line is, 3 if the API server cannot be asked.
+well, 1 if something is wrong or may not be looked at, 2 if the command line is wrong, 3 if the API server cannot be asked.
 
 To try again at once when you have mended something: \`kubectl annotate ingress NAME --overwrite kube-lego.io/retry="$(date)"\`. At most
 three times an hour, and never before a time that the CA has named.

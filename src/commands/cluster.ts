@@ -23,44 +23,56 @@ export interface Survey {
   readonly named: ReadonlySet<string>;
   /** Where they were listed; undefined: everywhere. */
   readonly namespaces: readonly string[] | undefined;
+  /** Of the namespaces that kube-lego watches those where they may not be listed. */
+  readonly denied: readonly string[];
   /** Some namespaces could not be looked into, so that an older claim may not be known. */
   readonly partial: boolean;
 }
 
-/** @throws KubernetesError when not even this one namespace may be read */
+/** @throws KubernetesError when not even this one namespace may be read, or none at all where none is named */
 export async function surveyIngresses(
   client: KubernetesClient,
   config: Config,
   namespace: string | undefined,
   signal: AbortSignal,
 ): Promise<Survey> {
-  const watched = config.watchNamespaces;
-  let namespaces: readonly string[] | undefined = watched.length === 0 ? undefined : watched;
-  const paths = collectionPaths('ingresses', namespaces);
-  const { annotationKey } = config;
-  const read = (object: unknown) => ({
-    spec: projectIngress(object, { annotationKey }),
-    secrets: secretsNamedBy(object),
-  });
-  let listed: ReturnType<typeof read>[];
-  let partial = false;
-  try {
-    listed = (await Promise.all(paths.map((path) => list(client, path, signal, read)))).flat();
-  } catch (error) {
-    if (namespace === undefined || !isForbidden(error)) throw error;
-    partial = true;
-    namespaces = [namespace];
-    listed = await list(client, collectionPath('ingresses', namespace), signal, read);
-  }
+  const { listed, ...where } = await listIngresses(client, config, namespace, signal);
   const specs = listed.map(({ spec }) => spec);
   const ownership = new Ownership(supervisorPolicy(config).ownership);
   for (const spec of specs) if (spec.enabled) ownership.set(spec);
   const ingresses = new Map(specs.map((spec) => [ingressKey(spec), spec]));
+  return { ingresses, ownership, named: new Set(listed.flatMap(({ secrets }) => secrets)), ...where };
+}
+
+/** All that may be listed; where this one namespace is not among them, it alone. */
+async function listIngresses(
+  client: KubernetesClient,
+  { annotationKey, watchNamespaces: watched }: Config,
+  namespace: string | undefined,
+  signal: AbortSignal,
+) {
+  const read = (object: unknown) => ({
+    spec: projectIngress(object, { annotationKey }),
+    secrets: secretsNamedBy(object),
+  });
+  const listIn = (place?: string) => list(client, collectionPath('ingresses', place), signal, read);
+  const lists = watched.length === 0 ? [listIn()] : watched.map((place) => listIn(place));
+  const outcomes = await Promise.allSettled(lists);
+  const refusals: unknown[] = outcomes.flatMap((outcome) =>
+    outcome.status === 'rejected' ? [outcome.reason] : [],
+  );
+  const failure = refusals.find((refusal) => !isForbidden(refusal));
+  if (failure !== undefined) throw failure;
+  const denied = watched.filter((_, index) => outcomes[index]?.status === 'rejected');
+  const partial = refusals.length > 0;
+  if (refusals.length === lists.length || (namespace !== undefined && denied.includes(namespace))) {
+    if (namespace === undefined) throw refusals[0];
+    return { listed: await listIn(namespace), namespaces: [namespace], denied, partial };
+  }
   return {
-    ingresses,
-    ownership,
-    named: new Set(listed.flatMap(({ secrets }) => secrets)),
-    namespaces,
+    listed: outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? outcome.value : [])),
+    namespaces: watched.length === 0 ? undefined : watched.filter((place) => !denied.includes(place)),
+    denied,
     partial,
   };
 }

@@ -26,8 +26,8 @@ interface Common {
   readonly context: string | undefined;
 }
 
-const exitCodes = `Exit code: 0 all is well, 1 something is wrong, 2 the command line or a setting is, 3 the API server
-cannot be asked.`;
+const exitCodes = `Exit code: 0 all is well, 1 something is wrong or may not be looked at, 2 the command line or a setting is
+wrong, 3 the API server cannot be asked.`;
 const settings = `Reads with your kubeconfig (KUBECONFIG), in a pod with its ServiceAccount, and writes nothing. What kube-lego is
 set to by LEGO_ variables other than its defaults (LEGO_KUBE_ANNOTATION, LEGO_WATCH_NAMESPACE, LEGO_URL,
 LEGO_NAMESPACE, ...) has to be set here, too; in its pod it is:
@@ -40,7 +40,8 @@ const help: Readonly<Record<Command, string>> = {
   status: `Usage: kube-lego status [options]
 
 What has come of every Ingress that is handed to kube-lego, a line for each Secret: its certificate, or why there is
-none, and what happens next; then the Secrets that no Ingress names any more.
+none, and what happens next; then the Secrets that no Ingress names any more, and the watched namespaces whose
+Ingresses may not be listed.
 
   -n, --namespace NAME    only this namespace
       --problems          only what needs somebody

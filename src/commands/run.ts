@@ -29,7 +29,8 @@ const clearScreen = '\u001B[H\u001B[2J';
  * Runs `kube-lego status` or `kube-lego explain`.
  *
  * @param argv what follows the command
- * @returns the exit code: 0 all is well, 1 something is wrong, 2 the command line or a setting is, 3 the API server cannot be asked
+ * @returns the exit code: 0 all is well, 1 something is wrong or may not be looked at, 2 the command line or a setting is wrong, 3 the API server
+ *   cannot be asked
  */
 export async function runCommand(
   command: Command,
@@ -95,7 +96,7 @@ async function tellStatus(
     const all = await overviewOf(client, config, namespace, now, limit);
     const shown = problems ? problemsOf(all) : all;
     print(before + (output === 'json' ? JSON.stringify(shown, undefined, 2) : overviewText(shown, now)));
-    return all.rows.some(isProblem) ? 1 : 0;
+    return all.rows.some(isProblem) || all.denied.length > 0 ? 1 : 0;
   };
   if (!watch) return look('');
   for (;;) {

@@ -11,11 +11,13 @@ export interface Overview {
   readonly rows: readonly StatusRow[];
   /** `namespace/name` of Secrets of ours that no Ingress names, kube-lego's or not; undefined when they may not be listed. */
   readonly orphans: readonly string[] | undefined;
+  /** Watched namespaces that are not shown, because their Ingresses may not be listed. */
+  readonly denied: readonly string[];
 }
 
 const readsInFlight = 16;
 
-/** What has come of all Ingresses, in the order of their names. @throws KubernetesError */
+/** What has come of all Ingresses that may be listed, in the order of their names. @throws KubernetesError */
 export async function overviewOf(
   client: KubernetesClient,
   config: CommandSettings,
@@ -48,11 +50,12 @@ export async function overviewOf(
     namespace === undefined ? surveyed : [namespace].filter((name) => surveyed?.includes(name) ?? true);
   // A Secret is named by Ingresses of its own namespace only, so that these suffice.
   const own = await listOwnSecrets(client, wanted, signal);
-  return { rows, orphans: own?.filter((key) => !named.has(key)) };
+  const denied = namespace === undefined ? survey.denied : [];
+  return { rows, orphans: own?.filter((key) => !named.has(key)), denied };
 }
 
 /** The overview for people. */
-export function overviewText({ rows, orphans }: Overview, now: number): string {
+export function overviewText({ rows, orphans, denied }: Overview, now: number): string {
   const table = rows.length === 0 ? 'No Ingress is handed to kube-lego.' : statusTable(rows, now);
   const counts = Map.groupBy(rows, ({ state }) => state);
   const summary = [...counts].map(([state, { length }]) => `${length} ${state}`).join(', ');
@@ -62,12 +65,19 @@ export function overviewText({ rows, orphans }: Overview, now: number): string {
       : orphans.length === 0
         ? []
         : [`Secrets of kube-lego that no Ingress names any more: ${orphans.join(', ')}`];
-  return [table, '', ...(summary === '' ? [] : [summary]), ...orphaned].join('\n').trimEnd();
+  const hidden =
+    denied.length === 0
+      ? []
+      : [
+          `Not shown, because their Ingresses may not be listed: ${denied.join(', ')}. ` +
+            'Use a kubeconfig that may list Ingresses there, too.',
+        ];
+  return [table, '', ...(summary === '' ? [] : [summary]), ...orphaned, ...hidden].join('\n').trimEnd();
 }
 
 /** Only what needs somebody. */
-export function problemsOf({ rows, orphans }: Overview): Overview {
-  return { rows: rows.filter(isProblem), orphans };
+export function problemsOf(overview: Overview): Overview {
+  return { ...overview, rows: overview.rows.filter(isProblem) };
 }
 
 function byKey(one: { namespace: string; name: string }, other: { namespace: string; name: string }): number {

@@ -2,15 +2,14 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { Authority } from '../../deploy/local/authority.ts';
-import { readKubeconfig, writeKubeconfig } from '../../deploy/local/kubeconfig.ts';
 import type { Explanation } from '../../src/commands/explanation.ts';
 import { refusal } from '../controller-failures/api-refusal.ts';
 import { type BadEntry, badEntries, secondEntry, uncommonHosts } from '../controller-failures/bad-entries.ts';
-import { type Answer, type Passage, startFaultyProxy } from '../controller-failures/faulty-proxy.ts';
+import type { Answer, Interference, Passage } from '../controller-failures/faulty-proxy.ts';
 import { ingress, type Manifest, secret } from '../controller-failures/objects.ts';
 import { type Stage, startStage } from '../controller-failures/stage.ts';
 import { eventually } from '../kubernetes/eventually.ts';
-import { besideController, explained, runCommand } from './command-run.ts';
+import { besideController, explained, runBehindProxy } from './command-run.ts';
 
 const secrets = '/api/v1/namespaces/shop/secrets';
 const ingresses = '/apis/networking.k8s.io/v1/ingresses';
@@ -201,15 +200,8 @@ describe('kube-lego explain, when the API server answers it with', { timeout: 12
     assert.equal(found?.text, 'Secret good-tls may not be read with this kubeconfig.');
   });
 
-  async function explainBehind(interfere: (passage: Passage) => Promise<Answer> | undefined) {
-    const { adminKubeconfig, serverUrl, ca } = stage.world.cluster;
-    await using proxy = await startFaultyProxy(serverUrl, ca);
-    proxy.interfere = interfere;
-    const KUBECONFIG = join(stage.world.session.directory, 'explaining.kubeconfig');
-    const { token } = await readKubeconfig(adminKubeconfig);
-    const user = { user: 'admin', namespace: 'shop', token };
-    await writeKubeconfig(KUBECONFIG, { ...user, server: proxy.url, ca: proxy.caPem });
-    return await runCommand(stage, ['explain', 'shop/twice', '-o', 'json'], { KUBECONFIG });
+  async function explainBehind(interfere: Interference) {
+    return runBehindProxy(stage, ['explain', 'shop/twice', '-o', 'json'], interfere);
   }
 });
 

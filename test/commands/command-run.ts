@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { readImage } from '../../deploy/local/controller.ts';
+import { readKubeconfig, writeKubeconfig } from '../../deploy/local/kubeconfig.ts';
 import type { World } from '../../deploy/local/world.ts';
 import type { Explanation } from '../../src/commands/explanation.ts';
+import { type Interference, startFaultyProxy } from '../controller-failures/faulty-proxy.ts';
 
 export interface Outcome {
   readonly code: number | null;
@@ -41,6 +44,23 @@ export async function runCommand(
   const ended = new Promise<number | null>((resolve) => child.on('close', resolve));
   const [output, errors, code] = await Promise.all([text(child.stdout), text(child.stderr), ended]);
   return { code, output, errors };
+}
+
+/** Runs the command with a proxy between it and the API server. */
+export async function runBehindProxy(
+  { world }: Stage,
+  argv: readonly string[],
+  interfere: Interference,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Outcome> {
+  const { adminKubeconfig, serverUrl, ca } = world.cluster;
+  await using proxy = await startFaultyProxy(serverUrl, ca);
+  proxy.interfere = interfere;
+  const KUBECONFIG = join(world.session.directory, 'proxied-command.kubeconfig');
+  const { token } = await readKubeconfig(adminKubeconfig);
+  const user = { user: 'admin', namespace: 'shop', token };
+  await writeKubeconfig(KUBECONFIG, { ...user, server: proxy.url, ca: proxy.caPem });
+  return await runCommand({ world }, argv, { ...environment, KUBECONFIG });
 }
 
 /** What `kube-lego explain -o json` says of the Ingress `namespace/name`; its exit code fits. */

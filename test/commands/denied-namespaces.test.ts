@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import type { Overview } from '../../src/commands/status.ts';
+import { refusal } from '../controller-failures/api-refusal.ts';
+import type { Passage } from '../controller-failures/faulty-proxy.ts';
+import { ingress } from '../controller-failures/objects.ts';
+import { type Stage, startStage } from '../controller-failures/stage.ts';
+import { runBehindProxy } from './command-run.ts';
+
+const forbidden = refusal(403, 'Forbidden', 'not for you');
+
+let stage: Stage;
+
+describe('kube-lego status, when not all watched namespaces may be looked into', { timeout: 120_000 }, () => {
+  before(async () => {
+    stage = await startStage({ namespaces: ['shop'] });
+    await stage.apply(ingress('shop/web', { tls: { 'web-tls': ['web.example.com'] } }));
+  });
+  after(() => stage.stop());
+
+  it('shows the others, names those, says what to do, and ends with 1', async () => {
+    const asked: string[] = [];
+    const { code, output } = await runBehindProxy(
+      stage,
+      ['status'],
+      (passage) => {
+        asked.push(passage.path);
+        return denying('blog', 'news')(passage);
+      },
+      { LEGO_WATCH_NAMESPACE: 'blog,shop,news' },
+    );
+    assert.equal(code, 1);
+    assert.match(output, /^shop\/web +web-tls +due/m);
+    assert.match(
+      output,
+      /^Not shown, because their Ingresses may not be listed: blog, news\. Use a kubeconfig that may list/m,
+    );
+    // All that is there would seem to be named by no Ingress.
+    assert.ok(!asked.includes('/api/v1/namespaces/blog/secrets'));
+  });
+
+  it('ends with 1 although all is well in the others', async () => {
+    const LEGO_WATCH_NAMESPACE = 'empty,blog';
+    const { code, output } = await runBehindProxy(stage, ['status', '-o', 'json'], denying('blog'), {
+      LEGO_WATCH_NAMESPACE,
+    });
+    const { rows, denied: hidden }: Overview = JSON.parse(output);
+    assert.deepEqual([code, rows, hidden], [1, [], ['blog']]);
+    const named = await runBehindProxy(stage, ['status', '-n', 'empty'], denying('blog'), {
+      LEGO_WATCH_NAMESPACE,
+    });
+    assert.deepEqual([named.code, named.output.trim()], [0, 'No Ingress is handed to kube-lego.']);
+  });
+
+  it('ends with 3 and says what to do when none of them may be, or not the one that is named', async () => {
+    const environment = { LEGO_WATCH_NAMESPACE: 'shop,blog' };
+    for (const [argv, ...hidden] of [
+      [['status'], 'shop', 'blog'],
+      [['status', '-n', 'blog'], 'blog'],
+    ] as const) {
+      const { code, output, errors } = await runBehindProxy(stage, argv, denying(...hidden), environment);
+      assert.deepEqual([code, output], [3, '']);
+      assert.match(errors, /403 Forbidden: not for you\nUse a kubeconfig that may list Ingresses/);
+    }
+  });
+
+  function denying(...namespaces: readonly string[]) {
+    const paths = namespaces.map((name) => `/apis/networking.k8s.io/v1/namespaces/${name}/ingresses`);
+    return ({ path }: Passage) => (paths.includes(path) ? Promise.resolve(forbidden) : undefined);
+  }
+});
