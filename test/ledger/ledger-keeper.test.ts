@@ -62,6 +62,7 @@ describe('the keeper of the ledger', () => {
     assert.deepEqual(covered, []);
     resolve();
     await Promise.all(covers);
+    assert.equal(store.writes, 1, 'which covers both');
   });
 
   it('forgets no certificate by a crash, however often there is one right after an issuance', async () => {
@@ -82,21 +83,22 @@ describe('the keeper of the ledger', () => {
       issued += 1;
       ending.abort();
     }
-    assert.ok(issued <= 5, `${issued} certificates for the same names`);
+    assert.equal(
+      issued,
+      3,
+      'of five, of which one is kept for renewals and one may be counted later than it was written',
+    );
   });
 
   it('writes the certificates of all orders that come to that together at once, and none where nothing counts them', async () => {
     const hosts = Array.from({ length: 200 }, (_, index) => `www${index}.example.com`);
-    for (const [counted, most] of [
-      [true, 2],
-      [false, 0],
-    ] as const) {
+    for (const counted of [true, false]) {
       const store = new MemoryLedgerStore();
       const url = counted ? 'https://acme-v02.api.letsencrypt.org/directory' : directory;
       const { ledger, keeper, ending } = start(store, new ManualClock(), presetLimits(url));
       for (const host of hosts) ledger.orderCreated(order(host), 0);
       await Promise.all(hosts.map((host) => keeper.coverCertificate(order(host), ending.signal)));
-      assert.ok(store.writes <= most, `${store.writes} writings`);
+      assert.equal(store.writes, counted ? 1 : 0);
     }
   });
 

@@ -34,6 +34,10 @@ describe('after a failure a certificate is tried again', () => {
     assertLadder(delays('CaUnavailable'), [5_000, 15_000, minute, 5 * minute, 5 * minute, 5 * minute]);
   });
 
+  it('in ten minutes where a host was left out and can be reached again, however often it has failed before', () => {
+    assertLadder(delays('HostReturning'), [1, 2, 3, 4, 5, 50].fill(10 * minute));
+  });
+
   it('when the CA allows it where the CA has named its time, and never in a rush', () => {
     const limited = failure('RateLimited', now + hour);
     assert.equal(nextAttempt(limited, 4, 'uid/a', now), now + hour);
