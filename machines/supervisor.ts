@@ -43,6 +43,8 @@ export type SupervisorCommand =
   | { readonly type: 'ADMIT'; readonly id: string }
   | { readonly type: 'GRANT_SLOT'; readonly id: string }
   | { readonly type: 'HOLD'; readonly id: string; readonly hold: Hold }
+  /** At other CAs than the one that certificates come from. */
+  | { readonly type: 'LIFT_PAUSES'; readonly hosts: readonly string[] }
   /** The one timer; undefined switches it off. */
   | { readonly type: 'SET_TIMER'; readonly at: number | undefined };
 
@@ -159,15 +161,16 @@ function decideRunning(
       applyToAdmission(state, event, caNow);
       return grant(state, caNow);
     case 'PAUSES_LIFTED':
-      if (state.ledgerRead) state.admission.liftPauses(event.hosts, caNow);
-      else state.liftedEarly = [...state.liftedEarly, ...event.hosts];
-      return grant(state, caNow);
-    case 'LEDGER_READ':
+      if (state.ledgerRead) return liftPauses(state, event.hosts, caNow);
+      state.liftedEarly = [...state.liftedEarly, ...event.hosts];
+      return [];
+    case 'LEDGER_READ': {
+      const early = state.liftedEarly;
       state.ledgerRead = true;
       state.admission.resume(caNow);
-      if (state.liftedEarly.length > 0) state.admission.liftPauses(state.liftedEarly, caNow);
       state.liftedEarly = [];
-      return grant(state, caNow);
+      return early.length > 0 ? liftPauses(state, early, caNow) : grant(state, caNow);
+    }
     default:
       state.admission.report(event, caNow);
       return grant(state, caNow);
@@ -205,6 +208,11 @@ function nextTime(
   const times = [schedule.next(), looks.next(), byCa === undefined ? undefined : byCa - caNow + now];
   const known = times.filter((time) => time !== undefined);
   return known.length === 0 ? undefined : Math.min(...known);
+}
+
+function liftPauses(state: SupervisorState, hosts: readonly string[], caNow: number): SupervisorCommand[] {
+  state.admission.liftPauses(hosts, caNow);
+  return [{ type: 'LIFT_PAUSES', hosts }, ...grant(state, caNow)];
 }
 
 function grant({ admission, ledgerRead }: SupervisorState, now: number): SupervisorCommand[] {

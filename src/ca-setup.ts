@@ -52,7 +52,11 @@ export function setUpCa(options: CaSetupOptions): CaSetup {
     store: documents,
     clock: ledgerClock,
     signal,
-    onTrouble: (trouble) => log.warn(trouble, 'The rate-limit ledger is not as it should be.'),
+    onTrouble: (trouble) => {
+      // A sentence about a document says it all.
+      if (typeof trouble === 'string') log.warn(trouble);
+      else log.warn(trouble, 'The rate-limit ledger is not as it should be.');
+    },
   });
   const orderTurns = new OrderTurns({ ledger, budget, rateLimits, ledgerClock, clock });
   return { transport, ledgerClock, ledger, budget, keeper, orderTurns };

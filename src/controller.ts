@@ -123,12 +123,20 @@ export async function startController({
       if (retryAfter !== undefined) keeper.refused();
     },
   });
-  const rehearsal = createRehearsal(config, { client, store: accountSecret, agent, clock, signal, log });
   const challengeIngresses = createChallengeIngresses(config, client, clock, signal, log);
   const events = new EventRecorder({
     client,
     clock,
     onError: (error) => log.warn(error, 'An Event was not written.'),
+  });
+  const rehearsal = createRehearsal(config, {
+    client,
+    store: accountSecret,
+    agent,
+    clock,
+    signal,
+    log,
+    publish: (event) => events.publish(event),
   });
 
   const status = new IngressStatusWriter({
@@ -218,6 +226,7 @@ export async function startController({
       actors,
       clock,
       ledgerClock,
+      onPausesLifted: (hosts) => rehearsal?.liftPauses(hosts),
       onStopped: (ingress) => journal.forget(ingress),
       onActorError: (ingress, error) =>
         log.error({ ingress, err: error }, 'The actor of an Ingress died of an error.'),

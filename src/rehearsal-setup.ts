@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import { presetLimits } from '../machines/limits.ts';
+import { inRehearsal } from '../machines/rehearsal.ts';
 import { AccountStore } from './acme/account.ts';
 import type { AccountSecretStore } from './acme/account-secret.ts';
 import { BorrowedKey } from './acme/borrowed-key.ts';
@@ -7,7 +8,9 @@ import { setUpCa } from './ca-setup.ts';
 import type { Clock } from './clock.ts';
 import type { Config } from './config.ts';
 import type { KubernetesClient } from './kubernetes/client.ts';
+import type { IngressEvent } from './kubernetes/events.ts';
 import { KubernetesLedgerDocuments } from './kubernetes/ledger-documents.ts';
+import { pauseLinkEvent } from './pause-link.ts';
 import { Rehearsal } from './steps/rehearsal.ts';
 
 export interface RehearsalSetup {
@@ -18,6 +21,7 @@ export interface RehearsalSetup {
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly log: Logger;
+  readonly publish: (event: IngressEvent) => void;
 }
 
 /**
@@ -26,7 +30,7 @@ export interface RehearsalSetup {
  */
 export function createRehearsal(
   { rehearsalUrl, caBundle, email, profile, namespace }: Config,
-  { client, store, agent, clock, signal, log }: RehearsalSetup,
+  { client, store, agent, clock, signal, log, publish }: RehearsalSetup,
 ): Rehearsal | undefined {
   if (rehearsalUrl === undefined) return undefined;
   const { transport, ledgerClock, budget, keeper, orderTurns } = setUpCa({
@@ -58,6 +62,10 @@ export function createRehearsal(
     clock,
     ledgerClock,
     profile,
+    onPause: (link, input) => {
+      const event = pauseLinkEvent(input, link);
+      publish({ ...event, message: inRehearsal(event.message) });
+    },
     budget,
     ledger: keeper,
     orderTurns,

@@ -42,6 +42,8 @@ export interface SupervisorOptions {
   readonly clock: Clock;
   /** By which the CA's limits are counted. */
   readonly ledgerClock: Pick<Clock, 'now'>;
+  /** The owner of these hosts says that they may be tried again, although a CA had paused them. */
+  readonly onPausesLifted?: ((hosts: readonly string[]) => void) | undefined;
   /** An Ingress actor has ended, of whatever cause. */
   readonly onStopped?: (key: string) => void;
   /** An Ingress actor died of an error in the program; it is started again after a minute. */
@@ -61,6 +63,7 @@ export function createSupervisorLogic({
   actors,
   clock,
   ledgerClock,
+  onPausesLifted,
   onStopped,
   onActorError,
 }: SupervisorOptions) {
@@ -114,6 +117,8 @@ export function createSupervisorLogic({
         return rounds.grantSlot(command.id, at);
       case 'HOLD':
         return rounds.hold(command.id, byClock(command.hold, ledgerClock.now(), at), at);
+      case 'LIFT_PAUSES':
+        return onPausesLifted?.(command.hosts);
       case 'SET_TIMER':
         clock.clearTimeout(timer);
         if (command.at !== undefined) {

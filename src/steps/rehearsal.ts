@@ -5,6 +5,7 @@ import type { Failure } from '../../machines/reasons.ts';
 import { inRehearsal, isRehearsed } from '../../machines/rehearsal.ts';
 import type { AccountStore } from '../acme/account.ts';
 import { type OrderInput, type OrderPhase, obtainCertificate as placeOrder } from '../acme/order.ts';
+import { OrderError } from '../acme/order-error.ts';
 import type { AcmeTransport } from '../acme/transport.ts';
 import { createCsr } from '../certificate/csr.ts';
 import { generateKey } from '../certificate/key.ts';
@@ -22,6 +23,8 @@ export interface RehearsalOptions extends OrderGatesOptions {
   /** By which the limits of that CA are counted. */
   readonly ledgerClock: Pick<Clock, 'now'>;
   readonly profile: string | undefined;
+  /** That CA has paused a name; the link that lifts it is for the eyes of the Ingress's owner only. */
+  readonly onPause: (link: string, input: CertificateInput) => void;
   /** What that CA lets us order, and whether it is in trouble. */
   readonly budget: OrderBudget;
   /** What that CA lets us order, kept over the end of the process. */
@@ -68,8 +71,15 @@ export class Rehearsal {
     const profile = input.desired.profile ?? this.#options.profile;
     // Its certificate is thrown away, so that the cheapest key will do.
     const csr = await createCsr(hosts, await generateKey('ec-p256'));
-    await this.#order(input.id, { hosts, csr, profile }, signal);
+    await this.#order(input, { hosts, csr, profile }, signal);
     this.#remember(set, clock.now());
+  }
+
+  /** The owner of these hosts says that they may be tried again, although that CA had paused them. */
+  liftPauses(hosts: readonly string[]): void {
+    const { budget, ledger } = this.#options;
+    budget.liftPauses(hosts);
+    ledger.changed();
   }
 
   /** Writes what is left to write. */
@@ -82,8 +92,9 @@ export class Rehearsal {
     await this.#options.transport.close();
   }
 
-  async #order(id: string, wanted: WantedCertificate, signal: AbortSignal): Promise<void> {
-    const { account, transport, clock, ledgerClock, budget, ledger } = this.#options;
+  async #order(input: CertificateInput, wanted: WantedCertificate, signal: AbortSignal): Promise<void> {
+    const { id } = input;
+    const { account, transport, clock, ledgerClock, budget, ledger, onPause } = this.#options;
     this.#reserve(id, wanted.hosts);
     const reports = new OrderReports(id, wanted.hosts, (report) => budget.report(report, ledgerClock.now()));
     const gates = new OrderGates(this.#options, wanted.hosts, signal);
@@ -98,6 +109,8 @@ export class Rehearsal {
     } catch (error) {
       signal.throwIfAborted();
       if (reports.failed(error)) ledger.refused();
+      const link = error instanceof OrderError ? error.unpauseUrl : undefined;
+      if (link !== undefined) onPause(link, input);
       throw failed(failureOf(error, clock.now()), error);
     } finally {
       gates.end();

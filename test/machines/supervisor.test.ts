@@ -37,6 +37,7 @@ class Supervision {
     if (command.type === 'SET_TIMER') {
       return `SET_TIMER ${command.at === undefined ? 'off' : `+${command.at - now}`}`;
     }
+    if (command.type === 'LIFT_PAUSES') return `LIFT_PAUSES ${command.hosts.join()}`;
     return `${command.type} ${'key' in command ? command.key : command.id}`;
   }
 }
@@ -411,15 +412,15 @@ describe('a name that the CA has paused', () => {
     const { ledger, supervision } = paused();
     supervision.tell(observed(), synced, { type: 'LEDGER_READ' });
     assert.equal(ledger.hold(order, now)?.cause, 'paused');
-    supervision.tell(lifted);
+    assert.deepEqual(supervision.tell(lifted), ['LIFT_PAUSES web.example.com']);
     assert.equal(ledger.hold(order, now), undefined);
   });
 
   it('is so also when that was said before the ledger was read', () => {
     const { ledger, supervision } = paused();
-    supervision.tell(lifted);
+    assert.deepEqual(supervision.tell(lifted), []);
     assert.equal(ledger.hold(order, now)?.cause, 'paused');
-    supervision.tell({ type: 'LEDGER_READ' });
+    assert.deepEqual(supervision.tell({ type: 'LEDGER_READ' }), ['LIFT_PAUSES web.example.com']);
     assert.equal(ledger.hold(order, now), undefined);
   });
 

@@ -27,6 +27,7 @@ describe('a rehearsal', () => {
   let clock: ManualClock;
   let store: MemoryLedgerStore;
   let rehearsal: Rehearsal;
+  let links: string[];
   /** Ends what the process writes. */
   let ending: AbortController;
 
@@ -36,6 +37,7 @@ describe('a rehearsal', () => {
     await ca.start();
     clock = new ManualClock(now);
     store = new MemoryLedgerStore();
+    links = [];
     await start();
   });
   afterEach(async () => {
@@ -60,6 +62,7 @@ describe('a rehearsal', () => {
       clock,
       ledgerClock,
       profile: undefined,
+      onPause: (link, { ingress }) => void links.push(`${ingress} ${link}`),
       budget,
       ledger: new LedgerKeeper({
         ledger,
@@ -111,6 +114,23 @@ describe('a rehearsal', () => {
       assert.equal(ca.count('/new-order'), 2);
     });
   }
+
+  it('leaves a name alone that its CA has paused, over a crash, until the owner says that it is mended', async () => {
+    const link = 'https://ca.example/sfe/v1/unpause?jwt=e30.e30.sig';
+    const detail = `Your account is temporarily prevented from requesting certificates for a.example and possibly others. Please visit: ${link}`;
+    ca.scripts.set('/new-order', () => problem(429, 'rateLimited', detail));
+    assert.equal((await failure('1')).failure.code, 'NamePaused');
+    assert.deepEqual(links, [`${input.ingress} ${link}`]);
+    await setImmediate();
+    await crash();
+    await start();
+    clock.advance(hour);
+    assert.equal((await failure('2')).failure.code, 'NamePaused');
+    assert.equal(ca.count('/new-order'), 1);
+    rehearsal.liftPauses(['a.example']);
+    await failure('3');
+    assert.equal(ca.count('/new-order'), 2);
+  });
 
   for (const [what, limit, expected] of [
     ['its order leaves', 'orders-per-account', [1, 1]],
