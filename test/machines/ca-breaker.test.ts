@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
 import { CaBreaker } from '../../machines/ca-breaker.ts';
-import { hour, minute, now } from './builders.ts';
+import { day, hour, minute, now } from './builders.ts';
 
 function broken(retryAfter?: number): { breaker: CaBreaker; until: number } {
   const breaker = new CaBreaker();
@@ -34,6 +34,10 @@ describe('the breaker', () => {
     breaker.succeeded(until);
     for (const id of ['c', 'd', 'e']) assert.ok(breaker.enter(id, until));
     assert.equal(breaker.open, false);
+    // Nobody is waited for who has had its answer.
+    breaker.failed('d', until + 1);
+    breaker.failed('e', until + 1);
+    assert.ok(breaker.enter('d', breaker.closedUntil(until + 1) ?? 0));
   });
 
   it('honours Retry-After of a first failure already, and never shortens it', () => {
@@ -41,6 +45,14 @@ describe('the breaker', () => {
     breaker.failed('a', now, hour);
     breaker.failed('b', now, minute);
     assert.equal(breaker.closedUntil(now), now + hour);
+  });
+
+  it('honours one of weeks, too', () => {
+    const breaker = new CaBreaker();
+    breaker.failed('a', now, 30 * day);
+    assert.equal(breaker.closedUntil(now), now + 30 * day);
+    assert.equal(breaker.namedUntil(now), now + 30 * day);
+    assert.equal(breaker.namedUntil(now + 30 * day), undefined);
   });
 
   it('takes no answer to what was under way for the end of a wait that the CA asks for', () => {
@@ -93,7 +105,8 @@ describe('the breaker', () => {
   it('is not closed for years by a clock that was wrong', () => {
     const breaker = new CaBreaker();
     breaker.failed('a', now + 900 * 24 * hour, hour);
-    assert.ok((breaker.closedUntil(now) ?? 0) <= now + 5 * minute);
+    assert.equal(breaker.closedUntil(now), now + 5 * minute);
+    assert.equal(breaker.namedUntil(now), undefined);
   });
 
   it('never lets two try at once, and never before the time that the CA named, whatever happens', () => {
