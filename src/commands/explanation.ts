@@ -1,6 +1,6 @@
 import { type ReasonCode, reasons } from '../../machines/reasons.ts';
 import type { IngressDetail } from '../inspector/protocol.ts';
-import { duration, printable } from './status-table.ts';
+import { duration, printable } from './terminal-text.ts';
 
 /** One look at one thing on the way from the annotation to the certificate. */
 export interface Check {

@@ -1,5 +1,5 @@
-import { stripVTControlCharacters } from 'node:util';
 import type { StatusRow } from './status-rows.ts';
+import { duration, printable } from './terminal-text.ts';
 
 const longestHosts = 60;
 
@@ -29,21 +29,6 @@ export function statusTable(rows: readonly StatusRow[], now: number): string {
       ...(remark === undefined ? [] : [`    ${printable(remark)}`]),
     ]),
   ].join('\n');
-}
-
-/** Text that others wrote, harmless for a terminal. */
-export function printable(text: string): string {
-  return stripVTControlCharacters(text).replaceAll(/\p{Cc}+/gu, ' ');
-}
-
-/** @param milliseconds at least one second is told */
-export function duration(milliseconds: number): string {
-  const seconds = Math.max(Math.round(milliseconds / 1000), 0);
-  if (seconds < 120) return `${seconds} s`;
-  const minutes = Math.round(seconds / 60);
-  if (minutes < 120) return `${minutes} min`;
-  const hours = Math.round(minutes / 60);
-  return hours < 48 ? `${hours} h` : `${Math.round(hours / 24)} days`;
 }
 
 function left(time: string | undefined, now: number): string {

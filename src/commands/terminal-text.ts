@@ -1,0 +1,16 @@
+import { stripVTControlCharacters } from 'node:util';
+
+/** Text that others wrote, harmless for a terminal. */
+export function printable(text: string): string {
+  return stripVTControlCharacters(text).replaceAll(/\p{Cc}+/gu, ' ');
+}
+
+/** @param milliseconds at least one second is told */
+export function duration(milliseconds: number): string {
+  const seconds = Math.max(Math.round(milliseconds / 1000), 0);
+  if (seconds < 120) return `${seconds} s`;
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 120) return `${minutes} min`;
+  const hours = Math.round(minutes / 60);
+  return hours < 48 ? `${hours} h` : `${Math.round(hours / 24)} days`;
+}
