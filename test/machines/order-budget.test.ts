@@ -17,11 +17,21 @@ it('an order that is counted after all is not held up by its own reservation', (
 });
 
 it('an order that finds no room keeps its reservation as it was', () => {
-  const budget = orderBudget({ 'orders-per-account': { burst: 1, period: day } });
+  const budget = orderBudget({
+    'orders-per-account': { burst: 1, period: day },
+    'certificates-per-exact-set': { burst: 1, period: day },
+  });
+  const again = { id: '2', hosts: ['a.example.com'], purpose: 'renewal', exemption: 'same-set' } as const;
+  const causeOf = (): string | undefined => budget.hold(again, new Map(), now)?.cause;
   budget.reserve({ id: '0', hosts: ['other.example.com'], purpose: 'renewal', exemption: 'none' }, now);
-  budget.reserve({ id: '1', hosts: ['a.example.com'], purpose: 'renewal', exemption: 'ari' }, now);
+  budget.reserve({ ...again, id: '1', exemption: 'ari' }, now);
   assert.equal(budget.countAs('1', 'none', now)?.cause, 'orders-per-account');
+  assert.equal(causeOf(), 'certificates-per-exact-set');
+  budget.release('0', now);
+  const counted = { ...again, hosts: ['b.example.com'], exemption: 'none' } as const;
+  assert.equal(budget.hold(counted, new Map(), now), undefined, 'it takes nothing of the account');
   assert.equal(budget.release('1', now), true);
+  assert.equal(causeOf(), undefined);
 });
 
 /** A process that goes on from what others have written. */
