@@ -9,8 +9,8 @@ interface Wait {
 }
 
 /**
- * What the CA asks to wait before the next request for a resource that all calls share: the directory, nonces. Each call would take the
- * wait for its own, and the next one ask within it.
+ * What the CA asks to wait before the next request for a resource that all calls share: the directory, nonces, new orders. Each call
+ * would take the wait for its own, and the next one ask within it.
  */
 export class AskedWaits {
   readonly #clock: Pick<Clock, 'now'>;
@@ -22,9 +22,14 @@ export class AskedWaits {
 
   /**
    * Asks, unless the CA has asked to wait.
+   * @param holdsForAll whether a problem asks all to wait, and not only the one that met it
    * @throws what `ask` throws; before the end of a wait the problem that asked for it, with what is left of the time
    */
-  async heed<T>(url: string, ask: () => Promise<T>): Promise<T> {
+  async heed<T>(
+    url: string,
+    ask: () => Promise<T>,
+    holdsForAll: (problem: AcmeProblem) => boolean = () => true,
+  ): Promise<T> {
     const wait = this.#wait(url);
     if (wait !== undefined) {
       const { ca, detail, endpoint, instance, links, status, subproblems, type } = wait.problem;
@@ -36,7 +41,7 @@ export class AskedWaits {
     try {
       return await ask();
     } catch (error) {
-      if (error instanceof AcmeProblem && error.retryAfter !== undefined) {
+      if (error instanceof AcmeProblem && error.retryAfter !== undefined && holdsForAll(error)) {
         const from = this.#clock.now();
         const until = from + error.retryAfter;
         // Of several that were asked at the same time, one may be told to wait for longer.

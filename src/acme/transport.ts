@@ -168,7 +168,12 @@ export class AcmeTransport {
       const directory = await this.directory(url, call.signal);
       return { status: 200, headers: {}, data: directory.resources };
     }
-    return method === 'head' ? this.#newNonce(call, url) : this.#post(call, url, body);
+    if (method === 'head') return this.#newNonce(call, url);
+    const post = (): Promise<AdapterAnswer> => this.#post(call, url, body);
+    // While a nonce was fetched for it another order may have heard that all are to wait. A limit is not for all.
+    return call.endpoint === 'new-order'
+      ? this.#askedWaits.heed(url, post, ({ transient }) => transient)
+      : post();
   }
 
   async #newNonce(call: Call, url: string): Promise<AdapterAnswer> {

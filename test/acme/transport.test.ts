@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { afterEach, before, beforeEach, describe, test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Client } from 'acme-client';
 import { AccountStore } from '../../src/acme/account.ts';
 import { installAdapter } from '../../src/acme/adapter.ts';
+import type { CaAnswer, CaRequest } from '../../src/acme/connection.ts';
 import { AcmeProblem } from '../../src/acme/problem.ts';
 import { AcmeTransport, type RequestReport, userAgent } from '../../src/acme/transport.ts';
 import { systemClock } from '../../src/clock.ts';
@@ -422,6 +424,52 @@ describe('transport', () => {
       assert.equal(ca.count(path), asked + 1);
     }
     await fresh.close();
+  });
+
+  test('sends no new order into the wait that another one was asked for while a nonce was fetched', async () => {
+    const nonces: (() => void)[] = [];
+    const connection = {
+      send: async ({ endpoint, method }: CaRequest): Promise<CaAnswer> => {
+        sent.push(endpoint);
+        if (method === 'HEAD') await new Promise<void>((resolve) => nonces.push(resolve));
+        const headers = { 'replay-nonce': `nonce${sent.length}` };
+        if (endpoint !== 'new-order') return { status: 200, headers, text: JSON.stringify(directory) };
+        return {
+          status: refused.status,
+          headers: { ...headers, 'retry-after': '60' },
+          text: JSON.stringify(refused),
+        };
+      },
+      close: () => Promise.resolve(),
+    };
+    const directory = Object.fromEntries(
+      ['newNonce', 'newAccount', 'newOrder'].map((name) => [name, `https://ca.example/${name}`]),
+    );
+    const type = 'urn:ietf:params:acme:error:rateLimited';
+    let sent: string[] = [];
+    let refused = { type, status: 503, detail: 'Service busy; retry later.' };
+    const placeTwo = async (): Promise<AcmeProblem[]> => {
+      sent = [];
+      const fresh = new AcmeTransport({ clock: systemClock, userAgent: 'test', connection });
+      const place = (): Promise<AcmeProblem> =>
+        refusal(
+          fresh.call(signal, 'new-order', () =>
+            client.createOrder({ identifiers: [{ type: 'dns', value: 'a.example' }] }),
+          ),
+        );
+      const [one, other] = [place(), place()];
+      for (let turns = 0; nonces.length < 2 && turns < 100; turns += 1) await nextTurn();
+      nonces.shift()?.();
+      const first = await one;
+      nonces.shift()?.();
+      return [first, await other];
+    };
+    const [first, second] = await placeTwo();
+    assert.equal(sent.filter((endpoint) => endpoint === 'new-order').length, 1);
+    assert.ok((second?.retryAfter ?? 0) <= (first?.retryAfter ?? 0) && second?.transient);
+    refused = { type, status: 429, detail: 'too many certificates' };
+    await placeTwo();
+    assert.equal(sent.filter((endpoint) => endpoint === 'new-order').length, 2, 'a limit is not for all');
   });
 
   test('says what is no ACME directory', async () => {
