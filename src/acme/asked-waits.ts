@@ -1,10 +1,7 @@
-import type { Clock } from '../clock.ts';
 import { AcmeProblem } from './problem.ts';
 
 interface Wait {
   readonly problem: AcmeProblem;
-  /** Milliseconds since the epoch. */
-  readonly from: number;
   readonly until: number;
 }
 
@@ -13,11 +10,12 @@ interface Wait {
  * would take the wait for its own, and the next one ask within it.
  */
 export class AskedWaits {
-  readonly #clock: Pick<Clock, 'now'>;
+  readonly #steady: () => number;
   readonly #waits = new Map<string, Wait>();
 
-  constructor(clock: Pick<Clock, 'now'>) {
-    this.#clock = clock;
+  /** @param steady milliseconds from some moment on, evenly, whatever happens to the clock */
+  constructor(steady: () => number) {
+    this.#steady = steady;
   }
 
   /**
@@ -33,7 +31,7 @@ export class AskedWaits {
     const wait = this.#wait(url);
     if (wait !== undefined) {
       const { ca, detail, endpoint, instance, links, status, subproblems, type } = wait.problem;
-      const retryAfter = wait.until - this.#clock.now();
+      const retryAfter = Math.ceil(wait.until - this.#steady());
       const cause = wait.problem;
       const said = { ca, detail, endpoint, instance, links, status, subproblems, type };
       throw new AcmeProblem({ ...said, retryAfter, cause });
@@ -42,10 +40,9 @@ export class AskedWaits {
       return await ask();
     } catch (error) {
       if (error instanceof AcmeProblem && error.retryAfter !== undefined && holdsForAll(error)) {
-        const from = this.#clock.now();
-        const until = from + error.retryAfter;
+        const until = this.#steady() + error.retryAfter;
         // Of several that were asked at the same time, one may be told to wait for longer.
-        if (until > (this.#wait(url)?.until ?? 0)) this.#waits.set(url, { problem: error, from, until });
+        if (until > (this.#wait(url)?.until ?? 0)) this.#waits.set(url, { problem: error, until });
       }
       throw error;
     }
@@ -53,8 +50,6 @@ export class AskedWaits {
 
   #wait(url: string): Wait | undefined {
     const wait = this.#waits.get(url);
-    const now = this.#clock.now();
-    // Before its beginning: the clock was set back.
-    return wait !== undefined && now >= wait.from && now < wait.until ? wait : undefined;
+    return wait !== undefined && this.#steady() < wait.until ? wait : undefined;
   }
 }

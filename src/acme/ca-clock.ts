@@ -16,7 +16,7 @@ export class CaClock {
 
   /**
    * Takes up the `Date` of an answer; all times in milliseconds since the epoch.
-   * @param sentAt when the request was sent, and `receivedAt` when the answer came, by the clock here
+   * @param sentAt when the request was sent, and `receivedAt` when the answer came, by the clock here as it is at the answer
    * @returns the time by the CA's clock when the answer came, at least
    */
   observe(date: number, sentAt: number, receivedAt: number): number {

@@ -41,6 +41,8 @@ export interface RequestReport {
 
 export interface TransportOptions extends ConnectionOptions {
   readonly clock: Clock;
+  /** Milliseconds from some moment on, evenly, whatever happens to the clock; `performance.now` if not given. */
+  readonly steady?: (() => number) | undefined;
   /** In place of HTTPS as the other options describe it. */
   readonly connection?: Connection | undefined;
   readonly onRequest?: ((report: RequestReport) => void) | undefined;
@@ -79,6 +81,7 @@ export function userAgent(version: string): string {
 /** The way of acme-client to the CA: typed problems, nonces of every answer, time limits, abort, Retry-After. */
 export class AcmeTransport {
   readonly #clock: Clock;
+  readonly #steady: () => number;
   readonly #connection: Connection;
   readonly #onRequest: ((report: RequestReport) => void) | undefined;
   readonly #nonces = new Map<string, NoncePool>();
@@ -91,8 +94,9 @@ export class AcmeTransport {
   /** @throws Error if the CA bundle cannot be used */
   constructor(options: TransportOptions) {
     this.#clock = options.clock;
+    this.#steady = options.steady ?? (() => performance.now());
     this.#onRequest = options.onRequest;
-    this.#askedWaits = new AskedWaits(options.clock);
+    this.#askedWaits = new AskedWaits(this.#steady);
     this.#connection = options.connection ?? new CaConnection(options);
   }
 
@@ -225,21 +229,23 @@ export class AcmeTransport {
 
   async #send(asked: CaRequest): Promise<Answered> {
     const { endpoint, url } = asked;
-    const started = this.#clock.now();
+    const started = this.#steady();
     const report = (status: number | undefined, problemType: string | undefined): void =>
       this.#onRequest?.({
         endpoint,
         ca: caName(url),
         status,
         problemType,
-        duration: this.#clock.now() - started,
+        duration: this.#steady() - started,
       });
     try {
       const answer = await this.#connection.send(asked);
       const now = this.#clock.now();
       const date = answerDate(answer);
       this.#ca = caName(url);
-      const at = date === undefined ? now : this.#caClock.observe(date, started, now);
+      // By the clock as it is now: it may have been set meanwhile.
+      const sentAt = now - (this.#steady() - started);
+      const at = date === undefined ? now : this.#caClock.observe(date, sentAt, now);
       const from = answered(endpoint, url, answer, at);
       report(
         answer.status,

@@ -390,9 +390,15 @@ describe('transport', () => {
   });
 
   test('asks for no directory and no nonce before the time that the CA named to any of the calls', async () => {
-    let now = Date.now();
-    const clock = { ...systemClock, now: () => now };
-    const fresh = new AcmeTransport({ clock, userAgent: 'test', caBundle: ca.caBundle, proxy: noProxy });
+    let now = 0;
+    const steady = (): number => now;
+    const fresh = new AcmeTransport({
+      clock: systemClock,
+      steady,
+      userAgent: 'test',
+      caBundle: ca.caBundle,
+      proxy: noProxy,
+    });
     const ask: [path: string, ask: () => Promise<unknown>][] = [
       ['/directory', () => fresh.directory(ca.directoryUrl, signal)],
       [
@@ -470,6 +476,30 @@ describe('transport', () => {
     refused = { type, status: 429, detail: 'too many certificates' };
     await placeTwo();
     assert.equal(sent.filter((endpoint) => endpoint === 'new-order').length, 2, 'a limit is not for all');
+  });
+
+  test('takes the time of the CA from an answer although the clock here is set while it is awaited', async () => {
+    const start = Date.parse('2026-11-05T00:00:00Z');
+    for (const jump of [3_600_000, -3_600_000]) {
+      let [passed, error] = [0, 0];
+      const connection = {
+        send: (): Promise<CaAnswer> => {
+          passed += 2000;
+          const date = new Date(start + passed).toUTCString();
+          const answer = { status: 200, headers: { date }, text: '{}' };
+          if (passed > 2000) error = jump;
+          return Promise.resolve(answer);
+        },
+        close: () => Promise.resolve(),
+      };
+      const clock = { ...systemClock, now: () => start + passed + error };
+      const fresh = new AcmeTransport({ clock, steady: () => passed, userAgent: 'test', connection });
+      const get = (): Promise<unknown> => fresh.get(signal, 'renewal-info', 'https://ca.example/1');
+      await get();
+      assert.equal(fresh.clockSkew, 0);
+      await get();
+      assert.equal(fresh.clockSkew, -jump);
+    }
   });
 
   test('says what is no ACME directory', async () => {

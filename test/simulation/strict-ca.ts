@@ -73,9 +73,11 @@ export class StrictCa implements SimulatedCa {
   }
 
   connect({ clock, store, onAnswer }: ClientParts): CaClient {
-    const connection = new StrictConnection({ ca: this, clock, random: this.#parts.random, userAgent });
+    const { random, time } = this.#parts;
+    const connection = new StrictConnection({ ca: this, clock, random, userAgent });
     const transport: AcmeTransport = new AcmeTransport({
       clock,
+      steady: () => time.now,
       userAgent,
       connection,
       onRequest: ({ status }) => {
