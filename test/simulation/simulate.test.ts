@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { commandFor, readOptions } from './simulate-options.ts';
 import { standInForCertificates } from './stand-ins.ts';
 
 standInForCertificates();
@@ -14,17 +15,19 @@ const program = fileURLToPath(new URL('./simulate.ts', import.meta.url));
 const small = ['--scenario', 'other-client', '--fast', '--ingresses', '20', '--days', '3'];
 
 describe('npm run simulate', () => {
-  test('runs the same way for the same seed, whatever ran before, and another way for another seed', async () => {
-    const [both, again] = await Promise.all([
-      runProgram([...small, '--seed', '1', '--seeds', '2']),
-      runProgram([...small, '--seed', '2']),
-    ]);
-    assert.deepEqual([both.code, again.code], [0, 0], both.errors + again.errors);
-    const [heading, one = '', two = ''] = timeless(both.output);
-    assert.deepEqual(timeless(again.output), [heading, two]);
-    const beside = (row: string): string => row.replace(/^other-client +\d+/, '');
-    assert.notEqual(beside(one), beside(two));
-  });
+  for (const ca of ['model', 'strict']) {
+    test(`with --ca ${ca} runs the same way for the same seed, whatever ran before, and another way for another seed`, async () => {
+      const [both, again] = await Promise.all([
+        runProgram([...small, '--ca', ca, '--seed', '1', '--seeds', '2']),
+        runProgram([...small, '--ca', ca, '--seed', '2']),
+      ]);
+      assert.deepEqual([both.code, again.code], [0, 0], both.errors + again.errors);
+      const [heading, one = '', two = ''] = timeless(both.output);
+      assert.deepEqual(timeless(again.output), [heading, two]);
+      const beside = (row: string): string => row.replace(/^other-client +\d+/, '');
+      assert.notEqual(beside(one), beside(two));
+    });
+  }
 
   test('ends with status 2 and a sentence when an option is wrong, before anything runs', async () => {
     const wrong: [args: string[], sentence: RegExp][] = [
@@ -66,6 +69,17 @@ describe('npm run simulate', () => {
     const [command, options = ''] = commands[0]?.split(' -- ') ?? [];
     assert.equal(command, '  Again: npm run simulate');
     assert.deepEqual(await written(strict, options.split(' ')), first);
+  });
+
+  test('reads of a command that it has printed what it had run', () => {
+    const [scenario] = scenarios;
+    assert.ok(scenario !== undefined);
+    for (const ca of ['model', 'strict'] as const) {
+      const [, options = ''] = commandFor(scenario, ca, 7, { ingresses: 20, days: 3 }).split(' -- ');
+      const { scenario: names, ...read } = readOptions(options.split(' '));
+      assert.deepEqual(names, [scenario.name]);
+      assert.deepEqual([read.ca, read.seed, read.seeds, read.ingresses, read.days], [ca, 7, 1, 20, 3]);
+    }
   });
 
   test('prints that command, too, when a run comes to no end', async () => {
