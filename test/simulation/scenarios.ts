@@ -46,7 +46,8 @@ export const scenarios: readonly Scenario[] = [
     options: { renewalInfoPeriod: day },
     prepare: (world, size) => {
       const population = settled(world, size);
-      nowAndThen(world, 2 * day, () => population.addNew(1));
+      // As many as there are already are enough for two years.
+      nowAndThen(world, Math.max(2 * day, (size.days * day) / size.ingresses), () => population.addNew(1));
       // Whole clusters move in.
       for (const share of [0.3, 0.5, 0.8]) {
         world.time.after(share * size.days * day, () => population.addNew(Math.round(size.ingresses / 10)));
@@ -81,7 +82,7 @@ export const scenarios: readonly Scenario[] = [
     title: 'the CA fails a part of all requests for days, while the process dies now and then',
     full: { ingresses: 2000, days: 120 },
     fast: { ingresses: 100, days: 30 },
-    strict: { ingresses: 30, days: 20 },
+    strict: { ingresses: 20, days: 15 },
     options: { renewalInfoPeriod: 6 * hour },
     prepare: (world, size) => {
       const population = settled(world, size);
@@ -165,7 +166,7 @@ export const scenarios: readonly Scenario[] = [
     title: 'no good certificate at the start, half of them long expired, and all of the CA’s limits',
     full: { ingresses: 3000, days: 21 },
     fast: { ingresses: 400, days: 3 },
-    strict: { ingresses: 350, days: 2 },
+    strict: { ingresses: 330, days: 2 },
     prepare: (world, { ingresses }) => {
       const population = new Population(world);
       population.addNew(Math.ceil(ingresses / 2));
