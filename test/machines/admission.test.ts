@@ -181,6 +181,25 @@ describe('the limits of the CA', () => {
   });
 });
 
+describe('a pause that a person has lifted', () => {
+  it('lets go on who was held by it, within seconds', () => {
+    const admission = new Admission(limits, orderBudget());
+    enter(admission, [round('a')]);
+    assert.deepEqual(admitted(admission), ['a']);
+    const scope = { type: 'identifiers', names: ['a.example.com'] } as const;
+    const block = { cause: 'paused', scope, retryAfter: undefined } as const;
+    admission.report({ type: 'ORDER_REFUSED', id: 'a', block }, now);
+    admission.leave('a', now);
+    enter(admission, [round('b', { namespace: 'blog', hosts: ['a.example.com', 'b.example.com'] })]);
+    assert.deepEqual(admitted(admission), []);
+    assert.deepEqual(admission.grants(now + hour), []);
+    admission.liftPauses(['a.example.com'], now + hour);
+    const at = admission.next(now + hour) ?? 0;
+    assert.ok(at > 0 && at < now + hour + minute);
+    assert.deepEqual(admission.grants(at), [{ id: 'b', grant: 'admission' }]);
+  });
+});
+
 function ready(admission: Admission, entering: readonly Round[]): void {
   enter(admission, entering);
   admission.grants(now);
