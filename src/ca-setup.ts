@@ -41,8 +41,8 @@ export function setUpCa(options: CaSetupOptions): CaSetup {
     caBundle,
     onRequest: (report) => {
       onRequest?.(report, transport);
-      // Without an answer what is known of the CA's clock is older than the last jump of ours may be.
-      if (report.status !== undefined) ledgerClock.observe(transport.clockSkew);
+      // Of this answer: what earlier ones told is older than the last jump of our clock may be.
+      ledgerClock.observe(report.clockSkew);
     },
   });
   const ledger = createLedger(rateLimits, directoryUrl);

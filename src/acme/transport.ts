@@ -37,6 +37,8 @@ export interface RequestReport {
   readonly problemType: string | undefined;
   /** Milliseconds. */
   readonly duration: number;
+  /** How far the CA's clock is ahead of the one here, in milliseconds; undefined if this answer does not tell its time. */
+  readonly clockSkew: number | undefined;
 }
 
 export interface TransportOptions extends ConnectionOptions {
@@ -230,14 +232,8 @@ export class AcmeTransport {
   async #send(asked: CaRequest): Promise<Answered> {
     const { endpoint, url } = asked;
     const started = this.#steady();
-    const report = (status: number | undefined, problemType: string | undefined): void =>
-      this.#onRequest?.({
-        endpoint,
-        ca: caName(url),
-        status,
-        problemType,
-        duration: this.#steady() - started,
-      });
+    const report = (about: Pick<RequestReport, 'status' | 'problemType' | 'clockSkew'>): void =>
+      this.#onRequest?.({ ...about, endpoint, ca: caName(url), duration: this.#steady() - started });
     try {
       const answer = await this.#connection.send(asked);
       const now = this.#clock.now();
@@ -247,13 +243,16 @@ export class AcmeTransport {
       const sentAt = now - (this.#steady() - started);
       const at = date === undefined ? now : this.#caClock.observe(date, sentAt, now);
       const from = answered(endpoint, url, answer, at);
-      report(
-        answer.status,
-        answer.status < 300 ? undefined : (readProblem(from.json)?.type ?? 'invalidResponse'),
-      );
+      const { status } = answer;
+      report({
+        status,
+        problemType: status < 300 ? undefined : (readProblem(from.json)?.type ?? 'invalidResponse'),
+        clockSkew: date === undefined ? undefined : this.clockSkew,
+      });
       return from;
     } catch (error) {
-      report(undefined, error instanceof AcmeProblem ? error.type : 'aborted');
+      const problemType = error instanceof AcmeProblem ? error.type : 'aborted';
+      report({ status: undefined, problemType, clockSkew: undefined });
       throw error;
     }
   }

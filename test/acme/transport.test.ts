@@ -502,6 +502,27 @@ describe('transport', () => {
     }
   });
 
+  test('tells no time of the CA of an answer without a date: our clock may have been set since the last one', async () => {
+    const dates = [new Date().toUTCString(), undefined];
+    const connection = {
+      send: (): Promise<CaAnswer> => {
+        const date = dates.shift();
+        return Promise.resolve({ status: 200, headers: date === undefined ? {} : { date }, text: '{}' });
+      },
+      close: () => Promise.resolve(),
+    };
+    const told: boolean[] = [];
+    const fresh = new AcmeTransport({
+      clock: systemClock,
+      userAgent: 'test',
+      connection,
+      onRequest: ({ clockSkew }) => told.push(clockSkew !== undefined),
+    });
+    await fresh.get(signal, 'renewal-info', 'https://ca.example/1');
+    await fresh.get(signal, 'renewal-info', 'https://ca.example/2');
+    assert.deepEqual(told, [true, false]);
+  });
+
   test('says what is no ACME directory', async () => {
     ca.scripts.set('/elsewhere', () => ({ body: { kind: 'APIGroupList' } }));
     const error = await refusal(transport.directory(ca.url('/elsewhere'), signal));
