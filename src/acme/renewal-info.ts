@@ -1,3 +1,4 @@
+import { spread } from '../../machines/spread.ts';
 import type { Clock } from '../clock.ts';
 import { recordField, stringField } from '../json.ts';
 import { AcmeProblem } from './problem.ts';
@@ -60,8 +61,9 @@ export class RenewalInfoSource {
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof AcmeProblem)) throw error;
-      // As long as it says: unlike the rhythm of good answers, this is a refusal.
-      const wait = Math.max(error.retryAfter ?? 0, error.transient ? afterTrouble : otherwise);
+      // As long as it says: unlike the rhythm of good answers, this is a refusal. Many may have been told of the same end.
+      const asked = (error.retryAfter ?? 0) + spread(id) * hour;
+      const wait = Math.max(asked, error.transient ? afterTrouble : otherwise);
       return { window: undefined, askAt: clock.now() + wait };
     }
   }

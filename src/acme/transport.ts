@@ -155,12 +155,16 @@ export class AcmeTransport {
   }
 
   /**
-   * Gets a resource that anybody may have, a JSON object.
+   * Gets a resource that anybody may have, a JSON object; none of its kind is asked for while the CA asks to wait.
    * @throws AcmeProblem, or the signal's reason
    */
   async get(signal: AbortSignal, endpoint: Endpoint, url: string): Promise<CallResult<unknown>> {
-    const from = await this.#send({ endpoint, method: 'GET', url, signal });
-    return { value: contentOf(from), retryAfter: retryAfterOf(from) };
+    const ask = async (): Promise<CallResult<unknown>> => {
+      const from = await this.#send({ endpoint, method: 'GET', url, signal });
+      return { value: contentOf(from), retryAfter: retryAfterOf(from) };
+    };
+    // What keeps one of them from being answered keeps all; but that there is none of this name is for it alone.
+    return this.#askedWaits.heed(endpoint, ask, ({ transient }) => transient);
   }
 
   /** Ends all requests under way and closes the connections. */

@@ -432,6 +432,32 @@ describe('transport', () => {
     await fresh.close();
   });
 
+  test('asks about no certificate before the time that the CA named to a question about another one', async () => {
+    let now = 0;
+    const sent: string[] = [];
+    let [status, type] = [503, 'serverInternal'];
+    const connection = {
+      send: ({ url }: CaRequest): Promise<CaAnswer> => {
+        sent.push(url);
+        const text = JSON.stringify({ type: `urn:ietf:params:acme:error:${type}`, detail: 'Later.' });
+        return Promise.resolve({ status, headers: { 'retry-after': '3600' }, text });
+      },
+      close: () => Promise.resolve(),
+    };
+    const fresh = new AcmeTransport({ clock: systemClock, steady: () => now, userAgent: 'test', connection });
+    const ask = (id: string): Promise<AcmeProblem> =>
+      refusal(fresh.get(signal, 'renewal-info', `https://ca.example/renewal-info/${id}`));
+    await ask('one');
+    now += 1_800_000;
+    const { retryAfter, transient } = await ask('other');
+    assert.deepEqual([retryAfter, transient, sent.length], [1_800_000, true, 1]);
+    now += 1_800_000;
+    [status, type] = [404, 'malformed'];
+    await ask('unknown');
+    await ask('other');
+    assert.equal(sent.length, 3, 'what is unknown is so alone');
+  });
+
   test('sends no new order into the wait that another one was asked for while a nonce was fetched', async () => {
     const nonces: (() => void)[] = [];
     const connection = {
