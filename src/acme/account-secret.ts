@@ -36,7 +36,7 @@ export interface StoredAccount {
   readonly refusedUntil: number | undefined;
 }
 
-const keyField = 'tls.key';
+export const keyField = 'tls.key';
 const urlField = 'acme-registration-url';
 const directoryField = 'acme-directory-url';
 /** A time and the directory, with a space between them. */

@@ -1,13 +1,16 @@
-import type { AccountSecret, AccountSecretStore } from './account-secret.ts';
+import { type AccountSecret, type AccountSecretStore, keyField } from './account-secret.ts';
+
+type Data = Readonly<Record<string, Buffer>>;
+
+const prefix = 'rehearsal-';
 
 /**
- * The account Secret for an account of the same key at another CA: the key is that of the Secret, what is recorded of the
- * registration stays in memory. So nothing is ever written into the Secret, and no second key is made.
+ * The account Secret for an account of the same key at the CA of rehearsals: the key is that of the Secret, and what is recorded of
+ * the registration stands beside that of the owner's, each field with `rehearsal-` before its name. No second key is made.
  */
 export class BorrowedKey implements AccountSecretStore {
   readonly name: string;
   readonly #owner: AccountSecretStore;
-  #registration: Readonly<Record<string, Buffer>> = {};
 
   constructor(owner: AccountSecretStore) {
     this.name = owner.name;
@@ -15,10 +18,7 @@ export class BorrowedKey implements AccountSecretStore {
   }
 
   async read(signal: AbortSignal): Promise<AccountSecret | undefined> {
-    const secret = await this.#owner.read(signal);
-    if (secret === undefined) return undefined;
-    const key = secret.data['tls.key'];
-    return { ...secret, data: { ...(key === undefined ? {} : { 'tls.key': key }), ...this.#registration } };
+    return borrowed(await this.#owner.read(signal));
   }
 
   /** Keys are made by the owner only. */
@@ -26,8 +26,17 @@ export class BorrowedKey implements AccountSecretStore {
     return Promise.resolve(undefined);
   }
 
-  update(secret: AccountSecret, data: Readonly<Record<string, Buffer>>): Promise<AccountSecret> {
-    this.#registration = data;
-    return Promise.resolve({ ...secret, data: { ...secret.data, ...data } });
+  async update(secret: AccountSecret, data: Data, signal: AbortSignal): Promise<AccountSecret | undefined> {
+    const fields = Object.entries(data).map(([field, value]) => [`${prefix}${field}`, value] as const);
+    return borrowed(await this.#owner.update(secret, Object.fromEntries(fields), signal));
   }
+}
+
+function borrowed(secret: AccountSecret | undefined): AccountSecret | undefined {
+  if (secret === undefined) return undefined;
+  const fields = Object.entries(secret.data).flatMap(([field, value]): [string, Buffer][] => {
+    if (field === keyField) return [[field, value]];
+    return field.startsWith(prefix) ? [[field.slice(prefix.length), value]] : [];
+  });
+  return { ...secret, data: Object.fromEntries(fields) };
 }

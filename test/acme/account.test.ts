@@ -5,6 +5,7 @@ import type { OrderReport } from '../../machines/order-report.ts';
 import { type AccountOptions, AccountStore } from '../../src/acme/account.ts';
 import { AccountError } from '../../src/acme/account-error.ts';
 import { installAdapter } from '../../src/acme/adapter.ts';
+import { BorrowedKey } from '../../src/acme/borrowed-key.ts';
 import { requestRefused } from '../../src/acme/order-error.ts';
 import { AcmeProblem } from '../../src/acme/problem.ts';
 import { AcmeTransport } from '../../src/acme/transport.ts';
@@ -246,6 +247,37 @@ describe('account at a scripted CA', () => {
     clock.ahead += 15_000;
     await next.ensureAccount(signal);
     assert.equal(store.text('acme-registration-url'), ca.url('/account'));
+  });
+
+  test('an account of the same key at the CA of rehearsals is recorded beside the other one, and found after a restart', async () => {
+    const key = newKeyPem();
+    const own = {
+      'acme-registration-url': 'https://ca.example/acct/1',
+      'acme-directory-url': 'https://ca.example/',
+    };
+    store = new MemoryStore({ 'tls.key': key, ...own });
+    const borrowing = (): AccountStore => accounts({ store: new BorrowedKey(store) });
+    const { url } = await borrowing().ensureAccount(signal);
+    assert.equal(store.text('rehearsal-acme-registration-url'), url);
+    assert.equal(store.text('rehearsal-acme-directory-url'), ca.directoryUrl);
+    for (const [field, value] of Object.entries({ 'tls.key': key, ...own }))
+      assert.equal(store.text(field), value);
+    const asked = ca.count('/new-account');
+    assert.equal((await borrowing().ensureAccount(signal)).url, url);
+    assert.equal(ca.count('/new-account'), asked);
+  });
+
+  test('the CA of rehearsals that makes no account is left alone over a restart', async () => {
+    store = new MemoryStore({ 'tls.key': newKeyPem() });
+    ca.scripts.set('/new-account', () =>
+      problem(429, 'rateLimited', 'too many new registrations (10)', { 'retry-after': '1080' }),
+    );
+    const borrowing = (): AccountStore => accounts({ store: new BorrowedKey(store) });
+    await accountError(borrowing().ensureAccount(signal));
+    const asked = ca.count('/new-account');
+    await accountError(borrowing().ensureAccount(signal));
+    assert.equal(ca.count('/new-account'), asked);
+    assert.equal(store.text('acme-registration-refused-until'), undefined);
   });
 
   test('a wait that only a wrong clock can have named holds up nothing, nor does one that cannot be read', async () => {
