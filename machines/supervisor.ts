@@ -43,7 +43,7 @@ export type SupervisorCommand =
   | { readonly type: 'ADMIT'; readonly id: string }
   | { readonly type: 'GRANT_SLOT'; readonly id: string }
   | { readonly type: 'HOLD'; readonly id: string; readonly hold: Hold }
-  /** At other CAs than the one that certificates come from. */
+  /** In the ledger of the CA they are: it is to be written, and that of any other CA told. */
   | { readonly type: 'LIFT_PAUSES'; readonly hosts: readonly string[] }
   /** The one timer; undefined switches it off. */
   | { readonly type: 'SET_TIMER'; readonly at: number | undefined };

@@ -226,7 +226,10 @@ export async function startController({
       actors,
       clock,
       ledgerClock,
-      onPausesLifted: (hosts) => rehearsal?.liftPauses(hosts),
+      onPausesLifted: (hosts) => {
+        keeper.changed();
+        rehearsal?.liftPauses(hosts);
+      },
       onStopped: (ingress) => journal.forget(ingress),
       onActorError: (ingress, error) =>
         log.error({ ingress, err: error }, 'The actor of an Ingress died of an error.'),
@@ -359,7 +362,7 @@ export async function startController({
         challengeIngresses.removeAll(cleanUp),
         events.drain(cleanUp),
         status.drain(cleanUp),
-        Promise.all([keeper.drain(), rehearsal?.drain()]),
+        Promise.allSettled([keeper.drain(), rehearsal?.drain()]),
       ]);
       await end();
       await Promise.all([...reflectors, ...secretReflectors].map((reflector) => reflector.stopped()));
