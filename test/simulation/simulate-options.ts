@@ -36,15 +36,16 @@ export function readOptions(args: readonly string[]): SimulateOptions {
   };
 }
 
-/** The command that runs a scenario once more. */
-export function commandFor(
+/** The options for one run of a scenario. */
+export function argumentsFor(
   { name }: Pick<Scenario, 'name'>,
   ca: CaKind,
   seed: number,
   { ingresses, days }: Size,
-): string {
-  const kind = ca === 'model' ? '' : ` --ca ${ca}`;
-  return `npm run simulate -- --scenario ${name}${kind} --seed ${seed} --ingresses ${ingresses} --days ${days}`;
+): readonly string[] {
+  const kind = ca === 'model' ? [] : ['--ca', ca];
+  const size = ['--ingresses', `${ingresses}`, '--days', `${days}`];
+  return ['--scenario', name, ...kind, '--seed', `${seed}`, ...size];
 }
 
 export function usage(scenarios: readonly Pick<Scenario, 'name' | 'title'>[]): string {

@@ -3,7 +3,8 @@ import { spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { commandFor, readOptions } from './simulate-options.ts';
+import { eventually, processesWith } from '../local/processes.ts';
+import { argumentsFor, readOptions } from './simulate-options.ts';
 import { standInForCertificates } from './stand-ins.ts';
 
 standInForCertificates();
@@ -28,6 +29,24 @@ describe('npm run simulate', () => {
       assert.notEqual(beside(one), beside(two));
     });
   }
+
+  test('ends all its runs when it is ended itself', async () => {
+    // In the command lines of its runs, and in no other.
+    const seed = String(100_000_000 + process.pid);
+    const child = spawn(
+      process.execPath,
+      [program, '--scenario', 'two-years', '--seed', seed, '--seeds', '2'],
+      {
+        stdio: 'ignore',
+      },
+    );
+    const ended = new Promise((resolve) => child.on('close', resolve));
+    const runs = (): string[] => processesWith(`--seed ${seed} --ingresses`);
+    await eventually(() => runs().length === 1, 'the first one runs');
+    child.kill('SIGTERM');
+    assert.equal(await ended, 143);
+    await eventually(() => runs().length === 0, 'none runs any more');
+  });
 
   test('ends with status 2 and a sentence when an option is wrong, before anything runs', async () => {
     const wrong: [args: string[], sentence: RegExp][] = [
@@ -71,12 +90,12 @@ describe('npm run simulate', () => {
     assert.deepEqual(await written(strict, options.split(' ')), first);
   });
 
-  test('reads of a command that it has printed what it had run', () => {
+  test('reads of the options that it prints what it had run', () => {
     const [scenario] = scenarios;
     assert.ok(scenario !== undefined);
     for (const ca of ['model', 'strict'] as const) {
-      const [, options = ''] = commandFor(scenario, ca, 7, { ingresses: 20, days: 3 }).split(' -- ');
-      const { scenario: names, ...read } = readOptions(options.split(' '));
+      const args = argumentsFor(scenario, ca, 7, { ingresses: 20, days: 3 });
+      const { scenario: names, ...read } = readOptions(args);
       assert.deepEqual(names, [scenario.name]);
       assert.deepEqual([read.ca, read.seed, read.seeds, read.ingresses, read.days], [ca, 7, 1, 20, 3]);
     }

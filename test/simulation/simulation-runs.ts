@@ -4,8 +4,9 @@ import { describeWrites, writesOfColdStart } from './ledger-writes.ts';
 import { heading, row } from './outcome-table.ts';
 import { drawPlot, LevelRecorder } from './plot.ts';
 import { type Outcome, type RunOptions, run } from './run.ts';
+import { runApart } from './runs-apart.ts';
 import type { Scenario, Size } from './scenarios.ts';
-import { commandFor, readOptions, type SimulateOptions, UsageError, usage } from './simulate-options.ts';
+import { argumentsFor, readOptions, type SimulateOptions, UsageError, usage } from './simulate-options.ts';
 
 /**
  * Runs what the options ask for, and writes a line for each run.
@@ -18,7 +19,6 @@ export async function simulate(
   write: (text: string) => void,
 ): Promise<number> {
   const options = readOptions(args);
-  const chosen = choose(scenarios, options.scenario);
   if (options.help) {
     write(usage(scenarios));
     return 0;
@@ -28,27 +28,55 @@ export async function simulate(
     return 0;
   }
   let status = 0;
-  let { plot } = options;
   write(heading);
-  for (let seed = options.seed; seed < options.seed + options.seeds; seed += 1) {
-    for (const scenario of chosen) {
-      const size = sizeOf(scenario, options);
-      const again = `  Again: ${commandFor(scenario, options.ca, seed, size)}\n`;
-      try {
-        const outcome = await runOnce(scenario, size, { seed, ca: options.ca }, plot);
-        write(row(outcome));
-        if (outcome.violations.length > 0) {
-          status = 1;
-          write(outcome.violations.map((words) => `  ${words}\n`).join('') + again);
-        }
-      } catch (error) {
-        write(again);
-        throw error;
+  for (const { scenario, seed, size, plot } of plannedRuns(options, scenarios)) {
+    const args = argumentsFor(scenario, options.ca, seed, size);
+    const again = `  Again: npm run simulate -- ${args.join(' ')}\n`;
+    try {
+      const outcome = await runOnce(scenario, size, { seed, ca: options.ca }, plot);
+      write(row(outcome));
+      if (outcome.violations.length > 0) {
+        status = 1;
+        write(outcome.violations.map((words) => `  ${words}\n`).join('') + again);
       }
-      plot = undefined;
+    } catch (error) {
+      write(again);
+      throw error;
     }
   }
   return status;
+}
+
+/** Runs each of what the options ask for in a process of its own, as many at a time as there are processors; else like `simulate`. */
+export function simulateApart(
+  program: string,
+  options: SimulateOptions,
+  scenarios: readonly Scenario[],
+  write: (text: string) => void,
+): Promise<number> {
+  const runs = plannedRuns(options, scenarios).map(({ scenario, seed, size, plot }) => [
+    ...argumentsFor(scenario, options.ca, seed, size),
+    ...(plot === undefined ? [] : ['--plot', plot]),
+  ]);
+  return runApart({ program, runs, heading, write });
+}
+
+interface PlannedRun {
+  readonly scenario: Scenario;
+  readonly seed: number;
+  readonly size: Size;
+  /** The file that the run is drawn into. */
+  readonly plot: string | undefined;
+}
+
+/** @throws UsageError */
+export function plannedRuns(options: SimulateOptions, scenarios: readonly Scenario[]): PlannedRun[] {
+  const chosen = choose(scenarios, options.scenario);
+  const seeds = Array.from({ length: options.seeds }, (_, index) => options.seed + index);
+  const runs = seeds.flatMap((seed) =>
+    chosen.map((scenario) => ({ scenario, seed, size: sizeOf(scenario, options) })),
+  );
+  return runs.map((run, index) => ({ ...run, plot: index === 0 ? options.plot : undefined }));
 }
 
 function choose(scenarios: readonly Scenario[], names: readonly string[]): readonly Scenario[] {
