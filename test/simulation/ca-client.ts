@@ -1,11 +1,11 @@
 import { type Authorization, Client, type Order } from 'acme-client';
 import { type Account, AccountStore } from '../../src/acme/account.ts';
 import { answered, contentOf, retryAfterOf } from '../../src/acme/answer.ts';
+import type { CaAnswer } from '../../src/acme/connection.ts';
 import { type AcmeDirectory, readDirectory } from '../../src/acme/directory.ts';
 import { AcmeProblem, type Endpoint } from '../../src/acme/problem.ts';
 import { AcmeTransport, type CallResult } from '../../src/acme/transport.ts';
 import { isRecord, stringField } from '../../src/json.ts';
-import type { ModelCa } from './ca.ts';
 import { profiles } from './ca-profiles.ts';
 import { plainKey } from './certificates.ts';
 import { drawLatency, requestTimeout } from './network.ts';
@@ -18,7 +18,11 @@ const ca = new URL(directoryUrl).host;
 export interface PlainOptions extends ClientParts {
   readonly time: VirtualTime;
   readonly random: Random;
-  readonly ca: ModelCa;
+  readonly ca: {
+    readonly hasRenewalInfo: boolean;
+    /** @param latency milliseconds until the answer will be heard; undefined for no answer at all */
+    answer(endpoint: Endpoint, url: string, payload: unknown, latency: number): CaAnswer | undefined;
+  };
 }
 
 /** The way to the model: no keys, no signatures, and names in place of private keys. */

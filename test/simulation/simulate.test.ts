@@ -3,7 +3,6 @@ import { spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { eventually, processesWith } from '../local/processes.ts';
 import { argumentsFor, readOptions } from './simulate-options.ts';
 import { standInForCertificates } from './stand-ins.ts';
 
@@ -29,24 +28,6 @@ describe('npm run simulate', () => {
       assert.notEqual(beside(one), beside(two));
     });
   }
-
-  test('ends all its runs when it is ended itself', async () => {
-    // In the command lines of its runs, and in no other.
-    const seed = String(100_000_000 + process.pid);
-    const child = spawn(
-      process.execPath,
-      [program, '--scenario', 'two-years', '--seed', seed, '--seeds', '2'],
-      {
-        stdio: 'ignore',
-      },
-    );
-    const ended = new Promise((resolve) => child.on('close', resolve));
-    const runs = (): string[] => processesWith(`--seed ${seed} --ingresses`);
-    await eventually(() => runs().length === 1, 'the first one runs');
-    child.kill('SIGTERM');
-    assert.equal(await ended, 143);
-    await eventually(() => runs().length === 0, 'none runs any more');
-  });
 
   test('ends with status 2 and a sentence when an option is wrong, before anything runs', async () => {
     const wrong: [args: string[], sentence: RegExp][] = [

@@ -7,12 +7,13 @@ import {
 } from '../../src/acme/connection.ts';
 import { AcmeProblem } from '../../src/acme/problem.ts';
 import { type Clock, sleep } from '../../src/clock.ts';
+import type { CaRequest as AskedRequest, CaAnswer as GivenAnswer } from '../ca/exchange.ts';
 import { drawLatency, requestTimeout } from './network.ts';
 import type { Random } from './random.ts';
-import type { StrictCa } from './strict-ca.ts';
 
 export interface StrictConnectionOptions {
-  readonly ca: StrictCa;
+  /** @param latency milliseconds until the answer will be heard */
+  readonly ca: { answer(request: AskedRequest, latency: number): Promise<GivenAnswer> };
   readonly clock: Clock;
   readonly random: Random;
   readonly userAgent: string;
