@@ -1,4 +1,3 @@
-import { byClock } from '../../machines/hold.ts';
 import type { OrderBudget } from '../../machines/order-budget.ts';
 import type { RenewalWindow } from '../../machines/renewal.ts';
 import type { PresentSecret } from '../../machines/secret-facts.ts';
@@ -16,7 +15,7 @@ export interface RenewalWatchOptions {
   readonly directory: string;
   /** Whether the CA is in trouble: it is not asked then, and what becomes of the questions says nothing about orders. */
   readonly budget: Pick<OrderBudget, 'trouble'>;
-  /** By which the CA's waits are counted. */
+  /** By which the CA's waits are counted, so that a jump of the other one ends none too early. */
   readonly ledgerClock: Pick<Clock, 'now'>;
   readonly clock: Clock;
 }
@@ -48,7 +47,7 @@ const mostSecrets = 200_000;
 interface Known {
   /** Of the certificate (RFC 9773 section 4.1). */
   readonly id: string;
-  /** Milliseconds since the epoch. */
+  /** Milliseconds since the epoch by the ledger's clock, as all times here. */
   readonly askAt: number;
   /** What the CA has said that is not on the Secret yet. */
   readonly unrecorded?: RenewalWindow | undefined;
@@ -80,12 +79,12 @@ export class RenewalWatch {
     signal: AbortSignal,
   ): Promise<FirstSuggestion> {
     const { clock } = this.#options;
-    const turn = this.#turnOf(id, clock.now());
+    const turn = this.#turnOf(id);
     const { window: suggested, askAt } =
       turn === undefined ? await this.#ask(id, signal) : { window: undefined, askAt: turn };
     const window = suggested && recordOf(id, suggested, undefined, clock.now());
     this.#remember(uid, { id, askAt, unrecorded: window });
-    return { window, askAt };
+    return { window, askAt: this.#byOurClock(askAt) };
   }
 
   /**
@@ -98,8 +97,8 @@ export class RenewalWatch {
     signal: AbortSignal,
   ): Promise<Watched> {
     const { certificate, directory, ours, uid } = secret;
-    const { clock, secrets } = this.#options;
-    const now = clock.now();
+    const { clock, ledgerClock, secrets } = this.#options;
+    const [now, caNow] = [clock.now(), ledgerClock.now()];
     const isIssuedHere = ours && directory === this.#options.directory;
     if (certificate.kind !== 'readable' || certificate.id === undefined || !isIssuedHere) {
       this.#known.delete(uid);
@@ -108,48 +107,52 @@ export class RenewalWatch {
     const { id, notAfter } = certificate;
     const last = this.#known.get(uid);
     const isNew = last?.id !== id;
-    const known = isNew ? { id, askAt: nextBeat(uid, rhythm, now) } : this.#inTurn(last, now);
+    const known = isNew ? { id, askAt: nextBeat(uid, rhythm, caNow) } : this.#inTurn(last);
     const window = secret.window ?? known.unrecorded;
     const seen = known.unrecorded === undefined ? secret : { ...secret, window };
     const lookAt = known.refused?.writeAt ?? known.askAt;
-    if (isNew || lookAt > now || notAfter <= now) {
+    if (isNew || lookAt > caNow || notAfter <= now) {
       this.#remember(uid, known);
-      return { secret: seen, askAt: lookAt };
+      return { secret: seen, askAt: this.#byOurClock(lookAt) };
     }
     const { window: suggested, askAt } =
-      known.refused === undefined || known.askAt <= now
+      known.refused === undefined || known.askAt <= caNow
         ? await this.#ask(id, signal)
         : { window: known.refused.suggested, askAt: known.askAt };
     this.#remember(uid, { ...known, askAt, refused: undefined });
-    if (suggested === undefined) return { secret: seen, askAt };
+    if (suggested === undefined) return { secret: seen, askAt: this.#byOurClock(askAt) };
     const record = recordOf(id, suggested, window, now);
-    if (!differs(secret.window, record)) return { secret, askAt };
+    if (!differs(secret.window, record)) return { secret, askAt: this.#byOurClock(askAt) };
     const annotations = { [renewalAnnotation]: writeRenewal(id, record) };
     try {
       const version = await secrets.annotate(namespace, secretName, secret, annotations, signal);
       this.#remember(uid, { id, askAt });
-      return { secret: { ...secret, ...version, window: record }, askAt };
+      return { secret: { ...secret, ...version, window: record }, askAt: this.#byOurClock(askAt) };
     } catch (error) {
       if (!(error instanceof KubernetesError)) throw error;
       // Another window that is not recorded is not acted upon: somebody was faster, or does not let us write.
-      const writeAt = now + pauseAfterRefusal;
+      const writeAt = caNow + pauseAfterRefusal;
       this.#remember(uid, { ...known, askAt, refused: { suggested, writeAt } });
-      return { secret: seen, askAt: writeAt };
+      return { secret: seen, askAt: this.#byOurClock(writeAt) };
     }
   }
 
   /** With the question put off that is due while the CA is in trouble. */
-  #inTurn(known: Known, now: number): Known {
-    const turn = known.askAt > now ? undefined : this.#turnOf(known.id, now);
+  #inTurn(known: Known): Known {
+    const turn = known.askAt > this.#options.ledgerClock.now() ? undefined : this.#turnOf(known.id);
     return turn === undefined ? known : { ...known, askAt: turn };
   }
 
   /** When the CA may be asked about this certificate, if it may not be asked now. */
-  #turnOf(id: string, now: number): number | undefined {
+  #turnOf(id: string): number | undefined {
     const { budget, ledgerClock } = this.#options;
-    const caNow = ledgerClock.now();
-    const trouble = budget.trouble(caNow);
-    return trouble && byClock(trouble, caNow, now).until + spread(id) * spreadAfterTrouble;
+    const trouble = budget.trouble(ledgerClock.now());
+    return trouble && trouble.until + spread(id) * spreadAfterTrouble;
+  }
+
+  #byOurClock(at: number): number {
+    const { clock, ledgerClock } = this.#options;
+    return at - ledgerClock.now() + clock.now();
   }
 
   #remember(uid: string, known: Known): void {
@@ -157,16 +160,17 @@ export class RenewalWatch {
     this.#known.set(uid, known);
   }
 
-  /** Without an answer in time it is asked again later. */
+  /** Without an answer in time it is asked again later. @returns when, by the ledger's clock */
   async #ask(id: string, signal: AbortSignal): Promise<RenewalInfo> {
-    const { clock, source } = this.#options;
+    const { clock, ledgerClock, source } = this.#options;
     const limit = new AbortController();
     const timer = clock.setTimeout(() => limit.abort(), askingLimit);
     try {
-      return await source.ask(id, AbortSignal.any([signal, limit.signal]));
+      const info = await source.ask(id, AbortSignal.any([signal, limit.signal]));
+      return { ...info, askAt: info.askAt - clock.now() + ledgerClock.now() };
     } catch (error) {
       if (signal.aborted || !limit.signal.aborted) throw error;
-      return { window: undefined, askAt: nextBeat(id, rhythm, clock.now()) };
+      return { window: undefined, askAt: nextBeat(id, rhythm, ledgerClock.now()) };
     } finally {
       clock.clearTimeout(timer);
     }

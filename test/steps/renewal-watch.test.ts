@@ -160,7 +160,7 @@ describe('the watch over renewals', () => {
   const stored = { uid: known.uid, id: 'id' };
   /** Milliseconds by which the CA's clock is ahead of ours. */
   const caAhead = 10 * minute;
-  const caIsWell = { budget: { trouble: () => undefined }, ledgerClock: { now: () => now } };
+  const caIsWell = { budget: { trouble: () => undefined } };
 
   function watch(...answers: readonly RenewalInfo[]) {
     const clock = new ManualClock(now);
@@ -250,6 +250,7 @@ describe('the watch over renewals', () => {
       secrets: { annotate: () => Promise.reject(new KubernetesError('Forbidden', 'PATCH Secret')) },
       directory,
       ...caIsWell,
+      ledgerClock: clock,
       clock,
     });
     const first = await renewals.first(stored, signal);
@@ -283,6 +284,7 @@ describe('the watch over renewals', () => {
       },
       directory,
       ...caIsWell,
+      ledgerClock: clock,
       clock,
     });
     await renewals.first(stored, signal);
@@ -305,6 +307,7 @@ describe('the watch over renewals', () => {
       secrets: { annotate: () => Promise.reject(new Error('nothing is to be written')) },
       directory,
       ...caIsWell,
+      ledgerClock: clock,
       clock,
     });
     const first = renewals.first(stored, signal);
@@ -333,6 +336,39 @@ describe('the watch over renewals', () => {
     clock.advance(askAt - clock.now());
     assert.equal((await look()).secret.window?.start, window.start);
     assert.deepEqual([asked(), written.length], [1, 1]);
+  });
+
+  it('asks when the time that the CA named has passed at the CA, however our clock was set meanwhile', async () => {
+    for (const jump of [hour, -hour]) {
+      const time = new ManualClock(now);
+      let error = 0;
+      const asked: number[] = [];
+      const renewals = new RenewalWatch({
+        source: {
+          ask: () => {
+            asked.push(time.now() - now);
+            return Promise.resolve({ window: undefined, askAt: time.now() + error + 6 * hour });
+          },
+        },
+        secrets: { annotate: () => assert.fail('nothing is to be written') },
+        directory,
+        ...caIsWell,
+        ledgerClock: { now: () => time.now() + caAhead },
+        clock: {
+          now: () => time.now() + error,
+          setTimeout: (run, ms) => time.setTimeout(run, ms),
+          clearTimeout: (handle) => time.clearTimeout(handle),
+        },
+      });
+      await renewals.first(stored, signal);
+      error = jump;
+      time.advance(6 * hour - 1);
+      const { askAt } = await renewals.look(place, known, signal);
+      assert.equal(askAt, time.now() + error + 1);
+      time.advance(1);
+      await renewals.look(place, known, signal);
+      assert.deepEqual(asked, [0, 6 * hour]);
+    }
   });
 
   it('writes what it was told before, whatever has become of the CA since', async () => {
