@@ -6,8 +6,8 @@ interface Wait {
 }
 
 /**
- * What the CA asks to wait before the next request for what all calls share: the directory, nonces, new orders, renewal information.
- * Each call would take the wait for its own, and the next one ask within it.
+ * What the CA asks to wait before the next request for what all calls share: the directory, nonces, the account, new orders, renewal
+ * information. Each call would take the wait for its own, and the next one ask within it.
  */
 export class AskedWaits {
   readonly #steady: () => number;

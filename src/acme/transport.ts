@@ -180,10 +180,16 @@ export class AcmeTransport {
     }
     if (method === 'head') return this.#newNonce(call, url);
     const post = (): Promise<AdapterAnswer> => this.#post(call, url, body);
-    // While a nonce was fetched for it another order may have heard that all are to wait. A limit is not for all.
-    return call.endpoint === 'new-order'
-      ? this.#askedWaits.heed(url, post, ({ transient }) => transient)
-      : post();
+    switch (call.endpoint) {
+      case 'new-order':
+        // While a nonce was fetched for it another order may have heard that all are to wait. A limit is not for all.
+        return this.#askedWaits.heed(url, post, ({ transient }) => transient);
+      case 'new-account':
+        // There is one account; but who waits for it goes by a clock that may be set meanwhile.
+        return this.#askedWaits.heed(url, post);
+      default:
+        return post();
+    }
   }
 
   async #newNonce(call: Call, url: string): Promise<AdapterAnswer> {

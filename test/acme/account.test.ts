@@ -29,12 +29,19 @@ async function accountError(work: Promise<unknown>): Promise<AccountError> {
   return assert.fail('there is an account');
 }
 
-/** The machine's clock, set forward by hand. */
+/** The machine's clock, set by hand. */
 class ShiftedClock implements Clock {
+  /** Milliseconds that have passed besides. */
   ahead = 0;
+  /** Milliseconds by which it was set forward while no time passed. */
+  error = 0;
 
   now(): number {
-    return Date.now() + this.ahead;
+    return this.steady() + performance.timeOrigin + this.error;
+  }
+
+  steady(): number {
+    return performance.now() + this.ahead;
   }
 
   setTimeout(fn: () => void, ms: number): unknown {
@@ -61,6 +68,7 @@ describe('account at a scripted CA', () => {
     clock = new ShiftedClock();
     transport = new AcmeTransport({
       clock,
+      steady: () => clock.steady(),
       userAgent: 'test',
       caBundle: ca.caBundle,
       proxy: { httpsProxy: '', noProxy: '' },
@@ -247,6 +255,19 @@ describe('account at a scripted CA', () => {
     clock.ahead += 15_000;
     await next.ensureAccount(signal);
     assert.equal(store.text('acme-registration-url'), ca.url('/account'));
+  });
+
+  test('a rate limit of registrations is kept to although our clock is set forward meanwhile', async () => {
+    ca.scripts.set('/new-account', () =>
+      problem(429, 'rateLimited', 'too many new registrations (10)', { 'retry-after': '1080' }),
+    );
+    const held = accounts();
+    await accountError(held.ensureAccount(signal));
+    const asked = ca.count('/new-account');
+    clock.error = 3_600_000;
+    const { retryAt = 0 } = await accountError(held.ensureAccount(signal));
+    assert.equal(ca.count('/new-account'), asked);
+    assert.ok(Math.abs(retryAt - clock.now() - 1_080_000) < 2000);
   });
 
   test('an account of the same key at the CA of rehearsals is recorded beside the other one, and found after a restart', async () => {
