@@ -150,7 +150,9 @@ class PlainTransport extends AcmeTransport {
   }
 
   override async get(signal: AbortSignal, endpoint: Endpoint, url: string): Promise<CallResult<unknown>> {
+    const { clock, onAnswer, time } = this.#options;
     const answer = await ask(this.#options, endpoint, url, undefined);
+    onAnswer(time.now - clock.now());
     signal.throwIfAborted();
     return answer;
   }

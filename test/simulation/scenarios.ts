@@ -122,6 +122,7 @@ export const scenarios: readonly Scenario[] = [
     full: { ingresses: 2000, days: 120 },
     fast: { ingresses: 200, days: 20 },
     strict: { ingresses: 20, days: 5 },
+    options: { renewalInfoPeriod: 6 * hour },
     prepare: (world, size) => {
       const population = settled(world, size);
       const { random, time } = world;
