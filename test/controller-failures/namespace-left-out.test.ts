@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { applyManifests } from '../../deploy/local/manifests.ts';
+import { eventually } from '../kubernetes/eventually.ts';
 import { ingress } from './objects.ts';
 import { type Stage, startStage } from './stage.ts';
 
@@ -35,7 +36,7 @@ describe('a watched namespace whose RoleBinding was forgotten', { timeout: 240_0
   it('holds up no other, and is named', async () => {
     await stage.untilIssued('shop/web');
     await stage.untilLogged(/^Namespace default is left out for now: .* RoleBinding \(deploy\/namespaced\)/);
-    assert.match(await stage.controller.metrics(), /^kube_lego_reflector_synced\{resource="ingresses"\} 0$/m);
+    await untilSynced(0);
     assert.equal(await stage.orders(), 1);
   });
 
@@ -43,7 +44,13 @@ describe('a watched namespace whose RoleBinding was forgotten', { timeout: 240_0
     await applyManifests(stage.world.cluster.adminKubeconfig, [watched]);
     await stage.untilIssued('default/web');
     await stage.untilLogged(/^Namespace default is watched now/);
-    assert.match(await stage.controller.metrics(), /^kube_lego_reflector_synced\{resource="ingresses"\} 1$/m);
+    await untilSynced(1);
     assert.equal(await stage.orders(), 2);
   });
 });
+
+/** An answer of the metrics is good for a second. */
+async function untilSynced(value: 0 | 1): Promise<void> {
+  const line = new RegExp(`^kube_lego_reflector_synced\\{resource="ingresses"\\} ${value}$`, 'm');
+  await eventually(`synced is ${value}`, async () => line.test(await stage.controller.metrics()));
+}
