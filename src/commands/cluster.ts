@@ -65,7 +65,8 @@ async function listIngresses(
   if (failure !== undefined) throw failure;
   const denied = watched.filter((_, index) => outcomes[index]?.status === 'rejected');
   const partial = refusals.length > 0;
-  if (refusals.length === lists.length || (namespace !== undefined && denied.includes(namespace))) {
+  if (namespace !== undefined && denied.includes(namespace)) throw refusals[denied.indexOf(namespace)];
+  if (refusals.length === lists.length) {
     if (namespace === undefined) throw refusals[0];
     return { listed: await listIn(namespace), namespaces: [namespace], denied, partial };
   }
