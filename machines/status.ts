@@ -130,11 +130,12 @@ function entryOf(
   if (trouble === undefined) return undefined;
   const { state, failure, until, notAfter } = trouble;
   const { code, host, retryAt } = failure;
-  const nobodysFault = state === 'waiting' || failureKind(failure) === 'transient';
+  const isTrouble = failureKind(failure) === 'transient';
+  const nobodysFault = state === 'waiting' || isTrouble;
   const ahead = (until ?? Number.POSITIVE_INFINITY) - at;
   if (nobodysFault && ahead <= passing) return undefined;
   // A turn in the queue seldom moves; a time of trouble moves with each try, and is worth its writes only when it is far.
-  const soon = state === 'failed' && nobodysFault && ahead <= farAway;
+  const soon = isTrouble && ahead <= farAway;
   const same = last?.state === state && last.reason === code;
   return {
     state,

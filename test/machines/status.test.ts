@@ -146,6 +146,21 @@ describe('what the status says', () => {
     assert.ok(isEmpty(statusOf(applyPhase(applyHold(queued, 'a', hold(hour), now), 'a', 'validating', now))));
   });
 
+  it('says once that an order waits for a CA in trouble, and does not follow each try; but until when, if that is far', () => {
+    const queued = checkDue(begin(assignment(['a'])));
+    const held = (at: number, ahead: number) =>
+      applyHold(queued, 'a', { cause: 'unavailable', scope: 'the CA', until: at + ahead }, at);
+    const before = statusOf(held(now, 5 * minute));
+    assert.partialDeepStrictEqual(before.secrets, { a: { state: 'waiting', reason: 'CaUnavailable' } });
+    assert.equal(before.secrets['a']?.nextAttempt, undefined);
+    for (let at = now; at < now + 2 * hour; at += 5 * minute) {
+      assert.ok(!differs(before, statusOf(held(at, 5 * minute), before), at));
+    }
+    const far = statusOf(held(now, 2 * hour), before);
+    assert.equal(far.secrets['a']?.nextAttempt, new Date(now + 2 * hour).toISOString().replace('.000', ''));
+    assert.ok(differs(before, far, now));
+  });
+
   it('has no token, key authorization or link that lifts a pause', () => {
     const token = 'TuX7mmNG0lqvOYu0mmsBTzvOhEcl1WLgLVmPOZQ7nJk';
     const message = `Invalid response from http://a.example.com/.well-known/acme-challenge/${token}: expected "${token}.${token}", see https://ca.example/unpause?jwt=eyJhbGciOi.x.y now.\nBye`;
