@@ -1,7 +1,7 @@
 import type { OrderBudget } from '../../machines/order-budget.ts';
 import type { RenewalWindow } from '../../machines/renewal.ts';
 import type { PresentSecret } from '../../machines/secret-facts.ts';
-import { nextBeat, spread } from '../../machines/spread.ts';
+import { nextBeat } from '../../machines/spread.ts';
 import type { RenewalInfo, RenewalInfoSource, SuggestedWindow } from '../acme/renewal-info.ts';
 import type { Clock } from '../clock.ts';
 import { KubernetesError } from '../kubernetes/kubernetes-error.ts';
@@ -34,13 +34,11 @@ export interface Watched {
   readonly askAt: number | undefined;
 }
 
-/** Let's Encrypt lets one ask every six hours; those that a restart has forgotten are spread over as many. */
+/** Let's Encrypt lets one ask every six hours; what a restart has forgotten, or a time of trouble put off, is spread over as many. */
 const rhythm = 6 * 3_600_000;
 /** Milliseconds. Neither the end of a round nor a check is kept waiting. */
 const askingLimit = 2000;
 const pauseAfterRefusal = 10 * 60_000;
-/** Milliseconds over which the questions of a time of trouble are spread when it may be over. */
-const spreadAfterTrouble = 3_600_000;
 /** Of Secrets that are gone nobody says so: beyond so many all are forgotten, and spread anew. */
 const mostSecrets = 200_000;
 
@@ -147,7 +145,7 @@ export class RenewalWatch {
   #turnOf(id: string): number | undefined {
     const { budget, ledgerClock } = this.#options;
     const trouble = budget.trouble(ledgerClock.now());
-    return trouble && trouble.until + spread(id) * spreadAfterTrouble;
+    return trouble && nextBeat(id, rhythm, trouble.until);
   }
 
   #byOurClock(at: number): number {
