@@ -3,7 +3,9 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { arrayField, recordField, stringField } from '../../src/json.ts';
+import type { CaAnswer } from '../ca/exchange.ts';
 import { problemAnswer } from '../ca/faults.ts';
+import { limitRefusal } from '../ca/limit-refusal.ts';
 import { eventually } from '../kubernetes/eventually.ts';
 import { ingress } from './objects.ts';
 import { type Stage, startStage } from './stage.ts';
@@ -11,13 +13,12 @@ import { StrictCa } from './strict-ca.ts';
 
 /** Seconds; long enough for a restart in its middle. */
 const wait = 25;
-const refusal = problemAnswer(
-  429,
-  'rateLimited',
-  'too many new orders (300) from this account in the last 3h0m0s, retry after 2026-11-25 12:00:00 UTC: ' +
-    'see https://letsencrypt.org/docs/rate-limits/#new-orders-per-account',
-  { 'retry-after': String(wait) },
-);
+/** For the account, in Boulder's words, as the strict CA says it. */
+function refusal(): CaAnswer {
+  const rule = { burst: 300, period: 3 * 3_600_000 };
+  const { problem, headers } = limitRefusal('orders', '', rule, Date.now() + wait * 1000, wait);
+  return problemAnswer(problem.status, problem.type, problem.detail, headers);
+}
 
 let stage: Stage;
 /** The CA of the rehearsal. */
@@ -51,7 +52,7 @@ async function documents(): Promise<(string | undefined)[]> {
 
 describe('a CA of rehearsals that refuses an order for a while', { timeout: 240_000 }, () => {
   it('is asked by nobody until then, over a crash in its middle, not even for a new Ingress', async () => {
-    ca.server.ca.faults.script('new-order', () => refusal);
+    ca.server.ca.faults.script('new-order', refusal);
     await stage.startController(environment);
     await stage.apply(ingress('shop/one', { tls: { 'one-tls': ['one.example.com'] } }));
     const message = await stage.untilWarned('shop/one', 'RateLimited');
