@@ -1,11 +1,11 @@
 import type { Logger } from 'pino';
-import type { EventReason } from '../machines/event-reasons.ts';
-import { findingsOf } from '../machines/hold.ts';
-import type { RoundEnd } from '../machines/ingress.ts';
-import type { IngressContext } from '../machines/ingress-context.ts';
-import { describeFailure, type Failure, failureKind } from '../machines/reasons.ts';
-import { sentencesIn } from '../machines/status-restore.ts';
-import { statusMessage } from '../machines/status-text.ts';
+import { findingsOf } from '../machines/ingress/hold.ts';
+import type { RoundEnd } from '../machines/ingress/ingress.ts';
+import type { IngressContext } from '../machines/ingress/ingress-context.ts';
+import { sentencesIn } from '../machines/ingress/status-restore.ts';
+import type { EventReason } from '../machines/reasons/event-reasons.ts';
+import { describeFailure, type Failure, failureKind } from '../machines/reasons/reasons.ts';
+import { statusMessage } from '../machines/reasons/status-text.ts';
 import type { EventRecorder } from './kubernetes/events.ts';
 import type { IngressStatusWriter } from './kubernetes/ingress-status.ts';
 

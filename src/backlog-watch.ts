@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { Backlog } from '../machines/backlog.ts';
+import type { Backlog } from '../machines/supervisor/backlog.ts';
 import type { Clock } from './clock.ts';
 import { guarded } from './guarded.ts';
 

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
-import type { RateLimits } from '../machines/limits.ts';
-import { OrderBudget } from '../machines/order-budget.ts';
-import type { Ledger } from '../machines/rate-limits.ts';
+import type { Ledger } from '../machines/ledger/ledger.ts';
+import type { RateLimits } from '../machines/ledger/rate-limits.ts';
+import { OrderBudget } from '../machines/supervisor/order-budget.ts';
 import { AcmeTransport, type RequestReport, type TransportOptions } from './acme/transport.ts';
 import type { Clock } from './clock.ts';
 import { LedgerClock } from './ledger-clock.ts';

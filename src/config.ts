@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import type { KeyType } from '../machines/desired-certificate.ts';
-import { presetLimits } from '../machines/limits.ts';
+import { presetLimits } from '../machines/ledger/rate-limits.ts';
+import type { KeyType } from '../machines/ownership/desired-certificate.ts';
 import manifest from '../package.json' with { type: 'json' };
 import { parseCertificate, pemBlocks } from './certificate/pem.ts';
 import { helpText } from './config/help.ts';

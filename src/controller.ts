@@ -1,8 +1,8 @@
 import type { KubeConfig } from '@kubernetes/client-node';
 import type { Logger } from 'pino';
 import { createActor, type InspectionEvent } from 'xstate';
-import { byClock, describeHold } from '../machines/hold.ts';
-import { ingressKey } from '../machines/ingress-spec.ts';
+import { byClock, describeHold } from '../machines/ingress/hold.ts';
+import { ingressKey } from '../machines/ownership/ingress-spec.ts';
 import { createAccountStore, readAccount } from './account-setup.ts';
 import { installAdapter } from './acme/adapter.ts';
 import { RenewalInfoSource } from './acme/renewal-info.ts';

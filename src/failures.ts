@@ -1,4 +1,4 @@
-import type { Failure, ReasonCode } from '../machines/reasons.ts';
+import type { Failure, ReasonCode } from '../machines/reasons/reasons.ts';
 import { AccountError } from './acme/account-error.ts';
 import { OrderError } from './acme/order-error.ts';
 import { AcmeProblem, isPause } from './acme/problem.ts';

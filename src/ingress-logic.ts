@@ -1,5 +1,5 @@
-import { certificateMachine } from '../machines/certificate.ts';
-import { ingressMachine } from '../machines/ingress.ts';
+import { certificateMachine } from '../machines/ingress/certificate.ts';
+import { ingressMachine } from '../machines/ingress/ingress.ts';
 import type { Announcer } from './announcer.ts';
 import type { Clock } from './clock.ts';
 import type { HostProgressWriter } from './inspector/host-progress.ts';

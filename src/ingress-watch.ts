@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
-import type { IngressSpec } from '../machines/ingress-spec.ts';
-import type { SupervisorEvent } from '../machines/supervisor.ts';
+import type { IngressSpec } from '../machines/ownership/ingress-spec.ts';
+import type { SupervisorEvent } from '../machines/supervisor/supervisor.ts';
 import type { Clock } from './clock.ts';
 import type { Config } from './config.ts';
 import type { KubernetesClient } from './kubernetes/client.ts';

@@ -1,11 +1,11 @@
 import type { Server } from 'node:http';
 import { hostname } from 'node:os';
 import type { Logger } from 'pino';
-import type { Backlog } from '../machines/backlog.ts';
-import type { OrderBudget } from '../machines/order-budget.ts';
-import type { Ledger } from '../machines/rate-limits.ts';
-import type { Lifetime } from '../machines/renewal-forecast.ts';
-import type { SupervisorState } from '../machines/supervisor.ts';
+import type { Lifetime } from '../machines/assessment/renewal-forecast.ts';
+import type { Ledger } from '../machines/ledger/ledger.ts';
+import type { Backlog } from '../machines/supervisor/backlog.ts';
+import type { OrderBudget } from '../machines/supervisor/order-budget.ts';
+import type { SupervisorState } from '../machines/supervisor/supervisor.ts';
 import type { Clock } from './clock.ts';
 import type { HostJournal } from './inspector/host-journal.ts';
 import { Inspector } from './inspector/inspector.ts';

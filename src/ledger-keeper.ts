@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto';
-import type { RateLimits } from '../machines/limits.ts';
-import type { OrderRequest } from '../machines/order-limits.ts';
-import { Ledger } from '../machines/rate-limits.ts';
-import { registeredDomain } from '../machines/registered-domain.ts';
+import { registeredDomain } from '../machines/hosts/registered-domain.ts';
+import { Ledger } from '../machines/ledger/ledger.ts';
+import type { OrderRequest } from '../machines/ledger/order-limits.ts';
+import type { RateLimits } from '../machines/ledger/rate-limits.ts';
 import { type Clock, sleep } from './clock.ts';
 import { retry } from './retry.ts';
 

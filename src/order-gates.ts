@@ -1,4 +1,4 @@
-import type { OrderRequest } from '../machines/order-limits.ts';
+import type { OrderRequest } from '../machines/ledger/order-limits.ts';
 import type { OrderPhase } from './acme/order.ts';
 import type { LedgerKeeper } from './ledger-keeper.ts';
 import type { OrderTurns } from './order-turns.ts';

@@ -1,5 +1,5 @@
-import { readBlock } from '../machines/learned-block.ts';
-import type { OrderReport } from '../machines/order-report.ts';
+import { readBlock } from '../machines/ledger/learned-block.ts';
+import type { OrderReport } from '../machines/supervisor/order-report.ts';
 import { AccountError } from './acme/account-error.ts';
 import type { OrderPhase } from './acme/order.ts';
 import { OrderError } from './acme/order-error.ts';

@@ -1,8 +1,8 @@
-import { byClock, describeHold } from '../machines/hold.ts';
-import type { RateLimits } from '../machines/limits.ts';
-import type { OrderBudget } from '../machines/order-budget.ts';
-import type { OrderRequest } from '../machines/order-limits.ts';
-import type { Ledger } from '../machines/rate-limits.ts';
+import { byClock, describeHold } from '../machines/ingress/hold.ts';
+import type { Ledger } from '../machines/ledger/ledger.ts';
+import type { OrderRequest } from '../machines/ledger/order-limits.ts';
+import type { RateLimits } from '../machines/ledger/rate-limits.ts';
+import type { OrderBudget } from '../machines/supervisor/order-budget.ts';
 import type { Clock } from './clock.ts';
 import { StepError } from './failures.ts';
 

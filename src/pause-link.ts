@@ -1,4 +1,4 @@
-import type { CertificateInput } from '../machines/certificate.ts';
+import type { CertificateInput } from '../machines/ingress/certificate.ts';
 import type { IngressEvent } from './kubernetes/events.ts';
 
 /**

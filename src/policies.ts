@@ -1,6 +1,6 @@
-import type { AssessmentPolicy } from '../machines/defects.ts';
-import type { IngressClassReference } from '../machines/ingress-spec.ts';
-import { type Lifetime, letsEncryptLifetimes } from '../machines/renewal-forecast.ts';
+import type { AssessmentPolicy } from '../machines/assessment/defects.ts';
+import { type Lifetime, letsEncryptLifetimes } from '../machines/assessment/renewal-forecast.ts';
+import type { IngressClassReference } from '../machines/ownership/ingress-spec.ts';
 import type { Clock } from './clock.ts';
 import type { Config } from './config.ts';
 import type { PathType } from './kubernetes/challenge-manifest.ts';

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
-import { presetLimits } from '../machines/limits.ts';
-import { inRehearsal } from '../machines/rehearsal.ts';
+import { inRehearsal } from '../machines/assessment/rehearsal.ts';
+import { presetLimits } from '../machines/ledger/rate-limits.ts';
 import { AccountStore } from './acme/account.ts';
 import type { AccountSecretStore } from './acme/account-secret.ts';
 import { BorrowedKey } from './acme/borrowed-key.ts';

@@ -1,7 +1,7 @@
 import { type CallbackActorLogic, fromCallback } from 'xstate';
-import type { Round } from '../machines/admission.ts';
-import type { Hold } from '../machines/rate-limits.ts';
-import type { SupervisorEvent } from '../machines/supervisor.ts';
+import type { Hold } from '../machines/ledger/ledger.ts';
+import type { Round } from '../machines/supervisor/admission.ts';
+import type { SupervisorEvent } from '../machines/supervisor/supervisor.ts';
 
 type Request = { readonly type: 'REQUEST_SLOT' } | { readonly type: 'RETURN_SLOT' };
 type Permit =

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { SupervisorEvent } from '../machines/supervisor.ts';
+import type { SupervisorEvent } from '../machines/supervisor/supervisor.ts';
 import type { Clock } from './clock.ts';
 import type { Config } from './config.ts';
 import { recordField, stringField } from './json.ts';

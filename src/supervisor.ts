@@ -1,17 +1,17 @@
 import { type ActorRefFrom, type AnyActorScope, createActor, fromTransition } from 'xstate';
-import type { Assignment } from '../machines/desired-certificate.ts';
-import { byClock } from '../machines/hold.ts';
-import type { ingressMachine } from '../machines/ingress.ts';
-import type { IngressPolicy } from '../machines/ingress-context.ts';
-import type { OrderBudget } from '../machines/order-budget.ts';
-import { entryNamed, type StatusDocument } from '../machines/status.ts';
+import { byClock } from '../machines/ingress/hold.ts';
+import type { ingressMachine } from '../machines/ingress/ingress.ts';
+import type { IngressPolicy } from '../machines/ingress/ingress-context.ts';
+import { entryNamed, type StatusDocument } from '../machines/ingress/status.ts';
+import type { Assignment } from '../machines/ownership/desired-certificate.ts';
+import type { OrderBudget } from '../machines/supervisor/order-budget.ts';
 import {
   decide,
   initialSupervisorState,
   type SupervisorCommand,
   type SupervisorEvent,
   type SupervisorPolicy,
-} from '../machines/supervisor.ts';
+} from '../machines/supervisor/supervisor.ts';
 import type { Clock } from './clock.ts';
 import { decodeStatus } from './kubernetes/status-annotation.ts';
 import type { Rounds } from './rounds.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { ServerResponse } from 'node:http';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import type { SupervisorEvent } from '../machines/supervisor.ts';
+import type { SupervisorEvent } from '../machines/supervisor/supervisor.ts';
 import { watchIngresses } from '../src/ingress-watch.ts';
 import { createKubernetesClient, type KubernetesClient } from '../src/kubernetes/client.ts';
 import { ApiStandIn, sendStatus } from './kubernetes/api-stand-in.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
-import type { SupervisorEvent } from '../machines/supervisor.ts';
+import type { SupervisorEvent } from '../machines/supervisor/supervisor.ts';
 import { systemClock } from '../src/clock.ts';
 import type { StreamBody } from '../src/kubernetes/answer.ts';
 import { createKubernetesClient, type KubernetesClient } from '../src/kubernetes/client.ts';

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { IngressView } from '../../machines/ingress-view.ts';
+import type { IngressView } from '../../machines/ingress/ingress-view.ts';
 import type { ManagedProcess } from './managed-process.ts';
 import type { Session } from './session.ts';
 

@@ -2,7 +2,7 @@ import process from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, styleText } from 'node:util';
-import type { IngressView } from '../../machines/ingress-view.ts';
+import type { IngressView } from '../../machines/ingress/ingress-view.ts';
 import { arrayField, recordField, stringField } from '../../src/json.ts';
 import { Authority } from './authority.ts';
 import { deadHost, demoNamespaces, demoObjects, foreignHost } from './demo-objects.ts';

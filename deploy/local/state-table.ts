@@ -1,6 +1,6 @@
 import { stripVTControlCharacters, styleText } from 'node:util';
-import type { IngressState } from '../../machines/ingress-context.ts';
-import type { IngressView } from '../../machines/ingress-view.ts';
+import type { IngressState } from '../../machines/ingress/ingress-context.ts';
+import type { IngressView } from '../../machines/ingress/ingress-view.ts';
 
 type Style = Parameters<typeof styleText>[0];
 

@@ -1,6 +1,6 @@
 import type { AnyStateMachine } from 'xstate';
-import { certificateMachine } from '../../machines/certificate.ts';
-import { ingressMachine } from '../../machines/ingress.ts';
+import { certificateMachine } from '../../machines/ingress/certificate.ts';
+import { ingressMachine } from '../../machines/ingress/ingress.ts';
 import { chartOf, type OutcomeNames } from './chart.ts';
 import { layOut } from './layout.ts';
 import { svgOf } from './svg.ts';

@@ -1,4 +1,4 @@
-import { ingressMachine } from '../../machines/ingress.ts';
+import { ingressMachine } from '../../machines/ingress/ingress.ts';
 import { chartOf } from './chart.ts';
 import { outcomeNames } from './drawings.ts';
 import { layOut } from './layout.ts';

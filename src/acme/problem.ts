@@ -1,4 +1,4 @@
-import { linkForOwner, redact } from '../../machines/redaction.ts';
+import { linkForOwner, redact } from '../../machines/reasons/redaction.ts';
 
 /** What a request to the CA was for: the label of its metrics and the subject of its errors. */
 export type Endpoint =

@@ -1,4 +1,4 @@
-import { spread } from '../../machines/spread.ts';
+import { spread } from '../../machines/time/spread.ts';
 import type { Clock } from '../clock.ts';
 import { recordField, stringField } from '../json.ts';
 import { AcmeProblem } from './problem.ts';

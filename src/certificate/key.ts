@@ -1,6 +1,6 @@
 import { generateKeyPair, generateKeyPairSync, type KeyPairKeyObjectResult } from 'node:crypto';
 import { promisify } from 'node:util';
-import type { KeyType } from '../../machines/desired-certificate.ts';
+import type { KeyType } from '../../machines/ownership/desired-certificate.ts';
 
 const generateKeyPairAsync = promisify(generateKeyPair);
 

@@ -1,6 +1,6 @@
 import { createPrivateKey, type KeyObject, type X509Certificate } from 'node:crypto';
-import { isKeyType, type KeyType } from '../../machines/desired-certificate.ts';
-import type { CertificateFacts } from '../../machines/secret-facts.ts';
+import type { CertificateFacts } from '../../machines/assessment/secret-facts.ts';
+import { isKeyType, type KeyType } from '../../machines/ownership/desired-certificate.ts';
 import { certificateId } from './certificate-id.ts';
 import { dnsNamesOf, parseCertificate, pemBlocks } from './pem.ts';
 

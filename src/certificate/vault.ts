@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import pLimit from 'p-limit';
-import type { KeyType } from '../../machines/desired-certificate.ts';
+import type { KeyType } from '../../machines/ownership/desired-certificate.ts';
 import { generateKey } from './key.ts';
 
 /** Half of libuv's four threads: name look-ups and file reads wait for the others. */

@@ -1,6 +1,6 @@
-import type { IngressSpec } from '../../machines/ingress-spec.ts';
-import { ingressKey } from '../../machines/ingress-spec.ts';
-import { Ownership } from '../../machines/ownership.ts';
+import type { IngressSpec } from '../../machines/ownership/ingress-spec.ts';
+import { ingressKey } from '../../machines/ownership/ingress-spec.ts';
+import { Ownership } from '../../machines/ownership/ownership.ts';
 import type { Config } from '../config.ts';
 import { arrayField, recordField, stringField } from '../json.ts';
 import { type KubernetesClient, KubernetesError } from '../kubernetes/client.ts';

@@ -1,5 +1,5 @@
-import type { DesiredCertificate } from '../../machines/desired-certificate.ts';
-import type { CertificateEntry } from '../../machines/status.ts';
+import type { CertificateEntry } from '../../machines/ingress/status.ts';
+import type { DesiredCertificate } from '../../machines/ownership/desired-certificate.ts';
 import type { CertificateDetail, IngressDetail } from '../inspector/protocol.ts';
 import { type Check, type Explanation, isProblem, moment } from './explanation.ts';
 import { liveHold, liveTrouble } from './live-checks.ts';

@@ -1,4 +1,4 @@
-import { type ReasonCode, reasons } from '../../machines/reasons.ts';
+import { type ReasonCode, reasons } from '../../machines/reasons/reasons.ts';
 import type { IngressDetail } from '../inspector/protocol.ts';
 import { duration, printable } from './terminal-text.ts';
 

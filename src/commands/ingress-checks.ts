@@ -1,6 +1,6 @@
-import type { Assignment } from '../../machines/desired-certificate.ts';
-import type { IngressClassReference, IngressSpec } from '../../machines/ingress-spec.ts';
-import { failureKind, reasons } from '../../machines/reasons.ts';
+import type { Assignment } from '../../machines/ownership/desired-certificate.ts';
+import type { IngressClassReference, IngressSpec } from '../../machines/ownership/ingress-spec.ts';
+import { failureKind, reasons } from '../../machines/reasons/reasons.ts';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config.ts';
 import { arrayField, recordField, stringField } from '../json.ts';

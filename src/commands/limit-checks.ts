@@ -1,10 +1,10 @@
-import { orderPurposes } from '../../machines/defects.ts';
-import type { DesiredCertificate } from '../../machines/desired-certificate.ts';
-import { describeHold } from '../../machines/hold.ts';
-import { presetLimits, type RateLimits } from '../../machines/limits.ts';
-import type { OrderRequest } from '../../machines/order-limits.ts';
-import type { Ledger } from '../../machines/rate-limits.ts';
-import { inRehearsal, isRehearsed } from '../../machines/rehearsal.ts';
+import { orderPurposes } from '../../machines/assessment/defects.ts';
+import { inRehearsal, isRehearsed } from '../../machines/assessment/rehearsal.ts';
+import { describeHold } from '../../machines/ingress/hold.ts';
+import type { Ledger } from '../../machines/ledger/ledger.ts';
+import type { OrderRequest } from '../../machines/ledger/order-limits.ts';
+import { presetLimits, type RateLimits } from '../../machines/ledger/rate-limits.ts';
+import type { DesiredCertificate } from '../../machines/ownership/desired-certificate.ts';
 import { KubernetesError } from '../kubernetes/kubernetes-error.ts';
 import { createLedger, type LedgerStore } from '../ledger-keeper.ts';
 import type { DesiredStanding } from './conclusion.ts';

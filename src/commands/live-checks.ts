@@ -1,4 +1,4 @@
-import { isReasonCode } from '../../machines/status.ts';
+import { isReasonCode } from '../../machines/ingress/status.ts';
 import type { CertificateDetail, HostProgress, HostStep, IngressDetail } from '../inspector/protocol.ts';
 import { type Check, isoTime, moment, type Told, withoutRemedy } from './explanation.ts';
 

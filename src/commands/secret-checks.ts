@@ -1,7 +1,7 @@
-import type { DesiredCertificate } from '../../machines/desired-certificate.ts';
-import { failureKind, reasons } from '../../machines/reasons.ts';
-import { isForeign } from '../../machines/secret-facts.ts';
-import { type CertificateEntry, isReasonCode } from '../../machines/status.ts';
+import { isForeign } from '../../machines/assessment/secret-facts.ts';
+import { type CertificateEntry, isReasonCode } from '../../machines/ingress/status.ts';
+import type { DesiredCertificate } from '../../machines/ownership/desired-certificate.ts';
+import { failureKind, reasons } from '../../machines/reasons/reasons.ts';
 import { type Check, isoTime, moment, withoutRemedy } from './explanation.ts';
 import type { SecretStanding } from './secret-standing.ts';
 

@@ -1,7 +1,7 @@
-import { type Assessment, assess } from '../../machines/assessment.ts';
-import type { AssessmentPolicy } from '../../machines/defects.ts';
-import type { DesiredCertificate } from '../../machines/desired-certificate.ts';
-import type { SecretFacts } from '../../machines/secret-facts.ts';
+import { type Assessment, assess } from '../../machines/assessment/assessment.ts';
+import type { AssessmentPolicy } from '../../machines/assessment/defects.ts';
+import type { SecretFacts } from '../../machines/assessment/secret-facts.ts';
+import type { DesiredCertificate } from '../../machines/ownership/desired-certificate.ts';
 import type { Config } from '../config.ts';
 import { KubernetesError } from '../kubernetes/client.ts';
 import type { SecretStore } from '../kubernetes/secret-store.ts';

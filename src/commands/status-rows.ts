@@ -1,7 +1,7 @@
-import type { Assignment, DesiredCertificate } from '../../machines/desired-certificate.ts';
-import { type IngressSpec, ingressKey } from '../../machines/ingress-spec.ts';
-import { describeFailure, type Failure, failureKind } from '../../machines/reasons.ts';
-import { type CertificateEntry, entryNamed } from '../../machines/status.ts';
+import { type CertificateEntry, entryNamed } from '../../machines/ingress/status.ts';
+import type { Assignment, DesiredCertificate } from '../../machines/ownership/desired-certificate.ts';
+import { type IngressSpec, ingressKey } from '../../machines/ownership/ingress-spec.ts';
+import { describeFailure, type Failure, failureKind } from '../../machines/reasons/reasons.ts';
 import { decodeStatus } from '../kubernetes/status-annotation.ts';
 import { isLeftAlone } from './secret-checks.ts';
 import type { SecretStanding } from './secret-standing.ts';

@@ -1,5 +1,5 @@
 import pLimit from 'p-limit';
-import { ingressKey } from '../../machines/ingress-spec.ts';
+import { ingressKey } from '../../machines/ownership/ingress-spec.ts';
 import type { KubernetesClient } from '../kubernetes/client.ts';
 import { SecretStore } from '../kubernetes/secret-store.ts';
 import { listOwnSecrets, surveyIngresses } from './cluster.ts';

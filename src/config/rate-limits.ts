@@ -1,4 +1,4 @@
-import { type Limit, limitNames, type RateLimits } from '../../machines/limits.ts';
+import { type Limit, limitNames, type RateLimits } from '../../machines/ledger/rate-limits.ts';
 import { isRecord } from '../json.ts';
 import { parseDuration } from './duration.ts';
 import { type Parser, ValueError } from './values.ts';

@@ -1,6 +1,6 @@
-import type { CertificateRecord } from '../../machines/certificate-record.ts';
-import { findingsOf } from '../../machines/hold.ts';
-import type { IngressContext } from '../../machines/ingress-context.ts';
+import type { CertificateRecord } from '../../machines/ingress/certificate-record.ts';
+import { findingsOf } from '../../machines/ingress/hold.ts';
+import type { IngressContext } from '../../machines/ingress/ingress-context.ts';
 import type { Clock } from '../clock.ts';
 import type { IngressActor } from '../supervisor.ts';
 import type { HostJournal } from './host-journal.ts';

@@ -1,5 +1,5 @@
-import type { CertificateInput } from '../../machines/certificate.ts';
-import type { OrderReport } from '../../machines/order-report.ts';
+import type { CertificateInput } from '../../machines/ingress/certificate.ts';
+import type { OrderReport } from '../../machines/supervisor/order-report.ts';
 import type { AuthorizationReport } from '../acme/authorization.ts';
 import { failureOf } from '../failures.ts';
 import type { Verdict } from '../responder/self-check.ts';

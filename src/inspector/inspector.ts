@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
-import type { IngressView } from '../../machines/ingress-view.ts';
-import { viewOf } from '../../machines/ingress-view.ts';
+import type { IngressView } from '../../machines/ingress/ingress-view.ts';
+import { viewOf } from '../../machines/ingress/ingress-view.ts';
 import type { Clock } from '../clock.ts';
 import { guarded } from '../guarded.ts';
 import type { IngressActor } from '../supervisor.ts';

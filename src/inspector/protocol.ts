@@ -1,12 +1,12 @@
-import type { CertificatePhase } from '../../machines/certificate.ts';
-import type { IngressState } from '../../machines/ingress-context.ts';
-import type { LimitName } from '../../machines/limits.ts';
+import type { CertificatePhase } from '../../machines/ingress/certificate.ts';
+import type { IngressState } from '../../machines/ingress/ingress-context.ts';
+import type { LimitName } from '../../machines/ledger/rate-limits.ts';
 
 /*
  * What the inspector says to its viewers. All times are milliseconds since the epoch by the controller's clock.
  *
  * GET /                              the page; /page/* its assets
- * GET /ingresses                     all Ingresses at once, IngressView[] (machines/ingress-view.ts)
+ * GET /ingresses                     all Ingresses at once, IngressView[] (machines/ingress/ingress-view.ts)
  * GET /ingresses/NAMESPACE/NAME      IngressDetail
  * GET /events                        server-sent events: `snapshot` (Snapshot), then `delta` (Delta), each with an
  *                                    opaque `id:`, and every 15 s a `heartbeat` (Heartbeat): a viewer that hears nothing for

@@ -1,5 +1,5 @@
-import type { IngressContext } from '../../machines/ingress-context.ts';
-import { type Lifetime, renewalsAhead } from '../../machines/renewal-forecast.ts';
+import { type Lifetime, renewalsAhead } from '../../machines/assessment/renewal-forecast.ts';
+import type { IngressContext } from '../../machines/ingress/ingress-context.ts';
 import type { SupervisorView } from './protocol.ts';
 
 /** Milliseconds. It takes some with thousands of certificates, and is about days. */

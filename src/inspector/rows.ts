@@ -1,8 +1,8 @@
-import type { CertificateRecord } from '../../machines/certificate-record.ts';
-import { findingsOf } from '../../machines/hold.ts';
-import type { IngressContext, IngressState } from '../../machines/ingress-context.ts';
-import { nextStepOf } from '../../machines/ingress-view.ts';
-import { describeFailure, type Failure, failureKind } from '../../machines/reasons.ts';
+import type { CertificateRecord } from '../../machines/ingress/certificate-record.ts';
+import { findingsOf } from '../../machines/ingress/hold.ts';
+import type { IngressContext, IngressState } from '../../machines/ingress/ingress-context.ts';
+import { nextStepOf } from '../../machines/ingress/ingress-view.ts';
+import { describeFailure, type Failure, failureKind } from '../../machines/reasons/reasons.ts';
 import type { IngressActor } from '../supervisor.ts';
 import type { CertificateRow, IngressRow } from './protocol.ts';
 

@@ -1,9 +1,9 @@
 import type { InspectionEvent } from 'xstate';
-import type { CertificateInput } from '../../machines/certificate.ts';
-import { certificateMachine } from '../../machines/certificate.ts';
-import { findingsOf } from '../../machines/hold.ts';
-import { ingressMachine } from '../../machines/ingress.ts';
-import type { IngressContext } from '../../machines/ingress-context.ts';
+import type { CertificateInput } from '../../machines/ingress/certificate.ts';
+import { certificateMachine } from '../../machines/ingress/certificate.ts';
+import { findingsOf } from '../../machines/ingress/hold.ts';
+import { ingressMachine } from '../../machines/ingress/ingress.ts';
+import type { IngressContext } from '../../machines/ingress/ingress-context.ts';
 import { isRecord, recordField, stringField } from '../json.ts';
 import { certificateRowOf, errorOf } from './rows.ts';
 

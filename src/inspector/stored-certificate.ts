@@ -1,4 +1,4 @@
-import type { SecretFacts } from '../../machines/secret-facts.ts';
+import type { SecretFacts } from '../../machines/assessment/secret-facts.ts';
 import type { CertificateDetail } from './protocol.ts';
 
 /** What can be said of the certificate that is in a Secret. */

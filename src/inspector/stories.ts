@@ -1,4 +1,4 @@
-import type { IngressState } from '../../machines/ingress-context.ts';
+import type { IngressState } from '../../machines/ingress/ingress-context.ts';
 import type { IngressDetail, TimelineEntry } from './protocol.ts';
 
 const longestTimeline = 100;

@@ -1,9 +1,9 @@
-import type { Admission } from '../../machines/admission.ts';
-import type { Backlog } from '../../machines/backlog.ts';
-import { byClock, describeCause } from '../../machines/hold.ts';
-import type { OrderBudget } from '../../machines/order-budget.ts';
-import type { Ledger } from '../../machines/rate-limits.ts';
-import type { SupervisorState } from '../../machines/supervisor.ts';
+import { byClock, describeCause } from '../../machines/ingress/hold.ts';
+import type { Ledger } from '../../machines/ledger/ledger.ts';
+import type { Admission } from '../../machines/supervisor/admission.ts';
+import type { Backlog } from '../../machines/supervisor/backlog.ts';
+import type { OrderBudget } from '../../machines/supervisor/order-budget.ts';
+import type { SupervisorState } from '../../machines/supervisor/supervisor.ts';
 import type { SupervisorView } from './protocol.ts';
 
 export interface SupervisorSources {

@@ -1,6 +1,6 @@
-import type { Assessment } from '../../machines/assessment.ts';
-import { certificatePhases } from '../../machines/certificate.ts';
-import type { CheckResult } from '../../machines/ingress-updates.ts';
+import type { Assessment } from '../../machines/assessment/assessment.ts';
+import { certificatePhases } from '../../machines/ingress/certificate.ts';
+import type { CheckResult } from '../../machines/ingress/ingress-updates.ts';
 import { arrayField, isRecord, recordField, stringField } from '../json.ts';
 
 /**

@@ -1,5 +1,5 @@
-import { normalizeHost } from '../../machines/host-names.ts';
-import type { IngressClassReference } from '../../machines/ingress-spec.ts';
+import { normalizeHost } from '../../machines/hosts/host-names.ts';
+import type { IngressClassReference } from '../../machines/ownership/ingress-spec.ts';
 import type { Clock } from '../clock.ts';
 import { retry } from '../retry.ts';
 import type { ChallengeTemplate, ObservedChallenge } from './challenge-manifest.ts';

@@ -1,5 +1,5 @@
 import type { V1Ingress } from '@kubernetes/client-node';
-import type { IngressClassReference } from '../../machines/ingress-spec.ts';
+import type { IngressClassReference } from '../../machines/ownership/ingress-spec.ts';
 import { challengePath } from '../acme/http-01.ts';
 import { arrayField, isRecord, recordField, stringField } from '../json.ts';
 import { classAnnotation, ruleHosts } from './ingress.ts';

@@ -1,5 +1,5 @@
 import type { V1Ingress } from '@kubernetes/client-node';
-import type { IngressClassReference } from '../../machines/ingress-spec.ts';
+import type { IngressClassReference } from '../../machines/ownership/ingress-spec.ts';
 import type { Clock } from '../clock.ts';
 import {
   type ChallengeTemplate,

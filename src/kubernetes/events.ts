@@ -1,5 +1,5 @@
 import type { CoreV1Event } from '@kubernetes/client-node';
-import type { EventReason } from '../../machines/event-reasons.ts';
+import type { EventReason } from '../../machines/reasons/event-reasons.ts';
 import { type Clock, sleep } from '../clock.ts';
 import type { KubernetesClient } from './client.ts';
 import { EventBudget, type EventShare } from './event-budget.ts';

@@ -1,4 +1,4 @@
-import type { IngressClassReference } from '../../machines/ingress-spec.ts';
+import type { IngressClassReference } from '../../machines/ownership/ingress-spec.ts';
 import type { Clock } from '../clock.ts';
 import type { KubernetesClient } from './client.ts';
 import { KubernetesError } from './kubernetes-error.ts';

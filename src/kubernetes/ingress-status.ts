@@ -1,7 +1,7 @@
 import { PatchStrategy, setHeaderOptions } from '@kubernetes/client-node';
-import type { IngressContext } from '../../machines/ingress-context.ts';
-import { isEmpty, type StatusDocument, statusAnnotation, statusOf } from '../../machines/status.ts';
-import { differs } from '../../machines/status-difference.ts';
+import type { IngressContext } from '../../machines/ingress/ingress-context.ts';
+import { isEmpty, type StatusDocument, statusAnnotation, statusOf } from '../../machines/ingress/status.ts';
+import { differs } from '../../machines/ingress/status-difference.ts';
 import { type Clock, sleep } from '../clock.ts';
 import type { KubernetesClient } from './client.ts';
 import { KubernetesError } from './kubernetes-error.ts';

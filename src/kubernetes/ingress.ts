@@ -1,6 +1,6 @@
-import { normalizeHost } from '../../machines/host-names.ts';
-import type { IngressClassReference, IngressSpec, TlsEntry } from '../../machines/ingress-spec.ts';
-import { statusAnnotation } from '../../machines/status.ts';
+import { normalizeHost } from '../../machines/hosts/host-names.ts';
+import { statusAnnotation } from '../../machines/ingress/status.ts';
+import type { IngressClassReference, IngressSpec, TlsEntry } from '../../machines/ownership/ingress-spec.ts';
 import { arrayField, recordField, stringField } from '../json.ts';
 import { KubernetesError } from './kubernetes-error.ts';
 

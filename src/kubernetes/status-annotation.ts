@@ -3,7 +3,7 @@ import {
   isEmpty,
   type StatusDocument,
   type StatusNotice,
-} from '../../machines/status.ts';
+} from '../../machines/ingress/status.ts';
 import { arrayField, isRecord, recordField, stringField } from '../json.ts';
 
 /** The only one that there has been. */

@@ -1,7 +1,11 @@
-import { certificatePhases } from '../../machines/certificate.ts';
-import type { CertificateRecord, CertificateStatus } from '../../machines/certificate-record.ts';
-import { type IngressContext, type IngressState, settledStates } from '../../machines/ingress-context.ts';
-import { limitNames } from '../../machines/limits.ts';
+import { certificatePhases } from '../../machines/ingress/certificate.ts';
+import type { CertificateRecord, CertificateStatus } from '../../machines/ingress/certificate-record.ts';
+import {
+  type IngressContext,
+  type IngressState,
+  settledStates,
+} from '../../machines/ingress/ingress-context.ts';
+import { limitNames } from '../../machines/ledger/rate-limits.ts';
 import type { SampledMetric } from './catalogue.ts';
 import { counts, increment, type Sample, type Samples, single } from './samples.ts';
 

@@ -1,5 +1,5 @@
-import { type LimitName, limitNames, type RateLimits } from '../../machines/limits.ts';
-import type { Ledger } from '../../machines/rate-limits.ts';
+import type { Ledger } from '../../machines/ledger/ledger.ts';
+import { type LimitName, limitNames, type RateLimits } from '../../machines/ledger/rate-limits.ts';
 import type { SampledMetric } from './catalogue.ts';
 import { counts, increment, type Sample, type Samples, single } from './samples.ts';
 

@@ -1,6 +1,6 @@
-import type { RateLimits } from '../../machines/limits.ts';
-import type { OrderBudget } from '../../machines/order-budget.ts';
-import type { Ledger } from '../../machines/rate-limits.ts';
+import type { Ledger } from '../../machines/ledger/ledger.ts';
+import type { RateLimits } from '../../machines/ledger/rate-limits.ts';
+import type { OrderBudget } from '../../machines/supervisor/order-budget.ts';
 import type { Clock } from '../clock.ts';
 import type { ReflectorState } from '../kubernetes/reflector.ts';
 import { certificateSamples, type IngressStanding } from './certificate-samples.ts';

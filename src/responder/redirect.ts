@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { validateHost } from '../../machines/host-names.ts';
+import { validateHost } from '../../machines/hosts/host-names.ts';
 
 /** The ports that a CA connects to: 80 and 443, or others for a private CA. */
 export interface ChallengePorts {

@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { normalizeHost } from '../../machines/host-names.ts';
+import { normalizeHost } from '../../machines/hosts/host-names.ts';
 import { challengePath } from '../acme/http-01.ts';
 import { type Clock, sleep } from '../clock.ts';
 

@@ -1,10 +1,10 @@
 import pLimit from 'p-limit';
 import { fromPromise, type PromiseActorLogic } from 'xstate';
-import { assess } from '../../machines/assessment.ts';
-import type { AssessmentPolicy } from '../../machines/defects.ts';
-import type { DesiredCertificate } from '../../machines/desired-certificate.ts';
-import type { CheckOutput } from '../../machines/ingress.ts';
-import type { CheckResult } from '../../machines/ingress-updates.ts';
+import { assess } from '../../machines/assessment/assessment.ts';
+import type { AssessmentPolicy } from '../../machines/assessment/defects.ts';
+import type { CheckOutput } from '../../machines/ingress/ingress.ts';
+import type { CheckResult } from '../../machines/ingress/ingress-updates.ts';
+import type { DesiredCertificate } from '../../machines/ownership/desired-certificate.ts';
 import type { Clock } from '../clock.ts';
 import { failureOf } from '../failures.ts';
 import type { SecretStore } from '../kubernetes/secret-store.ts';

@@ -1,10 +1,10 @@
-import type { CertificateInput } from '../../machines/certificate.ts';
-import type { KeyType } from '../../machines/desired-certificate.ts';
-import { describeHold } from '../../machines/hold.ts';
-import type { OrderRequest } from '../../machines/order-limits.ts';
-import type { OrderReport } from '../../machines/order-report.ts';
-import type { Hold } from '../../machines/rate-limits.ts';
-import { isWithin } from '../../machines/renewal.ts';
+import { isWithin } from '../../machines/assessment/renewal.ts';
+import type { CertificateInput } from '../../machines/ingress/certificate.ts';
+import { describeHold } from '../../machines/ingress/hold.ts';
+import type { Hold } from '../../machines/ledger/ledger.ts';
+import type { OrderRequest } from '../../machines/ledger/order-limits.ts';
+import type { KeyType } from '../../machines/ownership/desired-certificate.ts';
+import type { OrderReport } from '../../machines/supervisor/order-report.ts';
 import type { Account, AccountStore } from '../acme/account.ts';
 import type { AuthorizationReport } from '../acme/authorization.ts';
 import { type ObtainedCertificate, type OrderPhase, obtainCertificate as placeOrder } from '../acme/order.ts';

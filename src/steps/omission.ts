@@ -1,4 +1,4 @@
-import type { Omission } from '../../machines/rescue.ts';
+import type { Omission } from '../../machines/assessment/rescue.ts';
 import { arrayField, stringField } from '../json.ts';
 
 /** Where it is recorded on a Secret which hosts its certificate was ordered without. */

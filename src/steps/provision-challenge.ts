@@ -1,4 +1,4 @@
-import type { CertificateInput } from '../../machines/certificate.ts';
+import type { CertificateInput } from '../../machines/ingress/certificate.ts';
 import type { Account } from '../acme/account.ts';
 import { StepError, sentence } from '../failures.ts';
 import type { ChallengeIngresses } from '../kubernetes/challenge-ingress.ts';

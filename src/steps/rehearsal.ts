@@ -1,8 +1,8 @@
-import type { CertificateInput } from '../../machines/certificate.ts';
-import { byClock, describeHold } from '../../machines/hold.ts';
-import type { OrderBudget } from '../../machines/order-budget.ts';
-import type { Failure } from '../../machines/reasons.ts';
-import { inRehearsal, isRehearsed } from '../../machines/rehearsal.ts';
+import { inRehearsal, isRehearsed } from '../../machines/assessment/rehearsal.ts';
+import type { CertificateInput } from '../../machines/ingress/certificate.ts';
+import { byClock, describeHold } from '../../machines/ingress/hold.ts';
+import type { Failure } from '../../machines/reasons/reasons.ts';
+import type { OrderBudget } from '../../machines/supervisor/order-budget.ts';
 import type { AccountStore } from '../acme/account.ts';
 import { type OrderInput, type OrderPhase, obtainCertificate as placeOrder } from '../acme/order.ts';
 import { OrderError } from '../acme/order-error.ts';

@@ -1,4 +1,4 @@
-import { drawRenewal, type RenewalWindow } from '../../machines/renewal.ts';
+import { drawRenewal, type RenewalWindow } from '../../machines/assessment/renewal.ts';
 import type { SuggestedWindow } from '../acme/renewal-info.ts';
 import { stringField } from '../json.ts';
 

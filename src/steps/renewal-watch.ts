@@ -1,7 +1,7 @@
-import type { OrderBudget } from '../../machines/order-budget.ts';
-import type { RenewalWindow } from '../../machines/renewal.ts';
-import type { PresentSecret } from '../../machines/secret-facts.ts';
-import { nextBeat } from '../../machines/spread.ts';
+import type { RenewalWindow } from '../../machines/assessment/renewal.ts';
+import type { PresentSecret } from '../../machines/assessment/secret-facts.ts';
+import type { OrderBudget } from '../../machines/supervisor/order-budget.ts';
+import { nextBeat } from '../../machines/time/spread.ts';
 import type { RenewalInfo, RenewalInfoSource, SuggestedWindow } from '../acme/renewal-info.ts';
 import type { Clock } from '../clock.ts';
 import { KubernetesError } from '../kubernetes/kubernetes-error.ts';

@@ -1,4 +1,4 @@
-import type { SecretFacts } from '../../machines/secret-facts.ts';
+import type { SecretFacts } from '../../machines/assessment/secret-facts.ts';
 import { readCertificate } from '../certificate/reading.ts';
 import { managedByLabel } from '../kubernetes/managed-by.ts';
 import type { StoredCertificate } from '../kubernetes/secret-store.ts';

@@ -1,5 +1,5 @@
 import { fromPromise, type PromiseActorLogic } from 'xstate';
-import type { StepResult } from '../../machines/certificate.ts';
+import type { StepResult } from '../../machines/ingress/certificate.ts';
 import type { Clock } from '../clock.ts';
 import { failureOf } from '../failures.ts';
 

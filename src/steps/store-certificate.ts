@@ -1,8 +1,8 @@
-import { assess } from '../../machines/assessment.ts';
-import type { CertificateInput, StoredValidity } from '../../machines/certificate.ts';
-import type { AssessmentPolicy } from '../../machines/defects.ts';
-import type { DesiredCertificate } from '../../machines/desired-certificate.ts';
-import type { SecretFacts, SecretVersion } from '../../machines/secret-facts.ts';
+import { assess } from '../../machines/assessment/assessment.ts';
+import type { AssessmentPolicy } from '../../machines/assessment/defects.ts';
+import type { SecretFacts, SecretVersion } from '../../machines/assessment/secret-facts.ts';
+import type { CertificateInput, StoredValidity } from '../../machines/ingress/certificate.ts';
+import type { DesiredCertificate } from '../../machines/ownership/desired-certificate.ts';
 import { verifyChain } from '../certificate/chain.ts';
 import { type Clock, sleep } from '../clock.ts';
 import { StepError, sentence } from '../failures.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash, createPublicKey } from 'node:crypto';
 import { afterEach, before, beforeEach, describe, test } from 'node:test';
-import type { OrderReport } from '../../machines/order-report.ts';
+import type { OrderReport } from '../../machines/supervisor/order-report.ts';
 import { type AccountOptions, AccountStore } from '../../src/acme/account.ts';
 import { AccountError } from '../../src/acme/account-error.ts';
 import { installAdapter } from '../../src/acme/adapter.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type BlockScope, type LearnedBlock, readBlock } from '../../machines/learned-block.ts';
+import { type BlockScope, type LearnedBlock, readBlock } from '../../machines/ledger/learned-block.ts';
 import { answered, refusal } from '../../src/acme/answer.ts';
 import type { AcmeProblem } from '../../src/acme/problem.ts';
 import { Client, type Reply, start, startCa } from './client.ts';

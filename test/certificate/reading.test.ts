@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
 import { describe, it } from 'node:test';
-import type { CertificateFacts } from '../../machines/secret-facts.ts';
+import type { CertificateFacts } from '../../machines/assessment/secret-facts.ts';
 import { readCertificate } from '../../src/certificate/reading.ts';
 import { day, newKeyPem, TestCa, toPem } from './test-ca.ts';
 

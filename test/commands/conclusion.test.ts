@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { assess } from '../../machines/assessment.ts';
-import { describeFailure, type Failure } from '../../machines/reasons.ts';
-import type { CertificateEntry } from '../../machines/status.ts';
+import { assess } from '../../machines/assessment/assessment.ts';
+import type { CertificateEntry } from '../../machines/ingress/status.ts';
+import { describeFailure, type Failure } from '../../machines/reasons/reasons.ts';
 import { conclude, type DesiredStanding } from '../../src/commands/conclusion.ts';
 import { liveChecks } from '../../src/commands/live-checks.ts';
 import { checkSecret } from '../../src/commands/secret-checks.ts';

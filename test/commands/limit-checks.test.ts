@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { assess } from '../../machines/assessment.ts';
-import { presetLimits } from '../../machines/limits.ts';
-import type { SecretFacts } from '../../machines/secret-facts.ts';
+import { assess } from '../../machines/assessment/assessment.ts';
+import type { SecretFacts } from '../../machines/assessment/secret-facts.ts';
+import { presetLimits } from '../../machines/ledger/rate-limits.ts';
 import { conclude, type DesiredStanding } from '../../src/commands/conclusion.ts';
 import { checkLimits } from '../../src/commands/limit-checks.ts';
 import { readConfig } from '../../src/config.ts';

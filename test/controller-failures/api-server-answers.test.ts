@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
-import type { ReasonCode } from '../../machines/reasons.ts';
+import type { ReasonCode } from '../../machines/reasons/reasons.ts';
 import { untilTold } from '../controller/observation.ts';
 import { eventually } from '../kubernetes/eventually.ts';
 import { refusal } from './api-refusal.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { statusAnnotation } from '../../machines/status.ts';
+import { statusAnnotation } from '../../machines/ingress/status.ts';
 import { arrayField, recordField, stringField } from '../../src/json.ts';
 import { busy } from '../ca/faults.ts';
 import { eventually } from '../kubernetes/eventually.ts';

@@ -7,7 +7,7 @@ import type { ControllerProcess } from '../../deploy/local/controller.ts';
 import { readKubeconfig, writeKubeconfig } from '../../deploy/local/kubeconfig.ts';
 import { applyObjects } from '../../deploy/local/manifests.ts';
 import { startWorld, type World, type WorldOptions } from '../../deploy/local/world.ts';
-import type { IngressView } from '../../machines/ingress-view.ts';
+import type { IngressView } from '../../machines/ingress/ingress-view.ts';
 import { arrayField, isRecord, recordField, stringField } from '../../src/json.ts';
 import { eventually } from '../kubernetes/eventually.ts';
 import { assertPermitted, controllerRequests } from './controller-requests.ts';

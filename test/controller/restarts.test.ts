@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { dirname } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
-import type { IngressView } from '../../machines/ingress-view.ts';
+import type { IngressView } from '../../machines/ingress/ingress-view.ts';
 import { controllerRequests } from '../controller-failures/controller-requests.ts';
 import type { Passage } from '../controller-failures/faulty-proxy.ts';
 import { gate } from '../controller-failures/gate.ts';

@@ -2,7 +2,11 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { AuditRecord } from '../../deploy/local/audit-log.ts';
 import { readAuditLog } from '../../deploy/local/audit-log.ts';
-import { type CertificateEntry, type StatusDocument, statusAnnotation } from '../../machines/status.ts';
+import {
+  type CertificateEntry,
+  type StatusDocument,
+  statusAnnotation,
+} from '../../machines/ingress/status.ts';
 import { decodeStatus } from '../../src/kubernetes/status-annotation.ts';
 import { ingress, ingressPath } from '../controller-failures/objects.ts';
 import { type Stage, startStage } from '../controller-failures/stage.ts';

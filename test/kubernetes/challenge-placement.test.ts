@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { IngressClassReference } from '../../machines/ingress-spec.ts';
+import type { IngressClassReference } from '../../machines/ownership/ingress-spec.ts';
 import { type Place, placeHost } from '../../src/kubernetes/challenge-placement.ts';
 import { findRefusedHosts } from '../../src/kubernetes/refused-hosts.ts';
 

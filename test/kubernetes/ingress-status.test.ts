@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import type { IngressContext } from '../../machines/ingress-context.ts';
-import { initialIngressContext } from '../../machines/ingress-updates.ts';
+import type { IngressContext } from '../../machines/ingress/ingress-context.ts';
+import { initialIngressContext } from '../../machines/ingress/ingress-updates.ts';
 import { type Clock, systemClock } from '../../src/clock.ts';
 import { recordField, stringField } from '../../src/json.ts';
 import { IngressStatusWriter } from '../../src/kubernetes/ingress-status.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { IngressSpec } from '../../machines/ingress-spec.ts';
+import type { IngressSpec } from '../../machines/ownership/ingress-spec.ts';
 import { projectIngress } from '../../src/kubernetes/ingress.ts';
 import { KubernetesError } from '../../src/kubernetes/kubernetes-error.ts';
 

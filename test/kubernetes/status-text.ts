@@ -1,4 +1,4 @@
-import { statusAnnotation } from '../../machines/status.ts';
+import { statusAnnotation } from '../../machines/ingress/status.ts';
 import { recordField, stringField } from '../../src/json.ts';
 
 /** The status annotation of an Ingress as the API server sent it. */

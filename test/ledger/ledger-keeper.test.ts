@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
-import { presetLimits, type RateLimits } from '../../machines/limits.ts';
-import type { OrderRequest } from '../../machines/order-limits.ts';
+import type { OrderRequest } from '../../machines/ledger/order-limits.ts';
+import { presetLimits, type RateLimits } from '../../machines/ledger/rate-limits.ts';
 import { createLedger, LedgerKeeper } from '../../src/ledger-keeper.ts';
 import { ManualClock } from '../kubernetes/manual-clock.ts';
 import { MemoryLedgerStore } from './memory-ledger-store.ts';

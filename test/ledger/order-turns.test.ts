@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { presetLimits } from '../../machines/limits.ts';
-import { OrderBudget } from '../../machines/order-budget.ts';
-import type { OrderRequest } from '../../machines/order-limits.ts';
+import type { OrderRequest } from '../../machines/ledger/order-limits.ts';
+import { presetLimits } from '../../machines/ledger/rate-limits.ts';
+import { OrderBudget } from '../../machines/supervisor/order-budget.ts';
 import { StepError } from '../../src/failures.ts';
 import { createLedger } from '../../src/ledger-keeper.ts';
 import { OrderTurns } from '../../src/order-turns.ts';

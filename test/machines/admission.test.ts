@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Admission, type Round } from '../../machines/admission.ts';
+import { Admission, type Round } from '../../machines/supervisor/admission.ts';
 import { hour, minute, now, orderBudget } from './builders.ts';
 
 const limits = { hosts: 500, ordersInFlight: 10 };

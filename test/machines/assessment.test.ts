@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type Assessment, assess } from '../../machines/assessment.ts';
-import type { AssessmentPolicy } from '../../machines/defects.ts';
-import type { DesiredCertificate } from '../../machines/desired-certificate.ts';
-import { describeFailure, failureKind } from '../../machines/reasons.ts';
-import type { SecretFacts } from '../../machines/secret-facts.ts';
+import { type Assessment, assess } from '../../machines/assessment/assessment.ts';
+import type { AssessmentPolicy } from '../../machines/assessment/defects.ts';
+import type { SecretFacts } from '../../machines/assessment/secret-facts.ts';
+import type { DesiredCertificate } from '../../machines/ownership/desired-certificate.ts';
+import { describeFailure, failureKind } from '../../machines/reasons/reasons.ts';
 import {
   certificateFacts,
   day,

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
-import { nextAttempt } from '../../machines/backoff.ts';
-import { type Failure, failureKind, type ReasonCode, reasons } from '../../machines/reasons.ts';
-import { nextBeat, spread } from '../../machines/spread.ts';
+import { nextAttempt } from '../../machines/ingress/backoff.ts';
+import { type Failure, failureKind, type ReasonCode, reasons } from '../../machines/reasons/reasons.ts';
+import { nextBeat, spread } from '../../machines/time/spread.ts';
 import { day, hour, minute, now } from './builders.ts';
 
 const seed = 20261124;

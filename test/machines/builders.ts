@@ -1,11 +1,15 @@
-import type { CertificateInput } from '../../machines/certificate.ts';
-import type { Assignment, DesiredCertificate, HostRoute } from '../../machines/desired-certificate.ts';
-import type { IngressSpec } from '../../machines/ingress-spec.ts';
-import type { RateLimits } from '../../machines/limits.ts';
-import { OrderBudget } from '../../machines/order-budget.ts';
-import { Ledger } from '../../machines/rate-limits.ts';
-import { registeredDomain } from '../../machines/registered-domain.ts';
-import type { CertificateFacts, SecretFacts } from '../../machines/secret-facts.ts';
+import type { CertificateFacts, SecretFacts } from '../../machines/assessment/secret-facts.ts';
+import { registeredDomain } from '../../machines/hosts/registered-domain.ts';
+import type { CertificateInput } from '../../machines/ingress/certificate.ts';
+import { Ledger } from '../../machines/ledger/ledger.ts';
+import type { RateLimits } from '../../machines/ledger/rate-limits.ts';
+import type {
+  Assignment,
+  DesiredCertificate,
+  HostRoute,
+} from '../../machines/ownership/desired-certificate.ts';
+import type { IngressSpec } from '../../machines/ownership/ingress-spec.ts';
+import { OrderBudget } from '../../machines/supervisor/order-budget.ts';
 
 export const minute = 60_000;
 export const hour = 60 * minute;

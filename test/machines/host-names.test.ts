@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { domainToASCII } from 'node:url';
 import * as fc from 'fast-check';
-import { covers, validateHost } from '../../machines/host-names.ts';
-import { decodePunycode } from '../../machines/punycode.ts';
+import { covers, validateHost } from '../../machines/hosts/host-names.ts';
+import { decodePunycode } from '../../machines/hosts/punycode.ts';
 
 function message(host: string): string | undefined {
   return validateHost(host, 'public')?.message;

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { CertificateRecord } from '../../machines/certificate-record.ts';
-import type { Assignment, DesiredCertificate } from '../../machines/desired-certificate.ts';
+import type { CertificateRecord } from '../../machines/ingress/certificate-record.ts';
 import {
   type IngressContext,
   isRetried,
@@ -9,7 +8,7 @@ import {
   stateOf,
   toCheck,
   wakeTime,
-} from '../../machines/ingress-context.ts';
+} from '../../machines/ingress/ingress-context.ts';
 import {
   applyAssessments,
   applyAssignment,
@@ -18,9 +17,10 @@ import {
   applyPhase,
   applyWake,
   initialIngressContext,
-} from '../../machines/ingress-updates.ts';
-import type { Failure } from '../../machines/reasons.ts';
-import { statusOf } from '../../machines/status.ts';
+} from '../../machines/ingress/ingress-updates.ts';
+import { statusOf } from '../../machines/ingress/status.ts';
+import type { Assignment, DesiredCertificate } from '../../machines/ownership/desired-certificate.ts';
+import type { Failure } from '../../machines/reasons/reasons.ts';
 import { assignment, day, desiredCertificate, hour, minute, now, route } from './builders.ts';
 import { dueResult, goodResult, validity } from './issuance.ts';
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { IngressSpec, TlsEntry } from '../../machines/ingress-spec.ts';
-import { Ownership, type OwnershipPolicy } from '../../machines/ownership.ts';
-import { describeFailure } from '../../machines/reasons.ts';
+import type { IngressSpec, TlsEntry } from '../../machines/ownership/ingress-spec.ts';
+import { Ownership, type OwnershipPolicy } from '../../machines/ownership/ownership.ts';
+import { describeFailure } from '../../machines/reasons/reasons.ts';
 import { day, ingressSpec, now } from './builders.ts';
 
 const good: TlsEntry = { secretName: 'good-tls', hosts: ['good.example.com'] };

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { AnyMachineSnapshot, AnyStateMachine } from 'xstate';
 import { getShortestPaths, getSimplePaths } from 'xstate/graph';
-import { type CertificatePhase, certificatePhases } from '../../machines/certificate.ts';
-import { ingressMachine } from '../../machines/ingress.ts';
+import { type CertificatePhase, certificatePhases } from '../../machines/ingress/certificate.ts';
+import { ingressMachine } from '../../machines/ingress/ingress.ts';
 import {
   type IngressContext,
   roundsOf,
@@ -11,8 +11,8 @@ import {
   stateOf,
   toCheck,
   wakeTime,
-} from '../../machines/ingress-context.ts';
-import type { CheckResult } from '../../machines/ingress-updates.ts';
+} from '../../machines/ingress/ingress-context.ts';
+import type { CheckResult } from '../../machines/ingress/ingress-updates.ts';
 import { assignment, day, hour, now } from './builders.ts';
 import { dueResult, goodResult, validity } from './issuance.ts';
 import { transitionsNeverTaken } from './statechart-paths.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Assignment } from '../../machines/desired-certificate.ts';
+import type { Assignment } from '../../machines/ownership/desired-certificate.ts';
 import { assignment, desiredCertificate, now, route } from './builders.ts';
 import { advance, dead, finish, leaves, phases, type Run, start, startDue } from './ingress-run.ts';
 import { dueResult, goodResult, settled, validity } from './issuance.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import type { Assignment, DesiredCertificate } from '../../machines/desired-certificate.ts';
-import type { CheckResult } from '../../machines/ingress-updates.ts';
-import type { Failure } from '../../machines/reasons.ts';
+import type { CheckResult } from '../../machines/ingress/ingress-updates.ts';
+import type { Assignment, DesiredCertificate } from '../../machines/ownership/desired-certificate.ts';
+import type { Failure } from '../../machines/reasons/reasons.ts';
 import { assignment, now } from './builders.ts';
 import { dueResult, Issuance, settled, validity } from './issuance.ts';
 

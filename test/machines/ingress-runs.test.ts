@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Failure } from '../../machines/reasons.ts';
+import type { Failure } from '../../machines/reasons/reasons.ts';
 import { assignment, hour, minute, now } from './builders.ts';
 import { advance, dead, leaves, start, startDue } from './ingress-run.ts';
 import { dueResult, goodResult, settled, validity } from './issuance.ts';

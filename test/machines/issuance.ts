@@ -1,13 +1,17 @@
 import assert from 'node:assert/strict';
 import { type AnyActorRef, createActor, fromCallback, fromPromise, fromTransition } from 'xstate';
-import type { Round } from '../../machines/admission.ts';
-import { type CertificateInput, certificateMachine, type StepResult } from '../../machines/certificate.ts';
-import type { DueReason } from '../../machines/defects.ts';
-import type { Assignment, DesiredCertificate } from '../../machines/desired-certificate.ts';
-import { type CheckOutput, ingressMachine, type RoundEnd } from '../../machines/ingress.ts';
-import type { CheckResult, IngressInput } from '../../machines/ingress-updates.ts';
-import type { Validity } from '../../machines/renewal.ts';
-import type { SupervisorEvent } from '../../machines/supervisor.ts';
+import type { DueReason } from '../../machines/assessment/defects.ts';
+import type { Validity } from '../../machines/assessment/renewal.ts';
+import {
+  type CertificateInput,
+  certificateMachine,
+  type StepResult,
+} from '../../machines/ingress/certificate.ts';
+import { type CheckOutput, ingressMachine, type RoundEnd } from '../../machines/ingress/ingress.ts';
+import type { CheckResult, IngressInput } from '../../machines/ingress/ingress-updates.ts';
+import type { Assignment, DesiredCertificate } from '../../machines/ownership/desired-certificate.ts';
+import type { Round } from '../../machines/supervisor/admission.ts';
+import type { SupervisorEvent } from '../../machines/supervisor/supervisor.ts';
 import { day, hour, now } from './builders.ts';
 
 /** An effect that was begun and waits for the test to end it. */

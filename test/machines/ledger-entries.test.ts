@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { RateLimits } from '../../machines/limits.ts';
-import type { OrderRequest } from '../../machines/order-limits.ts';
+import type { OrderRequest } from '../../machines/ledger/order-limits.ts';
+import type { RateLimits } from '../../machines/ledger/rate-limits.ts';
 import { day, hour, minute, now } from './builders.ts';
 import { ledger, store } from './ledger-model.ts';
 

@@ -1,9 +1,14 @@
 import { hash } from 'node:crypto';
 import * as fc from 'fast-check';
-import { type Limit, type LimitName, limitNames, type RateLimits } from '../../machines/limits.ts';
-import type { OrderRequest } from '../../machines/order-limits.ts';
-import { Ledger, type LedgerShard } from '../../machines/rate-limits.ts';
-import { registeredDomain } from '../../machines/registered-domain.ts';
+import { registeredDomain } from '../../machines/hosts/registered-domain.ts';
+import { Ledger, type LedgerShard } from '../../machines/ledger/ledger.ts';
+import type { OrderRequest } from '../../machines/ledger/order-limits.ts';
+import {
+  type Limit,
+  type LimitName,
+  limitNames,
+  type RateLimits,
+} from '../../machines/ledger/rate-limits.ts';
 import { day, now } from './builders.ts';
 
 export const hosts = ['a.example.com', 'b.example.com', 'c.example.com', 'x.other.org', 'y.other.org'];

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
-import type { IngressSpec } from '../../machines/ingress-spec.ts';
-import { Ownership } from '../../machines/ownership.ts';
+import type { IngressSpec } from '../../machines/ownership/ingress-spec.ts';
+import { Ownership } from '../../machines/ownership/ownership.ts';
 import { day, ingressSpec, now } from './builders.ts';
 
 function newOwnership(hostOwnership: 'oldest' | 'any' = 'oldest'): Ownership {

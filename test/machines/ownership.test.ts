@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Assignment } from '../../machines/desired-certificate.ts';
-import type { IngressSpec } from '../../machines/ingress-spec.ts';
-import { Ownership, type OwnershipPolicy } from '../../machines/ownership.ts';
-import { describeFailure } from '../../machines/reasons.ts';
+import type { Assignment } from '../../machines/ownership/desired-certificate.ts';
+import type { IngressSpec } from '../../machines/ownership/ingress-spec.ts';
+import { Ownership, type OwnershipPolicy } from '../../machines/ownership/ownership.ts';
+import { describeFailure } from '../../machines/reasons/reasons.ts';
 import { day, ingressSpec, now } from './builders.ts';
 
 const everything: OwnershipPolicy = {

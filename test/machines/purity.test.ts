@@ -23,13 +23,14 @@ const impure: Readonly<Record<string, string>> = {
   "export { request } from 'undici';": 'no-restricted-imports',
   "export { CoreV1Api } from '@kubernetes/client-node';": 'no-restricted-imports',
   "export { readFile } from 'node:fs/promises';": 'no-restricted-imports',
-  "export { systemClock } from '../src/clock.ts';": 'no-restricted-imports',
+  "export { systemClock } from '../../src/time/clock.ts';": 'no-restricted-imports',
 };
 const pure = [
   'export const text = (milliseconds: number) => new Date(milliseconds).toISOString();',
   "export { setup } from 'xstate';",
   "export { getDomain } from 'tldts';",
   "export { spread } from './spread.ts';",
+  "export { spread } from '../time/spread.ts';",
 ];
 
 let folder: string;
@@ -37,7 +38,7 @@ let folder: string;
 describe('the rules for machines/', () => {
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'kube-lego-lint-'));
-    await mkdir(join(folder, 'machines'));
+    await mkdir(join(folder, 'machines', 'room'), { recursive: true });
     await cp(join(root, '.oxlintrc.json'), join(folder, '.oxlintrc.json'));
     await cp(join(root, plugin), join(folder, plugin), { recursive: true });
   });
@@ -58,7 +59,7 @@ describe('the rules for machines/', () => {
 
 /** What oxlint says of a file of machines/ with this line. */
 async function lint(line: string): Promise<{ code: number | null; said: string }> {
-  await writeFile(join(folder, 'machines', 'one.ts'), `${line}\n`);
+  await writeFile(join(folder, 'machines', 'room', 'one.ts'), `${line}\n`);
   const oxlint = spawn(process.execPath, [await oxlintProgram(), '--format=unix', 'machines'], {
     cwd: folder,
   });

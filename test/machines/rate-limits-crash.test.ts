@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import * as fc from 'fast-check';
-import type { RateLimits } from '../../machines/limits.ts';
-import type { OrderRequest } from '../../machines/order-limits.ts';
-import type { Ledger, LedgerShard } from '../../machines/rate-limits.ts';
+import type { Ledger, LedgerShard } from '../../machines/ledger/ledger.ts';
+import type { OrderRequest } from '../../machines/ledger/order-limits.ts';
+import type { RateLimits } from '../../machines/ledger/rate-limits.ts';
 import { day, now } from './builders.ts';
 import { Ca, hosts, ledger, rateLimitsUpTo, request, store } from './ledger-model.ts';
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import * as fc from 'fast-check';
-import type { BucketForecast } from '../../machines/ledger-buckets.ts';
-import type { OrderRequest } from '../../machines/order-limits.ts';
-import { registeredDomain } from '../../machines/registered-domain.ts';
+import { registeredDomain } from '../../machines/hosts/registered-domain.ts';
+import type { BucketForecast } from '../../machines/ledger/buckets.ts';
+import type { OrderRequest } from '../../machines/ledger/order-limits.ts';
 import { day, now } from './builders.ts';
 import { hosts, ledger, rateLimitsUpTo, request, sets, store } from './ledger-model.ts';
 

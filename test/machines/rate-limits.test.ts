@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { hash } from 'node:crypto';
 import { describe, it } from 'node:test';
-import { type LimitName, presetLimits, type RateLimits } from '../../machines/limits.ts';
-import type { OrderRequest } from '../../machines/order-limits.ts';
-import { Ledger } from '../../machines/rate-limits.ts';
-import { registeredDomain } from '../../machines/registered-domain.ts';
+import { registeredDomain } from '../../machines/hosts/registered-domain.ts';
+import { Ledger } from '../../machines/ledger/ledger.ts';
+import type { OrderRequest } from '../../machines/ledger/order-limits.ts';
+import { type LimitName, presetLimits, type RateLimits } from '../../machines/ledger/rate-limits.ts';
 import { day, hour, minute, now } from './builders.ts';
 
 const letsEncrypt = presetLimits('https://acme-v02.api.letsencrypt.org/directory');

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { troubleshootingGuide } from '../../docs/troubleshooting.ts';
-import { type Occasion, occasions } from '../../machines/event-reasons.ts';
-import { type Reason, reasons } from '../../machines/reasons.ts';
+import { type Occasion, occasions } from '../../machines/reasons/event-reasons.ts';
+import { type Reason, reasons } from '../../machines/reasons/reasons.ts';
 
 describe('the table of reasons', () => {
   it('is what docs/troubleshooting.md says (else run: node test/config/write-reference.ts)', () => {
@@ -26,7 +26,7 @@ describe('the table of reasons', () => {
   }
 
   it('has an entry for whatever is raised, and none that nothing raises', () => {
-    const tables = ['machines/reasons.ts', 'machines/event-reasons.ts'];
+    const tables = ['machines/reasons/reasons.ts', 'machines/reasons/event-reasons.ts'];
     const root = new URL('../../', import.meta.url);
     const sources = globSync(['machines/**/*.ts', 'src/**/*.ts'], { cwd: root.pathname })
       .filter((file) => !tables.includes(file))

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
-import { drawRenewal, isWithin, renewalTime } from '../../machines/renewal.ts';
+import { drawRenewal, isWithin, renewalTime } from '../../machines/assessment/renewal.ts';
 import { day, hour, minute, now } from './builders.ts';
 
 const seed = 20261124;

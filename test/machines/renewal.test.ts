@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { renewalTime } from '../../machines/renewal.ts';
+import { renewalTime } from '../../machines/assessment/renewal.ts';
 import { day, hour, now } from './builders.ts';
 
 /** How long before its end a certificate of this lifetime is renewed. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
-import { hostsToBlame, hostsToRescue, type Serving } from '../../machines/rescue.ts';
+import { hostsToBlame, hostsToRescue, type Serving } from '../../machines/assessment/rescue.ts';
 import { day, hour, now } from './builders.ts';
 import { type HostState, SharedCertificate } from './shared-certificate.ts';
 

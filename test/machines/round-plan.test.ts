@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { assess } from '../../machines/assessment.ts';
-import type { CertificateInput } from '../../machines/certificate.ts';
-import { type IngressContext, roundsOf } from '../../machines/ingress-context.ts';
+import { assess } from '../../machines/assessment/assessment.ts';
+import type { SecretFacts } from '../../machines/assessment/secret-facts.ts';
+import type { CertificateInput } from '../../machines/ingress/certificate.ts';
+import { type IngressContext, roundsOf } from '../../machines/ingress/ingress-context.ts';
 import {
   applyAssessments,
   applyOutcome,
   applyWake,
   type IngressInput,
   initialIngressContext,
-} from '../../machines/ingress-updates.ts';
-import type { SecretFacts } from '../../machines/secret-facts.ts';
-import { statusOf } from '../../machines/status.ts';
+} from '../../machines/ingress/ingress-updates.ts';
+import { statusOf } from '../../machines/ingress/status.ts';
 import {
   assignment,
   certificateFacts,

@@ -1,19 +1,19 @@
 import assert from 'node:assert/strict';
-import { assess } from '../../machines/assessment.ts';
-import type { CertificateInput, CertificateOutcome } from '../../machines/certificate.ts';
-import type { AssessmentPolicy } from '../../machines/defects.ts';
-import { type IngressContext, roundsOf, wakeTime } from '../../machines/ingress-context.ts';
+import { assess } from '../../machines/assessment/assessment.ts';
+import type { AssessmentPolicy } from '../../machines/assessment/defects.ts';
+import type { Omission } from '../../machines/assessment/rescue.ts';
+import type { SecretFacts } from '../../machines/assessment/secret-facts.ts';
+import type { CertificateInput, CertificateOutcome } from '../../machines/ingress/certificate.ts';
+import { type IngressContext, roundsOf, wakeTime } from '../../machines/ingress/ingress-context.ts';
 import {
   applyAssessments,
   applyOutcome,
   applyPhase,
   applyWake,
   initialIngressContext,
-} from '../../machines/ingress-updates.ts';
-import type { Failure } from '../../machines/reasons.ts';
-import type { Omission } from '../../machines/rescue.ts';
-import type { SecretFacts } from '../../machines/secret-facts.ts';
-import { type CertificateEntry, type StatusDocument, statusOf } from '../../machines/status.ts';
+} from '../../machines/ingress/ingress-updates.ts';
+import { type CertificateEntry, type StatusDocument, statusOf } from '../../machines/ingress/status.ts';
+import type { Failure } from '../../machines/reasons/reasons.ts';
 import { StepError } from '../../src/failures.ts';
 import { provisionChallenge } from '../../src/steps/provision-challenge.ts';
 import {

@@ -3,8 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { describe, it } from 'node:test';
 import { drawings } from '../../docs/statecharts/drawings.ts';
 import { pageChart, pageChartFile } from '../../docs/statecharts/page-chart.ts';
-import { certificatePhases } from '../../machines/certificate.ts';
-import { settledStates } from '../../machines/ingress-context.ts';
+import { certificatePhases } from '../../machines/ingress/certificate.ts';
+import { settledStates } from '../../machines/ingress/ingress-context.ts';
 
 const folder = new URL('../../docs/statecharts/', import.meta.url);
 

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Assignment } from '../../machines/desired-certificate.ts';
-import { type IngressContext, toCheck } from '../../machines/ingress-context.ts';
+import { type IngressContext, toCheck } from '../../machines/ingress/ingress-context.ts';
 import {
   applyAssessments,
   applyAssignment,
@@ -9,10 +8,11 @@ import {
   applyOutcome,
   applyPhase,
   initialIngressContext,
-} from '../../machines/ingress-updates.ts';
-import type { Failure } from '../../machines/reasons.ts';
-import { isEmpty, type StatusDocument, statusOf } from '../../machines/status.ts';
-import { differs } from '../../machines/status-difference.ts';
+} from '../../machines/ingress/ingress-updates.ts';
+import { isEmpty, type StatusDocument, statusOf } from '../../machines/ingress/status.ts';
+import { differs } from '../../machines/ingress/status-difference.ts';
+import type { Assignment } from '../../machines/ownership/desired-certificate.ts';
+import type { Failure } from '../../machines/reasons/reasons.ts';
 import { decodeStatus, encodeStatus } from '../../src/kubernetes/status-annotation.ts';
 import { assignment, day, hour, minute, now } from './builders.ts';
 import { dueResult, goodResult, validity } from './issuance.ts';

@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { IngressSpec } from '../../machines/ingress-spec.ts';
-import { OrderBudget } from '../../machines/order-budget.ts';
-import { Ledger } from '../../machines/rate-limits.ts';
-import { registeredDomain } from '../../machines/registered-domain.ts';
+import { registeredDomain } from '../../machines/hosts/registered-domain.ts';
+import { Ledger } from '../../machines/ledger/ledger.ts';
+import type { IngressSpec } from '../../machines/ownership/ingress-spec.ts';
+import { OrderBudget } from '../../machines/supervisor/order-budget.ts';
 import {
   decide,
   initialSupervisorState,
   type SupervisorCommand,
   type SupervisorEvent,
-} from '../../machines/supervisor.ts';
+} from '../../machines/supervisor/supervisor.ts';
 import { day, hour, ingressSpec, minute, now, orderBudget, supervisorPolicy } from './builders.ts';
 
 /** A supervisor and what it commands, in a few words each: `START shop/web`, `SET_TIMER +60000`. */

@@ -1,9 +1,9 @@
-import type { CertificateStatus } from '../../machines/certificate-record.ts';
-import type { IngressState } from '../../machines/ingress-context.ts';
-import { initialIngressContext } from '../../machines/ingress-updates.ts';
-import { type RateLimits } from '../../machines/limits.ts';
-import { OrderBudget } from '../../machines/order-budget.ts';
-import type { Ledger } from '../../machines/rate-limits.ts';
+import type { CertificateStatus } from '../../machines/ingress/certificate-record.ts';
+import type { IngressState } from '../../machines/ingress/ingress-context.ts';
+import { initialIngressContext } from '../../machines/ingress/ingress-updates.ts';
+import type { Ledger } from '../../machines/ledger/ledger.ts';
+import { type RateLimits } from '../../machines/ledger/rate-limits.ts';
+import { OrderBudget } from '../../machines/supervisor/order-budget.ts';
 import { createLedger } from '../../src/ledger-keeper.ts';
 import type { IngressStanding } from '../../src/metrics/certificate-samples.ts';
 import { Metrics } from '../../src/metrics/metrics.ts';

@@ -1,14 +1,14 @@
 import { fromPromise } from 'xstate';
-import { assess } from '../../machines/assessment.ts';
+import { assess } from '../../machines/assessment/assessment.ts';
+import type { SecretFacts } from '../../machines/assessment/secret-facts.ts';
 import {
   type CertificateInput,
   certificateMachine,
   type StoredValidity,
-} from '../../machines/certificate.ts';
-import type { DesiredCertificate } from '../../machines/desired-certificate.ts';
-import { type CheckOutput, ingressMachine } from '../../machines/ingress.ts';
-import type { SecretFacts } from '../../machines/secret-facts.ts';
-import type { SupervisorEvent } from '../../machines/supervisor.ts';
+} from '../../machines/ingress/certificate.ts';
+import { type CheckOutput, ingressMachine } from '../../machines/ingress/ingress.ts';
+import type { DesiredCertificate } from '../../machines/ownership/desired-certificate.ts';
+import type { SupervisorEvent } from '../../machines/supervisor/supervisor.ts';
 import { type Clock, sleep } from '../../src/clock.ts';
 import type { HostProgressWriter } from '../../src/inspector/host-progress.ts';
 import { OrderReports } from '../../src/order-reports.ts';

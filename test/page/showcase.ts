@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import type { Server } from 'node:http';
 import { createActor } from 'xstate';
-import { OrderBudget } from '../../machines/order-budget.ts';
-import type { PresentSecret } from '../../machines/secret-facts.ts';
+import type { PresentSecret } from '../../machines/assessment/secret-facts.ts';
+import { OrderBudget } from '../../machines/supervisor/order-budget.ts';
 import { HostJournal } from '../../src/inspector/host-journal.ts';
 import { HostProgressWriter } from '../../src/inspector/host-progress.ts';
 import { Inspector } from '../../src/inspector/inspector.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import * as fc from 'fast-check';
-import { readBlock } from '../../machines/learned-block.ts';
+import { readBlock } from '../../machines/ledger/learned-block.ts';
 import { answered, refusal } from '../../src/acme/answer.ts';
 import { arrayField, isRecord, recordField, stringField } from '../../src/json.ts';
 import { newKeyPem } from '../acme/keys.ts';

@@ -1,5 +1,5 @@
-import { isKeyType } from '../../machines/desired-certificate.ts';
-import type { CertificateFacts } from '../../machines/secret-facts.ts';
+import type { CertificateFacts } from '../../machines/assessment/secret-facts.ts';
+import { isKeyType } from '../../machines/ownership/desired-certificate.ts';
 import { ChainError, type VerifiedChain } from '../../src/certificate/chain.ts';
 import { isRecord } from '../../src/json.ts';
 

@@ -1,6 +1,6 @@
-import { type IngressSpec, ingressKey } from '../../machines/ingress-spec.ts';
-import type { CertificateFacts } from '../../machines/secret-facts.ts';
-import type { SupervisorEvent } from '../../machines/supervisor.ts';
+import type { CertificateFacts } from '../../machines/assessment/secret-facts.ts';
+import { type IngressSpec, ingressKey } from '../../machines/ownership/ingress-spec.ts';
+import type { SupervisorEvent } from '../../machines/supervisor/supervisor.ts';
 import { readCertificate } from '../../src/certificate/reading.ts';
 import { KubernetesError } from '../../src/kubernetes/kubernetes-error.ts';
 import { managedByLabel } from '../../src/kubernetes/managed-by.ts';

@@ -1,7 +1,7 @@
 import pino from 'pino';
 import { createActor } from 'xstate';
-import { presetLimits } from '../../machines/limits.ts';
-import { OrderBudget } from '../../machines/order-budget.ts';
+import { presetLimits } from '../../machines/ledger/rate-limits.ts';
+import { OrderBudget } from '../../machines/supervisor/order-budget.ts';
 import type { AccountSecretStore } from '../../src/acme/account-secret.ts';
 import { RenewalInfoSource } from '../../src/acme/renewal-info.ts';
 import { Announcer } from '../../src/announcer.ts';

@@ -1,4 +1,4 @@
-import type { Validity } from '../../machines/renewal.ts';
+import type { Validity } from '../../machines/assessment/renewal.ts';
 import { day, hour, minute } from './time-units.ts';
 
 /** When a certificate should be renewed: Let's Encrypt, integration guide. */

@@ -1,4 +1,4 @@
-import type { Round } from '../../machines/admission.ts';
+import type { Round } from '../../machines/supervisor/admission.ts';
 
 /**
  * Watches in which order rounds get what there is not enough of: admission, or a slot. Of a namespace the one whose harm comes first goes

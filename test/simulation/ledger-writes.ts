@@ -1,5 +1,5 @@
-import { presetLimits } from '../../machines/limits.ts';
-import type { OrderRequest } from '../../machines/order-limits.ts';
+import type { OrderRequest } from '../../machines/ledger/order-limits.ts';
+import { presetLimits } from '../../machines/ledger/rate-limits.ts';
 import { sleep } from '../../src/clock.ts';
 import { createLedger, LedgerKeeper } from '../../src/ledger-keeper.ts';
 import { directoryUrl } from './simulated-ca.ts';

@@ -1,4 +1,4 @@
-import type { IngressSpec } from '../../machines/ingress-spec.ts';
+import type { IngressSpec } from '../../machines/ownership/ingress-spec.ts';
 import { directoryAnnotation } from '../../src/steps/secret-facts.ts';
 import { directoryUrl } from './simulated-ca.ts';
 import { day, hour } from './time-units.ts';

@@ -1,6 +1,6 @@
-import type { Round } from '../../machines/admission.ts';
-import type { Hold } from '../../machines/rate-limits.ts';
-import type { SupervisorEvent } from '../../machines/supervisor.ts';
+import type { Hold } from '../../machines/ledger/ledger.ts';
+import type { Round } from '../../machines/supervisor/admission.ts';
+import type { SupervisorEvent } from '../../machines/supervisor/supervisor.ts';
 import { Rounds } from '../../src/rounds.ts';
 
 export interface RoundsWitness {

@@ -1,4 +1,4 @@
-import type { KeyType } from '../../machines/desired-certificate.ts';
+import type { KeyType } from '../../machines/ownership/desired-certificate.ts';
 import type { AccountStore } from '../../src/acme/account.ts';
 import type { AccountSecretStore } from '../../src/acme/account-secret.ts';
 import type { AcmeTransport } from '../../src/acme/transport.ts';

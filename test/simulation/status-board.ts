@@ -1,6 +1,6 @@
-import type { IngressContext } from '../../machines/ingress-context.ts';
-import { isEmpty, type StatusDocument, statusOf } from '../../machines/status.ts';
-import { differs } from '../../machines/status-difference.ts';
+import type { IngressContext } from '../../machines/ingress/ingress-context.ts';
+import { isEmpty, type StatusDocument, statusOf } from '../../machines/ingress/status.ts';
+import { differs } from '../../machines/ingress/status-difference.ts';
 import type { Clock } from '../../src/clock.ts';
 import { decodeStatus, encodeStatus } from '../../src/kubernetes/status-annotation.ts';
 import type { Cluster } from './cluster.ts';

@@ -1,5 +1,5 @@
-import type { Round } from '../../machines/admission.ts';
-import type { Hold } from '../../machines/rate-limits.ts';
+import type { Hold } from '../../machines/ledger/ledger.ts';
+import type { Round } from '../../machines/supervisor/admission.ts';
 import { decodeStatus } from '../../src/kubernetes/status-annotation.ts';
 import type { IngressStanding } from '../../src/metrics/certificate-samples.ts';
 import { setOf } from './ca-limits.ts';

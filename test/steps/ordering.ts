@@ -1,8 +1,8 @@
-import type { CertificateInput } from '../../machines/certificate.ts';
-import { presetLimits } from '../../machines/limits.ts';
-import { OrderBudget } from '../../machines/order-budget.ts';
-import type { OrderReport } from '../../machines/order-report.ts';
-import type { Failure } from '../../machines/reasons.ts';
+import type { CertificateInput } from '../../machines/ingress/certificate.ts';
+import { presetLimits } from '../../machines/ledger/rate-limits.ts';
+import type { Failure } from '../../machines/reasons/reasons.ts';
+import { OrderBudget } from '../../machines/supervisor/order-budget.ts';
+import type { OrderReport } from '../../machines/supervisor/order-report.ts';
 import { AccountStore } from '../../src/acme/account.ts';
 import { installAdapter } from '../../src/acme/adapter.ts';
 import { AcmeTransport } from '../../src/acme/transport.ts';

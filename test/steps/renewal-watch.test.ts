@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { OrderBudget } from '../../machines/order-budget.ts';
-import type { RenewalWindow } from '../../machines/renewal.ts';
+import type { RenewalWindow } from '../../machines/assessment/renewal.ts';
+import { OrderBudget } from '../../machines/supervisor/order-budget.ts';
 import { AcmeProblem } from '../../src/acme/problem.ts';
 import { type RenewalInfo, RenewalInfoSource } from '../../src/acme/renewal-info.ts';
 import { KubernetesError } from '../../src/kubernetes/kubernetes-error.ts';

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { createPublicKey } from 'node:crypto';
 import { beforeEach, describe, it } from 'node:test';
-import type { StoredValidity } from '../../machines/certificate.ts';
-import type { RenewalWindow } from '../../machines/renewal.ts';
+import type { RenewalWindow } from '../../machines/assessment/renewal.ts';
+import type { StoredValidity } from '../../machines/ingress/certificate.ts';
 import { KubernetesError } from '../../src/kubernetes/kubernetes-error.ts';
 import type { CertificateToStore, StoredCertificate } from '../../src/kubernetes/secret-store.ts';
 import { type StoreCertificateOptions, storeCertificate } from '../../src/steps/store-certificate.ts';

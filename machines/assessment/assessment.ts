@@ -1,0 +1,196 @@
+import type { OrderRequest } from '../ledger/order-limits.ts';
+import type { DesiredCertificate, HostRoute } from '../ownership/desired-certificate.ts';
+import type { Failure } from '../reasons/reasons.ts';
+import {
+  type AssessmentPolicy,
+  type Defect,
+  type DueReason,
+  defectOf,
+  hostLeftOut,
+  preferenceNotMet,
+} from './defects.ts';
+import { hostsToCover } from './hosts-to-cover.ts';
+import { isWithin, type RenewalWindow, renewalTime } from './renewal.ts';
+import type { Omission, Serving } from './rescue.ts';
+import { isForeign, type PresentSecret, type SecretFacts, type SecretVersion } from './secret-facts.ts';
+
+/** The certificate that an order replaces (RFC 9773 section 5). */
+export interface Predecessor {
+  /** RFC 9773 section 4.1. */
+  readonly id: string;
+  readonly window: RenewalWindow | undefined;
+  /** What the CA does not count the order for if it does not take it as a replacement. */
+  readonly otherwise: 'same-set' | 'none';
+}
+
+export type Assessment =
+  | {
+      readonly kind: 'good';
+      readonly notAfter: number;
+      /** Milliseconds since the epoch; for a foreign certificate, when it stops being good. */
+      readonly renewAt: number;
+      readonly notices: readonly Failure[];
+    }
+  | {
+      readonly kind: 'due';
+      readonly reason: DueReason;
+      /** In words, for a person. */
+      readonly message: string;
+      /** What the new certificate is to cover. */
+      readonly hosts: readonly HostRoute[];
+      readonly found: SecretVersion | undefined;
+      /** When visitors begin to see the harm, in milliseconds since the epoch. */
+      readonly harmAt: number;
+      /** What the CA does not count the order for. */
+      readonly exemption: OrderRequest['exemption'];
+      /** Undefined where the CA of now did not issue what is there, or not for any of the hosts. */
+      readonly predecessor?: Predecessor | undefined;
+      /** What is recorded of hosts left out, as far as they are still wanted. */
+      readonly omission?: Omission | undefined;
+      /** The certificate that serves meanwhile. */
+      readonly serving?: Serving | undefined;
+      readonly notices: readonly Failure[];
+    }
+  /** `notices`: what is to be said besides. */
+  | { readonly kind: 'refused'; readonly failure: Failure; readonly notices: readonly Failure[] };
+
+/** Milliseconds: 120 days. */
+const sameSetMemory = 120 * 24 * 60 * 60_000;
+
+/**
+ * What is wrong with a Secret now: the three checks of the first kube-lego (a valid key pair, not expired, all hosts
+ * covered), after the question whose it is.
+ */
+export function assess(
+  desired: DesiredCertificate,
+  secret: SecretFacts,
+  policy: AssessmentPolicy,
+  now: number,
+): Assessment {
+  const { hosts, notices, omission } = hostsToCover(desired, secret);
+  const [notice, ...others] = notices;
+  if (hosts.length === 0 && notice !== undefined)
+    return { kind: 'refused', failure: notice, notices: others };
+
+  if (secret.kind === 'absent') {
+    const message = `Secret ${desired.secretName} does not exist.`;
+    const missing = { reason: 'missing', harmAt: now, found: undefined, exemption: 'none' } as const;
+    return { kind: 'due', ...missing, message, hosts, notices };
+  }
+
+  const foreign = isForeign(secret) && !desired.adopt;
+  const window = foreign || secret.directory !== policy.directory ? undefined : secret.window;
+  if (window?.url !== undefined) notices.push(suggestion(desired.secretName, window, window.url));
+  const defect =
+    defectOf(desired.secretName, hosts, secret.certificate, window, policy, now) ??
+    (foreign ? undefined : (preferenceNotMet(desired, secret, policy) ?? hostLeftOut(omission, secret)));
+  if (defect === undefined) {
+    if (secret.certificate.kind !== 'readable') throw new Error('a certificate without a defect is readable');
+    const { notAfter } = secret.certificate;
+    return {
+      kind: 'good',
+      notAfter,
+      renewAt: renewalTime(secret.certificate, policy.minimumValidity, window),
+      notices,
+    };
+  }
+
+  const failure = refusalOf(desired, secret, foreign, defect, policy);
+  if (failure !== undefined) return { kind: 'refused', failure, notices };
+  const { uid, resourceVersion, managedByOther = false } = secret;
+  const found = { uid, resourceVersion, managedByOther };
+  const otherwise = renewsSameSet(hosts, secret, policy, now) ? 'same-set' : 'none';
+  const predecessor = predecessorOf(hosts, secret, window, otherwise, policy);
+  const within = predecessor !== undefined && window !== undefined && isWithin(window, now);
+  const exemption = within ? 'ari' : otherwise;
+  const serving = servingOf(secret, window, policy);
+  if (defect.reason !== 'host-left-out') {
+    return { kind: 'due', ...defect, hosts, found, exemption, predecessor, omission, serving, notices };
+  }
+  const all = desired.hosts.filter((route) => hosts.includes(route) || omission?.hosts.includes(route.host));
+  return {
+    kind: 'due',
+    ...defect,
+    hosts: all,
+    found,
+    exemption: 'none',
+    omission,
+    serving,
+    notices,
+  };
+}
+
+/** Whether the CA has issued a certificate for exactly these names lately (Let's Encrypt, docs/rate-limits.md). */
+function renewsSameSet(
+  hosts: readonly HostRoute[],
+  { certificate, directory }: PresentSecret,
+  policy: AssessmentPolicy,
+  now: number,
+): boolean {
+  if (certificate.kind !== 'readable' || directory !== policy.directory) return false;
+  const names = new Set(certificate.dnsNames);
+  const same = names.size === hosts.length && hosts.every(({ host }) => names.has(host));
+  return same && certificate.notBefore > now - sameSetMemory;
+}
+
+/** What the order replaces: issued by the same CA, for at least one of the names. */
+function predecessorOf(
+  hosts: readonly HostRoute[],
+  { certificate, directory }: PresentSecret,
+  window: RenewalWindow | undefined,
+  otherwise: Predecessor['otherwise'],
+  policy: AssessmentPolicy,
+): Predecessor | undefined {
+  if (certificate.kind !== 'readable' || directory !== policy.directory) return undefined;
+  const { id, dnsNames } = certificate;
+  const shares = hosts.some(({ host }) => dnsNames.includes(host));
+  return id === undefined || !shares ? undefined : { id, window, otherwise };
+}
+
+function servingOf(
+  { certificate, directory, selfChecked }: PresentSecret,
+  window: RenewalWindow | undefined,
+  policy: AssessmentPolicy,
+): Serving | undefined {
+  if (certificate.kind !== 'readable' || !certificate.keyMatches) return undefined;
+  const { notBefore, notAfter, dnsNames } = certificate;
+  const renewAt = renewalTime(certificate, policy.minimumValidity, window);
+  const sameSetUntil = directory === policy.directory ? notBefore + sameSetMemory : undefined;
+  return { notBefore, notAfter, dnsNames, renewAt, sameSetUntil, selfChecked };
+}
+
+function suggestion(secretName: string, { start, end }: RenewalWindow, url: string): Failure {
+  const from = new Date(start).toISOString();
+  const message = `The CA wants the certificate in Secret ${secretName} renewed between ${from} and ${new Date(end).toISOString()}, and says why: ${url}`;
+  return { code: 'RenewalSuggested', message };
+}
+
+function refusalOf(
+  { adopt }: DesiredCertificate,
+  secret: PresentSecret,
+  foreign: boolean,
+  defect: Defect,
+  policy: AssessmentPolicy,
+): Failure | undefined {
+  if (foreign) {
+    const code = secret.certManager ? 'ManagedByCertManager' : 'ForeignSecret';
+    const owner = secret.certManager ? 'is managed by cert-manager' : 'was not made by kube-lego';
+    return { code, message: `${defect.message} The Secret ${owner}, so it is left alone.` };
+  }
+  if (secret.type !== 'kubernetes.io/tls') {
+    return { code: 'WrongSecretType', message: `${defect.message} The Secret is of type ${secret.type}.` };
+  }
+  if (secret.immutable) {
+    return { code: 'ImmutableSecret', message: `${defect.message} The Secret is immutable.` };
+  }
+  const trusted =
+    secret.certificate.kind === 'readable' &&
+    secret.certificate.keyMatches &&
+    secret.directory !== policy.directory;
+  const ending = ['near-expiry', 'expired'].includes(defect.reason);
+  if (policy.staging && trusted && !(ending && adopt)) {
+    const message = `${defect.message} ${policy.directory} is a staging CA, which browsers do not trust.`;
+    return { code: 'StagingDirectory', message };
+  }
+  return undefined;
+}

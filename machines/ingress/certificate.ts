@@ -1,0 +1,287 @@
+import { assign, fromCallback, fromPromise, sendParent, sendTo, setup } from 'xstate';
+import type { Predecessor } from '../assessment/assessment.ts';
+import type { DueReason } from '../assessment/defects.ts';
+import type { RenewalWindow, Validity } from '../assessment/renewal.ts';
+import type { Omission } from '../assessment/rescue.ts';
+import type { SecretVersion } from '../assessment/secret-facts.ts';
+import type { Hold } from '../ledger/ledger.ts';
+import type { OrderRequest } from '../ledger/order-limits.ts';
+import type { DesiredCertificate, HostRoute } from '../ownership/desired-certificate.ts';
+import type { Failure } from '../reasons/reasons.ts';
+import type { Round } from '../supervisor/admission.ts';
+
+/** What a due Secret needs to be worked on. */
+export interface CertificateInput {
+  /** Unique among all rounds of this process. */
+  readonly id: string;
+  /** `namespace/name` of the Ingress that owns the Secret, and its uid. */
+  readonly ingress: string;
+  readonly ingressUid: string;
+  readonly desired: DesiredCertificate;
+  /** What the certificate is to cover: the desired hosts without those that another namespace owns. */
+  readonly hosts: readonly HostRoute[];
+  readonly reason: DueReason;
+  /** The Secret that was judged; undefined when there was none. */
+  readonly found: SecretVersion | undefined;
+  readonly harmAt: number;
+  /** What it counts as at the limits that keep room for some. */
+  readonly purpose: OrderRequest['purpose'];
+  /** What the CA does not count it for. */
+  readonly exemption: OrderRequest['exemption'];
+  readonly predecessor?: Predecessor | undefined;
+  /** To be recorded with the certificate: the hosts that it leaves out. */
+  readonly omission?: Omission | undefined;
+  /** An order without hosts that fail, because the certificate is about to end. */
+  readonly rescue?: boolean;
+  readonly returning?: Returning | undefined;
+  /** Hosts that gave a definite answer to the self-check of an earlier process. */
+  readonly answered?: readonly string[];
+}
+
+/** Hosts that were left out of the certificate and are to come back: those that have passed once, else all. */
+export interface Returning {
+  readonly hosts: readonly string[];
+  /** They have passed the self-check once; a person's word counts as that. */
+  readonly passed: boolean;
+  /** The CA could not prove them although they had passed: until then it is not asked again, in milliseconds since the epoch. */
+  readonly barredUntil: number | undefined;
+}
+
+/** The four steps of a round, from the least to the most advanced. */
+export const certificatePhases = ['queued', 'provisioning-challenge', 'validating', 'storing'] as const;
+export type CertificatePhase = (typeof certificatePhases)[number];
+
+/** How a step ended; effects never throw what they can name. `at` is the time of the end. */
+export type StepResult<T> =
+  | { readonly kind: 'done'; readonly at: number; readonly value: T }
+  | { readonly kind: 'failed'; readonly at: number; readonly failure: Failure };
+
+/** What was stored: how long it is valid, and when the CA wants it renewed, if it has said so already. */
+export interface StoredValidity extends Validity {
+  readonly window?: RenewalWindow | undefined;
+  /** When the CA is to be asked again, in milliseconds since the epoch. */
+  readonly askAt?: number | undefined;
+}
+
+export type CertificateOutcome =
+  | { readonly kind: 'stored'; readonly reason: DueReason; readonly validity: StoredValidity }
+  | { readonly kind: 'failed'; readonly failure: Failure };
+
+/** What a certificate tells its Ingress. */
+export type CertificateReport =
+  | {
+      readonly type: 'CERTIFICATE_HELD';
+      readonly secretName: string;
+      readonly hold: Hold;
+      readonly at: number;
+    }
+  | {
+      readonly type: 'CERTIFICATE_PHASE';
+      readonly secretName: string;
+      readonly phase: CertificatePhase;
+      readonly at: number;
+    }
+  | {
+      readonly type: 'CERTIFICATE_FINISHED';
+      readonly secretName: string;
+      readonly id: string;
+      readonly outcome: CertificateOutcome;
+      readonly at: number;
+    };
+
+interface CertificateContext extends CertificateInput {
+  /** Where the chain and its key wait to be stored: an id of the vault, never the key. */
+  readonly issued: string | undefined;
+}
+
+type CertificateEvent =
+  | { readonly type: 'ADMITTED'; readonly at: number }
+  | { readonly type: 'SLOT_GRANTED'; readonly at: number }
+  /** A limit or the trouble of the CA keeps it where it is. */
+  | { readonly type: 'HELD'; readonly hold: Hold; readonly at: number };
+
+/**
+ * The round of one due Secret, from the wait for admission to the write. No key ever enters it: the vault of the process
+ * holds the keys, the context an id. The process provides the actors, which report what they can name as a failure and
+ * reject only for an error in the program.
+ */
+export const certificateMachine = setup({
+  types: {
+    context: {} as CertificateContext,
+    events: {} as CertificateEvent,
+    input: {} as CertificateInput,
+  },
+  actors: {
+    /** Asks for admission at once and for a slot on request; its end gives back all that the round holds. */
+    round: fromCallback<{ type: 'REQUEST_SLOT' } | { type: 'RETURN_SLOT' }, Round>(notProvided),
+    /** Account, permission to write the Secret, challenge rules, self-check. No order yet. */
+    provisionChallenge: fromPromise<StepResult<undefined>, CertificateInput>(notProvided),
+    /** Order, challenges, finalize, download. Its value is the vault's id of the chain and its key. */
+    obtainCertificate: fromPromise<StepResult<string>, CertificateInput>(notProvided),
+    storeCertificate: fromPromise<StepResult<StoredValidity>, CertificateInput & { readonly issued: string }>(
+      notProvided,
+    ),
+  },
+  actions: {
+    reportPhase: sendParent(
+      ({ context }, { phase, at }: { phase: CertificatePhase; at: number }): CertificateReport => ({
+        type: 'CERTIFICATE_PHASE',
+        secretName: context.desired.secretName,
+        phase,
+        at,
+      }),
+    ),
+    reportOutcome: sendParent(
+      ({ context }, { outcome, at }: { outcome: CertificateOutcome; at: number }): CertificateReport => ({
+        type: 'CERTIFICATE_FINISHED',
+        secretName: context.desired.secretName,
+        id: context.id,
+        outcome,
+        at,
+      }),
+    ),
+    reportHold: sendParent(
+      ({ context }, { hold, at }: { hold: Hold; at: number }): CertificateReport => ({
+        type: 'CERTIFICATE_HELD',
+        secretName: context.desired.secretName,
+        hold,
+        at,
+      }),
+    ),
+    recordIssued: assign((_, { issued }: { issued: string }) => ({ issued })),
+    requestSlot: sendTo('round', { type: 'REQUEST_SLOT' }),
+    returnSlot: sendTo('round', { type: 'RETURN_SLOT' }),
+  },
+}).createMachine({
+  id: 'certificate',
+  context: ({ input }) => ({ ...input, issued: undefined }),
+  invoke: {
+    id: 'round',
+    src: 'round',
+    input: ({ context }) => ({
+      id: context.id,
+      namespace: context.desired.namespace,
+      hosts: context.hosts.map(({ host }) => host),
+      harmAt: context.harmAt,
+      purpose: context.purpose,
+      exemption: context.exemption,
+      newSet: context.predecessor?.otherwise === 'none',
+    }),
+  },
+  initial: 'queued',
+  states: {
+    queued: {
+      on: {
+        HELD: {
+          actions: { type: 'reportHold', params: ({ event }) => ({ hold: event.hold, at: event.at }) },
+        },
+        ADMITTED: {
+          target: 'provisioning-challenge',
+          actions: {
+            type: 'reportPhase',
+            params: ({ event }) => ({ phase: 'provisioning-challenge', at: event.at }),
+          },
+        },
+      },
+    },
+    'provisioning-challenge': {
+      invoke: {
+        src: 'provisionChallenge',
+        input: ({ context }) => context,
+        onDone: [
+          {
+            guard: ({ event }) => event.output.kind === 'done',
+            target: 'validating',
+            actions: {
+              type: 'reportPhase',
+              params: ({ event }) => ({ phase: 'validating', at: event.output.at }),
+            },
+          },
+          {
+            target: 'ended',
+            actions: { type: 'reportOutcome', params: ({ event }) => failed(event.output) },
+          },
+        ],
+      },
+    },
+    validating: {
+      initial: 'awaiting-slot',
+      states: {
+        'awaiting-slot': {
+          entry: 'requestSlot',
+          on: {
+            HELD: {
+              actions: { type: 'reportHold', params: ({ event }) => ({ hold: event.hold, at: event.at }) },
+            },
+            SLOT_GRANTED: {
+              target: 'ordering',
+              actions: {
+                type: 'reportPhase',
+                params: ({ event }) => ({ phase: 'validating', at: event.at }),
+              },
+            },
+          },
+        },
+        ordering: {
+          invoke: {
+            src: 'obtainCertificate',
+            input: ({ context }) => context,
+            onDone: [
+              {
+                guard: ({ event }) => event.output.kind === 'done',
+                target: '#certificate.storing',
+                actions: [
+                  { type: 'recordIssued', params: ({ event }) => ({ issued: valueOf(event.output) }) },
+                  {
+                    type: 'reportPhase',
+                    params: ({ event }) => ({ phase: 'storing', at: event.output.at }),
+                  },
+                ],
+              },
+              {
+                target: '#certificate.ended',
+                actions: { type: 'reportOutcome', params: ({ event }) => failed(event.output) },
+              },
+            ],
+          },
+        },
+      },
+      exit: 'returnSlot',
+    },
+    storing: {
+      invoke: {
+        src: 'storeCertificate',
+        input: ({ context }) => {
+          const { issued } = context;
+          if (issued === undefined) throw new Error(`round ${context.id} has nothing to store`);
+          return { ...context, issued };
+        },
+        onDone: {
+          target: 'ended',
+          actions: {
+            type: 'reportOutcome',
+            params: ({ event: { output }, context: { reason } }) =>
+              output.kind === 'failed'
+                ? failed(output)
+                : { outcome: { kind: 'stored', reason, validity: output.value }, at: output.at },
+          },
+        },
+      },
+    },
+    ended: { type: 'final' },
+  },
+});
+
+function notProvided(): never {
+  throw new Error('the process has to provide this actor');
+}
+
+function failed(result: StepResult<unknown>): { outcome: CertificateOutcome; at: number } {
+  if (result.kind !== 'failed') throw new Error('this step has not failed');
+  return { outcome: { kind: 'failed', failure: result.failure }, at: result.at };
+}
+
+function valueOf<T>(result: StepResult<T>): T {
+  if (result.kind !== 'done') throw new Error('this step has failed');
+  return result.value;
+}

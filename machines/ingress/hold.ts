@@ -1,0 +1,45 @@
+import type { Hold } from '../ledger/ledger.ts';
+import type { Failure } from '../reasons/reasons.ts';
+import type { CertificateRecord } from './certificate-record.ts';
+
+const limits: Readonly<Record<Exclude<Hold['cause'], 'unavailable'>, string>> = {
+  'orders-per-account': 'new orders',
+  'certificates-per-registered-domain': 'certificates of a registered domain',
+  'certificates-per-exact-set': 'certificates for the same names',
+  'authorization-failures': 'failures of a name',
+  'consecutive-authorization-failures': 'failures in a row of a name',
+  blocked: 'requests, as it said itself',
+  paused: 'orders for a paused name',
+};
+
+/** What an order waits for, for a person. */
+export function describeCause(cause: Hold['cause']): string {
+  return cause === 'unavailable' ? 'the CA does not answer' : `limit of ${limits[cause]}`;
+}
+
+/**
+ * The same hold by another clock: the CA's limits are counted by its own, and people have the one of their machines.
+ *
+ * @param caNow the time by which the hold was counted, in milliseconds since the epoch
+ * @param now the same moment by the other clock
+ */
+export function byClock(hold: Hold, caNow: number, now: number): Hold {
+  return { ...hold, until: hold.until - caNow + now };
+}
+
+/** Why an order waits, for a person; without the time, so that the same wait is said once. */
+export function describeHold({ cause, scope, until }: Hold): Failure {
+  if (cause === 'unavailable') {
+    return { code: 'CaUnavailable', message: 'The order waits until the CA answers again.', retryAt: until };
+  }
+  const message = `The order waits for the CA's ${describeCause(cause)} (${scope}).`;
+  return { code: cause === 'paused' ? 'NamePaused' : 'RateLimited', message, retryAt: until };
+}
+
+/** What is to be said of a Secret now: what it waits for or has failed of, after what is to be known besides. */
+export function findingsOf({ status, notices }: CertificateRecord): readonly Failure[] {
+  if (status.kind === 'failed') return [...notices, status.failure];
+  return status.kind === 'working' && status.hold !== undefined
+    ? [...notices, describeHold(status.hold)]
+    : notices;
+}

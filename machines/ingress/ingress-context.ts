@@ -1,0 +1,85 @@
+import type { DesiredCertificate } from '../ownership/desired-certificate.ts';
+import type { Failure } from '../reasons/reasons.ts';
+import { type CertificateInput, certificatePhases } from './certificate.ts';
+import type { CertificateRecord } from './certificate-record.ts';
+
+/** The states of an Ingress that is not checking. */
+export const settledStates = [...certificatePhases, 'backing-off', 'idle'] as const;
+export type SettledState = (typeof settledStates)[number];
+export type IngressState = 'checking' | SettledState;
+
+export interface IngressPolicy {
+  /** Milliseconds, `LEGO_CHECK_INTERVAL`. */
+  readonly checkInterval: number;
+  /** Milliseconds, `LEGO_MINIMUM_VALIDITY`. */
+  readonly minimumValidity: number;
+}
+
+export interface IngressContext {
+  readonly key: string;
+  readonly uid: string;
+  readonly policy: IngressPolicy;
+  /** What is to be said of the Ingress itself. */
+  readonly notices: readonly Failure[];
+  readonly certificates: readonly CertificateRecord[];
+  /** The time of the last event. */
+  readonly at: number;
+  /** When the present state was entered. */
+  readonly since: number;
+  /** Undefined while a check runs. */
+  readonly nextCheckAt: number | undefined;
+  /** The value of `kube-lego.io/retry`, and when new values were acted on in the past hour. */
+  readonly retry: string | undefined;
+  readonly retriedAt: readonly number[];
+  /** Tells the rounds of this actor apart. */
+  readonly rounds: number;
+}
+
+/**
+ * The state of an Ingress that is not checking: that of its least advanced running certificate (queued before
+ * provisioning-challenge before validating before storing); without one, backing-off if a certificate is to be tried
+ * again, else idle.
+ */
+export function stateOf({ certificates }: IngressContext): SettledState {
+  for (const phase of certificatePhases) {
+    if (certificates.some(({ status }) => status.kind === 'working' && status.phase === phase)) return phase;
+  }
+  const failing = certificates.some(
+    ({ status }) => status.kind === 'failed' && status.nextAttemptAt !== undefined,
+  );
+  return failing ? 'backing-off' : 'idle';
+}
+
+/** When this Secret wants attention of itself; undefined if it does not. */
+export function attentionTime({ status }: CertificateRecord): number | undefined {
+  if (status.kind === 'good') return status.renewAt;
+  return status.kind === 'failed' ? status.nextAttemptAt : undefined;
+}
+
+/** When something is to be done next, as far as it is known while a check runs. */
+export function wakeTime({ certificates, nextCheckAt }: IngressContext): number | undefined {
+  const asked = certificates.map(({ status }) => (status.kind === 'good' ? status.askAt : undefined));
+  const times = [...certificates.map(attentionTime), ...asked, nextCheckAt];
+  const known = times.filter((time) => time !== undefined);
+  return known.length === 0 ? undefined : Math.min(...known);
+}
+
+/** Whether the check that was asked for last has come to its end. */
+export function isChecked({ nextCheckAt }: IngressContext): boolean {
+  return nextCheckAt !== undefined;
+}
+
+/** The rounds that run now. */
+export function roundsOf({ certificates }: IngressContext): CertificateInput[] {
+  return certificates.flatMap(({ status }) => (status.kind === 'working' ? [status.round] : []));
+}
+
+/** The Secrets that a check reads: all but those that are being worked on. */
+export function toCheck({ certificates }: IngressContext): DesiredCertificate[] {
+  return certificates.filter(({ status }) => status.kind !== 'working').map(({ desired }) => desired);
+}
+
+/** Whether a new value of `kube-lego.io/retry` has just been acted on. */
+export function isRetried({ retriedAt, at }: IngressContext): boolean {
+  return retriedAt.at(-1) === at;
+}

@@ -1,0 +1,84 @@
+import type { Assessment } from '../assessment/assessment.ts';
+import { orderPurposes } from '../assessment/defects.ts';
+import { hostsToRescue, type Omission, type Serving } from '../assessment/rescue.ts';
+import type { OrderRequest } from '../ledger/order-limits.ts';
+import type { CertificateInput } from './certificate.ts';
+import type { CertificateRecord } from './certificate-record.ts';
+
+type Due = Extract<Assessment, { kind: 'due' }>;
+
+/**
+ * The round for a due Secret: for all hosts that it is to cover, or, where its certificate is about to end, for those that have
+ * not failed.
+ *
+ * @param serial tells the rounds of an Ingress apart
+ * @param at milliseconds since the epoch
+ */
+export function planRound(
+  { key, uid }: { readonly key: string; readonly uid: string },
+  record: CertificateRecord,
+  assessment: Due,
+  serial: number,
+  at: number,
+): CertificateInput {
+  const { desired } = record;
+  const { hosts, reason, found, harmAt, exemption, predecessor, omission, serving } = assessment;
+  const id = `${uid}/${desired.secretName}/${serial}`;
+  const purpose = purposeOf(record, assessment);
+  const secret = { id, ingress: key, ingressUid: uid, desired, found };
+  const answered = [...(record.answered ?? []), ...(serving?.selfChecked === true ? serving.dnsNames : [])];
+  const round = { ...secret, hosts, reason, harmAt, purpose, exemption, answered };
+  if (reason === 'host-left-out' && omission !== undefined) {
+    const { rescuedAt, passed: known = [] } = record;
+    const passed = omission.hosts.filter((host) => known.includes(host));
+    // One that fails keeps none of the others out.
+    const rest = passed.length === 0 ? [] : omission.hosts.filter((host) => !passed.includes(host));
+    const until = rescuedAt === undefined ? 0 : rescuedAt + lifetimeOf(assessment) / 3;
+    const barredUntil = passed.length === 0 && until > at ? until : undefined;
+    const back = omission.hosts.filter((host) => !rest.includes(host));
+    return {
+      ...round,
+      hosts: hosts.filter(({ host }) => !rest.includes(host)),
+      returning: { hosts: back, passed: passed.length > 0, barredUntil },
+      omission: { at: omission.at, hosts: rest },
+    };
+  }
+  const rescue = planRescue(record, assessment, at);
+  return rescue === undefined ? { ...round, predecessor, omission } : { ...round, ...rescue };
+}
+
+function planRescue(
+  { failing = [], rescuedAt }: CertificateRecord,
+  { hosts, serving, omission }: Due,
+  at: number,
+): Pick<CertificateInput, 'hosts' | 'omission' | 'rescue' | 'purpose' | 'exemption'> | undefined {
+  if (serving === undefined) return undefined;
+  const wanted = hosts.map(({ host }) => host);
+  const lastAt = Math.max(omission?.at ?? 0, rescuedAt ?? 0);
+  const kept = hostsToRescue(wanted, serving, failing, lastAt === 0 ? undefined : lastAt, at);
+  if (kept === undefined) return undefined;
+  const out = wanted.filter((host) => failing.includes(host));
+  const after: Omission = { at, hosts: [...(omission?.hosts ?? []), ...out] };
+  return {
+    hosts: hosts.filter(({ host }) => kept.includes(host)),
+    omission: after,
+    rescue: true,
+    purpose: 'renewal',
+    exemption: isSameSet(kept, serving, at) ? 'same-set' : 'none',
+  };
+}
+
+/** Whether the CA has issued a certificate for exactly these names lately. */
+function isSameSet(hosts: readonly string[], { dnsNames, sameSetUntil = 0 }: Serving, at: number): boolean {
+  const names = new Set(dnsNames);
+  return at < sameSetUntil && names.size === hosts.length && hosts.every((host) => names.has(host));
+}
+
+/** A Secret that is gone or empty and held a certificate before is no newcomer: what is kept of the limits is kept for it, too. */
+function purposeOf({ certified = false }: CertificateRecord, { reason }: Due): OrderRequest['purpose'] {
+  return certified && (reason === 'missing' || reason === 'empty') ? 'replacement' : orderPurposes[reason];
+}
+
+function lifetimeOf({ serving }: Due): number {
+  return serving === undefined ? 0 : serving.notAfter - serving.notBefore;
+}

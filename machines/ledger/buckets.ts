@@ -1,0 +1,237 @@
+import { bucketKey, limitOfKey, type Scope } from './limit-keys.ts';
+import { type LimitName, limitNames, type RateLimits } from './rate-limits.ts';
+import type { LedgerShards } from './shards.ts';
+import { emptyUntil, fillTime, plausible, spend, timeOfTokens, tokensAt } from './token-bucket.ts';
+
+const hour = 60 * 60_000;
+
+/** How full a bucket is; times in milliseconds since the epoch. */
+export interface BucketForecast {
+  readonly limit: LimitName;
+  /** For a person, such as `registered domain example.com`. */
+  readonly scope: string;
+  /** Whole orders, certificates or failures that the CA allows now. */
+  readonly level: number;
+  readonly capacity: number;
+  /** How many of them only renewals and replacements may use. */
+  readonly reserved: number;
+  /** When a first order finds room next, and when a renewal does; `now` if at once. */
+  readonly nextFirst: number;
+  readonly nextRenewal: number;
+}
+
+interface Bucket {
+  readonly limit: LimitName;
+  readonly scope: string | undefined;
+  readonly tat: number;
+  /** Taken by orders that are under way, and spent only if a certificate comes of them. */
+  readonly pending: number;
+}
+
+/** Something could not be read: every bucket that no document tells of was empty by then. */
+export interface AssumedSpent {
+  readonly at: number;
+  /** A hash of what could not be read, where that is left as it is. */
+  readonly of: string | undefined;
+}
+
+/** Of a certificate that may still come: it may be counted so much later than this is written, which a crash must not forget. */
+const lateness = hour;
+/** A full bucket is remembered for a while, for a clock that is put back. */
+const grace = 2 * hour;
+
+/** What the CA counts, as far as it is not full. Every change is noted in the shards. */
+export class LedgerBuckets {
+  readonly #rateLimits: RateLimits;
+  readonly #shards: LedgerShards;
+  readonly #buckets = new Map<string, Bucket>();
+  /** By the document that tells of it. */
+  readonly #assumedSpent = new Map<number, AssumedSpent>();
+
+  constructor(rateLimits: RateLimits, shards: LedgerShards) {
+    this.#rateLimits = rateLimits;
+    this.#shards = shards;
+  }
+
+  isLimited(limitName: LimitName): boolean {
+    return this.#rateLimits.limits[limitName] !== undefined;
+  }
+
+  /** When there is room for one more, after so many others; now, where no limit is known. */
+  timeOf(limitName: LimitName, scope: Scope, purpose: 'first' | 'other', now: number, others = 0): number {
+    const limit = this.#rateLimits.limits[limitName];
+    if (limit === undefined) return now;
+    const bucket = this.#read(limitName, scope, now);
+    const kept = purpose === 'first' ? this.#reserved(limitName) : 0;
+    return timeOfTokens(bucket.tat, limit, 1 + kept + bucket.pending + others, now);
+  }
+
+  spend(limitName: LimitName, scope: Scope, now: number): void {
+    this.#change(limitName, scope, now, (bucket, limit) => ({
+      ...bucket,
+      tat: spend(bucket.tat, limit, now),
+    }));
+  }
+
+  /** An order under way takes one more, or gives it back. */
+  addPending(limitName: LimitName, scope: Scope, count: 1 | -1, now: number): void {
+    this.#change(limitName, scope, now, (bucket) => ({
+      ...bucket,
+      pending: Math.max(bucket.pending + count, 0),
+    }));
+  }
+
+  /** The CA said that there is no room until then. */
+  emptyUntil(limitName: LimitName, scope: Scope, until: number, now: number): void {
+    this.#change(limitName, scope, now, (bucket, limit) => ({
+      ...bucket,
+      tat: emptyUntil(bucket.tat, limit, until, now),
+    }));
+  }
+
+  /** It is to be written, whether or not anything was taken from it. */
+  keep(limitName: LimitName, scope: Scope, now: number): void {
+    if (this.#rateLimits.limits[limitName] === undefined) return;
+    const key = bucketKey(limitName, scope);
+    const bucket = this.#read(limitName, scope, now);
+    this.#buckets.set(key, { ...bucket, tat: Math.max(bucket.tat, now) });
+    this.#shards.touch(key);
+  }
+
+  /** Whether this bucket, with what is pending taken from it, is no emptier than one that is full at `tat`. */
+  areCovered(limitName: LimitName, scope: Scope, tat: number, now: number): boolean {
+    const limit = this.#rateLimits.limits[limitName];
+    if (limit === undefined) return true;
+    const bucket = this.#read(limitName, scope, now);
+    const level = tokensAt(bucket.tat, limit, now);
+    return Math.max(level - bucket.pending, 0) >= tokensAt(tat, limit, now);
+  }
+
+  /** The CA counts from the beginning. */
+  reset(limitName: LimitName, scope: Scope): void {
+    const key = bucketKey(limitName, scope);
+    if (this.#buckets.delete(key)) this.#shards.delete(key, true);
+  }
+
+  /** Every bucket that is not full, the emptiest first. */
+  forecast(now: number): BucketForecast[] {
+    const forecasts: BucketForecast[] = [];
+    for (const { limit: name, scope, tat: kept, pending } of this.#buckets.values()) {
+      const limit = this.#rateLimits.limits[name];
+      if (limit === undefined || (kept <= now && pending === 0)) continue;
+      const tat = plausible(kept, limit, now);
+      const reserved = this.#reserved(name);
+      forecasts.push({
+        limit: name,
+        scope: scope ?? 'not met since the start',
+        level: Math.max(tokensAt(tat, limit, now) - pending, 0),
+        capacity: limit.burst,
+        reserved,
+        nextFirst: timeOfTokens(tat, limit, 1 + reserved + pending, now),
+        nextRenewal: timeOfTokens(tat, limit, 1 + pending, now),
+      });
+    }
+    return forecasts.toSorted((one, other) => one.level / one.capacity - other.level / other.capacity);
+  }
+
+  /** When the bucket is full, with what is pending counted as spent, and `ahead` more; undefined if there is none. */
+  keptTat(key: string, ahead: number, now: number): number | undefined {
+    const bucket = this.#buckets.get(key);
+    const limit = bucket && this.#rateLimits.limits[bucket.limit];
+    if (bucket === undefined || limit === undefined) return undefined;
+    let { tat } = bucket;
+    // Of orders it is seen before each whether what is written still covers it.
+    const at = bucket.limit === 'orders-per-account' ? now : now + lateness;
+    for (let count = Math.min(bucket.pending + ahead, limit.burst); count > 0; count -= 1) {
+      tat = spend(tat, limit, at);
+    }
+    return tat;
+  }
+
+  /**
+   * A bucket as it was kept.
+   * @param tat undefined if it could not be read: then it is empty
+   * @returns whether it still matters
+   */
+  restore(key: string, tat: number | undefined, now: number): boolean {
+    const name = limitOfKey(key);
+    const limit = name && this.#rateLimits.limits[name];
+    if (name === undefined || limit === undefined || (tat !== undefined && tat + grace <= now)) return false;
+    const before = this.#buckets.get(key)?.tat ?? 0;
+    const kept = tat === undefined ? now + fillTime(limit) : plausible(tat, limit, now);
+    this.#buckets.set(key, { limit: name, scope: undefined, tat: Math.max(before, kept), pending: 0 });
+    return true;
+  }
+
+  /** @param shard the document that is to tell of it */
+  assumeSpent(shard: number, { at, of }: AssumedSpent, now: number): void {
+    this.#assumedSpent.set(shard, { at: Math.min(at, now), of });
+    this.#shards.markChanged(shard);
+  }
+
+  assumedSpent(shard: number): AssumedSpent | undefined {
+    return this.#assumedSpent.get(shard);
+  }
+
+  /** Forgets what is full. */
+  prune(now: number): void {
+    for (const [key, { tat, pending }] of this.#buckets) {
+      if (tat + grace > now || pending > 0) continue;
+      this.#buckets.delete(key);
+      this.#shards.delete(key, false);
+    }
+    for (const [shard, { at }] of this.#assumedSpent) {
+      if (limitNames.some((name) => this.#assumedTat(name, at) + grace > now)) continue;
+      this.#assumedSpent.delete(shard);
+      this.#shards.markChanged(shard);
+    }
+  }
+
+  get size(): number {
+    return this.#buckets.size;
+  }
+
+  #read(name: LimitName, scope: Scope, now: number): Bucket {
+    const key = bucketKey(name, scope);
+    const known = this.#buckets.get(key);
+    if (known === undefined) {
+      const assumed = [...this.#assumedSpent.values()].map(({ at }) => this.#assumedTat(name, at));
+      return { limit: name, scope: scope.words, tat: Math.max(0, ...assumed), pending: 0 };
+    }
+    const limit = this.#rateLimits.limits[name];
+    // A clock that was wrong must not have it empty until the time that it told.
+    const tat = limit === undefined ? known.tat : plausible(known.tat, limit, now);
+    if (known.scope !== undefined && tat === known.tat) return known;
+    const found = { ...known, scope: scope.words, tat };
+    this.#buckets.set(key, found);
+    if (tat !== known.tat) this.#shards.touch(key);
+    return found;
+  }
+
+  #change(
+    name: LimitName,
+    scope: Scope,
+    now: number,
+    change: (bucket: Bucket, limit: NonNullable<RateLimits['limits'][LimitName]>) => Bucket,
+  ): void {
+    const limit = this.#rateLimits.limits[name];
+    if (limit === undefined) return;
+    const key = bucketKey(name, scope);
+    const before = this.#read(name, scope, now);
+    const after = change(before, limit);
+    if (before.tat === after.tat && before.pending === after.pending) return;
+    this.#buckets.set(key, after);
+    this.#shards.touch(key);
+  }
+
+  #reserved(name: LimitName): number {
+    const burst = this.#rateLimits.limits[name]?.burst ?? 0;
+    return Math.min(Math.floor(burst * this.#rateLimits.reserve), Math.max(burst - 1, 0));
+  }
+
+  /** Of a pause nothing is assumed: the CA itself says that a name is paused, and it takes years to come to that. */
+  #assumedTat(name: LimitName, at: number): number {
+    const limit = this.#rateLimits.limits[name];
+    return limit === undefined || name === 'consecutive-authorization-failures' ? 0 : at + fillTime(limit);
+  }
+}

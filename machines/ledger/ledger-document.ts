@@ -1,0 +1,122 @@
+import type { Block } from './blocks.ts';
+import { limitNames } from './rate-limits.ts';
+
+/** A document of the ledger. Keys are those of ledger-keys.ts; times in milliseconds since the epoch. */
+export interface LedgerContent {
+  /** When something could not be read: what is in no document was spent to the last by then. */
+  readonly assumedSpentAt: number | undefined;
+  /** A hash of the documents that could not be read, where they are left as they are. */
+  readonly assumedOf?: string | undefined;
+  /** When each bucket will be full. */
+  readonly buckets: ReadonlyMap<string, number>;
+  readonly blocks: ReadonlyMap<string, Block>;
+}
+
+export interface LedgerReading extends LedgerContent {
+  /** Entries whose value makes no sense: their keys are known, so nothing else is affected. */
+  readonly damaged: readonly string[];
+}
+
+/** A document that cannot be read as a whole; the message says why, as the end of a sentence. */
+export class LedgerDocumentError extends Error {
+  override readonly name = 'LedgerDocumentError';
+  readonly code = 'LedgerDocumentError';
+  /** It is that of a newer kube-lego, which will want it back. */
+  readonly newer: boolean;
+
+  constructor(message: string, { newer = false, ...options }: ErrorOptions & { newer?: boolean } = {}) {
+    super(message, options);
+    this.newer = newer;
+  }
+}
+
+const version = 1;
+const keyPattern = /^[a-zA-Z][\w-]{1,64}$/;
+
+/** Seconds. By so much the CA's clock, which tells whole seconds, may seem another to the next process. */
+const clockMargin = 1;
+
+/** Whole seconds, rounded up: what is read is never earlier than what was written, and a refusal is not over sooner. */
+export function encodeLedger(content: LedgerContent): string {
+  const blocks = [...content.blocks].map(([key, { cause, until, exemption, refusals }]) => [
+    key,
+    { cause, until: seconds(until) + clockMargin, exemption, refusals },
+  ]);
+  return JSON.stringify({
+    version,
+    ...(content.assumedSpentAt === undefined ? {} : { assumedSpentAt: seconds(content.assumedSpentAt) }),
+    ...(content.assumedOf === undefined ? {} : { assumedOf: content.assumedOf }),
+    buckets: Object.fromEntries([...content.buckets].map(([key, tat]) => [key, seconds(tat)])),
+    ...(blocks.length === 0 ? {} : { blocks: Object.fromEntries(blocks) }),
+  });
+}
+
+/** @throws LedgerDocumentError if nothing of it can be relied on */
+export function decodeLedger(text: string): LedgerReading {
+  const document = parse(text);
+  const found = document['version'];
+  if (found !== version) {
+    const newer = typeof found === 'number' && found > version;
+    throw newer
+      ? new LedgerDocumentError(`is of version ${found}, which is newer`, { newer })
+      : new LedgerDocumentError('has no known version');
+  }
+  const { assumedSpentAt, assumedOf, buckets, blocks = {} } = document;
+  if (!isRecord(buckets) || !isRecord(blocks) || !(assumedSpentAt === undefined || isTime(assumedSpentAt))) {
+    throw new LedgerDocumentError('lacks a part, or has one of another kind');
+  }
+  const damaged: string[] = [];
+  const goodBuckets = new Map<string, number>();
+  for (const [key, tat] of Object.entries(buckets)) {
+    if (keyPattern.test(key) && isTime(tat)) goodBuckets.set(key, tat * 1000);
+    else damaged.push(key);
+  }
+  const goodBlocks = new Map<string, Block>();
+  for (const [key, value] of Object.entries(blocks)) {
+    const block = readBlock(value);
+    if (keyPattern.test(key) && block !== undefined) goodBlocks.set(key, block);
+    else damaged.push(key);
+  }
+  return {
+    assumedSpentAt: assumedSpentAt === undefined ? undefined : assumedSpentAt * 1000,
+    assumedOf: typeof assumedOf === 'string' ? assumedOf : undefined,
+    buckets: goodBuckets,
+    blocks: goodBlocks,
+    damaged,
+  };
+}
+
+function parse(text: string): Readonly<Record<string, unknown>> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new LedgerDocumentError('is no JSON', { cause });
+  }
+  if (!isRecord(value)) throw new LedgerDocumentError('is no JSON object');
+  return value;
+}
+
+function readBlock(value: unknown): Block | undefined {
+  if (!isRecord(value)) return undefined;
+  const { until, refusals } = value;
+  const cause = [...limitNames, 'blocked' as const, 'paused' as const, 'unavailable' as const].find(
+    (name) => name === value['cause'],
+  );
+  const exemption = (['none', 'same-set', 'ari'] as const).find((name) => name === value['exemption']);
+  if (cause === undefined || exemption === undefined || !isTime(until) || !isTime(refusals)) return undefined;
+  return { cause, exemption, until: until * 1000, refusals, scope: undefined };
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** A whole number of seconds that a date can hold. */
+function isTime(value: unknown): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= 8.64e12;
+}
+
+function seconds(milliseconds: number): number {
+  return Math.ceil(milliseconds / 1000);
+}

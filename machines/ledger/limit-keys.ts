@@ -1,0 +1,88 @@
+import { normalizeHost } from '../hosts/host-names.ts';
+import type { LimitName } from './rate-limits.ts';
+
+/** Something that the CA counts by: its key in the ledger, and words for a person. */
+export interface Scope {
+  readonly key: string;
+  readonly words: string;
+}
+
+/** What an order counts under. */
+export interface OrderScopes {
+  readonly account: Scope;
+  readonly set: Scope;
+  readonly domains: readonly Scope[];
+  readonly identifiers: readonly Scope[];
+}
+
+/** The first letter of a bucket's key. */
+const letters: Readonly<Record<LimitName, string>> = {
+  'orders-per-account': 'o',
+  'certificates-per-registered-domain': 'd',
+  'certificates-per-exact-set': 's',
+  'authorization-failures': 'f',
+  'consecutive-authorization-failures': 'c',
+};
+
+const limitsByLetter: ReadonlyMap<string, LimitName> = new Map([
+  ['o', 'orders-per-account'],
+  ['d', 'certificates-per-registered-domain'],
+  ['s', 'certificates-per-exact-set'],
+  ['f', 'authorization-failures'],
+  ['c', 'consecutive-authorization-failures'],
+]);
+
+/** Names the scopes of orders. Keys hold hashes, so that they are short whatever the names are. */
+export class LedgerKeys {
+  readonly account: Scope;
+  readonly #registeredDomain: (host: string) => string;
+  readonly #hash: (text: string) => string;
+
+  constructor(registeredDomain: (host: string) => string, hash: (text: string) => string) {
+    this.#registeredDomain = registeredDomain;
+    this.#hash = hash;
+    this.account = { key: hash('account'), words: 'this account' };
+  }
+
+  order(identifiers: readonly string[]): OrderScopes {
+    const names = [...new Set(identifiers.map(normalizeHost))].toSorted();
+    const domains = [...new Set(names.map(this.#registeredDomain))];
+    return {
+      account: this.account,
+      set: { key: this.#hash(names.join(',')), words: `a certificate for exactly ${listed(names)}` },
+      domains: domains.map((name) => this.domain(name)),
+      identifiers: names.map((name) => this.identifier(name)),
+    };
+  }
+
+  domain(name: string): Scope {
+    return { key: this.#hash(name), words: `registered domain ${name}` };
+  }
+
+  identifier(name: string): Scope {
+    const normal = normalizeHost(name);
+    return { key: this.#hash(normal), words: `host ${normal}` };
+  }
+
+  /** The registered domains of those identifiers that lie in what the CA calls `name`. */
+  domainsWithin(identifiers: readonly string[], name: string): Scope[] {
+    const within = identifiers
+      .map(normalizeHost)
+      .filter((host) => host === name || host.endsWith(`.${name}`) || this.#registeredDomain(host) === name);
+    return [...new Set(within.map(this.#registeredDomain))].map((domain) => this.domain(domain));
+  }
+}
+
+export function bucketKey(limit: LimitName, scope: Scope): string {
+  return letters[limit] + scope.key;
+}
+
+/** Whose bucket this is; undefined for a key of another version of the ledger. */
+export function limitOfKey(key: string): LimitName | undefined {
+  return limitsByLetter.get(key.charAt(0));
+}
+
+function listed(names: readonly string[]): string {
+  const shown = names.slice(0, 3).join(', ');
+  return names.length > 3 ? `${shown} and ${names.length - 3} more` : shown;
+}

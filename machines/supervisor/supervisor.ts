@@ -1,0 +1,300 @@
+import type { Hold } from '../ledger/ledger.ts';
+import type { Assignment } from '../ownership/desired-certificate.ts';
+import { type IngressSpec, ingressKey } from '../ownership/ingress-spec.ts';
+import { Ownership, type OwnershipPolicy } from '../ownership/ownership.ts';
+import { Admission, type AdmissionLimits, type Grant, type Round } from './admission.ts';
+import type { OrderBudget } from './order-budget.ts';
+import type { OrderReport } from './order-report.ts';
+import { Schedule } from './schedule.ts';
+
+export type SupervisorEvent =
+  | { readonly type: 'INGRESS_OBSERVED'; readonly ingress: IngressSpec }
+  | { readonly type: 'INGRESS_GONE'; readonly key: string }
+  /** Something has happened to a Secret; what, its next check finds out. */
+  | { readonly type: 'SECRET_CHANGED'; readonly namespace: string; readonly secretName: string }
+  /** Every Ingress that can be seen has been observed once: from now on ownership can be judged. */
+  | { readonly type: 'SYNCED' }
+  | { readonly type: 'WAKE_AT'; readonly key: string; readonly at: number | undefined }
+  | { readonly type: 'TIMER' }
+  | { readonly type: 'ROUND_STARTED'; readonly round: Round }
+  | { readonly type: 'SLOT_REQUESTED'; readonly id: string }
+  | { readonly type: 'SLOT_RETURNED'; readonly id: string }
+  | { readonly type: 'ROUND_ENDED'; readonly id: string }
+  | OrderReport
+  /** The owner of these hosts says that the CA may be asked again, although it had paused them. */
+  | { readonly type: 'PAUSES_LIFTED'; readonly hosts: readonly string[] }
+  /** What was spent before this process is known: from now on orders may be made. */
+  | { readonly type: 'LEDGER_READ' }
+  /** An Ingress actor died of an error that nobody foresaw. */
+  | { readonly type: 'ACTOR_FAILED'; readonly key: string }
+  /** The process is ending: what is ordered is finished, nothing new is begun. */
+  | { readonly type: 'DRAIN' };
+
+export type SupervisorCommand =
+  | {
+      readonly type: 'START';
+      readonly key: string;
+      readonly ingress: IngressSpec;
+      readonly assignment: Assignment;
+    }
+  | { readonly type: 'ASSIGN'; readonly key: string; readonly assignment: Assignment }
+  | { readonly type: 'STOP'; readonly key: string }
+  | { readonly type: 'WAKE'; readonly key: string }
+  | { readonly type: 'ADMIT'; readonly id: string }
+  | { readonly type: 'GRANT_SLOT'; readonly id: string }
+  | { readonly type: 'HOLD'; readonly id: string; readonly hold: Hold }
+  /** In the ledger of the CA they are: it is to be written, and that of any other CA told. */
+  | { readonly type: 'LIFT_PAUSES'; readonly hosts: readonly string[] }
+  /** The one timer; undefined switches it off. */
+  | { readonly type: 'SET_TIMER'; readonly at: number | undefined };
+
+export interface SupervisorPolicy {
+  readonly ownership: OwnershipPolicy;
+  readonly admission: AdmissionLimits;
+}
+
+export interface SupervisorState {
+  readonly ingresses: Map<string, IngressSpec>;
+  readonly ownership: Ownership;
+  /** The actors, each with the assignment it was last given. */
+  readonly running: Map<string, Assignment>;
+  readonly schedule: Schedule;
+  /** When those whose Secrets have changed are to look at them. */
+  readonly looks: Schedule;
+  readonly admission: Admission;
+  ledgerRead: boolean;
+  /** Hosts whose pauses are to be lifted when the ledger is read. */
+  liftedEarly: readonly string[];
+  synced: boolean;
+  draining: boolean;
+  timer: number | undefined;
+}
+
+/** How long an actor that died is left alone before it is started again. */
+const restartDelay = 60_000;
+/** One change of a Secret is seldom alone. */
+const lookDelay = 1000;
+
+export function initialSupervisorState(policy: SupervisorPolicy, budget: OrderBudget): SupervisorState {
+  return {
+    ingresses: new Map(),
+    ownership: new Ownership(policy.ownership),
+    running: new Map(),
+    schedule: new Schedule(),
+    looks: new Schedule(),
+    admission: new Admission(policy.admission, budget),
+    ledgerRead: false,
+    liftedEarly: [],
+    synced: false,
+    draining: false,
+    timer: undefined,
+  };
+}
+
+/**
+ * What the supervisor does about an event: a decision without effects. The state is handed over to it, changed in place
+ * and handed back (with 100,000 Ingresses a copy for each event would cost more than the decision).
+ *
+ * @param now milliseconds since the epoch
+ * @param caNow the same by the CA's clock, by which its limits are counted
+ */
+export function decide(
+  state: SupervisorState,
+  event: SupervisorEvent,
+  now: number,
+  caNow: number = now,
+): { readonly state: SupervisorState; readonly commands: readonly SupervisorCommand[] } {
+  const commands = state.draining
+    ? decideDraining(state, event, caNow)
+    : decideRunning(state, event, now, caNow);
+  const next = state.draining ? undefined : nextTime(state, now, caNow);
+  if (next !== state.timer) {
+    state.timer = next;
+    commands.push({ type: 'SET_TIMER', at: next });
+  }
+  return { state, commands };
+}
+
+function decideRunning(
+  state: SupervisorState,
+  event: SupervisorEvent,
+  now: number,
+  caNow: number,
+): SupervisorCommand[] {
+  switch (event.type) {
+    case 'INGRESS_OBSERVED':
+      return observe(state, event.ingress);
+    case 'INGRESS_GONE':
+      return forget(state, event.key);
+    case 'SYNCED':
+      state.synced = true;
+      return settle(state, state.ingresses.keys());
+    case 'WAKE_AT':
+      // A late word of an actor that was stopped must not wake its successor.
+      if (event.at === undefined || !state.running.has(event.key)) state.schedule.delete(event.key);
+      else state.schedule.set(event.key, event.at);
+      return [];
+    case 'SECRET_CHANGED': {
+      const owner = state.ownership.ownerOf(event.namespace, event.secretName);
+      if (owner !== undefined && state.running.has(owner) && !state.looks.has(owner)) {
+        state.looks.set(owner, now + lookDelay);
+      }
+      return [];
+    }
+    case 'TIMER': {
+      state.timer = undefined;
+      const due = new Set([...state.schedule.takeDue(now), ...state.looks.takeDue(now)]);
+      return [...[...due].flatMap((key) => wake(state, key)), ...grant(state, caNow)];
+    }
+    case 'ACTOR_FAILED':
+      state.running.delete(event.key);
+      state.looks.delete(event.key);
+      if (state.ingresses.has(event.key)) state.schedule.set(event.key, now + restartDelay);
+      return [];
+    case 'DRAIN':
+      state.draining = true;
+      return [];
+    case 'ROUND_STARTED':
+    case 'SLOT_REQUESTED':
+    case 'SLOT_RETURNED':
+    case 'ROUND_ENDED':
+      applyToAdmission(state, event, caNow);
+      return grant(state, caNow);
+    case 'PAUSES_LIFTED':
+      if (state.ledgerRead) return liftPauses(state, event.hosts, caNow);
+      state.liftedEarly = [...state.liftedEarly, ...event.hosts];
+      return [];
+    case 'LEDGER_READ': {
+      const early = state.liftedEarly;
+      state.ledgerRead = true;
+      state.admission.resume(caNow);
+      state.liftedEarly = [];
+      return early.length > 0 ? liftPauses(state, early, caNow) : grant(state, caNow);
+    }
+    default:
+      state.admission.report(event, caNow);
+      return grant(state, caNow);
+  }
+}
+
+function decideDraining(state: SupervisorState, event: SupervisorEvent, caNow: number): SupervisorCommand[] {
+  switch (event.type) {
+    case 'SLOT_RETURNED':
+    case 'ROUND_ENDED':
+      applyToAdmission(state, event, caNow);
+      return [];
+    case 'ORDER_SENT':
+    case 'ORDER_MADE':
+    case 'ORDER_REFUSED':
+    case 'HOSTS_PROVEN':
+    case 'HOSTS_FAILED':
+    case 'CERTIFICATE_ISSUED':
+    case 'ORDER_FAILED':
+    case 'LIMIT_MET':
+    case 'CA_TROUBLED':
+      state.admission.report(event, caNow);
+      return [];
+    default:
+      return [];
+  }
+}
+
+function nextTime(
+  { schedule, looks, admission, ledgerRead }: SupervisorState,
+  now: number,
+  caNow: number,
+): number | undefined {
+  const byCa = ledgerRead ? admission.next(caNow) : undefined;
+  const times = [schedule.next(), looks.next(), byCa === undefined ? undefined : byCa - caNow + now];
+  const known = times.filter((time) => time !== undefined);
+  return known.length === 0 ? undefined : Math.min(...known);
+}
+
+function liftPauses(state: SupervisorState, hosts: readonly string[], caNow: number): SupervisorCommand[] {
+  state.admission.liftPauses(hosts, caNow);
+  return [{ type: 'LIFT_PAUSES', hosts }, ...grant(state, caNow)];
+}
+
+function grant({ admission, ledgerRead }: SupervisorState, now: number): SupervisorCommand[] {
+  return ledgerRead ? admission.grants(now).map(commandOf) : [];
+}
+
+function commandOf(grant: Grant): SupervisorCommand {
+  const { id } = grant;
+  if (grant.grant === 'none') return { type: 'HOLD', id, hold: grant.hold };
+  return { type: grant.grant === 'admission' ? 'ADMIT' : 'GRANT_SLOT', id };
+}
+
+function observe(state: SupervisorState, ingress: IngressSpec): SupervisorCommand[] {
+  const key = ingressKey(ingress);
+  if (!ingress.enabled) return forget(state, key);
+  const known = state.ingresses.get(key);
+  if (known !== undefined && isSameWish(known, ingress)) {
+    state.ingresses.set(key, { ...known, status: ingress.status });
+    return [];
+  }
+  state.ingresses.set(key, ingress);
+  const commands = known?.uid === ingress.uid ? [] : stop(state, key);
+  const affected = state.ownership.set(ingress);
+  return [...commands, ...settle(state, affected)];
+}
+
+/** Our own status is no part of what the Ingress asks for. */
+function isSameWish(known: IngressSpec, ingress: IngressSpec): boolean {
+  return JSON.stringify({ ...known, status: '' }) === JSON.stringify({ ...ingress, status: '' });
+}
+
+function forget(state: SupervisorState, key: string): SupervisorCommand[] {
+  if (!state.ingresses.delete(key)) return [];
+  return [...stop(state, key), ...settle(state, state.ownership.delete(key))];
+}
+
+function stop(state: SupervisorState, key: string): SupervisorCommand[] {
+  state.schedule.delete(key);
+  state.looks.delete(key);
+  return state.running.delete(key) ? [{ type: 'STOP', key }] : [];
+}
+
+function wake(state: SupervisorState, key: string): SupervisorCommand[] {
+  return state.running.has(key) ? [{ type: 'WAKE', key }] : settle(state, [key]);
+}
+
+/** Brings the actors of these Ingresses in line with what they own now. */
+function settle(state: SupervisorState, keys: Iterable<string>): SupervisorCommand[] {
+  if (!state.synced) return [];
+  const commands: SupervisorCommand[] = [];
+  for (const key of keys) {
+    const ingress = state.ingresses.get(key);
+    const assignment = state.ownership.assignment(key);
+    if (ingress === undefined || assignment === undefined) continue;
+    const running = state.running.get(key);
+    if (running === undefined) {
+      state.running.set(key, assignment);
+      commands.push({ type: 'START', key, ingress, assignment });
+    } else if (JSON.stringify(running) !== JSON.stringify(assignment)) {
+      state.running.set(key, assignment);
+      commands.push({ type: 'ASSIGN', key, assignment });
+    }
+  }
+  return commands;
+}
+
+type AdmissionEvent = Extract<
+  SupervisorEvent,
+  { type: 'ROUND_STARTED' | 'SLOT_REQUESTED' | 'SLOT_RETURNED' | 'ROUND_ENDED' }
+>;
+
+function applyToAdmission({ admission }: SupervisorState, event: AdmissionEvent, now: number): void {
+  switch (event.type) {
+    case 'ROUND_STARTED':
+      return admission.enter(event.round, now);
+    case 'SLOT_REQUESTED':
+      return admission.requestSlot(event.id);
+    case 'SLOT_RETURNED':
+      return admission.returnSlot(event.id);
+    case 'ROUND_ENDED':
+      return admission.leave(event.id, now);
+    default:
+      return event satisfies never;
+  }
+}
