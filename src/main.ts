@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import process from 'node:process';
-import { systemClock } from './clock.ts';
 import { type Command, isCommand } from './commands/command-line.ts';
+import { systemClock } from './time/clock.ts';
 
 // Each loads nothing of the other: a command that somebody runs in the pod shares the memory limit of the controller.
 const [word, ...rest] = process.argv.slice(2);

@@ -1,9 +1,9 @@
 import process from 'node:process';
-import { systemClock } from './clock.ts';
-import { type ConfigReading, readConfig } from './config.ts';
+import { type ConfigReading, readConfig } from './config/config.ts';
 import { type Controller, startController } from './controller.ts';
-import { loadKubeConfig } from './kubernetes/kube-config.ts';
-import { createLog } from './log.ts';
+import { loadKubeConfig } from './kubernetes/client/kube-config.ts';
+import { createLog } from './process/log.ts';
+import { systemClock } from './time/clock.ts';
 
 /** Runs the controller until it gets a signal, by the environment and the flags of this process; or answers `--help` and `--version`. */
 export async function start(): Promise<void> {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { guarded } from '../src/guarded.ts';
+import { guarded } from '../src/process/guarded.ts';
 
 it('what is thrown does not get out, is told once, and stops nothing that comes later', () => {
   const told: unknown[] = [];

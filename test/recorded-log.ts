@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
-import { isRecord } from '../src/json.ts';
-import { createLog } from '../src/log.ts';
+import { isRecord } from '../src/process/json.ts';
+import { createLog } from '../src/process/log.ts';
 
 /** A log whose lines a test can read: a record a line. */
 export function recordedLog(): {

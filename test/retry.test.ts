@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
-import { retry } from '../src/retry.ts';
+import { retry } from '../src/time/retry.ts';
 import { ManualClock } from './kubernetes/manual-clock.ts';
 
 describe('what is tried until it succeeds', () => {

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import type { SupervisorEvent } from '../machines/supervisor/supervisor.ts';
-import { systemClock } from '../src/clock.ts';
-import type { StreamBody } from '../src/kubernetes/answer.ts';
-import { createKubernetesClient, type KubernetesClient } from '../src/kubernetes/client.ts';
-import { watchSecrets } from '../src/secret-watch.ts';
+import type { StreamBody } from '../src/kubernetes/client/api-answer.ts';
+import { createKubernetesClient, type KubernetesClient } from '../src/kubernetes/client/client.ts';
+import { watchSecrets } from '../src/sources/secret-watch.ts';
+import { systemClock } from '../src/time/clock.ts';
 import { ApiStandIn, sendStatus } from './kubernetes/api-stand-in.ts';
 import { type ApiWorld, startApiWorld } from './kubernetes/api-world.ts';
 import { eventually } from './kubernetes/eventually.ts';

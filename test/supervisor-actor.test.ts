@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createActor } from 'xstate';
+import { createSupervisorLogic, type IngressActor } from '../src/actors/supervisor-actor.ts';
 import { Recorder } from '../src/inspector/recorder.ts';
-import { createSupervisorLogic, type IngressActor } from '../src/supervisor.ts';
 import { ManualClock } from './kubernetes/manual-clock.ts';
 import { hour, ingressSpec, now, orderBudget, supervisorPolicy } from './machines/builders.ts';
 import { Issuance, settled } from './machines/issuance.ts';

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, styleText } from 'node:util';
 import type { IngressView } from '../../machines/ingress/ingress-view.ts';
-import { arrayField, recordField, stringField } from '../../src/json.ts';
+import { arrayField, recordField, stringField } from '../../src/process/json.ts';
 import { Authority } from './authority.ts';
 import { deadHost, demoNamespaces, demoObjects, foreignHost } from './demo-objects.ts';
 import { type HttpsVisit, visit } from './https-visit.ts';

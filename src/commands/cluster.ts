@@ -1,15 +1,15 @@
 import type { IngressSpec } from '../../machines/ownership/ingress-spec.ts';
 import { ingressKey } from '../../machines/ownership/ingress-spec.ts';
 import { Ownership } from '../../machines/ownership/ownership.ts';
-import type { Config } from '../config.ts';
-import { arrayField, recordField, stringField } from '../json.ts';
-import { type KubernetesClient, KubernetesError } from '../kubernetes/client.ts';
-import { collectionPath, metadataForms } from '../kubernetes/collections.ts';
-import { projectIngress } from '../kubernetes/ingress.ts';
-import { keyOf } from '../kubernetes/projections.ts';
-import { readJson } from '../kubernetes/watch-stream.ts';
-import { supervisorPolicy } from '../policies.ts';
-import { isRecordedAsOurs } from '../steps/secret-facts.ts';
+import type { Config } from '../config/config.ts';
+import { type KubernetesClient, KubernetesError } from '../kubernetes/client/client.ts';
+import { collectionPath, metadataForms } from '../kubernetes/client/collections.ts';
+import { keyOf } from '../kubernetes/watch/projections.ts';
+import { readJson } from '../kubernetes/watch/watch-stream.ts';
+import { arrayField, recordField, stringField } from '../process/json.ts';
+import { isRecordedAsOurs } from '../secret/secret-reading.ts';
+import { projectIngress } from '../sources/ingress-projection.ts';
+import { supervisorPolicy } from '../wiring/policies.ts';
 
 const pageSize = 500;
 const longestPage = 256 * 1024 * 1024;

@@ -1,8 +1,8 @@
-import type { Clock } from '../clock.ts';
-import type { KubernetesClient } from '../kubernetes/client.ts';
-import { projectIngress } from '../kubernetes/ingress.ts';
-import { KubernetesLedgerDocuments } from '../kubernetes/ledger-documents.ts';
-import { SecretStore } from '../kubernetes/secret-store.ts';
+import type { KubernetesClient } from '../kubernetes/client/client.ts';
+import { KubernetesLedgerDocuments } from '../kubernetes/records/ledger-documents.ts';
+import { SecretStore } from '../kubernetes/records/secret-store.ts';
+import { projectIngress } from '../sources/ingress-projection.ts';
+import type { Clock } from '../time/clock.ts';
 import { readIngress, surveyIngresses } from './cluster.ts';
 import { conclude, type DesiredStanding, isGood } from './conclusion.ts';
 import { type Check, type Explanation, isProblem } from './explanation.ts';

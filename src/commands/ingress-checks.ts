@@ -1,11 +1,11 @@
 import type { Assignment } from '../../machines/ownership/desired-certificate.ts';
 import type { IngressClassReference, IngressSpec } from '../../machines/ownership/ingress-spec.ts';
 import { failureKind, reasons } from '../../machines/reasons/reasons.ts';
-import type { Clock } from '../clock.ts';
-import type { Config } from '../config.ts';
-import { arrayField, recordField, stringField } from '../json.ts';
-import type { KubernetesClient } from '../kubernetes/client.ts';
-import { IngressClasses } from '../kubernetes/ingress-class.ts';
+import { IngressClasses } from '../challenges/http-01/ingress-class.ts';
+import type { Config } from '../config/config.ts';
+import type { KubernetesClient } from '../kubernetes/client/client.ts';
+import { arrayField, recordField, stringField } from '../process/json.ts';
+import type { Clock } from '../time/clock.ts';
 import type { Check } from './explanation.ts';
 
 /** Whether the Ingress is handed to kube-lego at all. @param object as the API server sent it */

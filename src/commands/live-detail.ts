@@ -1,7 +1,7 @@
 import { request } from 'undici';
 import type { CertificateDetail, HostProgress, IngressDetail, TimelineEntry } from '../inspector/protocol.ts';
-import { isRecord } from '../json.ts';
-import { readJson } from '../kubernetes/watch-stream.ts';
+import { readJson } from '../kubernetes/watch/watch-stream.ts';
+import { isRecord } from '../process/json.ts';
 
 /** What the controller on this machine says of an Ingress: in its pod, or through `kubectl port-forward`. */
 export type LiveAnswer =

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { systemClock } from '../clock.ts';
-import type { Config } from '../config.ts';
-import { arrayField, isRecord } from '../json.ts';
-import { type KubernetesClient, KubernetesError } from '../kubernetes/client.ts';
-import { selfCheckSettings } from '../policies.ts';
-import { resolveHost } from '../responder/addresses.ts';
-import { selfCheck } from '../responder/self-check.ts';
+import { resolveHost } from '../challenges/http-01/self-check/addresses.ts';
+import { selfCheck } from '../challenges/http-01/self-check/self-check.ts';
+import type { Config } from '../config/config.ts';
+import { type KubernetesClient, KubernetesError } from '../kubernetes/client/client.ts';
+import { arrayField, isRecord } from '../process/json.ts';
+import { systemClock } from '../time/clock.ts';
+import { selfCheckSettings } from '../wiring/policies.ts';
 import { isForbidden } from './cluster.ts';
 import type { Check } from './explanation.ts';
 

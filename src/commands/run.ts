@@ -1,13 +1,17 @@
-import { type Clock, sleep } from '../clock.ts';
-import { readConfig } from '../config.ts';
-import { createKubernetesClient, type KubernetesClient, KubernetesError } from '../kubernetes/client.ts';
-import { loadKubeConfig } from '../kubernetes/kube-config.ts';
+import { readConfig } from '../config/config.ts';
+import {
+  createKubernetesClient,
+  type KubernetesClient,
+  KubernetesError,
+} from '../kubernetes/client/client.ts';
+import { loadKubeConfig } from '../kubernetes/client/kube-config.ts';
+import { type Clock, sleep } from '../time/clock.ts';
 import { isForbidden } from './cluster.ts';
 import { type Command, type Request, readRequest } from './command-line.ts';
 import { explain } from './explain.ts';
 import { explanationText } from './explanation.ts';
 import type { CommandSettings } from './secret-standing.ts';
-import { overviewOf, overviewText, problemsOf } from './status.ts';
+import { overviewOf, overviewText, problemsOf } from './status-command.ts';
 import { isProblem } from './status-rows.ts';
 
 export interface CommandOptions {

@@ -2,7 +2,7 @@ import { type CertificateEntry, entryNamed } from '../../machines/ingress/status
 import type { Assignment, DesiredCertificate } from '../../machines/ownership/desired-certificate.ts';
 import { type IngressSpec, ingressKey } from '../../machines/ownership/ingress-spec.ts';
 import { describeFailure, type Failure, failureKind } from '../../machines/reasons/reasons.ts';
-import { decodeStatus } from '../kubernetes/status-annotation.ts';
+import { decodeStatus } from '../kubernetes/records/status-annotation.ts';
 import { isLeftAlone } from './secret-checks.ts';
 import type { SecretStanding } from './secret-standing.ts';
 

@@ -1,4 +1,4 @@
-import { rateLimits } from './rate-limits.ts';
+import { rateLimits } from './rate-limit-setting.ts';
 import * as values from './values.ts';
 
 const minute = 60_000;

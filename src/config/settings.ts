@@ -1,5 +1,5 @@
 import type { Option } from './options.ts';
-import type { Written } from './sources.ts';
+import type { Written } from './setting-sources.ts';
 import { ValueError } from './values.ts';
 
 const longestEcho = 80;

@@ -1,8 +1,8 @@
 import type { CertificateRecord } from '../../machines/ingress/certificate-record.ts';
 import { findingsOf } from '../../machines/ingress/hold.ts';
 import type { IngressContext } from '../../machines/ingress/ingress-context.ts';
-import type { Clock } from '../clock.ts';
-import type { IngressActor } from '../supervisor.ts';
+import type { IngressActor } from '../actors/supervisor-actor.ts';
+import type { Clock } from '../time/clock.ts';
 import type { HostJournal } from './host-journal.ts';
 import type { CertificateDetail, IngressDetail } from './protocol.ts';
 import { certificateRowOf, errorOf, rowOf } from './rows.ts';

@@ -1,8 +1,8 @@
 import type { CertificateInput } from '../../machines/ingress/certificate.ts';
 import type { OrderReport } from '../../machines/supervisor/order-report.ts';
-import type { AuthorizationReport } from '../acme/authorization.ts';
-import { failureOf } from '../failures.ts';
-import type { Verdict } from '../responder/self-check.ts';
+import type { AuthorizationReport } from '../acme/order/authorization.ts';
+import type { Verdict } from '../challenges/http-01/self-check/self-check.ts';
+import { failureOf } from '../steps/failures.ts';
 import type { HostJournal } from './host-journal.ts';
 
 type Work<Value> = () => Promise<Value>;

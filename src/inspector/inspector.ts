@@ -1,9 +1,9 @@
 import type { ServerResponse } from 'node:http';
 import type { IngressView } from '../../machines/ingress/ingress-view.ts';
 import { viewOf } from '../../machines/ingress/ingress-view.ts';
-import type { Clock } from '../clock.ts';
-import { guarded } from '../guarded.ts';
-import type { IngressActor } from '../supervisor.ts';
+import type { IngressActor } from '../actors/supervisor-actor.ts';
+import { guarded } from '../process/guarded.ts';
+import type { Clock } from '../time/clock.ts';
 import { Details, type DetailsOptions } from './details.ts';
 import { FrameRing, frameOf } from './frame-ring.ts';
 import type { HostJournal } from './host-journal.ts';

@@ -1,5 +1,5 @@
 import type { InspectionEvent } from 'xstate';
-import { guarded } from '../guarded.ts';
+import { guarded } from '../process/guarded.ts';
 
 /** What can be inspected: the system of the supervisor and all its actors. */
 export interface Inspectable {

@@ -1,5 +1,5 @@
 import type { InspectionEvent } from 'xstate';
-import type { IngressActor } from '../supervisor.ts';
+import type { IngressActor } from '../actors/supervisor-actor.ts';
 import { type Inspectable, observe } from './observation.ts';
 import { Stories } from './stories.ts';
 import { textOf } from './timeline-text.ts';

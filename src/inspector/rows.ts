@@ -3,7 +3,7 @@ import { findingsOf } from '../../machines/ingress/hold.ts';
 import type { IngressContext, IngressState } from '../../machines/ingress/ingress-context.ts';
 import { nextStepOf } from '../../machines/ingress/ingress-view.ts';
 import { describeFailure, type Failure, failureKind } from '../../machines/reasons/reasons.ts';
-import type { IngressActor } from '../supervisor.ts';
+import type { IngressActor } from '../actors/supervisor-actor.ts';
 import type { CertificateRow, IngressRow } from './protocol.ts';
 
 /** An Ingress as a row of the list; times in milliseconds since the epoch. */

@@ -4,7 +4,7 @@ import { certificateMachine } from '../../machines/ingress/certificate.ts';
 import { findingsOf } from '../../machines/ingress/hold.ts';
 import { ingressMachine } from '../../machines/ingress/ingress.ts';
 import type { IngressContext } from '../../machines/ingress/ingress-context.ts';
-import { isRecord, recordField, stringField } from '../json.ts';
+import { isRecord, recordField, stringField } from '../process/json.ts';
 import { certificateRowOf, errorOf } from './rows.ts';
 
 /** The version of @statelyai/inspect whose frames these are. */

@@ -2,10 +2,10 @@ import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { WebSocket, WebSocketServer } from 'ws';
-import type { Clock } from '../clock.ts';
-import type { IngressActor } from '../supervisor.ts';
+import type { IngressActor } from '../actors/supervisor-actor.ts';
+import type { Clock } from '../time/clock.ts';
+import { isLocal } from './inspector-server.ts';
 import { type Inspectable, observe } from './observation.ts';
-import { isLocal } from './server.ts';
 import { actorFrame, type Frame, frameOf, isShown, parentOf, rootFrame } from './stately-frames.ts';
 
 export interface StatelyOptions {

@@ -1,7 +1,7 @@
 import type { Assessment } from '../../machines/assessment/assessment.ts';
 import { certificatePhases } from '../../machines/ingress/certificate.ts';
 import type { CheckResult } from '../../machines/ingress/ingress-updates.ts';
-import { arrayField, isRecord, recordField, stringField } from '../json.ts';
+import { arrayField, isRecord, recordField, stringField } from '../process/json.ts';
 
 /**
  * What a person reads of an event that an Ingress actor has got: its type first, then what matters of it. Nothing of an event is

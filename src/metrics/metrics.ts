@@ -7,8 +7,8 @@ import {
   Registry,
 } from '@prometheus-io/client';
 import type { OrderReport } from '../../machines/supervisor/order-report.ts';
-import type { RequestReport } from '../acme/transport.ts';
-import type { ApiRequestReport } from '../kubernetes/request-report.ts';
+import type { RequestReport } from '../acme/transport/transport.ts';
+import type { ApiRequestReport } from '../kubernetes/client/request-report.ts';
 import { problemLabel, SeriesLimit, statusLabel } from './bounded-labels.ts';
 import {
   countedMetrics,

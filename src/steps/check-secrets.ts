@@ -5,11 +5,11 @@ import type { AssessmentPolicy } from '../../machines/assessment/defects.ts';
 import type { CheckOutput } from '../../machines/ingress/ingress.ts';
 import type { CheckResult } from '../../machines/ingress/ingress-updates.ts';
 import type { DesiredCertificate } from '../../machines/ownership/desired-certificate.ts';
-import type { Clock } from '../clock.ts';
-import { failureOf } from '../failures.ts';
-import type { SecretStore } from '../kubernetes/secret-store.ts';
+import type { SecretStore } from '../kubernetes/records/secret-store.ts';
+import { factsOf } from '../secret/secret-reading.ts';
+import type { Clock } from '../time/clock.ts';
+import { failureOf } from './failures.ts';
 import type { RenewalWatch } from './renewal-watch.ts';
-import { factsOf } from './secret-facts.ts';
 
 export interface CheckSecretsOptions {
   readonly secrets: Pick<SecretStore, 'read'>;

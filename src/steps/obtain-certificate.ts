@@ -5,20 +5,24 @@ import type { Hold } from '../../machines/ledger/ledger.ts';
 import type { OrderRequest } from '../../machines/ledger/order-limits.ts';
 import type { KeyType } from '../../machines/ownership/desired-certificate.ts';
 import type { OrderReport } from '../../machines/supervisor/order-report.ts';
-import type { Account, AccountStore } from '../acme/account.ts';
-import type { AuthorizationReport } from '../acme/authorization.ts';
-import { type ObtainedCertificate, type OrderPhase, obtainCertificate as placeOrder } from '../acme/order.ts';
-import { OrderError } from '../acme/order-error.ts';
-import { AcmeProblem } from '../acme/problem.ts';
-import type { AcmeTransport } from '../acme/transport.ts';
+import type { Account, AccountStore } from '../acme/account/account.ts';
+import type { AuthorizationReport } from '../acme/order/authorization.ts';
+import {
+  type ObtainedCertificate,
+  type OrderPhase,
+  obtainCertificate as placeOrder,
+} from '../acme/order/order.ts';
+import { OrderError } from '../acme/order/order-error.ts';
+import { AcmeProblem } from '../acme/transport/problem.ts';
+import type { AcmeTransport } from '../acme/transport/transport.ts';
 import { createCsr } from '../certificate/csr.ts';
+import type { IssuedCertificates } from '../certificate/issued-certificates.ts';
 import type { Vault } from '../certificate/vault.ts';
-import type { Clock } from '../clock.ts';
-import { failureOf, StepError } from '../failures.ts';
-import type { LedgerKeeper } from '../ledger-keeper.ts';
-import { OrderGates, type OrderGatesOptions } from '../order-gates.ts';
-import { OrderReports } from '../order-reports.ts';
-import type { IssuedCertificates } from './issued-certificates.ts';
+import type { LedgerKeeper } from '../ledger/ledger-keeper.ts';
+import { OrderGates, type OrderGatesOptions } from '../ledger/order-gates.ts';
+import { OrderReports } from '../ledger/order-reports.ts';
+import type { Clock } from '../time/clock.ts';
+import { failureOf, StepError } from './failures.ts';
 
 export interface ObtainCertificateOptions extends OrderGatesOptions {
   readonly account: AccountStore;

@@ -2,11 +2,11 @@ import type { RenewalWindow } from '../../machines/assessment/renewal.ts';
 import type { PresentSecret } from '../../machines/assessment/secret-facts.ts';
 import type { OrderBudget } from '../../machines/supervisor/order-budget.ts';
 import { nextBeat } from '../../machines/time/spread.ts';
-import type { RenewalInfo, RenewalInfoSource, SuggestedWindow } from '../acme/renewal-info.ts';
-import type { Clock } from '../clock.ts';
-import { KubernetesError } from '../kubernetes/kubernetes-error.ts';
-import type { SecretStore } from '../kubernetes/secret-store.ts';
-import { differs, recordOf, renewalAnnotation, writeRenewal } from './renewal-record.ts';
+import type { RenewalInfo, RenewalInfoSource, SuggestedWindow } from '../acme/order/renewal-info.ts';
+import { KubernetesError } from '../kubernetes/client/kubernetes-error.ts';
+import type { SecretStore } from '../kubernetes/records/secret-store.ts';
+import { differs, recordOf, renewalAnnotation, writeRenewal } from '../secret/renewal-record.ts';
+import type { Clock } from '../time/clock.ts';
 
 export interface RenewalWatchOptions {
   readonly source: Pick<RenewalInfoSource, 'ask'>;

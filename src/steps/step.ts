@@ -1,7 +1,7 @@
 import { fromPromise, type PromiseActorLogic } from 'xstate';
 import type { StepResult } from '../../machines/ingress/certificate.ts';
-import type { Clock } from '../clock.ts';
-import { failureOf } from '../failures.ts';
+import type { Clock } from '../time/clock.ts';
+import { failureOf } from './failures.ts';
 
 /** The actor for one step of a round: what the work throws becomes a failure with its time; its signal ends the work. */
 export function stepLogic<Value, Input>(

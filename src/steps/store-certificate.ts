@@ -4,20 +4,20 @@ import type { SecretFacts, SecretVersion } from '../../machines/assessment/secre
 import type { CertificateInput, StoredValidity } from '../../machines/ingress/certificate.ts';
 import type { DesiredCertificate } from '../../machines/ownership/desired-certificate.ts';
 import { verifyChain } from '../certificate/chain.ts';
-import { type Clock, sleep } from '../clock.ts';
-import { StepError, sentence } from '../failures.ts';
-import { KubernetesError } from '../kubernetes/kubernetes-error.ts';
-import type { CertificateToStore, SecretStore } from '../kubernetes/secret-store.ts';
-import type { IssuedCertificates } from './issued-certificates.ts';
-import { omissionAnnotation, writeOmission } from './omission.ts';
-import type { RenewalWatch } from './renewal-watch.ts';
+import type { IssuedCertificates } from '../certificate/issued-certificates.ts';
+import { KubernetesError } from '../kubernetes/client/kubernetes-error.ts';
+import type { CertificateToStore, SecretStore } from '../kubernetes/records/secret-store.ts';
+import { omissionAnnotation, writeOmission } from '../secret/omission.ts';
 import {
   directoryAnnotation,
   factsOf,
   keyTypeAnnotation,
   profileAnnotation,
   selfCheckedAnnotation,
-} from './secret-facts.ts';
+} from '../secret/secret-reading.ts';
+import { type Clock, sleep } from '../time/clock.ts';
+import { StepError, sentence } from './failures.ts';
+import type { RenewalWatch } from './renewal-watch.ts';
 
 export interface StoreCertificateOptions {
   readonly secrets: Pick<SecretStore, 'read' | 'write'>;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
-import { CaClock } from '../../src/acme/ca-clock.ts';
+import { CaClock } from '../../src/acme/transport/ca-clock.ts';
 
 /** The Date header of a CA whose clock is ahead by `ahead`, for an answer written at `now`. */
 function dateHeader(now: number, ahead: number): number {

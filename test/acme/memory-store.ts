@@ -1,4 +1,4 @@
-import type { AccountSecret, AccountSecretStore } from '../../src/acme/account-secret.ts';
+import type { AccountSecret, AccountSecretStore } from '../../src/acme/account/account-secret.ts';
 
 /** An account Secret in memory, with resource versions as the API server counts them. */
 export class MemoryStore implements AccountSecretStore {

@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { connect } from 'node:net';
 import { test } from 'node:test';
-import { AcmeTransport } from '../../src/acme/transport.ts';
-import { systemClock } from '../../src/clock.ts';
+import { AcmeTransport } from '../../src/acme/transport/transport.ts';
+import { systemClock } from '../../src/time/clock.ts';
 import { ScriptedCa } from './scripted-ca.ts';
 
 /** A proxy that opens tunnels (CONNECT) and says to where. */

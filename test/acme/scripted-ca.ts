@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import { selfSignedCertificate } from '../../deploy/local/edge/self-signed.ts';
-import { isRecord, stringField } from '../../src/json.ts';
+import { isRecord, stringField } from '../../src/process/json.ts';
 
 /** A request as the CA got it. */
 export interface Received {

@@ -3,12 +3,12 @@ import { generateKeyPairSync } from 'node:crypto';
 import { afterEach, before, beforeEach, describe, test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Client } from 'acme-client';
-import { AccountStore } from '../../src/acme/account.ts';
-import { installAdapter } from '../../src/acme/adapter.ts';
-import type { CaAnswer, CaRequest } from '../../src/acme/connection.ts';
-import { AcmeProblem } from '../../src/acme/problem.ts';
-import { AcmeTransport, type RequestReport, userAgent } from '../../src/acme/transport.ts';
-import { systemClock } from '../../src/clock.ts';
+import { AccountStore } from '../../src/acme/account/account.ts';
+import { installAdapter } from '../../src/acme/transport/adapter.ts';
+import type { CaAnswer, CaRequest } from '../../src/acme/transport/connection.ts';
+import { AcmeProblem } from '../../src/acme/transport/problem.ts';
+import { AcmeTransport, type RequestReport, userAgent } from '../../src/acme/transport/transport.ts';
+import { systemClock } from '../../src/time/clock.ts';
 import { MemoryStore } from './memory-store.ts';
 import { problem, type Reply, ScriptedCa } from './scripted-ca.ts';
 

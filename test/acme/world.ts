@@ -5,12 +5,12 @@ import { type Dns, startDns } from '../../deploy/local/dns.ts';
 import { onFreePorts } from '../../deploy/local/free-ports.ts';
 import { type Pebble, type PebbleOptions, startPebble } from '../../deploy/local/pebble.ts';
 import { type Session, startSession } from '../../deploy/local/session.ts';
-import { type AccountOptions, AccountStore } from '../../src/acme/account.ts';
-import { installAdapter } from '../../src/acme/adapter.ts';
-import { type OrderInput, obtainCertificate } from '../../src/acme/order.ts';
-import { AcmeTransport, type RequestReport } from '../../src/acme/transport.ts';
+import { type AccountOptions, AccountStore } from '../../src/acme/account/account.ts';
+import { type OrderInput, obtainCertificate } from '../../src/acme/order/order.ts';
+import { installAdapter } from '../../src/acme/transport/adapter.ts';
+import { AcmeTransport, type RequestReport } from '../../src/acme/transport/transport.ts';
 import { createCsr } from '../../src/certificate/csr.ts';
-import { systemClock } from '../../src/clock.ts';
+import { systemClock } from '../../src/time/clock.ts';
 import { newKeyPem } from './keys.ts';
 import { MemoryStore } from './memory-store.ts';
 

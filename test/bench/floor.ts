@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { crypto as acmeCrypto } from 'acme-client';
 import { Agent, request } from 'undici';
-import { arrayField } from '../../src/json.ts';
+import { arrayField } from '../../src/process/json.ts';
 
 export interface FloorOptions {
   readonly directoryUrl: string;

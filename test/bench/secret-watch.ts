@@ -1,8 +1,8 @@
 import { KubeConfig } from '@kubernetes/client-node';
-import { systemClock } from '../../src/clock.ts';
-import { recordField, stringField } from '../../src/json.ts';
-import { createKubernetesClient, type KubernetesClient } from '../../src/kubernetes/client.ts';
-import { Reflector } from '../../src/kubernetes/reflector.ts';
+import { createKubernetesClient, type KubernetesClient } from '../../src/kubernetes/client/client.ts';
+import { Reflector } from '../../src/kubernetes/watch/reflector.ts';
+import { recordField, stringField } from '../../src/process/json.ts';
+import { systemClock } from '../../src/time/clock.ts';
 import type { Member } from './fleet.ts';
 
 interface Filled {

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ControllerProcess } from '../../deploy/local/controller.ts';
 import { startWorld, type World, type WorldOptions } from '../../deploy/local/world.ts';
-import { arrayField } from '../../src/json.ts';
+import { arrayField } from '../../src/process/json.ts';
 import { CaRequests } from './ca-requests.ts';
 import { benchNamespaces, createIngress, type Member, members } from './fleet.ts';
 import { SecretWatch } from './secret-watch.ts';

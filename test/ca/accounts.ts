@@ -1,4 +1,4 @@
-import { recordField, stringField } from '../../src/json.ts';
+import { recordField, stringField } from '../../src/process/json.ts';
 import { type PublicKey, parseJws, payloadOf, publicKey, readJws, verifyJws, verifyMac } from './jws.ts';
 import { malformed, Refusal, unauthorized } from './refusal.ts';
 

@@ -1,6 +1,6 @@
 import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { createCsr } from '../../src/certificate/csr.ts';
-import { arrayField, isRecord, stringField } from '../../src/json.ts';
+import { arrayField, isRecord, stringField } from '../../src/process/json.ts';
 import { newKeyPem } from '../acme/keys.ts';
 import type { Finding } from './authorizations.ts';
 import { ScriptedCa } from './ca.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { arrayField, stringField } from '../../src/json.ts';
+import { arrayField, stringField } from '../../src/process/json.ts';
 import { type Client, type Reply, startCa } from './client.ts';
 import type { CaEndpoint } from './exchange.ts';
 import { badGateway, busy, internalError, unavailable } from './faults.ts';

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { isRecord } from '../../src/json.ts';
+import { isRecord } from '../../src/process/json.ts';
 import type { Identifier } from './exchange.ts';
 import type { CaProfile } from './profiles.ts';
 import { malformed, type ProblemDocument, problemJson, Refusal } from './refusal.ts';

@@ -6,7 +6,7 @@ import {
   timingSafeEqual,
   verify,
 } from 'node:crypto';
-import { isRecord, recordField, stringField } from '../../src/json.ts';
+import { isRecord, recordField, stringField } from '../../src/process/json.ts';
 import { malformed, Refusal } from './refusal.ts';
 
 /** A request's body, read but not trusted yet (RFC 8555 section 6.2). */

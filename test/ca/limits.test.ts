@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type BlockScope, type LearnedBlock, readBlock } from '../../machines/ledger/learned-block.ts';
-import { answered, refusal } from '../../src/acme/answer.ts';
-import type { AcmeProblem } from '../../src/acme/problem.ts';
+import { answered, refusal } from '../../src/acme/transport/answer.ts';
+import type { AcmeProblem } from '../../src/acme/transport/problem.ts';
 import { Client, type Reply, start, startCa } from './client.ts';
 import { type CaLimit, type CaLimitRule, letsEncryptLimits } from './limit-rules.ts';
 import type { CaOptions } from './options.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import { describe, it } from 'node:test';
-import { recordField, stringField } from '../../src/json.ts';
+import { recordField, stringField } from '../../src/process/json.ts';
 import type { ScriptedCa } from './ca.ts';
 import { Client, type Reply, startCa } from './client.ts';
 import type { CaEvent, CaOptions } from './options.ts';

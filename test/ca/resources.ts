@@ -1,4 +1,4 @@
-import { stringField } from '../../src/json.ts';
+import { stringField } from '../../src/process/json.ts';
 import { type Accounts, accountJson, type CaAccount } from './accounts.ts';
 import type { Authorizations, CaAuthorization } from './authorizations.ts';
 import { directory } from './directory.ts';

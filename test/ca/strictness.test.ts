@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { describe, it } from 'node:test';
-import { arrayField, stringField } from '../../src/json.ts';
+import { arrayField, stringField } from '../../src/process/json.ts';
 import { newKeyPem } from '../acme/keys.ts';
 import { type Changes, Client, csrOf, type Reply, startCa } from './client.ts';
 

@@ -3,7 +3,7 @@ import type { RequestListener } from 'node:http';
 import { after, before, describe, it } from 'node:test';
 import type { Check } from '../../src/commands/explanation.ts';
 import { checkHost } from '../../src/commands/path-checks.ts';
-import { readConfig } from '../../src/config.ts';
+import { readConfig } from '../../src/config/config.ts';
 import { DnsStandIn } from '../responder/dns-stand-in.ts';
 import { answering, Site, saying } from '../responder/site.ts';
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
+import { type Config, readConfig } from '../../src/config/config.ts';
 import { formatDuration, parseDuration } from '../../src/config/duration.ts';
 import { configurationReference } from '../../src/config/reference.ts';
-import { type Config, readConfig } from '../../src/config.ts';
 import { TestCa } from '../certificate/test-ca.ts';
 
 const hour = 3_600_000;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Logger } from 'pino';
-import { createLog } from '../../src/log.ts';
+import { createLog } from '../../src/process/log.ts';
 import { newKeyPem } from '../certificate/test-ca.ts';
 
 function written(write: (log: Logger) => void, logType: 'json' | 'text' = 'json', logLevel = 'info'): string {

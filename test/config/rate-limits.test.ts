@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { presetLimits } from '../../machines/ledger/rate-limits.ts';
-import { readConfig } from '../../src/config.ts';
+import { readConfig } from '../../src/config/config.ts';
 
 const hour = 3_600_000;
 const LEGO_URL = 'https://acme-v02.api.letsencrypt.org/directory';

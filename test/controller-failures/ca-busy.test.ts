@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { statusAnnotation } from '../../machines/ingress/status.ts';
-import { arrayField, recordField, stringField } from '../../src/json.ts';
+import { arrayField, recordField, stringField } from '../../src/process/json.ts';
 import { busy } from '../ca/faults.ts';
 import { eventually } from '../kubernetes/eventually.ts';
 import { ingress } from './objects.ts';

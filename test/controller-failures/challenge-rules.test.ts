@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { stringField } from '../../src/json.ts';
+import { stringField } from '../../src/process/json.ts';
 import { eventually } from '../kubernetes/eventually.ts';
 import { ask } from '../local/edge-world.ts';
 import { gate } from './gate.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { Authority } from '../../deploy/local/authority.ts';
-import { recordField, stringField } from '../../src/json.ts';
+import { recordField, stringField } from '../../src/process/json.ts';
 import { assertStored } from '../controller/certificate.ts';
 import { eventually } from '../kubernetes/eventually.ts';
 import { ingress, secret } from './objects.ts';

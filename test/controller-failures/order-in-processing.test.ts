@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { isRecord } from '../../src/json.ts';
+import { isRecord } from '../../src/process/json.ts';
 import { eventually } from '../kubernetes/eventually.ts';
 import type { Answer } from './faulty-proxy.ts';
 import { type Gate, gate } from './gate.ts';

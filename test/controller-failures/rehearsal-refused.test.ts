@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { arrayField, recordField, stringField } from '../../src/json.ts';
+import { arrayField, recordField, stringField } from '../../src/process/json.ts';
 import type { CaAnswer } from '../ca/exchange.ts';
 import { problemAnswer } from '../ca/faults.ts';
 import { limitRefusal } from '../ca/limit-refusal.ts';

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { after, before, describe, it } from 'node:test';
 import { request } from 'undici';
 import { WebSocket } from 'ws';
-import { arrayField, isRecord, recordField, stringField } from '../../src/json.ts';
+import { arrayField, isRecord, recordField, stringField } from '../../src/process/json.ts';
 import type { Finding } from '../ca/authorizations.ts';
 import { EventStream } from '../inspector/event-stream.ts';
 import { receive, valuesIn } from '../inspector/stately-receiver.ts';

@@ -8,7 +8,7 @@ import { readKubeconfig, writeKubeconfig } from '../../deploy/local/kubeconfig.t
 import { applyObjects } from '../../deploy/local/manifests.ts';
 import { startWorld, type World, type WorldOptions } from '../../deploy/local/world.ts';
 import type { IngressView } from '../../machines/ingress/ingress-view.ts';
-import { arrayField, isRecord, recordField, stringField } from '../../src/json.ts';
+import { arrayField, isRecord, recordField, stringField } from '../../src/process/json.ts';
 import { eventually } from '../kubernetes/eventually.ts';
 import { assertPermitted, controllerRequests } from './controller-requests.ts';
 import { type FaultyProxy, startFaultyProxy } from './faulty-proxy.ts';

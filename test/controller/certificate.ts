@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { type HttpsVisit, visit } from '../../deploy/local/https-visit.ts';
-import { recordField } from '../../src/json.ts';
+import { recordField } from '../../src/process/json.ts';
 import { secretPath } from '../controller-failures/objects.ts';
 import type { Stage } from '../controller-failures/stage.ts';
 import { eventually } from '../kubernetes/eventually.ts';

@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import { arrayField, recordField, stringField } from '../../src/json.ts';
+import { arrayField, recordField, stringField } from '../../src/process/json.ts';
 import { ingressPath } from '../controller-failures/objects.ts';
 import type { Stage } from '../controller-failures/stage.ts';
 import { eventually } from '../kubernetes/eventually.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { certificateId } from '../../src/certificate/certificate-id.ts';
-import { recordField, stringField } from '../../src/json.ts';
+import { recordField, stringField } from '../../src/process/json.ts';
 import { ingress, ingressPath, secretPath } from '../controller-failures/objects.ts';
 import { type Stage, startStage } from '../controller-failures/stage.ts';
 import { eventually } from '../kubernetes/eventually.ts';

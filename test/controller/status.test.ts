@@ -7,7 +7,7 @@ import {
   type StatusDocument,
   statusAnnotation,
 } from '../../machines/ingress/status.ts';
-import { decodeStatus } from '../../src/kubernetes/status-annotation.ts';
+import { decodeStatus } from '../../src/kubernetes/records/status-annotation.ts';
 import { ingress, ingressPath } from '../controller-failures/objects.ts';
 import { type Stage, startStage } from '../controller-failures/stage.ts';
 import { eventually } from '../kubernetes/eventually.ts';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { type Manifest, readManifests } from '../../deploy/local/kustomization.ts';
 import { applyManifests } from '../../deploy/local/manifests.ts';
-import { arrayField } from '../../src/json.ts';
+import { arrayField } from '../../src/process/json.ts';
 import { controllerRequests } from '../controller-failures/controller-requests.ts';
 import { ingress, secret } from '../controller-failures/objects.ts';
 import { type Stage, startStage } from '../controller-failures/stage.ts';

@@ -1,6 +1,6 @@
 import type { TestContext } from 'node:test';
 import { createWebSocketReceiver } from '@statelyai/inspect';
-import { recordField, stringField } from '../../src/json.ts';
+import { recordField, stringField } from '../../src/process/json.ts';
 
 /** What a receiver of @statelyai/inspect gets from this server, as it comes, until the test ends. */
 export function receive(t: TestContext, server: string): object[] {

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { KubeConfig } from '@kubernetes/client-node';
 import { startCluster } from '../../deploy/local/cluster.ts';
-import { KubernetesAccountSecret } from '../../src/kubernetes/account-secret.ts';
-import { createKubernetesClient } from '../../src/kubernetes/client.ts';
+import { createKubernetesClient } from '../../src/kubernetes/client/client.ts';
+import { KubernetesAccountSecret } from '../../src/kubernetes/records/account-record.ts';
 
 const { signal } = new AbortController();
 

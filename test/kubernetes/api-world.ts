@@ -2,7 +2,7 @@ import { KubeConfig } from '@kubernetes/client-node';
 import type { ApiClient } from '../../deploy/local/api-client.ts';
 import { type AuditRecord, readAuditLog } from '../../deploy/local/audit-log.ts';
 import { type Cluster, startCluster } from '../../deploy/local/cluster.ts';
-import { createKubernetesClient, type KubernetesClient } from '../../src/kubernetes/client.ts';
+import { createKubernetesClient, type KubernetesClient } from '../../src/kubernetes/client/client.ts';
 
 /** A real API server, somebody who sets things up and looks at them, and the client under test. */
 export interface ApiWorld extends AsyncDisposable {

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import type { IngressClassReference } from '../../machines/ownership/ingress-spec.ts';
-import { arrayField, recordField, stringField } from '../../src/json.ts';
 import {
   ChallengeIngresses,
   type ChallengeIngressOptions,
   RuleRefusedError,
-} from '../../src/kubernetes/challenge-ingress.ts';
-import type { KubernetesClient } from '../../src/kubernetes/client.ts';
-import { KubernetesError } from '../../src/kubernetes/kubernetes-error.ts';
+} from '../../src/challenges/http-01/challenge-ingress/challenge-ingress.ts';
+import type { KubernetesClient } from '../../src/kubernetes/client/client.ts';
+import { KubernetesError } from '../../src/kubernetes/client/kubernetes-error.ts';
+import { arrayField, recordField, stringField } from '../../src/process/json.ts';
 import { type ApiWorld, startApiWorld } from './api-world.ts';
 import { eventually } from './eventually.ts';
 import { ManualClock } from './manual-clock.ts';

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { IngressClassReference } from '../../machines/ownership/ingress-spec.ts';
-import { type Place, placeHost } from '../../src/kubernetes/challenge-placement.ts';
-import { findRefusedHosts } from '../../src/kubernetes/refused-hosts.ts';
+import { type Place, placeHost } from '../../src/challenges/http-01/challenge-ingress/challenge-placement.ts';
+import { findRefusedHosts } from '../../src/challenges/http-01/challenge-ingress/refused-hosts.ts';
 
 const nginx: IngressClassReference = { form: 'field', name: 'nginx' };
 

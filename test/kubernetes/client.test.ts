@@ -7,7 +7,7 @@ import {
   createKubernetesClient,
   type KubernetesClient,
   KubernetesError,
-} from '../../src/kubernetes/client.ts';
+} from '../../src/kubernetes/client/client.ts';
 import { ApiStandIn, sendJson, sendStatus } from './api-stand-in.ts';
 import { eventually } from './eventually.ts';
 import { ManualClock } from './manual-clock.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it, mock } from 'node:test';
-import { sleep, systemClock } from '../../src/clock.ts';
+import { sleep, systemClock } from '../../src/time/clock.ts';
 import { ManualClock } from './manual-clock.ts';
 
 describe('the system clock', () => {

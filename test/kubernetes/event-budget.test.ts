@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { EventBudget } from '../../src/kubernetes/event-budget.ts';
+import { EventBudget } from '../../src/kubernetes/records/event-budget.ts';
 import { ManualClock } from './manual-clock.ts';
 
 const minute = 60_000;

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
-import { arrayField, recordField, stringField } from '../../src/json.ts';
-import { createKubernetesClient, type KubernetesClient } from '../../src/kubernetes/client.ts';
-import { EventRecorder, type IngressEvent } from '../../src/kubernetes/events.ts';
+import { createKubernetesClient, type KubernetesClient } from '../../src/kubernetes/client/client.ts';
+import { EventRecorder, type IngressEvent } from '../../src/kubernetes/records/events.ts';
+import { arrayField, recordField, stringField } from '../../src/process/json.ts';
 import { ApiStandIn, sendJson, sendStatus } from './api-stand-in.ts';
 import { type ApiWorld, startApiWorld } from './api-world.ts';
 import { eventually } from './eventually.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { createKubernetesClient, type KubernetesClient } from '../../src/kubernetes/client.ts';
-import { IngressClasses } from '../../src/kubernetes/ingress-class.ts';
+import { IngressClasses } from '../../src/challenges/http-01/ingress-class.ts';
+import { createKubernetesClient, type KubernetesClient } from '../../src/kubernetes/client/client.ts';
 import { ApiStandIn, sendJson, sendStatus } from './api-stand-in.ts';
 import { ManualClock } from './manual-clock.ts';
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { IngressSpec } from '../../machines/ownership/ingress-spec.ts';
-import { projectIngress } from '../../src/kubernetes/ingress.ts';
-import { KubernetesError } from '../../src/kubernetes/kubernetes-error.ts';
+import { KubernetesError } from '../../src/kubernetes/client/kubernetes-error.ts';
+import { projectIngress } from '../../src/sources/ingress-projection.ts';
 
 const identity = { uid: 'u-1', namespace: 'shop', name: 'web', creationTimestamp: '2026-11-20T10:00:00Z' };
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { recordField, stringField } from '../../src/json.ts';
-import { createKubernetesClient, type KubernetesClient } from '../../src/kubernetes/client.ts';
-import { Reflector, type ReflectorOptions } from '../../src/kubernetes/reflector.ts';
+import { createKubernetesClient, type KubernetesClient } from '../../src/kubernetes/client/client.ts';
+import { Reflector, type ReflectorOptions } from '../../src/kubernetes/watch/reflector.ts';
+import { recordField, stringField } from '../../src/process/json.ts';
 import { ApiStandIn, type StandInObject, sendStatus } from './api-stand-in.ts';
 import { eventually } from './eventually.ts';
 import { ManualClock } from './manual-clock.ts';

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { arrayField, recordField, stringField } from '../../src/json.ts';
-import { KubernetesError } from '../../src/kubernetes/kubernetes-error.ts';
-import { SecretStore } from '../../src/kubernetes/secret-store.ts';
-import { factsOf } from '../../src/steps/secret-facts.ts';
+import { KubernetesError } from '../../src/kubernetes/client/kubernetes-error.ts';
+import { SecretStore } from '../../src/kubernetes/records/secret-store.ts';
+import { arrayField, recordField, stringField } from '../../src/process/json.ts';
+import { factsOf } from '../../src/secret/secret-reading.ts';
 import { type ApiWorld, startApiWorld } from './api-world.ts';
 
 const namespace = 'shop';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { LedgerClock } from '../../src/ledger-clock.ts';
+import { LedgerClock } from '../../src/ledger/ledger-clock.ts';
 
 const hour = 60 * 60_000;
 

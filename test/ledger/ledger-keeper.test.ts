@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import type { OrderRequest } from '../../machines/ledger/order-limits.ts';
 import { presetLimits, type RateLimits } from '../../machines/ledger/rate-limits.ts';
-import { createLedger, LedgerKeeper } from '../../src/ledger-keeper.ts';
+import { createLedger, LedgerKeeper } from '../../src/ledger/ledger-keeper.ts';
 import { ManualClock } from '../kubernetes/manual-clock.ts';
 import { MemoryLedgerStore } from './memory-ledger-store.ts';
 

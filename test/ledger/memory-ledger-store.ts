@@ -1,4 +1,4 @@
-import type { LedgerStore } from '../../src/ledger-keeper.ts';
+import type { LedgerStore } from '../../src/ledger/ledger-keeper.ts';
 
 /** Documents in memory; it can be told to refuse. */
 export class MemoryLedgerStore implements LedgerStore {

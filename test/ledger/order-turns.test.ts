@@ -3,9 +3,9 @@ import { describe, test } from 'node:test';
 import type { OrderRequest } from '../../machines/ledger/order-limits.ts';
 import { presetLimits } from '../../machines/ledger/rate-limits.ts';
 import { OrderBudget } from '../../machines/supervisor/order-budget.ts';
-import { StepError } from '../../src/failures.ts';
-import { createLedger } from '../../src/ledger-keeper.ts';
-import { OrderTurns } from '../../src/order-turns.ts';
+import { createLedger } from '../../src/ledger/ledger-keeper.ts';
+import { OrderTurns } from '../../src/ledger/order-turns.ts';
+import { StepError } from '../../src/steps/failures.ts';
 import { ManualClock } from '../kubernetes/manual-clock.ts';
 
 const directory = 'https://acme-v02.api.letsencrypt.org/directory';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Propagation } from '../../deploy/local/edge/propagation.ts';
-import type { Clock } from '../../src/clock.ts';
+import type { Clock } from '../../src/time/clock.ts';
 
 /** A clock that stands still until it is turned. */
 class HandClock implements Clock {

@@ -8,7 +8,7 @@ import { startApp } from '../../deploy/local/app.ts';
 import type { Change } from '../../deploy/local/edge/objects.ts';
 import { selfSignedCertificate } from '../../deploy/local/edge/self-signed.ts';
 import { EdgeServer, type EdgeServerOptions } from '../../deploy/local/edge/server.ts';
-import { systemClock } from '../../src/clock.ts';
+import { systemClock } from '../../src/time/clock.ts';
 import { ingress, service } from './edge-objects.ts';
 
 export interface Answer {

@@ -34,7 +34,7 @@ const step = fc.record({
 });
 type Step = typeof step extends fc.Arbitrary<infer One> ? One : never;
 
-/** Milliseconds, as src/acme/order.ts has it. */
+/** Milliseconds, as src/acme/order/order.ts has it. */
 const orderTimeLimit = 600_000;
 
 /** An order at the CA, and how much of it the ledger has heard. */
@@ -61,7 +61,7 @@ class Process {
     this.#books = ledger(limits);
   }
 
-  /** Makes the order if the ledger holds it not, as src/ledger-keeper.ts and the steps do it. */
+  /** Makes the order if the ledger holds it not, as src/ledger/ledger-keeper.ts and the steps do it. */
   order({ order, end, after }: Step, time: number): void {
     const books = this.#books;
     if (books.hold(order, time) !== undefined) return;

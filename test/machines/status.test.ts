@@ -13,7 +13,7 @@ import { isEmpty, type StatusDocument, statusOf } from '../../machines/ingress/s
 import { differs } from '../../machines/ingress/status-difference.ts';
 import type { Assignment } from '../../machines/ownership/desired-certificate.ts';
 import type { Failure } from '../../machines/reasons/reasons.ts';
-import { decodeStatus, encodeStatus } from '../../src/kubernetes/status-annotation.ts';
+import { decodeStatus, encodeStatus } from '../../src/kubernetes/records/status-annotation.ts';
 import { assignment, day, hour, minute, now } from './builders.ts';
 import { dueResult, goodResult, validity } from './issuance.ts';
 

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { metricsReference, readRules } from '../../docs/metrics.ts';
-import { arrayField, stringField } from '../../src/json.ts';
 import { countedMetrics, type MetricDefinition, sampledMetrics } from '../../src/metrics/catalogue.ts';
+import { arrayField, stringField } from '../../src/process/json.ts';
 import { promtool, promtoolLimit } from './promtool.ts';
 
 const root = join(import.meta.dirname, '../..');

@@ -4,11 +4,11 @@ import { initialIngressContext } from '../../machines/ingress/ingress-updates.ts
 import type { Ledger } from '../../machines/ledger/ledger.ts';
 import { type RateLimits } from '../../machines/ledger/rate-limits.ts';
 import { OrderBudget } from '../../machines/supervisor/order-budget.ts';
-import { createLedger } from '../../src/ledger-keeper.ts';
+import { createLedger } from '../../src/ledger/ledger-keeper.ts';
 import type { IngressStanding } from '../../src/metrics/certificate-samples.ts';
 import { Metrics } from '../../src/metrics/metrics.ts';
 import { ProcessSamples } from '../../src/metrics/process-samples.ts';
-import { takeSamples } from '../../src/metrics/sources.ts';
+import { takeSamples } from '../../src/metrics/sample-sources.ts';
 import { assignment, hour, now } from '../machines/builders.ts';
 
 const directory = 'https://ca.example/directory';

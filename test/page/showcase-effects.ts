@@ -9,12 +9,12 @@ import {
 import { type CheckOutput, ingressMachine } from '../../machines/ingress/ingress.ts';
 import type { DesiredCertificate } from '../../machines/ownership/desired-certificate.ts';
 import type { SupervisorEvent } from '../../machines/supervisor/supervisor.ts';
-import { type Clock, sleep } from '../../src/clock.ts';
+import type { Rounds } from '../../src/actors/rounds.ts';
 import type { HostProgressWriter } from '../../src/inspector/host-progress.ts';
-import { OrderReports } from '../../src/order-reports.ts';
-import type { Rounds } from '../../src/rounds.ts';
+import { OrderReports } from '../../src/ledger/order-reports.ts';
 import { provisionChallenge } from '../../src/steps/provision-challenge.ts';
 import { stepLogic } from '../../src/steps/step.ts';
+import { type Clock, sleep } from '../../src/time/clock.ts';
 
 export const directory = 'https://acme-v02.api.letsencrypt.org/directory';
 

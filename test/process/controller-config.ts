@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { freePorts } from '../../deploy/local/free-ports.ts';
-import type { Config } from '../../src/config.ts';
-import { readConfig } from '../../src/config.ts';
+import type { Config } from '../../src/config/config.ts';
+import { readConfig } from '../../src/config/config.ts';
 
 /** Settings of a controller with ports of its own, and a CA at which nobody answers. */
 export async function controllerEnv(): Promise<Record<string, string>> {

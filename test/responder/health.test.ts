@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { ServerResponse } from 'node:http';
 import { describe, it } from 'node:test';
-import { createHealthServer } from '../../src/health.ts';
+import { createHealthServer } from '../../src/metrics/health.ts';
 import { Site } from './site.ts';
 
 async function get(site: Site, path: string): Promise<string> {

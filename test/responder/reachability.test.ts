@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { systemClock } from '../../src/clock.ts';
-import { awaitReachable, type ReachabilitySettings } from '../../src/responder/reachability.ts';
+import {
+  awaitReachable,
+  type ReachabilitySettings,
+} from '../../src/challenges/http-01/self-check/reachability.ts';
+import { systemClock } from '../../src/time/clock.ts';
 import { eventually } from '../kubernetes/eventually.ts';
 import { DnsStandIn } from './dns-stand-in.ts';
 import { answering, Site, saying } from './site.ts';

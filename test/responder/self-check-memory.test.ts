@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Verdict } from '../../src/responder/self-check.ts';
-import { SelfCheckMemory } from '../../src/responder/self-check-memory.ts';
+import type { Verdict } from '../../src/challenges/http-01/self-check/self-check.ts';
+import { SelfCheckMemory } from '../../src/challenges/http-01/self-check/self-check-memory.ts';
 import { ManualClock } from '../kubernetes/manual-clock.ts';
 
 const host = 'web.example.com';

@@ -3,8 +3,12 @@ import { once } from 'node:events';
 import type { RequestListener } from 'node:http';
 import { createServer } from 'node:net';
 import { after, before, describe, it } from 'node:test';
-import { type Clock, systemClock } from '../../src/clock.ts';
-import { type SelfCheckSettings, selfCheck, type Verdict } from '../../src/responder/self-check.ts';
+import {
+  type SelfCheckSettings,
+  selfCheck,
+  type Verdict,
+} from '../../src/challenges/http-01/self-check/self-check.ts';
+import { type Clock, systemClock } from '../../src/time/clock.ts';
 import { eventually } from '../kubernetes/eventually.ts';
 import { ManualClock } from '../kubernetes/manual-clock.ts';
 import { DnsStandIn } from './dns-stand-in.ts';

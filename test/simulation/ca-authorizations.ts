@@ -1,4 +1,4 @@
-import type { CaAnswer } from '../../src/acme/connection.ts';
+import type { CaAnswer } from '../../src/acme/transport/connection.ts';
 import type { CaLimits } from './ca-limits.ts';
 import { orderLifetime, proofLifetime } from './ca-profiles.ts';
 import type { Hosts } from './hosts.ts';

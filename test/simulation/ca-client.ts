@@ -1,11 +1,11 @@
 import { type Authorization, Client, type Order } from 'acme-client';
-import { type Account, AccountStore } from '../../src/acme/account.ts';
-import { answered, contentOf, retryAfterOf } from '../../src/acme/answer.ts';
-import type { CaAnswer } from '../../src/acme/connection.ts';
-import { type AcmeDirectory, readDirectory } from '../../src/acme/directory.ts';
-import { AcmeProblem, type Endpoint } from '../../src/acme/problem.ts';
-import { AcmeTransport, type CallResult } from '../../src/acme/transport.ts';
-import { isRecord, stringField } from '../../src/json.ts';
+import { type Account, AccountStore } from '../../src/acme/account/account.ts';
+import { answered, contentOf, retryAfterOf } from '../../src/acme/transport/answer.ts';
+import type { CaAnswer } from '../../src/acme/transport/connection.ts';
+import { type AcmeDirectory, readDirectory } from '../../src/acme/transport/directory.ts';
+import { AcmeProblem, type Endpoint } from '../../src/acme/transport/problem.ts';
+import { AcmeTransport, type CallResult } from '../../src/acme/transport/transport.ts';
+import { isRecord, stringField } from '../../src/process/json.ts';
 import { profiles } from './ca-profiles.ts';
 import { plainKey } from './certificates.ts';
 import { drawLatency, requestTimeout } from './network.ts';

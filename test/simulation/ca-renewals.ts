@@ -1,4 +1,4 @@
-import type { CaAnswer } from '../../src/acme/connection.ts';
+import type { CaAnswer } from '../../src/acme/transport/connection.ts';
 import { certificateIdOf, type PlainCertificate } from './certificates.ts';
 import { day, hour, minute, second } from './time-units.ts';
 import type { VirtualTime } from './virtual-time.ts';

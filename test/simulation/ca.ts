@@ -1,5 +1,5 @@
-import type { CaAnswer } from '../../src/acme/connection.ts';
-import { isRecord, recordField, stringField } from '../../src/json.ts';
+import type { CaAnswer } from '../../src/acme/transport/connection.ts';
+import { isRecord, recordField, stringField } from '../../src/process/json.ts';
 import { AuthorizationBook } from './ca-authorizations.ts';
 import { connectPlainly } from './ca-client.ts';
 import { CaLimits, domainsOf, setOf } from './ca-limits.ts';

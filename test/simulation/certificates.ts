@@ -1,7 +1,7 @@
 import type { CertificateFacts } from '../../machines/assessment/secret-facts.ts';
 import { isKeyType } from '../../machines/ownership/desired-certificate.ts';
 import { ChainError, type VerifiedChain } from '../../src/certificate/chain.ts';
-import { isRecord } from '../../src/json.ts';
+import { isRecord } from '../../src/process/json.ts';
 
 export { ChainError };
 

@@ -2,14 +2,14 @@ import type { CertificateFacts } from '../../machines/assessment/secret-facts.ts
 import { type IngressSpec, ingressKey } from '../../machines/ownership/ingress-spec.ts';
 import type { SupervisorEvent } from '../../machines/supervisor/supervisor.ts';
 import { readCertificate } from '../../src/certificate/reading.ts';
-import { KubernetesError } from '../../src/kubernetes/kubernetes-error.ts';
-import { managedByLabel } from '../../src/kubernetes/managed-by.ts';
+import { KubernetesError } from '../../src/kubernetes/client/kubernetes-error.ts';
+import { managedByLabel } from '../../src/kubernetes/records/managed-by.ts';
 import {
   type CertificateToStore,
   type JudgedSecret,
   type StoredCertificate,
-} from '../../src/kubernetes/secret-store.ts';
-import type { LedgerStore } from '../../src/ledger-keeper.ts';
+} from '../../src/kubernetes/records/secret-store.ts';
+import type { LedgerStore } from '../../src/ledger/ledger-keeper.ts';
 
 /** A certificate in a Secret. */
 export type HeldCertificate = Extract<CertificateFacts, { kind: 'readable' }>;

@@ -1,4 +1,4 @@
-import type { Verdict } from '../../src/responder/self-check.ts';
+import type { Verdict } from '../../src/challenges/http-01/self-check/self-check.ts';
 import type { Finding } from '../ca/authorizations.ts';
 import type { VirtualTime } from './virtual-time.ts';
 

@@ -1,7 +1,7 @@
 import type { OrderRequest } from '../../machines/ledger/order-limits.ts';
 import { presetLimits } from '../../machines/ledger/rate-limits.ts';
-import { sleep } from '../../src/clock.ts';
-import { createLedger, LedgerKeeper } from '../../src/ledger-keeper.ts';
+import { createLedger, LedgerKeeper } from '../../src/ledger/ledger-keeper.ts';
+import { sleep } from '../../src/time/clock.ts';
 import { directoryUrl } from './simulated-ca.ts';
 import { day, second } from './time-units.ts';
 import { ProcessClock, VirtualTime } from './virtual-time.ts';

@@ -1,5 +1,5 @@
 import type { IngressSpec } from '../../machines/ownership/ingress-spec.ts';
-import { directoryAnnotation } from '../../src/steps/secret-facts.ts';
+import { directoryAnnotation } from '../../src/secret/secret-reading.ts';
 import { directoryUrl } from './simulated-ca.ts';
 import { day, hour } from './time-units.ts';
 import type { World } from './world.ts';

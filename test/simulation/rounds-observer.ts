@@ -1,7 +1,7 @@
 import type { Hold } from '../../machines/ledger/ledger.ts';
 import type { Round } from '../../machines/supervisor/admission.ts';
 import type { SupervisorEvent } from '../../machines/supervisor/supervisor.ts';
-import { Rounds } from '../../src/rounds.ts';
+import { Rounds } from '../../src/actors/rounds.ts';
 
 export interface RoundsWitness {
   roundStarted(round: Round): void;

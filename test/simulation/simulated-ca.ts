@@ -1,8 +1,8 @@
 import type { KeyType } from '../../machines/ownership/desired-certificate.ts';
-import type { AccountStore } from '../../src/acme/account.ts';
-import type { AccountSecretStore } from '../../src/acme/account-secret.ts';
-import type { AcmeTransport } from '../../src/acme/transport.ts';
-import type { Clock } from '../../src/clock.ts';
+import type { AccountStore } from '../../src/acme/account/account.ts';
+import type { AccountSecretStore } from '../../src/acme/account/account-secret.ts';
+import type { AcmeTransport } from '../../src/acme/transport/transport.ts';
+import type { Clock } from '../../src/time/clock.ts';
 import type { Hosts } from './hosts.ts';
 import type { Outage } from './outages.ts';
 import type { Random } from './random.ts';

@@ -1,14 +1,14 @@
 import type { IngressContext } from '../../machines/ingress/ingress-context.ts';
 import { isEmpty, type StatusDocument, statusOf } from '../../machines/ingress/status.ts';
 import { differs } from '../../machines/ingress/status-difference.ts';
-import type { Clock } from '../../src/clock.ts';
-import { decodeStatus, encodeStatus } from '../../src/kubernetes/status-annotation.ts';
+import { decodeStatus, encodeStatus } from '../../src/kubernetes/records/status-annotation.ts';
+import type { Clock } from '../../src/time/clock.ts';
 import type { Cluster } from './cluster.ts';
 
 /** Milliseconds from an outcome to its annotation. */
 const delay = 250;
 
-/** What src/kubernetes/ingress-status.ts does, without the API server in between. */
+/** What src/kubernetes/records/ingress-status.ts does, without the API server in between. */
 export class StatusBoard {
   readonly #cluster: Cluster;
   readonly #clock: Clock;

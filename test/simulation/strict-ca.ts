@@ -1,7 +1,7 @@
 import { createPublicKey, generateKeyPairSync } from 'node:crypto';
-import { AccountStore } from '../../src/acme/account.ts';
-import { installAdapter } from '../../src/acme/adapter.ts';
-import { AcmeTransport } from '../../src/acme/transport.ts';
+import { AccountStore } from '../../src/acme/account/account.ts';
+import { installAdapter } from '../../src/acme/transport/adapter.ts';
+import { AcmeTransport } from '../../src/acme/transport/transport.ts';
 import { generateKey } from '../../src/certificate/key.ts';
 import type { CaAccount } from '../ca/accounts.ts';
 import type { Finding } from '../ca/authorizations.ts';

@@ -4,9 +4,9 @@ import {
   type Connection,
   caName,
   requestHeaders,
-} from '../../src/acme/connection.ts';
-import { AcmeProblem } from '../../src/acme/problem.ts';
-import { type Clock, sleep } from '../../src/clock.ts';
+} from '../../src/acme/transport/connection.ts';
+import { AcmeProblem } from '../../src/acme/transport/problem.ts';
+import { type Clock, sleep } from '../../src/time/clock.ts';
 import type { CaRequest as AskedRequest, CaAnswer as GivenAnswer } from '../ca/exchange.ts';
 import { drawLatency, requestTimeout } from './network.ts';
 import type { Random } from './random.ts';

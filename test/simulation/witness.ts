@@ -1,6 +1,6 @@
 import type { Hold } from '../../machines/ledger/ledger.ts';
 import type { Round } from '../../machines/supervisor/admission.ts';
-import { decodeStatus } from '../../src/kubernetes/status-annotation.ts';
+import { decodeStatus } from '../../src/kubernetes/records/status-annotation.ts';
 import type { IngressStanding } from '../../src/metrics/certificate-samples.ts';
 import { setOf } from './ca-limits.ts';
 import type { Cluster, HeldCertificate } from './cluster.ts';

@@ -1,4 +1,4 @@
-import { newAccountData } from '../../src/acme/account-secret.ts';
+import { newAccountData } from '../../src/acme/account/account-secret.ts';
 import { MemoryStore } from '../acme/memory-store.ts';
 import { ModelCa } from './ca.ts';
 import { Cluster } from './cluster.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { readOmission, writeOmission } from '../../src/steps/omission.ts';
+import { readOmission, writeOmission } from '../../src/secret/omission.ts';
 import { now } from '../machines/builders.ts';
 
 it('what a certificate leaves out is read as it was written, and nothing is made of other texts', () => {

@@ -3,12 +3,12 @@ import { describe, it } from 'node:test';
 import { describeFailure } from '../../machines/reasons/reasons.ts';
 import { statusMessage } from '../../machines/reasons/status-text.ts';
 import type { OrderReport } from '../../machines/supervisor/order-report.ts';
-import { requestRefused } from '../../src/acme/order-error.ts';
-import { AcmeProblem } from '../../src/acme/problem.ts';
-import { failureOf } from '../../src/failures.ts';
-import { createLog } from '../../src/log.ts';
-import { OrderReports } from '../../src/order-reports.ts';
-import { pauseLinkEvent } from '../../src/pause-link.ts';
+import { requestRefused } from '../../src/acme/order/order-error.ts';
+import { AcmeProblem } from '../../src/acme/transport/problem.ts';
+import { OrderReports } from '../../src/ledger/order-reports.ts';
+import { createLog } from '../../src/process/log.ts';
+import { failureOf } from '../../src/steps/failures.ts';
+import { pauseLinkEvent } from '../../src/steps/pause-link.ts';
 import { desiredCertificate, now } from '../machines/builders.ts';
 
 const link = 'https://ca.example/sfe/v1/unpause?jwt=eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2VjcmV0';

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
-import { isRecord } from '../../../src/json.ts';
+import { isRecord } from '../../../src/process/json.ts';
 import type { Session } from '../session.ts';
 import { type EdgeOptions, edgeArguments } from './options.ts';
 

@@ -1,7 +1,7 @@
 import process from 'node:process';
 import { KubeConfig } from '@kubernetes/client-node';
-import { systemClock } from '../../../src/clock.ts';
-import { createKubernetesClient } from '../../../src/kubernetes/client.ts';
+import { createKubernetesClient } from '../../../src/kubernetes/client/client.ts';
+import { systemClock } from '../../../src/time/clock.ts';
 import { parseEdgeArguments } from './options.ts';
 import { EdgeServer } from './server.ts';
 import { followObjects } from './sources.ts';

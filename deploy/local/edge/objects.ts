@@ -1,4 +1,4 @@
-import { arrayField, isRecord, recordField, stringField } from '../../../src/json.ts';
+import { arrayField, isRecord, recordField, stringField } from '../../../src/process/json.ts';
 
 /**
  * What the edge takes from the objects it watches, and nothing else. Objects come from the API server as unknown JSON;

@@ -1,4 +1,4 @@
-import type { Clock } from '../../../src/clock.ts';
+import type { Clock } from '../../../src/time/clock.ts';
 
 /**
  * Hands on each item after a fixed delay, in order: the time an ingress controller takes between seeing a change and

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer as createHttpServer, type Server as HttpServer } from 'node:http';
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
 import { createServer, type Server, type Socket } from 'node:net';
-import type { Clock } from '../../../src/clock.ts';
+import type { Clock } from '../../../src/time/clock.ts';
 import { CertificateStore } from './certificates.ts';
 import { Forwarder } from './forwarder.ts';
 import type { Change } from './objects.ts';

@@ -1,6 +1,6 @@
-import type { Clock } from '../../../src/clock.ts';
-import type { KubernetesClient } from '../../../src/kubernetes/client.ts';
-import { Reflector } from '../../../src/kubernetes/reflector.ts';
+import type { KubernetesClient } from '../../../src/kubernetes/client/client.ts';
+import { Reflector } from '../../../src/kubernetes/watch/reflector.ts';
+import type { Clock } from '../../../src/time/clock.ts';
 import { type Change, projectClass, projectIngress, projectSecret, projectService } from './objects.ts';
 
 export interface SourceOptions {

@@ -1,0 +1,240 @@
+import type { Client } from 'acme-client';
+import { OrderError } from '../order/order-error.ts';
+import { caName } from '../transport/connection.ts';
+import { AcmeProblem } from '../transport/problem.ts';
+import { SharedRun } from '../transport/shared-run.ts';
+import { AccountError } from './account-error.ts';
+import { AccountHold, accountProblem } from './account-hold.ts';
+import {
+  type AccountSecret,
+  type AccountSecretStore,
+  newAccountData,
+  readStoredAccount,
+  refusalData,
+  registrationData,
+  type StoredAccount,
+} from './account-secret.ts';
+import { accountClient, Registration, type RegistrationOptions } from './registration.ts';
+
+/** A registered account, ready for orders. */
+export interface Account {
+  readonly client: Client;
+  readonly directoryUrl: string;
+  readonly url: string;
+  readonly thumbprint: string;
+}
+
+export interface AccountOptions extends RegistrationOptions {
+  readonly store: AccountSecretStore;
+  /** The account cannot be used: told once of each refusal, however many wait for it. */
+  readonly onRefused?: ((refusal: AccountError) => void) | undefined;
+}
+
+interface Loaded {
+  readonly secret: AccountSecret;
+  readonly stored: StoredAccount;
+  readonly fresh: boolean;
+}
+
+const hour = 3_600_000;
+
+/**
+ * The one account of this installation. Its key is written before it is registered, its URL after; only a Secret that definitely does
+ * not exist makes a new key, and a CA that lost the account gets the same key again, at most once an hour.
+ */
+export class AccountStore {
+  readonly #options: AccountOptions;
+  readonly #registration: Registration;
+  readonly #opening: SharedRun<Account>;
+  readonly #hold: AccountHold;
+  #account: Account | undefined;
+  #thumbprint: string | undefined;
+  /** The CA does not know the recorded account: its URL is of no use. */
+  #lost = false;
+  #registeredAgainAt: number | undefined;
+  #lastTold: AccountError | undefined;
+
+  constructor(options: AccountOptions) {
+    this.#options = options;
+    this.#registration = new Registration(options, options.store.name);
+    this.#hold = new AccountHold(options.directoryUrl, options.store.name);
+    this.#opening = new SharedRun((signal) => this.#told(this.#open(signal)));
+  }
+
+  /** The thumbprint of the account's key, as soon as the Secret was read or written once. */
+  thumbprint(): string | undefined {
+    return this.#thumbprint;
+  }
+
+  /**
+   * Reads the key without making one and without asking the CA: for a responder that starts.
+   * @returns undefined if there is no account Secret yet
+   * @throws AccountError `unusable-secret`, what the store throws, or the signal's reason
+   */
+  async loadThumbprint(signal: AbortSignal): Promise<string | undefined> {
+    const secret = await this.#options.store.read(signal);
+    return secret === undefined ? undefined : this.#read(secret).thumbprint;
+  }
+
+  /**
+   * The account, registered if need be. Callers at the same time share one registration; after a refusal the CA is not asked again
+   * before the time in the error.
+   * @throws AccountError, AcmeProblem, what the store throws, or the signal's reason
+   */
+  async ensureAccount(signal: AbortSignal): Promise<Account> {
+    signal.throwIfAborted();
+    this.#hold.throwIfHeld(this.#options.clock.now());
+    return this.#account ?? this.#opening.join(signal);
+  }
+
+  /**
+   * Does work with the account. If the CA says in the midst of it that the account does not exist (it was reset), the same key is
+   * registered again and the work done once more. If it says that the account may not be used, nobody asks again for a day.
+   */
+  async withAccount<T>(signal: AbortSignal, work: (account: Account) => Promise<T>): Promise<T> {
+    const account = await this.ensureAccount(signal);
+    try {
+      return await this.#held(work, account);
+    } catch (error) {
+      if (!saysAccountIsLost(error)) throw error;
+      this.#forget(account, error);
+      return this.#held(work, await this.ensureAccount(signal));
+    }
+  }
+
+  async #held<T>(work: (account: Account) => Promise<T>, account: Account): Promise<T> {
+    const { clock } = this.#options;
+    this.#hold.enter(clock.now());
+    try {
+      const result = await work(account);
+      this.#hold.accepted();
+      return result;
+    } catch (error) {
+      const problem = accountProblem(error);
+      if (problem === undefined) {
+        if (error instanceof OrderError && !error.transient) this.#hold.accepted();
+        throw error;
+      }
+      const refusal = this.#hold.refused(problem, error, clock.now());
+      this.#options.onRefused?.(refusal);
+      throw refusal;
+    }
+  }
+
+  /** Tells of a refusal that ends this work. */
+  async #told<T>(work: Promise<T>): Promise<T> {
+    try {
+      return await work;
+    } catch (error) {
+      if (error instanceof AccountError && !error.transient && this.#lastTold !== error) {
+        this.#lastTold = error;
+        this.#options.onRefused?.(error);
+      }
+      throw error;
+    }
+  }
+
+  #forget(account: Account, cause: unknown): void {
+    if (this.#account !== account) return;
+    const { clock, directoryUrl } = this.#options;
+    const retryAt = (this.#registeredAgainAt ?? Number.NEGATIVE_INFINITY) + hour;
+    if (clock.now() < retryAt) {
+      const refusal = new AccountError(
+        'waiting',
+        `${caName(directoryUrl)} says again that the account does not exist, less than an hour after it was registered anew. ` +
+          `It is registered again after ${new Date(retryAt).toISOString()}; check whether LEGO_URL leads to one CA only.`,
+        { cause, retryAt },
+      );
+      this.#options.onRefused?.(refusal);
+      throw this.#hold.hold(refusal, retryAt);
+    }
+    this.#hold.accepted();
+    this.#account = undefined;
+    this.#lost = true;
+  }
+
+  async #open(signal: AbortSignal): Promise<Account> {
+    this.#registration.throwIfHeld();
+    const loaded = await this.#load(signal);
+    const known = this.#lost ? undefined : loaded.stored.url;
+    const client = accountClient(this.#options, loaded.stored.keyPem, known);
+    const url = known ?? (await this.#register(client, loaded, signal));
+    const { directoryUrl } = this.#options;
+    this.#account = { client, directoryUrl, url, thumbprint: loaded.stored.thumbprint };
+    if (this.#lost) this.#registeredAgainAt = this.#options.clock.now();
+    this.#lost = false;
+    return this.#account;
+  }
+
+  async #load(signal: AbortSignal): Promise<Loaded> {
+    const { store } = this.#options;
+    const found = await store.read(signal);
+    if (found !== undefined) return { secret: found, stored: this.#read(found), fresh: false };
+    const made = await store.create(await newAccountData(), signal);
+    if (made !== undefined) return { secret: made, stored: this.#read(made), fresh: true };
+    const theirs = await store.read(signal);
+    if (theirs === undefined) throw secretChanged(store.name);
+    return { secret: theirs, stored: this.#read(theirs), fresh: false };
+  }
+
+  #read(secret: AccountSecret): StoredAccount {
+    const stored = readStoredAccount(secret, this.#options.store.name, this.#options.directoryUrl);
+    this.#thumbprint = stored.thumbprint;
+    return stored;
+  }
+
+  /** Finds or makes the account of the key and records its URL. */
+  async #register(client: Client, loaded: Loaded, signal: AbortSignal): Promise<string> {
+    const { directoryUrl } = this.#options;
+    const { fresh, stored } = loaded;
+    if (stored.refusedUntil !== undefined) this.#registration.resume(stored.refusedUntil);
+    this.#registration.throwIfHeld();
+    try {
+      await this.#registration.ensure(client, !fresh && !this.#lost, signal);
+    } catch (error) {
+      const until = askedToWait(error, this.#options.clock.now());
+      // This process keeps to it in any case; that it could not be written hides no refusal.
+      if (until !== undefined)
+        await this.#record(loaded, refusalData(until, directoryUrl), signal).catch(() => undefined);
+      throw error;
+    }
+    const url = client.getAccountUrl();
+    await this.#record(loaded, registrationData(url, directoryUrl), signal);
+    return url;
+  }
+
+  async #record(
+    { secret, stored }: Loaded,
+    data: Readonly<Record<string, Buffer>>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { store } = this.#options;
+    if ((await store.update(secret, data, signal)) !== undefined) return;
+    const now = await store.read(signal);
+    // Somebody may have added a label; but nothing is recorded beside a key that the CA was not asked with.
+    if (now === undefined || this.#read(now).thumbprint !== stored.thumbprint)
+      throw secretChanged(store.name);
+    if ((await store.update(now, data, signal)) === undefined) throw secretChanged(store.name);
+  }
+}
+
+function secretChanged(name: string): AccountError {
+  return new AccountError(
+    'secret-changed',
+    `Secret ${name} was changed by somebody else while the account was being registered. It is read again with the next attempt.`,
+    { transient: true },
+  );
+}
+
+/** Until when the CA has refused to make an account, if it says so. A CA in trouble asks all to wait, which is kept with the limits. */
+function askedToWait(error: unknown, now: number): number | undefined {
+  if (!(error instanceof AccountError) || error.transient || !(error.cause instanceof AcmeProblem))
+    return undefined;
+  const { retryAfter } = error.cause;
+  return retryAfter === undefined ? undefined : now + retryAfter;
+}
+
+function saysAccountIsLost(error: unknown): boolean {
+  if (error instanceof AcmeProblem) return error.type === 'accountDoesNotExist';
+  return error instanceof Error && error.cause !== undefined && saysAccountIsLost(error.cause);
+}

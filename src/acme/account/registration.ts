@@ -1,0 +1,169 @@
+import { Client } from 'acme-client';
+import { isRecord } from '../../process/json.ts';
+import type { Clock } from '../../time/clock.ts';
+import { caName } from '../transport/connection.ts';
+import { AcmeProblem } from '../transport/problem.ts';
+import type { AcmeTransport } from '../transport/transport.ts';
+import { AccountError } from './account-error.ts';
+import { accountProblem, deactivated, isDeactivated, refusedFor } from './account-hold.ts';
+
+export interface RegistrationOptions {
+  readonly transport: AcmeTransport;
+  readonly clock: Clock;
+  readonly directoryUrl: string;
+  readonly email?: string | undefined;
+  /** External account binding (RFC 8555 section 7.3.4): the key in base64url, as the CA hands it out. */
+  readonly externalAccount?: { readonly keyId: string; readonly hmacKey: string } | undefined;
+  /** A registration was made or found; the terms of service are those that it agreed to. */
+  readonly onRegistered?:
+    | ((found: { termsOfService: string | undefined; existing: boolean }) => void)
+    | undefined;
+  /** Called before the CA is asked; throws where it has asked all to wait. */
+  readonly beforeAsking?: (() => void) | undefined;
+  /** The CA is busy, out of order or out of reach; the wait that it asks for, in milliseconds. */
+  readonly onTrouble?: ((retryAfter: number | undefined) => void) | undefined;
+}
+
+const minute = 60_000;
+/** A time further ahead is that of a clock that was wrong: no CA names one of more than 30 days. */
+const longestWait = 31 * 24 * 60 * minute;
+
+/** Gets the account of a key from the CA, and leaves the CA alone for a while after a refusal. */
+export class Registration {
+  readonly #options: RegistrationOptions;
+  /** Names where the key is kept, for messages. */
+  readonly #keyPlace: string;
+  #refusals = 0;
+  #refusal: AccountError | undefined;
+
+  constructor(options: RegistrationOptions, keyPlace: string) {
+    this.#options = options;
+    this.#keyPlace = keyPlace;
+  }
+
+  /** @throws AccountError the last refusal, as long as its time has not come */
+  throwIfHeld(): void {
+    const held = this.#refusal?.retryAt;
+    if (held !== undefined && this.#options.clock.now() < held) throw this.#refusal;
+  }
+
+  /**
+   * Another process was refused, and the CA has asked to wait until then.
+   * @param until milliseconds since the epoch
+   */
+  resume(until: number): void {
+    const now = this.#options.clock.now();
+    if (this.#refusal !== undefined || until <= now || until > now + longestWait) return;
+    const ca = caName(this.#options.directoryUrl);
+    const words = `${ca} refused to make an account before kube-lego was restarted, and has asked to wait until ${new Date(until).toISOString()}.`;
+    this.#refusal = new AccountError('waiting', words, { retryAt: until });
+  }
+
+  /**
+   * Finds the account of the client's key or makes it; the client knows its URL afterwards.
+   * @param mayExist whether it is worth looking for
+   * @throws AccountError, or the signal's reason
+   */
+  async ensure(client: Client, mayExist: boolean, signal: AbortSignal): Promise<void> {
+    const { beforeAsking, directoryUrl, onRegistered, transport } = this.#options;
+    beforeAsking?.();
+    try {
+      const { termsOfService } = await transport.directory(directoryUrl, signal);
+      const existing = mayExist && (await this.#find(client, signal));
+      if (!existing) await this.#create(client, signal);
+      this.#refusals = 0;
+      this.#refusal = undefined;
+      onRegistered?.({ termsOfService, existing });
+    } catch (error) {
+      throw this.#refused(error);
+    }
+  }
+
+  /** Whether the CA has an account of this key (RFC 8555 section 7.3.1). */
+  async #find(client: Client, signal: AbortSignal): Promise<boolean> {
+    try {
+      const { value } = await this.#options.transport.call(signal, 'new-account', () =>
+        client.createAccount({ onlyReturnExisting: true }),
+      );
+      if (value.status === 'valid') return true;
+      throw this.#deactivated();
+    } catch (error) {
+      if (error instanceof AcmeProblem && error.type === 'accountDoesNotExist') return false;
+      throw error;
+    }
+  }
+
+  async #create(client: Client, signal: AbortSignal): Promise<void> {
+    const { directoryUrl, email, externalAccount, transport } = this.#options;
+    const { externalAccountRequired } = await transport.directory(directoryUrl, signal);
+    if (externalAccountRequired && externalAccount === undefined) {
+      throw new AccountError(
+        'binding-required',
+        `${caName(directoryUrl)} registers accounts only with an external account binding. ` +
+          'Get a key id and an HMAC key from the CA and set LEGO_EAB_KID and LEGO_EAB_HMAC_KEY.',
+        { retryAt: this.#options.clock.now() + refusedFor },
+      );
+    }
+    await transport.call(signal, 'new-account', () =>
+      client.createAccount({
+        termsOfServiceAgreed: true,
+        ...(email !== undefined && { contact: [`mailto:${email}`] }),
+      }),
+    );
+  }
+
+  #deactivated(cause?: unknown): AccountError {
+    const { clock, directoryUrl } = this.#options;
+    return deactivated(directoryUrl, this.#keyPlace, clock.now(), cause);
+  }
+
+  /** The error of a failed registration; of the CA's it also says when it is tried again: 1, 10, 100 minutes, then daily. */
+  #refused(error: unknown): unknown {
+    if (error instanceof AccountError || (error instanceof AcmeProblem && isDeactivated(error))) {
+      this.#refusal = error instanceof AccountError ? error : this.#deactivated(error);
+      return this.#refusal;
+    }
+    if (!(error instanceof AcmeProblem)) return error;
+    const { clock, directoryUrl, onTrouble } = this.#options;
+    if (error.transient) onTrouble?.(error.retryAfter);
+    const rung = this.#refusals;
+    this.#refusals += 1;
+    const retryAt = clock.now() + Math.max(pauseAfter(error, rung), error.retryAfter ?? 0);
+    this.#refusal = new AccountError('refused', `No account at ${caName(directoryUrl)}: ${error.message}`, {
+      cause: error,
+      retryAt,
+      transient: error.transient,
+    });
+    return this.#refusal;
+  }
+}
+
+/** Milliseconds. What only a person can mend is looked at once a day. */
+function pauseAfter(error: AcmeProblem, rung: number): number {
+  if (accountProblem(error) !== undefined) return refusedFor;
+  return error.transient ? Math.min(5000 * 2 ** rung, 300_000) : Math.min(minute * 10 ** rung, refusedFor);
+}
+
+/** acme-client for the key; with `accountUrl`, of an account that is registered. */
+export function accountClient(
+  options: RegistrationOptions,
+  keyPem: string,
+  accountUrl: string | undefined,
+): Client {
+  const { directoryUrl, externalAccount } = options;
+  const client = new Client({
+    directoryUrl,
+    accountKey: keyPem,
+    ...(accountUrl !== undefined && { accountUrl }),
+    ...(externalAccount && {
+      externalAccountBinding: { kid: externalAccount.keyId, hmacKey: externalAccount.hmacKey },
+    }),
+  });
+  const http: unknown = Reflect.get(client, 'http');
+  if (isRecord(http)) {
+    // The transport counts rejected nonces, and caches the directory; acme-client shall leave both to it.
+    http['maxBadNonceRetries'] = Number.POSITIVE_INFINITY;
+    http['directoryMaxAge'] = -1;
+  }
+  return client;
+}

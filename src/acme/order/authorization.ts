@@ -1,0 +1,193 @@
+import type { Client, Order } from 'acme-client';
+import { AcmeProblem, problemWords } from '../transport/problem.ts';
+import type { AcmeTransport, CallResult } from '../transport/transport.ts';
+import { type AuthorizationObject, type ChallengeObject, readAuthorization } from './objects.ts';
+import { challengeFailed, OrderError, type OrderErrorKind } from './order-error.ts';
+import { type Polling, poll, waitTurn } from './polling.ts';
+
+/** How the authorization of a host goes on: the challenge is answered, then the CA has seen it or not. */
+export interface AuthorizationReport {
+  readonly host: string;
+  readonly status: 'answered' | 'valid' | 'invalid';
+  /** Why it is invalid, in the CA's words; no token and no capability URL is in them. */
+  readonly detail?: string;
+}
+
+export interface Proving {
+  readonly client: Client;
+  readonly transport: AcmeTransport;
+  readonly polling: Polling;
+  /** Host name of the CA, for messages. */
+  readonly ca: string;
+  readonly onAuthorization?: ((report: AuthorizationReport) => void) | undefined;
+}
+
+/** After the first host has failed, the others have this long to fail as well, so that the message names them all. */
+const graceAfterFailure = 2000;
+/** A challenge is answered again at most so often, when the answer got lost or the CA wants another try. */
+const maxAnswers = 3;
+
+/**
+ * Proves the hosts of an order by HTTP-01: all at the same time, those that are proven already skipped.
+ * @throws OrderError that names every host that failed, AcmeProblem, or the signal's reason
+ */
+export async function proveHosts(proving: Proving, order: Order, urls: readonly string[]): Promise<void> {
+  const { clock, signal } = proving.polling;
+  const stop = new AbortController();
+  const polling = { ...proving.polling, signal: AbortSignal.any([signal, stop.signal]) };
+  let grace: unknown;
+  let first: unknown;
+  const proofs = urls.map(async (url) => {
+    try {
+      await new Authorization({ ...proving, polling }, order, url).prove();
+    } catch (error) {
+      first ??= error;
+      grace ??= clock.setTimeout(() => stop.abort(), graceAfterFailure);
+      throw error;
+    }
+  });
+  const outcomes = await Promise.allSettled(proofs);
+  clock.clearTimeout(grace);
+  signal.throwIfAborted();
+  const failures = outcomes.flatMap((outcome) => {
+    const error: unknown = outcome.status === 'rejected' ? outcome.reason : undefined;
+    return error instanceof OrderError && error.kind === 'challenge-failed' ? error.failures : [];
+  });
+  if (failures.length > 0) throw challengeFailed(proving.ca, failures);
+  if (first !== undefined) throw first;
+}
+
+const isAboutHost: ReadonlySet<OrderErrorKind> = new Set([
+  'challenge-failed',
+  'authorization-lost',
+  'no-http-01',
+]);
+
+/** One authorization on its way from pending to valid. */
+class Authorization {
+  readonly #proving: Proving;
+  readonly #order: Order;
+  readonly #url: string;
+  /** Whether the CA has confirmed that it knows of our answer. */
+  #confirmed = false;
+  #answers = 0;
+  /** Milliseconds that the CA asked to wait when it was read last. */
+  #asked: number | undefined;
+
+  constructor(proving: Proving, order: Order, url: string) {
+    this.#proving = proving;
+    this.#order = order;
+    this.#url = url;
+  }
+
+  async prove(): Promise<void> {
+    const { polling } = this.#proving;
+    const read = (): Promise<CallResult<AuthorizationObject>> => this.#read();
+    const found = await poll(polling, 0, read, (authorization) => authorization);
+    const host = found.identifier.value.toLowerCase();
+    try {
+      await this.#proveFound(host, found, read);
+      this.#proving.onAuthorization?.({ host, status: 'valid' });
+    } catch (error) {
+      if (error instanceof OrderError && isAboutHost.has(error.kind)) {
+        const detail = error.problem === undefined ? error.message : problemWords(error.problem);
+        this.#proving.onAuthorization?.({ host, status: 'invalid', detail });
+      }
+      throw error;
+    }
+  }
+
+  async #proveFound(
+    host: string,
+    found: AuthorizationObject,
+    read: () => Promise<CallResult<AuthorizationObject>>,
+  ): Promise<void> {
+    const { polling } = this.#proving;
+    if (this.#isValid(found)) return;
+    const challenge = this.#challenge(found);
+    // `processing`: the CA handed back an order whose challenge was answered before; it needs no second answer.
+    const wait = challenge.status === 'pending' ? await this.#answer(challenge) : this.#asked;
+    this.#confirmed ||= challenge.status !== 'pending';
+    this.#proving.onAuthorization?.({ host, status: 'answered' });
+    await poll(polling, wait, read, async (authorization) => {
+      if (this.#isValid(authorization)) return true;
+      await this.#answerAgain(this.#challenge(authorization), authorization);
+      return undefined;
+    });
+  }
+
+  async #read(): Promise<CallResult<AuthorizationObject>> {
+    const { client, polling, transport } = this.#proving;
+    const { retryAfter, value } = await transport.call(polling.signal, 'authorization', () =>
+      client.getAuthorizations({ ...this.#order, authorizations: [this.#url] }),
+    );
+    const authorization = readAuthorization(value[0]);
+    this.#asked = retryAfter;
+    if (authorization !== undefined) return { value: authorization, retryAfter };
+    throw this.#malformed();
+  }
+
+  /** @throws OrderError if the authorization cannot become valid any more */
+  #isValid(authorization: AuthorizationObject): boolean {
+    if (authorization.status === 'valid') return true;
+    if (authorization.status === 'pending') return false;
+    const host = authorization.identifier.value;
+    const problem = authorization.challenges.find(({ error }) => error !== undefined)?.error;
+    if (problem !== undefined) throw challengeFailed(this.#proving.ca, [{ host, problem }]);
+    throw new OrderError(
+      'authorization-lost',
+      `The authorization of ${host} at ${this.#proving.ca} is ${authorization.status}, without a reason given. A new order asks for a new one.`,
+    );
+  }
+
+  #challenge(authorization: AuthorizationObject): ChallengeObject {
+    const found = authorization.challenges.find(({ type }) => type === 'http-01');
+    if (found !== undefined) return found;
+    const offered = authorization.challenges.map(({ type }) => type).join(', ');
+    throw new OrderError(
+      'no-http-01',
+      `${this.#proving.ca} offers no HTTP-01 challenge for ${authorization.identifier.value} (it offers: ${offered}). Use a CA that does.`,
+    );
+  }
+
+  /** Tells the CA to look. An answer whose confirmation is lost may have arrived: the authorization shows. */
+  async #answer(challenge: ChallengeObject): Promise<number | undefined> {
+    const { client, polling, transport } = this.#proving;
+    this.#answers += 1;
+    try {
+      const { retryAfter } = await transport.call(polling.signal, 'challenge', () =>
+        client.completeChallenge({ type: 'http-01', url: challenge.url, status: 'pending', token: '' }),
+      );
+      this.#confirmed = true;
+      return retryAfter;
+    } catch (error) {
+      if (!(error instanceof AcmeProblem) || !error.transient) throw error;
+      return error.retryAfter ?? 500;
+    }
+  }
+
+  /**
+   * Answers once more when the first answer got lost, or when the CA shows an error on a challenge that is still pending (step-ca
+   * does, RFC 8555 section 8.2): it waits for us to ask for another try, and would be polled for ever.
+   */
+  async #answerAgain(challenge: ChallengeObject, { identifier }: AuthorizationObject): Promise<void> {
+    if (challenge.status !== 'pending' || (this.#confirmed && challenge.error === undefined)) return;
+    if (this.#answers < maxAnswers) {
+      const asked = await this.#answer(challenge);
+      if (asked !== undefined) await waitTurn(this.#proving.polling, asked, 0);
+      return;
+    }
+    const problem = challenge.error;
+    if (problem !== undefined) throw challengeFailed(this.#proving.ca, [{ host: identifier.value, problem }]);
+    throw this.#malformed();
+  }
+
+  #malformed(): AcmeProblem {
+    return new AcmeProblem({
+      type: 'invalidResponse',
+      detail: 'the authorization lacks its identifier or status, or takes no answer',
+      endpoint: 'authorization',
+      ca: this.#proving.ca,
+    });
+  }
+}

@@ -1,0 +1,72 @@
+import { arrayField, recordField, stringField } from '../../process/json.ts';
+import type { Identifier, Problem } from '../transport/problem.ts';
+import { readIdentifier, readProblem } from '../transport/problem-document.ts';
+
+/** An order as the CA shows it (RFC 8555 section 7.1.3), as far as it is used. */
+export interface OrderObject {
+  readonly url: string;
+  readonly status: string;
+  readonly identifiers: readonly Identifier[];
+  readonly authorizations: readonly string[];
+  readonly finalize: string;
+  readonly profile: string | undefined;
+  /** By the CA's clock, milliseconds since the epoch. */
+  readonly expires: number | undefined;
+  readonly error: Problem | undefined;
+  readonly certificate: string | undefined;
+}
+
+/** A challenge (RFC 8555 section 8). */
+export interface ChallengeObject {
+  readonly type: string;
+  readonly url: string;
+  readonly status: string;
+  readonly error: Problem | undefined;
+}
+
+/** An authorization (RFC 8555 section 7.1.4). */
+export interface AuthorizationObject {
+  readonly identifier: Identifier;
+  readonly status: string;
+  readonly challenges: readonly ChallengeObject[];
+}
+
+/** @returns undefined if it lacks what every order must have */
+export function readOrder(value: unknown): OrderObject | undefined {
+  const url = stringField(value, 'url');
+  const status = stringField(value, 'status');
+  const finalize = stringField(value, 'finalize');
+  if (url === undefined || status === undefined || finalize === undefined) return undefined;
+  const expires = Date.parse(stringField(value, 'expires') ?? '');
+  return {
+    url,
+    status,
+    finalize,
+    identifiers: arrayField(value, 'identifiers').flatMap((item) => readIdentifier(item) ?? []),
+    authorizations: arrayField(value, 'authorizations').filter((item) => typeof item === 'string'),
+    profile: stringField(value, 'profile'),
+    expires: Number.isNaN(expires) ? undefined : expires,
+    error: readProblem(recordField(value, 'error')),
+    certificate: stringField(value, 'certificate'),
+  };
+}
+
+/** @returns undefined if it lacks what every authorization must have */
+export function readAuthorization(value: unknown): AuthorizationObject | undefined {
+  const identifier = readIdentifier(recordField(value, 'identifier'));
+  const status = stringField(value, 'status');
+  if (identifier === undefined || status === undefined) return undefined;
+  return {
+    identifier,
+    status,
+    challenges: arrayField(value, 'challenges').flatMap((item) => readChallenge(item) ?? []),
+  };
+}
+
+function readChallenge(value: unknown): ChallengeObject | undefined {
+  const type = stringField(value, 'type');
+  const url = stringField(value, 'url');
+  const status = stringField(value, 'status');
+  if (type === undefined || url === undefined || status === undefined) return undefined;
+  return { type, url, status, error: readProblem(recordField(value, 'error')) };
+}

@@ -1,0 +1,282 @@
+import type { Order } from 'acme-client';
+import type { Clock } from '../../time/clock.ts';
+import type { Account } from '../account/account.ts';
+import { caName } from '../transport/connection.ts';
+import { AcmeProblem, type Endpoint } from '../transport/problem.ts';
+import type { AcmeTransport, CallResult } from '../transport/transport.ts';
+import { type AuthorizationReport, proveHosts } from './authorization.ts';
+import { type OrderObject, readOrder } from './objects.ts';
+import { OrderError, type OrderErrorKind, orderFailed, requestRefused } from './order-error.ts';
+import { type Polling, poll } from './polling.ts';
+
+/** What an order is about to do. */
+export type OrderPhase = 'ordering' | 'proving' | 'finalizing' | 'downloading';
+
+export interface OrderInput {
+  readonly account: Account;
+  readonly transport: AcmeTransport;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** Host names, lower case, A-labels, each once. */
+  readonly hosts: readonly string[];
+  /** The signing request for exactly these hosts, PEM. */
+  readonly csr: Buffer;
+  readonly profile?: string | undefined;
+  /** Id of the certificate that it is to replace (RFC 9773 section 5), where the CA knows of such things. */
+  readonly replaces?: string | undefined;
+  /** Common name of the issuer whose chain to choose; costs a request for each alternate chain. */
+  readonly preferredChain?: string | undefined;
+  /** Told of what a person should know although there is a certificate. */
+  readonly onNotice?: ((notice: string) => void) | undefined;
+  /** Told how the authorization of each host goes on. */
+  readonly onAuthorization?: ((report: AuthorizationReport) => void) | undefined;
+  /** Most milliseconds from new-order to the certificate, 10 minutes if not given; the order's own end may come before. */
+  readonly timeLimit?: number | undefined;
+  /** Called, and waited for, before each phase; from `proving` on with the order's URL, by which it can be taken up again. */
+  readonly onPhase?: ((phase: OrderPhase, orderUrl: string | undefined) => void | Promise<void>) | undefined;
+  /** The CA has made the order or handed one back, and has counted it: also when it is not one to work on. */
+  readonly onOrderMade?: (() => void) | undefined;
+}
+
+export interface ObtainedCertificate {
+  /** As the CA sent it: to be verified before it is stored. */
+  readonly chainPem: string;
+  readonly orderUrl: string;
+}
+
+/**
+ * From a new order to the certificate (RFC 8555 section 7.4), the challenges being answered by the shared responder.
+ *
+ * What is sent twice: reads, when the way to the CA fails; the answer to a challenge and the finalization, only after a read has shown that
+ * the first did not arrive. A new-order whose answer is lost is not sent again here: the caller's next attempt is, and Boulder hands back the
+ * same order.
+ * @throws OrderError, or the signal's reason
+ */
+export async function obtainCertificate(input: OrderInput): Promise<ObtainedCertificate> {
+  return new OrderRun(input).run();
+}
+
+/** An order in acme-client's shape, which its next call needs, and in ours. */
+interface Held {
+  readonly raw: Order;
+  readonly order: OrderObject;
+}
+
+class OrderRun {
+  readonly #input: OrderInput;
+  readonly #ca: string;
+  readonly #timeLimitEnds: number;
+
+  constructor(input: OrderInput) {
+    this.#input = input;
+    this.#ca = caName(input.account.directoryUrl);
+    this.#timeLimitEnds = input.clock.now() + (input.timeLimit ?? 600_000);
+  }
+
+  async run(): Promise<ObtainedCertificate> {
+    const { account, onAuthorization, transport } = this.#input;
+    await this.#checkProfile();
+    await this.#phase('ordering', undefined);
+    const placed = await this.#place();
+    const { order } = placed;
+    const polling = this.#polling(order);
+    if (order.status === 'pending') {
+      await this.#phase('proving', order.url);
+      const proving = { client: account.client, transport, polling, ca: this.#ca, onAuthorization };
+      await this.#refusedAs('refused', () => proveHosts(proving, placed.raw, order.authorizations));
+    }
+    await this.#phase('finalizing', order.url);
+    const issued = await this.#finalize(placed, polling);
+    await this.#phase('downloading', order.url);
+    const chainPem = await this.#refusedAs('refused', () => this.#download(issued.raw, polling));
+    return { chainPem, orderUrl: order.url };
+  }
+
+  /** An unlisted profile should not be asked for (draft-ietf-acme-profiles), and some servers silently ignore it. */
+  async #checkProfile(): Promise<void> {
+    const { account, hosts, profile, signal, transport } = this.#input;
+    if (profile === undefined) return;
+    const { profiles } = await this.#refusedAs('refused', () =>
+      transport.directory(account.directoryUrl, signal),
+    );
+    if (profiles !== undefined && Object.hasOwn(profiles, profile)) return;
+    const offered = Object.keys(profiles ?? {}).join(', ');
+    const remedy =
+      offered === ''
+        ? 'It offers none: remove kube-lego.io/profile.'
+        : `Set kube-lego.io/profile to one of: ${offered}; or remove it.`;
+    throw new OrderError(
+      'profile-not-offered',
+      `No certificate for ${hosts.join(', ')}: ${this.#ca} does not offer the profile ${JSON.stringify(profile)}. ${remedy}`,
+    );
+  }
+
+  /** Makes the order and sees whether it is one that we may work on. */
+  async #place(): Promise<Held> {
+    const { account, hosts, profile, replaces, onOrderMade } = this.#input;
+    const identifiers = hosts.map((value) => ({ type: 'dns', value }));
+    const { value: placed } = await this.#refusedAs('refused', () =>
+      this.#call('new-order', () =>
+        account.client.createOrder({
+          identifiers,
+          ...(profile !== undefined && { profile }),
+          ...(replaces !== undefined && { replaces }),
+        }),
+      ),
+    );
+    onOrderMade?.();
+    const { order } = placed;
+    const ordered = new Set(order.identifiers.map(({ value }) => value.toLowerCase()));
+    if (ordered.size !== hosts.length || !hosts.every((host) => ordered.has(host))) {
+      throw this.#error(
+        'identifiers-differ',
+        `the CA made an order for other names (${[...ordered].join(', ')})`,
+      );
+    }
+    if (profile !== undefined && order.profile !== undefined && order.profile !== profile) {
+      throw this.#error('refused', `the CA made an order of profile ${order.profile} in place of ${profile}`);
+    }
+    if (profile !== undefined && order.profile === undefined) {
+      this.#input.onNotice?.(
+        `${this.#ca} does not say whether the order for ${hosts.join(', ')} has the profile ${profile} that it was asked for.`,
+      );
+    }
+    switch (order.status) {
+      case 'pending':
+      case 'ready':
+        return placed;
+      case 'invalid':
+        throw orderFailed(this.#ca, hosts, order.error);
+      default:
+        throw this.#error(
+          'not-ours',
+          `the CA handed back an order that is ${order.status} already, so that its certificate belongs to a key that is not ours; the next attempt makes a new order`,
+        );
+    }
+  }
+
+  /**
+   * Finalizes and waits for the certificate. `ready` after a good answer is a replica that lags; after a lost answer it means that
+   * the CA never got the request. `valid` without a certificate URL is waited out as well.
+   */
+  async #finalize(placed: Held, polling: Polling): Promise<Held> {
+    const { account, csr } = this.#input;
+    let accepted = false;
+    for (let tries = 0; tries < 3; tries += 1) {
+      let wait: number | undefined;
+      try {
+        const { retryAfter, value } = await this.#call('finalize', () =>
+          account.client.finalizeOrder(placed.raw, csr),
+        );
+        accepted = true;
+        wait = retryAfter;
+        if (this.#isIssued(value.order)) return value;
+      } catch (error) {
+        if (!(error instanceof AcmeProblem)) throw error;
+        if (!error.transient && error.type !== 'orderNotReady') {
+          throw requestRefused(error.type === 'badCSR' ? 'csr-refused' : 'refused', this.#input.hosts, error);
+        }
+        wait = error.retryAfter;
+      }
+      const read = (): Promise<CallResult<Held>> =>
+        this.#call('order', () => account.client.getOrder(placed.raw));
+      const settled = await this.#refusedAs('refused', () =>
+        poll(polling, wait, read, (held) =>
+          this.#isIssued(held.order) || (held.order.status === 'ready' && !accepted) ? held : undefined,
+        ),
+      );
+      if (settled.order.status === 'valid') return settled;
+    }
+    throw this.#error('refused', 'the CA says that the order is ready, but accepts no finalization');
+  }
+
+  /** @throws OrderError if there will be no certificate */
+  #isIssued(order: OrderObject): boolean {
+    if (order.status === 'invalid') throw orderFailed(this.#ca, this.#input.hosts, order.error);
+    return order.status === 'valid' && order.certificate !== undefined;
+  }
+
+  /** An alternate chain that cannot be downloaded must not cost the certificate: the CA's own choice is valid too. */
+  async #download(issued: Order, polling: Polling): Promise<string> {
+    const { onNotice, preferredChain, signal } = this.#input;
+    if (preferredChain === undefined) return this.#downloadChain(issued, polling);
+    try {
+      return await this.#downloadChain(issued, polling, preferredChain);
+    } catch (error) {
+      signal.throwIfAborted();
+      // Before that time nothing may be asked.
+      if (error instanceof AcmeProblem && error.retryAfter !== undefined) throw error;
+      const chainPem = await this.#downloadChain(issued, polling);
+      const cause = error instanceof Error ? error.message : String(error);
+      onNotice?.(
+        `The alternate chains of ${this.#ca} cannot be downloaded, so that its own choice takes the place of ${preferredChain}: ${cause}`,
+      );
+      return chainPem;
+    }
+  }
+
+  #downloadChain(issued: Order, polling: Polling, preferredChain?: string): Promise<string> {
+    const { account, signal, transport } = this.#input;
+    const read = (): Promise<CallResult<string>> =>
+      transport.call(signal, 'certificate', () => account.client.getCertificate(issued, preferredChain));
+    return poll(polling, 0, read, (chainPem) => chainPem);
+  }
+
+  /** A call whose answer is an order. */
+  async #call(endpoint: Endpoint, run: () => Promise<Order>): Promise<CallResult<Held>> {
+    const { retryAfter, value } = await this.#input.transport.call(this.#input.signal, endpoint, run);
+    const order = readOrder(value);
+    if (order !== undefined) return { retryAfter, value: { raw: value, order } };
+    throw new AcmeProblem({
+      type: 'invalidResponse',
+      detail: 'the order lacks its status or finalize URL',
+      endpoint,
+      ca: this.#ca,
+    });
+  }
+
+  #polling(order: OrderObject): Polling {
+    const { clock, hosts, signal, transport } = this.#input;
+    // `expires` is a time of the CA's clock.
+    const expires =
+      order.expires === undefined
+        ? Number.POSITIVE_INFINITY
+        : order.expires - transport.caNow() + clock.now();
+    const deadline = Math.min(this.#timeLimitEnds, expires);
+    return {
+      clock,
+      signal,
+      deadline,
+      outOfTime: (retryAfter) => {
+        const limit = deadline === expires ? 'the order expires' : 'our time limit for an order ends';
+        const asked =
+          retryAfter === undefined || retryAfter === 0
+            ? ''
+            : `; it asks to wait ${Math.round(retryAfter / 1000)} s`;
+        return new OrderError(
+          'out-of-time',
+          `No certificate for ${hosts.join(', ')}: ${this.#ca} did not come to a result before ${limit}${asked}. A new attempt makes a new order.`,
+          retryAfter === undefined ? {} : { retryAfter },
+        );
+      },
+    };
+  }
+
+  async #phase(phase: OrderPhase, orderUrl: string | undefined): Promise<void> {
+    await this.#input.onPhase?.(phase, orderUrl);
+    this.#input.signal.throwIfAborted();
+  }
+
+  /** Turns what the CA or the way to it says into an error that names the hosts. */
+  async #refusedAs<T>(kind: OrderErrorKind, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      throw error instanceof AcmeProblem ? requestRefused(kind, this.#input.hosts, error) : error;
+    }
+  }
+
+  #error(kind: OrderErrorKind, what: string): OrderError {
+    return new OrderError(kind, `No certificate for ${this.#input.hosts.join(', ')}: ${what} (${this.#ca}).`);
+  }
+}

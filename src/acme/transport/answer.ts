@@ -1,0 +1,88 @@
+import { isRecord, stringField } from '../../process/json.ts';
+import { type CaAnswer, caName } from './connection.ts';
+import { AcmeProblem, type Endpoint } from './problem.ts';
+import { readLinks, readProblem } from './problem-document.ts';
+import { readRetryAfter, readRetryAfterWords } from './retry-after.ts';
+
+/** An answer of the CA with what is needed to judge it. */
+export interface Answered {
+  readonly endpoint: Endpoint;
+  readonly url: string;
+  readonly answer: CaAnswer;
+  /** The body, if it is JSON. */
+  readonly json: unknown;
+  /** The time of the answer by the CA's clock if it says so, else by ours; milliseconds since the epoch. */
+  readonly at: number;
+}
+
+/** Puts together what came back for a request. */
+export function answered(endpoint: Endpoint, url: string, answer: CaAnswer, at: number): Answered {
+  return { endpoint, url, answer, json: parseJson(answer.text), at };
+}
+
+/** The time in the `Date` header, in milliseconds since the epoch. */
+export function answerDate(answer: CaAnswer): number | undefined {
+  const date = Date.parse(answer.headers['date'] ?? '');
+  return Number.isNaN(date) ? undefined : date;
+}
+
+/** How long the answer asks to wait, in milliseconds. */
+export function retryAfterOf({ answer, at }: Answered): number | undefined {
+  return readRetryAfter(answer.headers['retry-after'], at);
+}
+
+/** Whether the CA rejects the nonce only, and wants the request signed again (RFC 8555 section 6.5). */
+export function rejectsNonce({ answer, json }: Answered): boolean {
+  return answer.status === 400 && stringField(json, 'type') === 'urn:ietf:params:acme:error:badNonce';
+}
+
+/**
+ * The body of a good answer: PEM for a certificate, a JSON object for all else.
+ * @throws AcmeProblem if it is something else, or if the status is no good one
+ */
+export function contentOf(from: Answered): string | Record<string, unknown> {
+  const { answer, endpoint, json } = from;
+  if (answer.status >= 300) throw refusal(from);
+  if (endpoint === 'certificate') {
+    if (answer.text.includes('-----BEGIN CERTIFICATE-----')) return answer.text;
+    throw invalid(from, 'holds no certificate');
+  }
+  if (isRecord(json)) return json;
+  throw invalid(from, 'is no JSON object');
+}
+
+/** An answer that does not follow the protocol. The body is never part of the message: it can be anything, of any length. */
+export function invalid({ endpoint, url, answer, at }: Answered, fault: string): AcmeProblem {
+  const kind = answer.headers['content-type']?.split(';')[0] ?? 'no content type';
+  const size = answer.text === '' ? 'empty' : `${answer.text.length} characters`;
+  return new AcmeProblem({
+    type: answer.status === 429 ? 'rateLimited' : 'invalidResponse',
+    detail: `the answer with status ${answer.status} ${fault} (${kind.slice(0, 80)}, ${size})`,
+    endpoint,
+    ca: caName(url),
+    status: answer.status,
+    retryAfter: readRetryAfter(answer.headers['retry-after'], at),
+  });
+}
+
+/** What the CA says in place of a good answer. */
+export function refusal(from: Answered): AcmeProblem {
+  const { answer, at, endpoint, url } = from;
+  const problem = readProblem(from.json, answer.status);
+  if (problem === undefined) return invalid(from, 'explains nothing');
+  return new AcmeProblem({
+    ...problem,
+    endpoint,
+    ca: caName(url),
+    retryAfter: retryAfterOf(from) ?? readRetryAfterWords(problem.detail, at),
+    links: readLinks(answer.headers['link']),
+  });
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,34 @@
+import { isRecord, recordField, stringField } from '../../process/json.ts';
+
+/** What a CA offers (RFC 8555 section 7.1.1). */
+export interface AcmeDirectory {
+  readonly termsOfService: string | undefined;
+  readonly externalAccountRequired: boolean;
+  /** Profiles by name with their description; undefined if the CA has none. */
+  readonly profiles: Readonly<Record<string, string>> | undefined;
+  /** Where renewal information is asked for (RFC 9773); undefined if the CA has none. */
+  readonly renewalInfo: string | undefined;
+  /** The object as it came, for acme-client. */
+  readonly resources: Readonly<Record<string, unknown>>;
+}
+
+/** @returns undefined if the value is no ACME directory */
+export function readDirectory(value: unknown): AcmeDirectory | undefined {
+  if (!isRecord(value)) return undefined;
+  for (const resource of ['newNonce', 'newAccount', 'newOrder']) {
+    if (stringField(value, resource) === undefined) return undefined;
+  }
+  const meta = recordField(value, 'meta');
+  const profiles = recordField(meta, 'profiles');
+  return {
+    termsOfService: stringField(meta, 'termsOfService'),
+    externalAccountRequired: meta?.['externalAccountRequired'] === true,
+    profiles:
+      profiles &&
+      Object.fromEntries(
+        Object.entries(profiles).map(([name, text]) => [name, typeof text === 'string' ? text : '']),
+      ),
+    renewalInfo: stringField(value, 'renewalInfo'),
+    resources: value,
+  };
+}

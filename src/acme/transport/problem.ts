@@ -1,0 +1,166 @@
+import { linkForOwner, redact } from '../../../machines/reasons/redaction.ts';
+
+/** What a request to the CA was for: the label of its metrics and the subject of its errors. */
+export type Endpoint =
+  | 'directory'
+  | 'new-nonce'
+  | 'new-account'
+  | 'account'
+  | 'new-order'
+  | 'order'
+  | 'authorization'
+  | 'challenge'
+  | 'finalize'
+  | 'certificate'
+  | 'renewal-info';
+
+export interface Identifier {
+  readonly type: string;
+  readonly value: string;
+}
+
+/** What the CA says of one of several identifiers (RFC 8555 section 6.7.1). */
+export interface Subproblem {
+  readonly type: string;
+  readonly detail: string;
+  readonly identifier: Identifier | undefined;
+}
+
+/** What is wrong, as the CA or the way to it says. */
+export interface Problem {
+  /** Without `urn:ietf:params:acme:error:`; or `unreachable`, `timeout`, `invalidResponse`, when it is not the CA that speaks. */
+  readonly type: string;
+  readonly detail: string;
+  readonly status: number | undefined;
+  readonly subproblems: readonly Subproblem[];
+  readonly instance: string | undefined;
+}
+
+export interface AcmeProblemInit {
+  readonly type: string;
+  readonly detail: string;
+  readonly endpoint: Endpoint;
+  /** Host name of the CA. */
+  readonly ca: string;
+  readonly status?: number | undefined;
+  readonly subproblems?: readonly Subproblem[] | undefined;
+  readonly instance?: string | undefined;
+  /** Milliseconds. */
+  readonly retryAfter?: number | undefined;
+  /** Targets of the `Link` header by relation. */
+  readonly links?: Readonly<Record<string, readonly string[]>> | undefined;
+  readonly cause?: unknown;
+}
+
+/** A request to the CA that did not get the answer it was made for. The message names the CA, the request and the remedy. */
+export class AcmeProblem extends Error implements Problem {
+  override readonly name = 'AcmeProblem';
+  readonly code = 'AcmeProblem';
+  readonly type: string;
+  /** In the CA's own words. Of a paused identifier it holds a capability URL, which `message` leaves out. */
+  readonly detail: string;
+  readonly status: number | undefined;
+  readonly endpoint: Endpoint;
+  readonly ca: string;
+  readonly subproblems: readonly Subproblem[];
+  readonly instance: string | undefined;
+  readonly retryAfter: number | undefined;
+  readonly links: Readonly<Record<string, readonly string[]>>;
+
+  constructor(init: AcmeProblemInit) {
+    super(describe(init), { cause: init.cause });
+    this.type = init.type;
+    this.detail = init.detail;
+    this.status = init.status;
+    this.endpoint = init.endpoint;
+    this.ca = init.ca;
+    this.subproblems = init.subproblems ?? [];
+    this.instance = init.instance;
+    this.retryAfter = init.retryAfter;
+    this.links = init.links ?? {};
+  }
+
+  /** Whether it is nobody's failure: the CA is out of reach, out of order or busy, and the same request may succeed later. */
+  get transient(): boolean {
+    if (this.type === 'unreachable' || this.type === 'timeout' || this.type === 'badNonce') return true;
+    if (this.type === 'rateLimited') return /service busy/i.test(this.detail);
+    return this.status === undefined || this.status < 400 || this.status >= 500;
+  }
+
+  /** Where a person lifts the pause of an identifier (Let's Encrypt): for the eyes of the Ingress's owner only. */
+  get unpauseUrl(): string | undefined {
+    return isPause(this) ? /https:\/\/\S+/.exec(this.detail)?.[0] : undefined;
+  }
+}
+
+/** Whether the CA has paused identifiers (Let's Encrypt): no order for them until a person lifts the pause. */
+export function isPause({ type, detail }: Pick<Problem, 'type' | 'detail'>): boolean {
+  return type === 'rateLimited' && /temporarily prevented from requesting certificates/i.test(detail);
+}
+
+const remedies: Readonly<Record<string, string>> = {
+  unreachable:
+    'Check LEGO_URL, HTTPS_PROXY and that the cluster lets traffic out to the CA; it is tried again.',
+  timeout: 'Check the way to the CA (LEGO_URL, HTTPS_PROXY) and its status page; it is tried again.',
+  invalidResponse:
+    'Check that LEGO_URL is the directory of an ACME CA and that no proxy answers in its place.',
+  accountDoesNotExist: 'The account is registered again with the same key.',
+  badCSR: "Choose another key type (kube-lego.io/key-type), or see the CA's rules.",
+  badNonce: 'Nothing to do, it is tried again.',
+  badPublicKey: 'The CA does not accept this key: choose another type or size.',
+  caa: 'Let the CAA records of the domain name this CA, or remove them.',
+  connection: 'Let port 80 of the host be reached from the internet.',
+  dns: 'Correct the DNS records of the host.',
+  externalAccountRequired:
+    'Get an external account binding from the CA and configure its key id and HMAC key.',
+  incorrectResponse: 'Let /.well-known/acme-challenge/ of the host reach kube-lego.',
+  invalidContact: 'Correct LEGO_EMAIL.',
+  invalidProfile: 'Correct or remove kube-lego.io/profile.',
+  rateLimited: 'Wait; it is tried again when the CA allows it.',
+  rejectedIdentifier: 'The CA does not issue for this name: remove it from spec.tls.',
+  serverInternal: "Nothing to do here, see the CA's status page; it is tried again.",
+  tls: 'Correct the TLS set-up of the host.',
+  unsupportedContact: 'Correct LEGO_EMAIL.',
+  unsupportedIdentifier: 'The CA does not issue for this kind of name: remove it from spec.tls.',
+  userActionRequired: "Follow the CA's instructions, then try again.",
+};
+
+/** What a person can do about a problem of this type; empty if there is nothing to say. */
+function remedy(type: string): string {
+  return Object.hasOwn(remedies, type) ? (remedies[type] ?? '') : '';
+}
+
+/** A problem for people: what the CA said, on one line and of bounded length, and what to do. */
+export function problemWords(problem: { readonly type: string; readonly detail: string }): string {
+  return `${sentence(problem)} ${isPause(problem) ? '' : remedy(problem.type)}`.trim();
+}
+
+function describe(init: AcmeProblemInit): string {
+  const status = init.status === undefined ? '' : `, HTTP ${init.status}`;
+  const instructions = [init.instance, ...(init.links?.['terms-of-service'] ?? [])].filter(
+    (url) => url !== undefined,
+  );
+  const where =
+    init.type === 'userActionRequired' && instructions.length > 0 ? `See ${instructions.join(' and ')}.` : '';
+  // A problem of one of these types is in our words, the detail of any other in the CA's.
+  const spoken = !['unreachable', 'timeout', 'invalidResponse'].includes(init.type);
+  const what = spoken
+    ? `${init.ca} refused the ${init.endpoint} request`
+    : `The ${init.endpoint} request to ${init.ca} failed`;
+  return `${what} (${init.type}${status}): ${problemWords(init)} ${where}`.trim();
+}
+
+/**
+ * The detail as the end of a sentence, on one line, of bounded length, without what answers a challenge and without the capability
+ * URL of a paused identifier, whatever its form.
+ */
+function sentence(problem: Pick<Problem, 'type' | 'detail'>): string {
+  const said = printable(problem.detail);
+  const line = redact(isPause(problem) ? said.replaceAll(/https?:\/\/\S*/g, linkForOwner) : said);
+  return /[.!?]$/.test(line) ? line : `${line}.`;
+}
+
+function printable(text: string): string {
+  const line = text.replace(/[\s\p{Cc}]+/gu, ' ').trim();
+  return line.length > 1000 ? `${line.slice(0, 1000)}…` : line;
+}

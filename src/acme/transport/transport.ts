@@ -1,0 +1,282 @@
+import { createRequire } from 'node:module';
+import { stringField } from '../../process/json.ts';
+import { type Clock, sleep } from '../../time/clock.ts';
+import { type AdapterAnswer, answeredBy } from './adapter.ts';
+import {
+  type Answered,
+  answerDate,
+  answered,
+  contentOf,
+  invalid,
+  refusal,
+  rejectsNonce,
+  retryAfterOf,
+} from './answer.ts';
+import { AskedWaits } from './asked-waits.ts';
+import { CaClock } from './ca-clock.ts';
+import {
+  CaConnection,
+  type CaRequest,
+  type Connection,
+  type ConnectionOptions,
+  caName,
+} from './connection.ts';
+import { type AcmeDirectory, readDirectory } from './directory.ts';
+import { NoncePool } from './nonce-pool.ts';
+import { AcmeProblem, type Endpoint } from './problem.ts';
+import { readProblem } from './problem-document.ts';
+import { SharedRun } from './shared-run.ts';
+
+/** One finished request to the CA, for metrics and debug logs. */
+export interface RequestReport {
+  readonly endpoint: Endpoint;
+  readonly ca: string;
+  /** Undefined if there was no answer. */
+  readonly status: number | undefined;
+  /** Of an error; `aborted` if the caller gave up. */
+  readonly problemType: string | undefined;
+  /** Milliseconds. */
+  readonly duration: number;
+  /** How far the CA's clock is ahead of the one here, in milliseconds; undefined if this answer does not tell its time. */
+  readonly clockSkew: number | undefined;
+}
+
+export interface TransportOptions extends ConnectionOptions {
+  readonly clock: Clock;
+  /** Milliseconds from some moment on, evenly, whatever happens to the clock; `performance.now` if not given. */
+  readonly steady?: (() => number) | undefined;
+  /** In place of HTTPS as the other options describe it. */
+  readonly connection?: Connection | undefined;
+  readonly onRequest?: ((report: RequestReport) => void) | undefined;
+}
+
+/** What a call of acme-client returned, and how long the CA's answer asks to wait before the next (milliseconds). */
+export interface CallResult<T> {
+  readonly value: T;
+  readonly retryAfter: number | undefined;
+}
+
+interface Call {
+  readonly signal: AbortSignal;
+  readonly endpoint: Endpoint;
+  ca: string;
+  retryAfter: number | undefined;
+  /** In a row. */
+  badNonces: number;
+}
+
+interface CachedDirectory {
+  readonly run: SharedRun<AcmeDirectory>;
+  current: { readonly directory: AcmeDirectory; readonly at: number } | undefined;
+}
+
+/** Rejected nonces in a row that one request survives: at 50 % rejection one request in a million fails. */
+const maxBadNonces = 20;
+const directoryMaxAge = 86_400_000;
+
+/** `User-Agent` of a version of kube-lego: name, where to complain, and the HTTP library (RFC 8555 section 6.1). */
+export function userAgent(version: string): string {
+  const library: unknown = createRequire(import.meta.url)('undici/package.json');
+  return `kube-lego/${version} (+https://github.com/jetstack/kube-lego) undici/${stringField(library, 'version') ?? ''}`;
+}
+
+/** The way of acme-client to the CA: typed problems, nonces of every answer, time limits, abort, Retry-After. */
+export class AcmeTransport {
+  readonly #clock: Clock;
+  readonly #steady: () => number;
+  readonly #connection: Connection;
+  readonly #onRequest: ((report: RequestReport) => void) | undefined;
+  readonly #nonces = new Map<string, NoncePool>();
+  readonly #directories = new Map<string, CachedDirectory>();
+  readonly #caClock = new CaClock();
+  readonly #askedWaits: AskedWaits;
+  /** The CA that answered last, for messages. */
+  #ca = 'the CA';
+
+  /** @throws Error if the CA bundle cannot be used */
+  constructor(options: TransportOptions) {
+    this.#clock = options.clock;
+    this.#steady = options.steady ?? (() => performance.now());
+    this.#onRequest = options.onRequest;
+    this.#askedWaits = new AskedWaits(this.#steady);
+    this.#connection = options.connection ?? new CaConnection(options);
+  }
+
+  /** How far the CA's clock is ahead of the one here, in milliseconds (to the second); undefined before the first answer. */
+  get clockSkew(): number | undefined {
+    return this.#caClock.offset;
+  }
+
+  /** A sentence for people if the two clocks disagree by more than five minutes. */
+  get clockWarning(): string | undefined {
+    const skew = this.clockSkew;
+    if (skew === undefined || Math.abs(skew) < 300_000) return undefined;
+    const minutes = Math.round(Math.abs(skew) / 60_000);
+    const direction = skew > 0 ? 'behind' : 'ahead of';
+    return `The clock here is ${minutes} minutes ${direction} that of ${this.#ca}: certificates may seem not valid yet or expired. Synchronise the clocks of the nodes (NTP).`;
+  }
+
+  /** Now by the CA's clock, in milliseconds since the epoch. */
+  caNow(): number {
+    return this.#clock.now() + (this.clockSkew ?? 0);
+  }
+
+  /**
+   * Runs one call of acme-client, which reaches the CA through this transport, ends with the signal and fails typed.
+   * `installAdapter` must have been called.
+   * @param endpoint what the call's signed requests are for
+   * @throws AcmeProblem, or the signal's reason
+   */
+  async call<T>(signal: AbortSignal, endpoint: Endpoint, run: () => Promise<T>): Promise<CallResult<T>> {
+    signal.throwIfAborted();
+    const call: Call = { signal, endpoint, ca: 'the CA', retryAfter: undefined, badNonces: 0 };
+    try {
+      const value = await answeredBy((method, url, body) => this.#answer(call, method, url, body), run);
+      return { value, retryAfter: call.retryAfter };
+    } catch (error) {
+      if (signal.aborted) throw signal.reason;
+      if (error instanceof AcmeProblem) throw error;
+      // acme-client itself did not like the answer: no Location, an unexpected status of 200 to 299, no nonce.
+      const words = error instanceof Error && !(error instanceof TypeError) ? error.message : '';
+      const detail = words === '' ? 'the answer does not follow RFC 8555' : words;
+      throw new AcmeProblem({ type: 'invalidResponse', detail, endpoint, ca: call.ca, cause: error });
+    }
+  }
+
+  /**
+   * The CA's directory, read once a day, or again after a resource that it names has gone.
+   * @throws AcmeProblem, or the signal's reason
+   */
+  async directory(url: string, signal: AbortSignal): Promise<AcmeDirectory> {
+    const known = this.#directories.get(url) ?? this.#newDirectory(url);
+    const { current } = known;
+    if (current !== undefined && this.#clock.now() - current.at < directoryMaxAge) return current.directory;
+    return known.run.join(signal);
+  }
+
+  /**
+   * Gets a resource that anybody may have, a JSON object; none of its kind is asked for while the CA asks to wait.
+   * @throws AcmeProblem, or the signal's reason
+   */
+  async get(signal: AbortSignal, endpoint: Endpoint, url: string): Promise<CallResult<unknown>> {
+    const ask = async (): Promise<CallResult<unknown>> => {
+      const from = await this.#send({ endpoint, method: 'GET', url, signal });
+      return { value: contentOf(from), retryAfter: retryAfterOf(from) };
+    };
+    // What keeps one of them from being answered keeps all; but that there is none of this name is for it alone.
+    return this.#askedWaits.heed(endpoint, ask, ({ transient }) => transient);
+  }
+
+  /** Ends all requests under way and closes the connections. */
+  async close(): Promise<void> {
+    await this.#connection.close();
+  }
+
+  async #answer(call: Call, method: string, url: string, body: string): Promise<AdapterAnswer> {
+    call.ca = caName(url);
+    if (method === 'get') {
+      const directory = await this.directory(url, call.signal);
+      return { status: 200, headers: {}, data: directory.resources };
+    }
+    if (method === 'head') return this.#newNonce(call, url);
+    const post = (): Promise<AdapterAnswer> => this.#post(call, url, body);
+    switch (call.endpoint) {
+      case 'new-order':
+        // While a nonce was fetched for it another order may have heard that all are to wait. A limit is not for all.
+        return this.#askedWaits.heed(url, post, ({ transient }) => transient);
+      case 'new-account':
+        // There is one account; but who waits for it goes by a clock that may be set meanwhile.
+        return this.#askedWaits.heed(url, post);
+      default:
+        return post();
+    }
+  }
+
+  async #newNonce(call: Call, url: string): Promise<AdapterAnswer> {
+    const pooled = this.#pool(url).take();
+    if (pooled !== undefined) return { status: 200, headers: { 'replay-nonce': pooled }, data: '' };
+    const { answer } = await this.#askedWaits.heed(url, async () => {
+      const from = await this.#send({ endpoint: 'new-nonce', method: 'HEAD', url, signal: call.signal });
+      if (from.answer.status < 300) return from;
+      this.#forgetMovedResource(from);
+      throw refusal(from);
+    });
+    return { status: answer.status, headers: { ...answer.headers }, data: '' };
+  }
+
+  async #post(call: Call, url: string, body: string): Promise<AdapterAnswer> {
+    const { endpoint, signal } = call;
+    if (call.badNonces > 5) await sleep(this.#clock, Math.min(100 * 2 ** (call.badNonces - 6), 2000), signal);
+    const from = await this.#send({ endpoint, method: 'POST', url, signal, body });
+    const { status, headers } = from.answer;
+    if (rejectsNonce(from) && call.badNonces < maxBadNonces) {
+      call.badNonces += 1;
+      // Returned, not thrown: only then does acme-client sign again, with the nonce of this answer, which the pool must not have.
+      return { status, headers: { ...headers }, data: from.json };
+    }
+    call.badNonces = 0;
+    this.#pool(url).put(headers['replay-nonce']);
+    call.retryAfter = retryAfterOf(from);
+    if (status >= 300) this.#forgetMovedResource(from);
+    return { status, headers: { ...headers }, data: contentOf(from) };
+  }
+
+  #newDirectory(url: string): CachedDirectory {
+    const cached: CachedDirectory = {
+      current: undefined,
+      run: new SharedRun((signal) =>
+        this.#askedWaits.heed(url, async () => {
+          const from = await this.#send({ endpoint: 'directory', method: 'GET', url, signal });
+          if (from.answer.status >= 300) throw refusal(from);
+          const directory = readDirectory(from.json);
+          if (directory === undefined) throw invalid(from, 'is no ACME directory');
+          cached.current = { directory, at: this.#clock.now() };
+          return directory;
+        }),
+      ),
+    };
+    this.#directories.set(url, cached);
+    return cached;
+  }
+
+  async #send(asked: CaRequest): Promise<Answered> {
+    const { endpoint, url } = asked;
+    const started = this.#steady();
+    const report = (about: Pick<RequestReport, 'status' | 'problemType' | 'clockSkew'>): void =>
+      this.#onRequest?.({ ...about, endpoint, ca: caName(url), duration: this.#steady() - started });
+    try {
+      const answer = await this.#connection.send(asked);
+      const now = this.#clock.now();
+      const date = answerDate(answer);
+      this.#ca = caName(url);
+      // By the clock as it is now: it may have been set meanwhile.
+      const sentAt = now - (this.#steady() - started);
+      const at = date === undefined ? now : this.#caClock.observe(date, sentAt, now);
+      const from = answered(endpoint, url, answer, at);
+      const { status } = answer;
+      report({
+        status,
+        problemType: status < 300 ? undefined : (readProblem(from.json)?.type ?? 'invalidResponse'),
+        clockSkew: date === undefined ? undefined : this.clockSkew,
+      });
+      return from;
+    } catch (error) {
+      const problemType = error instanceof AcmeProblem ? error.type : 'aborted';
+      report({ status: undefined, problemType, clockSkew: undefined });
+      throw error;
+    }
+  }
+
+  #pool(url: string): NoncePool {
+    const origin = URL.canParse(url) ? new URL(url).origin : '';
+    const pool = this.#nonces.get(origin) ?? new NoncePool(() => this.#clock.now());
+    this.#nonces.set(origin, pool);
+    return pool;
+  }
+
+  /** A resource that the directory names and the CA does not know (any more): the directory has changed. */
+  #forgetMovedResource({ answer, endpoint }: Answered): void {
+    if ((answer.status !== 404 && answer.status !== 405) || !endpoint.startsWith('new-')) return;
+    for (const cached of this.#directories.values()) cached.current = undefined;
+  }
+}

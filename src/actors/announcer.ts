@@ -1,0 +1,102 @@
+import type { Logger } from 'pino';
+import { findingsOf } from '../../machines/ingress/hold.ts';
+import type { RoundEnd } from '../../machines/ingress/ingress.ts';
+import type { IngressContext } from '../../machines/ingress/ingress-context.ts';
+import { sentencesIn } from '../../machines/ingress/status-restore.ts';
+import type { EventReason } from '../../machines/reasons/event-reasons.ts';
+import { describeFailure, type Failure, failureKind } from '../../machines/reasons/reasons.ts';
+import { statusMessage } from '../../machines/reasons/status-text.ts';
+import type { EventRecorder } from '../kubernetes/records/events.ts';
+import type { IngressStatusWriter } from '../kubernetes/records/ingress-status.ts';
+
+/**
+ * Tells people what becomes of an Ingress, by Events on it, by its status annotation and in the log. A finding that stays
+ * is said once, even if the process does not stay.
+ */
+export class Announcer {
+  readonly #events: Pick<EventRecorder, 'publish'>;
+  readonly #status: Pick<IngressStatusWriter, 'publish' | 'said'>;
+  readonly #log: Logger;
+  /** What was said of an actor's Ingress at its last check. */
+  readonly #said = new WeakMap<object, ReadonlySet<string>>();
+
+  constructor(
+    events: Pick<EventRecorder, 'publish'>,
+    status: Pick<IngressStatusWriter, 'publish' | 'said'>,
+    log: Logger,
+  ) {
+    this.#events = events;
+    this.#status = status;
+    this.#log = log;
+  }
+
+  /** @param actor whose context it is */
+  announceFindings(actor: object, context: IngressContext): void {
+    const before = this.#said.get(actor);
+    const findings = [...context.notices, ...context.certificates.flatMap(findingsOf)];
+    if (findings.length > 0 || before !== undefined) {
+      const said = before ?? this.#saidBefore(context);
+      this.#said.set(actor, new Set(findings.map(statusMessage)));
+      for (const finding of findings) {
+        if (!said.has(statusMessage(finding)))
+          this.#tell(context, finding, { nextAttempt: isoTime(finding.retryAt) });
+      }
+    }
+    this.#status.publish(context);
+  }
+
+  /** @param actor whose context it is */
+  announceRoundEnd(actor: object, context: IngressContext, { secretName, outcome }: RoundEnd): void {
+    this.#status.publish(context, true);
+    if (outcome.kind === 'failed') {
+      const record = context.certificates.find(({ desired }) => desired.secretName === secretName);
+      const nextAttemptAt = record?.status.kind === 'failed' ? record.status.nextAttemptAt : undefined;
+      this.#said.set(actor, new Set(this.#said.get(actor)).add(statusMessage(outcome.failure)));
+      this.#tell(context, outcome.failure, { secret: secretName, nextAttempt: isoTime(nextAttemptAt) });
+      return;
+    }
+    const { reason, validity } = outcome;
+    const renewed = ['near-expiry', 'expired', 'renewal-suggested'].includes(reason);
+    const message = `Secret ${secretName} holds a certificate valid until ${isoTime(validity.notAfter) ?? ''}.`;
+    this.#log.info({ ingress: context.key, secret: secretName, due: reason }, message);
+    this.#publish(context, 'Normal', renewed ? 'CertificateRenewed' : 'CertificateIssued', message);
+    const left = context.certificates.some(({ notices }) =>
+      notices.some(({ code }) => code === 'HostLeftOut'),
+    );
+    if (left) this.announceFindings(actor, context);
+  }
+
+  /** By an earlier process. */
+  #saidBefore(context: IngressContext): ReadonlySet<string> {
+    const status = this.#status.said(context);
+    return status === undefined ? new Set() : sentencesIn(status, context.uid);
+  }
+
+  #tell(
+    context: IngressContext,
+    failure: Failure,
+    fields: { secret?: string; nextAttempt?: string | undefined },
+  ): void {
+    const message = describeFailure(failure);
+    const isNotice = failureKind(failure) === 'notice';
+    // What the account lacks is in the log once, for all.
+    const level = failure.code === 'AccountNotReady' ? 'debug' : 'warn';
+    this.#log[isNotice ? 'info' : level]({ ingress: context.key, reason: failure.code, ...fields }, message);
+    const next = fields.nextAttempt === undefined ? '' : ` Next attempt: ${fields.nextAttempt}.`;
+    this.#publish(context, isNotice ? 'Normal' : 'Warning', failure.code, `${message}${next}`);
+  }
+
+  #publish(
+    { key, uid }: IngressContext,
+    type: 'Normal' | 'Warning',
+    reason: EventReason,
+    message: string,
+  ): void {
+    const [namespace = '', name = ''] = key.split('/');
+    this.#events.publish({ ingress: { namespace, name, uid }, type, reason, message });
+  }
+}
+
+function isoTime(at: number | undefined): string | undefined {
+  return at === undefined ? undefined : new Date(at).toISOString();
+}

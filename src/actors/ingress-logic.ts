@@ -1,0 +1,57 @@
+import { certificateMachine } from '../../machines/ingress/certificate.ts';
+import { ingressMachine } from '../../machines/ingress/ingress.ts';
+import type { HostProgressWriter } from '../inspector/host-progress.ts';
+import { type CheckSecretsOptions, checkSecretsLogic } from '../steps/check-secrets.ts';
+import { type ObtainCertificateOptions, obtainCertificate } from '../steps/obtain-certificate.ts';
+import { type ProvisionChallengeOptions, provisionChallenge } from '../steps/provision-challenge.ts';
+import type { Rehearsal } from '../steps/rehearse-order.ts';
+import { stepLogic } from '../steps/step.ts';
+import { type StoreCertificateOptions, storeCertificate } from '../steps/store-certificate.ts';
+import type { Clock } from '../time/clock.ts';
+import type { Announcer } from './announcer.ts';
+import type { Rounds } from './rounds.ts';
+
+export interface IngressLogicOptions {
+  readonly rounds: Rounds;
+  readonly clock: Clock;
+  readonly announcer: Announcer;
+  readonly progress: HostProgressWriter;
+  readonly steps: CheckSecretsOptions &
+    ProvisionChallengeOptions &
+    ObtainCertificateOptions &
+    StoreCertificateOptions & { readonly rehearsal?: Pick<Rehearsal, 'rehearse'> | undefined };
+}
+
+/** The Ingress machine with everything that it needs of the world. */
+export function createIngressLogic({
+  rounds,
+  clock,
+  announcer,
+  progress,
+  steps,
+}: IngressLogicOptions): typeof ingressMachine {
+  const certificate = certificateMachine.provide({
+    actors: {
+      round: rounds.logic(),
+      provisionChallenge: stepLogic(clock, (input, signal) =>
+        progress.provisioning(input, () => provisionChallenge(steps, input, signal)),
+      ),
+      obtainCertificate: stepLogic(clock, (input, signal) =>
+        progress.obtaining(input, async () => {
+          await steps.rehearsal?.rehearse(input, signal);
+          return obtainCertificate(steps, input, signal);
+        }),
+      ),
+      storeCertificate: stepLogic(clock, (input, signal) =>
+        progress.storing(input, () => storeCertificate(steps, input, signal)),
+      ),
+    },
+  });
+  return ingressMachine.provide({
+    actors: { certificate, checkSecrets: checkSecretsLogic(steps) },
+    actions: {
+      announceFindings: ({ self, context }) => announcer.announceFindings(self, context),
+      announceRoundEnd: ({ self, context }, roundEnd) => announcer.announceRoundEnd(self, context, roundEnd),
+    },
+  });
+}

@@ -1,0 +1,158 @@
+import { type ActorRefFrom, type AnyActorScope, createActor, fromTransition } from 'xstate';
+import { byClock } from '../../machines/ingress/hold.ts';
+import type { ingressMachine } from '../../machines/ingress/ingress.ts';
+import type { IngressPolicy } from '../../machines/ingress/ingress-context.ts';
+import { entryNamed, type StatusDocument } from '../../machines/ingress/status.ts';
+import type { Assignment } from '../../machines/ownership/desired-certificate.ts';
+import type { OrderBudget } from '../../machines/supervisor/order-budget.ts';
+import {
+  decide,
+  initialSupervisorState,
+  type SupervisorCommand,
+  type SupervisorEvent,
+  type SupervisorPolicy,
+} from '../../machines/supervisor/supervisor.ts';
+import { decodeStatus } from '../kubernetes/records/status-annotation.ts';
+import type { Clock } from '../time/clock.ts';
+import type { Rounds } from './rounds.ts';
+
+export type IngressActor = ActorRefFrom<typeof ingressMachine>;
+
+/** XState tells a parent of a child's death in this way. */
+interface ActorError {
+  readonly type: `xstate.error.actor.${string}`;
+  readonly error: unknown;
+  readonly actorId: string;
+}
+
+interface StopEvent {
+  readonly type: 'xstate.stop';
+}
+
+type Scope = Pick<AnyActorScope, 'self' | 'stopChild'>;
+
+export interface SupervisorOptions {
+  readonly policy: SupervisorPolicy & { readonly ingress: IngressPolicy };
+  /** The Ingress machine with its effects provided. */
+  readonly ingressMachine: typeof ingressMachine;
+  readonly budget: OrderBudget;
+  readonly rounds: Pick<Rounds, 'admit' | 'grantSlot' | 'hold'>;
+  /** The actors by `namespace/name`; the supervisor alone changes it. */
+  readonly actors: Map<string, IngressActor>;
+  readonly clock: Clock;
+  /** By which the CA's limits are counted. */
+  readonly ledgerClock: Pick<Clock, 'now'>;
+  /** The owner of these hosts says that they may be tried again, although a CA had paused them. */
+  readonly onPausesLifted?: ((hosts: readonly string[]) => void) | undefined;
+  /** An Ingress actor has ended, of whatever cause. */
+  readonly onStopped?: (key: string) => void;
+  /** An Ingress actor died of an error in the program; it is started again after a minute. */
+  readonly onActorError: (key: string, error: unknown) => void;
+}
+
+/**
+ * The thin shell around `decide`: it gives events their time and carries out the commands, as an actor so that the
+ * Ingress actors are its children. The children are kept in a Map and not in the snapshot, where each start would
+ * copy all of them.
+ */
+export function createSupervisorLogic({
+  policy,
+  budget,
+  ingressMachine: logic,
+  rounds,
+  actors,
+  clock,
+  ledgerClock,
+  onPausesLifted,
+  onStopped,
+  onActorError,
+}: SupervisorOptions) {
+  let timer: unknown;
+
+  return fromTransition(
+    (state, event: SupervisorEvent | ActorError | StopEvent, scope) => {
+      if (isStop(event)) {
+        clock.clearTimeout(timer);
+        for (const key of actors.keys()) stop(key, scope);
+        return state;
+      }
+      const now = clock.now();
+      const happened = isActorError(event) ? died(event, scope) : event;
+      const decision = decide(state, happened, now, ledgerClock.now());
+      for (const command of decision.commands) execute(command, now, scope);
+      return decision.state;
+    },
+    initialSupervisorState(policy, budget),
+  );
+
+  function execute(command: SupervisorCommand, at: number, scope: Scope): void {
+    switch (command.type) {
+      case 'START': {
+        const { key, ingress, assignment } = command;
+        const status = decodeStatus(ingress.status);
+        const certified = status?.ingress === ingress.uid && isAllGood(status, assignment);
+        const input = {
+          key,
+          uid: ingress.uid,
+          assignment,
+          policy: policy.ingress,
+          at,
+          // An actor keeps its input, and most have nothing else to take over.
+          ...(certified ? { certified } : { status }),
+        };
+        const actor = createActor(logic, { parent: scope.self, id: key, input });
+        actors.set(key, actor);
+        actor.start();
+        return;
+      }
+      case 'ASSIGN':
+        return actors.get(command.key)?.send({ type: 'ASSIGNED', assignment: command.assignment, at });
+      case 'STOP':
+        return stop(command.key, scope);
+      case 'WAKE':
+        return actors.get(command.key)?.send({ type: 'WAKE', at });
+      case 'ADMIT':
+        return rounds.admit(command.id, at);
+      case 'GRANT_SLOT':
+        return rounds.grantSlot(command.id, at);
+      case 'HOLD':
+        return rounds.hold(command.id, byClock(command.hold, ledgerClock.now(), at), at);
+      case 'LIFT_PAUSES':
+        return onPausesLifted?.(command.hosts);
+      case 'SET_TIMER':
+        clock.clearTimeout(timer);
+        if (command.at !== undefined) {
+          timer = clock.setTimeout(() => scope.self.send({ type: 'TIMER' }), command.at - at);
+        }
+        return;
+      default:
+        return command satisfies never;
+    }
+  }
+
+  function died({ actorId: key, error }: ActorError, scope: Scope): SupervisorEvent {
+    onActorError(key, error);
+    stop(key, scope);
+    return { type: 'ACTOR_FAILED', key };
+  }
+
+  function stop(key: string, scope: Scope): void {
+    const actor = actors.get(key);
+    actors.delete(key);
+    if (actor === undefined) return;
+    scope.stopChild(actor);
+    onStopped?.(key);
+  }
+}
+
+function isAllGood({ secrets }: StatusDocument, { desired }: Assignment): boolean {
+  return desired.every(({ secretName }) => entryNamed(secrets, secretName)?.state === 'good');
+}
+
+function isActorError(event: { readonly type: string }): event is ActorError {
+  return event.type.startsWith('xstate.error.actor.');
+}
+
+function isStop(event: { readonly type: string }): event is StopEvent {
+  return event.type === 'xstate.stop';
+}

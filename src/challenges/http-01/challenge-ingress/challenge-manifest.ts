@@ -1,0 +1,191 @@
+import type { V1Ingress } from '@kubernetes/client-node';
+import type { IngressClassReference } from '../../../../machines/ownership/ingress-spec.ts';
+import { KubernetesError } from '../../../kubernetes/client/kubernetes-error.ts';
+import { managedByLabel } from '../../../kubernetes/records/managed-by.ts';
+import { arrayField, isRecord, recordField, stringField } from '../../../process/json.ts';
+import { classAnnotation, ruleHosts } from '../../../sources/ingress-projection.ts';
+import { challengePath } from '../challenge-path.ts';
+
+export type PathType = 'ImplementationSpecific' | 'Prefix' | 'Exact';
+
+/** What all challenge Ingresses of this controller have in common. */
+export interface ChallengeTemplate {
+  readonly namespace: string;
+  /** The Service of the responder, in the same namespace. */
+  readonly serviceName: string;
+  readonly servicePort: number;
+  /** `LEGO_CHALLENGE_INGRESS_ANNOTATIONS`; they win over `challengeAnnotations`. */
+  readonly annotations: Readonly<Record<string, string>>;
+  /** `ImplementationSpecific` is a prefix for the common controllers; some ingress-nginx refuse a dot in the others. */
+  readonly pathType: (ingressClass: IngressClassReference) => PathType;
+}
+
+/**
+ * Challenges come over plain HTTP, from anywhere (RFC 8555, section 8.3). What would redirect them or let only some
+ * sources through is switched off for our path, in the words of each controller that knows such a switch per Ingress:
+ *
+ * - `nginx.ingress.kubernetes.io/*`: the community's ingress-nginx (its docs, "Annotations": ssl-redirect,
+ *   force-ssl-redirect, whitelist-source-range); cert-manager sets the last one on its challenge Ingresses too.
+ * - `ingress.kubernetes.io/ssl-redirect`: haproxy-ingress (run: exempts the challenge path itself unless told otherwise)
+ *   and Contour (`ingress.kubernetes.io/force-ssl-redirect`, off unless set).
+ * - `haproxy.org/ssl-redirect`: HAProxy Technologies' controller (its docs, annotation `ssl-redirect`).
+ * - `ingress.cilium.io/force-https`: Cilium (its docs, "Supported Ingress Annotations").
+ *
+ * Traefik redirects by entry point or middleware and has no such switch on an Ingress; Let's Encrypt follows its redirect.
+ */
+export const challengeAnnotations: Readonly<Record<string, string>> = Object.freeze({
+  'nginx.ingress.kubernetes.io/ssl-redirect': 'false',
+  'nginx.ingress.kubernetes.io/force-ssl-redirect': 'false',
+  'nginx.ingress.kubernetes.io/whitelist-source-range': '0.0.0.0/0,::/0',
+  'ingress.kubernetes.io/ssl-redirect': 'false',
+  'ingress.kubernetes.io/force-ssl-redirect': 'false',
+  'haproxy.org/ssl-redirect': 'false',
+  'ingress.cilium.io/force-https': 'disabled',
+});
+
+/** A challenge Ingress as the API server has it, reduced to what is compared and what an update must hand back. */
+export interface ObservedChallenge {
+  readonly name: string;
+  readonly uid: string;
+  readonly resourceVersion: string;
+  readonly ingressClass: IngressClassReference;
+  readonly hosts: ReadonlySet<string>;
+  /** The part that is ours, in one comparable string: spec, label and our annotations. */
+  readonly fingerprint: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly finalizers: readonly string[];
+}
+
+/**
+ * The object to write for these hosts. Labels, annotations and finalizers that others put on the present object stay.
+ * @param hosts at least one; the API server takes no Ingress without a rule, and we want none with a default backend
+ */
+export function challengeManifest(
+  template: ChallengeTemplate,
+  name: string,
+  ingressClass: IngressClassReference,
+  hosts: readonly string[],
+  present?: ObservedChallenge,
+): V1Ingress {
+  const pathType = template.pathType(ingressClass);
+  const service = { name: template.serviceName, port: { number: template.servicePort } };
+  const path = { path: challengePath, pathType, backend: { service } };
+  const annotations: Record<string, string> = { ...present?.annotations, ...ownAnnotations(template) };
+  if (ingressClass.form === 'annotation') annotations[classAnnotation] = ingressClass.name;
+  const className = classNameToWrite(ingressClass, present);
+  return {
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'Ingress',
+    metadata: {
+      namespace: template.namespace,
+      name,
+      labels: { ...present?.labels, [managedByLabel.key]: managedByLabel.value },
+      annotations,
+      ...(present === undefined ? {} : { resourceVersion: present.resourceVersion, uid: present.uid }),
+      ...(present === undefined || present.finalizers.length === 0
+        ? {}
+        : { finalizers: [...present.finalizers] }),
+    },
+    spec: {
+      ...(className === undefined ? {} : { ingressClassName: className }),
+      rules: hosts.map((host) => ({ host, http: { paths: [path] } })),
+    },
+  };
+}
+
+/** An Ingress without class gets the cluster's default class from an admission plugin; taking that away would be an edit. */
+function classNameToWrite(
+  ingressClass: IngressClassReference,
+  present?: ObservedChallenge,
+): string | undefined {
+  if (ingressClass.form === 'field') return ingressClass.name;
+  if (ingressClass.form === 'none' && present?.ingressClass.form === 'field')
+    return present.ingressClass.name;
+  return undefined;
+}
+
+export function ownAnnotations(template: ChallengeTemplate): Record<string, string> {
+  return { ...challengeAnnotations, ...template.annotations };
+}
+
+/**
+ * Reads a challenge Ingress from an answer or event of the API server.
+ * @throws KubernetesError InvalidResponse when it has no name, uid or resourceVersion
+ */
+export function observeChallenge(object: unknown, template: ChallengeTemplate): ObservedChallenge {
+  const metadata = recordField(object, 'metadata');
+  const spec = recordField(object, 'spec');
+  const [name, uid, resourceVersion] = ['name', 'uid', 'resourceVersion'].map((field) =>
+    stringField(metadata, field),
+  );
+  if (name === undefined || uid === undefined || resourceVersion === undefined) {
+    throw new KubernetesError(
+      'InvalidResponse',
+      'The API server sent an Ingress without name, uid or resourceVersion',
+    );
+  }
+  const annotations = strings(recordField(metadata, 'annotations'));
+  const labels = strings(recordField(metadata, 'labels'));
+  const className = stringField(spec, 'ingressClassName');
+  const ours = [...Object.keys(ownAnnotations(template)), classAnnotation].map(
+    (key) => annotations[key] ?? null,
+  );
+  return {
+    name,
+    uid,
+    resourceVersion,
+    ingressClass: readClass(className, annotations[classAnnotation]),
+    hosts: new Set(ruleHosts(spec)),
+    fingerprint: canonical([spec ?? null, ours, labels[managedByLabel.key] ?? null]),
+    labels,
+    annotations,
+    finalizers: arrayField(metadata, 'finalizers').filter((value) => typeof value === 'string'),
+  };
+}
+
+/** What the kube-lego of 2016 wrote. */
+const pathOf2016 = challengePath.slice(0, -1);
+
+/** Whether an Ingress has rules for challenges and nothing else, so that it is nobody's site. */
+export function servesChallengesOnly(object: unknown): boolean {
+  const spec = recordField(object, 'spec');
+  if (recordField(spec, 'defaultBackend') !== undefined) return false;
+  const paths = arrayField(spec, 'rules').map((rule) => arrayField(recordField(rule, 'http'), 'paths'));
+  return (
+    paths.length > 0 &&
+    paths.every((ofRule) => ofRule.length > 0) &&
+    paths.flat().every((path) => [challengePath, pathOf2016].includes(stringField(path, 'path') ?? ''))
+  );
+}
+
+/**
+ * Whether version `a` was certainly written before `b`. Kubernetes 1.35 made resourceVersions comparable as numbers; any
+ * that is none counts as not older.
+ */
+export function isOlder(a: string, b: string): boolean {
+  const number = /^\d+$/;
+  return number.test(a) && number.test(b) && BigInt(a) < BigInt(b);
+}
+
+function readClass(field: string | undefined, annotation: string | undefined): IngressClassReference {
+  if (field !== undefined && field !== '') return { form: 'field', name: field };
+  if (annotation !== undefined && annotation !== '') return { form: 'annotation', name: annotation };
+  return { form: 'none' };
+}
+
+function strings(record: Record<string, unknown> | undefined): Record<string, string> {
+  const result: Record<string, string> = {};
+  for (const [key, value] of Object.entries(record ?? {})) {
+    if (typeof value === 'string') result[key] = value;
+  }
+  return result;
+}
+
+/** JSON with sorted keys: typed models and the API server order them differently. */
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_, inner: unknown) => {
+    if (!isRecord(inner)) return inner;
+    return Object.fromEntries(Object.entries(inner).toSorted(([a], [b]) => (a < b ? -1 : 1)));
+  });
+}

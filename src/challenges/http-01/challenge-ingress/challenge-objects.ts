@@ -1,0 +1,86 @@
+import type { KubernetesClient } from '../../../kubernetes/client/client.ts';
+import { collectionPath } from '../../../kubernetes/client/collections.ts';
+import { managedByLabel, ourSelector } from '../../../kubernetes/records/managed-by.ts';
+import { readJson } from '../../../kubernetes/watch/watch-stream.ts';
+import { arrayField, recordField, stringField } from '../../../process/json.ts';
+import {
+  type ChallengeTemplate,
+  type ObservedChallenge,
+  observeChallenge,
+  servesChallengesOnly,
+} from './challenge-manifest.ts';
+
+const longestList = 64 * 1024 * 1024;
+
+/** The challenge Ingresses in the API server, read by list alone, so that no further verb is needed. */
+export class ChallengeObjects {
+  readonly path: string;
+  readonly #client: Pick<KubernetesClient, 'call' | 'stream'>;
+  readonly #template: ChallengeTemplate;
+  readonly #isKnown: (observed: ObservedChallenge) => boolean;
+
+  /** @param isKnown whether this object was seen as a challenge Ingress before, whatever somebody has made of it */
+  constructor(
+    client: Pick<KubernetesClient, 'call' | 'stream'>,
+    template: ChallengeTemplate,
+    isKnown: (observed: ObservedChallenge) => boolean,
+  ) {
+    this.#client = client;
+    this.#template = template;
+    this.#isKnown = isKnown;
+    this.path = collectionPath('ingresses', template.namespace);
+  }
+
+  /**
+   * The challenge Ingress that this object is. The label alone makes it none: an operator may put it on a site.
+   * @returns undefined for what is somebody else's
+   * @throws KubernetesError InvalidResponse when it has no name, uid or resourceVersion
+   */
+  observe(object: unknown): ObservedChallenge | undefined {
+    const observed = observeChallenge(object, this.#template);
+    if (observed.labels[managedByLabel.key] !== managedByLabel.value) return undefined;
+    return servesChallengesOnly(object) || this.#isKnown(observed) ? observed : undefined;
+  }
+
+  async all(signal: AbortSignal): Promise<ObservedChallenge[]> {
+    const objects = await this.#list({ labelSelector: ourSelector }, signal);
+    return objects.map((object) => this.observe(object)).filter((observed) => observed !== undefined);
+  }
+
+  /** Whether there is an Ingress of this name, and what it looks like if it is ours. */
+  async find(
+    name: string,
+    signal: AbortSignal,
+  ): Promise<{ readonly exists: boolean; readonly mine: ObservedChallenge | undefined }> {
+    const object = await this.#named(name, signal);
+    return object === undefined
+      ? { exists: false, mine: undefined }
+      : { exists: true, mine: this.observe(object) };
+  }
+
+  /** The Ingress of 2016 holds the same hosts and path as ours do, and nobody else takes it away. It bears no label. */
+  async removeLeftoverOf2016(name: string, signal: AbortSignal): Promise<void> {
+    const object = await this.#named(name, signal);
+    const metadata = recordField(object, 'metadata');
+    const uid = stringField(metadata, 'uid');
+    const label = stringField(recordField(metadata, 'labels'), managedByLabel.key);
+    if (uid === undefined || label !== undefined || !servesChallengesOnly(object)) return;
+    const { namespace } = this.#template;
+    await this.#client.call(signal, ({ networking }) =>
+      networking.deleteNamespacedIngress({ namespace, name, body: { preconditions: { uid } } }),
+    );
+  }
+
+  async #named(name: string, signal: AbortSignal): Promise<unknown> {
+    const [object] = await this.#list({ fieldSelector: `metadata.name=${name}` }, signal);
+    return object;
+  }
+
+  async #list(query: Record<string, string>, signal: AbortSignal): Promise<readonly unknown[]> {
+    const { body } = await this.#client.stream(this.path, new URLSearchParams(query), {
+      signal,
+      bodyTimeout: 15_000,
+    });
+    return arrayField(await readJson(body, longestList), 'items');
+  }
+}

@@ -1,0 +1,288 @@
+import type { V1Ingress } from '@kubernetes/client-node';
+import type { IngressClassReference } from '../../../../machines/ownership/ingress-spec.ts';
+import type { KubernetesClient } from '../../../kubernetes/client/client.ts';
+import { KubernetesError } from '../../../kubernetes/client/kubernetes-error.ts';
+import { fieldManager } from '../../../kubernetes/records/managed-by.ts';
+import type { Clock } from '../../../time/clock.ts';
+import {
+  type ChallengeTemplate,
+  challengeManifest,
+  isOlder,
+  type ObservedChallenge,
+  observeChallenge,
+} from './challenge-manifest.ts';
+import type { Place } from './challenge-placement.ts';
+import { findRefusedHosts } from './refused-hosts.ts';
+
+export interface ChallengeWriterOptions {
+  readonly name: string;
+  readonly template: ChallengeTemplate;
+  readonly client: Pick<KubernetesClient, 'call'>;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** Milliseconds between two writes, because each may reload somebody's ingress controller. */
+  readonly minWriteInterval: number;
+  /** Milliseconds that a host which nobody holds may stay when no other write takes it out. */
+  readonly removalDelay: number;
+  /** Reads the object of this name; a foreign one is undefined for `mine`. */
+  readonly look: (
+    signal: AbortSignal,
+  ) => Promise<{ readonly exists: boolean; readonly mine: ObservedChallenge | undefined }>;
+  /** What the API server has changed. */
+  readonly onChange: () => void;
+  readonly onRefused: (host: string, cause: Error) => void;
+  /** Somebody else's object bears this name: the hosts must go elsewhere. */
+  readonly onForeign: () => void;
+  /** Several writes failed, and not because of a host. */
+  readonly onFailure: (cause: KubernetesError) => void;
+  readonly onError: (error: unknown) => void;
+}
+
+interface Deleted {
+  readonly uid: string;
+  /** The last state before our deletion; a finalizer may have kept the object since. Undefined when it is gone for good. */
+  readonly resourceVersion?: string;
+}
+
+const longestBackoff = 30_000;
+const failuresUntilReported = 4;
+/** Refusals that say something about the object; the rest say something about the API server or the moment. */
+const refusals: readonly string[] = ['Invalid', 'Forbidden', 'BadRequest'];
+
+/**
+ * Keeps one challenge Ingress as it should be: compares what is held with what the API server has, whenever either
+ * changes, and writes the difference. Level-triggered: whoever deletes or edits the object finds it repaired.
+ */
+export class ChallengeWriter implements Place {
+  readonly name: string;
+  readonly #options: ChallengeWriterOptions;
+  readonly #held = new Set<string>();
+  #ingressClass: IngressClassReference | undefined;
+  #known: ObservedChallenge | undefined;
+  /** The last one that is gone: what arrives late of it is no news. */
+  #deleted: Deleted | undefined;
+  /** What the API server made of our last write; webhooks and defaults may differ from what was sent. */
+  #written: string | undefined;
+  #lastWriteAt = Number.NEGATIVE_INFINITY;
+  #notBefore = Number.NEGATIVE_INFINITY;
+  #removableSince: number | undefined;
+  #failures = 0;
+  #writing: Promise<void> | undefined;
+  #timer: unknown;
+
+  constructor(options: ChallengeWriterOptions) {
+    this.name = options.name;
+    this.#options = options;
+    options.signal.addEventListener('abort', () => this.#disarm(), { once: true });
+  }
+
+  /** The class of what it carries; undefined when it carries nothing and is free for any class. */
+  get ingressClass(): IngressClassReference | undefined {
+    return this.#ingressClass;
+  }
+
+  /** Of the object that the API server has, as far as is known. */
+  get uid(): string | undefined {
+    return this.#known?.uid;
+  }
+
+  /** What is held or still in the object. */
+  get hosts(): ReadonlySet<string> {
+    return this.#known === undefined ? this.#held : new Set([...this.#held, ...this.#known.hosts]);
+  }
+
+  /** Whether a rule for this host is in the API server, as far as is known. */
+  has(host: string): boolean {
+    return this.#known?.hosts.has(host) === true;
+  }
+
+  hold(host: string, ingressClass: IngressClassReference): void {
+    this.#ingressClass ??= ingressClass;
+    this.#held.add(host);
+    this.#settle();
+  }
+
+  release(host: string): void {
+    if (this.#held.delete(host)) this.#settle();
+  }
+
+  /** The watch, a list or an answer showed this state of the object; undefined when it is gone. */
+  observe(observed: ObservedChallenge | undefined): void {
+    const known = this.#known;
+    if (observed !== undefined && this.#isGone(observed)) return;
+    if (observed !== undefined && known !== undefined) {
+      if (observed.uid === known.uid && observed.resourceVersion === known.resourceVersion) return;
+      if (isOlder(observed.resourceVersion, known.resourceVersion)) return;
+    }
+    this.#known = observed;
+    if (observed !== undefined) this.#ingressClass ??= observed.ingressClass;
+    this.#options.onChange();
+    this.#settle();
+  }
+
+  /** The watch says that the object with this uid is gone; an older incarnation's end is no news. */
+  observeDeletion(uid: string): void {
+    this.#deleted = { uid };
+    if (this.#known !== undefined && this.#known.uid === uid) this.observe(undefined);
+  }
+
+  /** Writes now what is due by and by; for the end of the process. */
+  async flush(signal: AbortSignal): Promise<void> {
+    await this.#writing;
+    this.#disarm();
+    if (this.#isUrgent() || this.#hasRemovable()) await this.#put(signal);
+  }
+
+  #settle(): void {
+    const { clock, signal, minWriteInterval, removalDelay } = this.#options;
+    if (this.#writing !== undefined) return;
+    this.#disarm();
+    const removable = this.#hasRemovable();
+    this.#removableSince = removable ? (this.#removableSince ?? clock.now()) : undefined;
+    if (signal.aborted) return;
+    if (this.#held.size === 0 && this.#known === undefined) this.#ingressClass = undefined;
+    if (!this.#isUrgent() && this.#removableSince === undefined) return;
+    const due = this.#isUrgent() ? clock.now() : (this.#removableSince ?? clock.now()) + removalDelay;
+    const at = Math.max(due, this.#lastWriteAt + minWriteInterval, this.#notBefore);
+    this.#timer = clock.setTimeout(() => {
+      this.#writing = this.#write();
+    }, at - clock.now());
+  }
+
+  /** Somebody waits for a rule, or the object is not as it was written. */
+  #isUrgent(): boolean {
+    if (this.#held.size === 0) return false;
+    const known = this.#known;
+    if (known === undefined || known.fingerprint !== this.#written) return true;
+    return [...this.#held].some((host) => !known.hosts.has(host));
+  }
+
+  #hasRemovable(): boolean {
+    if (this.#known === undefined) return false;
+    return this.#held.size === 0 || [...this.#known.hosts].some((host) => !this.#held.has(host));
+  }
+
+  async #write(): Promise<void> {
+    const { signal } = this.#options;
+    try {
+      await this.#put(signal);
+      this.#failures = 0;
+    } catch (error) {
+      if (!signal.aborted) await this.#recover(error).catch((second: unknown) => this.#postpone(second));
+    }
+    this.#writing = undefined;
+    this.#options.onChange();
+    this.#settle();
+  }
+
+  async #put(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
+    const hosts = [...this.#held].toSorted();
+    const known = this.#known;
+    this.#lastWriteAt = clock.now();
+    try {
+      if (hosts.length > 0) this.#accept(await this.#send(hosts, signal));
+      else if (known !== undefined) {
+        await this.#delete(known, signal);
+        this.#deleted = { uid: known.uid, resourceVersion: known.resourceVersion };
+        this.#known = undefined;
+      }
+    } finally {
+      this.#lastWriteAt = clock.now();
+    }
+  }
+
+  #accept(answer: V1Ingress): void {
+    const observed = observeChallenge(answer, this.#options.template);
+    this.#written = observed.fingerprint;
+    // The watch may have told of what came after our write before its answer arrived.
+    this.observe(observed);
+  }
+
+  #isGone({ uid, resourceVersion }: ObservedChallenge): boolean {
+    const deleted = this.#deleted;
+    if (deleted === undefined || deleted.uid !== uid) return false;
+    return deleted.resourceVersion === undefined || !isOlder(deleted.resourceVersion, resourceVersion);
+  }
+
+  #send(hosts: readonly string[], signal: AbortSignal, dryRun?: 'All'): Promise<V1Ingress> {
+    const { template, client, name } = this.#options;
+    const ingressClass = this.#ingressClass ?? { form: 'none' };
+    const body = challengeManifest(template, name, ingressClass, hosts, this.#known);
+    const parameters = {
+      namespace: template.namespace,
+      body,
+      fieldManager,
+      ...(dryRun === undefined ? {} : { dryRun }),
+    };
+    return client.call(signal, ({ networking }) =>
+      this.#known === undefined
+        ? networking.createNamespacedIngress(parameters)
+        : networking.replaceNamespacedIngress({ ...parameters, name }),
+    );
+  }
+
+  async #delete(known: ObservedChallenge, signal: AbortSignal): Promise<void> {
+    const { template, client, name } = this.#options;
+    const preconditions = { uid: known.uid, resourceVersion: known.resourceVersion };
+    try {
+      await client.call(signal, ({ networking }) =>
+        networking.deleteNamespacedIngress({ namespace: template.namespace, name, body: { preconditions } }),
+      );
+    } catch (error) {
+      if (!(error instanceof KubernetesError) || error.code !== 'NotFound') throw error;
+    }
+  }
+
+  async #recover(error: unknown): Promise<void> {
+    if (!(error instanceof KubernetesError)) throw error;
+    const hosts = [...this.#held].toSorted();
+    if (refusals.includes(error.code) && hosts.length > 0) {
+      await this.#refuse(hosts, error);
+    } else if (['Conflict', 'AlreadyExists', 'NotFound'].includes(error.code)) {
+      const { exists, mine } = await this.#options.look(this.#options.signal);
+      this.#known = mine === undefined || this.#isGone(mine) ? undefined : mine;
+      if (exists && mine === undefined) this.#options.onForeign();
+      else this.#postpone(error);
+    } else {
+      this.#postpone(error);
+    }
+  }
+
+  async #refuse(hosts: readonly string[], refusal: KubernetesError): Promise<void> {
+    const tryOut = async (subset: readonly string[]): Promise<Error | undefined> => {
+      try {
+        await this.#send(subset, this.#options.signal, 'All');
+        return undefined;
+      } catch (error) {
+        if (error instanceof KubernetesError && refusals.includes(error.code)) return error;
+        throw error;
+      }
+    };
+    // RBAC does not look at hosts: no need to try each.
+    const refused = / cannot (create|update) resource /.test(refusal.message)
+      ? new Map(hosts.map((host) => [host, refusal]))
+      : await findRefusedHosts(hosts, refusal, tryOut);
+    // Nothing was written, so that the rest need not wait.
+    this.#lastWriteAt = Number.NEGATIVE_INFINITY;
+    for (const [host, cause] of refused) {
+      this.#held.delete(host);
+      this.#options.onRefused(host, cause);
+    }
+  }
+
+  #postpone(error: unknown): void {
+    const { clock, minWriteInterval, onError, onFailure } = this.#options;
+    this.#failures++;
+    const known = error instanceof KubernetesError ? error : undefined;
+    const backoff = Math.min(longestBackoff, minWriteInterval * 2 ** Math.min(this.#failures - 1, 10));
+    this.#notBefore = clock.now() + Math.max(backoff, known?.retryAfter ?? 0);
+    onError(error);
+    if (known !== undefined && this.#failures % failuresUntilReported === 0) onFailure(known);
+  }
+
+  #disarm(): void {
+    this.#options.clock.clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+}

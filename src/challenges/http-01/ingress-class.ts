@@ -1,0 +1,92 @@
+import type { IngressClassReference } from '../../../machines/ownership/ingress-spec.ts';
+import type { KubernetesClient } from '../../kubernetes/client/client.ts';
+import { KubernetesError } from '../../kubernetes/client/kubernetes-error.ts';
+import type { Clock } from '../../time/clock.ts';
+
+export interface IngressClassesOptions {
+  readonly client: Pick<KubernetesClient, 'call'>;
+  readonly clock: Clock;
+  /** Milliseconds for which an answer is used, default 5 minutes. */
+  readonly lifetime?: number;
+}
+
+/**
+ * Controllers, by `IngressClass.spec.controller`, under which a second Ingress in another namespace cannot carry the
+ * challenge path of a host. Everything that is not listed counts as merging.
+ */
+const nonMergingControllers: ReadonlySet<string> = new Set([
+  // F5 NGINX Ingress Controller: the oldest Ingress owns a host, the others are rejected; merging only by its own
+  // master/minion annotations. Source: docs.nginx.com, "Host and Listener collisions"; run with 5.5.
+  'nginx.org/ingress-controller',
+  // AWS Load Balancer Controller: an Ingress gets an ALB, with an address, of its own; sharing needs the annotation
+  // group.name on both. Source: its guide, "Ingress annotations", IngressGroup.
+  'ingress.k8s.aws/alb',
+  // The same in EKS Auto Mode. Source: EKS user guide, "Create an IngressClass to configure an Application Load Balancer".
+  'eks.amazonaws.com/alb',
+]);
+
+/**
+ * Classes that exist as a value of the annotation `kubernetes.io/ingress.class` without an IngressClass object. GKE
+ * creates a load balancer of its own for each Ingress, and looks at the annotation only. Source: Google Cloud,
+ * "GKE Ingress for Application Load Balancers", controller behaviour.
+ */
+const nonMergingAnnotations: ReadonlyMap<string, string> = new Map([
+  ['gce', 'GKE Ingress'],
+  ['gce-internal', 'GKE Ingress'],
+  ['alb', 'ingress.k8s.aws/alb'],
+]);
+
+const mostClasses = 1000;
+
+/** Tells which ingress controller stands behind a class; needs the verb get of IngressClasses, and does without it. */
+export class IngressClasses {
+  readonly #options: IngressClassesOptions;
+  readonly #answers = new Map<string, { readonly controller: string | undefined; readonly until: number }>();
+
+  constructor(options: IngressClassesOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * The controller of this class, if it is known to give a host to a single Ingress, so that no challenge Ingress may be
+   * written: depending on its age it would be ignored or take the user's site down.
+   * @returns undefined for controllers that merge, and for everything unknown: no class, no IngressClass object, no
+   *   permission to read it
+   * @throws KubernetesError when the API server cannot be asked now; the signal's reason
+   */
+  async nonMergingController(
+    reference: IngressClassReference,
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
+    if (reference.form === 'none') return undefined;
+    const byAnnotation =
+      reference.form === 'annotation' ? nonMergingAnnotations.get(reference.name) : undefined;
+    const controller = byAnnotation ?? (await this.#controllerOf(reference.name, signal));
+    if (controller === undefined) return undefined;
+    return byAnnotation !== undefined || nonMergingControllers.has(controller) ? controller : undefined;
+  }
+
+  async #controllerOf(name: string, signal: AbortSignal): Promise<string | undefined> {
+    const { clock, lifetime = 300_000 } = this.#options;
+    const known = this.#answers.get(name);
+    if (known !== undefined && clock.now() < known.until) return known.controller;
+    const controller = await this.#read(name, signal);
+    if (this.#answers.size >= mostClasses) this.#answers.clear();
+    this.#answers.set(name, { controller, until: clock.now() + lifetime });
+    return controller;
+  }
+
+  async #read(name: string, signal: AbortSignal): Promise<string | undefined> {
+    try {
+      const found = await this.#options.client.call(signal, ({ networking }) =>
+        networking.readIngressClass({ name }),
+      );
+      return found.spec?.controller;
+    } catch (error) {
+      // BadRequest and Invalid: a class in an annotation may be any text, and then no object can bear its name.
+      const unknown = ['NotFound', 'Forbidden', 'BadRequest', 'Invalid'];
+      if (error instanceof KubernetesError && unknown.includes(error.code)) return undefined;
+      throw error;
+    }
+  }
+}

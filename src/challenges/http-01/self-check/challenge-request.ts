@@ -1,0 +1,118 @@
+import http from 'node:http';
+import https from 'node:https';
+import { isIP } from 'node:net';
+import type { Clock } from '../../../time/clock.ts';
+
+/** What one request came to. `reason` is an error code, never text of the other side. */
+export type Answer =
+  | {
+      readonly kind: 'answer';
+      readonly status: number;
+      readonly location: string | undefined;
+      /** Cut off after `maxBodyLength`; empty for a redirect. */
+      readonly body: string;
+    }
+  /** No connection came about. */
+  | { readonly kind: 'not-connected'; readonly reason: string }
+  /** Connected, but the connection broke or stayed silent. */
+  | { readonly kind: 'no-answer'; readonly reason: string }
+  /** Connected, but what is there speaks no TLS that we know, or refuses the name. */
+  | { readonly kind: 'tls-failed'; readonly reason: string }
+  /** Connected, but what came is not HTTP/1.1. */
+  | { readonly kind: 'not-http'; readonly reason: string };
+
+export interface ChallengeRequest {
+  readonly url: URL;
+  /** IP address to connect to. */
+  readonly address: string;
+  readonly port: number;
+  readonly userAgent: string;
+  /** Milliseconds for the connection to come about. */
+  readonly connectTimeout: number;
+  readonly clock: Clock;
+}
+
+/** A CA reads fewer than 128 bytes (Boulder, va/http.go). */
+export const maxBodyLength = 128;
+
+/**
+ * One GET on a connection of its own, as a CA does it: HTTP/1.1, certificates not verified, TLS 1.2 at least.
+ *
+ * @throws the signal's reason
+ */
+export function requestChallenge(request: ChallengeRequest, signal: AbortSignal): Promise<Answer> {
+  const { url, address, port, clock } = request;
+  const secure = url.protocol === 'https:';
+  const options: https.RequestOptions = {
+    host: address,
+    port,
+    path: url.pathname + url.search,
+    agent: false,
+    signal,
+    headers: { host: url.host, 'user-agent': request.userAgent, accept: '*/*' },
+    ...(secure && { rejectUnauthorized: false, minVersion: 'TLSv1.2', servername: serverName(url) }),
+  };
+  return new Promise((resolve, reject) => {
+    let connected = false;
+    const outgoing = (secure ? https : http).request(options);
+    const timer = clock.setTimeout(() => outgoing.destroy(new ConnectTimeout()), request.connectTimeout);
+    outgoing.on('socket', (socket) => {
+      socket.once('connect', () => {
+        connected = true;
+        clock.clearTimeout(timer);
+      });
+    });
+    outgoing.on('response', (response) => {
+      readAnswer(response, resolve);
+    });
+    outgoing.on('error', (error) => {
+      if (signal.aborted) reject(signal.reason);
+      else resolve(failureOf(error, connected));
+    });
+    outgoing.on('close', () => {
+      clock.clearTimeout(timer);
+      resolve({ kind: 'no-answer', reason: 'the connection was closed' });
+    });
+    outgoing.end();
+  });
+}
+
+class ConnectTimeout extends Error {
+  readonly code = 'ETIMEDOUT';
+}
+
+/** SNI carries names only (RFC 6066, section 3). */
+function serverName(url: URL): string {
+  return isIP(url.hostname.replaceAll(/[[\]]/g, '')) === 0 ? url.hostname : '';
+}
+
+function readAnswer(response: http.IncomingMessage, resolve: (answer: Answer) => void): void {
+  const { statusCode: status = 0 } = response;
+  const { location } = response.headers;
+  const chunks: Buffer[] = [];
+  let length = 0;
+  const finish = (): void => {
+    const body = Buffer.concat(chunks).subarray(0, maxBodyLength).toString('latin1');
+    resolve({ kind: 'answer', status, location, body });
+    response.destroy();
+  };
+  if (status !== 200) {
+    finish();
+    return;
+  }
+  response.on('data', (chunk: Buffer) => {
+    chunks.push(chunk);
+    length += chunk.length;
+    if (length >= maxBodyLength) finish();
+  });
+  response.on('end', finish);
+  response.on('error', (error) => resolve(failureOf(error, true)));
+}
+
+function failureOf(error: Error, connected: boolean): Answer {
+  const reason = 'code' in error && typeof error.code === 'string' ? error.code : error.name;
+  if (!connected) return { kind: 'not-connected', reason };
+  if (reason.startsWith('HPE_')) return { kind: 'not-http', reason };
+  if (reason.startsWith('ERR_SSL_') || reason === 'EPROTO') return { kind: 'tls-failed', reason };
+  return { kind: 'no-answer', reason };
+}

@@ -1,0 +1,64 @@
+import { sleep } from '../../../time/clock.ts';
+import { type SelfCheckSettings, selfCheck, type Verdict } from './self-check.ts';
+
+export interface ReachabilitySettings extends SelfCheckSettings {
+  /** Milliseconds, `LEGO_SELF_CHECK_TIMEOUT`. */
+  readonly timeLimit: number;
+  /** Told each verdict on the way to the last one. */
+  readonly onVerdict?: (verdict: Verdict) => void;
+}
+
+/**
+ * A reloading ingress controller may still answer from its old workers after the first good answer. One that came directly and
+ * one that came after a redirect are not two in a row: an instance that exempts the challenge from its redirect and one
+ * that does not yet know of it both lead to a good answer, if the redirect happens to meet the former.
+ */
+const goodAnswersInARow = 2;
+
+/** Milliseconds. Growing by half, a wait overshoots the moment when a rule takes effect by a third at most. */
+const firstPause = 20;
+const longestPause = 2000;
+const growth = 1.5;
+
+/**
+ * Waits until the host answers challenges as ours, twice in a row on new connections. Ingress controllers take up a rule
+ * after up to some seconds, so a wrong answer counts only when it is still the last one at the time limit.
+ *
+ * @throws the signal's reason
+ */
+export async function awaitReachable(
+  host: string,
+  settings: ReachabilitySettings,
+  signal: AbortSignal,
+): Promise<Verdict> {
+  const { clock, timeLimit } = settings;
+  const limit = new AbortController();
+  const timer = clock.setTimeout(() => limit.abort(), timeLimit);
+  const either = AbortSignal.any([signal, limit.signal]);
+  const undialable = new Set<string>();
+  const message = `Host ${host} gave no answer within ${timeLimit / 1000} s when asked from inside the cluster.`;
+  let last: Verdict = { kind: 'inconclusive', message };
+  let good = 0;
+  let redirected: true | undefined;
+  let pause = firstPause;
+  try {
+    for (;;) {
+      const verdict = await selfCheck(host, settings, either, undialable);
+      const reachable = verdict.kind === 'reachable';
+      const disagrees = reachable && good > 0 && verdict.redirected !== redirected;
+      good = reachable ? (disagrees ? 1 : good + 1) : 0;
+      if (reachable) redirected = verdict.redirected;
+      if (good === goodAnswersInARow) return verdict;
+      if (reachable && !disagrees) continue;
+      last = verdict;
+      settings.onVerdict?.(verdict);
+      await sleep(clock, pause, either);
+      pause = Math.min(pause * growth, longestPause);
+    }
+  } catch (error) {
+    if (signal.aborted || !limit.signal.aborted) throw error;
+    return last;
+  } finally {
+    clock.clearTimeout(timer);
+  }
+}

@@ -1,0 +1,75 @@
+import { isIP } from 'node:net';
+import { validateHost } from '../../../../machines/hosts/host-names.ts';
+
+/** The ports that a CA connects to: 80 and 443, or others for a private CA. */
+export interface ChallengePorts {
+  readonly http: number;
+  readonly https: number;
+}
+
+export const maxRedirects = 10;
+
+const redirectStatuses: ReadonlySet<number> = new Set([301, 302, 307, 308]);
+const maxPathLength = 2000;
+
+/** Whether a CA follows an answer with this status (Boulder, va/http.go). */
+export function isRedirect(status: number): boolean {
+  return redirectStatuses.has(status);
+}
+
+/** The port to connect to for this URL. */
+export function portOf(url: URL, ports: ChallengePorts): number {
+  if (url.port !== '') return Number(url.port);
+  return url.protocol === 'https:' ? ports.https : ports.http;
+}
+
+/**
+ * Where a redirect leads, by the rules of Let's Encrypt (Boulder, va/http.go).
+ *
+ * @param visited where the request has been, the URL that redirects last
+ * @returns why it is not followed, as a clause that goes on after "redirects the challenge", if it is not
+ */
+export function followRedirect(
+  location: string | undefined,
+  visited: readonly URL[],
+  ports: ChallengePorts,
+): URL | { readonly refusal: string } {
+  const from = visited.at(-1);
+  if (location === undefined || location === '') return { refusal: 'without saying whereto' };
+  const target = URL.parse(location, from?.href);
+  if (target === null) return { refusal: 'to something that is no URL' };
+  if (target.protocol !== 'http:' && target.protocol !== 'https:') {
+    return { refusal: `to ${shorten(target.protocol)}, but a CA follows http and https only` };
+  }
+  if (target.hostname.endsWith('.well-known')) {
+    return { refusal: `to host ${shorten(target.hostname)}: a slash is missing behind the host name` };
+  }
+  const port = portOf(target, ports);
+  if (target.port !== '' && port !== ports.http && port !== ports.https) {
+    return { refusal: `to port ${port}, but a CA follows to ports ${ports.http} and ${ports.https} only` };
+  }
+  if (target.pathname.length + target.search.length > maxPathLength) {
+    return { refusal: `to a path of more than ${maxPathLength} characters` };
+  }
+  if (visited.some((url) => url.href === target.href)) return { refusal: 'in a loop' };
+  if (visited.length > maxRedirects) return { refusal: `more than ${maxRedirects} times` };
+  const origin = visited[0]?.hostname ?? '';
+  if (target.hostname !== origin && !isPublicName(target.hostname, origin)) {
+    return { refusal: `to ${shorten(target.hostname)}, which is no public name` };
+  }
+  return target;
+}
+
+/**
+ * Keeps a tenant's redirect from leading the self-check to Services of the cluster by their names. Where a private CA
+ * certifies a name of its own network, redirects within such networks are followed.
+ */
+function isPublicName(hostname: string, origin: string): boolean {
+  const literal = hostname.replaceAll(/[[\]]/g, '');
+  const names = validateHost(origin, 'public') === undefined ? 'public' : 'any';
+  return isIP(literal) !== 0 || validateHost(hostname, names) === undefined;
+}
+
+function shorten(text: string): string {
+  return text.length > 100 ? `${text.slice(0, 100)}…` : text;
+}

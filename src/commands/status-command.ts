@@ -1,0 +1,86 @@
+import pLimit from 'p-limit';
+import { ingressKey } from '../../machines/ownership/ingress-spec.ts';
+import type { KubernetesClient } from '../kubernetes/client/client.ts';
+import { SecretStore } from '../kubernetes/records/secret-store.ts';
+import { listOwnSecrets, surveyIngresses } from './cluster.ts';
+import { type CommandSettings, readStanding, type SecretStanding } from './secret-standing.ts';
+import { entryOf, isProblem, type StatusRow, statusRows } from './status-rows.ts';
+import { statusTable } from './status-table.ts';
+
+export interface Overview {
+  readonly rows: readonly StatusRow[];
+  /** `namespace/name` of Secrets of ours that no Ingress names, kube-lego's or not; undefined when they may not be listed. */
+  readonly orphans: readonly string[] | undefined;
+  /** Watched namespaces that are not shown, because their Ingresses may not be listed. */
+  readonly denied: readonly string[];
+}
+
+const readsInFlight = 16;
+
+/** What has come of all Ingresses that may be listed, in the order of their names. @throws KubernetesError */
+export async function overviewOf(
+  client: KubernetesClient,
+  config: CommandSettings,
+  namespace: string | undefined,
+  now: number,
+  signal: AbortSignal,
+): Promise<Overview> {
+  const survey = await surveyIngresses(client, config, namespace, signal);
+  const { ingresses, ownership, named, namespaces: surveyed } = survey;
+  const secrets = new SecretStore(client);
+  const limit = pLimit(readsInFlight);
+  const pending: Promise<StatusRow[]>[] = [];
+  for (const spec of [...ingresses.values()].toSorted(byKey)) {
+    const assignment = ownership.assignment(ingressKey(spec));
+    if (assignment === undefined) continue;
+    if (namespace !== undefined && spec.namespace !== namespace) continue;
+    const unrecorded = assignment.desired.filter(({ secretName }) => entryOf(spec, secretName) === undefined);
+    const reads = unrecorded.map((desired) =>
+      limit(
+        async (): Promise<[string, SecretStanding]> => [
+          desired.secretName,
+          await readStanding(secrets, desired, config, now, signal),
+        ],
+      ),
+    );
+    pending.push(Promise.all(reads).then((read) => statusRows(spec, assignment, new Map(read), now)));
+  }
+  const rows = (await Promise.all(pending)).flat();
+  const wanted =
+    namespace === undefined ? surveyed : [namespace].filter((name) => surveyed?.includes(name) ?? true);
+  // A Secret is named by Ingresses of its own namespace only, so that these suffice.
+  const own = await listOwnSecrets(client, wanted, signal);
+  const denied = namespace === undefined ? survey.denied : [];
+  return { rows, orphans: own?.filter((key) => !named.has(key)), denied };
+}
+
+/** The overview for people. */
+export function overviewText({ rows, orphans, denied }: Overview, now: number): string {
+  const table = rows.length === 0 ? 'No Ingress is handed to kube-lego.' : statusTable(rows, now);
+  const counts = Map.groupBy(rows, ({ state }) => state);
+  const summary = [...counts].map(([state, { length }]) => `${length} ${state}`).join(', ');
+  const orphaned =
+    orphans === undefined
+      ? ['Secrets without an Ingress: not known, because Secrets may not be listed.']
+      : orphans.length === 0
+        ? []
+        : [`Secrets of kube-lego that no Ingress names any more: ${orphans.join(', ')}`];
+  const hidden =
+    denied.length === 0
+      ? []
+      : [
+          `Not shown, because their Ingresses may not be listed: ${denied.join(', ')}. ` +
+            'Use a kubeconfig that may list Ingresses there, too.',
+        ];
+  return [table, '', ...(summary === '' ? [] : [summary]), ...orphaned, ...hidden].join('\n').trimEnd();
+}
+
+/** Only what needs somebody. */
+export function problemsOf(overview: Overview): Overview {
+  return { ...overview, rows: overview.rows.filter(isProblem) };
+}
+
+function byKey(one: { namespace: string; name: string }, other: { namespace: string; name: string }): number {
+  const [left, right] = [ingressKey(one), ingressKey(other)];
+  return left === right ? 0 : left < right ? -1 : 1;
+}

@@ -1,0 +1,201 @@
+import { readFileSync } from 'node:fs';
+import { presetLimits } from '../../machines/ledger/rate-limits.ts';
+import type { KeyType } from '../../machines/ownership/desired-certificate.ts';
+import manifest from '../../package.json' with { type: 'json' };
+import { parseCertificate, pemBlocks } from '../certificate/pem.ts';
+import { helpText } from './help.ts';
+import { defaultDirectoryUrl, type Option, optionGroups } from './options.ts';
+import { changeRateLimits } from './rate-limit-setting.ts';
+import { gatherSources, type Notice } from './setting-sources.ts';
+import { Settings } from './settings.ts';
+import { hmacKey, type PathTypes, ValueError } from './values.ts';
+
+const ca = optionGroups['CA and account'];
+const certificates = optionGroups.Certificates;
+const ingresses = optionGroups.Ingresses;
+const challenge = optionGroups['Challenge and self-check'];
+const ports = optionGroups['Ports and logs'];
+
+/** Everything that can be set, checked. Durations are milliseconds. */
+export type Config = ReturnType<typeof assemble>;
+
+export type ConfigReading =
+  /** `notices` are for the log, once there is one. */
+  | { readonly kind: 'config'; readonly config: Config; readonly notices: readonly Notice[] }
+  | { readonly kind: 'help' | 'version'; readonly text: string }
+  /** Each error names the variable or option, what it is now (unless that is secret), and what to write. */
+  | { readonly kind: 'errors'; readonly errors: readonly string[] };
+
+/**
+ * Reads the whole configuration; options win over variables. docs/configuration.md lists them.
+ *
+ * @param argv without the program's name
+ * @param readText reads a file that a setting names
+ */
+export function readConfig(
+  env: NodeJS.ProcessEnv,
+  argv: readonly string[],
+  readText: (path: string) => string = (path) => readFileSync(path, 'utf8'),
+): ConfigReading {
+  const { version } = manifest;
+  const sources = gatherSources(env, argv);
+  if (sources.request === 'help') return { kind: 'help', text: helpText(version) };
+  if (sources.request === 'version') return { kind: 'version', text: `kube-lego ${version}` };
+
+  const settings = new Settings(sources.values, readText);
+  const notices = [...sources.notices];
+  const config = assemble(settings, notices);
+  checkPorts(config, settings);
+  const errors = [...sources.errors, ...settings.errors];
+  return errors.length > 0 ? { kind: 'errors', errors } : { kind: 'config', config, notices };
+}
+
+function assemble(settings: Settings, notices: Notice[]) {
+  const directoryUrl = currentDirectory(settings.get(ca.directoryUrl), notices);
+  const staging = isStaging(directoryUrl);
+  if (directoryUrl === defaultDirectoryUrl && !settings.isSet(ca.directoryUrl)) {
+    const production = 'https://acme-v02.api.letsencrypt.org/directory';
+    const message = `LEGO_URL is not set, so certificates come from Let's Encrypt's staging CA, which browsers do not trust. For real ones set it to ${production}.`;
+    notices.push({ level: 'warn', message });
+  }
+  const dnsServers = settings.find(challenge.dnsServers);
+  const http01Port = settings.get(challenge.http01Port);
+  const responderPort = settings.get(ports.port);
+  const ingressName = settings.get(challenge.ingressName);
+  const leftoverIngressName = settings.get(challenge.leftoverIngressName);
+  return {
+    version: manifest.version,
+    directoryUrl,
+    /** The directory is known to issue certificates that browsers do not trust. */
+    staging,
+    email: settings.find(ca.email),
+    accountSecretName: settings.get(ca.accountSecretName),
+    /** PEM, the content of the file. */
+    caBundle: settings.findFile(ca.caBundle, certificateBundle),
+    profile: settings.find(ca.profile),
+    preferredChain: settings.find(ca.preferredChain),
+    externalAccount: readExternalAccount(settings),
+
+    checkInterval: settings.get(certificates.checkInterval),
+    secretWatch: settings.get(certificates.secretWatch) === 'on',
+    minimumValidity: settings.get(certificates.minimumValidity),
+    keyType: readKeyType(settings),
+    /** Undefined: nothing is rehearsed. */
+    rehearsalUrl: readRehearsal(settings, directoryUrl),
+    maxOrdersInFlight: settings.get(certificates.maxOrdersInFlight),
+    /** Of the CA, each with what we keep of it for renewals. */
+    rateLimits: changeRateLimits(presetLimits(directoryUrl), settings.find(certificates.rateLimits)),
+
+    namespace: settings.get(ingresses.namespace),
+    /** None: all. */
+    watchNamespaces: settings.get(ingresses.watchNamespaces),
+    annotationKey: settings.get(ingresses.annotationKey),
+    /** Undefined: every class. */
+    supportedIngressClasses: settings.find(ingresses.supportedIngressClasses),
+    defaultIngressClass: settings.find(ingresses.defaultIngressClass),
+    hostOwnership: settings.get(ingresses.hostOwnership),
+
+    ingressName,
+    leftoverIngressNames: leftoverIngressName === ingressName ? [] : [leftoverIngressName],
+    serviceName: readServiceName(settings),
+    servicePort: settings.find(challenge.servicePort) ?? responderPort,
+    challengeIngressAnnotations: settings.get(challenge.challengeIngressAnnotations),
+    challengePathTypes: settings.get(challenge.challengePathType) satisfies PathTypes,
+    selfCheckTimeout: settings.get(challenge.selfCheckTimeout),
+    dnsServers,
+    http01Port,
+    httpsPort: settings.get(challenge.httpsPort),
+    /** Hosts may be on this machine: only with a private CA that validates at another port, or a DNS server here. */
+    allowLoopback: http01Port !== 80 || dnsServers?.some(isLoopback) === true,
+
+    port: responderPort,
+    healthPort: settings.get(ports.healthPort),
+    inspectorPort: settings.get(ports.inspectorPort),
+    statelyInspector: settings.get(ports.statelyInspector) === 'on',
+    logLevel: settings.get(ports.logLevel),
+    logType: settings.get(ports.logType),
+  };
+}
+
+/** The first version of the protocol was switched off in 2021; its URLs still stand in manifests. */
+function currentDirectory(url: string, notices: Notice[]): string {
+  const match = /^https:\/\/(?:acme-v01|acme-staging)\.api\.letsencrypt\.org(?:\/|$)/.exec(url);
+  if (match === null) return url;
+  const host = match[0].includes('staging') ? 'acme-staging-v02' : 'acme-v02';
+  const current = `https://${host}.api.letsencrypt.org/directory`;
+  notices.push({ level: 'info', message: `LEGO_URL=${url} is no more; ${current} is used in its place.` });
+  return current;
+}
+
+function readRehearsal(settings: Settings, directoryUrl: string): string | undefined {
+  const url = settings.find(certificates.rehearsalUrl);
+  if (settings.get(certificates.rehearse) === 'never' || isStaging(directoryUrl)) return undefined;
+  const known = URL.parse(directoryUrl)?.hostname === 'acme-v02.api.letsencrypt.org';
+  if (url === undefined && !known) {
+    settings.refuse(certificates.rehearse, 'needs LEGO_REHEARSAL_URL, the directory of a CA to rehearse at');
+  }
+  return url ?? defaultDirectoryUrl;
+}
+
+function isStaging(url: string): boolean {
+  const stagingHosts = ['acme-staging-v02.api.letsencrypt.org', 'dv.acme-v02.test-api.pki.goog'];
+  return stagingHosts.includes(URL.parse(url)?.hostname ?? '');
+}
+
+function certificateBundle(pem: string): string {
+  const blocks = [...pemBlocks(pem)].filter(({ label }) => label === 'CERTIFICATE');
+  if (blocks.length === 0 || blocks.some((block) => parseCertificate(block) === undefined)) {
+    throw new ValueError('must be certificates in PEM form');
+  }
+  return pem;
+}
+
+function readExternalAccount(settings: Settings): { keyId: string; hmacKey: string } | undefined {
+  const keyId = settings.find(ca.eabKeyId);
+  const isKeySet = settings.isSet(ca.eabHmacKey) || settings.isSet(ca.eabHmacKeyFile);
+  const key =
+    settings.find(ca.eabHmacKey) ?? settings.findFile(ca.eabHmacKeyFile, (text) => hmacKey(text.trim()));
+  if (settings.isSet(ca.eabHmacKey) && settings.isSet(ca.eabHmacKeyFile)) {
+    settings.refuse(ca.eabHmacKeyFile, 'must not be set together with LEGO_EAB_HMAC_KEY');
+  } else if (keyId !== undefined && !isKeySet) {
+    settings.refuse(ca.eabKeyId, 'needs LEGO_EAB_HMAC_KEY or LEGO_EAB_HMAC_KEY_FILE as well');
+  } else if (keyId === undefined && isKeySet) {
+    settings.refuse(ca.eabKeyId, 'must be set where there is an HMAC key');
+  }
+  return keyId === undefined || key === undefined ? undefined : { keyId, hmacKey: key };
+}
+
+function readKeyType(settings: Settings): KeyType {
+  const keyType = settings.find(certificates.keyType);
+  const rsaKeySize = settings.find(certificates.rsaKeySize);
+  if (rsaKeySize === undefined) return keyType ?? 'ec-p256';
+  const rsa: KeyType = `rsa-${rsaKeySize}`;
+  if (keyType !== undefined && keyType !== rsa) {
+    settings.refuse(certificates.rsaKeySize, `contradicts LEGO_KEY_TYPE=${keyType}; set only one of them`);
+  }
+  return rsa;
+}
+
+function readServiceName(settings: Settings): string {
+  const legacyName = settings.find(challenge.legacyServiceName);
+  const serviceName = settings.get(challenge.serviceName);
+  return settings.isSet(challenge.serviceName) ? serviceName : (legacyName ?? serviceName);
+}
+
+function checkPorts(config: Config, settings: Settings): void {
+  const taken = new Map<number, string>();
+  const listeners: [Option<number>, number][] = [
+    [ports.port, config.port],
+    [ports.healthPort, config.healthPort],
+    [ports.inspectorPort, config.inspectorPort],
+  ];
+  for (const [option, port] of listeners) {
+    const other = taken.get(port);
+    if (other !== undefined) settings.refuse(option, `must not be port ${port}, which ${other} has`);
+    else taken.set(port, option.variable);
+  }
+}
+
+function isLoopback(dnsServer: string): boolean {
+  return /^(?:127\.|::1$|\[::1\])/.test(dnsServer);
+}

@@ -1,0 +1,137 @@
+import type { RequestOptions } from 'node:https';
+import type { KubeConfig } from '@kubernetes/client-node';
+import { Agent, type Dispatcher, ProxyAgent } from 'undici';
+import { isRecord } from '../../process/json.ts';
+import type { Clock } from '../../time/clock.ts';
+
+/** A way to the API server that is good now: where, as whom, over which pooled connections. */
+export interface Route {
+  /** Address of the API server without a final slash. */
+  readonly server: string;
+  /** Headers that say who asks. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** For requests that end soon. */
+  readonly calls: Dispatcher;
+  /** For watches, each of which holds a connection for minutes, so that they take none from the calls. */
+  readonly streams: Dispatcher;
+}
+
+interface Identity {
+  readonly tls: Record<string, unknown>;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** How long credentials are used before they are read again; the kubelet renews a token long before its end. */
+const credentialsLifetime = 30_000;
+const connectTimeout = 10_000;
+const tlsOptions = ['ca', 'cert', 'key', 'pfx', 'passphrase', 'rejectUnauthorized', 'servername'] as const;
+
+/**
+ * Keeps one pool of connections for all requests. client-node alone opens a TLS connection for every call, and has no
+ * time limit (measured; its `applySecurityAuthentication` makes an undici Agent each time).
+ * Token, client certificate and CA are read again every 30 seconds and after `distrust`; a new pool is made only when
+ * the certificates changed, and the old one ends with its last request.
+ */
+export class Connection {
+  readonly #kubeConfig: KubeConfig;
+  readonly #clock: Clock;
+  readonly #connections: number;
+  readonly #server: string;
+  readonly #proxy: string | undefined;
+  #identity: Identity | undefined;
+  #reading: Promise<Route> | undefined;
+  #route: Route | undefined;
+  #readAt = Number.NEGATIVE_INFINITY;
+
+  constructor(kubeConfig: KubeConfig, clock: Clock, connections: number) {
+    const cluster = kubeConfig.getCurrentCluster();
+    if (cluster === null) {
+      throw new TypeError(
+        'The kubeconfig has no current cluster: set current-context to one of its contexts',
+      );
+    }
+    this.#kubeConfig = kubeConfig;
+    this.#clock = clock;
+    this.#connections = connections;
+    this.#server = cluster.server.replace(/\/+$/, '');
+    this.#proxy = cluster.proxyUrl;
+  }
+
+  /** @throws whatever reading the credentials throws, e.g. ENOENT of a token file */
+  route(): Promise<Route> | Route {
+    if (this.#route !== undefined && this.#clock.now() - this.#readAt < credentialsLifetime)
+      return this.#route;
+    this.#reading ??= this.#read().finally(() => {
+      this.#reading = undefined;
+    });
+    return this.#reading;
+  }
+
+  /** The server did not accept the credentials: they are read again before the next request. */
+  distrust(): void {
+    this.#readAt = Number.NEGATIVE_INFINITY;
+  }
+
+  /** Ends what is under way and closes every connection. */
+  async close(): Promise<void> {
+    const route = this.#route;
+    this.#route = undefined;
+    if (route !== undefined) await Promise.all([route.calls.destroy(), route.streams.destroy()]);
+  }
+
+  async #read(): Promise<Route> {
+    const identity = await readIdentity(this.#kubeConfig);
+    const previous = this.#route;
+    const samePool = this.#identity !== undefined && sameTls(this.#identity.tls, identity.tls);
+    const route: Route = {
+      server: this.#server,
+      headers: identity.headers,
+      calls: (samePool ? previous?.calls : undefined) ?? this.#pool(identity.tls, this.#connections),
+      streams: (samePool ? previous?.streams : undefined) ?? this.#pool(identity.tls, null),
+    };
+    if (previous !== undefined && !samePool) retire(previous);
+    this.#identity = identity;
+    this.#route = route;
+    this.#readAt = this.#clock.now();
+    return route;
+  }
+
+  #pool(tls: Record<string, unknown>, connections: number | null): Dispatcher {
+    const connect = { ...tls, timeout: connectTimeout, keepAlive: true, keepAliveInitialDelay: 30_000 };
+    // HTTP/1.1: measured faster than undici's HTTP/2 for these small requests, and a watch cannot starve the calls.
+    const options = { connections, allowH2: false, keepAliveTimeout: 30_000 };
+    if (this.#proxy === undefined) return new Agent({ ...options, connect });
+    return new ProxyAgent({ ...options, uri: this.#proxy, requestTls: connect });
+  }
+}
+
+async function readIdentity(kubeConfig: KubeConfig): Promise<Identity> {
+  const options: RequestOptions = {};
+  await kubeConfig.applyToHTTPSOptions(options);
+  const headers: Record<string, string> = {};
+  if (isRecord(options.headers)) {
+    for (const [name, value] of Object.entries(options.headers))
+      headers[name.toLowerCase()] = String(value).trim();
+  }
+  if (typeof options.auth === 'string') {
+    headers['authorization'] = `Basic ${Buffer.from(options.auth).toString('base64')}`;
+  }
+  const tls: Record<string, unknown> = {};
+  for (const name of tlsOptions) {
+    const value: unknown = Reflect.get(options, name);
+    if (value !== undefined && value !== null) tls[name] = value;
+  }
+  return { tls, headers };
+}
+
+function sameTls(left: Record<string, unknown>, right: Record<string, unknown>): boolean {
+  return tlsOptions.every((name) => {
+    const a = left[name];
+    const b = right[name];
+    return Buffer.isBuffer(a) && Buffer.isBuffer(b) ? a.equals(b) : a === b;
+  });
+}
+
+function retire(route: Route): void {
+  for (const pool of [route.calls, route.streams]) pool.close().catch(() => undefined);
+}

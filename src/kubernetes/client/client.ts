@@ -1,0 +1,235 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import {
+  CoreV1Api,
+  createConfiguration,
+  type KubeConfig,
+  NetworkingV1Api,
+  type RequestContext,
+  ResponseContext,
+  ServerConfiguration,
+  wrapHttpLibrary,
+} from '@kubernetes/client-node';
+import type { Dispatcher } from 'undici';
+import { type Clock, sleep, systemClock } from '../../time/clock.ts';
+import { type Headers, plainHeaders, readAll, type StreamBody } from './api-answer.ts';
+import { Connection } from './api-connection.ts';
+import {
+  errorFromAnswer,
+  errorFromTransport,
+  type KubernetesError,
+  transportCode,
+} from './kubernetes-error.ts';
+import { type ApiRequestReport, type Exchange, reporting } from './request-report.ts';
+
+export { KubernetesError } from './kubernetes-error.ts';
+
+export interface StreamOptions {
+  readonly signal: AbortSignal;
+  /** Longest silence within the body, in milliseconds. */
+  readonly bodyTimeout: number;
+  /** The form that is asked for; default `application/json`. */
+  readonly accept?: string;
+}
+
+/** The API server, for one identity. Everything it throws is a KubernetesError, or the reason of an aborted signal. */
+export interface KubernetesClient {
+  readonly core: CoreV1Api;
+  readonly networking: NetworkingV1Api;
+  /**
+   * Makes the requests of `work` end when `signal` is aborted: `client.call(signal, ({ core }) => core.readNamespacedSecret(…))`.
+   * Without it a request ends by its own time limit only.
+   */
+  call<T>(signal: AbortSignal, work: (client: KubernetesClient) => Promise<T>): Promise<T>;
+  /** A GET whose body is handed on as it comes, for lists and watches. Status 400 and above is thrown. */
+  stream(
+    path: string,
+    query: URLSearchParams,
+    options: StreamOptions,
+  ): Promise<{ statusCode: number; headers: Headers; body: StreamBody }>;
+  close(): Promise<void>;
+}
+
+export interface KubernetesClientOptions {
+  /** Connections for calls; watches have their own. Default 8. */
+  readonly connections?: number;
+  /** Milliseconds until the answer begins, and the longest silence within it; waiting for a connection is not counted. Default 15,000. */
+  readonly requestTimeout?: number;
+  readonly userAgent?: string;
+  readonly clock?: Clock;
+  readonly onRequest?: (report: ApiRequestReport) => void;
+}
+
+/** A call is sent at most this often when the API server answers 429 with Retry-After. */
+const mostTries = 4;
+/** A longer Retry-After is the caller's to wait for. */
+const longestRetryAfter = 10_000;
+const longestAnswer = 32 * 1024 * 1024;
+const longestErrorAnswer = 64 * 1024;
+
+/**
+ * A client with pooled connections and a time limit on every request. A 429 with a Retry-After of at most ten
+ * seconds is waited for and tried again, here and nowhere else, up to four times in all; a GET whose kept-alive
+ * connection turns out closed is repeated once.
+ */
+export function createKubernetesClient(
+  kubeConfig: KubeConfig,
+  options: KubernetesClientOptions = {},
+): KubernetesClient {
+  const clock = options.clock ?? systemClock;
+  const connection = new Connection(kubeConfig, clock, options.connections ?? 8);
+  return new PooledClient(
+    connection,
+    clock,
+    options.requestTimeout ?? 15_000,
+    options.userAgent ?? 'kube-lego',
+    reporting(options.onRequest),
+  );
+}
+
+interface Call {
+  readonly method: Dispatcher.HttpMethod;
+  readonly url: string;
+  readonly headers: Record<string, string>;
+  readonly body: string | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
+class PooledClient implements KubernetesClient {
+  readonly core: CoreV1Api;
+  readonly networking: NetworkingV1Api;
+  readonly #connection: Connection;
+  readonly #clock: Clock;
+  readonly #requestTimeout: number;
+  readonly #userAgent: string;
+  readonly #request: Exchange;
+  /** client-node ignores a signal among its options, so that it reaches the request this way. */
+  readonly #signals = new AsyncLocalStorage<AbortSignal>();
+
+  constructor(
+    connection: Connection,
+    clock: Clock,
+    requestTimeout: number,
+    userAgent: string,
+    request: Exchange,
+  ) {
+    this.#connection = connection;
+    this.#clock = clock;
+    this.#requestTimeout = requestTimeout;
+    this.#userAgent = userAgent;
+    this.#request = request;
+    const configuration = createConfiguration({
+      baseServer: new ServerConfiguration('http://api-server', {}),
+      httpApi: wrapHttpLibrary({ send: (request) => this.#send(request) }),
+    });
+    this.core = new CoreV1Api(configuration);
+    this.networking = new NetworkingV1Api(configuration);
+  }
+
+  async call<T>(signal: AbortSignal, work: (client: KubernetesClient) => Promise<T>): Promise<T> {
+    signal.throwIfAborted();
+    return this.#signals.run(signal, () => work(this));
+  }
+
+  async stream(
+    path: string,
+    query: URLSearchParams,
+    options: StreamOptions,
+  ): Promise<{ statusCode: number; headers: Headers; body: StreamBody }> {
+    const subject = `GET ${path}`;
+    try {
+      const route = await this.#connection.route();
+      const { statusCode, headers, body } = await this.#request(
+        `${route.server}${path}?${query.toString()}`,
+        {
+          method: 'GET',
+          headers: {
+            ...route.headers,
+            accept: options.accept ?? 'application/json',
+            'user-agent': this.#userAgent,
+          },
+          dispatcher: route.streams,
+          headersTimeout: this.#requestTimeout,
+          bodyTimeout: options.bodyTimeout,
+          signal: options.signal,
+        },
+      );
+      if (statusCode >= 400) throw await this.#refusal(subject, statusCode, headers, body);
+      return { statusCode, headers, body };
+    } catch (error) {
+      options.signal.throwIfAborted();
+      throw errorFromTransport(subject, error);
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#connection.close();
+  }
+
+  async #send(context: RequestContext): Promise<ResponseContext> {
+    const url = new URL(context.getUrl());
+    const body = context.getBody();
+    const signal = this.#signals.getStore();
+    const sent: Call = {
+      // The generated code knows GET, POST, PUT, PATCH and DELETE only, all of which undici's type has.
+      method: context.getHttpMethod(),
+      url: url.pathname + url.search,
+      headers: context.getHeaders(),
+      body: typeof body === 'string' ? body : undefined,
+      signal,
+    };
+    const subject = `${sent.method} ${url.pathname}`;
+    for (let tries = 1; ; tries++) {
+      try {
+        return await this.#exchange(subject, sent);
+      } catch (cause) {
+        signal?.throwIfAborted();
+        const error = errorFromTransport(subject, cause);
+        const pause = pauseBeforeRetry(error, sent.method, tries);
+        if (pause === undefined) throw error;
+        if (pause > 0) await sleep(this.#clock, pause, signal);
+      }
+    }
+  }
+
+  async #exchange(subject: string, { method, url, headers, body, signal }: Call): Promise<ResponseContext> {
+    const route = await this.#connection.route();
+    const answer = await this.#request(route.server + url, {
+      method,
+      headers: { ...headers, ...route.headers, 'user-agent': this.#userAgent },
+      body: body ?? null,
+      dispatcher: route.calls,
+      headersTimeout: this.#requestTimeout,
+      bodyTimeout: this.#requestTimeout,
+      signal: signal ?? null,
+    });
+    if (answer.statusCode >= 300)
+      throw await this.#refusal(subject, answer.statusCode, answer.headers, answer.body);
+    const content = await readAll(answer.body, longestAnswer);
+    return new ResponseContext(answer.statusCode, plainHeaders(answer.headers), {
+      text: () => Promise.resolve(content.toString('utf8')),
+      binary: () => Promise.resolve(content),
+      stream: () => null,
+    });
+  }
+
+  async #refusal(
+    subject: string,
+    status: number,
+    headers: Headers,
+    body: StreamBody,
+  ): Promise<KubernetesError> {
+    if (status === 401) this.#connection.distrust();
+    const content = await readAll(body, longestErrorAnswer).catch(() => Buffer.alloc(0));
+    return errorFromAnswer(subject, status, content.toString('utf8'), plainHeaders(headers)['retry-after']);
+  }
+}
+
+function pauseBeforeRetry(error: KubernetesError, method: string, tries: number): number | undefined {
+  if (error.code === 'TooManyRequests' && tries < mostTries && error.retryAfter !== undefined) {
+    return error.retryAfter <= longestRetryAfter ? error.retryAfter : undefined;
+  }
+  const closedBeforehand = ['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'].includes(
+    transportCode(error.cause) ?? '',
+  );
+  return error.code === 'Unreachable' && method === 'GET' && tries === 1 && closedBeforehand ? 0 : undefined;
+}

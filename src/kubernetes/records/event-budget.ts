@@ -1,0 +1,62 @@
+import type { Clock } from '../../time/clock.ts';
+
+/** What an Event stands for: how often it happened since when (milliseconds since the epoch). */
+export interface EventShare {
+  readonly count: number;
+  readonly since: number;
+}
+
+interface Cause {
+  readonly written: number[];
+  heldBack: number;
+  heldBackSince: number;
+}
+
+const hour = 3_600_000;
+/** A Warning of one reason repeats itself; a Normal one follows a certificate, of which an Ingress may have many. */
+const anHour = { Warning: 5, Normal: 20 } as const;
+const mostCauses = 10_000;
+
+/** Decides whether one more Event of a cause, which is one reason of one object, may be written. */
+export class EventBudget {
+  readonly #clock: Clock;
+  /** The one used last comes last. */
+  readonly #causes = new Map<string, Cause>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** @returns undefined when it must be held back; it is then part of the next one's count */
+  take(event: {
+    readonly ingress: { readonly uid: string };
+    readonly type: 'Normal' | 'Warning';
+    readonly reason: string;
+  }): EventShare | undefined {
+    const now = this.#clock.now();
+    const key = `${event.ingress.uid} ${event.reason}`;
+    const cause = this.#causes.get(key) ?? { written: [], heldBack: 0, heldBackSince: now };
+    this.#causes.delete(key);
+    this.#forget(now);
+    this.#causes.set(key, cause);
+    while (cause.written[0] !== undefined && cause.written[0] <= now - hour) cause.written.shift();
+    if (cause.written.length >= anHour[event.type]) {
+      if (cause.heldBack === 0) cause.heldBackSince = now;
+      cause.heldBack++;
+      return undefined;
+    }
+    const share = { count: cause.heldBack + 1, since: cause.heldBack === 0 ? now : cause.heldBackSince };
+    cause.written.push(now);
+    cause.heldBack = 0;
+    return share;
+  }
+
+  /** Causes that have been quiet for an hour, and beyond a large number the oldest ones. */
+  #forget(now: number): void {
+    for (const [key, { written }] of this.#causes) {
+      const quiet = (written.at(-1) ?? now) <= now - hour;
+      if (!quiet && this.#causes.size <= mostCauses) break;
+      this.#causes.delete(key);
+    }
+  }
+}

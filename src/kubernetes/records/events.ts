@@ -1,0 +1,149 @@
+import type { CoreV1Event } from '@kubernetes/client-node';
+import type { EventReason } from '../../../machines/reasons/event-reasons.ts';
+import { type Clock, sleep } from '../../time/clock.ts';
+import type { KubernetesClient } from '../client/client.ts';
+import { KubernetesError } from '../client/kubernetes-error.ts';
+import { EventBudget, type EventShare } from './event-budget.ts';
+import { fieldManager } from './managed-by.ts';
+
+/** Something that people should read under `kubectl describe ingress`. */
+export interface IngressEvent {
+  readonly ingress: { readonly namespace: string; readonly name: string; readonly uid: string };
+  readonly type: 'Normal' | 'Warning';
+  readonly reason: EventReason;
+  /** Sentences for a person; cut at 1,024 bytes of UTF-8. */
+  readonly message: string;
+  /** Added to the message whole, for a link that is of no use when it is cut. */
+  readonly link?: string;
+}
+
+export interface EventRecorderOptions {
+  readonly client: Pick<KubernetesClient, 'call'>;
+  readonly clock: Clock;
+  /** Told of Events that could not be written or found the queue full. */
+  readonly onError?: (error: unknown) => void;
+  /** Events waiting, at most; default 1,000. */
+  readonly queueLimit?: number;
+}
+
+/** The limit of `note` in events.k8s.io/v1 (API reference), kept for `message` too. */
+const longestMessage = 1024;
+const mostTries = 3;
+const component = 'kube-lego';
+
+/**
+ * Writes Events on Ingresses, one API write each, in the background: nothing that happens to them disturbs the caller.
+ * core/v1 Events, because `kubectl describe` shows their source and count. Needs the verb create of Events.
+ */
+export class EventRecorder {
+  readonly #options: EventRecorderOptions;
+  readonly #budget: EventBudget;
+  readonly #queue: { readonly event: IngressEvent; readonly share: EventShare }[] = [];
+  readonly #stopping = new AbortController();
+  #working: Promise<void> | undefined;
+  #draining = false;
+  #serial = 0;
+
+  constructor(options: EventRecorderOptions) {
+    this.#options = options;
+    this.#budget = new EventBudget(options.clock);
+  }
+
+  /**
+   * Queues an Event. One reason of one Ingress is written a few times an hour at most; what exceeds that is counted, and
+   * the count shown with the next one.
+   */
+  publish(event: IngressEvent): void {
+    if (this.#draining) return;
+    const share = this.#budget.take(event);
+    if (share === undefined) return;
+    if (this.#queue.length >= (this.#options.queueLimit ?? 1000)) {
+      const { namespace, name } = event.ingress;
+      this.#report(
+        new Error(`Too many Events wait: ${event.reason} of Ingress ${namespace}/${name} is left out`),
+      );
+      return;
+    }
+    this.#queue.push({ event, share });
+    this.#working ??= this.#work();
+  }
+
+  /** Takes no more, and resolves when all are written or the signal is aborted, whichever is first; never rejects. */
+  async drain(signal: AbortSignal): Promise<void> {
+    this.#draining = true;
+    const abort = (): void => this.#stopping.abort(signal.reason);
+    if (signal.aborted) abort();
+    signal.addEventListener('abort', abort, { once: true });
+    await this.#working;
+    signal.removeEventListener('abort', abort);
+  }
+
+  async #work(): Promise<void> {
+    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
+      try {
+        await this.#write(this.#objectOf(next.event, next.share));
+      } catch (error) {
+        this.#report(error);
+      }
+      if (this.#stopping.signal.aborted) this.#queue.length = 0;
+    }
+    this.#working = undefined;
+  }
+
+  async #write(body: CoreV1Event): Promise<void> {
+    const { client, clock } = this.#options;
+    const { signal } = this.#stopping;
+    for (let tries = 1; ; tries++) {
+      try {
+        const namespace = body.involvedObject.namespace ?? '';
+        await client.call(signal, ({ core }) =>
+          core.createNamespacedEvent({ namespace, body, fieldManager }),
+        );
+        return;
+      } catch (error) {
+        if (!(error instanceof KubernetesError) || tries === mostTries) throw error;
+        // The name is the same in every try, so that a first one which did arrive shows itself.
+        if (error.code === 'AlreadyExists') return;
+        if (!['Timeout', 'Unreachable', 'ServerError', 'TooManyRequests'].includes(error.code)) throw error;
+        await sleep(clock, Math.max(error.retryAfter ?? 0, 1000 * 4 ** (tries - 1)), signal);
+      }
+    }
+  }
+
+  #objectOf({ ingress, type, reason, message, link }: IngressEvent, share: EventShare): CoreV1Event {
+    const at = this.#options.clock.now();
+    const { namespace, name, uid } = ingress;
+    const unique = `${at.toString(16)}${(this.#serial++ % 0x1000).toString(16).padStart(3, '0')}`;
+    return {
+      apiVersion: 'v1',
+      kind: 'Event',
+      metadata: { namespace, name: `${name.slice(0, 200).replace(/[.-]+$/, '')}.${unique}` },
+      involvedObject: { apiVersion: 'networking.k8s.io/v1', kind: 'Ingress', namespace, name, uid },
+      type,
+      reason,
+      message: link === undefined ? cut(message, longestMessage) : `${cut(message, longestMessage)} ${link}`,
+      source: { component },
+      reportingComponent: component,
+      reportingInstance: '',
+      firstTimestamp: new Date(share.since),
+      lastTimestamp: new Date(at),
+      count: share.count,
+    };
+  }
+
+  #report(error: unknown): void {
+    try {
+      this.#options.onError?.(error);
+    } catch {
+      // Whoever reports errors by throwing has nobody left to tell.
+    }
+  }
+}
+
+/** At most `limit` bytes of UTF-8, with a mark where something was left out and no character cut in two. */
+function cut(text: string, limit: number): string {
+  if (Buffer.byteLength(text) <= limit) return text;
+  const mark = '…';
+  const room = Buffer.from(text).subarray(0, limit - Buffer.byteLength(mark));
+  return `${new TextDecoder().decode(room, { stream: true })}${mark}`;
+}

@@ -1,0 +1,204 @@
+import { PatchStrategy, setHeaderOptions } from '@kubernetes/client-node';
+import type { IngressContext } from '../../../machines/ingress/ingress-context.ts';
+import {
+  isEmpty,
+  type StatusDocument,
+  statusAnnotation,
+  statusOf,
+} from '../../../machines/ingress/status.ts';
+import { differs } from '../../../machines/ingress/status-difference.ts';
+import { type Clock, sleep } from '../../time/clock.ts';
+import type { KubernetesClient } from '../client/client.ts';
+import { KubernetesError } from '../client/kubernetes-error.ts';
+import { fieldManager } from './managed-by.ts';
+import { decodeStatus, encodeStatus } from './status-annotation.ts';
+
+export interface IngressStatusOptions {
+  readonly client: Pick<KubernetesClient, 'call'>;
+  readonly clock: Clock;
+  /** The annotation of the Ingress `namespace/name` as it was seen last. */
+  readonly found: (key: string) => string | undefined;
+  /** The annotation that hands an Ingress to this kube-lego; undefined for the usual one. */
+  readonly handedBy?: string | undefined;
+  /** Told of what could not be written. */
+  readonly onError: (error: unknown) => void;
+}
+
+interface Waiting {
+  readonly uid: string;
+  readonly text: string | null;
+}
+
+/** Milliseconds: the outcomes of an Ingress that come together are written together, and after what is more urgent. */
+const delay = 250;
+/** Few, so that they stand in nobody's way. */
+const mostWriters = 2;
+const mostTries = 5;
+/** Milliseconds after which the watch has surely shown what was written. */
+const echoLimit = 60_000;
+
+/**
+ * Writes the annotation `kube-lego.io/status` in the background, the last outcome of each Ingress only, and nothing that
+ * says the same as what is there. By a merge patch of this one annotation with the uid of the Ingress, so that a
+ * re-created one never gets it; without its resourceVersion, because nobody else's change matters here. Needs the verb
+ * patch of Ingresses.
+ */
+export class IngressStatusWriter {
+  readonly #options: IngressStatusOptions;
+  readonly #waiting = new Map<string, Waiting>();
+  readonly #writing = new Map<string, Waiting>();
+  /** What the watch may not have shown yet; the oldest first. */
+  readonly #written = new Map<string, Waiting & { readonly at: number }>();
+  readonly #stopping = new AbortController();
+  readonly #draining = new AbortController();
+  readonly #writers = new Set<Promise<void>>();
+  #working = 0;
+
+  constructor(options: IngressStatusOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * There may be a new outcome of this Ingress. A certificate that was good when it was first looked at is none.
+   * @param ended a round has just come to its end
+   */
+  publish(context: IngressContext, ended = false): void {
+    const { key, uid, at } = context;
+    const text = this.#there(key, uid);
+    const there = decodeStatus(text);
+    const spoilt = text !== undefined && there === undefined;
+    const waiting = this.#waiting.get(key);
+    const said = waiting?.uid === uid ? decodeStatus(waiting.text ?? undefined) : there;
+    const { handedBy } = this.#options;
+    const document = { ...statusOf(context, said), ...(handedBy === undefined ? {} : { handedBy }) };
+    if (there !== undefined && !differs(there, document, at)) this.#waiting.delete(key);
+    else if (said === undefined ? isNews(document, ended || spoilt) : differs(said, document, at)) {
+      this.#enqueue(key, { uid, text: encodeStatus(document) });
+    }
+  }
+
+  /** The Ingress is not ours to see to, so that nothing is to be said of it; what others may have written there stays. */
+  retract(key: string, uid: string): void {
+    const there = decodeStatus(this.#there(key, uid));
+    const own = there?.ingress === uid && there.handedBy === this.#options.handedBy;
+    if (own) this.#enqueue(key, { uid, text: null });
+    else this.#waiting.delete(key);
+  }
+
+  /** The watch shows this annotation. Once it shows what was written, it is believed again, also when it shows nothing. */
+  seen(key: string, text: string | undefined): void {
+    if (this.#written.get(key)?.text === (text ?? null)) this.#written.delete(key);
+  }
+
+  /** What was last said of it, before this process or by it. */
+  said(context: Pick<IngressContext, 'key' | 'uid'>): StatusDocument | undefined {
+    return decodeStatus(this.#there(context.key, context.uid));
+  }
+
+  /** Writes what waits at once, and resolves when all is written or the signal is aborted; never rejects. */
+  async drain(signal: AbortSignal): Promise<void> {
+    this.#draining.abort();
+    const abort = (): void => this.#stopping.abort(signal.reason);
+    if (signal.aborted) abort();
+    signal.addEventListener('abort', abort, { once: true });
+    while (this.#writers.size > 0) await Promise.all(this.#writers);
+    signal.removeEventListener('abort', abort);
+  }
+
+  #there(key: string, uid: string): string | undefined {
+    const written = this.#written.get(key);
+    const unseen = written !== undefined && !this.#isOld(written.at) ? written : undefined;
+    const own = this.#writing.get(key) ?? unseen;
+    return own?.uid === uid ? (own.text ?? undefined) : this.#options.found(key);
+  }
+
+  #enqueue(key: string, waiting: Waiting): void {
+    this.#waiting.set(key, waiting);
+    if (this.#working === mostWriters || this.#stopping.signal.aborted) return;
+    this.#working += 1;
+    const writer = this.#work().finally(() => this.#writers.delete(writer));
+    this.#writers.add(writer);
+  }
+
+  async #work(): Promise<void> {
+    await sleep(this.#options.clock, delay, this.#draining.signal).catch(() => undefined);
+    for (let next = this.#next(); next !== undefined; next = this.#next()) {
+      const [key, waiting] = next;
+      this.#waiting.delete(key);
+      this.#writing.set(key, waiting);
+      try {
+        if (await this.#write(key, waiting)) this.#remember(key, waiting);
+      } catch (error) {
+        this.#report(error);
+      } finally {
+        this.#writing.delete(key);
+      }
+    }
+    this.#working -= 1;
+  }
+
+  /** The one that waits longest and is not being written. */
+  #next(): [string, Waiting] | undefined {
+    if (this.#stopping.signal.aborted) return undefined;
+    return this.#waiting.entries().find(([key]) => !this.#writing.has(key));
+  }
+
+  /** @returns false when there is nothing to write to, or a newer outcome takes the place of this one */
+  async #write(key: string, { uid, text }: Waiting): Promise<boolean> {
+    const { client, clock } = this.#options;
+    const { signal } = this.#stopping;
+    const [namespace = '', name = ''] = key.split('/');
+    const body = { metadata: { uid, annotations: { [statusAnnotation]: text } } };
+    for (let tries = 1; ; tries += 1) {
+      try {
+        await client.call(signal, ({ networking }) =>
+          networking.patchNamespacedIngress(
+            { namespace, name, body, fieldManager },
+            setHeaderOptions('Content-Type', PatchStrategy.MergePatch),
+          ),
+        );
+        return true;
+      } catch (error) {
+        if (!(error instanceof KubernetesError)) throw error;
+        if (isGone(error) || this.#waiting.has(key)) return false;
+        const passing = ['Timeout', 'Unreachable', 'ServerError', 'TooManyRequests'].includes(error.code);
+        if (!passing || tries === mostTries) throw error;
+        await sleep(clock, Math.max(error.retryAfter ?? 0, 500 * 2 ** tries), signal);
+      }
+    }
+  }
+
+  #remember(key: string, waiting: Waiting): void {
+    this.#written.delete(key);
+    // The watch may be faster than the answer to the write.
+    if ((this.#options.found(key) ?? null) === waiting.text) return;
+    this.#written.set(key, { ...waiting, at: this.#options.clock.now() });
+    for (const [other, { at }] of this.#written) {
+      if (!this.#isOld(at)) break;
+      this.#written.delete(other);
+    }
+  }
+
+  /** Whether the watch would have shown by now what was written then. */
+  #isOld(at: number): boolean {
+    return at <= this.#options.clock.now() - echoLimit;
+  }
+
+  #report(error: unknown): void {
+    if (!this.#stopping.signal.aborted) this.#options.onError(error);
+  }
+}
+
+/** The Ingress is not there any more, or another one has its name: to a patch with another uid that is Invalid. */
+function isGone({ code, message }: KubernetesError): boolean {
+  return (
+    code === 'NotFound' || code === 'Conflict' || (code === 'Invalid' && message.includes('metadata.uid'))
+  );
+}
+
+/** Whether a first outcome is worth a write: not that all was good when it was looked at. */
+function isNews(document: StatusDocument, ended: boolean): boolean {
+  const { secrets, notices } = document;
+  if (ended || notices !== undefined) return !isEmpty(document);
+  return Object.values(secrets).some((entry) => entry.state !== 'good' || entry.notices !== undefined);
+}

@@ -1,0 +1,172 @@
+import { PatchStrategy, setHeaderOptions, type V1Secret } from '@kubernetes/client-node';
+import type { KubernetesClient } from '../client/client.ts';
+import { KubernetesError } from '../client/kubernetes-error.ts';
+import { fieldManager, managedByLabel } from './managed-by.ts';
+
+/** A Secret as it was read: the moment that judgements refer to. */
+export interface StoredCertificate {
+  readonly uid: string;
+  readonly resourceVersion: string;
+  readonly type: string;
+  readonly immutable: boolean;
+  /** `tls.crt`; undefined when the key is absent, of length 0 when it is empty. */
+  readonly certificatePem: Buffer | undefined;
+  /** `tls.key`, likewise. */
+  readonly keyPem: Buffer | undefined;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** Which object was judged; a write takes effect only on exactly this one. */
+export interface JudgedSecret {
+  readonly uid: string;
+  readonly resourceVersion: string;
+  /** Its label `app.kubernetes.io/managed-by` names somebody else, and stays. */
+  readonly managedByOther?: boolean;
+}
+
+export interface CertificateToStore {
+  readonly chainPem: string | Buffer;
+  readonly keyPem: string | Buffer;
+  /** Our own metadata, keys under `kube-lego.io/`. Give all of them: what is left out stays as an earlier write left it. */
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
+/** The TLS Secrets, one at a time and by name: read, prove that a write will be let through, write. Never list or watch. */
+export class SecretStore {
+  readonly #client: Pick<KubernetesClient, 'call'>;
+
+  constructor(client: Pick<KubernetesClient, 'call'>) {
+    this.#client = client;
+  }
+
+  /** @returns undefined when the API server says that there is none. @throws KubernetesError for everything else */
+  async read(namespace: string, name: string, signal: AbortSignal): Promise<StoredCertificate | undefined> {
+    try {
+      const secret = await this.#client.call(signal, ({ core }) =>
+        core.readNamespacedSecret({ namespace, name }),
+      );
+      return {
+        ...identityOf(secret, namespace, name),
+        type: secret.type ?? '',
+        immutable: secret.immutable ?? false,
+        certificatePem: decode(secret.data?.['tls.crt']),
+        keyPem: decode(secret.data?.['tls.key']),
+        annotations: secret.metadata?.annotations ?? {},
+        labels: secret.metadata?.labels ?? {},
+      };
+    } catch (error) {
+      if (error instanceof KubernetesError && error.code === 'NotFound') return undefined;
+      throw error;
+    }
+  }
+
+  /**
+   * Lets the API server try the write without doing it (`dryRun=All`), so that RBAC, policies, webhooks, quota, type and
+   * immutability object before an order is spent. The certificate's place is taken by empty data.
+   * @param existing the Secret judged; undefined when there was none
+   * @throws KubernetesError with the code of the objection; Conflict or AlreadyExists when it is no longer what was judged
+   */
+  async proveWritable(
+    namespace: string,
+    name: string,
+    existing: JudgedSecret | undefined,
+    signal: AbortSignal,
+  ): Promise<void> {
+    await this.#put(namespace, name, existing, { chainPem: '', keyPem: '', annotations: {} }, signal, 'All');
+  }
+
+  /**
+   * Stores a certificate: creates the Secret if there was none, else applies `tls.crt`, `tls.key`, our annotations and, in no
+   * one else's place, our label to exactly the object that was judged. Everything else in it stays.
+   * @throws KubernetesError AlreadyExists or Conflict when somebody was faster; nothing is written then
+   */
+  async write(
+    namespace: string,
+    name: string,
+    existing: JudgedSecret | undefined,
+    certificate: CertificateToStore,
+    signal: AbortSignal,
+  ): Promise<JudgedSecret> {
+    const secret = await this.#put(namespace, name, existing, certificate, signal);
+    return identityOf(secret, namespace, name);
+  }
+
+  /**
+   * Sets annotations of ours on exactly the Secret that was judged.
+   * @throws KubernetesError Conflict when somebody was faster; nothing is written then
+   */
+  async annotate(
+    namespace: string,
+    name: string,
+    { uid, resourceVersion }: JudgedSecret,
+    annotations: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<JudgedSecret> {
+    const body = { metadata: { uid, resourceVersion, annotations } };
+    const secret = await this.#client.call(signal, ({ core }) =>
+      core.patchNamespacedSecret(
+        { namespace, name, body, fieldManager },
+        setHeaderOptions('Content-Type', PatchStrategy.MergePatch),
+      ),
+    );
+    return identityOf(secret, namespace, name);
+  }
+
+  #put(
+    namespace: string,
+    name: string,
+    existing: JudgedSecret | undefined,
+    { chainPem, keyPem, annotations }: CertificateToStore,
+    signal: AbortSignal,
+    dryRun?: 'All',
+  ): Promise<V1Secret> {
+    const labels =
+      existing?.managedByOther === true ? {} : { labels: { [managedByLabel.key]: managedByLabel.value } };
+    const metadata = { namespace, name, ...labels, annotations };
+    const body = {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      type: 'kubernetes.io/tls',
+      data: { 'tls.crt': encode(chainPem), 'tls.key': encode(keyPem) },
+    };
+    const options = dryRun === undefined ? { fieldManager } : { fieldManager, dryRun };
+    return this.#client.call(signal, ({ core }) =>
+      existing === undefined
+        ? core.createNamespacedSecret({ namespace, body: { ...body, metadata }, ...options })
+        : core.patchNamespacedSecret(
+            {
+              namespace,
+              name,
+              // With these two the API server applies to the object judged, or answers 409.
+              body: {
+                ...body,
+                metadata: { ...metadata, uid: existing.uid, resourceVersion: existing.resourceVersion },
+              },
+              force: true,
+              ...options,
+            },
+            setHeaderOptions('Content-Type', PatchStrategy.ServerSideApply),
+          ),
+    );
+  }
+}
+
+function identityOf(secret: V1Secret, namespace: string, name: string): JudgedSecret {
+  const { uid, resourceVersion } = secret.metadata ?? {};
+  if (uid === undefined || resourceVersion === undefined) {
+    throw new KubernetesError(
+      'InvalidResponse',
+      `Secret ${namespace}/${name} came without uid or resourceVersion`,
+    );
+  }
+  return { uid, resourceVersion };
+}
+
+function encode(pem: string | Buffer): string {
+  return Buffer.from(pem).toString('base64');
+}
+
+function decode(base64: string | undefined): Buffer | undefined {
+  return base64 === undefined ? undefined : Buffer.from(base64, 'base64');
+}

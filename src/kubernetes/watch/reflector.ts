@@ -1,0 +1,282 @@
+import { isDeepStrictEqual } from 'node:util';
+import { arrayField, isRecord, recordField, stringField } from '../../process/json.ts';
+import { type Clock, sleep } from '../../time/clock.ts';
+import type { KubernetesClient } from '../client/client.ts';
+import { metadataForms } from '../client/collections.ts';
+import { errorFromTransport, KubernetesError } from '../client/kubernetes-error.ts';
+import { keyOf, type ProjectionHandlers, Projections } from './projections.ts';
+import { readJson, watchEvents } from './watch-stream.ts';
+
+export interface ReflectorOptions<T extends object> extends ProjectionHandlers<T> {
+  readonly client: Pick<KubernetesClient, 'stream'>;
+  /** Path of the collection, e.g. `/apis/networking.k8s.io/v1/ingresses`. */
+  readonly path: string;
+  readonly labelSelector?: string;
+  readonly fieldSelector?: string;
+  /** Asks the API server for the metadata of the objects alone (PartialObjectMetadata). */
+  readonly metadataOnly?: boolean;
+  /** After each complete list, when the contents are those of the API server. */
+  onSynced?(): void;
+  readonly clock: Clock;
+  /** Ends the reflector; nothing stays open. */
+  readonly signal: AbortSignal;
+  /** In [0, 1), for the jitter. Default Math.random. */
+  readonly random?: () => number;
+  /** Milliseconds after which everything is listed again, ±10 %, whatever the watch said. Default 6 hours. */
+  readonly relistInterval?: number;
+  /** Objects a page. Default 500. */
+  readonly pageSize?: number;
+  /** Milliseconds without any sign of life after which a watch is taken for dead. Default 150,000: the server sends a bookmark about once a minute. */
+  readonly longestSilence?: number;
+}
+
+export interface ReflectorState {
+  /** A complete list was taken in since the start; true for ever after, the contents are then at worst old. */
+  readonly synced: boolean;
+  /** A watch is open at this moment, so that the contents are current. */
+  readonly watching: boolean;
+  readonly resourceVersion?: string;
+  /** What holds it up now; gone when a watch is open again. */
+  readonly lastError?: string;
+  /** Milliseconds since the epoch since when `synced`, `watching` and `lastError` are as they are. */
+  readonly since: number;
+}
+
+interface Condition {
+  readonly synced: boolean;
+  readonly watching: boolean;
+  readonly lastError: string | undefined;
+}
+
+const shortestBackoff = 500;
+const longestBackoff = 30_000;
+/** A watch that ends earlier and said nothing is a failure, lest it be opened in a tight loop. */
+const shortestWatch = 5_000;
+/** So many failures in a row, and the resourceVersion is given up: an event that cannot be read must not block for ever. */
+const failuresUntilRelist = 3;
+const longestPage = 256 * 1024 * 1024;
+
+/**
+ * Mirrors a collection of the API server as projections: a paged list, then a watch with bookmarks, for ever. It survives
+ * every error: 410 lists again, everything else is tried again after a pause with full jitter of at most 30 seconds
+ * (or the server's Retry-After), and its state says what holds it up.
+ *
+ * @example
+ * const ingresses = new Reflector({ client, path: '/apis/networking.k8s.io/v1/ingresses', project, onUpsert, onDelete, clock, signal });
+ * ingresses.start();
+ */
+export class Reflector<T extends object> {
+  readonly #options: ReflectorOptions<T>;
+  readonly #random: () => number;
+  readonly #projections: Projections<T>;
+  #condition: Condition = { synced: false, watching: false, lastError: undefined };
+  #since: number;
+  #resourceVersion: string | undefined;
+  #failures = 0;
+  #relistAt = 0;
+  /** After a continue token expired, the next list comes in one piece (as client-go does). */
+  #paged = true;
+  #running: Promise<void> | undefined;
+
+  constructor(options: ReflectorOptions<T>) {
+    this.#options = options;
+    this.#projections = new Projections(options);
+    this.#random = options.random ?? Math.random;
+    this.#since = options.clock.now();
+  }
+
+  get state(): ReflectorState {
+    const { synced, watching, lastError } = this.#condition;
+    const state = { synced, watching, since: this.#since };
+    return {
+      ...state,
+      ...(this.#resourceVersion === undefined ? {} : { resourceVersion: this.#resourceVersion }),
+      ...(lastError === undefined ? {} : { lastError }),
+    };
+  }
+
+  /** The projection of `namespace/name` (`name` alone for what has no namespace). */
+  get(key: string): T | undefined {
+    return this.#projections.get(key);
+  }
+
+  entries(): IterableIterator<[string, T]> {
+    return this.#projections.entries();
+  }
+
+  /** Begins, once. */
+  start(): void {
+    this.#running ??= this.#run();
+  }
+
+  /** Resolves when the signal was aborted and nothing is open any more; never rejects. */
+  async stopped(): Promise<void> {
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { clock, signal } = this.#options;
+    while (!signal.aborted) {
+      try {
+        if (this.#resourceVersion === undefined || clock.now() >= this.#relistAt) await this.#list();
+        await this.#watch();
+      } catch (error) {
+        if (signal.aborted) break;
+        const pause = this.#fail(errorFromTransport(`GET ${this.#options.path}`, error));
+        await sleep(clock, pause, signal).catch(() => undefined);
+      }
+    }
+    this.#update({ watching: false });
+  }
+
+  /** @returns milliseconds to wait */
+  #fail(error: KubernetesError): number {
+    this.#failures++;
+    this.#update({ watching: false, lastError: error.message });
+    const suspicious = ['ServerError', 'InvalidResponse', 'BadRequest', 'Invalid'].includes(error.code);
+    if (error.code === 'Gone' || (suspicious && this.#failures % failuresUntilRelist === 0))
+      this.#resourceVersion = undefined;
+    this.#projections.report(error);
+    const ceiling = Math.min(longestBackoff, shortestBackoff * 2 ** Math.min(this.#failures - 1, 10));
+    const jittered = Math.ceil(this.#random() * ceiling);
+    // A 410 says nothing about the server's health: the first one is answered by a list at once.
+    if (error.code === 'Gone' && this.#failures === 1) return 0;
+    return Math.max(jittered, error.retryAfter ?? 0);
+  }
+
+  async #list(): Promise<void> {
+    const { path, clock, signal, pageSize = 500, relistInterval = 6 * 3_600_000 } = this.#options;
+    const seen = new Set<string>();
+    let token: string | undefined;
+    do {
+      const query = this.#query();
+      if (this.#paged) query.set('limit', String(pageSize));
+      if (token !== undefined) query.set('continue', token);
+      const page = await this.#page(path, query, signal, token !== undefined);
+      for (const object of arrayField(page, 'items')) {
+        const key = keyOf(object);
+        if (key === undefined) continue;
+        seen.add(key);
+        this.#projections.upsert(key, object);
+      }
+      const metadata = recordField(page, 'metadata');
+      token = stringField(metadata, 'continue');
+      if (token === '') token = undefined;
+      if (token === undefined) this.#take(seen, stringField(metadata, 'resourceVersion'));
+    } while (token !== undefined);
+    this.#paged = true;
+    this.#relistAt = clock.now() + relistInterval * (0.9 + 0.2 * this.#random());
+    this.#projections.guard(() => this.#options.onSynced?.());
+  }
+
+  async #page(
+    path: string,
+    query: URLSearchParams,
+    signal: AbortSignal,
+    continued: boolean,
+  ): Promise<unknown> {
+    try {
+      const { body } = await this.#options.client.stream(path, query, {
+        signal,
+        bodyTimeout: 30_000,
+        ...this.#form('list'),
+      });
+      const page = await readJson(body, longestPage);
+      if (isRecord(page) && this.#isListed(page['items'])) return page;
+      throw new KubernetesError('InvalidResponse', `GET ${path}: the API server's answer is not a list`);
+    } catch (error) {
+      if (continued && error instanceof KubernetesError && error.code === 'Gone') this.#paged = false;
+      throw error;
+    }
+  }
+
+  /** The list is complete: what is not in it is gone. */
+  #take(seen: ReadonlySet<string>, resourceVersion: string | undefined): void {
+    if (resourceVersion === undefined) {
+      throw new KubernetesError(
+        'InvalidResponse',
+        `GET ${this.#options.path}: the list has no resourceVersion`,
+      );
+    }
+    for (const [key] of this.#projections.entries()) {
+      if (!seen.has(key)) this.#projections.remove(key);
+    }
+    this.#resourceVersion = resourceVersion;
+    this.#update({ synced: true });
+  }
+
+  async #watch(): Promise<void> {
+    const { client, path, clock, signal, longestSilence = 150_000 } = this.#options;
+    const seconds = 240 + Math.floor(240 * this.#random());
+    const query = this.#query();
+    query.set('watch', 'true');
+    query.set('allowWatchBookmarks', 'true');
+    query.set('timeoutSeconds', String(seconds));
+    if (this.#resourceVersion !== undefined) query.set('resourceVersion', this.#resourceVersion);
+    const startedAt = clock.now();
+    const bodyTimeout = Math.min(longestSilence, (seconds + 15) * 1000);
+    const { body } = await client.stream(path, query, { signal, bodyTimeout, ...this.#form('watch') });
+    this.#update({ watching: true, lastError: undefined });
+    let events = 0;
+    try {
+      for await (const event of watchEvents(body)) {
+        this.#apply(event);
+        events++;
+        this.#failures = 0;
+      }
+    } catch (error) {
+      // Silence, or a connection that broke after good service, is no reason to wait before the next watch.
+      signal.throwIfAborted();
+      const served = clock.now() - startedAt >= shortestWatch;
+      if (!served || !(error instanceof Error) || error instanceof KubernetesError) throw error;
+      this.#failures = 0;
+    }
+    if (clock.now() - startedAt >= shortestWatch) this.#failures = 0;
+    else if (events === 0) {
+      throw new KubernetesError('ServerError', `GET ${path}: the API server closed the watch at once`);
+    }
+    this.#update({ watching: false });
+  }
+
+  #apply(event: unknown): void {
+    const type = stringField(event, 'type');
+    const object = recordField(event, 'object');
+    if (type === 'ERROR') {
+      const gone = object?.['code'] === 410;
+      const said = stringField(object, 'message') ?? 'no message';
+      throw new KubernetesError(
+        gone ? 'Gone' : 'ServerError',
+        `GET ${this.#options.path}: the watch ended: ${said}`,
+      );
+    }
+    const key = keyOf(object);
+    if (object !== undefined && key !== undefined) {
+      if (type === 'ADDED' || type === 'MODIFIED') this.#projections.upsert(key, object);
+      else if (type === 'DELETED') this.#projections.remove(key);
+    }
+    const resourceVersion = stringField(recordField(object, 'metadata'), 'resourceVersion');
+    if (resourceVersion !== undefined) this.#resourceVersion = resourceVersion;
+  }
+
+  /** The API server writes an empty list of metadata as null. Of full objects null is no list: it would empty all that is known. */
+  #isListed(items: unknown): boolean {
+    return Array.isArray(items) || (items === null && this.#options.metadataOnly === true);
+  }
+
+  #form(of: keyof typeof metadataForms): { accept?: string } {
+    return this.#options.metadataOnly === true ? { accept: metadataForms[of] } : {};
+  }
+
+  #query(): URLSearchParams {
+    const query = new URLSearchParams();
+    if (this.#options.labelSelector !== undefined) query.set('labelSelector', this.#options.labelSelector);
+    if (this.#options.fieldSelector !== undefined) query.set('fieldSelector', this.#options.fieldSelector);
+    return query;
+  }
+
+  #update(change: Partial<Condition>): void {
+    const before = this.#condition;
+    this.#condition = { ...before, ...change };
+    if (!isDeepStrictEqual(before, this.#condition)) this.#since = this.#options.clock.now();
+  }
+}

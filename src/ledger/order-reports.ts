@@ -1,0 +1,79 @@
+import { readBlock } from '../../machines/ledger/learned-block.ts';
+import type { OrderReport } from '../../machines/supervisor/order-report.ts';
+import { AccountError } from '../acme/account/account-error.ts';
+import type { OrderPhase } from '../acme/order/order.ts';
+import { OrderError } from '../acme/order/order-error.ts';
+import { AcmeProblem } from '../acme/transport/problem.ts';
+
+/** Tells what becomes of the order of one round, for the ledger and for the breaker. */
+export class OrderReports {
+  readonly #id: string;
+  readonly #hosts: readonly string[];
+  readonly #tell: (report: OrderReport) => void;
+  #phase: OrderPhase | undefined;
+  #made = false;
+
+  constructor(id: string, hosts: readonly string[], tell: (report: OrderReport) => void) {
+    this.#id = id;
+    this.#hosts = hosts;
+    this.#tell = tell;
+  }
+
+  /** The order is about to enter this phase. */
+  enters(phase: OrderPhase): void {
+    const id = this.#id;
+    if (phase === 'ordering') this.#tell({ type: 'ORDER_SENT', id });
+    if (phase === 'finalizing') this.#tell({ type: 'HOSTS_PROVEN', id, hosts: this.#hosts });
+    if (phase === 'downloading') this.#tell({ type: 'CERTIFICATE_ISSUED', id });
+    this.#phase = phase;
+  }
+
+  /** The CA has made the order, whatever becomes of it. */
+  made(): void {
+    this.#made = true;
+    this.#tell({ type: 'ORDER_MADE', id: this.#id });
+  }
+
+  get orderMade(): boolean {
+    return this.#made;
+  }
+
+  /**
+   * The order has come to nothing.
+   * @returns whether it is to be remembered over the end of the process: a limit, or a wait that the CA asks all for
+   */
+  failed(reason: unknown): boolean {
+    const id = this.#id;
+    const error =
+      reason instanceof AccountError && reason.cause instanceof OrderError ? reason.cause : reason;
+    if (isTransient(error)) {
+      const retryAfter = retryAfterOf(error);
+      this.#tell({ type: 'CA_TROUBLED', id, retryAfter });
+      return retryAfter !== undefined;
+    }
+    if (!(error instanceof OrderError)) return false;
+    const block = error.cause instanceof AcmeProblem ? readBlock(error.cause) : undefined;
+    if (this.#made) {
+      if (isGivenUp(error)) this.#tell({ type: 'ORDER_FAILED', id });
+      if (block !== undefined) this.#tell({ type: 'LIMIT_MET', id, block });
+    } else if (this.#phase === 'ordering') this.#tell({ type: 'ORDER_REFUSED', id, block });
+    const hosts = error.kind === 'challenge-failed' ? error.failures.map(({ host }) => host) : [];
+    if (hosts.length > 0) this.#tell({ type: 'HOSTS_FAILED', id, hosts });
+    return block !== undefined;
+  }
+}
+
+/** Whether there will be no certificate; of an order that cannot be read or waited for nobody knows. */
+function isGivenUp({ kind, cause }: OrderError): boolean {
+  if (kind === 'out-of-time') return false;
+  return !(cause instanceof AcmeProblem) || cause.endpoint === 'finalize';
+}
+
+function isTransient(error: unknown): boolean {
+  const known = error instanceof OrderError || error instanceof AcmeProblem || error instanceof AccountError;
+  return known && error.transient;
+}
+
+function retryAfterOf(error: unknown): number | undefined {
+  return error instanceof OrderError || error instanceof AcmeProblem ? error.retryAfter : undefined;
+}

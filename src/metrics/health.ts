@@ -1,0 +1,39 @@
+import { createServer, type Server, type ServerResponse } from 'node:http';
+import type { MetricsEndpoint } from './endpoint.ts';
+
+export interface Readiness {
+  readonly ok: boolean;
+  /** One line for a person: what it waits for, or that nothing is missing. */
+  readonly detail: string;
+}
+
+export interface HealthOptions {
+  /** Whether this replica can answer challenges. Must depend neither on the CA nor on the API server of this moment. */
+  ready(): Readiness;
+  readonly metrics: Pick<MetricsEndpoint, 'answer'>;
+}
+
+/** Serves `/healthz` (this process turns its event loop) and `/readyz` for the kubelet's probes, and `/metrics`. */
+export function createHealthServer(options: HealthOptions): Server {
+  const server = createServer({ maxHeaderSize: 8 * 1024 }, (request, response) => {
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      response.setHeader('allow', 'GET, HEAD');
+      return say(response, 405, 'only GET and HEAD');
+    }
+    const [path] = (request.url ?? '').split('?');
+    if (path === '/metrics') return void options.metrics.answer(response);
+    if (path === '/healthz') return say(response, 200, 'ok');
+    if (path !== '/readyz') return say(response, 404, 'not found');
+    const { ok, detail } = options.ready();
+    say(response, ok ? 200 : 503, detail);
+  });
+  server.headersTimeout = 5000;
+  server.requestTimeout = 5000;
+  server.maxConnections = 100;
+  return server;
+}
+
+function say(response: ServerResponse, status: number, text: string): void {
+  response.writeHead(status, { 'content-type': 'text/plain', 'cache-control': 'no-store' });
+  response.end(`${text}\n`);
+}

@@ -1,0 +1,61 @@
+import type { Ledger } from '../../machines/ledger/ledger.ts';
+import type { RateLimits } from '../../machines/ledger/rate-limits.ts';
+import type { OrderBudget } from '../../machines/supervisor/order-budget.ts';
+import type { ReflectorState } from '../kubernetes/watch/reflector.ts';
+import type { Clock } from '../time/clock.ts';
+import { certificateSamples, type IngressStanding } from './certificate-samples.ts';
+import { limitSamples } from './limit-samples.ts';
+import type { ProcessSamples } from './process-samples.ts';
+import { type Sample, type Samples, single } from './samples.ts';
+
+/** Where a scrape looks. */
+export interface MetricsSources {
+  readonly clock: Pick<Clock, 'now'>;
+  /** By which the CA's limits are counted. */
+  readonly ledgerClock: Pick<Clock, 'now'>;
+  readonly ingresses: () => Iterable<IngressStanding>;
+  readonly ordersInFlight: () => number;
+  readonly ordersInFlightLimit: number;
+  readonly ledger: Ledger;
+  readonly rateLimits: RateLimits;
+  readonly budget: Pick<OrderBudget, 'trouble'>;
+  /** Milliseconds. */
+  readonly clockSkew: () => number | undefined;
+  readonly ingressReflectors: () => readonly Pick<ReflectorState, 'synced' | 'watching'>[];
+  readonly challengeReflector: () => Pick<ReflectorState, 'synced' | 'watching'>;
+  readonly ready: () => boolean;
+  readonly process: ProcessSamples;
+}
+
+/** Reads everything that is not counted as it happens. */
+export function takeSamples(sources: MetricsSources): Samples {
+  const now = sources.clock.now();
+  const caNow = sources.ledgerClock.now();
+  const skew = sources.clockSkew();
+  const ingresses = sources.ingressReflectors();
+  const challenges = sources.challengeReflector();
+  return {
+    ...certificateSamples(sources.ingresses(), now),
+    ...limitSamples(sources.ledger, sources.rateLimits, caNow),
+    ...sources.process.take(),
+    ordersInFlight: single(sources.ordersInFlight()),
+    ordersInFlightLimit: single(sources.ordersInFlightLimit),
+    caPaused: single(sources.budget.trouble(caNow) !== undefined),
+    clockSkew: single(skew === undefined ? undefined : skew / 1000),
+    synced: byResource(ingresses.length > 0 && ingresses.every(({ synced }) => synced), challenges.synced),
+    watching: byResource(
+      ingresses.length > 0 && ingresses.every(({ watching }) => watching),
+      challenges.watching,
+    ),
+    ready: single(sources.ready()),
+    // There is one replica, and it does the work.
+    leader: single(true),
+  };
+}
+
+function byResource(ingresses: boolean, challenges: boolean): Sample[] {
+  return [
+    { labels: { resource: 'ingresses' }, value: Number(ingresses) },
+    { labels: { resource: 'challenge-ingresses' }, value: Number(challenges) },
+  ];
+}

@@ -1,0 +1,22 @@
+import type { Omission } from '../../machines/assessment/rescue.ts';
+import { arrayField, stringField } from '../process/json.ts';
+
+/** Where it is recorded on a Secret which hosts its certificate was ordered without. */
+export const omissionAnnotation = 'kube-lego.io/left-out';
+
+export function writeOmission({ at, hosts }: Omission): string {
+  return JSON.stringify({ at: new Date(at).toISOString(), hosts });
+}
+
+/** @returns undefined for a text that says nothing of the kind: all hosts are ordered for then */
+export function readOmission(text: string | undefined): Omission | undefined {
+  if (text === undefined) return undefined;
+  try {
+    const found: unknown = JSON.parse(text);
+    const at = Date.parse(stringField(found, 'at') ?? '');
+    if (Number.isNaN(at)) return undefined;
+    return { at, hosts: arrayField(found, 'hosts').filter((host) => typeof host === 'string') };
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,49 @@
+import { drawRenewal, type RenewalWindow } from '../../machines/assessment/renewal.ts';
+import type { SuggestedWindow } from '../acme/order/renewal-info.ts';
+import { stringField } from '../process/json.ts';
+
+/** Where it is recorded on a Secret when the CA wants its certificate renewed, and which moment was drawn. */
+export const renewalAnnotation = 'kube-lego.io/renewal';
+
+/** @param id of the certificate (RFC 9773 section 4.1): for another one the record says nothing */
+export function writeRenewal(id: string, { start, end, at, url }: RenewalWindow): string {
+  const [from, to, drawn] = [start, end, at].map((time) => new Date(time).toISOString());
+  return JSON.stringify({ certificate: id, start: from, end: to, at: drawn, url });
+}
+
+/** @returns undefined for a text that says nothing of this certificate */
+export function readRenewal(text: string | undefined, id: string | undefined): RenewalWindow | undefined {
+  if (text === undefined || id === undefined) return undefined;
+  try {
+    const found: unknown = JSON.parse(text);
+    if (stringField(found, 'certificate') !== id) return undefined;
+    const time = (field: string): number => Date.parse(stringField(found, field) ?? '');
+    const window = { start: time('start'), end: time('end'), at: time('at'), url: stringField(found, 'url') };
+    return window.start < window.end && !Number.isNaN(window.at) ? window : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** What is to be recorded after the CA's word: the moment stays while its window does. */
+export function recordOf(
+  id: string,
+  { start, end, url }: SuggestedWindow,
+  before: RenewalWindow | undefined,
+  now: number,
+): RenewalWindow {
+  // One that has passed and moves on with the time says the same as before.
+  if (before !== undefined && before.end <= now && end <= now) return { ...before, url };
+  const same = before?.start === start && before.end === end;
+  return { start, end, at: same ? before.at : drawRenewal(id, start, end, now), url };
+}
+
+/** Whether a person or a renewal would notice the difference. */
+export function differs(before: RenewalWindow | undefined, after: RenewalWindow): boolean {
+  return (
+    before?.start !== after.start ||
+    before.end !== after.end ||
+    before.at !== after.at ||
+    before.url !== after.url
+  );
+}

@@ -1,0 +1,56 @@
+import type { SecretFacts } from '../../machines/assessment/secret-facts.ts';
+import { readCertificate } from '../certificate/reading.ts';
+import { managedByLabel } from '../kubernetes/records/managed-by.ts';
+import type { StoredCertificate } from '../kubernetes/records/secret-store.ts';
+import { omissionAnnotation, readOmission } from './omission.ts';
+import { readRenewal, renewalAnnotation } from './renewal-record.ts';
+
+/** Where the directory that a certificate was ordered from is recorded on its Secret. */
+export const directoryAnnotation = 'kube-lego.io/directory';
+/** The profile that it was ordered with; empty for none. */
+export const profileAnnotation = 'kube-lego.io/issued-profile';
+/** Whether all its hosts have passed the self-check before it was ordered: `true`, or absent. */
+export const selfCheckedAnnotation = 'kube-lego.io/self-checked';
+/** The type of key that it was ordered with. */
+export const keyTypeAnnotation = 'kube-lego.io/issued-key-type';
+/** How the kube-lego of 2016 marked its Secrets. */
+const markerOf2016 = 'kubernetes.io/tls-acme';
+const certManagerAnnotations = ['cert-manager.io/issuer-name', 'cert-manager.io/certificate-name'];
+
+/**
+ * Whether a Secret's annotations say that its certificate is of kube-lego, this one or that of 2016. Our label does not outlive those who
+ * set their own again with each deployment of the Secret, as Helm and Argo CD do.
+ */
+export function isRecordedAsOurs(annotations: Readonly<Record<string, unknown>>): boolean {
+  const marker = annotations[markerOf2016];
+  return (
+    annotations[directoryAnnotation] !== undefined ||
+    (typeof marker === 'string' && marker.toLowerCase() === 'true')
+  );
+}
+
+/** What the assessment asks of a Secret as it was read. */
+export function factsOf(stored: StoredCertificate | undefined): SecretFacts {
+  if (stored === undefined) return { kind: 'absent' };
+  const { uid, resourceVersion, type, immutable, annotations, labels } = stored;
+  const manager = labels[managedByLabel.key];
+  const certificate = readCertificate(stored.certificatePem, stored.keyPem);
+  const id = certificate.kind === 'readable' ? certificate.id : undefined;
+  return {
+    kind: 'present',
+    uid,
+    resourceVersion,
+    type,
+    immutable,
+    ours: manager === managedByLabel.value || isRecordedAsOurs(annotations),
+    managedByOther: manager !== undefined && manager !== managedByLabel.value,
+    certManager: certManagerAnnotations.some((key) => Object.hasOwn(annotations, key)),
+    directory: annotations[directoryAnnotation],
+    omission: readOmission(annotations[omissionAnnotation]),
+    profile: annotations[profileAnnotation],
+    selfChecked: annotations[selfCheckedAnnotation] === 'true',
+    orderedKeyType: annotations[keyTypeAnnotation],
+    window: readRenewal(annotations[renewalAnnotation], id),
+    certificate,
+  };
+}

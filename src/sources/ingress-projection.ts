@@ -1,0 +1,118 @@
+import { normalizeHost } from '../../machines/hosts/host-names.ts';
+import { statusAnnotation } from '../../machines/ingress/status.ts';
+import type { IngressClassReference, IngressSpec, TlsEntry } from '../../machines/ownership/ingress-spec.ts';
+import { KubernetesError } from '../kubernetes/client/kubernetes-error.ts';
+import { arrayField, recordField, stringField } from '../process/json.ts';
+
+export interface IngressProjectionOptions {
+  /** The annotation that hands an Ingress to kube-lego: `kubernetes.io/tls-acme`, or `LEGO_KUBE_ANNOTATION`. */
+  readonly annotationKey: string;
+}
+
+/** The annotation of Kubernetes before 1.18, still read by every controller. */
+export const classAnnotation = 'kubernetes.io/ingress.class';
+
+const nothing: readonly never[] = Object.freeze([]);
+const noClass: IngressClassReference = Object.freeze({ form: 'none' });
+
+/**
+ * What kube-lego needs of a `networking.k8s.io/v1` Ingress as the API server sent it. Hosts become lower case and lose a
+ * final dot, otherwise they stay as they are, right or wrong; what has the wrong type is treated as absent.
+ *
+ * An Ingress that is being deleted (it may wait for another controller's finalizer) counts as not enabled, and what is
+ * not enabled carries its identity and our status only.
+ * @throws KubernetesError InvalidResponse when name, namespace or uid is missing
+ */
+export function projectIngress(object: unknown, options: IngressProjectionOptions): IngressSpec {
+  const metadata = recordField(object, 'metadata');
+  const annotations = recordField(metadata, 'annotations');
+  const [uid, namespace, name] = ['uid', 'namespace', 'name'].map((field) => stringField(metadata, field));
+  if (uid === undefined || namespace === undefined || name === undefined) {
+    throw new KubernetesError(
+      'InvalidResponse',
+      'The API server sent an Ingress without uid, namespace or name',
+    );
+  }
+  const identity = { uid, namespace, name, createdAt: creationTime(metadata) };
+  const enabled = isTrue(annotations, options.annotationKey) && metadata?.['deletionTimestamp'] === undefined;
+  const status = stringField(annotations, statusAnnotation);
+  if (!enabled) return { ...identity, ...absent, ...(status === undefined ? {} : { status }) };
+  const spec = recordField(object, 'spec');
+  const tls = arrayField(spec, 'tls').map(tlsEntry);
+  const known = new Map(tls.flatMap(({ hosts }) => hosts.map((host) => [host, host])));
+  return {
+    ...identity,
+    enabled,
+    ingressClass: ingressClassOf(spec, annotations),
+    tls,
+    // The strings of `tls` serve again: with thousands of idle Ingresses every copy counts.
+    ruleHosts: ruleHosts(spec).map((host) => known.get(host) ?? host),
+    adopt: isTrue(annotations, 'kube-lego.io/adopt'),
+    retry: stringField(annotations, 'kube-lego.io/retry'),
+    keyType: stringField(annotations, 'kube-lego.io/key-type'),
+    profile: stringField(annotations, 'kube-lego.io/profile'),
+    selfCheck: stringField(annotations, 'kube-lego.io/self-check'),
+    certManager: Object.keys(annotations ?? {}).some(isIssuerAnnotation),
+    status,
+  };
+}
+
+const absent = {
+  enabled: false,
+  ingressClass: noClass,
+  tls: nothing,
+  ruleHosts: nothing,
+  adopt: false,
+  retry: undefined,
+  keyType: undefined,
+  profile: undefined,
+  selfCheck: undefined,
+  certManager: false,
+} as const;
+
+/** The class in the form in which this object names it; the field wins, as it does in the API's documentation. */
+export function ingressClassOf(
+  spec: Record<string, unknown> | undefined,
+  annotations: Record<string, unknown> | undefined,
+): IngressClassReference {
+  const field = stringField(spec, 'ingressClassName');
+  if (field !== undefined && field !== '') return { form: 'field', name: field };
+  const annotation = stringField(annotations, classAnnotation);
+  if (annotation !== undefined && annotation !== '') return { form: 'annotation', name: annotation };
+  return noClass;
+}
+
+/** The distinct hosts of `spec.rules`; a rule without host is none. */
+export function ruleHosts(spec: Record<string, unknown> | undefined): readonly string[] {
+  const hosts = new Set<string>();
+  for (const rule of arrayField(spec, 'rules')) {
+    const host = stringField(rule, 'host');
+    if (host !== undefined && host !== '') hosts.add(normalizeHost(host));
+  }
+  return hosts.size === 0 ? nothing : [...hosts];
+}
+
+function tlsEntry(entry: unknown): TlsEntry {
+  const secretName = stringField(entry, 'secretName');
+  const hosts = arrayField(entry, 'hosts').filter((host) => typeof host === 'string');
+  return { secretName: secretName === '' ? undefined : secretName, hosts: hosts.map(normalizeHost) };
+}
+
+/** `cert-manager.io/issuer`, `cert-manager.io/cluster-issuer`, and every annotation of cert-manager before 0.11. */
+function isIssuerAnnotation(key: string): boolean {
+  return (
+    key === 'cert-manager.io/issuer' ||
+    key === 'cert-manager.io/cluster-issuer' ||
+    key.startsWith('certmanager.k8s.io/')
+  );
+}
+
+function isTrue(annotations: Record<string, unknown> | undefined, key: string): boolean {
+  return stringField(annotations, key)?.trim().toLowerCase() === 'true';
+}
+
+/** Milliseconds since the epoch; 0 for what is no date. */
+function creationTime(metadata: Record<string, unknown> | undefined): number {
+  const time = Date.parse(stringField(metadata, 'creationTimestamp') ?? '');
+  return Number.isNaN(time) ? 0 : time;
+}

@@ -1,0 +1,98 @@
+import type { Logger } from 'pino';
+import type { IngressSpec } from '../../machines/ownership/ingress-spec.ts';
+import type { SupervisorEvent } from '../../machines/supervisor/supervisor.ts';
+import type { Config } from '../config/config.ts';
+import type { KubernetesClient } from '../kubernetes/client/client.ts';
+import { collectionPath } from '../kubernetes/client/collections.ts';
+import { KubernetesError } from '../kubernetes/client/kubernetes-error.ts';
+import { Reflector } from '../kubernetes/watch/reflector.ts';
+import type { Clock } from '../time/clock.ts';
+import { projectIngress } from './ingress-projection.ts';
+
+/** Milliseconds: an API server denies for a moment what a RoleBinding that is new allows. */
+const denialPatience = 5000;
+
+/**
+ * Tells the supervisor of every Ingress that is watched, each time it may have changed, until `signal` aborts.
+ *
+ * One of several namespaces whose list the API server denies from the start (it was deleted, or its RoleBinding forgotten) is left
+ * out after some seconds, lest it stop the renewals of all; with none that can be listed nothing is judged. It counts as
+ * if it were not in `LEGO_WATCH_NAMESPACE`: an older Ingress there has no say in who owns a host, so another namespace
+ * may get a certificate for its host, and will renew it later, too. To let new hosts wait everywhere until all can be
+ * listed would be the stricter rule, and a forgotten RoleBinding an outage for every team. When the namespace can
+ * be listed, its Ingresses are taken in as if they had been handed to kube-lego at that moment. One that was listed
+ * before keeps its say with what was seen.
+ */
+export function watchIngresses(
+  config: Pick<Config, 'watchNamespaces' | 'annotationKey'>,
+  client: Pick<KubernetesClient, 'stream'>,
+  clock: Clock,
+  signal: AbortSignal,
+  log: Logger,
+  tellSupervisor: (event: SupervisorEvent) => void,
+): Reflector<IngressSpec>[] {
+  const namespaces = config.watchNamespaces.length === 0 ? [undefined] : config.watchNamespaces;
+  const watches = namespaces.map((namespace) => {
+    const denial = new Denial();
+    const reflector = new Reflector<IngressSpec>({
+      client,
+      path: collectionPath('ingresses', namespace),
+      clock,
+      signal,
+      project: (object) => projectIngress(object, { annotationKey: config.annotationKey }),
+      onUpsert: (_, ingress) => tellSupervisor({ type: 'INGRESS_OBSERVED', ingress }),
+      onDelete: (key) => tellSupervisor({ type: 'INGRESS_GONE', key }),
+      onSynced: () => {
+        if (denial.stands) log.info({ namespace }, `Namespace ${namespace ?? ''} is watched now.`);
+        denial.end();
+        tellWhenSeen();
+      },
+      onError: (error) => {
+        log.warn(error, 'The watch of Ingresses was interrupted; it is taken up again.');
+        if (namespace === undefined || reflector.state.synced) return;
+        if (!denial.beginsWith(error, clock.now())) return;
+        log.error({ namespace, err: error }, leftOutMessage(namespace));
+        tellWhenSeen();
+      },
+    });
+    return { reflector, denial };
+  });
+  const tellWhenSeen = (): void => {
+    const seen = watches.filter(({ reflector }) => reflector.state.synced);
+    const leftOut = watches.filter(({ denial }) => denial.stands);
+    if (seen.length > 0 && seen.length + leftOut.length === watches.length)
+      tellSupervisor({ type: 'SYNCED' });
+  };
+  for (const { reflector } of watches) reflector.start();
+  return watches.map(({ reflector }) => reflector);
+}
+
+/** The word of the API server that something is not allowed: whether it stands, because nothing else was heard for a while. */
+class Denial {
+  stands = false;
+  #since: number | undefined;
+
+  /**
+   * @param now milliseconds since the epoch
+   * @returns whether it stands with this error, and did not before
+   */
+  beginsWith(error: unknown, now: number): boolean {
+    const denied = error instanceof KubernetesError && error.code === 'Forbidden';
+    this.#since = denied ? (this.#since ?? now) : undefined;
+    const stood = this.stands;
+    this.stands = this.#since !== undefined && now - this.#since >= denialPatience;
+    return this.stands && !stood;
+  }
+
+  end(): void {
+    this.stands = false;
+    this.#since = undefined;
+  }
+}
+
+function leftOutMessage(namespace: string): string {
+  return (
+    `Namespace ${namespace} is left out for now: the API server denies its Ingresses. If it exists, it lacks kube-lego's ` +
+    'RoleBinding (deploy/namespaced); else take it out of LEGO_WATCH_NAMESPACE. It is tried again until it can be watched.'
+  );
+}

@@ -1,0 +1,89 @@
+import type { Failure, ReasonCode } from '../../machines/reasons/reasons.ts';
+import { AccountError } from '../acme/account/account-error.ts';
+import { OrderError } from '../acme/order/order-error.ts';
+import { AcmeProblem, isPause } from '../acme/transport/problem.ts';
+import { ChainError } from '../certificate/chain.ts';
+import { RuleRefusedError } from '../challenges/http-01/challenge-ingress/challenge-ingress.ts';
+import { KubernetesError } from '../kubernetes/client/kubernetes-error.ts';
+
+/** A step of issuance failed for a reason that it knows by its code. */
+export class StepError extends Error {
+  override readonly name = 'StepError';
+  readonly failure: Failure;
+
+  constructor(failure: Failure, options?: ErrorOptions) {
+    super(failure.message, options);
+    this.failure = failure;
+  }
+}
+
+interface About {
+  readonly host?: string | undefined;
+  readonly hosts?: readonly string[];
+  /** Milliseconds. */
+  readonly retryAfter?: number | undefined;
+}
+
+/**
+ * The failure that an error of any room stands for.
+ *
+ * @param now milliseconds since the epoch, from which a Retry-After counts
+ */
+export function failureOf(error: unknown, now: number): Failure {
+  if (error instanceof StepError) return error.failure;
+  if (error instanceof KubernetesError) {
+    return failure(apiServerReason(error), sentence(error.message), { retryAfter: error.retryAfter });
+  }
+  if (error instanceof RuleRefusedError) {
+    return failure('ChallengeRuleRefused', error.message, { host: error.host, hosts: [error.host] });
+  }
+  if (error instanceof ChainError) return failure('CertificateRejected', error.message);
+  if (error instanceof AccountError) {
+    const code = error.transient ? 'CaUnavailable' : 'AccountNotReady';
+    const retryAfter = error.retryAt === undefined ? undefined : error.retryAt - now;
+    return fromCa(code, error.message, { retryAfter });
+  }
+  if (error instanceof OrderError) {
+    const code = orderReason(error);
+    const hosts = error.failures.map(({ host }) => host);
+    const about = { host: error.host, hosts, retryAfter: error.retryAfter };
+    // What lifts a pause is said by nobody but us.
+    return code === 'NamePaused' ? failure(code, error.message, about) : fromCa(code, error.message, about);
+  }
+  if (error instanceof AcmeProblem) {
+    const code = error.transient ? 'CaUnavailable' : 'OrderFailed';
+    return fromCa(code, error.message, { retryAfter: error.retryAfter });
+  }
+  const words = error instanceof Error ? error.message : String(error);
+  return failure('InternalError', `An error in kube-lego: ${words}.`);
+
+  function fromCa(code: ReasonCode, message: string, about: About): Failure {
+    return { ...failure(code, message, about), namesRemedy: true };
+  }
+
+  function failure(code: ReasonCode, message: string, { host, hosts = [], retryAfter }: About = {}): Failure {
+    return {
+      code,
+      message,
+      ...(host === undefined ? {} : { host }),
+      ...(hosts.length === 0 ? {} : { hosts }),
+      ...(retryAfter === undefined ? {} : { retryAt: now + retryAfter }),
+    };
+  }
+}
+
+/** What a server said ends as it likes; the remedy that people read after it is a sentence of its own. */
+export function sentence(words: string): string {
+  return /[.!?…]$/.test(words) ? words : `${words}.`;
+}
+
+function apiServerReason({ code }: KubernetesError): ReasonCode {
+  if (code === 'Conflict' || code === 'AlreadyExists') return 'SecretChanged';
+  return code === 'Forbidden' || code === 'Unauthorized' ? 'ApiServerDenied' : 'ApiServerUnavailable';
+}
+
+function orderReason({ kind, transient, problem }: OrderError): ReasonCode {
+  if (transient) return 'CaUnavailable';
+  if (problem?.type === 'rateLimited') return isPause(problem) ? 'NamePaused' : 'RateLimited';
+  return kind === 'challenge-failed' ? 'ChallengeFailed' : 'OrderFailed';
+}

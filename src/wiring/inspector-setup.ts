@@ -1,0 +1,87 @@
+import type { Server } from 'node:http';
+import { hostname } from 'node:os';
+import type { Logger } from 'pino';
+import type { Lifetime } from '../../machines/assessment/renewal-forecast.ts';
+import type { Ledger } from '../../machines/ledger/ledger.ts';
+import type { Backlog } from '../../machines/supervisor/backlog.ts';
+import type { OrderBudget } from '../../machines/supervisor/order-budget.ts';
+import type { SupervisorState } from '../../machines/supervisor/supervisor.ts';
+import type { IngressActor } from '../actors/supervisor-actor.ts';
+import type { HostJournal } from '../inspector/host-journal.ts';
+import { Inspector } from '../inspector/inspector.ts';
+import { createInspectorServer } from '../inspector/inspector-server.ts';
+import type { Inspectable } from '../inspector/observation.ts';
+import { RenewalCalendar } from '../inspector/renewal-calendar.ts';
+import { StatelyEndpoint } from '../inspector/stately.ts';
+import { storedCertificateOf } from '../inspector/stored-certificate.ts';
+import { supervisorView } from '../inspector/supervisor-view.ts';
+import type { SecretStore } from '../kubernetes/records/secret-store.ts';
+import { factsOf } from '../secret/secret-reading.ts';
+import type { Clock } from '../time/clock.ts';
+
+export interface InspectorSetup {
+  readonly version: string;
+  /** Whether Stately's inspector may attach. */
+  readonly stately: boolean;
+  readonly supervisor: {
+    readonly system: Inspectable;
+    readonly sessionId: string;
+    getSnapshot(): { readonly context: SupervisorState };
+  };
+  readonly actors: ReadonlyMap<string, IngressActor>;
+  readonly journal: HostJournal;
+  readonly ledger: Ledger;
+  readonly budget: OrderBudget;
+  readonly backlog: () => Backlog | undefined;
+  /** Of the CA's certificates, as far as that is known. */
+  readonly lifetimes: readonly Lifetime[];
+  readonly secrets: Pick<SecretStore, 'read'>;
+  readonly clock: Clock;
+  readonly ledgerClock: Pick<Clock, 'now'>;
+  readonly log: Logger;
+}
+
+/** The page's server and what it shows; nothing is observed before somebody watches. */
+export function createInspector(setup: InspectorSetup): { readonly server: Server; stop(): void } {
+  const onError = (error: unknown): void =>
+    setup.log.error(error, 'The inspector failed to observe the actors.');
+  const { version, supervisor, actors, journal, ledger, budget, secrets, clock, ledgerClock } = setup;
+  const calendar = new RenewalCalendar(
+    () => actors.values().map((actor) => actor.getSnapshot().context),
+    setup.lifetimes,
+  );
+  const inspector = new Inspector({
+    actors,
+    system: supervisor.system,
+    clock,
+    // There is one replica, and it does the work.
+    controller: { version, leader: { self: true, identity: hostname() } },
+    supervisor: () => {
+      const now = clock.now();
+      return supervisorView({
+        state: supervisor.getSnapshot().context,
+        ledger,
+        budget,
+        backlog: setup.backlog(),
+        renewals: calendar.at(now),
+        now,
+        caNow: ledgerClock.now(),
+      });
+    },
+    journal,
+    readCertificate: async (namespace, secretName, signal) =>
+      storedCertificateOf(factsOf(await secrets.read(namespace, secretName, signal))),
+    onError,
+  });
+  const server = createInspectorServer(inspector);
+  const { system, sessionId: rootId } = supervisor;
+  const stately = setup.stately ? new StatelyEndpoint({ actors, system, rootId, clock, onError }) : undefined;
+  stately?.attach(server);
+  return {
+    server,
+    stop: () => {
+      stately?.stop();
+      inspector.stop();
+    },
+  };
+}

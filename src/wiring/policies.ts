@@ -1,0 +1,55 @@
+import type { AssessmentPolicy } from '../../machines/assessment/defects.ts';
+import { type Lifetime, letsEncryptLifetimes } from '../../machines/assessment/renewal-forecast.ts';
+import type { IngressClassReference } from '../../machines/ownership/ingress-spec.ts';
+import type { PathType } from '../challenges/http-01/challenge-ingress/challenge-manifest.ts';
+import type { Config } from '../config/config.ts';
+import type { Clock } from '../time/clock.ts';
+
+/** Hosts that are prepared and validated at a time (design: admission). */
+const hostsAdmitted = 500;
+
+export function assessmentPolicy({
+  minimumValidity,
+  directoryUrl,
+  staging,
+  profile,
+  keyType,
+}: Config): AssessmentPolicy {
+  return { minimumValidity, directory: directoryUrl, staging, profile, keyType };
+}
+
+export function supervisorPolicy(config: Config) {
+  return {
+    ownership: {
+      hostOwnership: config.hostOwnership,
+      // A CA with a root of its own is a private one.
+      names: config.caBundle === undefined ? ('public' as const) : ('any' as const),
+      supportedClasses: config.supportedIngressClasses,
+      defaultClass: config.defaultIngressClass,
+    },
+    admission: { hosts: hostsAdmitted, ordersInFlight: config.maxOrdersInFlight },
+    ingress: { checkInterval: config.checkInterval, minimumValidity: config.minimumValidity },
+  };
+}
+
+export function selfCheckSettings(config: Config, agent: string, clock: Clock) {
+  return {
+    dnsServers: config.dnsServers,
+    allowLoopback: config.allowLoopback,
+    ports: { http: config.http01Port, https: config.httpsPort },
+    userAgent: agent,
+    timeLimit: config.selfCheckTimeout,
+    clock,
+  };
+}
+
+export function pathTypeOf({ challengePathTypes }: Config, ingressClass: IngressClassReference): PathType {
+  const { byClass, other } = challengePathTypes;
+  return ingressClass.form === 'none' ? other : (byClass.get(ingressClass.name) ?? other);
+}
+
+/** How long certificates will live, where that is known: at Let's Encrypt, but for its other profiles. */
+export function lifetimesOf({ directoryUrl, profile }: Config): readonly Lifetime[] {
+  const isLetsEncrypt = new URL(directoryUrl).hostname.endsWith('.api.letsencrypt.org');
+  return isLetsEncrypt && profile === undefined ? letsEncryptLifetimes : [];
+}
