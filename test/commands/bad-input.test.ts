@@ -8,7 +8,7 @@ import { type BadEntry, badEntries, secondEntry, uncommonHosts } from '../contro
 import type { Answer, Interference, Passage } from '../controller-failures/faulty-proxy.ts';
 import { ingress, type Manifest, secret } from '../controller-failures/objects.ts';
 import { type Stage, startStage } from '../controller-failures/stage.ts';
-import { eventually } from '../kubernetes/eventually.ts';
+import { eventually } from '../time/eventually.ts';
 import { besideController, explained, runBehindProxy } from './command-run.ts';
 
 const secrets = '/api/v1/namespaces/shop/secrets';

@@ -12,8 +12,8 @@ import { nextSecond } from '../controller/observation.ts';
 import { startFaultyProxy } from '../controller-failures/faulty-proxy.ts';
 import { ingress, ingressPath, secret, secretPath } from '../controller-failures/objects.ts';
 import { type Stage, startStage } from '../controller-failures/stage.ts';
-import { eventually } from '../kubernetes/eventually.ts';
-import { statusTextOf } from '../kubernetes/status-text.ts';
+import { statusTextOf } from '../kubernetes/records/written-status.ts';
+import { eventually } from '../time/eventually.ts';
 import { besideController, explained as explainedAt, main, peakMemory, runCommand } from './command-run.ts';
 
 const dead = 'dead.example.com';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { RequestListener } from 'node:http';
 import { describe, it } from 'node:test';
 import { askController } from '../../src/commands/live-detail.ts';
-import { Site, saying } from '../responder/site.ts';
+import { Site, saying } from '../challenges/http-01/site.ts';
 import { detailOf } from './live-builders.ts';
 
 const signal = AbortSignal.timeout(30_000);

@@ -4,8 +4,8 @@ import { after, before, describe, it } from 'node:test';
 import type { Check } from '../../src/commands/explanation.ts';
 import { checkHost } from '../../src/commands/path-checks.ts';
 import { readConfig } from '../../src/config/config.ts';
-import { DnsStandIn } from '../responder/dns-stand-in.ts';
-import { answering, Site, saying } from '../responder/site.ts';
+import { DnsStandIn } from '../challenges/http-01/dns-stand-in.ts';
+import { answering, Site, saying } from '../challenges/http-01/site.ts';
 
 const host = 'shop.example.test';
 let dns: DnsStandIn;

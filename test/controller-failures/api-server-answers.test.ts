@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
 import type { ReasonCode } from '../../machines/reasons/reasons.ts';
 import { untilTold } from '../controller/observation.ts';
-import { eventually } from '../kubernetes/eventually.ts';
+import { eventually } from '../time/eventually.ts';
 import { refusal } from './api-refusal.ts';
 import type { Answer, Passage } from './faulty-proxy.ts';
 import { ingress } from './objects.ts';

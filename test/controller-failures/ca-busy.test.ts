@@ -3,7 +3,7 @@ import { after, before, describe, it } from 'node:test';
 import { statusAnnotation } from '../../machines/ingress/status.ts';
 import { arrayField, recordField, stringField } from '../../src/process/json.ts';
 import { busy } from '../ca/faults.ts';
-import { eventually } from '../kubernetes/eventually.ts';
+import { eventually } from '../time/eventually.ts';
 import { ingress } from './objects.ts';
 import { type Stage, startStage } from './stage.ts';
 import { StrictCa } from './strict-ca.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { visit } from '../../deploy/local/https-visit.ts';
-import { eventually } from '../kubernetes/eventually.ts';
+import { eventually } from '../time/eventually.ts';
 import { gate } from './gate.ts';
 import { ingress } from './objects.ts';
 import { type Stage, startStage } from './stage.ts';

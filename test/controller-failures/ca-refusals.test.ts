@@ -3,7 +3,7 @@ import { after, before, beforeEach, describe, it } from 'node:test';
 import type { Finding } from '../ca/authorizations.ts';
 import { problemAnswer } from '../ca/faults.ts';
 import type { CaLimit, CaLimitRule } from '../ca/limit-rules.ts';
-import { eventually } from '../kubernetes/eventually.ts';
+import { eventually } from '../time/eventually.ts';
 import { type IngressParts, ingress } from './objects.ts';
 import { type Stage, startStage } from './stage.ts';
 import { StrictCa } from './strict-ca.ts';

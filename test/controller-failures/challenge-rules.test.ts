@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { stringField } from '../../src/process/json.ts';
-import { eventually } from '../kubernetes/eventually.ts';
 import { ask } from '../local/edge-world.ts';
+import { eventually } from '../time/eventually.ts';
 import { gate } from './gate.ts';
 import { ingress, policy } from './objects.ts';
 import { type Stage, startStage } from './stage.ts';

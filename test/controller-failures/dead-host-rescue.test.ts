@@ -3,7 +3,7 @@ import { after, before, describe, it } from 'node:test';
 import { Authority } from '../../deploy/local/authority.ts';
 import { recordField, stringField } from '../../src/process/json.ts';
 import { assertStored } from '../controller/certificate.ts';
-import { eventually } from '../kubernetes/eventually.ts';
+import { eventually } from '../time/eventually.ts';
 import { ingress, secret } from './objects.ts';
 import { type Stage, startStage } from './stage.ts';
 

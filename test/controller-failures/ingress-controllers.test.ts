@@ -4,8 +4,8 @@ import { startApp } from '../../deploy/local/app.ts';
 import { readAuditLog } from '../../deploy/local/audit-log.ts';
 import { type Edge, startEdge } from '../../deploy/local/edge/edge.ts';
 import { nextSecond } from '../controller/observation.ts';
-import { eventually } from '../kubernetes/eventually.ts';
 import { ask } from '../local/edge-world.ts';
+import { eventually } from '../time/eventually.ts';
 import { ingress } from './objects.ts';
 import { type Stage, startStage } from './stage.ts';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { isRecord } from '../../src/process/json.ts';
-import { eventually } from '../kubernetes/eventually.ts';
+import { eventually } from '../time/eventually.ts';
 import type { Answer } from './faulty-proxy.ts';
 import { type Gate, gate } from './gate.ts';
 import { ingress, secret, secretPath } from './objects.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { recordField } from '../../src/process/json.ts';
-import { eventually } from '../kubernetes/eventually.ts';
+import { eventually } from '../time/eventually.ts';
 import { ingress, type Manifest, policy } from './objects.ts';
 import { type Stage, startStage } from './stage.ts';
 

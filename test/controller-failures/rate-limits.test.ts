@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { eventually } from '../kubernetes/eventually.ts';
+import { eventually } from '../time/eventually.ts';
 import { ingress, ingressPath } from './objects.ts';
 import { type Stage, startStage } from './stage.ts';
 import { StrictCa } from './strict-ca.ts';

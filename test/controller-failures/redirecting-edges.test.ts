@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { assertStored, untilServed } from '../controller/certificate.ts';
 import { challengeHosts } from '../controller/observation.ts';
-import { eventually } from '../kubernetes/eventually.ts';
 import { ask } from '../local/edge-world.ts';
+import { eventually } from '../time/eventually.ts';
 import { ingress } from './objects.ts';
 import { type Stage, startStage } from './stage.ts';
 

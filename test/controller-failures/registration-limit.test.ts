@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { freePorts } from '../../deploy/local/free-ports.ts';
 import { Floor } from '../bench/floor.ts';
-import { eventually } from '../kubernetes/eventually.ts';
+import { eventually } from '../time/eventually.ts';
 import { ingress, type Manifest } from './objects.ts';
 import { type Stage, startStage } from './stage.ts';
 import { StrictCa } from './strict-ca.ts';

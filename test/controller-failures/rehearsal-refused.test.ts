@@ -6,7 +6,7 @@ import { arrayField, recordField, stringField } from '../../src/process/json.ts'
 import type { CaAnswer } from '../ca/exchange.ts';
 import { problemAnswer } from '../ca/faults.ts';
 import { limitRefusal } from '../ca/limit-refusal.ts';
-import { eventually } from '../kubernetes/eventually.ts';
+import { eventually } from '../time/eventually.ts';
 import { ingress } from './objects.ts';
 import { type Stage, startStage } from './stage.ts';
 import { StrictCa } from './strict-ca.ts';

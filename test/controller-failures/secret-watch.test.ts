@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { AuditRecord } from '../../deploy/local/audit-log.ts';
 import { applyManifests } from '../../deploy/local/manifests.ts';
 import { deployFolder } from '../deploy/deployed-cluster.ts';
-import { eventually } from '../kubernetes/eventually.ts';
+import { eventually } from '../time/eventually.ts';
 import { controllerRequests } from './controller-requests.ts';
 import { ingress } from './objects.ts';
 import { type Stage, startStage } from './stage.ts';

@@ -8,7 +8,7 @@ import { arrayField, isRecord, recordField, stringField } from '../../src/proces
 import type { Finding } from '../ca/authorizations.ts';
 import { EventStream } from '../inspector/event-stream.ts';
 import { receive, valuesIn } from '../inspector/stately-receiver.ts';
-import { eventually } from '../kubernetes/eventually.ts';
+import { eventually } from '../time/eventually.ts';
 import { ingress, type Manifest } from './objects.ts';
 import { type Stage, startStage } from './stage.ts';
 import { StrictCa } from './strict-ca.ts';

@@ -9,7 +9,7 @@ import { applyObjects } from '../../deploy/local/manifests.ts';
 import { startWorld, type World, type WorldOptions } from '../../deploy/local/world.ts';
 import type { IngressView } from '../../machines/ingress/ingress-view.ts';
 import { arrayField, isRecord, recordField, stringField } from '../../src/process/json.ts';
-import { eventually } from '../kubernetes/eventually.ts';
+import { eventually } from '../time/eventually.ts';
 import { assertPermitted, controllerRequests } from './controller-requests.ts';
 import { type FaultyProxy, startFaultyProxy } from './faulty-proxy.ts';
 import type { Manifest } from './objects.ts';

@@ -4,7 +4,7 @@ import { type HttpsVisit, visit } from '../../deploy/local/https-visit.ts';
 import { recordField } from '../../src/process/json.ts';
 import { secretPath } from '../controller-failures/objects.ts';
 import type { Stage } from '../controller-failures/stage.ts';
-import { eventually } from '../kubernetes/eventually.ts';
+import { eventually } from '../time/eventually.ts';
 
 const pemCertificate = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 

@@ -4,7 +4,7 @@ import { controllerRequests } from '../controller-failures/controller-requests.t
 import { type Gate, gate } from '../controller-failures/gate.ts';
 import { ingress, ingressPath, secretPath } from '../controller-failures/objects.ts';
 import { type Stage, startStage } from '../controller-failures/stage.ts';
-import { eventually } from '../kubernetes/eventually.ts';
+import { eventually } from '../time/eventually.ts';
 import { assertStored } from './certificate.ts';
 import { challengeHosts } from './observation.ts';
 

@@ -10,7 +10,7 @@ import { startController } from '../../src/controller.ts';
 import { systemClock } from '../../src/time/clock.ts';
 import { ingress } from '../controller-failures/objects.ts';
 import { type Stage, startStage } from '../controller-failures/stage.ts';
-import { eventually } from '../kubernetes/eventually.ts';
+import { eventually } from '../time/eventually.ts';
 
 let stage: Stage;
 

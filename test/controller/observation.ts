@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { arrayField, recordField, stringField } from '../../src/process/json.ts';
 import { ingressPath } from '../controller-failures/objects.ts';
 import type { Stage } from '../controller-failures/stage.ts';
-import { eventually } from '../kubernetes/eventually.ts';
+import { eventually } from '../time/eventually.ts';
 
 /** Waits until the Ingress has so many Events; returns type and reason of each, in the order of their times. */
 export async function untilTold(stage: Stage, key: string, count = 1): Promise<string[]> {

@@ -4,7 +4,7 @@ import { certificateId } from '../../src/certificate/certificate-id.ts';
 import { recordField, stringField } from '../../src/process/json.ts';
 import { ingress, ingressPath, secretPath } from '../controller-failures/objects.ts';
 import { type Stage, startStage } from '../controller-failures/stage.ts';
-import { eventually } from '../kubernetes/eventually.ts';
+import { eventually } from '../time/eventually.ts';
 import { assertStored } from './certificate.ts';
 
 const explanation = 'https://ca.example.com/incident';

@@ -7,7 +7,7 @@ import type { Passage } from '../controller-failures/faulty-proxy.ts';
 import { gate } from '../controller-failures/gate.ts';
 import { ingress, ingressPath, secretPath } from '../controller-failures/objects.ts';
 import { type Stage, startStage } from '../controller-failures/stage.ts';
-import { eventually } from '../kubernetes/eventually.ts';
+import { eventually } from '../time/eventually.ts';
 import { assertStored } from './certificate.ts';
 import { challengeHosts } from './observation.ts';
 

@@ -10,8 +10,8 @@ import {
 import { decodeStatus } from '../../src/kubernetes/records/status-annotation.ts';
 import { ingress, ingressPath } from '../controller-failures/objects.ts';
 import { type Stage, startStage } from '../controller-failures/stage.ts';
-import { eventually } from '../kubernetes/eventually.ts';
-import { statusTextOf } from '../kubernetes/status-text.ts';
+import { statusTextOf } from '../kubernetes/records/written-status.ts';
+import { eventually } from '../time/eventually.ts';
 import { nextSecond } from './observation.ts';
 
 const impatient = { LEGO_SELF_CHECK_TIMEOUT: '8s' };

@@ -5,7 +5,7 @@ import { Authority } from '../../deploy/local/authority.ts';
 import type { Manifest } from '../../deploy/local/kustomization.ts';
 import { ingress, ingressPath, secret, secretPath } from '../controller-failures/objects.ts';
 import { type Stage, startStage } from '../controller-failures/stage.ts';
-import { eventually } from '../kubernetes/eventually.ts';
+import { eventually } from '../time/eventually.ts';
 
 const day = 86_400_000;
 const oldUrl = 'https://acme-v01.api.letsencrypt.org/acme/reg/123';

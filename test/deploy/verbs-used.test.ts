@@ -7,7 +7,7 @@ import { arrayField } from '../../src/process/json.ts';
 import { controllerRequests } from '../controller-failures/controller-requests.ts';
 import { ingress, secret } from '../controller-failures/objects.ts';
 import { type Stage, startStage } from '../controller-failures/stage.ts';
-import { eventually } from '../kubernetes/eventually.ts';
+import { eventually } from '../time/eventually.ts';
 import { deployFolder } from './deployed-cluster.ts';
 
 const environment = {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Delta, Heartbeat, IngressDetail, Snapshot } from '../../src/inspector/protocol.ts';
-import { eventually } from '../kubernetes/eventually.ts';
+import { eventually } from '../time/eventually.ts';
 
 interface DataByEvent {
   readonly snapshot: Snapshot;

@@ -7,9 +7,9 @@ import { HostJournal } from '../../src/inspector/host-journal.ts';
 import { Inspector, type InspectorOptions } from '../../src/inspector/inspector.ts';
 import { createInspectorServer } from '../../src/inspector/inspector-server.ts';
 import type { SupervisorView } from '../../src/inspector/protocol.ts';
-import { ManualClock } from '../kubernetes/manual-clock.ts';
 import { assignment, now } from '../machines/builders.ts';
-import { start } from '../machines/ingress-run.ts';
+import { start } from '../machines/ingress/ingress-run.ts';
+import { ManualClock } from '../time/manual-clock.ts';
 
 export const nothingToDo: SupervisorView = {
   synced: true,

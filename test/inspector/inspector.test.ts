@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { eventually } from '../kubernetes/eventually.ts';
 import { now } from '../machines/builders.ts';
 import { dueResult, settled } from '../machines/issuance.ts';
+import { eventually } from '../time/eventually.ts';
 import { EventStream } from './event-stream.ts';
 import { inspected, nothingToDo } from './inspected.ts';
 

@@ -8,10 +8,10 @@ import { createMachine, type InspectionEvent } from 'xstate';
 import type { IngressActor } from '../../src/actors/supervisor-actor.ts';
 import { StatelyEndpoint } from '../../src/inspector/stately.ts';
 import { isRecord, recordField, stringField } from '../../src/process/json.ts';
-import { eventually } from '../kubernetes/eventually.ts';
 import { assignment, now } from '../machines/builders.ts';
-import { start } from '../machines/ingress-run.ts';
+import { start } from '../machines/ingress/ingress-run.ts';
 import { dueResult } from '../machines/issuance.ts';
+import { eventually } from '../time/eventually.ts';
 import { receive, valuesIn } from './stately-receiver.ts';
 
 async function endpoint(t: TestContext) {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { BacklogWatch } from '../../src/ledger/backlog-watch.ts';
-import { ManualClock } from '../kubernetes/manual-clock.ts';
+import { ManualClock } from '../time/manual-clock.ts';
 
 it('a long queue is told at once, then hourly, and a short one is not', () => {
   const clock = new ManualClock();

@@ -4,7 +4,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { OrderRequest } from '../../machines/ledger/order-limits.ts';
 import { presetLimits, type RateLimits } from '../../machines/ledger/rate-limits.ts';
 import { createLedger, LedgerKeeper } from '../../src/ledger/ledger-keeper.ts';
-import { ManualClock } from '../kubernetes/manual-clock.ts';
+import { ManualClock } from '../time/manual-clock.ts';
 import { MemoryLedgerStore } from './memory-ledger-store.ts';
 
 const directory = 'https://ca.example.com/directory';

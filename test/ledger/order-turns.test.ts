@@ -6,7 +6,7 @@ import { OrderBudget } from '../../machines/supervisor/order-budget.ts';
 import { createLedger } from '../../src/ledger/ledger-keeper.ts';
 import { OrderTurns } from '../../src/ledger/order-turns.ts';
 import { StepError } from '../../src/steps/failures.ts';
-import { ManualClock } from '../kubernetes/manual-clock.ts';
+import { ManualClock } from '../time/manual-clock.ts';
 
 const directory = 'https://acme-v02.api.letsencrypt.org/directory';
 const hour = 60 * 60_000;

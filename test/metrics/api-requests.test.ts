@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createServer, type Server } from 'node:http';
 import { after, before, describe, it } from 'node:test';
 import { type ApiRequestReport, reporting } from '../../src/kubernetes/client/request-report.ts';
-import { Site } from '../responder/site.ts';
+import { Site } from '../challenges/http-01/site.ts';
 
 const ingresses = '/apis/networking.k8s.io/v1';
 

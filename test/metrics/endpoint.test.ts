@@ -5,8 +5,8 @@ import { describe, it } from 'node:test';
 import { MetricsEndpoint } from '../../src/metrics/endpoint.ts';
 import { createHealthServer } from '../../src/metrics/health.ts';
 import { Metrics } from '../../src/metrics/metrics.ts';
-import { eventually } from '../kubernetes/eventually.ts';
-import { Site } from '../responder/site.ts';
+import { Site } from '../challenges/http-01/site.ts';
+import { eventually } from '../time/eventually.ts';
 
 async function serve(text: () => Promise<string>, errors: unknown[] = []): Promise<Site> {
   const { contentType } = new Metrics();

@@ -5,7 +5,7 @@ import { CaRequests } from '../bench/ca-requests.ts';
 import { assertStored } from '../controller/certificate.ts';
 import { ingress, ingressPath } from '../controller-failures/objects.ts';
 import { type Stage, startStage } from '../controller-failures/stage.ts';
-import { eventually } from '../kubernetes/eventually.ts';
+import { eventually } from '../time/eventually.ts';
 import { metricOf, seriesOf } from './exposition.ts';
 import { promtool, promtoolLimit } from './promtool.ts';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import type { Browser, Page } from 'playwright-core';
-import { eventually } from '../kubernetes/eventually.ts';
+import { eventually } from '../time/eventually.ts';
 import { openBrowser } from './browser.ts';
 import { visit, waitForCount, waitForText } from './visit.ts';
 import { detailOf, rowOf, snapshotOf } from './world.ts';

@@ -14,7 +14,6 @@ import { storedCertificateOf } from '../../src/inspector/stored-certificate.ts';
 import { supervisorView } from '../../src/inspector/supervisor-view.ts';
 import { createLedger } from '../../src/ledger/ledger-keeper.ts';
 import { EventStream } from '../inspector/event-stream.ts';
-import { ManualClock } from '../kubernetes/manual-clock.ts';
 import {
   certificateFacts,
   day,
@@ -25,6 +24,7 @@ import {
   supervisorPolicy,
 } from '../machines/builders.ts';
 import { settled } from '../machines/issuance.ts';
+import { ManualClock } from '../time/manual-clock.ts';
 import { directory, type Fate, type Plan, showcaseLogic } from './showcase-effects.ts';
 import { namesOf } from './world.ts';
 

@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
 import { startController } from '../../src/controller.ts';
 import { ApiStandIn } from '../kubernetes/api-stand-in.ts';
-import { ManualClock } from '../kubernetes/manual-clock.ts';
+import { ManualClock } from '../time/manual-clock.ts';
 import { configOf, controllerEnv } from './controller-config.ts';
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));

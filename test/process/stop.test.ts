@@ -3,8 +3,8 @@ import { after, before, describe, it } from 'node:test';
 import { pino } from 'pino';
 import { startController } from '../../src/controller.ts';
 import { ApiStandIn } from '../kubernetes/api-stand-in.ts';
-import { eventually } from '../kubernetes/eventually.ts';
-import { ManualClock } from '../kubernetes/manual-clock.ts';
+import { eventually } from '../time/eventually.ts';
+import { ManualClock } from '../time/manual-clock.ts';
 import { configOf, controllerEnv } from './controller-config.ts';
 
 /** The pod's seconds of grace, of which the orders that have begun get twenty. */

@@ -8,8 +8,8 @@ import { KubernetesError } from '../../src/kubernetes/client/kubernetes-error.ts
 import { createLedger } from '../../src/ledger/ledger-keeper.ts';
 import { readRenewal, recordOf, writeRenewal } from '../../src/secret/renewal-record.ts';
 import { RenewalWatch } from '../../src/steps/renewal-watch.ts';
-import { ManualClock } from '../kubernetes/manual-clock.ts';
 import { certificateFacts, day, hour, minute, now, secretFacts } from '../machines/builders.ts';
+import { ManualClock } from '../time/manual-clock.ts';
 
 const directory = 'https://ca.example/dir';
 const signal = AbortSignal.timeout(60_000);

@@ -9,8 +9,8 @@ import { type StoreCertificateOptions, storeCertificate } from '../../src/steps/
 import { newKeyPem } from '../acme/keys.ts';
 import { Issuer } from '../ca/issuer.ts';
 import { seededRandom } from '../ca/random.ts';
-import { ManualClock } from '../kubernetes/manual-clock.ts';
 import { certificateInput, day, hour, now } from '../machines/builders.ts';
+import { ManualClock } from '../time/manual-clock.ts';
 
 const issuer = new Issuer(now, seededRandom(1));
 const keyPem = newKeyPem();

@@ -1,0 +1,518 @@
+import assert from 'node:assert/strict';
+import { afterEach, before, beforeEach, describe, test } from 'node:test';
+import { type Account, AccountStore } from '../../../src/acme/account/account.ts';
+import type { AuthorizationReport } from '../../../src/acme/order/authorization.ts';
+import { type OrderInput, obtainCertificate } from '../../../src/acme/order/order.ts';
+import { OrderError } from '../../../src/acme/order/order-error.ts';
+import { installAdapter } from '../../../src/acme/transport/adapter.ts';
+import { AcmeTransport } from '../../../src/acme/transport/transport.ts';
+import { createCsr } from '../../../src/certificate/csr.ts';
+import { type Clock, systemClock } from '../../../src/time/clock.ts';
+import { newKeyPem } from '../keys.ts';
+import { MemoryStore } from '../memory-store.ts';
+import { problem, ScriptedCa } from '../scripted-ca.ts';
+
+/** A clock whose timers take no time but move it on, and that remembers how long each was. */
+class EagerClock implements Clock {
+  readonly waits: number[] = [];
+  #ahead = 0;
+
+  now(): number {
+    return Date.now() + this.#ahead;
+  }
+
+  setTimeout(fn: () => void, ms: number): unknown {
+    const fire = (): void => {
+      this.waits.push(ms);
+      this.#ahead += ms;
+      fn();
+    };
+    return new Timer(setTimeout(fire, 1));
+  }
+
+  clearTimeout(handle: unknown): void {
+    if (handle instanceof Timer) clearTimeout(handle.timeout);
+  }
+}
+
+class Timer {
+  readonly timeout: NodeJS.Timeout;
+
+  constructor(timeout: NodeJS.Timeout) {
+    this.timeout = timeout;
+  }
+}
+
+describe('order', () => {
+  let ca: ScriptedCa;
+  let transport: AcmeTransport;
+  let clock: EagerClock;
+  let account: Account;
+  let csr: Buffer;
+  const { signal } = new AbortController();
+
+  before(async () => {
+    installAdapter();
+    csr = await createCsr(['a.example'], newKeyPem());
+  });
+
+  beforeEach(async () => {
+    ca = new ScriptedCa();
+    await ca.start();
+    clock = new EagerClock();
+    transport = new AcmeTransport({
+      clock: systemClock,
+      userAgent: 'test',
+      caBundle: ca.caBundle,
+      proxy: { httpsProxy: '', noProxy: '' },
+    });
+    account = await new AccountStore({
+      transport,
+      clock,
+      store: new MemoryStore(),
+      directoryUrl: ca.directoryUrl,
+    }).ensureAccount(signal);
+    ca.received.length = 0;
+  });
+
+  afterEach(async () => {
+    await transport.close();
+    await ca.stop();
+  });
+
+  const obtain = (changes: Partial<OrderInput> = {}): ReturnType<typeof obtainCertificate> =>
+    obtainCertificate({ account, transport, clock, signal, hosts: ['a.example'], csr, ...changes });
+
+  async function failure(changes: Partial<OrderInput> = {}): Promise<OrderError> {
+    try {
+      await obtain(changes);
+    } catch (error) {
+      assert(error instanceof OrderError, String(error));
+      return error;
+    }
+    return assert.fail('there is a certificate');
+  }
+
+  const paths = (): string[] => ca.received.map(({ path }) => path).filter((path) => path !== '/nonce');
+
+  test('takes seven requests from the order to the certificate', async () => {
+    const phases: string[] = [];
+    const { chainPem, orderUrl } = await obtain({
+      onPhase: (phase, url) => void phases.push(`${phase} ${url ?? ''}`),
+    });
+    assert.match(chainPem, /BEGIN CERTIFICATE/);
+    assert.equal(orderUrl, ca.url('/order'));
+    assert.deepEqual(paths(), [
+      '/new-order',
+      '/authz',
+      '/challenge',
+      '/authz',
+      '/finalize',
+      '/order',
+      '/certificate',
+    ]);
+    const url = ca.url('/order');
+    assert.deepEqual(phases, ['ordering ', `proving ${url}`, `finalizing ${url}`, `downloading ${url}`]);
+  });
+
+  test('an order that is ready already is finalized without a challenge', async () => {
+    ca.scripts.set('/new-order', () => ({
+      status: 201,
+      headers: { location: ca.url('/order') },
+      body: ca.order({ status: 'ready' }),
+    }));
+    await obtain();
+    assert.deepEqual(paths(), ['/new-order', '/finalize', '/order', '/certificate']);
+  });
+
+  test('a host that is proven already is not challenged', async () => {
+    ca.scripts.set('/authz', () => ({ body: ca.authorization({ status: 'valid' }) }));
+    const reports: AuthorizationReport[] = [];
+    await obtain({ onAuthorization: (report) => void reports.push(report) });
+    assert.equal(ca.count('/challenge'), 0);
+    assert.deepEqual(reports, [{ host: 'a.example', status: 'valid' }]);
+  });
+
+  test('what the CA says of a host is passed on without the token and the key authorization', async () => {
+    const token = 'x'.repeat(43);
+    const detail = `Invalid response from http://a.example/.well-known/acme-challenge/${token}: 404; expected "${token}.${'y'.repeat(43)}"`;
+    const error = { type: 'urn:ietf:params:acme:error:unauthorized', detail };
+    const challenge = { type: 'http-01', url: ca.url('/challenge'), status: 'invalid', token, error };
+    ca.scripts.set('/authz', () => ({
+      body: ca.authorization({ status: 'invalid', challenges: [challenge] }),
+    }));
+    const reports: AuthorizationReport[] = [];
+    const { message } = await failure({ onAuthorization: (report) => void reports.push(report) });
+    for (const words of [message, reports[0]?.detail ?? '']) {
+      assert.match(
+        words,
+        /Invalid response from http:\/\/a\.example\/\.well-known\/acme-challenge\/…: 404; expected "\(the key authorization\)"/,
+      );
+      assert.ok(!words.includes(token));
+    }
+  });
+
+  for (const status of ['processing', 'valid']) {
+    test(`an order handed back as ${status} is not ours to finalize`, async () => {
+      ca.scripts.set('/new-order', () => ({
+        status: 201,
+        headers: { location: ca.url('/order') },
+        body: ca.order({ status }),
+      }));
+      const error = await failure();
+      assert.equal(error.kind, 'not-ours');
+      assert.match(error.message, /a\.example.*key that is not ours/);
+      assert.equal(ca.count('/finalize'), 0);
+    });
+  }
+
+  test('an order for other names is refused', async () => {
+    ca.scripts.set('/new-order', () => ({
+      status: 201,
+      headers: { location: ca.url('/order') },
+      body: ca.order({ identifiers: [{ type: 'dns', value: 'b.example' }] }),
+    }));
+    const error = await failure();
+    assert.equal(error.kind, 'identifiers-differ');
+    assert.match(error.message, /other names \(b\.example\)/);
+  });
+
+  test('a profile that the CA does not offer costs no order, and the message lists those it does', async () => {
+    const error = await failure({ profile: 'long' });
+    assert.equal(error.kind, 'profile-not-offered');
+    assert.match(
+      error.message,
+      /does not offer the profile "long"\. Set kube-lego\.io\/profile to one of: classic, short;/,
+    );
+    assert.equal(ca.count('/new-order'), 0);
+  });
+
+  test('a profile is sent with the order', async () => {
+    await obtain({ profile: 'short' });
+    assert.deepEqual(ca.received[0]?.payload, {
+      identifiers: [{ type: 'dns', value: 'a.example' }],
+      profile: 'short',
+    });
+  });
+
+  test('a profile that the CA does not repeat is something to know; one that it repeats is not', async () => {
+    const notices: string[] = [];
+    const onNotice = (notice: string): void => void notices.push(notice);
+    await obtain({ onNotice, profile: 'short' });
+    assert.match(notices.join(), /does not say whether the order for a\.example has the profile short/);
+    const location = ca.url('/order');
+    const body = ca.order({ profile: 'short' });
+    ca.scripts.set('/new-order', () => ({ status: 201, headers: { location }, body }));
+    await obtain({ onNotice, profile: 'short' });
+    assert.equal(notices.length, 1);
+  });
+
+  test('Retry-After is kept to the millisecond, and own waits grow without it', async () => {
+    const authz = ca.scripts.get('/authz');
+    ca.scripts.set('/authz', (received, times) =>
+      times < 6
+        ? { body: ca.authorization(), ...(times === 3 && { headers: { 'retry-after': '7' } }) }
+        : authz?.(received, times),
+    );
+    await obtain();
+    assert.deepEqual(clock.waits.slice(0, 5), [30, 70, 7005, 400, 1000]);
+  });
+
+  test('a wait beyond the time limit ends the order at once, and says how long the CA wants', async () => {
+    ca.scripts.set('/finalize', () => ({
+      headers: { 'retry-after': '7200' },
+      body: ca.order({ status: 'processing' }),
+    }));
+    const error = await failure();
+    assert.equal(error.kind, 'out-of-time');
+    assert.equal(error.retryAfter, 7_200_000);
+    assert.match(
+      error.message,
+      /a\.example.*before our time limit for an order ends; it asks to wait 7200 s/,
+    );
+  });
+
+  test('an order that never ends is given up when it expires, by the clock of the CA', async () => {
+    ca.clockError = -3_600_000;
+    const expires = new Date(Date.now() + ca.clockError + 60_000).toISOString();
+    ca.scripts.set('/new-order', () => ({
+      status: 201,
+      headers: { location: ca.url('/order') },
+      body: ca.order({ expires }),
+    }));
+    ca.scripts.set('/authz', () => ({ body: ca.authorization() }));
+    const started = clock.now();
+    const error = await failure();
+    assert.equal(error.kind, 'out-of-time');
+    assert.match(error.message, /before the order expires/);
+    const took = clock.now() - started;
+    assert.ok(took > 30_000 && took <= 61_000, `${took} ms`);
+  });
+
+  test('every host that failed is named, with what the CA said', async () => {
+    const hosts = ['a.example', 'b.example', 'c.example'];
+    const identifiers = hosts.map((value) => ({ type: 'dns', value }));
+    ca.scripts.set('/new-order', () => ({
+      status: 201,
+      headers: { location: ca.url('/order') },
+      body: ca.order({ identifiers, authorizations: hosts.map((host) => ca.url(`/authz-${host}`)) }),
+    }));
+    for (const host of hosts) {
+      const identifier = { type: 'dns', value: host };
+      const challenge = {
+        type: 'http-01',
+        url: ca.url('/challenge'),
+        status: 'pending',
+        token: 'x'.repeat(43),
+      };
+      const error = {
+        type: 'urn:ietf:params:acme:error:connection',
+        detail: `10.0.0.1: Fetching http://${host}/: refused`,
+      };
+      ca.scripts.set(`/authz-${host}`, (_received, times) => {
+        if (times === 1) return { body: ca.authorization({ identifier, challenges: [challenge] }) };
+        if (host === 'b.example') return { body: ca.authorization({ identifier, status: 'valid' }) };
+        return {
+          body: ca.authorization({
+            identifier,
+            status: 'invalid',
+            challenges: [{ ...challenge, status: 'invalid', error }],
+          }),
+        };
+      });
+    }
+    const reports: string[] = [];
+    const onAuthorization = ({ host, status, detail = '' }: AuthorizationReport): void =>
+      void reports.push(`${host} ${status} ${detail}`.trim());
+    const error = await failure({ hosts, clock: systemClock, onAuthorization });
+    assert.equal(error.kind, 'challenge-failed');
+    assert.deepEqual(
+      error.failures.map(({ host, problem }) => `${host} ${problem.type}`),
+      ['a.example connection', 'c.example connection'],
+    );
+    assert.match(
+      error.message,
+      /could not prove a\.example \(connection\): 10\.0\.0\.1: Fetching http:\/\/a\.example\/: refused\. Let port 80/,
+    );
+    assert.match(error.message, /could not prove c\.example/);
+    assert.deepEqual(reports.map((report) => report.replace(/ Let port 80.*$/, '')).toSorted(), [
+      'a.example answered',
+      'a.example invalid 10.0.0.1: Fetching http://a.example/: refused.',
+      'b.example answered',
+      'b.example valid',
+      'c.example answered',
+      'c.example invalid 10.0.0.1: Fetching http://c.example/: refused.',
+    ]);
+  });
+
+  /** As step-ca: a challenge that failed says so, and stays pending until it is answered again. */
+  function scriptPendingError(): void {
+    const error = { type: 'urn:ietf:params:acme:error:dns', detail: 'no such name' };
+    const challenge = {
+      type: 'http-01',
+      url: ca.url('/challenge'),
+      status: 'pending',
+      token: 'x'.repeat(43),
+    };
+    ca.scripts.set('/authz', (_received, times) => ({
+      body: ca.authorization({ challenges: [{ ...challenge, ...(times > 1 && { error }) }] }),
+    }));
+  }
+
+  test('an error on a challenge that stays pending is answered three times, then it is the failure', async () => {
+    scriptPendingError();
+    const failed = await failure();
+    assert.equal(ca.count('/challenge'), 3);
+    assert.equal(failed.kind, 'challenge-failed');
+    assert.equal(failed.host, 'a.example');
+    assert.match(
+      failed.message,
+      /could not prove a\.example \(dns\): no such name\. Correct the DNS records/,
+    );
+  });
+
+  test('a Retry-After to a repeated answer of a challenge is kept before anything more is asked', async () => {
+    scriptPendingError();
+    ca.scripts.set('/challenge', (_received, times) =>
+      times === 2 ? problem(503, 'rateLimited', 'Service busy', { 'retry-after': '77' }) : undefined,
+    );
+    await failure();
+    assert.equal(clock.waits.filter((wait) => wait >= 77_000 && wait < 78_000).length, 1);
+  });
+
+  test('a CA without HTTP-01 for the host says which challenges it offers', async () => {
+    const challenges = [{ type: 'dns-01', url: ca.url('/challenge'), status: 'pending', token: 'x' }];
+    ca.scripts.set('/authz', () => ({ body: ca.authorization({ challenges }) }));
+    const error = await failure();
+    assert.equal(error.kind, 'no-http-01');
+    assert.match(error.message, /no HTTP-01 challenge for a\.example \(it offers: dns-01\)/);
+  });
+
+  test('an order that is still ready after a good finalization is waited for', async () => {
+    ca.scripts.set('/finalize', () => ({ body: ca.order({ status: 'ready' }) }));
+    let polls = 0;
+    ca.scripts.set('/order', () => {
+      polls += 1;
+      return {
+        body:
+          polls < 3
+            ? ca.order({ status: 'ready' })
+            : ca.order({ status: 'valid', certificate: ca.url('/certificate') }),
+      };
+    });
+    await obtain();
+    assert.equal(ca.count('/finalize'), 1);
+  });
+
+  test('a finalization whose answer is lost is repeated only if the order shows that it did not arrive', async () => {
+    const finalize = ca.scripts.get('/finalize');
+    ca.scripts.set('/finalize', (received, times) => (times === 1 ? undefined : finalize?.(received, times)));
+    await obtain();
+    assert.deepEqual(paths().slice(4), ['/finalize', '/order', '/finalize', '/order', '/certificate']);
+  });
+
+  test('a finalization that arrived though its answer is lost is not repeated', async () => {
+    const finalize = ca.scripts.get('/finalize');
+    ca.scripts.set('/finalize', (received, times) => {
+      finalize?.(received, times);
+      return undefined;
+    });
+    await obtain();
+    assert.equal(ca.count('/finalize'), 1);
+  });
+
+  test('reads ride out trouble of the CA and keep its Retry-After', async () => {
+    const order = ca.scripts.get('/order');
+    ca.scripts.set('/order', (received, times) => {
+      if (times === 1) return problem(500, 'serverInternal', 'database down', { 'retry-after': '60' });
+      return times === 2 ? undefined : order?.(received, times);
+    });
+    await obtain();
+    assert.ok(clock.waits.includes(60_005), clock.waits.join(' '));
+  });
+
+  test("a CA that stays out of order is nobody's failure", async () => {
+    ca.scripts.set('/order', () => ({
+      status: 502,
+      headers: { 'content-type': 'text/html' },
+      body: '<html>',
+    }));
+    const error = await failure();
+    assert.equal(error.transient, true);
+    assert.equal(ca.count('/order'), 6);
+  });
+
+  test('a new-order is sent once, whatever comes back', async () => {
+    ca.scripts.set('/new-order', () => undefined);
+    const error = await failure();
+    assert.equal(ca.count('/new-order'), 1);
+    assert.equal(error.kind, 'refused');
+    assert.equal(error.transient, true);
+    assert.match(
+      error.message,
+      /^No certificate for a\.example: The new-order request to localhost:\d+ failed \(unreachable\)/,
+    );
+  });
+
+  describe('with a preferred chain', () => {
+    function offerAlternates(...statuses: readonly number[]): void {
+      const certificate = ca.scripts.get('/certificate');
+      const links = statuses.map((_, index) => `<${ca.url(`/alternate-${index}`)}>;rel="alternate"`);
+      ca.scripts.set('/certificate', (received, times) => {
+        const reply = certificate?.(received, times);
+        if (reply === undefined || reply === 'silence') return reply;
+        return { ...reply, headers: { ...reply.headers, link: links.join(', ') } };
+      });
+      for (const [index, status] of statuses.entries()) {
+        ca.scripts.set(`/alternate-${index}`, () =>
+          status === 200
+            ? { headers: { 'content-type': 'application/pem-certificate-chain' }, body: ca.caBundle }
+            : problem(status, 'malformed', 'no such chain'),
+        );
+      }
+    }
+
+    test('an alternate that is not there costs a notice, not the certificate', async () => {
+      offerAlternates(200, 404);
+      const notices: string[] = [];
+      const onNotice = (notice: string): void => void notices.push(notice);
+      const { chainPem } = await obtain({ preferredChain: 'Some Root', onNotice });
+      assert.equal(chainPem, ca.caBundle);
+      assert.equal(ca.count('/certificate'), 2);
+      assert.equal(notices.length, 1);
+      assert.match(notices[0] ?? '', /own choice takes the place of Some Root: .*no such chain/);
+    });
+
+    test('a certificate that is not there is an error all the same', async () => {
+      ca.scripts.set('/certificate', () => problem(404, 'malformed', 'no such certificate'));
+      assert.match((await failure({ preferredChain: 'Some Root' })).message, /no such certificate/);
+    });
+
+    test('alternates that can all be had cost no notice', async () => {
+      offerAlternates(200, 200);
+      await obtain({ preferredChain: 'Some Root', onNotice: (notice) => assert.fail(notice) });
+      assert.equal(ca.count('/certificate'), 1);
+    });
+  });
+
+  test('a refused CSR is its own error', async () => {
+    ca.scripts.set('/finalize', () => problem(400, 'badCSR', 'CSR signature algorithm is not supported'));
+    const error = await failure();
+    assert.equal(error.kind, 'csr-refused');
+    assert.match(
+      error.message,
+      /a\.example.*CSR signature algorithm is not supported\. Choose another key type/,
+    );
+  });
+
+  test('an order that fails after the proof tells why', async () => {
+    const error = {
+      type: 'urn:ietf:params:acme:error:caa',
+      detail: 'CAA record for a.example prevents issuance',
+    };
+    ca.scripts.set('/order', () => ({ body: ca.order({ status: 'invalid', error }) }));
+    const failed = await failure();
+    assert.equal(failed.kind, 'invalid');
+    assert.equal(failed.host, 'a.example');
+    assert.match(
+      failed.message,
+      /the order failed \(caa\): CAA record for a\.example prevents issuance\. Let the CAA records/,
+    );
+  });
+
+  test('the hosts that subproblems name are the ones to blame', async () => {
+    ca.scripts.set('/new-order', () => ({
+      status: 400,
+      headers: { 'content-type': 'application/problem+json' },
+      body: {
+        type: 'urn:ietf:params:acme:error:rejectedIdentifier',
+        detail: 'some names are rejected',
+        subproblems: [
+          {
+            type: 'urn:ietf:params:acme:error:rejectedIdentifier',
+            detail: 'policy forbids it',
+            identifier: { type: 'dns', value: 'b.example' },
+          },
+        ],
+      },
+    }));
+    const error = await failure({ hosts: ['a.example', 'b.example'] });
+    assert.equal(error.host, 'b.example');
+    assert.match(
+      error.message,
+      /No certificate for b\.example: .*some names are rejected.* b\.example \(rejectedIdentifier\): policy forbids it\./,
+    );
+  });
+
+  test('an abort in the midst of a wait or a request ends the order within milliseconds', async () => {
+    const mine = new AbortController();
+    const reason = new Error('the Ingress changed');
+    ca.scripts.set('/authz', (_received, times) => (times > 1 ? 'silence' : { body: ca.authorization() }));
+    const work = obtain({ signal: mine.signal, clock: systemClock });
+    while (ca.count('/authz') < 2) await new Promise((resolve) => setImmediate(resolve));
+    const started = performance.now();
+    mine.abort(reason);
+    await assert.rejects(work, reason);
+    assert.ok(performance.now() - started < 50);
+  });
+});

@@ -1,0 +1,569 @@
+import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
+import { afterEach, before, beforeEach, describe, test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { Client } from 'acme-client';
+import { AccountStore } from '../../../src/acme/account/account.ts';
+import { installAdapter } from '../../../src/acme/transport/adapter.ts';
+import type { CaAnswer, CaRequest } from '../../../src/acme/transport/connection.ts';
+import { AcmeProblem } from '../../../src/acme/transport/problem.ts';
+import { AcmeTransport, type RequestReport, userAgent } from '../../../src/acme/transport/transport.ts';
+import { systemClock } from '../../../src/time/clock.ts';
+import { MemoryStore } from '../memory-store.ts';
+import { problem, type Reply, ScriptedCa } from '../scripted-ca.ts';
+
+const noProxy = { httpsProxy: '', noProxy: '' };
+
+async function refusal(work: Promise<unknown>): Promise<AcmeProblem> {
+  try {
+    await work;
+  } catch (error) {
+    assert(error instanceof AcmeProblem, String(error));
+    return error;
+  }
+  return assert.fail('the CA accepted the request');
+}
+
+describe('transport', () => {
+  let ca: ScriptedCa;
+  let transport: AcmeTransport;
+  let client: Client;
+  let reports: RequestReport[];
+  const { signal } = new AbortController();
+
+  before(installAdapter);
+
+  beforeEach(async () => {
+    ca = new ScriptedCa();
+    await ca.start();
+    reports = [];
+    transport = new AcmeTransport({
+      clock: systemClock,
+      userAgent: userAgent('1.2.3'),
+      caBundle: ca.caBundle,
+      proxy: noProxy,
+      requestTimeout: 2000,
+      maxBodyBytes: 100_000,
+      onRequest: (report) => reports.push(report),
+    });
+    const store = new MemoryStore();
+    const account = await new AccountStore({
+      transport,
+      store,
+      clock: systemClock,
+      directoryUrl: ca.directoryUrl,
+    }).ensureAccount(signal);
+    client = account.client;
+    ca.received.length = 0;
+    reports.length = 0;
+  });
+
+  afterEach(async () => {
+    await transport.close();
+    await ca.stop();
+  });
+
+  const order = (): Promise<unknown> =>
+    transport.call(signal, 'new-order', () =>
+      client.createOrder({ identifiers: [{ type: 'dns', value: 'a.example' }] }),
+    );
+
+  test('says who it is, speaks ACME types, and takes its nonces from earlier answers', async () => {
+    await order();
+    await order();
+    assert.deepEqual(
+      ca.received.map(({ method, path }) => `${method} ${path}`),
+      ['POST /new-order', 'POST /new-order'],
+    );
+    const [first, second] = ca.received;
+    assert.match(
+      first?.headers['user-agent'] ?? '',
+      /^kube-lego\/1\.2\.3 \(\+https:\/\/github\.com\/jetstack\/kube-lego\) undici\/\d/,
+    );
+    assert.equal(first?.headers['content-type'], 'application/jose+json');
+    assert.equal(first?.headers['accept-language'], 'en');
+    assert.notEqual(first?.nonce, second?.nonce);
+    assert.deepEqual(
+      reports.map(({ endpoint, status }) => ({ endpoint, status })),
+      [
+        { endpoint: 'new-order', status: 201 },
+        { endpoint: 'new-order', status: 201 },
+      ],
+    );
+  });
+
+  test('takes a nonce from an error as well, and never sends one twice', async () => {
+    ca.scripts.set('/new-order', () => problem(403, 'rejectedIdentifier', 'no'));
+    await refusal(order());
+    await refusal(order());
+    assert.equal(ca.count('/nonce'), 0);
+    assert.equal(new Set(ca.received.map(({ nonce }) => nonce)).size, 2);
+  });
+
+  test('asks for nonces only as many times as there are requests at once', async () => {
+    await Promise.all(Array.from({ length: 10 }, order));
+    const asked = ca.count('/nonce');
+    assert.ok(asked <= 9, `${asked} new-nonce requests`);
+    await Promise.all(Array.from({ length: 10 }, order));
+    assert.equal(ca.count('/nonce'), asked);
+    assert.equal(
+      new Set(ca.received.filter(({ method }) => method === 'POST').map(({ nonce }) => nonce)).size,
+      20,
+    );
+  });
+
+  test('ignores a malformed nonce', async () => {
+    const well = ca.scripts.get('/new-order');
+    ca.scripts.set('/new-order', (received, times) => {
+      const reply = well?.(received, times);
+      return typeof reply === 'object'
+        ? { ...reply, headers: { ...reply.headers, 'replay-nonce': 'not a nonce!' } }
+        : reply;
+    });
+    await order();
+    await order();
+    assert.equal(ca.count('/nonce'), 1);
+  });
+
+  test('signs again with the nonce of the rejection, and survives ten in a row', async () => {
+    const well = ca.scripts.get('/new-order');
+    ca.scripts.set('/new-order', (received, times) =>
+      times > 10
+        ? well?.(received, times)
+        : problem(400, 'badNonce', 'old nonce', { 'replay-nonce': `fresh-${times}` }),
+    );
+    await order();
+    assert.deepEqual(
+      ca.received.slice(1).map(({ nonce }) => nonce),
+      Array.from({ length: 10 }, (_, index) => `fresh-${index + 1}`),
+    );
+  });
+
+  test('gives up on a CA that rejects every nonce, with a typed error', { timeout: 60_000 }, async () => {
+    ca.scripts.set('/new-order', () => problem(400, 'badNonce', 'never good'));
+    const clock = { ...systemClock, setTimeout: (fn: () => void) => systemClock.setTimeout(fn, 0) };
+    const impatient = new AcmeTransport({ clock, userAgent: 'test', caBundle: ca.caBundle, proxy: noProxy });
+    const error = await refusal(
+      impatient.call(signal, 'new-order', () =>
+        client.createOrder({ identifiers: [{ type: 'dns', value: 'a.example' }] }),
+      ),
+    );
+    await impatient.close();
+    assert.equal(error.type, 'badNonce');
+    assert.equal(ca.count('/new-order'), 21);
+  });
+
+  test('throws a rate limit once, at once, with all that the CA said', async () => {
+    ca.scripts.set('/new-order', () =>
+      problem(429, 'rateLimited', 'too many new orders (300) from this account in the last 3h0m0s', {
+        'retry-after': '3600',
+        link: '<https://letsencrypt.org/docs/rate-limits>;rel="help", <https://ca.example/directory>;rel="index"',
+      }),
+    );
+    const error = await refusal(order());
+    assert.equal(ca.count('/new-order'), 1);
+    assert.equal(error.type, 'rateLimited');
+    assert.equal(error.status, 429);
+    assert.equal(error.retryAfter, 3_600_000);
+    assert.equal(error.transient, false);
+    assert.deepEqual(error.links['help'], ['https://letsencrypt.org/docs/rate-limits']);
+    assert.match(
+      error.message,
+      /^localhost:\d+ refused the new-order request \(rateLimited, HTTP 429\): too many new orders/,
+    );
+  });
+
+  test('reads a Retry-After date by the clock of the CA, even if that is an hour off, and says so', async () => {
+    ca.clockError = 3_600_000;
+    ca.scripts.set('/new-order', () =>
+      problem(503, 'rateLimited', 'Service busy; retry later.', {
+        'retry-after': new Date(Date.now() + ca.clockError + 30_000).toUTCString(),
+      }),
+    );
+    const error = await refusal(order());
+    assert.ok(error.transient);
+    assert.ok(
+      error.retryAfter !== undefined && Math.abs(error.retryAfter - 30_000) <= 1000,
+      String(error.retryAfter),
+    );
+    assert.ok(Math.abs((transport.clockSkew ?? 0) - 3_600_000) < 2000);
+    assert.match(
+      transport.clockWarning ?? '',
+      /^The clock here is 60 minutes behind that of localhost:\d+: .*Synchronise the clocks/,
+    );
+  });
+
+  test('takes the time of a rate limit from its words when the header is missing', async () => {
+    const at = new Date(Date.now() + 7_200_000).toISOString().replace('T', ' ').slice(0, 19);
+    ca.scripts.set('/new-order', () =>
+      problem(429, 'rateLimited', `too many certificates, retry after ${at} UTC: see https://x`),
+    );
+    const { retryAfter } = await refusal(order());
+    assert.ok(retryAfter !== undefined && Math.abs(retryAfter - 7_200_000) < 3000, String(retryAfter));
+  });
+
+  test('keeps the link that lifts a pause out of the message', async () => {
+    const url = 'https://ca.example/sfe/v1/unpause?jwt=abc.def.ghi';
+    ca.scripts.set('/new-order', () =>
+      problem(
+        429,
+        'rateLimited',
+        `Your account is temporarily prevented from requesting certificates for a.example. Please visit: ${url}`,
+      ),
+    );
+    const error = await refusal(order());
+    assert.equal(error.unpauseUrl, url);
+    assert.equal(error.retryAfter, undefined);
+    assert.doesNotMatch(error.message, /abc\.def/);
+    assert.match(error.message, /temporarily prevented/);
+  });
+
+  const strange: {
+    name: string;
+    reply: Reply | undefined;
+    type: string;
+    message: RegExp;
+    transient: boolean;
+  }[] = [
+    {
+      name: 'an HTML page of a proxy',
+      reply: {
+        status: 502,
+        headers: { 'content-type': 'text/html; charset=utf-8' },
+        body: '<html>SECRET</html>',
+      },
+      type: 'invalidResponse',
+      message:
+        /failed \(invalidResponse, HTTP 502\): the answer with status 502 explains nothing \(text\/html, 19 characters\)/,
+      transient: true,
+    },
+    {
+      name: 'an HTML page with status 200',
+      reply: { headers: { 'content-type': 'text/html' }, body: '<html>SECRET</html>' },
+      type: 'invalidResponse',
+      message:
+        /the answer with status 200 is no JSON object \(text\/html, 19 characters\)\. Check that LEGO_URL/,
+      transient: true,
+    },
+    {
+      name: 'garbage',
+      reply: { headers: { 'content-type': 'application/json' }, body: '{"status": SECRET' },
+      type: 'invalidResponse',
+      message: /is no JSON object \(application\/json, 17 characters\)/,
+      transient: true,
+    },
+    {
+      name: 'half a body',
+      reply: { body: { status: 'SECRET', pad: 'x'.repeat(500) }, half: true },
+      type: 'unreachable',
+      message: /broke off before the answer was complete/,
+      transient: true,
+    },
+    {
+      name: 'no answer',
+      reply: undefined,
+      type: 'unreachable',
+      message: /broke off before the answer was complete/,
+      transient: true,
+    },
+    {
+      name: 'an order without a link',
+      reply: { status: 201, body: { status: 'pending' } },
+      type: 'invalidResponse',
+      message: /did not return an order link/,
+      transient: true,
+    },
+    {
+      name: 'a redirect',
+      reply: { status: 302, headers: { location: 'https://elsewhere.example/' } },
+      type: 'invalidResponse',
+      message: /status 302/,
+      transient: true,
+    },
+    {
+      name: 'an empty 404',
+      reply: { status: 404, body: '' },
+      type: 'invalidResponse',
+      message: /status 404 explains nothing \(no content type, empty\)/,
+      transient: false,
+    },
+    {
+      name: 'an endless body',
+      reply: { body: { status: 'SECRET', pad: 'x'.repeat(200_000) } },
+      type: 'invalidResponse',
+      message: /longer than 100000 bytes/,
+      transient: true,
+    },
+  ];
+  for (const { message, name, reply, transient, type } of strange) {
+    test(`${name} is a clear error that shows nothing of the body`, async () => {
+      ca.scripts.set('/new-order', () => reply);
+      const error = await refusal(order());
+      assert.equal(error.type, type);
+      assert.equal(error.transient, transient);
+      assert.match(error.message, message);
+      assert.match(error.message, /^The new-order request to localhost:\d+ failed/);
+      assert.doesNotMatch(error.message, /SECRET/);
+    });
+  }
+
+  test('ends by its time limit when the CA says nothing', async () => {
+    ca.scripts.set('/new-order', () => 'silence');
+    const started = performance.now();
+    const error = await refusal(order());
+    assert.equal(error.type, 'timeout');
+    assert.match(error.message, /no complete answer within 2 s/);
+    assert.ok(performance.now() - started < 3000);
+  });
+
+  test('ends within milliseconds when the caller gives up, and leaves others alone', async () => {
+    ca.scripts.set('/new-order', (_received, times) =>
+      times === 1 ? 'silence' : { status: 201, headers: { location: ca.url('/order') }, body: ca.order() },
+    );
+    const mine = new AbortController();
+    const reason = new Error('the Ingress is gone');
+    const ended = transport.call(mine.signal, 'new-order', () => client.createOrder({ identifiers: [] }));
+    while (ca.count('/new-order') === 0) await new Promise((resolve) => setImmediate(resolve));
+    const other = order();
+    const started = performance.now();
+    mine.abort(reason);
+    await assert.rejects(ended, reason);
+    assert.ok(performance.now() - started < 50);
+    await other;
+  });
+
+  test('speaks HTTPS only', async () => {
+    const error = await refusal(
+      transport.call(signal, 'order', () =>
+        client.getOrder({
+          url: 'http://ca.example/order',
+          status: 'ready',
+          identifiers: [],
+          authorizations: [],
+          finalize: '',
+        }),
+      ),
+    );
+    assert.match(error.message, /HTTPS only/);
+  });
+
+  test('names the remedy when the root of a CA is not trusted', async () => {
+    const strict = new AcmeTransport({ clock: systemClock, userAgent: 'test', proxy: noProxy });
+    const error = await refusal(strict.directory(ca.directoryUrl, signal));
+    await strict.close();
+    assert.equal(error.type, 'unreachable');
+    assert.match(error.message, /LEGO_CA_BUNDLE/);
+  });
+
+  test('names a host that cannot be connected to', async () => {
+    const port = new URL(ca.directoryUrl).port;
+    await ca.stop();
+    const error = await refusal(transport.directory(`https://127.0.0.1:${port}/other`, signal));
+    assert.match(
+      error.message,
+      /^The directory request to 127\.0\.0\.1:\d+ failed \(unreachable\): the connection was refused\. Check LEGO_URL/,
+    );
+    await ca.start();
+  });
+
+  test('refuses a CA bundle without certificates at the start', () => {
+    assert.throws(
+      () => new AcmeTransport({ clock: systemClock, userAgent: 'test', caBundle: 'no PEM' }),
+      /LEGO_CA_BUNDLE/,
+    );
+  });
+
+  test('reads the directory once for callers at the same time, and again after a resource has gone', async () => {
+    const fresh = new AcmeTransport({
+      clock: systemClock,
+      userAgent: 'test',
+      caBundle: ca.caBundle,
+      proxy: noProxy,
+    });
+    await Promise.all([1, 2, 3].map(() => fresh.directory(ca.directoryUrl, signal)));
+    assert.equal(ca.count('/directory'), 1);
+    ca.scripts.set('/new-order', () => ({ status: 404, body: '' }));
+    await refusal(fresh.call(signal, 'new-order', () => client.createOrder({ identifiers: [] })));
+    await fresh.directory(ca.directoryUrl, signal);
+    assert.equal(ca.count('/directory'), 2);
+    await fresh.close();
+  });
+
+  test('asks for no directory and no nonce before the time that the CA named to any of the calls', async () => {
+    let now = 0;
+    const steady = (): number => now;
+    const fresh = new AcmeTransport({
+      clock: systemClock,
+      steady,
+      userAgent: 'test',
+      caBundle: ca.caBundle,
+      proxy: noProxy,
+    });
+    const ask: [path: string, ask: () => Promise<unknown>][] = [
+      ['/directory', () => fresh.directory(ca.directoryUrl, signal)],
+      [
+        '/nonce',
+        () =>
+          fresh.call(signal, 'new-order', () =>
+            client.createOrder({ identifiers: [{ type: 'dns', value: 'a.example' }] }),
+          ),
+      ],
+    ];
+    for (const [path, want] of ask) {
+      const well = ca.scripts.get(path) ?? assert.fail();
+      ca.received.length = 0;
+      ca.scripts.set(path, () => {
+        const wait = ca.count(path) > 1 ? '30' : '60';
+        return problem(503, 'rateLimited', 'Service busy; retry later.', { 'retry-after': wait });
+      });
+      await Promise.all([refusal(want()), refusal(want())]);
+      const asked = ca.count(path);
+      now += 40_000;
+      const { retryAfter, transient } = await refusal(want());
+      assert.deepEqual(
+        { retryAfter, transient, asked: ca.count(path) },
+        { retryAfter: 20_000, transient: true, asked },
+      );
+      ca.scripts.set(path, well);
+      now += 20_000;
+      await want();
+      assert.equal(ca.count(path), asked + 1);
+    }
+    await fresh.close();
+  });
+
+  test('asks about no certificate before the time that the CA named to a question about another one', async () => {
+    let now = 0;
+    const sent: string[] = [];
+    let [status, type] = [503, 'serverInternal'];
+    const connection = {
+      send: ({ url }: CaRequest): Promise<CaAnswer> => {
+        sent.push(url);
+        const text = JSON.stringify({ type: `urn:ietf:params:acme:error:${type}`, detail: 'Later.' });
+        return Promise.resolve({ status, headers: { 'retry-after': '3600' }, text });
+      },
+      close: () => Promise.resolve(),
+    };
+    const fresh = new AcmeTransport({ clock: systemClock, steady: () => now, userAgent: 'test', connection });
+    const ask = (id: string): Promise<AcmeProblem> =>
+      refusal(fresh.get(signal, 'renewal-info', `https://ca.example/renewal-info/${id}`));
+    await ask('one');
+    now += 1_800_000;
+    const { retryAfter, transient } = await ask('other');
+    assert.deepEqual([retryAfter, transient, sent.length], [1_800_000, true, 1]);
+    now += 1_800_000;
+    [status, type] = [404, 'malformed'];
+    await ask('unknown');
+    await ask('other');
+    assert.equal(sent.length, 3, 'what is unknown is so alone');
+  });
+
+  test('sends no new order into the wait that another one was asked for while a nonce was fetched', async () => {
+    const nonces: (() => void)[] = [];
+    const connection = {
+      send: async ({ endpoint, method }: CaRequest): Promise<CaAnswer> => {
+        sent.push(endpoint);
+        if (method === 'HEAD') await new Promise<void>((resolve) => nonces.push(resolve));
+        const headers = { 'replay-nonce': `nonce${sent.length}` };
+        if (endpoint !== 'new-order') return { status: 200, headers, text: JSON.stringify(directory) };
+        return {
+          status: refused.status,
+          headers: { ...headers, 'retry-after': '60' },
+          text: JSON.stringify(refused),
+        };
+      },
+      close: () => Promise.resolve(),
+    };
+    const directory = Object.fromEntries(
+      ['newNonce', 'newAccount', 'newOrder'].map((name) => [name, `https://ca.example/${name}`]),
+    );
+    const type = 'urn:ietf:params:acme:error:rateLimited';
+    let sent: string[] = [];
+    let refused = { type, status: 503, detail: 'Service busy; retry later.' };
+    const placeTwo = async (): Promise<AcmeProblem[]> => {
+      sent = [];
+      const fresh = new AcmeTransport({ clock: systemClock, userAgent: 'test', connection });
+      const place = (): Promise<AcmeProblem> =>
+        refusal(
+          fresh.call(signal, 'new-order', () =>
+            client.createOrder({ identifiers: [{ type: 'dns', value: 'a.example' }] }),
+          ),
+        );
+      const [one, other] = [place(), place()];
+      for (let turns = 0; nonces.length < 2 && turns < 100; turns += 1) await nextTurn();
+      nonces.shift()?.();
+      const first = await one;
+      nonces.shift()?.();
+      return [first, await other];
+    };
+    const [first, second] = await placeTwo();
+    assert.equal(sent.filter((endpoint) => endpoint === 'new-order').length, 1);
+    assert.ok((second?.retryAfter ?? 0) <= (first?.retryAfter ?? 0) && second?.transient);
+    refused = { type, status: 429, detail: 'too many certificates' };
+    await placeTwo();
+    assert.equal(sent.filter((endpoint) => endpoint === 'new-order').length, 2, 'a limit is not for all');
+  });
+
+  test('takes the time of the CA from an answer although the clock here is set while it is awaited', async () => {
+    const start = Date.parse('2026-11-05T00:00:00Z');
+    for (const jump of [3_600_000, -3_600_000]) {
+      let [passed, error] = [0, 0];
+      const connection = {
+        send: (): Promise<CaAnswer> => {
+          passed += 2000;
+          const date = new Date(start + passed).toUTCString();
+          const answer = { status: 200, headers: { date }, text: '{}' };
+          if (passed > 2000) error = jump;
+          return Promise.resolve(answer);
+        },
+        close: () => Promise.resolve(),
+      };
+      const clock = { ...systemClock, now: () => start + passed + error };
+      const fresh = new AcmeTransport({ clock, steady: () => passed, userAgent: 'test', connection });
+      const get = (): Promise<unknown> => fresh.get(signal, 'renewal-info', 'https://ca.example/1');
+      await get();
+      assert.equal(fresh.clockSkew, 0);
+      await get();
+      assert.equal(fresh.clockSkew, -jump);
+    }
+  });
+
+  test('tells no time of the CA of an answer without a date: our clock may have been set since the last one', async () => {
+    const dates = [new Date().toUTCString(), undefined];
+    const connection = {
+      send: (): Promise<CaAnswer> => {
+        const date = dates.shift();
+        return Promise.resolve({ status: 200, headers: date === undefined ? {} : { date }, text: '{}' });
+      },
+      close: () => Promise.resolve(),
+    };
+    const told: boolean[] = [];
+    const fresh = new AcmeTransport({
+      clock: systemClock,
+      userAgent: 'test',
+      connection,
+      onRequest: ({ clockSkew }) => told.push(clockSkew !== undefined),
+    });
+    await fresh.get(signal, 'renewal-info', 'https://ca.example/1');
+    await fresh.get(signal, 'renewal-info', 'https://ca.example/2');
+    assert.deepEqual(told, [true, false]);
+  });
+
+  test('says what is no ACME directory', async () => {
+    ca.scripts.set('/elsewhere', () => ({ body: { kind: 'APIGroupList' } }));
+    const error = await refusal(transport.directory(ca.url('/elsewhere'), signal));
+    assert.match(error.message, /is no ACME directory .* Check that LEGO_URL is the directory of an ACME CA/);
+  });
+
+  test('a key is not in any error', async () => {
+    const { privateKey } = generateKeyPairSync('ec', {
+      namedCurve: 'P-256',
+      publicKeyEncoding: { type: 'spki', format: 'pem' },
+      privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+    });
+    const own = new Client({ directoryUrl: ca.directoryUrl, accountKey: privateKey });
+    ca.scripts.set('/new-account', () => ({ status: 204 }));
+    const error = await refusal(transport.call(signal, 'new-account', () => own.createAccount({})));
+    assert.doesNotMatch(`${error.message}${error.stack}`, /PRIVATE KEY/);
+  });
+});

@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { createActor } from 'xstate';
+import { createSupervisorLogic, type IngressActor } from '../../src/actors/supervisor-actor.ts';
+import { Recorder } from '../../src/inspector/recorder.ts';
+import { hour, ingressSpec, now, orderBudget, supervisorPolicy } from '../machines/builders.ts';
+import { Issuance, settled } from '../machines/issuance.ts';
+import { ManualClock } from '../time/manual-clock.ts';
+
+const fail = (error: unknown) => assert.fail(String(error));
+
+/** A supervisor whose CA's clock is an hour ahead of ours. */
+function supervision() {
+  const clock = new ManualClock(now);
+  const holds: number[] = [];
+  const stopped: string[] = [];
+  const actors = new Map<string, IngressActor>();
+  const budget = orderBudget();
+  const supervisor = createActor(
+    createSupervisorLogic({
+      policy: supervisorPolicy,
+      budget,
+      ingressMachine: new Issuance().ingressMachine,
+      rounds: {
+        admit: () => undefined,
+        grantSlot: () => undefined,
+        hold: (_, { until }) => holds.push(until),
+      },
+      actors,
+      clock,
+      ledgerClock: { now: () => clock.now() + hour },
+      onStopped: (key) => stopped.push(key),
+      onActorError: (_, error) => fail(error),
+    }),
+    { id: 'supervisor' },
+  ).start();
+  supervisor.send({ type: 'LEDGER_READ' });
+  supervisor.send({ type: 'SYNCED' });
+  return { actors, budget, clock, holds, stopped, supervisor };
+}
+
+describe('the supervisor as an actor', () => {
+  it('says by our clock until when an order waits, although the CA counts by its own', () => {
+    const { budget, holds, supervisor } = supervision();
+    budget.report({ type: 'CA_TROUBLED', id: 'other', retryAfter: 600_000 }, now + hour);
+    const round = { id: '1', namespace: 'shop', hosts: ['a.example.com'], harmAt: now } as const;
+    supervisor.send({ type: 'ROUND_STARTED', round: { ...round, purpose: 'first', exemption: 'none' } });
+    supervisor.send({ type: 'SLOT_REQUESTED', id: '1' });
+    assert.deepEqual(holds, [now + 600_000]);
+  });
+
+  it('has what is known of an Ingress forgotten with it: one of the same name has a story of its own', async () => {
+    const { actors, clock, stopped, supervisor } = supervision();
+    const recorder = new Recorder({
+      actors,
+      now: () => clock.now(),
+      onChange: () => undefined,
+      onError: fail,
+    });
+    recorder.start(supervisor.system);
+    const texts = () => recorder.stories.of('shop/web').timeline.map(({ text }) => text);
+    supervisor.send({ type: 'INGRESS_OBSERVED', ingress: ingressSpec() });
+    actors.get('shop/web')?.send({ type: 'WAKE', at: now });
+    await settled();
+    assert.ok(texts().includes('WAKE'));
+    supervisor.send({ type: 'INGRESS_OBSERVED', ingress: ingressSpec({ uid: 'another' }) });
+    await settled();
+    assert.deepEqual(stopped, ['shop/web']);
+    assert.ok(actors.has('shop/web'));
+    assert.deepEqual(texts(), []);
+    supervisor.send({ type: 'INGRESS_GONE', key: 'shop/web' });
+    assert.deepEqual(stopped, ['shop/web', 'shop/web']);
+    assert.deepEqual(recorder.stories.of('shop/web'), { timeline: [], path: [] });
+    supervisor.stop();
+  });
+});

@@ -1,0 +1,241 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import type { IngressContext } from '../../../machines/ingress/ingress-context.ts';
+import { initialIngressContext } from '../../../machines/ingress/ingress-updates.ts';
+import { IngressStatusWriter } from '../../../src/kubernetes/records/ingress-status.ts';
+import { decodeStatus } from '../../../src/kubernetes/records/status-annotation.ts';
+import { recordField, stringField } from '../../../src/process/json.ts';
+import { type Clock, systemClock } from '../../../src/time/clock.ts';
+import { day, desiredCertificate, hour, route } from '../../machines/builders.ts';
+import { ManualClock } from '../../time/manual-clock.ts';
+import { type ApiWorld, startApiWorld } from '../api-world.ts';
+import { statusTextOf } from './written-status.ts';
+
+const namespace = 'shop';
+const path = `/apis/networking.k8s.io/v1/namespaces/${namespace}/ingresses`;
+
+describe('the writer of the status', { timeout: 120_000 }, () => {
+  let world: ApiWorld;
+  const errors: unknown[] = [];
+
+  before(async () => {
+    world = await startApiWorld();
+    await world.createNamespace(namespace);
+  });
+  after(() => world[Symbol.asyncDispose]());
+
+  /** @returns its uid */
+  async function create(name: string): Promise<string> {
+    const created = await world.admin.expect(path, {
+      method: 'POST',
+      body: {
+        metadata: { name, annotations: { note: 'keep' } },
+        spec: { rules: [{ host: `${name}.example.com` }] },
+      },
+    });
+    return stringField(recordField(created, 'metadata'), 'uid') ?? '';
+  }
+
+  function writer(
+    found: (key: string) => string | undefined = () => undefined,
+    clock: Clock = systemClock,
+  ): IngressStatusWriter {
+    const { client } = world;
+    return new IngressStatusWriter({
+      client,
+      clock,
+      found,
+      onError: (error) => errors.push(error),
+    });
+  }
+
+  async function annotationsOf(name: string): Promise<Record<string, unknown> | undefined> {
+    return recordField(recordField(await world.admin.expect(`${path}/${name}`), 'metadata'), 'annotations');
+  }
+
+  async function failuresOf(name: string): Promise<number | undefined> {
+    const status = decodeStatus(statusTextOf(await world.admin.expect(`${path}/${name}`)));
+    return status?.secrets['web-tls']?.failures;
+  }
+
+  async function patchesOf(name: string): Promise<number> {
+    return (await world.writes(namespace)).filter((record) => record.verb === 'patch' && record.name === name)
+      .length;
+  }
+
+  const { signal } = new AbortController();
+
+  it('writes the last of many outcomes, and leaves the rest of the Ingress alone', async () => {
+    const uid = await create('often');
+    const status = writer();
+    for (let failures = 1; failures <= 50; failures += 1)
+      status.publish(failed('often', uid, failures), true);
+    await status.drain(signal);
+    assert.equal(await failuresOf('often'), 50);
+    assert.equal((await annotationsOf('often'))?.['note'], 'keep');
+    assert.equal(await patchesOf('often'), 1);
+  });
+
+  it('writes an outcome that comes while an older one is being written after that', async () => {
+    const uid = await create('late');
+    const status = writer();
+    const started = Promise.withResolvers<void>();
+    const slow = new IngressStatusWriter({
+      client: {
+        call: async (abort, work) => {
+          started.resolve();
+          return world.client.call(abort, work);
+        },
+      },
+      clock: systemClock,
+      found: () => undefined,
+      onError: (error) => errors.push(error),
+    });
+    slow.publish(failed('late', uid, 1), true);
+    await started.promise;
+    slow.publish(failed('late', uid, 2), true);
+    await slow.drain(signal);
+    await status.drain(signal);
+    assert.equal(await failuresOf('late'), 2);
+    assert.equal(await patchesOf('late'), 2);
+  });
+
+  it('writes hundreds without an end to any of them, and nothing twice', async () => {
+    const names = Array.from({ length: 200 }, (_, index) => `one-of-${index}`);
+    const uids = await Promise.all(names.map(create));
+    const status = writer();
+    const publish = (): void =>
+      names.forEach((name, index) => status.publish(failed(name, uids[index] ?? '', 1), true));
+    publish();
+    await status.drain(signal);
+    publish();
+    await status.drain(signal);
+    const patches = (await world.writes(namespace)).filter(({ name }) => name.startsWith('one-of-'));
+    assert.equal(patches.filter(({ verb }) => verb === 'patch').length, names.length);
+  });
+
+  it('writes nothing into an Ingress that took the name of another, and minds no Ingress that is gone', async () => {
+    const uid = await create('again');
+    await world.admin.expect(`${path}/again`, { method: 'DELETE' });
+    await create('again');
+    const status = writer();
+    status.publish(failed('again', uid, 1), true);
+    status.publish(failed('never-there', uid, 1), true);
+    await status.drain(signal);
+    assert.deepEqual(await annotationsOf('again'), { note: 'keep' });
+    assert.deepEqual(errors, []);
+  });
+
+  it('says nothing of what was good when it was first seen, and nothing that is there already', async () => {
+    const uid = await create('good');
+    const text = new Map<string, string | undefined>();
+    const status = writer((key) => text.get(key));
+    status.publish(good('good', uid));
+    await status.drain(signal);
+    assert.equal(await patchesOf('good'), 0);
+    status.publish(good('good', uid), true);
+    await status.drain(signal);
+    text.set('shop/good', statusTextOf(await world.admin.expect(`${path}/good`)));
+    const next = writer((key) => text.get(key));
+    next.publish(good('good', uid));
+    next.publish(good('good', uid), true);
+    await next.drain(signal);
+    assert.equal(await patchesOf('good'), 1);
+  });
+
+  it('takes back what waits when it is no longer so', async () => {
+    const uid = await create('waver');
+    const text = new Map<string, string | undefined>();
+    const first = writer();
+    first.publish(good('waver', uid), true);
+    await first.drain(signal);
+    text.set('shop/waver', statusTextOf(await world.admin.expect(`${path}/waver`)));
+    const second = writer((key) => text.get(key));
+    second.publish(failed('waver', uid, 1), true);
+    second.publish(good('waver', uid), true);
+    await second.drain(signal);
+    assert.equal(await patchesOf('waver'), 1);
+  });
+
+  it('says again what somebody took away, once the watch has shown it or must have', async () => {
+    const uid = await create('stripped');
+    const clock = new ManualClock(at);
+    const status = writer(() => undefined, clock);
+    const patches = async (): Promise<number> => {
+      status.publish(failed('stripped', uid, 1));
+      await status.drain(signal);
+      return patchesOf('stripped');
+    };
+    assert.equal(await patches(), 1);
+    assert.equal(await patches(), 1, 'the watch may be late');
+    status.seen('shop/stripped', statusTextOf(await world.admin.expect(`${path}/stripped`)));
+    assert.equal(await patches(), 2, 'it is known to have been there');
+    clock.advance(60_000);
+    assert.equal(await patches(), 3, 'it must have been seen by now');
+  });
+
+  it('mends what somebody spoilt, also of a certificate that is good', async () => {
+    const uid = await create('spoilt');
+    const status = writer(() => '{"version":1,');
+    status.publish(good('spoilt', uid));
+    await status.drain(signal);
+    const written = decodeStatus(statusTextOf(await world.admin.expect(`${path}/spoilt`)));
+    assert.equal(written?.secrets['web-tls']?.state, 'good');
+  });
+
+  it('takes nothing away that others wrote', async () => {
+    const uid = await create('foreign');
+    for (const about of [{ ingress: 'another' }, { ingress: uid, handedBy: 'example.com/other-lego' }]) {
+      const other = writer(() => JSON.stringify({ version: 1, secrets: {}, ...about }));
+      other.retract('shop/foreign', uid);
+      await other.drain(signal);
+    }
+    assert.equal(await patchesOf('foreign'), 0);
+  });
+
+  it('takes the annotation away from an Ingress that is no longer ours', async () => {
+    const uid = await create('released');
+    const status = writer();
+    status.publish(good('released', uid), true);
+    await status.drain(signal);
+    status.retract('shop/released', uid);
+    await status.drain(signal);
+    assert.deepEqual(await annotationsOf('released'), { note: 'keep' });
+  });
+});
+
+const at = Date.UTC(2026, 10, 24, 12);
+
+function context(name: string, uid: string): IngressContext {
+  const desired = desiredCertificate({ hosts: [route(`${name}.example.com`)] });
+  return initialIngressContext({
+    key: `${namespace}/${name}`,
+    uid,
+    assignment: { desired: [desired], notices: [], retry: undefined },
+    policy: { checkInterval: 8 * hour, minimumValidity: 30 * day },
+    at,
+  });
+}
+
+function failed(name: string, uid: string, attempt: number): IngressContext {
+  const base = context(name, uid);
+  const failure = { code: 'OrderFailed', message: 'No.' } as const;
+  const status = {
+    kind: 'failed',
+    failure,
+    nextAttemptAt: at + attempt * hour,
+    notAfter: undefined,
+  } as const;
+  const certificates = base.certificates.map((record) => ({
+    ...record,
+    status,
+    failures: { attempt, transient: 0 },
+  }));
+  return { ...base, certificates };
+}
+
+function good(name: string, uid: string): IngressContext {
+  const base = context(name, uid);
+  const status = { kind: 'good', notAfter: at + 90 * day, renewAt: at + 60 * day } as const;
+  return { ...base, certificates: base.certificates.map((record) => ({ ...record, status })) };
+}

@@ -1,0 +1,212 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { KubernetesError } from '../../../src/kubernetes/client/kubernetes-error.ts';
+import { SecretStore } from '../../../src/kubernetes/records/secret-store.ts';
+import { arrayField, recordField, stringField } from '../../../src/process/json.ts';
+import { factsOf } from '../../../src/secret/secret-reading.ts';
+import { type ApiWorld, startApiWorld } from '../api-world.ts';
+
+const namespace = 'shop';
+const path = `/api/v1/namespaces/${namespace}/secrets`;
+const { signal } = new AbortController();
+
+function encode(text: string): string {
+  return Buffer.from(text).toString('base64');
+}
+
+function withCode(code: string, message = /./): (error: unknown) => boolean {
+  return (error) => error instanceof KubernetesError && error.code === code && message.test(error.message);
+}
+
+describe('the Secret store', () => {
+  let world: ApiWorld;
+  let store: SecretStore;
+
+  before(async () => {
+    world = await startApiWorld();
+    await world.createNamespace(namespace);
+    store = new SecretStore(world.client);
+  });
+  after(() => world[Symbol.asyncDispose]());
+
+  const make = (name: string, fields: object): Promise<unknown> =>
+    world.admin.expect(path, {
+      method: 'POST',
+      body: {
+        type: 'kubernetes.io/tls',
+        data: { 'tls.crt': '', 'tls.key': '' },
+        ...fields,
+        metadata: { name },
+      },
+    });
+
+  const certificate = {
+    chainPem: 'CHAIN',
+    keyPem: 'KEY',
+    annotations: { 'kube-lego.io/directory': 'https://ca.example/directory' },
+  };
+
+  it('reads nothing where there is no Secret', async () => {
+    assert.equal(await store.read(namespace, 'none', signal), undefined);
+    assert.equal(await store.read('no-such-namespace', 'none', signal), undefined);
+  });
+
+  it('creates a Secret and reads it back', async () => {
+    await store.proveWritable(namespace, 'new', undefined, signal);
+    assert.equal(await store.read(namespace, 'new', signal), undefined);
+    const written = await store.write(namespace, 'new', undefined, certificate, signal);
+    const read = await store.read(namespace, 'new', signal);
+    assert.deepEqual(read, {
+      ...written,
+      type: 'kubernetes.io/tls',
+      immutable: false,
+      certificatePem: Buffer.from('CHAIN'),
+      keyPem: Buffer.from('KEY'),
+      annotations: certificate.annotations,
+      labels: { 'app.kubernetes.io/managed-by': 'kube-lego' },
+    });
+  });
+
+  it('does not overwrite a Secret that somebody created in the last moment', async () => {
+    await make('late', { data: { 'tls.crt': encode('theirs'), 'tls.key': encode('theirs') } });
+    await assert.rejects(
+      store.write(namespace, 'late', undefined, certificate, signal),
+      withCode('AlreadyExists', /POST .*secrets: 409 AlreadyExists: secrets "late" already exists/),
+    );
+    assert.equal((await store.read(namespace, 'late', signal))?.keyPem?.toString(), 'theirs');
+  });
+
+  it('changes only our fields of a Secret that is there', async () => {
+    await world.admin.expect(path, {
+      method: 'POST',
+      body: {
+        metadata: {
+          name: 'kept',
+          labels: { team: 'a' },
+          annotations: { note: 'b' },
+          finalizers: ['example.com/x'],
+        },
+        type: 'kubernetes.io/tls',
+        data: { 'tls.crt': '', 'tls.key': '', 'ca.crt': encode('ca') },
+      },
+    });
+    const judged = await store.read(namespace, 'kept', signal);
+    await store.proveWritable(namespace, 'kept', judged, signal);
+    await store.write(namespace, 'kept', judged, certificate, signal);
+    const object = await world.admin.expect(`${path}/kept`);
+    assert.deepEqual(recordField(object, 'data'), {
+      'tls.crt': encode('CHAIN'),
+      'tls.key': encode('KEY'),
+      'ca.crt': encode('ca'),
+    });
+    const metadata = recordField(object, 'metadata');
+    assert.deepEqual(metadata?.['labels'], { team: 'a', 'app.kubernetes.io/managed-by': 'kube-lego' });
+    assert.deepEqual(metadata?.['annotations'], { note: 'b', ...certificate.annotations });
+    assert.deepEqual(metadata?.['finalizers'], ['example.com/x']);
+    const managers = arrayField(metadata, 'managedFields').map((entry) => stringField(entry, 'manager'));
+    assert(managers.includes('kube-lego'));
+  });
+
+  it('leaves alone what somebody else says of who manages the Secret', async () => {
+    const first = await store.write(namespace, 'deployed', undefined, certificate, signal);
+    const labels = { 'app.kubernetes.io/managed-by': 'Helm', team: 'a' };
+    await world.admin.expect(`${path}/deployed`, {
+      method: 'PATCH',
+      contentType: 'application/merge-patch+json',
+      body: { metadata: { labels } },
+    });
+    const deployed = factsOf(await store.read(namespace, 'deployed', signal));
+    assert(deployed.kind === 'present' && deployed.resourceVersion !== first.resourceVersion);
+    assert.equal(deployed.ours, true, 'by our annotation');
+    await store.proveWritable(namespace, 'deployed', deployed, signal);
+    await store.write(namespace, 'deployed', deployed, { ...certificate, chainPem: 'CHAIN 2' }, signal);
+    const renewed = await store.read(namespace, 'deployed', signal);
+    assert.equal(renewed?.certificatePem?.toString(), 'CHAIN 2');
+    assert.deepEqual(renewed.labels, labels);
+
+    await world.admin.expect(`${path}/deployed`, {
+      method: 'PATCH',
+      contentType: 'application/merge-patch+json',
+      body: { metadata: { labels: { 'app.kubernetes.io/managed-by': null } } },
+    });
+    const reset = factsOf(await store.read(namespace, 'deployed', signal));
+    assert(reset.kind === 'present');
+    await store.write(namespace, 'deployed', reset, certificate, signal);
+    const marked = await store.read(namespace, 'deployed', signal);
+    assert.equal(marked?.labels['app.kubernetes.io/managed-by'], 'kube-lego');
+  });
+
+  it('writes again to what it wrote itself', async () => {
+    const first = await store.write(namespace, 'renewed', undefined, certificate, signal);
+    const second = await store.write(
+      namespace,
+      'renewed',
+      first,
+      { ...certificate, chainPem: 'CHAIN 2' },
+      signal,
+    );
+    const third = await store.write(
+      namespace,
+      'renewed',
+      second,
+      { ...certificate, chainPem: 'CHAIN 3' },
+      signal,
+    );
+    const read = await store.read(namespace, 'renewed', signal);
+    assert.equal(read?.certificatePem?.toString(), 'CHAIN 3');
+    assert.equal(read.resourceVersion, third.resourceVersion);
+    assert.equal(third.uid, first.uid);
+  });
+
+  it('refuses with Conflict when the Secret has changed, was re-created, or is gone', async () => {
+    const judged = await store.write(namespace, 'moving', undefined, certificate, signal);
+    const merge = { method: 'PATCH', contentType: 'application/merge-patch+json' } as const;
+    await world.admin.expect(`${path}/moving`, {
+      ...merge,
+      body: { metadata: { labels: { new: 'label' } } },
+    });
+    await assert.rejects(store.write(namespace, 'moving', judged, certificate, signal), withCode('Conflict'));
+    await assert.rejects(store.proveWritable(namespace, 'moving', judged, signal), withCode('Conflict'));
+    await world.admin.expect(`${path}/moving`, { method: 'DELETE' });
+    await assert.rejects(store.write(namespace, 'moving', judged, certificate, signal), withCode('Conflict'));
+    assert.equal(await store.read(namespace, 'moving', signal), undefined);
+    await make('moving', {});
+    await assert.rejects(store.write(namespace, 'moving', judged, certificate, signal), withCode('Conflict'));
+  });
+
+  it('finds out beforehand that a Secret is immutable', async () => {
+    await make('frozen', { immutable: true, data: { 'tls.crt': encode('x'), 'tls.key': encode('y') } });
+    const judged = await store.read(namespace, 'frozen', signal);
+    assert.equal(judged?.immutable, true);
+    await assert.rejects(
+      store.proveWritable(namespace, 'frozen', judged, signal),
+      withCode('Invalid', /immutable/),
+    );
+  });
+
+  it('finds out beforehand that a Secret has another type', async () => {
+    await make('opaque', { type: 'Opaque' });
+    const judged = await store.read(namespace, 'opaque', signal);
+    assert.equal(judged?.type, 'Opaque');
+    await assert.rejects(
+      store.proveWritable(namespace, 'opaque', judged, signal),
+      withCode('Invalid', /type: .*immutable/),
+    );
+  });
+
+  it('finds out beforehand that a policy or quota objects, and the namespace is missing', async () => {
+    await assert.rejects(
+      store.proveWritable('no-such-namespace', 'x', undefined, signal),
+      withCode('NotFound', /namespaces "no-such-namespace" not found/),
+    );
+    await assert.rejects(
+      store.proveWritable(namespace, 'Bad_Name', undefined, signal),
+      withCode('Invalid', /Bad_Name/),
+    );
+  });
+
+  it('ends with the reason of its signal', async () => {
+    const aborted = AbortSignal.abort(new Error('changed meanwhile'));
+    await assert.rejects(store.read(namespace, 'new', aborted), /changed meanwhile/);
+  });
+});

@@ -1,0 +1,427 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { type Assessment, assess } from '../../../machines/assessment/assessment.ts';
+import type { AssessmentPolicy } from '../../../machines/assessment/defects.ts';
+import type { SecretFacts } from '../../../machines/assessment/secret-facts.ts';
+import type { DesiredCertificate } from '../../../machines/ownership/desired-certificate.ts';
+import { describeFailure, failureKind } from '../../../machines/reasons/reasons.ts';
+import {
+  certificateFacts,
+  day,
+  desiredCertificate,
+  hour,
+  minute,
+  now,
+  route,
+  secretFacts,
+} from '../builders.ts';
+
+const production: AssessmentPolicy = {
+  minimumValidity: 30 * day,
+  directory: 'https://ca.example/directory',
+  staging: false,
+};
+const staging: AssessmentPolicy = {
+  ...production,
+  directory: 'https://staging.ca.example/directory',
+  staging: true,
+};
+const elsewhere = 'https://other.example/directory';
+const absent: SecretFacts = { kind: 'absent' };
+
+function judge(
+  secret: SecretFacts,
+  desired: Partial<DesiredCertificate> = {},
+  policy = production,
+): Assessment {
+  return assess(desiredCertificate(desired), secret, policy, now);
+}
+
+function due(assessment: Assessment): Extract<Assessment, { kind: 'due' }> {
+  assert.equal(assessment.kind, 'due', JSON.stringify(assessment));
+  return assessment;
+}
+
+/** What a person reads about a Secret that is left alone. */
+function refusal(assessment: Assessment): string {
+  assert.equal(assessment.kind, 'refused', JSON.stringify(assessment));
+  assert.equal(failureKind(assessment.failure), 'terminal');
+  return `${assessment.failure.code}: ${describeFailure(assessment.failure)}`;
+}
+
+function reasonOf(assessment: Assessment): string {
+  return assessment.kind === 'due' ? assessment.reason : assessment.kind;
+}
+
+const ends = { today: new Date(now).toISOString(), soon: new Date(now + 20 * day).toISOString() };
+
+describe('a Secret whose renewal the CA has a say in', () => {
+  const directory = production.directory;
+  const window = { start: now - hour, end: now + hour, at: now - minute };
+  const known = (changes: Partial<Extract<SecretFacts, { kind: 'present' }>> = {}) =>
+    secretFacts({ directory, window, certificate: certificateFacts({ id: 'id' }), ...changes });
+
+  it('is due at the moment that was drawn, and counts for no limit within the window', () => {
+    const found = due(judge(known()));
+    assert.equal(found.reason, 'renewal-suggested');
+    assert.equal(found.exemption, 'ari');
+    assert.deepEqual(found.predecessor, { id: 'id', window, otherwise: 'same-set' });
+    assert.equal(found.harmAt, now + 80 * day);
+  });
+
+  it('is good until then', () => {
+    const later = { ...window, at: now + minute };
+    const found = judge(known({ window: later }));
+    assert.deepEqual(found, { kind: 'good', notAfter: now + 80 * day, renewAt: now + minute, notices: [] });
+  });
+
+  it('counts as ever outside of the window', () => {
+    const passed = { start: now - 2 * hour, end: now - hour, at: now - minute };
+    assert.equal(due(judge(known({ window: passed }))).exemption, 'same-set');
+  });
+
+  it('is not asked about for a certificate of another CA, or one that is not ours', () => {
+    assert.equal(reasonOf(judge(known({ directory: undefined }))), 'good');
+    assert.equal(reasonOf(judge(known({ ours: false }))), 'good');
+    const elsewhere = due(judge(known({ directory: 'https://other.example/dir' })));
+    assert.equal(elsewhere.reason, 'issued-elsewhere');
+    assert.equal(elsewhere.predecessor, undefined);
+  });
+
+  it('replaces its certificate only for hosts that it has', () => {
+    const other = due(judge(known(), { hosts: [route('other.example.com')] }));
+    assert.equal(other.predecessor, undefined);
+    assert.equal(other.exemption, 'none');
+    const more = due(judge(known(), { hosts: [route('web.example.com'), route('b.example.com')] }));
+    assert.equal(more.exemption, 'ari');
+    assert.equal(more.predecessor?.otherwise, 'none');
+  });
+
+  it('says why, where the CA does', () => {
+    const { notices } = judge(
+      known({ window: { ...window, at: now + minute, url: 'https://ca.example/why' } }),
+    );
+    assert.match(notices[0]?.message ?? '', /wants .* renewed between .* https:\/\/ca\.example\/why/);
+    assert.equal(notices[0]?.code, 'RenewalSuggested');
+  });
+});
+
+describe('the default type of key', () => {
+  const rsa = { ...production, keyType: 'rsa-2048' } as const;
+
+  it('makes a certificate due when it changes, where it is recorded what was asked for', () => {
+    const secret = secretFacts({ orderedKeyType: 'ec-p256' });
+    const assessment = judge(secret, {}, rsa);
+    assert.ok(assessment.kind === 'due' && assessment.reason === 'key-type-changed');
+    assert.equal(judge(secret, {}, { ...production, keyType: 'ec-p256' }).kind, 'good');
+    assert.equal(judge(secret, { keyType: 'ec-p256' }, rsa).kind, 'good', 'the Ingress names its own');
+  });
+
+  it('orders nothing for Secrets that were found when kube-lego came', () => {
+    assert.equal(judge(secretFacts(), {}, rsa).kind, 'good');
+  });
+});
+
+describe('a Secret whose profile is recorded', () => {
+  const wishes = [
+    ['shortlived', undefined, 'profile-changed', 'profile shortlived, and no profile'],
+    ['', 'shortlived', 'profile-changed', 'no profile, and profile shortlived'],
+    ['classic', 'shortlived', 'profile-changed', 'profile classic, and profile shortlived'],
+    ['shortlived', 'shortlived', 'good', ''],
+    ['', undefined, 'good', ''],
+    [undefined, 'shortlived', 'good', ''],
+  ] as const;
+  for (const [recorded, wanted, reason, words] of wishes) {
+    it(`as ${recorded}, with ${wanted} wanted, is ${reason}`, () => {
+      const secret = secretFacts({ profile: recorded });
+      for (const found of [
+        judge(secret, { profile: wanted }),
+        judge(secret, {}, { ...production, profile: wanted }),
+      ]) {
+        assert.equal(reasonOf(found), reason);
+        if (found.kind === 'due') assert.ok(found.message.includes(words), found.message);
+      }
+    });
+  }
+});
+
+describe('a Secret of ours is due', () => {
+  const cases: Record<
+    string,
+    readonly [secret: SecretFacts, message: string, harmAt: number, desired?: Partial<DesiredCertificate>]
+  > = {
+    missing: [absent, 'Secret web-tls does not exist.', now],
+    empty: [secretFacts({ certificate: { kind: 'empty' } }), 'Secret web-tls holds no key pair.', now],
+    unreadable: [
+      secretFacts({ certificate: { kind: 'unreadable', detail: 'tls.crt is no PEM' } }),
+      'Secret web-tls holds no readable key pair: tls.crt is no PEM.',
+      now,
+    ],
+    'key-mismatch': [
+      secretFacts({ certificate: certificateFacts({ keyMatches: false }) }),
+      'The tls.key in Secret web-tls does not belong to its certificate.',
+      now,
+    ],
+    expired: [
+      secretFacts({ certificate: certificateFacts({ notAfter: now }) }),
+      `The certificate in Secret web-tls expired at ${ends.today}.`,
+      now,
+    ],
+    'hosts-not-covered': [
+      secretFacts(),
+      'The certificate in Secret web-tls does not cover a.example.com, b.example.com.',
+      now,
+      { hosts: ['a.example.com', 'web.example.com', 'b.example.com'].map((host) => route(host)) },
+    ],
+    'near-expiry': [
+      secretFacts({
+        certificate: certificateFacts({ notBefore: now - 70 * day, notAfter: now + 20 * day }),
+      }),
+      `The certificate in Secret web-tls expires at ${ends.soon}.`,
+      now + 20 * day,
+    ],
+    'issued-elsewhere': [
+      secretFacts({ directory: elsewhere }),
+      `The certificate in Secret web-tls was ordered from ${elsewhere}.`,
+      now + 80 * day,
+    ],
+    'key-type-changed': [
+      secretFacts(),
+      'The key in Secret web-tls is not of type rsa-4096.',
+      now + 80 * day,
+      { keyType: 'rsa-4096' },
+    ],
+  };
+  for (const [reason, [secret, message, harmAt, desired]] of Object.entries(cases)) {
+    it(`when it is ${reason}: says so, and when the harm begins`, () => {
+      const assessment = due(judge(secret, desired));
+      assert.deepEqual(
+        { reason: assessment.reason, message: assessment.message, harmAt: assessment.harmAt },
+        { reason, message, harmAt },
+      );
+    });
+  }
+
+  it('names the version that was judged, or that there was none', () => {
+    assert.equal(due(judge(absent)).found, undefined);
+    const version = { uid: 'u', resourceVersion: '5', managedByOther: true };
+    assert.deepEqual(due(judge(secretFacts({ ...version, certificate: { kind: 'empty' } }))).found, version);
+  });
+
+  it('for the gravest reason first', () => {
+    const expired = { notAfter: now - day };
+    assert.equal(
+      reasonOf(judge(secretFacts({ certificate: certificateFacts({ ...expired, keyMatches: false }) }))),
+      'key-mismatch',
+    );
+    assert.equal(
+      reasonOf(judge(secretFacts({ certificate: certificateFacts({ ...expired, dnsNames: [] }) }))),
+      'expired',
+    );
+    assert.equal(
+      reasonOf(judge(secretFacts({ directory: elsewhere, certificate: certificateFacts({ dnsNames: [] }) }))),
+      'hosts-not-covered',
+    );
+  });
+});
+
+describe('a good Secret', () => {
+  it('is left alone until its renewal', () => {
+    assert.deepEqual(judge(secretFacts()), {
+      kind: 'good',
+      notAfter: now + 80 * day,
+      renewAt: now + 50 * day,
+      notices: [],
+    });
+  });
+
+  it('may have been made by the old kube-lego, which recorded no directory', () => {
+    assert.equal(judge(secretFacts({ directory: undefined })).kind, 'good');
+    assert.equal(judge(secretFacts({ directory: undefined }), {}, staging).kind, 'good');
+  });
+
+  it('may be covered by a wildcard, and hold more names than are asked for', () => {
+    const certificate = certificateFacts({ dnsNames: ['*.example.com', 'other.example.org'] });
+    assert.equal(judge(secretFacts({ certificate })).kind, 'good');
+  });
+
+  it('may be of the key type that is asked for', () => {
+    const certificate = certificateFacts({ keyType: 'rsa-2048' });
+    assert.equal(judge(secretFacts({ certificate }), { keyType: 'rsa-2048' }).kind, 'good');
+    assert.equal(judge(secretFacts({ certificate })).kind, 'good');
+  });
+
+  it('may be immutable', () => {
+    assert.equal(judge(secretFacts({ immutable: true })).kind, 'good');
+  });
+});
+
+describe('a Secret that is not ours', () => {
+  const foreign = secretFacts({ ours: false });
+  const foreignExpired = secretFacts({
+    ours: false,
+    certificate: certificateFacts({ notAfter: now - hour }),
+  });
+
+  it('is used as it is while it is good, whatever its key type and origin', () => {
+    assert.equal(judge(foreign).kind, 'good');
+    assert.equal(judge({ ...foreign, directory: elsewhere }, { keyType: 'rsa-4096' }).kind, 'good');
+  });
+
+  it('is left alone when it is bad, and the message says what is wrong with it', () => {
+    assert.equal(
+      refusal(judge(foreignExpired)),
+      `ForeignSecret: The certificate in Secret web-tls expired at ${new Date(now - hour).toISOString()}. ` +
+        'The Secret was not made by kube-lego, so it is left alone. ' +
+        'Name another Secret, delete this one, or set kube-lego.io/adopt: "true" on the Ingress to let it be replaced.',
+    );
+  });
+
+  it('is left alone when its tls.key belongs to another certificate, or it is no certificate at all', () => {
+    const mismatch = secretFacts({ ours: false, certificate: certificateFacts({ keyMatches: false }) });
+    assert.match(refusal(judge(mismatch)), /^ForeignSecret: The tls\.key in Secret web-tls does not belong/);
+    const garbage = secretFacts({
+      ours: false,
+      certificate: { kind: 'unreadable', detail: 'tls.crt is no PEM' },
+    });
+    assert.match(refusal(judge(garbage)), /^ForeignSecret: Secret web-tls holds no readable key pair/);
+  });
+
+  it('of cert-manager is left alone with its own message', () => {
+    const secret = { ...foreignExpired, certManager: true };
+    assert.match(
+      refusal(judge(secret)),
+      /^ManagedByCertManager: .* The Secret is managed by cert-manager, so it is left alone\. Remove either/,
+    );
+    assert.match(refusal(judge({ ...secret, ours: true })), /^ManagedByCertManager:/);
+  });
+
+  it('is filled when it is an empty placeholder', () => {
+    assert.equal(reasonOf(judge({ ...foreign, certificate: { kind: 'empty' } })), 'empty');
+  });
+
+  it('is replaced when it is bad and the Ingress says adopt', () => {
+    assert.equal(reasonOf(judge(foreignExpired, { adopt: true })), 'expired');
+    assert.equal(judge(foreign, { adopt: true }).kind, 'good', 'a good one stays');
+  });
+});
+
+describe('a due Secret that cannot be written', () => {
+  it('for its type is left alone', () => {
+    const secret = secretFacts({ type: 'Opaque', certificate: { kind: 'empty' } });
+    assert.equal(
+      refusal(judge(secret)),
+      'WrongSecretType: Secret web-tls holds no key pair. The Secret is of type Opaque. ' +
+        'Delete the Secret: it is not of type kubernetes.io/tls, and the type of a Secret cannot be changed.',
+    );
+  });
+
+  it('for being immutable is left alone', () => {
+    const certificate = certificateFacts({ notAfter: now });
+    assert.equal(
+      refusal(judge(secretFacts({ immutable: true, certificate }))),
+      `ImmutableSecret: The certificate in Secret web-tls expired at ${ends.today}. The Secret is immutable. ` +
+        'Delete the Secret, or name another one.',
+    );
+  });
+});
+
+describe('a staging directory', () => {
+  const expiring = certificateFacts({ notBefore: now - 80 * day, notAfter: now + 10 * day });
+  const expired = certificateFacts({ notAfter: now - 1 });
+
+  it('issues what is missing, empty, unreadable or of another key', () => {
+    assert.equal(reasonOf(judge(absent, {}, staging)), 'missing');
+    assert.equal(reasonOf(judge(secretFacts({ certificate: { kind: 'empty' } }), {}, staging)), 'empty');
+    const unreadable = secretFacts({ certificate: { kind: 'unreadable', detail: 'no PEM' } });
+    assert.equal(reasonOf(judge(unreadable, {}, staging)), 'unreadable');
+    const mismatch = secretFacts({ certificate: certificateFacts({ keyMatches: false }) });
+    assert.equal(reasonOf(judge(mismatch, {}, staging)), 'key-mismatch');
+  });
+
+  it('renews what it issued itself', () => {
+    const secret = secretFacts({ directory: staging.directory, certificate: expiring });
+    assert.equal(reasonOf(judge(secret, {}, staging)), 'near-expiry');
+  });
+
+  it('never replaces a certificate that it is not recorded to have issued', () => {
+    assert.equal(
+      refusal(judge(secretFacts({ certificate: expiring }), {}, staging)),
+      `StagingDirectory: The certificate in Secret web-tls expires at ${new Date(now + 10 * day).toISOString()}. ` +
+        'https://staging.ca.example/directory is a staging CA, which browsers do not trust. ' +
+        'Set LEGO_URL to the CA\'s production directory; or, when the certificate nears its end, kube-lego.io/adopt: "true".',
+    );
+    const recorded = secretFacts({ directory: production.directory, certificate: expired });
+    assert.match(refusal(judge(recorded, {}, staging)), /^StagingDirectory:/);
+  });
+
+  it('replaces it near its end with adopt, and not before', () => {
+    assert.equal(
+      reasonOf(judge(secretFacts({ certificate: expiring }), { adopt: true }, staging)),
+      'near-expiry',
+    );
+    assert.equal(reasonOf(judge(secretFacts({ certificate: expired }), { adopt: true }, staging)), 'expired');
+    const uncovered = secretFacts({ certificate: certificateFacts({ dnsNames: ['old.example.com'] }) });
+    assert.match(refusal(judge(uncovered, { adopt: true }, staging)), /^StagingDirectory:/);
+  });
+
+  it('is not preferred to a production one, but a production one to it', () => {
+    assert.equal(judge(secretFacts({ directory: production.directory }), {}, staging).kind, 'good');
+    assert.equal(reasonOf(judge(secretFacts({ directory: staging.directory }))), 'issued-elsewhere');
+  });
+});
+
+function notices(assessment: Assessment): string[] {
+  return assessment.notices.map((failure) => `${failure.code}: ${describeFailure(failure)}`);
+}
+
+describe('a host that another namespace owns', () => {
+  const hosts = [route('web.example.com'), route('taken.example.com', { ownedElsewhere: true })];
+  const notice =
+    'HostOwnedElsewhere: Host taken.example.com is used by an older Ingress of another namespace. ' +
+    'Use a host of your own, or ask the cluster operator who uses this one.';
+
+  it('is left out of the order and pointed out, without the name of its owner', () => {
+    const assessment = due(judge(absent, { hosts }));
+    assert.deepEqual(
+      assessment.hosts.map(({ host }) => host),
+      ['web.example.com'],
+    );
+    assert.deepEqual(notices(assessment), [notice]);
+  });
+
+  it('does not make a certificate due that lacks it', () => {
+    const assessment = judge(secretFacts(), { hosts });
+    assert.equal(assessment.kind, 'good');
+    assert.deepEqual(notices(assessment), [notice]);
+  });
+
+  it('is renewed where our certificate holds it already', () => {
+    const certificate = certificateFacts({
+      notAfter: now + day,
+      dnsNames: ['web.example.com', 'taken.example.com'],
+    });
+    const assessment = due(judge(secretFacts({ certificate }), { hosts }));
+    assert.deepEqual(
+      assessment.hosts.map(({ host }) => host),
+      ['web.example.com', 'taken.example.com'],
+    );
+    assert.deepEqual(notices(assessment), []);
+  });
+
+  it('is not gained by putting a foreign certificate for it into the Secret', () => {
+    const certificate = certificateFacts({ notAfter: now + day, dnsNames: ['taken.example.com'] });
+    const assessment = judge(secretFacts({ ours: false, certificate }), { hosts, adopt: true });
+    assert.deepEqual(
+      due(assessment).hosts.map(({ host }) => host),
+      ['web.example.com'],
+    );
+  });
+
+  it('refuses the Secret when there is no other, and every one of them is named', () => {
+    const none = ['one', 'two'].map((name) => route(`${name}.example.com`, { ownedElsewhere: true }));
+    const assessment = judge(absent, { hosts: none });
+    assert.match(refusal(assessment), /^HostOwnedElsewhere: Host one\.example\.com is used/);
+    assert.match(notices(assessment).join(), /^HostOwnedElsewhere: Host two\.example\.com is used/);
+  });
+});

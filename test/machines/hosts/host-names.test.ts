@@ -1,0 +1,126 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { domainToASCII } from 'node:url';
+import * as fc from 'fast-check';
+import { covers, validateHost } from '../../../machines/hosts/host-names.ts';
+import { decodePunycode } from '../../../machines/hosts/punycode.ts';
+
+function message(host: string): string | undefined {
+  return validateHost(host, 'public')?.message;
+}
+
+describe('a host that HTTP-01 can prove', () => {
+  const longest = `${'a'.repeat(49)}.`.repeat(5).slice(0, 250);
+  for (const host of [
+    'example.com',
+    'demo.kube-lego.jetstack.net',
+    'a-b.1c.example.co.uk',
+    'xn--bcher-kva.example.com',
+    'foo.xn--p1ai',
+    'host.test',
+    `${'a'.repeat(61)}.io`,
+    `${'a'.repeat(63)}.example.com`,
+    `${longest}com`,
+  ]) {
+    it(`${host.slice(0, 50)} (${host.length})`, () => assert.equal(validateHost(host, 'public'), undefined));
+  }
+});
+
+describe('a host that HTTP-01 cannot prove is refused in words', () => {
+  it('a wildcard, with its own code', () => {
+    assert.deepEqual(validateHost('*.example.com', 'public'), {
+      code: 'WildcardHost',
+      message: 'Host *.example.com is a wildcard, which HTTP-01 cannot prove.',
+    });
+  });
+  for (const [host, expected] of [
+    ['', 'An empty host cannot have a certificate.'],
+    ['192.0.2.1', 'Host 192.0.2.1 is an IP address, not a DNS name.'],
+    ['2001:db8::1', 'Host 2001:db8::1 is an IP address, not a DNS name.'],
+    ['0x7f.1', 'Host 0x7f.1 ends in a number, as only IP addresses do.'],
+    ['shop', 'Host shop is a single label; a CA needs the full name, such as shop.example.com.'],
+    [
+      'db.internal',
+      'Host db.internal ends in .internal, which is reserved for private networks (ICANN, 2024): no public CA can certify it.',
+    ],
+    [
+      'db.local',
+      'Host db.local ends in .local, which is reserved for multicast DNS (RFC 6762): no public CA can certify it.',
+    ],
+    [
+      `${'a'.repeat(64)}.com`,
+      `Host ${'a'.repeat(64)}.com has a label of 64 characters; DNS allows 63 between two dots.`,
+    ],
+    [
+      `${'abcd.'.repeat(50)}comm`,
+      'Host abcd.abcd.abcd.abcd.abcd.abcd.abcd.abcd.… has 254 characters; a DNS name has at most 253.',
+    ],
+    [
+      'xn--99999999999.com',
+      'Host xn--99999999999.com has the label xn--99999999999, which is no valid internationalised (xn--) name.',
+    ],
+    [
+      'xn--abc.com',
+      'Host xn--abc.com has the label xn--abc, which is no valid internationalised (xn--) name.',
+    ],
+    [
+      'bücher.de',
+      'Host bücher.de has characters outside of ASCII; write it in its ASCII form, which begins with xn--.',
+    ],
+    ['a_b.com', 'Host a_b.com has the character "_"; only a-z, 0-9, hyphen and dot are allowed.'],
+    ['a..com', 'Host a..com has an empty label (two dots in a row, or one at the beginning).'],
+    ['-a.com', 'Host -a.com has the label -a, which begins or ends with a hyphen.'],
+    [
+      'ab--c.com',
+      'Host ab--c.com has the label ab--c, whose third and fourth characters are reserved hyphens (RFC 5890, section 2.3.1).',
+    ],
+  ] as const) {
+    it(host.slice(0, 50) || 'none', () => assert.equal(message(host), expected));
+  }
+
+  it('but a private CA may certify .internal', () => {
+    assert.equal(validateHost('db.internal', 'any'), undefined);
+    assert.equal(validateHost('db', 'any')?.code, 'InvalidHost');
+  });
+});
+
+describe('a certificate covers a host', () => {
+  it('of the same name, whatever the case and final dot', () => {
+    assert.ok(covers(['other.com', 'A.example.com'], 'a.EXAMPLE.com.'));
+    assert.ok(!covers(['a.example.com'], 'b.example.com'));
+    assert.ok(!covers([], 'a.example.com'));
+  });
+
+  it('by a wildcard for exactly one whole leftmost label', () => {
+    assert.ok(covers(['*.example.com'], 'a.example.com'));
+    assert.ok(!covers(['*.example.com'], 'example.com'));
+    assert.ok(!covers(['*.example.com'], 'b.a.example.com'));
+    assert.ok(!covers(['a*.example.com', 'a.*.com', '*'], 'ab.example.com'));
+  });
+});
+
+describe('Punycode', () => {
+  it('decodes what Node encodes', () => {
+    const label = fc.string({
+      unit: fc.constantFrom(...Array.from('abzäößπжא例え💩漢')),
+      minLength: 1,
+      maxLength: 12,
+    });
+    fc.assert(
+      fc.property(label, (text) => {
+        const encoded = domainToASCII(text);
+        fc.pre(encoded.startsWith('xn--'));
+        const decoded = decodePunycode(encoded.slice('xn--'.length));
+        assert.equal(domainToASCII(decoded ?? ''), encoded);
+      }),
+    );
+  });
+
+  it('ends for any text', () => {
+    fc.assert(
+      fc.property(fc.string({ maxLength: 80 }), (text) => {
+        decodePunycode(text);
+      }),
+    );
+  });
+});

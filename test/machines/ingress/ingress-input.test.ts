@@ -1,0 +1,223 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { IngressSpec, TlsEntry } from '../../../machines/ownership/ingress-spec.ts';
+import { Ownership, type OwnershipPolicy } from '../../../machines/ownership/ownership.ts';
+import { describeFailure } from '../../../machines/reasons/reasons.ts';
+import { day, ingressSpec, now } from '../builders.ts';
+
+const good: TlsEntry = { secretName: 'good-tls', hosts: ['good.example.com'] };
+
+interface Answer {
+  /** What a person reads. */
+  readonly messages: readonly string[];
+  /** What is ordered nevertheless. */
+  readonly ordered: Readonly<Record<string, readonly string[]>>;
+}
+
+function answer(changes: Partial<IngressSpec>, policy: Partial<OwnershipPolicy> = {}): Answer {
+  const ownership = new Ownership({
+    hostOwnership: 'oldest',
+    supportedClasses: undefined,
+    names: 'public',
+    defaultClass: undefined,
+    ...policy,
+  });
+  const ingress = ingressSpec(changes);
+  ownership.set(ingress);
+  const assignment = ownership.assignment(`${ingress.namespace}/${ingress.name}`);
+  return {
+    messages: assignment?.notices.map(describeFailure) ?? [],
+    ordered: Object.fromEntries(
+      (assignment?.desired ?? []).map(({ secretName, hosts }) => [secretName, hosts.map(({ host }) => host)]),
+    ),
+  };
+}
+
+/** What becomes of an entry of spec.tls beside a good one: the good one is ordered in any case. */
+function answerToEntry(entry: TlsEntry): Answer {
+  const { messages, ordered } = answer({ tls: [entry, good] });
+  const { 'good-tls': siblings, ...rest } = ordered;
+  assert.deepEqual(siblings, good.hosts, 'the good entry is ordered as if it were alone');
+  return { messages, ordered: rest };
+}
+
+describe('a bad entry of spec.tls gets a clear answer and leaves its siblings alone', () => {
+  it('without secretName', () => {
+    const message =
+      'An entry of spec.tls (a.example.com, b.example.com) names no Secret. Set spec.tls[].secretName.';
+    for (const secretName of [undefined, '']) {
+      assert.deepEqual(answerToEntry({ secretName, hosts: ['a.example.com', 'b.example.com'] }), {
+        messages: [message],
+        ordered: {},
+      });
+    }
+  });
+
+  it('without secretName and hosts', () => {
+    assert.deepEqual(answerToEntry({ secretName: undefined, hosts: [] }).messages, [
+      'An entry of spec.tls (no hosts) names no Secret. Set spec.tls[].secretName.',
+    ]);
+  });
+
+  it('without hosts', () => {
+    assert.deepEqual(answerToEntry({ secretName: 'bad-tls', hosts: [] }), {
+      messages: [
+        'The entry of spec.tls for Secret bad-tls lists no hosts. List the hosts of the certificate under spec.tls[].hosts.',
+      ],
+      ordered: {},
+    });
+  });
+
+  it('with a secretName that another entry has', () => {
+    assert.deepEqual(answerToEntry({ secretName: 'good-tls', hosts: good.hosts }), {
+      messages: [
+        'Secret good-tls is named by more than one entry of spec.tls; only the first counts. Name each Secret once; list all its hosts in that entry.',
+      ],
+      ordered: {},
+    });
+  });
+
+  const correct = 'Correct or remove the host in spec.tls.';
+  const hosts = {
+    'a wildcard': [
+      '*.example.com',
+      'Host *.example.com is a wildcard, which HTTP-01 cannot prove. List each host by name; HTTP-01 cannot prove a wildcard, and DNS-01 is planned but not there yet.',
+    ],
+    'an IPv4 address': ['192.0.2.7', `Host 192.0.2.7 is an IP address, not a DNS name. ${correct}`],
+    'an IPv6 address': ['2001:db8::7', `Host 2001:db8::7 is an IP address, not a DNS name. ${correct}`],
+    'a label of 64 characters': [
+      `${'a'.repeat(64)}.com`,
+      `Host ${'a'.repeat(64)}.com has a label of 64 characters; DNS allows 63 between two dots. ${correct}`,
+    ],
+    'a host of 254 characters': [
+      `${`${'b'.repeat(59)}.`.repeat(4)}example.stores`,
+      `Host ${'b'.repeat(40)}… has 254 characters; a DNS name has at most 253. ${correct}`,
+    ],
+    'a single label': [
+      'shop',
+      `Host shop is a single label; a CA needs the full name, such as shop.example.com. ${correct}`,
+    ],
+    'a private name': [
+      'db.internal',
+      `Host db.internal ends in .internal, which is reserved for private networks (ICANN, 2024): no public CA can certify it. ${correct}`,
+    ],
+    'a malformed international name': [
+      'xn--99999999999.com',
+      `Host xn--99999999999.com has the label xn--99999999999, which is no valid internationalised (xn--) name. ${correct}`,
+    ],
+    'an empty host': ['', `An empty host cannot have a certificate. ${correct}`],
+  } as const;
+  for (const [what, [host, message]] of Object.entries(hosts)) {
+    it(`with ${what}; the other hosts of the entry are ordered`, () => {
+      assert.deepEqual(answerToEntry({ secretName: 'bad-tls', hosts: [host, 'fine.example.com'] }), {
+        messages: [message],
+        ordered: { 'bad-tls': ['fine.example.com'] },
+      });
+      assert.deepEqual(answerToEntry({ secretName: 'bad-tls', hosts: [host] }), {
+        messages: [message],
+        ordered: {},
+      });
+    });
+  }
+
+  it('with a bad host twice: it is said once', () => {
+    assert.equal(answerToEntry({ secretName: 'bad-tls', hosts: ['shop', 'shop'] }).messages.length, 1);
+  });
+
+  it('with 101 hosts', () => {
+    const many = Array.from({ length: 101 }, (_, index) => `h${index}.example.com`);
+    assert.deepEqual(answerToEntry({ secretName: 'bad-tls', hosts: many }), {
+      messages: [
+        'Secret bad-tls would need a certificate for 101 hosts; the CA takes 100. Spread the hosts over several entries of spec.tls, each with a Secret of its own.',
+      ],
+      ordered: {},
+    });
+  });
+
+  it('whose hosts are too many only together with those of a younger Ingress: the owner is told', () => {
+    const ownership = new Ownership({
+      hostOwnership: 'oldest',
+      supportedClasses: undefined,
+      names: 'public',
+      defaultClass: undefined,
+    });
+    for (const [name, createdAt] of [
+      ['old', now - day],
+      ['young', now],
+    ] as const) {
+      const many = Array.from({ length: 60 }, (_, index) => `${name}${index}.example.com`);
+      ownership.set(ingressSpec({ name, createdAt, tls: [{ secretName: 'shared', hosts: many }] }));
+    }
+    assert.deepEqual(ownership.assignment('shop/old')?.desired, []);
+    assert.match(ownership.assignment('shop/old')?.notices.map(describeFailure).join() ?? '', /120 hosts/);
+  });
+});
+
+describe('a host with a rule', () => {
+  it('that is not in spec.tls is pointed out and not ordered', () => {
+    assert.deepEqual(answer({ tls: [good], ruleHosts: ['good.example.com', 'plain.example.com'] }), {
+      messages: [
+        'Host plain.example.com has a rule but is not in spec.tls, so it gets no certificate. Add the host to spec.tls if it should have a certificate.',
+      ],
+      ordered: { 'good-tls': ['good.example.com'] },
+    });
+  });
+
+  it('that stands in a bad entry of spec.tls gets the one message of that entry', () => {
+    const { messages } = answer({
+      tls: [{ secretName: undefined, hosts: ['a.example.com'] }],
+      ruleHosts: ['a.example.com'],
+    });
+    assert.equal(messages.length, 1);
+  });
+});
+
+describe('an Ingress that is refused as a whole', () => {
+  it('carries the annotation of cert-manager too', () => {
+    assert.deepEqual(answer({ certManager: true }), {
+      messages: [
+        "The Ingress carries an issuer annotation of cert-manager as well. Remove either cert-manager's annotations or kubernetes.io/tls-acme, so that one controller is in charge.",
+      ],
+      ordered: {},
+    });
+  });
+
+  it('asks for a kind of key that there is not', () => {
+    assert.deepEqual(answer({ keyType: 'rsa-1024' }), {
+      messages: [
+        'There is no key type rsa-1024. Set kube-lego.io/key-type to ec-p256, rsa-2048, rsa-3072 or rsa-4096, or remove it.',
+      ],
+      ordered: {},
+    });
+  });
+
+  it('is of a class that LEGO_SUPPORTED_INGRESS_CLASS does not list', () => {
+    assert.deepEqual(
+      answer(
+        { ingressClass: { form: 'annotation', name: 'traefik' } },
+        { supportedClasses: ['nginx', 'gce'] },
+      ),
+      {
+        messages: [
+          'The Ingress is of class traefik, which is not a supported one. Use a class that LEGO_SUPPORTED_INGRESS_CLASS lists, or add this one there.',
+        ],
+        ordered: {},
+      },
+    );
+  });
+
+  it('names no class where only some are supported', () => {
+    const { messages } = answer({ ingressClass: { form: 'none' } }, { supportedClasses: ['nginx'] });
+    assert.deepEqual(messages, [
+      'The Ingress names no class, and only some are supported. Use a class that LEGO_SUPPORTED_INGRESS_CLASS lists, or add this one there.',
+    ]);
+  });
+
+  it('but not one that names no class where the default one is supported', () => {
+    const policy = { supportedClasses: ['nginx'], defaultClass: 'nginx' };
+    assert.deepEqual(answer({ tls: [good], ingressClass: { form: 'none' } }, policy), {
+      messages: [],
+      ordered: { 'good-tls': ['good.example.com'] },
+    });
+  });
+});

@@ -1,0 +1,204 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { Assignment } from '../../../machines/ownership/desired-certificate.ts';
+import type { IngressSpec } from '../../../machines/ownership/ingress-spec.ts';
+import { Ownership, type OwnershipPolicy } from '../../../machines/ownership/ownership.ts';
+import { describeFailure } from '../../../machines/reasons/reasons.ts';
+import { day, ingressSpec, now } from '../builders.ts';
+
+const everything: OwnershipPolicy = {
+  hostOwnership: 'oldest',
+  supportedClasses: undefined,
+  names: 'public',
+  defaultClass: undefined,
+};
+
+function ownershipOf(ingresses: readonly IngressSpec[], policy = everything): Ownership {
+  const ownership = new Ownership(policy);
+  for (const ingress of ingresses) ownership.set(ingress);
+  return ownership;
+}
+
+function assignmentOf(ownership: Ownership, key: string): Assignment {
+  const assignment = ownership.assignment(key);
+  assert.ok(assignment !== undefined, `${key} is not held`);
+  return assignment;
+}
+
+/** Secret → hosts, one marked with `!` if another namespace owns it. */
+function secretsOf(ownership: Ownership, key: string): Record<string, string[]> {
+  return Object.fromEntries(
+    assignmentOf(ownership, key).desired.map(({ secretName, hosts }) => [
+      secretName,
+      hosts.map(({ host, ownedElsewhere }) => (ownedElsewhere ? `${host}!` : host)),
+    ]),
+  );
+}
+
+function noticesOf(ownership: Ownership, key: string): string[] {
+  return assignmentOf(ownership, key).notices.map(describeFailure);
+}
+
+const old = ingressSpec({
+  name: 'old',
+  createdAt: now - 3 * day,
+  tls: [{ secretName: 'shared', hosts: ['old.example.com', 'both.example.com'] }],
+});
+const young = ingressSpec({
+  name: 'young',
+  createdAt: now - day,
+  ingressClass: { form: 'annotation', name: 'traefik' },
+  tls: [{ secretName: 'shared', hosts: ['both.example.com', 'young.example.com'] }],
+});
+
+describe('a Secret that several Ingresses of a namespace name', () => {
+  it('is seen to by the oldest, with the hosts of all of them', () => {
+    const ownership = ownershipOf([young, old]);
+    assert.deepEqual(secretsOf(ownership, 'shop/old'), {
+      shared: ['old.example.com', 'both.example.com', 'young.example.com'],
+    });
+    assert.deepEqual(secretsOf(ownership, 'shop/young'), {});
+  });
+
+  it('takes each host with the class of the Ingress that serves it, the oldest first', () => {
+    const [certificate] = assignmentOf(ownershipOf([young, old]), 'shop/old').desired;
+    assert.deepEqual(
+      certificate?.hosts.map(({ host, ingressClass }) => [host, ingressClass]),
+      [
+        ['old.example.com', { form: 'field', name: 'nginx' }],
+        ['both.example.com', { form: 'field', name: 'nginx' }],
+        ['young.example.com', { form: 'annotation', name: 'traefik' }],
+      ],
+    );
+  });
+
+  it('tells the others who owns it', () => {
+    const ownership = ownershipOf([young, old]);
+    assert.deepEqual(noticesOf(ownership, 'shop/old'), []);
+    assert.deepEqual(noticesOf(ownership, 'shop/young'), [
+      'Secret shared is seen to by the older Ingress old. It gets one certificate for the hosts of both; name another Secret if that is not meant.',
+    ]);
+  });
+
+  it('passes to the next one when the oldest goes', () => {
+    const ownership = ownershipOf([young, old]);
+    assert.deepEqual([...ownership.delete('shop/old')], ['shop/young']);
+    assert.deepEqual(secretsOf(ownership, 'shop/young'), {
+      shared: ['both.example.com', 'young.example.com'],
+    });
+    assert.equal(ownership.assignment('shop/old'), undefined);
+  });
+
+  it('belongs, between two of the same second, to the smaller uid, in whatever order they are seen', () => {
+    const twins = ['b', 'a'].map((uid) => ingressSpec({ uid, name: `twin-${uid}` }));
+    for (const order of [twins, twins.toReversed()]) {
+      const ownership = ownershipOf(order);
+      assert.deepEqual(Object.keys(secretsOf(ownership, 'shop/twin-a')), ['web-tls']);
+      assert.deepEqual(Object.keys(secretsOf(ownership, 'shop/twin-b')), []);
+    }
+  });
+
+  it('has nothing to do with a Secret of the same name in another namespace', () => {
+    const ownership = ownershipOf([old, ingressSpec({ namespace: 'blog', tls: young.tls })], {
+      ...everything,
+      hostOwnership: 'any',
+    });
+    assert.deepEqual(secretsOf(ownership, 'shop/old'), { shared: ['old.example.com', 'both.example.com'] });
+    assert.deepEqual(secretsOf(ownership, 'blog/web'), { shared: ['both.example.com', 'young.example.com'] });
+  });
+
+  it('takes its settings from the owner', () => {
+    const settings = { adopt: true, keyType: 'rsa-2048', profile: 'shortlived', selfCheck: 'False' };
+    const ownership = ownershipOf([
+      { ...old, ...settings },
+      { ...young, keyType: 'rsa-4096' },
+    ]);
+    const [certificate] = assignmentOf(ownership, 'shop/old').desired;
+    assert.deepEqual(
+      [certificate?.adopt, certificate?.keyType, certificate?.profile, certificate?.selfCheck],
+      [true, 'rsa-2048', 'shortlived', false],
+    );
+  });
+});
+
+describe('a host that Ingresses of several namespaces name', () => {
+  const first = ingressSpec({ namespace: 'first', createdAt: now - 2 * day });
+  const second = ingressSpec({ namespace: 'second', createdAt: now - day });
+
+  it('is owned by the namespace of the oldest', () => {
+    const ownership = ownershipOf([second, first]);
+    assert.deepEqual(secretsOf(ownership, 'first/web'), { 'web-tls': ['web.example.com'] });
+    assert.deepEqual(secretsOf(ownership, 'second/web'), { 'web-tls': ['web.example.com!'] });
+  });
+
+  it('is free for an older Ingress to take', () => {
+    const ownership = ownershipOf([second]);
+    assert.deepEqual([...ownership.set(first)].toSorted(), ['first/web', 'second/web']);
+    assert.deepEqual(secretsOf(ownership, 'second/web'), { 'web-tls': ['web.example.com!'] });
+  });
+
+  it('passes on when the oldest no longer names it', () => {
+    const ownership = ownershipOf([first, second]);
+    const without = { ...first, tls: [{ secretName: 'web-tls', hosts: ['other.example.com'] }] };
+    assert.deepEqual([...ownership.set(without)].toSorted(), ['first/web', 'second/web']);
+    assert.deepEqual(secretsOf(ownership, 'second/web'), { 'web-tls': ['web.example.com'] });
+  });
+
+  it('is open to a younger Ingress of the namespace that owns it', () => {
+    const sibling = ingressSpec({
+      namespace: 'first',
+      name: 'sibling',
+      createdAt: now,
+      tls: [{ secretName: 'sibling-tls', hosts: ['web.example.com'] }],
+    });
+    const ownership = ownershipOf([first, second, sibling]);
+    assert.deepEqual(secretsOf(ownership, 'first/sibling'), { 'sibling-tls': ['web.example.com'] });
+  });
+
+  it('is open to all with LEGO_HOST_OWNERSHIP=any', () => {
+    const ownership = ownershipOf([first, second], { ...everything, hostOwnership: 'any' });
+    assert.deepEqual(secretsOf(ownership, 'first/web'), { 'web-tls': ['web.example.com'] });
+    assert.deepEqual(secretsOf(ownership, 'second/web'), { 'web-tls': ['web.example.com'] });
+  });
+
+  it('is not claimed by an Ingress that is refused', () => {
+    const ownership = ownershipOf([{ ...first, certManager: true }, second]);
+    assert.deepEqual(secretsOf(ownership, 'second/web'), { 'web-tls': ['web.example.com'] });
+  });
+});
+
+describe('an entry of spec.tls for a certificate', () => {
+  it('orders a host once that it lists twice', () => {
+    const twice = ['web.example.com', 'www.example.com', 'web.example.com'];
+    const ownership = ownershipOf([ingressSpec({ tls: [{ secretName: 'web-tls', hosts: twice }] })]);
+    assert.deepEqual(secretsOf(ownership, 'shop/web'), { 'web-tls': ['web.example.com', 'www.example.com'] });
+  });
+
+  it('may list a host that another entry lists as well', () => {
+    const hosts = ['web.example.com'];
+    const tls = ['one', 'two'].map((secretName) => ({ secretName, hosts }));
+    assert.deepEqual(secretsOf(ownershipOf([ingressSpec({ tls })]), 'shop/web'), { one: hosts, two: hosts });
+  });
+
+  it('may list a host of 65 characters, too long for a common name, and one of 253', () => {
+    const label = 'a'.repeat(53);
+    const hosts = [`${label}.example.com`, `${`${'b'.repeat(59)}.`.repeat(4)}example.store`];
+    assert.deepEqual(
+      hosts.map((host) => host.length),
+      [65, 253],
+    );
+    const ownership = ownershipOf([ingressSpec({ tls: [{ secretName: 'long', hosts }] })]);
+    assert.deepEqual(secretsOf(ownership, 'shop/web'), { long: hosts });
+    assert.deepEqual(noticesOf(ownership, 'shop/web'), []);
+  });
+
+  it('may list 100 hosts', () => {
+    const hosts = Array.from({ length: 100 }, (_, index) => `h${index}.example.com`);
+    const ownership = ownershipOf([ingressSpec({ tls: [{ secretName: 'many', hosts }] })]);
+    assert.deepEqual(secretsOf(ownership, 'shop/web'), { many: hosts });
+  });
+});
+
+it('the value of the retry annotation is handed on', () => {
+  assert.equal(assignmentOf(ownershipOf([ingressSpec({ retry: 'a' })]), 'shop/web').retry, 'a');
+});

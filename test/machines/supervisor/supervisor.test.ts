@@ -1,0 +1,432 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { registeredDomain } from '../../../machines/hosts/registered-domain.ts';
+import { Ledger } from '../../../machines/ledger/ledger.ts';
+import type { IngressSpec } from '../../../machines/ownership/ingress-spec.ts';
+import { OrderBudget } from '../../../machines/supervisor/order-budget.ts';
+import {
+  decide,
+  initialSupervisorState,
+  type SupervisorCommand,
+  type SupervisorEvent,
+} from '../../../machines/supervisor/supervisor.ts';
+import { day, hour, ingressSpec, minute, now, orderBudget, supervisorPolicy } from '../builders.ts';
+
+/** A supervisor and what it commands, in a few words each: `START shop/web`, `SET_TIMER +60000`. */
+class Supervision {
+  readonly #state: ReturnType<typeof initialSupervisorState>;
+  time = now;
+  /** Milliseconds that the CA's clock is ahead. */
+  skew = 0;
+
+  constructor(budget = orderBudget()) {
+    this.#state = initialSupervisorState(supervisorPolicy, budget);
+  }
+
+  tell(...events: SupervisorEvent[]): string[] {
+    return this.commands(...events).map((command) => this.#words(command));
+  }
+
+  commands(...events: SupervisorEvent[]): SupervisorCommand[] {
+    return events.flatMap((event) => [
+      ...decide(this.#state, event, this.time, this.time + this.skew).commands,
+    ]);
+  }
+
+  #words(command: SupervisorCommand): string {
+    if (command.type === 'SET_TIMER') {
+      return `SET_TIMER ${command.at === undefined ? 'off' : `+${command.at - now}`}`;
+    }
+    if (command.type === 'LIFT_PAUSES') return `LIFT_PAUSES ${command.hosts.join()}`;
+    return `${command.type} ${'key' in command ? command.key : command.id}`;
+  }
+}
+
+function observed(changes: Partial<IngressSpec> = {}): SupervisorEvent {
+  return { type: 'INGRESS_OBSERVED', ingress: ingressSpec(changes) };
+}
+
+const synced: SupervisorEvent = { type: 'SYNCED' };
+const key = 'shop/web';
+
+function running(...ingresses: SupervisorEvent[]): Supervision {
+  const supervision = new Supervision();
+  supervision.tell(...(ingresses.length === 0 ? [observed()] : ingresses), synced, { type: 'LEDGER_READ' });
+  return supervision;
+}
+
+describe('our own status on an Ingress', () => {
+  it('changes nothing, but is what an actor that starts again goes on from', () => {
+    const supervision = running(observed());
+    assert.deepEqual(supervision.tell(observed({ status: '{}' }), observed({ status: '{"version":1}' })), []);
+    supervision.tell({ type: 'ACTOR_FAILED', key });
+    supervision.time = now + minute;
+    const [start] = supervision.commands({ type: 'TIMER' });
+    assert.ok(start?.type === 'START');
+    assert.equal(start.ingress.status, '{"version":1}');
+  });
+
+  it('does not hide a change that comes with it', () => {
+    const supervision = running(observed());
+    const tls = [{ secretName: 'web-tls', hosts: ['other.example.com'] }];
+    assert.deepEqual(supervision.tell(observed({ status: '{}', tls })), ['ASSIGN shop/web']);
+  });
+});
+
+describe('an Ingress actor is started', () => {
+  it('when all Ingresses have been seen once, not before: the oldest may come last', () => {
+    const supervision = new Supervision();
+    const young = observed({ name: 'young', createdAt: now });
+    const old = observed({ name: 'old', createdAt: now - day });
+    assert.deepEqual(supervision.tell(young, old), []);
+    const commands = supervision.commands(synced);
+    assert.deepEqual(
+      commands.map((command) =>
+        command.type === 'START'
+          ? [command.key, command.assignment.desired.map(({ secretName }) => secretName)]
+          : command,
+      ),
+      [
+        ['shop/young', []],
+        ['shop/old', ['web-tls']],
+      ],
+    );
+  });
+
+  it('at once afterwards', () => {
+    assert.deepEqual(running().tell(observed({ name: 'new', createdAt: now })), ['START shop/new']);
+  });
+
+  it('once, however often the same is seen', () => {
+    const supervision = running();
+    assert.deepEqual(supervision.tell(observed(), observed(), synced), []);
+  });
+
+  it('not for an Ingress without the annotation', () => {
+    assert.deepEqual(running().tell(observed({ name: 'other', enabled: false })), []);
+  });
+
+  it('when the annotation is put on', () => {
+    const supervision = running(observed({ enabled: false }));
+    assert.deepEqual(supervision.tell(observed()), [`START ${key}`]);
+  });
+});
+
+describe('an Ingress actor is stopped', () => {
+  it('when its Ingress is deleted', () => {
+    const supervision = running();
+    assert.deepEqual(supervision.tell({ type: 'INGRESS_GONE', key }), [`STOP ${key}`]);
+    assert.deepEqual(supervision.tell({ type: 'INGRESS_GONE', key }), []);
+  });
+
+  it('when the annotation is taken away', () => {
+    assert.deepEqual(running().tell(observed({ enabled: false })), [`STOP ${key}`]);
+  });
+
+  it('and started anew when its Ingress was deleted and made again under the same name', () => {
+    const commands = running().commands(observed({ uid: 'another' }));
+    assert.deepEqual(
+      commands.map((command) => (command.type === 'START' ? command.ingress.uid : command.type)),
+      ['STOP', 'another'],
+    );
+  });
+
+  it('together with its wake time', () => {
+    const supervision = running();
+    assert.deepEqual(supervision.tell({ type: 'WAKE_AT', key, at: now + hour }), [`SET_TIMER +${hour}`]);
+    assert.deepEqual(supervision.tell({ type: 'INGRESS_GONE', key }), [`STOP ${key}`, 'SET_TIMER off']);
+  });
+});
+
+describe('an Ingress actor is given a new assignment', () => {
+  it('when its hosts change', () => {
+    const changed = observed({ tls: [{ secretName: 'web-tls', hosts: ['new.example.com'] }] });
+    assert.deepEqual(running().tell(changed), [`ASSIGN ${key}`]);
+  });
+
+  it('when the retry annotation changes', () => {
+    assert.deepEqual(running().tell(observed({ retry: '1' })), [`ASSIGN ${key}`]);
+  });
+
+  it('not for what changes nothing that it does', () => {
+    assert.deepEqual(running().tell(observed({ ruleHosts: ['web.example.com'] })), []);
+  });
+
+  it('when the oldest Ingress of its Secret goes and it becomes the owner', () => {
+    const supervision = running(observed({ name: 'old', createdAt: now - 2 * day }), observed());
+    const commands = supervision.commands({ type: 'INGRESS_GONE', key: 'shop/old' });
+    assert.deepEqual(
+      commands.map((command) =>
+        command.type === 'ASSIGN' ? [command.key, command.assignment.desired.length] : command.type,
+      ),
+      ['STOP', [key, 1]],
+    );
+  });
+
+  it('when an older Ingress comes and takes the Secret, and again when that one loses its annotation', () => {
+    const supervision = running();
+    const old = { name: 'old', createdAt: now - 2 * day };
+    assert.deepEqual(supervision.tell(observed(old)).toSorted(), [`ASSIGN ${key}`, 'START shop/old']);
+    assert.deepEqual(supervision.tell(observed({ ...old, enabled: false })), [
+      'STOP shop/old',
+      `ASSIGN ${key}`,
+    ]);
+  });
+
+  it('when another namespace gives up its host', () => {
+    const elder = { namespace: 'elder', createdAt: now - 2 * day };
+    const supervision = running(observed(elder), observed());
+    assert.deepEqual(supervision.tell({ type: 'INGRESS_GONE', key: 'elder/web' }), [
+      'STOP elder/web',
+      `ASSIGN ${key}`,
+    ]);
+  });
+});
+
+describe('3000 Ingresses that share a host and a Secret', () => {
+  // With work that grows with the square of their number for each of them this would not end.
+  const many = Array.from({ length: 3000 }, (_, index) => ({ name: `web-${index}`, createdAt: now + index }));
+
+  it('are judged, and judged again when one of them changes', () => {
+    const supervision = new Supervision();
+    supervision.tell(...many.map(observed));
+    assert.equal(supervision.tell(synced).length, many.length);
+    for (const ingress of many.slice(1, 100)) {
+      const ruleHosts = ['plain.example.com'];
+      assert.deepEqual(supervision.tell(observed({ ...ingress, ruleHosts })), [
+        `ASSIGN shop/${ingress.name}`,
+      ]);
+    }
+    const commands = supervision.commands({ type: 'INGRESS_GONE', key: 'shop/web-0' });
+    const owners = commands.flatMap((command) =>
+      command.type === 'ASSIGN' && command.assignment.desired.length > 0 ? [command.key] : [],
+    );
+    assert.deepEqual(owners, ['shop/web-1']);
+  });
+});
+
+describe('the one timer', () => {
+  it('is set to the earliest wake time, and only when that changes', () => {
+    const supervision = running(observed(), observed({ name: 'other' }));
+    assert.deepEqual(supervision.tell({ type: 'WAKE_AT', key, at: now + hour }), [`SET_TIMER +${hour}`]);
+    assert.deepEqual(supervision.tell({ type: 'WAKE_AT', key: 'shop/other', at: now + 2 * hour }), []);
+    assert.deepEqual(supervision.tell({ type: 'WAKE_AT', key, at: now + 3 * hour }), [
+      `SET_TIMER +${2 * hour}`,
+    ]);
+    assert.deepEqual(supervision.tell({ type: 'WAKE_AT', key: 'shop/other', at: undefined }), [
+      `SET_TIMER +${3 * hour}`,
+    ]);
+    assert.deepEqual(supervision.tell({ type: 'WAKE_AT', key, at: undefined }), ['SET_TIMER off']);
+  });
+
+  it('wakes all whose time has come, and is set to the next', () => {
+    const supervision = running(observed(), observed({ name: 'b' }), observed({ name: 'c' }));
+    supervision.tell(
+      { type: 'WAKE_AT', key: 'shop/b', at: now + 2 },
+      { type: 'WAKE_AT', key, at: now + 1 },
+      { type: 'WAKE_AT', key: 'shop/c', at: now + hour },
+    );
+    supervision.time = now + 10;
+    assert.deepEqual(supervision.tell({ type: 'TIMER' }), [
+      `WAKE ${key}`,
+      'WAKE shop/b',
+      `SET_TIMER +${hour}`,
+    ]);
+  });
+
+  it('is set again when it fires before its time', () => {
+    const supervision = running();
+    supervision.tell({ type: 'WAKE_AT', key, at: now + 10 });
+    supervision.time = now + 9;
+    assert.deepEqual(supervision.tell({ type: 'TIMER' }), ['SET_TIMER +10']);
+  });
+
+  it('is not set by the late word of an actor that was stopped', () => {
+    const supervision = running();
+    supervision.tell({ type: 'INGRESS_GONE', key });
+    assert.deepEqual(supervision.tell({ type: 'WAKE_AT', key, at: now + 1 }), []);
+  });
+});
+
+describe('a Secret that has changed', () => {
+  const changed = (secretName: string): SupervisorEvent => ({
+    type: 'SECRET_CHANGED',
+    namespace: 'shop',
+    secretName,
+  });
+
+  it('is looked at by the Ingress that owns it, once for all that happens within a second', () => {
+    const supervision = running();
+    assert.deepEqual(supervision.tell(changed('web-tls')), ['SET_TIMER +1000']);
+    supervision.time += 900;
+    assert.deepEqual(supervision.tell(changed('web-tls'), { type: 'WAKE_AT', key, at: now + hour }), []);
+    supervision.time = now + 1000;
+    assert.deepEqual(supervision.tell({ type: 'TIMER' }), [`WAKE ${key}`, `SET_TIMER +${hour}`]);
+  });
+
+  it('is nobody’s business if no Ingress owns it, or its Ingress has gone since', () => {
+    const supervision = running();
+    assert.deepEqual(supervision.tell(changed('other-tls')), []);
+    supervision.tell(changed('web-tls'));
+    assert.deepEqual(supervision.tell({ type: 'INGRESS_GONE', key }), [`STOP ${key}`, 'SET_TIMER off']);
+  });
+
+  it('starts no actor that died before its time', () => {
+    const supervision = running();
+    supervision.tell(changed('web-tls'));
+    assert.deepEqual(supervision.tell({ type: 'ACTOR_FAILED', key }), [`SET_TIMER +${minute}`]);
+    assert.deepEqual(supervision.tell(changed('web-tls')), []);
+  });
+});
+
+describe('an actor that died', () => {
+  it('is started again after a minute', () => {
+    const supervision = running();
+    assert.deepEqual(supervision.tell({ type: 'ACTOR_FAILED', key }), [`SET_TIMER +${minute}`]);
+    supervision.time = now + minute;
+    assert.deepEqual(supervision.tell({ type: 'TIMER' }), [`START ${key}`]);
+  });
+
+  it('is not started again when its Ingress is gone', () => {
+    const supervision = running();
+    supervision.tell({ type: 'ACTOR_FAILED', key });
+    assert.deepEqual(supervision.tell({ type: 'INGRESS_GONE', key }), ['SET_TIMER off']);
+    assert.deepEqual(supervision.tell({ type: 'ACTOR_FAILED', key }), []);
+  });
+
+  it('is started at once when its Ingress changes', () => {
+    const supervision = running();
+    supervision.tell({ type: 'ACTOR_FAILED', key });
+    assert.deepEqual(supervision.tell(observed({ retry: '1' })), [`START ${key}`]);
+  });
+});
+
+describe('rounds', () => {
+  const round = {
+    id: 'r',
+    namespace: 'shop',
+    hosts: ['web.example.com'],
+    harmAt: now,
+    purpose: 'first',
+    exemption: 'none',
+  } as const;
+
+  it('are admitted, and given a slot when they ask for it', () => {
+    const supervision = running();
+    assert.deepEqual(supervision.tell({ type: 'ROUND_STARTED', round }), ['ADMIT r']);
+    assert.deepEqual(supervision.tell({ type: 'SLOT_REQUESTED', id: 'r' }), ['GRANT_SLOT r']);
+  });
+
+  it('make room for others when they return the slot or end', () => {
+    const supervision = running();
+    const twin = { ...round, id: 'twin' };
+    const other = { ...round, id: 'other', hosts: ['other.example.com'] };
+    supervision.tell({ type: 'ROUND_STARTED', round }, { type: 'SLOT_REQUESTED', id: 'r' });
+    assert.deepEqual(supervision.tell({ type: 'ROUND_STARTED', round: twin }), [], 'the same set of hosts');
+    assert.deepEqual(supervision.tell({ type: 'ROUND_STARTED', round: other }), ['ADMIT other']);
+    assert.deepEqual(supervision.tell({ type: 'ROUND_ENDED', id: 'r' }), ['ADMIT twin']);
+  });
+
+  it('wait until it is known what was spent before', () => {
+    const supervision = new Supervision();
+    supervision.tell(observed(), synced, { type: 'ROUND_STARTED', round });
+    assert.deepEqual(supervision.tell({ type: 'LEDGER_READ' }), ['ADMIT r']);
+  });
+
+  it('wait, over a restart, as long as the CA had asked all to', () => {
+    const ledger = new Ledger({ limits: {}, reserve: 0 }, registeredDomain, (text) => text);
+    const supervision = new Supervision(new OrderBudget(ledger));
+    ledger.learnUnavailable(10 * minute, now);
+    supervision.tell({ type: 'ROUND_STARTED', round }, { type: 'LEDGER_READ' });
+    const asked = supervision.tell({ type: 'SLOT_REQUESTED', id: 'r' });
+    assert.deepEqual(asked, ['HOLD r', `SET_TIMER +${10 * minute}`]);
+    supervision.time = now + 10 * minute;
+    assert.deepEqual(supervision.tell({ type: 'TIMER' }), ['GRANT_SLOT r']);
+  });
+
+  it('wait by the clock of the CA for what it counts', () => {
+    const supervision = running();
+    supervision.skew = -hour;
+    supervision.tell({ type: 'ROUND_STARTED', round }, { type: 'SLOT_REQUESTED', id: 'r' });
+    const busy = { type: 'CA_TROUBLED', id: 'r', retryAfter: 10 * minute } as const;
+    supervision.tell(busy, { type: 'ROUND_ENDED', id: 'r' }, { type: 'ROUND_STARTED', round });
+    assert.deepEqual(supervision.tell({ type: 'SLOT_REQUESTED', id: 'r' }), [
+      'HOLD r',
+      `SET_TIMER +${10 * minute}`,
+    ]);
+    // Our clock jumps, and with it how far the CA's seems to be ahead.
+    supervision.time += 2 * hour;
+    supervision.skew -= 2 * hour;
+    assert.deepEqual(supervision.tell({ type: 'TIMER' }), [`SET_TIMER +${2 * hour + 10 * minute}`]);
+  });
+});
+
+describe('a process that is ending', () => {
+  const round = {
+    id: 'r',
+    namespace: 'shop',
+    hosts: ['web.example.com'],
+    harmAt: now,
+    purpose: 'first',
+    exemption: 'none',
+  } as const;
+
+  it('switches the timer off and begins nothing new', () => {
+    const supervision = running();
+    supervision.tell({ type: 'WAKE_AT', key, at: now + hour }, { type: 'ROUND_STARTED', round });
+    assert.deepEqual(supervision.tell({ type: 'DRAIN' }), ['SET_TIMER off']);
+    const events: SupervisorEvent[] = [
+      observed({ name: 'new' }),
+      observed({ retry: '1' }),
+      { type: 'INGRESS_GONE', key },
+      { type: 'WAKE_AT', key, at: now + 1 },
+      { type: 'TIMER' },
+      { type: 'SLOT_REQUESTED', id: 'r' },
+      { type: 'ROUND_STARTED', round: { ...round, id: 'another' } },
+      { type: 'SLOT_RETURNED', id: 'r' },
+      { type: 'ROUND_ENDED', id: 'r' },
+      { type: 'ACTOR_FAILED', key },
+      synced,
+      { type: 'DRAIN' },
+    ];
+    assert.deepEqual(supervision.tell(...events), []);
+  });
+});
+
+describe('a name that the CA has paused', () => {
+  const order = { identifiers: ['web.example.com'], purpose: 'first', exemption: 'none' } as const;
+  const pause = {
+    cause: 'paused',
+    scope: { type: 'identifiers', names: ['web.example.com'] },
+    retryAfter: undefined,
+  } as const;
+  const lifted: SupervisorEvent = { type: 'PAUSES_LIFTED', hosts: ['web.example.com'] };
+
+  function paused(): { readonly ledger: Ledger; readonly supervision: Supervision } {
+    const ledger = new Ledger({ limits: {}, reserve: 0 }, registeredDomain, (text) => text);
+    ledger.learn(pause, order, now);
+    return { ledger, supervision: new Supervision(new OrderBudget(ledger)) };
+  }
+
+  it('is ordered again when its owner says so', () => {
+    const { ledger, supervision } = paused();
+    supervision.tell(observed(), synced, { type: 'LEDGER_READ' });
+    assert.equal(ledger.hold(order, now)?.cause, 'paused');
+    assert.deepEqual(supervision.tell(lifted), ['LIFT_PAUSES web.example.com']);
+    assert.equal(ledger.hold(order, now), undefined);
+  });
+
+  it('is so also when that was said before the ledger was read', () => {
+    const { ledger, supervision } = paused();
+    assert.deepEqual(supervision.tell(lifted), []);
+    assert.equal(ledger.hold(order, now)?.cause, 'paused');
+    assert.deepEqual(supervision.tell({ type: 'LEDGER_READ' }), ['LIFT_PAUSES web.example.com']);
+    assert.equal(ledger.hold(order, now), undefined);
+  });
+
+  it('is looked at again after a day, and not before', () => {
+    const { ledger } = paused();
+    assert.ok(ledger.hold(order, now + day - minute) !== undefined);
+    assert.equal(ledger.hold(order, now + day), undefined);
+  });
+});

@@ -1,0 +1,157 @@
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
+import { decodeLedger } from '../../machines/ledger/ledger-document.ts';
+import type { RateLimits } from '../../machines/ledger/rate-limits.ts';
+import { OrderBudget } from '../../machines/supervisor/order-budget.ts';
+import { AccountStore } from '../../src/acme/account/account.ts';
+import { installAdapter } from '../../src/acme/transport/adapter.ts';
+import { AcmeTransport } from '../../src/acme/transport/transport.ts';
+import { LedgerClock } from '../../src/ledger/ledger-clock.ts';
+import { createLedger, LedgerKeeper } from '../../src/ledger/ledger-keeper.ts';
+import { OrderTurns } from '../../src/ledger/order-turns.ts';
+import { StepError } from '../../src/steps/failures.ts';
+import { Rehearsal } from '../../src/steps/rehearse-order.ts';
+import { MemoryStore } from '../acme/memory-store.ts';
+import { problem, ScriptedCa } from '../acme/scripted-ca.ts';
+import { MemoryLedgerStore } from '../ledger/memory-ledger-store.ts';
+import { certificateInput, day, hour, minute, now, route } from '../machines/builders.ts';
+import { ManualClock } from '../time/manual-clock.ts';
+
+/** Milliseconds by which the CA's clock is ahead of ours. */
+const caAhead = 10 * minute;
+const input = certificateInput({ hosts: [route('a.example')] });
+
+describe('a rehearsal', () => {
+  let ca: ScriptedCa;
+  let clock: ManualClock;
+  let store: MemoryLedgerStore;
+  let rehearsal: Rehearsal;
+  let links: string[];
+  /** Ends what the process writes. */
+  let ending: AbortController;
+
+  beforeEach(async () => {
+    installAdapter();
+    ca = new ScriptedCa();
+    await ca.start();
+    clock = new ManualClock(now);
+    store = new MemoryLedgerStore();
+    links = [];
+    await start();
+  });
+  afterEach(async () => {
+    await crash();
+    await ca.stop();
+  });
+
+  /** A process that begins, with what another has kept. */
+  async function start(rateLimits: RateLimits = { limits: {}, reserve: 0 }): Promise<void> {
+    const { caBundle, directoryUrl } = ca;
+    const proxy = { httpsProxy: '', noProxy: '' };
+    const transport = new AcmeTransport({ clock, userAgent: 'test', caBundle, proxy });
+    const account = new AccountStore({ transport, clock, store: new MemoryStore(), directoryUrl });
+    const ledger = createLedger(rateLimits, directoryUrl);
+    const ledgerClock = new LedgerClock({ clock, steady: () => clock.now() });
+    ledgerClock.observe(caAhead);
+    const budget = new OrderBudget(ledger);
+    ending = new AbortController();
+    rehearsal = new Rehearsal({
+      account,
+      transport,
+      clock,
+      ledgerClock,
+      profile: undefined,
+      onPause: (link, { ingress }) => void links.push(`${ingress} ${link}`),
+      budget,
+      ledger: new LedgerKeeper({
+        ledger,
+        store,
+        clock: ledgerClock,
+        signal: ending.signal,
+        onTrouble: (trouble) => assert.fail(String(trouble)),
+      }),
+      orderTurns: new OrderTurns({ ledger, budget, rateLimits, ledgerClock, clock }),
+    });
+    await rehearsal.restore();
+  }
+
+  async function crash(): Promise<void> {
+    ending.abort();
+    await rehearsal.close();
+  }
+
+  async function failure(id: string): Promise<StepError> {
+    try {
+      await rehearsal.rehearse({ ...input, id }, new AbortController().signal);
+    } catch (error) {
+      assert.ok(error instanceof StepError, String(error));
+      return error;
+    }
+    return assert.fail('it went well');
+  }
+
+  for (const [what, status, type, code] of [
+    ['a limit', 429, 'rateLimited', 'RateLimited'],
+    ['a CA that is busy', 503, 'serverInternal', 'CaUnavailable'],
+  ] as const) {
+    it(`asks nothing within the time that ${what} was given, over a crash either`, async () => {
+      ca.scripts.set('/new-order', () => problem(status, type, 'Later.', { 'retry-after': '3600' }));
+      assert.equal((await failure('1')).failure.code, code);
+      const asked = ca.received.length;
+      const held = (await failure('2')).failure;
+      assert.deepEqual([held.code, held.retryAt], [code, now + hour]);
+      // It is written at once, and not only after some seconds.
+      await setImmediate();
+      await crash();
+      await start();
+      clock.advance(hour / 2);
+      const heldAfter = (await failure('3')).failure;
+      assert.deepEqual([heldAfter.code, heldAfter.retryAt], [code, now + hour + 1000]);
+      assert.equal(ca.received.length, asked);
+      clock.advance(hour / 2 + 1000);
+      await failure('4');
+      assert.equal(ca.count('/new-order'), 2);
+    });
+  }
+
+  it('leaves a name alone that its CA has paused, over a crash, until the owner says that it is mended', async () => {
+    const link = 'https://ca.example/sfe/v1/unpause?jwt=e30.e30.sig';
+    const detail = `Your account is temporarily prevented from requesting certificates for a.example and possibly others. Please visit: ${link}`;
+    ca.scripts.set('/new-order', () => problem(429, 'rateLimited', detail));
+    assert.equal((await failure('1')).failure.code, 'NamePaused');
+    assert.deepEqual(links, [`${input.ingress} ${link}`]);
+    await setImmediate();
+    await crash();
+    await start();
+    clock.advance(hour);
+    assert.equal((await failure('2')).failure.code, 'NamePaused');
+    assert.equal(ca.count('/new-order'), 1);
+    rehearsal.liftPauses(['a.example']);
+    await failure('3');
+    assert.equal(ca.count('/new-order'), 2);
+  });
+
+  for (const [what, limit, expected] of [
+    ['its order leaves', 'orders-per-account', [1, 1]],
+    ['its order is finalized', 'certificates-per-exact-set', [0, 1]],
+  ] as const) {
+    it(`is written down before ${what}, where that is counted`, async () => {
+      await crash();
+      await start({ limits: { [limit]: { burst: 20, period: day } }, reserve: 0 });
+      const kept: number[] = [];
+      const certificate = ca.url('/certificate');
+      for (const [path, status, order] of [
+        ['/new-order', 201, { status: 'ready' }],
+        ['/finalize', 200, { status: 'valid', certificate }],
+      ] as const) {
+        ca.scripts.set(path, () => {
+          kept.push([...store.documents.values()].flatMap((text) => [...decodeLedger(text).buckets]).length);
+          return { status, headers: { location: ca.url('/order') }, body: ca.order(order) };
+        });
+      }
+      await rehearsal.rehearse({ ...input, id: '1' }, new AbortController().signal);
+      assert.deepEqual(kept, expected);
+    });
+  }
+});
