@@ -1,16 +1,11 @@
 import { type Failure, failureKind } from '../reasons/reasons.ts';
-import { spread } from '../time/spread.ts';
+import { day, minute } from '../time/durations.ts';
+import { jitter, jittered, pauseAfter, refusalLadder, troubleLadder } from '../time/ladder.ts';
 
-const minute = 60_000;
-const day = 24 * 60 * minute;
-
-/** Let's Encrypt, integration guide: 1 minute, 10 minutes, 100 minutes, then once a day per certificate. */
-const attemptLadder = [minute, 10 * minute, 100 * minute, day];
 /** Milliseconds. No failure alone makes a certificate wait longer; the CA may ask for more. */
-export const longestBackoff = 1.15 * day;
+export const longestBackoff = (1 + jitter) * day;
 /** A certificate that ends soon is tried oftener than daily: after this share of the time that it has left. */
 const shareOfTimeLeft = 1 / 6;
-const transientLadder = [5_000, 15_000, minute, 5 * minute];
 
 /**
  * When a failed certificate is tried again, in milliseconds since the epoch, or undefined where only a change helps.
@@ -35,14 +30,9 @@ export function nextAttempt(
     failure.code === 'HostReturning'
       ? 10 * minute
       : kind === 'attempt' && !named
-        ? Math.min(rung(attemptLadder, failures), longestStep(notAfter, now))
-        : rung(transientLadder, failures);
-  const jittered = step * (0.85 + 0.3 * spread(`${id}#${failures}`));
-  return Math.max(now + jittered, failure.retryAt ?? 0);
-}
-
-function rung(ladder: readonly number[], failures: number): number {
-  return ladder[Math.min(Math.max(failures, 1), ladder.length) - 1] ?? day;
+        ? Math.min(pauseAfter(refusalLadder, failures), longestStep(notAfter, now))
+        : pauseAfter(troubleLadder, failures);
+  return Math.max(now + jittered(step, `${id}#${failures}`), failure.retryAt ?? 0);
 }
 
 /** A certificate of six days, due at half of them, would be tried three times more at one attempt a day. */

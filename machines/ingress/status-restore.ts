@@ -2,12 +2,11 @@ import { hostsToBlame } from '../assessment/rescue.ts';
 import type { DesiredCertificate } from '../ownership/desired-certificate.ts';
 import type { Failure } from '../reasons/reasons.ts';
 import { retryMark, statusMessage } from '../reasons/status-text.ts';
+import { plausibleCaWait } from '../time/ca-wait.ts';
 import { longestBackoff } from './backoff.ts';
 import type { CertificateRecord } from './certificate-record.ts';
 import { type CertificateEntry, entryNamed, inputMark, isReasonCode, type StatusDocument } from './status.ts';
 
-/** Milliseconds. No CA asks to wait for more than 30 days. */
-const longestBlock = 31 * 24 * 60 * 60_000;
 /** More than any back-off counts. */
 const mostFailures = 1000;
 const longestMessage = 2000;
@@ -28,7 +27,7 @@ export function restoredOutcome(
   const entry = status?.ingress === uid ? entryNamed(status.secrets, desired.secretName) : undefined;
   if (entry?.state === 'good') return { certified: true };
   if (entry?.input !== inputMark(desired)) return undefined;
-  const blockedUntil = timeUntil(entry.blockedUntil, at + longestBlock);
+  const blockedUntil = timeUntil(entry.blockedUntil, at + plausibleCaWait);
   const nextAttempt = timeUntil(entry.nextAttempt, at + longestBackoff);
   const retried = retry !== undefined && retryMark(retry) !== status?.retry;
   const until = retried ? blockedUntil : latestOf(blockedUntil, nextAttempt);

@@ -1,8 +1,7 @@
+import { plausibleCaWait } from '../time/ca-wait.ts';
+import { day, second } from '../time/durations.ts';
+import { pauseAfter, refusalLadder } from '../time/ladder.ts';
 import type { LimitName } from './rate-limits.ts';
-
-const second = 1000;
-const minute = 60 * second;
-const day = 24 * 60 * minute;
 
 /** What the CA does not count an order for. */
 export type Exemption = 'none' | 'same-set' | 'ari';
@@ -20,10 +19,6 @@ export interface Block {
   readonly scope: string | undefined;
 }
 
-/** Where the CA says that there is a limit and not until when: as after a failure. */
-const ladder = [minute, 10 * minute, 100 * minute, day];
-/** A time further ahead is that of a clock that was wrong: no CA names one of more than 30 days. */
-const longest = 31 * day;
 const rank: Readonly<Record<Exemption, number>> = { none: 0, 'same-set': 1, ari: 2 };
 
 /** What the CA has refused, by scope. */
@@ -59,7 +54,8 @@ export class LedgerBlocks {
   ): number {
     const before = this.#find(key, now);
     const refusals = before !== undefined && now < before.until + day ? before.refusals + 1 : 1;
-    const pause = learned.cause === 'paused' ? day : (ladder[Math.min(refusals, ladder.length) - 1] ?? day);
+    // Where the CA says that there is a limit and not until when: as after a failure.
+    const pause = learned.cause === 'paused' ? day : pauseAfter(refusalLadder, refusals);
     const until = now + Math.max(retryAfter ?? pause, second);
     const inForce = before !== undefined && before.until > now ? before : undefined;
     const wider =
@@ -100,5 +96,5 @@ export class LedgerBlocks {
 
 /** A time that a clock which was wrong has named must not hold until it comes: a day from when it is found. */
 function plausible(block: Block, now: number): Block {
-  return block.until > now + longest ? { ...block, until: now + day } : block;
+  return block.until > now + plausibleCaWait ? { ...block, until: now + day } : block;
 }

@@ -1,5 +1,5 @@
-/** Longest time that is believed, in milliseconds; no limit that a CA publishes is longer than a week. */
-const longest = 30 * 86_400_000;
+import { longestCaWait } from '../../../machines/time/ca-wait.ts';
+import { second } from '../../../machines/time/durations.ts';
 
 /**
  * How long a `Retry-After` header asks to wait, in milliseconds; undefined if the header is absent or makes no sense.
@@ -9,7 +9,7 @@ const longest = 30 * 86_400_000;
 export function readRetryAfter(header: string | undefined, caNow: number): number | undefined {
   const text = header?.trim();
   if (text === undefined || text === '') return undefined;
-  if (/^\d+$/.test(text)) return Math.min(Number(text) * 1000, longest);
+  if (/^\d+$/.test(text)) return Math.min(Number(text) * second, longestCaWait);
   // `Date.parse` reads many odd texts; a date of HTTP ends in GMT.
   const at = text.endsWith('GMT') ? Date.parse(text) : Number.NaN;
   return Number.isNaN(at) ? undefined : clamp(at - caNow);
@@ -27,5 +27,5 @@ export function readRetryAfterWords(detail: string, caNow: number): number | und
 }
 
 function clamp(ms: number): number {
-  return Math.min(Math.max(ms, 0), longest);
+  return Math.min(Math.max(ms, 0), longestCaWait);
 }
