@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { createActor, type InspectionEvent } from 'xstate';
 import { byClock, describeHold } from '../machines/ingress/hold.ts';
 import { ingressKey } from '../machines/ownership/ingress-spec.ts';
+import { second } from '../machines/time/durations.ts';
 import { RenewalInfoSource } from './acme/order/renewal-info.ts';
 import { installAdapter } from './acme/transport/adapter.ts';
 import { ClockWatch } from './acme/transport/clock-watch.ts';
@@ -65,8 +66,8 @@ export interface ControllerOptions {
 }
 
 /** Milliseconds within the pod's 30 seconds of grace: orders that have begun may end, then the rules are taken out. */
-const drainLimit = 20_000;
-const cleanUpLimit = 4000;
+const drainLimit = 20 * second;
+const cleanUpLimit = 4 * second;
 
 export interface Controller {
   /** Finishes the orders that have begun, within a time limit, begins nothing new, and leaves nothing half-written. */

@@ -1,6 +1,7 @@
 import type { OrderRequest } from '../ledger/order-limits.ts';
 import type { DesiredCertificate, HostRoute } from '../ownership/desired-certificate.ts';
 import type { Failure } from '../reasons/reasons.ts';
+import { day } from '../time/durations.ts';
 import {
   type AssessmentPolicy,
   type Defect,
@@ -55,7 +56,7 @@ export type Assessment =
   | { readonly kind: 'refused'; readonly failure: Failure; readonly notices: readonly Failure[] };
 
 /** Milliseconds: 120 days. */
-const sameSetMemory = 120 * 24 * 60 * 60_000;
+const sameSetMemory = 120 * day;
 
 /**
  * What is wrong with a Secret now: the three checks of the first kube-lego (a valid key pair, not expired, all hosts

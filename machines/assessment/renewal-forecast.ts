@@ -1,4 +1,4 @@
-const day = 24 * 60 * 60_000;
+import { day } from '../time/durations.ts';
 
 /** From when on new certificates live so long, in milliseconds. */
 export interface Lifetime {

@@ -1,7 +1,5 @@
+import { day, hour } from '../time/durations.ts';
 import { spread } from '../time/spread.ts';
-
-const hour = 3_600_000;
-const day = 24 * hour;
 
 /** The life of a certificate, in milliseconds since the epoch. */
 export interface Validity {

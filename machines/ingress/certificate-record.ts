@@ -3,6 +3,7 @@ import { hostsToBlame, leftOut } from '../assessment/rescue.ts';
 import type { Hold } from '../ledger/ledger.ts';
 import type { DesiredCertificate } from '../ownership/desired-certificate.ts';
 import { type Failure, failureKind } from '../reasons/reasons.ts';
+import { day } from '../time/durations.ts';
 import { nextAttempt } from './backoff.ts';
 import type { CertificateInput, CertificatePhase } from './certificate.ts';
 
@@ -56,7 +57,6 @@ export interface CertificateRecord {
   readonly passed?: readonly string[] | undefined;
 }
 
-const day = 24 * 60 * 60_000;
 /** How often within a day what was stored may be lost and is ordered anew at once; then there is a back-off. */
 const repairsAtOnce = 3;
 const reasonsOfLoss: ReadonlySet<DueReason> = new Set([

@@ -4,6 +4,7 @@ import type { Hold } from '../ledger/ledger.ts';
 import type { Assignment } from '../ownership/desired-certificate.ts';
 import type { Failure } from '../reasons/reasons.ts';
 import { retryMark } from '../reasons/status-text.ts';
+import { hour, second } from '../time/durations.ts';
 import { nextBeat } from '../time/spread.ts';
 import type { CertificateOutcome, CertificatePhase } from './certificate.ts';
 import {
@@ -48,7 +49,7 @@ export type CheckResult =
 
 const retriesPerHour = 3;
 /** Milliseconds from the end of a round to the look at its Secret that was called for during the round. */
-const lookDelay = 1000;
+const lookDelay = second;
 
 export function initialIngressContext(input: IngressInput): IngressContext {
   const { key, uid, assignment, policy, status, certified, at } = input;
@@ -91,7 +92,7 @@ export function applyWake(context: IngressContext, at: number): IngressContext {
  * what has failed, and the wait of what waits; it ends no round that is under way.
  */
 export function applyAssignment(context: IngressContext, assignment: Assignment, at: number): IngressContext {
-  const recent = context.retriedAt.filter((time) => time > at - 60 * 60_000);
+  const recent = context.retriedAt.filter((time) => time > at - hour);
   const retries = assignment.retry !== undefined && assignment.retry !== context.retry;
   const reset = retries && recent.length < retriesPerHour;
   const certificates = assignment.desired.map((desired): CertificateRecord => {

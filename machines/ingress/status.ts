@@ -1,6 +1,7 @@
 import type { DesiredCertificate } from '../ownership/desired-certificate.ts';
 import { type Failure, failureKind, reasons } from '../reasons/reasons.ts';
 import { retryMark, statusMessage } from '../reasons/status-text.ts';
+import { minute, second } from '../time/durations.ts';
 import { spread } from '../time/spread.ts';
 import type { CertificateRecord, CertificateStatus } from './certificate-record.ts';
 import { describeHold } from './hold.ts';
@@ -58,9 +59,9 @@ export interface StatusDocument {
 export const statusAnnotation = 'kube-lego.io/status';
 
 /** Trouble that is nobody's failure and is over so soon is no outcome. */
-const passing = 30_000;
+const passing = 30 * second;
 /** From here on the time of the next attempt is worth a write when the failure is nobody's. */
-const farAway = 10 * 60_000;
+const farAway = 10 * minute;
 const mostNotices = 10;
 /** Characters; all annotations of an object together have 256 KiB. Beyond the first limit entries lose their words. */
 const roomForWords = 16_384;
@@ -207,5 +208,5 @@ export function isReasonCode(code: string): code is keyof typeof reasons {
 }
 
 function timestamp(at: number): string {
-  return new Date(Math.ceil(Math.min(at, latest) / 1000) * 1000).toISOString().replace('.000Z', 'Z');
+  return new Date(Math.ceil(Math.min(at, latest) / second) * second).toISOString().replace('.000Z', 'Z');
 }

@@ -1,9 +1,8 @@
+import { hour } from '../time/durations.ts';
 import type { LedgerBlocks } from './blocks.ts';
 import type { LedgerBuckets } from './buckets.ts';
 import { decodeLedger, encodeLedger, LedgerDocumentError, type LedgerReading } from './ledger-document.ts';
 import type { LedgerShards } from './shards.ts';
-
-const hour = 60 * 60_000;
 
 /** What of the ledger outlives the process. */
 export interface LedgerParts {

@@ -1,9 +1,8 @@
+import { hour } from '../time/durations.ts';
 import { bucketKey, limitOfKey, type Scope } from './limit-keys.ts';
 import { type LimitName, limitNames, type RateLimits } from './rate-limits.ts';
 import type { LedgerShards } from './shards.ts';
 import { emptyUntil, fillTime, plausible, spend, timeOfTokens, tokensAt } from './token-bucket.ts';
-
-const hour = 60 * 60_000;
 
 /** How full a bucket is; times in milliseconds since the epoch. */
 export interface BucketForecast {

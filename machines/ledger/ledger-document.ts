@@ -1,3 +1,4 @@
+import { second } from '../time/durations.ts';
 import type { Block } from './blocks.ts';
 import { limitNames } from './rate-limits.ts';
 
@@ -68,7 +69,7 @@ export function decodeLedger(text: string): LedgerReading {
   const damaged: string[] = [];
   const goodBuckets = new Map<string, number>();
   for (const [key, tat] of Object.entries(buckets)) {
-    if (keyPattern.test(key) && isTime(tat)) goodBuckets.set(key, tat * 1000);
+    if (keyPattern.test(key) && isTime(tat)) goodBuckets.set(key, tat * second);
     else damaged.push(key);
   }
   const goodBlocks = new Map<string, Block>();
@@ -78,7 +79,7 @@ export function decodeLedger(text: string): LedgerReading {
     else damaged.push(key);
   }
   return {
-    assumedSpentAt: assumedSpentAt === undefined ? undefined : assumedSpentAt * 1000,
+    assumedSpentAt: assumedSpentAt === undefined ? undefined : assumedSpentAt * second,
     assumedOf: typeof assumedOf === 'string' ? assumedOf : undefined,
     buckets: goodBuckets,
     blocks: goodBlocks,
@@ -105,7 +106,7 @@ function readBlock(value: unknown): Block | undefined {
   );
   const exemption = (['none', 'same-set', 'ari'] as const).find((name) => name === value['exemption']);
   if (cause === undefined || exemption === undefined || !isTime(until) || !isTime(refusals)) return undefined;
-  return { cause, exemption, until: until * 1000, refusals, scope: undefined };
+  return { cause, exemption, until: until * second, refusals, scope: undefined };
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -1,3 +1,4 @@
+import { minute } from '../time/durations.ts';
 import { type LedgerParts, readLedger, writeShard } from './archive.ts';
 import { type Block, LedgerBlocks } from './blocks.ts';
 import { type BucketForecast, LedgerBuckets } from './buckets.ts';
@@ -24,7 +25,6 @@ export interface LedgerShard {
   readonly text: string | undefined;
 }
 
-const minute = 60_000;
 const pruneInterval = 10 * minute;
 
 /**

@@ -1,7 +1,4 @@
-const second = 1000;
-const minute = 60 * second;
-const hour = 60 * minute;
-const day = 24 * hour;
+import { day, hour, second } from '../time/durations.ts';
 
 /** A limit as Let's Encrypt publishes it: a bucket that holds `burst` and fills up evenly (GCRA). */
 export interface Limit {

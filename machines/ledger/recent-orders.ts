@@ -1,9 +1,10 @@
+import { minute } from '../time/durations.ts';
 import type { LedgerBuckets } from './buckets.ts';
 import type { OrderScopes } from './limit-keys.ts';
 import { type OrderRequest, spentAtIssuance } from './order-limits.ts';
 
 /** Milliseconds for which a certificate that is written down may still come: with the ten minutes that an order has, within `lateness`. */
-const recordLife = 45 * 60_000;
+const recordLife = 45 * minute;
 
 interface Open {
   readonly order: OrderRequest;

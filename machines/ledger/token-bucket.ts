@@ -1,6 +1,5 @@
+import { day } from '../time/durations.ts';
 import type { Limit } from './rate-limits.ts';
-
-const day = 24 * 60 * 60_000;
 
 /**
  * The generic cell rate algorithm, as Boulder counts: a bucket is one time, the theoretical arrival time (TAT), at which

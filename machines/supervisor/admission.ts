@@ -1,4 +1,5 @@
 import type { Hold } from '../ledger/ledger.ts';
+import { minute, second } from '../time/durations.ts';
 import type { OrderBudget, PlannedOrder } from './order-budget.ts';
 import type { OrderReport } from './order-report.ts';
 import { Schedule } from './schedule.ts';
@@ -35,11 +36,11 @@ export type Grant =
   | { readonly id: string; readonly grant: 'none'; readonly hold: Hold };
 
 /** Milliseconds. What others give back is looked for together: with thousands that wait each look costs. */
-const recheckDelay = 5000;
+const recheckDelay = 5 * second;
 /** The same for each one that waits: a look at all takes a hundredth of the time at most. */
 const recheckDelayEach = 3;
 /** A time that moves less is not told, nor one that moves by less than a tenth of what is left. */
-const worthTelling = 60_000;
+const worthTelling = minute;
 
 /**
  * Who may prepare its challenges (admission, bounded by hosts) and who may order (a slot). Apart, so that ten hosts which

@@ -1,5 +1,6 @@
 import type { Ledger } from '../ledger/ledger.ts';
 import type { OrderRequest } from '../ledger/order-limits.ts';
+import { day } from '../time/durations.ts';
 
 /** What a queue of orders comes to, if nobody else orders anything. */
 export interface Backlog {
@@ -9,8 +10,6 @@ export interface Backlog {
   /** When the last one does, in milliseconds since the epoch. */
   readonly lastAt: number;
 }
-
-const day = 24 * 60 * 60_000;
 
 /** @param now milliseconds since the epoch, by the CA's clock */
 export function backlogOf(

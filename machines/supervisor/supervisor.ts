@@ -2,6 +2,7 @@ import type { Hold } from '../ledger/ledger.ts';
 import type { Assignment } from '../ownership/desired-certificate.ts';
 import { type IngressSpec, ingressKey } from '../ownership/ingress-spec.ts';
 import { Ownership, type OwnershipPolicy } from '../ownership/ownership.ts';
+import { minute, second } from '../time/durations.ts';
 import { Admission, type AdmissionLimits, type Grant, type Round } from './admission.ts';
 import type { OrderBudget } from './order-budget.ts';
 import type { OrderReport } from './order-report.ts';
@@ -71,9 +72,9 @@ export interface SupervisorState {
 }
 
 /** How long an actor that died is left alone before it is started again. */
-const restartDelay = 60_000;
+const restartDelay = minute;
 /** One change of a Secret is seldom alone. */
-const lookDelay = 1000;
+const lookDelay = second;
 
 export function initialSupervisorState(policy: SupervisorPolicy, budget: OrderBudget): SupervisorState {
   return {

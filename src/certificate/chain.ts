@@ -1,4 +1,5 @@
 import { createPrivateKey, type X509Certificate } from 'node:crypto';
+import { day, minute } from '../../machines/time/durations.ts';
 import { certificateId } from './certificate-id.ts';
 import { dnsNamesOf, parseCertificate, pemBlocks } from './pem.ts';
 
@@ -42,7 +43,7 @@ export interface VerifiedChain {
  * How far in the future a certificate may begin. It is stored all the same, since nobody can tell which clock is
  * wrong and to order again would not set it right; milliseconds.
  */
-const toleratedClockError = 24 * 60 * 60_000;
+const toleratedClockError = day;
 
 /**
  * Checks what a CA sent before it replaces anything: only certificates (RFC 8555, section 9.1), leaf of our key and of
@@ -120,7 +121,7 @@ function checkValidity(leaf: X509Certificate, now: number): Omit<VerifiedChain, 
     const message = `The CA sent a certificate that begins only at ${leaf.validFrom}; is the clock here right?`;
     throw new ChainError('NotYetValid', message);
   }
-  const minutes = Math.ceil((notBefore - now) / 60_000);
+  const minutes = Math.ceil((notBefore - now) / minute);
   const notice =
     minutes > 0
       ? `The certificate begins in ${minutes} min by the clock here: the CA's clock or this one is wrong.`

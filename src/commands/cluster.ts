@@ -1,6 +1,7 @@
 import type { IngressSpec } from '../../machines/ownership/ingress-spec.ts';
 import { ingressKey } from '../../machines/ownership/ingress-spec.ts';
 import { Ownership } from '../../machines/ownership/ownership.ts';
+import { second } from '../../machines/time/durations.ts';
 import type { Config } from '../config/config.ts';
 import { type KubernetesClient, KubernetesError } from '../kubernetes/client/client.ts';
 import { collectionPath, metadataForms } from '../kubernetes/client/collections.ts';
@@ -13,7 +14,7 @@ import { supervisorPolicy } from '../wiring/policies.ts';
 
 const pageSize = 500;
 const longestPage = 256 * 1024 * 1024;
-const longestSilence = 30_000;
+const longestSilence = 30 * second;
 
 /** Every Ingress that could be listed, and whose each Secret and host is, judged as the controller judges it. */
 export interface Survey {

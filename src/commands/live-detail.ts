@@ -1,4 +1,5 @@
 import { request } from 'undici';
+import { second } from '../../machines/time/durations.ts';
 import type { CertificateDetail, HostProgress, IngressDetail, TimelineEntry } from '../inspector/protocol.ts';
 import { readJson } from '../kubernetes/watch/watch-stream.ts';
 import { isRecord } from '../process/json.ts';
@@ -11,7 +12,7 @@ export type LiveAnswer =
   /** Nobody is there, or nobody who knows the Ingress. */
   | { readonly kind: 'silent' };
 
-const timeLimit = 1000;
+const timeLimit = second;
 const longestAnswer = 4 * 1024 * 1024;
 
 /**

@@ -1,3 +1,4 @@
+import { minute, second } from '../../machines/time/durations.ts';
 import { readConfig } from '../config/config.ts';
 import {
   createKubernetesClient,
@@ -23,8 +24,8 @@ export interface CommandOptions {
   readonly complain: (text: string) => void;
 }
 
-const watchInterval = 5000;
-const timeLimit = 120_000;
+const watchInterval = 5 * second;
+const timeLimit = 2 * minute;
 /** Where deploy/base puts it; the controller itself is told by its Deployment. */
 const installedIn = 'kube-lego';
 const clearScreen = '\u001B[H\u001B[2J';

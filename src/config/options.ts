@@ -1,8 +1,6 @@
+import { day, hour, minute, second } from '../../machines/time/durations.ts';
 import { rateLimits } from './rate-limit-setting.ts';
 import * as values from './values.ts';
-
-const minute = 60_000;
-const hour = 60 * minute;
 
 /** One setting. The flag's name is the variable's: `LEGO_CHECK_INTERVAL` is `--check-interval`. */
 export interface Option<T> {
@@ -94,7 +92,7 @@ export const optionGroups = {
       placeholder: 'DURATION',
       description: 'How often each Secret is looked at again, besides at every change of its Ingress.',
       fallback: '8h',
-      parse: values.duration(1000, 720 * hour),
+      parse: values.duration(second, 720 * hour),
     },
     secretWatch: {
       variable: 'LEGO_SECRET_WATCH',
@@ -113,7 +111,7 @@ export const optionGroups = {
         'A certificate is renewed when less than this is left of it, or less than a third of its lifetime (half of it ' +
         'under 10 days), whichever is shorter.',
       fallback: '720h',
-      parse: values.duration(hour, 8760 * hour),
+      parse: values.duration(hour, 365 * day),
     },
     keyType: {
       variable: 'LEGO_KEY_TYPE',
@@ -265,7 +263,7 @@ export const optionGroups = {
       description:
         'How long a host may take to lead challenges to kube-lego, before the attempt is given up or the CA is asked.',
       fallback: '30s',
-      parse: values.duration(1000, 10 * minute),
+      parse: values.duration(second, 10 * minute),
     },
     dnsServers: {
       variable: 'LEGO_DNS_SERVERS',

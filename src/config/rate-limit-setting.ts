@@ -1,6 +1,7 @@
 import { type Limit, limitNames, type RateLimits } from '../../machines/ledger/rate-limits.ts';
+import { day } from '../../machines/time/durations.ts';
 import { isRecord } from '../process/json.ts';
-import { parseDuration } from './duration.ts';
+import { parseDuration } from './go-duration.ts';
 import { type Parser, ValueError } from './values.ts';
 
 /** What is said otherwise than in the preset of the CA; a limit that is undefined is lifted. */
@@ -10,7 +11,7 @@ export interface RateLimitChanges {
 }
 
 const example = '{"certificates-per-registered-domain": {"burst": 50, "period": "168h"}}';
-const longestPeriod = 10 * 365 * 24 * 60 * 60_000;
+const longestPeriod = 10 * 365 * day;
 
 /** Reads LEGO_RATE_LIMITS: by limit its burst and period, or null to lift it; and `reserve`, a share from 0 to 1. */
 export const rateLimits: Parser<RateLimitChanges> = (text) => {

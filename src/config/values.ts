@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { formatDuration, parseDuration } from './duration.ts';
+import { formatDuration, parseDuration } from './go-duration.ts';
 
 /** A value that cannot be used; the message goes on after the name of the variable and says what to write. */
 export class ValueError extends Error {

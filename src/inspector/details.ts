@@ -1,6 +1,7 @@
 import type { CertificateRecord } from '../../machines/ingress/certificate-record.ts';
 import { findingsOf } from '../../machines/ingress/hold.ts';
 import type { IngressContext } from '../../machines/ingress/ingress-context.ts';
+import { second } from '../../machines/time/durations.ts';
 import type { IngressActor } from '../actors/supervisor-actor.ts';
 import type { Clock } from '../time/clock.ts';
 import type { HostJournal } from './host-journal.ts';
@@ -25,8 +26,8 @@ export interface DetailsOptions {
 }
 
 /** Milliseconds. */
-const readLimit = 5000;
-const retryInterval = 10_000;
+const readLimit = 5 * second;
+const retryInterval = 10 * second;
 
 /** What was read of a Secret. */
 interface Reading {

@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { second } from '../../machines/time/durations.ts';
 import type { Inspector } from './inspector.ts';
 import { pageFile } from './page/files.ts';
 
@@ -13,8 +14,8 @@ export function createInspectorServer(inspection: Inspection): Server {
   const server = createServer({ maxHeaderSize: 8 * 1024 }, (request, response) => {
     answer(inspection, request, response).catch(() => response.destroy());
   });
-  server.headersTimeout = 5000;
-  server.requestTimeout = 5000;
+  server.headersTimeout = 5 * second;
+  server.requestTimeout = 5 * second;
   server.maxConnections = 50;
   return server;
 }

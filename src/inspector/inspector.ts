@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { IngressView } from '../../machines/ingress/ingress-view.ts';
 import { viewOf } from '../../machines/ingress/ingress-view.ts';
+import { minute, second } from '../../machines/time/durations.ts';
 import type { IngressActor } from '../actors/supervisor-actor.ts';
 import { guarded } from '../process/guarded.ts';
 import type { Clock } from '../time/clock.ts';
@@ -35,10 +36,10 @@ export interface InspectorOptions {
 /** Milliseconds between two frames: changes that come faster go out together. */
 const beat = 200;
 /** A supervisor's queue and budgets change with time alone as well. */
-const supervisorInterval = 1000;
-const heartbeatInterval = 15_000;
+const supervisorInterval = second;
+const heartbeatInterval = 15 * second;
 /** A viewer that comes back within this time finds its timelines again: a page that is loaded anew, or was hidden for a while. */
-const patience = 300_000;
+const patience = 5 * minute;
 const mostViewers = 20;
 
 /**

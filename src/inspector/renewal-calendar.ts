@@ -1,10 +1,10 @@
 import { type Lifetime, renewalsAhead } from '../../machines/assessment/renewal-forecast.ts';
 import type { IngressContext } from '../../machines/ingress/ingress-context.ts';
+import { day, second } from '../../machines/time/durations.ts';
 import type { SupervisorView } from './protocol.ts';
 
 /** Milliseconds. It takes some with thousands of certificates, and is about days. */
-const freshness = 15_000;
-const day = 86_400_000;
+const freshness = 15 * second;
 const daysAhead = 90;
 
 /** The renewals of the coming ninety days. */

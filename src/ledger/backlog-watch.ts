@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { Backlog } from '../../machines/supervisor/backlog.ts';
+import { hour, minute } from '../../machines/time/durations.ts';
 import { guarded } from '../process/guarded.ts';
 import type { Clock } from '../time/clock.ts';
 
@@ -11,8 +12,8 @@ export interface BacklogWatchOptions {
 }
 
 /** Milliseconds. To look costs some milliseconds with thousands that wait. */
-const interval = 60_000;
-const logInterval = 3_600_000;
+const interval = minute;
+const logInterval = hour;
 /** So many are no news. */
 const worthSaying = 20;
 

@@ -3,6 +3,7 @@ import { registeredDomain } from '../../machines/hosts/registered-domain.ts';
 import { Ledger } from '../../machines/ledger/ledger.ts';
 import type { OrderRequest } from '../../machines/ledger/order-limits.ts';
 import type { RateLimits } from '../../machines/ledger/rate-limits.ts';
+import { second } from '../../machines/time/durations.ts';
 import { type Clock, sleep } from '../time/clock.ts';
 import { retry } from '../time/retry.ts';
 
@@ -23,11 +24,11 @@ export interface LedgerKeeperOptions {
 }
 
 /** Milliseconds between two writings, so that what happens together is written together. */
-const pause = 3000;
-const longestPause = 30_000;
+const pause = 3 * second;
+const longestPause = 30 * second;
 /** Milliseconds between the tries of an order that is about to be finalized: 15 seconds in all. */
 const shortestWait = 500;
-const longestWait = 8000;
+const longestWait = 8 * second;
 
 /** The ledger of the CA with this directory: what was spent at one CA is not held against another. */
 export function createLedger(rateLimits: RateLimits, directoryUrl: string): Ledger {

@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { second } from '../../machines/time/durations.ts';
 
 export interface MetricsEndpointOptions {
   readonly contentType: string;
@@ -8,9 +9,9 @@ export interface MetricsEndpointOptions {
 }
 
 /** Milliseconds for which an answer is good: whoever asks oftener does not make us work more. */
-const freshness = 1000;
+const freshness = second;
 /** A reader that is slower than this is left. */
-const longestAnswer = 10_000;
+const longestAnswer = 10 * second;
 /** With thousands of certificates an answer has megabytes. */
 const mostReaders = 5;
 

@@ -1,4 +1,5 @@
 import { createServer, type Server, type ServerResponse } from 'node:http';
+import { second } from '../../machines/time/durations.ts';
 import type { MetricsEndpoint } from './endpoint.ts';
 
 export interface Readiness {
@@ -27,8 +28,8 @@ export function createHealthServer(options: HealthOptions): Server {
     const { ok, detail } = options.ready();
     say(response, ok ? 200 : 503, detail);
   });
-  server.headersTimeout = 5000;
-  server.requestTimeout = 5000;
+  server.headersTimeout = 5 * second;
+  server.requestTimeout = 5 * second;
   server.maxConnections = 100;
   return server;
 }

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { IngressSpec } from '../../machines/ownership/ingress-spec.ts';
 import type { SupervisorEvent } from '../../machines/supervisor/supervisor.ts';
+import { second } from '../../machines/time/durations.ts';
 import type { Config } from '../config/config.ts';
 import type { KubernetesClient } from '../kubernetes/client/client.ts';
 import { collectionPath } from '../kubernetes/client/collections.ts';
@@ -10,7 +11,7 @@ import type { Clock } from '../time/clock.ts';
 import { projectIngress } from './ingress-projection.ts';
 
 /** Milliseconds: an API server denies for a moment what a RoleBinding that is new allows. */
-const denialPatience = 5000;
+const denialPatience = 5 * second;
 
 /**
  * Tells the supervisor of every Ingress that is watched, each time it may have changed, until `signal` aborts.

@@ -3,6 +3,7 @@ import type { CertificateInput } from '../../machines/ingress/certificate.ts';
 import { byClock, describeHold } from '../../machines/ingress/hold.ts';
 import type { Failure } from '../../machines/reasons/reasons.ts';
 import type { OrderBudget } from '../../machines/supervisor/order-budget.ts';
+import { day } from '../../machines/time/durations.ts';
 import type { AccountStore } from '../acme/account/account.ts';
 import { type OrderInput, type OrderPhase, obtainCertificate as placeOrder } from '../acme/order/order.ts';
 import { OrderError } from '../acme/order/order-error.ts';
@@ -35,7 +36,7 @@ export interface RehearsalOptions extends OrderGatesOptions {
 type WantedCertificate = Pick<OrderInput, 'hosts' | 'csr' | 'profile'>;
 
 /** Milliseconds. An order that fails at the real CA is not rehearsed again before each new attempt. */
-const countsFor = 86_400_000;
+const countsFor = day;
 const mostSets = 10_000;
 
 /** Orders at another CA first, so that hosts which are not set up for it cost nothing at the real one. */

@@ -1,6 +1,7 @@
 import type { RenewalWindow } from '../../machines/assessment/renewal.ts';
 import type { PresentSecret } from '../../machines/assessment/secret-facts.ts';
 import type { OrderBudget } from '../../machines/supervisor/order-budget.ts';
+import { hour, minute, second } from '../../machines/time/durations.ts';
 import { nextBeat } from '../../machines/time/spread.ts';
 import type { RenewalInfo, RenewalInfoSource, SuggestedWindow } from '../acme/order/renewal-info.ts';
 import { KubernetesError } from '../kubernetes/client/kubernetes-error.ts';
@@ -35,10 +36,10 @@ export interface Watched {
 }
 
 /** Let's Encrypt lets one ask every six hours; what a restart has forgotten, or a time of trouble put off, is spread over as many. */
-const rhythm = 6 * 3_600_000;
+const rhythm = 6 * hour;
 /** Milliseconds. Neither the end of a round nor a check is kept waiting. */
-const askingLimit = 2000;
-const pauseAfterRefusal = 10 * 60_000;
+const askingLimit = 2 * second;
+const pauseAfterRefusal = 10 * minute;
 /** Of Secrets that are gone nobody says so: beyond so many all are forgotten, and spread anew. */
 const mostSecrets = 200_000;
 

@@ -3,6 +3,7 @@ import type { AssessmentPolicy } from '../../machines/assessment/defects.ts';
 import type { SecretFacts, SecretVersion } from '../../machines/assessment/secret-facts.ts';
 import type { CertificateInput, StoredValidity } from '../../machines/ingress/certificate.ts';
 import type { DesiredCertificate } from '../../machines/ownership/desired-certificate.ts';
+import { second } from '../../machines/time/durations.ts';
 import { verifyChain } from '../certificate/chain.ts';
 import type { IssuedCertificates } from '../certificate/issued-certificates.ts';
 import { KubernetesError } from '../kubernetes/client/kubernetes-error.ts';
@@ -34,7 +35,7 @@ export interface StoreCertificateOptions {
 
 /** A certificate in hand has cost an order: the write is tried again for about an hour while the API server is away. */
 const mostTries = 130;
-const longestPause = 30_000;
+const longestPause = 30 * second;
 
 /** Stores a certificate that was issued, at once, and then asks the CA when it is to be renewed. */
 export async function storeCertificate(

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { second } from '../../machines/time/durations.ts';
 import { type AccountOptions, AccountStore } from '../acme/account/account.ts';
 import type { AccountSecretStore } from '../acme/account/account-secret.ts';
 import type { AcmeTransport } from '../acme/transport/transport.ts';
@@ -42,7 +43,7 @@ export async function readAccount(
     clock,
     signal,
     shortestPause: 500,
-    longestPause: 30_000,
+    longestPause: 30 * second,
     onFailure: (error) => log.warn(error, 'The account Secret cannot be read; it is tried again.'),
   });
 }

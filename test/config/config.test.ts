@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { type Config, readConfig } from '../../src/config/config.ts';
-import { formatDuration, parseDuration } from '../../src/config/duration.ts';
+import { formatDuration, parseDuration } from '../../src/config/go-duration.ts';
 import { configurationReference } from '../../src/config/reference.ts';
 import { TestCa } from '../certificate/test-ca.ts';
 

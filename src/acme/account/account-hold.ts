@@ -1,11 +1,12 @@
+import { day, minute } from '../../../machines/time/durations.ts';
 import { caName } from '../transport/connection.ts';
 import { AcmeProblem } from '../transport/problem.ts';
 import { AccountError } from './account-error.ts';
 
 /** Milliseconds: a person may have dealt with it in the meantime. */
-export const refusedFor = 86_400_000;
+export const refusedFor = day;
 /** Milliseconds: so long the others wait for the one that looks. */
-const lookFor = 60_000;
+const lookFor = minute;
 
 /** The CA's own words, where it says that the account may not be used until a person has done something. */
 export function accountProblem(error: unknown): AcmeProblem | undefined {

@@ -1,4 +1,5 @@
 import type { Client } from 'acme-client';
+import { hour } from '../../../machines/time/durations.ts';
 import { OrderError } from '../order/order-error.ts';
 import { caName } from '../transport/connection.ts';
 import { AcmeProblem } from '../transport/problem.ts';
@@ -35,8 +36,6 @@ interface Loaded {
   readonly stored: StoredAccount;
   readonly fresh: boolean;
 }
-
-const hour = 3_600_000;
 
 /**
  * The one account of this installation. Its key is written before it is registered, its URL after; only a Secret that definitely does

@@ -1,4 +1,5 @@
 import type { Order } from 'acme-client';
+import { minute } from '../../../machines/time/durations.ts';
 import type { Clock } from '../../time/clock.ts';
 import type { Account } from '../account/account.ts';
 import { caName } from '../transport/connection.ts';
@@ -70,7 +71,7 @@ class OrderRun {
   constructor(input: OrderInput) {
     this.#input = input;
     this.#ca = caName(input.account.directoryUrl);
-    this.#timeLimitEnds = input.clock.now() + (input.timeLimit ?? 600_000);
+    this.#timeLimitEnds = input.clock.now() + (input.timeLimit ?? 10 * minute);
   }
 
   async run(): Promise<ObtainedCertificate> {

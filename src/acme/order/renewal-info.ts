@@ -1,3 +1,4 @@
+import { day, hour, minute } from '../../../machines/time/durations.ts';
 import { spread } from '../../../machines/time/spread.ts';
 import { recordField, stringField } from '../../process/json.ts';
 import type { Clock } from '../../time/clock.ts';
@@ -19,9 +20,6 @@ export interface RenewalInfo {
   readonly askAt: number;
 }
 
-const minute = 60_000;
-const hour = 60 * minute;
-const day = 24 * hour;
 /** RFC 9773 section 4.3.3: what has failed for longer is asked again after 6 hours. */
 const otherwise = 6 * hour;
 const afterTrouble = hour;

@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import * as tls from 'node:tls';
 import { type Dispatcher, EnvHttpProxyAgent, request } from 'undici';
+import { second } from '../../../machines/time/durations.ts';
 import { AcmeProblem, type Endpoint } from './problem.ts';
 
 /** One request to the CA. */
@@ -47,14 +48,14 @@ export class CaConnection {
   /** @throws Error if the CA bundle holds no certificate or one that cannot be read */
   constructor(options: ConnectionOptions) {
     this.#userAgent = options.userAgent;
-    this.#requestTimeout = options.requestTimeout ?? 30_000;
+    this.#requestTimeout = options.requestTimeout ?? 30 * second;
     this.#maxBodyBytes = options.maxBodyBytes ?? 1_048_576;
     const trust = options.caBundle === undefined ? {} : { secureContext: trustContext(options.caBundle) };
     const { proxy } = options;
     this.#dispatcher = new EnvHttpProxyAgent({
       connections: options.connections ?? 32,
       allowH2: false,
-      connect: { timeout: 10_000, ...trust },
+      connect: { timeout: 10 * second, ...trust },
       requestTls: { ...trust },
       proxyTls: { ...trust },
       ...(proxy && { httpProxy: proxy.httpsProxy, httpsProxy: proxy.httpsProxy, noProxy: proxy.noProxy }),

@@ -1,3 +1,5 @@
+import { minute } from '../../../machines/time/durations.ts';
+
 /** RFC 8555 section 6.5.1: a nonce is base64url, anything else is ignored. */
 const wellFormed = /^[A-Za-z0-9_-]{1,512}$/;
 
@@ -12,7 +14,7 @@ export class NoncePool {
   readonly #maxAge: number;
 
   /** @param maxAge in milliseconds */
-  constructor(now: () => number, limit = 64, maxAge = 300_000) {
+  constructor(now: () => number, limit = 64, maxAge = 5 * minute) {
     this.#now = now;
     this.#limit = limit;
     this.#maxAge = maxAge;

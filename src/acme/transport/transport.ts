@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import { day, minute } from '../../../machines/time/durations.ts';
 import { stringField } from '../../process/json.ts';
 import { type Clock, sleep } from '../../time/clock.ts';
 import { type AdapterAnswer, answeredBy } from './adapter.ts';
@@ -72,7 +73,7 @@ interface CachedDirectory {
 
 /** Rejected nonces in a row that one request survives: at 50 % rejection one request in a million fails. */
 const maxBadNonces = 20;
-const directoryMaxAge = 86_400_000;
+const directoryMaxAge = day;
 
 /** `User-Agent` of a version of kube-lego: name, where to complain, and the HTTP library (RFC 8555 section 6.1). */
 export function userAgent(version: string): string {
@@ -110,8 +111,8 @@ export class AcmeTransport {
   /** A sentence for people if the two clocks disagree by more than five minutes. */
   get clockWarning(): string | undefined {
     const skew = this.clockSkew;
-    if (skew === undefined || Math.abs(skew) < 300_000) return undefined;
-    const minutes = Math.round(Math.abs(skew) / 60_000);
+    if (skew === undefined || Math.abs(skew) < 5 * minute) return undefined;
+    const minutes = Math.round(Math.abs(skew) / minute);
     const direction = skew > 0 ? 'behind' : 'ahead of';
     return `The clock here is ${minutes} minutes ${direction} that of ${this.#ca}: certificates may seem not valid yet or expired. Synchronise the clocks of the nodes (NTP).`;
   }

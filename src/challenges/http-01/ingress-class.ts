@@ -1,4 +1,5 @@
 import type { IngressClassReference } from '../../../machines/ownership/ingress-spec.ts';
+import { minute } from '../../../machines/time/durations.ts';
 import type { KubernetesClient } from '../../kubernetes/client/client.ts';
 import { KubernetesError } from '../../kubernetes/client/kubernetes-error.ts';
 import type { Clock } from '../../time/clock.ts';
@@ -67,7 +68,7 @@ export class IngressClasses {
   }
 
   async #controllerOf(name: string, signal: AbortSignal): Promise<string | undefined> {
-    const { clock, lifetime = 300_000 } = this.#options;
+    const { clock, lifetime = 5 * minute } = this.#options;
     const known = this.#answers.get(name);
     if (known !== undefined && clock.now() < known.until) return known.controller;
     const controller = await this.#read(name, signal);

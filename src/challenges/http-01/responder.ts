@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { normalizeHost } from '../../../machines/hosts/host-names.ts';
+import { minute, second } from '../../../machines/time/durations.ts';
 import { type Clock, sleep } from '../../time/clock.ts';
 import { challengePath } from './challenge-path.ts';
 
@@ -7,7 +8,7 @@ import { challengePath } from './challenge-path.ts';
 const tokenAtStart = /^([A-Za-z0-9_-]{16,128})(?:\?|$)/;
 
 /** Milliseconds that a request for an unknown host waits for the challenge Ingresses to be read. */
-const patience = 2000;
+const patience = 2 * second;
 
 export interface ResponderOptions {
   /** RFC 7638 thumbprint of the account key, base64url; undefined while there is no account. */
@@ -60,11 +61,11 @@ export function createResponder(options: ResponderOptions): Server {
       })
       .then((keyAuthorization) => respond(request, response, keyAuthorization));
   });
-  server.headersTimeout = 10_000;
-  server.requestTimeout = 15_000;
-  server.timeout = 120_000;
+  server.headersTimeout = 10 * second;
+  server.requestTimeout = 15 * second;
+  server.timeout = 2 * minute;
   // Longer than ingress controllers keep a connection (60 s), so that they close it and not we, under their request.
-  server.keepAliveTimeout = 75_000;
+  server.keepAliveTimeout = 75 * second;
   server.maxConnections = 2000;
   return server;
 }

@@ -1,9 +1,8 @@
 import { drawn, element } from './dom.mjs';
-import { counted } from './words.mjs';
+import { counted, day } from './words.mjs';
 
 /** @import { SupervisorView } from '../protocol.ts' */
 
-const day = 86_400_000;
 const days = 90;
 const cell = 44;
 const height = 28;

@@ -1,6 +1,6 @@
 const minute = 60_000;
 const hour = 60 * minute;
-const day = 24 * hour;
+export const day = 24 * hour;
 
 /** All states of an Ingress, in the order in which it goes through them. */
 export const states = /** @type {const} */ ([

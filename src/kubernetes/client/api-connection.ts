@@ -1,6 +1,7 @@
 import type { RequestOptions } from 'node:https';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { Agent, type Dispatcher, ProxyAgent } from 'undici';
+import { second } from '../../../machines/time/durations.ts';
 import { isRecord } from '../../process/json.ts';
 import type { Clock } from '../../time/clock.ts';
 
@@ -22,8 +23,8 @@ interface Identity {
 }
 
 /** How long credentials are used before they are read again; the kubelet renews a token long before its end. */
-const credentialsLifetime = 30_000;
-const connectTimeout = 10_000;
+const credentialsLifetime = 30 * second;
+const connectTimeout = 10 * second;
 const tlsOptions = ['ca', 'cert', 'key', 'pfx', 'passphrase', 'rejectUnauthorized', 'servername'] as const;
 
 /**
@@ -97,9 +98,9 @@ export class Connection {
   }
 
   #pool(tls: Record<string, unknown>, connections: number | null): Dispatcher {
-    const connect = { ...tls, timeout: connectTimeout, keepAlive: true, keepAliveInitialDelay: 30_000 };
+    const connect = { ...tls, timeout: connectTimeout, keepAlive: true, keepAliveInitialDelay: 30 * second };
     // HTTP/1.1: measured faster than undici's HTTP/2 for these small requests, and a watch cannot starve the calls.
-    const options = { connections, allowH2: false, keepAliveTimeout: 30_000 };
+    const options = { connections, allowH2: false, keepAliveTimeout: 30 * second };
     if (this.#proxy === undefined) return new Agent({ ...options, connect });
     return new ProxyAgent({ ...options, uri: this.#proxy, requestTls: connect });
   }

@@ -10,6 +10,7 @@ import {
   wrapHttpLibrary,
 } from '@kubernetes/client-node';
 import type { Dispatcher } from 'undici';
+import { second } from '../../../machines/time/durations.ts';
 import { type Clock, sleep, systemClock } from '../../time/clock.ts';
 import { type Headers, plainHeaders, readAll, type StreamBody } from './api-answer.ts';
 import { Connection } from './api-connection.ts';
@@ -62,7 +63,7 @@ export interface KubernetesClientOptions {
 /** A call is sent at most this often when the API server answers 429 with Retry-After. */
 const mostTries = 4;
 /** A longer Retry-After is the caller's to wait for. */
-const longestRetryAfter = 10_000;
+const longestRetryAfter = 10 * second;
 const longestAnswer = 32 * 1024 * 1024;
 const longestErrorAnswer = 64 * 1024;
 
@@ -80,7 +81,7 @@ export function createKubernetesClient(
   return new PooledClient(
     connection,
     clock,
-    options.requestTimeout ?? 15_000,
+    options.requestTimeout ?? 15 * second,
     options.userAgent ?? 'kube-lego',
     reporting(options.onRequest),
   );

@@ -1,3 +1,4 @@
+import { minute, second } from '../../../machines/time/durations.ts';
 import { isRecord, stringField } from '../../process/json.ts';
 
 /**
@@ -49,7 +50,7 @@ export class KubernetesError extends Error {
 
 const longestServerMessage = 600;
 /** Milliseconds. The API server asks for seconds; a day, from whatever stands before it, would let certificates end. */
-const longestRetryAfter = 5 * 60_000;
+const longestRetryAfter = 5 * minute;
 /**
  * An API server that has just started refuses everybody for a moment, because it does not know its roles yet, not even those
  * that it makes itself: no word on what we may do.
@@ -141,5 +142,5 @@ function presentable(message: string): string {
 /** The API server sends whole seconds (RFC 9110, section 10.2.3, delay-seconds); anything else is no advice. */
 function parseRetryAfter(value: string | undefined): number | undefined {
   if (value === undefined || !/^\d+$/.test(value)) return undefined;
-  return Math.min(Number(value) * 1000, longestRetryAfter);
+  return Math.min(Number(value) * second, longestRetryAfter);
 }

@@ -1,3 +1,4 @@
+import { hour } from '../../../machines/time/durations.ts';
 import type { Clock } from '../../time/clock.ts';
 
 /** What an Event stands for: how often it happened since when (milliseconds since the epoch). */
@@ -12,7 +13,6 @@ interface Cause {
   heldBackSince: number;
 }
 
-const hour = 3_600_000;
 /** A Warning of one reason repeats itself; a Normal one follows a certificate, of which an Ingress may have many. */
 const anHour = { Warning: 5, Normal: 20 } as const;
 const mostCauses = 10_000;

@@ -7,6 +7,7 @@ import {
   statusOf,
 } from '../../../machines/ingress/status.ts';
 import { differs } from '../../../machines/ingress/status-difference.ts';
+import { minute } from '../../../machines/time/durations.ts';
 import { type Clock, sleep } from '../../time/clock.ts';
 import type { KubernetesClient } from '../client/client.ts';
 import { KubernetesError } from '../client/kubernetes-error.ts';
@@ -35,7 +36,7 @@ const delay = 250;
 const mostWriters = 2;
 const mostTries = 5;
 /** Milliseconds after which the watch has surely shown what was written. */
-const echoLimit = 60_000;
+const echoLimit = minute;
 
 /**
  * Writes the annotation `kube-lego.io/status` in the background, the last outcome of each Ingress only, and nothing that

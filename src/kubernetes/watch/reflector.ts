@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { hour, second } from '../../../machines/time/durations.ts';
 import { arrayField, isRecord, recordField, stringField } from '../../process/json.ts';
 import { type Clock, sleep } from '../../time/clock.ts';
 import type { KubernetesClient } from '../client/client.ts';
@@ -49,9 +50,9 @@ interface Condition {
 }
 
 const shortestBackoff = 500;
-const longestBackoff = 30_000;
+const longestBackoff = 30 * second;
 /** A watch that ends earlier and said nothing is a failure, lest it be opened in a tight loop. */
-const shortestWatch = 5_000;
+const shortestWatch = 5 * second;
 /** So many failures in a row, and the resourceVersion is given up: an event that cannot be read must not block for ever. */
 const failuresUntilRelist = 3;
 const longestPage = 256 * 1024 * 1024;
@@ -145,7 +146,7 @@ export class Reflector<T extends object> {
   }
 
   async #list(): Promise<void> {
-    const { path, clock, signal, pageSize = 500, relistInterval = 6 * 3_600_000 } = this.#options;
+    const { path, clock, signal, pageSize = 500, relistInterval = 6 * hour } = this.#options;
     const seen = new Set<string>();
     let token: string | undefined;
     do {
@@ -178,7 +179,7 @@ export class Reflector<T extends object> {
     try {
       const { body } = await this.#options.client.stream(path, query, {
         signal,
-        bodyTimeout: 30_000,
+        bodyTimeout: 30 * second,
         ...this.#form('list'),
       });
       const page = await readJson(body, longestPage);
@@ -206,7 +207,7 @@ export class Reflector<T extends object> {
   }
 
   async #watch(): Promise<void> {
-    const { client, path, clock, signal, longestSilence = 150_000 } = this.#options;
+    const { client, path, clock, signal, longestSilence = 150 * second } = this.#options;
     const seconds = 240 + Math.floor(240 * this.#random());
     const query = this.#query();
     query.set('watch', 'true');
@@ -214,7 +215,7 @@ export class Reflector<T extends object> {
     query.set('timeoutSeconds', String(seconds));
     if (this.#resourceVersion !== undefined) query.set('resourceVersion', this.#resourceVersion);
     const startedAt = clock.now();
-    const bodyTimeout = Math.min(longestSilence, (seconds + 15) * 1000);
+    const bodyTimeout = Math.min(longestSilence, (seconds + 15) * second);
     const { body } = await client.stream(path, query, { signal, bodyTimeout, ...this.#form('watch') });
     this.#update({ watching: true, lastError: undefined });
     let events = 0;

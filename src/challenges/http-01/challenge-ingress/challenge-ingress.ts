@@ -1,5 +1,6 @@
 import { normalizeHost } from '../../../../machines/hosts/host-names.ts';
 import type { IngressClassReference } from '../../../../machines/ownership/ingress-spec.ts';
+import { minute, second } from '../../../../machines/time/durations.ts';
 import type { KubernetesClient } from '../../../kubernetes/client/client.ts';
 import { ourSelector } from '../../../kubernetes/records/managed-by.ts';
 import { Reflector, type ReflectorState } from '../../../kubernetes/watch/reflector.ts';
@@ -112,7 +113,7 @@ export class ChallengeIngresses {
       onSynced: () => this.#removeLeftovers(),
       ...(options.onError === undefined ? {} : { onError: options.onError }),
     });
-    this.#refresh = new Refresh(options.clock, options.signal, 1000, () => this.#readAll());
+    this.#refresh = new Refresh(options.clock, options.signal, second, () => this.#readAll());
   }
 
   /** A list was complete once; what `has` says is then at worst old. */
@@ -246,7 +247,7 @@ export class ChallengeIngresses {
   #writer(name: string): ChallengeWriter {
     const existing = this.#writers.get(name);
     if (existing !== undefined) return existing;
-    const { client, clock, signal, minWriteInterval = 1000, removalDelay = 10_000 } = this.#options;
+    const { client, clock, signal, minWriteInterval = second, removalDelay = 10 * second } = this.#options;
     const onError = (error: unknown): void => this.#options.onError?.(error);
     const writer = new ChallengeWriter({
       name,
@@ -301,7 +302,7 @@ export class ChallengeIngresses {
     const remove = async (): Promise<void> => {
       for (const name of leftoverNames) await this.#objects.removeLeftoverOf2016(name, signal);
     };
-    const pauses = { shortestPause: 1000, longestPause: 300_000 };
+    const pauses = { shortestPause: second, longestPause: 5 * minute };
     const onFailure = (error: unknown): void => onError?.(error);
     // It rejects at the end of the process only.
     retry(remove, { clock, signal, ...pauses, onFailure }).catch(() => undefined);

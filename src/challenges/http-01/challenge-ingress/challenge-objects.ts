@@ -1,3 +1,4 @@
+import { second } from '../../../../machines/time/durations.ts';
 import type { KubernetesClient } from '../../../kubernetes/client/client.ts';
 import { collectionPath } from '../../../kubernetes/client/collections.ts';
 import { managedByLabel, ourSelector } from '../../../kubernetes/records/managed-by.ts';
@@ -79,7 +80,7 @@ export class ChallengeObjects {
   async #list(query: Record<string, string>, signal: AbortSignal): Promise<readonly unknown[]> {
     const { body } = await this.#client.stream(this.path, new URLSearchParams(query), {
       signal,
-      bodyTimeout: 15_000,
+      bodyTimeout: 15 * second,
     });
     return arrayField(await readJson(body, longestList), 'items');
   }

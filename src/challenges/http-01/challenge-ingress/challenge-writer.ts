@@ -1,5 +1,6 @@
 import type { V1Ingress } from '@kubernetes/client-node';
 import type { IngressClassReference } from '../../../../machines/ownership/ingress-spec.ts';
+import { second } from '../../../../machines/time/durations.ts';
 import type { KubernetesClient } from '../../../kubernetes/client/client.ts';
 import { KubernetesError } from '../../../kubernetes/client/kubernetes-error.ts';
 import { fieldManager } from '../../../kubernetes/records/managed-by.ts';
@@ -44,7 +45,7 @@ interface Deleted {
   readonly resourceVersion?: string;
 }
 
-const longestBackoff = 30_000;
+const longestBackoff = 30 * second;
 const failuresUntilReported = 4;
 /** Refusals that say something about the object; the rest say something about the API server or the moment. */
 const refusals: readonly string[] = ['Invalid', 'Forbidden', 'BadRequest'];

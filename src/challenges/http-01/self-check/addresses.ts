@@ -1,5 +1,6 @@
 import { Resolver } from 'node:dns/promises';
 import { BlockList, isIP, isIPv4 } from 'node:net';
+import { second } from '../../../../machines/time/durations.ts';
 
 /** How the addresses of hosts are found, and which of them may be asked. */
 export interface AddressPolicy {
@@ -15,7 +16,7 @@ export type Resolution =
   | { readonly kind: 'none'; readonly definite: boolean; readonly message: string };
 
 /** Milliseconds until a DNS server is asked again, or the next one. */
-const dnsTimeout = 2000;
+const dnsTimeout = 2 * second;
 
 /**
  * The addresses that the CA would try: the first AAAA and the first A record that may be asked. An own resolver rather

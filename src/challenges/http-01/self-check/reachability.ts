@@ -1,3 +1,4 @@
+import { second } from '../../../../machines/time/durations.ts';
 import { sleep } from '../../../time/clock.ts';
 import { type SelfCheckSettings, selfCheck, type Verdict } from './self-check.ts';
 
@@ -17,7 +18,7 @@ const goodAnswersInARow = 2;
 
 /** Milliseconds. Growing by half, a wait overshoots the moment when a rule takes effect by a third at most. */
 const firstPause = 20;
-const longestPause = 2000;
+const longestPause = 2 * second;
 const growth = 1.5;
 
 /**

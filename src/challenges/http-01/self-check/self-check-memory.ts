@@ -1,8 +1,9 @@
+import { hour } from '../../../../machines/time/durations.ts';
 import type { Clock } from '../../../time/clock.ts';
 import type { Verdict } from './self-check.ts';
 
 /** Milliseconds. Shorter than the last step of the back-off, so that the attempt of the next day asks the CA again. */
-const patience = 12 * 3_600_000;
+const patience = 12 * hour;
 /** Beyond so many hosts those that were asked longest ago are forgotten. */
 const mostHosts = 20_000;
 

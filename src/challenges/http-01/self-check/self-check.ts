@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { second } from '../../../../machines/time/durations.ts';
 import type { Clock } from '../../../time/clock.ts';
 import { challengePath } from '../challenge-path.ts';
 import { type AddressPolicy, resolveHost } from './addresses.ts';
@@ -42,8 +43,8 @@ export interface SelfCheckSettings extends AddressPolicy {
 }
 
 /** Milliseconds; a CA gives up after as long (Boulder, va/http.go). */
-const checkTimeout = 10_000;
-const connectTimeout = 5000;
+const checkTimeout = 10 * second;
+const connectTimeout = 5 * second;
 
 /**
  * Asks the host for a random token through its public name and compares the answer with ours, by the rules of

@@ -1,8 +1,9 @@
-/** Milliseconds. */
+import { hour, minute, second } from '../../machines/time/durations.ts';
+
 const units: Readonly<Record<string, number>> = {
-  h: 3_600_000,
-  m: 60_000,
-  s: 1000,
+  h: hour,
+  m: minute,
+  s: second,
   ms: 1,
   us: 1e-3,
   µs: 1e-3,
@@ -26,9 +27,9 @@ export function parseDuration(text: string): number | undefined {
 
 /** The same in its shortest form: `8h`, `1m30s`, `500ms`. */
 export function formatDuration(milliseconds: number): string {
-  if (milliseconds < 1000) return `${milliseconds}ms`;
-  const hours = Math.floor(milliseconds / 3_600_000);
-  const minutes = Math.floor(milliseconds / 60_000) % 60;
-  const seconds = (milliseconds / 1000) % 60;
+  if (milliseconds < second) return `${milliseconds}ms`;
+  const hours = Math.floor(milliseconds / hour);
+  const minutes = Math.floor(milliseconds / minute) % 60;
+  const seconds = (milliseconds / second) % 60;
   return `${hours > 0 ? `${hours}h` : ''}${minutes > 0 ? `${minutes}m` : ''}${seconds > 0 ? `${seconds}s` : ''}`;
 }
