@@ -20,8 +20,8 @@ export interface ControllerProcessOptions {
   readonly environment: Readonly<Record<string, string>>;
 }
 
-const startLimit = 30_000;
-const requestLimit = 5_000;
+const startLimit = 60_000;
+const requestLimit = 15_000;
 
 /** The controller in a process of its own, as in the cluster. */
 export class ControllerProcess {

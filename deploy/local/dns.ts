@@ -12,7 +12,7 @@ export interface DnsOptions {
   readonly defaultIPv4?: string;
 }
 
-const startLimit = 15_000;
+const startLimit = 60_000;
 
 /** A DNS server whose records the test sets (pebble-challtestsrv). It cannot answer NXDOMAIN: a name without address is NODATA. */
 export class Dns implements AsyncDisposable {

@@ -19,7 +19,7 @@ export interface PebbleOptions extends PebbleConfiguration {
   readonly servers?: Servers;
 }
 
-const startLimit = 15_000;
+const startLimit = 60_000;
 const requestLimit = 5_000; // milliseconds
 // It refuses requests without one (RFC 8555 section 6.1), and undici's `request` sends none.
 const headers = { 'user-agent': 'kube-lego-local' };

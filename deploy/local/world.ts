@@ -95,12 +95,9 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   try {
     const [responder = 0, health = 0, inspector = 0] = await freePorts(3);
     const namespaces = options.namespaces ?? ['default'];
-    const [cluster, dns, startedApp] = await Promise.all([
-      startCluster({ session }),
-      startDns({ session }),
-      startApp(),
-    ]);
-    app = startedApp;
+    app = await startApp();
+    const { port } = app;
+    const [cluster, dns] = await Promise.all([startCluster({ session }), startDns({ session })]);
     const services = [...namespaces.map((namespace) => `${namespace}/web`), ...(options.services ?? [])];
     await prepareCluster(cluster, namespaces, services);
     const edge = await startEdge({
@@ -110,7 +107,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       kubeconfig: cluster.adminKubeconfig,
       services: {
         'kube-lego/kube-lego:8080': responder,
-        ...Object.fromEntries(services.map((service) => [`${service}:80`, startedApp.port])),
+        ...Object.fromEntries(services.map((service) => [`${service}:80`, port])),
       },
     });
     const pebble = await startPebble({

@@ -4,6 +4,7 @@ import { createServer, type Server } from 'node:http';
 import { crypto as acmeCrypto } from 'acme-client';
 import { Agent, request } from 'undici';
 import { arrayField } from '../../src/process/json.ts';
+import { patience } from './patience.ts';
 
 export interface FloorOptions {
   readonly directoryUrl: string;
@@ -84,7 +85,8 @@ export class Floor implements AsyncDisposable {
   }
 
   async #poll(url: string): Promise<unknown> {
-    for (let tries = 0; tries < 200; tries += 1) {
+    const deadline = performance.now() + patience;
+    while (performance.now() < deadline) {
       const { body } = await this.#post(url, '');
       const { status } = stringsOf(body);
       if (status === 'valid') return body;
@@ -93,7 +95,7 @@ export class Floor implements AsyncDisposable {
         setTimeout(resolve, 20);
       });
     }
-    throw new Error(`${url} is not valid after 200 looks`);
+    throw new Error(`${url} is not valid after ${patience / 1000} s`);
   }
 
   async #post(url: string, payload: unknown): Promise<Answer> {

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { peakMemory } from '../commands/command-run.ts';
 import { type ApiWrites, apiWritesSince, describeWrites } from './api-writes.ts';
 import { createValid, members } from './fleet.ts';
+import { patience } from './patience.ts';
 import { type Progress, Stage } from './stage.ts';
 import type { Row } from './table.ts';
 import { ProcessUsage } from './usage.ts';
@@ -10,7 +11,6 @@ import { watched } from './watched.ts';
 const fleet = 1000;
 const largeFleet = 5000;
 const minute = 60_000;
-const restartLimit = 120_000;
 
 interface Restart {
   readonly cpuSeconds: number;
@@ -102,7 +102,7 @@ async function restart(stage: Stage, count: number): Promise<Restart> {
   const since = Date.now();
   stage.controller = await stage.world.startController();
   const usage = new ProcessUsage(stage.controller.pid);
-  const deadline = performance.now() + restartLimit;
+  const deadline = performance.now() + patience;
   for (;;) {
     const cpuSeconds = await usage.untilQuiet(deadline - performance.now());
     const residentBytes = await usage.residentBytes();

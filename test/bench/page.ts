@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { CDPSession, Page } from 'playwright-core';
 import { openBrowser } from '../page/browser.ts';
 import { changesPerSecond, fleet, Inspected } from './inspected.ts';
+import { patience } from './patience.ts';
 import type { Progress } from './stage.ts';
 import type { Row } from './table.ts';
 import { ProcessUsage } from './usage.ts';
@@ -14,7 +15,7 @@ export async function measurePage(progress: Progress): Promise<Row[]> {
   progress(`starting ${fleet} Ingresses`);
   await using inspected = await Inspected.start();
   const usage = new ProcessUsage(inspected.pid);
-  await usage.untilQuiet(60_000);
+  await usage.untilQuiet(patience);
   inspected.tell(true);
   progress('changes that nobody watches');
   const unwatched = await shareOf(() => usage.cpuSeconds());

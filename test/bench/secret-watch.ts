@@ -4,6 +4,7 @@ import { Reflector } from '../../src/kubernetes/watch/reflector.ts';
 import { recordField, stringField } from '../../src/process/json.ts';
 import { systemClock } from '../../src/time/clock.ts';
 import type { Member } from './fleet.ts';
+import { patience } from './patience.ts';
 
 interface Filled {
   readonly filled: boolean;
@@ -45,17 +46,16 @@ export class SecretWatch implements AsyncDisposable {
 
   /**
    * Waits until the Secret of this member holds a certificate.
-   * @param limit milliseconds
    * @returns when it was seen to, by performance.now()
    */
-  async filled({ namespace, secretName }: Member, limit: number): Promise<number> {
+  async filled({ namespace, secretName }: Member): Promise<number> {
     const key = `${namespace}/${secretName}`;
     const already = this.#filledAt.get(key);
     if (already !== undefined) return already;
     const { promise, resolve, reject } = Promise.withResolvers<number>();
     const timer = setTimeout(() => {
-      reject(new Error(`Secret ${key} was not filled within ${limit / 1000} s`));
-    }, limit);
+      reject(new Error(`Secret ${key} was not filled within ${patience / 1000} s`));
+    }, patience);
     this.#waiting.set(key, resolve);
     try {
       return await promise;

@@ -5,12 +5,10 @@ import { startWorld, type World, type WorldOptions } from '../../deploy/local/wo
 import { arrayField } from '../../src/process/json.ts';
 import { CaRequests } from './ca-requests.ts';
 import { benchNamespaces, createIngress, type Member, members } from './fleet.ts';
+import { patience } from './patience.ts';
 import { SecretWatch } from './secret-watch.ts';
 
 export type Progress = (text: string) => void;
-
-const issuanceLimit = 60_000;
-const cleanUpLimit = 60_000;
 
 /** A fresh world with the controller as it is shipped, and a first certificate behind it: the account exists. */
 export class Stage implements AsyncDisposable {
@@ -49,18 +47,18 @@ export class Stage implements AsyncDisposable {
   async issue(member: Member): Promise<number> {
     const startedAt = performance.now();
     await createIngress(this.world.api, member);
-    return (await this.world.pebble.guard(this.secrets.filled(member, issuanceLimit))) - startedAt;
+    return (await this.world.pebble.guard(this.secrets.filled(member))) - startedAt;
   }
 
   /** Waits until the controller has taken its challenge Ingresses away, which it does some seconds after the last use. */
   async challengesGone(): Promise<void> {
-    const deadline = performance.now() + cleanUpLimit;
+    const deadline = performance.now() + patience;
     while (performance.now() < deadline) {
       const list = await this.world.api.expect('/apis/networking.k8s.io/v1/namespaces/kube-lego/ingresses');
       if (arrayField(list, 'items').length === 0) return;
       await delay(200);
     }
-    throw new Error(`The challenge Ingress is still there after ${cleanUpLimit / 1000} s`);
+    throw new Error(`The challenge Ingress is still there after ${patience / 1000} s`);
   }
 
   /** The end of the controller's log, for a person who wonders what went wrong. */

@@ -4,8 +4,8 @@ import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import type { ManagedProcess } from '../../deploy/local/managed-process.ts';
 import type { World } from '../../deploy/local/world.ts';
+import { patience } from './patience.ts';
 
-const startLimit = 15_000;
 const program = fileURLToPath(new URL('../ca/main.ts', import.meta.url));
 
 /** The strict CA of the tests in a process of its own, for more orders in flight than pebble bears. */
@@ -31,7 +31,7 @@ export class StrictCaProcess implements AsyncDisposable {
     await started.untilReady(async () => {
       [url] = /^https:\S+(?=\n)/m.exec(await readFile(started.log, 'utf8')) ?? [];
       return url !== undefined;
-    }, startLimit);
+    }, patience);
     return new StrictCaProcess(started, url ?? '', caBundle);
   }
 

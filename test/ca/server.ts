@@ -15,7 +15,7 @@ export interface CaServerOptions extends Partial<CaOptions> {
   readonly dnsAddress?: string | undefined;
 }
 
-const validationLimit = 10_000; // milliseconds
+const validationLimit = 60_000; // milliseconds
 const maxBody = 65_536;
 
 /** A strict CA on a free port of 127.0.0.1, validating over real HTTP. */

@@ -23,7 +23,7 @@ export interface StartEdgeOptions extends EdgeOptions {
 }
 
 /** milliseconds; most of a start is the loading of modules, slow on a busy machine */
-const startLimit = 30_000;
+const startLimit = 60_000;
 
 /**
  * Starts a stand-in for an ingress controller, a process of its own that ends with the session at the latest. It serves

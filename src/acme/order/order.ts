@@ -31,13 +31,15 @@ export interface OrderInput {
   readonly onNotice?: ((notice: string) => void) | undefined;
   /** Told how the authorization of each host goes on. */
   readonly onAuthorization?: ((report: AuthorizationReport) => void) | undefined;
-  /** Most milliseconds from new-order to the certificate, 10 minutes if not given; the order's own end may come before. */
+  /** Most milliseconds from new-order to the certificate, `orderTimeLimit` if not given; the order's own end may come before. */
   readonly timeLimit?: number | undefined;
   /** Called, and waited for, before each phase; from `proving` on with the order's URL, by which it can be taken up again. */
   readonly onPhase?: ((phase: OrderPhase, orderUrl: string | undefined) => void | Promise<void>) | undefined;
   /** The CA has made the order or handed one back, and has counted it: also when it is not one to work on. */
   readonly onOrderMade?: (() => void) | undefined;
 }
+
+export const orderTimeLimit = 10 * minute;
 
 export interface ObtainedCertificate {
   /** As the CA sent it: to be verified before it is stored. */
@@ -71,7 +73,7 @@ class OrderRun {
   constructor(input: OrderInput) {
     this.#input = input;
     this.#ca = caName(input.account.directoryUrl);
-    this.#timeLimitEnds = input.clock.now() + (input.timeLimit ?? 10 * minute);
+    this.#timeLimitEnds = input.clock.now() + (input.timeLimit ?? orderTimeLimit);
   }
 
   async run(): Promise<ObtainedCertificate> {

@@ -1,0 +1,37 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdtempDisposable } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const program = fileURLToPath(new URL('bench.ts', import.meta.url));
+
+describe('npm run bench', () => {
+  test('ends with status 1, and names the part, when a part could not be measured', async () => {
+    await using empty = await mkdtempDisposable(join(tmpdir(), 'bench-'));
+    // Without servers: each part fails as soon as it begins.
+    const { status, stdout, stderr } = bench(['one', '--only', 'waits'], empty.path);
+    assert.match(stdout, /not measured: The servers/);
+    assert.match(stderr, /^Could not be measured: waits, one\. /m);
+    assert.equal(status, 1);
+  });
+
+  test('ends with status 2 for a part that there is not', () => {
+    const { status, stderr } = bench(['two'], tmpdir());
+    assert.match(stderr, /^There is no part two; there are: one, burst, /);
+    assert.equal(status, 2);
+  });
+});
+
+function bench(
+  args: readonly string[],
+  cache: string,
+): { readonly status: number | null; readonly stdout: string; readonly stderr: string } {
+  return spawnSync(process.execPath, [program, ...args], {
+    encoding: 'utf8',
+    timeout: 60_000,
+    env: { PATH: process.env['PATH'], XDG_CACHE_HOME: cache },
+  });
+}
