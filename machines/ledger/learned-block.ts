@@ -65,7 +65,7 @@ const texts: readonly {
 /**
  * What a refusal teaches: whose orders wait, and how long. Words that are not known hold up the refused order alone.
  *
- * @returns undefined if it is not about a limit: another problem, or a CA that is only busy (see ca-breaker.ts)
+ * @returns undefined if it is not about a limit: another problem, or a CA that is only busy (see breaker.ts)
  */
 export function readBlock(refusal: Refusal): LearnedBlock | undefined {
   const { detail, retryAfter } = refusal;

@@ -1,7 +1,7 @@
+import type { OrderBudget, PlannedOrder } from '../ca/order-budget.ts';
+import type { OrderReport } from '../ca/order-report.ts';
 import type { Hold } from '../ledger/ledger.ts';
 import { minute, second } from '../time/durations.ts';
-import type { OrderBudget, PlannedOrder } from './order-budget.ts';
-import type { OrderReport } from './order-report.ts';
 import { Schedule } from './schedule.ts';
 
 /** A certificate that wants to be worked on. */

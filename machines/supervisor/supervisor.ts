@@ -1,11 +1,11 @@
+import type { OrderBudget } from '../ca/order-budget.ts';
+import type { OrderReport } from '../ca/order-report.ts';
 import type { Hold } from '../ledger/ledger.ts';
 import type { Assignment } from '../ownership/desired-certificate.ts';
 import { type IngressSpec, ingressKey } from '../ownership/ingress-spec.ts';
 import { Ownership, type OwnershipPolicy } from '../ownership/ownership.ts';
 import { minute, second } from '../time/durations.ts';
 import { Admission, type AdmissionLimits, type Grant, type Round } from './admission.ts';
-import type { OrderBudget } from './order-budget.ts';
-import type { OrderReport } from './order-report.ts';
 import { Schedule } from './schedule.ts';
 
 export type SupervisorEvent =

@@ -1,10 +1,10 @@
 import { type ActorRefFrom, type AnyActorScope, createActor, fromTransition } from 'xstate';
+import type { OrderBudget } from '../../machines/ca/order-budget.ts';
 import { byClock } from '../../machines/ingress/hold.ts';
 import type { ingressMachine } from '../../machines/ingress/ingress.ts';
 import type { IngressPolicy } from '../../machines/ingress/ingress-context.ts';
 import { entryNamed, type StatusDocument } from '../../machines/ingress/status.ts';
 import type { Assignment } from '../../machines/ownership/desired-certificate.ts';
-import type { OrderBudget } from '../../machines/supervisor/order-budget.ts';
 import {
   decide,
   initialSupervisorState,

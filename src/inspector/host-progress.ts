@@ -1,5 +1,5 @@
+import type { OrderReport } from '../../machines/ca/order-report.ts';
 import type { CertificateInput } from '../../machines/ingress/certificate.ts';
-import type { OrderReport } from '../../machines/supervisor/order-report.ts';
 import type { AuthorizationReport } from '../acme/order/authorization.ts';
 import type { Verdict } from '../challenges/http-01/self-check/self-check.ts';
 import { failureOf } from '../steps/failures.ts';

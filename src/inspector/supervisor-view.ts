@@ -1,8 +1,8 @@
+import type { Backlog } from '../../machines/ca/backlog.ts';
+import type { OrderBudget } from '../../machines/ca/order-budget.ts';
 import { byClock, describeCause } from '../../machines/ingress/hold.ts';
 import type { Ledger } from '../../machines/ledger/ledger.ts';
 import type { Admission } from '../../machines/supervisor/admission.ts';
-import type { Backlog } from '../../machines/supervisor/backlog.ts';
-import type { OrderBudget } from '../../machines/supervisor/order-budget.ts';
 import type { SupervisorState } from '../../machines/supervisor/supervisor.ts';
 import type { SupervisorView } from './protocol.ts';
 

@@ -1,5 +1,5 @@
+import type { OrderReport } from '../../machines/ca/order-report.ts';
 import { readBlock } from '../../machines/ledger/learned-block.ts';
-import type { OrderReport } from '../../machines/supervisor/order-report.ts';
 import { AccountError } from '../acme/account/account-error.ts';
 import type { OrderPhase } from '../acme/order/order.ts';
 import { OrderError } from '../acme/order/order-error.ts';

@@ -1,8 +1,8 @@
+import type { OrderBudget } from '../../machines/ca/order-budget.ts';
 import { byClock, describeHold } from '../../machines/ingress/hold.ts';
 import type { Ledger } from '../../machines/ledger/ledger.ts';
 import type { OrderRequest } from '../../machines/ledger/order-limits.ts';
 import type { RateLimits } from '../../machines/ledger/rate-limits.ts';
-import type { OrderBudget } from '../../machines/supervisor/order-budget.ts';
 import { StepError } from '../steps/failures.ts';
 import type { Clock } from '../time/clock.ts';
 

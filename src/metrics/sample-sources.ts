@@ -1,6 +1,6 @@
+import type { OrderBudget } from '../../machines/ca/order-budget.ts';
 import type { Ledger } from '../../machines/ledger/ledger.ts';
 import type { RateLimits } from '../../machines/ledger/rate-limits.ts';
-import type { OrderBudget } from '../../machines/supervisor/order-budget.ts';
 import type { ReflectorState } from '../kubernetes/watch/reflector.ts';
 import type { Clock } from '../time/clock.ts';
 import { certificateSamples, type IngressStanding } from './certificate-samples.ts';

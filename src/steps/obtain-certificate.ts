@@ -1,10 +1,10 @@
 import { isWithin } from '../../machines/assessment/renewal.ts';
+import type { OrderReport } from '../../machines/ca/order-report.ts';
 import type { CertificateInput } from '../../machines/ingress/certificate.ts';
 import { describeHold } from '../../machines/ingress/hold.ts';
 import type { Hold } from '../../machines/ledger/ledger.ts';
 import type { OrderRequest } from '../../machines/ledger/order-limits.ts';
 import type { KeyType } from '../../machines/ownership/desired-certificate.ts';
-import type { OrderReport } from '../../machines/supervisor/order-report.ts';
 import type { Account, AccountStore } from '../acme/account/account.ts';
 import type { AuthorizationReport } from '../acme/order/authorization.ts';
 import {

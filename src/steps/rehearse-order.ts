@@ -1,8 +1,8 @@
 import { inRehearsal, isRehearsed } from '../../machines/assessment/rehearsal.ts';
+import type { OrderBudget } from '../../machines/ca/order-budget.ts';
 import type { CertificateInput } from '../../machines/ingress/certificate.ts';
 import { byClock, describeHold } from '../../machines/ingress/hold.ts';
 import type { Failure } from '../../machines/reasons/reasons.ts';
-import type { OrderBudget } from '../../machines/supervisor/order-budget.ts';
 import { day } from '../../machines/time/durations.ts';
 import type { AccountStore } from '../acme/account/account.ts';
 import { type OrderInput, type OrderPhase, obtainCertificate as placeOrder } from '../acme/order/order.ts';

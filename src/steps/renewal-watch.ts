@@ -1,6 +1,6 @@
 import type { RenewalWindow } from '../../machines/assessment/renewal.ts';
 import type { PresentSecret } from '../../machines/assessment/secret-facts.ts';
-import type { OrderBudget } from '../../machines/supervisor/order-budget.ts';
+import type { OrderBudget } from '../../machines/ca/order-budget.ts';
 import { hour, minute, second } from '../../machines/time/durations.ts';
 import { nextBeat } from '../../machines/time/spread.ts';
 import type { RenewalInfo, RenewalInfoSource, SuggestedWindow } from '../acme/order/renewal-info.ts';

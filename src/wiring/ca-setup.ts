@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
+import { OrderBudget } from '../../machines/ca/order-budget.ts';
 import type { Ledger } from '../../machines/ledger/ledger.ts';
 import type { RateLimits } from '../../machines/ledger/rate-limits.ts';
-import { OrderBudget } from '../../machines/supervisor/order-budget.ts';
 import { AcmeTransport, type RequestReport, type TransportOptions } from '../acme/transport/transport.ts';
 import { LedgerClock } from '../ledger/ledger-clock.ts';
 import { createLedger, LedgerKeeper, type LedgerStore } from '../ledger/ledger-keeper.ts';

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { OrderBudget } from '../../machines/ca/order-budget.ts';
 import { registeredDomain } from '../../machines/hosts/registered-domain.ts';
 import { Ledger } from '../../machines/ledger/ledger.ts';
 import { Admission } from '../../machines/supervisor/admission.ts';
-import { OrderBudget } from '../../machines/supervisor/order-budget.ts';
 import { RenewalCalendar } from '../../src/inspector/renewal-calendar.ts';
 import { supervisorView } from '../../src/inspector/supervisor-view.ts';
 import { day, desiredCertificate, hour, minute, now } from '../machines/builders.ts';

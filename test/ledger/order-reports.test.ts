@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { PlannedOrder } from '../../machines/supervisor/order-budget.ts';
-import type { OrderReport } from '../../machines/supervisor/order-report.ts';
+import type { PlannedOrder } from '../../machines/ca/order-budget.ts';
+import type { OrderReport } from '../../machines/ca/order-report.ts';
 import { day, hour, now, orderBudget } from '../machines/builders.ts';
 
 const hosts = ['a.example.com'];

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { OrderBudget } from '../../machines/ca/order-budget.ts';
 import type { OrderRequest } from '../../machines/ledger/order-limits.ts';
 import { presetLimits } from '../../machines/ledger/rate-limits.ts';
-import { OrderBudget } from '../../machines/supervisor/order-budget.ts';
 import { createLedger } from '../../src/ledger/ledger-keeper.ts';
 import { OrderTurns } from '../../src/ledger/order-turns.ts';
 import { StepError } from '../../src/steps/failures.ts';

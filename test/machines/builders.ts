@@ -1,4 +1,5 @@
 import type { CertificateFacts, SecretFacts } from '../../machines/assessment/secret-facts.ts';
+import { OrderBudget } from '../../machines/ca/order-budget.ts';
 import { registeredDomain } from '../../machines/hosts/registered-domain.ts';
 import type { CertificateInput } from '../../machines/ingress/certificate.ts';
 import { Ledger } from '../../machines/ledger/ledger.ts';
@@ -9,7 +10,6 @@ import type {
   HostRoute,
 } from '../../machines/ownership/desired-certificate.ts';
 import type { IngressSpec } from '../../machines/ownership/ingress-spec.ts';
-import { OrderBudget } from '../../machines/supervisor/order-budget.ts';
 
 export const minute = 60_000;
 export const hour = 60 * minute;

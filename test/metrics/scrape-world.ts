@@ -1,9 +1,9 @@
+import { OrderBudget } from '../../machines/ca/order-budget.ts';
 import type { CertificateStatus } from '../../machines/ingress/certificate-record.ts';
 import type { IngressState } from '../../machines/ingress/ingress-context.ts';
 import { initialIngressContext } from '../../machines/ingress/ingress-updates.ts';
 import type { Ledger } from '../../machines/ledger/ledger.ts';
 import { type RateLimits } from '../../machines/ledger/rate-limits.ts';
-import { OrderBudget } from '../../machines/supervisor/order-budget.ts';
 import { createLedger } from '../../src/ledger/ledger-keeper.ts';
 import type { IngressStanding } from '../../src/metrics/certificate-samples.ts';
 import { Metrics } from '../../src/metrics/metrics.ts';

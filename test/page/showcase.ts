@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { Server } from 'node:http';
 import { createActor } from 'xstate';
 import type { PresentSecret } from '../../machines/assessment/secret-facts.ts';
-import { OrderBudget } from '../../machines/supervisor/order-budget.ts';
+import { OrderBudget } from '../../machines/ca/order-budget.ts';
 import { Rounds } from '../../src/actors/rounds.ts';
 import { createSupervisorLogic, type IngressActor } from '../../src/actors/supervisor-actor.ts';
 import { HostJournal } from '../../src/inspector/host-journal.ts';

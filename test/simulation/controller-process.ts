@@ -1,7 +1,7 @@
 import pino from 'pino';
 import { createActor } from 'xstate';
+import { OrderBudget } from '../../machines/ca/order-budget.ts';
 import { presetLimits } from '../../machines/ledger/rate-limits.ts';
-import { OrderBudget } from '../../machines/supervisor/order-budget.ts';
 import type { AccountSecretStore } from '../../src/acme/account/account-secret.ts';
 import { RenewalInfoSource } from '../../src/acme/order/renewal-info.ts';
 import { Announcer } from '../../src/actors/announcer.ts';

@@ -1,8 +1,8 @@
+import { OrderBudget } from '../../machines/ca/order-budget.ts';
+import type { OrderReport } from '../../machines/ca/order-report.ts';
 import type { CertificateInput } from '../../machines/ingress/certificate.ts';
 import { presetLimits } from '../../machines/ledger/rate-limits.ts';
 import type { Failure } from '../../machines/reasons/reasons.ts';
-import { OrderBudget } from '../../machines/supervisor/order-budget.ts';
-import type { OrderReport } from '../../machines/supervisor/order-report.ts';
 import { AccountStore } from '../../src/acme/account/account.ts';
 import { installAdapter } from '../../src/acme/transport/adapter.ts';
 import { AcmeTransport } from '../../src/acme/transport/transport.ts';

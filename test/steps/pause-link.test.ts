@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { OrderReport } from '../../machines/ca/order-report.ts';
 import { describeFailure } from '../../machines/reasons/reasons.ts';
 import { statusMessage } from '../../machines/reasons/status-text.ts';
-import type { OrderReport } from '../../machines/supervisor/order-report.ts';
 import { requestRefused } from '../../src/acme/order/order-error.ts';
 import { AcmeProblem } from '../../src/acme/transport/problem.ts';
 import { OrderReports } from '../../src/ledger/order-reports.ts';

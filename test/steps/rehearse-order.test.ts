@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
+import { OrderBudget } from '../../machines/ca/order-budget.ts';
 import { decodeLedger } from '../../machines/ledger/ledger-document.ts';
 import type { RateLimits } from '../../machines/ledger/rate-limits.ts';
-import { OrderBudget } from '../../machines/supervisor/order-budget.ts';
 import { AccountStore } from '../../src/acme/account/account.ts';
 import { installAdapter } from '../../src/acme/transport/adapter.ts';
 import { AcmeTransport } from '../../src/acme/transport/transport.ts';

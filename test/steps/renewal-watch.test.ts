@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { RenewalWindow } from '../../machines/assessment/renewal.ts';
-import { OrderBudget } from '../../machines/supervisor/order-budget.ts';
+import { OrderBudget } from '../../machines/ca/order-budget.ts';
 import { type RenewalInfo, RenewalInfoSource } from '../../src/acme/order/renewal-info.ts';
 import { AcmeProblem } from '../../src/acme/transport/problem.ts';
 import { KubernetesError } from '../../src/kubernetes/client/kubernetes-error.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash, createPublicKey } from 'node:crypto';
 import { afterEach, before, beforeEach, describe, test } from 'node:test';
-import type { OrderReport } from '../../../machines/supervisor/order-report.ts';
+import type { OrderReport } from '../../../machines/ca/order-report.ts';
 import { type AccountOptions, AccountStore } from '../../../src/acme/account/account.ts';
 import { AccountError } from '../../../src/acme/account/account-error.ts';
 import { BorrowedKey } from '../../../src/acme/account/borrowed-key.ts';

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import process from 'node:process';
 import { describe, it } from 'node:test';
 import { letsEncryptLifetimes, renewalsAhead } from '../../../machines/assessment/renewal-forecast.ts';
+import { backlogOf } from '../../../machines/ca/backlog.ts';
 import { registeredDomain } from '../../../machines/hosts/registered-domain.ts';
 import { Ledger } from '../../../machines/ledger/ledger.ts';
 import type { OrderRequest } from '../../../machines/ledger/order-limits.ts';
-import { backlogOf } from '../../../machines/supervisor/backlog.ts';
 import { day, hour, now } from '../builders.ts';
 
 function orders(count: number, domain: (index: number) => string): OrderRequest[] {

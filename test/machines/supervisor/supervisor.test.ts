@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { OrderBudget } from '../../../machines/ca/order-budget.ts';
 import { registeredDomain } from '../../../machines/hosts/registered-domain.ts';
 import { Ledger } from '../../../machines/ledger/ledger.ts';
 import type { IngressSpec } from '../../../machines/ownership/ingress-spec.ts';
-import { OrderBudget } from '../../../machines/supervisor/order-budget.ts';
 import {
   decide,
   initialSupervisorState,

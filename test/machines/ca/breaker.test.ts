@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
-import { CaBreaker } from '../../../machines/supervisor/ca-breaker.ts';
+import { CaBreaker } from '../../../machines/ca/breaker.ts';
 import { day, hour, minute, now } from '../builders.ts';
 
 function broken(retryAfter?: number): { breaker: CaBreaker; until: number } {

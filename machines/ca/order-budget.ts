@@ -1,7 +1,7 @@
 import type { Hold, Ledger } from '../ledger/ledger.ts';
 import type { OrderRequest } from '../ledger/order-limits.ts';
 import { type Backlog, backlogOf } from './backlog.ts';
-import { CaBreaker } from './ca-breaker.ts';
+import { CaBreaker } from './breaker.ts';
 import type { OrderReport } from './order-report.ts';
 
 /** The order that a round is going to make. */

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
+import { OrderBudget } from '../../../machines/ca/order-budget.ts';
 import { registeredDomain } from '../../../machines/hosts/registered-domain.ts';
 import { Ledger, type LedgerShard } from '../../../machines/ledger/ledger.ts';
-import { OrderBudget } from '../../../machines/supervisor/order-budget.ts';
 import { day, hour, minute, now, orderBudget } from '../builders.ts';
 
 it('an order that is counted after all is not held up by its own reservation', () => {
