@@ -1,6 +1,6 @@
 import process from 'node:process';
 import { type ConfigReading, readConfig } from './config/config.ts';
-import { type Controller, startController } from './controller.ts';
+import { createController } from './controller.ts';
 import { loadKubeConfig } from './kubernetes/client/kube-config.ts';
 import { createLog } from './process/log.ts';
 import { systemClock } from './time/clock.ts';
@@ -30,18 +30,18 @@ export async function start(): Promise<void> {
 async function run({ config, notices }: Extract<ConfigReading, { kind: 'config' }>): Promise<void> {
   const log = createLog(config);
   for (const { level, message } of notices) log[level](message);
-  let controller: Controller;
   try {
-    controller = await startController({ config, kubeConfig: loadKubeConfig(), log, clock: systemClock });
+    const controller = createController({ config, kubeConfig: loadKubeConfig(), log, clock: systemClock });
+    const stop = (signal: NodeJS.Signals): void => {
+      log.info({ signal }, 'kube-lego is stopping.');
+      void controller.stop().finally(() => process.exit(0));
+    };
+    process.once('SIGTERM', stop);
+    process.once('SIGINT', stop);
+    await controller.start();
   } catch (error) {
     log.fatal(error, 'kube-lego cannot start.');
     // Whatever may still be open, the kubelet starts a process anew only when it has ended.
     process.exit(1);
   }
-  const stop = (signal: NodeJS.Signals): void => {
-    log.info({ signal }, 'kube-lego is stopping.');
-    void controller.stop().finally(() => process.exit(0));
-  };
-  process.once('SIGTERM', stop);
-  process.once('SIGINT', stop);
 }

@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process';
 
-/** The static checks: types, lint (with import direction and cycles), format. All run at once; all are shown. */
+/** The static checks: types, lint, rooms (which may import which), format. All run at once; all are shown. */
 const checks = {
   types: ['tsc', '-p', '.'],
   'types of the page': ['tsc', '-p', 'src/inspector/page'],
   lint: ['oxlint', '--type-aware', '--deny-warnings'],
+  rooms: ['node', 'test/rooms/check-rooms.ts'],
   format: ['biome', 'check', '--error-on-warnings'],
 };
 

@@ -1,6 +1,5 @@
 import { certificateMachine } from '../../machines/ingress/certificate.ts';
 import { ingressMachine } from '../../machines/ingress/ingress.ts';
-import type { HostProgressWriter } from '../inspector/host-progress.ts';
 import { type CheckSecretsOptions, checkSecretsLogic } from '../steps/check-secrets.ts';
 import { type ObtainCertificateOptions, obtainCertificate } from '../steps/obtain-certificate.ts';
 import { type ProvisionChallengeOptions, provisionChallenge } from '../steps/provision-challenge.ts';
@@ -9,13 +8,14 @@ import { stepLogic } from '../steps/step.ts';
 import { type StoreCertificateOptions, storeCertificate } from '../steps/store-certificate.ts';
 import type { Clock } from '../time/clock.ts';
 import type { Announcer } from './announcer.ts';
+import type { RoundObserver } from './round-observer.ts';
 import type { Rounds } from './rounds.ts';
 
 export interface IngressLogicOptions {
   readonly rounds: Rounds;
   readonly clock: Clock;
   readonly announcer: Announcer;
-  readonly progress: HostProgressWriter;
+  readonly observer: RoundObserver;
   readonly steps: CheckSecretsOptions &
     ProvisionChallengeOptions &
     ObtainCertificateOptions &
@@ -27,23 +27,23 @@ export function createIngressLogic({
   rounds,
   clock,
   announcer,
-  progress,
+  observer,
   steps,
 }: IngressLogicOptions): typeof ingressMachine {
   const certificate = certificateMachine.provide({
     actors: {
       round: rounds.logic(),
       provisionChallenge: stepLogic(clock, (input, signal) =>
-        progress.provisioning(input, () => provisionChallenge(steps, input, signal)),
+        observer.provisioning(input, () => provisionChallenge(steps, input, signal)),
       ),
       obtainCertificate: stepLogic(clock, (input, signal) =>
-        progress.obtaining(input, async () => {
+        observer.obtaining(input, async () => {
           await steps.rehearsal?.rehearse(input, signal);
           return obtainCertificate(steps, input, signal);
         }),
       ),
       storeCertificate: stepLogic(clock, (input, signal) =>
-        progress.storing(input, () => storeCertificate(steps, input, signal)),
+        observer.storing(input, () => storeCertificate(steps, input, signal)),
       ),
     },
   });

@@ -3,7 +3,7 @@ import { KubernetesLedgerDocuments } from '../kubernetes/records/ledger-document
 import { SecretStore } from '../kubernetes/records/secret-store.ts';
 import { projectIngress } from '../sources/ingress-projection.ts';
 import type { Clock } from '../time/clock.ts';
-import { readIngress, surveyIngresses } from './cluster.ts';
+import { readIngress, surveyIngresses } from './cluster-reading.ts';
 import { conclude, type DesiredStanding, isGood } from './conclusion.ts';
 import { type Check, type Explanation, isProblem } from './explanation.ts';
 import { checkClass, checkGate, checkWish } from './ingress-checks.ts';

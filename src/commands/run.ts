@@ -7,7 +7,7 @@ import {
 } from '../kubernetes/client/client.ts';
 import { loadKubeConfig } from '../kubernetes/client/kube-config.ts';
 import { type Clock, sleep } from '../time/clock.ts';
-import { isForbidden } from './cluster.ts';
+import { isForbidden } from './cluster-reading.ts';
 import { type Command, type Request, readRequest } from './command-line.ts';
 import { explain } from './explain.ts';
 import { explanationText } from './explanation.ts';

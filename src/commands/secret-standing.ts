@@ -3,10 +3,10 @@ import type { AssessmentPolicy } from '../../machines/assessment/defects.ts';
 import type { SecretFacts } from '../../machines/assessment/secret-facts.ts';
 import type { DesiredCertificate } from '../../machines/ownership/desired-certificate.ts';
 import type { Config } from '../config/config.ts';
+import { assessmentPolicy } from '../config/policies.ts';
 import { KubernetesError } from '../kubernetes/client/client.ts';
 import type { SecretStore } from '../kubernetes/records/secret-store.ts';
 import { factsOf } from '../secret/secret-reading.ts';
-import { assessmentPolicy } from '../wiring/policies.ts';
 
 /** What a Secret holds now, judged as the controller judges it. */
 export type SecretStanding =

@@ -2,7 +2,7 @@ import pLimit from 'p-limit';
 import { ingressKey } from '../../machines/ownership/ingress-spec.ts';
 import type { KubernetesClient } from '../kubernetes/client/client.ts';
 import { SecretStore } from '../kubernetes/records/secret-store.ts';
-import { listOwnSecrets, surveyIngresses } from './cluster.ts';
+import { listOwnSecrets, surveyIngresses } from './cluster-reading.ts';
 import { type CommandSettings, readStanding, type SecretStanding } from './secret-standing.ts';
 import { entryOf, isProblem, type StatusRow, statusRows } from './status-rows.ts';
 import { statusTable } from './status-table.ts';

@@ -1,6 +1,7 @@
 import type { OrderReport } from '../../machines/ca/order-report.ts';
 import type { CertificateInput } from '../../machines/ingress/certificate.ts';
 import type { AuthorizationReport } from '../acme/order/authorization.ts';
+import type { RoundObserver } from '../actors/round-observer.ts';
 import type { Verdict } from '../challenges/http-01/self-check/self-check.ts';
 import { failureOf } from '../steps/failures.ts';
 import type { HostJournal } from './host-journal.ts';
@@ -8,7 +9,7 @@ import type { HostJournal } from './host-journal.ts';
 type Work<Value> = () => Promise<Value>;
 
 /** Tells the journal, from outside, how the steps of a round go on. */
-export class HostProgressWriter {
+export class HostProgressWriter implements RoundObserver {
   readonly #journal: Pick<HostJournal, 'begin' | 'note' | 'failed'>;
 
   constructor(journal: Pick<HostJournal, 'begin' | 'note' | 'failed'>) {

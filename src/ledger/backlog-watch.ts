@@ -35,6 +35,9 @@ export class BacklogWatch {
       },
       (error) => log.error(error, 'The backlog of orders cannot be looked at.'),
     );
+  }
+
+  start(): void {
     this.#arm();
   }
 

@@ -3,7 +3,7 @@ import { byClock, describeHold } from '../../machines/ingress/hold.ts';
 import type { Ledger } from '../../machines/ledger/ledger.ts';
 import type { OrderRequest } from '../../machines/ledger/order-limits.ts';
 import type { RateLimits } from '../../machines/ledger/rate-limits.ts';
-import { StepError } from '../steps/failures.ts';
+import { StepError } from '../../machines/reasons/step-error.ts';
 import type { Clock } from '../time/clock.ts';
 
 export interface OrderTurnsOptions {

@@ -18,6 +18,10 @@ export class ProcessSamples {
   /** @param version of kube-lego */
   constructor(version: string) {
     this.#version = version;
+  }
+
+  /** Begins to measure the event loop. */
+  start(): void {
     this.#delay.enable();
   }
 

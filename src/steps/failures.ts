@@ -1,21 +1,11 @@
 import type { Failure, ReasonCode } from '../../machines/reasons/reasons.ts';
+import { StepError } from '../../machines/reasons/step-error.ts';
 import { AccountError } from '../acme/account/account-error.ts';
-import { OrderError } from '../acme/order/order-error.ts';
+import { OrderError } from '../acme/transport/order-error.ts';
 import { AcmeProblem, isPause } from '../acme/transport/problem.ts';
 import { ChainError } from '../certificate/chain.ts';
 import { RuleRefusedError } from '../challenges/http-01/challenge-ingress/challenge-ingress.ts';
 import { KubernetesError } from '../kubernetes/client/kubernetes-error.ts';
-
-/** A step of issuance failed for a reason that it knows by its code. */
-export class StepError extends Error {
-  override readonly name = 'StepError';
-  readonly failure: Failure;
-
-  constructor(failure: Failure, options?: ErrorOptions) {
-    super(failure.message, options);
-    this.failure = failure;
-  }
-}
 
 interface About {
   readonly host?: string | undefined;

@@ -5,6 +5,7 @@ import { describeHold } from '../../machines/ingress/hold.ts';
 import type { Hold } from '../../machines/ledger/ledger.ts';
 import type { OrderRequest } from '../../machines/ledger/order-limits.ts';
 import type { KeyType } from '../../machines/ownership/desired-certificate.ts';
+import { StepError } from '../../machines/reasons/step-error.ts';
 import type { Account, AccountStore } from '../acme/account/account.ts';
 import type { AuthorizationReport } from '../acme/order/authorization.ts';
 import {
@@ -12,7 +13,7 @@ import {
   type OrderPhase,
   obtainCertificate as placeOrder,
 } from '../acme/order/order.ts';
-import { OrderError } from '../acme/order/order-error.ts';
+import { OrderError } from '../acme/transport/order-error.ts';
 import { AcmeProblem } from '../acme/transport/problem.ts';
 import type { AcmeTransport } from '../acme/transport/transport.ts';
 import { createCsr } from '../certificate/csr.ts';
@@ -22,7 +23,7 @@ import type { LedgerKeeper } from '../ledger/ledger-keeper.ts';
 import { OrderGates, type OrderGatesOptions } from '../ledger/order-gates.ts';
 import { OrderReports } from '../ledger/order-reports.ts';
 import type { Clock } from '../time/clock.ts';
-import { failureOf, StepError } from './failures.ts';
+import { failureOf } from './failures.ts';
 
 export interface ObtainCertificateOptions extends OrderGatesOptions {
   readonly account: AccountStore;

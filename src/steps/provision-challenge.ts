@@ -1,11 +1,12 @@
 import type { CertificateInput } from '../../machines/ingress/certificate.ts';
+import { StepError } from '../../machines/reasons/step-error.ts';
 import type { Account } from '../acme/account/account.ts';
 import type { ChallengeIngresses } from '../challenges/http-01/challenge-ingress/challenge-ingress.ts';
 import type { IngressClasses } from '../challenges/http-01/ingress-class.ts';
 import type { Verdict } from '../challenges/http-01/self-check/self-check.ts';
 import { KubernetesError } from '../kubernetes/client/kubernetes-error.ts';
 import type { SecretStore } from '../kubernetes/records/secret-store.ts';
-import { StepError, sentence } from './failures.ts';
+import { sentence } from './failures.ts';
 
 export interface ProvisionChallengeOptions {
   readonly account: { ensureAccount(signal: AbortSignal): Promise<Pick<Account, 'thumbprint'>> };

@@ -3,10 +3,11 @@ import type { OrderBudget } from '../../machines/ca/order-budget.ts';
 import type { CertificateInput } from '../../machines/ingress/certificate.ts';
 import { byClock, describeHold } from '../../machines/ingress/hold.ts';
 import type { Failure } from '../../machines/reasons/reasons.ts';
+import { StepError } from '../../machines/reasons/step-error.ts';
 import { day } from '../../machines/time/durations.ts';
 import type { AccountStore } from '../acme/account/account.ts';
 import { type OrderInput, type OrderPhase, obtainCertificate as placeOrder } from '../acme/order/order.ts';
-import { OrderError } from '../acme/order/order-error.ts';
+import { OrderError } from '../acme/transport/order-error.ts';
 import type { AcmeTransport } from '../acme/transport/transport.ts';
 import { createCsr } from '../certificate/csr.ts';
 import { generateKey } from '../certificate/key.ts';
@@ -14,7 +15,7 @@ import type { LedgerKeeper } from '../ledger/ledger-keeper.ts';
 import { OrderGates, type OrderGatesOptions } from '../ledger/order-gates.ts';
 import { OrderReports } from '../ledger/order-reports.ts';
 import type { Clock } from '../time/clock.ts';
-import { failureOf, StepError } from './failures.ts';
+import { failureOf } from './failures.ts';
 
 export interface RehearsalOptions extends OrderGatesOptions {
   /** The account at the CA of the rehearsal, with the same key: the responder answers for both. */

@@ -3,6 +3,7 @@ import type { AssessmentPolicy } from '../../machines/assessment/defects.ts';
 import type { SecretFacts, SecretVersion } from '../../machines/assessment/secret-facts.ts';
 import type { CertificateInput, StoredValidity } from '../../machines/ingress/certificate.ts';
 import type { DesiredCertificate } from '../../machines/ownership/desired-certificate.ts';
+import { StepError } from '../../machines/reasons/step-error.ts';
 import { second } from '../../machines/time/durations.ts';
 import { verifyChain } from '../certificate/chain.ts';
 import type { IssuedCertificates } from '../certificate/issued-certificates.ts';
@@ -17,7 +18,7 @@ import {
   selfCheckedAnnotation,
 } from '../secret/secret-reading.ts';
 import { type Clock, sleep } from '../time/clock.ts';
-import { StepError, sentence } from './failures.ts';
+import { sentence } from './failures.ts';
 import type { RenewalWatch } from './renewal-watch.ts';
 
 export interface StoreCertificateOptions {

@@ -8,9 +8,9 @@ import { type RateLimits } from '../../machines/ledger/rate-limits.ts';
 import type { DesiredCertificate } from '../../machines/ownership/desired-certificate.ts';
 import { createSupervisorLogic, type IngressActor } from '../../src/actors/supervisor-actor.ts';
 import { HostJournal } from '../../src/inspector/host-journal.ts';
+import { createInspector } from '../../src/inspector/inspector-endpoint.ts';
 import { createLedger } from '../../src/ledger/ledger-keeper.ts';
 import { systemClock } from '../../src/time/clock.ts';
-import { createInspector } from '../../src/wiring/inspector-setup.ts';
 import { day, hour, ingressSpec, supervisorPolicy } from '../machines/builders.ts';
 import { changesPerSecond, fleet, type Word } from './inspected.ts';
 

@@ -6,9 +6,9 @@ import { presetLimits } from '../../machines/ledger/rate-limits.ts';
 import { conclude, type DesiredStanding } from '../../src/commands/conclusion.ts';
 import { checkLimits } from '../../src/commands/limit-checks.ts';
 import { readConfig } from '../../src/config/config.ts';
+import { assessmentPolicy } from '../../src/config/policies.ts';
 import { KubernetesError } from '../../src/kubernetes/client/kubernetes-error.ts';
 import { createLedger } from '../../src/ledger/ledger-keeper.ts';
-import { assessmentPolicy } from '../../src/wiring/policies.ts';
 import {
   certificateFacts,
   day,

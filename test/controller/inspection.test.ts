@@ -6,7 +6,7 @@ import { KubeConfig } from '@kubernetes/client-node';
 import { pino } from 'pino';
 import { freePorts } from '../../deploy/local/free-ports.ts';
 import { readConfig } from '../../src/config/config.ts';
-import { startController } from '../../src/controller.ts';
+import { createController } from '../../src/controller.ts';
 import { systemClock } from '../../src/time/clock.ts';
 import { ingress } from '../controller-failures/objects.ts';
 import { type Stage, startStage } from '../controller-failures/stage.ts';
@@ -52,7 +52,7 @@ describe('the inspection of an issuance', { timeout: 120_000 }, () => {
     kubeConfig.loadFromString(
       await readFile(await world.cluster.serviceAccountKubeconfig('kube-lego', 'kube-lego'), 'utf8'),
     );
-    const controller = await startController({
+    const controller = createController({
       config: { ...reading.config, port: world.ports.responder },
       kubeConfig,
       log: pino({ level: 'silent' }),
@@ -60,6 +60,7 @@ describe('the inspection of an issuance', { timeout: 120_000 }, () => {
       inspect: (event) => seen.push(everythingIn(event)),
     });
     try {
+      await controller.start();
       await stage.apply(ingress('shop/seen', { tls: { 'seen-tls': ['seen.example.com'] } }));
       await eventually(
         'the certificate is stored',

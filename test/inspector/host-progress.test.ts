@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { CertificateInput } from '../../machines/ingress/certificate.ts';
-import { OrderError } from '../../src/acme/order/order-error.ts';
+import { OrderError } from '../../src/acme/transport/order-error.ts';
 import { HostJournal } from '../../src/inspector/host-journal.ts';
 import { HostProgressWriter } from '../../src/inspector/host-progress.ts';
 import { certificateInput, desiredCertificate, now, route } from '../machines/builders.ts';

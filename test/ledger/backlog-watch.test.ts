@@ -12,6 +12,7 @@ it('a long queue is told at once, then hourly, and a short one is not', () => {
     clock,
     log: { info: (_: object, line?: string) => lines.push(line ?? ''), error: assert.fail },
   });
+  watch.start();
   clock.advance(600_000);
   const current = () => watch.current?.orders;
   assert.equal(current(), undefined);
@@ -41,6 +42,7 @@ it('a queue that cannot be looked at is said once, and looked at again', () => {
     clock,
     log: { info: () => undefined, error: (error: unknown) => errors.push(error) },
   });
+  watch.start();
   clock.advance(300_000);
   assert.match(String(errors), /^Error: the ledger is broken$/);
   fails = false;

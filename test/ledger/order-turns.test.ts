@@ -3,9 +3,9 @@ import { describe, test } from 'node:test';
 import { OrderBudget } from '../../machines/ca/order-budget.ts';
 import type { OrderRequest } from '../../machines/ledger/order-limits.ts';
 import { presetLimits } from '../../machines/ledger/rate-limits.ts';
+import { StepError } from '../../machines/reasons/step-error.ts';
 import { createLedger } from '../../src/ledger/ledger-keeper.ts';
 import { OrderTurns } from '../../src/ledger/order-turns.ts';
-import { StepError } from '../../src/steps/failures.ts';
 import { ManualClock } from '../time/manual-clock.ts';
 
 const directory = 'https://acme-v02.api.letsencrypt.org/directory';

@@ -34,6 +34,10 @@ export class ScrapeWorld implements Disposable {
   readonly #process = new ProcessSamples('1.2.3');
   readonly #budget = new OrderBudget(this.ledger);
 
+  constructor() {
+    this.#process.start();
+  }
+
   text(): Promise<string> {
     return this.metrics.text(
       takeSamples({

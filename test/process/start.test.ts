@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
-import { startController } from '../../src/controller.ts';
+import { createController } from '../../src/controller.ts';
 import { ApiStandIn } from '../kubernetes/api-stand-in.ts';
 import { ManualClock } from '../time/manual-clock.ts';
 import { configOf, controllerEnv } from './controller-config.ts';
@@ -57,9 +57,8 @@ for (const taken of portNames) {
     it('leaves nothing open', async () => {
       const clock = new ManualClock();
       const options = { config: configOf(env), kubeConfig: api.kubeConfig, clock };
-      await assert.rejects(startController({ ...options, log: pino({ level: 'silent' }) }), {
-        code: 'EADDRINUSE',
-      });
+      const controller = createController({ ...options, log: pino({ level: 'silent' }) });
+      await assert.rejects(controller.start(), { code: 'EADDRINUSE' });
       assert.deepEqual(clock.pending, []);
       assert.deepEqual(api.requests, []);
       for (const name of portNames.filter((name) => name !== taken)) {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { pino } from 'pino';
-import { startController } from '../../src/controller.ts';
+import { createController } from '../../src/controller.ts';
 import { ApiStandIn } from '../kubernetes/api-stand-in.ts';
 import { eventually } from '../time/eventually.ts';
 import { ManualClock } from '../time/manual-clock.ts';
@@ -25,12 +25,13 @@ describe('a stop while the API server accepts requests and answers none', { time
       return method !== 'GET' || !pathname.endsWith('/ingresses');
     };
     const clock = new ManualClock();
-    const controller = await startController({
+    const controller = createController({
       config: configOf(await controllerEnv()),
       kubeConfig: api.kubeConfig,
       log: pino({ level: 'silent' }),
       clock,
     });
+    await controller.start();
     await eventually('the rules of the former process are taken away', () => {
       clock.advance(1000);
       return deletions > 0;

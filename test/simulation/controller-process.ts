@@ -113,7 +113,7 @@ export class ControllerProcess {
         new StatusBoard(cluster, clock),
         pino({ level: 'silent' }),
       ),
-      progress: new HostProgressWriter(journal),
+      observer: new HostProgressWriter(journal),
       steps: {
         account,
         transport,

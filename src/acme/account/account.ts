@@ -1,7 +1,7 @@
 import type { Client } from 'acme-client';
 import { hour } from '../../../machines/time/durations.ts';
-import { OrderError } from '../order/order-error.ts';
 import { caName } from '../transport/connection.ts';
+import { OrderError } from '../transport/order-error.ts';
 import { AcmeProblem } from '../transport/problem.ts';
 import { SharedRun } from '../transport/shared-run.ts';
 import { AccountError } from './account-error.ts';

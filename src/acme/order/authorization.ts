@@ -1,8 +1,8 @@
 import type { Client, Order } from 'acme-client';
+import { challengeFailed, OrderError, type OrderErrorKind } from '../transport/order-error.ts';
 import { AcmeProblem, problemWords } from '../transport/problem.ts';
 import type { AcmeTransport, CallResult } from '../transport/transport.ts';
 import { type AuthorizationObject, type ChallengeObject, readAuthorization } from './objects.ts';
-import { challengeFailed, OrderError, type OrderErrorKind } from './order-error.ts';
 import { type Polling, poll, waitTurn } from './polling.ts';
 
 /** How the authorization of a host goes on: the challenge is answered, then the CA has seen it or not. */

@@ -3,11 +3,11 @@ import { minute } from '../../../machines/time/durations.ts';
 import type { Clock } from '../../time/clock.ts';
 import type { Account } from '../account/account.ts';
 import { caName } from '../transport/connection.ts';
+import { OrderError, type OrderErrorKind, orderFailed, requestRefused } from '../transport/order-error.ts';
 import { AcmeProblem, type Endpoint } from '../transport/problem.ts';
 import type { AcmeTransport, CallResult } from '../transport/transport.ts';
 import { type AuthorizationReport, proveHosts } from './authorization.ts';
 import { type OrderObject, readOrder } from './objects.ts';
-import { OrderError, type OrderErrorKind, orderFailed, requestRefused } from './order-error.ts';
 import { type Polling, poll } from './polling.ts';
 
 /** What an order is about to do. */

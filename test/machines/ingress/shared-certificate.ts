@@ -14,7 +14,7 @@ import {
 } from '../../../machines/ingress/ingress-updates.ts';
 import { type CertificateEntry, type StatusDocument, statusOf } from '../../../machines/ingress/status.ts';
 import type { Failure } from '../../../machines/reasons/reasons.ts';
-import { StepError } from '../../../src/steps/failures.ts';
+import { StepError } from '../../../machines/reasons/step-error.ts';
 import { provisionChallenge } from '../../../src/steps/provision-challenge.ts';
 import {
   assignment,

@@ -7,17 +7,17 @@ import type { OrderBudget } from '../../machines/ca/order-budget.ts';
 import type { Ledger } from '../../machines/ledger/ledger.ts';
 import type { SupervisorState } from '../../machines/supervisor/supervisor.ts';
 import type { IngressActor } from '../actors/supervisor-actor.ts';
-import type { HostJournal } from '../inspector/host-journal.ts';
-import { Inspector } from '../inspector/inspector.ts';
-import { createInspectorServer } from '../inspector/inspector-server.ts';
-import type { Inspectable } from '../inspector/observation.ts';
-import { RenewalCalendar } from '../inspector/renewal-calendar.ts';
-import { StatelyEndpoint } from '../inspector/stately.ts';
-import { storedCertificateOf } from '../inspector/stored-certificate.ts';
-import { supervisorView } from '../inspector/supervisor-view.ts';
 import type { SecretStore } from '../kubernetes/records/secret-store.ts';
 import { factsOf } from '../secret/secret-reading.ts';
 import type { Clock } from '../time/clock.ts';
+import type { HostJournal } from './host-journal.ts';
+import { Inspector } from './inspector.ts';
+import { createInspectorServer } from './inspector-server.ts';
+import type { Inspectable } from './observation.ts';
+import { RenewalCalendar } from './renewal-calendar.ts';
+import { StatelyEndpoint } from './stately.ts';
+import { storedCertificateOf } from './stored-certificate.ts';
+import { supervisorView } from './supervisor-view.ts';
 
 export interface InspectorSetup {
   readonly version: string;

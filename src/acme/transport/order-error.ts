@@ -1,4 +1,4 @@
-import { AcmeProblem, isPause, type Problem, problemWords } from '../transport/problem.ts';
+import { AcmeProblem, isPause, type Problem, problemWords } from './problem.ts';
 
 /**
  * - `refused`: the CA made no order, or does not go on with it.

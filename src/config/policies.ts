@@ -1,9 +1,9 @@
 import type { AssessmentPolicy } from '../../machines/assessment/defects.ts';
 import { type Lifetime, letsEncryptLifetimes } from '../../machines/assessment/renewal-forecast.ts';
 import type { IngressClassReference } from '../../machines/ownership/ingress-spec.ts';
-import type { PathType } from '../challenges/http-01/challenge-ingress/challenge-manifest.ts';
-import type { Config } from '../config/config.ts';
 import type { Clock } from '../time/clock.ts';
+import type { Config } from './config.ts';
+import type { PathType } from './values.ts';
 
 /** Hosts that are prepared and validated at a time (design: admission). */
 const hostsAdmitted = 500;

@@ -3,6 +3,7 @@ import { ingressKey } from '../../machines/ownership/ingress-spec.ts';
 import { Ownership } from '../../machines/ownership/ownership.ts';
 import { second } from '../../machines/time/durations.ts';
 import type { Config } from '../config/config.ts';
+import { supervisorPolicy } from '../config/policies.ts';
 import { type KubernetesClient, KubernetesError } from '../kubernetes/client/client.ts';
 import { collectionPath, metadataForms } from '../kubernetes/client/collections.ts';
 import { keyOf } from '../kubernetes/watch/projections.ts';
@@ -10,7 +11,6 @@ import { readJson } from '../kubernetes/watch/watch-stream.ts';
 import { arrayField, recordField, stringField } from '../process/json.ts';
 import { isRecordedAsOurs } from '../secret/secret-reading.ts';
 import { projectIngress } from '../sources/ingress-projection.ts';
-import { supervisorPolicy } from '../wiring/policies.ts';
 
 const pageSize = 500;
 const longestPage = 256 * 1024 * 1024;

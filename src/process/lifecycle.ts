@@ -1,0 +1,63 @@
+/** A part of the process that begins and ends; what ends it must work after a failed `start`, too. */
+export interface Part {
+  readonly name: string;
+  start?(): Promise<void> | void;
+  stop?(): Promise<void> | void;
+}
+
+/**
+ * Starts parts one after the other and stops them in the reverse order. A stop may come at any time, also while they start: what has
+ * not begun then never does.
+ */
+export class Lifecycle {
+  readonly #parts: readonly Part[];
+  readonly #started: Part[] = [];
+  #starting: Promise<void> | undefined;
+  #stopping: Promise<void> | undefined;
+
+  /** @param parts in the order in which they start */
+  constructor(parts: readonly Part[]) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Resolves when all of them have started, or a stop has come in between.
+   * @throws what a part throws that cannot start; all that had started are stopped then
+   */
+  async start(): Promise<void> {
+    this.#starting = this.#startAll();
+    try {
+      await this.#starting;
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+  }
+
+  /** Resolves when all of them have stopped; a part that cannot stop keeps no other from it. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stopAll();
+    return this.#stopping;
+  }
+
+  async #startAll(): Promise<void> {
+    for (const part of this.#parts) {
+      if (this.#stopping !== undefined) return;
+      this.#started.push(part);
+      await part.start?.();
+    }
+  }
+
+  async #stopAll(): Promise<void> {
+    await this.#starting?.catch(() => undefined);
+    const failures: unknown[] = [];
+    for (const part of this.#started.toReversed()) {
+      try {
+        await part.stop?.();
+      } catch (error) {
+        failures.push(new Error(`${part.name} could not be stopped`, { cause: error }));
+      }
+    }
+    if (failures.length > 0) throw new AggregateError(failures, 'Not everything could be stopped.');
+  }
+}

@@ -1,0 +1,33 @@
+import type { KubeConfig } from '@kubernetes/client-node';
+import { createKubernetesClient, type KubernetesClient } from '../kubernetes/client/client.ts';
+import type { ApiRequestReport } from '../kubernetes/client/request-report.ts';
+import { KubernetesAccountSecret } from '../kubernetes/records/account-record.ts';
+import { EventRecorder } from '../kubernetes/records/events.ts';
+import { SecretStore } from '../kubernetes/records/secret-store.ts';
+import type { Runtime } from './runtime.ts';
+
+/** The way to the API server, and what we keep there. */
+export interface Cluster {
+  readonly client: KubernetesClient;
+  readonly secrets: SecretStore;
+  readonly accountSecret: KubernetesAccountSecret;
+  readonly events: EventRecorder;
+}
+
+export function connectToCluster(
+  { config, clock, log, userAgent }: Runtime,
+  kubeConfig: KubeConfig,
+  onRequest: (report: ApiRequestReport) => void,
+): Cluster {
+  const client = createKubernetesClient(kubeConfig, { userAgent, clock, onRequest });
+  return {
+    client,
+    secrets: new SecretStore(client),
+    accountSecret: new KubernetesAccountSecret(client, config.namespace, config.accountSecretName),
+    events: new EventRecorder({
+      client,
+      clock,
+      onError: (error) => log.warn(error, 'An Event was not written.'),
+    }),
+  };
+}

@@ -1,0 +1,37 @@
+import { HostJournal } from '../inspector/host-journal.ts';
+import { HostProgressWriter } from '../inspector/host-progress.ts';
+import { Metrics } from '../metrics/metrics.ts';
+import type { Clock } from '../time/clock.ts';
+import type { IssuanceObserver } from './actors.ts';
+import type { SelfCheckObserver } from './challenges.ts';
+
+/** What the metrics and the page are told as it happens. */
+export interface Observers {
+  readonly metrics: Metrics;
+  readonly journal: HostJournal;
+  readonly issuance: IssuanceObserver & SelfCheckObserver;
+}
+
+export function setUpObservers(clock: Clock): Observers {
+  const metrics = new Metrics();
+  const journal = new HostJournal(() => clock.now());
+  const progress = new HostProgressWriter(journal);
+  return {
+    metrics,
+    journal,
+    issuance: {
+      provisioning: (input, work) => progress.provisioning(input, work),
+      obtaining: (input, work) => progress.obtaining(input, work),
+      storing: (input, work) => progress.storing(input, work),
+      checking: (input, host) => progress.checking(input, host),
+      verdict: (input, host, verdict, isLast) => progress.verdict(input, host, verdict, isLast),
+      order(report) {
+        metrics.orderReport(report);
+        progress.order(report);
+      },
+      authorization: (round, report) => progress.authorization(round, report),
+      roundEnded: (round) => journal.end(round),
+      ingressStopped: (ingress) => journal.forget(ingress),
+    },
+  };
+}

@@ -1,0 +1,14 @@
+import type { Logger } from 'pino';
+import type { Config } from '../config/config.ts';
+import type { Clock } from '../time/clock.ts';
+
+/** What every part of the process is given. */
+export interface Runtime {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Ends all that goes on in the background. */
+  readonly signal: AbortSignal;
+  /** How we name ourselves to servers. */
+  readonly userAgent: string;
+}

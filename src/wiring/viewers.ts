@@ -1,0 +1,110 @@
+import type { Server } from 'node:http';
+import { lifetimesOf } from '../config/policies.ts';
+import type { HostJournal } from '../inspector/host-journal.ts';
+import { createInspector } from '../inspector/inspector-endpoint.ts';
+import { BacklogWatch } from '../ledger/backlog-watch.ts';
+import { MetricsEndpoint } from '../metrics/endpoint.ts';
+import { createHealthServer, type Readiness } from '../metrics/health.ts';
+import type { Metrics } from '../metrics/metrics.ts';
+import { ProcessSamples } from '../metrics/process-samples.ts';
+import { takeSamples } from '../metrics/sample-sources.ts';
+import type { Actors } from './actors.ts';
+import type { Authorities } from './ca.ts';
+import type { Challenges } from './challenges.ts';
+import type { Cluster } from './cluster.ts';
+import type { Runtime } from './runtime.ts';
+import type { Sources } from './sources.ts';
+
+export interface ViewersOptions {
+  readonly cluster: Cluster;
+  readonly authorities: Authorities;
+  readonly challenges: Challenges;
+  readonly sources: Sources;
+  readonly actors: Actors;
+  readonly metrics: Metrics;
+  readonly journal: HostJournal;
+}
+
+/** What people and Prometheus look at; nothing of it acts. */
+export interface Viewers {
+  readonly health: Server;
+  readonly inspector: Server;
+  start(): void;
+  stop(): void;
+}
+
+export function setUpViewers({ config, clock, log }: Runtime, options: ViewersOptions): Viewers {
+  const { cluster, authorities, challenges, sources, actors, metrics, journal } = options;
+  const { budget, ledger, ledgerClock, transport } = authorities;
+  const { supervisor, ingresses } = actors;
+  const ready = () => readiness(authorities, challenges);
+  const admission = () => supervisor.getSnapshot().context.admission;
+  const process = new ProcessSamples(config.version);
+  const samples = () =>
+    takeSamples({
+      clock,
+      ledgerClock,
+      ingresses: () => ingresses.values().map((actor) => actor.getSnapshot()),
+      ordersInFlight: () => admission().ordersInFlight,
+      ordersInFlightLimit: config.maxOrdersInFlight,
+      ledger,
+      rateLimits: config.rateLimits,
+      budget,
+      clockSkew: () => transport.clockSkew,
+      ingressReflectors: () => sources.states,
+      challengeReflector: () => challenges.challengeIngresses.state,
+      ready: () => ready().ok,
+      process,
+    });
+  const backlogWatch = new BacklogWatch({
+    look: () => {
+      const { backlog } = admission();
+      return backlog.length === 0 ? undefined : budget.backlog(backlog, ledgerClock.now());
+    },
+    clock,
+    log,
+  });
+  const inspector = createInspector({
+    version: config.version,
+    stately: config.statelyInspector,
+    backlog: () => backlogWatch.current,
+    lifetimes: lifetimesOf(config),
+    supervisor,
+    actors: ingresses,
+    journal,
+    ledger,
+    budget,
+    secrets: cluster.secrets,
+    clock,
+    ledgerClock,
+    log,
+  });
+  return {
+    health: createHealthServer({
+      ready,
+      metrics: new MetricsEndpoint({
+        contentType: metrics.contentType,
+        text: () => metrics.text(samples()),
+        onError: (error) => log.error(error, 'The metrics cannot be read.'),
+      }),
+    }),
+    inspector: inspector.server,
+    start() {
+      backlogWatch.start();
+      process.start();
+    },
+    stop() {
+      inspector.stop();
+      backlogWatch.stop();
+      process.stop();
+    },
+  };
+}
+
+function readiness({ accountRead }: Authorities, { challengeIngresses }: Challenges): Readiness {
+  if (!accountRead) return { ok: false, detail: 'waiting for the account Secret to be read' };
+  if (!challengeIngresses.synced) {
+    return { ok: false, detail: 'waiting for the challenge Ingresses to be listed' };
+  }
+  return { ok: true, detail: 'ready' };
+}

@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { findMisplaced, type Rooms } from './rooms.ts';
+
+const rooms: Rooms = {
+  'machines/hosts': [],
+  'src/time': ['machines'],
+  'src/acme/order': ['src/time', 'machines'],
+  'src/steps': ['src/acme', 'src/time'],
+  src: ['src', 'machines'],
+};
+
+const misplaced = (sources: Readonly<Record<string, string>>, table = rooms) =>
+  findMisplaced(table, new Map(Object.entries(sources)));
+
+describe('the table of rooms', () => {
+  it('lets rooms import what it says, themselves, and the rooms within a folder that it names', () => {
+    assert.deepEqual(
+      misplaced({
+        'src/steps/check.ts': "import { a } from '../acme/order/a.ts';\nimport type { B } from './b.ts';",
+        'src/steps/b.ts': "export { sleep } from '../time/sleep.ts';",
+        'src/acme/order/a.ts': "import { host } from '../../../machines/hosts/host.ts';",
+        'src/main.ts': "await import('./steps/check.ts');\nimport './steps/b.ts';",
+      }),
+      [],
+    );
+  });
+
+  for (const line of [
+    "import { check } from '../../steps/check.ts';",
+    "import type { Check } from '../../steps/check.ts';",
+    "export { check } from '../../steps/check.ts';",
+    "await import('../../steps/check.ts');",
+    "import {\n  check,\n} from '../../steps/check.ts';",
+  ]) {
+    it(`refuses an import upwards: ${line.replaceAll('\n', ' ')}`, () => {
+      assert.deepEqual(misplaced({ 'src/acme/order/a.ts': line }), [
+        'src/acme/order/a.ts imports src/steps/check.ts: src/acme/order may not import src/steps',
+      ]);
+    });
+  }
+
+  it('refuses a file in no room', () => {
+    assert.deepEqual(misplaced({ 'src/helpers/any.ts': '' }), [
+      'src/helpers/any.ts is in no room of the table',
+    ]);
+  });
+
+  it('refuses a name that is used twice', () => {
+    assert.deepEqual(misplaced({ 'src/time/clock.ts': '', 'src/steps/clock.ts': '' }), [
+      'clock.ts stands 2 times: src/time/clock.ts, src/steps/clock.ts',
+    ]);
+  });
+
+  it('allows no circle among rooms', () => {
+    assert.deepEqual(misplaced({}, { ...rooms, 'src/time': ['src/steps'] }).length, 3);
+  });
+});
