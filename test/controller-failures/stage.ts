@@ -90,12 +90,16 @@ export class Stage {
     return this.untilView(key, `Ingress ${key} is ${state}`, (view) => view.state === state);
   }
 
-  /** Waits until all these Ingresses are idle with a certificate. */
+  /** Waits until all these Ingresses have been seen idle with a certificate. */
   async untilIssued(...keys: readonly string[]): Promise<void> {
-    const isIssued = (view: IngressView): boolean => view.state === 'idle' && view.notAfter !== undefined;
-    await this.guard(
-      Promise.all(keys.map((key) => this.untilView(key, `Ingress ${key} has its certificate`, isIssued))),
-    );
+    const waiting = new Set(keys);
+    const waitingViews = (views: readonly IngressView[]): IngressView[] => {
+      for (const { ingress, state, notAfter } of views) {
+        if (state === 'idle' && notAfter !== undefined) waiting.delete(ingress);
+      }
+      return views.filter(({ ingress }) => waiting.has(ingress));
+    };
+    await this.guard(this.#untilViews('all have their certificates', waitingViews, () => waiting.size === 0));
   }
 
   async untilView(
@@ -103,21 +107,11 @@ export class Stage {
     what: string,
     condition: (view: IngressView) => boolean,
   ): Promise<IngressView> {
-    let last: IngressView | undefined;
-    try {
-      await eventually(
-        what,
-        async () => {
-          last = await this.view(key);
-          return last !== undefined && condition(last);
-        },
-        patience,
-      );
-    } catch (error) {
-      throw new Error(`${what}: not in time. It is ${JSON.stringify(last)}`, { cause: error });
-    }
-    assert.ok(last);
-    return last;
+    const its = (views: readonly IngressView[]): IngressView[] =>
+      views.filter(({ ingress }) => ingress === key);
+    const [view] = await this.#untilViews(what, its, (found) => found.some(condition));
+    assert.ok(view);
+    return view;
   }
 
   /** Waits for a Warning with this reason on the Ingress; returns its message. */
@@ -218,6 +212,27 @@ export class Stage {
       });
     }
     return variables;
+  }
+
+  async #untilViews(
+    what: string,
+    select: (views: readonly IngressView[]) => IngressView[],
+    condition: (selected: readonly IngressView[]) => boolean,
+  ): Promise<readonly IngressView[]> {
+    let last: IngressView[] = [];
+    try {
+      await eventually(
+        what,
+        async () => {
+          last = select(await this.controller.views());
+          return condition(last);
+        },
+        patience,
+      );
+    } catch (error) {
+      throw new Error(`${what}: not in time. There is ${JSON.stringify(last)}`, { cause: error });
+    }
+    return last;
   }
 
   async #untilWarned(key: string, reason: string): Promise<string> {
