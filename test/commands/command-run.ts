@@ -21,6 +21,12 @@ interface Stage {
 
 export const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 
+/** Of this process's variables only those that say how Node starts: the developer's own have no say. */
+export const inherited: Readonly<NodeJS.ProcessEnv> = {
+  PATH: process.env['PATH'],
+  NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'],
+};
+
 /** Runs `kube-lego` as somebody does on another machine; without the controller's inspector, unless its port is given. */
 export async function runCommand(
   { world }: Stage,
@@ -30,7 +36,7 @@ export async function runCommand(
 ): Promise<Outcome> {
   const child = spawn(process.execPath, [...program, ...argv], {
     env: {
-      PATH: process.env['PATH'],
+      ...inherited,
       KUBECONFIG: world.cluster.adminKubeconfig,
       LEGO_DNS_SERVERS: world.dns.address,
       LEGO_HTTP01_PORT: String(world.edge.httpPort),

@@ -14,7 +14,14 @@ import { ingress, ingressPath, secret, secretPath } from '../controller-failures
 import { type Stage, startStage } from '../controller-failures/stage.ts';
 import { statusTextOf } from '../kubernetes/records/written-status.ts';
 import { eventually } from '../time/eventually.ts';
-import { besideController, explained as explainedAt, main, peakMemory, runCommand } from './command-run.ts';
+import {
+  besideController,
+  explained as explainedAt,
+  inherited,
+  main,
+  peakMemory,
+  runCommand,
+} from './command-run.ts';
 
 const dead = 'dead.example.com';
 /** Bytes that the controller may take with 1,000 Ingresses, by the bench. */
@@ -233,7 +240,7 @@ describe('kube-lego explain and kube-lego status', { timeout: 240_000 }, () => {
 
   it('go on watching until they are interrupted', async () => {
     const child = spawn(process.execPath, [main, 'status', '--watch'], {
-      env: { PATH: process.env['PATH'], KUBECONFIG: stage.world.cluster.adminKubeconfig },
+      env: { ...inherited, KUBECONFIG: stage.world.cluster.adminKubeconfig },
       stdio: ['ignore', 'pipe', 'inherit'],
       timeout: 60_000,
     });
@@ -259,7 +266,7 @@ describe('kube-lego explain and kube-lego status', { timeout: 240_000 }, () => {
       return asked === 1 ? Promise.resolve({ status: 500, headers: {}, body: '' }) : undefined;
     };
     const child = spawn(process.execPath, [main, 'status', '--watch'], {
-      env: { PATH: process.env['PATH'], KUBECONFIG },
+      env: { ...inherited, KUBECONFIG },
       stdio: ['ignore', 'pipe', 'pipe'],
       timeout: 60_000,
     });

@@ -41,6 +41,7 @@ export async function startEdge({ session, name, ...options }: StartEdgeOptions)
     name: name ?? 'edge',
     command: process.execPath,
     args: [main, ...edgeArguments(options)],
+    environment: { NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] },
   });
   let ports: Pick<Edge, 'httpPort' | 'httpsPort'> = { httpPort: 0, httpsPort: 0 };
   await edge.untilReady(async () => {
