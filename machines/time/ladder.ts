@@ -17,6 +17,14 @@ export function pauseAfter(ladder: Ladder, failures: number): number {
   return ladder[Math.min(Math.max(failures, 1), ladder.length) - 1] ?? ladder[0];
 }
 
+/**
+ * A pause that doubles with each failure in a row, in milliseconds.
+ * @param failures this one included
+ */
+export function doubledPause(shortest: number, longest: number, failures: number): number {
+  return Math.min(shortest * 2 ** (failures - 1), longest);
+}
+
 /** How far a pause is moved at most, as a share of it. */
 export const jitter = 0.15;
 

@@ -26,9 +26,8 @@ export interface LedgerKeeperOptions {
 /** Milliseconds between two writings, so that what happens together is written together. */
 const pause = 3 * second;
 const longestPause = 30 * second;
-/** Milliseconds between the tries of an order that is about to be finalized: 15 seconds in all. */
-const shortestWait = 500;
-const longestWait = 8 * second;
+/** For an order that is about to be finalized: 15 seconds in all. */
+const finalizing = { shortestPause: 500, longestPause: 8 * second, mostTries: 6 };
 
 /** The ledger of the CA with this directory: what was spent at one CA is not held against another. */
 export function createLedger(rateLimits: RateLimits, directoryUrl: string): Ledger {
@@ -80,17 +79,14 @@ export class LedgerKeeper {
   async coverCertificate(order: Pick<OrderRequest, 'identifiers'>, signal: AbortSignal): Promise<void> {
     const { ledger, clock } = this.#options;
     // The order is made and its hosts are proven: a moment without the API server must not cost it.
-    for (let wait = shortestWait; !ledger.coversCertificate(order, clock.now()); ) {
-      signal.throwIfAborted();
-      if (this.#writing === undefined) ledger.coverCertificate(order, clock.now());
-      try {
+    const cover = async (): Promise<void> => {
+      while (!ledger.coversCertificate(order, clock.now())) {
+        signal.throwIfAborted();
+        if (this.#writing === undefined) ledger.coverCertificate(order, clock.now());
         await this.#write();
-      } catch (error) {
-        if (wait > longestWait) throw error;
-        await sleep(clock, wait, signal);
-        wait *= 2;
       }
-    }
+    };
+    await retry(cover, { clock, signal, ...finalizing });
   }
 
   /** Something may have changed: it is written in a while. */
@@ -114,17 +110,16 @@ export class LedgerKeeper {
   async #flush(): Promise<void> {
     const { clock, signal, onTrouble } = this.#options;
     try {
-      for (let wait = pause; ; wait = Math.min(2 * wait, longestPause)) {
-        await sleep(clock, wait, signal);
+      await sleep(clock, pause, signal);
+      const write = (): Promise<void> => {
         this.#flushPlanned = false;
-        try {
-          return await this.#write();
-        } catch (error) {
-          signal.throwIfAborted();
-          this.#flushPlanned = true;
-          onTrouble(error);
-        }
-      }
+        return this.#write();
+      };
+      const onFailure = (error: unknown): void => {
+        this.#flushPlanned = true;
+        onTrouble(error);
+      };
+      await retry(write, { clock, signal, shortestPause: 2 * pause, longestPause, onFailure });
     } catch {
       // The process ends; `drain` writes the rest.
     }

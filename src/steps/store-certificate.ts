@@ -17,7 +17,8 @@ import {
   profileAnnotation,
   selfCheckedAnnotation,
 } from '../secret/secret-reading.ts';
-import { type Clock, sleep } from '../time/clock.ts';
+import type { Clock } from '../time/clock.ts';
+import { retry } from '../time/retry.ts';
 import { sentence } from './failures.ts';
 import type { RenewalWatch } from './renewal-watch.ts';
 
@@ -35,8 +36,7 @@ export interface StoreCertificateOptions {
 }
 
 /** A certificate in hand has cost an order: the write is tried again for about an hour while the API server is away. */
-const mostTries = 130;
-const longestPause = 30 * second;
+const pauses = { shortestPause: 250, longestPause: 30 * second, mostTries: 130 };
 
 /** Stores a certificate that was issued, at once, and then asks the CA when it is to be renewed. */
 export async function storeCertificate(
@@ -84,36 +84,31 @@ async function write(
   let found: SecretVersion | undefined = input.found;
   let judged = true;
   let conflicts = 0;
-  let pause = 250;
-  for (let tries = 1; ; tries += 1) {
-    try {
-      if (!judged) {
-        const present = await secrets.read(namespace, secretName, signal);
-        // The answer to an earlier write was lost on its way.
-        if (present?.certificatePem?.toString() === certificate.chainPem) return present.uid;
-        found = judgeAgain(input.desired, factsOf(present), policy, clock.now());
-        judged = true;
-      }
-      return (await secrets.write(namespace, secretName, found, certificate, signal)).uid;
-    } catch (error) {
-      if (!(error instanceof KubernetesError) || tries === mostTries) throw error;
-      if (error.code === 'Conflict' || error.code === 'AlreadyExists') {
-        judged = false;
-        conflicts += 1;
-        // One is somebody's change, and judged at once. More of them, as of a quota that is much written to, would use up
-        // all tries within a second, and with them the certificate.
-        if (conflicts === 1) continue;
-      } else if (!isPassing(error)) {
-        throw new StepError(
-          { code: 'SecretNotWritable', message: sentence(error.message) },
-          { cause: error },
-        );
-      }
-      onNotice(`The certificate is not stored yet: ${sentence(error.message)}`, input);
-      await sleep(clock, Math.max(pause, error.retryAfter ?? 0), signal);
-      pause = Math.min(2 * pause, longestPause);
+  const judgeAndWrite = async (): Promise<string> => {
+    if (!judged) {
+      const present = await secrets.read(namespace, secretName, signal);
+      // The answer to an earlier write was lost on its way.
+      if (present?.certificatePem?.toString() === certificate.chainPem) return present.uid;
+      found = judgeAgain(input.desired, factsOf(present), policy, clock.now());
+      judged = true;
     }
-  }
+    return (await secrets.write(namespace, secretName, found, certificate, signal)).uid;
+  };
+  const pauseAfter = (error: unknown, pause: number): number => {
+    if (!(error instanceof KubernetesError)) throw error;
+    if (error.code === 'Conflict' || error.code === 'AlreadyExists') {
+      judged = false;
+      conflicts += 1;
+      // One is somebody's change, and judged at once. More of them, as of a quota that is much written to, would use up
+      // all tries within a second, and with them the certificate.
+      if (conflicts === 1) return 0;
+    } else if (!isPassing(error)) {
+      throw new StepError({ code: 'SecretNotWritable', message: sentence(error.message) }, { cause: error });
+    }
+    onNotice(`The certificate is not stored yet: ${sentence(error.message)}`, input);
+    return Math.max(pause, error.retryAfter ?? 0);
+  };
+  return retry(judgeAndWrite, { clock, signal, ...pauses, pauseAfter });
 }
 
 /** The version of the Secret to write to, if it is still due and not somebody else's. */
@@ -134,14 +129,6 @@ function judgeAgain(
  * Whether the write may succeed later. Forbidden is among them: the permission was proven before the order, and an API server
  * that has just started denies everything until it has read its roles.
  */
-function isPassing({ code }: KubernetesError): boolean {
-  return [
-    'TooManyRequests',
-    'Timeout',
-    'Unreachable',
-    'ServerError',
-    'InvalidResponse',
-    'Unauthorized',
-    'Forbidden',
-  ].includes(code);
+function isPassing({ code, transient }: KubernetesError): boolean {
+  return transient || code === 'Unauthorized' || code === 'Forbidden';
 }

@@ -1,30 +1,37 @@
+import { doubledPause } from '../../machines/time/ladder.ts';
 import { type Clock, sleep } from './clock.ts';
 
 export interface RetryOptions {
   readonly clock: Clock;
-  readonly signal: AbortSignal;
+  readonly signal: AbortSignal | undefined;
   /** Milliseconds before the second try; doubled before each that follows. */
   readonly shortestPause: number;
   /** Milliseconds. */
   readonly longestPause: number;
-  readonly onFailure: (error: unknown) => void;
+  /** How often it is tried in all; without end if not given. */
+  readonly mostTries?: number;
+  /** Told of each failure but the last one. */
+  readonly onFailure?: (error: unknown) => void;
+  /** Milliseconds to wait in place of the usual `pause`; throws where another try is in vain. */
+  readonly pauseAfter?: (error: unknown, pause: number) => number;
 }
 
 /**
  * Tries until it succeeds.
- * @throws the signal's reason, and nothing else
+ * @throws the signal's reason, the failure of the last try, or what `pauseAfter` throws
  */
-export async function retry<T>(
-  work: () => Promise<T>,
-  { clock, signal, shortestPause, longestPause, onFailure }: RetryOptions,
-): Promise<T> {
-  for (let pause = shortestPause; ; pause = Math.min(2 * pause, longestPause)) {
+export async function retry<T>(work: () => Promise<T>, options: RetryOptions): Promise<T> {
+  const { clock, signal, shortestPause, longestPause, mostTries, onFailure, pauseAfter } = options;
+  for (let tries = 1; ; tries += 1) {
     try {
       return await work();
     } catch (error) {
-      signal.throwIfAborted();
-      onFailure(error);
-      await sleep(clock, pause, signal);
+      signal?.throwIfAborted();
+      if (tries === mostTries) throw error;
+      onFailure?.(error);
+      const usual = doubledPause(shortestPause, longestPause, tries);
+      const pause = pauseAfter?.(error, usual) ?? usual;
+      if (pause > 0) await sleep(clock, pause, signal);
     }
   }
 }

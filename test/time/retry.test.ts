@@ -5,7 +5,7 @@ import { retry } from '../../src/time/retry.ts';
 import { ManualClock } from './manual-clock.ts';
 
 describe('what is tried until it succeeds', () => {
-  function start(failures: number) {
+  function start(failures: number, pauseAfter?: (pause: number) => number) {
     const clock = new ManualClock();
     const stop = new AbortController();
     const told: unknown[] = [];
@@ -17,6 +17,7 @@ describe('what is tried until it succeeds', () => {
       shortestPause: 1000,
       longestPause: 3000,
       onFailure: (error) => told.push(error),
+      ...(pauseAfter && { pauseAfter: (_error, pause) => pauseAfter(pause) }),
     });
     return { clock, stop, told, result };
   }
@@ -41,5 +42,28 @@ describe('what is tried until it succeeds', () => {
     stop.abort(new Error('the end'));
     await assert.rejects(result, /the end/);
     assert.deepEqual(clock.pending, []);
+  });
+
+  it('is given up after the most tries, with the last failure', async () => {
+    let tries = 0;
+    const work = (): Promise<never> => Promise.reject(new Error(`try ${++tries}`));
+    const options = { clock: new ManualClock(), signal: undefined, shortestPause: 0, longestPause: 0 };
+    await assert.rejects(retry(work, { ...options, mostTries: 3 }), /try 3/);
+  });
+
+  it('is given up when the failure is judged so', async () => {
+    const { clock, result } = start(1, () => {
+      throw new Error('in vain');
+    });
+    await assert.rejects(result, /in vain/);
+    assert.deepEqual(clock.pending, []);
+  });
+
+  it('waits as long as the failure asks for, or not at all', async () => {
+    const { clock, told, result } = start(3, (pause) => (told.length === 1 ? pause + 500 : 0));
+    await turn();
+    assert.deepEqual(clock.pending, [1500]);
+    clock.advance(1500);
+    assert.equal(await result, 'done');
   });
 });

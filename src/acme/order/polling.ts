@@ -1,3 +1,4 @@
+import { doubledPause } from '../../../machines/time/ladder.ts';
 import { type Clock, sleep } from '../../time/clock.ts';
 import { AcmeProblem } from '../transport/problem.ts';
 import type { CallResult } from '../transport/transport.ts';
@@ -50,7 +51,7 @@ export async function poll<T, R>(
       failures += 1;
       if (failures > maxFailures) throw error;
       trouble = error;
-      asked = Math.max(error.retryAfter ?? 0, failureWait * 2 ** (failures - 1));
+      asked = Math.max(error.retryAfter ?? 0, doubledPause(failureWait, Number.POSITIVE_INFINITY, failures));
     }
   }
 }

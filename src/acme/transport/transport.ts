@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
-import { day, minute } from '../../../machines/time/durations.ts';
+import { day, minute, second } from '../../../machines/time/durations.ts';
+import { doubledPause } from '../../../machines/time/ladder.ts';
 import { stringField } from '../../process/json.ts';
 import { type Clock, sleep } from '../../time/clock.ts';
 import { type AdapterAnswer, answeredBy } from './adapter.ts';
@@ -207,7 +208,8 @@ export class AcmeTransport {
 
   async #post(call: Call, url: string, body: string): Promise<AdapterAnswer> {
     const { endpoint, signal } = call;
-    if (call.badNonces > 5) await sleep(this.#clock, Math.min(100 * 2 ** (call.badNonces - 6), 2000), signal);
+    if (call.badNonces > 5)
+      await sleep(this.#clock, doubledPause(100, 2 * second, call.badNonces - 5), signal);
     const from = await this.#send({ endpoint, method: 'POST', url, signal, body });
     const { status, headers } = from.answer;
     if (rejectsNonce(from) && call.badNonces < maxBadNonces) {

@@ -11,15 +11,11 @@ import {
 } from '@kubernetes/client-node';
 import type { Dispatcher } from 'undici';
 import { second } from '../../../machines/time/durations.ts';
-import { type Clock, sleep, systemClock } from '../../time/clock.ts';
+import { type Clock, systemClock } from '../../time/clock.ts';
+import { retry } from '../../time/retry.ts';
 import { type Headers, plainHeaders, readAll, type StreamBody } from './api-answer.ts';
 import { Connection } from './api-connection.ts';
-import {
-  errorFromAnswer,
-  errorFromTransport,
-  type KubernetesError,
-  transportCode,
-} from './kubernetes-error.ts';
+import { errorFromAnswer, errorFromTransport, KubernetesError, transportCode } from './kubernetes-error.ts';
 import { type ApiRequestReport, type Exchange, reporting } from './request-report.ts';
 
 export { KubernetesError } from './kubernetes-error.ts';
@@ -179,17 +175,32 @@ class PooledClient implements KubernetesClient {
       signal,
     };
     const subject = `${sent.method} ${url.pathname}`;
-    for (let tries = 1; ; tries++) {
+    let reconnects = sent.method === 'GET' ? 1 : 0;
+    const exchange = async (): Promise<ResponseContext> => {
       try {
         return await this.#exchange(subject, sent);
-      } catch (cause) {
-        signal?.throwIfAborted();
-        const error = errorFromTransport(subject, cause);
-        const pause = pauseBeforeRetry(error, sent.method, tries);
-        if (pause === undefined) throw error;
-        if (pause > 0) await sleep(this.#clock, pause, signal);
+      } catch (error) {
+        throw errorFromTransport(subject, error);
       }
-    }
+    };
+    return retry(exchange, {
+      clock: this.#clock,
+      signal,
+      shortestPause: 0,
+      longestPause: longestRetryAfter,
+      mostTries,
+      pauseAfter: (error) => {
+        if (!(error instanceof KubernetesError)) throw error;
+        if (wasClosedBeforehand(error) && reconnects > 0) {
+          reconnects -= 1;
+          return 0;
+        }
+        const { code, retryAfter } = error;
+        if (code === 'TooManyRequests' && retryAfter !== undefined && retryAfter <= longestRetryAfter)
+          return retryAfter;
+        throw error;
+      },
+    });
   }
 
   async #exchange(subject: string, { method, url, headers, body, signal }: Call): Promise<ResponseContext> {
@@ -225,12 +236,9 @@ class PooledClient implements KubernetesClient {
   }
 }
 
-function pauseBeforeRetry(error: KubernetesError, method: string, tries: number): number | undefined {
-  if (error.code === 'TooManyRequests' && tries < mostTries && error.retryAfter !== undefined) {
-    return error.retryAfter <= longestRetryAfter ? error.retryAfter : undefined;
-  }
-  const closedBeforehand = ['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'].includes(
-    transportCode(error.cause) ?? '',
+/** The kept-alive connection turned out closed. */
+function wasClosedBeforehand({ code, cause }: KubernetesError): boolean {
+  return (
+    code === 'Unreachable' && ['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'].includes(transportCode(cause) ?? '')
   );
-  return error.code === 'Unreachable' && method === 'GET' && tries === 1 && closedBeforehand ? 0 : undefined;
 }

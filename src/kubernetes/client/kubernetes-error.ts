@@ -46,6 +46,33 @@ export class KubernetesError extends Error {
     this.status = options.status;
     this.retryAfter = options.retryAfter;
   }
+
+  /** Whether it is nobody's failure: the API server is out of reach, out of order or busy, and the same request may succeed later. */
+  get transient(): boolean {
+    return ['TooManyRequests', 'Timeout', 'Unreachable', 'ServerError', 'InvalidResponse'].includes(
+      this.code,
+    );
+  }
+}
+
+/** Undefined in place of the one error that the caller expects. */
+export async function unless<T>(code: KubernetesErrorCode, work: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof KubernetesError && error.code === code) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * For a retry: nothing but trouble that passes is worth another try.
+ * @returns milliseconds to wait, no less than the API server asks for
+ * @throws every other error
+ */
+export function unlessTransient(error: unknown, pause: number): number {
+  if (error instanceof KubernetesError && error.transient) return Math.max(pause, error.retryAfter ?? 0);
+  throw error;
 }
 
 const longestServerMessage = 600;

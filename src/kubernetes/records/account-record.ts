@@ -1,6 +1,7 @@
 import type { V1Secret } from '@kubernetes/client-node';
 import type { AccountSecret, AccountSecretStore } from '../../acme/account/account-secret.ts';
-import { type KubernetesClient, KubernetesError } from '../client/client.ts';
+import type { KubernetesClient } from '../client/client.ts';
+import { unless } from '../client/kubernetes-error.ts';
 import { fieldManager, managedByLabel } from './managed-by.ts';
 
 /** Keeps the ACME account in a Secret (`kube-lego-account` since 2016). Throws KubernetesError or the signal's reason. */
@@ -31,7 +32,7 @@ export class KubernetesAccountSecret implements AccountSecretStore {
       type: 'Opaque',
       data: encoded(data),
     };
-    return unlessCode('AlreadyExists', async () => {
+    return unless('AlreadyExists', async () => {
       const made = await this.#client.call(signal, ({ core }) =>
         core.createNamespacedSecret({ namespace, body, fieldManager }),
       );
@@ -50,7 +51,7 @@ export class KubernetesAccountSecret implements AccountSecretStore {
       return undefined;
     const body = now.object;
     body.data = { ...body.data, ...encoded(data) };
-    return unlessCode('Conflict', async () => {
+    return unless('Conflict', async () => {
       const written = await this.#client.call(signal, ({ core }) =>
         core.replaceNamespacedSecret({ ...this.#reference, body, fieldManager }),
       );
@@ -59,22 +60,12 @@ export class KubernetesAccountSecret implements AccountSecretStore {
   }
 
   async #get(signal: AbortSignal): Promise<{ object: V1Secret; stored: AccountSecret } | undefined> {
-    return unlessCode('NotFound', async () => {
+    return unless('NotFound', async () => {
       const object = await this.#client.call(signal, ({ core }) =>
         core.readNamespacedSecret(this.#reference),
       );
       return { object, stored: decoded(object) };
     });
-  }
-}
-
-/** Undefined in place of the one error that the caller expects. */
-async function unlessCode<T>(code: KubernetesError['code'], work: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof KubernetesError && error.code === code) return undefined;
-    throw error;
   }
 }
 

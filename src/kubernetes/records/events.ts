@@ -1,8 +1,10 @@
 import type { CoreV1Event } from '@kubernetes/client-node';
 import type { EventReason } from '../../../machines/reasons/event-reasons.ts';
-import { type Clock, sleep } from '../../time/clock.ts';
+import { second } from '../../../machines/time/durations.ts';
+import type { Clock } from '../../time/clock.ts';
+import { retry } from '../../time/retry.ts';
 import type { KubernetesClient } from '../client/client.ts';
-import { KubernetesError } from '../client/kubernetes-error.ts';
+import { unless, unlessTransient } from '../client/kubernetes-error.ts';
 import { EventBudget, type EventShare } from './event-budget.ts';
 import { fieldManager } from './managed-by.ts';
 
@@ -28,7 +30,7 @@ export interface EventRecorderOptions {
 
 /** The limit of `note` in events.k8s.io/v1 (API reference), kept for `message` too. */
 const longestMessage = 1024;
-const mostTries = 3;
+const pauses = { shortestPause: second, longestPause: 4 * second, mostTries: 4 };
 const component = 'kube-lego';
 
 /**
@@ -93,21 +95,13 @@ export class EventRecorder {
   async #write(body: CoreV1Event): Promise<void> {
     const { client, clock } = this.#options;
     const { signal } = this.#stopping;
-    for (let tries = 1; ; tries++) {
-      try {
-        const namespace = body.involvedObject.namespace ?? '';
-        await client.call(signal, ({ core }) =>
-          core.createNamespacedEvent({ namespace, body, fieldManager }),
-        );
-        return;
-      } catch (error) {
-        if (!(error instanceof KubernetesError) || tries === mostTries) throw error;
-        // The name is the same in every try, so that a first one which did arrive shows itself.
-        if (error.code === 'AlreadyExists') return;
-        if (!['Timeout', 'Unreachable', 'ServerError', 'TooManyRequests'].includes(error.code)) throw error;
-        await sleep(clock, Math.max(error.retryAfter ?? 0, 1000 * 4 ** (tries - 1)), signal);
-      }
-    }
+    const namespace = body.involvedObject.namespace ?? '';
+    // The name is the same in every try, so that a first one which did arrive shows itself.
+    const create = () =>
+      unless('AlreadyExists', () =>
+        client.call(signal, ({ core }) => core.createNamespacedEvent({ namespace, body, fieldManager })),
+      );
+    await retry(create, { clock, signal, ...pauses, pauseAfter: unlessTransient });
   }
 
   #objectOf({ ingress, type, reason, message, link }: IngressEvent, share: EventShare): CoreV1Event {

@@ -7,10 +7,11 @@ import {
   statusOf,
 } from '../../../machines/ingress/status.ts';
 import { differs } from '../../../machines/ingress/status-difference.ts';
-import { minute } from '../../../machines/time/durations.ts';
+import { minute, second } from '../../../machines/time/durations.ts';
 import { type Clock, sleep } from '../../time/clock.ts';
+import { retry } from '../../time/retry.ts';
 import type { KubernetesClient } from '../client/client.ts';
-import { KubernetesError } from '../client/kubernetes-error.ts';
+import { KubernetesError, unlessTransient } from '../client/kubernetes-error.ts';
 import { fieldManager } from './managed-by.ts';
 import { decodeStatus, encodeStatus } from './status-annotation.ts';
 
@@ -34,7 +35,7 @@ interface Waiting {
 const delay = 250;
 /** Few, so that they stand in nobody's way. */
 const mostWriters = 2;
-const mostTries = 5;
+const pauses = { shortestPause: second, longestPause: 8 * second, mostTries: 5 };
 /** Milliseconds after which the watch has surely shown what was written. */
 const echoLimit = minute;
 
@@ -150,7 +151,7 @@ export class IngressStatusWriter {
     const { signal } = this.#stopping;
     const [namespace = '', name = ''] = key.split('/');
     const body = { metadata: { uid, annotations: { [statusAnnotation]: text } } };
-    for (let tries = 1; ; tries += 1) {
+    const patch = async (): Promise<boolean> => {
       try {
         await client.call(signal, ({ networking }) =>
           networking.patchNamespacedIngress(
@@ -160,13 +161,11 @@ export class IngressStatusWriter {
         );
         return true;
       } catch (error) {
-        if (!(error instanceof KubernetesError)) throw error;
-        if (isGone(error) || this.#waiting.has(key)) return false;
-        const passing = ['Timeout', 'Unreachable', 'ServerError', 'TooManyRequests'].includes(error.code);
-        if (!passing || tries === mostTries) throw error;
-        await sleep(clock, Math.max(error.retryAfter ?? 0, 500 * 2 ** tries), signal);
+        if (error instanceof KubernetesError && (isGone(error) || this.#waiting.has(key))) return false;
+        throw error;
       }
-    }
+    };
+    return retry(patch, { clock, signal, ...pauses, pauseAfter: unlessTransient });
   }
 
   #remember(key: string, waiting: Waiting): void {

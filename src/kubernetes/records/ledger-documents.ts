@@ -1,5 +1,6 @@
 import type { LedgerStore } from '../../ledger/ledger-keeper.ts';
-import { type KubernetesClient, KubernetesError } from '../client/client.ts';
+import type { KubernetesClient } from '../client/client.ts';
+import { unless } from '../client/kubernetes-error.ts';
 import { fieldManager, managedByLabel } from './managed-by.ts';
 
 /** What the ConfigMaps of each ledger are named and labelled: that of the CA, and that of the CA of rehearsals. */
@@ -69,14 +70,4 @@ export class KubernetesLedgerDocuments implements LedgerStore {
 function shardOf(name: string, prefix: string): number | undefined {
   const digits = name.startsWith(prefix) ? name.slice(prefix.length) : '';
   return /^\d{1,6}$/.test(digits) ? Number(digits) : undefined;
-}
-
-/** Undefined in place of the one error that the caller expects. */
-async function unless<T>(code: KubernetesError['code'], work: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof KubernetesError && error.code === code) return undefined;
-    throw error;
-  }
 }

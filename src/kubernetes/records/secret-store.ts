@@ -1,6 +1,6 @@
 import { PatchStrategy, setHeaderOptions, type V1Secret } from '@kubernetes/client-node';
 import type { KubernetesClient } from '../client/client.ts';
-import { KubernetesError } from '../client/kubernetes-error.ts';
+import { KubernetesError, unless } from '../client/kubernetes-error.ts';
 import { fieldManager, managedByLabel } from './managed-by.ts';
 
 /** A Secret as it was read: the moment that judgements refer to. */
@@ -42,23 +42,19 @@ export class SecretStore {
 
   /** @returns undefined when the API server says that there is none. @throws KubernetesError for everything else */
   async read(namespace: string, name: string, signal: AbortSignal): Promise<StoredCertificate | undefined> {
-    try {
-      const secret = await this.#client.call(signal, ({ core }) =>
-        core.readNamespacedSecret({ namespace, name }),
-      );
-      return {
-        ...identityOf(secret, namespace, name),
-        type: secret.type ?? '',
-        immutable: secret.immutable ?? false,
-        certificatePem: decode(secret.data?.['tls.crt']),
-        keyPem: decode(secret.data?.['tls.key']),
-        annotations: secret.metadata?.annotations ?? {},
-        labels: secret.metadata?.labels ?? {},
-      };
-    } catch (error) {
-      if (error instanceof KubernetesError && error.code === 'NotFound') return undefined;
-      throw error;
-    }
+    const secret = await unless('NotFound', () =>
+      this.#client.call(signal, ({ core }) => core.readNamespacedSecret({ namespace, name })),
+    );
+    if (secret === undefined) return undefined;
+    return {
+      ...identityOf(secret, namespace, name),
+      type: secret.type ?? '',
+      immutable: secret.immutable ?? false,
+      certificatePem: decode(secret.data?.['tls.crt']),
+      keyPem: decode(secret.data?.['tls.key']),
+      annotations: secret.metadata?.annotations ?? {},
+      labels: secret.metadata?.labels ?? {},
+    };
   }
 
   /**

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { hour, second } from '../../../machines/time/durations.ts';
+import { doubledPause } from '../../../machines/time/ladder.ts';
 import { arrayField, isRecord, recordField, stringField } from '../../process/json.ts';
 import { type Clock, sleep } from '../../time/clock.ts';
 import type { KubernetesClient } from '../client/client.ts';
@@ -138,7 +139,7 @@ export class Reflector<T extends object> {
     if (error.code === 'Gone' || (suspicious && this.#failures % failuresUntilRelist === 0))
       this.#resourceVersion = undefined;
     this.#projections.report(error);
-    const ceiling = Math.min(longestBackoff, shortestBackoff * 2 ** Math.min(this.#failures - 1, 10));
+    const ceiling = doubledPause(shortestBackoff, longestBackoff, this.#failures);
     const jittered = Math.ceil(this.#random() * ceiling);
     // A 410 says nothing about the server's health: the first one is answered by a list at once.
     if (error.code === 'Gone' && this.#failures === 1) return 0;

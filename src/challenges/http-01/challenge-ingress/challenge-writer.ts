@@ -1,8 +1,9 @@
 import type { V1Ingress } from '@kubernetes/client-node';
 import type { IngressClassReference } from '../../../../machines/ownership/ingress-spec.ts';
 import { second } from '../../../../machines/time/durations.ts';
+import { doubledPause } from '../../../../machines/time/ladder.ts';
 import type { KubernetesClient } from '../../../kubernetes/client/client.ts';
-import { KubernetesError } from '../../../kubernetes/client/kubernetes-error.ts';
+import { KubernetesError, unless } from '../../../kubernetes/client/kubernetes-error.ts';
 import { fieldManager } from '../../../kubernetes/records/managed-by.ts';
 import type { Clock } from '../../../time/clock.ts';
 import {
@@ -226,13 +227,11 @@ export class ChallengeWriter implements Place {
   async #delete(known: ObservedChallenge, signal: AbortSignal): Promise<void> {
     const { template, client, name } = this.#options;
     const preconditions = { uid: known.uid, resourceVersion: known.resourceVersion };
-    try {
-      await client.call(signal, ({ networking }) =>
+    await unless('NotFound', () =>
+      client.call(signal, ({ networking }) =>
         networking.deleteNamespacedIngress({ namespace: template.namespace, name, body: { preconditions } }),
-      );
-    } catch (error) {
-      if (!(error instanceof KubernetesError) || error.code !== 'NotFound') throw error;
-    }
+      ),
+    );
   }
 
   async #recover(error: unknown): Promise<void> {
@@ -276,7 +275,7 @@ export class ChallengeWriter implements Place {
     const { clock, minWriteInterval, onError, onFailure } = this.#options;
     this.#failures++;
     const known = error instanceof KubernetesError ? error : undefined;
-    const backoff = Math.min(longestBackoff, minWriteInterval * 2 ** Math.min(this.#failures - 1, 10));
+    const backoff = doubledPause(minWriteInterval, longestBackoff, this.#failures);
     this.#notBefore = clock.now() + Math.max(backoff, known?.retryAfter ?? 0);
     onError(error);
     if (known !== undefined && this.#failures % failuresUntilReported === 0) onFailure(known);
