@@ -1,4 +1,4 @@
-import { crypto as acmeCrypto } from 'acme-client';
+import { createCsr as createAcmeCsr } from 'acme-client/src/crypto/index.js';
 
 /**
  * A certificate signing request for the hosts, PEM. No common name: CAs take the names from the subjectAltName, and a
@@ -7,6 +7,6 @@ import { crypto as acmeCrypto } from 'acme-client';
  * @param keyPem the private key that signs it, PEM
  */
 export async function createCsr(hosts: readonly string[], keyPem: string): Promise<Buffer> {
-  const [, csr] = await acmeCrypto.createCsr({ altNames: [...hosts] }, keyPem);
+  const [, csr] = await createAcmeCsr({ altNames: [...hosts] }, keyPem);
   return csr;
 }

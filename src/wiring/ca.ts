@@ -2,7 +2,6 @@ import { byClock, describeHold } from '../../machines/ingress/hold.ts';
 import { StepError } from '../../machines/reasons/step-error.ts';
 import type { SupervisorEvent } from '../../machines/supervisor/supervisor.ts';
 import type { AccountStore } from '../acme/account/account.ts';
-import { installAdapter } from '../acme/transport/adapter.ts';
 import { ClockWatch } from '../acme/transport/clock-watch.ts';
 import type { RequestReport } from '../acme/transport/transport.ts';
 import { KubernetesLedgerDocuments } from '../kubernetes/records/ledger-documents.ts';
@@ -33,7 +32,6 @@ export function setUpAuthorities(
   onRequest: (report: RequestReport) => void,
   tellSupervisor: (event: SupervisorEvent) => void,
 ): Authorities {
-  installAdapter();
   const clockWatch = new ClockWatch(log);
   const ca = setUpCa({
     directoryUrl: config.directoryUrl,

@@ -7,7 +7,6 @@ import { type Pebble, type PebbleOptions, startPebble } from '../../deploy/local
 import { type Session, startSession } from '../../deploy/local/session.ts';
 import { type AccountOptions, AccountStore } from '../../src/acme/account/account.ts';
 import { type OrderInput, obtainCertificate } from '../../src/acme/order/order.ts';
-import { installAdapter } from '../../src/acme/transport/adapter.ts';
 import { AcmeTransport, type RequestReport } from '../../src/acme/transport/transport.ts';
 import { createCsr } from '../../src/certificate/csr.ts';
 import { systemClock } from '../../src/time/clock.ts';
@@ -122,7 +121,6 @@ export interface WorldOptions {
 
 /** Starts everything; `await using` stops it. */
 export async function startWorld(options: WorldOptions = {}): Promise<World> {
-  installAdapter();
   const session = await startSession();
   try {
     const dns: Dns = await startDns({ session });

@@ -8,10 +8,9 @@ import { startPebble } from '../../deploy/local/pebble.ts';
 import { type Session, startSession } from '../../deploy/local/session.ts';
 import { AccountStore } from '../../src/acme/account/account.ts';
 import { obtainCertificate } from '../../src/acme/order/order.ts';
-import { installAdapter } from '../../src/acme/transport/adapter.ts';
 import { OrderError } from '../../src/acme/transport/order-error.ts';
 import { AcmeProblem, type Endpoint } from '../../src/acme/transport/problem.ts';
-import { AcmeTransport, type CallResult } from '../../src/acme/transport/transport.ts';
+import { AcmeTransport, type SignedAnswer, type SignedRequest } from '../../src/acme/transport/transport.ts';
 import { createCsr } from '../../src/certificate/csr.ts';
 import { recordField, stringField } from '../../src/process/json.ts';
 import { systemClock } from '../../src/time/clock.ts';
@@ -24,19 +23,17 @@ import { CaServer } from './server.ts';
 class Witness extends AcmeTransport {
   readonly states = new Map<string, string[]>();
 
-  override async call<T>(
-    signal: AbortSignal,
-    endpoint: Endpoint,
-    run: () => Promise<T>,
-  ): Promise<CallResult<T>> {
+  override async post(request: SignedRequest, badNonces: number): Promise<SignedAnswer> {
+    const { endpoint } = request;
     try {
-      const result = await super.call(signal, endpoint, run);
-      const object: unknown = Array.isArray(result.value) ? result.value[0] : result.value;
+      const answer = await super.post(request, badNonces);
+      if (answer.rejectsNonce) return answer;
+      const object = answer.data;
       const host = stringField(recordField(object, 'identifier'), 'value');
       const subject = endpoint === 'authorization' ? `authorization of ${host}` : subjectOf(endpoint);
       const state = endpoint === 'challenge' ? 'answered' : (stringField(object, 'status') ?? 'downloaded');
       this.#note(subject, endpoint === 'account' ? 'there' : state);
-      return result;
+      return answer;
     } catch (error) {
       if (error instanceof AcmeProblem) this.#note(subjectOf(endpoint), `${error.type} ${error.status}`);
       throw error;
@@ -93,7 +90,6 @@ const parties: Party[] = [];
 
 describe('the strict CA and pebble', { timeout: 240_000 }, () => {
   before(async () => {
-    installAdapter();
     session = await startSession();
     const dns = await startDns({ session });
     const pebblePort = await respond();

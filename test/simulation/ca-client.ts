@@ -1,11 +1,17 @@
-import { type Authorization, Client, type Order } from 'acme-client';
 import { type Account, AccountStore } from '../../src/acme/account/account.ts';
+import {
+  type AuthorizationObject,
+  type OrderObject,
+  readAuthorization,
+  readOrder,
+} from '../../src/acme/protocol/objects.ts';
+import type { OrderRequest, OrderRequests } from '../../src/acme/protocol/signed-requests.ts';
 import { answered, contentOf, retryAfterOf } from '../../src/acme/transport/answer.ts';
 import type { CaAnswer } from '../../src/acme/transport/connection.ts';
 import { type AcmeDirectory, readDirectory } from '../../src/acme/transport/directory.ts';
 import { AcmeProblem, type Endpoint } from '../../src/acme/transport/problem.ts';
 import { AcmeTransport, type CallResult } from '../../src/acme/transport/transport.ts';
-import { isRecord, stringField } from '../../src/process/json.ts';
+import { stringField } from '../../src/process/json.ts';
 import { profiles } from './ca-profiles.ts';
 import { plainKey } from './certificates.ts';
 import { drawLatency, requestTimeout } from './network.ts';
@@ -40,78 +46,72 @@ export function connectPlainly(options: PlainOptions): CaClient {
 }
 
 /**
- * acme-client without signatures, nonces and HTTP: what it is asked goes to the simulated CA, and what comes back is read by the
+ * The requests of an order without signatures, nonces and HTTP: they go to the simulated CA, and what comes back is read by the
  * product's own code for answers and problems.
  */
-class PlainClient extends Client {
+class PlainRequests implements OrderRequests {
   readonly #options: PlainOptions;
-  readonly #pauses = new WeakMap<object, number>();
 
-  constructor(options: PlainOptions, keyPem: string) {
-    super({ directoryUrl, accountKey: keyPem });
+  constructor(options: PlainOptions) {
     this.#options = options;
   }
 
-  /** Milliseconds that the answer which this came from asked to wait. */
-  pauseAfter(value: unknown): number | undefined {
-    return typeof value === 'object' && value !== null ? this.#pauses.get(value) : undefined;
+  newOrder(signal: AbortSignal, { hosts, ...wishes }: OrderRequest): Promise<CallResult<OrderObject>> {
+    const identifiers = hosts.map((value) => ({ type: 'dns', value }));
+    return this.#ask(signal, 'new-order', '/new-order', { identifiers, ...wishes }, asOrder);
   }
 
-  override createOrder(data: object): Promise<Order> {
-    return this.#order('new-order', '/new-order', data);
+  order(signal: AbortSignal, url: string): Promise<CallResult<OrderObject>> {
+    return this.#ask(signal, 'order', url, '', asOrder);
   }
 
-  override getOrder(order: Order): Promise<Order> {
-    return this.#order('order', order.url, '');
+  finalize(
+    signal: AbortSignal,
+    { finalize }: Pick<OrderObject, 'finalize'>,
+    csr: Buffer,
+  ): Promise<CallResult<OrderObject>> {
+    return this.#ask(signal, 'finalize', finalize, { csr: csr.toString() }, asOrder);
   }
 
-  override finalizeOrder(order: Order, csr: Buffer | string): Promise<Order> {
-    return this.#order('finalize', order.finalize, { csr: csr.toString() });
+  authorization(signal: AbortSignal, url: string): Promise<CallResult<AuthorizationObject>> {
+    return this.#ask(signal, 'authorization', url, '', readAuthorization);
   }
 
-  override async getAuthorizations({ authorizations: [url = ''] }: Order): Promise<Authorization[]> {
-    const value = await this.#ask('authorization', url, '');
-    if (!isAuthorization(value)) throw new Error('this is no authorization');
-    const list = [value];
-    this.#pauses.set(list, this.pauseAfter(value) ?? Number.NaN);
-    return list;
+  async answerChallenge(signal: AbortSignal, url: string): Promise<CallResult<undefined>> {
+    const { retryAfter } = await ask(this.#options, signal, 'challenge', url, {});
+    return { value: undefined, retryAfter };
   }
 
-  override async completeChallenge(
-    challenge: Parameters<Client['completeChallenge']>[0],
-  ): ReturnType<Client['completeChallenge']> {
-    const value = await this.#ask('challenge', challenge.url, {});
-    if (!isChallenge(value)) throw new Error('this is no challenge');
-    return value;
+  certificate(signal: AbortSignal, url: string): Promise<CallResult<string>> {
+    return this.#ask(signal, 'certificate', url, '', (value) =>
+      typeof value === 'string' ? value : undefined,
+    );
   }
 
-  override async getCertificate(order: Order): Promise<string> {
-    const value = await this.#ask('certificate', order.certificate ?? '', '');
-    if (typeof value !== 'string') throw new Error('this is no certificate');
-    return value;
-  }
-
-  async #order(endpoint: Endpoint, url: string, payload: unknown): Promise<Order> {
-    const value = await this.#ask(endpoint, url, payload);
-    if (!isOrder(value)) throw new Error('this is no order');
-    return value;
-  }
-
-  async #ask(endpoint: Endpoint, url: string, payload: unknown): Promise<unknown> {
-    const { value, retryAfter } = await ask(this.#options, endpoint, url, payload);
-    if (typeof value === 'object' && retryAfter !== undefined) this.#pauses.set(value, retryAfter);
-    return value;
+  async #ask<T>(
+    signal: AbortSignal,
+    endpoint: Endpoint,
+    url: string,
+    payload: unknown,
+    read: (value: unknown) => T | undefined,
+  ): Promise<CallResult<T>> {
+    const { value, retryAfter } = await ask(this.#options, signal, endpoint, url, payload);
+    const object = read(value);
+    if (object === undefined) throw new Error(`the CA answers ${endpoint} with something else`);
+    return { value: object, retryAfter };
   }
 }
 
 /** A request that nothing is signed for, and its answer as the product reads it. */
 async function ask(
   options: PlainOptions,
+  signal: AbortSignal,
   endpoint: Endpoint,
   url: string,
   payload: unknown,
-): Promise<CallResult<ReturnType<typeof contentOf>>> {
-  const { clock, random, time } = options;
+): Promise<CallResult<unknown>> {
+  signal.throwIfAborted();
+  const { clock, random, time, onAnswer } = options;
   const latency = drawLatency(random);
   const answer = options.ca.answer(endpoint, url, payload, latency);
   await new Promise<void>((resolve) => {
@@ -121,14 +121,15 @@ async function ask(
     throw new AcmeProblem({ type: 'timeout', detail: 'the CA did not answer in time', endpoint, ca });
   }
   const from = answered(endpoint, `https://${ca}/`, answer, time.now);
-  return { value: contentOf(from), retryAfter: retryAfterOf(from) };
+  const value = contentOf(from);
+  onAnswer(time.now - clock.now());
+  signal.throwIfAborted();
+  return { value, retryAfter: retryAfterOf(from) };
 }
 
 /** The way to the CA, with nothing under way but the answer's latency. */
 class PlainTransport extends AcmeTransport {
   readonly #options: PlainOptions;
-  /** Set by the account, which makes the client. */
-  client: PlainClient | undefined;
 
   constructor(options: PlainOptions) {
     super({ clock: options.clock, userAgent: 'simulation' });
@@ -139,22 +140,8 @@ class PlainTransport extends AcmeTransport {
     return this.#options.time.now;
   }
 
-  override async call<T>(signal: AbortSignal, _: Endpoint, run: () => Promise<T>): Promise<CallResult<T>> {
-    signal.throwIfAborted();
-    const value = await run();
-    const { clock, time, onAnswer } = this.#options;
-    onAnswer(time.now - clock.now());
-    signal.throwIfAborted();
-    const pause = this.client?.pauseAfter(value);
-    return { value, retryAfter: Number.isNaN(pause) ? undefined : pause };
-  }
-
-  override async get(signal: AbortSignal, endpoint: Endpoint, url: string): Promise<CallResult<unknown>> {
-    const { clock, onAnswer, time } = this.#options;
-    const answer = await ask(this.#options, endpoint, url, undefined);
-    onAnswer(time.now - clock.now());
-    signal.throwIfAborted();
-    return answer;
+  override get(signal: AbortSignal, endpoint: Endpoint, url: string): Promise<CallResult<unknown>> {
+    return ask(this.#options, signal, endpoint, url, undefined);
   }
 
   override directory(): Promise<AcmeDirectory> {
@@ -170,37 +157,20 @@ class PlainTransport extends AcmeTransport {
   }
 }
 
-/** The account, registered long ago; its orders go through the plain client. */
+/** The account, registered long ago; its orders go to the model. */
 class PlainAccount extends AccountStore {
-  readonly #options: PlainOptions;
-  readonly #transport: PlainTransport;
+  readonly #requests: PlainRequests;
 
   constructor(options: PlainOptions, transport: PlainTransport) {
     super({ transport, clock: options.clock, store: options.store, directoryUrl });
-    this.#options = options;
-    this.#transport = transport;
+    this.#requests = new PlainRequests(options);
   }
 
   override async withAccount<T>(signal: AbortSignal, work: (account: Account) => Promise<T>): Promise<T> {
-    const account = await this.ensureAccount(signal);
-    this.#transport.client ??= await this.#newClient(signal);
-    return work({ ...account, client: this.#transport.client });
-  }
-
-  async #newClient(signal: AbortSignal): Promise<PlainClient> {
-    const secret = await this.#options.store.read(signal);
-    return new PlainClient(this.#options, secret?.data['tls.key']?.toString() ?? '');
+    return work({ ...(await this.ensureAccount(signal)), requests: this.#requests });
   }
 }
 
-function isOrder(value: unknown): value is Order {
-  return isRecord(value) && stringField(value, 'finalize') !== undefined;
-}
-
-function isAuthorization(value: unknown): value is Authorization {
-  return isRecord(value) && Array.isArray(value['challenges']);
-}
-
-function isChallenge(value: unknown): value is Parameters<Client['completeChallenge']>[0] {
-  return isRecord(value) && stringField(value, 'token') !== undefined;
+function asOrder(value: unknown): OrderObject | undefined {
+  return readOrder(stringField(value, 'url') ?? '', value);
 }

@@ -1,6 +1,5 @@
 import { createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { AccountStore } from '../../src/acme/account/account.ts';
-import { installAdapter } from '../../src/acme/transport/adapter.ts';
 import { AcmeTransport } from '../../src/acme/transport/transport.ts';
 import { generateKey } from '../../src/certificate/key.ts';
 import type { CaAccount } from '../ca/accounts.ts';
@@ -50,7 +49,6 @@ export class StrictCa implements SimulatedCa {
 
   constructor(parts: CaParts) {
     const { accountKey, random, renewalInfoPeriod, time } = parts;
-    installAdapter();
     this.#parts = parts;
     this.#ca = new ScriptedCa({
       now: () => time.now,

@@ -4,7 +4,6 @@ import type { CertificateInput } from '../../machines/ingress/certificate.ts';
 import { presetLimits } from '../../machines/ledger/rate-limits.ts';
 import type { Failure } from '../../machines/reasons/reasons.ts';
 import { AccountStore } from '../../src/acme/account/account.ts';
-import { installAdapter } from '../../src/acme/transport/adapter.ts';
 import { AcmeTransport } from '../../src/acme/transport/transport.ts';
 import { IssuedCertificates } from '../../src/certificate/issued-certificates.ts';
 import { Vault } from '../../src/certificate/vault.ts';
@@ -34,7 +33,6 @@ export class Ordering {
   }
 
   static async start(): Promise<Ordering> {
-    installAdapter();
     const ca = new ScriptedCa();
     await ca.start();
     const { caBundle } = ca;

@@ -6,7 +6,6 @@ import { decodeLedger } from '../../machines/ledger/ledger-document.ts';
 import type { RateLimits } from '../../machines/ledger/rate-limits.ts';
 import { StepError } from '../../machines/reasons/step-error.ts';
 import { AccountStore } from '../../src/acme/account/account.ts';
-import { installAdapter } from '../../src/acme/transport/adapter.ts';
 import { AcmeTransport } from '../../src/acme/transport/transport.ts';
 import { LedgerClock } from '../../src/ledger/ledger-clock.ts';
 import { createLedger, LedgerKeeper } from '../../src/ledger/ledger-keeper.ts';
@@ -32,7 +31,6 @@ describe('a rehearsal', () => {
   let ending: AbortController;
 
   beforeEach(async () => {
-    installAdapter();
     ca = new ScriptedCa();
     await ca.start();
     clock = new ManualClock(now);

@@ -1,5 +1,6 @@
-import { createHash, createPrivateKey, createPublicKey, generateKeyPair } from 'node:crypto';
+import { generateKeyPair } from 'node:crypto';
 import { promisify } from 'node:util';
+import { type AccountKey, readAccountKey } from '../protocol/account-key.ts';
 import { AccountError } from './account-error.ts';
 
 /** The Secret that holds the account's key, as read. */
@@ -27,9 +28,7 @@ export interface AccountSecretStore {
 
 /** What the account Secret says. */
 export interface StoredAccount {
-  readonly keyPem: string;
-  /** JWK thumbprint of the key (RFC 7638), the second half of every key authorization. */
-  readonly thumbprint: string;
+  readonly key: AccountKey;
   /** The account's URL, if it is recorded for this directory: that of another one, or of 2016, is of no use. */
   readonly url: string | undefined;
   /** Until when the CA with this directory has refused to make an account, milliseconds since the epoch; it may be over. */
@@ -44,12 +43,10 @@ const refusalField = 'acme-registration-refused-until';
 
 /** Reads the account Secret of this version or of the Go kube-lego. @throws AccountError `unusable-secret` */
 export function readStoredAccount(secret: AccountSecret, name: string, directoryUrl: string): StoredAccount {
-  const keyPem = secret.data[keyField]?.toString('utf8') ?? '';
   const url = secret.data[urlField]?.toString('utf8').trim();
   const known = secret.data[directoryField]?.toString('utf8').trim() === directoryUrl;
   return {
-    keyPem,
-    thumbprint: thumbprintOf(keyPem, name),
+    key: readKey(secret, name),
     url: known && url !== '' ? url : undefined,
     refusedUntil: readRefusal(secret, directoryUrl),
   };
@@ -81,14 +78,9 @@ function readRefusal({ data }: AccountSecret, directoryUrl: string): number | un
   return directory === directoryUrl && Number.isFinite(until) ? until : undefined;
 }
 
-function thumbprintOf(keyPem: string, name: string): string {
+function readKey({ data }: AccountSecret, name: string): AccountKey {
   try {
-    const jwk = createPublicKey(createPrivateKey(keyPem)).export({ format: 'jwk' });
-    if (jwk.kty !== 'EC' && jwk.kty !== 'RSA') throw new Error(`keys of type ${jwk.kty} are not supported`);
-    const { crv, e, kty, n, x, y } = jwk;
-    // RFC 7638 section 3: the required members in the order of their names, nothing between them.
-    const members = kty === 'EC' ? { crv, kty, x, y } : { e, kty, n };
-    return createHash('sha256').update(JSON.stringify(members)).digest('base64url');
+    return readAccountKey(data[keyField]?.toString('utf8') ?? '');
   } catch (error) {
     throw new AccountError(
       'unusable-secret',

@@ -1,5 +1,5 @@
-import type { Client } from 'acme-client';
 import { hour } from '../../../machines/time/durations.ts';
+import { type OrderRequests, SignedRequests } from '../protocol/signed-requests.ts';
 import { caName } from '../transport/connection.ts';
 import { OrderError } from '../transport/order-error.ts';
 import { AcmeProblem } from '../transport/problem.ts';
@@ -15,11 +15,11 @@ import {
   registrationData,
   type StoredAccount,
 } from './account-secret.ts';
-import { accountClient, Registration, type RegistrationOptions } from './registration.ts';
+import { Registration, type RegistrationOptions } from './registration.ts';
 
 /** A registered account, ready for orders. */
 export interface Account {
-  readonly client: Client;
+  readonly requests: OrderRequests;
   readonly directoryUrl: string;
   readonly url: string;
   readonly thumbprint: string;
@@ -72,7 +72,7 @@ export class AccountStore {
    */
   async loadThumbprint(signal: AbortSignal): Promise<string | undefined> {
     const secret = await this.#options.store.read(signal);
-    return secret === undefined ? undefined : this.#read(secret).thumbprint;
+    return secret === undefined ? undefined : this.#read(secret).key.thumbprint;
   }
 
   /**
@@ -156,10 +156,11 @@ export class AccountStore {
     this.#registration.throwIfHeld();
     const loaded = await this.#load(signal);
     const known = this.#lost ? undefined : loaded.stored.url;
-    const client = accountClient(this.#options, loaded.stored.keyPem, known);
-    const url = known ?? (await this.#register(client, loaded, signal));
-    const { directoryUrl } = this.#options;
-    this.#account = { client, directoryUrl, url, thumbprint: loaded.stored.thumbprint };
+    const url = known ?? (await this.#register(loaded, signal));
+    const { directoryUrl, transport } = this.#options;
+    const { key } = loaded.stored;
+    const requests = new SignedRequests({ transport, directoryUrl, key }, url);
+    this.#account = { requests, directoryUrl, url, thumbprint: key.thumbprint };
     if (this.#lost) this.#registeredAgainAt = this.#options.clock.now();
     this.#lost = false;
     return this.#account;
@@ -178,18 +179,19 @@ export class AccountStore {
 
   #read(secret: AccountSecret): StoredAccount {
     const stored = readStoredAccount(secret, this.#options.store.name, this.#options.directoryUrl);
-    this.#thumbprint = stored.thumbprint;
+    this.#thumbprint = stored.key.thumbprint;
     return stored;
   }
 
   /** Finds or makes the account of the key and records its URL. */
-  async #register(client: Client, loaded: Loaded, signal: AbortSignal): Promise<string> {
+  async #register(loaded: Loaded, signal: AbortSignal): Promise<string> {
     const { directoryUrl } = this.#options;
     const { fresh, stored } = loaded;
     if (stored.refusedUntil !== undefined) this.#registration.resume(stored.refusedUntil);
     this.#registration.throwIfHeld();
+    let url: string;
     try {
-      await this.#registration.ensure(client, !fresh && !this.#lost, signal);
+      url = await this.#registration.ensure(stored.key, !fresh && !this.#lost, signal);
     } catch (error) {
       const until = askedToWait(error, this.#options.clock.now());
       // This process keeps to it in any case; that it could not be written hides no refusal.
@@ -197,7 +199,6 @@ export class AccountStore {
         await this.#record(loaded, refusalData(until, directoryUrl), signal).catch(() => undefined);
       throw error;
     }
-    const url = client.getAccountUrl();
     await this.#record(loaded, registrationData(url, directoryUrl), signal);
     return url;
   }
@@ -211,7 +212,7 @@ export class AccountStore {
     if ((await store.update(secret, data, signal)) !== undefined) return;
     const now = await store.read(signal);
     // Somebody may have added a label; but nothing is recorded beside a key that the CA was not asked with.
-    if (now === undefined || this.#read(now).thumbprint !== stored.thumbprint)
+    if (now === undefined || this.#read(now).key.thumbprint !== stored.key.thumbprint)
       throw secretChanged(store.name);
     if ((await store.update(now, data, signal)) === undefined) throw secretChanged(store.name);
   }

@@ -1,19 +1,16 @@
-import { Client } from 'acme-client';
-import { isRecord } from '../../process/json.ts';
 import type { Clock } from '../../time/clock.ts';
+import type { AccountKey } from '../protocol/account-key.ts';
+import { SignedRequests, type SignedRequestsOptions } from '../protocol/signed-requests.ts';
 import { caName } from '../transport/connection.ts';
 import { AcmeProblem } from '../transport/problem.ts';
 import type { AcmeTransport } from '../transport/transport.ts';
 import { AccountError } from './account-error.ts';
 import { accountProblem, deactivated, isDeactivated, refusedFor } from './account-hold.ts';
 
-export interface RegistrationOptions {
+export interface RegistrationOptions extends Pick<SignedRequestsOptions, 'directoryUrl' | 'externalAccount'> {
   readonly transport: AcmeTransport;
   readonly clock: Clock;
-  readonly directoryUrl: string;
   readonly email?: string | undefined;
-  /** External account binding (RFC 8555 section 7.3.4): the key in base64url, as the CA hands it out. */
-  readonly externalAccount?: { readonly keyId: string; readonly hmacKey: string } | undefined;
   /** A registration was made or found; the terms of service are those that it agreed to. */
   readonly onRegistered?:
     | ((found: { termsOfService: string | undefined; existing: boolean }) => void)
@@ -60,40 +57,41 @@ export class Registration {
   }
 
   /**
-   * Finds the account of the client's key or makes it; the client knows its URL afterwards.
+   * Finds the account of the key or makes it.
    * @param mayExist whether it is worth looking for
+   * @returns its URL
    * @throws AccountError, or the signal's reason
    */
-  async ensure(client: Client, mayExist: boolean, signal: AbortSignal): Promise<void> {
-    const { beforeAsking, directoryUrl, onRegistered, transport } = this.#options;
+  async ensure(key: AccountKey, mayExist: boolean, signal: AbortSignal): Promise<string> {
+    const { beforeAsking, directoryUrl, externalAccount, onRegistered, transport } = this.#options;
+    const requests = new SignedRequests({ transport, directoryUrl, key, externalAccount });
     beforeAsking?.();
     try {
       const { termsOfService } = await transport.directory(directoryUrl, signal);
-      const existing = mayExist && (await this.#find(client, signal));
-      if (!existing) await this.#create(client, signal);
+      const found = mayExist ? await this.#find(requests, signal) : undefined;
+      const url = found ?? (await this.#create(requests, signal));
       this.#refusals = 0;
       this.#refusal = undefined;
-      onRegistered?.({ termsOfService, existing });
+      onRegistered?.({ termsOfService, existing: found !== undefined });
+      return url;
     } catch (error) {
       throw this.#refused(error);
     }
   }
 
-  /** Whether the CA has an account of this key (RFC 8555 section 7.3.1). */
-  async #find(client: Client, signal: AbortSignal): Promise<boolean> {
+  /** The URL of the key's account, if the CA has one. */
+  async #find(requests: SignedRequests, signal: AbortSignal): Promise<string | undefined> {
     try {
-      const { value } = await this.#options.transport.call(signal, 'new-account', () =>
-        client.createAccount({ onlyReturnExisting: true }),
-      );
-      if (value.status === 'valid') return true;
+      const { url, isValid } = await requests.findAccount(signal);
+      if (isValid) return url;
       throw this.#deactivated();
     } catch (error) {
-      if (error instanceof AcmeProblem && error.type === 'accountDoesNotExist') return false;
+      if (error instanceof AcmeProblem && error.type === 'accountDoesNotExist') return undefined;
       throw error;
     }
   }
 
-  async #create(client: Client, signal: AbortSignal): Promise<void> {
+  async #create(requests: SignedRequests, signal: AbortSignal): Promise<string> {
     const { directoryUrl, email, externalAccount, transport } = this.#options;
     const { externalAccountRequired } = await transport.directory(directoryUrl, signal);
     if (externalAccountRequired && externalAccount === undefined) {
@@ -104,12 +102,7 @@ export class Registration {
         { retryAt: this.#options.clock.now() + refusedFor },
       );
     }
-    await transport.call(signal, 'new-account', () =>
-      client.createAccount({
-        termsOfServiceAgreed: true,
-        ...(email !== undefined && { contact: [`mailto:${email}`] }),
-      }),
-    );
+    return requests.createAccount(signal, email);
   }
 
   #deactivated(cause?: unknown): AccountError {
@@ -142,28 +135,4 @@ export class Registration {
 function pauseAfter(error: AcmeProblem, rung: number): number {
   if (accountProblem(error) !== undefined) return refusedFor;
   return error.transient ? Math.min(5000 * 2 ** rung, 300_000) : Math.min(minute * 10 ** rung, refusedFor);
-}
-
-/** acme-client for the key; with `accountUrl`, of an account that is registered. */
-export function accountClient(
-  options: RegistrationOptions,
-  keyPem: string,
-  accountUrl: string | undefined,
-): Client {
-  const { directoryUrl, externalAccount } = options;
-  const client = new Client({
-    directoryUrl,
-    accountKey: keyPem,
-    ...(accountUrl !== undefined && { accountUrl }),
-    ...(externalAccount && {
-      externalAccountBinding: { kid: externalAccount.keyId, hmacKey: externalAccount.hmacKey },
-    }),
-  });
-  const http: unknown = Reflect.get(client, 'http');
-  if (isRecord(http)) {
-    // The transport counts rejected nonces, and caches the directory; acme-client shall leave both to it.
-    http['maxBadNonceRetries'] = Number.POSITIVE_INFINITY;
-    http['directoryMaxAge'] = -1;
-  }
-  return client;
 }

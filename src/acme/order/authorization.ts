@@ -1,8 +1,8 @@
-import type { Client, Order } from 'acme-client';
+import type { AuthorizationObject, ChallengeObject } from '../protocol/objects.ts';
+import type { OrderRequests } from '../protocol/signed-requests.ts';
 import { challengeFailed, OrderError, type OrderErrorKind } from '../transport/order-error.ts';
 import { AcmeProblem, problemWords } from '../transport/problem.ts';
-import type { AcmeTransport, CallResult } from '../transport/transport.ts';
-import { type AuthorizationObject, type ChallengeObject, readAuthorization } from './objects.ts';
+import type { CallResult } from '../transport/transport.ts';
 import { type Polling, poll, waitTurn } from './polling.ts';
 
 /** How the authorization of a host goes on: the challenge is answered, then the CA has seen it or not. */
@@ -14,8 +14,7 @@ export interface AuthorizationReport {
 }
 
 export interface Proving {
-  readonly client: Client;
-  readonly transport: AcmeTransport;
+  readonly requests: Pick<OrderRequests, 'authorization' | 'answerChallenge'>;
   readonly polling: Polling;
   /** Host name of the CA, for messages. */
   readonly ca: string;
@@ -31,7 +30,7 @@ const maxAnswers = 3;
  * Proves the hosts of an order by HTTP-01: all at the same time, those that are proven already skipped.
  * @throws OrderError that names every host that failed, AcmeProblem, or the signal's reason
  */
-export async function proveHosts(proving: Proving, order: Order, urls: readonly string[]): Promise<void> {
+export async function proveHosts(proving: Proving, urls: readonly string[]): Promise<void> {
   const { clock, signal } = proving.polling;
   const stop = new AbortController();
   const polling = { ...proving.polling, signal: AbortSignal.any([signal, stop.signal]) };
@@ -39,7 +38,7 @@ export async function proveHosts(proving: Proving, order: Order, urls: readonly 
   let first: unknown;
   const proofs = urls.map(async (url) => {
     try {
-      await new Authorization({ ...proving, polling }, order, url).prove();
+      await new Authorization({ ...proving, polling }, url).prove();
     } catch (error) {
       first ??= error;
       grace ??= clock.setTimeout(() => stop.abort(), graceAfterFailure);
@@ -66,7 +65,6 @@ const isAboutHost: ReadonlySet<OrderErrorKind> = new Set([
 /** One authorization on its way from pending to valid. */
 class Authorization {
   readonly #proving: Proving;
-  readonly #order: Order;
   readonly #url: string;
   /** Whether the CA has confirmed that it knows of our answer. */
   #confirmed = false;
@@ -74,9 +72,8 @@ class Authorization {
   /** Milliseconds that the CA asked to wait when it was read last. */
   #asked: number | undefined;
 
-  constructor(proving: Proving, order: Order, url: string) {
+  constructor(proving: Proving, url: string) {
     this.#proving = proving;
-    this.#order = order;
     this.#url = url;
   }
 
@@ -117,14 +114,10 @@ class Authorization {
   }
 
   async #read(): Promise<CallResult<AuthorizationObject>> {
-    const { client, polling, transport } = this.#proving;
-    const { retryAfter, value } = await transport.call(polling.signal, 'authorization', () =>
-      client.getAuthorizations({ ...this.#order, authorizations: [this.#url] }),
-    );
-    const authorization = readAuthorization(value[0]);
-    this.#asked = retryAfter;
-    if (authorization !== undefined) return { value: authorization, retryAfter };
-    throw this.#malformed();
+    const { polling, requests } = this.#proving;
+    const answer = await requests.authorization(polling.signal, this.#url);
+    this.#asked = answer.retryAfter;
+    return answer;
   }
 
   /** @throws OrderError if the authorization cannot become valid any more */
@@ -152,12 +145,10 @@ class Authorization {
 
   /** Tells the CA to look. An answer whose confirmation is lost may have arrived: the authorization shows. */
   async #answer(challenge: ChallengeObject): Promise<number | undefined> {
-    const { client, polling, transport } = this.#proving;
+    const { polling, requests } = this.#proving;
     this.#answers += 1;
     try {
-      const { retryAfter } = await transport.call(polling.signal, 'challenge', () =>
-        client.completeChallenge({ type: 'http-01', url: challenge.url, status: 'pending', token: '' }),
-      );
+      const { retryAfter } = await requests.answerChallenge(polling.signal, challenge.url);
       this.#confirmed = true;
       return retryAfter;
     } catch (error) {
@@ -179,13 +170,9 @@ class Authorization {
     }
     const problem = challenge.error;
     if (problem !== undefined) throw challengeFailed(this.#proving.ca, [{ host: identifier.value, problem }]);
-    throw this.#malformed();
-  }
-
-  #malformed(): AcmeProblem {
-    return new AcmeProblem({
+    throw new AcmeProblem({
       type: 'invalidResponse',
-      detail: 'the authorization lacks its identifier or status, or takes no answer',
+      detail: 'the authorization takes no answer',
       endpoint: 'authorization',
       ca: this.#proving.ca,
     });

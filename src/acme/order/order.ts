@@ -1,13 +1,12 @@
-import type { Order } from 'acme-client';
 import { minute } from '../../../machines/time/durations.ts';
 import type { Clock } from '../../time/clock.ts';
 import type { Account } from '../account/account.ts';
+import type { OrderObject } from '../protocol/objects.ts';
 import { caName } from '../transport/connection.ts';
 import { OrderError, type OrderErrorKind, orderFailed, requestRefused } from '../transport/order-error.ts';
-import { AcmeProblem, type Endpoint } from '../transport/problem.ts';
+import { AcmeProblem } from '../transport/problem.ts';
 import type { AcmeTransport, CallResult } from '../transport/transport.ts';
 import { type AuthorizationReport, proveHosts } from './authorization.ts';
-import { type OrderObject, readOrder } from './objects.ts';
 import { type Polling, poll } from './polling.ts';
 
 /** What an order is about to do. */
@@ -15,7 +14,7 @@ export type OrderPhase = 'ordering' | 'proving' | 'finalizing' | 'downloading';
 
 export interface OrderInput {
   readonly account: Account;
-  readonly transport: AcmeTransport;
+  readonly transport: Pick<AcmeTransport, 'caNow' | 'directory'>;
   readonly clock: Clock;
   readonly signal: AbortSignal;
   /** Host names, lower case, A-labels, each once. */
@@ -59,12 +58,6 @@ export async function obtainCertificate(input: OrderInput): Promise<ObtainedCert
   return new OrderRun(input).run();
 }
 
-/** An order in acme-client's shape, which its next call needs, and in ours. */
-interface Held {
-  readonly raw: Order;
-  readonly order: OrderObject;
-}
-
 class OrderRun {
   readonly #input: OrderInput;
   readonly #ca: string;
@@ -77,21 +70,20 @@ class OrderRun {
   }
 
   async run(): Promise<ObtainedCertificate> {
-    const { account, onAuthorization, transport } = this.#input;
+    const { account, onAuthorization } = this.#input;
     await this.#checkProfile();
     await this.#phase('ordering', undefined);
-    const placed = await this.#place();
-    const { order } = placed;
+    const order = await this.#place();
     const polling = this.#polling(order);
     if (order.status === 'pending') {
       await this.#phase('proving', order.url);
-      const proving = { client: account.client, transport, polling, ca: this.#ca, onAuthorization };
-      await this.#refusedAs('refused', () => proveHosts(proving, placed.raw, order.authorizations));
+      const proving = { requests: account.requests, polling, ca: this.#ca, onAuthorization };
+      await this.#refusedAs('refused', () => proveHosts(proving, order.authorizations));
     }
     await this.#phase('finalizing', order.url);
-    const issued = await this.#finalize(placed, polling);
+    const certificateUrl = await this.#finalize(order, polling);
     await this.#phase('downloading', order.url);
-    const chainPem = await this.#refusedAs('refused', () => this.#download(issued.raw, polling));
+    const chainPem = await this.#refusedAs('refused', () => this.#download(certificateUrl, polling));
     return { chainPem, orderUrl: order.url };
   }
 
@@ -115,20 +107,12 @@ class OrderRun {
   }
 
   /** Makes the order and sees whether it is one that we may work on. */
-  async #place(): Promise<Held> {
-    const { account, hosts, profile, replaces, onOrderMade } = this.#input;
-    const identifiers = hosts.map((value) => ({ type: 'dns', value }));
-    const { value: placed } = await this.#refusedAs('refused', () =>
-      this.#call('new-order', () =>
-        account.client.createOrder({
-          identifiers,
-          ...(profile !== undefined && { profile }),
-          ...(replaces !== undefined && { replaces }),
-        }),
-      ),
+  async #place(): Promise<OrderObject> {
+    const { account, hosts, profile, replaces, onOrderMade, signal } = this.#input;
+    const { value: order } = await this.#refusedAs('refused', () =>
+      account.requests.newOrder(signal, { hosts, profile, replaces }),
     );
     onOrderMade?.();
-    const { order } = placed;
     const ordered = new Set(order.identifiers.map(({ value }) => value.toLowerCase()));
     if (ordered.size !== hosts.length || !hosts.every((host) => ordered.has(host))) {
       throw this.#error(
@@ -147,7 +131,7 @@ class OrderRun {
     switch (order.status) {
       case 'pending':
       case 'ready':
-        return placed;
+        return order;
       case 'invalid':
         throw orderFailed(this.#ca, hosts, order.error);
       default:
@@ -161,55 +145,55 @@ class OrderRun {
   /**
    * Finalizes and waits for the certificate. `ready` after a good answer is a replica that lags; after a lost answer it means that
    * the CA never got the request. `valid` without a certificate URL is waited out as well.
+   * @returns the certificate's URL
    */
-  async #finalize(placed: Held, polling: Polling): Promise<Held> {
-    const { account, csr } = this.#input;
+  async #finalize(placed: OrderObject, polling: Polling): Promise<string> {
+    const { account, csr, hosts, signal } = this.#input;
     let accepted = false;
     for (let tries = 0; tries < 3; tries += 1) {
       let wait: number | undefined;
       try {
-        const { retryAfter, value } = await this.#call('finalize', () =>
-          account.client.finalizeOrder(placed.raw, csr),
-        );
+        const { retryAfter, value } = await account.requests.finalize(signal, placed, csr);
         accepted = true;
         wait = retryAfter;
-        if (this.#isIssued(value.order)) return value;
+        const url = this.#certificateUrl(value);
+        if (url !== undefined) return url;
       } catch (error) {
         if (!(error instanceof AcmeProblem)) throw error;
         if (!error.transient && error.type !== 'orderNotReady') {
-          throw requestRefused(error.type === 'badCSR' ? 'csr-refused' : 'refused', this.#input.hosts, error);
+          throw requestRefused(error.type === 'badCSR' ? 'csr-refused' : 'refused', hosts, error);
         }
         wait = error.retryAfter;
       }
-      const read = (): Promise<CallResult<Held>> =>
-        this.#call('order', () => account.client.getOrder(placed.raw));
+      const read = (): Promise<CallResult<OrderObject>> => account.requests.order(signal, placed.url);
       const settled = await this.#refusedAs('refused', () =>
-        poll(polling, wait, read, (held) =>
-          this.#isIssued(held.order) || (held.order.status === 'ready' && !accepted) ? held : undefined,
-        ),
+        poll(polling, wait, read, (order) => {
+          const url = this.#certificateUrl(order);
+          return url === undefined && (accepted || order.status !== 'ready') ? undefined : { url };
+        }),
       );
-      if (settled.order.status === 'valid') return settled;
+      if (settled.url !== undefined) return settled.url;
     }
     throw this.#error('refused', 'the CA says that the order is ready, but accepts no finalization');
   }
 
   /** @throws OrderError if there will be no certificate */
-  #isIssued(order: OrderObject): boolean {
-    if (order.status === 'invalid') throw orderFailed(this.#ca, this.#input.hosts, order.error);
-    return order.status === 'valid' && order.certificate !== undefined;
+  #certificateUrl({ certificate, error, status }: OrderObject): string | undefined {
+    if (status === 'invalid') throw orderFailed(this.#ca, this.#input.hosts, error);
+    return status === 'valid' ? certificate : undefined;
   }
 
   /** An alternate chain that cannot be downloaded must not cost the certificate: the CA's own choice is valid too. */
-  async #download(issued: Order, polling: Polling): Promise<string> {
+  async #download(url: string, polling: Polling): Promise<string> {
     const { onNotice, preferredChain, signal } = this.#input;
-    if (preferredChain === undefined) return this.#downloadChain(issued, polling);
+    if (preferredChain === undefined) return this.#downloadChain(url, polling);
     try {
-      return await this.#downloadChain(issued, polling, preferredChain);
+      return await this.#downloadChain(url, polling, preferredChain);
     } catch (error) {
       signal.throwIfAborted();
       // Before that time nothing may be asked.
       if (error instanceof AcmeProblem && error.retryAfter !== undefined) throw error;
-      const chainPem = await this.#downloadChain(issued, polling);
+      const chainPem = await this.#downloadChain(url, polling);
       const cause = error instanceof Error ? error.message : String(error);
       onNotice?.(
         `The alternate chains of ${this.#ca} cannot be downloaded, so that its own choice takes the place of ${preferredChain}: ${cause}`,
@@ -218,24 +202,10 @@ class OrderRun {
     }
   }
 
-  #downloadChain(issued: Order, polling: Polling, preferredChain?: string): Promise<string> {
-    const { account, signal, transport } = this.#input;
-    const read = (): Promise<CallResult<string>> =>
-      transport.call(signal, 'certificate', () => account.client.getCertificate(issued, preferredChain));
+  #downloadChain(url: string, polling: Polling, preferredChain?: string): Promise<string> {
+    const { account, signal } = this.#input;
+    const read = (): Promise<CallResult<string>> => account.requests.certificate(signal, url, preferredChain);
     return poll(polling, 0, read, (chainPem) => chainPem);
-  }
-
-  /** A call whose answer is an order. */
-  async #call(endpoint: Endpoint, run: () => Promise<Order>): Promise<CallResult<Held>> {
-    const { retryAfter, value } = await this.#input.transport.call(this.#input.signal, endpoint, run);
-    const order = readOrder(value);
-    if (order !== undefined) return { retryAfter, value: { raw: value, order } };
-    throw new AcmeProblem({
-      type: 'invalidResponse',
-      detail: 'the order lacks its status or finalize URL',
-      endpoint,
-      ca: this.#ca,
-    });
   }
 
   #polling(order: OrderObject): Polling {

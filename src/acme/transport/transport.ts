@@ -3,7 +3,6 @@ import { day, minute, second } from '../../../machines/time/durations.ts';
 import { doubledPause } from '../../../machines/time/ladder.ts';
 import { stringField } from '../../process/json.ts';
 import { type Clock, sleep } from '../../time/clock.ts';
-import { type AdapterAnswer, answeredBy } from './adapter.ts';
 import {
   type Answered,
   answerDate,
@@ -52,19 +51,23 @@ export interface TransportOptions extends ConnectionOptions {
   readonly onRequest?: ((report: RequestReport) => void) | undefined;
 }
 
-/** What a call of acme-client returned, and how long the CA's answer asks to wait before the next (milliseconds). */
+/** What a request brought, and how long the CA asks to wait before the next (milliseconds). */
 export interface CallResult<T> {
   readonly value: T;
   readonly retryAfter: number | undefined;
 }
 
-interface Call {
-  readonly signal: AbortSignal;
-  readonly endpoint: Endpoint;
-  ca: string;
-  retryAfter: number | undefined;
-  /** In a row. */
-  badNonces: number;
+/** A request signed by the account's key (RFC 8555 section 6.2). */
+export type SignedRequest = Required<Omit<CaRequest, 'method'>>;
+
+/** The answer to a signed request: a good one, or one that rejects only its nonce. */
+export interface SignedAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  /** PEM for a certificate, an object for all else. */
+  readonly data: unknown;
+  readonly rejectsNonce: boolean;
+  readonly retryAfter: number | undefined;
 }
 
 interface CachedDirectory {
@@ -73,7 +76,7 @@ interface CachedDirectory {
 }
 
 /** Rejected nonces in a row that one request survives: at 50 % rejection one request in a million fails. */
-const maxBadNonces = 20;
+export const maxBadNonces = 20;
 const directoryMaxAge = day;
 
 /** `User-Agent` of a version of kube-lego: name, where to complain, and the HTTP library (RFC 8555 section 6.1). */
@@ -82,7 +85,7 @@ export function userAgent(version: string): string {
   return `kube-lego/${version} (+https://github.com/jetstack/kube-lego) undici/${stringField(library, 'version') ?? ''}`;
 }
 
-/** The way of acme-client to the CA: typed problems, nonces of every answer, time limits, abort, Retry-After. */
+/** The way to the CA: typed problems, nonces of every answer, time limits, abort, Retry-After. */
 export class AcmeTransport {
   readonly #clock: Clock;
   readonly #steady: () => number;
@@ -124,28 +127,6 @@ export class AcmeTransport {
   }
 
   /**
-   * Runs one call of acme-client, which reaches the CA through this transport, ends with the signal and fails typed.
-   * `installAdapter` must have been called.
-   * @param endpoint what the call's signed requests are for
-   * @throws AcmeProblem, or the signal's reason
-   */
-  async call<T>(signal: AbortSignal, endpoint: Endpoint, run: () => Promise<T>): Promise<CallResult<T>> {
-    signal.throwIfAborted();
-    const call: Call = { signal, endpoint, ca: 'the CA', retryAfter: undefined, badNonces: 0 };
-    try {
-      const value = await answeredBy((method, url, body) => this.#answer(call, method, url, body), run);
-      return { value, retryAfter: call.retryAfter };
-    } catch (error) {
-      if (signal.aborted) throw signal.reason;
-      if (error instanceof AcmeProblem) throw error;
-      // acme-client itself did not like the answer: no Location, an unexpected status of 200 to 299, no nonce.
-      const words = error instanceof Error && !(error instanceof TypeError) ? error.message : '';
-      const detail = words === '' ? 'the answer does not follow RFC 8555' : words;
-      throw new AcmeProblem({ type: 'invalidResponse', detail, endpoint, ca: call.ca, cause: error });
-    }
-  }
-
-  /**
    * The CA's directory, read once a day, or again after a resource that it names has gone.
    * @throws AcmeProblem, or the signal's reason
    */
@@ -169,59 +150,60 @@ export class AcmeTransport {
     return this.#askedWaits.heed(endpoint, ask, ({ transient }) => transient);
   }
 
-  /** Ends all requests under way and closes the connections. */
-  async close(): Promise<void> {
-    await this.#connection.close();
+  /**
+   * A nonce of an earlier answer, or else a new one.
+   * @param url of the CA's resource for new nonces
+   * @throws AcmeProblem, or the signal's reason
+   */
+  async nonce(signal: AbortSignal, url: string): Promise<string> {
+    const pooled = this.#pool(url).take();
+    if (pooled !== undefined) return pooled;
+    return this.#askedWaits.heed(url, async () => {
+      const from = await this.#send({ endpoint: 'new-nonce', method: 'HEAD', url, signal });
+      const nonce = from.answer.headers['replay-nonce'];
+      if (from.answer.status < 300 && nonce !== undefined) return nonce;
+      this.#forgetMovedResource(from);
+      throw from.answer.status < 300 ? invalid(from, 'holds no nonce') : refusal(from);
+    });
   }
 
-  async #answer(call: Call, method: string, url: string, body: string): Promise<AdapterAnswer> {
-    call.ca = caName(url);
-    if (method === 'get') {
-      const directory = await this.directory(url, call.signal);
-      return { status: 200, headers: {}, data: directory.resources };
-    }
-    if (method === 'head') return this.#newNonce(call, url);
-    const post = (): Promise<AdapterAnswer> => this.#post(call, url, body);
-    switch (call.endpoint) {
+  /**
+   * Sends a signed request once.
+   * @param badNonces how many nonces in a row were rejected for it: from the sixth on it waits, the last one is an AcmeProblem
+   * @throws AcmeProblem, or the signal's reason
+   */
+  async post(request: SignedRequest, badNonces: number): Promise<SignedAnswer> {
+    const post = (): Promise<SignedAnswer> => this.#post(request, badNonces);
+    switch (request.endpoint) {
       case 'new-order':
         // While a nonce was fetched for it another order may have heard that all are to wait. A limit is not for all.
-        return this.#askedWaits.heed(url, post, ({ transient }) => transient);
+        return this.#askedWaits.heed(request.url, post, ({ transient }) => transient);
       case 'new-account':
+      case 'account':
         // There is one account; but who waits for it goes by a clock that may be set meanwhile.
-        return this.#askedWaits.heed(url, post);
+        return this.#askedWaits.heed(request.url, post);
       default:
         return post();
     }
   }
 
-  async #newNonce(call: Call, url: string): Promise<AdapterAnswer> {
-    const pooled = this.#pool(url).take();
-    if (pooled !== undefined) return { status: 200, headers: { 'replay-nonce': pooled }, data: '' };
-    const { answer } = await this.#askedWaits.heed(url, async () => {
-      const from = await this.#send({ endpoint: 'new-nonce', method: 'HEAD', url, signal: call.signal });
-      if (from.answer.status < 300) return from;
-      this.#forgetMovedResource(from);
-      throw refusal(from);
-    });
-    return { status: answer.status, headers: { ...answer.headers }, data: '' };
+  /** Ends all requests under way and closes the connections. */
+  async close(): Promise<void> {
+    await this.#connection.close();
   }
 
-  async #post(call: Call, url: string, body: string): Promise<AdapterAnswer> {
-    const { endpoint, signal } = call;
-    if (call.badNonces > 5)
-      await sleep(this.#clock, doubledPause(100, 2 * second, call.badNonces - 5), signal);
-    const from = await this.#send({ endpoint, method: 'POST', url, signal, body });
+  async #post(request: SignedRequest, badNonces: number): Promise<SignedAnswer> {
+    const { signal, url } = request;
+    if (badNonces > 5) await sleep(this.#clock, doubledPause(100, 2 * second, badNonces - 5), signal);
+    const from = await this.#send({ ...request, method: 'POST' });
     const { status, headers } = from.answer;
-    if (rejectsNonce(from) && call.badNonces < maxBadNonces) {
-      call.badNonces += 1;
-      // Returned, not thrown: only then does acme-client sign again, with the nonce of this answer, which the pool must not have.
-      return { status, headers: { ...headers }, data: from.json };
+    // Its nonce is for the next try, so that the pool must not have it.
+    if (rejectsNonce(from) && badNonces < maxBadNonces) {
+      return { status, headers, data: from.json, rejectsNonce: true, retryAfter: undefined };
     }
-    call.badNonces = 0;
     this.#pool(url).put(headers['replay-nonce']);
-    call.retryAfter = retryAfterOf(from);
     if (status >= 300) this.#forgetMovedResource(from);
-    return { status, headers: { ...headers }, data: contentOf(from) };
+    return { status, headers, data: contentOf(from), rejectsNonce: false, retryAfter: retryAfterOf(from) };
   }
 
   #newDirectory(url: string): CachedDirectory {

@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
 import { createHash, createPublicKey } from 'node:crypto';
-import { afterEach, before, beforeEach, describe, test } from 'node:test';
+import { afterEach, beforeEach, describe, test } from 'node:test';
 import type { OrderReport } from '../../../machines/ca/order-report.ts';
 import { type AccountOptions, AccountStore } from '../../../src/acme/account/account.ts';
 import { AccountError } from '../../../src/acme/account/account-error.ts';
 import { BorrowedKey } from '../../../src/acme/account/borrowed-key.ts';
-import { installAdapter } from '../../../src/acme/transport/adapter.ts';
 import { requestRefused } from '../../../src/acme/transport/order-error.ts';
 import { AcmeProblem } from '../../../src/acme/transport/problem.ts';
 import { AcmeTransport } from '../../../src/acme/transport/transport.ts';
@@ -58,8 +57,6 @@ describe('account at a scripted CA', () => {
   let transport: AcmeTransport;
   let store: MemoryStore;
   let clock: ShiftedClock;
-
-  before(installAdapter);
 
   beforeEach(async () => {
     ca = new ScriptedCa();

@@ -3,7 +3,6 @@ import { afterEach, before, beforeEach, describe, test } from 'node:test';
 import { type Account, AccountStore } from '../../../src/acme/account/account.ts';
 import type { AuthorizationReport } from '../../../src/acme/order/authorization.ts';
 import { type OrderInput, obtainCertificate } from '../../../src/acme/order/order.ts';
-import { installAdapter } from '../../../src/acme/transport/adapter.ts';
 import { OrderError } from '../../../src/acme/transport/order-error.ts';
 import { AcmeTransport } from '../../../src/acme/transport/transport.ts';
 import { createCsr } from '../../../src/certificate/csr.ts';
@@ -52,7 +51,6 @@ describe('order', () => {
   const { signal } = new AbortController();
 
   before(async () => {
-    installAdapter();
     csr = await createCsr(['a.example'], newKeyPem());
   });
 

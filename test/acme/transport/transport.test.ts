@@ -1,15 +1,13 @@
 import assert from 'node:assert/strict';
-import { generateKeyPairSync } from 'node:crypto';
-import { afterEach, before, beforeEach, describe, test } from 'node:test';
+import { afterEach, beforeEach, describe, test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { Client } from 'acme-client';
-import { AccountStore } from '../../../src/acme/account/account.ts';
-import { installAdapter } from '../../../src/acme/transport/adapter.ts';
+import { readAccountKey } from '../../../src/acme/protocol/account-key.ts';
+import { SignedRequests } from '../../../src/acme/protocol/signed-requests.ts';
 import type { CaAnswer, CaRequest } from '../../../src/acme/transport/connection.ts';
 import { AcmeProblem } from '../../../src/acme/transport/problem.ts';
 import { AcmeTransport, type RequestReport, userAgent } from '../../../src/acme/transport/transport.ts';
 import { systemClock } from '../../../src/time/clock.ts';
-import { MemoryStore } from '../memory-store.ts';
+import { newKeyPem } from '../keys.ts';
 import { problem, type Reply, ScriptedCa } from '../scripted-ca.ts';
 
 const noProxy = { httpsProxy: '', noProxy: '' };
@@ -27,11 +25,10 @@ async function refusal(work: Promise<unknown>): Promise<AcmeProblem> {
 describe('transport', () => {
   let ca: ScriptedCa;
   let transport: AcmeTransport;
-  let client: Client;
   let reports: RequestReport[];
   const { signal } = new AbortController();
 
-  before(installAdapter);
+  const key = readAccountKey(newKeyPem());
 
   beforeEach(async () => {
     ca = new ScriptedCa();
@@ -46,14 +43,7 @@ describe('transport', () => {
       maxBodyBytes: 100_000,
       onRequest: (report) => reports.push(report),
     });
-    const store = new MemoryStore();
-    const account = await new AccountStore({
-      transport,
-      store,
-      clock: systemClock,
-      directoryUrl: ca.directoryUrl,
-    }).ensureAccount(signal);
-    client = account.client;
+    await account(transport).createAccount(signal, undefined);
     ca.received.length = 0;
     reports.length = 0;
   });
@@ -63,10 +53,9 @@ describe('transport', () => {
     await ca.stop();
   });
 
-  const order = (): Promise<unknown> =>
-    transport.call(signal, 'new-order', () =>
-      client.createOrder({ identifiers: [{ type: 'dns', value: 'a.example' }] }),
-    );
+  const account = (by: AcmeTransport): SignedRequests =>
+    new SignedRequests({ transport: by, directoryUrl: ca.directoryUrl, key }, ca.url('/account'));
+  const order = (by = transport): Promise<unknown> => account(by).newOrder(signal, { hosts: ['a.example'] });
 
   test('says who it is, speaks ACME types, and takes its nonces from earlier answers', async () => {
     await order();
@@ -143,11 +132,7 @@ describe('transport', () => {
     ca.scripts.set('/new-order', () => problem(400, 'badNonce', 'never good'));
     const clock = { ...systemClock, setTimeout: (fn: () => void) => systemClock.setTimeout(fn, 0) };
     const impatient = new AcmeTransport({ clock, userAgent: 'test', caBundle: ca.caBundle, proxy: noProxy });
-    const error = await refusal(
-      impatient.call(signal, 'new-order', () =>
-        client.createOrder({ identifiers: [{ type: 'dns', value: 'a.example' }] }),
-      ),
-    );
+    const error = await refusal(order(impatient));
     await impatient.close();
     assert.equal(error.type, 'badNonce');
     assert.equal(ca.count('/new-order'), 21);
@@ -270,7 +255,7 @@ describe('transport', () => {
       name: 'an order without a link',
       reply: { status: 201, body: { status: 'pending' } },
       type: 'invalidResponse',
-      message: /did not return an order link/,
+      message: /the answer has no link to the order/,
       transient: true,
     },
     {
@@ -322,7 +307,7 @@ describe('transport', () => {
     );
     const mine = new AbortController();
     const reason = new Error('the Ingress is gone');
-    const ended = transport.call(mine.signal, 'new-order', () => client.createOrder({ identifiers: [] }));
+    const ended = account(transport).newOrder(mine.signal, { hosts: ['a.example'] });
     while (ca.count('/new-order') === 0) await new Promise((resolve) => setImmediate(resolve));
     const other = order();
     const started = performance.now();
@@ -333,17 +318,7 @@ describe('transport', () => {
   });
 
   test('speaks HTTPS only', async () => {
-    const error = await refusal(
-      transport.call(signal, 'order', () =>
-        client.getOrder({
-          url: 'http://ca.example/order',
-          status: 'ready',
-          identifiers: [],
-          authorizations: [],
-          finalize: '',
-        }),
-      ),
-    );
+    const error = await refusal(account(transport).order(signal, 'http://ca.example/order'));
     assert.match(error.message, /HTTPS only/);
   });
 
@@ -383,7 +358,7 @@ describe('transport', () => {
     await Promise.all([1, 2, 3].map(() => fresh.directory(ca.directoryUrl, signal)));
     assert.equal(ca.count('/directory'), 1);
     ca.scripts.set('/new-order', () => ({ status: 404, body: '' }));
-    await refusal(fresh.call(signal, 'new-order', () => client.createOrder({ identifiers: [] })));
+    await refusal(order(fresh));
     await fresh.directory(ca.directoryUrl, signal);
     assert.equal(ca.count('/directory'), 2);
     await fresh.close();
@@ -401,13 +376,7 @@ describe('transport', () => {
     });
     const ask: [path: string, ask: () => Promise<unknown>][] = [
       ['/directory', () => fresh.directory(ca.directoryUrl, signal)],
-      [
-        '/nonce',
-        () =>
-          fresh.call(signal, 'new-order', () =>
-            client.createOrder({ identifiers: [{ type: 'dns', value: 'a.example' }] }),
-          ),
-      ],
+      ['/nonce', () => order(fresh)],
     ];
     for (const [path, want] of ask) {
       const well = ca.scripts.get(path) ?? assert.fail();
@@ -483,12 +452,7 @@ describe('transport', () => {
     const placeTwo = async (): Promise<AcmeProblem[]> => {
       sent = [];
       const fresh = new AcmeTransport({ clock: systemClock, userAgent: 'test', connection });
-      const place = (): Promise<AcmeProblem> =>
-        refusal(
-          fresh.call(signal, 'new-order', () =>
-            client.createOrder({ identifiers: [{ type: 'dns', value: 'a.example' }] }),
-          ),
-        );
+      const place = (): Promise<AcmeProblem> => refusal(order(fresh));
       const [one, other] = [place(), place()];
       for (let turns = 0; nonces.length < 2 && turns < 100; turns += 1) await nextTurn();
       nonces.shift()?.();
@@ -556,14 +520,8 @@ describe('transport', () => {
   });
 
   test('a key is not in any error', async () => {
-    const { privateKey } = generateKeyPairSync('ec', {
-      namedCurve: 'P-256',
-      publicKeyEncoding: { type: 'spki', format: 'pem' },
-      privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
-    });
-    const own = new Client({ directoryUrl: ca.directoryUrl, accountKey: privateKey });
     ca.scripts.set('/new-account', () => ({ status: 204 }));
-    const error = await refusal(transport.call(signal, 'new-account', () => own.createAccount({})));
+    const error = await refusal(account(transport).createAccount(signal, undefined));
     assert.doesNotMatch(`${error.message}${error.stack}`, /PRIVATE KEY/);
   });
 });

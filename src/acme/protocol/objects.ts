@@ -32,11 +32,10 @@ export interface AuthorizationObject {
 }
 
 /** @returns undefined if it lacks what every order must have */
-export function readOrder(value: unknown): OrderObject | undefined {
-  const url = stringField(value, 'url');
+export function readOrder(url: string, value: unknown): OrderObject | undefined {
   const status = stringField(value, 'status');
   const finalize = stringField(value, 'finalize');
-  if (url === undefined || status === undefined || finalize === undefined) return undefined;
+  if (status === undefined || finalize === undefined) return undefined;
   const expires = Date.parse(stringField(value, 'expires') ?? '');
   return {
     url,

@@ -1,0 +1,20 @@
+import { createHash, createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
+
+/** The key of an ACME account, read once for all signatures. */
+export interface AccountKey {
+  readonly privateKey: KeyObject;
+  /** The public half, its required members only, in the order of their names (RFC 7638 section 3). */
+  readonly jwk: Readonly<Record<string, unknown>>;
+  /** JWK thumbprint (RFC 7638), the second half of every key authorization. */
+  readonly thumbprint: string;
+}
+
+/** @throws Error if it is no private key, RSA or EC, in PEM */
+export function readAccountKey(pem: string): AccountKey {
+  const privateKey = createPrivateKey(pem);
+  const { crv, e, kty, n, x, y } = createPublicKey(privateKey).export({ format: 'jwk' });
+  if (kty !== 'EC' && kty !== 'RSA') throw new Error(`keys of type ${kty} are not supported`);
+  const jwk = kty === 'EC' ? { crv, kty, x, y } : { e, kty, n };
+  const thumbprint = createHash('sha256').update(JSON.stringify(jwk)).digest('base64url');
+  return { privateKey, jwk, thumbprint };
+}

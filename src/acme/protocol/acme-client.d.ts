@@ -1,0 +1,64 @@
+// The modules of acme-client that are entered past its index, which loads node-forge and a client around axios as well. Its own types
+// cover the index only.
+
+declare module 'acme-client/src/http.js' {
+  import type { KeyObject } from 'node:crypto';
+
+  /** Signs requests (RFC 8555 section 6.2), again after a rejected nonce, and binds external accounts (section 7.3.4). */
+  class HttpClient {
+    constructor(
+      directoryUrl: string,
+      accountKey: KeyObject,
+      externalAccountBinding?: { readonly kid: string; readonly hmacKey: string },
+    );
+    jwk: Readonly<Record<string, unknown>> | null;
+    maxBadNonceRetries: number;
+    request(url: string, method: string, options: { readonly data: object }): Promise<HttpClient.Response>;
+    getDirectory(): Promise<Readonly<Record<string, unknown>>>;
+    getNonce(): Promise<string>;
+    getResourceUrl(resource: string): Promise<string>;
+  }
+
+  namespace HttpClient {
+    interface Response {
+      readonly status: number;
+      readonly headers: Readonly<Record<string, string>>;
+      readonly data: unknown;
+    }
+  }
+
+  export = HttpClient;
+}
+
+declare module 'acme-client/src/api.js' {
+  import type HttpClient from 'acme-client/src/http.js';
+
+  type Response = Promise<HttpClient.Response>;
+
+  /** The requests of RFC 8555 section 7. Each throws an Error for a good status that is not the one of the request. */
+  class AcmeApi {
+    constructor(http: HttpClient, accountUrl?: string);
+    createAccount(data: object): Response;
+    updateAccount(data: object | null): Response;
+    createOrder(data: object): Response;
+    getOrder(url: string): Response;
+    finalizeOrder(url: string, data: object): Response;
+    getAuthorization(url: string): Response;
+    completeChallenge(url: string, data: object): Response;
+    apiRequest(url: string, payload: null, validStatusCodes: readonly number[]): Response;
+  }
+
+  export = AcmeApi;
+}
+
+declare module 'acme-client/src/util.js' {
+  /** The links of the relation `alternate`. */
+  export function parseLinkHeader(header: string | undefined): string[];
+  /** @returns the first chain if the issuer is in none */
+  export function findCertificateChainForIssuer(chains: readonly string[], issuer: string): string;
+}
+
+declare module 'acme-client/src/crypto/index.js' {
+  export function createCsr(data: { altNames: string[] }, keyPem: string): Promise<[Buffer, Buffer]>;
+  export function getPemBodyAsB64u(pem: Buffer): string;
+}

@@ -1,0 +1,234 @@
+// The requests of an account to its CA. acme-client is entered here and nowhere else: it builds, signs and repeats them after a rejected
+// nonce, the transport sends them. Called by the account and by orders.
+
+import AcmeApi from 'acme-client/src/api.js';
+import { getPemBodyAsB64u } from 'acme-client/src/crypto/index.js';
+import HttpClient from 'acme-client/src/http.js';
+import { findCertificateChainForIssuer, parseLinkHeader } from 'acme-client/src/util.js';
+import { stringField } from '../../process/json.ts';
+import { caName } from '../transport/connection.ts';
+import { AcmeProblem, type Endpoint } from '../transport/problem.ts';
+import { type AcmeTransport, type CallResult, maxBadNonces } from '../transport/transport.ts';
+import type { AccountKey } from './account-key.ts';
+import { type AuthorizationObject, type OrderObject, readAuthorization, readOrder } from './objects.ts';
+
+export interface SignedRequestsOptions {
+  readonly transport: Pick<AcmeTransport, 'directory' | 'nonce' | 'post'>;
+  readonly directoryUrl: string;
+  readonly key: AccountKey;
+  /** External account binding (RFC 8555 section 7.3.4): the key in base64url, as the CA hands it out. */
+  readonly externalAccount?: { readonly keyId: string; readonly hmacKey: string } | undefined;
+}
+
+/** What an order needs of them. */
+export type OrderRequests = Pick<
+  SignedRequests,
+  'newOrder' | 'order' | 'finalize' | 'authorization' | 'answerChallenge' | 'certificate'
+>;
+
+/** What a new order is asked for. */
+export interface OrderRequest {
+  /** Host names, lower case, A-labels. */
+  readonly hosts: readonly string[];
+  readonly profile?: string | undefined;
+  /** Id of the certificate that it is to replace (RFC 9773 section 5). */
+  readonly replaces?: string | undefined;
+}
+
+/** The methods are requests of RFC 8555 section 7; each throws AcmeProblem, or the signal's reason. */
+export class SignedRequests {
+  readonly #options: SignedRequestsOptions;
+  readonly #accountUrl: string | undefined;
+
+  /** @param accountUrl undefined before the account is registered: then it can only be looked for and made */
+  constructor(options: SignedRequestsOptions, accountUrl?: string) {
+    this.#options = options;
+    this.#accountUrl = accountUrl;
+  }
+
+  /** Looks for the account of the key (section 7.3.1), which may be deactivated. */
+  async findAccount(signal: AbortSignal): Promise<{ readonly url: string; readonly isValid: boolean }> {
+    const { url } = await this.#newAccount(signal, { onlyReturnExisting: true });
+    const data = await this.#updateAccount(signal, url, null);
+    return { url, isValid: stringField(data, 'status') === 'valid' };
+  }
+
+  /**
+   * Makes the account of the key, or updates the one that it has.
+   * @returns its URL
+   */
+  async createAccount(signal: AbortSignal, email: string | undefined): Promise<string> {
+    const terms = {
+      termsOfServiceAgreed: true,
+      ...(email !== undefined && { contact: [`mailto:${email}`] }),
+    };
+    // A copy: acme-client adds the external account binding to what it is given.
+    const { url, exists } = await this.#newAccount(signal, { ...terms });
+    if (exists) await this.#updateAccount(signal, url, terms);
+    return url;
+  }
+
+  async newOrder(
+    signal: AbortSignal,
+    { hosts, profile, replaces }: OrderRequest,
+  ): Promise<CallResult<OrderObject>> {
+    const payload = {
+      identifiers: hosts.map((value) => ({ type: 'dns', value })),
+      ...(profile !== undefined && { profile }),
+      ...(replaces !== undefined && { replaces }),
+    };
+    const { value, retryAfter } = await this.#ask(signal, 'new-order', (api) => api.createOrder(payload));
+    const url = value.headers['location'];
+    if (url === undefined) throw this.#malformed('new-order', 'the answer has no link to the order');
+    return { value: this.#order('new-order', url, value.data), retryAfter };
+  }
+
+  async order(signal: AbortSignal, url: string): Promise<CallResult<OrderObject>> {
+    const { value, retryAfter } = await this.#ask(signal, 'order', (api) => api.getOrder(url));
+    return { value: this.#order('order', url, value.data), retryAfter };
+  }
+
+  /** @param csr PEM */
+  async finalize(
+    signal: AbortSignal,
+    { finalize, url }: Pick<OrderObject, 'finalize' | 'url'>,
+    csr: Buffer,
+  ): Promise<CallResult<OrderObject>> {
+    const payload = { csr: getPemBodyAsB64u(csr) };
+    const { value, retryAfter } = await this.#ask(signal, 'finalize', (api) =>
+      api.finalizeOrder(finalize, payload),
+    );
+    return { value: this.#order('finalize', url, value.data), retryAfter };
+  }
+
+  async authorization(signal: AbortSignal, url: string): Promise<CallResult<AuthorizationObject>> {
+    const { value, retryAfter } = await this.#ask(signal, 'authorization', (api) =>
+      api.getAuthorization(url),
+    );
+    const authorization = readAuthorization(value.data);
+    if (authorization !== undefined) return { value: authorization, retryAfter };
+    throw this.#malformed('authorization', 'the authorization lacks its identifier or status');
+  }
+
+  /** Tells the CA to look at the challenge with this URL. */
+  async answerChallenge(signal: AbortSignal, url: string): Promise<CallResult<undefined>> {
+    const { retryAfter } = await this.#ask(signal, 'challenge', (api) => api.completeChallenge(url, {}));
+    return { value: undefined, retryAfter };
+  }
+
+  /**
+   * Downloads a certificate with its chain, PEM.
+   * @param preferredIssuer whose chain to choose, by its common name; costs a request for each alternate chain
+   */
+  async certificate(signal: AbortSignal, url: string, preferredIssuer?: string): Promise<CallResult<string>> {
+    const { value, retryAfter, links } = await this.#chain(signal, url);
+    if (preferredIssuer === undefined || links.length === 0) return { value, retryAfter };
+    const alternates = await Promise.all(links.map((link) => this.#chain(signal, link)));
+    const chains = [value, ...alternates.map((alternate) => alternate.value)];
+    return { value: findCertificateChainForIssuer(chains, preferredIssuer), retryAfter };
+  }
+
+  async #chain(
+    signal: AbortSignal,
+    url: string,
+  ): Promise<CallResult<string> & { readonly links: readonly string[] }> {
+    const { value, retryAfter } = await this.#ask(signal, 'certificate', (api) =>
+      api.apiRequest(url, null, [200]),
+    );
+    return { value: String(value.data), retryAfter, links: parseLinkHeader(value.headers['link']) };
+  }
+
+  async #newAccount(
+    signal: AbortSignal,
+    payload: object,
+  ): Promise<{ readonly url: string; readonly exists: boolean }> {
+    const { value } = await this.#ask(signal, 'new-account', (api) => api.createAccount(payload));
+    const url = value.headers['location'];
+    if (url === undefined) throw this.#malformed('new-account', 'the answer has no link to the account');
+    return { url, exists: value.status === 200 };
+  }
+
+  /** @param payload null to read it only */
+  async #updateAccount(signal: AbortSignal, url: string, payload: object | null): Promise<unknown> {
+    const { value } = await this.#ask(signal, 'account', (api) => api.updateAccount(payload), url);
+    return value.data;
+  }
+
+  async #ask(
+    signal: AbortSignal,
+    endpoint: Endpoint,
+    send: (api: AcmeApi) => Promise<HttpClient.Response>,
+    accountUrl = this.#accountUrl,
+  ): Promise<CallResult<HttpClient.Response>> {
+    signal.throwIfAborted();
+    const exchange = new Exchange(this.#options, signal, endpoint);
+    try {
+      const value = await send(new AcmeApi(exchange, accountUrl));
+      return { value, retryAfter: exchange.retryAfter };
+    } catch (error) {
+      if (signal.aborted) throw signal.reason;
+      if (error instanceof AcmeProblem) throw error;
+      // acme-client expects another status of 200 to 299. Its message may hold the body.
+      throw this.#malformed(endpoint, 'the answer does not follow RFC 8555', error);
+    }
+  }
+
+  #order(endpoint: Endpoint, url: string, data: unknown): OrderObject {
+    const order = readOrder(url, data);
+    if (order !== undefined) return order;
+    throw this.#malformed(endpoint, 'the order lacks its status or finalize URL');
+  }
+
+  #malformed(endpoint: Endpoint, detail: string, cause?: unknown): AcmeProblem {
+    const ca = caName(this.#options.directoryUrl);
+    return new AcmeProblem({ type: 'invalidResponse', detail, endpoint, ca, cause });
+  }
+}
+
+/** One request as acme-client signs it, with the transport in place of axios. */
+class Exchange extends HttpClient {
+  readonly #options: SignedRequestsOptions;
+  readonly #signal: AbortSignal;
+  readonly #endpoint: Endpoint;
+  /** Rejected nonces in a row. */
+  #badNonces = 0;
+  /** How long the answer asks to wait before the next request, in milliseconds. */
+  retryAfter: number | undefined;
+
+  constructor(options: SignedRequestsOptions, signal: AbortSignal, endpoint: Endpoint) {
+    const { directoryUrl, externalAccount, key } = options;
+    super(
+      directoryUrl,
+      key.privateKey,
+      externalAccount && { kid: externalAccount.keyId, hmacKey: externalAccount.hmacKey },
+    );
+    this.jwk = key.jwk;
+    this.maxBadNonceRetries = maxBadNonces;
+    this.#options = options;
+    this.#signal = signal;
+    this.#endpoint = endpoint;
+  }
+
+  override async getDirectory(): Promise<Readonly<Record<string, unknown>>> {
+    const { directoryUrl, transport } = this.#options;
+    return (await transport.directory(directoryUrl, this.#signal)).resources;
+  }
+
+  override async getNonce(): Promise<string> {
+    return this.#options.transport.nonce(this.#signal, await this.getResourceUrl('newNonce'));
+  }
+
+  override async request(
+    url: string,
+    _method: string,
+    { data }: { readonly data: object },
+  ): Promise<HttpClient.Response> {
+    const answer = await this.#options.transport.post(
+      { signal: this.#signal, endpoint: this.#endpoint, url, body: JSON.stringify(data) },
+      this.#badNonces,
+    );
+    this.#badNonces = answer.rejectsNonce ? this.#badNonces + 1 : 0;
+    this.retryAfter = answer.retryAfter;
+    return answer;
+  }
+}
