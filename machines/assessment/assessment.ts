@@ -162,7 +162,7 @@ function servingOf(
 
 function suggestion(secretName: string, { start, end }: RenewalWindow, url: string): Failure {
   const from = new Date(start).toISOString();
-  const message = `The CA wants the certificate in Secret ${secretName} renewed between ${from} and ${new Date(end).toISOString()}, and says why: ${url}`;
+  const message = `The CA wants the certificate in Secret ${secretName} renewed between ${from} and ${new Date(end).toISOString()}, with this explanation: ${url}`;
   return { code: 'RenewalSuggested', message };
 }
 

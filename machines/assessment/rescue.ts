@@ -62,6 +62,6 @@ export function hostsToRescue(
 
 /** What is said of a host as long as it is left out. */
 export function leftOut(host: string, secretName: string): Failure {
-  const message = `Host ${host} is left out of the certificate in Secret ${secretName}: it failed when that was about to end.`;
+  const message = `Host ${host} is left out of the certificate in Secret ${secretName}: it failed when the certificate was about to expire.`;
   return { code: 'HostLeftOut', message, host };
 }

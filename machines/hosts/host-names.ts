@@ -90,7 +90,7 @@ function isAddress(host: string): boolean {
 }
 
 function wildcard(host: string): HostProblem {
-  const message = `Host ${shorten(host)} is a wildcard, which HTTP-01 cannot prove.`;
+  const message = `Host ${shorten(host)} is a wildcard, which HTTP-01 cannot validate.`;
   return { code: 'WildcardHost', message };
 }
 

@@ -78,7 +78,7 @@ export class Ownership {
         if (certificate.hosts.length <= maxHosts) desired.push(certificate);
         else notices.push(tooManyHosts(certificate));
       } else if (owner !== undefined) {
-        const message = `Secret ${secretName} is seen to by the older Ingress ${owner.ingress.name}.`;
+        const message = `Secret ${secretName} is owned by the older Ingress ${owner.ingress.name}.`;
         notices.push({ code: 'SecretOwnedByOther', message });
       }
     }

@@ -10,17 +10,16 @@ export interface Occasion {
 /** The Events that tell of no failure; those of failures bear the codes of the table of reasons. */
 export const occasions = {
   CertificateIssued: {
-    meaning:
-      'A Secret holds a new certificate, because there was no good one for these hosts and settings in it.',
+    meaning: 'A Secret holds a new certificate, because it held none that fits these hosts and settings.',
   },
   CertificateRenewed: {
-    meaning: 'A Secret holds a new certificate, because the time of the one before was coming to its end.',
+    meaning: 'A Secret holds a new certificate, because the previous one was due for renewal.',
   },
   PauseLink: {
     meaning:
-      'The CA has paused a name (NamePaused), and the message ends with the link that lifts the pause, which is written nowhere else.',
+      'The CA has paused a name (NamePaused), and the message ends with the link that lifts the pause. The link is written nowhere else.',
     remedy:
-      'Mend the host, open the link, then set kube-lego.io/retry to a new value. Whoever has the link can act for the ACME account.',
+      'Fix the host, open the link, then set kube-lego.io/retry to a new value. Whoever has the link can act for the ACME account.',
   },
 } as const satisfies Record<string, Occasion>;
 

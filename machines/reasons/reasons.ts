@@ -2,9 +2,9 @@
  * What happens after a failure.
  *
  * - `attempt`: a certificate's own failure; its back-off ladder decides (1 min, 10 min, 100 min, daily).
- * - `transient`: nobody's failure (API server or CA out of reach, CA busy); tried again within minutes.
+ * - `transient`: nobody's failure (API server or CA unreachable, CA busy); retried within minutes.
  * - `notice`: nothing has failed, but people should know.
- * - `terminal`: nothing is tried until the Ingress or the Secret changes; it is looked at again every check interval.
+ * - `terminal`: nothing is tried until the Ingress or the Secret changes; checked every check interval.
  */
 export type FailureKind = 'attempt' | 'transient' | 'terminal' | 'notice';
 
@@ -29,7 +29,7 @@ export const reasons = {
   },
   MissingHosts: {
     about: 'Ingress',
-    meaning: 'An entry of spec.tls lists no hosts, so there is nothing to ask a certificate for.',
+    meaning: 'An entry of spec.tls lists no hosts.',
     kind: 'terminal',
     remedy: 'List the hosts of the certificate under spec.tls[].hosts.',
   },
@@ -41,22 +41,21 @@ export const reasons = {
   },
   TooManyHosts: {
     about: 'Ingress',
-    meaning: 'A Secret would need a certificate for more hosts than a CA puts into one.',
+    meaning: 'A Secret would need a certificate for more hosts than a CA allows in one.',
     kind: 'terminal',
     remedy: 'Spread the hosts over several entries of spec.tls, each with a Secret of its own.',
   },
   InvalidHost: {
     about: 'Ingress',
-    meaning: 'A host under spec.tls is no name that a CA can certify.',
+    meaning: 'A host under spec.tls is not a name that a CA can certify.',
     kind: 'terminal',
     remedy: 'Correct or remove the host in spec.tls.',
   },
   WildcardHost: {
     about: 'Ingress',
-    meaning: 'A host under spec.tls is a wildcard, which cannot be proven over HTTP.',
+    meaning: 'A host under spec.tls is a wildcard, which HTTP-01 cannot validate.',
     kind: 'terminal',
-    remedy:
-      'List each host by name; HTTP-01 cannot prove a wildcard, and DNS-01 is planned but not there yet.',
+    remedy: 'List each host by name. Wildcards need DNS-01, which is not supported yet.',
   },
   HostNotInTls: {
     about: 'Ingress',
@@ -66,28 +65,29 @@ export const reasons = {
   },
   UnsupportedKeyType: {
     about: 'Ingress',
-    meaning: 'The annotation kube-lego.io/key-type names a kind of key that there is not.',
+    meaning: 'The annotation kube-lego.io/key-type names an unknown key type.',
     kind: 'terminal',
     remedy: 'Set kube-lego.io/key-type to ec-p256, rsa-2048, rsa-3072 or rsa-4096, or remove it.',
   },
   UnsupportedIngressClass: {
     about: 'Ingress',
-    meaning: 'The class of the Ingress is not among those that kube-lego was told to serve.',
+    meaning: 'The class of the Ingress is not in LEGO_SUPPORTED_INGRESS_CLASS.',
     kind: 'terminal',
-    remedy: 'Use a class that LEGO_SUPPORTED_INGRESS_CLASS lists, or add this one there.',
+    remedy: 'Use a supported class, or add this one to LEGO_SUPPORTED_INGRESS_CLASS.',
   },
   ManagedByCertManager: {
     about: 'Ingress',
-    meaning: 'cert-manager sees to this Ingress or Secret; two controllers would overwrite each other.',
+    meaning: 'cert-manager manages this Ingress or Secret; two controllers would overwrite each other.',
     kind: 'terminal',
     remedy:
-      "Remove either cert-manager's annotations or kubernetes.io/tls-acme, so that one controller is in charge.",
+      "Remove either cert-manager's annotations or kubernetes.io/tls-acme, so that one controller manages it.",
   },
   SecretOwnedByOther: {
     about: 'Ingress',
-    meaning: 'An older Ingress of the namespace names the same Secret and sees to it.',
+    meaning: 'An older Ingress of the namespace names the same Secret and owns it.',
     kind: 'notice',
-    remedy: 'It gets one certificate for the hosts of both; name another Secret if that is not meant.',
+    remedy:
+      'The Secret gets one certificate for the hosts of both; name another Secret if that is not intended.',
   },
   HostOwnedElsewhere: {
     about: 'Ingress',
@@ -98,7 +98,7 @@ export const reasons = {
   // What is wrong with the Secret.
   ForeignSecret: {
     about: 'Secret',
-    meaning: 'The certificate in the Secret is not good, and kube-lego did not make the Secret.',
+    meaning: 'The certificate in the Secret is not usable, and kube-lego did not create the Secret.',
     kind: 'terminal',
     remedy:
       'Name another Secret, delete this one, or set kube-lego.io/adopt: "true" on the Ingress to let it be replaced.',
@@ -112,13 +112,13 @@ export const reasons = {
   },
   ImmutableSecret: {
     about: 'Secret',
-    meaning: 'The Secret is immutable, so that no certificate can be renewed in it.',
+    meaning: 'The Secret is immutable, so its certificate cannot be renewed.',
     kind: 'terminal',
     remedy: 'Delete the Secret, or name another one.',
   },
   StagingDirectory: {
     about: 'Secret',
-    meaning: 'A certificate that browsers trust would be replaced by one of a staging CA.',
+    meaning: 'A certificate that browsers trust would be replaced by one from a staging CA.',
     kind: 'terminal',
     remedy:
       'Set LEGO_URL to the CA\'s production directory; or, when the certificate nears its end, kube-lego.io/adopt: "true".',
@@ -132,13 +132,13 @@ export const reasons = {
   },
   SecretChanged: {
     about: 'Secret',
-    meaning: 'Somebody changed the Secret while its certificate was on the way.',
+    meaning: 'Somebody changed the Secret while its certificate was being issued.',
     kind: 'transient',
-    remedy: 'Nothing, it is looked at again.',
+    remedy: 'Nothing: the Secret is checked again.',
   },
   SecretOverwritten: {
     about: 'Secret',
-    meaning: 'Somebody deletes or overwrites the Secret again each time that its certificate was stored.',
+    meaning: 'Somebody deletes or overwrites the Secret each time its certificate is stored.',
     kind: 'attempt',
     remedy:
       "Find out who: kubectl get secret NAME -o jsonpath='{.metadata.managedFields[*].manager}' names the writers, the audit log who deletes. Take the Secret out of what Helm, Argo CD or Flux applies.",
@@ -147,7 +147,7 @@ export const reasons = {
   IngressControllerDoesNotMerge: {
     about: 'challenge',
     meaning:
-      'The ingress controller gives a host to one Ingress only, so that the challenge would not get through or the site would go down.',
+      'The ingress controller gives a host to one Ingress only: a challenge Ingress would get no traffic, or take the site down.',
     kind: 'terminal',
     remedy: 'Use an ingress controller that merges a host across Ingresses: see docs/ingress-controllers.md.',
   },
@@ -169,66 +169,66 @@ export const reasons = {
   HostLeftOut: {
     about: 'challenge',
     meaning:
-      'A host is left out of the certificate, because it kept failing when the certificate of all hosts was about to end.',
+      'A host is left out of the certificate, because it kept failing when the certificate for all hosts was about to expire.',
     kind: 'attempt',
     remedy:
-      'Mend the host: it comes back when it has passed the self-check twice. Where the self-check cannot tell, set kube-lego.io/retry to a new value.',
+      'Fix the host: it is added again when it has passed the self-check twice. If the self-check is inconclusive, set kube-lego.io/retry to a new value.',
   },
   HostReturning: {
     about: 'challenge',
     meaning: 'A host that is left out of the certificate has passed the self-check once.',
     kind: 'transient',
-    remedy: 'Nothing, it comes back when it passes again.',
+    remedy: 'Nothing: it is added again when it passes a second time.',
   },
   // What the CA says.
   RenewalSuggested: {
     about: 'CA',
-    meaning: 'The CA wants a certificate renewed at a time of its own, and explains why.',
+    meaning: 'The CA suggests a renewal time (ARI) and explains why.',
     kind: 'notice',
-    remedy: 'Nothing, it is renewed by itself. What the CA has to say stands at the address in the message.',
+    remedy: 'Nothing: the renewal is automatic. The explanation of the CA is at the URL in the message.',
   },
   AccountNotReady: {
     about: 'CA',
-    meaning: 'There is no account at the CA to order with.',
+    meaning: 'There is no usable account at the CA.',
     kind: 'attempt',
-    remedy: 'See what the CA says of the account, and the LEGO_ settings it names.',
+    remedy: 'See what the CA says about the account, and the LEGO_ settings that the message names.',
   },
   ChallengeFailed: {
     about: 'CA',
-    meaning: 'The CA asked the host and did not get the answer it expects.',
+    meaning: 'The CA requested the challenge from the host and got another answer.',
     kind: 'attempt',
-    remedy: 'See what the CA says: it could not prove the host over port 80.',
+    remedy: 'See what the CA says: it could not validate the host over port 80.',
   },
   OrderFailed: {
     about: 'CA',
-    meaning: 'The CA refused the order, or gave it up.',
+    meaning: 'The CA refused or failed the order.',
     kind: 'attempt',
-    remedy: 'See what the CA says of the order.',
+    remedy: 'See what the CA says about the order.',
   },
   RateLimited: {
     about: 'CA',
-    meaning: 'A limit of the CA is used up.',
+    meaning: 'A rate limit of the CA is used up.',
     kind: 'attempt',
-    remedy: 'Wait, the order is made when the CA allows it again.',
+    remedy: 'Wait: the order is made as soon as the CA allows it.',
   },
   NamePaused: {
     about: 'CA',
-    meaning: 'The CA has paused a name for which too many attempts in a row have failed.',
+    meaning: 'The CA has paused a name after too many failed attempts in a row.',
     kind: 'attempt',
     remedy:
-      'Mend the host, lift the pause by the link in the Event PauseLink on this Ingress, then set kube-lego.io/retry to a new value; where the Event is gone, such a value brings a new one. Without that the CA is asked once a day.',
+      'Fix the host, open the link in the Event PauseLink on this Ingress, then set kube-lego.io/retry to a new value. If the Event has expired, a new value brings a new one. Otherwise the CA is asked once a day.',
   },
   CertificateRejected: {
     about: 'CA',
-    meaning: 'The certificate of the CA is not the one that was ordered.',
+    meaning: 'The CA issued a certificate that does not fit the order.',
     kind: 'attempt',
-    remedy: 'Tell the CA: it issued a certificate that does not fit the order.',
+    remedy: 'Report it to the CA.',
   },
   CaUnavailable: {
     about: 'CA',
-    meaning: 'The CA is out of reach, out of order or busy.',
+    meaning: 'The CA is unreachable, failing or busy.',
     kind: 'transient',
-    remedy: 'Check the way to the CA (LEGO_URL, HTTPS_PROXY) and its status page.',
+    remedy: 'Check the connection to the CA (LEGO_URL, HTTPS_PROXY) and its status page.',
   },
   ApiServerDenied: {
     about: 'cluster',
@@ -238,7 +238,7 @@ export const reasons = {
   },
   ApiServerUnavailable: {
     about: 'cluster',
-    meaning: 'The API server is out of reach or out of order.',
+    meaning: 'The API server is unreachable or failing.',
     kind: 'transient',
     remedy: 'Check the API server.',
   },
@@ -246,7 +246,7 @@ export const reasons = {
     about: 'cluster',
     meaning: 'An error in kube-lego itself.',
     kind: 'attempt',
-    remedy: 'Please report it, with the log of this moment.',
+    remedy: 'Please report it, with the log of that moment.',
   },
 } as const satisfies Record<string, Reason>;
 

@@ -16,7 +16,7 @@ export interface Option<T> {
   readonly parse: values.Parser<T>;
 }
 
-/** That of the kube-lego of 2016. */
+/** As in the kube-lego of 2016. */
 export const usualAnnotationKey = 'kubernetes.io/tls-acme';
 export const defaultDirectoryUrl = 'https://acme-staging-v02.api.letsencrypt.org/directory';
 
@@ -49,7 +49,7 @@ export const optionGroups = {
     caBundle: {
       variable: 'LEGO_CA_BUNDLE',
       placeholder: 'FILE',
-      description: 'PEM file with the roots to trust, besides the usual ones, when talking to a private CA.',
+      description: 'PEM file with root certificates to trust besides the default ones, for a private CA.',
       parse: values.text,
     },
     profile: {
@@ -69,7 +69,7 @@ export const optionGroups = {
     eabKeyId: {
       variable: 'LEGO_EAB_KID',
       placeholder: 'ID',
-      description: 'Key identifier of an external account binding, for CAs that want one.',
+      description: 'Key identifier of the external account binding, for CAs that require one.',
       parse: values.text,
     },
     eabHmacKey: {
@@ -90,7 +90,7 @@ export const optionGroups = {
     checkInterval: {
       variable: 'LEGO_CHECK_INTERVAL',
       placeholder: 'DURATION',
-      description: 'How often each Secret is looked at again, besides at every change of its Ingress.',
+      description: 'How often each Secret is checked, besides at every change of its Ingress.',
       fallback: '8h',
       parse: values.duration(second, 720 * hour),
     },
@@ -98,9 +98,9 @@ export const optionGroups = {
       variable: 'LEGO_SECRET_WATCH',
       placeholder: 'SWITCH',
       description:
-        'on: the metadata of TLS Secrets are watched, so that one that somebody deletes or spoils is repaired within seconds. Needs ' +
-        'deploy/components/secret-watch (deploy/namespaced/secret-watch for chosen namespaces), whose verbs RBAC cannot tell from ' +
-        'those that read all Secrets. off: a Secret is looked at by its name, at changes of its Ingress and every LEGO_CHECK_INTERVAL.',
+        'on: the metadata of TLS Secrets is watched, so that a deleted or damaged one is repaired within seconds. Needs ' +
+        'deploy/components/secret-watch (deploy/namespaced/secret-watch for chosen namespaces), whose verbs allow reading ' +
+        'all Secrets there. off: a Secret is read by its name, at changes of its Ingress and every LEGO_CHECK_INTERVAL.',
       fallback: 'off',
       parse: values.oneOf('on', 'off'),
     },
@@ -108,7 +108,7 @@ export const optionGroups = {
       variable: 'LEGO_MINIMUM_VALIDITY',
       placeholder: 'DURATION',
       description:
-        'A certificate is renewed when less than this is left of it, or less than a third of its lifetime (half of it ' +
+        'A certificate is renewed when less than this is left, or less than a third of its lifetime (half for lifetimes ' +
         'under 10 days), whichever is shorter.',
       fallback: '720h',
       parse: values.duration(hour, 365 * day),
@@ -122,13 +122,13 @@ export const optionGroups = {
     rsaKeySize: {
       variable: 'LEGO_RSA_KEYSIZE',
       placeholder: 'BITS',
-      description: 'The older way to ask for RSA keys: 2048, 3072 or 4096.',
+      description: 'RSA key size, 2048, 3072 or 4096. Older form of LEGO_KEY_TYPE.',
       parse: values.oneOf('2048', '3072', '4096'),
     },
     maxOrdersInFlight: {
       variable: 'LEGO_MAX_ORDERS_IN_FLIGHT',
       placeholder: 'NUMBER',
-      description: 'Orders under way at the CA at a time.',
+      description: 'Orders in flight at the CA at a time.',
       fallback: '10',
       parse: values.wholeNumber(1, 100),
     },
@@ -136,8 +136,8 @@ export const optionGroups = {
       variable: 'LEGO_REHEARSE',
       placeholder: 'WHEN',
       description:
-        'first: a set of hosts that has no certificate yet is ordered from LEGO_REHEARSAL_URL first, and from LEGO_URL only when ' +
-        'that worked, so that hosts which are not set up cost nothing of its limits. never: at once from LEGO_URL.',
+        'first: a set of hosts without a certificate is ordered from the staging CA (LEGO_REHEARSAL_URL) first, and from LEGO_URL ' +
+        'when that succeeded, so that misconfigured hosts use up no limits. never: directly from LEGO_URL.',
       fallback: 'never',
       parse: values.oneOf('first', 'never'),
     },
@@ -145,7 +145,7 @@ export const optionGroups = {
       variable: 'LEGO_REHEARSAL_URL',
       placeholder: 'URL',
       description:
-        "Directory for rehearsals. Unset: Let's Encrypt's staging CA, where LEGO_URL is Let's Encrypt.",
+        "Directory of the staging CA for LEGO_REHEARSE. Unset: Let's Encrypt's, if LEGO_URL is Let's Encrypt's.",
       parse: values.directoryUrl,
     },
     rateLimits: {
@@ -154,7 +154,7 @@ export const optionGroups = {
       description:
         "What differs from the limits that kube-lego knows of Let's Encrypt, or those of another CA, such as " +
         '{"orders-per-account": {"burst": 300, "period": "3h"}}; null lifts a limit. Also certificates-per-registered-domain, ' +
-        'certificates-per-exact-set, authorization-failures, consecutive-authorization-failures; and reserve, the share that is ' +
+        'certificates-per-exact-set, authorization-failures, consecutive-authorization-failures; and reserve, the share ' +
         'kept for renewals (0.2).',
       parse: rateLimits,
     },
@@ -163,15 +163,14 @@ export const optionGroups = {
     namespace: {
       variable: 'LEGO_NAMESPACE',
       placeholder: 'NAME',
-      description:
-        'The namespace that kube-lego runs in: its account Secret and challenge Ingress are there.',
+      description: 'The namespace that kube-lego runs in, with its account Secret and challenge Ingress.',
       fallback: 'default',
       parse: values.namespaceName,
     },
     watchNamespaces: {
       variable: 'LEGO_WATCH_NAMESPACE',
       placeholder: 'NAMES',
-      description: 'Namespaces whose Ingresses are seen to, separated by commas. Unset: all of them.',
+      description: 'Namespaces whose Ingresses are managed, separated by commas. Unset: all.',
       fallback: '',
       parse: values.listOf(values.namespaceName),
     },
@@ -179,20 +178,20 @@ export const optionGroups = {
       variable: 'LEGO_KUBE_ANNOTATION',
       placeholder: 'KEY',
       description:
-        'Annotation that puts an Ingress under the care of this kube-lego; another one lets a second kube-lego run beside it.',
+        'Annotation by which this kube-lego manages an Ingress. A second kube-lego needs another one.',
       fallback: usualAnnotationKey,
       parse: values.annotationKey,
     },
     supportedIngressClasses: {
       variable: 'LEGO_SUPPORTED_INGRESS_CLASS',
       placeholder: 'CLASSES',
-      description: 'Classes whose Ingresses are seen to, separated by commas. Unset: every class.',
+      description: 'Ingress classes that are managed, separated by commas. Unset: every class.',
       parse: values.listOf(values.objectName),
     },
     defaultIngressClass: {
       variable: 'LEGO_DEFAULT_INGRESS_CLASS',
       placeholder: 'CLASS',
-      description: 'What LEGO_SUPPORTED_INGRESS_CLASS takes the class of an Ingress that names none to be.',
+      description: 'The class that LEGO_SUPPORTED_INGRESS_CLASS assumes for an Ingress that names none.',
       parse: values.objectName,
     },
     hostOwnership: {
@@ -209,7 +208,7 @@ export const optionGroups = {
     ingressName: {
       variable: 'LEGO_INGRESS_NAME',
       placeholder: 'NAME',
-      description: 'Ingress that leads challenges to kube-lego while hosts are being validated.',
+      description: 'Ingress that routes challenges to kube-lego while hosts are being validated.',
       fallback: 'kube-lego',
       parse: values.objectName,
     },
@@ -223,14 +222,14 @@ export const optionGroups = {
     serviceName: {
       variable: 'LEGO_SERVICE_NAME',
       placeholder: 'NAME',
-      description: "Service in kube-lego's namespace that leads to its responder.",
+      description: "Service in kube-lego's namespace that routes to its responder.",
       fallback: 'kube-lego',
       parse: values.objectName,
     },
     legacyServiceName: {
       variable: 'LEGO_SERVICE_NAME_NGINX',
       placeholder: 'NAME',
-      description: 'The older name of LEGO_SERVICE_NAME, used where that one is not set.',
+      description: 'Older name of LEGO_SERVICE_NAME, used if that is not set.',
       parse: values.objectName,
     },
     servicePort: {
@@ -260,8 +259,7 @@ export const optionGroups = {
     selfCheckTimeout: {
       variable: 'LEGO_SELF_CHECK_TIMEOUT',
       placeholder: 'DURATION',
-      description:
-        'How long a host may take to lead challenges to kube-lego, before the attempt is given up or the CA is asked.',
+      description: 'How long the self-check waits for a host to route challenges to kube-lego.',
       fallback: '30s',
       parse: values.duration(second, 10 * minute),
     },
@@ -276,15 +274,14 @@ export const optionGroups = {
     http01Port: {
       variable: 'LEGO_HTTP01_PORT',
       placeholder: 'PORT',
-      description: 'Port that the CA validates at; another one than 80 only with a private CA.',
+      description: 'Port that the CA validates at; other than 80 only with a private CA.',
       fallback: '80',
       parse: values.port,
     },
     httpsPort: {
       variable: 'LEGO_HTTPS_PORT',
       placeholder: 'PORT',
-      description:
-        'Port that the CA follows redirects to https to; another one than 443 only with a private CA.',
+      description: 'Port at which the CA follows redirects to https; other than 443 only with a private CA.',
       fallback: '443',
       parse: values.port,
     },
@@ -293,21 +290,21 @@ export const optionGroups = {
     port: {
       variable: 'LEGO_PORT',
       placeholder: 'PORT',
-      description: 'Where the responder answers challenges.',
+      description: 'Port of the responder, which answers challenges.',
       fallback: '8080',
       parse: values.port,
     },
     healthPort: {
       variable: 'LEGO_METRICS_PORT',
       placeholder: 'PORT',
-      description: 'Where /healthz, /readyz and /metrics are.',
+      description: 'Port of /healthz, /readyz and /metrics.',
       fallback: '9402',
       parse: values.port,
     },
     inspectorPort: {
       variable: 'LEGO_INSPECTOR_PORT',
       placeholder: 'PORT',
-      description: 'Where the state of every Ingress can be seen, on 127.0.0.1 only.',
+      description: 'Port of the inspector page, on 127.0.0.1 only.',
       fallback: '9403',
       parse: values.port,
     },
@@ -323,7 +320,7 @@ export const optionGroups = {
     logLevel: {
       variable: 'LEGO_LOG_LEVEL',
       placeholder: 'LEVEL',
-      description: 'The least severe lines that are logged: debug, info, warn or error.',
+      description: 'Lowest level that is logged: debug, info, warn or error.',
       fallback: 'info',
       parse: values.logLevel,
     },
@@ -337,10 +334,10 @@ export const optionGroups = {
   },
 } as const satisfies Record<string, Record<string, Option<unknown>>>;
 
-/** Variables of the kube-lego of 2016 that have no meaning any more, and why. */
+/** Variables of the kube-lego of 2016 without a meaning now, and why. */
 export const obsoleteVariables: Readonly<Record<string, string>> = {
   LEGO_POD_IP: 'challenges come through the Service',
-  LEGO_SERVICE_SELECTOR: 'the Service is part of the manifests and is not made by kube-lego',
+  LEGO_SERVICE_SELECTOR: 'the Service is part of the manifests',
   LEGO_SERVICE_NAME_GCE: 'there is no special treatment of GCE',
   LEGO_INGRESS_NAME_GCE: 'there is no special treatment of GCE',
   LEGO_SUPPORTED_INGRESS_PROVIDER: 'the class of an Ingress says what is needed',

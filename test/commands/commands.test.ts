@@ -154,7 +154,7 @@ describe('kube-lego explain and kube-lego status', { timeout: 240_000 }, () => {
   it('send him who asks for an Ingress with a shared Secret to the older one', async () => {
     const { verdict, why } = await explained('shop/second');
     assert.equal(verdict, 'good');
-    assert.equal(why, 'Secret good-tls is seen to by the older Ingress good.');
+    assert.equal(why, 'Secret good-tls is owned by the older Ingress good.');
   });
 
   it('walk the way of a dead host as a person would', async () => {

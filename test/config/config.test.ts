@@ -152,7 +152,7 @@ describe('a configuration of 2016', () => {
     });
     assert.deepEqual(notices, [
       'info: LEGO_POD_IP has no meaning any more: challenges come through the Service.',
-      'info: LEGO_SERVICE_SELECTOR has no meaning any more: the Service is part of the manifests and is not made by kube-lego.',
+      'info: LEGO_SERVICE_SELECTOR has no meaning any more: the Service is part of the manifests.',
     ]);
   });
 

@@ -36,7 +36,7 @@ interface Case {
 const remedies = {
   denied: String.raw`\. Check kube-lego's ServiceAccount, Roles and bindings: see deploy/base\.`,
   unavailable: String.raw`\. Check the API server\.`,
-  changed: String.raw`\. Nothing, it is looked at again\.`,
+  changed: String.raw`\. Nothing: the Secret is checked again\.`,
 };
 
 /** Before there is an order: an Event tells people, and the round begins anew. */

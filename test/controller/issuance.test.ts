@@ -52,7 +52,7 @@ describe('an annotated Ingress', { timeout: 240_000 }, () => {
     await assertStored(stage, 'blog/blog-tls', ['blog.example.com', 'www.blog.example.com']);
     await untilServed(stage, 'blog.example.com', 'www.blog.example.com');
     const { notices } = await stage.untilState('blog/second', 'idle');
-    assert.match(notices.join(' '), /^Secret blog-tls is seen to by the older Ingress first\. /);
+    assert.match(notices.join(' '), /^Secret blog-tls is owned by the older Ingress first\. /);
     assert.deepEqual(await untilTold(stage, 'blog/second'), ['Normal SecretOwnedByOther']);
   });
 

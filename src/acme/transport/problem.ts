@@ -101,7 +101,7 @@ export function isPause({ type, detail }: Pick<Problem, 'type' | 'detail'>): boo
 const remedies: Readonly<Record<string, string>> = {
   unreachable:
     'Check LEGO_URL, HTTPS_PROXY and that the cluster lets traffic out to the CA; it is tried again.',
-  timeout: 'Check the way to the CA (LEGO_URL, HTTPS_PROXY) and its status page; it is tried again.',
+  timeout: 'Check the connection to the CA (LEGO_URL, HTTPS_PROXY) and its status page; it is tried again.',
   invalidResponse:
     'Check that LEGO_URL is the directory of an ACME CA and that no proxy answers in its place.',
   accountDoesNotExist: 'The account is registered again with the same key.',

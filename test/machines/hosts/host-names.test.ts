@@ -30,7 +30,7 @@ describe('a host that HTTP-01 cannot prove is refused in words', () => {
   it('a wildcard, with its own code', () => {
     assert.deepEqual(validateHost('*.example.com', 'public'), {
       code: 'WildcardHost',
-      message: 'Host *.example.com is a wildcard, which HTTP-01 cannot prove.',
+      message: 'Host *.example.com is a wildcard, which HTTP-01 cannot validate.',
     });
   });
   for (const [host, expected] of [

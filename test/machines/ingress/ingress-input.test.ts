@@ -81,7 +81,7 @@ describe('a bad entry of spec.tls gets a clear answer and leaves its siblings al
   const hosts = {
     'a wildcard': [
       '*.example.com',
-      'Host *.example.com is a wildcard, which HTTP-01 cannot prove. List each host by name; HTTP-01 cannot prove a wildcard, and DNS-01 is planned but not there yet.',
+      'Host *.example.com is a wildcard, which HTTP-01 cannot validate. List each host by name. Wildcards need DNS-01, which is not supported yet.',
     ],
     'an IPv4 address': ['192.0.2.7', `Host 192.0.2.7 is an IP address, not a DNS name. ${correct}`],
     'an IPv6 address': ['2001:db8::7', `Host 2001:db8::7 is an IP address, not a DNS name. ${correct}`],
@@ -176,7 +176,7 @@ describe('an Ingress that is refused as a whole', () => {
   it('carries the annotation of cert-manager too', () => {
     assert.deepEqual(answer({ certManager: true }), {
       messages: [
-        "The Ingress carries an issuer annotation of cert-manager as well. Remove either cert-manager's annotations or kubernetes.io/tls-acme, so that one controller is in charge.",
+        "The Ingress carries an issuer annotation of cert-manager as well. Remove either cert-manager's annotations or kubernetes.io/tls-acme, so that one controller manages it.",
       ],
       ordered: {},
     });
@@ -199,7 +199,7 @@ describe('an Ingress that is refused as a whole', () => {
       ),
       {
         messages: [
-          'The Ingress is of class traefik, which is not a supported one. Use a class that LEGO_SUPPORTED_INGRESS_CLASS lists, or add this one there.',
+          'The Ingress is of class traefik, which is not a supported one. Use a supported class, or add this one to LEGO_SUPPORTED_INGRESS_CLASS.',
         ],
         ordered: {},
       },
@@ -209,7 +209,7 @@ describe('an Ingress that is refused as a whole', () => {
   it('names no class where only some are supported', () => {
     const { messages } = answer({ ingressClass: { form: 'none' } }, { supportedClasses: ['nginx'] });
     assert.deepEqual(messages, [
-      'The Ingress names no class, and only some are supported. Use a class that LEGO_SUPPORTED_INGRESS_CLASS lists, or add this one there.',
+      'The Ingress names no class, and only some are supported. Use a supported class, or add this one to LEGO_SUPPORTED_INGRESS_CLASS.',
     ]);
   });
 

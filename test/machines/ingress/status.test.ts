@@ -79,7 +79,7 @@ describe('what the status says', () => {
         state: 'failed',
         since: '2026-11-24T12:00:00Z',
         reason: 'ChallengeFailed',
-        message: 'The host is dead. See what the CA says: it could not prove the host over port 80.',
+        message: 'The host is dead. See what the CA says: it could not validate the host over port 80.',
         host: 'a.example.com',
         failures: 1,
         nextAttempt: '2026-11-24T13:00:00Z',

@@ -76,7 +76,7 @@ describe('a Secret that several Ingresses of a namespace name', () => {
     const ownership = ownershipOf([young, old]);
     assert.deepEqual(noticesOf(ownership, 'shop/old'), []);
     assert.deepEqual(noticesOf(ownership, 'shop/young'), [
-      'Secret shared is seen to by the older Ingress old. It gets one certificate for the hosts of both; name another Secret if that is not meant.',
+      'Secret shared is owned by the older Ingress old. The Secret gets one certificate for the hosts of both; name another Secret if that is not intended.',
     ]);
   });
 
