@@ -1,9 +1,7 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { type Config, readConfig } from '../../src/config/config.ts';
 import { formatDuration, parseDuration } from '../../src/config/go-duration.ts';
-import { configurationReference } from '../../src/config/reference.ts';
 import { TestCa } from '../certificate/test-ca.ts';
 
 const hour = 3_600_000;
@@ -327,11 +325,6 @@ describe('--help, --version and docs/configuration.md', () => {
   it('--version says the version', () => {
     const reading = read({}, ['-V']);
     assert.match(reading.kind === 'version' ? reading.text : '', /^kube-lego \d+\.\d+\.\d+/);
-  });
-
-  it('docs/configuration.md is that of the settings (else run: node test/config/write-reference.ts)', () => {
-    const file = readFileSync(new URL('../../docs/configuration.md', import.meta.url), 'utf8');
-    assert.equal(file, configurationReference());
   });
 });
 

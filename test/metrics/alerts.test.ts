@@ -3,7 +3,7 @@ import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { metricsReference, readRules } from '../../docs/metrics.ts';
+import { readRules } from '../../docs/generators/metrics.ts';
 import { countedMetrics, type MetricDefinition, sampledMetrics } from '../../src/metrics/catalogue.ts';
 import { arrayField, stringField } from '../../src/process/json.ts';
 import { promtool, promtoolLimit } from './promtool.ts';
@@ -100,11 +100,5 @@ describe('the dashboard', () => {
       .map(({ name }) => name)
       .filter((name) => !elsewhere.includes(name) && !asked.includes(name));
     assert.deepEqual(unseen, []);
-  });
-});
-
-describe('docs/metrics.md', () => {
-  it('is up to date (else run: node test/config/write-reference.ts)', async () => {
-    assert.equal(await readFile(join(root, 'docs/metrics.md'), 'utf8'), metricsReference());
   });
 });

@@ -46,6 +46,22 @@ describe('the detail of the inspector page', () => {
     assert.deepEqual(complaints, []);
   });
 
+  it('draws the statechart from top to bottom where the room is narrow, and from left to right where there is more', async (t) => {
+    const { row } = issuance();
+    const { page, feed, complaints } = await visit(t, browser, snapshotOf([row]), {
+      viewport: { width: 390, height: 844 },
+    });
+    feed.details.set(row.key, issuance());
+    await page.locator('.row').first().click();
+    await page.locator('.chart svg.tall [data-state=validating].current').waitFor();
+    const fits = await page.evaluate('document.documentElement.scrollWidth <= innerWidth');
+    assert.equal(fits, true, 'nothing is wider than the phone');
+    await page.setViewportSize({ width: 1300, height: 800 });
+    await page.locator('.chart svg.wide [data-state=validating].current').waitFor();
+    assert.equal(await page.locator('.edge.taken').count(), 4);
+    assert.deepEqual(complaints, []);
+  });
+
   it('is opened by its address, and says what has failed and when it is tried again', async (t) => {
     const feed = { ...showcase(), ingresses: [trouble().row] };
     const { page, feed: server } = await visit(t, browser, feed);

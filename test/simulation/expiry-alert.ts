@@ -1,4 +1,4 @@
-import { readRules } from '../../docs/metrics.ts';
+import { readRules } from '../../docs/generators/metrics.ts';
 import { certificateSamples, type IngressStanding } from '../../src/metrics/certificate-samples.ts';
 import type { Sample } from '../../src/metrics/samples.ts';
 import { minute, second } from './time-units.ts';

@@ -3,24 +3,28 @@ import { drawn, element } from './dom.mjs';
 /** @import { IngressDetail } from '../protocol.ts' */
 
 /**
- * @typedef {object} Drawing what statechart.json holds, generated from the machine
+ * @typedef {{ name: string, x: number, y: number, width: number, height: number }} Box
+ * @typedef {object} Drawing laid out by docs/generators/page-chart.ts
  * @property {[number, number, number, number]} viewBox
  * @property {[number, number]} start
- * @property {{ name: string, x: number, y: number, width: number, height: number }[]} states
- * @property {{ from?: string, to: string, path: string, label?: string, at?: [number, number] }[]} edges
+ * @property {Box[]} states
+ * @property {Box[]} entries the events that lead to a state from every other one
+ * @property {{ from: string, to: string, path: string }[]} edges
  */
 
 /** Milliseconds. */
 const retryInterval = 5000;
+/** CSS pixels: from here on the drawing from left to right can be read. */
+const roomForWide = 620;
 
 /** The statechart of an Ingress with the present state lit, and the way it took since its last check. */
 export class Chart {
   #caption = element('p', { class: 'way' });
-  #scroller = element('div', { class: 'scroller', tabindex: 0, role: 'group', 'aria-label': 'Statechart' });
+  #frame = element('div', {});
   element = element(
     'section',
     { class: 'card chart', 'aria-label': 'Statechart' },
-    this.#scroller,
+    this.#frame,
     this.#caption,
   );
   /** @type {Map<string, SVGElement>} */
@@ -28,13 +32,22 @@ export class Chart {
   /** @type {Map<string, SVGElement>} */
   #edges = new Map();
   #layer = drawn('g', {});
-  #current = '';
+  /** @type {{ wide: Drawing, tall: Drawing } | undefined} statechart.json */
+  #drawings;
+  /** @type {'wide' | 'tall'} */
+  #shape = 'wide';
+  /** @type {Drawing | undefined} what is shown */
+  #drawing;
   /** @type {IngressDetail['path']} */
   #path = [];
   /** @type {IngressDetail['timeline']} */
   #timeline = [];
 
   constructor() {
+    new ResizeObserver(([frame]) => {
+      this.#shape = (frame?.contentRect.width ?? 0) < roomForWide ? 'tall' : 'wide';
+      this.#draw();
+    }).observe(this.#frame);
     void this.#load();
   }
 
@@ -62,86 +75,65 @@ export class Chart {
       if (taken.has(key)) this.#layer.append(edge);
     }
     this.#caption.textContent = way.join(' → ');
-    if (current !== this.#current) this.#bringIntoSight(current);
-    this.#current = current;
-  }
-
-  /** @param {string} name where there is no room for all */
-  #bringIntoSight(name) {
-    const state = this.#states.get(name);
-    if (state === undefined) return;
-    const { left, width } = state.getBoundingClientRect();
-    const frame = this.#scroller.getBoundingClientRect();
-    this.#scroller.scrollLeft += left + width / 2 - frame.left - frame.width / 2;
   }
 
   async #load() {
     try {
       const answer = await fetch('/page/statechart.json', { signal: AbortSignal.timeout(10_000) });
-      this.#draw(await answer.json());
-      this.#current = '';
-      this.show({ path: this.#path, timeline: this.#timeline });
+      this.#drawings = await answer.json();
+      this.#draw();
     } catch {
-      this.#scroller.replaceChildren('The drawing could not be loaded; it is tried again.');
+      this.#frame.replaceChildren('The drawing could not be loaded; it is tried again.');
       setTimeout(() => void this.#load(), retryInterval);
     }
   }
 
-  /** @param {Drawing} drawing */
-  #draw({ viewBox, start, states, edges }) {
-    const [x, y] = start;
-    const svg = drawn('svg', { viewBox: viewBox.join(' '), 'aria-hidden': 'true' });
-    svg.append(
-      drawn(
-        'defs',
-        {},
-        ...['head', 'head-taken'].map((id) =>
-          drawn(
-            'marker',
-            { id, viewBox: '0 0 10 10', refX: 9, refY: 5, markerWidth: 7, markerHeight: 7, orient: 'auto' },
-            drawn('path', { d: 'M0 0 10 5 0 10z' }),
-          ),
-        ),
-      ),
+  #draw() {
+    const drawing = this.#drawings?.[this.#shape];
+    if (drawing === undefined || drawing === this.#drawing) return;
+    this.#drawing = drawing;
+    const { viewBox, start, states, entries, edges } = drawing;
+    const [cx, cy] = start;
+    this.#edges = new Map(
+      edges.map(({ from, to, path }) => [`${from}>${to}`, drawn('path', { class: 'edge', d: path })]),
+    );
+    this.#states = new Map(states.map((state) => [state.name, drawnState(state)]));
+    this.#layer.replaceChildren(drawn('circle', { class: 'start', cx, cy, r: 5 }), ...this.#edges.values());
+    const svg = drawn(
+      'svg',
+      { class: this.#shape, viewBox: viewBox.join(' '), 'aria-hidden': 'true' },
+      drawn('defs', {}, drawnHead('head'), drawnHead('head-taken')),
       this.#layer,
+      ...entries.map(({ name, x, y, width }) =>
+        drawn('text', { class: 'label', x: x + width / 2, y: y + 12 }, name),
+      ),
+      ...this.#states.values(),
     );
-    for (const { from = '', to, path, label, at } of edges) {
-      const edge = drawn('path', { class: 'edge', d: path });
-      // From anywhere it is an event that leads there: which one it was, the timeline says.
-      this.#edges.set(`${from === '' ? label : from}>${to}`, edge);
-      this.#layer.append(edge);
-      if (label === undefined || at === undefined) continue;
-      svg.append(drawn('text', { class: 'label', x: at[0], y: at[1] }, label));
-    }
-    this.#layer.append(
-      drawn('circle', { class: 'start', cx: x, cy: y, r: 5 }),
-      drawn('path', { class: 'edge', d: `M${x} ${y}H${states[0]?.x ?? x}` }),
-    );
-    for (const state of states) {
-      const { name, width, height } = state;
-      const group = drawn(
-        'g',
-        { class: `node ${name}`, 'data-state': name },
-        drawn('rect', { x: state.x, y: state.y, width, height, rx: 10 }),
-        drawn('use', {
-          href: `#mark-${name}`,
-          x: state.x + width / 2 - 9,
-          y: state.y + height / 2 - 24,
-          width: 18,
-          height: 18,
-        }),
-        drawn('text', { x: state.x + width / 2, y: state.y + height / 2 + 15 }, name),
-      );
-      if (height < 60) {
-        const [, use, text] = group.children;
-        use?.setAttribute('y', String(state.y + height / 2 - 9));
-        use?.setAttribute('x', String(state.x + 5));
-        text?.setAttribute('x', String(state.x + width / 2 + 10));
-        text?.setAttribute('y', String(state.y + height / 2 + 5));
-      }
-      this.#states.set(name, group);
-      svg.append(group);
-    }
-    this.#scroller.replaceChildren(svg);
+    this.#frame.replaceChildren(svg);
+    this.show({ path: this.#path, timeline: this.#timeline });
   }
+}
+
+/** @param {string} id of an arrow's head */
+function drawnHead(id) {
+  return drawn(
+    'marker',
+    { id, viewBox: '0 0 10 10', refX: 9, refY: 5, markerWidth: 7, markerHeight: 7, orient: 'auto' },
+    drawn('path', { d: 'M0 0 10 5 0 10z' }),
+  );
+}
+
+/** @param {Box} box with room for the mark above the name, or beside it */
+function drawnState({ name, x, y, width, height }) {
+  const [middleX, middleY] = [x + width / 2, y + height / 2];
+  const above = height > 60;
+  const [markX, markY] = above ? [middleX - 9, middleY - 24] : [x + 10, middleY - 9];
+  const [textX, textY] = above ? [middleX, middleY + 15] : [middleX + 12, middleY + 5];
+  return drawn(
+    'g',
+    { class: `node ${name}`, 'data-state': name },
+    drawn('rect', { x, y, width, height, rx: 10 }),
+    drawn('use', { href: `#mark-${name}`, x: markX, y: markY, width: 18, height: 18 }),
+    drawn('text', { x: textX, y: textY }, name),
+  );
 }

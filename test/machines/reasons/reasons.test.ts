@@ -1,16 +1,10 @@
 import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
-import { troubleshootingGuide } from '../../../docs/troubleshooting.ts';
 import { type Occasion, occasions } from '../../../machines/reasons/event-reasons.ts';
 import { type Reason, reasons } from '../../../machines/reasons/reasons.ts';
 
 describe('the table of reasons', () => {
-  it('is what docs/troubleshooting.md says (else run: node test/config/write-reference.ts)', () => {
-    const file = readFileSync(new URL('../../../docs/troubleshooting.md', import.meta.url), 'utf8');
-    assert.equal(file, troubleshootingGuide());
-  });
-
   for (const [code, { meaning, remedy }] of Object.entries<Reason>(reasons)) {
     it(`says of ${code} in whole sentences what it is and what to do`, () => {
       assert.match(code, /^[A-Z][A-Za-z]+$/);

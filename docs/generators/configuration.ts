@@ -1,4 +1,4 @@
-import { flagOf, type Option, obsoleteVariables, optionGroups } from './options.ts';
+import { flagOf, type Option, obsoleteVariables, optionGroups } from '../../src/config/options.ts';
 
 /** docs/configuration.md, from the same table as the settings themselves. */
 export function configurationReference(): string {
@@ -11,7 +11,7 @@ export function configurationReference(): string {
   );
   return `# Configuration
 
-<!-- Written by \`node test/config/write-reference.ts\`; a test compares it with src/config/options.ts. -->
+<!-- Written by \`npm run docs\`; a test compares it with src/config/options.ts. -->
 
 Every setting is an environment variable, or an equal option on the command line, which wins. An empty variable counts as
 not set. All are checked together at the start: a wrong value stops it, and every wrong value is named at once. A variable

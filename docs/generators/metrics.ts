@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { loadYaml } from '@kubernetes/client-node';
-import { countedMetrics, type MetricDefinition, sampledMetrics } from '../src/metrics/catalogue.ts';
+import { countedMetrics, type MetricDefinition, sampledMetrics } from '../../src/metrics/catalogue.ts';
 
 interface AlertRule {
   readonly alert: string;
@@ -16,7 +16,7 @@ interface PrometheusRule {
   };
 }
 
-const rulesFile = new URL('../deploy/components/prometheus/prometheus-rule.yaml', import.meta.url);
+const rulesFile = new URL('../../deploy/components/prometheus/prometheus-rule.yaml', import.meta.url);
 
 export function readRules(): PrometheusRule['spec'] {
   const { spec }: PrometheusRule = loadYaml(readFileSync(rulesFile, 'utf8'));
@@ -28,7 +28,7 @@ export function metricsReference(): string {
   const alerts = readRules().groups.flatMap(({ rules }) => rules);
   return `# Metrics
 
-<!-- Written by \`node test/config/write-reference.ts\`; a test compares it with src/metrics/catalogue.ts and the alerts. -->
+<!-- Written by \`npm run docs\`; a test compares it with src/metrics/catalogue.ts and the alerts. -->
 
 \`/metrics\` on port 9402 (\`LEGO_METRICS_PORT\`, the port of the probes) answers GET and HEAD in Prometheus' text format, version
 0.0.4. An answer is good for a second, five can be under way at a time, and a reader that takes longer than ten seconds is left.

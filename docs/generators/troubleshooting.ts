@@ -1,6 +1,6 @@
-import type { CertificateEntry, StatusDocument } from '../machines/ingress/status.ts';
-import { type Occasion, occasions } from '../machines/reasons/event-reasons.ts';
-import { type FailureKind, type Reason, reasons } from '../machines/reasons/reasons.ts';
+import type { CertificateEntry, StatusDocument } from '../../machines/ingress/status.ts';
+import { type Occasion, occasions } from '../../machines/reasons/event-reasons.ts';
+import { type FailureKind, type Reason, reasons } from '../../machines/reasons/reasons.ts';
 
 const sections: Readonly<Record<Reason['about'], string>> = {
   Ingress: 'What is wrong with the Ingress',
@@ -78,7 +78,7 @@ const documentFields: Readonly<Record<Exclude<keyof StatusDocument, 'secrets'> |
 
 const introduction = `# Troubleshooting
 
-<!-- Written by \`node test/config/write-reference.ts\`; a test compares it with machines/reasons/reasons.ts. -->
+<!-- Written by \`npm run docs\`; a test compares it with machines/reasons/reasons.ts. -->
 
 An Ingress without a good certificate always has a reason, and a reason always has a remedy. Where to look, from the quickest:
 

@@ -1,0 +1,19 @@
+import { configurationReference } from './configuration.ts';
+import { metricsReference } from './metrics.ts';
+import { pageChart } from './page-chart.ts';
+import { statechartsPage } from './statecharts.ts';
+import { troubleshootingGuide } from './troubleshooting.ts';
+
+// What is written from the code rather than by hand: tables of settings, metrics and reasons, and the drawings of the statecharts.
+// `npm run docs` (docs/write.ts) writes it, test/docs compares it.
+
+/** Path in the repository → text. */
+export function generatedFiles(): ReadonlyMap<string, string> {
+  return new Map([
+    ['docs/configuration.md', configurationReference()],
+    ['docs/metrics.md', metricsReference()],
+    ['docs/troubleshooting.md', troubleshootingGuide()],
+    ['docs/statecharts.md', statechartsPage()],
+    ['src/inspector/page/statechart.json', pageChart()],
+  ]);
+}
