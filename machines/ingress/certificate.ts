@@ -7,6 +7,7 @@ import type { SecretVersion } from '../assessment/secret-facts.ts';
 import type { Hold } from '../ledger/ledger.ts';
 import type { OrderRequest } from '../ledger/order-limits.ts';
 import type { DesiredCertificate, HostRoute } from '../ownership/desired-certificate.ts';
+import type { SourceKey } from '../ownership/source-key.ts';
 import type { Failure } from '../reasons/reasons.ts';
 import type { Round } from '../supervisor/admission.ts';
 
@@ -14,9 +15,9 @@ import type { Round } from '../supervisor/admission.ts';
 export interface CertificateInput {
   /** Unique among all rounds of this process. */
   readonly id: string;
-  /** `namespace/name` of the Ingress that owns the Secret, and its uid. */
-  readonly ingress: string;
-  readonly ingressUid: string;
+  /** Who owns the Secret. */
+  readonly source: SourceKey;
+  readonly sourceUid: string;
   readonly desired: DesiredCertificate;
   /** What the certificate is to cover: the desired hosts without those that another namespace owns. */
   readonly hosts: readonly HostRoute[];

@@ -1,4 +1,5 @@
 import type { DesiredCertificate } from '../ownership/desired-certificate.ts';
+import type { SourceKey } from '../ownership/source-key.ts';
 import type { Failure } from '../reasons/reasons.ts';
 import { type CertificateInput, certificatePhases } from './certificate.ts';
 import type { CertificateRecord } from './certificate-record.ts';
@@ -16,7 +17,7 @@ export interface IngressPolicy {
 }
 
 export interface IngressContext {
-  readonly key: string;
+  readonly key: SourceKey;
   readonly uid: string;
   readonly policy: IngressPolicy;
   /** What is to be said of the Ingress itself. */

@@ -2,6 +2,7 @@ import type { Assessment } from '../assessment/assessment.ts';
 import { renewalTime } from '../assessment/renewal.ts';
 import type { Hold } from '../ledger/ledger.ts';
 import type { Assignment } from '../ownership/desired-certificate.ts';
+import type { SourceKey } from '../ownership/source-key.ts';
 import type { Failure } from '../reasons/reasons.ts';
 import { retryMark } from '../reasons/status-text.ts';
 import { hour, second } from '../time/durations.ts';
@@ -24,8 +25,7 @@ import type { StatusDocument } from './status.ts';
 import { restoredOutcome } from './status-restore.ts';
 
 export interface IngressInput {
-  /** `namespace/name`. */
-  readonly key: string;
+  readonly key: SourceKey;
   readonly uid: string;
   readonly assignment: Assignment;
   readonly policy: IngressPolicy;

@@ -1,9 +1,11 @@
+import { sourceName } from '../ownership/source-key.ts';
 import { describeFailure, failureKind } from '../reasons/reasons.ts';
 import { findingsOf } from './hold.ts';
 import { attentionTime, type IngressContext, type IngressState, wakeTime } from './ingress-context.ts';
 
 /** One Ingress as a person looks at it. Times in milliseconds since the epoch. */
 export interface IngressView {
+  /** Its name, with its kind where that is another one. */
   readonly ingress: string;
   readonly hosts: readonly string[];
   readonly state: IngressState;
@@ -30,7 +32,7 @@ export function viewOf(state: IngressState, context: IngressContext): IngressVie
   const findings = [...notices, ...certificates.flatMap(findingsOf)];
   const ends = certificates.flatMap(({ status }) => (status.kind === 'good' ? [status.notAfter] : []));
   return {
-    ingress: key,
+    ingress: sourceName(key),
     hosts: certificates.flatMap(({ desired }) => desired.hosts.map(({ host }) => host)),
     state,
     since,

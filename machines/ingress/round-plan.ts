@@ -4,6 +4,7 @@ import { hostsToRescue, type Omission, type Serving } from '../assessment/rescue
 import type { OrderRequest } from '../ledger/order-limits.ts';
 import type { CertificateInput } from './certificate.ts';
 import type { CertificateRecord } from './certificate-record.ts';
+import type { IngressContext } from './ingress-context.ts';
 
 type Due = Extract<Assessment, { kind: 'due' }>;
 
@@ -15,7 +16,7 @@ type Due = Extract<Assessment, { kind: 'due' }>;
  * @param at milliseconds since the epoch
  */
 export function planRound(
-  { key, uid }: { readonly key: string; readonly uid: string },
+  { key, uid }: Pick<IngressContext, 'key' | 'uid'>,
   record: CertificateRecord,
   assessment: Due,
   serial: number,
@@ -25,7 +26,7 @@ export function planRound(
   const { hosts, reason, found, harmAt, exemption, predecessor, omission, serving } = assessment;
   const id = `${uid}/${desired.secretName}/${serial}`;
   const purpose = purposeOf(record, assessment);
-  const secret = { id, ingress: key, ingressUid: uid, desired, found };
+  const secret = { id, source: key, sourceUid: uid, desired, found };
   const answered = [...(record.answered ?? []), ...(serving?.selfChecked === true ? serving.dnsNames : [])];
   const round = { ...secret, hosts, reason, harmAt, purpose, exemption, answered };
   if (reason === 'host-left-out' && omission !== undefined) {

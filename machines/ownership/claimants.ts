@@ -1,5 +1,6 @@
 import type { Failure } from '../reasons/reasons.ts';
-import { type IngressSpec, ingressKey } from './ingress-spec.ts';
+import { type SourceKey, sourceKey } from './source-key.ts';
+import type { SourceSpec } from './source-spec.ts';
 
 /** What one entry of `spec.tls` asks for: these hosts in this Secret. */
 export interface Claim {
@@ -7,19 +8,19 @@ export interface Claim {
   readonly hosts: readonly string[];
 }
 
-/** What an Ingress asks for, and what is to be said of the rest of it. */
+/** What a source asks for, and what is to be said of the rest of it. */
 export interface Claims {
-  readonly ingress: IngressSpec;
+  readonly source: SourceSpec;
   readonly claims: readonly Claim[];
   readonly notices: readonly Failure[];
 }
 
 /**
- * The Ingresses that claim one Secret or one host. They may be thousands, and the oldest is asked for by each of them: it is
+ * The sources that claim one Secret or one host. They may be thousands, and the oldest is asked for by each of them: it is
  * kept, and looked for again only when it has gone.
  */
 export class Claimants {
-  readonly #byKey = new Map<string, Claims>();
+  readonly #byKey = new Map<SourceKey, Claims>();
   /** Undefined while it is not known. */
   #oldest: Claims | undefined;
 
@@ -32,8 +33,8 @@ export class Claimants {
     return this.#oldest;
   }
 
-  /** The keys of the Ingresses. */
-  keys(): Iterable<string> {
+  /** The keys of the sources. */
+  keys(): Iterable<SourceKey> {
     return this.#byKey.keys();
   }
 
@@ -46,11 +47,11 @@ export class Claimants {
   }
 
   add(claims: Claims): void {
-    this.#byKey.set(ingressKey(claims.ingress), claims);
+    this.#byKey.set(sourceKey(claims.source), claims);
     if (this.#oldest !== undefined && byAge(claims, this.#oldest) < 0) this.#oldest = claims;
   }
 
-  delete(key: string): void {
+  delete(key: SourceKey): void {
     if (this.#byKey.get(key) === this.#oldest) this.#oldest = undefined;
     this.#byKey.delete(key);
   }
@@ -65,6 +66,6 @@ export class Claimants {
 }
 
 /** The oldest first; the uid decides between two of the same second, so that every replica decides alike. */
-function byAge({ ingress: one }: Claims, { ingress: other }: Claims): number {
+function byAge({ source: one }: Claims, { source: other }: Claims): number {
   return one.createdAt - other.createdAt || (one.uid < other.uid ? -1 : 1);
 }

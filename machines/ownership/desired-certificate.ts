@@ -1,5 +1,5 @@
 import type { Failure } from '../reasons/reasons.ts';
-import type { IngressClassReference } from './ingress-spec.ts';
+import type { IngressClassReference } from './source-spec.ts';
 
 export const keyTypes = ['ec-p256', 'rsa-2048', 'rsa-3072', 'rsa-4096'] as const;
 export type KeyType = (typeof keyTypes)[number];
@@ -9,7 +9,7 @@ export function isKeyType(text: string): text is KeyType {
   return keyTypes.some((keyType) => keyType === text);
 }
 
-/** A host of a certificate, with the class of the Ingress that serves it. */
+/** A host of a certificate, with the class of the Ingress through which it is reached. */
 export interface HostRoute {
   readonly host: string;
   readonly ingressClass: IngressClassReference;
@@ -17,7 +17,7 @@ export interface HostRoute {
   readonly ownedElsewhere: boolean;
 }
 
-/** What one Secret should hold, merged from all Ingresses of its namespace that name it. */
+/** What one Secret should hold, merged from all sources of its namespace that name it. */
 export interface DesiredCertificate {
   readonly namespace: string;
   readonly secretName: string;
@@ -26,11 +26,11 @@ export interface DesiredCertificate {
   readonly adopt: boolean;
   readonly keyType: KeyType | undefined;
   readonly profile: string | undefined;
-  /** False where the Ingress says `kube-lego.io/self-check: "false"`. */
+  /** False where the source says `kube-lego.io/self-check: "false"`. */
   readonly selfCheck: boolean;
 }
 
-/** What one Ingress has to see to, and what is to be said of the rest of it. */
+/** What one source has to see to, and what is to be said of the rest of it. */
 export interface Assignment {
   readonly desired: readonly DesiredCertificate[];
   readonly notices: readonly Failure[];

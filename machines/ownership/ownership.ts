@@ -7,10 +7,11 @@ import {
   type HostRoute,
   isKeyType,
 } from './desired-certificate.ts';
-import { type IngressSpec, ingressKey, type TlsEntry } from './ingress-spec.ts';
+import { type SourceKey, sourceKey } from './source-key.ts';
+import type { SourceSpec, TlsEntry } from './source-spec.ts';
 
 export interface OwnershipPolicy {
-  /** `oldest`: the namespace with the oldest Ingress for a host orders; `any`: every namespace does. */
+  /** `oldest`: the namespace with the oldest source for a host orders; `any`: every namespace does. */
   readonly hostOwnership: 'oldest' | 'any';
   /** Undefined: every class. */
   readonly supportedClasses: readonly string[] | undefined;
@@ -24,12 +25,12 @@ export interface OwnershipPolicy {
 const maxHosts = 100;
 
 /**
- * Which Ingress owns which Secret, with which hosts, and which namespace owns a host. Among several the oldest one
- * owns. Holds the enabled Ingresses only; each change names the Ingresses whose assignment may differ now.
+ * Which source owns which Secret, with which hosts, and which namespace owns a host. Among several the oldest one
+ * owns. Holds the enabled ones only; each change names those whose assignment may differ now.
  */
 export class Ownership {
   readonly #policy: OwnershipPolicy;
-  readonly #claims = new Map<string, Claims>();
+  readonly #claims = new Map<SourceKey, Claims>();
   readonly #bySecret = new Map<string, Claimants>();
   readonly #byHost = new Map<string, Claimants>();
 
@@ -37,11 +38,11 @@ export class Ownership {
     this.#policy = policy;
   }
 
-  /** Takes up the Ingress as it is now; returns the keys of all whose assignment may have changed, its own included. */
-  set(ingress: IngressSpec): ReadonlySet<string> {
-    const key = ingressKey(ingress);
+  /** Takes up the source as it is now; returns the keys of all whose assignment may have changed, its own included. */
+  set(source: SourceSpec): ReadonlySet<SourceKey> {
+    const key = sourceKey(source);
     const affected = new Set(this.delete(key));
-    const claims = { ingress, ...this.#readClaims(ingress) };
+    const claims = { source, ...this.#readClaims(source) };
     this.#claims.set(key, claims);
     for (const [index, entry] of this.#indexEntries(claims)) {
       const claimants = index.get(entry) ?? new Claimants();
@@ -52,8 +53,8 @@ export class Ownership {
     return affected.add(key);
   }
 
-  /** Forgets the Ingress; returns the keys of the others whose assignment may have changed. */
-  delete(key: string): ReadonlySet<string> {
+  /** Forgets the source; returns the keys of the others whose assignment may have changed. */
+  delete(key: SourceKey): ReadonlySet<SourceKey> {
     const claims = this.#claims.get(key);
     if (claims === undefined) return new Set();
     this.#claims.delete(key);
@@ -65,41 +66,41 @@ export class Ownership {
     return this.#concernedBy(claims);
   }
 
-  /** What this Ingress has to see to; undefined for one that is not held here. */
-  assignment(key: string): Assignment | undefined {
+  /** What this source has to see to; undefined for one that is not held here. */
+  assignment(key: SourceKey): Assignment | undefined {
     const own = this.#claims.get(key);
     if (own === undefined) return undefined;
     const desired: DesiredCertificate[] = [];
     const notices = [...own.notices];
     for (const { secretName } of own.claims) {
-      const owner = this.#bySecret.get(secretKey(own.ingress.namespace, secretName))?.oldest;
-      if (owner?.ingress === own.ingress) {
-        const certificate = this.#merge(own.ingress, secretName);
+      const owner = this.#bySecret.get(secretKey(own.source.namespace, secretName))?.oldest;
+      if (owner?.source === own.source) {
+        const certificate = this.#merge(own.source, secretName);
         if (certificate.hosts.length <= maxHosts) desired.push(certificate);
         else notices.push(tooManyHosts(certificate));
       } else if (owner !== undefined) {
-        const message = `Secret ${secretName} is owned by the older Ingress ${owner.ingress.name}.`;
+        const message = `Secret ${secretName} is owned by the older ${owner.source.kind} ${owner.source.name}.`;
         notices.push({ code: 'SecretOwnedByOther', message });
       }
     }
-    return { desired, notices, retry: own.ingress.retry };
+    return { desired, notices, retry: own.source.retry };
   }
 
-  /** The key of the Ingress that sees to this Secret; undefined if none does. */
-  ownerOf(namespace: string, secretName: string): string | undefined {
+  /** The key of the source that sees to this Secret; undefined if none does. */
+  ownerOf(namespace: string, secretName: string): SourceKey | undefined {
     const owner = this.#bySecret.get(secretKey(namespace, secretName))?.oldest;
-    return owner === undefined ? undefined : ingressKey(owner.ingress);
+    return owner === undefined ? undefined : sourceKey(owner.source);
   }
 
-  #merge(owner: IngressSpec, secretName: string): DesiredCertificate {
+  #merge(owner: SourceSpec, secretName: string): DesiredCertificate {
     const { namespace, adopt, keyType, profile, selfCheck } = owner;
     const routes = new Map<string, HostRoute>();
     const claimants = this.#bySecret.get(secretKey(namespace, secretName))?.oldestFirst() ?? [];
-    for (const { ingress, claims } of claimants) {
+    for (const { source, claims } of claimants) {
       for (const host of claims.find((claim) => claim.secretName === secretName)?.hosts ?? []) {
         if (routes.has(host)) continue;
         const ownedElsewhere = this.#ownedElsewhere(namespace, host);
-        routes.set(host, { host, ingressClass: ingress.ingressClass, ownedElsewhere });
+        routes.set(host, { host, ingressClass: source.ingressClass, ownedElsewhere });
       }
     }
     return {
@@ -116,39 +117,39 @@ export class Ownership {
   #ownedElsewhere(namespace: string, host: string): boolean {
     if (this.#policy.hostOwnership === 'any') return false;
     const owner = this.#byHost.get(host)?.oldest;
-    return owner !== undefined && owner.ingress.namespace !== namespace;
+    return owner !== undefined && owner.source.namespace !== namespace;
   }
 
   /** Those who name one of the Secrets, or whose Secrets one of the hosts is merged into. */
-  #concernedBy({ ingress, claims }: Claims): Set<string> {
-    // The Secrets first, each once: where many Ingresses share host and Secret, each of them leads to all of them.
-    const secrets = new Set(claims.map(({ secretName }) => secretKey(ingress.namespace, secretName)));
+  #concernedBy({ source, claims }: Claims): Set<SourceKey> {
+    // The Secrets first, each once: where many sources share host and Secret, each of them leads to all of them.
+    const secrets = new Set(claims.map(({ secretName }) => secretKey(source.namespace, secretName)));
     for (const host of claims.flatMap(({ hosts }) => hosts)) {
       for (const other of this.#byHost.get(host)?.values() ?? []) {
         const merged = other.claims.filter((claim) => claim.hosts.includes(host));
-        for (const { secretName } of merged) secrets.add(secretKey(other.ingress.namespace, secretName));
+        for (const { secretName } of merged) secrets.add(secretKey(other.source.namespace, secretName));
       }
     }
-    const concerned = new Set<string>();
+    const concerned = new Set<SourceKey>();
     for (const secret of secrets) {
       for (const key of this.#bySecret.get(secret)?.keys() ?? []) concerned.add(key);
     }
     return concerned;
   }
 
-  *#indexEntries({ ingress, claims }: Claims): Generator<[Map<string, Claimants>, string]> {
+  *#indexEntries({ source, claims }: Claims): Generator<[Map<string, Claimants>, string]> {
     for (const { secretName, hosts } of claims) {
-      yield [this.#bySecret, secretKey(ingress.namespace, secretName)];
+      yield [this.#bySecret, secretKey(source.namespace, secretName)];
       for (const host of hosts) yield [this.#byHost, host];
     }
   }
 
-  #readClaims(ingress: IngressSpec): Pick<Claims, 'claims' | 'notices'> {
-    const refusal = this.#refusalOf(ingress);
+  #readClaims(source: SourceSpec): Pick<Claims, 'claims' | 'notices'> {
+    const refusal = this.#refusalOf(source);
     if (refusal !== undefined) return { claims: [], notices: [refusal] };
     const notices: Failure[] = [];
     const claims = new Map<string, Claim>();
-    for (const entry of ingress.tls) {
+    for (const entry of source.tls) {
       const claim = readTlsEntry(entry, this.#policy.names, notices);
       if (claim === undefined) continue;
       if (claims.has(claim.secretName)) {
@@ -156,27 +157,27 @@ export class Ownership {
         notices.push({ code: 'DuplicateSecretName', message });
       } else claims.set(claim.secretName, claim);
     }
-    const inTls = new Set(ingress.tls.flatMap(({ hosts }) => hosts));
-    for (const host of ingress.ruleHosts.filter((host) => host !== '' && !inTls.has(host))) {
+    const inTls = new Set(source.tls.flatMap(({ hosts }) => hosts));
+    for (const host of source.ruleHosts.filter((host) => host !== '' && !inTls.has(host))) {
       const message = `Host ${host} has a rule but is not in spec.tls, so it gets no certificate.`;
       notices.push({ code: 'HostNotInTls', message, host });
     }
     return { claims: [...claims.values()], notices };
   }
 
-  #refusalOf(ingress: IngressSpec): Failure | undefined {
-    if (ingress.certManager) {
-      const message = 'The Ingress carries an issuer annotation of cert-manager as well.';
+  #refusalOf(source: SourceSpec): Failure | undefined {
+    if (source.certManager) {
+      const message = `The ${source.kind} carries an issuer annotation of cert-manager as well.`;
       return { code: 'ManagedByCertManager', message };
     }
-    const { ingressClass, keyType } = ingress;
+    const { ingressClass, keyType } = source;
     const className = ingressClass.form === 'none' ? this.#policy.defaultClass : ingressClass.name;
     const supported = this.#policy.supportedClasses;
     if (supported !== undefined && (className === undefined || !supported.includes(className))) {
       const message =
         className === undefined
-          ? 'The Ingress names no class, and only some are supported.'
-          : `The Ingress is of class ${className}, which is not a supported one.`;
+          ? `The ${source.kind} names no class, and only some are supported.`
+          : `The ${source.kind} is of class ${className}, which is not a supported one.`;
       return { code: 'UnsupportedIngressClass', message };
     }
     if (keyType !== undefined && !isKeyType(keyType)) {

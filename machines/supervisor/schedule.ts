@@ -1,5 +1,5 @@
-interface Entry {
-  readonly key: string;
+interface Entry<Key> {
+  readonly key: Key;
   readonly at: number;
 }
 
@@ -7,23 +7,23 @@ interface Entry {
  * All wake times in one binary heap: one timer serves any number of actors, survives delays over 24.8 days, and stopping
  * an actor costs nothing. Each key has at most one time; setting another one replaces it.
  */
-export class Schedule {
-  readonly #times = new Map<string, number>();
+export class Schedule<Key extends string = string> {
+  readonly #times = new Map<Key, number>();
   /** Entries that are no longer in `#times` are passed over when they come to the top. */
-  #heap: Entry[] = [];
+  #heap: Entry<Key>[] = [];
 
   /** @param at milliseconds since the epoch */
-  set(key: string, at: number): void {
+  set(key: Key, at: number): void {
     this.#times.set(key, at);
     this.#push({ key, at });
     if (this.#heap.length > 2 * this.#times.size + 64) this.#rebuild();
   }
 
-  has(key: string): boolean {
+  has(key: Key): boolean {
     return this.#times.has(key);
   }
 
-  delete(key: string): void {
+  delete(key: Key): void {
     this.#times.delete(key);
   }
 
@@ -37,8 +37,8 @@ export class Schedule {
   }
 
   /** Takes out the keys whose time has come, the earliest first. */
-  takeDue(now: number): string[] {
-    const due: string[] = [];
+  takeDue(now: number): Key[] {
+    const due: Key[] = [];
     for (let at = this.next(); at !== undefined && at <= now; at = this.next()) {
       const { key } = this.#pop();
       this.#times.delete(key);
@@ -52,7 +52,7 @@ export class Schedule {
     for (const [key, at] of this.#times) this.#push({ key, at });
   }
 
-  #push(entry: Entry): void {
+  #push(entry: Entry<Key>): void {
     const heap = this.#heap;
     let index = heap.push(entry) - 1;
     while (index > 0) {
@@ -65,7 +65,7 @@ export class Schedule {
     heap[index] = entry;
   }
 
-  #pop(): Entry {
+  #pop(): Entry<Key> {
     const heap = this.#heap;
     const top = heap[0];
     const last = heap.pop();

@@ -2,20 +2,21 @@ import type { OrderBudget } from '../ca/order-budget.ts';
 import type { OrderReport } from '../ca/order-report.ts';
 import type { Hold } from '../ledger/ledger.ts';
 import type { Assignment } from '../ownership/desired-certificate.ts';
-import { type IngressSpec, ingressKey } from '../ownership/ingress-spec.ts';
 import { Ownership, type OwnershipPolicy } from '../ownership/ownership.ts';
+import { type SourceKey, sourceKey } from '../ownership/source-key.ts';
+import type { SourceSpec } from '../ownership/source-spec.ts';
 import { minute, second } from '../time/durations.ts';
 import { Admission, type AdmissionLimits, type Grant, type Round } from './admission.ts';
 import { Schedule } from './schedule.ts';
 
 export type SupervisorEvent =
-  | { readonly type: 'INGRESS_OBSERVED'; readonly ingress: IngressSpec }
-  | { readonly type: 'INGRESS_GONE'; readonly key: string }
+  | { readonly type: 'SOURCE_OBSERVED'; readonly source: SourceSpec }
+  | { readonly type: 'SOURCE_GONE'; readonly key: SourceKey }
   /** Something has happened to a Secret; what, its next check finds out. */
   | { readonly type: 'SECRET_CHANGED'; readonly namespace: string; readonly secretName: string }
-  /** Every Ingress that can be seen has been observed once: from now on ownership can be judged. */
+  /** Every source that can be seen has been observed once: from now on ownership can be judged. */
   | { readonly type: 'SYNCED' }
-  | { readonly type: 'WAKE_AT'; readonly key: string; readonly at: number | undefined }
+  | { readonly type: 'WAKE_AT'; readonly key: SourceKey; readonly at: number | undefined }
   | { readonly type: 'TIMER' }
   | { readonly type: 'ROUND_STARTED'; readonly round: Round }
   | { readonly type: 'SLOT_REQUESTED'; readonly id: string }
@@ -26,21 +27,21 @@ export type SupervisorEvent =
   | { readonly type: 'PAUSES_LIFTED'; readonly hosts: readonly string[] }
   /** What was spent before this process is known: from now on orders may be made. */
   | { readonly type: 'LEDGER_READ' }
-  /** An Ingress actor died of an error that nobody foresaw. */
-  | { readonly type: 'ACTOR_FAILED'; readonly key: string }
+  /** The actor of a source died of an error that nobody foresaw. */
+  | { readonly type: 'ACTOR_FAILED'; readonly key: SourceKey }
   /** The process is ending: what is ordered is finished, nothing new is begun. */
   | { readonly type: 'DRAIN' };
 
 export type SupervisorCommand =
   | {
       readonly type: 'START';
-      readonly key: string;
-      readonly ingress: IngressSpec;
+      readonly key: SourceKey;
+      readonly source: SourceSpec;
       readonly assignment: Assignment;
     }
-  | { readonly type: 'ASSIGN'; readonly key: string; readonly assignment: Assignment }
-  | { readonly type: 'STOP'; readonly key: string }
-  | { readonly type: 'WAKE'; readonly key: string }
+  | { readonly type: 'ASSIGN'; readonly key: SourceKey; readonly assignment: Assignment }
+  | { readonly type: 'STOP'; readonly key: SourceKey }
+  | { readonly type: 'WAKE'; readonly key: SourceKey }
   | { readonly type: 'ADMIT'; readonly id: string }
   | { readonly type: 'GRANT_SLOT'; readonly id: string }
   | { readonly type: 'HOLD'; readonly id: string; readonly hold: Hold }
@@ -55,13 +56,13 @@ export interface SupervisorPolicy {
 }
 
 export interface SupervisorState {
-  readonly ingresses: Map<string, IngressSpec>;
+  readonly sources: Map<SourceKey, SourceSpec>;
   readonly ownership: Ownership;
   /** The actors, each with the assignment it was last given. */
-  readonly running: Map<string, Assignment>;
-  readonly schedule: Schedule;
+  readonly running: Map<SourceKey, Assignment>;
+  readonly schedule: Schedule<SourceKey>;
   /** When those whose Secrets have changed are to look at them. */
-  readonly looks: Schedule;
+  readonly looks: Schedule<SourceKey>;
   readonly admission: Admission;
   ledgerRead: boolean;
   /** Hosts whose pauses are to be lifted when the ledger is read. */
@@ -78,7 +79,7 @@ const lookDelay = second;
 
 export function initialSupervisorState(policy: SupervisorPolicy, budget: OrderBudget): SupervisorState {
   return {
-    ingresses: new Map(),
+    sources: new Map(),
     ownership: new Ownership(policy.ownership),
     running: new Map(),
     schedule: new Schedule(),
@@ -94,7 +95,7 @@ export function initialSupervisorState(policy: SupervisorPolicy, budget: OrderBu
 
 /**
  * What the supervisor does about an event: a decision without effects. The state is handed over to it, changed in place
- * and handed back (with 100,000 Ingresses a copy for each event would cost more than the decision).
+ * and handed back (with 100,000 sources a copy for each event would cost more than the decision).
  *
  * @param now milliseconds since the epoch
  * @param caNow the same by the CA's clock, by which its limits are counted
@@ -123,13 +124,13 @@ function decideRunning(
   caNow: number,
 ): SupervisorCommand[] {
   switch (event.type) {
-    case 'INGRESS_OBSERVED':
-      return observe(state, event.ingress);
-    case 'INGRESS_GONE':
+    case 'SOURCE_OBSERVED':
+      return observe(state, event.source);
+    case 'SOURCE_GONE':
       return forget(state, event.key);
     case 'SYNCED':
       state.synced = true;
-      return settle(state, state.ingresses.keys());
+      return settle(state, state.sources.keys());
     case 'WAKE_AT':
       // A late word of an actor that was stopped must not wake its successor.
       if (event.at === undefined || !state.running.has(event.key)) state.schedule.delete(event.key);
@@ -150,7 +151,7 @@ function decideRunning(
     case 'ACTOR_FAILED':
       state.running.delete(event.key);
       state.looks.delete(event.key);
-      if (state.ingresses.has(event.key)) state.schedule.set(event.key, now + restartDelay);
+      if (state.sources.has(event.key)) state.schedule.set(event.key, now + restartDelay);
       return [];
     case 'DRAIN':
       state.draining = true;
@@ -226,52 +227,52 @@ function commandOf(grant: Grant): SupervisorCommand {
   return { type: grant.grant === 'admission' ? 'ADMIT' : 'GRANT_SLOT', id };
 }
 
-function observe(state: SupervisorState, ingress: IngressSpec): SupervisorCommand[] {
-  const key = ingressKey(ingress);
-  if (!ingress.enabled) return forget(state, key);
-  const known = state.ingresses.get(key);
-  if (known !== undefined && isSameWish(known, ingress)) {
-    state.ingresses.set(key, { ...known, status: ingress.status });
+function observe(state: SupervisorState, source: SourceSpec): SupervisorCommand[] {
+  const key = sourceKey(source);
+  if (!source.enabled) return forget(state, key);
+  const known = state.sources.get(key);
+  if (known !== undefined && isSameWish(known, source)) {
+    state.sources.set(key, { ...known, status: source.status });
     return [];
   }
-  state.ingresses.set(key, ingress);
-  const commands = known?.uid === ingress.uid ? [] : stop(state, key);
-  const affected = state.ownership.set(ingress);
+  state.sources.set(key, source);
+  const commands = known?.uid === source.uid ? [] : stop(state, key);
+  const affected = state.ownership.set(source);
   return [...commands, ...settle(state, affected)];
 }
 
-/** Our own status is no part of what the Ingress asks for. */
-function isSameWish(known: IngressSpec, ingress: IngressSpec): boolean {
-  return JSON.stringify({ ...known, status: '' }) === JSON.stringify({ ...ingress, status: '' });
+/** Our own status is no part of what the source asks for. */
+function isSameWish(known: SourceSpec, source: SourceSpec): boolean {
+  return JSON.stringify({ ...known, status: '' }) === JSON.stringify({ ...source, status: '' });
 }
 
-function forget(state: SupervisorState, key: string): SupervisorCommand[] {
-  if (!state.ingresses.delete(key)) return [];
+function forget(state: SupervisorState, key: SourceKey): SupervisorCommand[] {
+  if (!state.sources.delete(key)) return [];
   return [...stop(state, key), ...settle(state, state.ownership.delete(key))];
 }
 
-function stop(state: SupervisorState, key: string): SupervisorCommand[] {
+function stop(state: SupervisorState, key: SourceKey): SupervisorCommand[] {
   state.schedule.delete(key);
   state.looks.delete(key);
   return state.running.delete(key) ? [{ type: 'STOP', key }] : [];
 }
 
-function wake(state: SupervisorState, key: string): SupervisorCommand[] {
+function wake(state: SupervisorState, key: SourceKey): SupervisorCommand[] {
   return state.running.has(key) ? [{ type: 'WAKE', key }] : settle(state, [key]);
 }
 
-/** Brings the actors of these Ingresses in line with what they own now. */
-function settle(state: SupervisorState, keys: Iterable<string>): SupervisorCommand[] {
+/** Brings the actors of these sources in line with what they own now. */
+function settle(state: SupervisorState, keys: Iterable<SourceKey>): SupervisorCommand[] {
   if (!state.synced) return [];
   const commands: SupervisorCommand[] = [];
   for (const key of keys) {
-    const ingress = state.ingresses.get(key);
+    const source = state.sources.get(key);
     const assignment = state.ownership.assignment(key);
-    if (ingress === undefined || assignment === undefined) continue;
+    if (source === undefined || assignment === undefined) continue;
     const running = state.running.get(key);
     if (running === undefined) {
       state.running.set(key, assignment);
-      commands.push({ type: 'START', key, ingress, assignment });
+      commands.push({ type: 'START', key, source, assignment });
     } else if (JSON.stringify(running) !== JSON.stringify(assignment)) {
       state.running.set(key, assignment);
       commands.push({ type: 'ASSIGN', key, assignment });

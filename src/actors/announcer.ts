@@ -3,6 +3,7 @@ import { findingsOf } from '../../machines/ingress/hold.ts';
 import type { RoundEnd } from '../../machines/ingress/ingress.ts';
 import type { IngressContext } from '../../machines/ingress/ingress-context.ts';
 import { sentencesIn } from '../../machines/ingress/status-restore.ts';
+import { parseSourceKey, sourceField } from '../../machines/ownership/source-key.ts';
 import type { EventReason } from '../../machines/reasons/event-reasons.ts';
 import { describeFailure, type Failure, failureKind } from '../../machines/reasons/reasons.ts';
 import { statusMessage } from '../../machines/reasons/status-text.ts';
@@ -10,14 +11,14 @@ import type { EventRecorder } from '../kubernetes/records/events.ts';
 import type { IngressStatusWriter } from '../kubernetes/records/ingress-status.ts';
 
 /**
- * Tells people what becomes of an Ingress, by Events on it, by its status annotation and in the log. A finding that stays
+ * Tells people what becomes of a source, by Events on it, by its status annotation and in the log. A finding that stays
  * is said once, even if the process does not stay.
  */
 export class Announcer {
   readonly #events: Pick<EventRecorder, 'publish'>;
   readonly #status: Pick<IngressStatusWriter, 'publish' | 'said'>;
   readonly #log: Logger;
-  /** What was said of an actor's Ingress at its last check. */
+  /** What was said of an actor's source at its last check. */
   readonly #said = new WeakMap<object, ReadonlySet<string>>();
 
   constructor(
@@ -58,7 +59,7 @@ export class Announcer {
     const { reason, validity } = outcome;
     const renewed = ['near-expiry', 'expired', 'renewal-suggested'].includes(reason);
     const message = `Secret ${secretName} holds a certificate valid until ${isoTime(validity.notAfter) ?? ''}.`;
-    this.#log.info({ ingress: context.key, secret: secretName, due: reason }, message);
+    this.#log.info({ ...sourceField(context.key), secret: secretName, due: reason }, message);
     this.#publish(context, 'Normal', renewed ? 'CertificateRenewed' : 'CertificateIssued', message);
     const left = context.certificates.some(({ notices }) =>
       notices.some(({ code }) => code === 'HostLeftOut'),
@@ -81,7 +82,10 @@ export class Announcer {
     const isNotice = failureKind(failure) === 'notice';
     // What the account lacks is in the log once, for all.
     const level = failure.code === 'AccountNotReady' ? 'debug' : 'warn';
-    this.#log[isNotice ? 'info' : level]({ ingress: context.key, reason: failure.code, ...fields }, message);
+    this.#log[isNotice ? 'info' : level](
+      { ...sourceField(context.key), reason: failure.code, ...fields },
+      message,
+    );
     const next = fields.nextAttempt === undefined ? '' : ` Next attempt: ${fields.nextAttempt}.`;
     this.#publish(context, isNotice ? 'Normal' : 'Warning', failure.code, `${message}${next}`);
   }
@@ -92,8 +96,7 @@ export class Announcer {
     reason: EventReason,
     message: string,
   ): void {
-    const [namespace = '', name = ''] = key.split('/');
-    this.#events.publish({ ingress: { namespace, name, uid }, type, reason, message });
+    this.#events.publish({ source: { ...parseSourceKey(key), uid }, type, reason, message });
   }
 }
 

@@ -5,6 +5,7 @@ import type { ingressMachine } from '../../machines/ingress/ingress.ts';
 import type { IngressPolicy } from '../../machines/ingress/ingress-context.ts';
 import { entryNamed, type StatusDocument } from '../../machines/ingress/status.ts';
 import type { Assignment } from '../../machines/ownership/desired-certificate.ts';
+import type { SourceKey } from '../../machines/ownership/source-key.ts';
 import {
   decide,
   initialSupervisorState,
@@ -22,7 +23,7 @@ export type IngressActor = ActorRefFrom<typeof ingressMachine>;
 interface ActorError {
   readonly type: `xstate.error.actor.${string}`;
   readonly error: unknown;
-  readonly actorId: string;
+  readonly actorId: SourceKey;
 }
 
 interface StopEvent {
@@ -37,17 +38,17 @@ export interface SupervisorOptions {
   readonly ingressMachine: typeof ingressMachine;
   readonly budget: OrderBudget;
   readonly rounds: Pick<Rounds, 'admit' | 'grantSlot' | 'hold'>;
-  /** The actors by `namespace/name`; the supervisor alone changes it. */
-  readonly actors: Map<string, IngressActor>;
+  /** The actors; the supervisor alone changes it. */
+  readonly actors: Map<SourceKey, IngressActor>;
   readonly clock: Clock;
   /** By which the CA's limits are counted. */
   readonly ledgerClock: Pick<Clock, 'now'>;
   /** The owner of these hosts says that they may be tried again, although a CA had paused them. */
   readonly onPausesLifted?: ((hosts: readonly string[]) => void) | undefined;
   /** An Ingress actor has ended, of whatever cause. */
-  readonly onStopped?: (key: string) => void;
+  readonly onStopped?: (key: SourceKey) => void;
   /** An Ingress actor died of an error in the program; it is started again after a minute. */
-  readonly onActorError: (key: string, error: unknown) => void;
+  readonly onActorError: (key: SourceKey, error: unknown) => void;
 }
 
 /**
@@ -88,12 +89,12 @@ export function createSupervisorLogic({
   function execute(command: SupervisorCommand, at: number, scope: Scope): void {
     switch (command.type) {
       case 'START': {
-        const { key, ingress, assignment } = command;
-        const status = decodeStatus(ingress.status);
-        const certified = status?.ingress === ingress.uid && isAllGood(status, assignment);
+        const { key, source, assignment } = command;
+        const status = decodeStatus(source.status);
+        const certified = status?.ingress === source.uid && isAllGood(status, assignment);
         const input = {
           key,
-          uid: ingress.uid,
+          uid: source.uid,
           assignment,
           policy: policy.ingress,
           at,
@@ -136,7 +137,7 @@ export function createSupervisorLogic({
     return { type: 'ACTOR_FAILED', key };
   }
 
-  function stop(key: string, scope: Scope): void {
+  function stop(key: SourceKey, scope: Scope): void {
     const actor = actors.get(key);
     actors.delete(key);
     if (actor === undefined) return;

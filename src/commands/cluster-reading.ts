@@ -1,6 +1,6 @@
-import type { IngressSpec } from '../../machines/ownership/ingress-spec.ts';
-import { ingressKey } from '../../machines/ownership/ingress-spec.ts';
 import { Ownership } from '../../machines/ownership/ownership.ts';
+import { type SourceKey, sourceKey } from '../../machines/ownership/source-key.ts';
+import type { SourceSpec } from '../../machines/ownership/source-spec.ts';
 import { second } from '../../machines/time/durations.ts';
 import type { Config } from '../config/config.ts';
 import { supervisorPolicy } from '../config/policies.ts';
@@ -18,7 +18,7 @@ const longestSilence = 30 * second;
 
 /** Every Ingress that could be listed, and whose each Secret and host is, judged as the controller judges it. */
 export interface Survey {
-  readonly ingresses: ReadonlyMap<string, IngressSpec>;
+  readonly ingresses: ReadonlyMap<SourceKey, SourceSpec>;
   readonly ownership: Ownership;
   /** `namespace/name` of the Secrets that they name, whether or not they are handed to kube-lego. */
   readonly named: ReadonlySet<string>;
@@ -41,7 +41,7 @@ export async function surveyIngresses(
   const specs = listed.map(({ spec }) => spec);
   const ownership = new Ownership(supervisorPolicy(config).ownership);
   for (const spec of specs) if (spec.enabled) ownership.set(spec);
-  const ingresses = new Map(specs.map((spec) => [ingressKey(spec), spec]));
+  const ingresses = new Map(specs.map((spec) => [sourceKey(spec), spec]));
   return { ingresses, ownership, named: new Set(listed.flatMap(({ secrets }) => secrets)), ...where };
 }
 

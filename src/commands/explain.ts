@@ -1,3 +1,4 @@
+import { sourceKey } from '../../machines/ownership/source-key.ts';
 import type { KubernetesClient } from '../kubernetes/client/client.ts';
 import { KubernetesLedgerDocuments } from '../kubernetes/records/ledger-documents.ts';
 import { SecretStore } from '../kubernetes/records/secret-store.ts';
@@ -44,7 +45,7 @@ export async function explain(
   if (gate.some(isProblem)) return stopped(ingress, gate);
 
   const { ownership, partial } = await surveyIngresses(client, config, namespace, signal);
-  const assignment = ownership.assignment(ingress);
+  const assignment = ownership.assignment(sourceKey(spec));
   if (assignment === undefined) return stopped(ingress, gate);
   const wish = checkWish(assignment);
   if (assignment.desired.length === 0) return stopped(ingress, [...gate, ...wish]);

@@ -1,5 +1,5 @@
 import type { Assignment } from '../../machines/ownership/desired-certificate.ts';
-import type { IngressClassReference, IngressSpec } from '../../machines/ownership/ingress-spec.ts';
+import type { IngressClassReference, SourceSpec } from '../../machines/ownership/source-spec.ts';
 import { failureKind, reasons } from '../../machines/reasons/reasons.ts';
 import { IngressClasses } from '../challenges/http-01/ingress-class.ts';
 import type { Config } from '../config/config.ts';
@@ -9,7 +9,7 @@ import type { Clock } from '../time/clock.ts';
 import type { Check } from './explanation.ts';
 
 /** Whether the Ingress is handed to kube-lego at all. @param object as the API server sent it */
-export function checkGate(spec: IngressSpec, object: unknown, config: Config): Check[] {
+export function checkGate(spec: SourceSpec, object: unknown, config: Config): Check[] {
   const { annotationKey, watchNamespaces } = config;
   const metadata = recordField(object, 'metadata');
   const value = stringField(recordField(metadata, 'annotations'), annotationKey);

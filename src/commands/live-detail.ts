@@ -1,4 +1,5 @@
 import { request } from 'undici';
+import type { SourceReference } from '../../machines/ownership/source-key.ts';
 import { second } from '../../machines/time/durations.ts';
 import type { CertificateDetail, HostProgress, IngressDetail, TimelineEntry } from '../inspector/protocol.ts';
 import { readJson } from '../kubernetes/watch/watch-stream.ts';
@@ -21,12 +22,12 @@ const longestAnswer = 4 * 1024 * 1024;
  */
 export async function askController(
   port: number,
-  { namespace, name, uid }: { readonly namespace: string; readonly name: string; readonly uid: string },
+  { kind, namespace, name, uid }: SourceReference & { readonly uid: string },
   signal: AbortSignal,
 ): Promise<LiveAnswer> {
-  const path = [namespace, name].map(encodeURIComponent).join('/');
+  const path = [kind, namespace, name].map(encodeURIComponent).join('/');
   try {
-    const { statusCode, body } = await request(`http://127.0.0.1:${port}/ingresses/${path}`, {
+    const { statusCode, body } = await request(`http://127.0.0.1:${port}/sources/${path}`, {
       signal: AbortSignal.any([signal, AbortSignal.timeout(timeLimit)]),
     });
     if (statusCode !== 200) {

@@ -1,5 +1,5 @@
 import pLimit from 'p-limit';
-import { ingressKey } from '../../machines/ownership/ingress-spec.ts';
+import { type SourceReference, sourceKey } from '../../machines/ownership/source-key.ts';
 import type { KubernetesClient } from '../kubernetes/client/client.ts';
 import { SecretStore } from '../kubernetes/records/secret-store.ts';
 import { listOwnSecrets, surveyIngresses } from './cluster-reading.ts';
@@ -31,7 +31,7 @@ export async function overviewOf(
   const limit = pLimit(readsInFlight);
   const pending: Promise<StatusRow[]>[] = [];
   for (const spec of [...ingresses.values()].toSorted(byKey)) {
-    const assignment = ownership.assignment(ingressKey(spec));
+    const assignment = ownership.assignment(sourceKey(spec));
     if (assignment === undefined) continue;
     if (namespace !== undefined && spec.namespace !== namespace) continue;
     const unrecorded = assignment.desired.filter(({ secretName }) => entryOf(spec, secretName) === undefined);
@@ -80,7 +80,7 @@ export function problemsOf(overview: Overview): Overview {
   return { ...overview, rows: overview.rows.filter(isProblem) };
 }
 
-function byKey(one: { namespace: string; name: string }, other: { namespace: string; name: string }): number {
-  const [left, right] = [ingressKey(one), ingressKey(other)];
+function byKey(one: SourceReference, other: SourceReference): number {
+  const [left, right] = [sourceKey(one), sourceKey(other)];
   return left === right ? 0 : left < right ? -1 : 1;
 }

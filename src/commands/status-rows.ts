@@ -1,6 +1,7 @@
 import { type CertificateEntry, entryNamed } from '../../machines/ingress/status.ts';
 import type { Assignment, DesiredCertificate } from '../../machines/ownership/desired-certificate.ts';
-import { type IngressSpec, ingressKey } from '../../machines/ownership/ingress-spec.ts';
+import { sourceKey, sourceName } from '../../machines/ownership/source-key.ts';
+import type { SourceSpec } from '../../machines/ownership/source-spec.ts';
 import { describeFailure, type Failure, failureKind } from '../../machines/reasons/reasons.ts';
 import { decodeStatus } from '../kubernetes/records/status-annotation.ts';
 import { isLeftAlone } from './secret-checks.ts';
@@ -26,7 +27,7 @@ export function isProblem({ state }: StatusRow): boolean {
 }
 
 /** The entry of the status annotation that is about this Ingress and this Secret. */
-export function entryOf(spec: IngressSpec, secretName: string): CertificateEntry | undefined {
+export function entryOf(spec: SourceSpec, secretName: string): CertificateEntry | undefined {
   const status = decodeStatus(spec.status);
   return status?.ingress === spec.uid ? entryNamed(status.secrets, secretName) : undefined;
 }
@@ -36,12 +37,12 @@ export function entryOf(spec: IngressSpec, secretName: string): CertificateEntry
  * @param now milliseconds since the epoch
  */
 export function statusRows(
-  spec: IngressSpec,
+  spec: SourceSpec,
   assignment: Assignment,
   standings: ReadonlyMap<string, SecretStanding>,
   now: number,
 ): StatusRow[] {
-  const ingress = ingressKey(spec);
+  const ingress = sourceName(sourceKey(spec));
   const rows = assignment.desired.map((desired): StatusRow => {
     const { secretName, hosts } = desired;
     const about = { ingress, secret: secretName, hosts: hosts.map(({ host }) => host) };

@@ -1,6 +1,6 @@
 import type { AssessmentPolicy } from '../../machines/assessment/defects.ts';
 import { type Lifetime, letsEncryptLifetimes } from '../../machines/assessment/renewal-forecast.ts';
-import type { IngressClassReference } from '../../machines/ownership/ingress-spec.ts';
+import type { IngressClassReference } from '../../machines/ownership/source-spec.ts';
 import type { Clock } from '../time/clock.ts';
 import type { Config } from './config.ts';
 import type { PathType } from './values.ts';

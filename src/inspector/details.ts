@@ -1,6 +1,7 @@
 import type { CertificateRecord } from '../../machines/ingress/certificate-record.ts';
 import { findingsOf } from '../../machines/ingress/hold.ts';
 import type { IngressContext } from '../../machines/ingress/ingress-context.ts';
+import type { SourceKey } from '../../machines/ownership/source-key.ts';
 import { second } from '../../machines/time/durations.ts';
 import type { IngressActor } from '../actors/supervisor-actor.ts';
 import type { Clock } from '../time/clock.ts';
@@ -12,7 +13,7 @@ import type { Stories } from './stories.ts';
 
 export interface DetailsOptions {
   readonly clock: Clock;
-  readonly actors: ReadonlyMap<string, IngressActor>;
+  readonly actors: ReadonlyMap<SourceKey, IngressActor>;
   readonly stories: Stories;
   readonly journal: HostJournal;
   /** Reads the Secret; undefined where there is none, or no certificate in it. */
@@ -22,7 +23,7 @@ export interface DetailsOptions {
     signal: AbortSignal,
   ) => Promise<StoredCertificate | undefined>;
   /** More is known of this Ingress than before. */
-  readonly onChange: (key: string) => void;
+  readonly onChange: (key: SourceKey) => void;
 }
 
 /** Milliseconds. */
@@ -42,24 +43,24 @@ interface Reading {
 export class Details {
   readonly #options: DetailsOptions;
   /** By Secret, of each Ingress that is looked at. */
-  readonly #readings = new Map<string, Map<string, Reading>>();
+  readonly #readings = new Map<SourceKey, Map<string, Reading>>();
 
   constructor(options: DetailsOptions) {
     this.#options = options;
   }
 
   /** From now on its Secrets are read, when they change. */
-  open(key: string): void {
+  open(key: SourceKey): void {
     if (!this.#readings.has(key)) this.#readings.set(key, new Map());
   }
 
-  close(key: string): void {
+  close(key: SourceKey): void {
     for (const { retry } of this.#readings.get(key)?.values() ?? []) this.#options.clock.clearTimeout(retry);
     this.#readings.delete(key);
   }
 
   /** @returns undefined where there is no such Ingress, or it asks for no certificate */
-  of(key: string): IngressDetail | undefined {
+  of(key: SourceKey): IngressDetail | undefined {
     const { actors, stories, journal } = this.#options;
     const actor = actors.get(key);
     if (actor === undefined) return undefined;
@@ -79,7 +80,7 @@ export class Details {
   }
 
   /** Reads the Secrets that have changed since they were read last. */
-  #readAgain(key: string, { certificates }: IngressContext): void {
+  #readAgain(key: SourceKey, { certificates }: IngressContext): void {
     const readings = this.#readings.get(key);
     if (readings === undefined) return;
     for (const record of certificates) {
@@ -99,7 +100,7 @@ export class Details {
     }
   }
 
-  async #read(key: string, namespace: string, secretName: string, reading: Reading): Promise<void> {
+  async #read(key: SourceKey, namespace: string, secretName: string, reading: Reading): Promise<void> {
     const { clock, onChange, readCertificate } = this.#options;
     try {
       reading.certificate = await readCertificate(namespace, secretName, AbortSignal.timeout(readLimit));

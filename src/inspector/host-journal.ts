@@ -1,4 +1,5 @@
 import type { CertificateInput } from '../../machines/ingress/certificate.ts';
+import type { SourceKey } from '../../machines/ownership/source-key.ts';
 import { type HostProgress, type HostStep, hostSteps } from './protocol.ts';
 
 export type StepState = HostProgress['steps'][number]['state'];
@@ -10,12 +11,12 @@ interface Reached {
 }
 
 interface Round {
-  readonly ingress: string;
+  readonly source: SourceKey;
   readonly secretName: string;
   readonly hosts: ReadonlyMap<string, Map<HostStep, Reached>>;
 }
 
-/** Rounds that came to nothing stay until the next one, but of no more hosts than this: beyond, those of the Ingress that began the longest ago go. */
+/** Rounds that came to nothing stay until the next one, but of no more hosts than this: beyond, those of the source that began the longest ago go. */
 const mostHosts = 5000;
 
 /**
@@ -25,26 +26,26 @@ const mostHosts = 5000;
 export class HostJournal {
   readonly #now: () => number;
   readonly #running = new Map<string, Round>();
-  /** The last round of each Secret, by Ingress. */
-  readonly #latest = new Map<string, Map<string, Round>>();
+  /** The last round of each Secret, by source. */
+  readonly #latest = new Map<SourceKey, Map<string, Round>>();
   #hosts = 0;
-  /** Set while somebody watches; told the Ingress of which something has changed. */
-  onChange: ((ingress: string) => void) | undefined;
+  /** Set while somebody watches; told the source of which something has changed. */
+  onChange: ((source: SourceKey) => void) | undefined;
 
   constructor(now: () => number) {
     this.#now = now;
   }
 
-  begin({ id, ingress, desired: { secretName }, hosts }: CertificateInput): void {
-    const round = { ingress, secretName, hosts: new Map(hosts.map(({ host }) => [host, new Map()])) };
+  begin({ id, source, desired: { secretName }, hosts }: CertificateInput): void {
+    const round = { source, secretName, hosts: new Map(hosts.map(({ host }) => [host, new Map()])) };
     this.#running.set(id, round);
-    this.#drop(ingress, secretName);
-    const others = this.#latest.get(ingress);
-    this.#latest.delete(ingress);
-    this.#latest.set(ingress, new Map([...(others ?? []), [secretName, round]]));
+    this.#drop(source, secretName);
+    const others = this.#latest.get(source);
+    this.#latest.delete(source);
+    this.#latest.set(source, new Map([...(others ?? []), [secretName, round]]));
     this.#hosts += round.hosts.size;
     for (const oldest of this.#latest.keys()) {
-      if (this.#hosts <= mostHosts || oldest === ingress) break;
+      if (this.#hosts <= mostHosts || oldest === source) break;
       this.forget(oldest);
     }
   }
@@ -67,7 +68,7 @@ export class HostJournal {
         .get(host)
         ?.set(step, { state, at: this.#now(), ...(detail === undefined ? {} : { detail }) });
     }
-    this.onChange?.(round.ingress);
+    this.onChange?.(round.source);
   }
 
   /**
@@ -86,7 +87,7 @@ export class HostJournal {
         if (state === 'running') steps.set(step, { state: 'failed', at: this.#now(), detail });
       }
     }
-    this.onChange?.(round.ingress);
+    this.onChange?.(round.source);
   }
 
   /** The round is over; what runs still was broken off. */
@@ -95,36 +96,36 @@ export class HostJournal {
     if (round === undefined) return;
     this.#running.delete(id);
     for (const steps of round.hosts.values()) stopRunning(steps);
-    if (this.onChange === undefined && isDone(round)) this.#drop(round.ingress, round.secretName);
-    this.onChange?.(round.ingress);
+    if (this.onChange === undefined && isDone(round)) this.#drop(round.source, round.secretName);
+    this.onChange?.(round.source);
   }
 
   /** @returns empty where nothing is known */
-  of(ingress: string, secretName: string): HostProgress[] {
-    const round = this.#latest.get(ingress)?.get(secretName);
+  of(source: SourceKey, secretName: string): HostProgress[] {
+    const round = this.#latest.get(source)?.get(secretName);
     return [...(round?.hosts ?? [])].map(([host, reached]) => ({
       host,
       steps: hostSteps.map((step) => ({ step, ...(reached.get(step) ?? { state: 'waiting' as const }) })),
     }));
   }
 
-  /** The Ingress is no more: one of the same name begins anew. */
-  forget(ingress: string): void {
-    for (const secretName of this.#latest.get(ingress)?.keys() ?? []) this.#drop(ingress, secretName);
+  /** The source is no more: one of the same name begins anew. */
+  forget(source: SourceKey): void {
+    for (const secretName of this.#latest.get(source)?.keys() ?? []) this.#drop(source, secretName);
   }
 
   /** Nobody watches any more. */
   forgetDone(): void {
     for (const rounds of this.#latest.values()) {
-      for (const round of rounds.values()) if (isDone(round)) this.#drop(round.ingress, round.secretName);
+      for (const round of rounds.values()) if (isDone(round)) this.#drop(round.source, round.secretName);
     }
   }
 
-  #drop(ingress: string, secretName: string): void {
-    const rounds = this.#latest.get(ingress);
+  #drop(source: SourceKey, secretName: string): void {
+    const rounds = this.#latest.get(source);
     this.#hosts -= rounds?.get(secretName)?.hosts.size ?? 0;
     rounds?.delete(secretName);
-    if (rounds?.size === 0) this.#latest.delete(ingress);
+    if (rounds?.size === 0) this.#latest.delete(source);
   }
 }
 

@@ -5,6 +5,7 @@ import type { Lifetime } from '../../machines/assessment/renewal-forecast.ts';
 import type { Backlog } from '../../machines/ca/backlog.ts';
 import type { OrderBudget } from '../../machines/ca/order-budget.ts';
 import type { Ledger } from '../../machines/ledger/ledger.ts';
+import type { SourceKey } from '../../machines/ownership/source-key.ts';
 import type { SupervisorState } from '../../machines/supervisor/supervisor.ts';
 import type { IngressActor } from '../actors/supervisor-actor.ts';
 import type { SecretStore } from '../kubernetes/records/secret-store.ts';
@@ -28,7 +29,7 @@ export interface InspectorSetup {
     readonly sessionId: string;
     getSnapshot(): { readonly context: SupervisorState };
   };
-  readonly actors: ReadonlyMap<string, IngressActor>;
+  readonly actors: ReadonlyMap<SourceKey, IngressActor>;
   readonly journal: HostJournal;
   readonly ledger: Ledger;
   readonly budget: OrderBudget;

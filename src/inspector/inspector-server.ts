@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { isSourceKey, type SourceKey } from '../../machines/ownership/source-key.ts';
 import { second } from '../../machines/time/durations.ts';
 import type { Inspector } from './inspector.ts';
 import { pageFile } from './page/files.ts';
@@ -42,7 +43,7 @@ async function answer(
     else {
       const asked = new URLSearchParams(query);
       const after = textOf(headers['last-event-id']) ?? asked.get('after') ?? undefined;
-      inspection.watch(response, after, asked.get('ingress') ?? undefined);
+      inspection.watch(response, after, keyOf(asked.get('source')));
     }
     return;
   }
@@ -59,20 +60,24 @@ async function answer(
 }
 
 interface Target {
-  /** `namespace/name`; undefined: all. */
-  readonly key: string | undefined;
+  /** Undefined: all. */
+  readonly key: SourceKey | undefined;
 }
 
 /** What of the actors is asked for, if it is about them. */
 function targetOf(path: string): Target | undefined {
-  if (path === '/ingresses') return { key: undefined };
-  const [, namespace, name] = /^\/ingresses\/([^/]+)\/([^/]+)$/.exec(path) ?? [];
-  if (namespace === undefined || name === undefined) return undefined;
+  if (path === '/sources') return { key: undefined };
+  const [, text = ''] = /^\/sources\/(.+)$/.exec(path) ?? [];
   try {
-    return { key: `${decodeURIComponent(namespace)}/${decodeURIComponent(name)}` };
+    const key = keyOf(text.split('/').map(decodeURIComponent).join('/'));
+    return key === undefined ? undefined : { key };
   } catch {
     return undefined;
   }
+}
+
+function keyOf(text: string | null): SourceKey | undefined {
+  return text !== null && isSourceKey(text) ? text : undefined;
 }
 
 const localHost = /^(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?$/;

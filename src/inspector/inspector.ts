@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { IngressView } from '../../machines/ingress/ingress-view.ts';
 import { viewOf } from '../../machines/ingress/ingress-view.ts';
+import type { SourceKey } from '../../machines/ownership/source-key.ts';
 import { minute, second } from '../../machines/time/durations.ts';
 import type { IngressActor } from '../actors/supervisor-actor.ts';
 import { guarded } from '../process/guarded.ts';
@@ -22,7 +23,7 @@ import { RowTexts } from './rows.ts';
 import { Viewer } from './viewer.ts';
 
 export interface InspectorOptions {
-  readonly actors: ReadonlyMap<string, IngressActor>;
+  readonly actors: ReadonlyMap<SourceKey, IngressActor>;
   readonly system: Inspectable;
   readonly clock: Clock;
   readonly controller: Pick<ControllerView, 'version' | 'leader'>;
@@ -54,11 +55,11 @@ export class Inspector {
   readonly #ring = new FrameRing();
   readonly #rows = new RowTexts();
   /** With the Ingress whose detail they look at, if they do. */
-  readonly #viewers = new Map<Viewer, string | undefined>();
+  readonly #viewers = new Map<Viewer, SourceKey | undefined>();
   readonly #beat: () => void;
   /** Ingresses that may look different from what was sent last, and those that viewers know of. */
-  readonly #changed = new Set<string>();
-  readonly #known = new Set<string>();
+  readonly #changed = new Set<SourceKey>();
+  readonly #known = new Set<SourceKey>();
   #supervisorSent = '';
   #supervisorAt = 0;
   #heartbeatAt = 0;
@@ -69,7 +70,7 @@ export class Inspector {
 
   constructor(options: InspectorOptions) {
     const { actors, clock, journal, readCertificate, onError } = options;
-    const onChange = (key: string): void => {
+    const onChange = (key: SourceKey): void => {
       this.#changed.add(key);
     };
     this.#options = options;
@@ -94,7 +95,7 @@ export class Inspector {
     });
   }
 
-  detail(key: string): IngressDetail | undefined {
+  detail(key: SourceKey): IngressDetail | undefined {
     return this.#details.of(key);
   }
 
@@ -104,20 +105,19 @@ export class Inspector {
   }
 
   /**
-   * Sends everything, then what changes; of one Ingress also the detail, at once and after each change.
+   * Sends everything, then what changes; of one source also the detail, at once and after each change.
    *
    * @param after id of the last frame that this viewer has got, if it was here before
-   * @param ingress `namespace/name`
    */
-  watch(response: ServerResponse, after?: string, ingress?: string): void {
+  watch(response: ServerResponse, after?: string, source?: SourceKey): void {
     const viewer = new Viewer(response, () => this.#leave(viewer));
-    this.#viewers.set(viewer, ingress);
-    if (ingress !== undefined) this.#details.open(ingress);
+    this.#viewers.set(viewer, source);
+    if (source !== undefined) this.#details.open(source);
     this.#start();
     const missed = after === undefined ? undefined : this.#ring.after(after);
     if (missed === undefined) viewer.sendSnapshot(frameOf(this.#ring.id, 'snapshot', this.#snapshotText()));
     else viewer.sendSnapshot(missed.join(''));
-    if (ingress !== undefined) viewer.sendSnapshot(this.#detailFrame(ingress));
+    if (source !== undefined) viewer.sendSnapshot(this.#detailFrame(source));
   }
 
   /** Sends everybody away, and observes nothing any more. */
@@ -128,9 +128,9 @@ export class Inspector {
   }
 
   #leave(viewer: Viewer): void {
-    const ingress = this.#viewers.get(viewer);
+    const source = this.#viewers.get(viewer);
     this.#viewers.delete(viewer);
-    if (ingress !== undefined && ![...this.#viewers.values()].includes(ingress)) this.#details.close(ingress);
+    if (source !== undefined && ![...this.#viewers.values()].includes(source)) this.#details.close(source);
   }
 
   #start(): void {
@@ -172,7 +172,7 @@ export class Inspector {
     const changed = new Set(this.#changed);
     this.#changed.clear();
     this.#sendDelta(changed, now);
-    const frames = new Map<string, string>();
+    const frames = new Map<SourceKey, string>();
     for (const [viewer, key] of this.#viewers) {
       if (key === undefined || !changed.has(key)) continue;
       const frame = frames.get(key) ?? this.#detailFrame(key);
@@ -185,9 +185,9 @@ export class Inspector {
     for (const viewer of this.#viewers.keys()) viewer.send(heartbeat);
   }
 
-  #sendDelta(changed: ReadonlySet<string>, now: number): void {
+  #sendDelta(changed: ReadonlySet<SourceKey>, now: number): void {
     const upserts: string[] = [];
-    const removed: string[] = [];
+    const removed: SourceKey[] = [];
     for (const key of changed) {
       const actor = this.#options.actors.get(key);
       if (actor !== undefined) {
@@ -224,7 +224,7 @@ export class Inspector {
     return withRows('ingresses', rows, rest);
   }
 
-  #detailFrame(key: string): string {
+  #detailFrame(key: SourceKey): string {
     const detail = this.#details.of(key);
     if (detail === undefined) return frameOf(undefined, 'gone', '{}');
     return frameOf(undefined, 'detail', JSON.stringify(detail));

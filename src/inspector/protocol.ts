@@ -1,18 +1,19 @@
 import type { CertificatePhase } from '../../machines/ingress/certificate.ts';
 import type { IngressState } from '../../machines/ingress/ingress-context.ts';
 import type { LimitName } from '../../machines/ledger/rate-limits.ts';
+import type { SourceKey } from '../../machines/ownership/source-key.ts';
 
 /*
  * What the inspector says to its viewers. All times are milliseconds since the epoch by the controller's clock.
  *
  * GET /                              the page; /page/* its assets
- * GET /ingresses                     all Ingresses at once, IngressView[] (machines/ingress/ingress-view.ts)
- * GET /ingresses/NAMESPACE/NAME      IngressDetail
+ * GET /sources                       all at once, IngressView[] (machines/ingress/ingress-view.ts)
+ * GET /sources/KIND/NAMESPACE/NAME   IngressDetail
  * GET /events                        server-sent events: `snapshot` (Snapshot), then `delta` (Delta), each with an
  *                                    opaque `id:`, and every 15 s a `heartbeat` (Heartbeat): a viewer that hears nothing for
  *                                    longer has lost the connection. Last-Event-ID, or ?after=ID, resumes where the server
  *                                    still has what followed, else a new snapshot comes.
- *   ?ingress=NAMESPACE/NAME          besides, the `detail` (IngressDetail) of this one, at once and after each change, or `gone`:
+ *   ?source=KIND/NAMESPACE/NAME      besides, the `detail` (IngressDetail) of this one, at once and after each change, or `gone`:
  *                                    over the same connection, because a browser has six to one server for all its tabs
  */
 
@@ -25,8 +26,8 @@ export interface Snapshot {
 
 export interface Delta {
   readonly upserts: readonly IngressRow[];
-  /** `namespace/name` of what is gone. */
-  readonly removed: readonly string[];
+  /** What is gone. */
+  readonly removed: readonly SourceKey[];
   readonly supervisor?: SupervisorView;
 }
 
@@ -49,8 +50,7 @@ export interface ControllerView {
 
 /** One Ingress, as compact as a row of the list. */
 export interface IngressRow {
-  /** `namespace/name`. */
-  readonly key: string;
+  readonly key: SourceKey;
   readonly uid: string;
   readonly state: IngressState;
   readonly since: number;

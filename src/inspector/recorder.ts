@@ -1,15 +1,15 @@
 import type { InspectionEvent } from 'xstate';
+import { isSourceKey, type SourceKey } from '../../machines/ownership/source-key.ts';
 import type { IngressActor } from '../actors/supervisor-actor.ts';
 import { type Inspectable, observe } from './observation.ts';
 import { Stories } from './stories.ts';
 import { textOf } from './timeline-text.ts';
 
 export interface RecorderOptions {
-  /** The Ingress actors by `namespace/name`. */
-  readonly actors: ReadonlyMap<string, IngressActor>;
+  readonly actors: ReadonlyMap<SourceKey, IngressActor>;
   readonly now: () => number;
   /** Something about this Ingress may look different now. */
-  readonly onChange: (key: string) => void;
+  readonly onChange: (key: SourceKey) => void;
   readonly onError: (error: unknown) => void;
 }
 
@@ -37,7 +37,8 @@ export class Recorder {
   #record(inspected: InspectionEvent): void {
     if (inspected.type !== '@xstate.event' && inspected.type !== '@xstate.snapshot') return;
     const { actors, now, onChange } = this.#options;
-    const key = idOf(inspected.actorRef);
+    const key = keyOf(inspected.actorRef);
+    if (key === undefined) return;
     const actor = actors.get(key);
     if (actor?.sessionId !== inspected.actorRef.sessionId) {
       // One that was stopped has left the map before it says so; another one of its name has a story of its own.
@@ -56,7 +57,8 @@ export class Recorder {
   }
 }
 
-/** Of an Ingress actor its `namespace/name`. */
-function idOf(actorRef: object): string {
-  return 'id' in actorRef && typeof actorRef.id === 'string' ? actorRef.id : '';
+/** Of the actor of a source; undefined of any other. */
+function keyOf(actorRef: object): SourceKey | undefined {
+  if (!('id' in actorRef) || typeof actorRef.id !== 'string') return undefined;
+  return isSourceKey(actorRef.id) ? actorRef.id : undefined;
 }

@@ -4,6 +4,7 @@ import { certificateMachine } from '../../machines/ingress/certificate.ts';
 import { findingsOf } from '../../machines/ingress/hold.ts';
 import { ingressMachine } from '../../machines/ingress/ingress.ts';
 import type { IngressContext } from '../../machines/ingress/ingress-context.ts';
+import { sourceName } from '../../machines/ownership/source-key.ts';
 import { isRecord, recordField, stringField } from '../process/json.ts';
 import { certificateRowOf, errorOf } from './rows.ts';
 
@@ -133,7 +134,7 @@ function sanitizedContext(context: Record<string, unknown>): object {
   if (isIngress(context)) {
     const { key, uid, since, nextCheckAt, certificates } = context;
     return {
-      ingress: key,
+      ingress: sourceName(key),
       uid,
       since,
       nextCheckAt,

@@ -2,6 +2,7 @@ import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { WebSocket, WebSocketServer } from 'ws';
+import type { SourceKey } from '../../machines/ownership/source-key.ts';
 import type { IngressActor } from '../actors/supervisor-actor.ts';
 import type { Clock } from '../time/clock.ts';
 import { isLocal } from './inspector-server.ts';
@@ -9,7 +10,7 @@ import { type Inspectable, observe } from './observation.ts';
 import { actorFrame, type Frame, frameOf, isShown, parentOf, rootFrame } from './stately-frames.ts';
 
 export interface StatelyOptions {
-  readonly actors: ReadonlyMap<string, IngressActor>;
+  readonly actors: ReadonlyMap<SourceKey, IngressActor>;
   readonly system: Inspectable;
   /** Session id of the supervisor. */
   readonly rootId: string;

@@ -1,4 +1,5 @@
 import type { IngressState } from '../../machines/ingress/ingress-context.ts';
+import type { SourceKey } from '../../machines/ownership/source-key.ts';
 import type { IngressDetail, TimelineEntry } from './protocol.ts';
 
 const longestTimeline = 100;
@@ -15,18 +16,18 @@ interface Story {
 
 /** What happened to each Ingress since somebody watches, within bounds. */
 export class Stories {
-  readonly #stories = new Map<string, Story>();
+  readonly #stories = new Map<SourceKey, Story>();
   #entries = 0;
 
   /** An event that came to the Ingress when it was in this state. */
-  event(key: string, { state, at: since }: Step, at: number, text: string): void {
+  event(key: SourceKey, { state, at: since }: Step, at: number, text: string): void {
     const story = this.#touch(key);
     if (story.path.length === 0) story.path.push({ state, at: since });
     this.#add(story, { at, kind: 'event', text });
   }
 
   /** It is in this state now; nothing happens if it was before. */
-  state(key: string, state: IngressState, at: number): void {
+  state(key: SourceKey, state: IngressState, at: number): void {
     const last = this.#stories.get(key)?.path.at(-1);
     if (last?.state === state) return;
     const story = this.#touch(key);
@@ -36,12 +37,12 @@ export class Stories {
   }
 
   /** @returns empty where nothing was seen */
-  of(key: string): Pick<IngressDetail, 'timeline' | 'path'> {
+  of(key: SourceKey): Pick<IngressDetail, 'timeline' | 'path'> {
     const { timeline = [], path = [] } = this.#stories.get(key) ?? {};
     return { timeline: [...timeline], path: [...path] };
   }
 
-  delete(key: string): void {
+  delete(key: SourceKey): void {
     this.#entries -= this.#stories.get(key)?.timeline.length ?? 0;
     this.#stories.delete(key);
   }
@@ -52,7 +53,7 @@ export class Stories {
   }
 
   /** The story, as the one that was changed last. */
-  #touch(key: string): Story {
+  #touch(key: SourceKey): Story {
     const story = this.#stories.get(key) ?? { timeline: [], path: [] };
     this.#stories.delete(key);
     this.#stories.set(key, story);

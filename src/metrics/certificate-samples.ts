@@ -6,6 +6,7 @@ import {
   settledStates,
 } from '../../machines/ingress/ingress-context.ts';
 import { limitNames } from '../../machines/ledger/rate-limits.ts';
+import { parseSourceKey } from '../../machines/ownership/source-key.ts';
 import type { SampledMetric } from './catalogue.ts';
 import { counts, increment, type Sample, type Samples, single } from './samples.ts';
 
@@ -52,7 +53,7 @@ export function certificateSamples(
   let queuedSince = now;
   for (const { value: state, context } of ingresses) {
     increment(byIngressState, state);
-    const [namespace = ''] = context.key.split('/');
+    const { namespace } = parseSourceKey(context.key);
     for (const record of context.certificates) {
       const { status, desired } = record;
       const key = `${namespace}/${desired.secretName}`;

@@ -1,6 +1,6 @@
 import { normalizeHost } from '../../machines/hosts/host-names.ts';
 import { statusAnnotation } from '../../machines/ingress/status.ts';
-import type { IngressClassReference, IngressSpec, TlsEntry } from '../../machines/ownership/ingress-spec.ts';
+import type { IngressClassReference, SourceSpec, TlsEntry } from '../../machines/ownership/source-spec.ts';
 import { KubernetesError } from '../kubernetes/client/kubernetes-error.ts';
 import { arrayField, recordField, stringField } from '../process/json.ts';
 
@@ -23,7 +23,7 @@ const noClass: IngressClassReference = Object.freeze({ form: 'none' });
  * not enabled carries its identity and our status only.
  * @throws KubernetesError InvalidResponse when name, namespace or uid is missing
  */
-export function projectIngress(object: unknown, options: IngressProjectionOptions): IngressSpec {
+export function projectIngress(object: unknown, options: IngressProjectionOptions): SourceSpec {
   const metadata = recordField(object, 'metadata');
   const annotations = recordField(metadata, 'annotations');
   const [uid, namespace, name] = ['uid', 'namespace', 'name'].map((field) => stringField(metadata, field));
@@ -33,7 +33,7 @@ export function projectIngress(object: unknown, options: IngressProjectionOption
       'The API server sent an Ingress without uid, namespace or name',
     );
   }
-  const identity = { uid, namespace, name, createdAt: creationTime(metadata) };
+  const identity = { kind: 'Ingress', uid, namespace, name, createdAt: creationTime(metadata) };
   const enabled = isTrue(annotations, options.annotationKey) && metadata?.['deletionTimestamp'] === undefined;
   const status = stringField(annotations, statusAnnotation);
   if (!enabled) return { ...identity, ...absent, ...(status === undefined ? {} : { status }) };

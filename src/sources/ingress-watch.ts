@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
-import type { IngressSpec } from '../../machines/ownership/ingress-spec.ts';
+import { sourceKey } from '../../machines/ownership/source-key.ts';
+import type { SourceSpec } from '../../machines/ownership/source-spec.ts';
 import type { SupervisorEvent } from '../../machines/supervisor/supervisor.ts';
 import { second } from '../../machines/time/durations.ts';
 import type { Config } from '../config/config.ts';
@@ -31,18 +32,18 @@ export function watchIngresses(
   signal: AbortSignal,
   log: Logger,
   tellSupervisor: (event: SupervisorEvent) => void,
-): Reflector<IngressSpec>[] {
+): Reflector<SourceSpec>[] {
   const namespaces = config.watchNamespaces.length === 0 ? [undefined] : config.watchNamespaces;
   const watches = namespaces.map((namespace) => {
     const denial = new Denial();
-    const reflector = new Reflector<IngressSpec>({
+    const reflector = new Reflector<SourceSpec>({
       client,
       path: collectionPath('ingresses', namespace),
       clock,
       signal,
       project: (object) => projectIngress(object, { annotationKey: config.annotationKey }),
-      onUpsert: (_, ingress) => tellSupervisor({ type: 'INGRESS_OBSERVED', ingress }),
-      onDelete: (key) => tellSupervisor({ type: 'INGRESS_GONE', key }),
+      onUpsert: (_, source) => tellSupervisor({ type: 'SOURCE_OBSERVED', source }),
+      onDelete: (_, source) => tellSupervisor({ type: 'SOURCE_GONE', key: sourceKey(source) }),
       onSynced: () => {
         if (denial.stands) log.info({ namespace }, `Namespace ${namespace ?? ''} is watched now.`);
         denial.end();

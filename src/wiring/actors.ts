@@ -1,6 +1,7 @@
 import { type Actor, createActor, type InspectionEvent } from 'xstate';
 import type { OrderReport } from '../../machines/ca/order-report.ts';
 import { byClock } from '../../machines/ingress/hold.ts';
+import { type SourceKey, sourceField } from '../../machines/ownership/source-key.ts';
 import type { AuthorizationReport } from '../acme/order/authorization.ts';
 import { RenewalInfoSource } from '../acme/order/renewal-info.ts';
 import { Announcer } from '../actors/announcer.ts';
@@ -25,7 +26,7 @@ export interface IssuanceObserver extends RoundObserver {
   order(report: OrderReport): void;
   authorization(round: string, report: AuthorizationReport): void;
   roundEnded(round: string): void;
-  ingressStopped(ingress: string): void;
+  sourceGone(source: SourceKey): void;
 }
 
 export interface ActorsOptions {
@@ -41,7 +42,7 @@ export interface ActorsOptions {
 /** The supervisor and its Ingress actors, with the steps that they take. */
 export interface Actors {
   readonly supervisor: Actor<ReturnType<typeof createSupervisorLogic>>;
-  readonly ingresses: ReadonlyMap<string, IngressActor>;
+  readonly ingresses: ReadonlyMap<SourceKey, IngressActor>;
   readonly rounds: Rounds;
 }
 
@@ -59,7 +60,7 @@ export function setUpActors(runtime: Runtime, options: ActorsOptions): Actors {
       issued.release(id);
     },
   );
-  const ingresses = new Map<string, IngressActor>();
+  const ingresses = new Map<SourceKey, IngressActor>();
   const supervisor = createActor(
     createSupervisorLogic({
       policy: supervisorPolicy(config),
@@ -82,9 +83,9 @@ export function setUpActors(runtime: Runtime, options: ActorsOptions): Actors {
         keeper.changed();
         rehearsal?.liftPauses(hosts);
       },
-      onStopped: (ingress) => observer.ingressStopped(ingress),
-      onActorError: (ingress, error) =>
-        log.error({ ingress, err: error }, 'The actor of an Ingress died of an error.'),
+      onStopped: (source) => observer.sourceGone(source),
+      onActorError: (source, error) =>
+        log.error({ ...sourceField(source), err: error }, 'The actor of an Ingress died of an error.'),
     }),
     {
       id: 'supervisor',
@@ -105,7 +106,6 @@ function createSteps(
   const { account, budget, keeper, ledgerClock, orderTurns, rehearsal, transport } = authorities;
   const { events, secrets } = cluster;
   const { directoryUrl } = config;
-  const source = new RenewalInfoSource({ transport, directoryUrl, clock });
   return {
     ...challenges,
     ...keys,
@@ -119,11 +119,19 @@ function createSteps(
       const hold = budget.countAs(id, exemption, caNow);
       return hold && byClock(hold, caNow, clock.now());
     },
-    renewals: new RenewalWatch({ source, secrets, directory: directoryUrl, budget, ledgerClock, clock }),
+    renewals: new RenewalWatch({
+      source: new RenewalInfoSource({ transport, directoryUrl, clock }),
+      secrets,
+      directory: directoryUrl,
+      budget,
+      ledgerClock,
+      clock,
+    }),
     onPause: (link, input) => events.publish(pauseLinkEvent(input, link)),
     onOrderReport,
     onAuthorization: (round, report) => observer.authorization(round, report),
-    onNotice: (notice, { ingress, desired }) => log.warn({ ingress, secret: desired.secretName }, notice),
+    onNotice: (notice, { source, desired }) =>
+      log.warn({ ...sourceField(source), secret: desired.secretName }, notice),
     clock,
     secrets,
     policy: assessmentPolicy(config),

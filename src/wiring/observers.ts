@@ -31,7 +31,7 @@ export function setUpObservers(clock: Clock): Observers {
       },
       authorization: (round, report) => progress.authorization(round, report),
       roundEnded: (round) => journal.end(round),
-      ingressStopped: (ingress) => journal.forget(ingress),
+      sourceGone: (source) => journal.forget(source),
     },
   };
 }

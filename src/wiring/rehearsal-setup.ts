@@ -6,7 +6,7 @@ import type { AccountSecretStore } from '../acme/account/account-secret.ts';
 import { BorrowedKey } from '../acme/account/borrowed-key.ts';
 import type { Config } from '../config/config.ts';
 import type { KubernetesClient } from '../kubernetes/client/client.ts';
-import type { IngressEvent } from '../kubernetes/records/events.ts';
+import type { SourceEvent } from '../kubernetes/records/events.ts';
 import { KubernetesLedgerDocuments } from '../kubernetes/records/ledger-documents.ts';
 import { pauseLinkEvent } from '../steps/pause-link.ts';
 import { Rehearsal } from '../steps/rehearse-order.ts';
@@ -21,7 +21,7 @@ export interface RehearsalSetup {
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly log: Logger;
-  readonly publish: (event: IngressEvent) => void;
+  readonly publish: (event: SourceEvent) => void;
 }
 
 /**

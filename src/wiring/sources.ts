@@ -1,4 +1,4 @@
-import { ingressKey } from '../../machines/ownership/ingress-spec.ts';
+import { parseSourceKey, sourceKey } from '../../machines/ownership/source-key.ts';
 import type { SupervisorEvent } from '../../machines/supervisor/supervisor.ts';
 import { usualAnnotationKey } from '../config/options.ts';
 import { IngressStatusWriter } from '../kubernetes/records/ingress-status.ts';
@@ -29,16 +29,19 @@ export function setUpSources(
     client,
     clock,
     handedBy: config.annotationKey === usualAnnotationKey ? undefined : config.annotationKey,
-    found: (key) => ingresses.map((reflector) => reflector.get(key)).find(Boolean)?.status,
+    found: (key) => {
+      const { namespace, name } = parseSourceKey(key);
+      return ingresses.map((reflector) => reflector.get(`${namespace}/${name}`)).find(Boolean)?.status;
+    },
     onError: (error) => log.warn(error, 'The status of an Ingress was not written.'),
   });
   const observe = (event: SupervisorEvent): void => {
-    if (event.type === 'INGRESS_OBSERVED') {
-      const { ingress } = event;
-      const key = ingressKey(ingress);
-      status.seen(key, ingress.status);
+    if (event.type === 'SOURCE_OBSERVED') {
+      const { source } = event;
+      const key = sourceKey(source);
+      status.seen(key, source.status);
       // Also where there is no actor: the annotation may have gone while nobody was here to see it.
-      if (!ingress.enabled) status.retract(key, ingress.uid);
+      if (!source.enabled) status.retract(key, source.uid);
     }
     tellSupervisor(event);
   };

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createActor } from 'xstate';
+import type { SourceKey } from '../../machines/ownership/source-key.ts';
 import { createSupervisorLogic, type IngressActor } from '../../src/actors/supervisor-actor.ts';
 import { Recorder } from '../../src/inspector/recorder.ts';
 import { hour, ingressSpec, now, orderBudget, supervisorPolicy } from '../machines/builders.ts';
@@ -14,7 +15,7 @@ function supervision() {
   const clock = new ManualClock(now);
   const holds: number[] = [];
   const stopped: string[] = [];
-  const actors = new Map<string, IngressActor>();
+  const actors = new Map<SourceKey, IngressActor>();
   const budget = orderBudget();
   const supervisor = createActor(
     createSupervisorLogic({
@@ -58,19 +59,19 @@ describe('the supervisor as an actor', () => {
       onError: fail,
     });
     recorder.start(supervisor.system);
-    const texts = () => recorder.stories.of('shop/web').timeline.map(({ text }) => text);
-    supervisor.send({ type: 'INGRESS_OBSERVED', ingress: ingressSpec() });
-    actors.get('shop/web')?.send({ type: 'WAKE', at: now });
+    const texts = () => recorder.stories.of('Ingress/shop/web').timeline.map(({ text }) => text);
+    supervisor.send({ type: 'SOURCE_OBSERVED', source: ingressSpec() });
+    actors.get('Ingress/shop/web')?.send({ type: 'WAKE', at: now });
     await settled();
     assert.ok(texts().includes('WAKE'));
-    supervisor.send({ type: 'INGRESS_OBSERVED', ingress: ingressSpec({ uid: 'another' }) });
+    supervisor.send({ type: 'SOURCE_OBSERVED', source: ingressSpec({ uid: 'another' }) });
     await settled();
-    assert.deepEqual(stopped, ['shop/web']);
-    assert.ok(actors.has('shop/web'));
+    assert.deepEqual(stopped, ['Ingress/shop/web']);
+    assert.ok(actors.has('Ingress/shop/web'));
     assert.deepEqual(texts(), []);
-    supervisor.send({ type: 'INGRESS_GONE', key: 'shop/web' });
-    assert.deepEqual(stopped, ['shop/web', 'shop/web']);
-    assert.deepEqual(recorder.stories.of('shop/web'), { timeline: [], path: [] });
+    supervisor.send({ type: 'SOURCE_GONE', key: 'Ingress/shop/web' });
+    assert.deepEqual(stopped, ['Ingress/shop/web', 'Ingress/shop/web']);
+    assert.deepEqual(recorder.stories.of('Ingress/shop/web'), { timeline: [], path: [] });
     supervisor.stop();
   });
 });

@@ -6,6 +6,7 @@ import { OrderBudget } from '../../machines/ca/order-budget.ts';
 import { type CheckOutput, ingressMachine } from '../../machines/ingress/ingress.ts';
 import { type RateLimits } from '../../machines/ledger/rate-limits.ts';
 import type { DesiredCertificate } from '../../machines/ownership/desired-certificate.ts';
+import type { SourceKey } from '../../machines/ownership/source-key.ts';
 import { createSupervisorLogic, type IngressActor } from '../../src/actors/supervisor-actor.ts';
 import { HostJournal } from '../../src/inspector/host-journal.ts';
 import { createInspector } from '../../src/inspector/inspector-endpoint.ts';
@@ -42,7 +43,7 @@ for (let number = 0; number < ordered; number += 1) {
   ledger.certificateIssued(order, started);
 }
 const budget = new OrderBudget(ledger);
-const actors = new Map<string, IngressActor>();
+const actors = new Map<SourceKey, IngressActor>();
 const supervisor = createActor(
   createSupervisorLogic({
     policy: supervisorPolicy,
@@ -68,7 +69,7 @@ for (let number = 0; number < fleet; number += 1) {
   const name = `site-${String(number).padStart(5, '0')}`;
   const tls = [{ secretName: `${name}-tls`, hosts: [`${name}.example.com`] }];
   const ingress = ingressSpec({ namespace: `team-${number % 40}`, name, uid: `uid-${number}`, tls });
-  supervisor.send({ type: 'INGRESS_OBSERVED', ingress });
+  supervisor.send({ type: 'SOURCE_OBSERVED', source: ingress });
 }
 supervisor.send({ type: 'LEDGER_READ' });
 supervisor.send({ type: 'SYNCED' });
@@ -106,7 +107,8 @@ function change(): void {
   const keys = [...actors.keys()];
   for (let count = 0; count < (changesPerSecond * bunchInterval) / 1000; count += 1) {
     turn += 1;
-    actors.get(keys[(turn * 971) % keys.length] ?? '')?.send({ type: 'WAKE', at: Date.now() });
+    const key = keys[(turn * 971) % keys.length];
+    if (key !== undefined) actors.get(key)?.send({ type: 'WAKE', at: Date.now() });
   }
 }
 

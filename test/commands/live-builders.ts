@@ -7,7 +7,7 @@ export function detailOf(
   changes: Partial<IngressRow> = {},
 ): IngressDetail {
   const row = {
-    key: 'shop/web',
+    key: 'Ingress/shop/web',
     uid: 'uid-of-shop-web',
     state: 'idle',
     since: now,

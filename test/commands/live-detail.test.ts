@@ -6,7 +6,7 @@ import { Site, saying } from '../challenges/http-01/site.ts';
 import { detailOf } from './live-builders.ts';
 
 const signal = AbortSignal.timeout(30_000);
-const ingress = { namespace: 'shop', name: 'web', uid: 'uid-here' };
+const ingress = { kind: 'Ingress', namespace: 'shop', name: 'web', uid: 'uid-here' };
 
 describe('whoever listens where the controller should', () => {
   it('is heard when it speaks of this Ingress', async () => {

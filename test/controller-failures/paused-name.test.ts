@@ -77,8 +77,8 @@ describe('a name that the CA has paused', { timeout: 300_000 }, () => {
     assert.equal(events.filter(({ message }) => message.includes('jwt=')).length, 1);
     const places = await Promise.all([
       readFile(stage.controller.log, 'utf8'),
-      stage.controller.page('inspector', '/ingresses'),
-      stage.controller.page('inspector', '/ingresses/shop/web'),
+      stage.controller.page('inspector', '/sources'),
+      stage.controller.page('inspector', '/sources/Ingress/shop/web'),
       stage.controller.page('health', '/metrics'),
       ...[
         '/apis/networking.k8s.io/v1/ingresses',

@@ -48,7 +48,7 @@ describe('a run with viewers, an issuance, a failure and a pause', { timeout: 18
     const { inspector } = stage.world.ports;
     const keys = ['good', 'dead', 'paused'].map((name) => `shop/${name}`);
     const streams = await Promise.all(
-      ['/events', ...keys.map((key) => `/events?ingress=${key}`)].map((path) =>
+      ['/events', ...keys.map((key) => `/events?source=Ingress/${key}`)].map((path) =>
         EventStream.open(`http://127.0.0.1:${inspector}${path}`),
       ),
     );
@@ -93,9 +93,9 @@ describe('a run with viewers, an issuance, a failure and a pause', { timeout: 18
       "Stately's frames": seen.join('\n'),
       "what a receiver of Stately's frames gets": JSON.stringify(received),
       'the details': (
-        await Promise.all(keys.map((key) => stage.controller.page('inspector', `/ingresses/${key}`)))
+        await Promise.all(keys.map((key) => stage.controller.page('inspector', `/sources/Ingress/${key}`)))
       ).join('\n'),
-      'the views': await stage.controller.page('inspector', '/ingresses'),
+      'the views': await stage.controller.page('inspector', '/sources'),
       'the metrics': await stage.controller.metrics(),
       'the log': await readFile(stage.controller.log, 'utf8'),
       Events: JSON.stringify(events.filter((event) => !links.includes(event))),

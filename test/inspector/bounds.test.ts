@@ -20,9 +20,9 @@ describe('what the inspector keeps', () => {
   it('is a hundred entries of each Ingress', () => {
     const stories = new Stories();
     for (let at = 0; at < 250; at += 1) {
-      stories.event('shop/web', { state: 'idle', at: 0 }, at, `WAKE ${at}`);
+      stories.event('Ingress/shop/web', { state: 'idle', at: 0 }, at, `WAKE ${at}`);
     }
-    const { timeline } = stories.of('shop/web');
+    const { timeline } = stories.of('Ingress/shop/web');
     assert.equal(timeline.length, 100);
     assert.equal(timeline.at(-1)?.text, 'WAKE 249');
   });
@@ -31,10 +31,13 @@ describe('what the inspector keeps', () => {
     const stories = new Stories();
     for (let ingress = 0; ingress < 300; ingress += 1) {
       for (let at = 0; at < 100; at += 1) {
-        stories.event(`shop/${ingress}`, { state: 'idle', at: 0 }, at, 'WAKE');
+        stories.event(`Ingress/shop/${ingress}`, { state: 'idle', at: 0 }, at, 'WAKE');
       }
     }
-    const kept = Array.from({ length: 300 }, (_, ingress) => stories.of(`shop/${ingress}`).timeline.length);
+    const kept = Array.from(
+      { length: 300 },
+      (_, ingress) => stories.of(`Ingress/shop/${ingress}`).timeline.length,
+    );
     assert.ok(kept.reduce((sum, entries) => sum + entries) <= 20_000);
     assert.equal(kept[0], 0);
     assert.equal(kept[299], 100);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { CertificateInput } from '../../machines/ingress/certificate.ts';
+import type { SourceKey } from '../../machines/ownership/source-key.ts';
 import { OrderError } from '../../src/acme/transport/order-error.ts';
 import { HostJournal } from '../../src/inspector/host-journal.ts';
 import { HostProgressWriter } from '../../src/inspector/host-progress.ts';
@@ -18,14 +19,14 @@ function round(id: string, secretName = 'web-tls'): CertificateInput {
 /** The states of the seven steps, by their first letter: Waiting, Running, Done, Failed, Unknown. */
 function shown(journal: HostJournal, secretName = 'web-tls'): string[] {
   return journal
-    .of('shop/web', secretName)
+    .of('Ingress/shop/web', secretName)
     .map(({ steps }) => steps.map(({ state }) => state.slice(0, 1).toUpperCase()).join(''));
 }
 
 /** Of each host what is said of the step that failed. */
 function details(journal: HostJournal): (string | undefined)[] {
   return journal
-    .of('shop/web', 'web-tls')
+    .of('Ingress/shop/web', 'web-tls')
     .map(({ steps }) => steps.find(({ state }) => state === 'failed')?.detail);
 }
 
@@ -120,15 +121,18 @@ describe('how far the hosts have come', () => {
 
   it('is forgotten with its Ingress, and of the oldest where there are too many hosts', () => {
     const journal = new HostJournal(() => now);
-    const begin = (ingress: string, count: number) => {
+    const begin = (source: SourceKey, count: number) => {
       const many = Array.from({ length: count }, (_, index) => route(`${index}.example.com`));
-      journal.begin({ ...round(ingress), ingress, hosts: many });
+      journal.begin({ ...round(source), source, hosts: many });
     };
-    begin('shop/web', 2);
-    journal.forget('shop/web');
+    begin('Ingress/shop/web', 2);
+    journal.forget('Ingress/shop/web');
     assert.deepEqual(shown(journal), []);
-    for (let index = 0; index < 60; index += 1) begin(`shop/${index}`, 100);
-    const kept = Array.from({ length: 60 }, (_, index) => journal.of(`shop/${index}`, 'web-tls').length);
+    for (let index = 0; index < 60; index += 1) begin(`Ingress/shop/${index}`, 100);
+    const kept = Array.from(
+      { length: 60 },
+      (_, index) => journal.of(`Ingress/shop/${index}`, 'web-tls').length,
+    );
     assert.deepEqual(kept, [
       ...Array.from({ length: 10 }, () => 0),
       ...Array.from({ length: 50 }, () => 100),
@@ -150,7 +154,7 @@ describe('how far the hosts have come', () => {
     progress.verdict(input, 'a.example.com', { ...wrong, unresolved: true }, true);
     progress.verdict(input, 'b.example.com', { kind: 'inconclusive', message: 'No way.' }, true);
     assert.deepEqual(shown(journal), ['FWUWWWW', 'DWUWWWW']);
-    const steps = journal.of('shop/web', 'web-tls')[0]?.steps;
+    const steps = journal.of('Ingress/shop/web', 'web-tls')[0]?.steps;
     assert.equal(steps?.[0]?.detail, 'Another server.');
   });
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { TestContext } from 'node:test';
 import type { InspectionEvent } from 'xstate';
+import type { SourceKey } from '../../machines/ownership/source-key.ts';
 import type { IngressActor } from '../../src/actors/supervisor-actor.ts';
 import { HostJournal } from '../../src/inspector/host-journal.ts';
 import { Inspector, type InspectorOptions } from '../../src/inspector/inspector.ts';
@@ -27,7 +28,7 @@ export const nothingToDo: SupervisorView = {
 export async function inspected(t: TestContext, changes: Partial<InspectorOptions> = {}) {
   const run = await start(assignment(['web-tls']));
   const clock = new ManualClock(now);
-  const actors = new Map<string, IngressActor>([['shop/web', run.ingress]]);
+  const actors = new Map<SourceKey, IngressActor>([['Ingress/shop/web', run.ingress]]);
   const errors: unknown[] = [];
   let observers = 0;
   const { system } = run.parent;

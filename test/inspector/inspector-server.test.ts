@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer, request } from 'node:http';
 import { connect } from 'node:net';
 import { describe, it } from 'node:test';
+import type { SourceKey } from '../../machines/ownership/source-key.ts';
 import { Viewer } from '../../src/inspector/viewer.ts';
 import { EventStream } from './event-stream.ts';
 import { inspected } from './inspected.ts';
@@ -28,10 +29,10 @@ describe('the server of the inspector', { timeout: 60_000 }, () => {
   const paths = [
     '/',
     '/page/main.mjs',
-    '/ingresses',
-    '/ingresses/shop/web',
+    '/sources',
+    '/sources/Ingress/shop/web',
     '/events',
-    '/events?ingress=shop/web',
+    '/events?source=Ingress/shop/web',
   ];
 
   it('answers under the names of this machine only, and to no page of another origin', async (t) => {
@@ -58,15 +59,15 @@ describe('the server of the inspector', { timeout: 60_000 }, () => {
     const { port } = await inspected(t);
     const host = `127.0.0.1:${port}`;
     for (const method of ['POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS']) {
-      assert.equal(await statusOf(port, '/ingresses', { host }, method), 405, method);
+      assert.equal(await statusOf(port, '/sources', { host }, method), 405, method);
     }
     assert.equal(await statusOf(port, '/events', { host }, 'HEAD'), 405);
     for (const path of [
       '/page/../server.ts',
       '/page/%2e%2e/server.ts',
       '/page/',
-      '/ingresses/shop',
-      '/ingresses/%zz/web',
+      '/sources/Ingress/shop',
+      '/sources/Ingress/%zz/web',
     ]) {
       assert.equal(await statusOf(port, path, { host }), 404, path);
     }
@@ -74,9 +75,9 @@ describe('the server of the inspector', { timeout: 60_000 }, () => {
 
   it('takes names as the browser writes them', async (t) => {
     const { url } = await inspected(t);
-    const answer = await fetch(`${url}/ingresses/s%68op/w%65b`);
+    const answer = await fetch(`${url}/sources/Ingress/s%68op/w%65b`);
     assert.equal(answer.status, 200);
-    assert.match(await answer.text(), /"key":"shop\/web"/);
+    assert.match(await answer.text(), /"key":"Ingress\/shop\/web"/);
   });
 
   it('sends the page with a policy that lets it load nothing from elsewhere', async (t) => {
@@ -96,7 +97,7 @@ describe('the server of the inspector', { timeout: 60_000 }, () => {
 
   it('gives a viewer that did not keep up everything when it comes back', async (t) => {
     const { port, url, run, actors, clock, journal } = await inspected(t);
-    const keys = Array.from({ length: 2000 }, (_, index) => `shop/${index}`);
+    const keys = Array.from({ length: 2000 }, (_, index): SourceKey => `Ingress/shop/${index}`);
     for (const key of keys) actors.set(key, run.ingress);
     const socket = connect(port, '127.0.0.1');
     t.after(() => socket.destroy());
@@ -113,7 +114,7 @@ describe('the server of the inspector', { timeout: 60_000 }, () => {
     await closed;
     const [id] = /(?<=^id: ).+$/m.exec(start ?? '') ?? [];
     assert.ok(id !== undefined);
-    actors.delete('shop/0');
+    actors.delete('Ingress/shop/0');
     const again = await EventStream.open(`${url}/events`, { 'last-event-id': id });
     t.after(() => again.close());
     const { ingresses } = await again.until('snapshot');

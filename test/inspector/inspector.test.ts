@@ -22,7 +22,7 @@ describe('the inspector', { timeout: 60_000 }, () => {
     });
     assert.deepEqual(
       snapshot.ingresses.map(({ key, state, hosts }) => ({ key, state, hosts })),
-      [{ key: 'shop/web', state: 'checking', hosts: ['web-tls.example.com'] }],
+      [{ key: 'Ingress/shop/web', state: 'checking', hosts: ['web-tls.example.com'] }],
     );
     const steps = [
       () => run.checked([dueResult(run.desired('web-tls'))]),
@@ -100,12 +100,12 @@ describe('the inspector', { timeout: 60_000 }, () => {
       return observers() === 0;
     });
     assert.deepEqual(clock.pending, []);
-    assert.deepEqual(inspector.detail('shop/web')?.timeline, [], 'what has a gap is not shown');
+    assert.deepEqual(inspector.detail('Ingress/shop/web')?.timeline, [], 'what has a gap is not shown');
   });
 
   it('tells the story of one Ingress: its events, its transitions and its way', async (t) => {
     const { run, clock, url } = await inspected(t);
-    const stream = await EventStream.open(`${url}/events?ingress=shop/web`);
+    const stream = await EventStream.open(`${url}/events?source=Ingress/shop/web`);
     t.after(() => stream.close());
     await stream.until('detail');
     await run.checked([dueResult(run.desired('web-tls'))]);
@@ -139,7 +139,7 @@ describe('the inspector', { timeout: 60_000 }, () => {
     t.after(() => overview.close());
     await overview.until('snapshot');
     assert.deepEqual(reads, []);
-    const stream = await EventStream.open(`${url}/events?ingress=shop/web`);
+    const stream = await EventStream.open(`${url}/events?source=Ingress/shop/web`);
     t.after(() => stream.close());
     await stream.until('detail');
     clock.advance(beat);
@@ -160,7 +160,7 @@ describe('the inspector', { timeout: 60_000 }, () => {
         return Promise.resolve({ issuer: 'CN=R11' });
       },
     });
-    const stream = await EventStream.open(`${url}/events?ingress=shop/web`);
+    const stream = await EventStream.open(`${url}/events?source=Ingress/shop/web`);
     t.after(() => stream.close());
     await stream.until('detail');
     await settled();
@@ -179,18 +179,18 @@ describe('the inspector', { timeout: 60_000 }, () => {
     const { run, clock, url, actors } = await inspected(t);
     const list = await EventStream.open(`${url}/events`);
     t.after(() => list.close());
-    const one = await EventStream.open(`${url}/events?ingress=shop/web`);
+    const one = await EventStream.open(`${url}/events?source=Ingress/shop/web`);
     t.after(() => one.close());
     await list.until('snapshot');
     await one.until('detail');
-    actors.delete('shop/web');
+    actors.delete('Ingress/shop/web');
     run.stop();
     await settled();
     clock.advance(beat);
     await one.until('gone');
     const delta = await list.until('delta');
-    assert.deepEqual(delta.removed, ['shop/web']);
-    assert.equal((await fetch(`${url}/ingresses/shop/web`)).status, 404);
+    assert.deepEqual(delta.removed, ['Ingress/shop/web']);
+    assert.equal((await fetch(`${url}/sources/Ingress/shop/web`)).status, 404);
   });
 
   it('begins nothing anew once it has been stopped', async (t) => {

@@ -5,6 +5,7 @@ import { describe, it, type TestContext } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { WebSocket } from 'ws';
 import { createMachine, type InspectionEvent } from 'xstate';
+import type { SourceKey } from '../../machines/ownership/source-key.ts';
 import type { IngressActor } from '../../src/actors/supervisor-actor.ts';
 import { StatelyEndpoint } from '../../src/inspector/stately.ts';
 import { isRecord, recordField, stringField } from '../../src/process/json.ts';
@@ -18,7 +19,7 @@ async function endpoint(t: TestContext) {
   const run = await start(assignment(['web-tls']));
   const { system, sessionId: rootId } = run.parent;
   let observers = 0;
-  const actors = new Map<string, IngressActor>([['shop/web', run.ingress]]);
+  const actors = new Map<SourceKey, IngressActor>([['Ingress/shop/web', run.ingress]]);
   const stately = new StatelyEndpoint({
     actors,
     system: {
@@ -87,7 +88,10 @@ describe("the endpoint for Stately's inspector", { timeout: 60_000 }, () => {
     ]);
     const actors = frames.filter((frame) => stringField(frame, 'type') === '@xstate.actor');
     const names = actors.map((frame) => stringField(frame, 'name'));
-    assert.ok(names.includes('shop/web') && names.some((name) => name?.includes('web-tls')), String(names));
+    assert.ok(
+      names.includes('Ingress/shop/web') && names.some((name) => name?.includes('web-tls')),
+      String(names),
+    );
     const certificate = actors.find((frame) => stringField(frame, 'parentId') === sessionId);
     assert.ok(certificate !== undefined, 'the certificate is a child of its Ingress');
     for (const frame of frames) assert.equal(stringField(frame, 'rootId'), rootId);
@@ -114,7 +118,7 @@ describe("the endpoint for Stately's inspector", { timeout: 60_000 }, () => {
   it('tells one who comes of thousands of actors without stopping the work for all of them', async (t) => {
     const { run, url, actors } = await endpoint(t);
     await run.checked([dueResult(run.desired('web-tls'))]);
-    for (let count = 1; count < 2000; count += 1) actors.set(`shop/${count}`, run.ingress);
+    for (let count = 1; count < 2000; count += 1) actors.set(`Ingress/shop/${count}`, run.ingress);
     const frames = await view(t, url);
     let turns = 0;
     while (frames.length < 4001) {

@@ -9,7 +9,7 @@ import type {
   DesiredCertificate,
   HostRoute,
 } from '../../machines/ownership/desired-certificate.ts';
-import type { IngressSpec } from '../../machines/ownership/ingress-spec.ts';
+import type { SourceSpec } from '../../machines/ownership/source-spec.ts';
 
 export const minute = 60_000;
 export const hour = 60 * minute;
@@ -19,10 +19,11 @@ export const day = 24 * hour;
 export const now = Date.UTC(2026, 10, 24, 12);
 
 /** An enabled Ingress `shop/web`, a day old, with one host and one Secret, but for what is said otherwise. */
-export function ingressSpec(changes: Partial<IngressSpec> = {}): IngressSpec {
+export function ingressSpec(changes: Partial<SourceSpec> = {}): SourceSpec {
   const namespace = changes.namespace ?? 'shop';
   const name = changes.name ?? 'web';
   return {
+    kind: 'Ingress',
     uid: `uid-of-${namespace}-${name}`,
     namespace,
     name,
@@ -76,8 +77,8 @@ export function certificateInput(changes: Partial<CertificateInput> = {}): Certi
   const desired = changes.desired ?? desiredCertificate();
   return {
     id: 'round',
-    ingress: 'shop/web',
-    ingressUid: 'uid',
+    source: 'Ingress/shop/web',
+    sourceUid: 'uid',
     desired,
     hosts: desired.hosts,
     reason: 'missing',

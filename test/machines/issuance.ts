@@ -123,7 +123,7 @@ export class Issuance {
   /** An Ingress `shop/web` under a parent that stands for the supervisor, at its first check. */
   async startIngress(assignment: Assignment) {
     const input = {
-      key: 'shop/web',
+      key: 'Ingress/shop/web' as const,
       uid: 'uid',
       assignment,
       policy: { checkInterval: 8 * hour, minimumValidity: 30 * day },
@@ -157,7 +157,7 @@ export class Issuance {
   }
 
   createIngress(parent: AnyActorRef, input: IngressInput) {
-    return createActor(this.ingressMachine, { parent, id: 'shop/web', input });
+    return createActor(this.ingressMachine, { parent, id: 'Ingress/shop/web', input });
   }
 
   #permit(secretName: string, event: { type: 'ADMITTED' | 'SLOT_GRANTED'; at: number }): void {

@@ -59,7 +59,9 @@ describe('what is scraped', () => {
   }, async () => {
     using world = new ScrapeWorld();
     world.clockSkew = -4000;
-    world.ingresses.push(standing('shop/web', 'backing-off', { one: good, two: retried, three: stuck }));
+    world.ingresses.push(
+      standing('Ingress/shop/web', 'backing-off', { one: good, two: retried, three: stuck }),
+    );
     reports(world);
     const said = await promtool(['check', 'metrics'], await world.text());
     assert.equal(said, '');
@@ -69,12 +71,12 @@ describe('what is scraped', () => {
     using world = new ScrapeWorld();
     const hold = { cause: 'orders-per-account', scope: 'this account', until: now + hour } as const;
     world.ingresses.push(
-      standing('shop/a', 'idle', { a: good, b: good, c: stuck }),
-      standing('shop/b', 'backing-off', { d: retried }),
-      standing('blog/c', 'queued', { e: working('queued', now) }, { since: now - 10 * minute }),
-      standing('blog/d', 'queued', { f: working('queued', now, hold) }, { since: now - 5 * hour }),
-      standing('blog/e', 'storing', { g: working('storing', now) }),
-      standing('blog/f', 'checking', { h: { kind: 'unchecked' } }),
+      standing('Ingress/shop/a', 'idle', { a: good, b: good, c: stuck }),
+      standing('Ingress/shop/b', 'backing-off', { d: retried }),
+      standing('Ingress/blog/c', 'queued', { e: working('queued', now) }, { since: now - 10 * minute }),
+      standing('Ingress/blog/d', 'queued', { f: working('queued', now, hold) }, { since: now - 5 * hour }),
+      standing('Ingress/blog/e', 'storing', { g: working('storing', now) }),
+      standing('Ingress/blog/f', 'checking', { h: { kind: 'unchecked' } }),
     );
     world.ordersInFlight = 3;
     const text = await world.text();
@@ -113,7 +115,10 @@ describe('what is scraped', () => {
     world.ledger.orderCreated(request, now);
     world.ledger.certificateIssued(request, now);
     world.ingresses.push(
-      standing('shop/a', 'checking', { queued: working('queued', now), storing: working('storing', now) }),
+      standing('Ingress/shop/a', 'checking', {
+        queued: working('queued', now),
+        storing: working('storing', now),
+      }),
     );
     const text = await world.text();
     assert.equal(
@@ -128,9 +133,9 @@ describe('what is scraped', () => {
   it('tells of each Secret when its certificate ends and is renewed, and how often it has failed', async () => {
     using world = new ScrapeWorld();
     world.ingresses.push(
-      standing('shop/a', 'idle', { good }),
-      standing('shop/b', 'backing-off', { retried, stuck }, { attempts: 2 }),
-      standing('shop/c', 'validating', {
+      standing('Ingress/shop/a', 'idle', { good }),
+      standing('Ingress/shop/b', 'backing-off', { retried, stuck }, { attempts: 2 }),
+      standing('Ingress/shop/c', 'validating', {
         renewed: working('validating', now + 9 * day),
         missing: working('validating', now),
       }),
@@ -154,8 +159,8 @@ describe('what is scraped', () => {
   it('no longer has the series of a Secret whose Ingress has gone', async () => {
     using world = new ScrapeWorld();
     world.ingresses.push(
-      standing('shop/a', 'idle', { kept: good }),
-      standing('shop/b', 'idle', { gone: good }),
+      standing('Ingress/shop/a', 'idle', { kept: good }),
+      standing('Ingress/shop/b', 'idle', { gone: good }),
     );
     assert.match(await world.text(), /secret="gone"/);
     world.ingresses.pop();
@@ -169,8 +174,8 @@ describe('what is scraped', () => {
   }, async () => {
     using world = new ScrapeWorld();
     world.ingresses.push(
-      standing('shop/a', 'idle', { tls: good }),
-      standing('shop/b', 'idle', { tls: good }),
+      standing('Ingress/shop/a', 'idle', { tls: good }),
+      standing('Ingress/shop/b', 'idle', { tls: good }),
     );
     const text = await world.text();
     assert.equal(text.split('kube_lego_certificate_not_after_timestamp_seconds{').length, 2);
@@ -271,7 +276,7 @@ describe('the number of series', () => {
     const before = seriesOf(await world.text()).size;
     for (let count = 0; count < 1000; count += 1) {
       const status = count % 2 === 0 ? good : retried;
-      world.ingresses.push(standing(`shop/web-${count}`, 'idle', { [`tls-${count}`]: status }));
+      world.ingresses.push(standing(`Ingress/shop/web-${count}`, 'idle', { [`tls-${count}`]: status }));
     }
     const after = seriesOf(await world.text()).size;
     assert.equal(after - before, 2000 + 1);
@@ -305,8 +310,8 @@ describe('labels', () => {
       now,
     );
     world.ingresses.push(
-      standing('shop/a', 'backing-off', { retried }),
-      standing('shop/b', 'queued', { held: working('queued', now, hold) }),
+      standing('Ingress/shop/a', 'backing-off', { retried }),
+      standing('Ingress/shop/b', 'queued', { held: working('queued', now, hold) }),
     );
     reports(world);
     assert.doesNotMatch(await world.text(), /example|ca\.|did not reach/);

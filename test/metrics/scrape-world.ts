@@ -4,6 +4,7 @@ import type { IngressState } from '../../machines/ingress/ingress-context.ts';
 import { initialIngressContext } from '../../machines/ingress/ingress-updates.ts';
 import type { Ledger } from '../../machines/ledger/ledger.ts';
 import { type RateLimits } from '../../machines/ledger/rate-limits.ts';
+import type { SourceKey } from '../../machines/ownership/source-key.ts';
 import { createLedger } from '../../src/ledger/ledger-keeper.ts';
 import type { IngressStanding } from '../../src/metrics/certificate-samples.ts';
 import { Metrics } from '../../src/metrics/metrics.ts';
@@ -68,7 +69,7 @@ export class ScrapeWorld implements Disposable {
 
 /** An Ingress in this state since then, each of its Secrets as it is said. */
 export function standing(
-  key: string,
+  key: SourceKey,
   value: IngressState,
   statuses: Readonly<Record<string, CertificateStatus>>,
   { since = now, attempts = 0 } = {},

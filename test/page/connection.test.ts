@@ -31,9 +31,9 @@ describe('the connection of the inspector page', () => {
   /** A page with the detail of an Ingress, and as many more of them in tabs of the same browser. */
   async function tabs(t: TestContext, more: number) {
     const { page, feed } = await visit(t, browser, few());
-    feed.details.set('shop/web', detailOf(web));
+    feed.details.set('Ingress/shop/web', detailOf(web));
     const pages = [page];
-    const address = `${feed.address}/#/ingress/shop/web`;
+    const address = `${feed.address}/#/Ingress/shop/web`;
     await page.goto(address);
     const open = async () => {
       const another = await page.context().newPage();

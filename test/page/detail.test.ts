@@ -65,8 +65,8 @@ describe('the detail of the inspector page', () => {
   it('is opened by its address, and says what has failed and when it is tried again', async (t) => {
     const feed = { ...showcase(), ingresses: [trouble().row] };
     const { page, feed: server } = await visit(t, browser, feed);
-    server.details.set('media/admin', trouble());
-    await page.goto(`${server.address}/#/ingress/media/admin`);
+    server.details.set('Ingress/media/admin', trouble());
+    await page.goto(`${server.address}/#/Ingress/media/admin`);
     await page.locator('.trouble', { hasText: 'SelfCheckFailed' }).waitFor();
     await page.locator('.remark', { hasText: 'Self-check: failed. another server answers: 404' }).waitFor();
     await page.locator('#detail .facts', { hasText: 'retry admin-tls in 1 h' }).waitFor();
@@ -97,7 +97,7 @@ describe('the detail of the inspector page', () => {
       }));
     const nextAttemptAt = Date.now() + 200_000;
     const certificates = detail.certificates.map((one) => ({ ...one, nextAttemptAt }));
-    feed.details.set('shop/web', { ...detail, certificates, timeline: timeline('WAKE') });
+    feed.details.set('Ingress/shop/web', { ...detail, certificates, timeline: timeline('WAKE') });
     await page.locator('.row').first().click();
     const attempt = page.locator('.certificate dd', { hasText: /in \d/ }).last();
     await attempt.filter({ hasText: 'in 3 min' }).waitFor();
@@ -122,7 +122,7 @@ describe('the detail of the inspector page', () => {
     const { page, feed } = await visit(t, browser, snapshotOf([row]));
     const hosts = row.hosts.map((host) => progressOf(host, 'order', 'failed', 'The CA wants no such names.'));
     const detail = detailOf(row);
-    feed.details.set('shop/web', {
+    feed.details.set('Ingress/shop/web', {
       ...detail,
       certificates: detail.certificates.map((one) => ({ ...one, hosts })),
     });
@@ -143,7 +143,7 @@ describe('the detail of the inspector page', () => {
         });
       },
     });
-    feed.details.set('shop/web', detailOf(rowOf('shop/web')));
+    feed.details.set('Ingress/shop/web', detailOf(rowOf('shop/web')));
     await page.locator('.row').first().click();
     await page.getByText('The drawing could not be loaded').waitFor();
     await page.clock.runFor(5000);
@@ -155,7 +155,7 @@ describe('the detail of the inspector page', () => {
     const row = rowOf('shop/web', { hosts: [markup], error: { code: 'ChallengeFailed', message: markup } });
     const { page, feed, complaints } = await visit(t, browser, snapshotOf([row]));
     const detail = detailOf(row);
-    feed.details.set('shop/web', {
+    feed.details.set('Ingress/shop/web', {
       ...detail,
       certificates: detail.certificates.map((one) => ({ ...one, issuer: markup, names: [markup] })),
       timeline: [{ at: Date.now(), kind: 'event', text: markup }],
@@ -167,7 +167,7 @@ describe('the detail of the inspector page', () => {
   });
 
   it('says when the Ingress is not there', async (t) => {
-    const { page } = await visit(t, browser, snapshotOf([]), { hash: '#/ingress/shop/nothing' });
+    const { page } = await visit(t, browser, snapshotOf([]), { hash: '#/Ingress/shop/nothing' });
     await page.getByText('This Ingress is not there').waitFor();
   });
 });

@@ -90,7 +90,7 @@ export class FeedStandIn {
   }
 
   #stream(asked: URLSearchParams, response: ServerResponse): void {
-    const key = asked.get('ingress') ?? '';
+    const key = asked.get('source') ?? '';
     this.#viewers.set(response, key);
     response.on('close', () => this.#viewers.delete(response));
     this.arrivals.push(asked.get('after') ?? undefined);

@@ -70,7 +70,7 @@ describe('the list of the inspector page', () => {
     await waitForCount(page, rows, 3);
     feed.tell({ upserts: [rowOf('shop/web', { state: 'storing' })] });
     await page.locator(rows, { hasText: 'shop/web' }).getByText('storing').waitFor();
-    feed.tell({ upserts: [rowOf('blog/new')], removed: ['blog/web'] });
+    feed.tell({ upserts: [rowOf('blog/new')], removed: ['Ingress/blog/web'] });
     await page.locator(rows, { hasText: 'blog/new' }).waitFor();
     await waitForCount(page, '.row:visible:has-text("blog/web")', 0);
     assert.equal(await page.locator('.chip.storing b').textContent(), '1');
@@ -104,7 +104,7 @@ describe('the list of the inspector page', () => {
     assert.equal(await page.locator('#list').getAttribute('aria-activedescendant'), 'row-1');
     await page.keyboard.press('Enter');
     await page.locator('#detail').waitFor();
-    assert.equal(new URL(page.url()).hash, '#/ingress/shop/web');
+    assert.equal(new URL(page.url()).hash, '#/Ingress/shop/web');
     assert.equal(await page.evaluate('document.activeElement.id'), 'detail');
     assert.equal(
       await page

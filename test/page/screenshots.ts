@@ -15,12 +15,12 @@ try {
   for (const colorScheme of ['light', 'dark'] as const) {
     const look = { viewport: wide, colorScheme };
     await take(`list-${colorScheme}`, '#/', look);
-    await take(`issuance-${colorScheme}`, '#/ingress/shop/storefront', look);
-    await take(`trouble-${colorScheme}`, '#/ingress/media/admin', look);
+    await take(`issuance-${colorScheme}`, '#/Ingress/shop/storefront', look);
+    await take(`trouble-${colorScheme}`, '#/Ingress/media/admin', look);
     await take(`supervisor-${colorScheme}`, '#/supervisor', look);
   }
   await take('phone-list', '#/', { viewport: phone, colorScheme: 'light' });
-  await take('phone-trouble', '#/ingress/media/admin', { viewport: phone, colorScheme: 'light' });
+  await take('phone-trouble', '#/Ingress/media/admin', { viewport: phone, colorScheme: 'light' });
 } finally {
   await browser.close();
 }
@@ -35,7 +35,7 @@ async function take(
   await page.goto(`${showcase.address}/${hash}`);
   await page.locator('.connection.live').waitFor();
   await page.locator('.row:visible, .pane:visible').first().waitFor();
-  if (hash.includes('ingress')) {
+  if (hash.includes('Ingress')) {
     await page.locator('.chart svg .current').waitFor();
     // What is in the Secret comes with the next beat.
     await showcase.pass(500);

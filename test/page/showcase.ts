@@ -3,6 +3,7 @@ import type { Server } from 'node:http';
 import { createActor } from 'xstate';
 import type { PresentSecret } from '../../machines/assessment/secret-facts.ts';
 import { OrderBudget } from '../../machines/ca/order-budget.ts';
+import type { SourceKey } from '../../machines/ownership/source-key.ts';
 import { Rounds } from '../../src/actors/rounds.ts';
 import { createSupervisorLogic, type IngressActor } from '../../src/actors/supervisor-actor.ts';
 import { HostJournal } from '../../src/inspector/host-journal.ts';
@@ -57,7 +58,7 @@ const fates: readonly (readonly [every: number, place: number, fate: Fate])[] = 
  */
 export class Showcase implements AsyncDisposable {
   readonly #clock = new ManualClock(start);
-  readonly #actors = new Map<string, IngressActor>();
+  readonly #actors = new Map<SourceKey, IngressActor>();
   readonly #plans = new Map<string, Plan>();
   readonly #ledger = createLedger(rateLimits, directory);
   readonly #budget = new OrderBudget(this.#ledger);
@@ -224,7 +225,7 @@ export class Showcase implements AsyncDisposable {
       return { secretName: `${secret}-tls`, hosts: [...names] };
     });
     const ingress = ingressSpec({ namespace, name, uid: `uid-of-${key}-1`, tls });
-    this.#supervisor.send({ type: 'INGRESS_OBSERVED', ingress });
+    this.#supervisor.send({ type: 'SOURCE_OBSERVED', source: ingress });
   }
 
   #spend(domain: string, certificates: number): void {

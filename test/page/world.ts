@@ -1,3 +1,4 @@
+import { parseSourceKey, sourceKey } from '../../machines/ownership/source-key.ts';
 import type {
   HostProgress,
   IngressDetail,
@@ -36,8 +37,9 @@ export function snapshotOf(ingresses: readonly IngressRow[], supervisor = noWork
   };
 }
 
-export function rowOf(key: string, row: Partial<IngressRow> = {}): IngressRow {
-  const [namespace = '', name = ''] = key.split('/');
+export function rowOf(path: string, row: Partial<IngressRow> = {}): IngressRow {
+  const [namespace = '', name = ''] = path.split('/');
+  const key = sourceKey({ kind: 'Ingress', namespace, name });
   const at = Date.now();
   return {
     key,
@@ -69,7 +71,7 @@ export function progressOf(
 export function detailOf(row: IngressRow, detail: Partial<IngressDetail> = {}): IngressDetail {
   const { state, since } = row;
   const states = state === 'idle' ? (['checking', 'idle'] as const) : (['checking', state] as const);
-  const [, name = ''] = row.key.split('/');
+  const { name } = parseSourceKey(row.key);
   return {
     row,
     certificates: [

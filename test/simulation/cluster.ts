@@ -1,5 +1,6 @@
 import type { CertificateFacts } from '../../machines/assessment/secret-facts.ts';
-import { type IngressSpec, ingressKey } from '../../machines/ownership/ingress-spec.ts';
+import { type SourceKey, sourceKey } from '../../machines/ownership/source-key.ts';
+import type { SourceSpec } from '../../machines/ownership/source-spec.ts';
 import type { SupervisorEvent } from '../../machines/supervisor/supervisor.ts';
 import { readCertificate } from '../../src/certificate/reading.ts';
 import { KubernetesError } from '../../src/kubernetes/client/kubernetes-error.ts';
@@ -16,7 +17,7 @@ export type HeldCertificate = Extract<CertificateFacts, { kind: 'readable' }>;
 
 /** Everything that outlives a controller: Ingresses with their status, Secrets, the ledger's documents. */
 export class Cluster {
-  readonly ingresses = new Map<string, IngressSpec>();
+  readonly ingresses = new Map<SourceKey, SourceSpec>();
   /** Documents and characters of the ledger that were written. */
   readonly ledgerWrites = { count: 0, characters: 0 };
   /** How many Events there were, by reason. */
@@ -29,12 +30,12 @@ export class Cluster {
   readonly #ledger = new Map<number, string>();
   #version = 0;
 
-  addIngress(ingress: IngressSpec): void {
-    this.ingresses.set(ingressKey(ingress), ingress);
-    this.watcher?.({ type: 'INGRESS_OBSERVED', ingress });
+  addIngress(ingress: SourceSpec): void {
+    this.ingresses.set(sourceKey(ingress), ingress);
+    this.watcher?.({ type: 'SOURCE_OBSERVED', source: ingress });
   }
 
-  setStatus(key: string, uid: string, status: string | undefined): void {
+  setStatus(key: SourceKey, uid: string, status: string | undefined): void {
     const ingress = this.ingresses.get(key);
     if (ingress?.uid === uid) this.addIngress({ ...ingress, status });
   }

@@ -2,6 +2,7 @@ import pino from 'pino';
 import { createActor } from 'xstate';
 import { OrderBudget } from '../../machines/ca/order-budget.ts';
 import { presetLimits } from '../../machines/ledger/rate-limits.ts';
+import type { SourceKey } from '../../machines/ownership/source-key.ts';
 import type { AccountSecretStore } from '../../src/acme/account/account-secret.ts';
 import { RenewalInfoSource } from '../../src/acme/order/renewal-info.ts';
 import { Announcer } from '../../src/actors/announcer.ts';
@@ -60,7 +61,7 @@ export class ControllerProcess {
   readonly #clock: ProcessClock;
   readonly #death = new AbortController();
   readonly #supervisor: { start(): unknown; send(event: SupervisorInput): void };
-  readonly #actors = new Map<string, IngressActor>();
+  readonly #actors = new Map<SourceKey, IngressActor>();
 
   constructor(options: ProcessOptions) {
     this.#options = options;
@@ -180,7 +181,7 @@ export class ControllerProcess {
     const supervisor = this.#supervisor;
     supervisor.start();
     for (const ingress of cluster.ingresses.values()) {
-      supervisor.send({ type: 'INGRESS_OBSERVED', ingress });
+      supervisor.send({ type: 'SOURCE_OBSERVED', source: ingress });
     }
     cluster.watcher = (event) => supervisor.send(event);
     supervisor.send({ type: 'SYNCED' });
@@ -191,7 +192,7 @@ export class ControllerProcess {
   }
 
   /** What the metrics see of an Ingress, `namespace/name`. */
-  standing(ingress: string): IngressStanding | undefined {
+  standing(ingress: SourceKey): IngressStanding | undefined {
     return this.#actors.get(ingress)?.getSnapshot();
   }
 

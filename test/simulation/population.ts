@@ -1,4 +1,4 @@
-import type { IngressSpec } from '../../machines/ownership/ingress-spec.ts';
+import type { SourceSpec } from '../../machines/ownership/source-spec.ts';
 import { directoryAnnotation } from '../../src/secret/secret-reading.ts';
 import { directoryUrl } from './simulated-ca.ts';
 import { day, hour } from './time-units.ts';
@@ -59,7 +59,8 @@ export class Population {
     const count = random.chance(0.7) ? 1 : 2 + random.below(3);
     const hosts = Array.from({ length: count }, (_, part) => `${'abcd'[part] ?? 'e'}.${index}.${domain}`);
     const profile = profileOf(random.next());
-    const ingress: IngressSpec = {
+    const ingress: SourceSpec = {
+      kind: 'Ingress',
       uid: `uid-${index}`,
       namespace,
       name,

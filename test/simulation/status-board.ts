@@ -1,6 +1,7 @@
 import type { IngressContext } from '../../machines/ingress/ingress-context.ts';
 import { isEmpty, type StatusDocument, statusOf } from '../../machines/ingress/status.ts';
 import { differs } from '../../machines/ingress/status-difference.ts';
+import type { SourceKey } from '../../machines/ownership/source-key.ts';
 import { decodeStatus, encodeStatus } from '../../src/kubernetes/records/status-annotation.ts';
 import type { Clock } from '../../src/time/clock.ts';
 import type { Cluster } from './cluster.ts';
@@ -44,7 +45,7 @@ export class StatusBoard {
     return ingress?.uid === uid ? this.#decode(key, ingress.status) : undefined;
   }
 
-  #decode(key: string, text: string | undefined): StatusDocument | undefined {
+  #decode(key: SourceKey, text: string | undefined): StatusDocument | undefined {
     if (text === undefined) return undefined;
     const known = this.#read.get(key);
     if (known?.text === text) return known.document;
@@ -53,7 +54,7 @@ export class StatusBoard {
     return document;
   }
 
-  #write(key: string): void {
+  #write(key: SourceKey): void {
     const waiting = this.#waiting.get(key);
     this.#waiting.delete(key);
     if (waiting !== undefined) this.#cluster.setStatus(key, waiting.uid, waiting.text);

@@ -109,7 +109,11 @@ describe('what watches over a simulation', () => {
         attempts > 0
           ? ({ kind: 'failed', failure, nextAttemptAt: start + hour, notAfter } as const)
           : ({ kind: 'good', notAfter, renewAt: notAfter - 30 * day } as const);
-      return alert.holds(standing('shop/web', 'idle', { web: status }, { attempts }), 'shop/web', start);
+      return alert.holds(
+        standing('Ingress/shop/web', 'idle', { web: status }, { attempts }),
+        'Ingress/shop/web',
+        start,
+      );
     };
     assert.deepEqual(
       [3 * day, 3 * day - minute].map((left) => holds(left, 2)),

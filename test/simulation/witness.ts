@@ -1,4 +1,5 @@
 import type { Hold } from '../../machines/ledger/ledger.ts';
+import { type SourceKey, sourceKey } from '../../machines/ownership/source-key.ts';
 import type { Round } from '../../machines/supervisor/admission.ts';
 import { decodeStatus } from '../../src/kubernetes/records/status-annotation.ts';
 import type { IngressStanding } from '../../src/metrics/certificate-samples.ts';
@@ -33,7 +34,7 @@ export interface WitnessOptions {
   readonly hosts: Hosts;
   readonly ca: () => SimulatedCa;
   /** What the metrics see of an Ingress (`namespace/name`); undefined while no process runs. */
-  readonly standing: (ingress: string) => IngressStanding | undefined;
+  readonly standing: (source: SourceKey) => IngressStanding | undefined;
   /** How many refusals by this limit may be met for one scope: 0 where nobody else spends. */
   readonly refusalsAllowed: (limit: CaLimit) => number;
 }
@@ -202,7 +203,7 @@ export class Witness implements CaWitness {
   #warned(secret: string, certificate: HeldCertificate): void {
     if (!this.#isInUse(secret, certificate)) return;
     const { standing, time } = this.#options;
-    const seen = standing(secret);
+    const seen = standing(ingressOf(secret));
     const left = certificate.notAfter - time.now;
     if (seen === undefined && left > lookAgain) {
       time.after(lookAgain, () => this.#warned(secret, certificate));
@@ -240,7 +241,7 @@ export class Witness implements CaWitness {
 
   #isTold(secret: string): boolean {
     const name = secret.split('/')[1] ?? '';
-    const ingress = this.#options.cluster.ingresses.get(secret);
+    const ingress = this.#options.cluster.ingresses.get(ingressOf(secret));
     const entry = decodeStatus(ingress?.status)?.secrets[name];
     return entry !== undefined && entry.state !== 'good';
   }
@@ -282,4 +283,10 @@ function days({ notBefore, notAfter }: HeldCertificate): number {
 
 function hours(milliseconds: number): string {
   return `${(milliseconds / hour).toFixed(1)} h`;
+}
+
+/** Each Secret has the name of its Ingress. */
+function ingressOf(secret: string): SourceKey {
+  const [namespace = '', name = ''] = secret.split('/');
+  return sourceKey({ kind: 'Ingress', namespace, name });
 }

@@ -54,7 +54,7 @@ export class World {
       cluster,
       hosts,
       ca: () => this.ca,
-      standing: (ingress) => this.#process?.standing(ingress),
+      standing: (source) => this.#process?.standing(source),
       refusalsAllowed,
     });
     const { random, witness } = this;

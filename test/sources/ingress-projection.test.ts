@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { IngressSpec } from '../../machines/ownership/ingress-spec.ts';
+import type { SourceSpec } from '../../machines/ownership/source-spec.ts';
 import { KubernetesError } from '../../src/kubernetes/client/kubernetes-error.ts';
 import { projectIngress } from '../../src/sources/ingress-projection.ts';
 
 const identity = { uid: 'u-1', namespace: 'shop', name: 'web', creationTimestamp: '2026-11-20T10:00:00Z' };
 
-function project(annotations: object, spec: unknown = {}, metadata: object = {}): IngressSpec {
+function project(annotations: object, spec: unknown = {}, metadata: object = {}): SourceSpec {
   const object = { metadata: { ...identity, annotations, ...metadata }, spec };
   return projectIngress(object, { annotationKey: 'kubernetes.io/tls-acme' });
 }
@@ -30,6 +30,7 @@ describe('the projection of an Ingress', () => {
       'kube-lego.io/status': '{}',
     };
     assert.deepEqual(project(annotations, spec), {
+      kind: 'Ingress',
       uid: 'u-1',
       namespace: 'shop',
       name: 'web',

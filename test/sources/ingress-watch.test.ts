@@ -117,7 +117,7 @@ describe('the watch of Ingresses in chosen namespaces', () => {
     refused.clear();
     clock.advance(30_000);
     await watching(2);
-    assert.ok(told.some((event) => event.type === 'INGRESS_OBSERVED' && event.ingress.namespace === 'later'));
+    assert.ok(told.some((event) => event.type === 'SOURCE_OBSERVED' && event.source.namespace === 'later'));
     assert.deepEqual(lines('info'), ['Namespace later is watched now.']);
   });
 

@@ -60,9 +60,9 @@ describe('the refusal of a paused name', () => {
 
   it('gives the link, which is in one Event for the owner', () => {
     assert.equal(requestRefused('refused', hosts, paused()).unpauseUrl, link);
-    const input = { ingress: 'shop/web', ingressUid: 'uid', desired: desiredCertificate() };
+    const input = { source: 'Ingress/shop/web', sourceUid: 'uid', desired: desiredCertificate() } as const;
     const event = pauseLinkEvent(input, link);
-    assert.deepEqual(event.ingress, { namespace: 'shop', name: 'web', uid: 'uid' });
+    assert.deepEqual(event.source, { kind: 'Ingress', namespace: 'shop', name: 'web', uid: 'uid' });
     assert.equal(event.link, link);
     assert.doesNotMatch(event.message, /jwt/);
   });

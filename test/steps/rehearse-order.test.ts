@@ -60,7 +60,7 @@ describe('a rehearsal', () => {
       clock,
       ledgerClock,
       profile: undefined,
-      onPause: (link, { ingress }) => void links.push(`${ingress} ${link}`),
+      onPause: (link, { source }) => void links.push(`${source} ${link}`),
       budget,
       ledger: new LedgerKeeper({
         ledger,
@@ -118,7 +118,7 @@ describe('a rehearsal', () => {
     const detail = `Your account is temporarily prevented from requesting certificates for a.example and possibly others. Please visit: ${link}`;
     ca.scripts.set('/new-order', () => problem(429, 'rateLimited', detail));
     assert.equal((await failure('1')).failure.code, 'NamePaused');
-    assert.deepEqual(links, [`${input.ingress} ${link}`]);
+    assert.deepEqual(links, [`${input.source} ${link}`]);
     await setImmediate();
     await crash();
     await start();

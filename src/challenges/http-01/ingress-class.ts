@@ -1,4 +1,4 @@
-import type { IngressClassReference } from '../../../machines/ownership/ingress-spec.ts';
+import type { IngressClassReference } from '../../../machines/ownership/source-spec.ts';
 import { minute } from '../../../machines/time/durations.ts';
 import type { KubernetesClient } from '../../kubernetes/client/client.ts';
 import { KubernetesError } from '../../kubernetes/client/kubernetes-error.ts';

@@ -13,7 +13,7 @@ export class Connection {
   #handlers;
   #onStanding;
   #isOpen = false;
-  #ingress = '';
+  #key = '';
   #lastId = '';
   /** @type {EventSource | undefined} */
   #source;
@@ -44,16 +44,16 @@ export class Connection {
     this.#disconnect();
   }
 
-  /** @param {string} ingress the one whose detail is wanted besides, or '' */
-  watch(ingress) {
-    if (ingress === this.#ingress) return;
-    this.#ingress = ingress;
+  /** @param {string} key of the one whose detail is wanted besides, or '' */
+  watch(key) {
+    if (key === this.#key) return;
+    this.#key = key;
     if (this.#isOpen) this.#connect();
   }
 
   #connect() {
     this.#disconnect();
-    const wanted = Object.entries({ ingress: this.#ingress, after: this.#lastId });
+    const wanted = Object.entries({ source: this.#key, after: this.#lastId });
     const query = new URLSearchParams(wanted.filter(([, value]) => value !== ''));
     const source = new EventSource(`/events?${query}`);
     this.#source = source;

@@ -137,7 +137,7 @@ function sort(column) {
 
 /** @param {string} key */
 function open(key) {
-  location.hash = `#/ingress/${key.split('/').map(encodeURIComponent).join('/')}`;
+  location.hash = `#/${key.split('/').map(encodeURIComponent).join('/')}`;
 }
 
 function close() {
@@ -147,8 +147,9 @@ function close() {
 
 /** Shows what the address says: a link to an Ingress can be sent to somebody. */
 function route() {
-  const [, view = '', ...rest] = location.hash.split('/');
-  const key = view === 'ingress' ? decoded(rest) : '';
+  const [, ...parts] = location.hash.split('/');
+  const [view] = parts;
+  const key = parts.length === 3 ? decoded(parts) : '';
   main.classList.toggle('split', key !== '');
   byId('browse', HTMLElement).hidden = view === 'supervisor';
   byId('to-list', HTMLElement).setAttribute('aria-current', view === 'supervisor' ? 'false' : 'page');

@@ -69,7 +69,7 @@ export class Store {
       count(this.byState, before.row.state, -1);
     }
     count(this.byState, row.state, 1);
-    const text = `${row.key} ${row.hosts.join(' ')} ${row.error?.code ?? ''}`.toLowerCase();
+    const text = `${namespace}/${name} ${row.hosts.join(' ')} ${row.error?.code ?? ''}`.toLowerCase();
     if (before === undefined) this.entries.set(row.key, { row, namespace, name, text });
     else Object.assign(before, { row, text });
   }

@@ -70,10 +70,13 @@ export function counted(count, one, several = `${one}s`) {
   return `${count.toLocaleString('en')} ${count === 1 ? one : several}`;
 }
 
-/** @param {string} key `namespace/name` */
+/**
+ * What people call it; its kind is part of the name where that is not an Ingress.
+ * @param {string} key `KIND/NAMESPACE/NAME`
+ */
 export function splitKey(key) {
-  const slash = key.indexOf('/');
-  return { namespace: key.slice(0, Math.max(0, slash)), name: key.slice(slash + 1) };
+  const [kind, namespace = '', name = ''] = key.split('/');
+  return { namespace, name: kind === 'Ingress' ? name : `${kind} ${name}` };
 }
 
 /** @param {number} value */

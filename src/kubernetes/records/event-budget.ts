@@ -13,7 +13,7 @@ interface Cause {
   heldBackSince: number;
 }
 
-/** A Warning of one reason repeats itself; a Normal one follows a certificate, of which an Ingress may have many. */
+/** A Warning of one reason repeats itself; a Normal one follows a certificate, of which a source may have many. */
 const anHour = { Warning: 5, Normal: 20 } as const;
 const mostCauses = 10_000;
 
@@ -29,12 +29,12 @@ export class EventBudget {
 
   /** @returns undefined when it must be held back; it is then part of the next one's count */
   take(event: {
-    readonly ingress: { readonly uid: string };
+    readonly source: { readonly uid: string };
     readonly type: 'Normal' | 'Warning';
     readonly reason: string;
   }): EventShare | undefined {
     const now = this.#clock.now();
-    const key = `${event.ingress.uid} ${event.reason}`;
+    const key = `${event.source.uid} ${event.reason}`;
     const cause = this.#causes.get(key) ?? { written: [], heldBack: 0, heldBackSince: now };
     this.#causes.delete(key);
     this.#forget(now);

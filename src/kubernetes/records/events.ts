@@ -1,4 +1,5 @@
 import type { CoreV1Event } from '@kubernetes/client-node';
+import type { SourceReference } from '../../../machines/ownership/source-key.ts';
 import type { EventReason } from '../../../machines/reasons/event-reasons.ts';
 import { second } from '../../../machines/time/durations.ts';
 import type { Clock } from '../../time/clock.ts';
@@ -8,9 +9,9 @@ import { unless, unlessTransient } from '../client/kubernetes-error.ts';
 import { EventBudget, type EventShare } from './event-budget.ts';
 import { fieldManager } from './managed-by.ts';
 
-/** Something that people should read under `kubectl describe ingress`. */
-export interface IngressEvent {
-  readonly ingress: { readonly namespace: string; readonly name: string; readonly uid: string };
+/** Something that people should read under `kubectl describe`, such as of an Ingress. */
+export interface SourceEvent {
+  readonly source: SourceReference & { readonly uid: string };
   readonly type: 'Normal' | 'Warning';
   readonly reason: EventReason;
   /** Sentences for a person; cut at 1,024 bytes of UTF-8. */
@@ -34,13 +35,13 @@ const pauses = { shortestPause: second, longestPause: 4 * second, mostTries: 4 }
 const component = 'kube-lego';
 
 /**
- * Writes Events on Ingresses, one API write each, in the background: nothing that happens to them disturbs the caller.
+ * Writes Events on sources, one API write each, in the background: nothing that happens to them disturbs the caller.
  * core/v1 Events, because `kubectl describe` shows their source and count. Needs the verb create of Events.
  */
 export class EventRecorder {
   readonly #options: EventRecorderOptions;
   readonly #budget: EventBudget;
-  readonly #queue: { readonly event: IngressEvent; readonly share: EventShare }[] = [];
+  readonly #queue: { readonly event: SourceEvent; readonly share: EventShare }[] = [];
   readonly #stopping = new AbortController();
   #working: Promise<void> | undefined;
   #draining = false;
@@ -52,17 +53,17 @@ export class EventRecorder {
   }
 
   /**
-   * Queues an Event. One reason of one Ingress is written a few times an hour at most; what exceeds that is counted, and
+   * Queues an Event. One reason of one source is written a few times an hour at most; what exceeds that is counted, and
    * the count shown with the next one.
    */
-  publish(event: IngressEvent): void {
+  publish(event: SourceEvent): void {
     if (this.#draining) return;
     const share = this.#budget.take(event);
     if (share === undefined) return;
     if (this.#queue.length >= (this.#options.queueLimit ?? 1000)) {
-      const { namespace, name } = event.ingress;
+      const { kind, namespace, name } = event.source;
       this.#report(
-        new Error(`Too many Events wait: ${event.reason} of Ingress ${namespace}/${name} is left out`),
+        new Error(`Too many Events wait: ${event.reason} of ${kind} ${namespace}/${name} is left out`),
       );
       return;
     }
@@ -104,15 +105,15 @@ export class EventRecorder {
     await retry(create, { clock, signal, ...pauses, pauseAfter: unlessTransient });
   }
 
-  #objectOf({ ingress, type, reason, message, link }: IngressEvent, share: EventShare): CoreV1Event {
+  #objectOf({ source, type, reason, message, link }: SourceEvent, share: EventShare): CoreV1Event {
     const at = this.#options.clock.now();
-    const { namespace, name, uid } = ingress;
+    const { kind, namespace, name, uid } = source;
     const unique = `${at.toString(16)}${(this.#serial++ % 0x1000).toString(16).padStart(3, '0')}`;
     return {
       apiVersion: 'v1',
       kind: 'Event',
       metadata: { namespace, name: `${name.slice(0, 200).replace(/[.-]+$/, '')}.${unique}` },
-      involvedObject: { apiVersion: 'networking.k8s.io/v1', kind: 'Ingress', namespace, name, uid },
+      involvedObject: { apiVersion: 'networking.k8s.io/v1', kind, namespace, name, uid },
       type,
       reason,
       message: link === undefined ? cut(message, longestMessage) : `${cut(message, longestMessage)} ${link}`,

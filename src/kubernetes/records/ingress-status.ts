@@ -7,6 +7,7 @@ import {
   statusOf,
 } from '../../../machines/ingress/status.ts';
 import { differs } from '../../../machines/ingress/status-difference.ts';
+import { parseSourceKey, type SourceKey } from '../../../machines/ownership/source-key.ts';
 import { minute, second } from '../../../machines/time/durations.ts';
 import { type Clock, sleep } from '../../time/clock.ts';
 import { retry } from '../../time/retry.ts';
@@ -18,8 +19,8 @@ import { decodeStatus, encodeStatus } from './status-annotation.ts';
 export interface IngressStatusOptions {
   readonly client: Pick<KubernetesClient, 'call'>;
   readonly clock: Clock;
-  /** The annotation of the Ingress `namespace/name` as it was seen last. */
-  readonly found: (key: string) => string | undefined;
+  /** The annotation of the Ingress as it was seen last. */
+  readonly found: (key: SourceKey) => string | undefined;
   /** The annotation that hands an Ingress to this kube-lego; undefined for the usual one. */
   readonly handedBy?: string | undefined;
   /** Told of what could not be written. */
@@ -47,10 +48,10 @@ const echoLimit = minute;
  */
 export class IngressStatusWriter {
   readonly #options: IngressStatusOptions;
-  readonly #waiting = new Map<string, Waiting>();
-  readonly #writing = new Map<string, Waiting>();
+  readonly #waiting = new Map<SourceKey, Waiting>();
+  readonly #writing = new Map<SourceKey, Waiting>();
   /** What the watch may not have shown yet; the oldest first. */
-  readonly #written = new Map<string, Waiting & { readonly at: number }>();
+  readonly #written = new Map<SourceKey, Waiting & { readonly at: number }>();
   readonly #stopping = new AbortController();
   readonly #draining = new AbortController();
   readonly #writers = new Set<Promise<void>>();
@@ -80,7 +81,7 @@ export class IngressStatusWriter {
   }
 
   /** The Ingress is not ours to see to, so that nothing is to be said of it; what others may have written there stays. */
-  retract(key: string, uid: string): void {
+  retract(key: SourceKey, uid: string): void {
     const there = decodeStatus(this.#there(key, uid));
     const own = there?.ingress === uid && there.handedBy === this.#options.handedBy;
     if (own) this.#enqueue(key, { uid, text: null });
@@ -88,7 +89,7 @@ export class IngressStatusWriter {
   }
 
   /** The watch shows this annotation. Once it shows what was written, it is believed again, also when it shows nothing. */
-  seen(key: string, text: string | undefined): void {
+  seen(key: SourceKey, text: string | undefined): void {
     if (this.#written.get(key)?.text === (text ?? null)) this.#written.delete(key);
   }
 
@@ -107,14 +108,14 @@ export class IngressStatusWriter {
     signal.removeEventListener('abort', abort);
   }
 
-  #there(key: string, uid: string): string | undefined {
+  #there(key: SourceKey, uid: string): string | undefined {
     const written = this.#written.get(key);
     const unseen = written !== undefined && !this.#isOld(written.at) ? written : undefined;
     const own = this.#writing.get(key) ?? unseen;
     return own?.uid === uid ? (own.text ?? undefined) : this.#options.found(key);
   }
 
-  #enqueue(key: string, waiting: Waiting): void {
+  #enqueue(key: SourceKey, waiting: Waiting): void {
     this.#waiting.set(key, waiting);
     if (this.#working === mostWriters || this.#stopping.signal.aborted) return;
     this.#working += 1;
@@ -140,16 +141,16 @@ export class IngressStatusWriter {
   }
 
   /** The one that waits longest and is not being written. */
-  #next(): [string, Waiting] | undefined {
+  #next(): [SourceKey, Waiting] | undefined {
     if (this.#stopping.signal.aborted) return undefined;
     return this.#waiting.entries().find(([key]) => !this.#writing.has(key));
   }
 
   /** @returns false when there is nothing to write to, or a newer outcome takes the place of this one */
-  async #write(key: string, { uid, text }: Waiting): Promise<boolean> {
+  async #write(key: SourceKey, { uid, text }: Waiting): Promise<boolean> {
     const { client, clock } = this.#options;
     const { signal } = this.#stopping;
-    const [namespace = '', name = ''] = key.split('/');
+    const { namespace, name } = parseSourceKey(key);
     const body = { metadata: { uid, annotations: { [statusAnnotation]: text } } };
     const patch = async (): Promise<boolean> => {
       try {
@@ -168,7 +169,7 @@ export class IngressStatusWriter {
     return retry(patch, { clock, signal, ...pauses, pauseAfter: unlessTransient });
   }
 
-  #remember(key: string, waiting: Waiting): void {
+  #remember(key: SourceKey, waiting: Waiting): void {
     this.#written.delete(key);
     // The watch may be faster than the answer to the write.
     if ((this.#options.found(key) ?? null) === waiting.text) return;

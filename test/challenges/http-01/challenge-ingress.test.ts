@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
-import type { IngressClassReference } from '../../../machines/ownership/ingress-spec.ts';
+import type { IngressClassReference } from '../../../machines/ownership/source-spec.ts';
 import {
   ChallengeIngresses,
   type ChallengeIngressOptions,

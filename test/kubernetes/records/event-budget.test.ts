@@ -26,7 +26,7 @@ describe('the Events of one cause', () => {
       for (let turn = 0; clock.now() < end; turn += 1) {
         for (let repeated = 0; repeated < 4; repeated += 1) {
           told += 1;
-          const share = budget.take({ ingress: { uid: 'uid-1' }, type, reason });
+          const share = budget.take({ source: { uid: 'uid-1' }, type, reason });
           if (share === undefined) continue;
           written.push(clock.now());
           counted += share.count;
@@ -39,7 +39,7 @@ describe('the Events of one cause', () => {
       );
       assert.equal(busiest, most);
       clock.advance(hour);
-      const last = budget.take({ ingress: { uid: 'uid-1' }, type, reason });
+      const last = budget.take({ source: { uid: 'uid-1' }, type, reason });
       assert.equal(counted + (last?.count ?? 0), told + 1);
     });
   }
@@ -47,7 +47,7 @@ describe('the Events of one cause', () => {
   it('are none of another Ingress, nor of another reason', () => {
     const budget = new EventBudget(new ManualClock());
     const type = 'Warning';
-    const take = (uid: string, reason: string) => budget.take({ ingress: { uid }, type, reason });
+    const take = (uid: string, reason: string) => budget.take({ source: { uid }, type, reason });
     for (let turn = 0; turn < 10; turn += 1) take('uid-1', 'SelfCheckFailed');
     assert.equal(take('uid-1', 'SelfCheckFailed'), undefined);
     assert.deepEqual([take('uid-2', 'SelfCheckFailed')?.count, take('uid-1', 'OrderFailed')?.count], [1, 1]);

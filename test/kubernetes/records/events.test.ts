@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { createKubernetesClient, type KubernetesClient } from '../../../src/kubernetes/client/client.ts';
-import { EventRecorder, type IngressEvent } from '../../../src/kubernetes/records/events.ts';
+import { EventRecorder, type SourceEvent } from '../../../src/kubernetes/records/events.ts';
 import { arrayField, recordField, stringField } from '../../../src/process/json.ts';
 import { eventually } from '../../time/eventually.ts';
 import { ManualClock } from '../../time/manual-clock.ts';
 import { ApiStandIn, sendJson, sendStatus } from '../api-stand-in.ts';
 import { type ApiWorld, startApiWorld } from '../api-world.ts';
 
-const ingress = { namespace: 'shop', name: 'web', uid: 'uid-1' };
-const warning: IngressEvent = {
-  ingress,
+const source = { kind: 'Ingress', namespace: 'shop', name: 'web', uid: 'uid-1' };
+const warning: SourceEvent = {
+  source,
   type: 'Warning',
   reason: 'SelfCheckFailed',
   message: 'It answers 404.',
@@ -36,9 +36,9 @@ describe('Events in a real API server', () => {
     const longName = 'x'.repeat(253);
     recorder.publish(warning);
     recorder.publish({ ...warning, type: 'Normal', reason: 'CertificateIssued', message: 'ü'.repeat(2000) });
-    recorder.publish({ ...warning, ingress: { ...ingress, name: longName } });
+    recorder.publish({ ...warning, source: { ...source, name: longName } });
     const link = `https://ca.example/unpause?jwt=${'x'.repeat(3000)}`;
-    recorder.publish({ ...warning, ingress: { ...ingress, name: 'paused' }, link });
+    recorder.publish({ ...warning, source: { ...source, name: 'paused' }, link });
     await recorder.drain(soon());
     assert.deepEqual(errors, []);
     const paused = await world.admin.expect(
@@ -111,7 +111,7 @@ describe('the Event recorder', () => {
       clock.advance(60_000);
     }
     recorder.publish({ ...warning, reason: 'RateLimited' });
-    recorder.publish({ ...warning, ingress: { ...ingress, uid: 'uid-2' } });
+    recorder.publish({ ...warning, source: { ...source, uid: 'uid-2' } });
     recorder.publish({ ...warning, message: 'An hour later.' });
     await recorder.drain(soon());
     const events = bodies.map((body): unknown => JSON.parse(body));
@@ -155,7 +155,7 @@ describe('the Event recorder', () => {
 
   it('holds a bounded number of Events', async () => {
     const recorder = create(3);
-    for (let i = 0; i < 10; i++) recorder.publish({ ...warning, ingress: { ...ingress, uid: `uid-${i}` } });
+    for (let i = 0; i < 10; i++) recorder.publish({ ...warning, source: { ...source, uid: `uid-${i}` } });
     await recorder.drain(soon());
     assert.equal(bodies.length, 4);
     assert.equal(errors.length, 6);

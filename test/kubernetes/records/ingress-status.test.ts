@@ -168,7 +168,7 @@ describe('the writer of the status', { timeout: 120_000 }, () => {
     };
     assert.equal(await patches(), 1);
     assert.equal(await patches(), 1, 'the watch may be late');
-    status.seen('shop/stripped', statusTextOf(await world.admin.expect(`${path}/stripped`)));
+    status.seen('Ingress/shop/stripped', statusTextOf(await world.admin.expect(`${path}/stripped`)));
     assert.equal(await patches(), 2, 'it is known to have been there');
     clock.advance(60_000);
     assert.equal(await patches(), 3, 'it must have been seen by now');
@@ -187,7 +187,7 @@ describe('the writer of the status', { timeout: 120_000 }, () => {
     const uid = await create('foreign');
     for (const about of [{ ingress: 'another' }, { ingress: uid, handedBy: 'example.com/other-lego' }]) {
       const other = writer(() => JSON.stringify({ version: 1, secrets: {}, ...about }));
-      other.retract('shop/foreign', uid);
+      other.retract('Ingress/shop/foreign', uid);
       await other.drain(signal);
     }
     assert.equal(await patchesOf('foreign'), 0);
@@ -198,7 +198,7 @@ describe('the writer of the status', { timeout: 120_000 }, () => {
     const status = writer();
     status.publish(good('released', uid), true);
     await status.drain(signal);
-    status.retract('shop/released', uid);
+    status.retract('Ingress/shop/released', uid);
     await status.drain(signal);
     assert.deepEqual(await annotationsOf('released'), { note: 'keep' });
   });
@@ -209,7 +209,7 @@ const at = Date.UTC(2026, 10, 24, 12);
 function context(name: string, uid: string): IngressContext {
   const desired = desiredCertificate({ hosts: [route(`${name}.example.com`)] });
   return initialIngressContext({
-    key: `${namespace}/${name}`,
+    key: `Ingress/${namespace}/${name}`,
     uid,
     assignment: { desired: [desired], notices: [], retry: undefined },
     policy: { checkInterval: 8 * hour, minimumValidity: 30 * day },

@@ -30,7 +30,7 @@ const dead: Failure = { code: 'ChallengeFailed', message: 'The host is dead.', h
 
 function begin(given: Assignment): IngressContext {
   const policy = { checkInterval: 8 * hour, minimumValidity: 30 * day };
-  return initialIngressContext({ key: 'shop/web', uid: 'uid', assignment: given, policy, at: now });
+  return initialIngressContext({ key: 'Ingress/shop/web', uid: 'uid', assignment: given, policy, at: now });
 }
 
 function record(context: IngressContext, secretName: string): CertificateRecord {
@@ -425,7 +425,7 @@ describe('the retry annotation', () => {
     const said = statusOf(failed);
     const begun = (retry: string): IngressContext =>
       initialIngressContext({
-        key: 'shop/web',
+        key: 'Ingress/shop/web',
         uid: failed.uid,
         assignment: assignment(['a'], { retry }),
         policy: failed.policy,

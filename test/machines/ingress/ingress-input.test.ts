@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { IngressSpec, TlsEntry } from '../../../machines/ownership/ingress-spec.ts';
 import { Ownership, type OwnershipPolicy } from '../../../machines/ownership/ownership.ts';
+import { sourceKey } from '../../../machines/ownership/source-key.ts';
+import type { SourceSpec, TlsEntry } from '../../../machines/ownership/source-spec.ts';
 import { describeFailure } from '../../../machines/reasons/reasons.ts';
 import { day, ingressSpec, now } from '../builders.ts';
 
@@ -14,7 +15,7 @@ interface Answer {
   readonly ordered: Readonly<Record<string, readonly string[]>>;
 }
 
-function answer(changes: Partial<IngressSpec>, policy: Partial<OwnershipPolicy> = {}): Answer {
+function answer(changes: Partial<SourceSpec>, policy: Partial<OwnershipPolicy> = {}): Answer {
   const ownership = new Ownership({
     hostOwnership: 'oldest',
     supportedClasses: undefined,
@@ -24,7 +25,7 @@ function answer(changes: Partial<IngressSpec>, policy: Partial<OwnershipPolicy> 
   });
   const ingress = ingressSpec(changes);
   ownership.set(ingress);
-  const assignment = ownership.assignment(`${ingress.namespace}/${ingress.name}`);
+  const assignment = ownership.assignment(sourceKey(ingress));
   return {
     messages: assignment?.notices.map(describeFailure) ?? [],
     ordered: Object.fromEntries(
@@ -148,8 +149,11 @@ describe('a bad entry of spec.tls gets a clear answer and leaves its siblings al
       const many = Array.from({ length: 60 }, (_, index) => `${name}${index}.example.com`);
       ownership.set(ingressSpec({ name, createdAt, tls: [{ secretName: 'shared', hosts: many }] }));
     }
-    assert.deepEqual(ownership.assignment('shop/old')?.desired, []);
-    assert.match(ownership.assignment('shop/old')?.notices.map(describeFailure).join() ?? '', /120 hosts/);
+    assert.deepEqual(ownership.assignment('Ingress/shop/old')?.desired, []);
+    assert.match(
+      ownership.assignment('Ingress/shop/old')?.notices.map(describeFailure).join() ?? '',
+      /120 hosts/,
+    );
   });
 });
 

@@ -124,7 +124,7 @@ function serializeState(snapshot: AnyMachineSnapshot): string {
 
 function traversal(secretNames: readonly string[]) {
   const input = {
-    key: 'shop/web',
+    key: 'Ingress/shop/web',
     uid: 'uid',
     assignment: assignment(secretNames),
     policy: { checkInterval: 8 * hour, minimumValidity: 30 * day },

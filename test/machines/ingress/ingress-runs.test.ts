@@ -196,7 +196,7 @@ describe('an error in the program', () => {
     run.world.orders.of('a').reject(bug);
     await settled();
     assert.deepEqual(run.world.errors, [
-      { type: 'xstate.error.actor.shop/web', error: bug, actorId: 'shop/web' },
+      { type: 'xstate.error.actor.Ingress/shop/web', error: bug, actorId: 'Ingress/shop/web' },
     ]);
     assert.equal(run.world.provisions.of('b').signal.aborted, true);
     assert.equal(leaves(run, 'b'), 1);

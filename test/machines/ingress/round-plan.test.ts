@@ -29,7 +29,7 @@ const desired = desiredCertificate({ hosts: names.map((name) => route(name)) });
 
 function begin(changes: Partial<IngressInput> = {}): IngressContext {
   return initialIngressContext({
-    key: 'shop/web',
+    key: 'Ingress/shop/web',
     uid: 'uid',
     assignment: { ...assignment([]), desired: [desired] },
     policy: { checkInterval: 8 * hour, minimumValidity: 30 * day },

@@ -99,7 +99,7 @@ export class SharedCertificate {
   #begin(): IngressContext {
     const desired = desiredCertificate({ hosts: this.#names.map((name) => route(name)) });
     return initialIngressContext({
-      key: 'shop/web',
+      key: 'Ingress/shop/web',
       uid: 'uid',
       assignment: { ...assignment([]), desired: [desired] },
       policy: { checkInterval: 8 * hour, minimumValidity: policy.minimumValidity },

@@ -23,7 +23,14 @@ const away: Failure = { code: 'CaUnavailable', message: 'The CA is away.' };
 const foreign: Failure = { code: 'ForeignSecret', message: 'The Secret is foreign.' };
 
 function begin(given: Assignment, status?: StatusDocument, at = now): IngressContext {
-  return initialIngressContext({ key: 'shop/web', uid: 'uid', assignment: given, policy, status, at });
+  return initialIngressContext({
+    key: 'Ingress/shop/web',
+    uid: 'uid',
+    assignment: given,
+    policy,
+    status,
+    at,
+  });
 }
 
 /** Finds every Secret due that is not waiting. */

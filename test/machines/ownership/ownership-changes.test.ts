@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
-import type { IngressSpec } from '../../../machines/ownership/ingress-spec.ts';
 import { Ownership } from '../../../machines/ownership/ownership.ts';
+import { type SourceKey, sourceKey } from '../../../machines/ownership/source-key.ts';
+import type { SourceSpec } from '../../../machines/ownership/source-spec.ts';
 import { day, ingressSpec, now } from '../builders.ts';
 
 function newOwnership(hostOwnership: 'oldest' | 'any' = 'oldest'): Ownership {
@@ -17,7 +18,9 @@ function newOwnership(hostOwnership: 'oldest' | 'any' = 'oldest'): Ownership {
 const seed = 20261124;
 const namespaces = ['a', 'b', 'c'];
 const names = ['one', 'two', 'three'];
-const keys = namespaces.flatMap((namespace) => names.map((name) => `${namespace}/${name}`));
+const keys = namespaces.flatMap((namespace) =>
+  names.map((name) => sourceKey({ kind: 'Ingress', namespace, name })),
+);
 
 const anIngress = fc
   .record({
@@ -38,7 +41,7 @@ const anIngress = fc
   .map(({ age, ...ingress }) => ingressSpec({ ...ingress, createdAt: now - age * day }));
 
 const aChange = fc.oneof(
-  { weight: 3, arbitrary: anIngress.map((ingress): IngressSpec | string => ingress) },
+  { weight: 3, arbitrary: anIngress.map((ingress): SourceSpec | SourceKey => ingress) },
   { weight: 1, arbitrary: fc.constantFrom(...keys) },
 );
 
@@ -53,7 +56,7 @@ describe('a change of ownership', () => {
         const ownership = newOwnership();
         for (const change of changes) {
           const before = assignments(ownership);
-          const own = typeof change === 'string' ? change : `${change.namespace}/${change.name}`;
+          const own = typeof change === 'string' ? change : sourceKey(change);
           const affected = typeof change === 'string' ? ownership.delete(change) : ownership.set(change);
           const after = assignments(ownership);
           const silent = keys.filter(
@@ -84,9 +87,11 @@ describe('a change of ownership', () => {
     });
     const ownership = newOwnership();
     for (const ingress of [owner, giver, rival]) ownership.set(ingress);
-    assert.ok(ownership.delete('rival/web').has('shop/owner'));
+    assert.ok(ownership.delete('Ingress/rival/web').has('Ingress/shop/owner'));
     assert.deepEqual(
-      ownership.assignment('shop/owner')?.desired[0]?.hosts.map(({ ownedElsewhere }) => ownedElsewhere),
+      ownership
+        .assignment('Ingress/shop/owner')
+        ?.desired[0]?.hosts.map(({ ownedElsewhere }) => ownedElsewhere),
       [false, false],
     );
   });
@@ -136,6 +141,6 @@ describe('a change of ownership', () => {
   });
 
   it('leaves nothing behind when an Ingress that is not held is deleted', () => {
-    assert.deepEqual([...newOwnership().delete('shop/unknown')], []);
+    assert.deepEqual([...newOwnership().delete('Ingress/shop/unknown')], []);
   });
 });

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Assignment } from '../../../machines/ownership/desired-certificate.ts';
-import type { IngressSpec } from '../../../machines/ownership/ingress-spec.ts';
 import { Ownership, type OwnershipPolicy } from '../../../machines/ownership/ownership.ts';
+import type { SourceKey } from '../../../machines/ownership/source-key.ts';
+import type { SourceSpec } from '../../../machines/ownership/source-spec.ts';
 import { describeFailure } from '../../../machines/reasons/reasons.ts';
 import { day, ingressSpec, now } from '../builders.ts';
 
@@ -13,20 +14,20 @@ const everything: OwnershipPolicy = {
   defaultClass: undefined,
 };
 
-function ownershipOf(ingresses: readonly IngressSpec[], policy = everything): Ownership {
+function ownershipOf(ingresses: readonly SourceSpec[], policy = everything): Ownership {
   const ownership = new Ownership(policy);
   for (const ingress of ingresses) ownership.set(ingress);
   return ownership;
 }
 
-function assignmentOf(ownership: Ownership, key: string): Assignment {
+function assignmentOf(ownership: Ownership, key: SourceKey): Assignment {
   const assignment = ownership.assignment(key);
   assert.ok(assignment !== undefined, `${key} is not held`);
   return assignment;
 }
 
 /** Secret → hosts, one marked with `!` if another namespace owns it. */
-function secretsOf(ownership: Ownership, key: string): Record<string, string[]> {
+function secretsOf(ownership: Ownership, key: SourceKey): Record<string, string[]> {
   return Object.fromEntries(
     assignmentOf(ownership, key).desired.map(({ secretName, hosts }) => [
       secretName,
@@ -35,7 +36,7 @@ function secretsOf(ownership: Ownership, key: string): Record<string, string[]> 
   );
 }
 
-function noticesOf(ownership: Ownership, key: string): string[] {
+function noticesOf(ownership: Ownership, key: SourceKey): string[] {
   return assignmentOf(ownership, key).notices.map(describeFailure);
 }
 
@@ -54,14 +55,14 @@ const young = ingressSpec({
 describe('a Secret that several Ingresses of a namespace name', () => {
   it('is seen to by the oldest, with the hosts of all of them', () => {
     const ownership = ownershipOf([young, old]);
-    assert.deepEqual(secretsOf(ownership, 'shop/old'), {
+    assert.deepEqual(secretsOf(ownership, 'Ingress/shop/old'), {
       shared: ['old.example.com', 'both.example.com', 'young.example.com'],
     });
-    assert.deepEqual(secretsOf(ownership, 'shop/young'), {});
+    assert.deepEqual(secretsOf(ownership, 'Ingress/shop/young'), {});
   });
 
   it('takes each host with the class of the Ingress that serves it, the oldest first', () => {
-    const [certificate] = assignmentOf(ownershipOf([young, old]), 'shop/old').desired;
+    const [certificate] = assignmentOf(ownershipOf([young, old]), 'Ingress/shop/old').desired;
     assert.deepEqual(
       certificate?.hosts.map(({ host, ingressClass }) => [host, ingressClass]),
       [
@@ -74,27 +75,27 @@ describe('a Secret that several Ingresses of a namespace name', () => {
 
   it('tells the others who owns it', () => {
     const ownership = ownershipOf([young, old]);
-    assert.deepEqual(noticesOf(ownership, 'shop/old'), []);
-    assert.deepEqual(noticesOf(ownership, 'shop/young'), [
+    assert.deepEqual(noticesOf(ownership, 'Ingress/shop/old'), []);
+    assert.deepEqual(noticesOf(ownership, 'Ingress/shop/young'), [
       'Secret shared is owned by the older Ingress old. The Secret gets one certificate for the hosts of both; name another Secret if that is not intended.',
     ]);
   });
 
   it('passes to the next one when the oldest goes', () => {
     const ownership = ownershipOf([young, old]);
-    assert.deepEqual([...ownership.delete('shop/old')], ['shop/young']);
-    assert.deepEqual(secretsOf(ownership, 'shop/young'), {
+    assert.deepEqual([...ownership.delete('Ingress/shop/old')], ['Ingress/shop/young']);
+    assert.deepEqual(secretsOf(ownership, 'Ingress/shop/young'), {
       shared: ['both.example.com', 'young.example.com'],
     });
-    assert.equal(ownership.assignment('shop/old'), undefined);
+    assert.equal(ownership.assignment('Ingress/shop/old'), undefined);
   });
 
   it('belongs, between two of the same second, to the smaller uid, in whatever order they are seen', () => {
     const twins = ['b', 'a'].map((uid) => ingressSpec({ uid, name: `twin-${uid}` }));
     for (const order of [twins, twins.toReversed()]) {
       const ownership = ownershipOf(order);
-      assert.deepEqual(Object.keys(secretsOf(ownership, 'shop/twin-a')), ['web-tls']);
-      assert.deepEqual(Object.keys(secretsOf(ownership, 'shop/twin-b')), []);
+      assert.deepEqual(Object.keys(secretsOf(ownership, 'Ingress/shop/twin-a')), ['web-tls']);
+      assert.deepEqual(Object.keys(secretsOf(ownership, 'Ingress/shop/twin-b')), []);
     }
   });
 
@@ -103,8 +104,12 @@ describe('a Secret that several Ingresses of a namespace name', () => {
       ...everything,
       hostOwnership: 'any',
     });
-    assert.deepEqual(secretsOf(ownership, 'shop/old'), { shared: ['old.example.com', 'both.example.com'] });
-    assert.deepEqual(secretsOf(ownership, 'blog/web'), { shared: ['both.example.com', 'young.example.com'] });
+    assert.deepEqual(secretsOf(ownership, 'Ingress/shop/old'), {
+      shared: ['old.example.com', 'both.example.com'],
+    });
+    assert.deepEqual(secretsOf(ownership, 'Ingress/blog/web'), {
+      shared: ['both.example.com', 'young.example.com'],
+    });
   });
 
   it('takes its settings from the owner', () => {
@@ -113,7 +118,7 @@ describe('a Secret that several Ingresses of a namespace name', () => {
       { ...old, ...settings },
       { ...young, keyType: 'rsa-4096' },
     ]);
-    const [certificate] = assignmentOf(ownership, 'shop/old').desired;
+    const [certificate] = assignmentOf(ownership, 'Ingress/shop/old').desired;
     assert.deepEqual(
       [certificate?.adopt, certificate?.keyType, certificate?.profile, certificate?.selfCheck],
       [true, 'rsa-2048', 'shortlived', false],
@@ -127,21 +132,21 @@ describe('a host that Ingresses of several namespaces name', () => {
 
   it('is owned by the namespace of the oldest', () => {
     const ownership = ownershipOf([second, first]);
-    assert.deepEqual(secretsOf(ownership, 'first/web'), { 'web-tls': ['web.example.com'] });
-    assert.deepEqual(secretsOf(ownership, 'second/web'), { 'web-tls': ['web.example.com!'] });
+    assert.deepEqual(secretsOf(ownership, 'Ingress/first/web'), { 'web-tls': ['web.example.com'] });
+    assert.deepEqual(secretsOf(ownership, 'Ingress/second/web'), { 'web-tls': ['web.example.com!'] });
   });
 
   it('is free for an older Ingress to take', () => {
     const ownership = ownershipOf([second]);
-    assert.deepEqual([...ownership.set(first)].toSorted(), ['first/web', 'second/web']);
-    assert.deepEqual(secretsOf(ownership, 'second/web'), { 'web-tls': ['web.example.com!'] });
+    assert.deepEqual([...ownership.set(first)].toSorted(), ['Ingress/first/web', 'Ingress/second/web']);
+    assert.deepEqual(secretsOf(ownership, 'Ingress/second/web'), { 'web-tls': ['web.example.com!'] });
   });
 
   it('passes on when the oldest no longer names it', () => {
     const ownership = ownershipOf([first, second]);
     const without = { ...first, tls: [{ secretName: 'web-tls', hosts: ['other.example.com'] }] };
-    assert.deepEqual([...ownership.set(without)].toSorted(), ['first/web', 'second/web']);
-    assert.deepEqual(secretsOf(ownership, 'second/web'), { 'web-tls': ['web.example.com'] });
+    assert.deepEqual([...ownership.set(without)].toSorted(), ['Ingress/first/web', 'Ingress/second/web']);
+    assert.deepEqual(secretsOf(ownership, 'Ingress/second/web'), { 'web-tls': ['web.example.com'] });
   });
 
   it('is open to a younger Ingress of the namespace that owns it', () => {
@@ -152,18 +157,18 @@ describe('a host that Ingresses of several namespaces name', () => {
       tls: [{ secretName: 'sibling-tls', hosts: ['web.example.com'] }],
     });
     const ownership = ownershipOf([first, second, sibling]);
-    assert.deepEqual(secretsOf(ownership, 'first/sibling'), { 'sibling-tls': ['web.example.com'] });
+    assert.deepEqual(secretsOf(ownership, 'Ingress/first/sibling'), { 'sibling-tls': ['web.example.com'] });
   });
 
   it('is open to all with LEGO_HOST_OWNERSHIP=any', () => {
     const ownership = ownershipOf([first, second], { ...everything, hostOwnership: 'any' });
-    assert.deepEqual(secretsOf(ownership, 'first/web'), { 'web-tls': ['web.example.com'] });
-    assert.deepEqual(secretsOf(ownership, 'second/web'), { 'web-tls': ['web.example.com'] });
+    assert.deepEqual(secretsOf(ownership, 'Ingress/first/web'), { 'web-tls': ['web.example.com'] });
+    assert.deepEqual(secretsOf(ownership, 'Ingress/second/web'), { 'web-tls': ['web.example.com'] });
   });
 
   it('is not claimed by an Ingress that is refused', () => {
     const ownership = ownershipOf([{ ...first, certManager: true }, second]);
-    assert.deepEqual(secretsOf(ownership, 'second/web'), { 'web-tls': ['web.example.com'] });
+    assert.deepEqual(secretsOf(ownership, 'Ingress/second/web'), { 'web-tls': ['web.example.com'] });
   });
 });
 
@@ -171,13 +176,18 @@ describe('an entry of spec.tls for a certificate', () => {
   it('orders a host once that it lists twice', () => {
     const twice = ['web.example.com', 'www.example.com', 'web.example.com'];
     const ownership = ownershipOf([ingressSpec({ tls: [{ secretName: 'web-tls', hosts: twice }] })]);
-    assert.deepEqual(secretsOf(ownership, 'shop/web'), { 'web-tls': ['web.example.com', 'www.example.com'] });
+    assert.deepEqual(secretsOf(ownership, 'Ingress/shop/web'), {
+      'web-tls': ['web.example.com', 'www.example.com'],
+    });
   });
 
   it('may list a host that another entry lists as well', () => {
     const hosts = ['web.example.com'];
     const tls = ['one', 'two'].map((secretName) => ({ secretName, hosts }));
-    assert.deepEqual(secretsOf(ownershipOf([ingressSpec({ tls })]), 'shop/web'), { one: hosts, two: hosts });
+    assert.deepEqual(secretsOf(ownershipOf([ingressSpec({ tls })]), 'Ingress/shop/web'), {
+      one: hosts,
+      two: hosts,
+    });
   });
 
   it('may list a host of 65 characters, too long for a common name, and one of 253', () => {
@@ -188,17 +198,17 @@ describe('an entry of spec.tls for a certificate', () => {
       [65, 253],
     );
     const ownership = ownershipOf([ingressSpec({ tls: [{ secretName: 'long', hosts }] })]);
-    assert.deepEqual(secretsOf(ownership, 'shop/web'), { long: hosts });
-    assert.deepEqual(noticesOf(ownership, 'shop/web'), []);
+    assert.deepEqual(secretsOf(ownership, 'Ingress/shop/web'), { long: hosts });
+    assert.deepEqual(noticesOf(ownership, 'Ingress/shop/web'), []);
   });
 
   it('may list 100 hosts', () => {
     const hosts = Array.from({ length: 100 }, (_, index) => `h${index}.example.com`);
     const ownership = ownershipOf([ingressSpec({ tls: [{ secretName: 'many', hosts }] })]);
-    assert.deepEqual(secretsOf(ownership, 'shop/web'), { many: hosts });
+    assert.deepEqual(secretsOf(ownership, 'Ingress/shop/web'), { many: hosts });
   });
 });
 
 it('the value of the retry annotation is handed on', () => {
-  assert.equal(assignmentOf(ownershipOf([ingressSpec({ retry: 'a' })]), 'shop/web').retry, 'a');
+  assert.equal(assignmentOf(ownershipOf([ingressSpec({ retry: 'a' })]), 'Ingress/shop/web').retry, 'a');
 });

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { OrderBudget } from '../../../machines/ca/order-budget.ts';
 import { registeredDomain } from '../../../machines/hosts/registered-domain.ts';
 import { Ledger } from '../../../machines/ledger/ledger.ts';
-import type { IngressSpec } from '../../../machines/ownership/ingress-spec.ts';
+import type { SourceSpec } from '../../../machines/ownership/source-spec.ts';
 import {
   decide,
   initialSupervisorState,
@@ -12,7 +12,7 @@ import {
 } from '../../../machines/supervisor/supervisor.ts';
 import { day, hour, ingressSpec, minute, now, orderBudget, supervisorPolicy } from '../builders.ts';
 
-/** A supervisor and what it commands, in a few words each: `START shop/web`, `SET_TIMER +60000`. */
+/** A supervisor and what it commands, in a few words each: `START Ingress/shop/web`, `SET_TIMER +60000`. */
 class Supervision {
   readonly #state: ReturnType<typeof initialSupervisorState>;
   time = now;
@@ -42,12 +42,12 @@ class Supervision {
   }
 }
 
-function observed(changes: Partial<IngressSpec> = {}): SupervisorEvent {
-  return { type: 'INGRESS_OBSERVED', ingress: ingressSpec(changes) };
+function observed(changes: Partial<SourceSpec> = {}): SupervisorEvent {
+  return { type: 'SOURCE_OBSERVED', source: ingressSpec(changes) };
 }
 
 const synced: SupervisorEvent = { type: 'SYNCED' };
-const key = 'shop/web';
+const key = 'Ingress/shop/web';
 
 function running(...ingresses: SupervisorEvent[]): Supervision {
   const supervision = new Supervision();
@@ -63,13 +63,13 @@ describe('our own status on an Ingress', () => {
     supervision.time = now + minute;
     const [start] = supervision.commands({ type: 'TIMER' });
     assert.ok(start?.type === 'START');
-    assert.equal(start.ingress.status, '{"version":1}');
+    assert.equal(start.source.status, '{"version":1}');
   });
 
   it('does not hide a change that comes with it', () => {
     const supervision = running(observed());
     const tls = [{ secretName: 'web-tls', hosts: ['other.example.com'] }];
-    assert.deepEqual(supervision.tell(observed({ status: '{}', tls })), ['ASSIGN shop/web']);
+    assert.deepEqual(supervision.tell(observed({ status: '{}', tls })), ['ASSIGN Ingress/shop/web']);
   });
 });
 
@@ -87,14 +87,14 @@ describe('an Ingress actor is started', () => {
           : command,
       ),
       [
-        ['shop/young', []],
-        ['shop/old', ['web-tls']],
+        ['Ingress/shop/young', []],
+        ['Ingress/shop/old', ['web-tls']],
       ],
     );
   });
 
   it('at once afterwards', () => {
-    assert.deepEqual(running().tell(observed({ name: 'new', createdAt: now })), ['START shop/new']);
+    assert.deepEqual(running().tell(observed({ name: 'new', createdAt: now })), ['START Ingress/shop/new']);
   });
 
   it('once, however often the same is seen', () => {
@@ -115,8 +115,8 @@ describe('an Ingress actor is started', () => {
 describe('an Ingress actor is stopped', () => {
   it('when its Ingress is deleted', () => {
     const supervision = running();
-    assert.deepEqual(supervision.tell({ type: 'INGRESS_GONE', key }), [`STOP ${key}`]);
-    assert.deepEqual(supervision.tell({ type: 'INGRESS_GONE', key }), []);
+    assert.deepEqual(supervision.tell({ type: 'SOURCE_GONE', key }), [`STOP ${key}`]);
+    assert.deepEqual(supervision.tell({ type: 'SOURCE_GONE', key }), []);
   });
 
   it('when the annotation is taken away', () => {
@@ -126,7 +126,7 @@ describe('an Ingress actor is stopped', () => {
   it('and started anew when its Ingress was deleted and made again under the same name', () => {
     const commands = running().commands(observed({ uid: 'another' }));
     assert.deepEqual(
-      commands.map((command) => (command.type === 'START' ? command.ingress.uid : command.type)),
+      commands.map((command) => (command.type === 'START' ? command.source.uid : command.type)),
       ['STOP', 'another'],
     );
   });
@@ -134,7 +134,7 @@ describe('an Ingress actor is stopped', () => {
   it('together with its wake time', () => {
     const supervision = running();
     assert.deepEqual(supervision.tell({ type: 'WAKE_AT', key, at: now + hour }), [`SET_TIMER +${hour}`]);
-    assert.deepEqual(supervision.tell({ type: 'INGRESS_GONE', key }), [`STOP ${key}`, 'SET_TIMER off']);
+    assert.deepEqual(supervision.tell({ type: 'SOURCE_GONE', key }), [`STOP ${key}`, 'SET_TIMER off']);
   });
 });
 
@@ -154,7 +154,7 @@ describe('an Ingress actor is given a new assignment', () => {
 
   it('when the oldest Ingress of its Secret goes and it becomes the owner', () => {
     const supervision = running(observed({ name: 'old', createdAt: now - 2 * day }), observed());
-    const commands = supervision.commands({ type: 'INGRESS_GONE', key: 'shop/old' });
+    const commands = supervision.commands({ type: 'SOURCE_GONE', key: 'Ingress/shop/old' });
     assert.deepEqual(
       commands.map((command) =>
         command.type === 'ASSIGN' ? [command.key, command.assignment.desired.length] : command.type,
@@ -166,9 +166,9 @@ describe('an Ingress actor is given a new assignment', () => {
   it('when an older Ingress comes and takes the Secret, and again when that one loses its annotation', () => {
     const supervision = running();
     const old = { name: 'old', createdAt: now - 2 * day };
-    assert.deepEqual(supervision.tell(observed(old)).toSorted(), [`ASSIGN ${key}`, 'START shop/old']);
+    assert.deepEqual(supervision.tell(observed(old)).toSorted(), [`ASSIGN ${key}`, 'START Ingress/shop/old']);
     assert.deepEqual(supervision.tell(observed({ ...old, enabled: false })), [
-      'STOP shop/old',
+      'STOP Ingress/shop/old',
       `ASSIGN ${key}`,
     ]);
   });
@@ -176,8 +176,8 @@ describe('an Ingress actor is given a new assignment', () => {
   it('when another namespace gives up its host', () => {
     const elder = { namespace: 'elder', createdAt: now - 2 * day };
     const supervision = running(observed(elder), observed());
-    assert.deepEqual(supervision.tell({ type: 'INGRESS_GONE', key: 'elder/web' }), [
-      'STOP elder/web',
+    assert.deepEqual(supervision.tell({ type: 'SOURCE_GONE', key: 'Ingress/elder/web' }), [
+      'STOP Ingress/elder/web',
       `ASSIGN ${key}`,
     ]);
   });
@@ -194,14 +194,14 @@ describe('3000 Ingresses that share a host and a Secret', () => {
     for (const ingress of many.slice(1, 100)) {
       const ruleHosts = ['plain.example.com'];
       assert.deepEqual(supervision.tell(observed({ ...ingress, ruleHosts })), [
-        `ASSIGN shop/${ingress.name}`,
+        `ASSIGN Ingress/shop/${ingress.name}`,
       ]);
     }
-    const commands = supervision.commands({ type: 'INGRESS_GONE', key: 'shop/web-0' });
+    const commands = supervision.commands({ type: 'SOURCE_GONE', key: 'Ingress/shop/web-0' });
     const owners = commands.flatMap((command) =>
       command.type === 'ASSIGN' && command.assignment.desired.length > 0 ? [command.key] : [],
     );
-    assert.deepEqual(owners, ['shop/web-1']);
+    assert.deepEqual(owners, ['Ingress/shop/web-1']);
   });
 });
 
@@ -209,11 +209,14 @@ describe('the one timer', () => {
   it('is set to the earliest wake time, and only when that changes', () => {
     const supervision = running(observed(), observed({ name: 'other' }));
     assert.deepEqual(supervision.tell({ type: 'WAKE_AT', key, at: now + hour }), [`SET_TIMER +${hour}`]);
-    assert.deepEqual(supervision.tell({ type: 'WAKE_AT', key: 'shop/other', at: now + 2 * hour }), []);
+    assert.deepEqual(
+      supervision.tell({ type: 'WAKE_AT', key: 'Ingress/shop/other', at: now + 2 * hour }),
+      [],
+    );
     assert.deepEqual(supervision.tell({ type: 'WAKE_AT', key, at: now + 3 * hour }), [
       `SET_TIMER +${2 * hour}`,
     ]);
-    assert.deepEqual(supervision.tell({ type: 'WAKE_AT', key: 'shop/other', at: undefined }), [
+    assert.deepEqual(supervision.tell({ type: 'WAKE_AT', key: 'Ingress/shop/other', at: undefined }), [
       `SET_TIMER +${3 * hour}`,
     ]);
     assert.deepEqual(supervision.tell({ type: 'WAKE_AT', key, at: undefined }), ['SET_TIMER off']);
@@ -222,14 +225,14 @@ describe('the one timer', () => {
   it('wakes all whose time has come, and is set to the next', () => {
     const supervision = running(observed(), observed({ name: 'b' }), observed({ name: 'c' }));
     supervision.tell(
-      { type: 'WAKE_AT', key: 'shop/b', at: now + 2 },
+      { type: 'WAKE_AT', key: 'Ingress/shop/b', at: now + 2 },
       { type: 'WAKE_AT', key, at: now + 1 },
-      { type: 'WAKE_AT', key: 'shop/c', at: now + hour },
+      { type: 'WAKE_AT', key: 'Ingress/shop/c', at: now + hour },
     );
     supervision.time = now + 10;
     assert.deepEqual(supervision.tell({ type: 'TIMER' }), [
       `WAKE ${key}`,
-      'WAKE shop/b',
+      'WAKE Ingress/shop/b',
       `SET_TIMER +${hour}`,
     ]);
   });
@@ -243,7 +246,7 @@ describe('the one timer', () => {
 
   it('is not set by the late word of an actor that was stopped', () => {
     const supervision = running();
-    supervision.tell({ type: 'INGRESS_GONE', key });
+    supervision.tell({ type: 'SOURCE_GONE', key });
     assert.deepEqual(supervision.tell({ type: 'WAKE_AT', key, at: now + 1 }), []);
   });
 });
@@ -268,7 +271,7 @@ describe('a Secret that has changed', () => {
     const supervision = running();
     assert.deepEqual(supervision.tell(changed('other-tls')), []);
     supervision.tell(changed('web-tls'));
-    assert.deepEqual(supervision.tell({ type: 'INGRESS_GONE', key }), [`STOP ${key}`, 'SET_TIMER off']);
+    assert.deepEqual(supervision.tell({ type: 'SOURCE_GONE', key }), [`STOP ${key}`, 'SET_TIMER off']);
   });
 
   it('starts no actor that died before its time', () => {
@@ -290,7 +293,7 @@ describe('an actor that died', () => {
   it('is not started again when its Ingress is gone', () => {
     const supervision = running();
     supervision.tell({ type: 'ACTOR_FAILED', key });
-    assert.deepEqual(supervision.tell({ type: 'INGRESS_GONE', key }), ['SET_TIMER off']);
+    assert.deepEqual(supervision.tell({ type: 'SOURCE_GONE', key }), ['SET_TIMER off']);
     assert.deepEqual(supervision.tell({ type: 'ACTOR_FAILED', key }), []);
   });
 
@@ -378,7 +381,7 @@ describe('a process that is ending', () => {
     const events: SupervisorEvent[] = [
       observed({ name: 'new' }),
       observed({ retry: '1' }),
-      { type: 'INGRESS_GONE', key },
+      { type: 'SOURCE_GONE', key },
       { type: 'WAKE_AT', key, at: now + 1 },
       { type: 'TIMER' },
       { type: 'SLOT_REQUESTED', id: 'r' },

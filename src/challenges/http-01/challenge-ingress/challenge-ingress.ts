@@ -1,5 +1,5 @@
 import { normalizeHost } from '../../../../machines/hosts/host-names.ts';
-import type { IngressClassReference } from '../../../../machines/ownership/ingress-spec.ts';
+import type { IngressClassReference } from '../../../../machines/ownership/source-spec.ts';
 import { minute, second } from '../../../../machines/time/durations.ts';
 import type { KubernetesClient } from '../../../kubernetes/client/client.ts';
 import { ourSelector } from '../../../kubernetes/records/managed-by.ts';

@@ -1,5 +1,5 @@
 import type { V1Ingress } from '@kubernetes/client-node';
-import type { IngressClassReference } from '../../../../machines/ownership/ingress-spec.ts';
+import type { IngressClassReference } from '../../../../machines/ownership/source-spec.ts';
 import { KubernetesError } from '../../../kubernetes/client/kubernetes-error.ts';
 import { managedByLabel } from '../../../kubernetes/records/managed-by.ts';
 import { arrayField, isRecord, recordField, stringField } from '../../../process/json.ts';

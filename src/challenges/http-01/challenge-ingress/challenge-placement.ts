@@ -1,4 +1,4 @@
-import type { IngressClassReference } from '../../../../machines/ownership/ingress-spec.ts';
+import type { IngressClassReference } from '../../../../machines/ownership/source-spec.ts';
 
 /** A host to be validated, with the class through which the world reaches it. */
 export interface ChallengeHost {

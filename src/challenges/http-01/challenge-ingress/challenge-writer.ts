@@ -1,5 +1,5 @@
 import type { V1Ingress } from '@kubernetes/client-node';
-import type { IngressClassReference } from '../../../../machines/ownership/ingress-spec.ts';
+import type { IngressClassReference } from '../../../../machines/ownership/source-spec.ts';
 import { second } from '../../../../machines/time/durations.ts';
 import { doubledPause } from '../../../../machines/time/ladder.ts';
 import type { KubernetesClient } from '../../../kubernetes/client/client.ts';

@@ -1,3 +1,5 @@
+import type { SourceReference } from './source-key.ts';
+
 /** How an Ingress names its class: `spec.ingressClassName`, the annotation of Kubernetes before 1.18, or not at all. */
 export type IngressClassReference =
   | { readonly form: 'field'; readonly name: string }
@@ -11,14 +13,13 @@ export interface TlsEntry {
 }
 
 /**
- * What kube-lego reads of an Ingress, and nothing else: a difference between two of these is a change (but for that of our
- * own `status`), everything outside (status, labels, other annotations, managedFields) is none. When `enabled` is false only the identity is
- * filled, so that Ingresses which are not ours cost next to nothing.
+ * What kube-lego reads of an object that asks for certificates, such as an Ingress, and nothing else: these hosts in this Secret, reached
+ * by this route. A difference between two of these is a change (but for that of our own `status`), everything outside (labels, other
+ * annotations, managedFields) is none. When `enabled` is false only the identity is filled, so that objects which are not ours
+ * cost next to nothing.
  */
-export interface IngressSpec {
+export interface SourceSpec extends SourceReference {
   readonly uid: string;
-  readonly namespace: string;
-  readonly name: string;
   /** `metadata.creationTimestamp` in milliseconds since the epoch. */
   readonly createdAt: number;
   /** The annotation gate `kubernetes.io/tls-acme`, its value compared without case. */
@@ -38,9 +39,4 @@ export interface IngressSpec {
   readonly certManager: boolean;
   /** `kube-lego.io/status` as it is there, right or wrong. */
   readonly status?: string | undefined;
-}
-
-/** The identity by which actors are known, `namespace/name`. */
-export function ingressKey(ingress: { readonly namespace: string; readonly name: string }): string {
-  return `${ingress.namespace}/${ingress.name}`;
 }
