@@ -37,7 +37,7 @@ export function createController({ config, kubeConfig, log, clock, inspect }: Co
     clock,
     log,
     signal: stopping.signal,
-    userAgent: userAgent(config.version),
+    userAgent: userAgent(config.version, config.homepage),
   };
   const { metrics, journal, issuance: observer } = setUpObservers(clock);
 

@@ -3,6 +3,7 @@ import { presetLimits } from '../../machines/ledger/rate-limits.ts';
 import type { KeyType } from '../../machines/ownership/desired-certificate.ts';
 import manifest from '../../package.json' with { type: 'json' };
 import { parseCertificate, pemBlocks } from '../certificate/pem.ts';
+import { stringField } from '../process/json.ts';
 import { helpText } from './help.ts';
 import { defaultDirectoryUrl, type Option, optionGroups } from './options.ts';
 import { changeRateLimits } from './rate-limit-setting.ts';
@@ -65,6 +66,8 @@ function assemble(settings: Settings, notices: Notice[]) {
   const leftoverIngressName = settings.get(challenge.leftoverIngressName);
   return {
     version: manifest.version,
+    /** URL of the project: package.json's, which has none until there is a published home. */
+    homepage: stringField(manifest, 'homepage'),
     directoryUrl,
     /** The directory is known to issue certificates that browsers do not trust. */
     staging,

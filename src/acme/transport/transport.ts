@@ -79,10 +79,14 @@ interface CachedDirectory {
 export const maxBadNonces = 20;
 const directoryMaxAge = day;
 
-/** `User-Agent` of a version of kube-lego: name, where to complain, and the HTTP library (RFC 8555 section 6.1). */
-export function userAgent(version: string): string {
+/**
+ * `User-Agent` of a version of kube-lego: name, where to complain, and the HTTP library (RFC 8555 section 6.1).
+ * @param home URL of the project; without one nothing stands in its place
+ */
+export function userAgent(version: string, home: string | undefined): string {
   const library: unknown = createRequire(import.meta.url)('undici/package.json');
-  return `kube-lego/${version} (+https://github.com/jetstack/kube-lego) undici/${stringField(library, 'version') ?? ''}`;
+  const comment = home === undefined ? '' : ` (+${home})`;
+  return `kube-lego/${version}${comment} undici/${stringField(library, 'version') ?? ''}`;
 }
 
 /** The way to the CA: typed problems, nonces of every answer, time limits, abort, Retry-After. */

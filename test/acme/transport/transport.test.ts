@@ -36,7 +36,7 @@ describe('transport', () => {
     reports = [];
     transport = new AcmeTransport({
       clock: systemClock,
-      userAgent: userAgent('1.2.3'),
+      userAgent: userAgent('1.2.3', 'https://kube-lego.example'),
       caBundle: ca.caBundle,
       proxy: noProxy,
       requestTimeout: 2000,
@@ -67,7 +67,7 @@ describe('transport', () => {
     const [first, second] = ca.received;
     assert.match(
       first?.headers['user-agent'] ?? '',
-      /^kube-lego\/1\.2\.3 \(\+https:\/\/github\.com\/jetstack\/kube-lego\) undici\/\d/,
+      /^kube-lego\/1\.2\.3 \(\+https:\/\/kube-lego\.example\) undici\/\d/,
     );
     assert.equal(first?.headers['content-type'], 'application/jose+json');
     assert.equal(first?.headers['accept-language'], 'en');
@@ -79,6 +79,10 @@ describe('transport', () => {
         { endpoint: 'new-order', status: 201 },
       ],
     );
+  });
+
+  test('says who it is also without a home on the web', () => {
+    assert.match(userAgent('1.2.3', undefined), /^kube-lego\/1\.2\.3 undici\/[\d.]+$/);
   });
 
   test('takes a nonce from an error as well, and never sends one twice', async () => {
