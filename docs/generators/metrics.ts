@@ -23,7 +23,7 @@ export function readRules(): PrometheusRule['spec'] {
   return spec;
 }
 
-/** docs/metrics.md, from the same table as `/metrics`, and from the alerts. */
+/** docs/metrics.md, from the table behind `/metrics` and from the alerts. */
 export function metricsReference(): string {
   const alerts = readRules().groups.flatMap(({ rules }) => rules);
   return `# Metrics
@@ -31,7 +31,7 @@ export function metricsReference(): string {
 <!-- Written by \`npm run docs\`; a test compares it with src/metrics/catalogue.ts and the alerts. -->
 
 \`/metrics\` on port 9402 (\`LEGO_METRICS_PORT\`, the port of the probes) answers GET and HEAD in Prometheus' text format, version
-0.0.4. An answer is good for a second, five can be under way at a time, and a reader that takes longer than ten seconds is left.
+0.0.4. An answer is cached for a second; at most five are in flight at a time, and one that takes longer than ten seconds is aborted.
 
 With the Prometheus operator, \`deploy/components/prometheus\` brings a PodMonitor and the alerts below. Without it:
 
@@ -50,24 +50,24 @@ scrape_configs:
 
 \`deploy/components/prometheus/dashboard.json\` is a dashboard for Grafana.
 
-Whoever reaches the port may read: names of namespaces and Secrets, and numbers. Hosts, tokens, keys, links and what the CA said are not
-in it. If names are a secret in your cluster, let a NetworkPolicy admit to port 9402 only Prometheus and the kubelet.
+Everybody who can reach the port can read it: names of namespaces and Secrets, and numbers. It contains no hosts, tokens, keys, links or
+texts of the CA. If names are confidential in your cluster, restrict port 9402 to Prometheus and the kubelet by a NetworkPolicy.
 
-## What there is
+## Metrics
 
-The number of series is bounded, and what it grows with is in the last column: three for each Secret that is seen to, at most, and
-they go when the Secret is no longer asked for. About 1,300 others can come to be in all, of which a quiet installation has
-about 180. Labels that somebody else chooses (a status, a type of problem) are taken only as far as they are known; the rest is \`other\`.
+The number of series is bounded; the last column shows the bound: at most three for each managed Secret, removed when no Ingress
+asks for the Secret any more, and about 1,300 others, of which a quiet installation has about 180. Label values from outside (an HTTP
+status, a problem type) are limited to the known ones; the rest is \`other\`.
 
-What is said of Ingresses, Secrets and limits is read when Prometheus asks, and nothing of it is kept in between. With 1,000 certificates
-an answer has 0.2 MB and costs some milliseconds to 25 of CPU, with 10,000 it has 2 MB and costs about 50; every 30 seconds is often enough.
+Ingresses, Secrets and limits are sampled at each scrape; nothing is kept in between. With 1,000 certificates an answer has 0.2 MB and
+costs up to 25 ms of CPU, with 10,000 it has 2 MB and costs about 50 ms; a scrape every 30 seconds is enough.
 
 | metric | type | labels | meaning | series |
 | --- | --- | --- | --- | --- |
 ${[...Object.values<MetricDefinition>(sampledMetrics), ...Object.values<MetricDefinition>(countedMetrics)].map(metricRow).join('')}
 ## Alerts
 
-They are in deploy/components/prometheus/prometheus-rule.yaml; each is tested with promtool for when it fires and when it does not.
+In deploy/components/prometheus/prometheus-rule.yaml. promtool tests when each fires and when it does not.
 
 | alert | severity | after | meaning |
 | --- | --- | --- | --- |
@@ -75,9 +75,9 @@ ${alerts.map(alertRow).join('')}
 ${alerts.map(alertSection).join('\n')}
 ## How it is tested
 
-What \`/metrics\` answers is parsed and checked for the conventions by Prometheus' own parser (\`promtool check metrics\`), the alerts
-and the queries of the dashboard by its rules engine (\`promtool check rules\`, \`promtool test rules\`). Go builds promtool from
-test/metrics/promtool/go.mod, once, in about two minutes; \`PROMTOOL\` names one that is there already.
+Prometheus' own tools check the answer of \`/metrics\` (\`promtool check metrics\`), and the alerts and the queries of the dashboard
+(\`promtool check rules\`, \`promtool test rules\`). promtool is built from test/metrics/promtool/go.mod, once, in about two minutes;
+\`PROMTOOL\` names an existing one.
 `;
 }
 
