@@ -1,6 +1,6 @@
 import { flagOf, type Option, obsoleteVariables, optionGroups } from '../../src/config/options.ts';
 
-/** docs/configuration.md, from the same table as the settings themselves. */
+/** docs/configuration.md, from the table of settings. */
 export function configurationReference(): string {
   const groups = Object.entries(optionGroups).map(([title, group]) => {
     const rows = Object.values<Option<unknown>>(group).map(row);
@@ -13,18 +13,16 @@ export function configurationReference(): string {
 
 <!-- Written by \`npm run docs\`; a test compares it with src/config/options.ts. -->
 
-Every setting is an environment variable, or an equal option on the command line, which wins. An empty variable counts as
-not set. All are checked together at the start: a wrong value stops it, and every wrong value is named at once. A variable
-\`LEGO_…\` that does not exist is a warning in the log; an unknown option is an error. Durations are written as in Go:
-\`30s\`, \`8h\`, \`1h30m\`.
+Every setting is an environment variable or a command-line option, which takes precedence. An empty variable counts as not set.
+All settings are checked at the start, which fails with a list of all invalid values. An unknown variable \`LEGO_…\` causes a warning
+in the log, an unknown option an error. Durations are written as in Go: \`30s\`, \`8h\`, \`1h30m\`.
 
-Requests to the CA go through the proxy that \`HTTPS_PROXY\` and \`NO_PROXY\` name. Outside of a cluster \`KUBECONFIG\` says where
-the API server is.
+Requests to the CA respect \`HTTPS_PROXY\` and \`NO_PROXY\`. Outside a cluster \`KUBECONFIG\` names the API server.
 
 ${groups.join('\n')}
-## Variables of the kube-lego of 2016 without a meaning today
+## Obsolete variables of the kube-lego of 2016
 
-They are accepted, with a line in the log.
+They are ignored, with a line in the log.
 
 ${obsolete.join('')}`;
 }

@@ -4,8 +4,8 @@ import { pageChart } from './page-chart.ts';
 import { statechartsPage } from './statecharts.ts';
 import { troubleshootingGuide } from './troubleshooting.ts';
 
-// What is written from the code rather than by hand: tables of settings, metrics and reasons, and the drawings of the statecharts.
-// `npm run docs` (docs/write.ts) writes it, test/docs compares it.
+// Docs generated from the code: tables of settings, metrics and reasons, and the drawings of the statecharts.
+// `npm run docs` (docs/write.ts) writes them, test/docs compares them.
 
 /** Path in the repository → text. */
 export function generatedFiles(): ReadonlyMap<string, string> {

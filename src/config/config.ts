@@ -17,21 +17,21 @@ const ingresses = optionGroups.Ingresses;
 const challenge = optionGroups['Challenge and self-check'];
 const ports = optionGroups['Ports and logs'];
 
-/** Everything that can be set, checked. Durations are milliseconds. */
+/** All settings, validated. Durations are milliseconds. */
 export type Config = ReturnType<typeof assemble>;
 
 export type ConfigReading =
-  /** `notices` are for the log, once there is one. */
+  /** `notices` are for the log, which does not exist yet. */
   | { readonly kind: 'config'; readonly config: Config; readonly notices: readonly Notice[] }
   | { readonly kind: 'help' | 'version'; readonly text: string }
-  /** Each error names the variable or option, what it is now (unless that is secret), and what to write. */
+  /** Each error names the variable or option, its value (unless that is secret), and what is expected. */
   | { readonly kind: 'errors'; readonly errors: readonly string[] };
 
 /**
- * Reads the whole configuration; options win over variables. docs/configuration.md lists them.
+ * Reads the configuration; options take precedence over variables. docs/configuration.md lists them.
  *
  * @param argv without the program's name
- * @param readText reads a file that a setting names
+ * @param readText reads a file named by a setting
  */
 export function readConfig(
   env: NodeJS.ProcessEnv,
@@ -69,11 +69,11 @@ function assemble(settings: Settings, notices: Notice[]) {
     /** URL of the project: package.json's, which has none until there is a published home. */
     homepage: stringField(manifest, 'homepage'),
     directoryUrl,
-    /** The directory is known to issue certificates that browsers do not trust. */
+    /** The CA is known for certificates that browsers do not trust. */
     staging,
     email: settings.find(ca.email),
     accountSecretName: settings.get(ca.accountSecretName),
-    /** PEM, the content of the file. */
+    /** PEM. */
     caBundle: settings.findFile(ca.caBundle, certificateBundle),
     profile: settings.find(ca.profile),
     preferredChain: settings.find(ca.preferredChain),
@@ -83,14 +83,14 @@ function assemble(settings: Settings, notices: Notice[]) {
     secretWatch: settings.get(certificates.secretWatch) === 'on',
     minimumValidity: settings.get(certificates.minimumValidity),
     keyType: readKeyType(settings),
-    /** Undefined: nothing is rehearsed. */
+    /** Undefined: no rehearsals. */
     rehearsalUrl: readRehearsal(settings, directoryUrl),
     maxOrdersInFlight: settings.get(certificates.maxOrdersInFlight),
-    /** Of the CA, each with what we keep of it for renewals. */
+    /** The CA's limits, and the share reserved for renewals. */
     rateLimits: changeRateLimits(presetLimits(directoryUrl), settings.find(certificates.rateLimits)),
 
     namespace: settings.get(ingresses.namespace),
-    /** None: all. */
+    /** Empty: all. */
     watchNamespaces: settings.get(ingresses.watchNamespaces),
     annotationKey: settings.get(ingresses.annotationKey),
     /** Undefined: every class. */
@@ -108,7 +108,7 @@ function assemble(settings: Settings, notices: Notice[]) {
     dnsServers,
     http01Port,
     httpsPort: settings.get(challenge.httpsPort),
-    /** Hosts may be on this machine: only with a private CA that validates at another port, or a DNS server here. */
+    /** Hosts may resolve to loopback: only with a private CA that validates at another port, or a local DNS server. */
     allowLoopback: http01Port !== 80 || dnsServers?.some(isLoopback) === true,
 
     port: responderPort,
@@ -120,13 +120,13 @@ function assemble(settings: Settings, notices: Notice[]) {
   };
 }
 
-/** The first version of the protocol was switched off in 2021; its URLs still stand in manifests. */
+/** ACME v1 was switched off in 2021, but manifests still have its URLs. */
 function currentDirectory(url: string, notices: Notice[]): string {
   const match = /^https:\/\/(?:acme-v01|acme-staging)\.api\.letsencrypt\.org(?:\/|$)/.exec(url);
   if (match === null) return url;
   const host = match[0].includes('staging') ? 'acme-staging-v02' : 'acme-v02';
   const current = `https://${host}.api.letsencrypt.org/directory`;
-  notices.push({ level: 'info', message: `LEGO_URL=${url} is no more; ${current} is used in its place.` });
+  notices.push({ level: 'info', message: `LEGO_URL=${url} no longer exists; ${current} is used instead.` });
   return current;
 }
 
@@ -135,7 +135,7 @@ function readRehearsal(settings: Settings, directoryUrl: string): string | undef
   if (settings.get(certificates.rehearse) === 'never' || isStaging(directoryUrl)) return undefined;
   const known = URL.parse(directoryUrl)?.hostname === 'acme-v02.api.letsencrypt.org';
   if (url === undefined && !known) {
-    settings.refuse(certificates.rehearse, 'needs LEGO_REHEARSAL_URL, the directory of a CA to rehearse at');
+    settings.refuse(certificates.rehearse, 'needs LEGO_REHEARSAL_URL, the directory of a staging CA');
   }
   return url ?? defaultDirectoryUrl;
 }
@@ -163,7 +163,7 @@ function readExternalAccount(settings: Settings): { keyId: string; hmacKey: stri
   } else if (keyId !== undefined && !isKeySet) {
     settings.refuse(ca.eabKeyId, 'needs LEGO_EAB_HMAC_KEY or LEGO_EAB_HMAC_KEY_FILE as well');
   } else if (keyId === undefined && isKeySet) {
-    settings.refuse(ca.eabKeyId, 'must be set where there is an HMAC key');
+    settings.refuse(ca.eabKeyId, 'must be set if there is an HMAC key');
   }
   return keyId === undefined || key === undefined ? undefined : { keyId, hmacKey: key };
 }
@@ -194,7 +194,7 @@ function checkPorts(config: Config, settings: Settings): void {
   ];
   for (const [option, port] of listeners) {
     const other = taken.get(port);
-    if (other !== undefined) settings.refuse(option, `must not be port ${port}, which ${other} has`);
+    if (other !== undefined) settings.refuse(option, `must not be port ${port}, which ${other} uses`);
     else taken.set(port, option.variable);
   }
 }

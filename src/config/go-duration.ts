@@ -11,8 +11,7 @@ const units: Readonly<Record<string, number>> = {
 };
 
 /**
- * A duration as Go writes it, such as `8h`, `1m30s` or `1.5h` (time.ParseDuration); kube-lego's variables have always
- * been written so.
+ * Parses a Go duration, such as `8h`, `1m30s` or `1.5h` (time.ParseDuration), the form of kube-lego's variables since 2016.
  *
  * @returns milliseconds; undefined for anything else, such as a number without its unit
  */
@@ -25,7 +24,7 @@ export function parseDuration(text: string): number | undefined {
   return total;
 }
 
-/** The same in its shortest form: `8h`, `1m30s`, `500ms`. */
+/** Shortest form: `8h`, `1m30s`, `500ms`. */
 export function formatDuration(milliseconds: number): string {
   if (milliseconds < second) return `${milliseconds}ms`;
   const hours = Math.floor(milliseconds / hour);

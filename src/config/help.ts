@@ -12,10 +12,10 @@ export function helpText(version: string): string {
   return `kube-lego ${version}: certificates from an ACME CA for annotated Ingresses.
 
 Usage: kube-lego [--option=value ...]     the controller
-       kube-lego status [options]         what has come of every Ingress
+       kube-lego status [options]         the state of every Ingress
        kube-lego explain NAMESPACE/NAME   why an Ingress has no certificate
 
-Each option can be given as the environment variable beside it; the option wins.
+Each option can also be set by the variable beside it; the option wins.
 
 ${groups.join('\n')}
 Other:

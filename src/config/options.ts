@@ -5,13 +5,13 @@ import * as values from './values.ts';
 /** One setting. The flag's name is the variable's: `LEGO_CHECK_INTERVAL` is `--check-interval`. */
 export interface Option<T> {
   readonly variable: `LEGO_${string}`;
-  /** What stands for the value in `--help`. */
+  /** Placeholder of the value in `--help`. */
   readonly placeholder: string;
-  /** Sentences for a person. */
+  /** Full sentences. */
   readonly description: string;
-  /** The value when it is not set, as one would write it. */
+  /** The default, in the form of an option. */
   readonly fallback?: string;
-  /** Has no flag, since command lines can be seen by everyone on a machine, and is never shown. */
+  /** Never shown, and has no flag, because command lines are visible to everybody on a machine. */
   readonly secret?: boolean;
   readonly parse: values.Parser<T>;
 }
@@ -20,7 +20,7 @@ export interface Option<T> {
 export const usualAnnotationKey = 'kubernetes.io/tls-acme';
 export const defaultDirectoryUrl = 'https://acme-staging-v02.api.letsencrypt.org/directory';
 
-/** Every setting there is, by groups: reading, `--help` and docs/configuration.md all come from here. */
+/** All settings by group; parsing, `--help` and docs/configuration.md use this table. */
 export const optionGroups = {
   'CA and account': {
     directoryUrl: {
@@ -334,7 +334,7 @@ export const optionGroups = {
   },
 } as const satisfies Record<string, Record<string, Option<unknown>>>;
 
-/** Variables of the kube-lego of 2016 without a meaning now, and why. */
+/** Obsolete variables of the kube-lego of 2016, and why. */
 export const obsoleteVariables: Readonly<Record<string, string>> = {
   LEGO_POD_IP: 'challenges come through the Service',
   LEGO_SERVICE_SELECTOR: 'the Service is part of the manifests',
@@ -353,7 +353,7 @@ export function flagOf(variable: string): string {
   return `--${variable.slice('LEGO_'.length).toLowerCase().replaceAll('_', '-')}`;
 }
 
-/** All settings, whatever their group. */
+/** All settings of all groups. */
 export function allOptions(): Option<unknown>[] {
   return Object.values(optionGroups).flatMap((group) => Object.values<Option<unknown>>(group));
 }

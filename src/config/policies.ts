@@ -5,7 +5,7 @@ import type { Clock } from '../time/clock.ts';
 import type { Config } from './config.ts';
 import type { PathType } from './values.ts';
 
-/** Hosts that are prepared and validated at a time (design: admission). */
+/** Hosts prepared and validated at a time (admission). */
 const hostsAdmitted = 500;
 
 export function assessmentPolicy({
@@ -22,7 +22,7 @@ export function supervisorPolicy(config: Config) {
   return {
     ownership: {
       hostOwnership: config.hostOwnership,
-      // A CA with a root of its own is a private one.
+      // A CA with its own root certificate is a private one.
       names: config.caBundle === undefined ? ('public' as const) : ('any' as const),
       supportedClasses: config.supportedIngressClasses,
       defaultClass: config.defaultIngressClass,
@@ -48,7 +48,7 @@ export function pathTypeOf({ challengePathTypes }: Config, ingressClass: Ingress
   return ingressClass.form === 'none' ? other : (byClass.get(ingressClass.name) ?? other);
 }
 
-/** How long certificates will live, where that is known: at Let's Encrypt, but for its other profiles. */
+/** The announced lifetimes of certificates: known only for Let's Encrypt's default profile. */
 export function lifetimesOf({ directoryUrl, profile }: Config): readonly Lifetime[] {
   const isLetsEncrypt = new URL(directoryUrl).hostname.endsWith('.api.letsencrypt.org');
   return isLetsEncrypt && profile === undefined ? letsEncryptLifetimes : [];

@@ -4,7 +4,7 @@ import { isRecord } from '../process/json.ts';
 import { parseDuration } from './go-duration.ts';
 import { type Parser, ValueError } from './values.ts';
 
-/** What is said otherwise than in the preset of the CA; a limit that is undefined is lifted. */
+/** Differences from the preset of the CA; an undefined limit is lifted. */
 export interface RateLimitChanges {
   readonly limits: ReadonlyMap<string, Limit | undefined>;
   readonly reserve: number | undefined;
@@ -13,7 +13,7 @@ export interface RateLimitChanges {
 const example = '{"certificates-per-registered-domain": {"burst": 50, "period": "168h"}}';
 const longestPeriod = 10 * 365 * day;
 
-/** Reads LEGO_RATE_LIMITS: by limit its burst and period, or null to lift it; and `reserve`, a share from 0 to 1. */
+/** Parses LEGO_RATE_LIMITS: burst and period of each limit, or null to lift it; and `reserve`, a share from 0 to 1. */
 export const rateLimits: Parser<RateLimitChanges> = (text) => {
   const document = parsed(text);
   const limits = new Map<string, Limit | undefined>();
@@ -46,7 +46,7 @@ function parsed(text: string): Record<string, unknown> {
     const document: unknown = JSON.parse(text);
     if (isRecord(document)) return document;
   } catch {
-    // Told below.
+    // Thrown below.
   }
   throw new ValueError(`must be a JSON object such as ${example}`);
 }

@@ -2,27 +2,27 @@ import { parseArgs } from 'node:util';
 import { allOptions, flagOf, obsoleteVariables } from './options.ts';
 import { nearest } from './spelling.ts';
 
-/** A line for the log, once there is one. */
+/** A line for the log, which does not exist yet. */
 export interface Notice {
   readonly level: 'info' | 'warn';
   readonly message: string;
 }
 
-/** A value as somebody wrote it, and where: `LEGO_PORT` or `--port`. */
+/** A raw value and its origin: `LEGO_PORT` or `--port`. */
 export interface Written {
   readonly origin: string;
   readonly text: string;
 }
 
 export interface Sources {
-  /** By variable, whichever way it was given; flags win. */
+  /** By variable, whatever the origin; flags take precedence. */
   readonly values: ReadonlyMap<string, Written>;
   readonly errors: readonly string[];
   readonly notices: readonly Notice[];
   readonly request: 'help' | 'version' | undefined;
 }
 
-/** Gathers what environment and command line say, without judging the values. */
+/** Gathers the values from environment and command line, without validation. */
 export function gatherSources(env: NodeJS.ProcessEnv, argv: readonly string[]): Sources {
   const fromEnvironment = readEnvironment(env);
   const fromCommandLine = readCommandLine(argv);
@@ -51,18 +51,18 @@ function readEnvironment(env: NodeJS.ProcessEnv) {
     } else if (known.some((name) => name === variable)) {
       values.set(variable, { origin: variable, text: text.trim() });
     } else if (obsolete !== undefined) {
-      notices.push({ level: 'info', message: `${variable} has no meaning any more: ${obsolete}.` });
+      notices.push({ level: 'info', message: `${variable} is obsolete: ${obsolete}.` });
     } else {
       notices.push({
         level: 'warn',
-        message: `There is no setting ${variable}; it is ignored.${hint(variable, known)}`,
+        message: `Unknown setting ${variable} is ignored.${hint(variable, known)}`,
       });
     }
   }
   return { values, notices };
 }
 
-/** What the kubelet sets for a Service whose name begins with `lego`. */
+/** A variable that the kubelet sets for a Service whose name begins with `lego`. */
 function isServiceLink(variable: string, text: string): boolean {
   return (
     /^(?:tcp|udp|sctp):\/\//.test(text) ||
@@ -95,9 +95,7 @@ function readCommandLine(argv: readonly string[]) {
     const variable = byFlag.get(token.rawName);
     if (token.name === 'help' || token.name === 'version') request ??= token.name;
     else if (variable === undefined) {
-      errors.push(
-        `${token.rawName}: there is no such option; see --help.${hint(token.rawName, [...byFlag.keys()])}`,
-      );
+      errors.push(`${token.rawName}: unknown option; see --help.${hint(token.rawName, [...byFlag.keys()])}`);
     } else if (token.value === undefined || (!token.inlineValue && token.value.startsWith('-'))) {
       errors.push(`${token.rawName}: needs a value, as in ${token.rawName}=VALUE.`);
     } else values.set(variable, { origin: token.rawName, text: token.value.trim() });

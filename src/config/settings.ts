@@ -4,13 +4,13 @@ import { ValueError } from './values.ts';
 
 const longestEcho = 80;
 
-/** Reads the values of options and keeps what is wrong with them, so that all of it can be said at once. */
+/** Parses the values of options and collects all errors. */
 export class Settings {
   readonly #values: ReadonlyMap<string, Written>;
   readonly #readText: (path: string) => string;
   readonly errors: string[] = [];
 
-  /** @param readText reads a file; throws when it cannot */
+  /** @param readText reads a file; throws on failure */
   constructor(values: ReadonlyMap<string, Written>, readText: (path: string) => string) {
     this.#values = values;
     this.#readText = readText;
@@ -20,12 +20,12 @@ export class Settings {
     return this.#written(option) !== undefined;
   }
 
-  /** The value, or that of the fallback when it is not set or wrong. */
+  /** The value; the fallback if it is not set or invalid. */
   get<T>(option: Option<T> & { readonly fallback: string }): T {
     return this.find(option) ?? option.parse(option.fallback);
   }
 
-  /** The value; undefined when it is not set or wrong. */
+  /** The value; undefined if it is not set or invalid. */
   find<T>(option: Option<T>): T | undefined {
     const written = this.#written(option);
     if (written === undefined) return undefined;
@@ -38,7 +38,7 @@ export class Settings {
     }
   }
 
-  /** What is in the file that the option names, parsed; the text is never shown. */
+  /** The parsed content of the file that the option names; the text is never shown. */
   findFile<T>(option: Option<string>, parse: (text: string) => T): T | undefined {
     const path = this.find(option);
     if (path === undefined) return undefined;
@@ -59,7 +59,7 @@ export class Settings {
     }
   }
 
-  /** Keeps a problem of the option; the clause goes on after its name and value. */
+  /** Records an error of the option; the clause follows its name and value. */
   refuse(option: Option<unknown>, clause: string): void {
     const written = this.#written(option);
     const echo =

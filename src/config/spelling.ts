@@ -1,4 +1,4 @@
-/** The candidate that was probably meant; undefined when none is near. */
+/** The most similar candidate; undefined if none is similar. */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
   const farthest = Math.max(2, Math.floor(word.length / 5));
   const [best] = candidates
@@ -8,7 +8,7 @@ export function nearest(word: string, candidates: readonly string[]): string | u
   return best?.candidate;
 }
 
-/** Levenshtein: how many characters to insert, remove or replace. */
+/** Levenshtein distance. */
 function distance(from: string, to: string): number {
   let previous = Array.from({ length: to.length + 1 }, (_, index) => index);
   for (let row = 1; row <= from.length; row++) {

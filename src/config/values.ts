@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import { formatDuration, parseDuration } from './go-duration.ts';
 
-/** A value that cannot be used; the message goes on after the name of the variable and says what to write. */
+/** An invalid value; the message follows the name of the variable and says what is expected. */
 export class ValueError extends Error {
   override readonly name = 'ValueError';
 }
@@ -68,7 +68,7 @@ export const directoryUrl: Parser<string> = (value) => {
     throw new ValueError('must be the https:// URL of an ACME directory (RFC 8555, section 6.1)');
   }
   if (url.username !== '' || url.password !== '') {
-    throw new ValueError('must have no user name or password in it; use LEGO_EAB_KID and LEGO_EAB_HMAC_KEY');
+    throw new ValueError('must not contain a user name or password; use LEGO_EAB_KID and LEGO_EAB_HMAC_KEY');
   }
   return value;
 };
@@ -78,7 +78,7 @@ export const namespaceName: Parser<string> = (value) => {
   return value;
 };
 
-/** RFC 1123 subdomain, as most objects are named. */
+/** RFC 1123 subdomain. */
 export const objectName: Parser<string> = (value) => {
   if (value.length > 253 || !value.split('.').every((label) => dnsLabel.test(label))) {
     throw new ValueError('must be a Kubernetes object name: a-z, 0-9, hyphens and dots');
@@ -107,7 +107,7 @@ export const dnsServer: Parser<string> = (value) => {
   return value;
 };
 
-/** `key=value` pairs separated by commas or line breaks, or a JSON object, which a value with a comma needs. */
+/** `key=value` pairs separated by commas or line breaks, or a JSON object, needed for a value with a comma. */
 export const annotations: Parser<Readonly<Record<string, string>>> = (value) => {
   const entries = value.startsWith('{') ? jsonEntries(value) : value.split(/[,\n]/).flatMap(pair);
   for (const [key] of entries) annotationKey(key);
@@ -116,13 +116,13 @@ export const annotations: Parser<Readonly<Record<string, string>>> = (value) => 
 
 export type PathType = 'ImplementationSpecific' | 'Prefix';
 
-/** The pathType of challenge rules: of classes that are named, and of all others. */
+/** The pathType of challenge rules, by ingress class, and for all other classes. */
 export interface PathTypes {
   readonly other: PathType;
   readonly byClass: ReadonlyMap<string, PathType>;
 }
 
-/** `Prefix`, `nginx=Prefix`, or both kinds separated by commas. */
+/** `Prefix`, `nginx=Prefix`, or both forms separated by commas. */
 export const pathTypes: Parser<PathTypes> = (value) => {
   let other: PathType = 'ImplementationSpecific';
   const byClass = new Map<string, PathType>();
@@ -137,7 +137,7 @@ export const pathTypes: Parser<PathTypes> = (value) => {
   return { other, byClass };
 };
 
-/** pino's levels by the names of 2016 (logrus) as well. */
+/** pino's levels, and logrus' names, which the kube-lego of 2016 used. */
 export const logLevel: Parser<'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal'> = (value) => {
   const level = value.toLowerCase();
   if (level === 'warning') return 'warn';

@@ -134,8 +134,8 @@ describe('a configuration of 2016', () => {
     assert.equal(production.config.directoryUrl, 'https://acme-v02.api.letsencrypt.org/directory');
     assert.equal(production.config.staging, false);
     assert.deepEqual(production.notices, [
-      'info: LEGO_URL=https://acme-v01.api.letsencrypt.org/directory is no more; ' +
-        'https://acme-v02.api.letsencrypt.org/directory is used in its place.',
+      'info: LEGO_URL=https://acme-v01.api.letsencrypt.org/directory no longer exists; ' +
+        'https://acme-v02.api.letsencrypt.org/directory is used instead.',
     ]);
     const staging = accepted({ LEGO_URL: 'https://acme-staging.api.letsencrypt.org/directory' });
     assert.equal(staging.config.directoryUrl, 'https://acme-staging-v02.api.letsencrypt.org/directory');
@@ -149,8 +149,8 @@ describe('a configuration of 2016', () => {
       LEGO_SERVICE_SELECTOR: 'kube-lego',
     });
     assert.deepEqual(notices, [
-      'info: LEGO_POD_IP has no meaning any more: challenges come through the Service.',
-      'info: LEGO_SERVICE_SELECTOR has no meaning any more: the Service is part of the manifests.',
+      'info: LEGO_POD_IP is obsolete: challenges come through the Service.',
+      'info: LEGO_SERVICE_SELECTOR is obsolete: the Service is part of the manifests.',
     ]);
   });
 
@@ -178,8 +178,8 @@ describe('variables that are no settings', () => {
       LEGO_ZZZZZZ: '1',
     });
     assert.deepEqual(notices, [
-      'warn: There is no setting LEGO_EMIAL; it is ignored. Did you mean LEGO_EMAIL?',
-      'warn: There is no setting LEGO_ZZZZZZ; it is ignored.',
+      'warn: Unknown setting LEGO_EMIAL is ignored. Did you mean LEGO_EMAIL?',
+      'warn: Unknown setting LEGO_ZZZZZZ is ignored.',
     ]);
   });
 
@@ -225,7 +225,7 @@ describe('the rehearsal', () => {
       'https://other.example/d',
     );
     assert.deepEqual(errors(other), [
-      'LEGO_REHEARSE=first: needs LEGO_REHEARSAL_URL, the directory of a CA to rehearse at.',
+      'LEGO_REHEARSE=first: needs LEGO_REHEARSAL_URL, the directory of a staging CA.',
     ]);
     assert.equal(rehearsalUrl(first), undefined);
   });
@@ -250,8 +250,8 @@ describe('wrong values', () => {
         ['--metrics-port=99999', '--colour=blue', '--emial=x@y.example', 'explain'],
       ),
       [
-        '--colour: there is no such option; see --help.',
-        '--emial: there is no such option; see --help. Did you mean --email?',
+        '--colour: unknown option; see --help.',
+        '--emial: unknown option; see --help. Did you mean --email?',
         'explain: kube-lego takes options only; see --help.',
         'LEGO_URL=http://ca.example/dir: must be the https:// URL of an ACME directory (RFC 8555, section 6.1).',
         'LEGO_DNS_SERVERS=dns.google: must list IP addresses of DNS servers, such as 192.0.2.53 or 192.0.2.53:5353.',
@@ -279,7 +279,7 @@ describe('wrong values', () => {
       [
         'LEGO_EAB_KID=k: needs LEGO_EAB_HMAC_KEY or LEGO_EAB_HMAC_KEY_FILE as well.',
         'LEGO_RSA_KEYSIZE=2048: contradicts LEGO_KEY_TYPE=ec-p256; set only one of them.',
-        'LEGO_METRICS_PORT=8080: must not be port 8080, which LEGO_PORT has.',
+        'LEGO_METRICS_PORT=8080: must not be port 8080, which LEGO_PORT uses.',
       ],
     );
   });
@@ -290,7 +290,7 @@ describe('wrong values', () => {
       LEGO_EAB_HMAC_KEY: 'hunter2',
     }).join('\n');
     assert.doesNotMatch(said, /hunter2/);
-    assert.match(said, /^LEGO_URL: must have no user name/);
+    assert.match(said, /^LEGO_URL: must not contain a user name/);
     assert.match(said, /^LEGO_EAB_HMAC_KEY: must be the HMAC key as the CA shows it/m);
   });
 
@@ -301,7 +301,7 @@ describe('wrong values', () => {
     ]);
     assert.match(
       errors({}, ['--eab-hmac-key=hunter2']).join(),
-      /^--eab-hmac-key: there is no such option; see --help\./,
+      /^--eab-hmac-key: unknown option; see --help\./,
     );
   });
 
