@@ -38,7 +38,7 @@ export function createIngressLogic({
       ),
       obtainCertificate: stepLogic(clock, (input, signal) =>
         observer.obtaining(input, async () => {
-          await steps.rehearsal?.rehearse(input, signal);
+          await steps.rehearsal?.rehearse(input, steps.solvers.presenters(input), signal);
           return obtainCertificate(steps, input, signal);
         }),
       ),

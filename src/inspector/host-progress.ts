@@ -2,7 +2,7 @@ import type { OrderReport } from '../../machines/ca/order-report.ts';
 import type { CertificateInput } from '../../machines/ingress/certificate.ts';
 import type { AuthorizationReport } from '../acme/order/authorization.ts';
 import type { RoundObserver } from '../actors/round-observer.ts';
-import type { Verdict } from '../challenges/http-01/self-check/self-check.ts';
+import type { PreparationReport } from '../challenges/challenge-solver.ts';
 import { failureOf } from '../steps/failures.ts';
 import type { HostJournal } from './host-journal.ts';
 
@@ -34,28 +34,8 @@ export class HostProgressWriter implements RoundObserver {
     return value;
   }
 
-  /** The rule for the challenges of the host is there, and the host is asked. */
-  checking({ id }: CertificateInput, host: string): void {
-    this.#journal.note(id, [host], 'route', 'done');
-    this.#journal.note(id, [host], 'self-check', 'running');
-  }
-
-  /** What the host answered, after which it is asked again unless this is the last verdict. */
-  verdict({ id }: CertificateInput, host: string, verdict: Verdict, isLast: boolean): void {
-    if (verdict.kind === 'reachable') {
-      this.#journal.note(id, [host], 'dns', 'done');
-      this.#journal.note(id, [host], 'self-check', 'done', verdict.notice);
-      return;
-    }
-    const outcome = verdict.kind === 'inconclusive' ? 'unknown' : 'failed';
-    const state = isLast ? outcome : 'running';
-    if (verdict.unresolved === true) {
-      this.#journal.note(id, [host], 'dns', state, verdict.message);
-      this.#journal.note(id, [host], 'self-check', isLast ? 'unknown' : 'waiting');
-    } else {
-      this.#journal.note(id, [host], 'dns', 'done');
-      this.#journal.note(id, [host], 'self-check', state, verdict.message);
-    }
+  preparation(round: string, { host, step, state, detail }: PreparationReport): void {
+    this.#journal.note(round, [host], step, state, detail);
   }
 
   /** What became of the order, which holds for all its hosts. */

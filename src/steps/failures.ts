@@ -4,7 +4,6 @@ import { AccountError } from '../acme/account/account-error.ts';
 import { OrderError } from '../acme/transport/order-error.ts';
 import { AcmeProblem, isPause } from '../acme/transport/problem.ts';
 import { ChainError } from '../certificate/chain.ts';
-import { RuleRefusedError } from '../challenges/http-01/challenge-ingress/challenge-ingress.ts';
 import { KubernetesError } from '../kubernetes/client/kubernetes-error.ts';
 
 interface About {
@@ -23,9 +22,6 @@ export function failureOf(error: unknown, now: number): Failure {
   if (error instanceof StepError) return error.failure;
   if (error instanceof KubernetesError) {
     return failure(apiServerReason(error), sentence(error.message), { retryAfter: error.retryAfter });
-  }
-  if (error instanceof RuleRefusedError) {
-    return failure('ChallengeRuleRefused', error.message, { host: error.host, hosts: [error.host] });
   }
   if (error instanceof ChainError) return failure('CertificateRejected', error.message);
   if (error instanceof AccountError) {

@@ -19,6 +19,7 @@ import type { AcmeTransport } from '../acme/transport/transport.ts';
 import { createCsr } from '../certificate/csr.ts';
 import type { IssuedCertificates } from '../certificate/issued-certificates.ts';
 import type { Vault } from '../certificate/vault.ts';
+import type { ChallengeSolvers } from '../challenges/challenge-solvers.ts';
 import type { LedgerKeeper } from '../ledger/ledger-keeper.ts';
 import { OrderGates, type OrderGatesOptions } from '../ledger/order-gates.ts';
 import { OrderReports } from '../ledger/order-reports.ts';
@@ -28,6 +29,7 @@ import { failureOf } from './failures.ts';
 export interface ObtainCertificateOptions extends OrderGatesOptions {
   readonly account: AccountStore;
   readonly transport: AcmeTransport;
+  readonly solvers: Pick<ChallengeSolvers, 'presenters'>;
   readonly vault: Vault;
   readonly issued: IssuedCertificates;
   readonly clock: Clock;
@@ -80,7 +82,18 @@ export async function obtainCertificate(
   const onOrderMade = (): void => reports.made();
   const onAuthorization = (report: AuthorizationReport): void => options.onAuthorization?.(id, report);
   const notify = { onNotice, onPhase, onOrderMade, onAuthorization };
-  const order = { transport, clock, signal, hosts: names, csr, profile, preferredChain, ...notify };
+  const presenterOf = options.solvers.presenters(input);
+  const order = {
+    transport,
+    clock,
+    signal,
+    hosts: names,
+    presenterOf,
+    csr,
+    profile,
+    preferredChain,
+    ...notify,
+  };
   /** Says what it replaces, and where the CA does not like that, once more without. */
   const place = async (account: Account): Promise<ObtainedCertificate> => {
     const { renewalInfo } = await transport.directory(account.directoryUrl, signal);

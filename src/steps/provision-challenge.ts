@@ -1,9 +1,8 @@
 import type { CertificateInput } from '../../machines/ingress/certificate.ts';
 import { StepError } from '../../machines/reasons/step-error.ts';
 import type { Account } from '../acme/account/account.ts';
-import type { ChallengeIngresses } from '../challenges/http-01/challenge-ingress/challenge-ingress.ts';
-import type { IngressClasses } from '../challenges/http-01/ingress-class.ts';
-import type { Verdict } from '../challenges/http-01/self-check/self-check.ts';
+import type { HostVerdict } from '../challenges/challenge-solver.ts';
+import type { ChallengeSolvers } from '../challenges/challenge-solvers.ts';
 import { KubernetesError } from '../kubernetes/client/kubernetes-error.ts';
 import type { SecretStore } from '../kubernetes/records/secret-store.ts';
 import { sentence } from './failures.ts';
@@ -11,59 +10,38 @@ import { sentence } from './failures.ts';
 export interface ProvisionChallengeOptions {
   readonly account: { ensureAccount(signal: AbortSignal): Promise<Pick<Account, 'thumbprint'>> };
   readonly secrets: Pick<SecretStore, 'proveWritable'>;
-  readonly ingressClasses: Pick<IngressClasses, 'nonMergingController'>;
-  readonly challengeIngresses: Pick<ChallengeIngresses, 'acquire'>;
-  /** Asks the host through its public name until it answers or its time is up. */
-  readonly checkHost: (
-    host: string,
-    thumbprint: string,
-    signal: AbortSignal,
-    input: CertificateInput,
-  ) => Promise<Verdict>;
+  readonly solvers: Pick<ChallengeSolvers, 'prepare'>;
   /** Something about a host that a person should know although it stands in the way of nothing. */
   readonly onNotice: (notice: string, input: CertificateInput) => void;
 }
 
 /**
- * Makes sure that an order can succeed before one is made: the ingress controller can carry the challenge, the Secret may
- * be written, there is an account, and each host reaches us. A host of which that cannot be found out from here is left to
- * the CA.
+ * Makes sure that an order can succeed before one is made: there is an account, the Secret may be written, and each host can be
+ * proven. A host of which that cannot be found out from here is left to the CA.
  */
 export async function provisionChallenge(
-  options: ProvisionChallengeOptions,
+  { account, secrets, solvers, onNotice }: ProvisionChallengeOptions,
   input: CertificateInput,
   signal: AbortSignal,
 ): Promise<undefined> {
-  const { account, challengeIngresses } = options;
   const [{ thumbprint }] = await Promise.all([
     account.ensureAccount(signal),
-    proveWritable(options, input, signal),
-    proveMerging(options, input, signal),
+    proveWritable(secrets, input, signal),
   ]);
-  await challengeIngresses.acquire(input.id, input.hosts, signal);
-  if (!input.desired.selfCheck) {
-    proveReturn(input, []);
-    return undefined;
-  }
-  const verdicts = await Promise.all(
-    input.hosts.map(async ({ host }) => ({
-      host,
-      verdict: await options.checkHost(host, thumbprint, signal, input),
-    })),
-  );
-  for (const { verdict } of verdicts) {
-    if (verdict.kind === 'reachable' && verdict.notice !== undefined) options.onNotice(verdict.notice, input);
+  const { id: round, hosts, desired, answered: judged = [] } = input;
+  const { selfCheck } = desired;
+  const verdicts = await solvers.prepare({ round, hosts, thumbprint, selfCheck, judged }, signal);
+  for (const verdict of verdicts) {
+    if (verdict.kind === 'provable' && verdict.notice !== undefined) onNotice(verdict.notice, input);
     // The CA is asked all the same: it may see what we do not.
-    if (verdict.kind === 'inconclusive') options.onNotice(verdict.message, input);
+    if (verdict.kind === 'unknown') onNotice(verdict.message, input);
   }
   proveReturn(input, verdicts);
-  const wrong = verdicts.flatMap(({ host, verdict }) =>
-    verdict.kind === 'wrong-answer' ? [{ host, message: verdict.message }] : [],
-  );
+  const wrong = verdicts.filter((verdict) => verdict.kind === 'not-provable');
   const [first, second] = wrong;
   if (first === undefined) return undefined;
   throw new StepError({
-    code: 'SelfCheckFailed',
+    code: first.code,
     message: wrong.map(({ message }) => message).join(' '),
     hosts: wrong.map(({ host }) => host),
     ...(second === undefined ? { host: first.host } : {}),
@@ -74,19 +52,16 @@ export async function provisionChallenge(
  * A host that was left out of the certificate comes back when it has passed twice; a person's word (kube-lego.io/retry) is as good as
  * once. Such hosts alone must never cause an order while they fail.
  */
-function proveReturn(
-  { returning, desired }: CertificateInput,
-  verdicts: readonly { readonly host: string; readonly verdict: Verdict }[],
-): void {
+function proveReturn({ returning, desired }: CertificateInput, verdicts: readonly HostVerdict[]): void {
   if (returning === undefined) return;
   const { hosts, passed, barredUntil } = returning;
   const failing = new Map<string, string>();
   for (const host of hosts) {
-    const verdict = verdicts.find((one) => one.host === host)?.verdict;
+    const verdict = verdicts.find((one) => one.host === host);
     if (barredUntil !== undefined) {
       const until = new Date(barredUntil).toISOString();
       failing.set(host, `The CA could not prove ${host}, and is asked again after ${until}.`);
-    } else if (verdict?.kind !== 'reachable' && (!passed || verdict?.kind === 'wrong-answer')) {
+    } else if (verdict?.kind !== 'provable' && (!passed || verdict?.kind === 'not-provable')) {
       failing.set(host, verdict?.message ?? `Host ${host} is not asked from inside the cluster.`);
     }
   }
@@ -107,7 +82,7 @@ function proveReturn(
 }
 
 async function proveWritable(
-  { secrets }: ProvisionChallengeOptions,
+  secrets: Pick<SecretStore, 'proveWritable'>,
   { desired: { namespace, secretName }, found }: CertificateInput,
   signal: AbortSignal,
 ): Promise<void> {
@@ -123,17 +98,4 @@ async function proveWritable(
 /** Whether the API server has understood the write and does not want it. */
 function isRefusal({ code }: KubernetesError): boolean {
   return code === 'Forbidden' || code === 'Invalid' || code === 'BadRequest' || code === 'NotFound';
-}
-
-async function proveMerging(
-  { ingressClasses }: ProvisionChallengeOptions,
-  { hosts }: CertificateInput,
-  signal: AbortSignal,
-): Promise<void> {
-  for (const { host, ingressClass } of hosts) {
-    const controller = await ingressClasses.nonMergingController(ingressClass, signal);
-    if (controller === undefined) continue;
-    const message = `Ingress controller ${controller} gives host ${host} to one Ingress only, so that a challenge Ingress would not work or take the site down.`;
-    throw new StepError({ code: 'IngressControllerDoesNotMerge', message, host });
-  }
 }

@@ -34,7 +34,7 @@ export interface RehearsalOptions extends OrderGatesOptions {
     Pick<LedgerKeeper, 'restore' | 'changed' | 'refused' | 'drain'>;
 }
 
-type WantedCertificate = Pick<OrderInput, 'hosts' | 'csr' | 'profile'>;
+type WantedCertificate = Pick<OrderInput, 'hosts' | 'presenterOf' | 'csr' | 'profile'>;
 
 /** Milliseconds. An order that fails at the real CA is not rehearsed again before each new attempt. */
 const countsFor = day;
@@ -62,9 +62,14 @@ export class Rehearsal {
 
   /**
    * Resolves when the real CA may be asked.
+   * @param presenterOf who proves a host of the round
    * @throws StepError with what failed, or the signal's reason
    */
-  async rehearse(input: CertificateInput, signal: AbortSignal): Promise<void> {
+  async rehearse(
+    input: CertificateInput,
+    presenterOf: OrderInput['presenterOf'],
+    signal: AbortSignal,
+  ): Promise<void> {
     if (!isRehearsed(input.reason)) return;
     const { clock } = this.#options;
     const hosts = input.hosts.map(({ host }) => host);
@@ -73,7 +78,7 @@ export class Rehearsal {
     const profile = input.desired.profile ?? this.#options.profile;
     // Its certificate is thrown away, so that the cheapest key will do.
     const csr = await createCsr(hosts, await generateKey('ec-p256'));
-    await this.#order(input, { hosts, csr, profile }, signal);
+    await this.#order(input, { hosts, presenterOf, csr, profile }, signal);
     this.#remember(set, clock.now());
   }
 

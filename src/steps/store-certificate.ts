@@ -7,6 +7,7 @@ import { StepError } from '../../machines/reasons/step-error.ts';
 import { second } from '../../machines/time/durations.ts';
 import { verifyChain } from '../certificate/chain.ts';
 import type { IssuedCertificates } from '../certificate/issued-certificates.ts';
+import type { ChallengeSolvers } from '../challenges/challenge-solvers.ts';
 import { KubernetesError } from '../kubernetes/client/kubernetes-error.ts';
 import type { CertificateToStore, SecretStore } from '../kubernetes/records/secret-store.ts';
 import { omissionAnnotation, writeOmission } from '../secret/omission.ts';
@@ -29,8 +30,7 @@ export interface StoreCertificateOptions {
   /** Undefined where nobody is asked when to renew. */
   readonly renewals?: Pick<RenewalWatch, 'first'> | undefined;
   readonly clock: Clock;
-  /** Whether the host gave a definite answer when it was asked last. */
-  readonly hasAnswered?: ((host: string) => boolean) | undefined;
+  readonly solvers: Pick<ChallengeSolvers, 'canJudge'>;
   /** Something that a person should know although it stands in the way of nothing. */
   readonly onNotice: (notice: string, input: CertificateInput) => void;
 }
@@ -50,7 +50,8 @@ export async function storeCertificate(
   const verified = verifyChain(chainPem, keyPem, hosts, clock.now());
   const { id, chainPem: verifiedPem, notice } = verified;
   if (notice !== undefined) onNotice(notice, input);
-  const selfChecked = input.desired.selfCheck && hosts.every((host) => options.hasAnswered?.(host) === true);
+  const selfChecked =
+    input.desired.selfCheck && input.hosts.every((route) => options.solvers.canJudge(route));
   const keyType = input.desired.keyType ?? policy.keyType;
   const uid = await write(options, input, signal, {
     chainPem: verifiedPem,

@@ -56,7 +56,7 @@ export function setUpActors(runtime: Runtime, options: ActorsOptions): Actors {
     (event) => supervisor.send(event),
     (id) => {
       observer.roundEnded(id);
-      options.challenges.challengeIngresses.release(id);
+      options.challenges.solvers.cleanUp(id);
       issued.release(id);
     },
   );
@@ -107,7 +107,7 @@ function createSteps(
   const { events, secrets } = cluster;
   const { directoryUrl } = config;
   return {
-    ...challenges,
+    solvers: challenges.solvers,
     ...keys,
     account,
     transport,

@@ -3,13 +3,13 @@ import { HostProgressWriter } from '../inspector/host-progress.ts';
 import { Metrics } from '../metrics/metrics.ts';
 import type { Clock } from '../time/clock.ts';
 import type { IssuanceObserver } from './actors.ts';
-import type { SelfCheckObserver } from './challenges.ts';
+import type { PreparationObserver } from './challenges.ts';
 
 /** What the metrics and the page are told as it happens. */
 export interface Observers {
   readonly metrics: Metrics;
   readonly journal: HostJournal;
-  readonly issuance: IssuanceObserver & SelfCheckObserver;
+  readonly issuance: IssuanceObserver & PreparationObserver;
 }
 
 export function setUpObservers(clock: Clock): Observers {
@@ -23,8 +23,7 @@ export function setUpObservers(clock: Clock): Observers {
       provisioning: (input, work) => progress.provisioning(input, work),
       obtaining: (input, work) => progress.obtaining(input, work),
       storing: (input, work) => progress.storing(input, work),
-      checking: (input, host) => progress.checking(input, host),
-      verdict: (input, host, verdict, isLast) => progress.verdict(input, host, verdict, isLast),
+      preparation: (round, report) => progress.preparation(round, report),
       order(report) {
         metrics.orderReport(report);
         progress.order(report);

@@ -47,7 +47,7 @@ function connections({ cluster, authorities }: Rooms): Part {
 
 function servers({ config }: Runtime, { challenges, viewers }: Rooms): Part {
   const listeners: readonly Listener[] = [
-    { server: challenges.responder, port: config.port },
+    { server: challenges.http01.responder, port: config.port },
     { server: viewers.health, port: config.healthPort },
     { server: viewers.inspector, port: config.inspectorPort, host: '127.0.0.1' },
   ];
@@ -69,7 +69,7 @@ function caches({ challenges, sources, abort }: Rooms): Part {
   return {
     name: 'caches',
     start() {
-      challenges.challengeIngresses.start();
+      challenges.http01.start();
       sources.start();
     },
     async stop() {
@@ -86,7 +86,7 @@ function state({ clock }: Runtime, { authorities, challenges, cluster, sources, 
     start: () => authorities.restore(() => actors.supervisor.send({ type: 'LEDGER_READ' })),
     stop: () =>
       settleWithin(clock, cleanUpLimit, (signal) => [
-        challenges.challengeIngresses.removeAll(signal),
+        challenges.http01.removeAll(signal),
         cluster.events.drain(signal),
         sources.status.drain(signal),
         authorities.flush(),

@@ -52,7 +52,7 @@ export function setUpViewers({ config, clock, log }: Runtime, options: ViewersOp
       budget,
       clockSkew: () => transport.clockSkew,
       ingressReflectors: () => sources.states,
-      challengeReflector: () => challenges.challengeIngresses.state,
+      challengeReflector: () => challenges.http01.state,
       ready: () => ready().ok,
       process,
     });
@@ -101,9 +101,9 @@ export function setUpViewers({ config, clock, log }: Runtime, options: ViewersOp
   };
 }
 
-function readiness({ accountRead }: Authorities, { challengeIngresses }: Challenges): Readiness {
+function readiness({ accountRead }: Authorities, { http01 }: Challenges): Readiness {
   if (!accountRead) return { ok: false, detail: 'waiting for the account Secret to be read' };
-  if (!challengeIngresses.synced) {
+  if (!http01.state.synced) {
     return { ok: false, detail: 'waiting for the challenge Ingresses to be listed' };
   }
   return { ok: true, detail: 'ready' };

@@ -10,6 +10,7 @@ import { type OrderInput, obtainCertificate } from '../../src/acme/order/order.t
 import { AcmeTransport, type RequestReport } from '../../src/acme/transport/transport.ts';
 import { createCsr } from '../../src/certificate/csr.ts';
 import { systemClock } from '../../src/time/clock.ts';
+import { presenterOf } from '../challenges/recording-solver.ts';
 import { newKeyPem } from './keys.ts';
 import { MemoryStore } from './memory-store.ts';
 
@@ -56,7 +57,16 @@ export class World implements AsyncDisposable {
     const { transport } = this;
     return this.pebble.guard(
       this.accounts.withAccount(signal, (account) =>
-        obtainCertificate({ account, transport, clock: systemClock, signal, hosts, csr, ...changes }),
+        obtainCertificate({
+          account,
+          transport,
+          clock: systemClock,
+          signal,
+          hosts,
+          presenterOf,
+          csr,
+          ...changes,
+        }),
       ),
     );
   }

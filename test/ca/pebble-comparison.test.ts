@@ -17,6 +17,7 @@ import { systemClock } from '../../src/time/clock.ts';
 import { newKeyPem } from '../acme/keys.ts';
 import { MemoryStore } from '../acme/memory-store.ts';
 import { Responder } from '../acme/world.ts';
+import { presenterOf } from '../challenges/recording-solver.ts';
 import { CaServer } from './server.ts';
 
 /** Notes what each object of the CA was, one after the other. */
@@ -171,7 +172,7 @@ async function seen(index: number, series: readonly Run[]): Promise<object> {
       const csr = await createCsr(named, newKeyPem());
       const { signal } = new AbortController();
       const work = accounts.withAccount(signal, (account) =>
-        obtainCertificate({ account, transport, clock, signal, hosts, csr }),
+        obtainCertificate({ account, transport, clock, signal, hosts, presenterOf, csr }),
       );
       outcomes.push(await outcome(work, await party.rootPem()));
     }

@@ -3,6 +3,8 @@ import { describe, it } from 'node:test';
 import type { CertificateInput } from '../../machines/ingress/certificate.ts';
 import type { SourceKey } from '../../machines/ownership/source-key.ts';
 import { OrderError } from '../../src/acme/transport/order-error.ts';
+import { reportsOf } from '../../src/challenges/http-01/self-check/host-verdict.ts';
+import type { Verdict } from '../../src/challenges/http-01/self-check/self-check.ts';
 import { HostJournal } from '../../src/inspector/host-journal.ts';
 import { HostProgressWriter } from '../../src/inspector/host-progress.ts';
 import { certificateInput, desiredCertificate, now, route } from '../machines/builders.ts';
@@ -34,6 +36,16 @@ const done = () => Promise.resolve();
 const reachable = { kind: 'reachable', notice: undefined } as const;
 const wrong = { kind: 'wrong-answer', message: 'Another server.', status: 404, finalHost: 'a' } as const;
 
+/** The rule for the challenges of the host is there, and the host is asked. */
+function checking(progress: HostProgressWriter, host: string): void {
+  progress.preparation('1', { host, step: 'route', state: 'done' });
+  progress.preparation('1', { host, step: 'self-check', state: 'running' });
+}
+
+function verdict(progress: HostProgressWriter, host: string, told: Verdict, isLast: boolean): void {
+  for (const report of reportsOf(told, isLast)) progress.preparation('1', { host, ...report });
+}
+
 describe('how far the hosts have come', () => {
   it('goes on step by step, host by host', async () => {
     const journal = new HostJournal(() => now);
@@ -42,12 +54,12 @@ describe('how far the hosts have come', () => {
     const input = round('1');
     await progress.provisioning(input, async () => {
       assert.deepEqual(shown(journal), ['WRWWWWW', 'WRWWWWW']);
-      progress.checking(input, 'a.example.com');
-      progress.verdict(input, 'a.example.com', wrong, false);
+      checking(progress, 'a.example.com');
+      verdict(progress, 'a.example.com', wrong, false);
       assert.deepEqual(shown(journal), ['DDRWWWW', 'WRWWWWW']);
-      progress.verdict(input, 'a.example.com', reachable, true);
-      progress.checking(input, 'b.example.com');
-      progress.verdict(input, 'b.example.com', reachable, true);
+      verdict(progress, 'a.example.com', reachable, true);
+      checking(progress, 'b.example.com');
+      verdict(progress, 'b.example.com', reachable, true);
       assert.deepEqual(shown(journal), ['DDDWWWW', 'DDDWWWW']);
       return done();
     });
@@ -151,8 +163,8 @@ describe('how far the hosts have come', () => {
     const progress = new HostProgressWriter(journal);
     const input = round('1');
     journal.begin(input);
-    progress.verdict(input, 'a.example.com', { ...wrong, unresolved: true }, true);
-    progress.verdict(input, 'b.example.com', { kind: 'inconclusive', message: 'No way.' }, true);
+    verdict(progress, 'a.example.com', { ...wrong, unresolved: true }, true);
+    verdict(progress, 'b.example.com', { kind: 'inconclusive', message: 'No way.' }, true);
     assert.deepEqual(shown(journal), ['FWUWWWW', 'DWUWWWW']);
     const steps = journal.of('Ingress/shop/web', 'web-tls')[0]?.steps;
     assert.equal(steps?.[0]?.detail, 'Another server.');

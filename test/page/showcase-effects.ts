@@ -7,9 +7,10 @@ import {
   type StoredValidity,
 } from '../../machines/ingress/certificate.ts';
 import { type CheckOutput, ingressMachine } from '../../machines/ingress/ingress.ts';
-import type { DesiredCertificate } from '../../machines/ownership/desired-certificate.ts';
+import type { DesiredCertificate, HostRoute } from '../../machines/ownership/desired-certificate.ts';
 import type { SupervisorEvent } from '../../machines/supervisor/supervisor.ts';
 import type { Rounds } from '../../src/actors/rounds.ts';
+import type { HostVerdict, Preparation, PreparationReport } from '../../src/challenges/challenge-solver.ts';
 import type { HostProgressWriter } from '../../src/inspector/host-progress.ts';
 import { OrderReports } from '../../src/ledger/order-reports.ts';
 import { provisionChallenge } from '../../src/steps/provision-challenge.ts';
@@ -51,33 +52,39 @@ export function showcaseLogic({
   const steps = {
     account: { ensureAccount: () => Promise.resolve({ thumbprint: 'thumbprint' }) },
     secrets: { proveWritable: () => Promise.resolve() },
-    ingressClasses: { nonMergingController: () => Promise.resolve(undefined) },
-    challengeIngresses: { acquire: () => sleep(clock, 900) },
     onNotice: () => undefined,
-    checkHost: async (host: string, _: string, __: AbortSignal, input: CertificateInput) => {
-      progress.checking(input, host);
-      const { fate } = planOf(input.desired);
-      if (fate === 'self-check') await forever();
-      await sleep(clock, fate === 'wrong-answer' ? 8000 : 1200);
-      const verdict =
-        fate === 'wrong-answer'
-          ? ({
-              kind: 'wrong-answer',
-              message: `Host ${host} answers the challenge with status 404: the challenge rule is not in effect there, or another server was asked.`,
-              status: 404,
-              finalHost: host,
-            } as const)
-          : ({ kind: 'reachable', notice: undefined } as const);
-      progress.verdict(input, host, verdict, true);
-      return verdict;
-    },
   };
+  const prove = async (input: CertificateInput, { host }: HostRoute): Promise<HostVerdict> => {
+    const report = (change: Omit<PreparationReport, 'host'>): void =>
+      progress.preparation(input.id, { host, ...change });
+    report({ step: 'route', state: 'done' });
+    report({ step: 'self-check', state: 'running' });
+    const { fate } = planOf(input.desired);
+    if (fate === 'self-check') await forever();
+    await sleep(clock, fate === 'wrong-answer' ? 8000 : 1200);
+    report({ step: 'dns', state: 'done' });
+    if (fate !== 'wrong-answer') {
+      report({ step: 'self-check', state: 'done' });
+      return { host, kind: 'provable' };
+    }
+    const message = `Host ${host} answers the challenge with status 404: the challenge rule is not in effect there, or another server was asked.`;
+    report({ step: 'self-check', state: 'failed', detail: message });
+    return { host, kind: 'not-provable', code: 'SelfCheckFailed', message };
+  };
+  const solversOf = (input: CertificateInput) => ({
+    async prepare({ hosts }: Preparation) {
+      await sleep(clock, 900);
+      return Promise.all(hosts.map((route) => prove(input, route)));
+    },
+  });
 
   const certificate = certificateMachine.provide({
     actors: {
       round: rounds.logic(),
       provisionChallenge: stepLogic(clock, (input, signal) =>
-        progress.provisioning(input, () => provisionChallenge(steps, input, signal)),
+        progress.provisioning(input, () =>
+          provisionChallenge({ ...steps, solvers: solversOf(input) }, input, signal),
+        ),
       ),
       obtainCertificate: stepLogic(clock, (input) => progress.obtaining(input, () => order(input))),
       storeCertificate: stepLogic(clock, (input) => progress.storing(input, () => forever<StoredValidity>())),

@@ -10,6 +10,9 @@ import { createIngressLogic } from '../../src/actors/ingress-logic.ts';
 import { createSupervisorLogic, type IngressActor } from '../../src/actors/supervisor-actor.ts';
 import { IssuedCertificates } from '../../src/certificate/issued-certificates.ts';
 import { Vault } from '../../src/certificate/vault.ts';
+import type { ChallengeSolver } from '../../src/challenges/challenge-solver.ts';
+import { ChallengeSolvers } from '../../src/challenges/challenge-solvers.ts';
+import { hostVerdict } from '../../src/challenges/http-01/self-check/host-verdict.ts';
 import { SelfCheckMemory } from '../../src/challenges/http-01/self-check/self-check-memory.ts';
 import { HostJournal } from '../../src/inspector/host-journal.ts';
 import { HostProgressWriter } from '../../src/inspector/host-progress.ts';
@@ -105,6 +108,21 @@ export class ControllerProcess {
       witness,
     );
     const selfChecks = new SelfCheckMemory(clock);
+    const solver: ChallengeSolver = {
+      type: 'http-01',
+      async prepare({ hosts: routes }, signal) {
+        await sleep(clock, writeTime, signal);
+        return Promise.all(
+          routes.map(async ({ host }) => {
+            await sleep(clock, options.random.between(...selfCheckTimes), signal);
+            return hostVerdict(host, selfChecks.judge(host, hosts.verdict(host)));
+          }),
+        );
+      },
+      present: () => Promise.resolve(),
+      cleanUp: () => undefined,
+      canJudge: () => false,
+    };
     const renewalInfo = new RenewalInfoSource({ transport, directoryUrl, clock });
     const logic = createIngressLogic({
       rounds,
@@ -133,19 +151,14 @@ export class ControllerProcess {
         onOrderReport: (report) => supervisor.send(report),
         vault,
         issued,
-        challengeIngresses: { acquire: (_id, _hosts, signal) => sleep(clock, writeTime, signal) },
+        solvers: new ChallengeSolvers([solver], () => solver),
         clock,
         onNotice: () => undefined,
         secrets: secretsOf(cluster, clock),
-        ingressClasses: { nonMergingController: () => Promise.resolve(undefined) },
         policy: { minimumValidity: 30 * day, directory: directoryUrl, staging: false },
         keyType: 'ec-p256',
         profile: undefined,
         preferredChain: undefined,
-        checkHost: async (host, _, signal) => {
-          await sleep(clock, options.random.between(...selfCheckTimes), signal);
-          return selfChecks.judge(host, hosts.verdict(host));
-        },
       },
     });
     const supervisor = createActor(

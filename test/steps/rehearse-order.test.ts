@@ -13,6 +13,7 @@ import { OrderTurns } from '../../src/ledger/order-turns.ts';
 import { Rehearsal } from '../../src/steps/rehearse-order.ts';
 import { MemoryStore } from '../acme/memory-store.ts';
 import { problem, ScriptedCa } from '../acme/scripted-ca.ts';
+import { presenterOf } from '../challenges/recording-solver.ts';
 import { MemoryLedgerStore } from '../ledger/memory-ledger-store.ts';
 import { certificateInput, day, hour, minute, now, route } from '../machines/builders.ts';
 import { ManualClock } from '../time/manual-clock.ts';
@@ -81,7 +82,7 @@ describe('a rehearsal', () => {
 
   async function failure(id: string): Promise<StepError> {
     try {
-      await rehearsal.rehearse({ ...input, id }, new AbortController().signal);
+      await rehearsal.rehearse({ ...input, id }, presenterOf, new AbortController().signal);
     } catch (error) {
       assert.ok(error instanceof StepError, String(error));
       return error;
@@ -148,7 +149,7 @@ describe('a rehearsal', () => {
           return { status, headers: { location: ca.url('/order') }, body: ca.order(order) };
         });
       }
-      await rehearsal.rehearse({ ...input, id: '1' }, new AbortController().signal);
+      await rehearsal.rehearse({ ...input, id: '1' }, presenterOf, new AbortController().signal);
       assert.deepEqual(kept, expected);
     });
   }

@@ -63,7 +63,7 @@ describe('a certificate in hand', () => {
           },
         },
         clock: new ManualClock(now),
-        hasAnswered: (host) => answered.includes(host),
+        solvers: { canJudge: ({ host }) => answered.includes(host) },
         onNotice: (notice) => assert.fail(notice),
       },
       input,

@@ -5,6 +5,22 @@ import { AcmeProblem, problemWords } from '../transport/problem.ts';
 import type { CallResult } from '../transport/transport.ts';
 import { type Polling, poll, waitTurn } from './polling.ts';
 
+/** A challenge that the CA offers for a host of the order. */
+export interface OfferedChallenge {
+  /** Without the `*.` of a wildcard. */
+  readonly host: string;
+  readonly wildcard: boolean;
+  readonly token: string;
+  /** The token and the thumbprint of the account key (RFC 8555 section 8.1). */
+  readonly keyAuthorization: string;
+}
+
+/** Who proves a host: by which type of challenge, and what it takes until the CA may look. */
+export interface Presenter {
+  readonly type: string;
+  present(challenge: OfferedChallenge, signal: AbortSignal): Promise<void>;
+}
+
 /** How the authorization of a host goes on: the challenge is answered, then the CA has seen it or not. */
 export interface AuthorizationReport {
   readonly host: string;
@@ -16,6 +32,10 @@ export interface AuthorizationReport {
 export interface Proving {
   readonly requests: Pick<OrderRequests, 'authorization' | 'answerChallenge'>;
   readonly polling: Polling;
+  /** Undefined for what is no host of the order. */
+  readonly presenterOf: (host: string) => Presenter | undefined;
+  /** RFC 7638 thumbprint of the account key, base64url. */
+  readonly thumbprint: string;
   /** Host name of the CA, for messages. */
   readonly ca: string;
   readonly onAuthorization?: ((report: AuthorizationReport) => void) | undefined;
@@ -27,8 +47,8 @@ const graceAfterFailure = 2000;
 const maxAnswers = 3;
 
 /**
- * Proves the hosts of an order by HTTP-01: all at the same time, those that are proven already skipped.
- * @throws OrderError that names every host that failed, AcmeProblem, or the signal's reason
+ * Proves the hosts of an order, each by its presenter's type of challenge: all at the same time, those that are proven already skipped.
+ * @throws OrderError that names every host that failed, AcmeProblem, what a presenter throws, or the signal's reason
  */
 export async function proveHosts(proving: Proving, urls: readonly string[]): Promise<void> {
   const { clock, signal } = proving.polling;
@@ -59,7 +79,7 @@ export async function proveHosts(proving: Proving, urls: readonly string[]): Pro
 const isAboutHost: ReadonlySet<OrderErrorKind> = new Set([
   'challenge-failed',
   'authorization-lost',
-  'no-http-01',
+  'challenge-not-offered',
 ]);
 
 /** One authorization on its way from pending to valid. */
@@ -102,6 +122,7 @@ class Authorization {
     const { polling } = this.#proving;
     if (this.#isValid(found)) return;
     const challenge = this.#challenge(found);
+    await this.#present(challenge, found);
     // `processing`: the CA handed back an order whose challenge was answered before; it needs no second answer.
     const wait = challenge.status === 'pending' ? await this.#answer(challenge) : this.#asked;
     this.#confirmed ||= challenge.status !== 'pending';
@@ -133,13 +154,30 @@ class Authorization {
     );
   }
 
+  #presenter({ identifier, wildcard }: AuthorizationObject): Presenter {
+    const name = identifier.value.toLowerCase();
+    const presenter = this.#proving.presenterOf(wildcard ? `*.${name}` : name);
+    if (presenter === undefined) throw this.#malformed('the authorization is for no name of the order');
+    return presenter;
+  }
+
+  async #present({ token }: ChallengeObject, authorization: AuthorizationObject): Promise<void> {
+    const { polling, thumbprint } = this.#proving;
+    const { identifier, wildcard } = authorization;
+    if (token === undefined) throw this.#malformed('the challenge has no token');
+    const keyAuthorization = `${token}.${thumbprint}`;
+    const challenge = { host: identifier.value.toLowerCase(), wildcard, token, keyAuthorization };
+    await this.#presenter(authorization).present(challenge, polling.signal);
+  }
+
   #challenge(authorization: AuthorizationObject): ChallengeObject {
-    const found = authorization.challenges.find(({ type }) => type === 'http-01');
+    const { type } = this.#presenter(authorization);
+    const found = authorization.challenges.find((challenge) => challenge.type === type);
     if (found !== undefined) return found;
-    const offered = authorization.challenges.map(({ type }) => type).join(', ');
+    const offered = authorization.challenges.map((challenge) => challenge.type).join(', ');
     throw new OrderError(
-      'no-http-01',
-      `${this.#proving.ca} offers no HTTP-01 challenge for ${authorization.identifier.value} (it offers: ${offered}). Use a CA that does.`,
+      'challenge-not-offered',
+      `${this.#proving.ca} offers no ${type.toUpperCase()} challenge for ${authorization.identifier.value} (it offers: ${offered}). Use a CA that does.`,
     );
   }
 
@@ -170,9 +208,13 @@ class Authorization {
     }
     const problem = challenge.error;
     if (problem !== undefined) throw challengeFailed(this.#proving.ca, [{ host: identifier.value, problem }]);
-    throw new AcmeProblem({
+    throw this.#malformed('the authorization takes no answer');
+  }
+
+  #malformed(detail: string): AcmeProblem {
+    return new AcmeProblem({
       type: 'invalidResponse',
-      detail: 'the authorization takes no answer',
+      detail,
       endpoint: 'authorization',
       ca: this.#proving.ca,
     });

@@ -6,7 +6,7 @@ import { caName } from '../transport/connection.ts';
 import { OrderError, type OrderErrorKind, orderFailed, requestRefused } from '../transport/order-error.ts';
 import { AcmeProblem } from '../transport/problem.ts';
 import type { AcmeTransport, CallResult } from '../transport/transport.ts';
-import { type AuthorizationReport, proveHosts } from './authorization.ts';
+import { type AuthorizationReport, type Presenter, proveHosts } from './authorization.ts';
 import { type Polling, poll } from './polling.ts';
 
 /** What an order is about to do. */
@@ -19,6 +19,8 @@ export interface OrderInput {
   readonly signal: AbortSignal;
   /** Host names, lower case, A-labels, each once. */
   readonly hosts: readonly string[];
+  /** Who proves this host of the order; undefined for what is none. */
+  readonly presenterOf: (host: string) => Presenter | undefined;
   /** The signing request for exactly these hosts, PEM. */
   readonly csr: Buffer;
   readonly profile?: string | undefined;
@@ -47,7 +49,7 @@ export interface ObtainedCertificate {
 }
 
 /**
- * From a new order to the certificate (RFC 8555 section 7.4), the challenges being answered by the shared responder.
+ * From a new order to the certificate (RFC 8555 section 7.4), the challenges being shown by their presenters.
  *
  * What is sent twice: reads, when the way to the CA fails; the answer to a challenge and the finalization, only after a read has shown that
  * the first did not arrive. A new-order whose answer is lost is not sent again here: the caller's next attempt is, and Boulder hands back the
@@ -70,14 +72,15 @@ class OrderRun {
   }
 
   async run(): Promise<ObtainedCertificate> {
-    const { account, onAuthorization } = this.#input;
+    const { account, presenterOf, onAuthorization } = this.#input;
     await this.#checkProfile();
     await this.#phase('ordering', undefined);
     const order = await this.#place();
     const polling = this.#polling(order);
     if (order.status === 'pending') {
       await this.#phase('proving', order.url);
-      const proving = { requests: account.requests, polling, ca: this.#ca, onAuthorization };
+      const { requests, thumbprint } = account;
+      const proving = { requests, thumbprint, presenterOf, polling, ca: this.#ca, onAuthorization };
       await this.#refusedAs('refused', () => proveHosts(proving, order.authorizations));
     }
     await this.#phase('finalizing', order.url);

@@ -1,4 +1,4 @@
-import { arrayField, recordField, stringField } from '../../process/json.ts';
+import { arrayField, isRecord, recordField, stringField } from '../../process/json.ts';
 import type { Identifier, Problem } from '../transport/problem.ts';
 import { readIdentifier, readProblem } from '../transport/problem-document.ts';
 
@@ -21,6 +21,7 @@ export interface ChallengeObject {
   readonly type: string;
   readonly url: string;
   readonly status: string;
+  readonly token: string | undefined;
   readonly error: Problem | undefined;
 }
 
@@ -28,6 +29,8 @@ export interface ChallengeObject {
 export interface AuthorizationObject {
   readonly identifier: Identifier;
   readonly status: string;
+  /** It is for `*.` and the identifier. */
+  readonly wildcard: boolean;
   readonly challenges: readonly ChallengeObject[];
 }
 
@@ -58,6 +61,7 @@ export function readAuthorization(value: unknown): AuthorizationObject | undefin
   return {
     identifier,
     status,
+    wildcard: isRecord(value) && value['wildcard'] === true,
     challenges: arrayField(value, 'challenges').flatMap((item) => readChallenge(item) ?? []),
   };
 }
@@ -67,5 +71,11 @@ function readChallenge(value: unknown): ChallengeObject | undefined {
   const url = stringField(value, 'url');
   const status = stringField(value, 'status');
   if (type === undefined || url === undefined || status === undefined) return undefined;
-  return { type, url, status, error: readProblem(recordField(value, 'error')) };
+  return {
+    type,
+    url,
+    status,
+    token: stringField(value, 'token'),
+    error: readProblem(recordField(value, 'error')),
+  };
 }

@@ -5,7 +5,7 @@ import { AcmeProblem, isPause, type Problem, problemWords } from './problem.ts';
  * - `profile-not-offered`: the profile asked for is not in the CA's directory.
  * - `identifiers-differ`: the order is for other names than those asked for.
  * - `not-ours`: somebody else finalized the order that the CA handed back.
- * - `no-http-01`: the CA offers no HTTP-01 challenge for a host.
+ * - `challenge-not-offered`: the CA offers no challenge of the type by which a host is to be proven.
  * - `challenge-failed`: the CA could not prove a host.
  * - `authorization-lost`: an authorization was deactivated, revoked or has expired.
  * - `csr-refused`: the CA does not accept the signing request.
@@ -17,7 +17,7 @@ export type OrderErrorKind =
   | 'profile-not-offered'
   | 'identifiers-differ'
   | 'not-ours'
-  | 'no-http-01'
+  | 'challenge-not-offered'
   | 'challenge-failed'
   | 'authorization-lost'
   | 'csr-refused'

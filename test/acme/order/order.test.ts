@@ -7,6 +7,7 @@ import { OrderError } from '../../../src/acme/transport/order-error.ts';
 import { AcmeTransport } from '../../../src/acme/transport/transport.ts';
 import { createCsr } from '../../../src/certificate/csr.ts';
 import { type Clock, systemClock } from '../../../src/time/clock.ts';
+import { presenterOf } from '../../challenges/recording-solver.ts';
 import { newKeyPem } from '../keys.ts';
 import { MemoryStore } from '../memory-store.ts';
 import { problem, ScriptedCa } from '../scripted-ca.ts';
@@ -79,7 +80,16 @@ describe('order', () => {
   });
 
   const obtain = (changes: Partial<OrderInput> = {}): ReturnType<typeof obtainCertificate> =>
-    obtainCertificate({ account, transport, clock, signal, hosts: ['a.example'], csr, ...changes });
+    obtainCertificate({
+      account,
+      transport,
+      clock,
+      signal,
+      hosts: ['a.example'],
+      presenterOf,
+      csr,
+      ...changes,
+    });
 
   async function failure(changes: Partial<OrderInput> = {}): Promise<OrderError> {
     try {
@@ -342,7 +352,7 @@ describe('order', () => {
     const challenges = [{ type: 'dns-01', url: ca.url('/challenge'), status: 'pending', token: 'x' }];
     ca.scripts.set('/authz', () => ({ body: ca.authorization({ challenges }) }));
     const error = await failure();
-    assert.equal(error.kind, 'no-http-01');
+    assert.equal(error.kind, 'challenge-not-offered');
     assert.match(error.message, /no HTTP-01 challenge for a\.example \(it offers: dns-01\)/);
   });
 

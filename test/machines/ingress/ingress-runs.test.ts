@@ -208,7 +208,7 @@ describe('an error in the program', () => {
     await settled();
     assert.deepEqual(
       run.world.errors.map(({ type }) => type),
-      ['xstate.error.actor.shop/web'],
+      ['xstate.error.actor.Ingress/shop/web'],
     );
   });
 });

@@ -15,6 +15,7 @@ import {
 import { type CertificateEntry, type StatusDocument, statusOf } from '../../../machines/ingress/status.ts';
 import type { Failure } from '../../../machines/reasons/reasons.ts';
 import { StepError } from '../../../machines/reasons/step-error.ts';
+import type { HostVerdict } from '../../../src/challenges/challenge-solver.ts';
 import { provisionChallenge } from '../../../src/steps/provision-challenge.ts';
 import {
   assignment,
@@ -139,9 +140,7 @@ export class SharedCertificate {
         {
           account: { ensureAccount: () => Promise.resolve({ thumbprint: 'thumbprint' }) },
           secrets: { proveWritable: () => Promise.resolve() },
-          ingressClasses: { nonMergingController: () => Promise.resolve(undefined) },
-          challengeIngresses: { acquire: () => Promise.resolve() },
-          checkHost: (host) => Promise.resolve(this.#selfCheck(host)),
+          solvers: { prepare: ({ hosts }) => Promise.resolve(hosts.map(({ host }) => this.#verdict(host))) },
           onNotice: () => undefined,
         },
         round,
@@ -155,19 +154,14 @@ export class SharedCertificate {
     return this.#order(round);
   }
 
-  #selfCheck(host: string) {
+  #verdict(host: string): HostVerdict {
     const state = this.hosts.get(host) ?? 'alive';
-    if (state === 'silent') return { kind: 'inconclusive', message: `Host ${host} is silent.` } as const;
+    if (state === 'silent') return { host, kind: 'unknown', message: `Host ${host} is silent.` };
     const passes = state === 'wrong answer' ? 0 : (this.#passes.get(host) ?? 0) + 1;
     this.#passes.set(host, passes);
     return state === 'wrong answer'
-      ? ({
-          kind: 'wrong-answer',
-          message: `Host ${host} answers 404.`,
-          status: 404,
-          finalHost: host,
-        } as const)
-      : ({ kind: 'reachable', notice: undefined } as const);
+      ? { host, kind: 'not-provable', code: 'SelfCheckFailed', message: `Host ${host} answers 404.` }
+      : { host, kind: 'provable' };
   }
 
   #order({ hosts, rescue = false, reason, omission, returning }: CertificateInput): CertificateOutcome {
