@@ -45,7 +45,7 @@ export class ControllerProcess {
 
   /** Every Ingress as the controller sees it now. */
   async views(): Promise<IngressView[]> {
-    const answer = await fetch(`http://127.0.0.1:${this.#ports.inspector}/ingresses`, {
+    const answer = await fetch(`http://127.0.0.1:${this.#ports.inspector}/sources`, {
       signal: AbortSignal.timeout(requestLimit),
     });
     const views: IngressView[] = JSON.parse(await answer.text());
