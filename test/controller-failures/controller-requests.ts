@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { type AuditRecord, readAuditLog } from '../../deploy/local/audit-log.ts';
 
 const serviceAccount = 'system:serviceaccount:kube-lego:kube-lego';
-/** What the controller says of itself. The commands, and the clients of tests, have no address behind the version. */
-const userAgent = /^kube-lego\/\S+ \(\+https:/;
+/** What the controller says of itself. The commands, and the clients of tests, do not name an HTTP library. */
+const userAgent = /^kube-lego\/\S+ (?:\(\+https:\S+\) )?undici\//;
 
 /** What the controller has asked of the API server so far, whoever it was taken for. */
 export async function controllerRequests(auditLog: string): Promise<AuditRecord[]> {
