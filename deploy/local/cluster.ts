@@ -13,13 +13,12 @@ import { onFreePorts } from './free-ports.ts';
 import { writeKubeconfig } from './kubeconfig.ts';
 import { LocalError } from './local-error.ts';
 import type { ManagedProcess } from './managed-process.ts';
-import { locateServers, type Servers } from './servers.ts';
 import { type Session, startSession } from './session.ts';
+import { toolPath } from './tools/tool-path.ts';
 
 export interface ClusterOptions extends ApiServerOptions {
   /** where it runs; default: a session of its own, which `stop` ends */
   readonly session?: Session;
-  readonly servers?: Servers;
 }
 
 const startLimit = 60_000;
@@ -144,7 +143,6 @@ export class Cluster implements AsyncDisposable {
  * @throws LocalError
  */
 export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
-  const servers = options.servers ?? locateServers();
   const session = options.session ?? (await startSession());
   try {
     const files = await writeClusterFiles(session.directory);
@@ -153,13 +151,13 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
       const serverUrl = `https://127.0.0.1:${apiPort}`;
       const etcd = session.spawn({
         name: 'etcd',
-        command: servers.etcd,
+        command: toolPath('etcd'),
         args: etcdArguments(join(session.directory, `etcd-${etcdPort}`), etcdUrl),
       });
       const spawnApiServer = (): ManagedProcess =>
         session.spawn({
           name: 'kube-apiserver',
-          command: servers['kube-apiserver'],
+          command: toolPath('kube-apiserver'),
           args: apiServerArguments({ files, etcdUrl, port: apiPort, options }),
         });
       const launchApiServer = async (): Promise<ManagedProcess> => {

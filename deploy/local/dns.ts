@@ -2,12 +2,11 @@ import { Resolver } from 'node:dns/promises';
 import { onFreePorts } from './free-ports.ts';
 import { LocalError } from './local-error.ts';
 import type { ManagedProcess } from './managed-process.ts';
-import { locateServers, type Servers } from './servers.ts';
 import { type Session, startSession } from './session.ts';
+import { toolPath } from './tools/tool-path.ts';
 
 export interface DnsOptions {
   readonly session?: Session;
-  readonly servers?: Servers;
   /** what every name resolves to that was not given records; '' = such names have no address. Default 127.0.0.1 */
   readonly defaultIPv4?: string;
 }
@@ -107,14 +106,13 @@ export class Dns implements AsyncDisposable {
 
 /** @throws LocalError */
 export async function startDns(options: DnsOptions = {}): Promise<Dns> {
-  const servers = options.servers ?? locateServers();
   const session = options.session ?? (await startSession());
   try {
     return await onFreePorts(2, async ([dnsPort = 0, managementPort = 0]) => {
       const address = `127.0.0.1:${dnsPort}`;
       const process = session.spawn({
         name: 'dns',
-        command: servers['pebble-challtestsrv'],
+        command: toolPath('pebble-challtestsrv'),
         args: [
           `-dnsserver=${address}`,
           `-management=127.0.0.1:${managementPort}`,

@@ -1,14 +1,14 @@
 /**
  * Why a local server could not be had:
- * `ServersMissing` they are neither in KUBEBUILDER_ASSETS nor in the cache, and nobody asked for a build;
+ * `ToolMissing` its program is neither in KUBEBUILDER_ASSETS nor in the cache, and nobody asked for a build;
  * `GoMissing` there is no Go, or it is too old; `BuildFailed` Go could not build one of them;
  * `NotStarted` the program could not be run at all; `PortTaken` another program has the port it was to listen on;
  * `ServerExited` it ended before it was ready; `NotReady` it did not get ready in time;
  * `RequestFailed` it answered, but not as expected, or not at all;
- * `Deadlocked` pebble's memory store has locked itself up; `BadManifest` a manifest that is not understood here.
+ * `Deadlocked` pebble's memory store has locked itself up; `BadManifest` a manifest that kustomize or the API server does not accept.
  */
 export type LocalErrorCode =
-  | 'ServersMissing'
+  | 'ToolMissing'
   | 'GoMissing'
   | 'BuildFailed'
   | 'NotStarted'

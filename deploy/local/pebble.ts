@@ -11,12 +11,11 @@ import {
   writePebbleFiles,
 } from './pebble-configuration.ts';
 import { guardAgainstDeadlock } from './pebble-deadlock.ts';
-import { locateServers, type Servers } from './servers.ts';
 import { type Session, startSession } from './session.ts';
+import { toolPath } from './tools/tool-path.ts';
 
 export interface PebbleOptions extends PebbleConfiguration {
   readonly session?: Session;
-  readonly servers?: Servers;
 }
 
 const startLimit = 60_000;
@@ -150,7 +149,6 @@ interface Endpoints {
 
 /** @throws LocalError */
 export async function startPebble(options: PebbleOptions): Promise<Pebble> {
-  const servers = options.servers ?? locateServers();
   const session = options.session ?? (await startSession());
   try {
     const files = await writePebbleFiles(session.directory, options.name ?? 'pebble');
@@ -167,7 +165,7 @@ export async function startPebble(options: PebbleOptions): Promise<Pebble> {
       const launch = async (): Promise<ManagedProcess> => {
         const started = session.spawn({
           name: options.name ?? 'pebble',
-          command: servers.pebble,
+          command: toolPath('pebble'),
           args: ['-config', files.config, '-dnsserver', options.dnsAddress, '-strict'],
           environment: pebbleEnvironment(options),
         });

@@ -5,7 +5,7 @@
 #   watch TARGET    a process id, or -ID for a whole process group
 #   forget TARGET   it has ended by itself
 # When standard input closes, because the other end is done or dead (by whatever signal), it sends SIGNAL to all
-# targets, after ten seconds SIGKILL, and removes FOLDER.
+# targets, after three seconds SIGKILL, and removes FOLDER.
 trap '' HUP INT QUIT TERM
 signal=$1
 folder=$2
@@ -26,14 +26,14 @@ done
 
 alive() {
   for target in $targets; do
-    kill -0 -- "$target" 2>/dev/null && return 0
+    kill -s 0 -- "$target" 2>/dev/null && return 0
   done
   return 1
 }
 
 for target in $targets; do kill -s "$signal" -- "$target" 2>/dev/null; done
 tries=0
-while alive && [ $tries -lt 200 ]; do
+while alive && [ $tries -lt 60 ]; do
   tries=$((tries + 1))
   sleep 0.05 2>/dev/null || sleep 1
 done

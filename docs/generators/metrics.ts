@@ -76,8 +76,7 @@ ${alerts.map(alertSection).join('\n')}
 ## How it is tested
 
 Prometheus' own tools check the answer of \`/metrics\` (\`promtool check metrics\`), and the alerts and the queries of the dashboard
-(\`promtool check rules\`, \`promtool test rules\`). promtool is built from test/metrics/promtool/go.mod, once, in about two minutes;
-\`PROMTOOL\` names an existing one.
+(\`promtool check rules\`, \`promtool test rules\`).
 `;
 }
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { copyFile, cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -13,33 +14,55 @@ const root = join(import.meta.dirname, '../..');
 describe('the launcher, before it waits for anything', () => {
   test('says what to install when there is no Go', async () => {
     await using tools = await StandInTools.create();
-    const { code, errors } = await launch(root, ['--servers', '-e', '0'], tools.environment());
+    const program = await programWith(tools, 'etcd', 'kube-apiserver');
+    const { code, errors } = await launch(root, [program], tools.environment());
     assert.equal(code, 1);
     assert.match(
       errors,
-      /^Go 1\.26 is needed once.*and there is no `go` in PATH\. Install Go 1\.26 or newer \(https:/,
+      /^Go 1\.26\.0 or newer is needed once, to build etcd, kube-apiserver, and there is no `go` in PATH\. Install it \(https:/,
     );
   });
 
   test('says what to install when Go is too old', async () => {
     await using tools = await StandInTools.create();
     await tools.addGo('1.25.7');
-    const { code, errors } = await launch(root, ['--servers', '-e', '0'], tools.environment());
+    const { code, errors } = await launch(root, [await programWith(tools, 'etcd')], tools.environment());
     assert.equal(code, 1);
-    assert.match(errors, /the `go` in PATH is 1\.25\. Install Go 1\.26 or newer/);
+    assert.match(errors, /^Go 1\.26\.0 or newer .* the `go` in PATH is 1\.25\.7\. Install it/);
   });
 
-  test('wants no Go for servers that KUBEBUILDER_ASSETS holds, and names the ones that it lacks', async () => {
+  test('wants the Go that the newest of the modules wants', async () => {
     await using tools = await StandInTools.create();
-    await tools.add('etcd', '');
-    await tools.add('kube-apiserver', '');
-    const environment = tools.environment({ KUBEBUILDER_ASSETS: join(tools.directory, 'bin') });
-    const { errors } = await launch(root, ['--servers', '-e', '0'], environment);
-    assert.match(errors, /\(pebble, pebble-challtestsrv\), and there is no `go`/);
-    await tools.add('pebble', '');
-    await tools.add('pebble-challtestsrv', '');
-    assert.equal((await launch(root, ['--servers', '-e', '0'], environment)).code, 0);
+    await tools.addGo('1.26.0');
+    const program = await programWith(tools, 'etcd', 'promtool');
+    assert.match((await launch(root, [program], tools.environment())).errors, /^Go 1\.26\.7 or newer/);
   });
+
+  test('wants no Go for tools that KUBEBUILDER_ASSETS holds, and names the ones that it lacks', async () => {
+    await using tools = await StandInTools.create();
+    const program = await programWith(tools, 'etcd', 'pebble');
+    await tools.add('etcd', '');
+    const environment = tools.environment({ KUBEBUILDER_ASSETS: join(tools.directory, 'bin') });
+    assert.match(
+      (await launch(root, [program], environment)).errors,
+      /to build pebble, and there is no `go`/,
+    );
+    await tools.add('pebble', '');
+    assert.equal((await launch(root, [program], environment)).code, 0);
+  });
+
+  test('wants no Go for a program that asks for no tool', async () => {
+    await using tools = await StandInTools.create();
+    assert.equal((await launch(root, [await programWith(tools)], tools.environment())).code, 0);
+  });
+});
+
+test('what is missing is built before the program starts', async () => {
+  await using tools = await StandInTools.create();
+  await tools.addGo('1.26.9');
+  const { output, errors } = await launch(root, [await programWith(tools, 'etcd')], tools.environment());
+  assert.equal(output, 'started\n');
+  assert.match(errors, /^Building etcd with Go[^]*\[1\/1\] etcd: done after [^]*All built in/);
 });
 
 describe('the launcher passes through', () => {
@@ -60,16 +83,19 @@ describe('the launcher passes through', () => {
     assert.deepEqual(await once(launcher, 'exit'), [5, null]);
   });
 
-  test('its own violent end', async () => {
-    const mark = `launched-${process.pid}-${Date.now()}`;
-    const { launcher } = start(
-      root,
-      ['-e', 'setInterval(() => 0, 1000); console.log("up")', mark],
-      process.env,
-    );
+  test('its own violent end, as a request to stop', async () => {
+    await using tools = await StandInTools.create();
+    const farewell = join(tools.directory, 'farewell');
+    const script = `process.on('SIGTERM', () => setTimeout(() => {
+      require('node:fs').writeFileSync('${farewell}', '');
+      process.exit();
+    }, 500));
+    setInterval(() => 0, 1000); console.log('up')`;
+    const { launcher } = start(root, ['-e', script], process.env);
     await once(launcher.stdout, 'data');
     launcher.kill('SIGKILL');
-    await eventually(() => processesWith(mark).length === 0, 'the launched program has ended');
+    await eventually(() => existsSync(farewell), 'the program has had the time to stop');
+    await eventually(() => processesWith(farewell).length === 0, 'the launched program has ended');
   });
 });
 
@@ -87,7 +113,10 @@ test('dependencies are installed once, and again when the lockfile changes', asy
     return { output, errors, calls: (await readFile(calls, 'utf8')).trim().split('\n').length };
   };
   const first = await run();
-  assert.match(first.errors, /Installing dependencies \(first run, about 20 s\)/);
+  assert.match(
+    first.errors,
+    /^Installing the npm packages \(first run\)\nadded packages\nInstalled after \d+ s\n/,
+  );
   assert.equal(first.output, '42\n', 'what npm prints does not mix with the output of the program');
   assert.equal((await run()).calls, 1);
   await writeFile(join(clone, 'package-lock.json'), '{}');
@@ -108,6 +137,14 @@ test('a failed installation is an error, and is tried again the next time', asyn
     assert.match(errors, /`npm ci` failed \(see above\).*run the same command again/);
   }
 });
+
+/** A program of somebody's that asks for these tools. */
+async function programWith(tools: StandInTools, ...names: readonly string[]): Promise<string> {
+  const program = join(tools.directory, 'program.ts');
+  const calls = names.map((name) => `// toolPath('${name}')\n`).join('');
+  await writeFile(program, `${calls}console.log('started');\n`);
+  return program;
+}
 
 function start(
   folder: string,

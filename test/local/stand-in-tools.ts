@@ -34,17 +34,29 @@ export class StandInTools implements AsyncDisposable {
   }
 
   /**
-   * A `go` that says it is of this version, and whose builds write a line into `builds` and take a moment.
+   * A `go` that says it is of this version, lists a package `lib` beside each program as not compiled, and whose builds
+   * write a line into `builds` and take a moment.
    * @param seconds how long each build takes
    */
   async addGo(version: string, seconds = 0): Promise<void> {
     await this.add(
       'go',
-      `if [ "$1" = version ]; then echo "go version go${version} linux/amd64"; exit; fi
-      while [ "$1" != -o ]; do shift; done
-      echo "$3" >> ${join(this.directory, 'builds')}
-      sleep ${seconds}
-      echo '#!/bin/sh' > "$2"; chmod +x "$2"`,
+      `case $1 in
+      version) echo "go version go${version} linux/amd64" ;;
+      list)
+        echo "go: downloading example.com/module v1.0.0" >&2
+        while [ "$1" != -f ]; do shift; done
+        shift 2
+        printf 'lib\\t/lib\\t\\n'
+        for program; do printf '%s\\t/%s\\tlib \\n' "$program" "$program"; done ;;
+      build)
+        while [ "$1" != -o ]; do shift; done
+        echo "$3" >> ${join(this.directory, 'builds')}
+        echo lib >&2
+        sleep ${seconds}
+        echo "$3" >&2
+        echo '#!/bin/sh' > "$2"; chmod +x "$2" ;;
+      esac`,
     );
   }
 

@@ -7,7 +7,7 @@ import { ingress, ingressPath } from '../controller-failures/objects.ts';
 import { type Stage, startStage } from '../controller-failures/stage.ts';
 import { eventually } from '../time/eventually.ts';
 import { metricOf, seriesOf } from './exposition.ts';
-import { promtool, promtoolLimit } from './promtool.ts';
+import { promtool } from './promtool.ts';
 
 /** What pebble's paths are for. */
 const endpoints: readonly (readonly [RegExp, string])[] = [
@@ -46,7 +46,7 @@ function totals(text: string, name: string, labels: readonly string[]): Record<s
   return Object.fromEntries([...sums].toSorted(([one], [other]) => (one < other ? -1 : 1)));
 }
 
-describe('the metrics of a real issuance', { timeout: promtoolLimit }, () => {
+describe('the metrics of a real issuance', () => {
   let stage: Stage;
   let asked: CaRequests;
   const requests: string[] = [];
@@ -123,7 +123,7 @@ describe('the metrics of a real issuance', { timeout: promtoolLimit }, () => {
       assert.equal(series.get(`kube_lego_${name}`), 1, name);
   });
 
-  it('are what Prometheus reads, without hosts, tokens and keys', { timeout: promtoolLimit }, async () => {
+  it('are what Prometheus reads, without hosts, tokens and keys', async () => {
     const text = await stage.controller.metrics();
     assert.equal(await promtool(['check', 'metrics'], text), '');
     assert.doesNotMatch(text, /example\.com|127\.0\.0\.1|BEGIN/);

@@ -7,7 +7,7 @@ import type { RequestReport } from '../../src/acme/transport/transport.ts';
 import { type MetricDefinition, sampledMetrics } from '../../src/metrics/catalogue.ts';
 import { certificateInput, day, hour, minute, now } from '../machines/builders.ts';
 import { metricOf, seriesOf } from './exposition.ts';
-import { promtool, promtoolLimit } from './promtool.ts';
+import { promtool } from './promtool.ts';
 import { ScrapeWorld, standing } from './scrape-world.ts';
 
 const good: CertificateStatus = { kind: 'good', notAfter: now + 80 * day, renewAt: now + 50 * day };
@@ -54,9 +54,7 @@ function reports(world: ScrapeWorld): void {
 }
 
 describe('what is scraped', () => {
-  it('is what Prometheus’ own parser reads, and finds no fault with', {
-    timeout: promtoolLimit,
-  }, async () => {
+  it('is what Prometheus’ own parser reads, and finds no fault with', async () => {
     using world = new ScrapeWorld();
     world.clockSkew = -4000;
     world.ingresses.push(
@@ -169,9 +167,7 @@ describe('what is scraped', () => {
     assert.doesNotMatch(text, /gone/);
   });
 
-  it('names a Secret once while it passes from one Ingress to another', {
-    timeout: promtoolLimit,
-  }, async () => {
+  it('names a Secret once while it passes from one Ingress to another', async () => {
     using world = new ScrapeWorld();
     world.ingresses.push(
       standing('Ingress/shop/a', 'idle', { tls: good }),

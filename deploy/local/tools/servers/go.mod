@@ -1,4 +1,4 @@
-module kube-lego.io/deploy/local
+module kube-lego.io/deploy/local/tools/servers
 
 go 1.26.0
 

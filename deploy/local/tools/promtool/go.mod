@@ -1,4 +1,4 @@
-module kube-lego.io/test/metrics/promtool
+module kube-lego.io/deploy/local/tools/promtool
 
 go 1.26.7
 

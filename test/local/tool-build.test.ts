@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readdirSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { describe, test } from 'node:test';
+import { Pace } from '../../deploy/local/tools/pace.ts';
+import { cachePath, cacheRoot, findTool, toolNames } from '../../deploy/local/tools/tools.mjs';
+import { eventually } from './processes.ts';
+import { StandInTools } from './stand-in-tools.ts';
+
+const prepare = join(import.meta.dirname, '../../deploy/local/tools/prepare.ts');
+
+test('a build fills the cache, says at which step it is, and leaves a word about what the folder is', async () => {
+  await using tools = await StandInTools.create();
+  await tools.addGo('1.26.9');
+  const { code, errors } = await build(tools);
+  assert.equal(code, 0, errors);
+  for (const name of toolNames) assert.ok(findTool(name, tools.environment()), name);
+  assert.match(errors, /^Building pebble, .*, promtool with Go, once, into .*kube-lego\/tools$/m);
+  // `lib` is common to the modules, and counted once.
+  assert.match(errors, /^What there is to compile: done after 0 s \(3 modules downloaded, 7 packages\)$/m);
+  assert.match(errors, /^\[1\/6\] pebble: 0 of 2 packages$/m);
+  assert.match(errors, /^\[5\/6\] kube-apiserver: linking$/m);
+  assert.match(errors, /^\[6\/6\] promtool: done after 0 s$/m);
+  assert.match(
+    await readFile(join(cacheRoot(tools.environment()), 'README'), 'utf8'),
+    /Delete this folder whenever you\s+like/,
+  );
+});
+
+test('a build makes only what is asked for', async () => {
+  await using tools = await StandInTools.create();
+  await tools.addGo('1.26.9');
+  assert.equal((await build(tools, ['etcd'])).code, 0);
+  assert.deepEqual(readdirSync(dirname(cachePath('etcd', tools.environment()))), ['etcd']);
+  assert.equal(findTool('promtool', tools.environment()), undefined);
+});
+
+test('two builds at the same time build each tool once', async () => {
+  await using tools = await StandInTools.create();
+  await tools.addGo('1.26.9', 0.2);
+  const results = await Promise.all([build(tools), build(tools)]);
+  assert.deepEqual(
+    results.map(({ code }) => code),
+    [0, 0],
+  );
+  assert.equal((await buildsOf(tools)).length, toolNames.length);
+  assert(results.some(({ errors }) => errors.includes('Another process is building tools')));
+});
+
+test('a build that is killed leaves nothing that passes for a tool, and does not hold up the next one', async () => {
+  await using tools = await StandInTools.create();
+  await tools.addGo('1.26.9', 60);
+  const builder = spawn(process.execPath, [prepare], {
+    env: tools.environment(),
+    stdio: 'ignore',
+    detached: true,
+  });
+  assert.ok(builder.pid);
+  await eventually(() => existsSync(join(tools.directory, 'builds')), 'the first build has begun');
+  process.kill(-builder.pid, 'SIGKILL');
+  await once(builder, 'exit');
+  for (const name of toolNames) assert.equal(findTool(name, tools.environment()), undefined);
+  await tools.addGo('1.26.9');
+  const { code, errors } = await build(tools);
+  assert.equal(code, 0, errors);
+  assert.doesNotMatch(errors, /Another process/);
+});
+
+describe('a failed build shows what Go said, and the remedy:', () => {
+  const failures = {
+    'a network that is down': {
+      said: 'dial tcp: lookup proxy.example.com: no such host',
+      remedy: /check the network and `go env GOPROXY`/,
+    },
+    'a disk that is full': {
+      said: 'compile: writing output: write $WORK/b001/_pkg_.a: no space left on device',
+      remedy: /The disk is full: .* GOCACHE/,
+    },
+    'anything else': { said: 'undefined: x', remedy: /Run the same command again once that is mended/ },
+  };
+  for (const [what, { said, remedy }] of Object.entries(failures)) {
+    test(what, async () => {
+      await using tools = await StandInTools.create();
+      await tools.add(
+        'go',
+        `case $1 in
+        version) echo "go version go1.26.9 linux/amd64" ;;
+        list) printf 'lib\\t/lib\\t\\n' ;;
+        *) echo '${said}' >&2; exit 1 ;;
+        esac`,
+      );
+      const { code, errors } = await build(tools);
+      assert.equal(code, 1);
+      assert.match(errors, /Building pebble failed: go ended with 1\.\n/);
+      assert.ok(errors.includes(said));
+      assert.match(errors, remedy);
+    });
+  }
+});
+
+test('a cache that cannot be written to is an error with a remedy', async () => {
+  await using tools = await StandInTools.create();
+  await tools.addGo('1.26.9');
+  const { code, errors } = await build(tools, [], { XDG_CACHE_HOME: '/dev/null' });
+  assert.equal(code, 1);
+  assert.match(errors, /Nothing can be written to the cache: .*Set XDG_CACHE_HOME to another folder/);
+});
+
+describe('the time left', () => {
+  test('is not told before there is a basis for it', () => {
+    const pace = new Pace(100, 0);
+    assert.equal(pace.left(60_000), undefined);
+    pace.add(20);
+    assert.equal(pace.left(100), undefined);
+  });
+
+  test('is what the rest takes at the pace until now', () => {
+    const pace = new Pace(100, 5_000);
+    pace.add(25);
+    assert.equal(pace.left(15_000), 30_000);
+    pace.add(75);
+    assert.equal(pace.left(40_000), 0);
+  });
+});
+
+async function build(
+  tools: StandInTools,
+  names: readonly string[] = [],
+  overrides: NodeJS.ProcessEnv = {},
+): Promise<{ code: unknown; errors: string }> {
+  const builder = spawn(process.execPath, [prepare, ...names], {
+    env: tools.environment(overrides),
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  const [errors, [code]] = await Promise.all([text(builder.stderr), once(builder, 'exit')]);
+  return { code, errors };
+}
+
+async function buildsOf(tools: StandInTools): Promise<string[]> {
+  return (await readFile(join(tools.directory, 'builds'), 'utf8')).trim().split('\n');
+}
