@@ -1,5 +1,5 @@
 import type { IssuedCertificate } from './authority.ts';
-import type { Manifest } from './kustomization.ts';
+import type { Manifest } from './manifests.ts';
 
 /** A host that the demo's DNS server gives no address. */
 export const deadHost = 'moved-away.example.com';

@@ -1,9 +1,49 @@
+import { execFile } from 'node:child_process';
+import { readFile, stat } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import { loadAll } from 'js-yaml';
 import { ApiClient } from './api-client.ts';
 import { readKubeconfig } from './kubeconfig.ts';
-import { type Manifest, readManifests } from './kustomization.ts';
 import { LocalError } from './local-error.ts';
+import { toolPath } from './tools/tool-path.ts';
+
+/** An object as it stands in a manifest. */
+export interface Manifest {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace?: string;
+    readonly [field: string]: unknown;
+  };
+  readonly [field: string]: unknown;
+}
 
 const fieldManager = 'kube-lego-local';
+
+/**
+ * Reads the objects of a YAML file, or those that kustomize makes of a folder.
+ * @throws LocalError BadManifest
+ */
+export async function readManifests(path: string): Promise<Manifest[]> {
+  const text = (await stat(path)).isDirectory() ? await kustomize(path) : await readFile(path, 'utf8');
+  return loadAll(text)
+    .filter((object) => object !== null && object !== undefined)
+    .map((object) => {
+      if (isManifest(object)) return object;
+      throw new LocalError('BadManifest', `${path} holds something that is no Kubernetes object`);
+    });
+}
+
+/** @returns what `kubectl kustomize FOLDER` would print */
+async function kustomize(folder: string): Promise<string> {
+  try {
+    return (await promisify(execFile)(toolPath('kustomize'), ['build', folder])).stdout;
+  } catch (error) {
+    if (error instanceof LocalError || !(error instanceof Error)) throw error;
+    throw new LocalError('BadManifest', error.message, { cause: error });
+  }
+}
 
 /**
  * Applies YAML files and kustomization folders, as `kubectl apply --server-side` would, Namespaces first.
@@ -25,20 +65,13 @@ export async function applyObjects(kubeconfig: string, manifests: readonly Manif
   );
   await using client = new ApiClient(await readKubeconfig(kubeconfig));
   const kinds = new Map<string, Promise<readonly Resource[]>>();
-  const times = new Map<string, number>();
   for (const manifest of ordered) {
-    const { kind, metadata } = manifest;
-    const object = [manifest.apiVersion, kind, metadata.namespace, metadata.name].join('/');
-    const time = (times.get(object) ?? 0) + 1;
-    times.set(object, time);
     let resources = kinds.get(manifest.apiVersion);
     if (resources === undefined) {
       resources = discover(client, manifest.apiVersion);
       kinds.set(manifest.apiVersion, resources);
     }
-    // A patch of an object applied before must not take away, as its manager, what the patch does not name.
-    const manager = time === 1 ? fieldManager : `${fieldManager}-${time}`;
-    await apply({ client, manifest, manager, resources: await resources });
+    await apply({ client, manifest, resources: await resources });
   }
   return ordered;
 }
@@ -61,10 +94,9 @@ async function discover(client: ApiClient, apiVersion: string): Promise<readonly
 async function apply(parts: {
   readonly client: ApiClient;
   readonly manifest: Manifest;
-  readonly manager: string;
   readonly resources: readonly Resource[];
 }): Promise<void> {
-  const { client, manifest, manager, resources } = parts;
+  const { client, manifest, resources } = parts;
   const { name, namespace = 'default' } = manifest.metadata;
   const resource = resources.find(
     (candidate) => candidate.kind === manifest.kind && !candidate.name.includes('/'),
@@ -77,7 +109,7 @@ async function apply(parts: {
   }
   const scope = resource.namespaced ? `/namespaces/${namespace}` : '';
   const path = `${basePath(manifest.apiVersion)}${scope}/${resource.name}/${name}`;
-  await client.expect(`${path}?fieldManager=${manager}&force=true&fieldValidation=Strict`, {
+  await client.expect(`${path}?fieldManager=${fieldManager}&force=true&fieldValidation=Strict`, {
     method: 'PATCH',
     // JSON is YAML.
     contentType: 'application/apply-patch+yaml',
@@ -100,4 +132,18 @@ function isResource(value: unknown): value is Resource {
     'namespaced' in value &&
     typeof value.namespaced === 'boolean'
   );
+}
+
+function isManifest(value: unknown): value is Manifest {
+  return (
+    isRecord(value) &&
+    typeof value['apiVersion'] === 'string' &&
+    typeof value['kind'] === 'string' &&
+    isRecord(value['metadata']) &&
+    typeof value['metadata']['name'] === 'string'
+  );
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

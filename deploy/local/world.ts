@@ -7,8 +7,7 @@ import { type Dns, startDns } from './dns.ts';
 import { type Edge, startEdge } from './edge/edge.ts';
 import type { EdgeOptions } from './edge/options.ts';
 import { freePorts } from './free-ports.ts';
-import type { Manifest } from './kustomization.ts';
-import { applyManifests, applyObjects } from './manifests.ts';
+import { applyManifests, applyObjects, type Manifest } from './manifests.ts';
 import { type Pebble, type PebbleOptions, startPebble } from './pebble.ts';
 import { type Session, startSession } from './session.ts';
 

@@ -1,6 +1,6 @@
-import type { Manifest } from '../../deploy/local/kustomization.ts';
+import type { Manifest } from '../../deploy/local/manifests.ts';
 
-export type { Manifest } from '../../deploy/local/kustomization.ts';
+export type { Manifest } from '../../deploy/local/manifests.ts';
 
 export interface IngressParts {
   /** hosts by Secret */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 import { Authority } from '../../deploy/local/authority.ts';
-import type { Manifest } from '../../deploy/local/kustomization.ts';
+import type { Manifest } from '../../deploy/local/manifests.ts';
 import { ingress, ingressPath, secret, secretPath } from '../controller-failures/objects.ts';
 import { type Stage, startStage } from '../controller-failures/stage.ts';
 import { eventually } from '../time/eventually.ts';

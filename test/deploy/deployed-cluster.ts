@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type ApiAnswer, ApiClient, type ApiRequest } from '../../deploy/local/api-client.ts';
@@ -33,11 +34,9 @@ export class DeployedCluster implements AsyncDisposable {
     return this.#admin.expect(path, request);
   }
 
-  async apply(...folders: readonly string[]): Promise<void> {
-    await applyManifests(
-      this.#cluster.adminKubeconfig,
-      folders.map((folder) => `${deployFolder}${folder}`),
-    );
+  /** @param path of a folder or file, from `deploy/` on */
+  async apply(path: string): Promise<void> {
+    await applyManifests(this.#cluster.adminKubeconfig, [resolve(deployFolder, path)]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

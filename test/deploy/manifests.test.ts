@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { existsSync, globSync, readFileSync } from 'node:fs';
+import { mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { basename, dirname, join, relative } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { loadYaml } from '@kubernetes/client-node';
-import { type Manifest, readManifests } from '../../deploy/local/kustomization.ts';
+import { type Manifest, readManifests } from '../../deploy/local/manifests.ts';
 import { type DeployedCluster, deploy, deployFolder } from './deployed-cluster.ts';
 
 interface Kustomization {
@@ -69,7 +71,15 @@ describe('the objects of deploy/base', { timeout: 120_000 }, () => {
   });
 
   it('can be merged by the component secret-watch', async () => {
-    await cluster.apply('base', 'components/secret-watch/secret-watch.yaml');
+    const overlay = await mkdtemp(join(await realpath(tmpdir()), 'kube-lego-overlay-'));
+    // kustomize takes no absolute paths.
+    const [base, component] = ['base', 'components/secret-watch'].map((folder) =>
+      relative(overlay, join(deployFolder, folder)),
+    );
+    const kustomization = { resources: [base], components: [component] };
+    await writeFile(join(overlay, 'kustomization.yaml'), JSON.stringify(kustomization));
+    await cluster.apply(overlay);
+    await rm(overlay, { recursive: true });
     const deployment = await cluster.asAdmin('/apis/apps/v1/namespaces/kube-lego/deployments/kube-lego');
     assert.match(JSON.stringify(deployment), /LEGO_EMAIL.*LEGO_SECRET_WATCH|LEGO_SECRET_WATCH.*LEGO_EMAIL/);
   });

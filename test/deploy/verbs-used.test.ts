@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { type Manifest, readManifests } from '../../deploy/local/kustomization.ts';
-import { applyManifests } from '../../deploy/local/manifests.ts';
+import { applyManifests, type Manifest, readManifests } from '../../deploy/local/manifests.ts';
 import { arrayField } from '../../src/process/json.ts';
 import { controllerRequests } from '../controller-failures/controller-requests.ts';
 import { ingress, secret } from '../controller-failures/objects.ts';

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
-import { readManifests } from '../../deploy/local/kustomization.ts';
+import { readManifests } from '../../deploy/local/manifests.ts';
 
 describe('a kustomization folder', () => {
   let folder: string;
@@ -49,7 +49,7 @@ patches:
   - patch: |-
       apiVersion: v1
       kind: ServiceAccount
-      metadata: {name: ours}
+      metadata: {name: ours, namespace: original}
       $patch: delete`);
     assert.deepEqual(
       (await readManifests(folder)).map(({ kind }) => kind),
@@ -57,9 +57,9 @@ patches:
     );
   });
 
-  test('is refused when it uses what is not understood here', async () => {
-    await kustomization('resources: [objects.yaml]\nnamePrefix: my-');
-    await assert.rejects(readManifests(folder), { code: 'BadManifest', message: /uses namePrefix/ });
+  test('that kustomize does not understand is an error in its words', async () => {
+    await kustomization('resources: [objects.yaml]\nnamePrefixes: my-');
+    await assert.rejects(readManifests(folder), { code: 'BadManifest', message: /namePrefixes/ });
   });
 
   async function kustomization(text: string): Promise<void> {
