@@ -14,7 +14,7 @@ export const letsEncryptLifetimes: readonly Lifetime[] = [
 ];
 
 /** A certificate that is going to be renewed; times in milliseconds since the epoch. */
-export interface Renewable {
+interface Renewable {
   readonly notAfter: number;
   readonly renewAt: number;
 }

@@ -1,7 +1,7 @@
 import { decodePunycode } from './punycode.ts';
 
 /** Why no certificate can be ordered for a host; the sentence names it and says what is wrong. */
-export interface HostProblem {
+interface HostRefusal {
   readonly code: 'InvalidHost' | 'WildcardHost';
   readonly message: string;
 }
@@ -34,7 +34,7 @@ const reservedDomains: ReadonlyMap<string, string> = new Map([
  *
  * @param host lower case, without the final dot
  */
-export function validateHost(host: string, names: NameSpace): HostProblem | undefined {
+export function validateHost(host: string, names: NameSpace): HostRefusal | undefined {
   if (host === '') return invalid('An empty host cannot have a certificate.');
   if (host.includes('*')) return wildcard(host);
   if (host.length > maxHostLength) {
@@ -89,12 +89,12 @@ function isAddress(host: string): boolean {
   return host.includes(':') || /^\d{1,3}(?:\.\d{1,3}){3}$/.test(host);
 }
 
-function wildcard(host: string): HostProblem {
+function wildcard(host: string): HostRefusal {
   const message = `Host ${shorten(host)} is a wildcard, which HTTP-01 cannot validate.`;
   return { code: 'WildcardHost', message };
 }
 
-function invalid(message: string): HostProblem {
+function invalid(message: string): HostRefusal {
   return { code: 'InvalidHost', message };
 }
 

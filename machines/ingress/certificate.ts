@@ -40,7 +40,7 @@ export interface CertificateInput {
 }
 
 /** Hosts that were left out of the certificate and are to come back: those that have passed once, else all. */
-export interface Returning {
+interface Returning {
   readonly hosts: readonly string[];
   /** They have passed the self-check once; a person's word counts as that. */
   readonly passed: boolean;

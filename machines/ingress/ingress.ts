@@ -25,7 +25,7 @@ import {
   initialIngressContext,
 } from './ingress-updates.ts';
 
-export type IngressEvent =
+type IngressEvent =
   | { readonly type: 'ASSIGNED'; readonly assignment: Assignment; readonly at: number }
   | { readonly type: 'WAKE'; readonly at: number }
   | CertificateReport;

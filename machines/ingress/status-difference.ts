@@ -7,7 +7,7 @@ import { type CertificateEntry, entryNamed, isReasonCode, type StatusDocument } 
  *
  * @param now milliseconds since the epoch
  */
-export function differs(before: StatusDocument, after: StatusDocument, now: number): boolean {
+export function statusDiffers(before: StatusDocument, after: StatusDocument, now: number): boolean {
   const names = Object.keys(after.secrets);
   return (
     before.ingress !== after.ingress ||

@@ -28,7 +28,7 @@ interface Bucket {
 }
 
 /** Something could not be read: every bucket that no document tells of was empty by then. */
-export interface AssumedSpent {
+interface AssumedSpent {
   readonly at: number;
   /** A hash of what could not be read, where that is left as it is. */
   readonly of: string | undefined;

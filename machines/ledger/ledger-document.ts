@@ -3,7 +3,7 @@ import type { Block } from './blocks.ts';
 import { limitNames } from './rate-limits.ts';
 
 /** A document of the ledger. Keys are those of ledger-keys.ts; times in milliseconds since the epoch. */
-export interface LedgerContent {
+interface LedgerContent {
   /** When something could not be read: what is in no document was spent to the last by then. */
   readonly assumedSpentAt: number | undefined;
   /** A hash of the documents that could not be read, where they are left as they are. */

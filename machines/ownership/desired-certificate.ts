@@ -1,7 +1,7 @@
 import type { Failure } from '../reasons/reasons.ts';
 import type { IngressClassReference } from './source-spec.ts';
 
-export const keyTypes = ['ec-p256', 'rsa-2048', 'rsa-3072', 'rsa-4096'] as const;
+const keyTypes = ['ec-p256', 'rsa-2048', 'rsa-3072', 'rsa-4096'] as const;
 export type KeyType = (typeof keyTypes)[number];
 
 /** Whether the text names a kind of key that a certificate may have. */

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 
 /** One block of a PEM text (RFC 7468, section 2), with its markers. */
-export interface PemBlock {
+interface PemBlock {
   readonly label: string;
   readonly text: string;
 }

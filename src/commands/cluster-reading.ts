@@ -17,7 +17,7 @@ const longestPage = 256 * 1024 * 1024;
 const longestSilence = 30 * second;
 
 /** Every Ingress that could be listed, and whose each Secret and host is, judged as the controller judges it. */
-export interface Survey {
+interface Survey {
   readonly ingresses: ReadonlyMap<SourceKey, SourceSpec>;
   readonly ownership: Ownership;
   /** `namespace/name` of the Secrets that they name, whether or not they are handed to kube-lego. */

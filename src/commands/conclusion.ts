@@ -1,7 +1,7 @@
 import type { CertificateEntry } from '../../machines/ingress/status.ts';
 import type { DesiredCertificate } from '../../machines/ownership/desired-certificate.ts';
 import type { CertificateDetail, IngressDetail } from '../inspector/protocol.ts';
-import { type Check, type Explanation, isProblem, moment } from './explanation.ts';
+import { type Check, type Explanation, isProblem, timeAhead } from './explanation.ts';
 import { liveHold, liveTrouble } from './live-checks.ts';
 import { checkOutcome, checkSecret, isLeftAlone, nextOf } from './secret-checks.ts';
 import type { SecretStanding } from './secret-standing.ts';
@@ -63,7 +63,7 @@ function renewalOf(standings: readonly DesiredStanding[], now: number): string {
     standing.kind === 'read' && standing.assessment.kind === 'good' ? [standing.assessment.renewAt] : [],
   );
   const soonest = Math.min(...renewals);
-  return Number.isFinite(soonest) ? `It is renewed ${moment(soonest, now)}.` : 'It is renewed in time.';
+  return Number.isFinite(soonest) ? `It is renewed ${timeAhead(soonest, now)}.` : 'It is renewed in time.';
 }
 
 /** Of the annotation and the controller's own word the annotation only says since when; it may lag behind, or be missing. */
@@ -75,7 +75,7 @@ function failureOf({ desired, entry, live }: DesiredStanding, now: number) {
     const next =
       at === undefined
         ? 'Nothing is tried until the Ingress or the Secret changes.'
-        : `It is tried again ${moment(at, now)}.`;
+        : `It is tried again ${timeAhead(at, now)}.`;
     return { why: trouble.text, next, remedy: trouble.remedy };
   }
   if (told === undefined) return undefined;

@@ -1,6 +1,6 @@
 import { type ReasonCode, reasons } from '../../machines/reasons/reasons.ts';
 import type { IngressDetail } from '../inspector/protocol.ts';
-import { duration, printable } from './terminal-text.ts';
+import { durationText, printable } from './terminal-text.ts';
 
 /** One look at one thing on the way from the annotation to the certificate. */
 export interface Check {
@@ -62,9 +62,9 @@ export function explanationText({ ingress, verdict, why, next, remedy, checks }:
 }
 
 /** A moment for people, with how far away it is. */
-export function moment(at: number, now: number): string {
+export function timeAhead(at: number, now: number): string {
   const time = isoTime(at);
-  return at <= now ? `at once (${time})` : `at ${time} (in ${duration(at - now)})`;
+  return at <= now ? `at once (${time})` : `at ${time} (in ${durationText(at - now)})`;
 }
 
 /** In whole seconds. */

@@ -8,7 +8,7 @@ import type { DesiredCertificate } from '../../machines/ownership/desired-certif
 import { KubernetesError } from '../kubernetes/client/kubernetes-error.ts';
 import { createLedger, type LedgerStore } from '../ledger/ledger-keeper.ts';
 import type { DesiredStanding } from './conclusion.ts';
-import { type Check, moment } from './explanation.ts';
+import { type Check, timeAhead } from './explanation.ts';
 import type { CommandSettings, SecretStanding } from './secret-standing.ts';
 
 /** Where the controller has written down what it has spent. */
@@ -61,14 +61,14 @@ function ledgerChecks(ledger: Ledger, standings: readonly DesiredStanding[], now
     const { secretName } = desired;
     const hold = ledger.hold(orderOf(desired, standing), now);
     if (hold === undefined) return [];
-    const text = `Secret ${secretName}: ${describeHold(hold).message} It has room ${moment(hold.until, now)}.`;
+    const text = `Secret ${secretName}: ${describeHold(hold).message} It has room ${timeAhead(hold.until, now)}.`;
     return [{ about: 'limits', result: 'note', text }];
   });
   return [...busy, ...holds];
 }
 
 function busyCheck(until: number, now: number): Check {
-  const text = `The CA was busy or out of order and asked all to wait, so no order is made before then: it is asked again ${moment(until, now)}.`;
+  const text = `The CA was busy or out of order and asked all to wait, so no order is made before then: it is asked again ${timeAhead(until, now)}.`;
   return { about: 'CA', result: 'note', text, remedy: 'There is nothing to do but wait.' };
 }
 

@@ -1,6 +1,6 @@
 import { isReasonCode } from '../../machines/ingress/status.ts';
 import type { CertificateDetail, HostProgress, HostStep, IngressDetail } from '../inspector/protocol.ts';
-import { type Check, isoTime, moment, type Told, withoutRemedy } from './explanation.ts';
+import { type Check, isoTime, type Told, timeAhead, withoutRemedy } from './explanation.ts';
 
 const stepNames: Readonly<Record<HostStep, string>> = {
   dns: 'DNS',
@@ -22,7 +22,7 @@ const mostEntries = 6;
 
 /** The story of the Ingress as the controller tells it. @param now milliseconds since the epoch */
 export function liveChecks({ row, certificates, timeline }: IngressDetail, now: number): Check[] {
-  const when = row.next?.at === undefined ? '' : ` ${moment(row.next.at, now)}`;
+  const when = row.next?.at === undefined ? '' : ` ${timeAhead(row.next.at, now)}`;
   const next = row.next === undefined ? '' : `; next: ${row.next.action}${when}`;
   const entries = timeline.slice(-mostEntries).map(({ at, text }) => `${timeOf(at, now)} ${text}`);
   const history =
@@ -51,7 +51,7 @@ export function liveTrouble({ state, error, failures }: CertificateDetail): Told
 export function liveHold({ hold, error }: CertificateDetail, now: number): string | undefined {
   if (hold === undefined) return undefined;
   const what = error === undefined ? `The order waits (${hold.scope}).` : toldOf(error).text;
-  return `${what} It is made ${moment(hold.until, now)}.`;
+  return `${what} It is made ${timeAhead(hold.until, now)}.`;
 }
 
 function certificateChecks(certificate: CertificateDetail, now: number): Check[] {

@@ -6,7 +6,7 @@ import { readJson } from '../kubernetes/watch/watch-stream.ts';
 import { isRecord } from '../process/json.ts';
 
 /** What the controller on this machine says of an Ingress: in its pod, or through `kubectl port-forward`. */
-export type LiveAnswer =
+type LiveAnswer =
   | { readonly kind: 'told'; readonly detail: IngressDetail }
   /** It speaks of another object of this name, as the controller of another cluster does. */
   | { readonly kind: 'stranger' }

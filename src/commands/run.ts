@@ -13,7 +13,7 @@ import { explain } from './explain.ts';
 import { explanationText } from './explanation.ts';
 import type { CommandSettings } from './secret-standing.ts';
 import { overviewOf, overviewText, problemsOf } from './status-command.ts';
-import { isProblem } from './status-rows.ts';
+import { needsAttention } from './status-rows.ts';
 
 export interface CommandOptions {
   readonly env: NodeJS.ProcessEnv;
@@ -101,7 +101,7 @@ async function tellStatus(
     const all = await overviewOf(client, config, namespace, now, limit);
     const shown = problems ? problemsOf(all) : all;
     print(before + (output === 'json' ? JSON.stringify(shown, undefined, 2) : overviewText(shown, now)));
-    return all.rows.some(isProblem) || all.denied.length > 0 ? 1 : 0;
+    return all.rows.some(needsAttention) || all.denied.length > 0 ? 1 : 0;
   };
   if (!watch) return look('');
   for (;;) {

@@ -2,7 +2,7 @@ import { isForeign } from '../../machines/assessment/secret-facts.ts';
 import { type CertificateEntry, isReasonCode } from '../../machines/ingress/status.ts';
 import type { DesiredCertificate } from '../../machines/ownership/desired-certificate.ts';
 import { failureKind, reasons } from '../../machines/reasons/reasons.ts';
-import { type Check, isoTime, moment, withoutRemedy } from './explanation.ts';
+import { type Check, isoTime, timeAhead, withoutRemedy } from './explanation.ts';
 import type { SecretStanding } from './secret-standing.ts';
 
 /** What the Secret holds. */
@@ -24,7 +24,7 @@ export function checkSecret(desired: DesiredCertificate, standing: SecretStandin
       const whose = isLeftAlone(desired, standing)
         ? ' kube-lego did not make it: it is used as it is, and never renewed.'
         : '';
-      const text = `Its certificate${issuer} covers all hosts and ends ${moment(assessment.notAfter, now)}.${wish}${whose}`;
+      const text = `Its certificate${issuer} covers all hosts and ends ${timeAhead(assessment.notAfter, now)}.${wish}${whose}`;
       return { about, result: 'ok', text };
     }
     case 'due':
@@ -67,7 +67,7 @@ export function nextOf(entry: CertificateEntry, now: number): string {
   const { state, reason = '', nextAttempt, blockedUntil } = entry;
   const kind = isReasonCode(reason) ? failureKind({ code: reason, message: '' }) : undefined;
   if (state === 'waiting') {
-    const when = nextAttempt === undefined ? '' : `, ${moment(Date.parse(nextAttempt), now)}`;
+    const when = nextAttempt === undefined ? '' : `, ${timeAhead(Date.parse(nextAttempt), now)}`;
     const what = reason === 'CaUnavailable' ? 'the CA answers again' : 'the limit of the CA has room';
     return `It is ordered when ${what}${when}.`;
   }
@@ -78,5 +78,5 @@ export function nextOf(entry: CertificateEntry, now: number): string {
   }
   const blocked = Date.parse(blockedUntil ?? '') > now;
   const allowed = blocked ? ' The CA or the API server allows nothing before.' : '';
-  return `It is tried again ${moment(Date.parse(nextAttempt), now)}.${allowed}`;
+  return `It is tried again ${timeAhead(Date.parse(nextAttempt), now)}.${allowed}`;
 }

@@ -4,7 +4,7 @@ import type { KubernetesClient } from '../kubernetes/client/client.ts';
 import { SecretStore } from '../kubernetes/records/secret-store.ts';
 import { listOwnSecrets, surveyIngresses } from './cluster-reading.ts';
 import { type CommandSettings, readStanding, type SecretStanding } from './secret-standing.ts';
-import { entryOf, isProblem, type StatusRow, statusRows } from './status-rows.ts';
+import { entryOf, needsAttention, type StatusRow, statusRows } from './status-rows.ts';
 import { statusTable } from './status-table.ts';
 
 export interface Overview {
@@ -77,7 +77,7 @@ export function overviewText({ rows, orphans, denied }: Overview, now: number): 
 
 /** Only what needs somebody. */
 export function problemsOf(overview: Overview): Overview {
-  return { ...overview, rows: overview.rows.filter(isProblem) };
+  return { ...overview, rows: overview.rows.filter(needsAttention) };
 }
 
 function byKey(one: SourceReference, other: SourceReference): number {

@@ -22,7 +22,7 @@ export interface StatusRow {
 }
 
 /** States in which somebody should look. */
-export function isProblem({ state }: StatusRow): boolean {
+export function needsAttention({ state }: StatusRow): boolean {
   return state === 'failed' || state === 'expired';
 }
 

@@ -1,5 +1,5 @@
 import type { StatusRow } from './status-rows.ts';
-import { duration, printable } from './terminal-text.ts';
+import { durationText, printable } from './terminal-text.ts';
 
 const longestHosts = 60;
 
@@ -34,14 +34,14 @@ export function statusTable(rows: readonly StatusRow[], now: number): string {
 function left(time: string | undefined, now: number): string {
   const at = Date.parse(time ?? '');
   if (Number.isNaN(at)) return '';
-  return at <= now ? 'expired' : duration(at - now);
+  return at <= now ? 'expired' : durationText(at - now);
 }
 
 function next({ state, next: time }: StatusRow, now: number): string {
   const at = Date.parse(time ?? '');
   if (Number.isNaN(at)) return '';
   const action = state === 'failed' ? 'retry' : 'renew';
-  return at <= now ? `${action} now` : `${action} in ${duration(at - now)}`;
+  return at <= now ? `${action} now` : `${action} in ${durationText(at - now)}`;
 }
 
 function hostsOf({ hosts }: StatusRow): string {

@@ -6,7 +6,7 @@ export function printable(text: string): string {
 }
 
 /** @param milliseconds at least one second is told */
-export function duration(milliseconds: number): string {
+export function durationText(milliseconds: number): string {
   const seconds = Math.max(Math.round(milliseconds / 1000), 0);
   if (seconds < 120) return `${seconds} s`;
   const minutes = Math.round(seconds / 60);

@@ -92,7 +92,7 @@ export const optionGroups = {
       placeholder: 'DURATION',
       description: 'How often each Secret is checked, besides at every change of its Ingress.',
       fallback: '8h',
-      parse: values.duration(second, 720 * hour),
+      parse: values.durationWithin(second, 720 * hour),
     },
     secretWatch: {
       variable: 'LEGO_SECRET_WATCH',
@@ -111,7 +111,7 @@ export const optionGroups = {
         'A certificate is renewed when less than this is left, or less than a third of its lifetime (half for lifetimes ' +
         'under 10 days), whichever is shorter.',
       fallback: '720h',
-      parse: values.duration(hour, 365 * day),
+      parse: values.durationWithin(hour, 365 * day),
     },
     keyType: {
       variable: 'LEGO_KEY_TYPE',
@@ -261,7 +261,7 @@ export const optionGroups = {
       placeholder: 'DURATION',
       description: 'How long the self-check waits for a host to route challenges to kube-lego.',
       fallback: '30s',
-      parse: values.duration(second, 10 * minute),
+      parse: values.durationWithin(second, 10 * minute),
     },
     dnsServers: {
       variable: 'LEGO_DNS_SERVERS',

@@ -5,7 +5,7 @@ import { parseDuration } from './go-duration.ts';
 import { type Parser, ValueError } from './values.ts';
 
 /** Differences from the preset of the CA; an undefined limit is lifted. */
-export interface RateLimitChanges {
+interface RateLimitChanges {
   readonly limits: ReadonlyMap<string, Limit | undefined>;
   readonly reserve: number | undefined;
 }

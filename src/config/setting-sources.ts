@@ -14,7 +14,7 @@ export interface Written {
   readonly text: string;
 }
 
-export interface Sources {
+export interface SettingSources {
   /** By variable, whatever the origin; flags take precedence. */
   readonly values: ReadonlyMap<string, Written>;
   readonly errors: readonly string[];
@@ -23,7 +23,7 @@ export interface Sources {
 }
 
 /** Gathers the values from environment and command line, without validation. */
-export function gatherSources(env: NodeJS.ProcessEnv, argv: readonly string[]): Sources {
+export function gatherSources(env: NodeJS.ProcessEnv, argv: readonly string[]): SettingSources {
   const fromEnvironment = readEnvironment(env);
   const fromCommandLine = readCommandLine(argv);
   return {
@@ -74,7 +74,7 @@ function isServiceLink(variable: string, text: string): boolean {
 function readCommandLine(argv: readonly string[]) {
   const values = new Map<string, Written>();
   const errors: string[] = [];
-  let request: Sources['request'];
+  let request: SettingSources['request'];
   const options = allOptions().filter(({ secret }) => secret !== true);
   const byFlag = new Map(options.map(({ variable }) => [flagOf(variable), variable]));
   const { tokens } = parseArgs({

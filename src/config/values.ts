@@ -34,7 +34,7 @@ export function wholeNumber(least: number, most: number): Parser<number> {
 export const port: Parser<number> = wholeNumber(1, 65_535);
 
 /** Milliseconds. */
-export function duration(least: number, most: number): Parser<number> {
+export function durationWithin(least: number, most: number): Parser<number> {
   return (value) => {
     const milliseconds = parseDuration(value);
     if (milliseconds === undefined || milliseconds < least || milliseconds > most) {

@@ -20,7 +20,7 @@ export class FrameRing {
    */
   add(event: string, data: string): string {
     this.#last += 1;
-    const frame = frameOf(this.id, event, data);
+    const frame = sseFrame(this.id, event, data);
     this.#frames.push(frame);
     this.#size += frame.length;
     while (this.#size > capacity) this.#size -= this.#frames.shift()?.length ?? 0;
@@ -54,7 +54,7 @@ export class FrameRing {
  *
  * @param data JSON, which has no line breaks of its own
  */
-export function frameOf(id: string | undefined, event: string, data: string): string {
+export function sseFrame(id: string | undefined, event: string, data: string): string {
   return `${id === undefined ? '' : `id: ${id}\n`}event: ${event}\ndata: ${data}\n\n`;
 }
 

@@ -2,7 +2,7 @@ import type { CertificateInput } from '../../machines/ingress/certificate.ts';
 import type { SourceKey } from '../../machines/ownership/source-key.ts';
 import { type HostProgress, type HostStep, hostSteps } from './protocol.ts';
 
-export type StepState = HostProgress['steps'][number]['state'];
+type StepState = HostProgress['steps'][number]['state'];
 
 interface Reached {
   readonly state: StepState;

@@ -5,7 +5,7 @@ import type { Inspector } from './inspector.ts';
 import { pageFile } from './page/files.ts';
 
 /** What the server asks of the inspector. */
-export type Inspection = Pick<Inspector, 'views' | 'detail' | 'watch' | 'hasRoom'>;
+type Inspection = Pick<Inspector, 'views' | 'detail' | 'watch' | 'hasRoom'>;
 
 /**
  * Serves the page and what it shows (see protocol.ts), for 127.0.0.1 only and read-only. A request that names another host,

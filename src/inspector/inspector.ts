@@ -7,7 +7,7 @@ import type { IngressActor } from '../actors/supervisor-actor.ts';
 import { guarded } from '../process/guarded.ts';
 import type { Clock } from '../time/clock.ts';
 import { Details, type DetailsOptions } from './details.ts';
-import { FrameRing, frameOf } from './frame-ring.ts';
+import { FrameRing, sseFrame } from './frame-ring.ts';
 import type { HostJournal } from './host-journal.ts';
 import type { Inspectable } from './observation.ts';
 import type {
@@ -115,7 +115,7 @@ export class Inspector {
     if (source !== undefined) this.#details.open(source);
     this.#start();
     const missed = after === undefined ? undefined : this.#ring.after(after);
-    if (missed === undefined) viewer.sendSnapshot(frameOf(this.#ring.id, 'snapshot', this.#snapshotText()));
+    if (missed === undefined) viewer.sendSnapshot(sseFrame(this.#ring.id, 'snapshot', this.#snapshotText()));
     else viewer.sendSnapshot(missed.join(''));
     if (source !== undefined) viewer.sendSnapshot(this.#detailFrame(source));
   }
@@ -181,7 +181,7 @@ export class Inspector {
     }
     if (now - this.#heartbeatAt < heartbeatInterval) return;
     this.#heartbeatAt = now;
-    const heartbeat = frameOf(undefined, 'heartbeat', JSON.stringify({ now } satisfies Heartbeat));
+    const heartbeat = sseFrame(undefined, 'heartbeat', JSON.stringify({ now } satisfies Heartbeat));
     for (const viewer of this.#viewers.keys()) viewer.send(heartbeat);
   }
 
@@ -226,8 +226,8 @@ export class Inspector {
 
   #detailFrame(key: SourceKey): string {
     const detail = this.#details.of(key);
-    if (detail === undefined) return frameOf(undefined, 'gone', '{}');
-    return frameOf(undefined, 'detail', JSON.stringify(detail));
+    if (detail === undefined) return sseFrame(undefined, 'gone', '{}');
+    return sseFrame(undefined, 'detail', JSON.stringify(detail));
   }
 }
 

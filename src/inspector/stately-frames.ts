@@ -12,7 +12,7 @@ import { certificateRowOf, errorOf } from './rows.ts';
 const version = '0.7.2';
 
 /** An actor as far as it is shown. */
-export interface InspectedActor {
+interface InspectedActor {
   readonly id: string;
   readonly sessionId: string;
   readonly logic: unknown;
@@ -61,7 +61,7 @@ export function actorFrame(
 }
 
 /** @returns undefined for what is not shown */
-export function frameOf(inspected: InspectionEvent, now: number): Frame | undefined {
+export function statelyFrame(inspected: InspectionEvent, now: number): Frame | undefined {
   const { actorRef, rootId } = inspected;
   if (!isShown(actorRef)) return undefined;
   const { sessionId } = actorRef;

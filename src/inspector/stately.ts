@@ -7,7 +7,7 @@ import type { IngressActor } from '../actors/supervisor-actor.ts';
 import type { Clock } from '../time/clock.ts';
 import { isLocal } from './inspector-server.ts';
 import { type Inspectable, observe } from './observation.ts';
-import { actorFrame, type Frame, frameOf, isShown, parentOf, rootFrame } from './stately-frames.ts';
+import { actorFrame, type Frame, isShown, parentOf, rootFrame, statelyFrame } from './stately-frames.ts';
 
 export interface StatelyOptions {
   readonly actors: ReadonlyMap<SourceKey, IngressActor>;
@@ -18,7 +18,7 @@ export interface StatelyOptions {
   readonly onError: (error: unknown) => void;
 }
 
-export const statelyPath = '/stately';
+const statelyPath = '/stately';
 /** Stately's own inspector is a page from here. */
 const statelyOrigin = 'https://stately.ai';
 const mostViewers = 4;
@@ -95,7 +95,7 @@ export class StatelyEndpoint {
     this.#stopObserving ??= observe(
       system,
       (inspected) => {
-        const frame = frameOf(inspected, clock.now());
+        const frame = statelyFrame(inspected, clock.now());
         if (frame !== undefined) this.#send(JSON.stringify(frame));
       },
       onError,

@@ -39,7 +39,7 @@ export function recordOf(
 }
 
 /** Whether a person or a renewal would notice the difference. */
-export function differs(before: RenewalWindow | undefined, after: RenewalWindow): boolean {
+export function windowDiffers(before: RenewalWindow | undefined, after: RenewalWindow): boolean {
   return (
     before?.start !== after.start ||
     before.end !== after.end ||

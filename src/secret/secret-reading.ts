@@ -1,7 +1,7 @@
 import type { SecretFacts } from '../../machines/assessment/secret-facts.ts';
 import { readCertificate } from '../certificate/reading.ts';
 import { managedByLabel } from '../kubernetes/records/managed-by.ts';
-import type { StoredCertificate } from '../kubernetes/records/secret-store.ts';
+import type { StoredSecret } from '../kubernetes/records/secret-store.ts';
 import { omissionAnnotation, readOmission } from './omission.ts';
 import { readRenewal, renewalAnnotation } from './renewal-record.ts';
 
@@ -30,7 +30,7 @@ export function isRecordedAsOurs(annotations: Readonly<Record<string, unknown>>)
 }
 
 /** What the assessment asks of a Secret as it was read. */
-export function factsOf(stored: StoredCertificate | undefined): SecretFacts {
+export function factsOf(stored: StoredSecret | undefined): SecretFacts {
   if (stored === undefined) return { kind: 'absent' };
   const { uid, resourceVersion, type, immutable, annotations, labels } = stored;
   const manager = labels[managedByLabel.key];

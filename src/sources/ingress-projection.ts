@@ -71,7 +71,7 @@ const absent = {
 } as const;
 
 /** The class in the form in which this object names it; the field wins, as it does in the API's documentation. */
-export function ingressClassOf(
+function ingressClassOf(
   spec: Record<string, unknown> | undefined,
   annotations: Record<string, unknown> | undefined,
 ): IngressClassReference {

@@ -8,7 +8,7 @@ import { Reflector } from '../kubernetes/watch/reflector.ts';
 import { recordField, stringField } from '../process/json.ts';
 import type { Clock } from '../time/clock.ts';
 
-interface SecretVersion {
+interface WatchedSecret {
   /** Each write has its own, so that it tells a Secret from one of that name that was deleted, too. */
   readonly resourceVersion: string;
 }
@@ -25,7 +25,7 @@ export function watchSecrets(
   signal: AbortSignal,
   log: Logger,
   tellSupervisor: (event: SupervisorEvent) => void,
-): Reflector<SecretVersion>[] {
+): Reflector<WatchedSecret>[] {
   if (!config.secretWatch) return [];
   const tell = (key: string): void => {
     const [namespace = '', secretName = ''] = key.split('/');
@@ -34,7 +34,7 @@ export function watchSecrets(
   const namespaces = config.watchNamespaces.length === 0 ? [undefined] : config.watchNamespaces;
   return namespaces.map((namespace) => {
     let denied = false;
-    const reflector = new Reflector<SecretVersion>({
+    const reflector = new Reflector<WatchedSecret>({
       client,
       path: collectionPath('secrets', namespace),
       fieldSelector: 'type=kubernetes.io/tls',
@@ -64,7 +64,7 @@ export function watchSecrets(
   });
 }
 
-function projectSecret(object: unknown): SecretVersion | undefined {
+function projectSecret(object: unknown): WatchedSecret | undefined {
   const resourceVersion = stringField(recordField(object, 'metadata'), 'resourceVersion');
   return resourceVersion === undefined ? undefined : { resourceVersion };
 }

@@ -8,11 +8,7 @@ import type { KeyType } from '../../machines/ownership/desired-certificate.ts';
 import { StepError } from '../../machines/reasons/step-error.ts';
 import type { Account, AccountStore } from '../acme/account/account.ts';
 import type { AuthorizationReport } from '../acme/order/authorization.ts';
-import {
-  type ObtainedCertificate,
-  type OrderPhase,
-  obtainCertificate as placeOrder,
-} from '../acme/order/order.ts';
+import { type ObtainedCertificate, type OrderPhase, placeOrder } from '../acme/order/order.ts';
 import { OrderError } from '../acme/transport/order-error.ts';
 import { AcmeProblem } from '../acme/transport/problem.ts';
 import type { AcmeTransport } from '../acme/transport/transport.ts';

@@ -6,7 +6,7 @@ import type { Failure } from '../../machines/reasons/reasons.ts';
 import { StepError } from '../../machines/reasons/step-error.ts';
 import { day } from '../../machines/time/durations.ts';
 import type { AccountStore } from '../acme/account/account.ts';
-import { type OrderInput, type OrderPhase, obtainCertificate as placeOrder } from '../acme/order/order.ts';
+import { type OrderInput, type OrderPhase, placeOrder } from '../acme/order/order.ts';
 import { OrderError } from '../acme/transport/order-error.ts';
 import type { AcmeTransport } from '../acme/transport/transport.ts';
 import { createCsr } from '../certificate/csr.ts';

@@ -6,7 +6,7 @@ import { nextBeat } from '../../machines/time/spread.ts';
 import type { RenewalInfo, RenewalInfoSource, SuggestedWindow } from '../acme/order/renewal-info.ts';
 import { KubernetesError } from '../kubernetes/client/kubernetes-error.ts';
 import type { SecretStore } from '../kubernetes/records/secret-store.ts';
-import { differs, recordOf, renewalAnnotation, writeRenewal } from '../secret/renewal-record.ts';
+import { recordOf, renewalAnnotation, windowDiffers, writeRenewal } from '../secret/renewal-record.ts';
 import type { Clock } from '../time/clock.ts';
 
 export interface RenewalWatchOptions {
@@ -21,7 +21,7 @@ export interface RenewalWatchOptions {
   readonly clock: Clock;
 }
 
-export interface FirstSuggestion {
+interface FirstSuggestion {
   /** Undefined where the CA has said nothing yet. */
   readonly window: RenewalWindow | undefined;
   /** When the CA is to be asked again, in milliseconds since the epoch. */
@@ -121,7 +121,7 @@ export class RenewalWatch {
     this.#remember(uid, { ...known, askAt, refused: undefined });
     if (suggested === undefined) return { secret: seen, askAt: this.#byOurClock(askAt) };
     const record = recordOf(id, suggested, window, now);
-    if (!differs(secret.window, record)) return { secret, askAt: this.#byOurClock(askAt) };
+    if (!windowDiffers(secret.window, record)) return { secret, askAt: this.#byOurClock(askAt) };
     const annotations = { [renewalAnnotation]: writeRenewal(id, record) };
     try {
       const version = await secrets.annotate(namespace, secretName, secret, annotations, signal);

@@ -6,7 +6,7 @@ import { onFreePorts } from '../../deploy/local/free-ports.ts';
 import { type Pebble, type PebbleOptions, startPebble } from '../../deploy/local/pebble.ts';
 import { type Session, startSession } from '../../deploy/local/session.ts';
 import { type AccountOptions, AccountStore } from '../../src/acme/account/account.ts';
-import { type OrderInput, obtainCertificate } from '../../src/acme/order/order.ts';
+import { type OrderInput, placeOrder } from '../../src/acme/order/order.ts';
 import { AcmeTransport, type RequestReport } from '../../src/acme/transport/transport.ts';
 import { createCsr } from '../../src/certificate/csr.ts';
 import { systemClock } from '../../src/time/clock.ts';
@@ -48,16 +48,13 @@ export class World implements AsyncDisposable {
     return this.#responder.wrongHosts;
   }
 
-  async obtain(
-    hosts: readonly string[],
-    changes: Partial<OrderInput> = {},
-  ): ReturnType<typeof obtainCertificate> {
+  async obtain(hosts: readonly string[], changes: Partial<OrderInput> = {}): ReturnType<typeof placeOrder> {
     const csr = await createCsr(hosts, newKeyPem());
     const signal = changes.signal ?? new AbortController().signal;
     const { transport } = this;
     return this.pebble.guard(
       this.accounts.withAccount(signal, (account) =>
-        obtainCertificate({
+        placeOrder({
           account,
           transport,
           clock: systemClock,

@@ -7,7 +7,7 @@ import { onFreePorts } from '../../deploy/local/free-ports.ts';
 import { startPebble } from '../../deploy/local/pebble.ts';
 import { type Session, startSession } from '../../deploy/local/session.ts';
 import { AccountStore } from '../../src/acme/account/account.ts';
-import { obtainCertificate } from '../../src/acme/order/order.ts';
+import { placeOrder } from '../../src/acme/order/order.ts';
 import { OrderError } from '../../src/acme/transport/order-error.ts';
 import { AcmeProblem, type Endpoint } from '../../src/acme/transport/problem.ts';
 import { AcmeTransport, type SignedAnswer, type SignedRequest } from '../../src/acme/transport/transport.ts';
@@ -172,7 +172,7 @@ async function seen(index: number, series: readonly Run[]): Promise<object> {
       const csr = await createCsr(named, newKeyPem());
       const { signal } = new AbortController();
       const work = accounts.withAccount(signal, (account) =>
-        obtainCertificate({ account, transport, clock, signal, hosts, presenterOf, csr }),
+        placeOrder({ account, transport, clock, signal, hosts, presenterOf, csr }),
       );
       outcomes.push(await outcome(work, await party.rootPem()));
     }

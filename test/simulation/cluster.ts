@@ -1,15 +1,11 @@
-import type { CertificateFacts } from '../../machines/assessment/secret-facts.ts';
+import type { CertificateFacts, SecretVersion } from '../../machines/assessment/secret-facts.ts';
 import { type SourceKey, sourceKey } from '../../machines/ownership/source-key.ts';
 import type { SourceSpec } from '../../machines/ownership/source-spec.ts';
 import type { SupervisorEvent } from '../../machines/supervisor/supervisor.ts';
 import { readCertificate } from '../../src/certificate/reading.ts';
 import { KubernetesError } from '../../src/kubernetes/client/kubernetes-error.ts';
 import { managedByLabel } from '../../src/kubernetes/records/managed-by.ts';
-import {
-  type CertificateToStore,
-  type JudgedSecret,
-  type StoredCertificate,
-} from '../../src/kubernetes/records/secret-store.ts';
+import { type CertificateToStore, type StoredSecret } from '../../src/kubernetes/records/secret-store.ts';
 import type { LedgerStore } from '../../src/ledger/ledger-keeper.ts';
 
 /** A certificate in a Secret. */
@@ -26,7 +22,7 @@ export class Cluster {
   watcher: ((event: SupervisorEvent) => void) | undefined;
   /** Told of each certificate that comes to lie in a Secret. */
   onStored: ((secret: string, certificate: HeldCertificate) => void) | undefined;
-  readonly #secrets = new Map<string, StoredCertificate>();
+  readonly #secrets = new Map<string, StoredSecret>();
   readonly #ledger = new Map<number, string>();
   #version = 0;
 
@@ -51,16 +47,16 @@ export class Cluster {
     return facts.kind === 'readable' ? facts : undefined;
   }
 
-  read(namespace: string, name: string): StoredCertificate | undefined {
+  read(namespace: string, name: string): StoredSecret | undefined {
     return this.#secrets.get(`${namespace}/${name}`);
   }
 
   write(
     namespace: string,
     name: string,
-    existing: JudgedSecret | undefined,
+    existing: SecretVersion | undefined,
     { chainPem, keyPem, annotations }: CertificateToStore,
-  ): JudgedSecret {
+  ): SecretVersion {
     const key = `${namespace}/${name}`;
     const before = this.#secrets.get(key);
     if (before?.resourceVersion !== existing?.resourceVersion || before?.uid !== existing?.uid) {
@@ -86,9 +82,9 @@ export class Cluster {
   annotate(
     namespace: string,
     name: string,
-    judged: JudgedSecret,
+    judged: SecretVersion,
     annotations: Readonly<Record<string, string>>,
-  ): JudgedSecret {
+  ): SecretVersion {
     const key = `${namespace}/${name}`;
     const before = this.#secrets.get(key);
     if (before?.resourceVersion !== judged.resourceVersion) {

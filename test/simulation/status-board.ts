@@ -1,6 +1,6 @@
 import type { IngressContext } from '../../machines/ingress/ingress-context.ts';
 import { isEmpty, type StatusDocument, statusOf } from '../../machines/ingress/status.ts';
-import { differs } from '../../machines/ingress/status-difference.ts';
+import { statusDiffers } from '../../machines/ingress/status-difference.ts';
 import type { SourceKey } from '../../machines/ownership/source-key.ts';
 import { decodeStatus, encodeStatus } from '../../src/kubernetes/records/status-annotation.ts';
 import type { Clock } from '../../src/time/clock.ts';
@@ -33,7 +33,7 @@ export class StatusBoard {
       said === undefined
         ? ended ||
           (!isEmpty(document) && Object.values(document.secrets).some(({ state }) => state !== 'good'))
-        : differs(said, document, at);
+        : statusDiffers(said, document, at);
     if (!news) return;
     const isPlanned = this.#waiting.has(key);
     this.#waiting.set(key, { uid, text: encodeStatus(document) ?? undefined });

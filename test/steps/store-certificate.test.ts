@@ -4,7 +4,7 @@ import { beforeEach, describe, it } from 'node:test';
 import type { RenewalWindow } from '../../machines/assessment/renewal.ts';
 import type { StoredValidity } from '../../machines/ingress/certificate.ts';
 import { KubernetesError } from '../../src/kubernetes/client/kubernetes-error.ts';
-import type { CertificateToStore, StoredCertificate } from '../../src/kubernetes/records/secret-store.ts';
+import type { CertificateToStore, StoredSecret } from '../../src/kubernetes/records/secret-store.ts';
 import { type StoreCertificateOptions, storeCertificate } from '../../src/steps/store-certificate.ts';
 import { newKeyPem } from '../acme/keys.ts';
 import { Issuer } from '../ca/issuer.ts';
@@ -91,7 +91,7 @@ describe('a certificate in hand', () => {
   });
 
   it('that an earlier write has stored, though its answer was lost, is asked about likewise', async () => {
-    const present: StoredCertificate = {
+    const present: StoredSecret = {
       uid: 'uid-of-secret',
       resourceVersion: '1',
       type: 'kubernetes.io/tls',

@@ -56,7 +56,7 @@ export interface ObtainedCertificate {
  * same order.
  * @throws OrderError, or the signal's reason
  */
-export async function obtainCertificate(input: OrderInput): Promise<ObtainedCertificate> {
+export async function placeOrder(input: OrderInput): Promise<ObtainedCertificate> {
   return new OrderRun(input).run();
 }
 

@@ -9,7 +9,7 @@ const longestSilence = 40_000;
  * The one stream of server-sent events that a page has, with everything in it: a browser has six connections to a server, for all its
  * tabs. It is closed while nobody can see the page, and comes back where it was after that, after an error and after silence.
  */
-export class Connection {
+export class FeedConnection {
   #handlers;
   #onStanding;
   #isOpen = false;

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { assets, contentSecurityPolicy } from './assets.ts';
 
-export interface PageFile {
+interface PageFile {
   readonly body: Buffer;
   readonly headers: Readonly<Record<string, string>>;
 }

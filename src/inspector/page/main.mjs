@@ -1,4 +1,4 @@
-import { Connection } from './connection.mjs';
+import { FeedConnection } from './connection.mjs';
 import { DetailPane } from './detail.mjs';
 import { byId, element } from './dom.mjs';
 import { Filters } from './filters.mjs';
@@ -34,7 +34,7 @@ let standing = 'connecting';
 let isDirty = false;
 let shown = 0;
 
-const connection = new Connection(
+const connection = new FeedConnection(
   {
     snapshot: (data) => {
       const known = store.controller;

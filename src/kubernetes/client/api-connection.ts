@@ -33,7 +33,7 @@ const tlsOptions = ['ca', 'cert', 'key', 'pfx', 'passphrase', 'rejectUnauthorize
  * Token, client certificate and CA are read again every 30 seconds and after `distrust`; a new pool is made only when
  * the certificates changed, and the old one ends with its last request.
  */
-export class Connection {
+export class ApiConnection {
   readonly #kubeConfig: KubeConfig;
   readonly #clock: Clock;
   readonly #connections: number;

@@ -14,7 +14,7 @@ import { second } from '../../../machines/time/durations.ts';
 import { type Clock, systemClock } from '../../time/clock.ts';
 import { retry } from '../../time/retry.ts';
 import { type Headers, plainHeaders, readAll, type StreamBody } from './api-answer.ts';
-import { Connection } from './api-connection.ts';
+import { ApiConnection } from './api-connection.ts';
 import { errorFromAnswer, errorFromTransport, KubernetesError, transportCode } from './kubernetes-error.ts';
 import { type ApiRequestReport, type Exchange, reporting } from './request-report.ts';
 
@@ -73,7 +73,7 @@ export function createKubernetesClient(
   options: KubernetesClientOptions = {},
 ): KubernetesClient {
   const clock = options.clock ?? systemClock;
-  const connection = new Connection(kubeConfig, clock, options.connections ?? 8);
+  const connection = new ApiConnection(kubeConfig, clock, options.connections ?? 8);
   return new PooledClient(
     connection,
     clock,
@@ -94,7 +94,7 @@ interface Call {
 class PooledClient implements KubernetesClient {
   readonly core: CoreV1Api;
   readonly networking: NetworkingV1Api;
-  readonly #connection: Connection;
+  readonly #connection: ApiConnection;
   readonly #clock: Clock;
   readonly #requestTimeout: number;
   readonly #userAgent: string;
@@ -103,7 +103,7 @@ class PooledClient implements KubernetesClient {
   readonly #signals = new AsyncLocalStorage<AbortSignal>();
 
   constructor(
-    connection: Connection,
+    connection: ApiConnection,
     clock: Clock,
     requestTimeout: number,
     userAgent: string,

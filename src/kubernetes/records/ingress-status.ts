@@ -6,7 +6,7 @@ import {
   statusAnnotation,
   statusOf,
 } from '../../../machines/ingress/status.ts';
-import { differs } from '../../../machines/ingress/status-difference.ts';
+import { statusDiffers } from '../../../machines/ingress/status-difference.ts';
 import { parseSourceKey, type SourceKey } from '../../../machines/ownership/source-key.ts';
 import { minute, second } from '../../../machines/time/durations.ts';
 import { type Clock, sleep } from '../../time/clock.ts';
@@ -74,8 +74,8 @@ export class IngressStatusWriter {
     const said = waiting?.uid === uid ? decodeStatus(waiting.text ?? undefined) : there;
     const { handedBy } = this.#options;
     const document = { ...statusOf(context, said), ...(handedBy === undefined ? {} : { handedBy }) };
-    if (there !== undefined && !differs(there, document, at)) this.#waiting.delete(key);
-    else if (said === undefined ? isNews(document, ended || spoilt) : differs(said, document, at)) {
+    if (there !== undefined && !statusDiffers(there, document, at)) this.#waiting.delete(key);
+    else if (said === undefined ? isNews(document, ended || spoilt) : statusDiffers(said, document, at)) {
       this.#enqueue(key, { uid, text: encodeStatus(document) });
     }
   }

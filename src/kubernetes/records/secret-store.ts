@@ -1,10 +1,11 @@
 import { PatchStrategy, setHeaderOptions, type V1Secret } from '@kubernetes/client-node';
+import type { SecretVersion } from '../../../machines/assessment/secret-facts.ts';
 import type { KubernetesClient } from '../client/client.ts';
 import { KubernetesError, unless } from '../client/kubernetes-error.ts';
 import { fieldManager, managedByLabel } from './managed-by.ts';
 
 /** A Secret as it was read: the moment that judgements refer to. */
-export interface StoredCertificate {
+export interface StoredSecret {
   readonly uid: string;
   readonly resourceVersion: string;
   readonly type: string;
@@ -15,14 +16,6 @@ export interface StoredCertificate {
   readonly keyPem: Buffer | undefined;
   readonly annotations: Readonly<Record<string, string>>;
   readonly labels: Readonly<Record<string, string>>;
-}
-
-/** Which object was judged; a write takes effect only on exactly this one. */
-export interface JudgedSecret {
-  readonly uid: string;
-  readonly resourceVersion: string;
-  /** Its label `app.kubernetes.io/managed-by` names somebody else, and stays. */
-  readonly managedByOther?: boolean;
 }
 
 export interface CertificateToStore {
@@ -41,7 +34,7 @@ export class SecretStore {
   }
 
   /** @returns undefined when the API server says that there is none. @throws KubernetesError for everything else */
-  async read(namespace: string, name: string, signal: AbortSignal): Promise<StoredCertificate | undefined> {
+  async read(namespace: string, name: string, signal: AbortSignal): Promise<StoredSecret | undefined> {
     const secret = await unless('NotFound', () =>
       this.#client.call(signal, ({ core }) => core.readNamespacedSecret({ namespace, name })),
     );
@@ -66,7 +59,7 @@ export class SecretStore {
   async proveWritable(
     namespace: string,
     name: string,
-    existing: JudgedSecret | undefined,
+    existing: SecretVersion | undefined,
     signal: AbortSignal,
   ): Promise<void> {
     await this.#put(namespace, name, existing, { chainPem: '', keyPem: '', annotations: {} }, signal, 'All');
@@ -80,10 +73,10 @@ export class SecretStore {
   async write(
     namespace: string,
     name: string,
-    existing: JudgedSecret | undefined,
+    existing: SecretVersion | undefined,
     certificate: CertificateToStore,
     signal: AbortSignal,
-  ): Promise<JudgedSecret> {
+  ): Promise<SecretVersion> {
     const secret = await this.#put(namespace, name, existing, certificate, signal);
     return identityOf(secret, namespace, name);
   }
@@ -95,10 +88,10 @@ export class SecretStore {
   async annotate(
     namespace: string,
     name: string,
-    { uid, resourceVersion }: JudgedSecret,
+    { uid, resourceVersion }: SecretVersion,
     annotations: Readonly<Record<string, string>>,
     signal: AbortSignal,
-  ): Promise<JudgedSecret> {
+  ): Promise<SecretVersion> {
     const body = { metadata: { uid, resourceVersion, annotations } };
     const secret = await this.#client.call(signal, ({ core }) =>
       core.patchNamespacedSecret(
@@ -112,7 +105,7 @@ export class SecretStore {
   #put(
     namespace: string,
     name: string,
-    existing: JudgedSecret | undefined,
+    existing: SecretVersion | undefined,
     { chainPem, keyPem, annotations }: CertificateToStore,
     signal: AbortSignal,
     dryRun?: 'All',
@@ -148,7 +141,7 @@ export class SecretStore {
   }
 }
 
-function identityOf(secret: V1Secret, namespace: string, name: string): JudgedSecret {
+function identityOf(secret: V1Secret, namespace: string, name: string): SecretVersion {
   const { uid, resourceVersion } = secret.metadata ?? {};
   if (uid === undefined || resourceVersion === undefined) {
     throw new KubernetesError(

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { afterEach, before, beforeEach, describe, test } from 'node:test';
 import { type Account, AccountStore } from '../../../src/acme/account/account.ts';
 import type { AuthorizationReport } from '../../../src/acme/order/authorization.ts';
-import { type OrderInput, obtainCertificate } from '../../../src/acme/order/order.ts';
+import { type OrderInput, placeOrder } from '../../../src/acme/order/order.ts';
 import { OrderError } from '../../../src/acme/transport/order-error.ts';
 import { AcmeTransport } from '../../../src/acme/transport/transport.ts';
 import { createCsr } from '../../../src/certificate/csr.ts';
@@ -79,8 +79,8 @@ describe('order', () => {
     await ca.stop();
   });
 
-  const obtain = (changes: Partial<OrderInput> = {}): ReturnType<typeof obtainCertificate> =>
-    obtainCertificate({
+  const obtain = (changes: Partial<OrderInput> = {}): ReturnType<typeof placeOrder> =>
+    placeOrder({
       account,
       transport,
       clock,

@@ -10,7 +10,7 @@ import {
   initialIngressContext,
 } from '../../../machines/ingress/ingress-updates.ts';
 import { isEmpty, type StatusDocument, statusOf } from '../../../machines/ingress/status.ts';
-import { differs } from '../../../machines/ingress/status-difference.ts';
+import { statusDiffers } from '../../../machines/ingress/status-difference.ts';
 import type { Assignment } from '../../../machines/ownership/desired-certificate.ts';
 import type { Failure } from '../../../machines/reasons/reasons.ts';
 import { decodeStatus, encodeStatus } from '../../../src/kubernetes/records/status-annotation.ts';
@@ -104,7 +104,7 @@ describe('what the status says', () => {
     assert.deepEqual(statusOf(working, before), before);
     const again = statusOf(failRound(working, 'a', dead, later), before);
     assert.partialDeepStrictEqual(again.secrets, { a: { since: '2026-11-24T12:00:00Z', failures: 2 } });
-    assert.ok(differs(before, again, later));
+    assert.ok(statusDiffers(before, again, later));
   });
 
   it('tells the end of a certificate that serves in spite of a failing renewal', () => {
@@ -129,7 +129,7 @@ describe('what the status says', () => {
     assert.partialDeepStrictEqual(document.secrets, { a: { reason: 'CaUnavailable' } });
     assert.equal(document.secrets['a']?.nextAttempt, undefined);
     const oftener = failTimes(begin(assignment(['a'])), 'a', { ...away, message: 'Still away.' }, 9);
-    assert.ok(!differs(document, statusOf(oftener, document), now + hour));
+    assert.ok(!statusDiffers(document, statusOf(oftener, document), now + hour));
   });
 
   it('tells what limit of the CA keeps an order waiting and until when, and does not follow every step of the queue', () => {
@@ -144,10 +144,10 @@ describe('what the status says', () => {
       before.secrets['a']?.nextAttempt,
       new Date(now + 10 * minute).toISOString().replace('.000', ''),
     );
-    assert.ok(!differs(before, statusOf(applyHold(queued, 'a', hold(9.5 * minute), now), before), now));
+    assert.ok(!statusDiffers(before, statusOf(applyHold(queued, 'a', hold(9.5 * minute), now), before), now));
     const far = statusOf(applyHold(queued, 'a', hold(30 * hour), now), before);
     assert.equal(far.secrets['a']?.nextAttempt, '2026-11-25T18:00:00Z');
-    assert.ok(differs(before, far, now));
+    assert.ok(statusDiffers(before, far, now));
     const restored = record(begin(assignment(['a']), throughApi(far)), 'a');
     assert.equal(restored.status.kind, 'unchecked', 'whether it has to wait the ledger tells');
     assert.ok(isEmpty(statusOf(applyPhase(applyHold(queued, 'a', hold(hour), now), 'a', 'validating', now))));
@@ -161,11 +161,11 @@ describe('what the status says', () => {
     assert.partialDeepStrictEqual(before.secrets, { a: { state: 'waiting', reason: 'CaUnavailable' } });
     assert.equal(before.secrets['a']?.nextAttempt, undefined);
     for (let at = now; at < now + 2 * hour; at += 5 * minute) {
-      assert.ok(!differs(before, statusOf(held(at, 5 * minute), before), at));
+      assert.ok(!statusDiffers(before, statusOf(held(at, 5 * minute), before), at));
     }
     const far = statusOf(held(now, 2 * hour), before);
     assert.equal(far.secrets['a']?.nextAttempt, new Date(now + 2 * hour).toISOString().replace('.000', ''));
-    assert.ok(differs(before, far, now));
+    assert.ok(statusDiffers(before, far, now));
   });
 
   it('has no token, key authorization or link that lifts a pause', () => {
@@ -193,8 +193,8 @@ describe('what the status says', () => {
       ingress: 'uid',
     });
     const before = entry('2026-12-04T12:00:00Z');
-    assert.ok(!differs(before, entry('2026-12-05T11:00:00Z'), now));
-    assert.ok(differs(before, entry('2026-12-06T12:00:00Z'), now));
+    assert.ok(!statusDiffers(before, entry('2026-12-05T11:00:00Z'), now));
+    assert.ok(statusDiffers(before, entry('2026-12-06T12:00:00Z'), now));
   });
 });
 
@@ -213,7 +213,7 @@ describe('a restart', () => {
     assert.deepEqual(record(restored, 'b').status, { kind: 'unchecked' });
     const checked = checkDue(restored, at);
     assert.equal(record(checked, 'a').status.kind, 'failed');
-    assert.ok(!differs(document, statusOf(checked, document), at), 'and has nothing to write');
+    assert.ok(!statusDiffers(document, statusOf(checked, document), at), 'and has nothing to write');
     const due = checkDue(restored, next + 1000);
     const fourth = nextAttempt(failRound(due, 'a', dead, next + 1000), 'a') ?? 0;
     assert.ok(fourth - next > 20 * hour);
@@ -228,7 +228,7 @@ describe('a restart', () => {
       };
       const written = throughApi(statusOf(failRound(checkDue(begin(given)), 'a', failure)));
       const checked = checkDue(begin(given, written, now + 1000), now + 1000);
-      assert.ok(!differs(written, statusOf(checked, written), now + 1000));
+      assert.ok(!statusDiffers(written, statusOf(checked, written), now + 1000));
     }
   });
 

@@ -6,8 +6,6 @@ import { arrayField, isRecord, recordField, stringField } from '../../../process
 import { classAnnotation, ruleHosts } from '../../../sources/ingress-projection.ts';
 import { challengePath } from '../challenge-path.ts';
 
-export type PathType = 'ImplementationSpecific' | 'Prefix' | 'Exact';
-
 /** What all challenge Ingresses of this controller have in common. */
 export interface ChallengeTemplate {
   readonly namespace: string;
@@ -17,7 +15,7 @@ export interface ChallengeTemplate {
   /** `LEGO_CHALLENGE_INGRESS_ANNOTATIONS`; they win over `challengeAnnotations`. */
   readonly annotations: Readonly<Record<string, string>>;
   /** `ImplementationSpecific` is a prefix for the common controllers; some ingress-nginx refuse a dot in the others. */
-  readonly pathType: (ingressClass: IngressClassReference) => PathType;
+  readonly pathType: (ingressClass: IngressClassReference) => 'ImplementationSpecific' | 'Prefix';
 }
 
 /**
@@ -33,7 +31,7 @@ export interface ChallengeTemplate {
  *
  * Traefik redirects by entry point or middleware and has no such switch on an Ingress; Let's Encrypt follows its redirect.
  */
-export const challengeAnnotations: Readonly<Record<string, string>> = Object.freeze({
+const challengeAnnotations: Readonly<Record<string, string>> = Object.freeze({
   'nginx.ingress.kubernetes.io/ssl-redirect': 'false',
   'nginx.ingress.kubernetes.io/force-ssl-redirect': 'false',
   'nginx.ingress.kubernetes.io/whitelist-source-range': '0.0.0.0/0,::/0',
@@ -105,7 +103,7 @@ function classNameToWrite(
   return undefined;
 }
 
-export function ownAnnotations(template: ChallengeTemplate): Record<string, string> {
+function ownAnnotations(template: ChallengeTemplate): Record<string, string> {
   return { ...challengeAnnotations, ...template.annotations };
 }
 

@@ -11,7 +11,7 @@ export interface AddressPolicy {
 }
 
 /** `definite` is false where the CA may see other DNS answers than we do. */
-export type Resolution =
+type Resolution =
   | { readonly kind: 'addresses'; readonly ipv6: string | undefined; readonly ipv4: string | undefined }
   | { readonly kind: 'none'; readonly definite: boolean; readonly message: string };
 

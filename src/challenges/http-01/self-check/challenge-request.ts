@@ -21,7 +21,7 @@ export type Answer =
   /** Connected, but what came is not HTTP/1.1. */
   | { readonly kind: 'not-http'; readonly reason: string };
 
-export interface ChallengeRequest {
+interface ChallengeRequest {
   readonly url: URL;
   /** IP address to connect to. */
   readonly address: string;

@@ -7,7 +7,7 @@ export interface ChallengePorts {
   readonly https: number;
 }
 
-export const maxRedirects = 10;
+const maxRedirects = 10;
 
 const redirectStatuses: ReadonlySet<number> = new Set([301, 302, 307, 308]);
 const maxPathLength = 2000;
