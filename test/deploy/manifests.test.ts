@@ -25,7 +25,7 @@ function listed(file: string): string[] {
   return [...resources, ...components, ...patches.flatMap(({ path }) => path ?? [])];
 }
 
-for (const file of globSync(`${deployFolder}{base,namespaced,components}/**/kustomization.yaml`)) {
+for (const file of globSync(`${deployFolder}{base,namespaced,components,overlays}/**/kustomization.yaml`)) {
   describe(`deploy/${relative(deployFolder, file)}`, () => {
     it('lists what exists', () => {
       for (const entry of listed(file)) assert.ok(existsSync(join(dirname(file), entry)), entry);
