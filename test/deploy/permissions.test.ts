@@ -79,7 +79,7 @@ async function assertTellsStatus(namespace: string): Promise<void> {
   await cluster.asAdmin(path, { method: 'POST', body: { metadata: { name: 'a' }, spec } });
   const annotated = (key: string): object => ({ metadata: { annotations: { [key]: '{}' } } });
   assertDone(await merge(`${path}/a`, annotated('kube-lego.io/status')));
-  assertRefused(await merge(`${path}/a`, annotated('example.com/note')), /begin with kube-lego\.io/);
+  assertRefused(await merge(`${path}/a`, annotated('example.com/note')), /only annotations kube-lego\.io/);
 }
 
 async function createIngressClass(): Promise<void> {
