@@ -1,4 +1,4 @@
-/** Problem types of RFC 8555 (section 6.7), RFC 9773 and the profiles draft, and those that are ours. */
+/** Problem types of RFC 8555 (section 6.7), RFC 9773 and the profiles draft, and our own. */
 const problemTypes: ReadonlySet<string> = new Set([
   'accountDoesNotExist',
   'alreadyReplaced',
@@ -36,7 +36,7 @@ const problemTypes: ReadonlySet<string> = new Set([
 
 const mostSeries = 500;
 
-/** What the CA chose itself must not become a label: a problem type that nobody has defined is `other`. */
+/** Labels must not come from the CA: an unknown problem type is `other`. */
 export function problemLabel(type: string | undefined): string {
   if (type === undefined) return 'none';
   return problemTypes.has(type) ? type : 'other';
@@ -47,11 +47,11 @@ export function statusLabel(status: number | undefined): string {
   return Number.isInteger(status) && status >= 100 && status < 600 ? String(status) : 'other';
 }
 
-/** Lets the first combinations of labels through and turns the others into `other`, so that nobody can make more and more. */
+/** Bounds the combinations of labels: those beyond the limit become `other`. */
 export class SeriesLimit {
   readonly #seen = new Set<string>();
 
-  /** @returns the labels, or their substitutes */
+  /** @returns the labels, or `other` for each */
   admit<Labels extends Readonly<Record<string, string>>>(labels: Labels): { [Name in keyof Labels]: string } {
     const values = Object.values(labels).join(' ');
     if (this.#seen.has(values) || this.#seen.size < mostSeries) {

@@ -1,30 +1,30 @@
-/** What a metric is, and how many series it can come to. */
+/** Definition of a metric, with its bound of series. */
 export interface MetricDefinition {
   readonly name: string;
   readonly type: 'counter' | 'gauge' | 'histogram';
   /** One sentence for `# HELP` and docs/metrics.md. */
   readonly help: string;
   readonly labels: readonly string[];
-  /** The most series there can be, for a person. */
+  /** Upper bound of series, as text. */
   readonly series: string;
 }
 
-const perSecret = 'one for each Secret that an annotated Ingress of ours names';
+const perSecret = 'one for each Secret of a managed Ingress';
 const one = '1';
 
-/** What is read at the moment of the scrape. Nothing of it is kept in between. */
+/** Sampled at each scrape; nothing is kept in between. */
 export const sampledMetrics = {
   ingresses: {
     name: 'kube_lego_ingresses',
     type: 'gauge',
-    help: 'Ingresses that are seen to, by the state of their actor.',
+    help: 'Managed Ingresses, by the state of their actor.',
     labels: ['state'],
     series: '7',
   },
   certificates: {
     name: 'kube_lego_certificates',
     type: 'gauge',
-    help: 'Secrets that are seen to, by what is done for their certificate. held: waits for a limit of the CA; backing-off: has failed and is tried again; needs-change: only a change of the Ingress or the Secret helps.',
+    help: 'Managed Secrets, by the state of their certificate. held: waits for a limit of the CA; backing-off: has failed and will be tried again; needs-change: only a change of the Ingress or the Secret helps.',
     labels: ['state'],
     series: '9',
   },
@@ -38,7 +38,7 @@ export const sampledMetrics = {
   notAfter: {
     name: 'kube_lego_certificate_not_after_timestamp_seconds',
     type: 'gauge',
-    help: 'End of the certificate that serves now; absent if none does, and until the Secret has been read.',
+    help: 'End of the current certificate; absent if there is none, and until the Secret has been read.',
     labels: ['namespace', 'secret'],
     series: perSecret,
   },
@@ -52,105 +52,105 @@ export const sampledMetrics = {
   failures: {
     name: 'kube_lego_certificate_failures',
     type: 'gauge',
-    help: 'How often in a row it has failed, at least 1, until there is a good certificate; absent if it has not.',
+    help: 'Failures in a row, at least 1, until there is a good certificate; absent if there are none.',
     labels: ['namespace', 'secret'],
     series: `${perSecret}, only while it fails`,
   },
   queueLength: {
     name: 'kube_lego_queue_length',
     type: 'gauge',
-    help: 'Secrets that wait for their turn. Those that wait for a limit of the CA are in kube_lego_held_orders.',
+    help: 'Secrets in the queue. Those that wait for a limit of the CA are in kube_lego_held_orders.',
     labels: [],
     series: one,
   },
   queueAge: {
     name: 'kube_lego_queue_oldest_age_seconds',
     type: 'gauge',
-    help: 'For how long the oldest in the queue has waited; 0 if the queue is empty.',
+    help: 'Waiting time of the oldest entry of the queue; 0 if the queue is empty.',
     labels: [],
     series: one,
   },
   heldOrders: {
     name: 'kube_lego_held_orders',
     type: 'gauge',
-    help: 'Secrets whose order waits for a limit of the CA, or for its trouble to end, by cause.',
+    help: 'Secrets whose order waits for a limit of the CA, or for the CA to recover, by cause.',
     labels: ['cause'],
     series: '8',
   },
   ordersInFlight: {
     name: 'kube_lego_orders_in_flight',
     type: 'gauge',
-    help: 'Orders that are under way at the CA.',
+    help: 'Orders in flight at the CA.',
     labels: [],
     series: one,
   },
   ordersInFlightLimit: {
     name: 'kube_lego_orders_in_flight_limit',
     type: 'gauge',
-    help: 'How many orders may be under way at a time: LEGO_MAX_ORDERS_IN_FLIGHT.',
+    help: 'Maximum of orders in flight: LEGO_MAX_ORDERS_IN_FLIGHT.',
     labels: [],
     series: one,
   },
   lowestLevel: {
     name: 'kube_lego_rate_limit_lowest_level',
     type: 'gauge',
-    help: "What the CA allows at once, in orders, certificates or failures, in the emptiest of a limit's buckets (a bucket for each registered domain, exact set of names or host).",
+    help: "Tokens (orders, certificates or failures) in the emptiest of a limit's buckets (one for each registered domain, exact set of names or host).",
     labels: ['limit'],
-    series: '5; none of a limit that is not known of this CA',
+    series: '5; none for a limit that is unknown for this CA',
   },
   capacity: {
     name: 'kube_lego_rate_limit_capacity',
     type: 'gauge',
     help: 'The level of a full bucket of the limit.',
     labels: ['limit'],
-    series: '5; none of a limit that is not known of this CA',
+    series: '5; none for a limit that is unknown for this CA',
   },
   exhaustedBuckets: {
     name: 'kube_lego_rate_limit_exhausted_buckets',
     type: 'gauge',
-    help: 'Buckets of the limit in which there is no room for one more, not even for a renewal.',
+    help: 'Buckets of the limit with less than one token, not even for a renewal.',
     labels: ['limit'],
-    series: '5; none of a limit that is not known of this CA',
+    series: '5; none for a limit that is unknown for this CA',
   },
   blockedScopes: {
     name: 'kube_lego_blocked_scopes',
     type: 'gauge',
-    help: 'Refusals of the CA that are in force, by the limit it named; blocked: by none, paused: a name is paused.',
+    help: 'Refusals of the CA in force, by the limit that it named; blocked: no limit named, paused: a name is paused.',
     labels: ['cause'],
     series: '7',
   },
   accountBlocked: {
     name: 'kube_lego_account_blocked',
     type: 'gauge',
-    help: '1 while the CA refuses every order of the account that no exemption covers.',
+    help: '1 while the CA refuses all orders of the account that are not exempt.',
     labels: [],
     series: one,
   },
   caPaused: {
     name: 'kube_lego_ca_paused',
     type: 'gauge',
-    help: '1 while new orders wait because the CA is busy, out of order or out of reach.',
+    help: '1 while new orders wait because the CA is busy, failing or unreachable.',
     labels: [],
     series: one,
   },
   clockSkew: {
     name: 'kube_lego_ca_clock_skew_seconds',
     type: 'gauge',
-    help: "How far the CA's clock is ahead of the one here; absent before its first answer.",
+    help: "How far the CA's clock is ahead of the local one; absent before its first answer.",
     labels: [],
     series: one,
   },
   synced: {
     name: 'kube_lego_reflector_synced',
     type: 'gauge',
-    help: '1 once all objects of the kind have been listed, in every namespace that is to be watched.',
+    help: '1 once all objects of the kind have been listed, in every watched namespace.',
     labels: ['resource'],
     series: '2',
   },
   watching: {
     name: 'kube_lego_reflector_watching',
     type: 'gauge',
-    help: '1 while the watch is open, so that changes are seen at once.',
+    help: '1 while the watch is open.',
     labels: ['resource'],
     series: '2',
   },
@@ -171,21 +171,21 @@ export const sampledMetrics = {
   eventLoopLag: {
     name: 'kube_lego_event_loop_lag_seconds',
     type: 'gauge',
-    help: 'The longest time for which everything had to wait since the scrape before (looked at every 0.1 s).',
+    help: 'Longest block of the event loop since the previous scrape (measured every 0.1 s).',
     labels: [],
     series: one,
   },
   eventLoopActive: {
     name: 'kube_lego_event_loop_active_seconds_total',
     type: 'counter',
-    help: 'For how long the event loop was at work; its rate is the share of the time.',
+    help: 'Active time of the event loop; its rate is the utilization.',
     labels: [],
     series: one,
   },
   buildInfo: {
     name: 'kube_lego_build_info',
     type: 'gauge',
-    help: 'Always 1: version of kube-lego and of Node.',
+    help: 'Always 1; the labels are the versions of kube-lego and Node.',
     labels: ['version', 'node'],
     series: one,
   },
@@ -199,34 +199,34 @@ export const sampledMetrics = {
   processMemory: {
     name: 'process_resident_memory_bytes',
     type: 'gauge',
-    help: 'Memory of the process that is in RAM.',
+    help: 'Resident memory of the process.',
     labels: [],
     series: one,
   },
   processStart: {
     name: 'process_start_time_seconds',
     type: 'gauge',
-    help: 'When the process was started.',
+    help: 'Start time of the process.',
     labels: [],
     series: one,
   },
 } as const satisfies Record<string, MetricDefinition>;
 
-/** What is counted as it happens, from 0 at each start of the process. */
+/** Counted as it happens, from 0 at each start of the process. */
 export const countedMetrics = {
   acmeRequests: {
     name: 'kube_lego_acme_requests_total',
     type: 'counter',
-    help: 'Requests to the CA, by what they are for, HTTP status (none: no answer) and type of the problem (none: no problem; unreachable, timeout, invalidResponse and aborted are ours). What is not known here counts as other.',
+    help: "Requests to the CA, by endpoint, HTTP status (none: no answer) and problem type (none: no problem; unreachable, timeout, invalidResponse and aborted are kube-lego's own). Unknown values count as other.",
     labels: ['endpoint', 'status', 'problem'],
     series: '500; further ones count as other',
   },
   acmeDuration: {
     name: 'kube_lego_acme_request_duration_seconds',
     type: 'histogram',
-    help: 'How long requests to the CA took, by what they are for.',
+    help: 'Duration of requests to the CA, by endpoint.',
     labels: ['endpoint'],
-    series: '11 endpoints with 12 series each',
+    series: '11 endpoints, 12 series each',
   },
   apiRequests: {
     name: 'kube_lego_kubernetes_requests_total',
@@ -238,28 +238,28 @@ export const countedMetrics = {
   ordersMade: {
     name: 'kube_lego_orders_made_total',
     type: 'counter',
-    help: 'Orders that the CA has made.',
+    help: 'Orders created at the CA.',
     labels: [],
     series: one,
   },
   ordersRefused: {
     name: 'kube_lego_orders_refused_total',
     type: 'counter',
-    help: 'Orders that the CA has refused to make.',
+    help: 'Orders refused by the CA.',
     labels: [],
     series: one,
   },
   hostsFailed: {
     name: 'kube_lego_validations_failed_total',
     type: 'counter',
-    help: 'Hosts that the CA could not prove.',
+    help: 'Hosts that the CA could not validate.',
     labels: [],
     series: one,
   },
   certificatesIssued: {
     name: 'kube_lego_certificates_issued_total',
     type: 'counter',
-    help: 'Certificates that the CA has issued to us.',
+    help: 'Certificates issued by the CA.',
     labels: [],
     series: one,
   },
@@ -267,5 +267,5 @@ export const countedMetrics = {
 
 export type SampledMetric = keyof typeof sampledMetrics;
 
-/** Seconds; requests to a CA take from tens of milliseconds to their limit of half a minute. */
+/** Seconds; requests to a CA take from tens of milliseconds to the time limit of half a minute. */
 export const durationBuckets = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];

@@ -34,7 +34,7 @@ const certificateStates = ['unchecked', 'good', 'held', ...certificatePhases, 'b
 const holdCauses = [...limitNames, 'blocked', 'paused', 'unavailable'];
 
 /**
- * What the actors say of the certificates now.
+ * Samples of the certificates, from the actors.
  *
  * @param now milliseconds since the epoch
  */
@@ -57,7 +57,7 @@ export function certificateSamples(
     for (const record of context.certificates) {
       const { status, desired } = record;
       const key = `${namespace}/${desired.secretName}`;
-      // While a Secret passes from one Ingress to another both may have it, and no series may be said twice.
+      // While a Secret passes from one Ingress to another both may have it, but series must be unique.
       if (seen.has(key)) continue;
       seen.add(key);
       const standing = standingOf(status);
@@ -94,7 +94,7 @@ function standingOf(status: CertificateStatus): string {
   return status.kind;
 }
 
-/** One that is being renewed does harm at its end, one that is missing or broken does it from the start. */
+/** A renewal becomes urgent at the certificate's end; a missing or broken certificate is urgent at once. */
 function servingUntil(status: CertificateStatus, now: number): number | undefined {
   if (status.kind === 'unchecked') return undefined;
   if (status.kind !== 'working') return status.notAfter;

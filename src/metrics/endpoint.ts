@@ -3,16 +3,16 @@ import { second } from '../../machines/time/durations.ts';
 
 export interface MetricsEndpointOptions {
   readonly contentType: string;
-  /** @throws whatever went wrong; who asked is told only that something did */
+  /** @throws any error; the answer does not contain it */
   readonly text: () => Promise<string>;
   readonly onError: (error: unknown) => void;
 }
 
-/** Milliseconds for which an answer is good: whoever asks oftener does not make us work more. */
+/** Milliseconds for which an answer is cached, so that frequent scrapes cost nothing. */
 const freshness = second;
-/** A reader that is slower than this is left. */
+/** A slower reader is disconnected. */
 const longestAnswer = 10 * second;
-/** With thousands of certificates an answer has megabytes. */
+/** Thousands of certificates make megabytes. */
 const mostReaders = 5;
 
 /** Answers `/metrics`. */

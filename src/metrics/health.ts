@@ -4,17 +4,17 @@ import type { MetricsEndpoint } from './endpoint.ts';
 
 export interface Readiness {
   readonly ok: boolean;
-  /** One line for a person: what it waits for, or that nothing is missing. */
+  /** One line of text: what it waits for, if anything. */
   readonly detail: string;
 }
 
 export interface HealthOptions {
-  /** Whether this replica can answer challenges. Must depend neither on the CA nor on the API server of this moment. */
+  /** Whether this replica can answer challenges. Must not depend on the current state of CA or API server. */
   ready(): Readiness;
   readonly metrics: Pick<MetricsEndpoint, 'answer'>;
 }
 
-/** Serves `/healthz` (this process turns its event loop) and `/readyz` for the kubelet's probes, and `/metrics`. */
+/** Serves `/healthz` (the event loop runs) and `/readyz` for the kubelet's probes, and `/metrics`. */
 export function createHealthServer(options: HealthOptions): Server {
   const server = createServer({ maxHeaderSize: 8 * 1024 }, (request, response) => {
     if (request.method !== 'GET' && request.method !== 'HEAD') {

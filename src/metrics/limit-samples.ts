@@ -11,9 +11,9 @@ type LimitMetric = Extract<
 const blockCauses = [...limitNames, 'blocked', 'paused'];
 
 /**
- * What the CA has left for us, by limit: which domains and hosts it is that have used it up is not said here.
+ * Remaining tokens by limit, without the domains and hosts that have used them up.
  *
- * @param now milliseconds since the epoch, by the clock by which the limits are counted
+ * @param now milliseconds since the epoch, of the ledger's clock
  */
 export function limitSamples(
   ledger: Pick<Ledger, 'forecast' | 'blocks' | 'accountBlockedUntil'>,
@@ -28,7 +28,7 @@ export function limitSamples(
   }
   const blocked = new Map<string, number>();
   for (const { cause } of ledger.blocks(now)) increment(blocked, cause);
-  // A bucket that is full is not among the forecasts.
+  // Full buckets have no forecast.
   const known = limitNames.flatMap((limit) => {
     const capacity = limits[limit]?.burst;
     return capacity === undefined

@@ -19,7 +19,7 @@ import {
 } from './catalogue.ts';
 import type { Samples } from './samples.ts';
 
-/** Counts what is reported to it, and writes it down for Prometheus together with samples of the moment. */
+/** Counters and samples in Prometheus' text format. */
 export class Metrics {
   readonly #registry = new Registry();
   readonly #sampled = new Map<SampledMetric, SampledGauge>();
@@ -74,7 +74,7 @@ export class Metrics {
     else if (report.type === 'CERTIFICATE_ISSUED') this.#certificatesIssued.inc();
   }
 
-  /** All of it in Prometheus' text format. One call at a time. */
+  /** One call at a time. */
   async text(samples: Samples): Promise<string> {
     for (const [key, gauge] of this.#sampled) gauge.samples = samples[key];
     try {
@@ -89,7 +89,7 @@ const definitions = Object.entries<MetricDefinition>(sampledMetrics).flatMap(([k
   isSampled(key) ? [[key, definition] as const] : [],
 );
 
-/** A gauge, or a counter that somebody else counts, without a memory: what it says is put in for the moment of a scrape. */
+/** A gauge, or a counter kept elsewhere: its value is set at each scrape. */
 class SampledGauge extends Gauge<string> {
   readonly #definition: MetricDefinition;
   samples: readonly MetricValue<string>[] = [];

@@ -7,10 +7,10 @@ type ProcessMetric = Extract<
   'eventLoopLag' | 'eventLoopActive' | 'buildInfo' | 'processCpu' | 'processMemory' | 'processStart'
 >;
 
-/** Milliseconds between two looks at the event loop: at this pace they cost too little to be measured; at 10 a tenth of a second of CPU a minute and more. */
+/** Resolution in milliseconds: the cost at 100 is not measurable, at 10 it is a tenth of a second of CPU a minute and more. */
 const resolution = 100;
 
-/** What this process uses of the machine. */
+/** Resource usage of this process. */
 export class ProcessSamples {
   readonly #version: string;
   readonly #delay = monitorEventLoopDelay({ resolution });
@@ -20,12 +20,12 @@ export class ProcessSamples {
     this.#version = version;
   }
 
-  /** Begins to measure the event loop. */
+  /** Starts measuring the event loop. */
   start(): void {
     this.#delay.enable();
   }
 
-  /** The lag is that since the last call. */
+  /** The lag is the maximum since the last call. */
   take(): Pick<Samples, ProcessMetric> {
     const { user, system } = process.cpuUsage();
     return {
@@ -42,7 +42,7 @@ export class ProcessSamples {
     this.#delay.disable();
   }
 
-  /** Node measures from one look to the next, in nanoseconds. */
+  /** Node measures intervals, in nanoseconds. */
   #takeLag(): number {
     const { count, max } = this.#delay;
     this.#delay.reset();

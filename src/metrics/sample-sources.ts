@@ -8,10 +8,10 @@ import { limitSamples } from './limit-samples.ts';
 import type { ProcessSamples } from './process-samples.ts';
 import { type Sample, type Samples, single } from './samples.ts';
 
-/** Where a scrape looks. */
+/** What a scrape reads. */
 export interface MetricsSources {
   readonly clock: Pick<Clock, 'now'>;
-  /** By which the CA's limits are counted. */
+  /** The ledger's clock. */
   readonly ledgerClock: Pick<Clock, 'now'>;
   readonly ingresses: () => Iterable<IngressStanding>;
   readonly ordersInFlight: () => number;
@@ -27,7 +27,7 @@ export interface MetricsSources {
   readonly process: ProcessSamples;
 }
 
-/** Reads everything that is not counted as it happens. */
+/** Reads all samples. */
 export function takeSamples(sources: MetricsSources): Samples {
   const now = sources.clock.now();
   const caNow = sources.ledgerClock.now();
@@ -48,7 +48,7 @@ export function takeSamples(sources: MetricsSources): Samples {
       challenges.watching,
     ),
     ready: single(sources.ready()),
-    // There is one replica, and it does the work.
+    // There is only one replica.
     leader: single(true),
   };
 }

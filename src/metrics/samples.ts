@@ -6,15 +6,15 @@ export interface Sample {
   readonly value: number;
 }
 
-/** What there is to say of each metric. */
+/** The samples of each metric. */
 export type Samples = Readonly<Record<SampledMetric, Sample[]>>;
 
-/** A metric without labels; nothing where the value is not known. */
+/** A metric without labels; empty if the value is unknown. */
 export function single(value: number | boolean | undefined): Sample[] {
   return value === undefined ? [] : [{ labels: {}, value: Number(value) }];
 }
 
-/** A series for each of the names, so that what does not occur is 0 and not absent. */
+/** One series per name, 0 if it does not occur. */
 export function counts(
   label: string,
   names: readonly string[],
