@@ -1,4 +1,4 @@
-/** DER (ITU-T X.690): what is needed to find one extension. */
+/** Minimal DER (ITU-T X.690), enough to find one extension. */
 interface Element {
   readonly tag: number;
   readonly content: Buffer;
@@ -15,11 +15,11 @@ const keyIdentifier = 0x80;
 const authorityKeyIdentifier = Buffer.from('551d23', 'hex');
 
 /**
- * By which its CA knows a certificate (RFC 9773 section 4.1): the key identifier of the authority and the serial number, each
- * base64url, with a dot between them.
+ * The ARI certificate identifier (RFC 9773 section 4.1): authority key identifier and serial number, each base64url, joined by
+ * a dot.
  *
  * @param certificate `raw`: its DER
- * @returns undefined for a certificate without an authority key identifier, or one that is no DER
+ * @returns undefined for a certificate without an authority key identifier, or invalid DER
  */
 export function certificateId({ raw }: { readonly raw: Buffer }): string | undefined {
   const [tbs] = elements(elements(raw)[0]?.content);
@@ -43,7 +43,7 @@ function authorityOf(wrapped: Buffer | undefined): Buffer | undefined {
   return undefined;
 }
 
-/** The elements that follow one another; as far as they can be read. */
+/** The sequence of elements, up to the first that cannot be parsed. */
 function elements(der: Buffer = Buffer.alloc(0)): Element[] {
   const found: Element[] = [];
   let at = 0;

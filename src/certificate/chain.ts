@@ -3,7 +3,7 @@ import { day, minute } from '../../machines/time/durations.ts';
 import { certificateId } from './certificate-id.ts';
 import { dnsNamesOf, parseCertificate, pemBlocks } from './pem.ts';
 
-/** What is wrong with the certificates that a CA sent, in words that code may switch on. */
+/** Error codes for the certificates that a CA sent. */
 export type ChainErrorCode =
   | 'NoCertificate'
   | 'UnexpectedBlock'
@@ -14,7 +14,7 @@ export type ChainErrorCode =
   | 'NotYetValid'
   | 'Expired';
 
-/** The CA's answer is no certificate that may be stored. */
+/** The CA's answer is not a certificate that may be stored. */
 export class ChainError extends Error {
   override readonly name = 'ChainError';
   readonly code: ChainErrorCode;
@@ -27,27 +27,27 @@ export class ChainError extends Error {
 
 /** A chain that may be stored. */
 export interface VerifiedChain {
-  /** Leaf first, then each issuer; PEM, certificates and nothing else. */
+  /** Leaf first, then each issuer; PEM, only certificates. */
   readonly chainPem: string;
-  /** By which the CA knows it (RFC 9773 section 4.1). */
+  /** ARI certificate identifier (RFC 9773 section 4.1). */
   readonly id: string | undefined;
   /** Milliseconds since the epoch. */
   readonly notBefore: number;
   /** Milliseconds since the epoch. */
   readonly notAfter: number;
-  /** Says that one of the clocks is wrong, when the certificate begins in the future. */
+  /** Set if the certificate begins in the future: one of the clocks is wrong. */
   readonly notice: string | undefined;
 }
 
 /**
- * How far in the future a certificate may begin. It is stored all the same, since nobody can tell which clock is
- * wrong and to order again would not set it right; milliseconds.
+ * How far in the future a certificate may begin, in milliseconds. It is stored all the same, since it is unknown which clock is
+ * wrong, and another order would not help.
  */
 const toleratedClockError = day;
 
 /**
- * Checks what a CA sent before it replaces anything: only certificates (RFC 8555, section 9.1), leaf of our key and of
- * exactly the ordered hosts, each signed by the next one, valid now.
+ * Checks a chain before it is stored: only certificates (RFC 8555, section 9.1), a leaf for our key and exactly the ordered
+ * hosts, each signed by the next one, valid now.
  *
  * @param hosts lower case
  * @param now milliseconds since the epoch
@@ -63,7 +63,7 @@ export function verifyChain(
   const [leaf] = chain;
   if (leaf === undefined) throw new ChainError('NoCertificate', 'The CA sent no certificate.');
   if (!leaf.checkPrivateKey(createPrivateKey(keyPem))) {
-    throw new ChainError('KeyMismatch', 'The CA sent a certificate of another key.');
+    throw new ChainError('KeyMismatch', 'The CA sent a certificate for another key.');
   }
   checkHosts(dnsNamesOf(leaf), hosts);
   checkSignatures(chain);
@@ -112,19 +112,19 @@ function checkSignatures(chain: readonly X509Certificate[]): void {
 function checkValidity(leaf: X509Certificate, now: number): Omit<VerifiedChain, 'chainPem' | 'id'> {
   const notBefore = leaf.validFromDate.getTime();
   const notAfter = leaf.validToDate.getTime();
-  // Written so that an unreadable date (NaN) is refused as well.
+  // This form also refuses an unreadable date (NaN).
   if (!(notAfter > now && notAfter > notBefore)) {
-    const message = `The CA sent a certificate that ended at ${leaf.validTo}; is the clock here right?`;
+    const message = `The CA sent a certificate that expired at ${leaf.validTo}; is the local clock right?`;
     throw new ChainError('Expired', message);
   }
   if (!(notBefore <= now + toleratedClockError)) {
-    const message = `The CA sent a certificate that begins only at ${leaf.validFrom}; is the clock here right?`;
+    const message = `The CA sent a certificate that is not valid before ${leaf.validFrom}; is the local clock right?`;
     throw new ChainError('NotYetValid', message);
   }
   const minutes = Math.ceil((notBefore - now) / minute);
   const notice =
     minutes > 0
-      ? `The certificate begins in ${minutes} min by the clock here: the CA's clock or this one is wrong.`
+      ? `The certificate is valid only in ${minutes} min by the local clock: this clock or the CA's is wrong.`
       : undefined;
   return { notBefore, notAfter, notice };
 }

@@ -1,8 +1,8 @@
 import type { Vault } from './vault.ts';
 
 /**
- * What has been issued and is not stored yet. A machine knows a certificate by the id of its key; chain and key are here
- * and in the vault, until the round ends.
+ * Certificates that are issued but not stored yet. Machines know only the id of the key; the chain is here and the key in the
+ * vault, until the round ends.
  */
 export class IssuedCertificates {
   readonly #vault: Vault;
@@ -25,11 +25,11 @@ export class IssuedCertificates {
   /** @throws Error for an id that was never added or whose round has ended */
   get(keyId: string): { readonly chainPem: string; readonly keyPem: string } {
     const chainPem = this.#chains.get(keyId);
-    if (chainPem === undefined) throw new Error(`no certificate was issued for key ${keyId}`);
+    if (chainPem === undefined) throw new Error(`no certificate is known for key ${keyId}`);
     return { chainPem, keyPem: this.#vault.keyPem(keyId) };
   }
 
-  /** Forgets what the round held. */
+  /** Forgets the certificates of the round. */
   release(round: string): void {
     const keyId = this.#keysByRound.get(round);
     if (keyId === undefined) return;

@@ -6,7 +6,7 @@ interface PemBlock {
   readonly text: string;
 }
 
-/** The blocks in their order. Text outside of them is passed over, as is a block without its end. */
+/** The blocks in order. Text outside them is ignored, as is a block without its end. */
 export function* pemBlocks(text: string): Generator<PemBlock> {
   const begin = /-----BEGIN ([A-Z0-9 ]{1,64})-----/g;
   for (let match = begin.exec(text); match !== null; match = begin.exec(text)) {
@@ -29,12 +29,11 @@ export function parseCertificate(block: PemBlock): X509Certificate | undefined {
 }
 
 /**
- * The DNS names of a certificate's subjectAltName, lower case. The only place where names count (RFC 9525, section 6.2);
- * the common name is not looked at.
+ * The DNS names of a certificate's subjectAltName, lower case. The common name is ignored (RFC 9525, section 6.2).
  */
 export function dnsNamesOf(certificate: X509Certificate): string[] {
   const names: string[] = [];
-  // Node separates the entries by ", " and writes any value with a special character in it as a JSON string.
+  // Node separates the entries by ", " and quotes values with special characters as JSON strings.
   for (const [, type, value = ''] of (certificate.subjectAltName ?? '').matchAll(altName)) {
     if (type === 'DNS') names.push(unquote(value).toLowerCase());
   }

@@ -5,9 +5,9 @@ import { certificateId } from './certificate-id.ts';
 import { dnsNamesOf, parseCertificate, pemBlocks } from './pem.ts';
 
 /**
- * What can be read of a key pair as a Secret holds it: `tls.crt` with the certificate first and its chain behind,
- * `tls.key` in any PEM form of an unencrypted private key (PKCS#8; PKCS#1 as the old kube-lego wrote it; SEC1). Costs
- * about 0.2 ms. Never throws, whatever is in there, and says no word of the contents.
+ * Parses the key pair of a Secret: `tls.crt` with the certificate first, then its chain; `tls.key` in any PEM form of an
+ * unencrypted private key (PKCS#8; PKCS#1 as the old kube-lego wrote it; SEC1). Costs about 0.2 ms. Never throws, and its
+ * messages contain nothing of the contents.
  */
 export function readCertificate(chainPem: Buffer | undefined, keyPem: Buffer | undefined): CertificateFacts {
   const chainText = textOf(chainPem);
@@ -47,7 +47,7 @@ function unreadable(detail: string): CertificateFacts {
   return { kind: 'unreadable', detail };
 }
 
-/** At least the leaf, or why not. Blocks of other labels are passed over, as TLS servers do. */
+/** At least the leaf, or the reason. Blocks with other labels are ignored, as by TLS servers. */
 function readChain(text: string): [X509Certificate, ...X509Certificate[]] | string {
   const chain: X509Certificate[] = [];
   for (const block of pemBlocks(text)) {

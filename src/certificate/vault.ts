@@ -3,12 +3,12 @@ import pLimit from 'p-limit';
 import type { KeyType } from '../../machines/ownership/desired-certificate.ts';
 import { generateKey } from './key.ts';
 
-/** Half of libuv's four threads: name look-ups and file reads wait for the others. */
+/** Half of libuv's four threads, so that DNS look-ups and file reads find a free one. */
 const rsaKeysAtOnce = 2;
 
 /**
- * Where private keys are while a certificate is being ordered. Machines, snapshots and events carry only the id, so no
- * key can get into an inspector or a log with them.
+ * Holds private keys while certificates are being ordered. Machines, snapshots and events contain only the id, so no key
+ * reaches an inspector or a log.
  */
 export class Vault {
   readonly #keys = new Map<string, string>();
@@ -19,12 +19,12 @@ export class Vault {
     this.#generate = generate;
   }
 
-  /** How many keys are held. */
+  /** Number of keys held. */
   get size(): number {
     return this.#keys.size;
   }
 
-  /** Makes a key and returns its id, which says nothing about the key. */
+  /** Creates a key and returns its random id. */
   async create(type: KeyType): Promise<string> {
     const generate = (): Promise<string> => this.#generate(type);
     const keyPem = await (type === 'ec-p256' ? generate() : this.#rsaLimit(generate));
@@ -35,11 +35,11 @@ export class Vault {
 
   /**
    * The private key, PKCS#8 PEM.
-   * @throws Error for an id that was never given out or is destroyed
+   * @throws Error for an unknown or destroyed id
    */
   keyPem(id: string): string {
     const keyPem = this.#keys.get(id);
-    if (keyPem === undefined) throw new Error(`There is no key ${id} in the vault (any more).`);
+    if (keyPem === undefined) throw new Error(`The vault has no key ${id}.`);
     return keyPem;
   }
 

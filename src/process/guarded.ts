@@ -1,8 +1,8 @@
 /**
- * Keeps what is thrown from getting out, for work whose caller must not fail with it: a timer, where it would end the process, or an
- * observer, which XState calls in the middle of a transition.
+ * Catches what the work throws, for callers that must not fail: a timer, where it would end the process, or an observer, which
+ * XState calls in the middle of a transition.
  *
- * @param onError told once, of the first thing thrown
+ * @param onError called once, with the first error
  */
 export function guarded<Arguments extends readonly unknown[]>(
   run: (...args: Arguments) => void,

@@ -1,4 +1,4 @@
-/** Reading of JSON that others wrote: what has not the expected type is undefined, never an exception. */
+/** Reading of untrusted JSON: a value of an unexpected type is undefined, never an exception. */
 
 /** True for a JSON object: not null, not an array. */
 export function isRecord(value: unknown): value is Record<string, unknown> {
@@ -17,7 +17,7 @@ export function stringField(object: unknown, field: string): string | undefined 
   return typeof value === 'string' ? value : undefined;
 }
 
-/** The array in this field; without elements if there is none. */
+/** The array in this field; empty if there is none. */
 export function arrayField(object: unknown, field: string): readonly unknown[] {
   const value = isRecord(object) ? object[field] : undefined;
   return Array.isArray(value) ? value : [];

@@ -1,4 +1,4 @@
-/** A part of the process that begins and ends; what ends it must work after a failed `start`, too. */
+/** A part of the process; `stop` must work after a failed `start`, too. */
 export interface Part {
   readonly name: string;
   start?(): Promise<void> | void;
@@ -6,8 +6,8 @@ export interface Part {
 }
 
 /**
- * Starts parts one after the other and stops them in the reverse order. A stop may come at any time, also while they start: what has
- * not begun then never does.
+ * Starts parts one after the other and stops them in reverse order. A stop may come at any time, also during the start: the
+ * remaining parts are then not started.
  */
 export class Lifecycle {
   readonly #parts: readonly Part[];
@@ -21,8 +21,8 @@ export class Lifecycle {
   }
 
   /**
-   * Resolves when all of them have started, or a stop has come in between.
-   * @throws what a part throws that cannot start; all that had started are stopped then
+   * Resolves when all have started, or a stop came in between.
+   * @throws the error of the part that cannot start; the started ones are stopped first
    */
   async start(): Promise<void> {
     this.#starting = this.#startAll();
@@ -34,7 +34,7 @@ export class Lifecycle {
     }
   }
 
-  /** Resolves when all of them have stopped; a part that cannot stop keeps no other from it. */
+  /** Resolves when all have stopped; the failure of one does not affect the others. */
   stop(): Promise<void> {
     this.#stopping ??= this.#stopAll();
     return this.#stopping;

@@ -4,13 +4,13 @@ import type { Server } from 'node:http';
 export interface Listener {
   readonly server: Server;
   readonly port: number;
-  /** Every address of the machine if none is given. */
+  /** All addresses if not given. */
   readonly host?: string;
 }
 
 /**
  * Resolves when all of them listen.
- * @throws Error when a port is taken; some may listen then, until they are closed
+ * @throws Error if a port is in use; some may listen then, until they are closed
  */
 export async function listen(listeners: readonly Listener[]): Promise<void> {
   const begun = await Promise.allSettled(
@@ -22,7 +22,7 @@ export async function listen(listeners: readonly Listener[]): Promise<void> {
   for (const result of begun) if (result.status === 'rejected') throw result.reason;
 }
 
-/** Ends every connection, and resolves when none of them listens any more. */
+/** Ends all connections, and resolves when all are closed. */
 export async function close(listeners: readonly Listener[]): Promise<void> {
   await Promise.all(
     listeners.map(async ({ server }) => {

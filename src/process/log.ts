@@ -8,11 +8,11 @@ export interface LogOptions {
 }
 
 /**
- * The log: one JSON object a line, or lines for people. Both are written in the calling thread, so that the last lines
- * before an end are there too, and a worker's memory is saved.
+ * The log: one JSON object per line, or text. Both are written in the calling thread, so that the last lines before an exit
+ * are not lost, and a worker's memory is saved.
  *
- * No caller logs keys or tokens. Should one ever do so, names that stand for secrets, private keys in PEM, bearer tokens
- * and JSON web tokens are taken out of the line.
+ * No caller logs keys or tokens. As a safeguard, fields with names of secrets, private keys in PEM, bearer tokens and JSON web
+ * tokens are redacted.
  *
  * @param stream where the lines go, standard output by default
  */
@@ -49,7 +49,7 @@ const secretPaths = ['', '*', '*.*'].flatMap((parent) =>
 );
 
 const secretTexts: readonly RegExp[] = [
-  // Up to the end of the JSON string, since a key may be cut off.
+  // Up to the end of the JSON string, since a key may be truncated.
   /-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----(?:[^"\\]|\\.)*/g,
   /(?<=\bBearer )[\w.~+/-]{8,}=*/g,
   /\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*/g,
@@ -59,7 +59,7 @@ function withoutSecrets(line: string): string {
   return secretTexts.reduce((clean, pattern) => clean.replaceAll(pattern, '[redacted]'), line);
 }
 
-/** Not pino-pretty's own stream, which writes some ticks later. */
+/** Not pino-pretty's own stream, which writes asynchronously. */
 function textStream(stream: DestinationStream, colorize: boolean): DestinationStream {
   const prettify = prettyFactory({ colorize, translateTime: 'SYS:HH:MM:ss.l' });
   return { write: (line) => stream.write(prettify(line)) };
@@ -75,7 +75,7 @@ interface ErrorLine {
 
 const deepestCause = 5;
 
-/** Not every property, as pino has it: errors of libraries carry whole requests and answers. */
+/** Not all properties, as in pino: errors of libraries contain whole requests and answers. */
 function describeError(error: unknown, depth = 0): ErrorLine {
   if (!(error instanceof Error)) return { type: typeof error, message: String(error) };
   const { name, message, stack, cause } = error;
@@ -84,7 +84,7 @@ function describeError(error: unknown, depth = 0): ErrorLine {
     type: name,
     message,
     ...(code !== undefined && { code }),
-    // An error with a code is one that was foreseen; where it was thrown says nothing.
+    // An error with a code is an expected one; its stack is of no use.
     ...(code === undefined && stack !== undefined && { stack }),
     ...(cause !== undefined && depth < deepestCause && { cause: describeError(cause, depth + 1) }),
   };

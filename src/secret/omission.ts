@@ -1,14 +1,14 @@
 import type { Omission } from '../../machines/assessment/rescue.ts';
 import { arrayField, stringField } from '../process/json.ts';
 
-/** Where it is recorded on a Secret which hosts its certificate was ordered without. */
+/** Annotation on a Secret: the hosts that its certificate was ordered without. */
 export const omissionAnnotation = 'kube-lego.io/left-out';
 
 export function writeOmission({ at, hosts }: Omission): string {
   return JSON.stringify({ at: new Date(at).toISOString(), hosts });
 }
 
-/** @returns undefined for a text that says nothing of the kind: all hosts are ordered for then */
+/** @returns undefined for an invalid text: all hosts are ordered then */
 export function readOmission(text: string | undefined): Omission | undefined {
   if (text === undefined) return undefined;
   try {

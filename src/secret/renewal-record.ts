@@ -2,16 +2,16 @@ import { drawRenewal, type RenewalWindow } from '../../machines/assessment/renew
 import type { SuggestedWindow } from '../acme/order/renewal-info.ts';
 import { stringField } from '../process/json.ts';
 
-/** Where it is recorded on a Secret when the CA wants its certificate renewed, and which moment was drawn. */
+/** Annotation on a Secret: the CA's renewal window and the time chosen in it. */
 export const renewalAnnotation = 'kube-lego.io/renewal';
 
-/** @param id of the certificate (RFC 9773 section 4.1): for another one the record says nothing */
+/** @param id of the certificate (RFC 9773 section 4.1): a record for another one is ignored */
 export function writeRenewal(id: string, { start, end, at, url }: RenewalWindow): string {
   const [from, to, drawn] = [start, end, at].map((time) => new Date(time).toISOString());
   return JSON.stringify({ certificate: id, start: from, end: to, at: drawn, url });
 }
 
-/** @returns undefined for a text that says nothing of this certificate */
+/** @returns undefined for a text that is not about this certificate */
 export function readRenewal(text: string | undefined, id: string | undefined): RenewalWindow | undefined {
   if (text === undefined || id === undefined) return undefined;
   try {
@@ -25,20 +25,20 @@ export function readRenewal(text: string | undefined, id: string | undefined): R
   }
 }
 
-/** What is to be recorded after the CA's word: the moment stays while its window does. */
+/** The record after an ARI answer: the chosen time is kept while the window stays the same. */
 export function recordOf(
   id: string,
   { start, end, url }: SuggestedWindow,
   before: RenewalWindow | undefined,
   now: number,
 ): RenewalWindow {
-  // One that has passed and moves on with the time says the same as before.
+  // A window in the past that moves with the time counts as unchanged.
   if (before !== undefined && before.end <= now && end <= now) return { ...before, url };
   const same = before?.start === start && before.end === end;
   return { start, end, at: same ? before.at : drawRenewal(id, start, end, now), url };
 }
 
-/** Whether a person or a renewal would notice the difference. */
+/** Whether the difference matters to a reader or a renewal. */
 export function windowDiffers(before: RenewalWindow | undefined, after: RenewalWindow): boolean {
   return (
     before?.start !== after.start ||

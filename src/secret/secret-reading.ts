@@ -5,21 +5,21 @@ import type { StoredSecret } from '../kubernetes/records/secret-store.ts';
 import { omissionAnnotation, readOmission } from './omission.ts';
 import { readRenewal, renewalAnnotation } from './renewal-record.ts';
 
-/** Where the directory that a certificate was ordered from is recorded on its Secret. */
+/** Annotation on a Secret: the directory that its certificate was ordered from. */
 export const directoryAnnotation = 'kube-lego.io/directory';
-/** The profile that it was ordered with; empty for none. */
+/** Annotation: the profile that it was ordered with; empty for none. */
 export const profileAnnotation = 'kube-lego.io/issued-profile';
-/** Whether all its hosts have passed the self-check before it was ordered: `true`, or absent. */
+/** Annotation: `true` if all its hosts had passed the self-check before the order; else absent. */
 export const selfCheckedAnnotation = 'kube-lego.io/self-checked';
-/** The type of key that it was ordered with. */
+/** Annotation: the key type that it was ordered with. */
 export const keyTypeAnnotation = 'kube-lego.io/issued-key-type';
 /** How the kube-lego of 2016 marked its Secrets. */
 const markerOf2016 = 'kubernetes.io/tls-acme';
 const certManagerAnnotations = ['cert-manager.io/issuer-name', 'cert-manager.io/certificate-name'];
 
 /**
- * Whether a Secret's annotations say that its certificate is of kube-lego, this one or that of 2016. Our label does not outlive those who
- * set their own again with each deployment of the Secret, as Helm and Argo CD do.
+ * Whether a Secret's annotations say that kube-lego, this one or that of 2016, made its certificate. Our label is not enough: Helm
+ * and Argo CD reset labels with each deployment of the Secret.
  */
 export function isRecordedAsOurs(annotations: Readonly<Record<string, unknown>>): boolean {
   const marker = annotations[markerOf2016];
@@ -29,7 +29,7 @@ export function isRecordedAsOurs(annotations: Readonly<Record<string, unknown>>)
   );
 }
 
-/** What the assessment asks of a Secret as it was read. */
+/** The facts about a Secret that the assessment needs. */
 export function factsOf(stored: StoredSecret | undefined): SecretFacts {
   if (stored === undefined) return { kind: 'absent' };
   const { uid, resourceVersion, type, immutable, annotations, labels } = stored;

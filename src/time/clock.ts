@@ -1,17 +1,17 @@
-/** Time as a parameter: production passes `systemClock`, tests pass one that they turn themselves. */
+/** Time as a parameter: `systemClock` in production, a controlled clock in tests. */
 export interface Clock {
   /** Milliseconds since the Unix epoch. */
   now(): number;
-  /** Calls `fn` once after `ms` milliseconds, however long that is; the result is for `clearTimeout` only. */
+  /** Calls `fn` once after `ms` milliseconds, of any length; the result is for `clearTimeout` only. */
   setTimeout(fn: () => void, ms: number): unknown;
   /** Does nothing for a handle that has fired, was cleared, or came from another clock. */
   clearTimeout(handle: unknown): void;
 }
 
-/** Node fires a timer that is longer than this after 1 ms (`timers` documentation, TimeoutOverflowWarning). */
+/** Node fires a longer timer after 1 ms (`timers` documentation, TimeoutOverflowWarning). */
 const longestTimer = 2 ** 31 - 1;
 
-/** A timer of any length, made of as many of Node's as it needs. */
+/** A timer of any length, made of several of Node's. */
 class Timer {
   #timeout: NodeJS.Timeout;
 
@@ -31,7 +31,7 @@ class Timer {
   }
 }
 
-/** The machine's own clock. Its timers keep the process alive, as Node's do. */
+/** The system clock. Its timers keep the process alive, as Node's do. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   setTimeout: (fn, ms) => new Timer(fn, ms),
@@ -42,7 +42,7 @@ export const systemClock: Clock = {
 
 /**
  * Resolves after `ms` milliseconds of the given clock.
- * @throws the signal's reason, at once, when the signal is or becomes aborted; nothing stays armed then
+ * @throws the signal's reason, at once, when the signal is or becomes aborted; the timer is cleared then
  */
 export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -63,8 +63,8 @@ export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<v
 }
 
 /**
- * Waits until all of the work has ended, well or not, but no longer than `ms` milliseconds of the given clock, even for what
- * does not heed the signal, which is aborted then.
+ * Waits until all work has settled, but no longer than `ms` milliseconds of the given clock; then the signal is aborted, and
+ * work that ignores it is no longer waited for.
  */
 export async function settleWithin(
   clock: Clock,

@@ -4,15 +4,15 @@ import { type Clock, sleep } from './clock.ts';
 export interface RetryOptions {
   readonly clock: Clock;
   readonly signal: AbortSignal | undefined;
-  /** Milliseconds before the second try; doubled before each that follows. */
+  /** Milliseconds before the second try, doubled before each further one. */
   readonly shortestPause: number;
   /** Milliseconds. */
   readonly longestPause: number;
-  /** How often it is tried in all; without end if not given. */
+  /** Maximum number of tries; unlimited if not given. */
   readonly mostTries?: number;
-  /** Told of each failure but the last one. */
+  /** Called for each failure except the last one. */
   readonly onFailure?: (error: unknown) => void;
-  /** Milliseconds to wait in place of the usual `pause`; throws where another try is in vain. */
+  /** Milliseconds to wait instead of the default `pause`; throws if another try is useless. */
   readonly pauseAfter?: (error: unknown, pause: number) => number;
 }
 

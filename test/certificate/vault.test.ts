@@ -30,7 +30,7 @@ describe('the vault', () => {
     vault.destroy(id);
     vault.destroy(id);
     assert.equal(vault.size, 0);
-    assert.throws(() => vault.keyPem(id), /There is no key/);
+    assert.throws(() => vault.keyPem(id), /The vault has no key/);
   });
 
   it('makes at most two RSA keys at a time, and goes on after a failure', async () => {

@@ -86,7 +86,7 @@ export function verifyChain(
 ): VerifiedChain {
   const plain = readPlainCertificate(chainPem);
   if (plain === undefined) throw new ChainError('NoCertificate', 'The CA sent no certificate.');
-  if (plain.key !== keyPem) throw new ChainError('KeyMismatch', 'The CA sent a certificate of another key.');
+  if (plain.key !== keyPem) throw new ChainError('KeyMismatch', 'The CA sent a certificate for another key.');
   if (plain.hosts.toSorted().join() !== hosts.toSorted().join()) {
     throw new ChainError('HostsDiffer', 'The CA sent a certificate for other hosts than ordered.');
   }
