@@ -6,7 +6,13 @@ import process from 'node:process';
 import { LaunchError } from '../deploy/local/launcher/errors.mjs';
 import { launch, root } from '../deploy/local/launcher/launch.mjs';
 
-const usual = ['--test', '--test-concurrency=2', '--test-timeout=300000'];
+const usual = [
+  '--test',
+  // More than two cores' worth: most files wait for servers half of their time.
+  '--test-concurrency=4',
+  '--test-timeout=300000',
+  `--test-global-setup=${join(root, 'test/clusters/global-setup.ts')}`,
+];
 const reporter = `--test-reporter=${join(root, 'test/reporter.ts')}`;
 /** Options of Node that may be given without `=`: what follows is their value. */
 const optionsWithValue = new Set([

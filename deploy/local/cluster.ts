@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ApiClient } from './api-client.ts';
+import { ClusterAccess, type ClusterParts } from './cluster-access.ts';
 import {
   type ApiServerOptions,
   apiServerArguments,
@@ -24,25 +25,15 @@ export interface ClusterOptions extends ApiServerOptions {
 const startLimit = 60_000;
 /** How often a port is tried again that was ours a moment ago. */
 const restartAttempts = 10;
-const tokenLifetime = 24 * 3600; // seconds
 
 /**
  * etcd and kube-apiserver on free ports of 127.0.0.1, with RBAC, ServiceAccount tokens and an audit log. There is no
  * controller manager: nothing collects garbage by owner references, fills Endpoints or finishes the deletion of a
  * namespace, and no ServiceAccount appears by itself.
  */
-export class Cluster implements AsyncDisposable {
-  /** temporary folder of the session: logs, etcd's data, kubeconfigs */
-  readonly directory: string;
-  /** https://127.0.0.1:PORT */
-  readonly serverUrl: string;
-  /** path of a kubeconfig for a member of system:masters */
-  readonly adminKubeconfig: string;
-  /** path of the audit log: one JSON event a line, at the metadata level, written when a request is complete */
-  readonly auditLog: string;
-  /** PEM */
-  readonly ca: string;
-  readonly adminToken: string;
+export class Cluster extends ClusterAccess {
+  /** http://127.0.0.1:PORT, where anybody may read and write */
+  readonly etcdUrl: string;
   readonly #session: Session;
   readonly #ownsSession: boolean;
   readonly #launchApiServer: () => Promise<ManagedProcess>;
@@ -51,57 +42,21 @@ export class Cluster implements AsyncDisposable {
 
   /** Use `startCluster`. */
   constructor(parts: {
+    readonly access: ClusterParts;
+    readonly etcdUrl: string;
     readonly session: Session;
     readonly ownsSession: boolean;
-    readonly files: ClusterFiles;
-    readonly serverUrl: string;
-    readonly ca: string;
     readonly etcd: ManagedProcess;
     readonly apiServer: ManagedProcess;
     readonly launchApiServer: () => Promise<ManagedProcess>;
   }) {
-    this.directory = parts.session.directory;
-    this.serverUrl = parts.serverUrl;
-    this.adminKubeconfig = parts.files.adminKubeconfig;
-    this.auditLog = parts.files.auditLog;
-    this.ca = parts.ca;
-    this.adminToken = parts.files.adminToken;
+    super(parts.access);
+    this.etcdUrl = parts.etcdUrl;
     this.#session = parts.session;
     this.#ownsSession = parts.ownsSession;
     this.#etcd = parts.etcd;
     this.#apiServer = parts.apiServer;
     this.#launchApiServer = parts.launchApiServer;
-  }
-
-  /** A client for setting things up and looking at them; close it. */
-  adminClient(): ApiClient {
-    return new ApiClient({ server: this.serverUrl, ca: this.ca, token: this.adminToken });
-  }
-
-  /**
-   * Asks the API server for a token of the ServiceAccount (TokenRequest), as a pod of it would get.
-   * @returns path of a kubeconfig with that token, good for a day
-   * @throws LocalError RequestFailed, if there is no such ServiceAccount
-   */
-  async serviceAccountKubeconfig(namespace: string, name: string): Promise<string> {
-    await using client = this.adminClient();
-    const answer = await client.expect(`/api/v1/namespaces/${namespace}/serviceaccounts/${name}/token`, {
-      method: 'POST',
-      body: {
-        apiVersion: 'authentication.k8s.io/v1',
-        kind: 'TokenRequest',
-        spec: { expirationSeconds: tokenLifetime },
-      },
-    });
-    const path = join(this.directory, `${namespace}.${name}.kubeconfig`);
-    await writeKubeconfig(path, {
-      server: this.serverUrl,
-      ca: this.ca,
-      token: tokenOf(answer),
-      user: `${namespace}.${name}`,
-      namespace,
-    });
-    return path;
   }
 
   /** Ends the API server as a crash would: open watches are cut off. etcd keeps the objects. */
@@ -128,13 +83,9 @@ export class Cluster implements AsyncDisposable {
     await this.startApiServer();
   }
 
-  async stop(): Promise<void> {
+  override async stop(): Promise<void> {
     await Promise.all([this.#apiServer.stop({ signal: 'SIGKILL' }), this.#etcd.stop({ signal: 'SIGKILL' })]);
     if (this.#ownsSession) await this.#session.stop();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.stop();
   }
 }
 
@@ -185,11 +136,17 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
         namespace: 'default',
       });
       return new Cluster({
+        access: {
+          directory: session.directory,
+          serverUrl,
+          adminKubeconfig: files.adminKubeconfig,
+          auditLog: files.auditLog,
+          ca,
+          adminToken: files.adminToken,
+        },
+        etcdUrl,
         session,
         ownsSession: options.session === undefined,
-        files,
-        serverUrl,
-        ca,
         etcd,
         apiServer,
         launchApiServer,
@@ -219,19 +176,4 @@ async function apiServerReady(server: ManagedProcess, serverUrl: string, files: 
   } finally {
     await client?.close();
   }
-}
-
-function tokenOf(answer: unknown): string {
-  if (typeof answer === 'object' && answer !== null && 'status' in answer) {
-    const { status } = answer;
-    if (
-      typeof status === 'object' &&
-      status !== null &&
-      'token' in status &&
-      typeof status.token === 'string'
-    ) {
-      return status.token;
-    }
-  }
-  throw new LocalError('RequestFailed', 'The API server answered a TokenRequest without a token');
 }

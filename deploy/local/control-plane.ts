@@ -46,6 +46,8 @@ export async function writeClusterFiles(directory: string): Promise<ClusterFiles
   await Promise.all([
     writeFile(files.serviceAccountKey, privateKey.export({ type: 'sec1', format: 'pem' }), { mode: 0o600 }),
     writeFile(files.auditPolicy, JSON.stringify(policy)),
+    // A log that is there is opened for appending: whoever empties it sees only what comes after.
+    writeFile(files.auditLog, ''),
     writeFile(files.tokens, `${files.adminToken},admin,admin,system:masters\n`, { mode: 0o600 }),
   ]);
   return files;

@@ -1,7 +1,8 @@
 import { fileURLToPath } from 'node:url';
 import type { ApiClient } from './api-client.ts';
 import { type App, startApp } from './app.ts';
-import { type Cluster, startCluster } from './cluster.ts';
+import { startCluster } from './cluster.ts';
+import type { ClusterAccess } from './cluster-access.ts';
 import { type ControllerPorts, type ControllerProcess, startController } from './controller.ts';
 import { type Dns, startDns } from './dns.ts';
 import { type Edge, startEdge } from './edge/edge.ts';
@@ -18,6 +19,8 @@ export interface WorldOptions {
   readonly namespaces?: readonly string[];
   /** Services `namespace/name` behind which the one app answers, besides `web` of each namespace */
   readonly services?: readonly string[];
+  /** an empty one, which is stopped with the world; default: one of its own */
+  readonly cluster?: ClusterAccess;
 }
 
 const className = 'edge';
@@ -28,7 +31,7 @@ const className = 'edge';
  */
 export class World implements AsyncDisposable {
   readonly session: Session;
-  readonly cluster: Cluster;
+  readonly cluster: ClusterAccess;
   readonly api: ApiClient;
   readonly dns: Dns;
   readonly pebble: Pebble;
@@ -41,7 +44,7 @@ export class World implements AsyncDisposable {
   /** Use `startWorld`. */
   constructor(parts: {
     readonly session: Session;
-    readonly cluster: Cluster;
+    readonly cluster: ClusterAccess;
     readonly dns: Dns;
     readonly pebble: Pebble;
     readonly edge: Edge;
@@ -80,6 +83,7 @@ export class World implements AsyncDisposable {
     await this.api.close();
     await this.#app.stop();
     await this.session.stop();
+    await this.cluster.stop();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -96,7 +100,10 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     const namespaces = options.namespaces ?? ['default'];
     app = await startApp();
     const { port } = app;
-    const [cluster, dns] = await Promise.all([startCluster({ session }), startDns({ session })]);
+    const [cluster, dns] = await Promise.all([
+      options.cluster ?? startCluster({ session }),
+      startDns({ session }),
+    ]);
     const services = [...namespaces.map((namespace) => `${namespace}/web`), ...(options.services ?? [])];
     await prepareCluster(cluster, namespaces, services);
     const edge = await startEdge({
@@ -120,12 +127,13 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   } catch (error) {
     await app?.stop();
     await session.stop();
+    await options.cluster?.stop();
     throw error;
   }
 }
 
 async function prepareCluster(
-  cluster: Cluster,
+  cluster: ClusterAccess,
   namespaces: readonly string[],
   services: readonly string[],
 ): Promise<void> {

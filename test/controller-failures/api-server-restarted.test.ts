@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
+import { type Cluster, startCluster } from '../../deploy/local/cluster.ts';
 import { gate } from './gate.ts';
 import { ingress } from './objects.ts';
 import { type Stage, startStage } from './stage.ts';
@@ -7,12 +8,15 @@ import { type Stage, startStage } from './stage.ts';
 /** Milliseconds. An API server that has just started denies everybody everything, until it has read its roles. */
 const deniesAfterStart = 10_000;
 
+let cluster: Cluster;
 let stage: Stage;
 /** When the API server was started again. */
 const starts: number[] = [];
 
 before(async () => {
+  cluster = await startCluster();
   stage = await startStage({
+    cluster,
     namespaces: ['shop'],
     proxyCa: true,
     isDenialMeant: ({ receivedAt }) =>
@@ -30,7 +34,7 @@ describe('an API server that is restarted', () => {
     const challenge = await orderHeldAt('/chalZ/', 'early');
 
     starts.push(Date.now());
-    await stage.world.cluster.restartApiServer();
+    await cluster.restartApiServer();
     challenge.open();
 
     await stage.untilIssued('shop/early');
@@ -40,12 +44,12 @@ describe('an API server that is restarted', () => {
   it('while a certificate waits to be stored gets it when it is back, from the same order', async () => {
     const download = await orderHeldAt('/certZ/', 'late');
 
-    await stage.world.cluster.stopApiServer();
+    await cluster.stopApiServer();
     download.open();
     await stage.untilLogged(/^The certificate is not stored yet: .*the API server cannot be reached/);
     assert.equal((await stage.view('shop/late'))?.state, 'storing');
     starts.push(Date.now());
-    await stage.world.cluster.startApiServer();
+    await cluster.startApiServer();
 
     await stage.untilIssued('shop/late');
     assert.match((await stage.secret('shop/late-tls'))?.['tls.crt'] ?? '', /^-----BEGIN CERTIFICATE-----/);

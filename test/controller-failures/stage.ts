@@ -9,6 +9,7 @@ import { applyObjects } from '../../deploy/local/manifests.ts';
 import { startWorld, type World, type WorldOptions } from '../../deploy/local/world.ts';
 import type { IngressView } from '../../machines/ingress/ingress-view.ts';
 import { arrayField, isRecord, recordField, stringField } from '../../src/process/json.ts';
+import { borrowCluster } from '../clusters/borrow.ts';
 import { eventually } from '../time/eventually.ts';
 import { assertPermitted, controllerRequests } from './controller-requests.ts';
 import { type FaultyProxy, startFaultyProxy } from './faulty-proxy.ts';
@@ -272,7 +273,8 @@ export async function startStage({
   isDenialMeant = () => false,
   ...options
 }: StageOptions = {}): Promise<Stage> {
-  const world = await startWorld({ ...options, edge: { delay: edgeDelay(), ...options.edge } });
+  const edge = { delay: edgeDelay(), ...options.edge };
+  const world = await startWorld({ ...options, edge, cluster: options.cluster ?? (await borrowCluster()) });
   const { cluster, pebble } = world;
   const pebbleCa = await readFile(pebble.caBundle, 'utf8');
   const proxies = {

@@ -3,9 +3,10 @@ import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type ApiAnswer, ApiClient, type ApiRequest } from '../../deploy/local/api-client.ts';
-import { type Cluster, startCluster } from '../../deploy/local/cluster.ts';
+import type { ClusterAccess } from '../../deploy/local/cluster-access.ts';
 import { readKubeconfig } from '../../deploy/local/kubeconfig.ts';
 import { applyManifests } from '../../deploy/local/manifests.ts';
+import { borrowCluster } from '../clusters/borrow.ts';
 
 export const deployFolder = fileURLToPath(new URL('../../deploy/', import.meta.url));
 
@@ -13,12 +14,12 @@ const learningLimit = 30_000; // milliseconds
 
 /** A cluster in which our manifests are installed, seen by its admin and by our ServiceAccount. */
 export class DeployedCluster implements AsyncDisposable {
-  readonly #cluster: Cluster;
+  readonly #cluster: ClusterAccess;
   readonly #admin: ApiClient;
   readonly #account: ApiClient;
 
   /** Use `deploy`. */
-  constructor(cluster: Cluster, admin: ApiClient, account: ApiClient) {
+  constructor(cluster: ClusterAccess, admin: ApiClient, account: ApiClient) {
     this.#cluster = cluster;
     this.#admin = admin;
     this.#account = account;
@@ -50,7 +51,7 @@ export class DeployedCluster implements AsyncDisposable {
  * policies take force.
  */
 export async function deploy(folder: string): Promise<DeployedCluster> {
-  const cluster = await startCluster();
+  const cluster = await borrowCluster();
   try {
     await applyManifests(cluster.adminKubeconfig, [`${deployFolder}${folder}`]);
     const admin = cluster.adminClient();

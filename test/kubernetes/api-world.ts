@@ -1,12 +1,13 @@
 import { KubeConfig } from '@kubernetes/client-node';
 import type { ApiClient } from '../../deploy/local/api-client.ts';
 import { type AuditRecord, readAuditLog } from '../../deploy/local/audit-log.ts';
-import { type Cluster, startCluster } from '../../deploy/local/cluster.ts';
+import type { ClusterAccess } from '../../deploy/local/cluster-access.ts';
 import { createKubernetesClient, type KubernetesClient } from '../../src/kubernetes/client/client.ts';
+import { borrowCluster } from '../clusters/borrow.ts';
 
 /** A real API server, somebody who sets things up and looks at them, and the client under test. */
 export interface ApiWorld extends AsyncDisposable {
-  readonly cluster: Cluster;
+  readonly cluster: ClusterAccess;
   readonly admin: ApiClient;
   readonly client: KubernetesClient;
   createNamespace(name: string): Promise<void>;
@@ -16,8 +17,9 @@ export interface ApiWorld extends AsyncDisposable {
 
 const userAgent = 'under-test';
 
-export async function startApiWorld(): Promise<ApiWorld> {
-  const cluster = await startCluster();
+/** @param given a cluster of its own, which is stopped with the world; default: a borrowed one */
+export async function startApiWorld(given?: ClusterAccess): Promise<ApiWorld> {
+  const cluster = given ?? (await borrowCluster());
   const admin = cluster.adminClient();
   const kubeConfig = new KubeConfig();
   kubeConfig.loadFromFile(cluster.adminKubeconfig);

@@ -3,17 +3,17 @@ import { it } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { ApiClient } from '../../deploy/local/api-client.ts';
 import { startApp } from '../../deploy/local/app.ts';
-import { startCluster } from '../../deploy/local/cluster.ts';
 import { startEdge } from '../../deploy/local/edge/edge.ts';
 import { startSession } from '../../deploy/local/session.ts';
+import { borrowCluster } from '../clusters/borrow.ts';
 import { ask, certificateFor, certificateOf } from './edge-world.ts';
 
 const challenge = '/.well-known/acme-challenge/';
 const ingresses = '/apis/networking.k8s.io/v1/namespaces';
 
 it('an edge serves what the API server holds, and follows it', async () => {
+  await using cluster = await borrowCluster();
   await using session = await startSession();
-  const cluster = await startCluster({ session });
   await using api = cluster.adminClient();
   await using site = await startApp('Site');
   await using responder = await startApp('Responder');

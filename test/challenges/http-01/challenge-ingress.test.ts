@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
+import { type Cluster, startCluster } from '../../../deploy/local/cluster.ts';
 import type { IngressClassReference } from '../../../machines/ownership/source-spec.ts';
 import {
   ChallengeIngresses,
@@ -19,6 +20,7 @@ const haproxyByAnnotation: IngressClassReference = { form: 'annotation', name: '
 const noClass: IngressClassReference = { form: 'none' };
 
 describe('the challenge Ingress', () => {
+  let cluster: Cluster;
   let world: ApiWorld;
   let clock: ManualClock;
   let stop: AbortController;
@@ -28,7 +30,8 @@ describe('the challenge Ingress', () => {
   let serial = 0;
 
   before(async () => {
-    world = await startApiWorld();
+    cluster = await startCluster();
+    world = await startApiWorld(cluster);
   });
   after(() => world[Symbol.asyncDispose]());
 
@@ -485,18 +488,18 @@ describe('the challenge Ingress', () => {
   it('is written when the API server comes back', async () => {
     challenges.start();
     await eventually('it is synced', () => challenges.synced);
-    await world.cluster.stopApiServer();
+    await cluster.stopApiServer();
     const waiting = challenges.acquire('a', [{ host: 'a.example', ingressClass: nginx }], stop.signal);
     clock.advance(0);
     await eventually('a write failed', () => errors.length > 0);
-    await world.cluster.startApiServer();
+    await cluster.startApiServer();
     clock.advance(1000);
     await now(waiting);
     assert.equal(challenges.has('a.example'), true);
   });
 
   it('gives up after some failures, with what the API server said', async () => {
-    await world.cluster.stopApiServer();
+    await cluster.stopApiServer();
     const waiting = challenges.acquire('a', [{ host: 'a.example', ingressClass: nginx }], stop.signal);
     const failed = assert.rejects(
       waiting,
@@ -507,7 +510,7 @@ describe('the challenge Ingress', () => {
       await eventually('one more failure', () => errors.length === tries);
     }
     await failed;
-    await world.cluster.startApiServer();
+    await cluster.startApiServer();
   });
 });
 
