@@ -150,7 +150,7 @@ describe('the admission policies, under a role that is too wide', { timeout: 120
       { metadata: { ownerReferences: [{ apiVersion: 'v1', kind: 'Node', name: 'n', uid: 'u' }] } },
       /not change ownerReferences, finalizers/,
     ],
-    ['immutability', { immutable: true }, /nor the immutability/],
+    ['immutability', { immutable: true }, /or immutable of/],
   ] as const) {
     it(`refuse ${what} on an existing Secret`, async () => {
       assertRefused(await merge(`${secrets}/theirs`, patch), message);
