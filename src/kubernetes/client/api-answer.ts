@@ -1,13 +1,13 @@
 import { KubernetesError } from './kubernetes-error.ts';
 
-/** The body of a `stream`: read it to its end or destroy it. */
+/** The body of a `stream`; must be read to its end or destroyed. */
 export interface StreamBody extends AsyncIterable<Uint8Array> {
   destroy(error?: Error): unknown;
 }
 
 export type Headers = Readonly<Record<string, string | string[] | undefined>>;
 
-/** @throws KubernetesError InvalidResponse when there is more than `limit` bytes; the body is destroyed then */
+/** @throws KubernetesError InvalidResponse beyond `limit` bytes; the body is destroyed then */
 export async function readAll(body: StreamBody, limit: number): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
   let length = 0;
@@ -20,7 +20,7 @@ export async function readAll(body: StreamBody, limit: number): Promise<Buffer> 
   return Buffer.concat(chunks, length);
 }
 
-/** Repeated ones in one line. */
+/** Repeated headers are joined. */
 export function plainHeaders(headers: Headers): Record<string, string> {
   const plain: Record<string, string> = {};
   for (const [name, value] of Object.entries(headers)) {

@@ -5,15 +5,15 @@ import { second } from '../../../machines/time/durations.ts';
 import { isRecord } from '../../process/json.ts';
 import type { Clock } from '../../time/clock.ts';
 
-/** A way to the API server that is good now: where, as whom, over which pooled connections. */
+/** How to reach the API server now: address, credentials, connection pools. */
 export interface Route {
-  /** Address of the API server without a final slash. */
+  /** Address of the API server without a trailing slash. */
   readonly server: string;
-  /** Headers that say who asks. */
+  /** Authorization. */
   readonly headers: Readonly<Record<string, string>>;
-  /** For requests that end soon. */
+  /** Pool for short requests. */
   readonly calls: Dispatcher;
-  /** For watches, each of which holds a connection for minutes, so that they take none from the calls. */
+  /** Pool for watches, each of which occupies a connection for minutes. */
   readonly streams: Dispatcher;
 }
 
@@ -22,7 +22,7 @@ interface Identity {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** How long credentials are used before they are read again; the kubelet renews a token long before its end. */
+/** How long credentials are cached; the kubelet renews a token long before its end. */
 const credentialsLifetime = 30 * second;
 const connectTimeout = 10 * second;
 const tlsOptions = ['ca', 'cert', 'key', 'pfx', 'passphrase', 'rejectUnauthorized', 'servername'] as const;
@@ -30,8 +30,8 @@ const tlsOptions = ['ca', 'cert', 'key', 'pfx', 'passphrase', 'rejectUnauthorize
 /**
  * Keeps one pool of connections for all requests. client-node alone opens a TLS connection for every call, and has no
  * time limit (measured; its `applySecurityAuthentication` makes an undici Agent each time).
- * Token, client certificate and CA are read again every 30 seconds and after `distrust`; a new pool is made only when
- * the certificates changed, and the old one ends with its last request.
+ * Token, client certificate and CA are read again every 30 seconds and after `distrust`; a new pool is created only when
+ * certificates change, and the old one is closed after its last request.
  */
 export class ApiConnection {
   readonly #kubeConfig: KubeConfig;
@@ -58,7 +58,7 @@ export class ApiConnection {
     this.#proxy = cluster.proxyUrl;
   }
 
-  /** @throws whatever reading the credentials throws, e.g. ENOENT of a token file */
+  /** @throws the error of reading the credentials, e.g. ENOENT of a token file */
   route(): Promise<Route> | Route {
     if (this.#route !== undefined && this.#clock.now() - this.#readAt < credentialsLifetime)
       return this.#route;
@@ -68,12 +68,12 @@ export class ApiConnection {
     return this.#reading;
   }
 
-  /** The server did not accept the credentials: they are read again before the next request. */
+  /** After a 401: the credentials are read again before the next request. */
   distrust(): void {
     this.#readAt = Number.NEGATIVE_INFINITY;
   }
 
-  /** Ends what is under way and closes every connection. */
+  /** Aborts requests in flight and closes all connections. */
   async close(): Promise<void> {
     const route = this.#route;
     this.#route = undefined;
@@ -99,7 +99,7 @@ export class ApiConnection {
 
   #pool(tls: Record<string, unknown>, connections: number | null): Dispatcher {
     const connect = { ...tls, timeout: connectTimeout, keepAlive: true, keepAliveInitialDelay: 30 * second };
-    // HTTP/1.1: measured faster than undici's HTTP/2 for these small requests, and a watch cannot starve the calls.
+    // HTTP/1.1: measured faster than undici's HTTP/2 for these small requests, and watches cannot starve calls.
     const options = { connections, allowH2: false, keepAliveTimeout: 30 * second };
     if (this.#proxy === undefined) return new Agent({ ...options, connect });
     return new ProxyAgent({ ...options, uri: this.#proxy, requestTls: connect });

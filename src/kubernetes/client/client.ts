@@ -22,22 +22,22 @@ export { KubernetesError } from './kubernetes-error.ts';
 
 export interface StreamOptions {
   readonly signal: AbortSignal;
-  /** Longest silence within the body, in milliseconds. */
+  /** Idle time limit of the body, in milliseconds. */
   readonly bodyTimeout: number;
-  /** The form that is asked for; default `application/json`. */
+  /** Accept header; default `application/json`. */
   readonly accept?: string;
 }
 
-/** The API server, for one identity. Everything it throws is a KubernetesError, or the reason of an aborted signal. */
+/** Client of the API server with one identity. Throws only KubernetesError, or the reason of an aborted signal. */
 export interface KubernetesClient {
   readonly core: CoreV1Api;
   readonly networking: NetworkingV1Api;
   /**
-   * Makes the requests of `work` end when `signal` is aborted: `client.call(signal, ({ core }) => core.readNamespacedSecret(…))`.
-   * Without it a request ends by its own time limit only.
+   * Aborts the requests of `work` with `signal`: `client.call(signal, ({ core }) => core.readNamespacedSecret(…))`.
+   * Without it only the time limit ends a request.
    */
   call<T>(signal: AbortSignal, work: (client: KubernetesClient) => Promise<T>): Promise<T>;
-  /** A GET whose body is handed on as it comes, for lists and watches. Status 400 and above is thrown. */
+  /** A GET with a streamed body, for lists and watches. Status 400 and above is thrown. */
   stream(
     path: string,
     query: URLSearchParams,
@@ -49,24 +49,23 @@ export interface KubernetesClient {
 export interface KubernetesClientOptions {
   /** Connections for calls; watches have their own. Default 8. */
   readonly connections?: number;
-  /** Milliseconds until the answer begins, and the longest silence within it; waiting for a connection is not counted. Default 15,000. */
+  /** Time limit in milliseconds for the answer to begin, and for each pause within it, without the wait for a connection. Default 15,000. */
   readonly requestTimeout?: number;
   readonly userAgent?: string;
   readonly clock?: Clock;
   readonly onRequest?: (report: ApiRequestReport) => void;
 }
 
-/** A call is sent at most this often when the API server answers 429 with Retry-After. */
+/** Maximum of tries of a call that the API server answers with 429 and Retry-After. */
 const mostTries = 4;
-/** A longer Retry-After is the caller's to wait for. */
+/** A longer Retry-After is left to the caller. */
 const longestRetryAfter = 10 * second;
 const longestAnswer = 32 * 1024 * 1024;
 const longestErrorAnswer = 64 * 1024;
 
 /**
- * A client with pooled connections and a time limit on every request. A 429 with a Retry-After of at most ten
- * seconds is waited for and tried again, here and nowhere else, up to four times in all; a GET whose kept-alive
- * connection turns out closed is repeated once.
+ * A client with pooled connections and a time limit on every request. Only here a 429 with a Retry-After of at most ten
+ * seconds is retried, up to four tries in all; a GET whose kept-alive connection turns out closed is repeated once.
  */
 export function createKubernetesClient(
   kubeConfig: KubeConfig,
@@ -99,7 +98,7 @@ class PooledClient implements KubernetesClient {
   readonly #requestTimeout: number;
   readonly #userAgent: string;
   readonly #request: Exchange;
-  /** client-node ignores a signal among its options, so that it reaches the request this way. */
+  /** Passes the signal to the request, because client-node ignores one among its options. */
   readonly #signals = new AsyncLocalStorage<AbortSignal>();
 
   constructor(
@@ -167,7 +166,7 @@ class PooledClient implements KubernetesClient {
     const body = context.getBody();
     const signal = this.#signals.getStore();
     const sent: Call = {
-      // The generated code knows GET, POST, PUT, PATCH and DELETE only, all of which undici's type has.
+      // The generated code uses only GET, POST, PUT, PATCH and DELETE, which are in undici's type.
       method: context.getHttpMethod(),
       url: url.pathname + url.search,
       headers: context.getHeaders(),

@@ -1,10 +1,10 @@
 import { KubeConfig } from '@kubernetes/client-node';
 
-/** What client-node makes up where it finds no configuration at all. */
+/** client-node's default if it finds no configuration. */
 const madeUpServer = 'http://localhost:8080';
 
 /**
- * The way to the API server, as kubectl finds it: `$KUBECONFIG`, `~/.kube/config`, or in a pod its ServiceAccount.
+ * The configuration that kubectl would use: `$KUBECONFIG`, `~/.kube/config`, or in a pod its ServiceAccount.
  *
  * @param context of the kubeconfig; its current one if not given
  * @throws Error when there is none, or no such context

@@ -2,14 +2,13 @@ import { minute, second } from '../../../machines/time/durations.ts';
 import { isRecord, stringField } from '../../process/json.ts';
 
 /**
- * What went wrong, in words that code may switch on.
+ * Error codes.
  *
- * - `NotFound` and `Forbidden` are said only when the API server itself says so in a Status object: a 404 page of some proxy
- *   in between is an `InvalidResponse`, so nobody concludes from it that an object does not exist, or from its 403 that a
- *   role is missing.
- * - `AlreadyExists` and `Conflict` are the two kinds of 409: the name is taken; the object is not the one judged.
+ * - `NotFound` and `Forbidden` only if the API server says so in a Status object: a 404 or 403 of a proxy is an
+ *   `InvalidResponse`, and does not mean that an object or a role is missing.
+ * - `AlreadyExists` and `Conflict` are the two kinds of 409: the name is taken; the object has changed.
  * - `Gone` is a 410: the resourceVersion or continue token is too old, list again.
- * - `Forbidden` is not said of an API server that is still starting: its 403 is a `ServerError`.
+ * - The 403 of an API server that is still starting is a `ServerError`.
  * - `Timeout`: no answer within the time limit (a write may have happened). `Unreachable`: no connection, or it broke.
  */
 export type KubernetesErrorCode =
@@ -27,13 +26,13 @@ export type KubernetesErrorCode =
   | 'ServerError'
   | 'InvalidResponse';
 
-/** Every failure of a talk with the API server. The message names the request and what the server said, never a body. */
+/** A failed request to the API server. The message contains the request line and the server's message, never a body. */
 export class KubernetesError extends Error {
   override readonly name = 'KubernetesError';
   readonly code: KubernetesErrorCode;
-  /** HTTP status; undefined when there was no answer. */
+  /** HTTP status; undefined without an answer. */
   readonly status: number | undefined;
-  /** Milliseconds that the server asked to wait before the next try, five minutes at most. */
+  /** Retry-After in milliseconds, five minutes at most. */
   readonly retryAfter: number | undefined;
 
   constructor(
@@ -47,7 +46,7 @@ export class KubernetesError extends Error {
     this.retryAfter = options.retryAfter;
   }
 
-  /** Whether it is nobody's failure: the API server is out of reach, out of order or busy, and the same request may succeed later. */
+  /** Whether the API server is unreachable, failing or busy, so that the same request may succeed later. */
   get transient(): boolean {
     return ['TooManyRequests', 'Timeout', 'Unreachable', 'ServerError', 'InvalidResponse'].includes(
       this.code,
@@ -55,7 +54,7 @@ export class KubernetesError extends Error {
   }
 }
 
-/** Undefined in place of the one error that the caller expects. */
+/** Undefined instead of the one error that the caller expects. */
 export async function unless<T>(code: KubernetesErrorCode, work: () => Promise<T>): Promise<T | undefined> {
   try {
     return await work();
@@ -66,8 +65,8 @@ export async function unless<T>(code: KubernetesErrorCode, work: () => Promise<T
 }
 
 /**
- * For a retry: nothing but trouble that passes is worth another try.
- * @returns milliseconds to wait, no less than the API server asks for
+ * For `retry`: only transient errors are retried.
+ * @returns milliseconds to wait, at least the API server's Retry-After
  * @throws every other error
  */
 export function unlessTransient(error: unknown, pause: number): number {
@@ -76,20 +75,20 @@ export function unlessTransient(error: unknown, pause: number): number {
 }
 
 const longestServerMessage = 600;
-/** Milliseconds. The API server asks for seconds; a day, from whatever stands before it, would let certificates end. */
+/** Milliseconds. The API server asks for seconds; a day, for example from a proxy, would let certificates expire. */
 const longestRetryAfter = 5 * minute;
 /**
- * An API server that has just started refuses everybody for a moment, because it does not know its roles yet, not even those
- * that it makes itself: no word on what we may do.
+ * An API server that has just started denies all requests for a moment, because it has not loaded its roles yet: this says
+ * nothing about our permissions.
  */
 const rolesUnknown = /clusterrole\.rbac\.authorization\.k8s\.io "system:(?:discovery|basic-user)" not found/;
-/** A run that long is no host name (RFC 1035, section 2.3.4: 63 octets a label) but encoded data, maybe a key. */
+/** Too long for a host name (RFC 1035, section 2.3.4: 63 octets a label): encoded data, maybe a key. */
 const encodedData = /[A-Za-z0-9+/=]{100,}/g;
 
 /**
- * The error for an HTTP answer that is no success.
+ * The error for an unsuccessful HTTP answer.
  * @param subject method and path of the request
- * @param body the answer's body, as far as it was read; a Status object when the API server wrote it
+ * @param body the answer's body, as far as it was read; a Status object if it is the API server's
  * @param retryAfter the Retry-After header as received
  */
 export function errorFromAnswer(
@@ -110,7 +109,7 @@ export function errorFromAnswer(
 }
 
 /**
- * The error for a request that got no whole answer.
+ * The error for a request without a complete answer.
  * @param subject method and path of the request
  */
 export function errorFromTransport(subject: string, cause: unknown): KubernetesError {
@@ -126,7 +125,7 @@ export function errorFromTransport(subject: string, cause: unknown): KubernetesE
   );
 }
 
-/** The `code` of Node's or undici's error, looked for in its causes too. */
+/** The `code` of Node's or undici's error, or of its causes. */
 export function transportCode(error: unknown): string | undefined {
   let current = error;
   for (let depth = 0; depth < 5 && isRecord(current); depth++) {
@@ -166,7 +165,7 @@ function presentable(message: string): string {
   return clean.length > longestServerMessage ? `${clean.slice(0, longestServerMessage)}…` : clean;
 }
 
-/** The API server sends whole seconds (RFC 9110, section 10.2.3, delay-seconds); anything else is no advice. */
+/** The API server sends whole seconds (RFC 9110, section 10.2.3, delay-seconds); anything else is ignored. */
 function parseRetryAfter(value: string | undefined): number | undefined {
   if (value === undefined || !/^\d+$/.test(value)) return undefined;
   return Math.min(Number(value) * second, longestRetryAfter);

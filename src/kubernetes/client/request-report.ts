@@ -1,12 +1,12 @@
 import { request } from 'undici';
 
-/** One request to the API server that was answered, or failed: for metrics. */
+/** One answered or failed request to the API server, for metrics. */
 export interface ApiRequestReport {
   /** As in RBAC: `get`, `list`, `watch`, `create`, `update`, `patch` or `delete`. */
   readonly verb: string;
   /** Plural, with the subresource: `ingresses/status`. */
   readonly resource: string;
-  /** Undefined if there was no answer. */
+  /** Undefined without an answer. */
   readonly status: number | undefined;
 }
 
@@ -26,7 +26,7 @@ export type Exchange = (
 const resourcePath =
   /^\/(?:api|apis\/[^/]+)\/[^/]+\/(?:namespaces\/[^/]+\/(?=[^/]))?([a-z]+)(?:\/([^/]+)(?:\/([a-z]+))?)?$/;
 
-/** undici's `request`, each of whose answers and failures is told. A body that breaks off later is not. */
+/** undici's `request`, with a report of each answer and failure, but not of an incomplete body. */
 export function reporting(onRequest: ((report: ApiRequestReport) => void) | undefined): Exchange {
   if (onRequest === undefined) return request;
   return async (url, options) => {

@@ -4,7 +4,7 @@ import type { KubernetesClient } from '../client/client.ts';
 import { unless } from '../client/kubernetes-error.ts';
 import { fieldManager, managedByLabel } from './managed-by.ts';
 
-/** Keeps the ACME account in a Secret (`kube-lego-account` since 2016). Throws KubernetesError or the signal's reason. */
+/** Stores the ACME account in a Secret (`kube-lego-account` since 2016). Throws KubernetesError or the signal's reason. */
 export class KubernetesAccountSecret implements AccountSecretStore {
   readonly name: string;
   readonly #client: KubernetesClient;
@@ -40,7 +40,7 @@ export class KubernetesAccountSecret implements AccountSecretStore {
     });
   }
 
-  /** Reads the object once more, because the store keeps no copy of its labels and foreign keys; the version guards the rest. */
+  /** Reads the object again to keep its labels and foreign keys; the resourceVersion detects other changes. */
   async update(
     current: AccountSecret,
     data: Readonly<Record<string, Buffer>>,

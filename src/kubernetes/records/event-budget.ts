@@ -1,7 +1,7 @@
 import { hour } from '../../../machines/time/durations.ts';
 import type { Clock } from '../../time/clock.ts';
 
-/** What an Event stands for: how often it happened since when (milliseconds since the epoch). */
+/** How many occurrences an Event stands for, and since when (milliseconds since the epoch). */
 export interface EventShare {
   readonly count: number;
   readonly since: number;
@@ -13,21 +13,21 @@ interface Cause {
   heldBackSince: number;
 }
 
-/** A Warning of one reason repeats itself; a Normal one follows a certificate, of which a source may have many. */
+/** Warnings repeat themselves; Normal Events are per certificate, of which a source may have many. */
 const anHour = { Warning: 5, Normal: 20 } as const;
 const mostCauses = 10_000;
 
-/** Decides whether one more Event of a cause, which is one reason of one object, may be written. */
+/** Limits the Events of each cause (one reason of one object). */
 export class EventBudget {
   readonly #clock: Clock;
-  /** The one used last comes last. */
+  /** Least recently used first. */
   readonly #causes = new Map<string, Cause>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  /** @returns undefined when it must be held back; it is then part of the next one's count */
+  /** @returns undefined if it is suppressed; the next one's count includes it */
   take(event: {
     readonly source: { readonly uid: string };
     readonly type: 'Normal' | 'Warning';
@@ -51,7 +51,7 @@ export class EventBudget {
     return share;
   }
 
-  /** Causes that have been quiet for an hour, and beyond a large number the oldest ones. */
+  /** Forgets causes without an Event for an hour, and the oldest ones beyond the maximum. */
   #forget(now: number): void {
     for (const [key, { written }] of this.#causes) {
       const quiet = (written.at(-1) ?? now) <= now - hour;

@@ -9,34 +9,34 @@ import { unless, unlessTransient } from '../client/kubernetes-error.ts';
 import { EventBudget, type EventShare } from './event-budget.ts';
 import { fieldManager } from './managed-by.ts';
 
-/** Something that people should read under `kubectl describe`, such as of an Ingress. */
+/** An Event, as shown by `kubectl describe`. */
 export interface SourceEvent {
   readonly source: SourceReference & { readonly uid: string };
   readonly type: 'Normal' | 'Warning';
   readonly reason: EventReason;
-  /** Sentences for a person; cut at 1,024 bytes of UTF-8. */
+  /** Full sentences; cut at 1,024 bytes of UTF-8. */
   readonly message: string;
-  /** Added to the message whole, for a link that is of no use when it is cut. */
+  /** Appended to the message without being cut. */
   readonly link?: string;
 }
 
 export interface EventRecorderOptions {
   readonly client: Pick<KubernetesClient, 'call'>;
   readonly clock: Clock;
-  /** Told of Events that could not be written or found the queue full. */
+  /** Called for Events that could not be written or found the queue full. */
   readonly onError?: (error: unknown) => void;
-  /** Events waiting, at most; default 1,000. */
+  /** Maximum of queued Events; default 1,000. */
   readonly queueLimit?: number;
 }
 
-/** The limit of `note` in events.k8s.io/v1 (API reference), kept for `message` too. */
+/** The limit of `note` in events.k8s.io/v1 (API reference), applied to `message` too. */
 const longestMessage = 1024;
 const pauses = { shortestPause: second, longestPause: 4 * second, mostTries: 4 };
 const component = 'kube-lego';
 
 /**
- * Writes Events on sources, one API write each, in the background: nothing that happens to them disturbs the caller.
- * core/v1 Events, because `kubectl describe` shows their source and count. Needs the verb create of Events.
+ * Writes Events on sources in the background, one API write each; failures do not affect the caller.
+ * core/v1 Events, because `kubectl describe` shows their source and count. Needs the verb create for Events.
  */
 export class EventRecorder {
   readonly #options: EventRecorderOptions;
@@ -53,8 +53,8 @@ export class EventRecorder {
   }
 
   /**
-   * Queues an Event. One reason of one source is written a few times an hour at most; what exceeds that is counted, and
-   * the count shown with the next one.
+   * Queues an Event. One reason of one source is written a few times an hour at most; the next one's count includes the
+   * suppressed ones.
    */
   publish(event: SourceEvent): void {
     if (this.#draining) return;
@@ -63,7 +63,7 @@ export class EventRecorder {
     if (this.#queue.length >= (this.#options.queueLimit ?? 1000)) {
       const { kind, namespace, name } = event.source;
       this.#report(
-        new Error(`Too many Events wait: ${event.reason} of ${kind} ${namespace}/${name} is left out`),
+        new Error(`Too many Events wait: ${event.reason} of ${kind} ${namespace}/${name} is dropped`),
       );
       return;
     }
@@ -71,7 +71,7 @@ export class EventRecorder {
     this.#working ??= this.#work();
   }
 
-  /** Takes no more, and resolves when all are written or the signal is aborted, whichever is first; never rejects. */
+  /** Accepts no more, and resolves when all are written or the signal is aborted; never rejects. */
   async drain(signal: AbortSignal): Promise<void> {
     this.#draining = true;
     const abort = (): void => this.#stopping.abort(signal.reason);
@@ -97,7 +97,7 @@ export class EventRecorder {
     const { client, clock } = this.#options;
     const { signal } = this.#stopping;
     const namespace = body.involvedObject.namespace ?? '';
-    // The name is the same in every try, so that a first one which did arrive shows itself.
+    // The name is the same in every try, so that AlreadyExists means an earlier try succeeded.
     const create = () =>
       unless('AlreadyExists', () =>
         client.call(signal, ({ core }) => core.createNamespacedEvent({ namespace, body, fieldManager })),
@@ -130,12 +130,12 @@ export class EventRecorder {
     try {
       this.#options.onError?.(error);
     } catch {
-      // Whoever reports errors by throwing has nobody left to tell.
+      // An error of the error handler cannot be reported.
     }
   }
 }
 
-/** At most `limit` bytes of UTF-8, with a mark where something was left out and no character cut in two. */
+/** Cuts to at most `limit` bytes of UTF-8 including an ellipsis, at a character boundary. */
 function cut(text: string, limit: number): string {
   if (Buffer.byteLength(text) <= limit) return text;
   const mark = '…';

@@ -19,11 +19,11 @@ import { decodeStatus, encodeStatus } from './status-annotation.ts';
 export interface IngressStatusOptions {
   readonly client: Pick<KubernetesClient, 'call'>;
   readonly clock: Clock;
-  /** The annotation of the Ingress as it was seen last. */
+  /** The last observed value of the Ingress's annotation. */
   readonly found: (key: SourceKey) => string | undefined;
-  /** The annotation that hands an Ingress to this kube-lego; undefined for the usual one. */
+  /** The annotation by which this kube-lego manages an Ingress; undefined for the default. */
   readonly handedBy?: string | undefined;
-  /** Told of what could not be written. */
+  /** Called for writes that failed. */
   readonly onError: (error: unknown) => void;
 }
 
@@ -32,25 +32,24 @@ interface Waiting {
   readonly text: string | null;
 }
 
-/** Milliseconds: the outcomes of an Ingress that come together are written together, and after what is more urgent. */
+/** Milliseconds: batches the outcomes of an Ingress, and lets more urgent requests go first. */
 const delay = 250;
-/** Few, so that they stand in nobody's way. */
+/** Few, to leave connections to others. */
 const mostWriters = 2;
 const pauses = { shortestPause: second, longestPause: 8 * second, mostTries: 5 };
-/** Milliseconds after which the watch has surely shown what was written. */
+/** Milliseconds after which the watch must have shown a write. */
 const echoLimit = minute;
 
 /**
- * Writes the annotation `kube-lego.io/status` in the background, the last outcome of each Ingress only, and nothing that
- * says the same as what is there. By a merge patch of this one annotation with the uid of the Ingress, so that a
- * re-created one never gets it; without its resourceVersion, because nobody else's change matters here. Needs the verb
- * patch of Ingresses.
+ * Writes the annotation `kube-lego.io/status` in the background: only the last outcome of each Ingress, and only if it differs
+ * from the current value. Uses a merge patch with the uid of the Ingress, so that a re-created one never gets it, and without
+ * resourceVersion, because other changes do not matter. Needs the verb patch for Ingresses.
  */
 export class IngressStatusWriter {
   readonly #options: IngressStatusOptions;
   readonly #waiting = new Map<SourceKey, Waiting>();
   readonly #writing = new Map<SourceKey, Waiting>();
-  /** What the watch may not have shown yet; the oldest first. */
+  /** Writes that the watch may not have shown yet, oldest first. */
   readonly #written = new Map<SourceKey, Waiting & { readonly at: number }>();
   readonly #stopping = new AbortController();
   readonly #draining = new AbortController();
@@ -62,8 +61,8 @@ export class IngressStatusWriter {
   }
 
   /**
-   * There may be a new outcome of this Ingress. A certificate that was good when it was first looked at is none.
-   * @param ended a round has just come to its end
+   * Publishes the outcome of an Ingress if it has changed. A certificate that was good at its first check is no outcome.
+   * @param ended a round has just ended
    */
   publish(context: IngressContext, ended = false): void {
     const { key, uid, at } = context;
@@ -80,7 +79,7 @@ export class IngressStatusWriter {
     }
   }
 
-  /** The Ingress is not ours to see to, so that nothing is to be said of it; what others may have written there stays. */
+  /** Removes our status from an Ingress that is not managed any more; text of others stays. */
   retract(key: SourceKey, uid: string): void {
     const there = decodeStatus(this.#there(key, uid));
     const own = there?.ingress === uid && there.handedBy === this.#options.handedBy;
@@ -88,17 +87,17 @@ export class IngressStatusWriter {
     else this.#waiting.delete(key);
   }
 
-  /** The watch shows this annotation. Once it shows what was written, it is believed again, also when it shows nothing. */
+  /** The watch shows this value. Once it has shown a write, its values count again, also if the annotation is absent. */
   seen(key: SourceKey, text: string | undefined): void {
     if (this.#written.get(key)?.text === (text ?? null)) this.#written.delete(key);
   }
 
-  /** What was last said of it, before this process or by it. */
+  /** The last status, written by this process or a previous one. */
   said(context: Pick<IngressContext, 'key' | 'uid'>): StatusDocument | undefined {
     return decodeStatus(this.#there(context.key, context.uid));
   }
 
-  /** Writes what waits at once, and resolves when all is written or the signal is aborted; never rejects. */
+  /** Writes all that is queued, without delay, and resolves when done or when the signal is aborted; never rejects. */
   async drain(signal: AbortSignal): Promise<void> {
     this.#draining.abort();
     const abort = (): void => this.#stopping.abort(signal.reason);
@@ -140,13 +139,13 @@ export class IngressStatusWriter {
     this.#working -= 1;
   }
 
-  /** The one that waits longest and is not being written. */
+  /** The oldest entry whose Ingress is not being written. */
   #next(): [SourceKey, Waiting] | undefined {
     if (this.#stopping.signal.aborted) return undefined;
     return this.#waiting.entries().find(([key]) => !this.#writing.has(key));
   }
 
-  /** @returns false when there is nothing to write to, or a newer outcome takes the place of this one */
+  /** @returns false if the Ingress is gone, or a newer outcome replaces this one */
   async #write(key: SourceKey, { uid, text }: Waiting): Promise<boolean> {
     const { client, clock } = this.#options;
     const { signal } = this.#stopping;
@@ -180,7 +179,7 @@ export class IngressStatusWriter {
     }
   }
 
-  /** Whether the watch would have shown by now what was written then. */
+  /** Whether the watch must have shown a write of that time by now. */
   #isOld(at: number): boolean {
     return at <= this.#options.clock.now() - echoLimit;
   }
@@ -190,14 +189,14 @@ export class IngressStatusWriter {
   }
 }
 
-/** The Ingress is not there any more, or another one has its name: to a patch with another uid that is Invalid. */
+/** The Ingress was deleted, or re-created: then the patch of its uid is Invalid. */
 function isGone({ code, message }: KubernetesError): boolean {
   return (
     code === 'NotFound' || code === 'Conflict' || (code === 'Invalid' && message.includes('metadata.uid'))
   );
 }
 
-/** Whether a first outcome is worth a write: not that all was good when it was looked at. */
+/** Whether a first outcome is worth a write: not if all was good at the first check. */
 function isNews(document: StatusDocument, ended: boolean): boolean {
   const { secrets, notices } = document;
   if (ended || notices !== undefined) return !isEmpty(document);

@@ -3,7 +3,7 @@ import type { KubernetesClient } from '../client/client.ts';
 import { unless } from '../client/kubernetes-error.ts';
 import { fieldManager, managedByLabel } from './managed-by.ts';
 
-/** What the ConfigMaps of each ledger are named and labelled: that of the CA, and that of the CA of rehearsals. */
+/** Names and labels of the ConfigMaps: the ledger of the CA, and that of the staging CA. */
 const ledgers = {
   orders: { prefix: 'kube-lego-ledger-', label: 'rate-limits' },
   rehearsals: { prefix: 'kube-lego-rehearsal-ledger-', label: 'rehearsal' },
@@ -11,7 +11,7 @@ const ledgers = {
 const labelKey = 'kube-lego.io/ledger';
 const dataKey = 'ledger.json';
 
-/** Keeps the documents of the ledger in ConfigMaps of our namespace. Throws KubernetesError or the signal's reason. */
+/** Stores the documents of the ledger in ConfigMaps of our namespace. Throws KubernetesError or the signal's reason. */
 export class KubernetesLedgerDocuments implements LedgerStore {
   readonly #client: KubernetesClient;
   readonly #namespace: string;
@@ -54,7 +54,7 @@ export class KubernetesLedgerDocuments implements LedgerStore {
       labels: { [managedByLabel.key]: managedByLabel.value, [labelKey]: label },
     };
     const body = { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { [dataKey]: text } };
-    // We are its only writer; without a version the last word counts, which is ours.
+    // We are the only writer, so no resourceVersion is needed.
     const replaced = await unless('NotFound', () =>
       this.#client.call(signal, ({ core }) =>
         core.replaceNamespacedConfigMap({ namespace, name, body, fieldManager }),

@@ -1,6 +1,6 @@
-/** Marks every object that kube-lego made. */
+/** Label of every object that kube-lego created. */
 export const managedByLabel = { key: 'app.kubernetes.io/managed-by', value: 'kube-lego' } as const;
-/** Selects what bears the mark. */
+/** Selector for that label. */
 export const ourSelector = `${managedByLabel.key}=${managedByLabel.value}`;
-/** The name under which our fields are kept apart from others' in `managedFields`. */
+/** Our name in `managedFields`. */
 export const fieldManager = 'kube-lego';

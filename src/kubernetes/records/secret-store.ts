@@ -4,13 +4,13 @@ import type { KubernetesClient } from '../client/client.ts';
 import { KubernetesError, unless } from '../client/kubernetes-error.ts';
 import { fieldManager, managedByLabel } from './managed-by.ts';
 
-/** A Secret as it was read: the moment that judgements refer to. */
+/** A TLS Secret as read. */
 export interface StoredSecret {
   readonly uid: string;
   readonly resourceVersion: string;
   readonly type: string;
   readonly immutable: boolean;
-  /** `tls.crt`; undefined when the key is absent, of length 0 when it is empty. */
+  /** `tls.crt`; undefined if absent, of length 0 if empty. */
   readonly certificatePem: Buffer | undefined;
   /** `tls.key`, likewise. */
   readonly keyPem: Buffer | undefined;
@@ -21,11 +21,11 @@ export interface StoredSecret {
 export interface CertificateToStore {
   readonly chainPem: string | Buffer;
   readonly keyPem: string | Buffer;
-  /** Our own metadata, keys under `kube-lego.io/`. Give all of them: what is left out stays as an earlier write left it. */
+  /** All annotations `kube-lego.io/*`; omitted ones keep the value of an earlier write. */
   readonly annotations: Readonly<Record<string, string>>;
 }
 
-/** The TLS Secrets, one at a time and by name: read, prove that a write will be let through, write. Never list or watch. */
+/** TLS Secrets by name: read, test whether a write would be admitted, write. Never list or watch. */
 export class SecretStore {
   readonly #client: Pick<KubernetesClient, 'call'>;
 
@@ -33,7 +33,7 @@ export class SecretStore {
     this.#client = client;
   }
 
-  /** @returns undefined when the API server says that there is none. @throws KubernetesError for everything else */
+  /** @returns undefined if there is none. @throws KubernetesError for every other failure */
   async read(namespace: string, name: string, signal: AbortSignal): Promise<StoredSecret | undefined> {
     const secret = await unless('NotFound', () =>
       this.#client.call(signal, ({ core }) => core.readNamespacedSecret({ namespace, name })),
@@ -51,10 +51,10 @@ export class SecretStore {
   }
 
   /**
-   * Lets the API server try the write without doing it (`dryRun=All`), so that RBAC, policies, webhooks, quota, type and
-   * immutability object before an order is spent. The certificate's place is taken by empty data.
-   * @param existing the Secret judged; undefined when there was none
-   * @throws KubernetesError with the code of the objection; Conflict or AlreadyExists when it is no longer what was judged
+   * Tests the write with `dryRun=All` and empty data, so that RBAC, policies, webhooks, quota, type and immutability reject it
+   * before an order is spent.
+   * @param existing the assessed Secret; undefined if there was none
+   * @throws KubernetesError with the code of the rejection; Conflict or AlreadyExists if the Secret has changed
    */
   async proveWritable(
     namespace: string,
@@ -66,9 +66,9 @@ export class SecretStore {
   }
 
   /**
-   * Stores a certificate: creates the Secret if there was none, else applies `tls.crt`, `tls.key`, our annotations and, in no
-   * one else's place, our label to exactly the object that was judged. Everything else in it stays.
-   * @throws KubernetesError AlreadyExists or Conflict when somebody was faster; nothing is written then
+   * Stores a certificate: creates the Secret if there was none, else applies `tls.crt`, `tls.key`, our annotations and, unless
+   * it names another manager, our label to exactly the assessed object. All other fields are kept.
+   * @throws KubernetesError AlreadyExists or Conflict if the Secret has changed; nothing is written then
    */
   async write(
     namespace: string,
@@ -82,8 +82,8 @@ export class SecretStore {
   }
 
   /**
-   * Sets annotations of ours on exactly the Secret that was judged.
-   * @throws KubernetesError Conflict when somebody was faster; nothing is written then
+   * Sets our annotations on exactly the assessed Secret.
+   * @throws KubernetesError Conflict if the Secret has changed; nothing is written then
    */
   async annotate(
     namespace: string,
@@ -127,7 +127,7 @@ export class SecretStore {
             {
               namespace,
               name,
-              // With these two the API server applies to the object judged, or answers 409.
+              // With both the API server applies to exactly the assessed object, or answers 409.
               body: {
                 ...body,
                 metadata: { ...metadata, uid: existing.uid, resourceVersion: existing.resourceVersion },

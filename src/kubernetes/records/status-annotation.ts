@@ -6,19 +6,18 @@ import {
 } from '../../../machines/ingress/status.ts';
 import { arrayField, isRecord, recordField, stringField } from '../../process/json.ts';
 
-/** The only one that there has been. */
+/** The only version so far. */
 const version = 1;
-/** Longer text was not written by us. */
+/** Longer text is not ours. */
 const longestText = 131_072;
 
-/** The text of the annotation; null takes it away. */
+/** The text of the annotation; null removes it. */
 export function encodeStatus(document: StatusDocument): string | null {
   return isEmpty(document) ? null : JSON.stringify({ version, ...document });
 }
 
 /**
- * What the annotation says, if it can be understood: text that is damaged, or of a later version, says nothing. What has
- * the wrong type is left out.
+ * Parses the annotation: undefined for text that is damaged or of a later version. Fields of the wrong type are omitted.
  */
 export function decodeStatus(text: string | undefined): StatusDocument | undefined {
   if (text === undefined || text.length > longestText) return undefined;

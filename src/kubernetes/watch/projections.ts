@@ -3,19 +3,19 @@ import { recordField, stringField } from '../../process/json.ts';
 
 export interface ProjectionHandlers<T extends object> {
   /**
-   * What is kept of an object; undefined for one that does not belong here. It must carry `metadata.uid` if a re-created
-   * object is to count as a change.
+   * The projection of an object; undefined for one to be ignored. It must contain `metadata.uid` if a re-created object
+   * is to count as a change.
    */
   project(object: unknown): T | undefined;
-  /** Only called when the projection differs from the last one of that key. */
+  /** Called if the projection differs from the previous one of that key. */
   onUpsert(key: string, projected: T): void;
-  /** @param last what was known of it */
+  /** @param last its last projection */
   onDelete(key: string, last: T): void;
-  /** Failures of requests, and whatever `project` and the handlers throw; none of them stops the reflector. */
+  /** Failed requests, and errors of `project` and the handlers; none of them stops the reflector. */
   onError?(error: unknown): void;
 }
 
-/** What is known of a collection: of each object its projection, and handlers told of differences. */
+/** The projections of a collection; handlers are called for differences. */
 export class Projections<T extends object> {
   readonly #handlers: ProjectionHandlers<T>;
   readonly #byKey = new Map<string, T>();
@@ -48,7 +48,7 @@ export class Projections<T extends object> {
     if (last !== undefined && this.#byKey.delete(key)) this.guard(() => this.#handlers.onDelete(key, last));
   }
 
-  /** Runs what belongs to others; what it throws is reported and goes no further. */
+  /** Runs foreign code; its errors are reported, not thrown. */
   guard(work: () => void): void {
     try {
       work();
@@ -61,12 +61,12 @@ export class Projections<T extends object> {
     try {
       this.#handlers.onError?.(error);
     } catch {
-      // Whoever reports errors by throwing has nobody left to tell.
+      // An error of the error handler cannot be reported.
     }
   }
 }
 
-/** `namespace/name`, or `name` of what has no namespace; undefined for what is no object. */
+/** `namespace/name`, or `name` of a cluster-scoped object; undefined if it is no object. */
 export function keyOf(object: unknown): string | undefined {
   const metadata = recordField(object, 'metadata');
   const name = stringField(metadata, 'name');

@@ -15,32 +15,32 @@ export interface ReflectorOptions<T extends object> extends ProjectionHandlers<T
   readonly path: string;
   readonly labelSelector?: string;
   readonly fieldSelector?: string;
-  /** Asks the API server for the metadata of the objects alone (PartialObjectMetadata). */
+  /** Requests only metadata (PartialObjectMetadata). */
   readonly metadataOnly?: boolean;
-  /** After each complete list, when the contents are those of the API server. */
+  /** Called after each complete list. */
   onSynced?(): void;
   readonly clock: Clock;
-  /** Ends the reflector; nothing stays open. */
+  /** Stops the reflector and closes its connections. */
   readonly signal: AbortSignal;
   /** In [0, 1), for the jitter. Default Math.random. */
   readonly random?: () => number;
-  /** Milliseconds after which everything is listed again, ±10 %, whatever the watch said. Default 6 hours. */
+  /** Milliseconds between full lists, ±10 %, even without watch errors. Default 6 hours. */
   readonly relistInterval?: number;
-  /** Objects a page. Default 500. */
+  /** Objects per page. Default 500. */
   readonly pageSize?: number;
-  /** Milliseconds without any sign of life after which a watch is taken for dead. Default 150,000: the server sends a bookmark about once a minute. */
+  /** Idle milliseconds after which a watch is considered dead. Default 150,000: the server sends a bookmark about once a minute. */
   readonly longestSilence?: number;
 }
 
 export interface ReflectorState {
-  /** A complete list was taken in since the start; true for ever after, the contents are then at worst old. */
+  /** A complete list was read since the start; stays true, the contents may be stale. */
   readonly synced: boolean;
-  /** A watch is open at this moment, so that the contents are current. */
+  /** A watch is open, so the contents are current. */
   readonly watching: boolean;
   readonly resourceVersion?: string;
-  /** What holds it up now; gone when a watch is open again. */
+  /** The current error; undefined while a watch is open. */
   readonly lastError?: string;
-  /** Milliseconds since the epoch since when `synced`, `watching` and `lastError` are as they are. */
+  /** When `synced`, `watching` or `lastError` last changed; milliseconds since the epoch. */
   readonly since: number;
 }
 
@@ -52,16 +52,16 @@ interface Condition {
 
 const shortestBackoff = 500;
 const longestBackoff = 30 * second;
-/** A watch that ends earlier and said nothing is a failure, lest it be opened in a tight loop. */
+/** A watch that ends earlier without an event counts as a failure, to avoid a tight loop. */
 const shortestWatch = 5 * second;
-/** So many failures in a row, and the resourceVersion is given up: an event that cannot be read must not block for ever. */
+/** After so many failures in a row the resourceVersion is discarded: an unreadable event must not block forever. */
 const failuresUntilRelist = 3;
 const longestPage = 256 * 1024 * 1024;
 
 /**
- * Mirrors a collection of the API server as projections: a paged list, then a watch with bookmarks, for ever. It survives
- * every error: 410 lists again, everything else is tried again after a pause with full jitter of at most 30 seconds
- * (or the server's Retry-After), and its state says what holds it up.
+ * Mirrors a collection of the API server as projections: a paged list, then watches with bookmarks. It survives every
+ * error: a 410 causes a new list, all others a retry after a back-off with full jitter of at most 30 seconds (or the
+ * server's Retry-After); `state` shows the last error.
  *
  * @example
  * const ingresses = new Reflector({ client, path: '/apis/networking.k8s.io/v1/ingresses', project, onUpsert, onDelete, clock, signal });
@@ -76,7 +76,7 @@ export class Reflector<T extends object> {
   #resourceVersion: string | undefined;
   #failures = 0;
   #relistAt = 0;
-  /** After a continue token expired, the next list comes in one piece (as client-go does). */
+  /** After an expired continue token the next list is not paged (as in client-go). */
   #paged = true;
   #running: Promise<void> | undefined;
 
@@ -97,7 +97,7 @@ export class Reflector<T extends object> {
     };
   }
 
-  /** The projection of `namespace/name` (`name` alone for what has no namespace). */
+  /** The projection of `namespace/name` (`name` for cluster-scoped objects). */
   get(key: string): T | undefined {
     return this.#projections.get(key);
   }
@@ -106,12 +106,12 @@ export class Reflector<T extends object> {
     return this.#projections.entries();
   }
 
-  /** Begins, once. */
+  /** Idempotent. */
   start(): void {
     this.#running ??= this.#run();
   }
 
-  /** Resolves when the signal was aborted and nothing is open any more; never rejects. */
+  /** Resolves when the signal was aborted and all is closed; never rejects. */
   async stopped(): Promise<void> {
     await this.#running;
   }
@@ -141,7 +141,7 @@ export class Reflector<T extends object> {
     this.#projections.report(error);
     const ceiling = doubledPause(shortestBackoff, longestBackoff, this.#failures);
     const jittered = Math.ceil(this.#random() * ceiling);
-    // A 410 says nothing about the server's health: the first one is answered by a list at once.
+    // A 410 says nothing about the server's health: after the first one a list follows at once.
     if (error.code === 'Gone' && this.#failures === 1) return 0;
     return Math.max(jittered, error.retryAfter ?? 0);
   }
@@ -192,7 +192,7 @@ export class Reflector<T extends object> {
     }
   }
 
-  /** The list is complete: what is not in it is gone. */
+  /** The list is complete: objects that it lacks are deleted. */
   #take(seen: ReadonlySet<string>, resourceVersion: string | undefined): void {
     if (resourceVersion === undefined) {
       throw new KubernetesError(
@@ -227,7 +227,7 @@ export class Reflector<T extends object> {
         this.#failures = 0;
       }
     } catch (error) {
-      // Silence, or a connection that broke after good service, is no reason to wait before the next watch.
+      // After an idle time-out, or a broken connection that had worked, the next watch is opened without a pause.
       signal.throwIfAborted();
       const served = clock.now() - startedAt >= shortestWatch;
       if (!served || !(error instanceof Error) || error instanceof KubernetesError) throw error;
@@ -260,7 +260,7 @@ export class Reflector<T extends object> {
     if (resourceVersion !== undefined) this.#resourceVersion = resourceVersion;
   }
 
-  /** The API server writes an empty list of metadata as null. Of full objects null is no list: it would empty all that is known. */
+  /** The API server encodes an empty list of metadata as null. For full objects null is invalid: it would delete all projections. */
   #isListed(items: unknown): boolean {
     return Array.isArray(items) || (items === null && this.#options.metadataOnly === true);
   }

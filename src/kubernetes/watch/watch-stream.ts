@@ -7,9 +7,9 @@ const newline = 0x0a;
 const longestLine = 16 * 1024 * 1024;
 
 /**
- * The events of a watch, one JSON document a line. An unfinished last line is dropped: the server closed in the middle
- * of an event, and the next watch sends that event again. Nothing of a chunk is kept once its lines are parsed.
- * @throws KubernetesError InvalidResponse for a line that is no JSON, or one longer than 16 MiB
+ * The events of a watch, one JSON document per line. An incomplete last line is dropped: the server closed in the middle
+ * of an event, and the next watch sends it again. Chunks are released once their lines are parsed.
+ * @throws KubernetesError InvalidResponse for a line that is not JSON, or longer than 16 MiB
  */
 export async function* watchEvents(body: StreamBody): AsyncGenerator<unknown, void, undefined> {
   let rest: Uint8Array[] = [];
@@ -37,7 +37,7 @@ export async function* watchEvents(body: StreamBody): AsyncGenerator<unknown, vo
   }
 }
 
-/** The whole body of a list. @throws KubernetesError InvalidResponse when it is too long or no JSON */
+/** The whole body of a list. @throws KubernetesError InvalidResponse if it is too long or not JSON */
 export async function readJson(body: StreamBody, limit: number): Promise<unknown> {
   return parse((await readAll(body, limit)).toString('utf8'));
 }
@@ -50,10 +50,10 @@ function parse(line: string): unknown {
   try {
     return JSON.parse(line);
   } catch (cause) {
-    // The text itself stays out of the message: it may be anything.
+    // Not the text itself: it may be confidential.
     throw new KubernetesError(
       'InvalidResponse',
-      `The API server sent ${line.length} characters that are no JSON`,
+      `The API server sent ${line.length} characters that are not JSON`,
       {
         cause: cause instanceof Error ? cause.name : undefined,
       },

@@ -295,7 +295,7 @@ describe('a reflector', () => {
       await watching();
       api.send('<html>Bad gateway</html>\n');
       await paused();
-      assert.match(reflector.state.lastError ?? '', /24 characters that are no JSON/);
+      assert.match(reflector.state.lastError ?? '', /24 characters that are not JSON/);
       assert.equal(api.lists.length, 1);
       clock.advance(30_000);
     }
