@@ -19,8 +19,7 @@ export function writeShard(
 ): string | undefined {
   const assumed = buckets.assumedSpent(shard);
   const content = {
-    assumedSpentAt: assumed?.at,
-    assumedOf: assumed?.of,
+    assumedSpentAt: assumed,
     buckets: new Map(),
     blocks: new Map(),
   };
@@ -37,53 +36,36 @@ export function writeShard(
 /**
  * Takes up all documents.
  *
- * @param hash a short name for a text
  * @returns sentences about what could not be read
  */
 export function readLedger(
   parts: LedgerParts,
   documents: ReadonlyMap<number, string>,
-  hash: (text: string) => string,
   now: number,
 ): string[] {
-  const { shards, buckets } = parts;
   const sentences: string[] = [];
-  const readings: [number, LedgerReading][] = [];
-  const newer: string[] = [];
   for (const [shard, text] of documents) {
     try {
-      readings.push([shard, decodeLedger(text)]);
+      sentences.push(...readShard(parts, shard, decodeLedger(text), now));
     } catch (error) {
       if (!(error instanceof LedgerDocumentError)) throw error;
-      if (error.newer) {
-        newer.push(text);
-        shards.leaveAlone(shard);
-      } else buckets.assumeSpent(shard, { at: now, of: undefined }, now);
+      parts.buckets.assumeSpent(shard, now, now);
       sentences.push(
         `Document ${shard} of the rate-limit ledger ${error.message}. What it told of is taken as spent, so that new orders ` +
           'may wait; delete it and restart to forget that.',
       );
     }
   }
-  const of = newer.length === 0 ? undefined : hash(newer.toSorted().join('\n'));
-  for (const [shard, reading] of readings) sentences.push(...readShard(parts, shard, reading, of, now));
-  const known = readings.some(([, { assumedOf }]) => assumedOf === of);
-  if (of !== undefined && !known) buckets.assumeSpent(shards.openShard(), { at: now, of }, now);
   return sentences;
 }
 
-/** @param unread a hash of the documents that are left as they are */
 function readShard(
   { shards, buckets, blocks }: LedgerParts,
   shard: number,
   reading: LedgerReading,
-  unread: string | undefined,
   now: number,
 ): string[] {
-  const { assumedSpentAt, assumedOf } = reading;
-  const holds = assumedOf === undefined || assumedOf === unread;
-  if (assumedSpentAt !== undefined && holds)
-    buckets.assumeSpent(shard, { at: assumedSpentAt, of: assumedOf }, now);
+  if (reading.assumedSpentAt !== undefined) buckets.assumeSpent(shard, reading.assumedSpentAt, now);
   for (const [key, tat] of reading.buckets) {
     if (buckets.restore(key, tat, now)) shards.place(key, shard);
   }

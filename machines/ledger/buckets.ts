@@ -27,13 +27,6 @@ interface Bucket {
   readonly pending: number;
 }
 
-/** Something could not be read: every bucket that no document tells of was empty by then. */
-interface AssumedSpent {
-  readonly at: number;
-  /** A hash of what could not be read, where that is left as it is. */
-  readonly of: string | undefined;
-}
-
 /** Of a certificate that may still come: it may be counted so much later than this is written, which a crash must not forget. */
 const lateness = hour;
 /** A full bucket is remembered for a while, for a clock that is put back. */
@@ -44,8 +37,8 @@ export class LedgerBuckets {
   readonly #rateLimits: RateLimits;
   readonly #shards: LedgerShards;
   readonly #buckets = new Map<string, Bucket>();
-  /** By the document that tells of it. */
-  readonly #assumedSpent = new Map<number, AssumedSpent>();
+  /** By the document that could not be read: every bucket that no document tells of was empty by then. */
+  readonly #assumedSpent = new Map<number, number>();
 
   constructor(rateLimits: RateLimits, shards: LedgerShards) {
     this.#rateLimits = rateLimits;
@@ -163,12 +156,12 @@ export class LedgerBuckets {
   }
 
   /** @param shard the document that is to tell of it */
-  assumeSpent(shard: number, { at, of }: AssumedSpent, now: number): void {
-    this.#assumedSpent.set(shard, { at: Math.min(at, now), of });
+  assumeSpent(shard: number, at: number, now: number): void {
+    this.#assumedSpent.set(shard, Math.min(at, now));
     this.#shards.markChanged(shard);
   }
 
-  assumedSpent(shard: number): AssumedSpent | undefined {
+  assumedSpent(shard: number): number | undefined {
     return this.#assumedSpent.get(shard);
   }
 
@@ -179,7 +172,7 @@ export class LedgerBuckets {
       this.#buckets.delete(key);
       this.#shards.delete(key, false);
     }
-    for (const [shard, { at }] of this.#assumedSpent) {
+    for (const [shard, at] of this.#assumedSpent) {
       if (limitNames.some((name) => this.#assumedTat(name, at) + grace > now)) continue;
       this.#assumedSpent.delete(shard);
       this.#shards.markChanged(shard);
@@ -194,7 +187,7 @@ export class LedgerBuckets {
     const key = bucketKey(name, scope);
     const known = this.#buckets.get(key);
     if (known === undefined) {
-      const assumed = [...this.#assumedSpent.values()].map(({ at }) => this.#assumedTat(name, at));
+      const assumed = [...this.#assumedSpent.values()].map((at) => this.#assumedTat(name, at));
       return { limit: name, scope: scope.words, tat: Math.max(0, ...assumed), pending: 0 };
     }
     const limit = this.#rateLimits.limits[name];

@@ -6,8 +6,6 @@ import { limitNames } from './rate-limits.ts';
 interface LedgerContent {
   /** When something could not be read: what is in no document was spent to the last by then. */
   readonly assumedSpentAt: number | undefined;
-  /** A hash of the documents that could not be read, where they are left as they are. */
-  readonly assumedOf?: string | undefined;
   /** When each bucket will be full. */
   readonly buckets: ReadonlyMap<string, number>;
   readonly blocks: ReadonlyMap<string, Block>;
@@ -22,13 +20,6 @@ export interface LedgerReading extends LedgerContent {
 export class LedgerDocumentError extends Error {
   override readonly name = 'LedgerDocumentError';
   readonly code = 'LedgerDocumentError';
-  /** It is that of a newer kube-lego, which will want it back. */
-  readonly newer: boolean;
-
-  constructor(message: string, { newer = false, ...options }: ErrorOptions & { newer?: boolean } = {}) {
-    super(message, options);
-    this.newer = newer;
-  }
 }
 
 const version = 1;
@@ -46,7 +37,6 @@ export function encodeLedger(content: LedgerContent): string {
   return JSON.stringify({
     version,
     ...(content.assumedSpentAt === undefined ? {} : { assumedSpentAt: seconds(content.assumedSpentAt) }),
-    ...(content.assumedOf === undefined ? {} : { assumedOf: content.assumedOf }),
     buckets: Object.fromEntries([...content.buckets].map(([key, tat]) => [key, seconds(tat)])),
     ...(blocks.length === 0 ? {} : { blocks: Object.fromEntries(blocks) }),
   });
@@ -55,14 +45,8 @@ export function encodeLedger(content: LedgerContent): string {
 /** @throws LedgerDocumentError if nothing of it can be relied on */
 export function decodeLedger(text: string): LedgerReading {
   const document = parse(text);
-  const found = document['version'];
-  if (found !== version) {
-    const newer = typeof found === 'number' && found > version;
-    throw newer
-      ? new LedgerDocumentError(`is of version ${found}, which is newer`, { newer })
-      : new LedgerDocumentError('has no known version');
-  }
-  const { assumedSpentAt, assumedOf, buckets, blocks = {} } = document;
+  if (document['version'] !== version) throw new LedgerDocumentError('has no known version');
+  const { assumedSpentAt, buckets, blocks = {} } = document;
   if (!isRecord(buckets) || !isRecord(blocks) || !(assumedSpentAt === undefined || isTime(assumedSpentAt))) {
     throw new LedgerDocumentError('lacks a part, or has one of another kind');
   }
@@ -80,7 +64,6 @@ export function decodeLedger(text: string): LedgerReading {
   }
   return {
     assumedSpentAt: assumedSpentAt === undefined ? undefined : assumedSpentAt * second,
-    assumedOf: typeof assumedOf === 'string' ? assumedOf : undefined,
     buckets: goodBuckets,
     blocks: goodBlocks,
     damaged,

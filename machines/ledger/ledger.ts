@@ -32,7 +32,6 @@ const pruneInterval = 10 * minute;
  * best by the CA's clock.
  */
 export class Ledger {
-  readonly #hash: (text: string) => string;
   readonly #keys: LedgerKeys;
   readonly #shards = new LedgerShards();
   readonly #blocks = new LedgerBlocks();
@@ -60,7 +59,6 @@ export class Ledger {
     registeredDomain: (host: string) => string,
     hash: (text: string) => string,
   ) {
-    this.#hash = hash;
     this.#keys = new LedgerKeys(registeredDomain, hash);
     this.#buckets = new LedgerBuckets(rateLimits, this.#shards);
     this.#orders = new LedgerOrders(this.#buckets);
@@ -257,7 +255,7 @@ export class Ledger {
    * @returns sentences for the log about what could not be read, which is assumed to be spent
    */
   restore(documents: ReadonlyMap<number, string>, now: number): readonly string[] {
-    return readLedger(this.#parts, documents, this.#hash, now);
+    return readLedger(this.#parts, documents, now);
   }
 
   /** What has changed since it was last asked, to be written. One of the next two is to be told how that went. */

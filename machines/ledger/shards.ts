@@ -9,13 +9,11 @@ export class LedgerShards {
   readonly #shardOf = new Map<string, number>();
   readonly #members = new Map<number, Set<string>>();
   readonly #changed = new Set<number>();
-  /** Documents that are to stay as they are. */
-  readonly #foreign = new Set<number>();
   #open = 0;
 
   /** The entry is new or has changed. */
   touch(key: string): void {
-    const shard = this.#shardOf.get(key) ?? this.openShard();
+    const shard = this.#shardOf.get(key) ?? this.#openShard();
     this.place(key, shard);
     this.#changed.add(shard);
   }
@@ -46,11 +44,6 @@ export class LedgerShards {
     this.#changed.add(shard);
   }
 
-  /** This document is another's: nothing is put into it. */
-  leaveAlone(shard: number): void {
-    this.#foreign.add(shard);
-  }
-
   takeChanged(): number[] {
     const changed = [...this.#changed].toSorted((one, other) => one - other);
     this.#changed.clear();
@@ -62,10 +55,10 @@ export class LedgerShards {
   }
 
   /** A document with room. */
-  openShard(): number {
-    if (!this.#foreign.has(this.#open) && this.#membersOf(this.#open).size < capacity) return this.#open;
+  #openShard(): number {
+    if (this.#membersOf(this.#open).size < capacity) return this.#open;
     const [roomy] = [...this.#members].find(([, members]) => members.size < capacity / 2) ?? [];
-    this.#open = roomy ?? Math.max(-1, ...this.#members.keys(), ...this.#foreign) + 1;
+    this.#open = roomy ?? Math.max(-1, ...this.#members.keys()) + 1;
     return this.#open;
   }
 

@@ -358,28 +358,6 @@ describe('the ledger after a restart', () => {
     });
   }
 
-  it('leaves a document of a newer kube-lego as it is, and keeps elsewhere that all was spent when it was found', () => {
-    const newer = new Map([[0, '{"version":2}']]);
-    const books = ledger();
-    const [sentence = ''] = books.restore(newer, now);
-    assert.match(sentence, /is of version 2, which is newer/);
-    issue(books, order('a.example.com', { exemption: 'ari' }));
-    const until = now + (7 * day) / 5;
-    assert.equal(books.hold(order('www.example.com'), now)?.until, until);
-    const written = saved(books);
-    assert.deepEqual([...written.keys()], [1]);
-    const later = ledger();
-    later.restore(new Map([...newer, ...written]), now + hour);
-    const kept = later.hold(order('www.example.com'), now + hour)?.until ?? 0;
-    assert.ok(Math.abs(kept - until) <= second, 'it is not assumed anew at each start');
-    const changed = ledger();
-    changed.restore(new Map([[0, '{"version":2,"more":1}'], ...written]), now + hour);
-    assert.equal(changed.hold(order('www.example.com'), now + hour)?.until, until + hour);
-    const deleted = ledger();
-    deleted.restore(written, now + hour);
-    assert.equal(deleted.hold(order('www.example.com'), now + hour), undefined);
-  });
-
   it('takes a damaged entry as spent, and only that', () => {
     const books = ledger(only('certificates-per-exact-set', 5, 7 * day));
     issue(books, order('a.example.com'));
