@@ -55,8 +55,7 @@ export function createInspector(setup: InspectorSetup): { readonly server: Serve
     actors,
     system: supervisor.system,
     clock,
-    // There is one replica, and it does the work.
-    controller: { version, leader: { self: true, identity: hostname() } },
+    controller: { version, pod: hostname() },
     supervisor: () => {
       const now = clock.now();
       return supervisorView({

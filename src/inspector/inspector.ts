@@ -26,7 +26,7 @@ export interface InspectorOptions {
   readonly actors: ReadonlyMap<SourceKey, IngressActor>;
   readonly system: Inspectable;
   readonly clock: Clock;
-  readonly controller: Pick<ControllerView, 'version' | 'leader'>;
+  readonly controller: Pick<ControllerView, 'version' | 'pod'>;
   readonly supervisor: () => SupervisorView;
   readonly journal: HostJournal;
   readonly readCertificate: DetailsOptions['readCertificate'];

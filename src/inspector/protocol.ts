@@ -40,12 +40,7 @@ export interface ControllerView {
   readonly version: string;
   readonly startedAt: number;
   readonly now: number;
-  readonly leader: {
-    /** This replica leads: what it shows is all there is. */
-    readonly self: boolean;
-    /** Who leads, as far as it is known. */
-    readonly identity?: string;
-  };
+  readonly pod: string;
 }
 
 /** One Ingress, as compact as a row of the list. */

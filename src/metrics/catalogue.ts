@@ -161,13 +161,6 @@ export const sampledMetrics = {
     labels: [],
     series: one,
   },
-  leader: {
-    name: 'kube_lego_leader',
-    type: 'gauge',
-    help: '1 on the replica that does the work.',
-    labels: [],
-    series: one,
-  },
   eventLoopLag: {
     name: 'kube_lego_event_loop_lag_seconds',
     type: 'gauge',

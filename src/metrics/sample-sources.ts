@@ -48,8 +48,6 @@ export function takeSamples(sources: MetricsSources): Samples {
       challenges.watching,
     ),
     ready: single(sources.ready()),
-    // There is only one replica.
-    leader: single(true),
   };
 }
 

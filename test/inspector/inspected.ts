@@ -48,7 +48,7 @@ export async function inspected(t: TestContext, changes: Partial<InspectorOption
       },
     },
     clock,
-    controller: { version: '1.2.3', leader: { self: true } },
+    controller: { version: '1.2.3', pod: 'kube-lego-1' },
     supervisor: () => nothingToDo,
     journal,
     readCertificate: () => Promise.resolve(undefined),

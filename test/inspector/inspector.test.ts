@@ -16,7 +16,7 @@ describe('the inspector', { timeout: 60_000 }, () => {
     const snapshot = await stream.until('snapshot');
     assert.deepEqual(snapshot.controller, {
       version: '1.2.3',
-      leader: { self: true },
+      pod: 'kube-lego-1',
       startedAt: now,
       now,
     });

@@ -119,7 +119,7 @@ describe('the metrics of a real issuance', () => {
     assert.equal(series.get('kube_lego_orders_made_total'), await stage.orders());
     assert.equal(series.get('kube_lego_orders_in_flight'), 0);
     assert.equal(series.get('kube_lego_queue_length'), 0);
-    for (const name of ['ready', 'leader', 'reflector_synced{resource="ingresses"}'])
+    for (const name of ['ready', 'reflector_synced{resource="ingresses"}'])
       assert.equal(series.get(`kube_lego_${name}`), 1, name);
   });
 

@@ -3,7 +3,7 @@ import { after, before, describe, it } from 'node:test';
 import type { Browser } from 'playwright-core';
 import { openBrowser } from './browser.ts';
 import { visit, waitForCount, waitForText } from './visit.ts';
-import { manyRows, noWork, rowOf, snapshotOf } from './world.ts';
+import { manyRows, rowOf, snapshotOf } from './world.ts';
 
 const rows = '.row:visible';
 
@@ -34,7 +34,7 @@ describe('the list of the inspector page', () => {
     );
     assert.equal(await page.locator('.chip.backing-off b').textContent(), '1');
     assert.equal(await page.locator('.chip.queued b').textContent(), '0');
-    assert.match((await page.locator('#about').textContent()) ?? '', /1\.0\.0-alpha\.1 · leader kube-lego-/);
+    assert.match((await page.locator('#about').textContent()) ?? '', /1\.0\.0-alpha\.1 · kube-lego-/);
     assert.deepEqual(complaints, []);
   });
 
@@ -163,13 +163,6 @@ describe('the list of the inspector page', () => {
       const ground = await page.evaluate<number[]>(brightness);
       assert.equal(Math.max(...ground) < 60, colorScheme === 'dark', `${colorScheme}: ${ground.join()}`);
     }
-  });
-
-  it('says who leads where the replica does not', async (t) => {
-    const snapshot = snapshotOf([], noWork);
-    const leader = { self: false, identity: 'kube-lego-other' };
-    const { page } = await visit(t, browser, { ...snapshot, controller: { ...snapshot.controller, leader } });
-    await page.getByText('The leader is kube-lego-other').waitFor();
   });
 
   it('holds 10,000 Ingresses of which hundreds change', async (t) => {

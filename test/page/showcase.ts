@@ -105,7 +105,7 @@ export class Showcase implements AsyncDisposable {
       clock,
       controller: {
         version: '1.0.0-alpha.1',
-        leader: { self: true, identity: 'kube-lego-7d9f4b6c5-x2kfp' },
+        pod: 'kube-lego-7d9f4b6c5-x2kfp',
       },
       supervisor: () =>
         supervisorView({

@@ -11,7 +11,6 @@ const standings = { connecting: 'Connecting', live: 'Live', reconnecting: 'Not l
 export class Summary {
   #store;
   #about = byId('about', HTMLElement);
-  #elsewhere = byId('elsewhere', HTMLElement);
   #foot = byId('foot', HTMLElement);
   #footText = '';
 
@@ -68,17 +67,8 @@ export class Summary {
   #showController() {
     const { controller } = this.#store;
     if (controller === undefined) return;
-    const { version, leader, startedAt } = controller;
-    const holder = leader.identity ?? 'nobody yet';
-    const lead = leader.self
-      ? `leader${leader.identity === undefined ? '' : ` ${leader.identity}`}`
-      : `led by ${holder}`;
-    setText(this.#about, `${version} · ${lead} · up ${duration(this.#store.now() - startedAt)}`);
+    const { version, pod, startedAt } = controller;
+    setText(this.#about, `${version} · ${pod} · up ${duration(this.#store.now() - startedAt)}`);
     this.#about.title = `since ${moment(startedAt)}`;
-    this.#elsewhere.hidden = leader.self;
-    setText(
-      this.#elsewhere,
-      `This replica does not lead, so it knows no Ingress. The leader is ${holder}: look there.`,
-    );
   }
 }
