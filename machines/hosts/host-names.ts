@@ -1,5 +1,3 @@
-import { decodePunycode } from './punycode.ts';
-
 /** Why no certificate can be ordered for a host; the sentence names it and says what is wrong. */
 interface HostRefusal {
   readonly code: 'InvalidHost' | 'WildcardHost';
@@ -11,6 +9,12 @@ interface HostRefusal {
  * - `any`: a private CA may certify `.internal` and the like as well.
  */
 export type NameSpace = 'public' | 'any';
+
+export interface HostRules {
+  readonly names: NameSpace;
+  /** `domainToUnicode` of node:url: what is no valid A-label (RFC 5890, section 2.3.2.1) stays as it is. */
+  readonly toUnicode: (label: string) => string;
+}
 
 /** RFC 1035, section 2.3.4, without the root's dot and length octets. */
 const maxHostLength = 253;
@@ -34,7 +38,7 @@ const reservedDomains: ReadonlyMap<string, string> = new Map([
  *
  * @param host lower case, without the final dot
  */
-export function validateHost(host: string, names: NameSpace): HostRefusal | undefined {
+export function validateHost(host: string, { names, toUnicode }: HostRules): HostRefusal | undefined {
   if (host === '') return invalid('An empty host cannot have a certificate.');
   if (host.includes('*')) return wildcard(host);
   if (host.length > maxHostLength) {
@@ -48,7 +52,7 @@ export function validateHost(host: string, names: NameSpace): HostRefusal | unde
     return invalid(`Host ${host} ends in a number, as only IP addresses do.`);
   }
   for (const label of labels) {
-    const problem = labelProblem(label);
+    const problem = labelProblem(label, toUnicode);
     if (problem !== undefined) return invalid(`Host ${shorten(host)} ${problem}.`);
   }
   if (labels.length === 1) {
@@ -98,7 +102,7 @@ function invalid(message: string): HostRefusal {
   return { code: 'InvalidHost', message };
 }
 
-function labelProblem(label: string): string | undefined {
+function labelProblem(label: string, toUnicode: HostRules['toUnicode']): string | undefined {
   if (label === '') return 'has an empty label (two dots in a row, or one at the beginning)';
   if (label.length > maxLabelLength) {
     return `has a label of ${label.length} characters; DNS allows ${maxLabelLength} between two dots`;
@@ -113,24 +117,14 @@ function labelProblem(label: string): string | undefined {
   if (label.startsWith('-') || label.endsWith('-')) {
     return `has the label ${shorten(label)}, which begins or ends with a hyphen`;
   }
-  if (label.startsWith('xn--')) return internationalProblem(label);
+  if (label.startsWith('xn--')) {
+    const isValid = toUnicode(label) !== label;
+    return isValid ? undefined : `has the label ${label}, which is no valid internationalised (xn--) name`;
+  }
   if (label.slice(2, 4) === '--') {
     return `has the label ${label}, whose third and fourth characters are reserved hyphens (RFC 5890, section 2.3.1)`;
   }
   return undefined;
-}
-
-/** RFC 5890, section 2.3.2.1: an A-label decodes to a U-label, which has a character outside of ASCII. */
-function internationalProblem(label: string): string | undefined {
-  const decoded = decodePunycode(label.slice('xn--'.length));
-  const isUnicodeLabel =
-    decoded !== undefined &&
-    /[^\p{ASCII}]/u.test(decoded) &&
-    !/[\p{Cc}\p{Z}]/u.test(decoded) &&
-    decoded === decoded.normalize('NFC').toLowerCase();
-  return isUnicodeLabel
-    ? undefined
-    : `has the label ${label}, which is no valid internationalised (xn--) name`;
 }
 
 function shorten(text: string): string {

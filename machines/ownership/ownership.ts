@@ -1,4 +1,4 @@
-import { type NameSpace, validateHost } from '../hosts/host-names.ts';
+import { type HostRules, validateHost } from '../hosts/host-names.ts';
 import type { Failure } from '../reasons/reasons.ts';
 import { type Claim, Claimants, type Claims } from './claimants.ts';
 import {
@@ -10,13 +10,11 @@ import {
 import { type SourceKey, sourceKey } from './source-key.ts';
 import type { SourceSpec, TlsEntry } from './source-spec.ts';
 
-export interface OwnershipPolicy {
+export interface OwnershipPolicy extends HostRules {
   /** `oldest`: the namespace with the oldest source for a host orders; `any`: every namespace does. */
   readonly hostOwnership: 'oldest' | 'any';
   /** Undefined: every class. */
   readonly supportedClasses: readonly string[] | undefined;
-  /** Which names the CA may certify: a private one knows `.internal` and the like too. */
-  readonly names: NameSpace;
   /** The class of an Ingress that names none, for `supportedClasses`. */
   readonly defaultClass: string | undefined;
 }
@@ -150,7 +148,7 @@ export class Ownership {
     const notices: Failure[] = [];
     const claims = new Map<string, Claim>();
     for (const entry of source.tls) {
-      const claim = readTlsEntry(entry, this.#policy.names, notices);
+      const claim = readTlsEntry(entry, this.#policy, notices);
       if (claim === undefined) continue;
       if (claims.has(claim.secretName)) {
         const message = `Secret ${claim.secretName} is named by more than one entry of spec.tls; only the first counts.`;
@@ -189,7 +187,7 @@ export class Ownership {
 
 function readTlsEntry(
   { secretName, hosts }: TlsEntry,
-  names: NameSpace,
+  rules: HostRules,
   notices: Failure[],
 ): Claim | undefined {
   if (secretName === undefined || secretName === '') {
@@ -205,7 +203,7 @@ function readTlsEntry(
     return undefined;
   }
   const provable = [...new Set(hosts)].filter((host) => {
-    const invalid = validateHost(host, names);
+    const invalid = validateHost(host, rules);
     if (invalid !== undefined) notices.push({ ...invalid, host });
     return invalid === undefined;
   });

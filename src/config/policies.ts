@@ -1,3 +1,4 @@
+import { domainToUnicode } from 'node:url';
 import type { AssessmentPolicy } from '../../machines/assessment/defects.ts';
 import { type Lifetime, letsEncryptLifetimes } from '../../machines/assessment/renewal-forecast.ts';
 import type { IngressClassReference } from '../../machines/ownership/source-spec.ts';
@@ -24,6 +25,7 @@ export function supervisorPolicy(config: Config) {
       hostOwnership: config.hostOwnership,
       // A CA with its own root certificate is a private one.
       names: config.caBundle === undefined ? ('public' as const) : ('any' as const),
+      toUnicode: domainToUnicode,
       supportedClasses: config.supportedIngressClasses,
       defaultClass: config.defaultIngressClass,
     },

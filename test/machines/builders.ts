@@ -1,3 +1,4 @@
+import { domainToUnicode } from 'node:url';
 import type { CertificateFacts, SecretFacts } from '../../machines/assessment/secret-facts.ts';
 import { OrderBudget } from '../../machines/ca/order-budget.ts';
 import { registeredDomain } from '../../machines/hosts/registered-domain.ts';
@@ -48,6 +49,7 @@ export const supervisorPolicy = {
     hostOwnership: 'oldest',
     supportedClasses: undefined,
     names: 'public',
+    toUnicode: domainToUnicode,
     defaultClass: undefined,
   },
   admission: { hosts: 500, ordersInFlight: 10 },

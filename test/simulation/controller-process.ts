@@ -1,3 +1,4 @@
+import { domainToUnicode } from 'node:url';
 import pino from 'pino';
 import { createActor } from 'xstate';
 import { OrderBudget } from '../../machines/ca/order-budget.ts';
@@ -167,6 +168,7 @@ export class ControllerProcess {
           ownership: {
             hostOwnership: 'oldest',
             names: 'public',
+            toUnicode: domainToUnicode,
             supportedClasses: undefined,
             defaultClass: undefined,
           },

@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { domainToASCII } from 'node:url';
+import { domainToASCII, domainToUnicode } from 'node:url';
 import * as fc from 'fast-check';
-import { covers, validateHost } from '../../../machines/hosts/host-names.ts';
-import { decodePunycode } from '../../../machines/hosts/punycode.ts';
+import { covers, type NameSpace, validateHost } from '../../../machines/hosts/host-names.ts';
+
+function validate(host: string, names: NameSpace): ReturnType<typeof validateHost> {
+  return validateHost(host, { names, toUnicode: domainToUnicode });
+}
 
 function message(host: string): string | undefined {
-  return validateHost(host, 'public')?.message;
+  return validate(host, 'public')?.message;
 }
 
 describe('a host that HTTP-01 can prove', () => {
@@ -22,13 +25,13 @@ describe('a host that HTTP-01 can prove', () => {
     `${'a'.repeat(63)}.example.com`,
     `${longest}com`,
   ]) {
-    it(`${host.slice(0, 50)} (${host.length})`, () => assert.equal(validateHost(host, 'public'), undefined));
+    it(`${host.slice(0, 50)} (${host.length})`, () => assert.equal(validate(host, 'public'), undefined));
   }
 });
 
 describe('a host that HTTP-01 cannot prove is refused in words', () => {
   it('a wildcard, with its own code', () => {
-    assert.deepEqual(validateHost('*.example.com', 'public'), {
+    assert.deepEqual(validate('*.example.com', 'public'), {
       code: 'WildcardHost',
       message: 'Host *.example.com is a wildcard, which HTTP-01 cannot validate.',
     });
@@ -79,8 +82,8 @@ describe('a host that HTTP-01 cannot prove is refused in words', () => {
   }
 
   it('but a private CA may certify .internal', () => {
-    assert.equal(validateHost('db.internal', 'any'), undefined);
-    assert.equal(validateHost('db', 'any')?.code, 'InvalidHost');
+    assert.equal(validate('db.internal', 'any'), undefined);
+    assert.equal(validate('db', 'any')?.code, 'InvalidHost');
   });
 });
 
@@ -99,27 +102,30 @@ describe('a certificate covers a host', () => {
   });
 });
 
-describe('Punycode', () => {
-  it('decodes what Node encodes', () => {
-    const label = fc.string({
-      unit: fc.constantFrom(...Array.from('abzäößπжא例え💩漢')),
-      minLength: 1,
-      maxLength: 12,
-    });
+describe('an internationalised name', () => {
+  const label = fc.string({
+    unit: fc.constantFrom(...Array.from('abzäößπжא例え💩漢')),
+    minLength: 1,
+    maxLength: 12,
+  });
+
+  it('is taken in the form that Node encodes', () => {
     fc.assert(
       fc.property(label, (text) => {
         const encoded = domainToASCII(text);
         fc.pre(encoded.startsWith('xn--'));
-        const decoded = decodePunycode(encoded.slice('xn--'.length));
-        assert.equal(domainToASCII(decoded ?? ''), encoded);
+        assert.equal(message(`${encoded}.example.com`), undefined);
       }),
     );
   });
 
-  it('ends for any text', () => {
+  it('is refused when it does not decode to one, whatever it is', () => {
+    for (const bad of ['xn--', 'xn--0', 'xn--a', 'xn--a-ecp', 'xn--u-ccb'])
+      assert.match(message(`${bad}.example.com`) ?? '', /no valid internationalised|hyphen/, bad);
     fc.assert(
-      fc.property(fc.string({ maxLength: 80 }), (text) => {
-        decodePunycode(text);
+      fc.property(fc.stringMatching(/^[a-z0-9-]{0,59}$/), (text) => {
+        const refused = message(`xn--${text}.example.com`) !== undefined;
+        assert.ok(refused || domainToUnicode(`xn--${text}`) !== `xn--${text}`);
       }),
     );
   });

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { domainToUnicode } from 'node:url';
 import { Ownership, type OwnershipPolicy } from '../../../machines/ownership/ownership.ts';
 import { sourceKey } from '../../../machines/ownership/source-key.ts';
 import type { SourceSpec, TlsEntry } from '../../../machines/ownership/source-spec.ts';
@@ -20,6 +21,7 @@ function answer(changes: Partial<SourceSpec>, policy: Partial<OwnershipPolicy> =
     hostOwnership: 'oldest',
     supportedClasses: undefined,
     names: 'public',
+    toUnicode: domainToUnicode,
     defaultClass: undefined,
     ...policy,
   });
@@ -140,6 +142,7 @@ describe('a bad entry of spec.tls gets a clear answer and leaves its siblings al
       hostOwnership: 'oldest',
       supportedClasses: undefined,
       names: 'public',
+      toUnicode: domainToUnicode,
       defaultClass: undefined,
     });
     for (const [name, createdAt] of [

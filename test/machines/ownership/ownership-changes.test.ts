@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { domainToUnicode } from 'node:url';
 import * as fc from 'fast-check';
 import { Ownership } from '../../../machines/ownership/ownership.ts';
 import { type SourceKey, sourceKey } from '../../../machines/ownership/source-key.ts';
@@ -11,6 +12,7 @@ function newOwnership(hostOwnership: 'oldest' | 'any' = 'oldest'): Ownership {
     hostOwnership,
     supportedClasses: undefined,
     names: 'public',
+    toUnicode: domainToUnicode,
     defaultClass: undefined,
   });
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { domainToUnicode } from 'node:url';
 import type { Assignment } from '../../../machines/ownership/desired-certificate.ts';
 import { Ownership, type OwnershipPolicy } from '../../../machines/ownership/ownership.ts';
 import type { SourceKey } from '../../../machines/ownership/source-key.ts';
@@ -11,6 +12,7 @@ const everything: OwnershipPolicy = {
   hostOwnership: 'oldest',
   supportedClasses: undefined,
   names: 'public',
+  toUnicode: domainToUnicode,
   defaultClass: undefined,
 };
 

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { domainToUnicode } from 'node:url';
 import { validateHost } from '../../../../machines/hosts/host-names.ts';
 
 /** The ports that a CA connects to: 80 and 443, or others for a private CA. */
@@ -66,8 +67,9 @@ export function followRedirect(
  */
 function isPublicName(hostname: string, origin: string): boolean {
   const literal = hostname.replaceAll(/[[\]]/g, '');
-  const names = validateHost(origin, 'public') === undefined ? 'public' : 'any';
-  return isIP(literal) !== 0 || validateHost(hostname, names) === undefined;
+  const toUnicode = domainToUnicode;
+  const names = validateHost(origin, { names: 'public', toUnicode }) === undefined ? 'public' : 'any';
+  return isIP(literal) !== 0 || validateHost(hostname, { names, toUnicode }) === undefined;
 }
 
 function shorten(text: string): string {
