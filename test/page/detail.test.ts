@@ -35,7 +35,7 @@ describe('the detail of the inspector page', () => {
       await host.locator('td').evaluateAll((cells) => cells.map((cell) => String(cell.className))),
       ['done', 'done', 'done', 'done', 'running', 'waiting', 'waiting'],
     );
-    const idle = rowOf(row.key, { state: 'idle', since: at });
+    const idle = rowOf('shop/storefront', { state: 'idle', since: at });
     feed.tellDetail(
       detailOf(idle, { path: [...start.path, { state: 'storing', at: at - 5 }, { state: 'idle', at }] }),
     );
