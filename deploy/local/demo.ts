@@ -47,9 +47,6 @@ async function run(): Promise<void> {
 }
 
 async function demonstrate(): Promise<number> {
-  const interrupted = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort());
-
   say('Starting API server, CA, DNS server and ingress controller …');
   await using world = await startWorld({
     namespaces: ['default', ...demoNamespaces],
@@ -67,6 +64,9 @@ async function demonstrate(): Promise<number> {
   say('Starting kube-lego under the ServiceAccount and the RBAC of deploy/base …');
   say(`To be watched live on a page: http://127.0.0.1:${world.ports.inspector}/\n`);
   const controller = await world.startController({ LEGO_SELF_CHECK_TIMEOUT: '10s' });
+  // Until here an interruption just ends this process, and the session's reaper the servers.
+  const interrupted = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort());
 
   const screen = new Screen();
   const keys = await annotatedIngresses(world);

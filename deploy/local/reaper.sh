@@ -5,7 +5,7 @@
 #   watch TARGET    a process id, or -ID for a whole process group
 #   forget TARGET   it has ended by itself
 # When standard input closes, because the other end is done or dead (by whatever signal), it sends SIGNAL to all
-# targets, after three seconds SIGKILL, and removes FOLDER.
+# targets, after two seconds SIGKILL, and removes FOLDER.
 trap '' HUP INT QUIT TERM
 signal=$1
 folder=$2
@@ -33,7 +33,7 @@ alive() {
 
 for target in $targets; do kill -s "$signal" -- "$target" 2>/dev/null; done
 tries=0
-while alive && [ $tries -lt 60 ]; do
+while alive && [ $tries -lt 40 ]; do
   tries=$((tries + 1))
   sleep 0.05 2>/dev/null || sleep 1
 done

@@ -7,7 +7,7 @@ import { LaunchError } from './errors.mjs';
 
 const reaperScript = fileURLToPath(new URL('../reaper.sh', import.meta.url));
 /** Milliseconds from a signal to SIGKILL: with all else, everything is gone within five seconds. */
-const stopLimit = 3_500;
+const stopLimit = 2_500;
 const parentInterval = 500;
 /** Signals that come within this time are one: npm passes on what the terminal has sent to all of us. */
 const sameSignal = 1_000;

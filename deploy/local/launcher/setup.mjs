@@ -22,7 +22,7 @@ export async function installDependencies(root) {
     .update(`${process.platform}-${process.arch}`)
     .digest('hex');
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return undefined;
-  const reason = existsSync(modules) ? 'package-lock.json has changed' : 'first run';
+  const reason = existsSync(stamp) ? 'package-lock.json has changed' : 'first run';
   process.stderr.write(`Installing the npm packages (${reason})\n`);
   const startedAt = performance.now();
   // npm tells its scripts where it is; its own settings for a production install must not lose the tools.
