@@ -7,7 +7,7 @@ const rooms: Rooms = {
   'src/time': ['machines'],
   'src/acme/order': ['src/time', 'machines'],
   'src/steps': ['src/acme', 'src/time'],
-  src: ['src', 'machines'],
+  src: ['src/steps'],
 };
 
 const misplaced = (sources: Readonly<Record<string, string>>, table = rooms) =>
@@ -39,6 +39,12 @@ describe('the table of rooms', () => {
       ]);
     });
   }
+
+  it('refuses an import of what starts them all', () => {
+    assert.deepEqual(misplaced({ 'src/steps/check.ts': "import { start } from '../start.ts';" }), [
+      'src/steps/check.ts imports src/start.ts: src/steps may not import src',
+    ]);
+  });
 
   it('refuses a file in no room', () => {
     assert.deepEqual(misplaced({ 'src/helpers/any.ts': '' }), [
