@@ -34,7 +34,10 @@ async function run({ config, notices }: Extract<ConfigReading, { kind: 'config' 
     const controller = createController({ config, kubeConfig: loadKubeConfig(), log, clock: systemClock });
     const stop = (signal: NodeJS.Signals): void => {
       log.info({ signal }, 'kube-lego is stopping.');
-      void controller.stop().finally(() => process.exit(0));
+      void controller
+        .stop()
+        .catch((error: unknown) => log.error(error, 'kube-lego did not stop cleanly.'))
+        .finally(() => process.exit(0));
     };
     process.once('SIGTERM', stop);
     process.once('SIGINT', stop);

@@ -29,12 +29,16 @@ export class Lifecycle {
     try {
       await this.#starting;
     } catch (error) {
-      await this.stop();
+      // What could not be stopped either is a consequence.
+      await this.stop().catch(() => undefined);
       throw error;
     }
   }
 
-  /** Resolves when all have stopped; the failure of one does not affect the others. */
+  /**
+   * Resolves when all have stopped; the failure of one does not affect the others.
+   * @throws Error that names the first part that could not be stopped
+   */
   stop(): Promise<void> {
     this.#stopping ??= this.#stopAll();
     return this.#stopping;
@@ -50,14 +54,14 @@ export class Lifecycle {
 
   async #stopAll(): Promise<void> {
     await this.#starting?.catch(() => undefined);
-    const failures: unknown[] = [];
+    let failure: Error | undefined;
     for (const part of this.#started.toReversed()) {
       try {
         await part.stop?.();
       } catch (error) {
-        failures.push(new Error(`${part.name} could not be stopped`, { cause: error }));
+        failure ??= new Error(`${part.name} could not be stopped`, { cause: error });
       }
     }
-    if (failures.length > 0) throw new AggregateError(failures, 'Not everything could be stopped.');
+    if (failure !== undefined) throw failure;
   }
 }
