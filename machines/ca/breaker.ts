@@ -1,15 +1,11 @@
-import { spread } from '../time/spread.ts';
-
-const second = 1000;
-const minute = 60 * second;
+import { plausibleCaWait } from '../time/ca-wait.ts';
+import { minute } from '../time/durations.ts';
+import { jittered, pauseAfter, troubleLadder } from '../time/ladder.ts';
 
 /** After so many failures in a row the CA is in trouble; one may be a chance. */
 const threshold = 2;
-const ladder = [5 * second, 15 * second, minute, 5 * minute];
 /** One that is asked to try and never tells how it went is not waited for longer. */
 const longestProbe = 5 * minute;
-/** A pause further ahead is that of a clock that was wrong: no CA asks for more than 30 days. */
-const longestPause = 31 * 24 * 60 * minute;
 
 /**
  * Slows down all requests for new orders together while the CA is busy or out of reach: after a pause one of them tries,
@@ -32,8 +28,8 @@ export class CaBreaker {
    * should ask again when they hear how it went.
    */
   closedUntil(now: number): number | undefined {
-    if (this.#pausedUntil > now + longestPause) {
-      this.#pausedUntil = now + (ladder.at(-1) ?? minute);
+    if (this.#pausedUntil > now + plausibleCaWait) {
+      this.#pausedUntil = now + pauseAfter(troubleLadder, Number.POSITIVE_INFINITY);
       this.#namedUntil = 0;
     }
     if (this.#pausedUntil > now) return this.#pausedUntil;
@@ -74,8 +70,8 @@ export class CaBreaker {
     // Those that were under way when it began fail together, and count once.
     if (this.#pausedUntil <= now) this.#failures += 1;
     if (this.#failures < threshold && retryAfter === undefined) return;
-    const step = ladder[Math.min(Math.max(this.#failures - threshold, 0), ladder.length - 1)] ?? minute;
-    const pause = step * (0.85 + 0.3 * spread(`${id}#${this.#failures}`));
+    const step = pauseAfter(troubleLadder, this.#failures - threshold + 1);
+    const pause = jittered(step, `${id}#${this.#failures}`);
     this.#namedUntil = Math.max(this.#namedUntil, now + (retryAfter ?? 0));
     this.#pausedUntil = Math.max(this.#pausedUntil, this.#namedUntil, now + pause);
   }

@@ -1,3 +1,5 @@
+import { plausibleCaWait } from '../../../machines/time/ca-wait.ts';
+import { pauseAfter, refusalLadder, troubleLadder } from '../../../machines/time/ladder.ts';
 import type { Clock } from '../../time/clock.ts';
 import type { AccountKey } from '../protocol/account-key.ts';
 import { SignedRequests, type SignedRequestsOptions } from '../protocol/signed-requests.ts';
@@ -20,10 +22,6 @@ export interface RegistrationOptions extends Pick<SignedRequestsOptions, 'direct
   /** The CA is busy, out of order or out of reach; the wait that it asks for, in milliseconds. */
   readonly onTrouble?: ((retryAfter: number | undefined) => void) | undefined;
 }
-
-const minute = 60_000;
-/** A time further ahead is that of a clock that was wrong: no CA names one of more than 30 days. */
-const longestWait = 31 * 24 * 60 * minute;
 
 /** Gets the account of a key from the CA, and leaves the CA alone for a while after a refusal. */
 export class Registration {
@@ -50,7 +48,7 @@ export class Registration {
    */
   resume(until: number): void {
     const now = this.#options.clock.now();
-    if (this.#refusal !== undefined || until <= now || until > now + longestWait) return;
+    if (this.#refusal !== undefined || until <= now || until > now + plausibleCaWait) return;
     const ca = caName(this.#options.directoryUrl);
     const words = `${ca} refused to make an account before kube-lego was restarted, and has asked to wait until ${new Date(until).toISOString()}.`;
     this.#refusal = new AccountError('waiting', words, { retryAt: until });
@@ -119,9 +117,8 @@ export class Registration {
     if (!(error instanceof AcmeProblem)) return error;
     const { clock, directoryUrl, onTrouble } = this.#options;
     if (error.transient) onTrouble?.(error.retryAfter);
-    const rung = this.#refusals;
     this.#refusals += 1;
-    const retryAt = clock.now() + Math.max(pauseAfter(error, rung), error.retryAfter ?? 0);
+    const retryAt = clock.now() + Math.max(pauseOf(error, this.#refusals), error.retryAfter ?? 0);
     this.#refusal = new AccountError('refused', `No account at ${caName(directoryUrl)}: ${error.message}`, {
       cause: error,
       retryAt,
@@ -132,7 +129,7 @@ export class Registration {
 }
 
 /** Milliseconds. What only a person can mend is looked at once a day. */
-function pauseAfter(error: AcmeProblem, rung: number): number {
+function pauseOf(error: AcmeProblem, refusals: number): number {
   if (accountProblem(error) !== undefined) return refusedFor;
-  return error.transient ? Math.min(5000 * 2 ** rung, 300_000) : Math.min(minute * 10 ** rung, refusedFor);
+  return pauseAfter(error.transient ? troubleLadder : refusalLadder, refusals);
 }
