@@ -4,6 +4,8 @@ import type { InspectionEvent } from 'xstate';
 import { userAgent } from './acme/transport/transport.ts';
 import type { Config } from './config/config.ts';
 import { Lifecycle } from './process/lifecycle.ts';
+import { ingressSource } from './sources/ingress/ingress-source.ts';
+import type { Source } from './sources/source.ts';
 import type { Clock } from './time/clock.ts';
 import { setUpActors } from './wiring/actors.ts';
 import { setUpAuthorities } from './wiring/ca.ts';
@@ -20,6 +22,8 @@ export interface ControllerOptions {
   readonly kubeConfig: KubeConfig;
   readonly log: Logger;
   readonly clock: Clock;
+  /** Who may ask for certificates; Ingresses, if not given. */
+  readonly sources?: readonly Source[];
   /** Sees everything that happens among the actors. */
   readonly inspect?: (event: InspectionEvent) => void;
 }
@@ -30,12 +34,20 @@ export interface ControllerOptions {
  *
  * @throws Error if the CA bundle cannot be used; `start` throws when a port is taken, and leaves nothing open
  */
-export function createController({ config, kubeConfig, log, clock, inspect }: ControllerOptions): Lifecycle {
+export function createController({
+  config,
+  kubeConfig,
+  log,
+  clock,
+  sources: kinds = [ingressSource(config)],
+  inspect,
+}: ControllerOptions): Lifecycle {
   const stopping = new AbortController();
   const runtime: Runtime = {
     config,
     clock,
     log,
+    sources: kinds,
     signal: stopping.signal,
     userAgent: userAgent(config.version, config.homepage),
   };

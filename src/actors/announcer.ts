@@ -8,7 +8,7 @@ import type { EventReason } from '../../machines/reasons/event-reasons.ts';
 import { describeFailure, type Failure, failureKind } from '../../machines/reasons/reasons.ts';
 import { statusMessage } from '../../machines/reasons/status-text.ts';
 import type { EventRecorder } from '../kubernetes/records/events.ts';
-import type { IngressStatusWriter } from '../kubernetes/records/ingress-status.ts';
+import type { SourceStatusWriter } from '../kubernetes/records/source-status.ts';
 
 /**
  * Tells people what becomes of a source, by Events on it, by its status annotation and in the log. A finding that stays
@@ -16,14 +16,14 @@ import type { IngressStatusWriter } from '../kubernetes/records/ingress-status.t
  */
 export class Announcer {
   readonly #events: Pick<EventRecorder, 'publish'>;
-  readonly #status: Pick<IngressStatusWriter, 'publish' | 'said'>;
+  readonly #status: Pick<SourceStatusWriter, 'publish' | 'said'>;
   readonly #log: Logger;
   /** What was said of an actor's source at its last check. */
   readonly #said = new WeakMap<object, ReadonlySet<string>>();
 
   constructor(
     events: Pick<EventRecorder, 'publish'>,
-    status: Pick<IngressStatusWriter, 'publish' | 'said'>,
+    status: Pick<SourceStatusWriter, 'publish' | 'said'>,
     log: Logger,
   ) {
     this.#events = events;

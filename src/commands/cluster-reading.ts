@@ -5,12 +5,18 @@ import { second } from '../../machines/time/durations.ts';
 import type { Config } from '../config/config.ts';
 import { supervisorPolicy } from '../config/policies.ts';
 import { type KubernetesClient, KubernetesError } from '../kubernetes/client/client.ts';
-import { collectionPath, metadataForms } from '../kubernetes/client/collections.ts';
+import {
+  type Collection,
+  collectionPath,
+  ingresses,
+  metadataForms,
+  secrets,
+} from '../kubernetes/client/collections.ts';
 import { keyOf } from '../kubernetes/watch/projections.ts';
 import { readJson } from '../kubernetes/watch/watch-stream.ts';
 import { arrayField, recordField, stringField } from '../process/json.ts';
 import { isRecordedAsOurs } from '../secret/secret-reading.ts';
-import { projectIngress } from '../sources/ingress-projection.ts';
+import { projectIngress } from '../sources/ingress/ingress-projection.ts';
 
 const pageSize = 500;
 const longestPage = 256 * 1024 * 1024;
@@ -56,7 +62,7 @@ async function listIngresses(
     spec: projectIngress(object, { annotationKey }),
     secrets: secretsNamedBy(object),
   });
-  const listIn = (place?: string) => list(client, collectionPath('ingresses', place), signal, read);
+  const listIn = (place?: string) => list(client, collectionPath(ingresses, place), signal, read);
   const lists = watched.length === 0 ? [listIn()] : watched.map((place) => listIn(place));
   const outcomes = await Promise.allSettled(lists);
   const refusals: unknown[] = outcomes.flatMap((outcome) =>
@@ -88,11 +94,8 @@ function secretsNamedBy(object: unknown): string[] {
   });
 }
 
-function collectionPaths(
-  resource: Parameters<typeof collectionPath>[0],
-  namespaces: readonly string[] | undefined,
-): string[] {
-  return (namespaces ?? [undefined]).map((namespace) => collectionPath(resource, namespace));
+function collectionPaths(collection: Collection, namespaces: readonly string[] | undefined): string[] {
+  return (namespaces ?? [undefined]).map((namespace) => collectionPath(collection, namespace));
 }
 
 /** The Ingress as it is; undefined if there is none. By a list, because kube-lego's own role has no more. */
@@ -102,7 +105,7 @@ export async function readIngress(
   name: string,
   signal: AbortSignal,
 ): Promise<unknown> {
-  const path = collectionPath('ingresses', namespace);
+  const path = collectionPath(ingresses, namespace);
   const query = { fieldSelector: `metadata.name=${name}` };
   const [ingress] = await list(client, path, signal, (object) => object, query);
   return ingress;
@@ -119,7 +122,7 @@ export async function listOwnSecrets(
   namespaces: readonly string[] | undefined,
   signal: AbortSignal,
 ): Promise<string[] | undefined> {
-  const paths = collectionPaths('secrets', namespaces);
+  const paths = collectionPaths(secrets, namespaces);
   const query = { fieldSelector: 'type=kubernetes.io/tls' };
   try {
     const keys = await Promise.all(

@@ -2,7 +2,7 @@ import { sourceKey } from '../../machines/ownership/source-key.ts';
 import type { KubernetesClient } from '../kubernetes/client/client.ts';
 import { KubernetesLedgerDocuments } from '../kubernetes/records/ledger-documents.ts';
 import { SecretStore } from '../kubernetes/records/secret-store.ts';
-import { projectIngress } from '../sources/ingress-projection.ts';
+import { projectIngress } from '../sources/ingress/ingress-projection.ts';
 import type { Clock } from '../time/clock.ts';
 import { readIngress, surveyIngresses } from './cluster-reading.ts';
 import { conclude, type DesiredStanding, isGood } from './conclusion.ts';

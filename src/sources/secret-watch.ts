@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { SupervisorEvent } from '../../machines/supervisor/supervisor.ts';
 import type { Config } from '../config/config.ts';
 import type { KubernetesClient } from '../kubernetes/client/client.ts';
-import { collectionPath } from '../kubernetes/client/collections.ts';
+import { collectionPath, secrets } from '../kubernetes/client/collections.ts';
 import { KubernetesError } from '../kubernetes/client/kubernetes-error.ts';
 import { Reflector } from '../kubernetes/watch/reflector.ts';
 import { recordField, stringField } from '../process/json.ts';
@@ -36,7 +36,7 @@ export function watchSecrets(
     let denied = false;
     const reflector = new Reflector<WatchedSecret>({
       client,
-      path: collectionPath('secrets', namespace),
+      path: collectionPath(secrets, namespace),
       fieldSelector: 'type=kubernetes.io/tls',
       metadataOnly: true,
       clock,

@@ -12,7 +12,7 @@ import { createSupervisorLogic, type IngressActor } from '../actors/supervisor-a
 import { IssuedCertificates } from '../certificate/issued-certificates.ts';
 import { Vault } from '../certificate/vault.ts';
 import { assessmentPolicy, supervisorPolicy } from '../config/policies.ts';
-import type { IngressStatusWriter } from '../kubernetes/records/ingress-status.ts';
+import type { SourceStatusWriter } from '../kubernetes/records/source-status.ts';
 import { guarded } from '../process/guarded.ts';
 import { pauseLinkEvent } from '../steps/pause-link.ts';
 import { RenewalWatch } from '../steps/renewal-watch.ts';
@@ -33,7 +33,7 @@ export interface ActorsOptions {
   readonly cluster: Cluster;
   readonly authorities: Authorities;
   readonly challenges: Challenges;
-  readonly status: IngressStatusWriter;
+  readonly status: SourceStatusWriter;
   readonly observer: IssuanceObserver;
   /** Sees everything that happens among the actors. */
   readonly inspect: ((event: InspectionEvent) => void) | undefined;

@@ -4,6 +4,7 @@ import type { ApiRequestReport } from '../kubernetes/client/request-report.ts';
 import { KubernetesAccountSecret } from '../kubernetes/records/account-record.ts';
 import { EventRecorder } from '../kubernetes/records/events.ts';
 import { SecretStore } from '../kubernetes/records/secret-store.ts';
+import { sourceOf } from '../sources/source.ts';
 import type { Runtime } from './runtime.ts';
 
 /** The way to the API server, and what we keep there. */
@@ -15,7 +16,7 @@ export interface Cluster {
 }
 
 export function connectToCluster(
-  { config, clock, log, userAgent }: Runtime,
+  { config, clock, log, userAgent, sources }: Runtime,
   kubeConfig: KubeConfig,
   onRequest: (report: ApiRequestReport) => void,
 ): Cluster {
@@ -27,6 +28,7 @@ export function connectToCluster(
     events: new EventRecorder({
       client,
       clock,
+      apiVersionOf: (kind) => sourceOf(sources, kind).apiVersion,
       onError: (error) => log.warn(error, 'An Event was not written.'),
     }),
   };

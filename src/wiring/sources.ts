@@ -1,39 +1,39 @@
-import { parseSourceKey, sourceKey } from '../../machines/ownership/source-key.ts';
+import { sourceKey } from '../../machines/ownership/source-key.ts';
 import type { SupervisorEvent } from '../../machines/supervisor/supervisor.ts';
 import { usualAnnotationKey } from '../config/options.ts';
-import { IngressStatusWriter } from '../kubernetes/records/ingress-status.ts';
+import { SourceStatusWriter } from '../kubernetes/records/source-status.ts';
 import type { ReflectorState } from '../kubernetes/watch/reflector.ts';
-import { watchIngresses } from '../sources/ingress-watch.ts';
 import { watchSecrets } from '../sources/secret-watch.ts';
+import { sourcePath } from '../sources/source.ts';
+import { type SourceWatch, watchSources } from '../sources/source-watch.ts';
 import type { Cluster } from './cluster.ts';
 import type { Runtime } from './runtime.ts';
 
 /** Who asks for certificates, and where it is written what became of that. */
 export interface Sources {
-  readonly status: IngressStatusWriter;
+  readonly status: SourceStatusWriter;
   /** Begins to watch. */
   start(): void;
   /** Resolves when nothing is watched any more, once the signal of the runtime is aborted. */
   stopped(): Promise<void>;
-  readonly states: readonly ReflectorState[];
+  /** How the watches of Ingresses stand. */
+  readonly ingressStates: readonly ReflectorState[];
 }
 
 export function setUpSources(
-  { config, clock, log, signal }: Runtime,
+  { config, clock, log, signal, sources }: Runtime,
   { client }: Cluster,
   tellSupervisor: (event: SupervisorEvent) => void,
 ): Sources {
-  let ingresses: ReturnType<typeof watchIngresses> = [];
+  let watches: SourceWatch | undefined;
   let secrets: ReturnType<typeof watchSecrets> = [];
-  const status = new IngressStatusWriter({
+  const status = new SourceStatusWriter({
     client,
     clock,
+    pathOf: (key) => sourcePath(sources, key),
     handedBy: config.annotationKey === usualAnnotationKey ? undefined : config.annotationKey,
-    found: (key) => {
-      const { namespace, name } = parseSourceKey(key);
-      return ingresses.map((reflector) => reflector.get(`${namespace}/${name}`)).find(Boolean)?.status;
-    },
-    onError: (error) => log.warn(error, 'The status of an Ingress was not written.'),
+    found: (key) => watches?.find(key)?.status,
+    onError: (error) => log.warn(error, 'The status of a source was not written.'),
   });
   const observe = (event: SupervisorEvent): void => {
     if (event.type === 'SOURCE_OBSERVED') {
@@ -48,14 +48,14 @@ export function setUpSources(
   return {
     status,
     start() {
-      ingresses = watchIngresses(config, client, clock, signal, log, observe);
+      watches = watchSources(sources, config, client, clock, signal, log, observe);
       secrets = watchSecrets(config, client, clock, signal, log, tellSupervisor);
     },
     async stopped() {
-      await Promise.all([...ingresses, ...secrets].map((reflector) => reflector.stopped()));
+      await Promise.all([watches?.stopped(), ...secrets.map((reflector) => reflector.stopped())]);
     },
-    get states() {
-      return ingresses.map(({ state }) => state);
+    get ingressStates() {
+      return watches?.statesOf('Ingress') ?? [];
     },
   };
 }

@@ -51,7 +51,7 @@ export function setUpViewers({ config, clock, log }: Runtime, options: ViewersOp
       rateLimits: config.rateLimits,
       budget,
       clockSkew: () => transport.clockSkew,
-      ingressReflectors: () => sources.states,
+      ingressReflectors: () => sources.ingressStates,
       challengeReflector: () => challenges.http01.state,
       ready: () => ready().ok,
       process,

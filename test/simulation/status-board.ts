@@ -9,7 +9,7 @@ import type { Cluster } from './cluster.ts';
 /** Milliseconds from an outcome to its annotation. */
 const delay = 250;
 
-/** What src/kubernetes/records/ingress-status.ts does, without the API server in between. */
+/** What src/kubernetes/records/source-status.ts does, without the API server in between. */
 export class StatusBoard {
   readonly #cluster: Cluster;
   readonly #clock: Clock;

@@ -43,6 +43,13 @@ export interface KubernetesClient {
     query: URLSearchParams,
     options: StreamOptions,
   ): Promise<{ statusCode: number; headers: Headers; body: StreamBody }>;
+  /**
+   * Merges the body into an object of any kind (JSON merge patch, RFC 7386).
+   *
+   * @param path of the object
+   * @param fieldManager who is said to own the fields
+   */
+  mergePatch(path: string, body: object, fieldManager: string, signal: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -157,6 +164,17 @@ class PooledClient implements KubernetesClient {
     }
   }
 
+  async mergePatch(path: string, body: object, fieldManager: string, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    await this.#tried({
+      method: 'PATCH',
+      url: `${path}?${new URLSearchParams({ fieldManager })}`,
+      headers: { accept: 'application/json', 'content-type': 'application/merge-patch+json' },
+      body: JSON.stringify(body),
+      signal,
+    });
+  }
+
   close(): Promise<void> {
     return this.#connection.close();
   }
@@ -164,16 +182,19 @@ class PooledClient implements KubernetesClient {
   async #send(context: RequestContext): Promise<ResponseContext> {
     const url = new URL(context.getUrl());
     const body = context.getBody();
-    const signal = this.#signals.getStore();
-    const sent: Call = {
+    return this.#tried({
       // The generated code uses only GET, POST, PUT, PATCH and DELETE, which are in undici's type.
       method: context.getHttpMethod(),
       url: url.pathname + url.search,
       headers: context.getHeaders(),
       body: typeof body === 'string' ? body : undefined,
-      signal,
-    };
-    const subject = `${sent.method} ${url.pathname}`;
+      signal: this.#signals.getStore(),
+    });
+  }
+
+  async #tried(sent: Call): Promise<ResponseContext> {
+    const { signal } = sent;
+    const subject = `${sent.method} ${sent.url.split('?')[0]}`;
     let reconnects = sent.method === 'GET' ? 1 : 0;
     const exchange = async (): Promise<ResponseContext> => {
       try {

@@ -1,9 +1,23 @@
-const groups = { ingresses: '/apis/networking.k8s.io/v1', secrets: '/api/v1' } as const;
+/** Objects of one kind at the API server. */
+export interface Collection {
+  /** GROUP/VERSION; VERSION alone in the core group. */
+  readonly apiVersion: string;
+  /** As paths have it, such as `ingresses`. */
+  readonly resource: string;
+}
+
+export const ingresses: Collection = { apiVersion: 'networking.k8s.io/v1', resource: 'ingresses' };
+export const secrets: Collection = { apiVersion: 'v1', resource: 'secrets' };
 
 /** The API path of the collection, in one namespace or in all. */
-export function collectionPath(resource: keyof typeof groups, namespace?: string): string {
+export function collectionPath({ apiVersion, resource }: Collection, namespace?: string): string {
+  const group = apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
   const scope = namespace === undefined ? '' : `/namespaces/${encodeURIComponent(namespace)}`;
-  return `${groups[resource]}${scope}/${resource}`;
+  return `${group}${scope}/${resource}`;
+}
+
+export function objectPath(collection: Collection, namespace: string, name: string): string {
+  return `${collectionPath(collection, namespace)}/${encodeURIComponent(name)}`;
 }
 
 /** Accept headers for metadata only (Kubernetes API concepts, "Alternate representations"). */

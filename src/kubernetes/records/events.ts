@@ -23,6 +23,8 @@ export interface SourceEvent {
 export interface EventRecorderOptions {
   readonly client: Pick<KubernetesClient, 'call'>;
   readonly clock: Clock;
+  /** The apiVersion of the objects of a kind. */
+  readonly apiVersionOf: (kind: string) => string;
   /** Called for Events that could not be written or found the queue full. */
   readonly onError?: (error: unknown) => void;
   /** Maximum of queued Events; default 1,000. */
@@ -113,7 +115,7 @@ export class EventRecorder {
       apiVersion: 'v1',
       kind: 'Event',
       metadata: { namespace, name: `${name.slice(0, 200).replace(/[.-]+$/, '')}.${unique}` },
-      involvedObject: { apiVersion: 'networking.k8s.io/v1', kind, namespace, name, uid },
+      involvedObject: { apiVersion: this.#options.apiVersionOf(kind), kind, namespace, name, uid },
       type,
       reason,
       message: link === undefined ? cut(message, longestMessage) : `${cut(message, longestMessage)} ${link}`,

@@ -84,6 +84,7 @@ describe('the challenge Ingress', () => {
       networking: client.networking,
       call,
       stream: (...parameters) => client.stream(...parameters),
+      mergePatch: (...parameters) => client.mergePatch(...parameters),
       close: () => client.close(),
     };
   }

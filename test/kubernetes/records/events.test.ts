@@ -8,6 +8,7 @@ import { ManualClock } from '../../time/manual-clock.ts';
 import { ApiStandIn, sendJson, sendStatus } from '../api-stand-in.ts';
 import { type ApiWorld, startApiWorld } from '../api-world.ts';
 
+const apiVersionOf = () => 'networking.k8s.io/v1';
 const source = { kind: 'Ingress', namespace: 'shop', name: 'web', uid: 'uid-1' };
 const warning: SourceEvent = {
   source,
@@ -29,6 +30,7 @@ describe('Events in a real API server', () => {
     const errors: unknown[] = [];
     const clock = new ManualClock();
     const recorder = new EventRecorder({
+      apiVersionOf,
       client: world.client,
       clock,
       onError: (error) => errors.push(error),
@@ -102,7 +104,7 @@ describe('the Event recorder', () => {
   });
 
   const create = (queueLimit = 1000): EventRecorder =>
-    new EventRecorder({ client, clock, queueLimit, onError: (error) => errors.push(error) });
+    new EventRecorder({ apiVersionOf, client, clock, queueLimit, onError: (error) => errors.push(error) });
 
   it('writes one reason of an Ingress a few times an hour, and counts the rest', async () => {
     const recorder = create();
@@ -176,6 +178,7 @@ describe('the Event recorder', () => {
   it('survives an error handler that throws', async () => {
     answers = [403];
     const recorder = new EventRecorder({
+      apiVersionOf,
       client,
       clock,
       onError: () => {

@@ -3,7 +3,7 @@ import type { IngressClassReference } from '../../../../machines/ownership/sourc
 import { KubernetesError } from '../../../kubernetes/client/kubernetes-error.ts';
 import { managedByLabel } from '../../../kubernetes/records/managed-by.ts';
 import { arrayField, isRecord, recordField, stringField } from '../../../process/json.ts';
-import { classAnnotation, ruleHosts } from '../../../sources/ingress-projection.ts';
+import { classAnnotation, ruleHosts } from '../../../sources/ingress/ingress-projection.ts';
 import { challengePath } from '../challenge-path.ts';
 
 /** What all challenge Ingresses of this controller have in common. */

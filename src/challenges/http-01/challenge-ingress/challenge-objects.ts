@@ -1,6 +1,6 @@
 import { second } from '../../../../machines/time/durations.ts';
 import type { KubernetesClient } from '../../../kubernetes/client/client.ts';
-import { collectionPath } from '../../../kubernetes/client/collections.ts';
+import { collectionPath, ingresses } from '../../../kubernetes/client/collections.ts';
 import { managedByLabel, ourSelector } from '../../../kubernetes/records/managed-by.ts';
 import { readJson } from '../../../kubernetes/watch/watch-stream.ts';
 import { arrayField, recordField, stringField } from '../../../process/json.ts';
@@ -29,7 +29,7 @@ export class ChallengeObjects {
     this.#client = client;
     this.#template = template;
     this.#isKnown = isKnown;
-    this.path = collectionPath('ingresses', template.namespace);
+    this.path = collectionPath(ingresses, template.namespace);
   }
 
   /**

@@ -3,7 +3,8 @@ import type { ServerResponse } from 'node:http';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import type { SupervisorEvent } from '../../machines/supervisor/supervisor.ts';
 import { createKubernetesClient, type KubernetesClient } from '../../src/kubernetes/client/client.ts';
-import { watchIngresses } from '../../src/sources/ingress-watch.ts';
+import { ingressSource } from '../../src/sources/ingress/ingress-source.ts';
+import { type SourceWatch, watchSources } from '../../src/sources/source-watch.ts';
 import { ApiStandIn, sendStatus } from '../kubernetes/api-stand-in.ts';
 import { recordedLog } from '../process/recorded-log.ts';
 import { eventually } from '../time/eventually.ts';
@@ -23,7 +24,7 @@ describe('the watch of Ingresses in chosen namespaces', () => {
   let told: SupervisorEvent[];
   let log: ReturnType<typeof recordedLog>;
   let refused: Map<string, Refusal>;
-  let reflectors: ReturnType<typeof watchIngresses>;
+  let watches: SourceWatch;
 
   beforeEach(async () => {
     api = await ApiStandIn.start();
@@ -42,14 +43,15 @@ describe('the watch of Ingresses in chosen namespaces', () => {
 
   afterEach(async () => {
     stop.abort();
-    await Promise.all(reflectors.map((reflector) => reflector.stopped()));
+    await watches.stopped();
     await client.close();
     await api.stop();
   });
 
   function watch(...watchNamespaces: string[]): void {
-    const config = { watchNamespaces, annotationKey: 'kubernetes.io/tls-acme' };
-    reflectors = watchIngresses(config, client, clock, stop.signal, log.log, (event) => told.push(event));
+    const sources = [ingressSource({ annotationKey: 'kubernetes.io/tls-acme' })];
+    const tell = (event: SupervisorEvent) => told.push(event);
+    watches = watchSources(sources, { watchNamespaces }, client, clock, stop.signal, log.log, tell);
   }
 
   const isJudged = (): boolean => told.some(({ type }) => type === 'SYNCED');
@@ -78,7 +80,7 @@ describe('the watch of Ingresses in chosen namespaces', () => {
     assert.match(message, /^Namespace gone is left out for now: .* RoleBinding \(deploy\/namespaced\)/);
     assert.deepEqual(more, []);
     assert.deepEqual(
-      reflectors.map(({ state }) => [state.synced, state.watching]),
+      watches.statesOf('Ingress').map((state) => [state.synced, state.watching]),
       [
         [true, true],
         [false, false],

@@ -1,8 +1,8 @@
-import { normalizeHost } from '../../machines/hosts/host-names.ts';
-import { statusAnnotation } from '../../machines/ingress/status.ts';
-import type { IngressClassReference, SourceSpec, TlsEntry } from '../../machines/ownership/source-spec.ts';
-import { KubernetesError } from '../kubernetes/client/kubernetes-error.ts';
-import { arrayField, recordField, stringField } from '../process/json.ts';
+import { normalizeHost } from '../../../machines/hosts/host-names.ts';
+import { statusAnnotation } from '../../../machines/ingress/status.ts';
+import type { IngressClassReference, SourceSpec, TlsEntry } from '../../../machines/ownership/source-spec.ts';
+import { KubernetesError } from '../../kubernetes/client/kubernetes-error.ts';
+import { arrayField, recordField, stringField } from '../../process/json.ts';
 
 export interface IngressProjectionOptions {
   /** The annotation that hands an Ingress to kube-lego: `kubernetes.io/tls-acme`, or `LEGO_KUBE_ANNOTATION`. */

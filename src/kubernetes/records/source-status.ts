@@ -1,4 +1,3 @@
-import { PatchStrategy, setHeaderOptions } from '@kubernetes/client-node';
 import type { IngressContext } from '../../../machines/ingress/ingress-context.ts';
 import {
   isEmpty,
@@ -7,7 +6,7 @@ import {
   statusOf,
 } from '../../../machines/ingress/status.ts';
 import { statusDiffers } from '../../../machines/ingress/status-difference.ts';
-import { parseSourceKey, type SourceKey } from '../../../machines/ownership/source-key.ts';
+import type { SourceKey } from '../../../machines/ownership/source-key.ts';
 import { minute, second } from '../../../machines/time/durations.ts';
 import { type Clock, sleep } from '../../time/clock.ts';
 import { retry } from '../../time/retry.ts';
@@ -16,12 +15,14 @@ import { KubernetesError, unlessTransient } from '../client/kubernetes-error.ts'
 import { fieldManager } from './managed-by.ts';
 import { decodeStatus, encodeStatus } from './status-annotation.ts';
 
-export interface IngressStatusOptions {
-  readonly client: Pick<KubernetesClient, 'call'>;
+export interface SourceStatusOptions {
+  readonly client: Pick<KubernetesClient, 'mergePatch'>;
+  /** The path of the source at the API server. */
+  readonly pathOf: (key: SourceKey) => string;
   readonly clock: Clock;
-  /** The last observed value of the Ingress's annotation. */
+  /** The last observed value of the source's annotation. */
   readonly found: (key: SourceKey) => string | undefined;
-  /** The annotation by which this kube-lego manages an Ingress; undefined for the default. */
+  /** The annotation by which this kube-lego manages a source; undefined for the default. */
   readonly handedBy?: string | undefined;
   /** Called for writes that failed. */
   readonly onError: (error: unknown) => void;
@@ -32,7 +33,7 @@ interface Waiting {
   readonly text: string | null;
 }
 
-/** Milliseconds: batches the outcomes of an Ingress, and lets more urgent requests go first. */
+/** Milliseconds: batches the outcomes of a source, and lets more urgent requests go first. */
 const delay = 250;
 /** Few, to leave connections to others. */
 const mostWriters = 2;
@@ -41,12 +42,12 @@ const pauses = { shortestPause: second, longestPause: 8 * second, mostTries: 5 }
 const echoLimit = minute;
 
 /**
- * Writes the annotation `kube-lego.io/status` in the background: only the last outcome of each Ingress, and only if it differs
- * from the current value. Uses a merge patch with the uid of the Ingress, so that a re-created one never gets it, and without
- * resourceVersion, because other changes do not matter. Needs the verb patch for Ingresses.
+ * Writes the annotation `kube-lego.io/status` in the background: only the last outcome of each source, and only if it differs
+ * from the current value. Uses a merge patch with the uid of the source, so that a re-created one never gets it, and without
+ * resourceVersion, because other changes do not matter. Needs the verb patch for the sources.
  */
-export class IngressStatusWriter {
-  readonly #options: IngressStatusOptions;
+export class SourceStatusWriter {
+  readonly #options: SourceStatusOptions;
   readonly #waiting = new Map<SourceKey, Waiting>();
   readonly #writing = new Map<SourceKey, Waiting>();
   /** Writes that the watch may not have shown yet, oldest first. */
@@ -56,12 +57,12 @@ export class IngressStatusWriter {
   readonly #writers = new Set<Promise<void>>();
   #working = 0;
 
-  constructor(options: IngressStatusOptions) {
+  constructor(options: SourceStatusOptions) {
     this.#options = options;
   }
 
   /**
-   * Publishes the outcome of an Ingress if it has changed. A certificate that was good at its first check is no outcome.
+   * Publishes the outcome of a source if it has changed. A certificate that was good at its first check is no outcome.
    * @param ended a round has just ended
    */
   publish(context: IngressContext, ended = false): void {
@@ -79,7 +80,7 @@ export class IngressStatusWriter {
     }
   }
 
-  /** Removes our status from an Ingress that is not managed any more; text of others stays. */
+  /** Removes our status from a source that is not managed any more; text of others stays. */
   retract(key: SourceKey, uid: string): void {
     const there = decodeStatus(this.#there(key, uid));
     const own = there?.ingress === uid && there.handedBy === this.#options.handedBy;
@@ -147,18 +148,13 @@ export class IngressStatusWriter {
 
   /** @returns false if the Ingress is gone, or a newer outcome replaces this one */
   async #write(key: SourceKey, { uid, text }: Waiting): Promise<boolean> {
-    const { client, clock } = this.#options;
+    const { client, clock, pathOf } = this.#options;
     const { signal } = this.#stopping;
-    const { namespace, name } = parseSourceKey(key);
+    const path = pathOf(key);
     const body = { metadata: { uid, annotations: { [statusAnnotation]: text } } };
     const patch = async (): Promise<boolean> => {
       try {
-        await client.call(signal, ({ networking }) =>
-          networking.patchNamespacedIngress(
-            { namespace, name, body, fieldManager },
-            setHeaderOptions('Content-Type', PatchStrategy.MergePatch),
-          ),
-        );
+        await client.mergePatch(path, body, fieldManager, signal);
         return true;
       } catch (error) {
         if (error instanceof KubernetesError && (isGone(error) || this.#waiting.has(key))) return false;
@@ -189,7 +185,7 @@ export class IngressStatusWriter {
   }
 }
 
-/** The Ingress was deleted, or re-created: then the patch of its uid is Invalid. */
+/** The source was deleted, or re-created: then the patch of its uid is Invalid. */
 function isGone({ code, message }: KubernetesError): boolean {
   return (
     code === 'NotFound' || code === 'Conflict' || (code === 'Invalid' && message.includes('metadata.uid'))

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { SourceSpec } from '../../machines/ownership/source-spec.ts';
-import { KubernetesError } from '../../src/kubernetes/client/kubernetes-error.ts';
-import { projectIngress } from '../../src/sources/ingress-projection.ts';
+import type { SourceSpec } from '../../../machines/ownership/source-spec.ts';
+import { KubernetesError } from '../../../src/kubernetes/client/kubernetes-error.ts';
+import { projectIngress } from '../../../src/sources/ingress/ingress-projection.ts';
 
 const identity = { uid: 'u-1', namespace: 'shop', name: 'web', creationTimestamp: '2026-11-20T10:00:00Z' };
 

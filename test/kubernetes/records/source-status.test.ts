@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { IngressContext } from '../../../machines/ingress/ingress-context.ts';
 import { initialIngressContext } from '../../../machines/ingress/ingress-updates.ts';
-import { IngressStatusWriter } from '../../../src/kubernetes/records/ingress-status.ts';
+import { parseSourceKey, type SourceKey } from '../../../machines/ownership/source-key.ts';
+import { ingresses, objectPath } from '../../../src/kubernetes/client/collections.ts';
+import { SourceStatusWriter } from '../../../src/kubernetes/records/source-status.ts';
 import { decodeStatus } from '../../../src/kubernetes/records/status-annotation.ts';
 import { recordField, stringField } from '../../../src/process/json.ts';
 import { type Clock, systemClock } from '../../../src/time/clock.ts';
@@ -13,6 +15,8 @@ import { statusTextOf } from './written-status.ts';
 
 const namespace = 'shop';
 const path = `/apis/networking.k8s.io/v1/namespaces/${namespace}/ingresses`;
+
+const pathOf = (key: SourceKey) => objectPath(ingresses, namespace, parseSourceKey(key).name);
 
 describe('the writer of the status', { timeout: 120_000 }, () => {
   let world: ApiWorld;
@@ -39,10 +43,11 @@ describe('the writer of the status', { timeout: 120_000 }, () => {
   function writer(
     found: (key: string) => string | undefined = () => undefined,
     clock: Clock = systemClock,
-  ): IngressStatusWriter {
+  ): SourceStatusWriter {
     const { client } = world;
-    return new IngressStatusWriter({
+    return new SourceStatusWriter({
       client,
+      pathOf,
       clock,
       found,
       onError: (error) => errors.push(error),
@@ -80,13 +85,14 @@ describe('the writer of the status', { timeout: 120_000 }, () => {
     const uid = await create('late');
     const status = writer();
     const started = Promise.withResolvers<void>();
-    const slow = new IngressStatusWriter({
+    const slow = new SourceStatusWriter({
       client: {
-        call: async (abort, work) => {
+        mergePatch: async (...parameters) => {
           started.resolve();
-          return world.client.call(abort, work);
+          return world.client.mergePatch(...parameters);
         },
       },
+      pathOf,
       clock: systemClock,
       found: () => undefined,
       onError: (error) => errors.push(error),

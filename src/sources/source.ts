@@ -1,0 +1,33 @@
+/*
+ * Who asks for certificates: kinds of objects that are watched, each projected to the same plain SourceSpec. The Ingress is one
+ * (ingress/). Called by the wiring; the rest of the process knows a source by its key alone.
+ */
+import { parseSourceKey, type SourceKey } from '../../machines/ownership/source-key.ts';
+import type { SourceSpec } from '../../machines/ownership/source-spec.ts';
+import { type Collection, objectPath } from '../kubernetes/client/collections.ts';
+
+/** A kind of object that may ask for certificates, and on which Events and the status annotation are written. */
+export interface Source extends Collection {
+  /** Of its objects, and the first part of their keys. */
+  readonly kind: string;
+  /**
+   * What this object asks for; `enabled` is false for one that is not handed to kube-lego.
+   *
+   * @param object as the API server sent it
+   * @throws KubernetesError InvalidResponse when name, namespace or uid is missing
+   */
+  project(object: unknown): SourceSpec;
+}
+
+/** @throws Error if none of them is of this kind */
+export function sourceOf(sources: readonly Source[], kind: string): Source {
+  const source = sources.find((known) => known.kind === kind);
+  if (source === undefined) throw new Error(`no source is of kind ${kind}`);
+  return source;
+}
+
+/** The path of the object at the API server. @throws Error if none of the sources is of its kind */
+export function sourcePath(sources: readonly Source[], key: SourceKey): string {
+  const { kind, namespace, name } = parseSourceKey(key);
+  return objectPath(sourceOf(sources, kind), namespace, name);
+}
