@@ -141,7 +141,7 @@ describe('the writer of the status', { timeout: 120_000 }, () => {
     assert.equal(await patchesOf('good'), 0);
     status.publish(good('good', uid), true);
     await status.drain(signal);
-    text.set('shop/good', statusTextOf(await world.admin.expect(`${path}/good`)));
+    text.set('Ingress/shop/good', statusTextOf(await world.admin.expect(`${path}/good`)));
     const next = writer((key) => text.get(key));
     next.publish(good('good', uid));
     next.publish(good('good', uid), true);
@@ -155,7 +155,7 @@ describe('the writer of the status', { timeout: 120_000 }, () => {
     const first = writer();
     first.publish(good('waver', uid), true);
     await first.drain(signal);
-    text.set('shop/waver', statusTextOf(await world.admin.expect(`${path}/waver`)));
+    text.set('Ingress/shop/waver', statusTextOf(await world.admin.expect(`${path}/waver`)));
     const second = writer((key) => text.get(key));
     second.publish(failed('waver', uid, 1), true);
     second.publish(good('waver', uid), true);
