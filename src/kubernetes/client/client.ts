@@ -168,7 +168,7 @@ class PooledClient implements KubernetesClient {
     signal.throwIfAborted();
     await this.#tried({
       method: 'PATCH',
-      url: `${path}?${new URLSearchParams({ fieldManager })}`,
+      url: `${path}?fieldManager=${encodeURIComponent(fieldManager)}`,
       headers: { accept: 'application/json', 'content-type': 'application/merge-patch+json' },
       body: JSON.stringify(body),
       signal,
