@@ -10,7 +10,7 @@ import { type OrderInput, placeOrder } from '../../src/acme/order/order.ts';
 import { AcmeTransport, type RequestReport } from '../../src/acme/transport/transport.ts';
 import { createCsr } from '../../src/certificate/csr.ts';
 import { systemClock } from '../../src/time/clock.ts';
-import { presenterOf } from '../challenges/recording-solver.ts';
+import { presenterOf } from '../challenges/presenter.ts';
 import { newKeyPem } from './keys.ts';
 import { MemoryStore } from './memory-store.ts';
 

@@ -3,6 +3,7 @@ import {
   type Authorizations,
   type CaAuthorization,
   type CaChallenge,
+  type Finding,
   findingProblem,
 } from './authorizations.ts';
 import { badCsr, identifiersAskedFor, readSigningRequest } from './csr.ts';
@@ -97,7 +98,6 @@ export class Issuance {
 
   /** The client says that its proof is there; what the CA finds settles the authorization later. */
   answer(authorization: CaAuthorization, challenge: CaChallenge): void {
-    const { options } = this.#parts;
     if (authorization.status !== 'pending' || challenge.status !== 'pending') return;
     const { token } = authorization;
     const { value } = authorization.identifier;
@@ -105,14 +105,17 @@ export class Issuance {
     const keyAuthorization = `${token}.${authorization.account.key.thumbprint}`;
     challenge.status = 'processing';
     challenge.error = undefined;
-    const finding =
-      challenge.type === 'http-01'
-        ? options.validate(value, token, keyAuthorization)
-        : Promise.resolve('wrong-answer' as const);
-    finding
+    this.#look(challenge, value, token, keyAuthorization)
       .catch(() => 'connection' as const)
       .then((found) => this.#settle(authorization, challenge, found))
       .catch(() => undefined);
+  }
+
+  #look({ type }: CaChallenge, host: string, token: string, keyAuthorization: string): Promise<Finding> {
+    const { validate, validateDns } = this.#parts.options;
+    if (type === 'http-01') return validate(host, token, keyAuthorization);
+    if (type !== 'dns-01' || validateDns === undefined) return Promise.resolve('wrong-answer');
+    return validateDns(host.replace(/^\*\./, ''), keyAuthorization);
   }
 
   /** @param csr DER. @throws Refusal orderNotReady, badCSR, or unauthorized if it is for other names */

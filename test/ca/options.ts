@@ -40,6 +40,8 @@ export interface CaOptions {
   readonly now: () => number;
   /** Looks for the proof of a host (RFC 8555 section 8.3). */
   readonly validate: (host: string, token: string, keyAuthorization: string) => Promise<Finding>;
+  /** Looks for the proof of a host in the DNS (RFC 8555 section 8.4); finds none if not given. */
+  readonly validateDns?: ((host: string, keyAuthorization: string) => Promise<Finding>) | undefined;
   /** What its URLs begin with; https://ca.test if not given. */
   readonly origin?: string | undefined;
   /** For nonces, tokens and what the faults leave to chance. */

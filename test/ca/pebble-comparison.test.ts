@@ -17,7 +17,7 @@ import { systemClock } from '../../src/time/clock.ts';
 import { newKeyPem } from '../acme/keys.ts';
 import { MemoryStore } from '../acme/memory-store.ts';
 import { Responder } from '../acme/world.ts';
-import { presenterOf } from '../challenges/recording-solver.ts';
+import { presenterOf } from '../challenges/presenter.ts';
 import { CaServer } from './server.ts';
 
 /** Notes what each object of the CA was, one after the other. */

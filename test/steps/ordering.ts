@@ -13,7 +13,7 @@ import { obtainCertificate } from '../../src/steps/obtain-certificate.ts';
 import { systemClock } from '../../src/time/clock.ts';
 import { MemoryStore } from '../acme/memory-store.ts';
 import { type Reply, ScriptedCa } from '../acme/scripted-ca.ts';
-import { presenterOf } from '../challenges/recording-solver.ts';
+import { presenterOf } from '../challenges/presenter.ts';
 import { certificateInput, now, route } from '../machines/builders.ts';
 
 /** One order at a time for `a.example`, with the ledger of Let's Encrypt, at a CA that says what a test tells it to. */

@@ -13,7 +13,7 @@ import { OrderTurns } from '../../src/ledger/order-turns.ts';
 import { Rehearsal } from '../../src/steps/rehearse-order.ts';
 import { MemoryStore } from '../acme/memory-store.ts';
 import { problem, ScriptedCa } from '../acme/scripted-ca.ts';
-import { presenterOf } from '../challenges/recording-solver.ts';
+import { presenterOf } from '../challenges/presenter.ts';
 import { MemoryLedgerStore } from '../ledger/memory-ledger-store.ts';
 import { certificateInput, day, hour, minute, now, route } from '../machines/builders.ts';
 import { ManualClock } from '../time/manual-clock.ts';

@@ -7,7 +7,7 @@ import { OrderError } from '../../../src/acme/transport/order-error.ts';
 import { AcmeTransport } from '../../../src/acme/transport/transport.ts';
 import { createCsr } from '../../../src/certificate/csr.ts';
 import { type Clock, systemClock } from '../../../src/time/clock.ts';
-import { presenterOf } from '../../challenges/recording-solver.ts';
+import { presenterOf } from '../../challenges/presenter.ts';
 import { newKeyPem } from '../keys.ts';
 import { MemoryStore } from '../memory-store.ts';
 import { problem, ScriptedCa } from '../scripted-ca.ts';
