@@ -140,13 +140,13 @@ export class SourceStatusWriter {
     this.#working -= 1;
   }
 
-  /** The oldest entry whose Ingress is not being written. */
+  /** The oldest entry whose source is not being written. */
   #next(): [SourceKey, Waiting] | undefined {
     if (this.#stopping.signal.aborted) return undefined;
     return this.#waiting.entries().find(([key]) => !this.#writing.has(key));
   }
 
-  /** @returns false if the Ingress is gone, or a newer outcome replaces this one */
+  /** @returns false if the source is gone, or a newer outcome replaces this one */
   async #write(key: SourceKey, { uid, text }: Waiting): Promise<boolean> {
     const { client, clock, pathOf } = this.#options;
     const { signal } = this.#stopping;
