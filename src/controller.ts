@@ -4,8 +4,6 @@ import type { InspectionEvent } from 'xstate';
 import { userAgent } from './acme/transport/transport.ts';
 import type { Config } from './config/config.ts';
 import { Lifecycle } from './process/lifecycle.ts';
-import { ingressSource } from './sources/ingress/ingress-source.ts';
-import type { Source } from './sources/source.ts';
 import type { Clock } from './time/clock.ts';
 import { setUpActors } from './wiring/actors.ts';
 import { setUpAuthorities } from './wiring/ca.ts';
@@ -13,7 +11,7 @@ import { setUpChallenges } from './wiring/challenges.ts';
 import { connectToCluster } from './wiring/cluster.ts';
 import { setUpObservers } from './wiring/observers.ts';
 import type { Runtime } from './wiring/runtime.ts';
-import { setUpSources } from './wiring/sources.ts';
+import { defaultSources, setUpSources } from './wiring/sources.ts';
 import { startOrder } from './wiring/start-order.ts';
 import { setUpViewers } from './wiring/viewers.ts';
 
@@ -23,7 +21,7 @@ export interface ControllerOptions {
   readonly log: Logger;
   readonly clock: Clock;
   /** Who may ask for certificates; Ingresses, if not given. */
-  readonly sources?: readonly Source[];
+  readonly sources?: Runtime['sources'];
   /** Sees everything that happens among the actors. */
   readonly inspect?: (event: InspectionEvent) => void;
 }
@@ -39,7 +37,7 @@ export function createController({
   kubeConfig,
   log,
   clock,
-  sources: kinds = [ingressSource(config)],
+  sources: kinds = defaultSources(config),
   inspect,
 }: ControllerOptions): Lifecycle {
   const stopping = new AbortController();

@@ -1,8 +1,10 @@
 import { sourceKey } from '../../machines/ownership/source-key.ts';
 import type { SupervisorEvent } from '../../machines/supervisor/supervisor.ts';
+import type { Config } from '../config/config.ts';
 import { usualAnnotationKey } from '../config/options.ts';
 import { SourceStatusWriter } from '../kubernetes/records/source-status.ts';
 import type { ReflectorState } from '../kubernetes/watch/reflector.ts';
+import { ingressSource } from '../sources/ingress/ingress-source.ts';
 import { watchSecrets } from '../sources/secret-watch.ts';
 import { sourcePath } from '../sources/source.ts';
 import { type SourceWatch, watchSources } from '../sources/source-watch.ts';
@@ -18,6 +20,11 @@ export interface Sources {
   stopped(): Promise<void>;
   /** How the watches of Ingresses stand. */
   readonly ingressStates: readonly ReflectorState[];
+}
+
+/** Ingresses alone. */
+export function defaultSources(config: Config): Runtime['sources'] {
+  return [ingressSource(config)];
 }
 
 export function setUpSources(
