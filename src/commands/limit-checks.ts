@@ -5,8 +5,8 @@ import type { Ledger } from '../../machines/ledger/ledger.ts';
 import type { OrderRequest } from '../../machines/ledger/order-limits.ts';
 import { presetLimits, type RateLimits } from '../../machines/ledger/rate-limits.ts';
 import type { DesiredCertificate } from '../../machines/ownership/desired-certificate.ts';
-import { KubernetesError } from '../kubernetes/client/kubernetes-error.ts';
 import { createLedger, type LedgerStore } from '../ledger/ledger-keeper.ts';
+import { isForbidden } from './cluster-reading.ts';
 import type { DesiredStanding } from './conclusion.ts';
 import { type Check, timeAhead } from './explanation.ts';
 import type { CommandSettings, SecretStanding } from './secret-standing.ts';
@@ -48,7 +48,7 @@ export async function checkLimits(
     const inAdvance = ledgerChecks(ledger, rehearsed, now);
     return [...checks, ...inAdvance.map((check) => ({ ...check, text: inRehearsal(check.text) }))];
   } catch (error) {
-    if (!(error instanceof KubernetesError) || error.code !== 'Forbidden') throw error;
+    if (!isForbidden(error)) throw error;
     const text = `What the CA's limits have left may not be read here (ConfigMaps of namespace ${namespace}).`;
     return [{ about: 'limits', result: 'unknown', text }];
   }

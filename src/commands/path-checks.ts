@@ -3,8 +3,9 @@ import { resolveHost } from '../challenges/http-01/self-check/addresses.ts';
 import { selfCheck } from '../challenges/http-01/self-check/self-check.ts';
 import type { Config } from '../config/config.ts';
 import { selfCheckSettings } from '../config/policies.ts';
-import { type KubernetesClient, KubernetesError } from '../kubernetes/client/client.ts';
-import { arrayField, isRecord } from '../process/json.ts';
+import type { KubernetesClient } from '../kubernetes/client/client.ts';
+import { unless } from '../kubernetes/client/kubernetes-error.ts';
+import { arrayField } from '../process/json.ts';
 import { systemClock } from '../time/clock.ts';
 import { isForbidden } from './cluster-reading.ts';
 import type { Check } from './explanation.ts';
@@ -48,22 +49,24 @@ export async function checkService(
   const about = 'Service';
   const name = `${namespace}/${serviceName}`;
   const remedy = 'Install kube-lego (deploy/base), or set LEGO_NAMESPACE and LEGO_SERVICE_NAME.';
+  const reference = { namespace, name: serviceName };
   try {
-    await client.call(signal, ({ core }) => core.readNamespacedService({ namespace, name: serviceName }));
-    const endpoints: unknown = await client.call(signal, ({ core }) =>
-      core.readNamespacedEndpoints({ namespace, name: serviceName }),
+    const service = await unless('NotFound', () =>
+      client.call(signal, ({ core }) => core.readNamespacedService(reference)),
     );
-    const subsets = isRecord(endpoints) ? arrayField(endpoints, 'subsets') : [];
-    const ready = subsets.some((subset) => arrayField(subset, 'addresses').length > 0);
-    if (ready) return { about, result: 'ok', text: `A ready pod of kube-lego is behind Service ${name}.` };
-  } catch (error) {
-    if (isForbidden(error)) {
-      return { about, result: 'unknown', text: `Service ${name} may not be read with this kubeconfig.` };
-    }
-    if (!(error instanceof KubernetesError) || error.code !== 'NotFound') throw error;
-    if (!error.message.includes('/endpoints/')) {
+    if (service === undefined) {
       return { about, result: 'problem', text: `There is no Service ${name}.`, remedy };
     }
+    const endpoints = await unless('NotFound', () =>
+      client.call(signal, ({ core }) => core.readNamespacedEndpoints(reference)),
+    );
+    const ready = arrayField(endpoints, 'subsets').some(
+      (subset) => arrayField(subset, 'addresses').length > 0,
+    );
+    if (ready) return { about, result: 'ok', text: `A ready pod of kube-lego is behind Service ${name}.` };
+  } catch (error) {
+    if (!isForbidden(error)) throw error;
+    return { about, result: 'unknown', text: `Service ${name} may not be read with this kubeconfig.` };
   }
   const text = `No ready pod of kube-lego is behind Service ${name}.`;
   const look = `See kubectl -n ${namespace} get pods, and the log of the Deployment.`;

@@ -4,9 +4,9 @@ import type { SecretFacts } from '../../machines/assessment/secret-facts.ts';
 import type { DesiredCertificate } from '../../machines/ownership/desired-certificate.ts';
 import type { Config } from '../config/config.ts';
 import { assessmentPolicy } from '../config/policies.ts';
-import { KubernetesError } from '../kubernetes/client/client.ts';
 import type { SecretStore } from '../kubernetes/records/secret-store.ts';
 import { factsOf } from '../secret/secret-reading.ts';
+import { isForbidden } from './cluster-reading.ts';
 
 /** What a Secret holds now, judged as the controller judges it. */
 export type SecretStanding =
@@ -33,7 +33,7 @@ export async function readStanding(
     const facts = factsOf(await secrets.read(namespace, secretName, signal));
     return { kind: 'read', facts, assessment: assess(desired, facts, policyFor(facts, config), now) };
   } catch (error) {
-    if (!(error instanceof KubernetesError) || error.code !== 'Forbidden') throw error;
+    if (!isForbidden(error)) throw error;
     return { kind: 'unknown', message: `Secret ${secretName} may not be read with this kubeconfig.` };
   }
 }

@@ -1,54 +1,68 @@
 import assert from 'node:assert/strict';
-import type { RequestListener } from 'node:http';
 import { after, before, describe, it } from 'node:test';
-import type { Check } from '../../src/commands/explanation.ts';
-import { checkHost } from '../../src/commands/path-checks.ts';
-import { readConfig } from '../../src/config/config.ts';
-import { DnsStandIn } from '../challenges/http-01/dns-stand-in.ts';
-import { answering, Site, saying } from '../challenges/http-01/site.ts';
+import { checkService } from '../../src/commands/path-checks.ts';
+import { createKubernetesClient, type KubernetesClient } from '../../src/kubernetes/client/client.ts';
+import { ApiStandIn } from '../kubernetes/api-stand-in.ts';
+import { configOf, controllerEnv } from '../process/controller-config.ts';
 
-const host = 'shop.example.test';
-let dns: DnsStandIn;
+const path = '/api/v1/namespaces/kube-lego/';
+const service = `${path}services/kube-lego`;
+const endpoints = `${path}endpoints/kube-lego`;
+const ready = { subsets: [{ notReadyAddresses: [{ ip: '10.0.0.1' }] }, { addresses: [{ ip: '10.0.0.2' }] }] };
 
-describe('explain asks a host as the CA would, and', () => {
+describe('what explain says of the Service that challenges go to', () => {
+  let api: ApiStandIn;
+  let client: KubernetesClient;
   before(async () => {
-    dns = await DnsStandIn.start();
-    dns.set(host, ['127.0.0.1']);
+    api = await ApiStandIn.start();
+    client = createKubernetesClient(api.kubeConfig);
   });
-  after(() => dns[Symbol.asyncDispose]());
-
-  it('takes nobody at his word who answers with an account of his own', async () => {
-    for (const thumbprint of ['none', 'x'.repeat(43)]) {
-      const [, path] = await checksOn(answering(thumbprint));
-      assert.equal(path?.result, 'ok', path?.text);
-      assert.match(path?.text ?? '', /^Somebody answers with status 200/);
-    }
+  after(async () => {
+    await client.close();
+    await api.stop();
   });
 
-  it('is content with 404, as long as no challenge is under way', async () => {
-    const [name, path] = await checksOn(saying(404, 'nothing here'));
-    assert.deepEqual([name?.about, name?.result], [`DNS ${host}`, 'ok']);
-    assert.deepEqual([path?.about, path?.result], [`path ${host}`, 'ok']);
-  });
-
-  it('names a redirect that the CA would not follow, and what to do', async () => {
-    const [, path] = await checksOn(saying(302, '', { location: 'ftp://shop.example.test/' }));
-    assert.equal(path?.result, 'problem');
-    assert.match(path?.text ?? '', /redirects the challenge/);
-    assert.equal(path?.remedy, 'Let /.well-known/acme-challenge/ of the host be reached over port 80.');
-  });
-});
-
-async function checksOn(listener: RequestListener): Promise<Check[]> {
-  await using site = await Site.start(listener);
-  const reading = readConfig(
+  const cases: readonly {
+    readonly name: string;
+    readonly objects: Readonly<Record<string, object>>;
+    readonly otherwise?: string;
+    readonly result: string;
+    readonly text: RegExp;
+  }[] = [
+    { name: 'that is not there', objects: {}, result: 'problem', text: /^There is no Service kube-lego/ },
+    { name: 'without Endpoints', objects: { [service]: {} }, result: 'problem', text: /^No ready pod/ },
     {
-      LEGO_NAMESPACE: 'kube-lego',
-      LEGO_DNS_SERVERS: dns.address,
-      LEGO_HTTP01_PORT: String(site.port),
+      name: 'without a ready pod',
+      objects: { [service]: {}, [endpoints]: { subsets: ready.subsets.slice(0, 1) } },
+      result: 'problem',
+      text: /^No ready pod/,
     },
-    [],
-  );
-  assert.equal(reading.kind, 'config');
-  return await checkHost(host, reading.config, AbortSignal.timeout(20_000));
-}
+    {
+      name: 'with a ready pod',
+      objects: { [service]: {}, [endpoints]: ready },
+      result: 'ok',
+      text: /^A ready pod of kube-lego is behind Service kube-lego\/kube-lego/,
+    },
+    {
+      name: 'that may not be read',
+      objects: {},
+      otherwise: 'Forbidden',
+      result: 'unknown',
+      text: /may not be read with this kubeconfig/,
+    },
+  ];
+  for (const { name, objects, otherwise = 'NotFound', result, text } of cases) {
+    it(`${name}: ${result}`, async () => {
+      api.override = (_, response, { pathname }) => {
+        const found = objects[pathname];
+        const status = found !== undefined ? 200 : otherwise === 'NotFound' ? 404 : 403;
+        response.writeHead(status, { 'content-type': 'application/json' });
+        response.end(JSON.stringify(found ?? { kind: 'Status', reason: otherwise, message: otherwise }));
+        return true;
+      };
+      const check = await checkService(client, configOf(await controllerEnv()), AbortSignal.timeout(5000));
+      assert.equal(check.result, result);
+      assert.match(check.text, text);
+    });
+  }
+});
