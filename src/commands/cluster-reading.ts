@@ -22,21 +22,21 @@ const pageSize = 500;
 const longestPage = 256 * 1024 * 1024;
 const longestSilence = 30 * second;
 
-/** Every Ingress that could be listed, and whose each Secret and host is, judged as the controller judges it. */
+/** All Ingresses that could be listed, with ownership of Secrets and hosts as in the controller. */
 interface Survey {
   readonly ingresses: ReadonlyMap<SourceKey, SourceSpec>;
   readonly ownership: Ownership;
-  /** `namespace/name` of the Secrets that they name, whether or not they are handed to kube-lego. */
+  /** `namespace/name` of the Secrets that they name, managed or not. */
   readonly named: ReadonlySet<string>;
-  /** Where they were listed; undefined: everywhere. */
+  /** The listed namespaces; undefined: all. */
   readonly namespaces: readonly string[] | undefined;
-  /** Of the namespaces that kube-lego watches those where they may not be listed. */
+  /** Watched namespaces whose Ingresses may not be listed. */
   readonly denied: readonly string[];
-  /** Some namespaces could not be looked into, so that an older claim may not be known. */
+  /** Some namespaces could not be listed, so older claims may be unknown. */
   readonly partial: boolean;
 }
 
-/** @throws KubernetesError when not even this one namespace may be read, or none at all where none is named */
+/** @throws KubernetesError if not even the named namespace may be read, or none at all if none is named */
 export async function surveyIngresses(
   client: KubernetesClient,
   config: Config,
@@ -51,7 +51,7 @@ export async function surveyIngresses(
   return { ingresses, ownership, named: new Set(listed.flatMap(({ secrets }) => secrets)), ...where };
 }
 
-/** All that may be listed; where this one namespace is not among them, it alone. */
+/** All namespaces that may be listed; if the named one is not among them, only that one. */
 async function listIngresses(
   client: KubernetesClient,
   { annotationKey, watchNamespaces: watched }: Config,
@@ -85,7 +85,7 @@ async function listIngresses(
   };
 }
 
-/** Also those of an Ingress that is not handed to kube-lego, whose `spec` is not projected. */
+/** Also of an unmanaged Ingress, whose `spec` is not projected. */
 function secretsNamedBy(object: unknown): string[] {
   const namespace = stringField(recordField(object, 'metadata'), 'namespace') ?? '';
   return arrayField(recordField(object, 'spec'), 'tls').flatMap((entry) => {
@@ -98,7 +98,7 @@ function collectionPaths(collection: Collection, namespaces: readonly string[] |
   return (namespaces ?? [undefined]).map((namespace) => collectionPath(collection, namespace));
 }
 
-/** The Ingress as it is; undefined if there is none. By a list, because kube-lego's own role has no more. */
+/** The Ingress; undefined if there is none. By list, because kube-lego's role has no get. */
 export async function readIngress(
   client: KubernetesClient,
   namespace: string,
@@ -112,10 +112,10 @@ export async function readIngress(
 }
 
 /**
- * `namespace/name` of the TLS Secrets with a certificate of kube-lego. Never their contents.
+ * `namespace/name` of the TLS Secrets with a certificate of kube-lego, without their contents.
  *
- * @param namespaces to look into; undefined: all
- * @returns undefined when Secrets may not be listed there
+ * @param namespaces undefined: all
+ * @returns undefined if Secrets may not be listed there
  */
 export async function listOwnSecrets(
   client: KubernetesClient,
@@ -140,12 +140,12 @@ function keyIfOurs(secret: unknown): string | undefined {
   return isRecordedAsOurs(annotations) ? keyOf(secret) : undefined;
 }
 
-/** Whether the error is the API server's word that this is not permitted. */
+/** Whether the API server answered Forbidden. */
 export function isForbidden(error: unknown): boolean {
   return error instanceof KubernetesError && error.code === 'Forbidden';
 }
 
-/** @param read what is kept of an object; thousands of whole ones would take more memory than the pod has to spare */
+/** @param read projects an object; thousands of whole ones would need more memory than the pod has */
 async function list<T>(
   client: KubernetesClient,
   path: string,

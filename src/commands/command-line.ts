@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 export const commands = ['status', 'explain'] as const;
 export type Command = (typeof commands)[number];
 
-/** What somebody asks for on the command line. */
+/** The parsed command line. */
 export type Request =
   | { readonly kind: 'help'; readonly text: string }
   | { readonly kind: 'errors'; readonly errors: readonly string[] }
@@ -22,15 +22,15 @@ export type Request =
 
 interface Common {
   readonly output: 'text' | 'json';
-  /** Of the kubeconfig; undefined: its current one. */
+  /** Context of the kubeconfig; undefined: the current one. */
   readonly context: string | undefined;
 }
 
-const exitCodes = `Exit code: 0 all is well, 1 something is wrong or may not be looked at, 2 the command line or a setting is
-wrong, 3 the API server cannot be asked.`;
-const settings = `Reads with your kubeconfig (KUBECONFIG), in a pod with its ServiceAccount, and writes nothing. What kube-lego is
-set to by LEGO_ variables other than its defaults (LEGO_KUBE_ANNOTATION, LEGO_WATCH_NAMESPACE, LEGO_URL,
-LEGO_NAMESPACE, ...) has to be set here, too; in its pod it is:
+const exitCodes = `Exit code: 0 all is well, 1 something is wrong or may not be read, 2 the command line or a setting is
+invalid, 3 the API server cannot be reached.`;
+const settings = `Reads with your kubeconfig (KUBECONFIG), in a pod with its ServiceAccount, and writes nothing. LEGO_ variables of the
+controller that differ from the defaults (LEGO_KUBE_ANNOTATION, LEGO_WATCH_NAMESPACE, LEGO_URL, LEGO_NAMESPACE, ...)
+have to be set here, too. In its pod they are:
   kubectl exec -n kube-lego deployment/kube-lego -- kube-lego`;
 const common = `  -o, --output text|json  default: text
       --context NAME      context of the kubeconfig
@@ -39,13 +39,12 @@ const common = `  -o, --output text|json  default: text
 const help: Readonly<Record<Command, string>> = {
   status: `Usage: kube-lego status [options]
 
-What has come of every Ingress that is handed to kube-lego, a line for each Secret: its certificate, or why there is
-none, and what happens next; then the Secrets that no Ingress names any more, and the watched namespaces whose
-Ingresses may not be listed.
+The state of every managed Ingress, a line for each Secret: its certificate, or why there is none, and what happens
+next; then the Secrets that no Ingress names any more, and the watched namespaces whose Ingresses may not be listed.
 
   -n, --namespace NAME    only this namespace
-      --problems          only what needs somebody
-  -w, --watch             again every few seconds
+      --problems          only what needs action
+  -w, --watch             repeat every few seconds
 ${common}
 
 ${settings} status
@@ -53,12 +52,11 @@ ${exitCodes}
 `,
   explain: `Usage: kube-lego explain NAMESPACE/INGRESS [options]
 
-Why this Ingress has a certificate or has none, what happens next and what to do: from the annotation over class,
-hosts, DNS and challenge path to the Secret and what the CA said last. In the pod, or beside a kubectl port-forward
-of port 9403, the controller itself is heard: its state, how far each host has come, what holds an order, and the
-last transitions.
+Why this Ingress has a certificate or none, what happens next and what to do: checks annotation, class, hosts, DNS,
+challenge path, Secret and the last answer of the CA. In the pod, or with a kubectl port-forward of port 9403, it also
+asks the controller: its state, the progress of each host, what an order waits for, and the last transitions.
 
-      --offline           asks no DNS server and no host
+      --offline           skip the checks of DNS and hosts
 ${common}
 
 ${settings} explain NAMESPACE/INGRESS
@@ -70,7 +68,7 @@ export function isCommand(word: string | undefined): word is Command {
   return commands.some((command) => command === word);
 }
 
-/** @param argv what follows the command */
+/** @param argv the arguments after the command */
 export function readRequest(command: Command, argv: readonly string[]): Request {
   try {
     return command === 'status' ? readStatus(argv) : readExplain(argv);
@@ -99,7 +97,7 @@ function readStatus(argv: readonly string[]): Request {
   const { help: asksForHelp, output, context, namespace, problems, watch } = values;
   if (asksForHelp) return { kind: 'help', text: help.status };
   if (positionals.length > 0) {
-    return refusal('status', `${positionals.join(' ')}: kube-lego status takes options only.`);
+    return refusal('status', `${positionals.join(' ')}: kube-lego status takes only options.`);
   }
   if (!isFormat(output)) return refusal('status', `--output=${output}: must be text or json.`);
   return { kind: 'status', output, context, namespace, problems, watch };

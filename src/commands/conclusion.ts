@@ -6,18 +6,18 @@ import { liveHold, liveTrouble } from './live-checks.ts';
 import { checkOutcome, checkSecret, isLeftAlone, nextOf } from './secret-checks.ts';
 import type { SecretStanding } from './secret-standing.ts';
 
-/** A Secret of the Ingress: what it should hold, what it holds, and what was told of it. */
+/** A Secret of the Ingress: its desired and current content, and its recorded outcome. */
 export interface DesiredStanding {
   readonly desired: DesiredCertificate;
   readonly standing: SecretStanding;
   readonly entry: CertificateEntry | undefined;
-  /** As the controller sees it now, where it can be asked. */
+  /** The controller's current view, if it is reachable. */
   readonly live?: CertificateDetail | undefined;
 }
 
 type Conclusion = Pick<Explanation, 'verdict' | 'why' | 'next' | 'remedy'>;
 
-/** Why it is as it is: what the controller tells, now or last, counts before what can be seen from here. */
+/** The conclusion. What the controller says or has recorded takes precedence over the checks made here. */
 export function conclude(
   standings: readonly DesiredStanding[],
   wish: readonly Check[],
@@ -44,29 +44,27 @@ export function conclude(
   const [due] = bad;
   if (due !== undefined) return waiting(due, checks, liveNext, now);
   if (refusedWish !== undefined) {
-    return problem(
-      refusedWish.text,
-      'Nothing of this is tried until the Ingress changes.',
-      refusedWish.remedy,
-    );
+    return problem(refusedWish.text, 'It is not tried until the Ingress changes.', refusedWish.remedy);
   }
-  const why = 'Every Secret that it names holds a good certificate.';
+  const why = 'All its Secrets hold a good certificate.';
   return { verdict: 'good', why, next: renewalOf(standings, now) };
 }
 
 function renewalOf(standings: readonly DesiredStanding[], now: number): string {
   const foreign = standings.find(({ desired, standing }) => isLeftAlone(desired, standing));
   if (foreign !== undefined) {
-    return `kube-lego does not renew Secret ${foreign.desired.secretName}, which it did not make: do it yourself in time, or set kube-lego.io/adopt: "true".`;
+    return `kube-lego does not renew Secret ${foreign.desired.secretName}, which it did not create: renew it yourself, or set kube-lego.io/adopt: "true".`;
   }
   const renewals = standings.flatMap(({ standing }) =>
     standing.kind === 'read' && standing.assessment.kind === 'good' ? [standing.assessment.renewAt] : [],
   );
   const soonest = Math.min(...renewals);
-  return Number.isFinite(soonest) ? `It is renewed ${timeAhead(soonest, now)}.` : 'It is renewed in time.';
+  return Number.isFinite(soonest)
+    ? `It is renewed ${timeAhead(soonest, now)}.`
+    : 'It will be renewed in time.';
 }
 
-/** Of the annotation and the controller's own word the annotation only says since when; it may lag behind, or be missing. */
+/** The controller takes precedence over the annotation, which may lag behind or be missing; only `since` comes from the annotation. */
 function failureOf({ desired, entry, live }: DesiredStanding, now: number) {
   const trouble = live === undefined ? undefined : liveTrouble(live);
   const told = entry?.state === 'failed' ? entry : undefined;
@@ -83,7 +81,7 @@ function failureOf({ desired, entry, live }: DesiredStanding, now: number) {
   return { why: text, next: nextOf(told, now), remedy };
 }
 
-/** Nothing has gone wrong with it as far as the controller has told. */
+/** The conclusion if no failure is known. */
 function waiting(
   { desired, standing, entry, live }: DesiredStanding,
   checks: readonly Check[],
@@ -110,7 +108,7 @@ function waiting(
   const obstacle = checks.find(isProblem);
   const next =
     liveNext ??
-    'kube-lego gets to it in seconds; if not, see its log: it may not run, or not see the Ingress.';
+    'kube-lego handles it within seconds; if not, see its log: it may not be running, or not see the Ingress.';
   if (obstacle === undefined || liveNext !== undefined) return { verdict: 'waiting', why: text, next };
   return { ...problem(`${text} ${obstacle.text}`, next, obstacle.remedy), verdict: 'waiting' };
 }
@@ -119,7 +117,7 @@ function problem(why: string, next: string, remedy: string | undefined) {
   return { verdict: 'failing', why, next, ...(remedy === undefined ? {} : { remedy }) } as const;
 }
 
-/** Whether nothing is to be done for the Secret. */
+/** Whether the Secret needs no action. */
 export function isGood({ standing, entry, live }: DesiredStanding): boolean {
   if (standing.kind === 'read') return standing.assessment.kind === 'good';
   return (live ?? entry)?.state === 'good';

@@ -20,13 +20,13 @@ export interface ExplainOptions {
   readonly client: KubernetesClient;
   readonly config: CommandSettings;
   readonly clock: Clock;
-  /** Asks neither DNS servers nor hosts. */
+  /** Skips the checks of DNS and hosts. */
   readonly offline: boolean;
 }
 
 const mostHosts = 20;
 
-/** The story of one Ingress, from the controller where it can be asked, else from the objects alone. @throws KubernetesError when the API server cannot be asked */
+/** Explains one Ingress, with the controller's view if it is reachable. @throws KubernetesError if the API server is unreachable */
 export async function explain(
   { client, config, clock, offline }: ExplainOptions,
   namespace: string,
@@ -91,13 +91,13 @@ export async function explain(
 const incomplete: Check = {
   about: 'ownership',
   result: 'unknown',
-  text: 'Ingresses of other namespaces may not be listed, so older claims to a host are not known here.',
+  text: 'Ingresses of other namespaces may not be listed, so older claims to a host are unknown here.',
 };
 
 const stranger: Check = {
   about: 'controller',
   result: 'note',
-  text: 'The controller that answers on this machine knows another Ingress of this name, as one of another cluster does: it is not heard.',
+  text: 'The controller on this machine knows another Ingress of this name, probably of another cluster: it is ignored.',
 };
 
 function ledgersOf(client: KubernetesClient, { namespace }: CommandSettings): LedgerStores {
@@ -107,18 +107,18 @@ function ledgersOf(client: KubernetesClient, { namespace }: CommandSettings): Le
   };
 }
 
-/** Nothing further on the way can be looked at. */
+/** No further checks are possible. */
 function stopped(ingress: string, checks: readonly Check[]): Explanation {
   const shared = checks.find(({ about }) => about === 'SecretOwnedByOther');
   if (shared !== undefined && !checks.some(isProblem)) {
-    const next = 'What the older Ingress gets, this one has: ask kube-lego explain for that one.';
+    const next = 'It shares the certificate of the older Ingress: run kube-lego explain for that one.';
     return { ingress, verdict: 'good', why: shared.text, next, checks };
   }
   const problem = checks.find(isProblem) ?? checks.findLast(({ result }) => result === 'note');
   return {
     ingress,
     verdict: 'not-served',
-    why: problem?.text ?? 'Nothing in it asks for a certificate.',
+    why: problem?.text ?? 'It requests no certificate.',
     next: 'Nothing, until the Ingress changes.',
     ...(problem?.remedy === undefined ? {} : { remedy: problem.remedy }),
     checks,

@@ -2,35 +2,35 @@ import { type ReasonCode, reasons } from '../../machines/reasons/reasons.ts';
 import type { IngressDetail } from '../inspector/protocol.ts';
 import { durationText, printable } from './terminal-text.ts';
 
-/** One look at one thing on the way from the annotation to the certificate. */
+/** One check on the way from the annotation to the certificate. */
 export interface Check {
   readonly about: string;
-  /** `note`: to be known, in the way of nothing; `unknown`: it could not be looked at from here. */
+  /** `note`: information, no obstacle; `unknown`: could not be checked from here. */
   readonly result: 'ok' | 'problem' | 'note' | 'unknown';
   readonly text: string;
   readonly remedy?: string;
 }
 
-/** The story of one Ingress. */
+/** The result of `kube-lego explain`. */
 export interface Explanation {
   readonly ingress: string;
-  /** `waiting`: nothing has gone wrong, and the certificate is not there yet. */
+  /** `waiting`: no failure, but no certificate yet. */
   readonly verdict: 'good' | 'waiting' | 'failing' | 'not-served';
   readonly why: string;
   readonly next: string;
   readonly remedy?: string;
   readonly checks: readonly Check[];
-  /** As the controller sees it, where it can be asked. */
+  /** The controller's view, if it is reachable. */
   readonly live?: IngressDetail;
 }
 
-/** What happened, and apart from it what to do. */
+/** A message and its remedy, separated. */
 export interface Told {
   readonly text: string;
   readonly remedy: string | undefined;
 }
 
-/** A message with the remedy of its reason at its end, as `describeFailure` makes them. A remedy of its own stays in the text. */
+/** Splits a message of `describeFailure`, which ends with the remedy of its reason. A remedy of its own stays in the text. */
 export function withoutRemedy(code: ReasonCode, message: string): Told {
   const { remedy } = reasons[code];
   const text = message.endsWith(remedy) ? message.slice(0, -remedy.length).trimEnd() : message;
@@ -43,7 +43,7 @@ export function isProblem({ result }: Check): boolean {
 
 const marks = { ok: 'ok', problem: 'PROBLEM', note: 'note', unknown: '?' } as const;
 
-/** The explanation for people, the conclusion first. */
+/** The explanation as text, the conclusion first. */
 export function explanationText({ ingress, verdict, why, next, remedy, checks }: Explanation): string {
   const width = Math.max(...checks.map(({ about }) => about.length));
   const walk = checks.map((check) => {
@@ -61,13 +61,13 @@ export function explanationText({ ingress, verdict, why, next, remedy, checks }:
   ].join('\n');
 }
 
-/** A moment for people, with how far away it is. */
+/** A time and how far away it is. */
 export function timeAhead(at: number, now: number): string {
   const time = isoTime(at);
   return at <= now ? `at once (${time})` : `at ${time} (in ${durationText(at - now)})`;
 }
 
-/** In whole seconds. */
+/** RFC 3339 with whole seconds. */
 export function isoTime(at: number): string {
   return new Date(at).toISOString().replace(/\.\d+Z$/, 'Z');
 }

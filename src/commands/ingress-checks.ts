@@ -8,7 +8,7 @@ import { arrayField, recordField, stringField } from '../process/json.ts';
 import type { Clock } from '../time/clock.ts';
 import type { Check } from './explanation.ts';
 
-/** Whether the Ingress is handed to kube-lego at all. @param object as the API server sent it */
+/** Whether kube-lego manages the Ingress. @param object as sent by the API server */
 export function checkGate(spec: SourceSpec, object: unknown, config: Config): Check[] {
   const { annotationKey, watchNamespaces } = config;
   const metadata = recordField(object, 'metadata');
@@ -16,42 +16,42 @@ export function checkGate(spec: SourceSpec, object: unknown, config: Config): Ch
   const about = 'annotation';
   const checks: Check[] = [];
   if (metadata?.['deletionTimestamp'] !== undefined) {
-    const text = 'The Ingress is being deleted, so nothing is done for it any more.';
+    const text = 'The Ingress is being deleted, so kube-lego does nothing for it.';
     checks.push({ about: 'deletion', result: 'problem', text, remedy: 'Nothing, or create it again.' });
   } else if (spec.enabled) {
     checks.push({ about, result: 'ok', text: `${annotationKey} is "true".` });
   } else {
     const text =
       value === undefined
-        ? `The Ingress has no annotation ${annotationKey}, so kube-lego leaves it alone.`
-        : `The annotation ${annotationKey} is "${value}", not "true", so kube-lego leaves the Ingress alone.`;
+        ? `The Ingress has no annotation ${annotationKey}, so kube-lego ignores it.`
+        : `The annotation ${annotationKey} is "${value}", not "true", so kube-lego ignores the Ingress.`;
     checks.push({ about, result: 'problem', text, remedy: `Set ${annotationKey}: "true".` });
   }
   if (watchNamespaces.length > 0 && !watchNamespaces.includes(spec.namespace)) {
-    const text = `kube-lego watches ${watchNamespaces.join(', ')} only, not namespace ${spec.namespace}.`;
+    const text = `kube-lego watches only ${watchNamespaces.join(', ')}, not namespace ${spec.namespace}.`;
     const remedy = 'Add the namespace to LEGO_WATCH_NAMESPACE.';
     checks.push({ about: 'namespace', result: 'problem', text, remedy });
   }
   return checks;
 }
 
-/** What the Ingress says of class, hosts and Secrets. */
+/** What the Ingress requests. */
 export function checkWish({ desired, notices }: Assignment): Check[] {
   const findings = notices.map((notice): Check => {
     const result = failureKind(notice) === 'notice' ? 'note' : 'problem';
     return { about: notice.code, result, text: notice.message, remedy: reasons[notice.code].remedy };
   });
   const wishes = desired.map(({ secretName, hosts }): Check => {
-    const text = `Secret ${secretName} is to hold a certificate for ${hosts.map(({ host }) => host).join(', ')}.`;
+    const text = `Secret ${secretName} should hold a certificate for ${hosts.map(({ host }) => host).join(', ')}.`;
     return { about: 'spec.tls', result: 'ok', text };
   });
   if (findings.length + wishes.length > 0) return [...findings, ...wishes];
   const remedy = 'List hosts and a secretName under spec.tls.';
-  const text = 'The Ingress has no spec.tls, so there is no certificate to get.';
+  const text = 'The Ingress has no spec.tls, so it gets no certificate.';
   return [{ about: 'spec.tls', result: 'problem', text, remedy }];
 }
 
-/** Who serves the Ingress, and whether a challenge Ingress beside it would work. */
+/** Which ingress controller serves the Ingress, and whether a challenge Ingress works with it. */
 export async function checkClass(
   client: KubernetesClient,
   reference: IngressClassReference,

@@ -11,20 +11,20 @@ import type { DesiredStanding } from './conclusion.ts';
 import { type Check, timeAhead } from './explanation.ts';
 import type { CommandSettings, SecretStanding } from './secret-standing.ts';
 
-/** Where the controller has written down what it has spent. */
+/** The stored ledgers. */
 export interface LedgerStores {
-  /** At the CA. */
+  /** Of the CA. */
   readonly orders: Pick<LedgerStore, 'read'>;
-  /** At the CA of rehearsals, which is read only where there is one. */
+  /** Of the staging CA; read only with rehearsals. */
   readonly rehearsals: Pick<LedgerStore, 'read'>;
 }
 
 /**
- * What keeps these certificates waiting at the CA, as the controller wrote it down: for where it cannot be asked itself.
+ * What these certificates wait for at the CA, from the stored ledger: used if the controller is unreachable.
  *
  * @param now milliseconds since the epoch
- * @returns nothing where nothing does
- * @throws KubernetesError when the API server cannot be asked
+ * @returns empty if they wait for nothing
+ * @throws KubernetesError if the API server is unreachable
  */
 export async function checkLimits(
   { orders, rehearsals }: LedgerStores,
@@ -49,7 +49,7 @@ export async function checkLimits(
     return [...checks, ...inAdvance.map((check) => ({ ...check, text: inRehearsal(check.text) }))];
   } catch (error) {
     if (!isForbidden(error)) throw error;
-    const text = `What the CA's limits have left may not be read here (ConfigMaps of namespace ${namespace}).`;
+    const text = `The remaining limits of the CA may not be read here (ConfigMaps of namespace ${namespace}).`;
     return [{ about: 'limits', result: 'unknown', text }];
   }
 }
@@ -61,18 +61,18 @@ function ledgerChecks(ledger: Ledger, standings: readonly DesiredStanding[], now
     const { secretName } = desired;
     const hold = ledger.hold(orderOf(desired, standing), now);
     if (hold === undefined) return [];
-    const text = `Secret ${secretName}: ${describeHold(hold).message} It has room ${timeAhead(hold.until, now)}.`;
+    const text = `Secret ${secretName}: ${describeHold(hold).message} The limit has room ${timeAhead(hold.until, now)}.`;
     return [{ about: 'limits', result: 'note', text }];
   });
   return [...busy, ...holds];
 }
 
 function busyCheck(until: number, now: number): Check {
-  const text = `The CA was busy or out of order and asked all to wait, so no order is made before then: it is asked again ${timeAhead(until, now)}.`;
-  return { about: 'CA', result: 'note', text, remedy: 'There is nothing to do but wait.' };
+  const text = `The CA was busy or failing and asked to wait; it is tried again ${timeAhead(until, now)}.`;
+  return { about: 'CA', result: 'note', text, remedy: 'Wait.' };
 }
 
-/** The order that the controller would ask for. Of a Secret that may not be read it counts as the first. */
+/** The order that the controller would request; a first one for a Secret that may not be read. */
 function orderOf(desired: DesiredCertificate, standing: SecretStanding): OrderRequest {
   const due = dueOf(standing);
   return {

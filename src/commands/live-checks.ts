@@ -12,22 +12,22 @@ const stepNames: Readonly<Record<HostStep, string>> = {
   secret: 'Secret',
 };
 const stepWords = {
-  running: 'under way',
+  running: 'running',
   done: 'done',
   failed: 'failed',
-  unknown: 'not to be told',
+  unknown: 'unknown',
 } as const;
-/** Of the timeline. */
+/** Maximum of timeline entries shown. */
 const mostEntries = 6;
 
-/** The story of the Ingress as the controller tells it. @param now milliseconds since the epoch */
+/** The controller's view of the Ingress. @param now milliseconds since the epoch */
 export function liveChecks({ row, certificates, timeline }: IngressDetail, now: number): Check[] {
   const when = row.next?.at === undefined ? '' : ` ${timeAhead(row.next.at, now)}`;
   const next = row.next === undefined ? '' : `; next: ${row.next.action}${when}`;
   const entries = timeline.slice(-mostEntries).map(({ at, text }) => `${timeOf(at, now)} ${text}`);
   const history =
     entries.length === 0
-      ? 'What happens to it is recorded only while somebody has the page open (port 9403).'
+      ? 'The history is recorded only while the inspector page is open (port 9403).'
       : `${entries.join('; ')}.`;
   return [
     { about: 'controller', result: 'ok', text: `It is ${row.state} since ${timeOf(row.since, now)}${next}.` },
@@ -39,7 +39,7 @@ export function liveChecks({ row, certificates, timeline }: IngressDetail, now: 
   ];
 }
 
-/** What the controller says has gone wrong with the certificate; undefined where nothing has. */
+/** The controller's error for the certificate, if any. */
 export function liveTrouble({ state, error, failures }: CertificateDetail): Told | undefined {
   if (state !== 'failed' || error === undefined) return undefined;
   const times = failures < 2 ? '' : `, ${failures} times in a row`;
@@ -47,7 +47,7 @@ export function liveTrouble({ state, error, failures }: CertificateDetail): Told
   return { text: `${error.code}${times}: ${text}`, remedy };
 }
 
-/** What keeps the order of the certificate waiting; undefined where nothing does. */
+/** What the order of the certificate waits for, if anything. */
 export function liveHold({ hold, error }: CertificateDetail, now: number): string | undefined {
   if (hold === undefined) return undefined;
   const what = error === undefined ? `The order waits (${hold.scope}).` : toldOf(error).text;
@@ -64,7 +64,7 @@ function certificateChecks(certificate: CertificateDetail, now: number): Check[]
   return [{ about, result: 'problem', text, ...(remedy === undefined ? {} : { remedy }) }];
 }
 
-/** How far the host has come in the round that runs, or in the last one that came to nothing. */
+/** The progress of the host in the running round, or in the last failed one. */
 function hostCheck({ host, steps }: HostProgress, now: number): Check[] {
   const reached = steps.flatMap(({ step, state, at, detail }) => {
     if (state === 'waiting') return [];
@@ -80,7 +80,7 @@ function toldOf({ code, message }: { readonly code: string; readonly message: st
   return isReasonCode(code) ? withoutRemedy(code, message) : { text: message, remedy: undefined };
 }
 
-/** Of today only the time, so that a line of several stays short. */
+/** Only the time for today's entries, to keep lines short. */
 function timeOf(at: number, now: number): string {
   const time = isoTime(at);
   return time.slice(0, 10) === isoTime(now).slice(0, 10) ? time.slice(11) : time;

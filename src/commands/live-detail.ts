@@ -5,19 +5,19 @@ import type { CertificateDetail, HostProgress, IngressDetail, TimelineEntry } fr
 import { readJson } from '../kubernetes/watch/watch-stream.ts';
 import { isRecord } from '../process/json.ts';
 
-/** What the controller on this machine says of an Ingress: in its pod, or through `kubectl port-forward`. */
+/** The controller's view of an Ingress, if it is on this machine: in its pod, or through `kubectl port-forward`. */
 type LiveAnswer =
   | { readonly kind: 'told'; readonly detail: IngressDetail }
-  /** It speaks of another object of this name, as the controller of another cluster does. */
+  /** It knows another object of this name, probably of another cluster. */
   | { readonly kind: 'stranger' }
-  /** Nobody is there, or nobody who knows the Ingress. */
+  /** No controller, or it does not know the Ingress. */
   | { readonly kind: 'silent' };
 
 const timeLimit = second;
 const longestAnswer = 4 * 1024 * 1024;
 
 /**
- * @param uid of the Ingress that is meant
+ * @param uid of the Ingress
  * @throws the signal's reason
  */
 export async function askController(

@@ -11,12 +11,12 @@ import { isForbidden } from './cluster-reading.ts';
 import type { Check } from './explanation.ts';
 
 const dnsRemedy = "Point the host's DNS records at the ingress controller.";
-const pathRemedy = 'Let /.well-known/acme-challenge/ of the host be reached over port 80.';
+const pathRemedy = 'Make /.well-known/acme-challenge/ of the host reachable over port 80.';
 
-/** Whether the name leads anywhere, and what answers there as the CA would ask. From here, not from the CA's places. */
+/** DNS and self-check of the host, from here, not from the CA's vantage points. */
 export async function checkHost(host: string, config: Config, signal: AbortSignal): Promise<Check[]> {
   const agent = `kube-lego/${config.version} explain`;
-  // Nobody can know this account, so that no answer is the right one: what matters is who answers.
+  // A random account: no answer can be right, only who answers matters.
   const thumbprint = randomBytes(32).toString('base64url');
   const settings = { ...selfCheckSettings(config, agent, systemClock), thumbprint };
   const resolution = await resolveHost(host, settings, signal);
@@ -29,18 +29,18 @@ export async function checkHost(host: string, config: Config, signal: AbortSigna
   const dns: Check = { about: `DNS ${host}`, result: 'ok', text: `${host} resolves to ${addresses}.` };
   const verdict = await selfCheck(host, settings, signal);
   const about = `path ${host}`;
-  if (verdict.kind === 'reachable') throw new Error('unreachable: nobody can know this account');
+  if (verdict.kind === 'reachable') throw new Error('unreachable: the account is random');
   const text = verdict.message.replaceAll(' from inside the cluster', ' from here');
   if (verdict.kind === 'inconclusive') return [dns, { about, result: 'problem', text, remedy: pathRemedy }];
   const { status } = verdict;
   if (status === undefined || (status >= 300 && status !== 404)) {
     return [dns, { about, result: 'problem', text, remedy: pathRemedy }];
   }
-  const fine = `Somebody answers with status ${status}, as is right while no challenge is under way.`;
+  const fine = `A server answers with status ${status}, which is right while no challenge is pending.`;
   return [dns, { about, result: 'ok', text: fine }];
 }
 
-/** Whether the Service that challenges go to is there, and a pod behind it. */
+/** Whether the Service for challenges exists and has a ready pod. */
 export async function checkService(
   client: KubernetesClient,
   { namespace, serviceName }: Config,
@@ -63,12 +63,12 @@ export async function checkService(
     const ready = arrayField(endpoints, 'subsets').some(
       (subset) => arrayField(subset, 'addresses').length > 0,
     );
-    if (ready) return { about, result: 'ok', text: `A ready pod of kube-lego is behind Service ${name}.` };
+    if (ready) return { about, result: 'ok', text: `Service ${name} has a ready pod.` };
   } catch (error) {
     if (!isForbidden(error)) throw error;
     return { about, result: 'unknown', text: `Service ${name} may not be read with this kubeconfig.` };
   }
-  const text = `No ready pod of kube-lego is behind Service ${name}.`;
+  const text = `Service ${name} has no ready pod.`;
   const look = `See kubectl -n ${namespace} get pods, and the log of the Deployment.`;
   return { about, result: 'problem', text, remedy: look };
 }

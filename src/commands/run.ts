@@ -18,7 +18,7 @@ import { needsAttention } from './status-rows.ts';
 export interface CommandOptions {
   readonly env: NodeJS.ProcessEnv;
   readonly clock: Clock;
-  /** Ends a command that would go on. */
+  /** Ends a running command. */
   readonly signal: AbortSignal;
   readonly print: (text: string) => void;
   readonly complain: (text: string) => void;
@@ -26,16 +26,16 @@ export interface CommandOptions {
 
 const watchInterval = 5 * second;
 const timeLimit = 2 * minute;
-/** Where deploy/base puts it; the controller itself is told by its Deployment. */
+/** The namespace of deploy/base. */
 const installedIn = 'kube-lego';
 const clearScreen = '\u001B[H\u001B[2J';
 
 /**
  * Runs `kube-lego status` or `kube-lego explain`.
  *
- * @param argv what follows the command
- * @returns the exit code: 0 all is well, 1 something is wrong or may not be looked at, 2 the command line or a setting is wrong, 3 the API server
- *   cannot be asked
+ * @param argv the arguments after the command
+ * @returns the exit code: 0 all is well, 1 something is wrong or may not be read, 2 the command line or a setting is invalid, 3 the API
+ *   server cannot be reached
  */
 export async function runCommand(
   command: Command,
@@ -60,7 +60,7 @@ export async function runCommand(
       clock: options.clock,
     });
   } catch (error) {
-    options.complain(`There is no way to the API server: ${wordsOf(error)}`);
+    options.complain(`Cannot connect to the API server: ${wordsOf(error)}`);
     return 3;
   }
   try {
@@ -120,7 +120,7 @@ function isUnanswered(error: unknown): boolean {
 }
 
 function unanswered(error: unknown): string {
-  return `The API server cannot be asked: ${wordsOf(error)}\n${remedyFor(error)}`;
+  return `The API server cannot be reached: ${wordsOf(error)}\n${remedyFor(error)}`;
 }
 
 function remedyFor(error: unknown): string {
@@ -128,9 +128,9 @@ function remedyFor(error: unknown): string {
     return 'Log in again: the API server does not accept the credentials of the kubeconfig.';
   }
   if (isForbidden(error)) {
-    return 'Use a kubeconfig that may list Ingresses, or name a namespace of which it may.';
+    return 'Use a kubeconfig that may list Ingresses, or name a namespace in which it may.';
   }
-  return 'Check the way to the API server and its state, and ask again.';
+  return 'Check the API server and the connection to it, and try again.';
 }
 
 function refuse(errors: readonly string[], { complain }: CommandOptions): number {

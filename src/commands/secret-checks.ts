@@ -5,7 +5,7 @@ import { failureKind, reasons } from '../../machines/reasons/reasons.ts';
 import { type Check, isoTime, timeAhead, withoutRemedy } from './explanation.ts';
 import type { SecretStanding } from './secret-standing.ts';
 
-/** What the Secret holds. */
+/** The certificate in the Secret. */
 export function checkSecret(desired: DesiredCertificate, standing: SecretStanding, now: number): Check {
   const about = `Secret ${desired.secretName}`;
   if (standing.kind === 'unknown') return { about, result: 'unknown', text: standing.message };
@@ -20,11 +20,11 @@ export function checkSecret(desired: DesiredCertificate, standing: SecretStandin
       const wish =
         window === undefined
           ? ''
-          : ` The CA wants it renewed between ${isoTime(window.start)} and ${isoTime(window.end)}.`;
+          : ` The CA suggests renewal between ${isoTime(window.start)} and ${isoTime(window.end)}.`;
       const whose = isLeftAlone(desired, standing)
-        ? ' kube-lego did not make it: it is used as it is, and never renewed.'
+        ? ' kube-lego did not create it, and never renews it.'
         : '';
-      const text = `Its certificate${issuer} covers all hosts and ends ${timeAhead(assessment.notAfter, now)}.${wish}${whose}`;
+      const text = `Its certificate${issuer} covers all hosts and expires ${timeAhead(assessment.notAfter, now)}.${wish}${whose}`;
       return { about, result: 'ok', text };
     }
     case 'due':
@@ -38,16 +38,16 @@ export function checkSecret(desired: DesiredCertificate, standing: SecretStandin
   }
 }
 
-/** Whether somebody else made the Secret, so that kube-lego never writes to it. */
+/** Whether another owner created the Secret, so that kube-lego never writes to it. */
 export function isLeftAlone({ adopt }: DesiredCertificate, standing: SecretStanding): boolean {
   return standing.kind === 'read' && standing.facts.kind === 'present' && isForeign(standing.facts) && !adopt;
 }
 
-/** What the controller told last of the Secret. */
+/** The last recorded outcome of the Secret. */
 export function checkOutcome(secretName: string, entry: CertificateEntry | undefined): Check {
   const about = `outcome ${secretName}`;
   if (entry === undefined) {
-    return { about, result: 'note', text: 'kube-lego has told no outcome yet in kube-lego.io/status.' };
+    return { about, result: 'note', text: 'kube-lego.io/status has no outcome yet.' };
   }
   const { state, since, reason = '', message = '', failures, blockedUntil } = entry;
   if (state === 'good') return { about, result: 'ok', text: `Good since ${since}.` };
@@ -62,7 +62,7 @@ export function checkOutcome(secretName: string, entry: CertificateEntry | undef
   };
 }
 
-/** When it is tried again, and until when the CA or the API server allows nothing. */
+/** When it is tried again. */
 export function nextOf(entry: CertificateEntry, now: number): string {
   const { state, reason = '', nextAttempt, blockedUntil } = entry;
   const kind = isReasonCode(reason) ? failureKind({ code: reason, message: '' }) : undefined;
@@ -77,6 +77,6 @@ export function nextOf(entry: CertificateEntry, now: number): string {
       : 'Nothing is tried until the Ingress or the Secret changes.';
   }
   const blocked = Date.parse(blockedUntil ?? '') > now;
-  const allowed = blocked ? ' The CA or the API server allows nothing before.' : '';
+  const allowed = blocked ? ' The CA or the API server asked to wait until then.' : '';
   return `It is tried again ${timeAhead(Date.parse(nextAttempt), now)}.${allowed}`;
 }

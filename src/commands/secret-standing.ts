@@ -8,19 +8,19 @@ import type { SecretStore } from '../kubernetes/records/secret-store.ts';
 import { factsOf } from '../secret/secret-reading.ts';
 import { isForbidden } from './cluster-reading.ts';
 
-/** What a Secret holds now, judged as the controller judges it. */
+/** The current content of a Secret, assessed as by the controller. */
 export type SecretStanding =
   | { readonly kind: 'read'; readonly facts: SecretFacts; readonly assessment: Assessment }
   /** It may not be read. */
   | { readonly kind: 'unknown'; readonly message: string };
 
-/** The settings as they are known where the command runs. */
+/** The settings of the command. */
 export type CommandSettings = Config & {
-  /** Whether `LEGO_URL` is set here; if not, a Secret is not judged by the CA that it came from. */
+  /** Whether `LEGO_URL` is set here; if not, the CA of a certificate is not assessed. */
   readonly directoryKnown: boolean;
 };
 
-/** @throws KubernetesError when the API server cannot be asked */
+/** @throws KubernetesError if the API server is unreachable */
 export async function readStanding(
   secrets: Pick<SecretStore, 'read'>,
   desired: DesiredCertificate,

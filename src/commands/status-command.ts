@@ -9,15 +9,15 @@ import { statusTable } from './status-table.ts';
 
 export interface Overview {
   readonly rows: readonly StatusRow[];
-  /** `namespace/name` of Secrets of ours that no Ingress names, kube-lego's or not; undefined when they may not be listed. */
+  /** `namespace/name` of our Secrets that no Ingress, managed or not, names; undefined if Secrets may not be listed. */
   readonly orphans: readonly string[] | undefined;
-  /** Watched namespaces that are not shown, because their Ingresses may not be listed. */
+  /** Watched namespaces whose Ingresses may not be listed. */
   readonly denied: readonly string[];
 }
 
 const readsInFlight = 16;
 
-/** What has come of all Ingresses that may be listed, in the order of their names. @throws KubernetesError */
+/** The state of all Ingresses that may be listed, sorted by name. @throws KubernetesError */
 export async function overviewOf(
   client: KubernetesClient,
   config: CommandSettings,
@@ -48,20 +48,20 @@ export async function overviewOf(
   const rows = (await Promise.all(pending)).flat();
   const wanted =
     namespace === undefined ? surveyed : [namespace].filter((name) => surveyed?.includes(name) ?? true);
-  // A Secret is named by Ingresses of its own namespace only, so that these suffice.
+  // Ingresses can name only Secrets of their own namespace.
   const own = await listOwnSecrets(client, wanted, signal);
   const denied = namespace === undefined ? survey.denied : [];
   return { rows, orphans: own?.filter((key) => !named.has(key)), denied };
 }
 
-/** The overview for people. */
+/** The overview as text. */
 export function overviewText({ rows, orphans, denied }: Overview, now: number): string {
-  const table = rows.length === 0 ? 'No Ingress is handed to kube-lego.' : statusTable(rows, now);
+  const table = rows.length === 0 ? 'kube-lego manages no Ingress.' : statusTable(rows, now);
   const counts = Map.groupBy(rows, ({ state }) => state);
   const summary = [...counts].map(([state, { length }]) => `${length} ${state}`).join(', ');
   const orphaned =
     orphans === undefined
-      ? ['Secrets without an Ingress: not known, because Secrets may not be listed.']
+      ? ['Secrets without an Ingress: unknown, because Secrets may not be listed.']
       : orphans.length === 0
         ? []
         : [`Secrets of kube-lego that no Ingress names any more: ${orphans.join(', ')}`];
@@ -75,7 +75,7 @@ export function overviewText({ rows, orphans, denied }: Overview, now: number): 
   return [table, '', ...(summary === '' ? [] : [summary]), ...orphaned, ...hidden].join('\n').trimEnd();
 }
 
-/** Only what needs somebody. */
+/** Only rows that need action. */
 export function problemsOf(overview: Overview): Overview {
   return { ...overview, rows: overview.rows.filter(needsAttention) };
 }

@@ -7,11 +7,11 @@ import { decodeStatus } from '../kubernetes/records/status-annotation.ts';
 import { isLeftAlone } from './secret-checks.ts';
 import type { SecretStanding } from './secret-standing.ts';
 
-/** What has come of a Secret of an Ingress, or what is to be said of the Ingress itself. Times are RFC 3339. */
+/** The state of a Secret of an Ingress, or a notice about the Ingress itself. Times are RFC 3339. */
 export interface StatusRow {
   readonly ingress: string;
   readonly secret?: string;
-  /** `due`: kube-lego has not told an outcome yet; `unknown`: neither has it, nor may the Secret be read. */
+  /** `due`: no outcome yet; `unknown`: no outcome, and the Secret may not be read. */
   readonly state: 'good' | 'waiting' | 'due' | 'failed' | 'expired' | 'noted' | 'unknown';
   readonly hosts: readonly string[];
   readonly notAfter?: string;
@@ -21,7 +21,7 @@ export interface StatusRow {
   readonly message?: string;
 }
 
-/** States in which somebody should look. */
+/** States that need action. */
 export function needsAttention({ state }: StatusRow): boolean {
   return state === 'failed' || state === 'expired';
 }
@@ -55,7 +55,7 @@ export function statusRows(
     (notice): StatusRow => ({ ingress, hosts: [], ...finding(notice) }),
   );
   if (rows.length + findings.length > 0) return [...rows, ...findings];
-  return [{ ingress, state: 'noted', hosts: [], message: 'It has no spec.tls, so it gets no certificate.' }];
+  return [{ ingress, state: 'noted', hosts: [], message: 'No spec.tls, so no certificate.' }];
 }
 
 function fromEntry(entry: CertificateEntry, now: number) {
@@ -84,7 +84,7 @@ function fromStanding(
       );
       const end = notAfter === undefined ? {} : { notAfter };
       if (isLeftAlone(desired, standing)) {
-        return { state: 'good', ...end, message: 'kube-lego did not make it, and never renews it.' };
+        return { state: 'good', ...end, message: 'kube-lego did not create it, and never renews it.' };
       }
       return { state: 'good', ...end, ...(next === undefined ? {} : { next }) };
     }

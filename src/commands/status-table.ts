@@ -4,7 +4,7 @@ import { durationText, printable } from './terminal-text.ts';
 const longestHosts = 60;
 
 /**
- * The rows as a table, each with what is wrong on a line of its own.
+ * The rows as a table, each problem on its own line.
  *
  * @param now milliseconds since the epoch
  */

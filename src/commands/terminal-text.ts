@@ -1,11 +1,11 @@
 import { stripVTControlCharacters } from 'node:util';
 
-/** Text that others wrote, harmless for a terminal. */
+/** Untrusted text, made safe for a terminal. */
 export function printable(text: string): string {
   return stripVTControlCharacters(text).replaceAll(/\p{Cc}+/gu, ' ');
 }
 
-/** @param milliseconds at least one second is told */
+/** @param milliseconds rounded up to one second */
 export function durationText(milliseconds: number): string {
   const seconds = Math.max(Math.round(milliseconds / 1000), 0);
   if (seconds < 120) return `${seconds} s`;

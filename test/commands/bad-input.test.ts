@@ -54,7 +54,7 @@ describe('kube-lego explain of an Ingress', { timeout: 280_000 }, () => {
     const { verdict, why, next, remedy, checks } = await explained(stage, 'shop/twice');
     assert.equal(verdict, 'failing');
     assert.match(`${why} ${remedy}`, secondEntry.told);
-    assert.equal(next, 'Nothing of this is tried until the Ingress changes.');
+    assert.equal(next, 'It is not tried until the Ingress changes.');
     assert.ok(checks.some(({ about, result }) => about === 'Secret good-tls' && result === 'ok'));
   });
 
@@ -64,7 +64,7 @@ describe('kube-lego explain of an Ingress', { timeout: 280_000 }, () => {
     );
     await stage.untilIssued('shop/uncommon');
     const { verdict, why } = await explained(stage, 'shop/uncommon');
-    assert.deepEqual([verdict, why], ['good', 'Every Secret that it names holds a good certificate.']);
+    assert.deepEqual([verdict, why], ['good', 'All its Secrets hold a good certificate.']);
   });
 
   for (const [name, data, told] of [
@@ -99,7 +99,7 @@ describe('kube-lego explain, while the CA answers an order with', { timeout: 280
       assert.match(explanation.why, /^CaUnavailable: /);
       assert.match(explanation.why, told);
       assert.doesNotMatch(explanation.why, /PRIVATE/);
-      assert.match(explanation.remedy ?? '', /^Check the way to the CA/);
+      assert.match(explanation.remedy ?? '', /^Check the connection to the CA/);
       // The next order is not held back for what became of this one.
       stage.ca.interfere = () => undefined;
       await stage.untilIssued(`shop/${name}`);
@@ -169,7 +169,10 @@ describe('kube-lego explain, while the API server answers the controller with', 
       const { verdict, why, next } = await explained(stage, `shop/${name}`, besideController(stage));
       assert.equal(verdict, 'waiting');
       assert.match(why, new RegExp(`^Secret ${name}-tls does not exist\\.`));
-      assert.match(next, /^kube-lego gets to it in seconds; if not, see its log: it may not run, or not see/);
+      assert.match(
+        next,
+        /^kube-lego handles it within seconds; if not, see its log: it may not be running, or not see/,
+      );
     });
   }
 });
@@ -178,14 +181,14 @@ describe('kube-lego explain, when the API server answers it with', { timeout: 12
   for (const [answer, told] of [
     [unauthorized, /^GET .*: 401 Unauthorized: the token has expired\nLog in again: /],
     [forbidden, /^GET .*: 403 Forbidden: not for you\nUse a kubeconfig that may list Ingresses/],
-    [taken, /^GET .*: 409 AlreadyExists: .*\nCheck the way to the API server/],
-    [busy, /^GET .*: 429 TooManyRequests: .*\nCheck the way to the API server/],
-    [broken, /^GET .*: 500 InternalError: etcdserver: no leader\nCheck the way to the API server/],
+    [taken, /^GET .*: 409 AlreadyExists: .*\nCheck the API server and the connection to it/],
+    [busy, /^GET .*: 429 TooManyRequests: .*\nCheck the API server and the connection to it/],
+    [broken, /^GET .*: 500 InternalError: etcdserver: no leader\nCheck the API server and the connection to it/],
   ] as const) {
     it(`${answer.status}, says so, and what to do, and ends with 3`, async () => {
       const { code, output, errors } = await explainBehind(() => Promise.resolve(answer));
       assert.deepEqual([code, output], [3, '']);
-      assert.match(errors.replace('The API server cannot be asked: ', ''), told);
+      assert.match(errors.replace('The API server cannot be reached: ', ''), told);
     });
   }
 

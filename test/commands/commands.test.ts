@@ -163,9 +163,9 @@ describe('kube-lego explain and kube-lego status', { timeout: 240_000 }, () => {
     for (const line of [
       /^Ingress shop\/dead: failing$/m,
       /^ {2}ok +annotation +kubernetes\.io\/tls-acme is "true"\.$/m,
-      /^ {2}ok +spec\.tls +Secret dead-tls is to hold a certificate for dead\.example\.com\.$/m,
+      /^ {2}ok +spec\.tls +Secret dead-tls should hold a certificate for dead\.example\.com\.$/m,
       /^ {2}ok +class +The Ingress is of class edge\.$/m,
-      /^ {2}PROBLEM +Service +No ready pod of kube-lego is behind Service kube-lego\/kube-lego\./m,
+      /^ {2}PROBLEM +Service +Service kube-lego\/kube-lego has no ready pod\./m,
       /^ {2}PROBLEM +DNS dead\.example\.com +Host dead\.example\.com .* address/m,
       /^ {2}note +Secret dead-tls +Secret dead-tls does not exist\.$/m,
       /^ {2}PROBLEM +outcome dead-tls +SelfCheckFailed since /m,
@@ -235,7 +235,7 @@ describe('kube-lego explain and kube-lego status', { timeout: 240_000 }, () => {
     assert.match(other.output, /^blog\/thief +thief-tls +failed/m);
     const empty = await run(['status', '-n', 'kube-system']);
     assert.equal(empty.code, 0);
-    assert.match(empty.output, /^No Ingress is handed to kube-lego\.$/m);
+    assert.match(empty.output, /^kube-lego manages no Ingress\.$/m);
   });
 
   it('go on watching until they are interrupted', async () => {
@@ -276,7 +276,7 @@ describe('kube-lego explain and kube-lego status', { timeout: 240_000 }, () => {
       if (String(chunk).includes('shop/dead')) child.kill('SIGINT');
     }
     assert.equal(await ended, 0);
-    assert.match(await complaints, /^The API server cannot be asked: GET .*\/ingresses: 500 /);
+    assert.match(await complaints, /^The API server cannot be reached: GET .*\/ingresses: 500 /);
   });
 
   it('call no Secret orphaned that is in use, or that is no certificate', async () => {
@@ -363,6 +363,6 @@ describe('kube-lego explain and kube-lego status', { timeout: 240_000 }, () => {
     await writeKubeconfig(KUBECONFIG, { ...user, server: 'https://127.0.0.1:1' });
     const { code, errors } = await run(['explain', 'shop/dead'], { KUBECONFIG });
     assert.equal(code, 3);
-    assert.match(errors, /^The API server cannot be asked: /);
+    assert.match(errors, /^The API server cannot be reached: /);
   });
 });

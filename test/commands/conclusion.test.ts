@@ -66,8 +66,8 @@ describe('explain, which hears the controller, concludes', () => {
     const standing = { kind: 'read', facts, assessment: assess(desired, facts, policy, now) } as const;
     const { verdict, next } = conclude([{ desired, standing, entry: undefined }], [], undefined, [], now);
     assert.equal(verdict, 'good');
-    assert.match(next, /^kube-lego does not renew Secret web-tls, which it did not make/);
-    assert.match(checkSecret(desired, standing, now).text, /used as it is, and never renewed\.$/);
+    assert.match(next, /^kube-lego does not renew Secret web-tls, which it did not create/);
+    assert.match(checkSecret(desired, standing, now).text, /did not create it, and never renews it\.$/);
   });
 
   it('that all is well with a Secret that may not be read', () => {
@@ -122,7 +122,7 @@ it('explain tells when the CA wants a good certificate renewed', () => {
   const { text } = checkSecret(desired, { kind: 'read', facts, assessment }, now);
   assert.match(
     text,
-    /ends at 2027-02-12T12:00:00Z \(in 80 days\)\. The CA wants it renewed between 2026-11-24T12:00:00Z and 2026-11-25T12:00:00Z\.$/,
+    /expires at 2027-02-12T12:00:00Z \(in 80 days\)\. The CA suggests renewal between 2026-11-24T12:00:00Z and 2026-11-25T12:00:00Z\.$/,
   );
 });
 

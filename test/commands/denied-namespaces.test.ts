@@ -49,7 +49,7 @@ describe('kube-lego status, when not all watched namespaces may be looked into',
     const named = await runBehindProxy(stage, ['status', '-n', 'empty'], denying('blog'), {
       LEGO_WATCH_NAMESPACE,
     });
-    assert.deepEqual([named.code, named.output.trim()], [0, 'No Ingress is handed to kube-lego.']);
+    assert.deepEqual([named.code, named.output.trim()], [0, 'kube-lego manages no Ingress.']);
   });
 
   it('ends with 3 and says what to do when none of them may be, or not the one that is named', async () => {

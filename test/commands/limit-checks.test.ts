@@ -77,7 +77,7 @@ it('explain names the limit that keeps a certificate waiting, from what the cont
   assert.equal(checks.length, 1);
   assert.match(
     checks[0]?.text ?? '',
-    /^Secret busy-tls: The order waits for the CA's limit of certificates of a registered domain \(registered domain busy\.example\)\. It has room /,
+    /^Secret busy-tls: The order waits for the CA's limit of certificates of a registered domain \(registered domain busy\.example\)\. The limit has room /,
   );
 });
 
@@ -120,11 +120,11 @@ it('explain says until when a CA that asked all to wait is not asked, why, and t
   assert.equal(check?.about, 'CA');
   assert.match(
     check.text,
-    /^The CA was busy or out of order and asked all to wait, .* asked again at 2026-11-24T13:00:01Z \(in /,
+    /^The CA was busy or failing and asked to wait; it is tried again at 2026-11-24T13:00:01Z \(in /,
   );
-  assert.equal(check.remedy, 'There is nothing to do but wait.');
+  assert.equal(check.remedy, 'Wait.');
   const { verdict, why, next } = conclude(missing, [], undefined, [check], now);
-  assert.deepEqual([verdict, next], ['waiting', 'The order is made then. There is nothing to do but wait.']);
+  assert.deepEqual([verdict, next], ['waiting', 'The order is made then. Wait.']);
   assert.ok(why.endsWith(check.text));
   assert.deepEqual(await look(now + 2 * hour), []);
 });

@@ -30,18 +30,18 @@ describe('what explain says of the Service that challenges go to', () => {
     readonly text: RegExp;
   }[] = [
     { name: 'that is not there', objects: {}, result: 'problem', text: /^There is no Service kube-lego/ },
-    { name: 'without Endpoints', objects: { [service]: {} }, result: 'problem', text: /^No ready pod/ },
+    { name: 'without Endpoints', objects: { [service]: {} }, result: 'problem', text: /has no ready pod/ },
     {
       name: 'without a ready pod',
       objects: { [service]: {}, [endpoints]: { subsets: ready.subsets.slice(0, 1) } },
       result: 'problem',
-      text: /^No ready pod/,
+      text: /has no ready pod/,
     },
     {
       name: 'with a ready pod',
       objects: { [service]: {}, [endpoints]: ready },
       result: 'ok',
-      text: /^A ready pod of kube-lego is behind Service kube-lego\/kube-lego/,
+      text: /^Service kube-lego\/kube-lego has a ready pod/,
     },
     {
       name: 'that may not be read',

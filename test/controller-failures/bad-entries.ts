@@ -16,7 +16,7 @@ export const badEntries = {
   },
   wildcard: {
     entry: { secretName: 'wildcard-tls', hosts: ['*.example.com'] },
-    told: /^Host \*\.example\.com is a wildcard, .*DNS-01 is planned/,
+    told: /^Host \*\.example\.com is a wildcard, .*DNS-01, which is not supported/,
   },
   address: {
     entry: { secretName: 'address-tls', hosts: ['192.0.2.7'] },

@@ -26,7 +26,7 @@ const answers: Readonly<Record<string, Case>> = {
   'hang-up': { answer: 'hang-up', told: theWay },
   silence: {
     answer: 'silence',
-    told: /no complete answer within 30 s\. Check the way to the CA \(LEGO_URL, HTTPS_PROXY\) and its status page;/,
+    told: /no complete answer within 30 s\. Check the connection to the CA \(LEGO_URL, HTTPS_PROXY\) and its status page;/,
   },
 };
 
