@@ -16,13 +16,13 @@ export interface DetailsOptions {
   readonly actors: ReadonlyMap<SourceKey, IngressActor>;
   readonly stories: Stories;
   readonly journal: HostJournal;
-  /** Reads the Secret; undefined where there is none, or no certificate in it. */
+  /** Reads the Secret; undefined if there is none, or it has no certificate. */
   readonly readCertificate: (
     namespace: string,
     secretName: string,
     signal: AbortSignal,
   ) => Promise<StoredCertificate | undefined>;
-  /** More is known of this Ingress than before. */
+  /** The detail of this Ingress has changed. */
   readonly onChange: (key: SourceKey) => void;
 }
 
@@ -30,26 +30,26 @@ export interface DetailsOptions {
 const readLimit = 5 * second;
 const retryInterval = 10 * second;
 
-/** What was read of a Secret. */
+/** The cached content of a Secret. */
 interface Reading {
-  /** The state of the Secret when it was read; undefined if it is to be read again. */
+  /** The state of the Secret when it was read; undefined: read again. */
   stamp: string | undefined;
   certificate: StoredCertificate | undefined;
-  /** Timer of the next attempt, where the last one failed. */
+  /** Timer of the next attempt after a failure. */
   retry: unknown;
 }
 
-/** All there is to say of one Ingress. What is in its Secrets is read only for those that somebody looks at. */
+/** The detail of one Ingress. Its Secrets are read only while a viewer shows it. */
 export class Details {
   readonly #options: DetailsOptions;
-  /** By Secret, of each Ingress that is looked at. */
+  /** By Secret, of each Ingress that is shown. */
   readonly #readings = new Map<SourceKey, Map<string, Reading>>();
 
   constructor(options: DetailsOptions) {
     this.#options = options;
   }
 
-  /** From now on its Secrets are read, when they change. */
+  /** From now on its Secrets are read, after each change. */
   open(key: SourceKey): void {
     if (!this.#readings.has(key)) this.#readings.set(key, new Map());
   }
@@ -59,7 +59,7 @@ export class Details {
     this.#readings.delete(key);
   }
 
-  /** @returns undefined where there is no such Ingress, or it asks for no certificate */
+  /** @returns undefined if there is no such Ingress, or it requests no certificate */
   of(key: SourceKey): IngressDetail | undefined {
     const { actors, stories, journal } = this.#options;
     const actor = actors.get(key);
@@ -79,7 +79,7 @@ export class Details {
     };
   }
 
-  /** Reads the Secrets that have changed since they were read last. */
+  /** Reads the Secrets that have changed since the last read. */
   #readAgain(key: SourceKey, { certificates }: IngressContext): void {
     const readings = this.#readings.get(key);
     if (readings === undefined) return;
@@ -87,7 +87,7 @@ export class Details {
       const { namespace, secretName } = record.desired;
       const { state, notAfter, renewAt } = certificateRowOf(record);
       const before = readings.get(secretName);
-      // A round leaves the Secret alone until its end.
+      // A round writes the Secret only at its end.
       const stamp =
         record.status.kind === 'working' && before?.stamp !== undefined
           ? before.stamp
@@ -106,7 +106,7 @@ export class Details {
       reading.certificate = await readCertificate(namespace, secretName, AbortSignal.timeout(readLimit));
       onChange(key);
     } catch {
-      // The page shows what the actor knows meanwhile; what keeps the API server from answering is told by the checks.
+      // Meanwhile the page shows what the actor knows; the checks report errors of the API server.
       if (this.#readings.get(key)?.get(secretName) !== reading) return;
       reading.retry = clock.setTimeout(() => {
         reading.stamp = undefined;

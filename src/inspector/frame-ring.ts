@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 
-/** Bytes of frames that are kept for viewers that come back. */
+/** Bytes of frames kept for viewers that reconnect. */
 const capacity = 2 * 1024 * 1024;
 
 /**
- * The last frames that went to the viewers. An id is `EPOCH-NUMBER`; the epoch is another one in each process and after each
- * gap, so that nobody resumes where something is missing.
+ * The last frames sent to the viewers. An id is `EPOCH-NUMBER`; the epoch differs in each process and after each gap, so that no
+ * viewer resumes across a gap.
  */
 export class FrameRing {
   #epoch = newEpoch();
@@ -27,12 +27,12 @@ export class FrameRing {
     return frame;
   }
 
-  /** Of the last frame. */
+  /** Id of the last frame. */
   get id(): string {
     return `${this.#epoch}-${this.#last}`;
   }
 
-  /** @returns the frames after the one with this id, undefined where one of them is missing */
+  /** @returns the frames after this id, undefined if one of them is missing */
   after(id: string): readonly string[] | undefined {
     const [, epoch, number = ''] = /^([0-9a-f]+)-(\d{1,15})$/.exec(id) ?? [];
     if (epoch !== this.#epoch) return undefined;
@@ -52,7 +52,7 @@ export class FrameRing {
 /**
  * One server-sent event.
  *
- * @param data JSON, which has no line breaks of its own
+ * @param data JSON without line breaks
  */
 export function sseFrame(id: string | undefined, event: string, data: string): string {
   return `${id === undefined ? '' : `id: ${id}\n`}event: ${event}\ndata: ${data}\n\n`;

@@ -16,12 +16,12 @@ interface Round {
   readonly hosts: ReadonlyMap<string, Map<HostStep, Reached>>;
 }
 
-/** Rounds that came to nothing stay until the next one, but of no more hosts than this: beyond, those of the source that began the longest ago go. */
+/** Failed rounds are kept until the next one, up to this number of hosts; beyond it the oldest source is dropped. */
 const mostHosts = 5000;
 
 /**
- * How far each host has come on its way to a certificate, in the round that runs or in the last one, if that failed. Of a round that
- * succeeded nothing stays but while somebody watches: its certificate says it all.
+ * The progress of each host in the running round, or in the last one if it failed. A successful round is kept only while
+ * there are viewers.
  */
 export class HostJournal {
   readonly #now: () => number;
@@ -29,7 +29,7 @@ export class HostJournal {
   /** The last round of each Secret, by source. */
   readonly #latest = new Map<SourceKey, Map<string, Round>>();
   #hosts = 0;
-  /** Set while somebody watches; told the source of which something has changed. */
+  /** Set while there are viewers; called with the changed source. */
   onChange: ((source: SourceKey) => void) | undefined;
 
   constructor(now: () => number) {
@@ -52,7 +52,7 @@ export class HostJournal {
 
   /**
    * @param hosts undefined for all of the round
-   * @param detail why, for a person
+   * @param detail the reason, as text
    */
   note(
     id: string,
@@ -72,9 +72,9 @@ export class HostJournal {
   }
 
   /**
-   * The round came to nothing. Where no host is to blame, whatever was running has failed.
+   * The round has failed. If no host is the cause, all running steps have failed.
    *
-   * @param detail why, for a person
+   * @param detail the reason, as text
    */
   failed(id: string, detail: string): void {
     const round = this.#running.get(id);
@@ -90,7 +90,7 @@ export class HostJournal {
     this.onChange?.(round.source);
   }
 
-  /** The round is over; what runs still was broken off. */
+  /** The round has ended; running steps were aborted. */
   end(id: string): void {
     const round = this.#running.get(id);
     if (round === undefined) return;
@@ -100,7 +100,7 @@ export class HostJournal {
     this.onChange?.(round.source);
   }
 
-  /** @returns empty where nothing is known */
+  /** @returns empty if nothing is known */
   of(source: SourceKey, secretName: string): HostProgress[] {
     const round = this.#latest.get(source)?.get(secretName);
     return [...(round?.hosts ?? [])].map(([host, reached]) => ({
@@ -109,12 +109,12 @@ export class HostJournal {
     }));
   }
 
-  /** The source is no more: one of the same name begins anew. */
+  /** The source is deleted. */
   forget(source: SourceKey): void {
     for (const secretName of this.#latest.get(source)?.keys() ?? []) this.#drop(source, secretName);
   }
 
-  /** Nobody watches any more. */
+  /** The last viewer has left. */
   forgetDone(): void {
     for (const rounds of this.#latest.values()) {
       for (const round of rounds.values()) if (isDone(round)) this.#drop(round.source, round.secretName);

@@ -8,7 +8,7 @@ import type { HostJournal } from './host-journal.ts';
 
 type Work<Value> = () => Promise<Value>;
 
-/** Tells the journal, from outside, how the steps of a round go on. */
+/** Records the progress of a round's steps in the journal. */
 export class HostProgressWriter implements RoundObserver {
   readonly #journal: Pick<HostJournal, 'begin' | 'note' | 'failed'>;
 
@@ -38,7 +38,7 @@ export class HostProgressWriter implements RoundObserver {
     this.#journal.note(round, [host], step, state, detail);
   }
 
-  /** What became of the order, which holds for all its hosts. */
+  /** The result of the order, for all its hosts. */
   order({ id, type }: OrderReport): void {
     const all = undefined;
     switch (type) {
@@ -58,7 +58,7 @@ export class HostProgressWriter implements RoundObserver {
     }
   }
 
-  /** How the CA's authorization of one of the hosts goes on. */
+  /** The status of a host's authorization. */
   authorization(id: string, { host, status, detail }: AuthorizationReport): void {
     this.#journal.note(id, [host], 'challenge', 'done');
     const state = { answered: 'running', valid: 'done', invalid: 'failed' } as const;
@@ -69,7 +69,7 @@ export class HostProgressWriter implements RoundObserver {
     try {
       return await work();
     } catch (error) {
-      // Only the time of the next attempt depends on the present.
+      // Only the time of the next attempt depends on the current time.
       this.#journal.failed(input.id, failureOf(error, 0).message);
       throw error;
     }

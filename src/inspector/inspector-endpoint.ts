@@ -22,7 +22,7 @@ import { supervisorView } from './supervisor-view.ts';
 
 export interface InspectorSetup {
   readonly version: string;
-  /** Whether Stately's inspector may attach. */
+  /** Whether Stately's inspector may connect. */
   readonly stately: boolean;
   readonly supervisor: {
     readonly system: Inspectable;
@@ -34,7 +34,7 @@ export interface InspectorSetup {
   readonly ledger: Ledger;
   readonly budget: OrderBudget;
   readonly backlog: () => Backlog | undefined;
-  /** Of the CA's certificates, as far as that is known. */
+  /** Lifetimes of the CA's certificates, if known. */
   readonly lifetimes: readonly Lifetime[];
   readonly secrets: Pick<SecretStore, 'read'>;
   readonly clock: Clock;
@@ -42,7 +42,7 @@ export interface InspectorSetup {
   readonly log: Logger;
 }
 
-/** The page's server and what it shows; nothing is observed before somebody watches. */
+/** The page's server and its data; nothing is observed without viewers. */
 export function createInspector(setup: InspectorSetup): { readonly server: Server; stop(): void } {
   const onError = (error: unknown): void =>
     setup.log.error(error, 'The inspector failed to observe the actors.');

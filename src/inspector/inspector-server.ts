@@ -4,12 +4,12 @@ import { second } from '../../machines/time/durations.ts';
 import type { Inspector } from './inspector.ts';
 import { pageFile } from './page/files.ts';
 
-/** What the server asks of the inspector. */
+/** What the server needs from the inspector. */
 type Inspection = Pick<Inspector, 'views' | 'detail' | 'watch' | 'hasRoom'>;
 
 /**
- * Serves the page and what it shows (see protocol.ts), for 127.0.0.1 only and read-only. A request that names another host,
- * or comes from a page of another origin, is refused, so that no web page can read it by DNS rebinding.
+ * Serves the page and its data (see protocol.ts), on 127.0.0.1 only and read-only. A request with another Host or Origin is
+ * refused, against DNS rebinding.
  */
 export function createInspectorServer(inspection: Inspection): Server {
   const server = createServer({ maxHeaderSize: 8 * 1024 }, (request, response) => {
@@ -28,7 +28,7 @@ async function answer(
 ): Promise<void> {
   const { method, headers } = request;
   if (!isLocal(request)) {
-    send(response, 403, 'forbidden: ask for it as localhost, from a page of its own');
+    send(response, 403, 'forbidden: use localhost, and no page of another origin');
     return;
   }
   if (method !== 'GET' && method !== 'HEAD') {
@@ -38,7 +38,7 @@ async function answer(
   }
   const [path = '/', query] = (request.url ?? '/').split('?');
   if (path === '/events') {
-    if (method === 'HEAD') send(response, 405, 'a stream can only be got');
+    if (method === 'HEAD') send(response, 405, 'a stream needs GET');
     else if (!inspection.hasRoom) send(response, 503, 'too many viewers: close one of the pages');
     else {
       const asked = new URLSearchParams(query);
@@ -55,7 +55,7 @@ async function answer(
     return;
   }
   const data = target.key === undefined ? inspection.views() : inspection.detail(target.key);
-  if (data === undefined) send(response, 404, 'no such Ingress, or it asks for no certificate');
+  if (data === undefined) send(response, 404, 'no such Ingress, or it requests no certificate');
   else send(response, 200, JSON.stringify(data), 'application/json');
 }
 
@@ -64,7 +64,7 @@ interface Target {
   readonly key: SourceKey | undefined;
 }
 
-/** What of the actors is asked for, if it is about them. */
+/** The requested data, if the path is not the page's. */
 function targetOf(path: string): Target | undefined {
   if (path === '/sources') return { key: undefined };
   const [, text = ''] = /^\/sources\/(.+)$/.exec(path) ?? [];
@@ -82,7 +82,7 @@ function keyOf(text: string | null): SourceKey | undefined {
 
 const localHost = /^(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?$/;
 
-/** Whether it is asked for under a name of this machine, and if by a page, then by ours. */
+/** Whether Host is a name of this machine, and Origin, if any, is our page. */
 export function isLocal({ headers }: Pick<IncomingMessage, 'headers'>): boolean {
   const { host = '', origin } = headers;
   return localHost.test(host) && (origin === undefined || origin === `http://${host}`);

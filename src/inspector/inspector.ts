@@ -30,22 +30,22 @@ export interface InspectorOptions {
   readonly supervisor: () => SupervisorView;
   readonly journal: HostJournal;
   readonly readCertificate: DetailsOptions['readCertificate'];
-  /** Something went wrong while observing; the actors are not affected. */
+  /** An error of the observer; the actors are not affected. */
   readonly onError: (error: unknown) => void;
 }
 
-/** Milliseconds between two frames: changes that come faster go out together. */
+/** Milliseconds between two frames: faster changes are batched. */
 const beat = 200;
-/** A supervisor's queue and budgets change with time alone as well. */
+/** Queue and budgets of the supervisor also change with time alone. */
 const supervisorInterval = second;
 const heartbeatInterval = 15 * second;
-/** A viewer that comes back within this time finds its timelines again: a page that is loaded anew, or was hidden for a while. */
+/** Timelines are kept for so long after the last viewer, for a page that is reloaded or was hidden for a while. */
 const patience = 5 * minute;
 const mostViewers = 20;
 
 /**
- * What the page shows, live. As long as nobody watches, the actors are not observed and nothing is kept; five minutes after the
- * last viewer has left it is so again.
+ * The live data of the page. Without viewers the actors are not observed and nothing is stored; recording ends five minutes
+ * after the last viewer has left.
  */
 export class Inspector {
   readonly #options: InspectorOptions;
@@ -54,16 +54,16 @@ export class Inspector {
   readonly #details: Details;
   readonly #ring = new FrameRing();
   readonly #rows = new RowTexts();
-  /** With the Ingress whose detail they look at, if they do. */
+  /** With the Ingress whose detail they show, if any. */
   readonly #viewers = new Map<Viewer, SourceKey | undefined>();
   readonly #beat: () => void;
-  /** Ingresses that may look different from what was sent last, and those that viewers know of. */
+  /** Ingresses that may have changed since the last frame, and those that viewers know. */
   readonly #changed = new Set<SourceKey>();
   readonly #known = new Set<SourceKey>();
   #supervisorSent = '';
   #supervisorAt = 0;
   #heartbeatAt = 0;
-  /** Of the next beat; undefined while nobody watches. */
+  /** Timer of the next frame; undefined without viewers. */
   #timer: unknown;
   #lastWatchedAt = 0;
   #isStopped = false;
@@ -87,7 +87,7 @@ export class Inspector {
     });
   }
 
-  /** All Ingresses as they are now. */
+  /** The current rows of all Ingresses. */
   views(): IngressView[] {
     return [...this.#options.actors.values()].map((actor) => {
       const { value, context } = actor.getSnapshot();
@@ -99,15 +99,15 @@ export class Inspector {
     return this.#details.of(key);
   }
 
-  /** Whether there is room for one more viewer. */
+  /** Whether one more viewer is allowed. */
   get hasRoom(): boolean {
     return !this.#isStopped && this.#viewers.size < mostViewers;
   }
 
   /**
-   * Sends everything, then what changes; of one source also the detail, at once and after each change.
+   * Sends a snapshot, then changes; for one source also the detail, at once and after each change.
    *
-   * @param after id of the last frame that this viewer has got, if it was here before
+   * @param after id of the last frame that this viewer has received, if it reconnects
    */
   watch(response: ServerResponse, after?: string, source?: SourceKey): void {
     const viewer = new Viewer(response, () => this.#leave(viewer));
@@ -120,7 +120,7 @@ export class Inspector {
     if (source !== undefined) viewer.sendSnapshot(this.#detailFrame(source));
   }
 
-  /** Sends everybody away, and observes nothing any more. */
+  /** Closes all viewers, and stops observing. */
   stop(): void {
     this.#isStopped = true;
     for (const viewer of this.#viewers.keys()) viewer.close();
@@ -231,7 +231,7 @@ export class Inspector {
   }
 }
 
-/** A JSON object with these rows, which are JSON already, and the rest. */
+/** A JSON object with the rows, which are JSON already, and the rest. */
 function withRows(name: string, rows: readonly string[], rest: object): string {
   return `{"${name}":[${rows.join()}],${JSON.stringify(rest).slice(1)}`;
 }

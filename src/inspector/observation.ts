@@ -1,15 +1,15 @@
 import type { InspectionEvent } from 'xstate';
 import { guarded } from '../process/guarded.ts';
 
-/** What can be inspected: the system of the supervisor and all its actors. */
+/** The actor system of the supervisor. */
 export interface Inspectable {
   inspect(observer: (event: InspectionEvent) => void): { unsubscribe(): void };
 }
 
 /**
- * Observes the actors until the returned function is called. What the observer throws would leave an actor in pieces, so it ends here.
+ * Observes the actors until the returned function is called. Errors of the observer are caught, because they would break the actor.
  *
- * @param onError told once, of the first thing thrown
+ * @param onError called once, with the first error
  */
 export function observe(
   system: Inspectable,

@@ -8,12 +8,12 @@ import { textOf } from './timeline-text.ts';
 export interface RecorderOptions {
   readonly actors: ReadonlyMap<SourceKey, IngressActor>;
   readonly now: () => number;
-  /** Something about this Ingress may look different now. */
+  /** This Ingress may have changed. */
   readonly onChange: (key: SourceKey) => void;
   readonly onError: (error: unknown) => void;
 }
 
-/** Writes down what happens to the Ingress actors, as long as somebody watches. */
+/** Records events and transitions of the Ingress actors while there are viewers. */
 export class Recorder {
   readonly stories = new Stories();
   readonly #options: RecorderOptions;
@@ -27,7 +27,7 @@ export class Recorder {
     this.#stop ??= observe(system, (event) => this.#record(event), this.#options.onError);
   }
 
-  /** What was written down is forgotten: it would have gaps when somebody watches again. */
+  /** Clears the records, which would have gaps with later viewers. */
   stop(): void {
     this.#stop?.();
     this.#stop = undefined;
@@ -41,7 +41,7 @@ export class Recorder {
     if (key === undefined) return;
     const actor = actors.get(key);
     if (actor?.sessionId !== inspected.actorRef.sessionId) {
-      // One that was stopped has left the map before it says so; another one of its name has a story of its own.
+      // A stopped actor has left the map before its last event; a new one of its name has its own story.
       this.stories.delete(key);
       onChange(key);
       return;
@@ -57,7 +57,7 @@ export class Recorder {
   }
 }
 
-/** Of the actor of a source; undefined of any other. */
+/** The source of the actor; undefined for other actors. */
 function keyOf(actorRef: object): SourceKey | undefined {
   if (!('id' in actorRef) || typeof actorRef.id !== 'string') return undefined;
   return isSourceKey(actorRef.id) ? actorRef.id : undefined;

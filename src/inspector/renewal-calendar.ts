@@ -3,7 +3,7 @@ import type { IngressContext } from '../../machines/ingress/ingress-context.ts';
 import { day, second } from '../../machines/time/durations.ts';
 import type { SupervisorView } from './protocol.ts';
 
-/** Milliseconds. It takes some with thousands of certificates, and is about days. */
+/** Milliseconds. Computing it takes some with thousands of certificates, and it changes by days. */
 const freshness = 15 * second;
 const daysAhead = 90;
 
@@ -14,7 +14,7 @@ export class RenewalCalendar {
   #renewals: SupervisorView['renewals'] = [];
   #freshUntil = Number.NEGATIVE_INFINITY;
 
-  /** @param lifetimes of the CA's certificates, as far as that is known */
+  /** @param lifetimes of the CA's certificates, if known */
   constructor(
     ingresses: () => Iterable<Pick<IngressContext, 'certificates'>>,
     lifetimes: readonly Lifetime[],
@@ -24,7 +24,7 @@ export class RenewalCalendar {
   }
 
   /**
-   * As it is, or was 15 seconds ago at most.
+   * At most 15 seconds old.
    *
    * @param now milliseconds since the epoch
    */

@@ -22,7 +22,7 @@ export function rowOf(state: IngressState, context: IngressContext): IngressRow 
   };
 }
 
-/** Rows as JSON: each is written once, as long as its Ingress does not change. */
+/** Rows as JSON, cached until the Ingress changes. */
 export class RowTexts {
   #texts = new WeakMap<object, string>();
 
@@ -48,7 +48,7 @@ export function certificateRowOf({ desired, status }: CertificateRecord): Certif
   };
 }
 
-/** The first of them that is no mere notice. */
+/** The first that is not a notice. */
 export function errorOf(findings: readonly Failure[]): IngressRow['error'] {
   const failure = findings.find((finding) => failureKind(finding) !== 'notice');
   return failure === undefined ? undefined : { code: failure.code, message: describeFailure(failure) };

@@ -11,7 +11,7 @@ import { certificateRowOf, errorOf } from './rows.ts';
 /** The version of @statelyai/inspect whose frames these are. */
 const version = '0.7.2';
 
-/** An actor as far as it is shown. */
+/** The shown part of an actor. */
 interface InspectedActor {
   readonly id: string;
   readonly sessionId: string;
@@ -19,10 +19,10 @@ interface InspectedActor {
   getSnapshot(): unknown;
 }
 
-/** One JSON text, as @statelyai/inspect sends them. */
+/** One JSON text of @statelyai/inspect. */
 export type Frame = object;
 
-/** Whether it is an Ingress or one of its certificates: of the others there is nothing to draw. */
+/** Whether it is an Ingress or one of its certificates; others have no statechart. */
 export function isShown(actor: object): actor is InspectedActor {
   const logic = 'logic' in actor && typeof actor.logic === 'object' ? actor.logic : null;
   return (
@@ -30,7 +30,7 @@ export function isShown(actor: object): actor is InspectedActor {
   );
 }
 
-/** The supervisor, of which all others are children or grandchildren; it is no statechart. */
+/** The supervisor, root of all others; it has no statechart. */
 export function rootFrame(rootId: string, now: number): Frame {
   const definition = JSON.stringify({ id: 'supervisor' });
   return {
@@ -60,7 +60,7 @@ export function actorFrame(
   };
 }
 
-/** @returns undefined for what is not shown */
+/** @returns undefined if it is not shown */
 export function statelyFrame(inspected: InspectionEvent, now: number): Frame | undefined {
   const { actorRef, rootId } = inspected;
   if (!isShown(actorRef)) return undefined;
@@ -94,7 +94,7 @@ export function parentOf(actor: object): string | undefined {
 
 const definitions = new WeakMap<object, string>();
 
-/** Both machines are the same in each actor, so that it is written once; functions have no place in it. */
+/** Cached, because all actors share the two machines; without functions. */
 function definitionOf(logic: unknown): string {
   const config = recordField(logic, 'config');
   if (config === undefined) return '{}';
@@ -103,7 +103,7 @@ function definitionOf(logic: unknown): string {
   return known;
 }
 
-/** The kind of event and what it is about; nothing else of it is passed on. */
+/** Only the event's type and subject. */
 function sanitizedEvent(event: unknown): Readonly<Record<string, unknown>> {
   const type = stringField(event, 'type') ?? '';
   const outcome = recordField(event, 'outcome');

@@ -19,17 +19,17 @@ export interface StatelyOptions {
 }
 
 const statelyPath = '/stately';
-/** Stately's own inspector is a page from here. */
+/** Origin of Stately's inspector. */
 const statelyOrigin = 'https://stately.ai';
 const mostViewers = 4;
-/** Bytes that may wait for a viewer. */
+/** Maximum of buffered bytes per viewer. */
 const longestBacklog = 1024 * 1024;
-/** Actors that one who comes is told of at a time; of thousands, all at once would stop everything for a while. */
+/** Actors per batch for a new viewer; thousands at once would block the event loop. */
 const atOnce = 50;
 
 /**
- * Speaks the frames of @statelyai/inspect over a WebSocket, so that its receivers and Stately's own inspector can attach. What it sends is
- * sanitised (see stately-frames.ts), it takes in nothing, and while nobody is attached nothing is observed.
+ * Sends the frames of @statelyai/inspect over a WebSocket, for its receivers and Stately's inspector. Frames are sanitised (see
+ * stately-frames.ts), input is ignored, and nothing is observed without viewers.
  */
 export class StatelyEndpoint {
   readonly #options: StatelyOptions;
@@ -42,7 +42,7 @@ export class StatelyEndpoint {
     this.#options = options;
   }
 
-  /** Answers the upgrades of this server, all of them. */
+  /** Handles all upgrades of this server. */
   attach(server: Server): void {
     server.on('upgrade', (request, socket, head) => {
       this.#upgrade(request, socket, head).catch((error: unknown) => {
@@ -52,7 +52,7 @@ export class StatelyEndpoint {
     });
   }
 
-  /** Sends everybody away. */
+  /** Closes all viewers. */
   stop(): void {
     this.#isStopped = true;
     for (const viewer of this.#viewers) viewer.terminate();
@@ -113,7 +113,7 @@ export class StatelyEndpoint {
     }
   }
 
-  /** The supervisor, the Ingresses and their certificates with their definitions, for one who comes late. */
+  /** The supervisor, the Ingresses and their certificates with their definitions, for a new viewer. */
   *#everything(): Generator<Frame> {
     const { actors, rootId, clock } = this.#options;
     const now = clock.now();
@@ -141,7 +141,7 @@ export class StatelyEndpoint {
   }
 }
 
-/** Sends it, and waits until the viewer's machine has it, or the viewer is gone. */
+/** Sends it, and waits until it is flushed or the viewer is gone. */
 function delivered(viewer: WebSocket, text: string): Promise<void> {
   return new Promise((resolve) => {
     viewer.send(text, () => resolve());

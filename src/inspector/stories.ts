@@ -4,7 +4,7 @@ import type { IngressDetail, TimelineEntry } from './protocol.ts';
 
 const longestTimeline = 100;
 const longestPath = 50;
-/** Entries of all timelines together; beyond, the story of the Ingress that has been quiet the longest is forgotten. */
+/** Maximum of entries of all timelines; beyond it the least recently changed one is dropped. */
 const mostEntries = 20_000;
 
 type Step = IngressDetail['path'][number];
@@ -14,19 +14,19 @@ interface Story {
   readonly path: Step[];
 }
 
-/** What happened to each Ingress since somebody watches, within bounds. */
+/** Bounded timelines of the Ingresses, since the first viewer. */
 export class Stories {
   readonly #stories = new Map<SourceKey, Story>();
   #entries = 0;
 
-  /** An event that came to the Ingress when it was in this state. */
+  /** An event that the Ingress received in this state. */
   event(key: SourceKey, { state, at: since }: Step, at: number, text: string): void {
     const story = this.#touch(key);
     if (story.path.length === 0) story.path.push({ state, at: since });
     this.#add(story, { at, kind: 'event', text });
   }
 
-  /** It is in this state now; nothing happens if it was before. */
+  /** Its current state; ignored if unchanged. */
   state(key: SourceKey, state: IngressState, at: number): void {
     const last = this.#stories.get(key)?.path.at(-1);
     if (last?.state === state) return;
@@ -36,7 +36,7 @@ export class Stories {
     if (last !== undefined) this.#add(story, { at, kind: 'transition', text: `${last.state} → ${state}` });
   }
 
-  /** @returns empty where nothing was seen */
+  /** @returns empty if nothing is recorded */
   of(key: SourceKey): Pick<IngressDetail, 'timeline' | 'path'> {
     const { timeline = [], path = [] } = this.#stories.get(key) ?? {};
     return { timeline: [...timeline], path: [...path] };
@@ -52,7 +52,7 @@ export class Stories {
     this.#entries = 0;
   }
 
-  /** The story, as the one that was changed last. */
+  /** The story, moved to the end as the most recently changed. */
   #touch(key: SourceKey): Story {
     const story = this.#stories.get(key) ?? { timeline: [], path: [] };
     this.#stories.delete(key);

@@ -19,10 +19,10 @@ export interface SupervisorSources {
   readonly caNow: number;
 }
 
-/** Those that come first: with thousands of names in use nobody reads further. */
+/** Only the first ones are shown, even of thousands. */
 const mostListed = 40;
 
-/** What all Ingresses share: the queue, what the CA has left for us, and what is to come; all times by the clock of `now`. */
+/** Queue, remaining limits and upcoming renewals; all times by the clock of `now`. */
 export function supervisorView(sources: SupervisorSources): SupervisorView {
   const { state, ledger, budget, backlog, renewals, now, caNow } = sources;
   const { synced, draining, admission } = state;

@@ -4,10 +4,9 @@ import type { CheckResult } from '../../machines/ingress/ingress-updates.ts';
 import { arrayField, isRecord, recordField, stringField } from '../process/json.ts';
 
 /**
- * What a person reads of an event that an Ingress actor has got: its type first, then what matters of it. Nothing of an event is
- * passed on that is not named here.
+ * An event of an Ingress actor as text: its type, then the fields selected here, and no others.
  *
- * @returns undefined for what is not worth a line
+ * @returns undefined for events without interest
  */
 export function textOf(event: { readonly type: string }): string | undefined {
   const { type } = event;
@@ -37,7 +36,7 @@ export function textOf(event: { readonly type: string }): string | undefined {
   }
 }
 
-/** The end of a check: what each Secret was found to be. */
+/** The end of a check, with the result for each Secret. */
 function checkText(event: object): string | undefined {
   const results = arrayField(recordField(event, 'output'), 'results');
   if (results.length === 0) return undefined;

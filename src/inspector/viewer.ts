@@ -1,15 +1,15 @@
 import type { ServerResponse } from 'node:http';
 
-/** Characters that may wait for a viewer to take them. */
+/** Maximum of buffered characters per viewer. */
 const longestBacklog = 1024 * 1024;
 
-/** Somebody who is sent server-sent events. One that does not keep up is closed: it comes back for a snapshot. */
+/** A receiver of server-sent events. A slow one is closed: it reconnects for a snapshot. */
 export class Viewer {
   readonly #response: ServerResponse;
-  /** The snapshot does not count as backlog until it has been taken once. */
+  /** The snapshot does not count as backlog until it is flushed once. */
   #allowance = longestBacklog;
 
-  /** @param onGone called once, when the connection is closed by whomever */
+  /** @param onGone called once, when the connection is closed by either side */
   constructor(response: ServerResponse, onGone: () => void) {
     this.#response = response;
     response.writeHead(200, {
@@ -26,7 +26,7 @@ export class Viewer {
     this.send('retry: 1000\n\n');
   }
 
-  /** Everything there is to see, however long. */
+  /** The snapshot, of any length. */
   sendSnapshot(frame: string): void {
     this.#allowance = longestBacklog + this.#response.writableLength + Buffer.byteLength(frame);
     this.send(frame);

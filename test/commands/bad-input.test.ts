@@ -183,7 +183,10 @@ describe('kube-lego explain, when the API server answers it with', { timeout: 12
     [forbidden, /^GET .*: 403 Forbidden: not for you\nUse a kubeconfig that may list Ingresses/],
     [taken, /^GET .*: 409 AlreadyExists: .*\nCheck the API server and the connection to it/],
     [busy, /^GET .*: 429 TooManyRequests: .*\nCheck the API server and the connection to it/],
-    [broken, /^GET .*: 500 InternalError: etcdserver: no leader\nCheck the API server and the connection to it/],
+    [
+      broken,
+      /^GET .*: 500 InternalError: etcdserver: no leader\nCheck the API server and the connection to it/,
+    ],
   ] as const) {
     it(`${answer.status}, says so, and what to do, and ends with 3`, async () => {
       const { code, output, errors } = await explainBehind(() => Promise.resolve(answer));

@@ -93,7 +93,7 @@ describe('the connection of the inspector page', () => {
     await waitForCount(page, rows, 1);
     await page.locator(rows, { hasText: 'blog/other' }).waitFor();
     assert.equal(feed.arrivals.at(-1), '1', 'the id of the last event that was seen');
-    await waitForText(page, '#spoken', 'Reconnected; what is shown is live again');
+    await waitForText(page, '#spoken', 'Reconnected, live again');
   });
 
   it('is said to be lost after forty seconds without a sign of life, and is opened anew', async (t) => {

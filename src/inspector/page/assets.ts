@@ -1,6 +1,6 @@
 /**
- * All that the page consists of, and nothing else is served: the file's name below this folder → its media type. The
- * page itself is `index.html` at `/`, everything else is at `/page/NAME`.
+ * All files of the page, by name in this folder → media type; nothing else is served. The page itself is `index.html` at `/`,
+ * all others are at `/page/NAME`.
  */
 export const assets: ReadonlyMap<string, string> = new Map([
   ['index.html', 'text/html; charset=utf-8'],
@@ -34,7 +34,7 @@ export const assets: ReadonlyMap<string, string> = new Map([
   ].map((name) => [`${name}.mjs`, 'text/javascript; charset=utf-8'] as const),
 ]);
 
-/** Everything from here, nothing inline: what a host name or a CA says can neither run nor load anything. */
+/** Only own files, nothing inline: texts of hosts or a CA can neither run nor load anything. */
 export const contentSecurityPolicy = [
   "default-src 'none'",
   "script-src 'self'",

@@ -11,7 +11,7 @@ const top = 22;
 const weekdays = ['Mon', '', 'Wed', '', 'Fri', '', 'Sun'];
 
 /**
- * A week is a column, a day a field with its number of renewals: a darker field has more, and the number says how many.
+ * A week is a column, a day a cell with its number of renewals; darker cells have more.
  *
  * @param {SupervisorView['renewals']} renewals
  * @param {number} now

@@ -9,11 +9,11 @@ import { calendarDay, counted, distance, moment } from './words.mjs';
 const signs = { good: 'idle', failed: 'backing-off', unchecked: 'checking' };
 
 /**
- * One Secret: what is in it, when it is renewed, and how far each host has come.
+ * One Secret: its certificate, renewal, and the progress of each host.
  *
  * @param {CertificateDetail} certificate
  * @param {number} now
- * @param {string} [told] what has been said above
+ * @param {string} [told] a message already shown above
  */
 export function certificateCard(certificate, now, told) {
   const { secret, state, error, hold, hosts } = certificate;

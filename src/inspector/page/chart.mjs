@@ -14,10 +14,10 @@ import { drawn, element } from './dom.mjs';
 
 /** Milliseconds. */
 const retryInterval = 5000;
-/** CSS pixels: from here on the drawing from left to right can be read. */
+/** CSS pixels from which the wide drawing is readable. */
 const roomForWide = 620;
 
-/** The statechart of an Ingress with the present state lit, and the way it took since its last check. */
+/** The statechart of an Ingress with its current state, and its path since the last check. */
 export class Chart {
   #caption = element('p', { class: 'way' });
   #frame = element('div', {});
@@ -83,7 +83,7 @@ export class Chart {
       this.#drawings = await answer.json();
       this.#draw();
     } catch {
-      this.#frame.replaceChildren('The drawing could not be loaded; it is tried again.');
+      this.#frame.replaceChildren('The drawing could not be loaded; retrying.');
       setTimeout(() => void this.#load(), retryInterval);
     }
   }

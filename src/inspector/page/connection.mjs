@@ -2,12 +2,12 @@
 
 const firstDelay = 500;
 const longestDelay = 10_000;
-/** Milliseconds. The controller gives a sign of life every 15 s: this long without any, nothing will come any more. */
+/** Milliseconds. The controller sends a heartbeat every 15 s; after this time without one the connection is dead. */
 const longestSilence = 40_000;
 
 /**
- * The one stream of server-sent events that a page has, with everything in it: a browser has six connections to a server, for all its
- * tabs. It is closed while nobody can see the page, and comes back where it was after that, after an error and after silence.
+ * The page's only stream of server-sent events, because a browser has six connections to a server for all tabs. It is closed while
+ * the page is hidden, and resumes after that, after an error and after silence.
  */
 export class FeedConnection {
   #handlers;
@@ -44,7 +44,7 @@ export class FeedConnection {
     this.#disconnect();
   }
 
-  /** @param {string} key of the one whose detail is wanted besides, or '' */
+  /** @param {string} key of the source whose detail is also requested, or '' */
   watch(key) {
     if (key === this.#key) return;
     this.#key = key;

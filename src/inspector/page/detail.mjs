@@ -8,7 +8,7 @@ import { distance, duration, moment, splitKey } from './words.mjs';
 /** @import { IngressDetail, IngressRow } from '../protocol.ts' */
 /** @import { Store } from './store.mjs' */
 
-/** One Ingress: where it is in its statechart, how it came there, its hosts and certificates. */
+/** One Ingress: state, path, hosts and certificates. */
 export class DetailPane {
   #store;
   #onClose;
@@ -53,7 +53,7 @@ export class DetailPane {
     this.#pane.focus({ preventScroll: true });
   }
 
-  /** @param {IngressDetail} detail of the Ingress that is open, or was before */
+  /** @param {IngressDetail} detail of the current or a previous Ingress */
   show(detail) {
     if (detail.row.key !== this.#key) return;
     this.#detail = detail;
@@ -66,11 +66,11 @@ export class DetailPane {
   showGone() {
     if (this.#key === '') return;
     this.#isGone = true;
-    this.#facts.replaceChildren('This Ingress is not there, or asks for no certificate.');
+    this.#facts.replaceChildren('This Ingress does not exist, or requests no certificate.');
     if (this.#detail === undefined) this.#body.replaceChildren();
   }
 
-  /** Times go by without news. */
+  /** Updates relative times. */
   tick() {
     if (this.#detail !== undefined && !this.#isGone) this.#draw(this.#detail);
   }

@@ -3,11 +3,11 @@ const svgNamespace = 'http://www.w3.org/2000/svg';
 /** @typedef {Readonly<Record<string, string | number | boolean | undefined>>} Attributes */
 
 /**
- * An HTML element. Text only ever becomes a text node: nothing that a host name or a CA says can become markup.
+ * An HTML element. Text becomes a text node, never markup.
  *
  * @template {keyof HTMLElementTagNameMap} T
  * @param {T} name
- * @param {Attributes} attributes undefined and false are left out
+ * @param {Attributes} attributes undefined and false are omitted
  * @param {...(Node | string)} children
  */
 export function element(name, attributes, ...children) {
@@ -47,7 +47,7 @@ export function byId(id, type) {
 }
 
 /**
- * The sign of a state: each has a shape of its own, so that no colour has to be told from another.
+ * The icon of a state; each has its own shape, so that colours need not be distinguished.
  *
  * @param {string} name
  */
@@ -60,7 +60,7 @@ export function mark(name) {
 }
 
 /**
- * Writes only what differs: a write that changes nothing still costs the browser a layout.
+ * Writes only a changed text: an unchanged one would still cost a layout.
  *
  * @param {Node} node
  * @param {string} text

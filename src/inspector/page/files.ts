@@ -7,11 +7,10 @@ interface PageFile {
 }
 
 /**
- * The file of the page at this path, with all headers of the answer. It is read each time: it is asked for seldom, and
- * memory is needed always.
+ * The file of the page at this path, with the headers of the answer. It is read each time, which is seldom, to save memory.
  *
  * @param path of the URL, without query: `/` or `/page/NAME`
- * @returns undefined where there is none; only listed names are ever read
+ * @returns undefined if there is none; only listed names are read
  */
 export async function pageFile(path: string): Promise<PageFile | undefined> {
   const name = path === '/' ? 'index.html' : path.startsWith('/page/') ? path.slice('/page/'.length) : '';

@@ -4,7 +4,7 @@ import { states } from './words.mjs';
 /** @import { Selection } from './selection.mjs' */
 /** @import { Store } from './store.mjs' */
 
-/** The counts per state, which are filters as well, the search and the choice of a namespace. */
+/** The filters: counts per state, search, namespace. */
 export class Filters {
   #selection;
   #onChange;
@@ -50,7 +50,7 @@ export class Filters {
     this.#search.select();
   }
 
-  /** Shows all again. */
+  /** Resets all filters. */
   clear() {
     this.#selection.text = this.#search.value = '';
     this.#selection.namespace = this.#namespace.value = '';

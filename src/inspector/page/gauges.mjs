@@ -13,7 +13,7 @@ const limitNames = {
 };
 
 /**
- * A bar that is as long as its share, with the numbers beside it.
+ * A bar of proportional length, with the numbers beside it.
  *
  * @param {{ name: string, level: number, capacity: number, text: string, reserved?: number, low?: boolean }} of
  */
@@ -61,7 +61,7 @@ export function budgetGauge({ limit, scope, level, capacity, reserved, nextFirst
     low,
     text: `${level} of ${capacity}${low ? ' · low' : ''}`,
   });
-  const first = nextFirst <= now ? 'room now' : `a first one ${distance(nextFirst, now)}`;
+  const first = nextFirst <= now ? 'available now' : `next ${distance(nextFirst, now)}`;
   const renewal = nextRenewal <= now ? '' : `, a renewal ${distance(nextRenewal, now)}`;
   made.append(
     element(

@@ -15,7 +15,7 @@ const steps = [
 ];
 
 /**
- * How far each host has come on its way to the certificate.
+ * The progress of each host.
  *
  * @param {readonly HostProgress[]} hosts
  */
@@ -35,7 +35,7 @@ export function hostTable(hosts) {
 
 /**
  * @param {HostProgress} progress
- * @param {Set<string>} said remarks on hosts above: what the CA says of an order is about all its hosts, and is read once
+ * @param {Set<string>} said texts already shown above: an error of the order applies to all its hosts, and is shown once
  */
 function hostRows({ host, steps: reached }, said) {
   const row = element('tr', {}, element('th', { scope: 'row' }, ...breakable(host)));
@@ -63,7 +63,7 @@ function hostRows({ host, steps: reached }, said) {
 }
 
 /**
- * The name with places to break the line, one after each dot.
+ * The name with a possible line break after each dot.
  *
  * @param {string} host
  */

@@ -6,8 +6,7 @@ import { calendarDay } from './words.mjs';
 const width = 600;
 
 /**
- * The life of a certificate as a line: what is over, the window in which the CA wants it renewed, the time that was
- * drawn in it.
+ * The lifetime of a certificate as a line: the past, the CA's suggested window, the chosen renewal time.
  *
  * @param {CertificateDetail} certificate
  * @param {number} now
@@ -15,7 +14,7 @@ const width = 600;
  */
 export function lifetime({ notBefore, notAfter, renewAt, renewalWindow }, now) {
   if (notBefore === undefined || notAfter === undefined || notAfter <= notBefore) return undefined;
-  // To the tenth of a pixel: what does not move for the eye is not drawn anew each second.
+  // Rounded to a tenth of a pixel, to avoid invisible redraws each second.
   const place = (/** @type {number} */ at) =>
     Math.round(10 * width * Math.min(1, Math.max(0, (at - notBefore) / (notAfter - notBefore)))) / 10;
   const words = [

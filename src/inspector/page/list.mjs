@@ -13,12 +13,11 @@ const columns = [
   { name: 'next', label: 'Next', sort: 'next' },
   { name: 'error', label: 'Last error', sort: 'error' },
 ];
-/** Rows beyond each edge, so that scrolling by a few shows no gap. */
+/** Extra rows beyond each edge, so that scrolling shows no gap. */
 const overscan = 6;
 
 /**
- * The list, of which only the rows in sight exist. One row is the active one: the grid keeps the focus, and
- * `aria-activedescendant` says where in it.
+ * The virtual list: only visible rows exist. The grid keeps the focus, and `aria-activedescendant` names the active row.
  */
 export class List {
   #grid = byId('list', HTMLElement);
@@ -63,7 +62,7 @@ export class List {
     this.render();
   }
 
-  /** Writes the rows in sight; what has not changed is not written. */
+  /** Updates the visible rows. */
   render() {
     const height = this.#rowHeight;
     const first = Math.max(0, Math.floor(this.#grid.scrollTop / height) - overscan);

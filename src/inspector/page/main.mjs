@@ -12,7 +12,7 @@ import { counted } from './words.mjs';
 
 /** @import { Standing } from './connection.mjs' */
 
-/** Milliseconds. Often enough to look live, seldom enough to cost nothing with hundreds of changes a second. */
+/** Milliseconds. Short enough to look live, long enough to be cheap with hundreds of changes a second. */
 const renderInterval = 250;
 
 const store = new Store();
@@ -38,7 +38,7 @@ const connection = new FeedConnection(
   {
     snapshot: (data) => {
       const known = store.controller;
-      // After an upgrade the controller has a newer page as well.
+      // After an upgrade the controller has a newer page, too.
       if (!isSnapshot(data) || (known !== undefined && known.version !== data.controller.version)) {
         location.reload();
         return;
@@ -64,15 +64,14 @@ const connection = new FeedConnection(
   (next) => {
     if (next === standing) return;
     if (next === 'reconnecting') spoken.textContent = 'Connection lost, reconnecting';
-    if (next === 'live' && standing === 'reconnecting')
-      spoken.textContent = 'Reconnected; what is shown is live again';
+    if (next === 'live' && standing === 'reconnecting') spoken.textContent = 'Reconnected, live again';
     standing = next;
     summary.showStanding(next);
   },
 );
 summary.showStanding(standing);
 addEventListener('pagehide', () => connection.close());
-// Also of a page that comes out of the browser's memory when somebody goes back to it.
+// Also for a page restored from the back/forward cache.
 addEventListener('pageshow', connect);
 addEventListener('hashchange', route);
 addEventListener('keydown', onKey);
@@ -119,8 +118,8 @@ function showNothing() {
   if (shown > 0) return;
   nothing.replaceChildren(
     selection.isNarrow
-      ? 'No Ingress is like that. '
-      : 'No Ingress asks for a certificate yet: it does by the annotation kubernetes.io/tls-acme: "true".',
+      ? 'No Ingress matches. '
+      : 'No Ingress requests a certificate yet: set the annotation kubernetes.io/tls-acme: "true".',
   );
   if (!selection.isNarrow) return;
   const button = element('button', { type: 'button', class: 'chip' }, 'Show all');
@@ -145,7 +144,7 @@ function close() {
   list.focus();
 }
 
-/** Shows what the address says: a link to an Ingress can be sent to somebody. */
+/** Shows the view of the URL, so that links can be shared. */
 function route() {
   const [, ...parts] = location.hash.split('/');
   const [view] = parts;

@@ -1,6 +1,6 @@
 /**
- * Makes an element's children look like these, touching only what differs: focus, selection and scrolling stay, and what is the same
- * costs no layout.
+ * Updates an element's children to these, changing only differences: focus, selection and scrolling are kept, and equal parts cost
+ * no layout.
  *
  * @param {Element} place
  * @param {readonly Node[]} wanted are used up

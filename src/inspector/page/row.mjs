@@ -3,7 +3,7 @@ import { distance, duration, moment } from './words.mjs';
 
 /** @import { Entry } from './store.mjs' */
 
-/** One line of the list; it shows one Ingress after another as the list is scrolled. */
+/** A row of the list, reused for other Ingresses while scrolling. */
 export class Row {
   #name = element('span', { class: 'name' });
   #namespace = element('span', { class: 'namespace' });
@@ -83,7 +83,7 @@ export class Row {
 }
 
 /**
- * Shows where something has just changed, without moving anything.
+ * Highlights a change, without moving anything.
  *
  * @param {HTMLElement} row
  */

@@ -4,7 +4,7 @@ import { states } from './words.mjs';
 
 /** @typedef {'name' | 'state' | 'since' | 'next' | 'error'} SortColumn */
 
-/** What a column sorts by before the name: the most pressing first. */
+/** Sort key of a column before the name: most urgent first. */
 const orders = /** @type {Record<SortColumn, (entry: Entry) => number>} */ ({
   name: () => 0,
   state: ({ row }) => (row.state === 'backing-off' ? -1 : states.indexOf(row.state)),
@@ -13,7 +13,7 @@ const orders = /** @type {Record<SortColumn, (entry: Entry) => number>} */ ({
   error: ({ row }) => (row.error === undefined ? 1 : 0),
 });
 
-/** Which Ingresses are shown, and in which order. */
+/** Filter and order of the list. */
 export class Selection {
   text = '';
   namespace = '';
@@ -26,12 +26,12 @@ export class Selection {
   /** @type {readonly Entry[]} all by name, kept as long as none comes or goes */
   #byName = [];
 
-  /** @returns whether anything is left out */
+  /** @returns whether any filter is set */
   get isNarrow() {
     return this.text.trim() !== '' || this.namespace !== '' || this.states.size > 0;
   }
 
-  /** @param {SortColumn} column the same one twice turns it round */
+  /** @param {SortColumn} column the same one again reverses the order */
   sortBy(column) {
     this.descending = this.column === column && !this.descending;
     this.column = column;

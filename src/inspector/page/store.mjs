@@ -3,16 +3,16 @@ import { splitKey } from './words.mjs';
 /** @import { ControllerView, Delta, IngressRow, Snapshot, SupervisorView } from '../protocol.ts' */
 
 /**
- * An Ingress with what the list asks of it again and again.
+ * An Ingress with the values that the list needs often.
  *
- * @typedef {object} Entry changed in place as long as the Ingress is there
+ * @typedef {object} Entry changed in place while the Ingress exists
  * @property {IngressRow} row
  * @property {string} namespace
  * @property {string} name
- * @property {string} text what the search looks into, in lower case
+ * @property {string} text searched text, in lower case
  */
 
-/** What the page knows: the controller's last word, and how many Ingresses are in each state. */
+/** The page's data: the last state from the controller, and the number of Ingresses in each state. */
 export class Store {
   /** @type {Map<string, Entry>} */
   entries = new Map();
@@ -24,9 +24,9 @@ export class Store {
   controller;
   /** @type {SupervisorView | undefined} */
   supervisor;
-  /** Changes with each Ingress that comes or goes. */
+  /** Changes with each added or removed Ingress. */
   membership = 0;
-  /** What to add to this machine's clock to have the controller's, in milliseconds. */
+  /** The controller's clock minus the local one, in milliseconds. */
   #clockOffset = 0;
 
   /** The controller's time. */

@@ -7,7 +7,7 @@ import { counted, duration, moment } from './words.mjs';
 /** @type {Readonly<Record<Standing, string>>} */
 const standings = { connecting: 'Connecting', live: 'Live', reconnecting: 'Not live, reconnecting…' };
 
-/** Who is looked at, whether what is shown is live, and how the queue is; above and below the list. */
+/** Controller, connection and queue, above and below the list. */
 export class Summary {
   #store;
   #about = byId('about', HTMLElement);
@@ -26,7 +26,7 @@ export class Summary {
     setText(byId('connection-text', HTMLElement), standings[standing]);
   }
 
-  /** @param {number} shown how many Ingresses the list has now */
+  /** @param {number} shown number of Ingresses in the list */
   show(shown) {
     this.#showController();
     const { supervisor, entries } = this.#store;

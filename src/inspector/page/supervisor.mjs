@@ -7,7 +7,7 @@ import { distance, moment } from './words.mjs';
 /** @import { SupervisorView } from '../protocol.ts' */
 /** @import { Store } from './store.mjs' */
 
-/** Milliseconds. Its times are minutes and days: seldom enough to be read and selected in peace. */
+/** Milliseconds. Its times are minutes and days: updates are rare enough to select text. */
 const redrawInterval = 15_000;
 
 /** @type {readonly (readonly [keyof SupervisorView['queue'], string])[]} */
@@ -19,7 +19,7 @@ const stages = [
   ['ordering', 'order'],
 ];
 
-/** What all Ingresses share: the queue, permits, blocks, the CA's budgets, and the renewals to come. */
+/** The supervisor view: queue, permits, blocks, budgets of the CA, and upcoming renewals. */
 export class SupervisorPane {
   #store;
   #pane = byId('supervisor', HTMLElement);
@@ -46,7 +46,7 @@ export class SupervisorPane {
     this.#draw(view);
   }
 
-  /** Times go by without news. */
+  /** Updates relative times. */
   tick() {
     const view = this.#store.supervisor;
     const isOld = this.#store.now() - this.#drawnAt > redrawInterval;
@@ -80,7 +80,7 @@ export class SupervisorPane {
 
 /** @param {SupervisorView} view */
 function standingOf({ synced, draining }) {
-  if (draining) return 'Ending: what is ordered is finished, nothing new is begun.';
+  if (draining) return 'Shutting down: orders in flight are finished, nothing new is started.';
   return synced ? 'All Ingresses of the cluster are known.' : 'Reading the Ingresses of the cluster.';
 }
 
@@ -101,7 +101,7 @@ function queueCard({ queue, backlog }) {
 function backlogLine(backlog) {
   if (backlog === undefined) return [];
   const { orders, withinDay, lastAt } = backlog;
-  const words = `By the CA's limits ${withinDay.toLocaleString('en')} of ${orders.toLocaleString('en')} that wait have their turn within a day, the last one at ${moment(lastAt)}.`;
+  const words = `By the CA's limits ${withinDay.toLocaleString('en')} of ${orders.toLocaleString('en')} waiting orders can be made within a day, the last one at ${moment(lastAt)}.`;
   return [element('p', { class: 'calm' }, words)];
 }
 
@@ -143,7 +143,7 @@ function budgetCard({ budgets, budgetCount }, now) {
   return card('Budgets at the CA', ...gauges, ...moreOf(budgetCount - budgets.length, 'that are fuller'));
 }
 
-/** @param {number} count of those that are not listed @param {string} words */
+/** @param {number} count of the unlisted ones @param {string} words */
 function moreOf(count, words) {
   return count > 0 ? [element('p', { class: 'calm' }, `and ${count.toLocaleString('en')} ${words}`)] : [];
 }

@@ -4,7 +4,7 @@ import { calendarDay, clockTime, moment } from './words.mjs';
 /** @import { TimelineEntry } from '../protocol.ts' */
 
 /**
- * What happened last, the newest first.
+ * The last events and transitions, newest first.
  *
  * @param {readonly TimelineEntry[]} entries oldest first
  */
@@ -24,7 +24,7 @@ export function timeline(entries) {
     { class: 'card timeline', 'aria-label': 'Timeline' },
     element('h3', {}, 'Timeline'),
     items.length === 0
-      ? element('p', { class: 'calm' }, 'Nothing has been seen of it yet.')
+      ? element('p', { class: 'calm' }, 'Nothing recorded yet.')
       : element('ol', { tabindex: 0, 'aria-label': 'Events and transitions, newest first' }, ...items),
   );
 }

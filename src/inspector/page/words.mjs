@@ -2,7 +2,7 @@ const minute = 60_000;
 const hour = 60 * minute;
 export const day = 24 * hour;
 
-/** All states of an Ingress, in the order in which it goes through them. */
+/** All states of an Ingress, in their usual order. */
 export const states = /** @type {const} */ ([
   'checking',
   'queued',
@@ -14,7 +14,7 @@ export const states = /** @type {const} */ ([
 ]);
 
 /**
- * A length of time in at most two units: `4 s`, `12 min`, `3 h 20 min`, `5 d`.
+ * A duration in at most two units: `4 s`, `12 min`, `3 h 20 min`, `5 d`.
  *
  * @param {number} length milliseconds
  */
@@ -29,7 +29,7 @@ export function duration(length) {
 }
 
 /**
- * When something is, seen from now: `in 5 d`, `now`, `3 min ago`.
+ * Relative time: `in 5 d`, `now`, `3 min ago`.
  *
  * @param {number} at
  * @param {number} now
@@ -40,7 +40,7 @@ export function distance(at, now) {
 }
 
 /**
- * A point in time in the viewer's own time zone, to the second.
+ * A time in the viewer's time zone, to the second.
  *
  * @param {number} at
  */
@@ -71,7 +71,7 @@ export function counted(count, one, several = `${one}s`) {
 }
 
 /**
- * What people call it; its kind is part of the name where that is not an Ingress.
+ * The display name, with the kind if it is not an Ingress.
  * @param {string} key `KIND/NAMESPACE/NAME`
  */
 export function splitKey(key) {
