@@ -25,11 +25,24 @@ export class ChallengeSolvers {
     };
   }
 
-  /** Has each host prepared by its solver. @throws what a solver throws */
+  /**
+   * Has each host prepared by its solver. Where one fails the others are aborted, and have ended when this rejects: what they did
+   * afterwards no `cleanUp` would take away.
+   * @throws what the first of them throws
+   */
   async prepare(preparation: Preparation, signal: AbortSignal): Promise<readonly HostVerdict[]> {
     const parts = Map.groupBy(preparation.hosts, (route) => this.#choose(route));
-    const verdicts = [...parts].map(([solver, hosts]) => solver.prepare({ ...preparation, hosts }, signal));
-    return (await Promise.all(verdicts)).flat();
+    const failure = new AbortController();
+    const either = AbortSignal.any([signal, failure.signal]);
+    const verdicts = [...parts].map(([solver, hosts]) =>
+      solver.prepare({ ...preparation, hosts }, either).catch((error: unknown) => {
+        failure.abort(error);
+        return [];
+      }),
+    );
+    const all = (await Promise.all(verdicts)).flat();
+    failure.signal.throwIfAborted();
+    return all;
   }
 
   cleanUp(round: string): void {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash, X509Certificate } from 'node:crypto';
+import { once } from 'node:events';
 import { describe, it, type TestContext } from 'node:test';
 import { pino } from 'pino';
 import { createActor, fromTransition } from 'xstate';
@@ -33,7 +34,7 @@ class ZoneSolver implements ChallengeSolver {
     this.#verdict = verdict;
   }
 
-  prepare({ hosts }: Preparation): Promise<readonly HostVerdict[]> {
+  prepare({ hosts }: Preparation, _signal: AbortSignal): Promise<readonly HostVerdict[]> {
     this.calls.push(`prepare ${namesOf(hosts)}`);
     return Promise.resolve(hosts.map(({ host }) => this.#verdict(host)));
   }
@@ -192,6 +193,26 @@ describe('the solvers', () => {
     assert.deepEqual([one.calls, other.calls], [['prepare *.a.example *.c.example'], ['prepare b.example']]);
     solvers.cleanUp('1');
     assert.deepEqual([one.calls.at(-1), other.calls.at(-1)], ['cleanUp', 'cleanUp']);
+  });
+
+  it('have all ended their preparation when one fails', async () => {
+    const ended: string[] = [];
+    const failing = new ZoneSolver();
+    failing.prepare = () => Promise.reject(new Error('no zone'));
+    const slow = new ZoneSolver();
+    slow.prepare = async (_, signal) => {
+      if (!signal.aborted) await once(signal, 'abort');
+      await Promise.resolve();
+      ended.push('slow');
+      throw signal.reason;
+    };
+    const solvers = new ChallengeSolvers([failing, slow], ({ host }) =>
+      host.startsWith('*.') ? failing : slow,
+    );
+    const hosts = ['*.a.example', 'b.example'].map((host) => route(host));
+    const preparation = { round: '1', hosts, thumbprint: 'x', selfCheck: true, judged: [] };
+    await assert.rejects(solvers.prepare(preparation, new AbortController().signal), /no zone/);
+    assert.deepEqual(ended, ['slow']);
   });
 });
 
