@@ -169,13 +169,13 @@ describe('the list of the inspector page', () => {
     const { page, feed } = await visit(t, browser, snapshotOf(manyRows(10_000)));
     await waitForText(page, '#foot', '10,000 Ingresses');
     assert.ok((await page.locator('.row').count()) < 80);
-    const keys = feed.snapshot.ingresses.map(({ key }) => key);
+    const paths = feed.snapshot.ingresses.map(({ key }) => key.slice('Ingress/'.length));
     for (let round = 0; round < 50; round += 1) {
       const changed = Array.from(
         { length: 10 },
-        (_, index) => keys[(round * 971 + index * 37) % keys.length] ?? '',
+        (_, index) => paths[(round * 971 + index * 37) % paths.length] ?? '',
       );
-      feed.tell({ upserts: changed.map((key) => rowOf(key, { state: 'checking', since: Date.now() })) });
+      feed.tell({ upserts: changed.map((path) => rowOf(path, { state: 'checking', since: Date.now() })) });
     }
     const last = feed.snapshot.ingresses.filter(({ state }) => state === 'checking').length;
     await waitForText(page, '.chip.checking', last.toLocaleString('en'));
