@@ -19,8 +19,8 @@ export interface ApiAnswer {
 const timeLimit = 15_000;
 
 /**
- * The few calls that setting up a cluster takes, over one pooled connection. Apart from the controller's own client on
- * purpose: what tests arrange and look at does not depend on what they test.
+ * The calls that setting up a cluster needs, over one pooled connection. Deliberately not the controller's client: the setup
+ * and checks of tests must not depend on the code under test.
  */
 export class ApiClient implements AsyncDisposable {
   readonly #access: Access;

@@ -7,9 +7,9 @@ export interface App extends AsyncDisposable {
 }
 
 /**
- * Starts a stand-in for somebody's web site, on a free loopback port. It answers every path with 200 and HTML, as a
- * single-page application does: the least helpful answer a CA can get to its challenge.
- * @param title what the page says, so that a caller can tell one app from another
+ * Starts a web site on a free loopback port. It answers every path with 200 and HTML, as a single-page application does:
+ * the worst answer to a CA's challenge.
+ * @param title text of the page, to distinguish apps
  */
 export async function startApp(title = 'Hello World'): Promise<App> {
   const page = `<!doctype html>\n<html lang="en"><title>${title}</title><h1>${title}</h1></html>\n`;

@@ -22,14 +22,14 @@ export interface AuditRecord {
 }
 
 /**
- * Reads a cluster's audit log. A request is in it from the moment when it is complete, so a watch only when it has ended.
+ * Reads a cluster's audit log. A request is logged when it is complete, so a watch only at its end.
  * @param path `Cluster.auditLog`
  */
 export async function readAuditLog(path: string): Promise<AuditRecord[]> {
   const text = await readFile(path, 'utf8');
   return text
     .split('\n')
-    .slice(0, -1) // the last part is empty, or a line that is being written
+    .slice(0, -1) // the last part is empty, or an incomplete line
     .map((line) => toRecord(JSON.parse(line)));
 }
 

@@ -21,9 +21,8 @@ const hour = 3_600_000;
 const day = 24 * hour;
 
 /**
- * A certificate authority of a test (X.509 v3, RFC 5280): for pebble's own listener, and for certificates that somebody
- * else is supposed to have put into a Secret. Node can read certificates but not make them, and the few DER structures
- * that it takes are cheaper than a dependency.
+ * A CA for tests (X.509 v3, RFC 5280): for pebble's own listener, and for certificates of another owner in a Secret. Node
+ * can parse certificates but not create them, and the few DER structures are cheaper than a dependency.
  */
 export class Authority {
   /** PEM */

@@ -4,7 +4,7 @@ import { ApiClient } from './api-client.ts';
 import { writeKubeconfig } from './kubeconfig.ts';
 import { LocalError } from './local-error.ts';
 
-/** What somebody has to know of a cluster to use it. */
+/** How to access a cluster. */
 export interface ClusterParts {
   /** temporary folder: logs, kubeconfigs */
   readonly directory: string;
@@ -21,7 +21,7 @@ export interface ClusterParts {
 
 const tokenLifetime = 24 * 3600; // seconds
 
-/** A cluster that is used, by whomever it was started. */
+/** A running cluster. */
 export abstract class ClusterAccess implements ClusterParts, AsyncDisposable {
   readonly directory: string;
   readonly serverUrl: string;
@@ -39,10 +39,10 @@ export abstract class ClusterAccess implements ClusterParts, AsyncDisposable {
     this.adminToken = parts.adminToken;
   }
 
-  /** Who has it needs it no longer. */
+  /** Releases it. */
   abstract stop(): Promise<void>;
 
-  /** A client for setting things up and looking at them; close it. */
+  /** A client for setup and checks; must be closed. */
   adminClient(): ApiClient {
     return new ApiClient({ server: this.serverUrl, ca: this.ca, token: this.adminToken });
   }

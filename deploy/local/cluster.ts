@@ -23,7 +23,7 @@ export interface ClusterOptions extends ApiServerOptions {
 }
 
 const startLimit = 60_000;
-/** How often a port is tried again that was ours a moment ago. */
+/** Tries to listen again on a port that was just released. */
 const restartAttempts = 10;
 
 /**
@@ -32,7 +32,7 @@ const restartAttempts = 10;
  * namespace, and no ServiceAccount appears by itself.
  */
 export class Cluster extends ClusterAccess {
-  /** http://127.0.0.1:PORT, where anybody may read and write */
+  /** http://127.0.0.1:PORT, without authentication */
   readonly etcdUrl: string;
   readonly #session: Session;
   readonly #ownsSession: boolean;
@@ -59,12 +59,12 @@ export class Cluster extends ClusterAccess {
     this.#launchApiServer = parts.launchApiServer;
   }
 
-  /** Ends the API server as a crash would: open watches are cut off. etcd keeps the objects. */
+  /** Kills the API server like a crash: open watches break. etcd keeps the objects. */
   async stopApiServer(): Promise<void> {
     await this.#apiServer.stop({ signal: 'SIGKILL' });
   }
 
-  /** Starts the API server again, on the same port, with the same certificate and keys, so that all tokens stay good. */
+  /** Restarts the API server on the same port, with the same certificate and keys, so that all tokens stay valid. */
   async startApiServer(): Promise<void> {
     for (let attempt = 1; ; attempt += 1) {
       try {
@@ -116,7 +116,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
         await apiServerReady(started, serverUrl, files);
         return started;
       };
-      // At the same time: the API server waits for etcd by itself.
+      // In parallel: the API server waits for etcd itself.
       const apiServer = spawnApiServer();
       try {
         await Promise.all([

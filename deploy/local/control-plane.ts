@@ -46,7 +46,7 @@ export async function writeClusterFiles(directory: string): Promise<ClusterFiles
   await Promise.all([
     writeFile(files.serviceAccountKey, privateKey.export({ type: 'sec1', format: 'pem' }), { mode: 0o600 }),
     writeFile(files.auditPolicy, JSON.stringify(policy)),
-    // A log that is there is opened for appending: whoever empties it sees only what comes after.
+    // An existing log is opened for appending, so it can be truncated.
     writeFile(files.auditLog, ''),
     writeFile(files.tokens, `${files.adminToken},admin,admin,system:masters\n`, { mode: 0o600 }),
   ]);
@@ -60,7 +60,7 @@ export function etcdArguments(data: string, url: string): string[] {
     `--listen-client-urls=${url}`,
     `--advertise-client-urls=${url}`,
     '--listen-peer-urls=http://127.0.0.1:0',
-    // What a crash of the machine would lose is thrown away anyway.
+    // Durability is not needed.
     '--unsafe-no-fsync',
   ];
 }
@@ -72,7 +72,7 @@ export function apiServerArguments(parts: {
   readonly options: ApiServerOptions;
 }): string[] {
   const { files, options } = parts;
-  // The plugin would want a ServiceAccount in each namespace, which only the controller manager makes.
+  // The plugin would require a ServiceAccount in each namespace, which only the controller manager creates.
   const disabled = ['ServiceAccount', ...(options.disableAdmissionPlugins ?? [])];
   const enabled = options.enableAdmissionPlugins ?? [];
   return [
@@ -90,7 +90,7 @@ export function apiServerArguments(parts: {
     ...(enabled.length === 0 ? [] : [`--enable-admission-plugins=${enabled.join(',')}`]),
     `--audit-policy-file=${files.auditPolicy}`,
     `--audit-log-path=${files.auditLog}`,
-    // Endpoints may not hold a loopback address: the reconciler would complain for ever.
+    // Endpoints may not contain a loopback address: the reconciler would log errors forever.
     '--endpoint-reconciler-type=none',
     ...(options.apiServerFlags ?? []),
   ];

@@ -23,7 +23,7 @@ export interface ControllerProcessOptions {
 const startLimit = 60_000;
 const requestLimit = 15_000;
 
-/** The controller in a process of its own, as in the cluster. */
+/** The controller in its own process, as in the cluster. */
 export class ControllerProcess {
   readonly #process: ManagedProcess;
   readonly #ports: ControllerPorts;
@@ -43,7 +43,7 @@ export class ControllerProcess {
     return this.#process.log;
   }
 
-  /** Every Ingress as the controller sees it now. */
+  /** The controller's current view of every Ingress. */
   async views(): Promise<IngressView[]> {
     const answer = await fetch(`http://127.0.0.1:${this.#ports.inspector}/sources`, {
       signal: AbortSignal.timeout(requestLimit),
@@ -52,18 +52,18 @@ export class ControllerProcess {
     return views;
   }
 
-  /** What one of its servers answers to a GET. */
+  /** The answer of one of its servers to a GET. */
   async page(server: 'health' | 'inspector', path: string): Promise<string> {
     const url = `http://127.0.0.1:${this.#ports[server]}${path}`;
     return (await fetch(url, { signal: AbortSignal.timeout(requestLimit) })).text();
   }
 
-  /** Whether its probe says ready. */
+  /** Whether its readiness probe succeeds. */
   async ready(signal: AbortSignal): Promise<boolean> {
     return (await fetch(`http://127.0.0.1:${this.#ports.health}/readyz`, { signal })).ok;
   }
 
-  /** What it answers to Prometheus. */
+  /** Its metrics. */
   async metrics(): Promise<string> {
     const answer = await fetch(`http://127.0.0.1:${this.#ports.health}/metrics`, {
       signal: AbortSignal.timeout(requestLimit),
@@ -71,18 +71,18 @@ export class ControllerProcess {
     return answer.text();
   }
 
-  /** Asks it to end as the kubelet does, and waits. */
+  /** Sends SIGTERM, as the kubelet does, and waits. */
   async stop(): Promise<void> {
     await this.#process.stop({ limit: 30_000 });
   }
 
-  /** Ends it as a crash would. */
+  /** Kills it like a crash. */
   async kill(): Promise<void> {
     await this.#process.stop({ signal: 'SIGKILL' });
   }
 }
 
-/** @throws LocalError when it ends or is not ready in time, with the end of its log */
+/** @throws LocalError if it exits or is not ready in time, with the end of its log */
 export async function startController({
   session,
   kubeconfig,
@@ -99,7 +99,7 @@ export async function startController({
       ...image.environment,
       KUBECONFIG: kubeconfig,
       LEGO_NAMESPACE: 'kube-lego',
-      // The Service of the manifests; the edge takes it to the responder's port.
+      // The Service of the manifests; the edge routes it to the responder's port.
       LEGO_SERVICE_PORT: '8080',
       LEGO_PORT: String(ports.responder),
       LEGO_METRICS_PORT: String(ports.health),
@@ -115,7 +115,7 @@ export async function startController({
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
-/** How the image runs it, so that what is tested and measured is what is shipped. */
+/** The command line of the image, to test and measure what is shipped. */
 export async function readImage(): Promise<{
   readonly arguments: readonly string[];
   readonly environment: Readonly<Record<string, string>>;

@@ -1,14 +1,14 @@
 import type { IssuedCertificate } from './authority.ts';
 import type { Manifest } from './manifests.ts';
 
-/** A host that the demo's DNS server gives no address. */
+/** A host without an address in the demo's DNS. */
 export const deadHost = 'moved-away.example.com';
-/** What the demo adds to `examples/`: every other case that a cluster has. */
+/** The demo's cases beyond `examples/`. */
 export const demoNamespaces = ['shop', 'blog', 'legacy'];
 
 const annotated = { 'kubernetes.io/tls-acme': 'true' };
 
-/** The Ingresses of the demo; the foreign certificate is somebody else's, and good. */
+/** The Ingresses of the demo; the foreign certificate is valid and from another CA. */
 export function demoObjects(foreign: IssuedCertificate): Manifest[] {
   return [
     ingress('shop', 'one-host', { secretName: 'shop-tls', hosts: ['shop.example.com'] }),

@@ -30,9 +30,9 @@ const { values } = parseArgs({
   },
 });
 
-/** Milliseconds that it may take with --once until all is settled. */
+/** Time limit of --once until all is settled, in milliseconds. */
 const onceLimit = 180_000;
-/** Milliseconds that the ingress controller may take to serve a Secret, besides its delay. */
+/** Time limit of the ingress controller to serve a Secret, beyond its delay, in milliseconds. */
 const servingLimit = 5_000;
 const ingresses = '/apis/networking.k8s.io/v1/ingresses';
 
@@ -54,7 +54,7 @@ async function demonstrate(): Promise<number> {
     edge: { delay: Number(values.delay) },
   });
   await world.dns.setNoAddress(deadHost);
-  const authority = new Authority('A CA that somebody bought from');
+  const authority = new Authority('Commercial CA');
   const foreign = authority.issue({ hosts: [foreignHost] });
   say('Creating Ingresses: examples/hello-world.yaml, and those of deploy/local/demo-objects.ts …');
   await applyManifests(world.cluster.adminKubeconfig, [
@@ -62,7 +62,7 @@ async function demonstrate(): Promise<number> {
   ]);
   await applyObjects(world.cluster.adminKubeconfig, demoObjects(foreign));
   say('Starting kube-lego under the ServiceAccount and the RBAC of deploy/base …');
-  say(`To be watched live on a page: http://127.0.0.1:${world.ports.inspector}/\n`);
+  say(`Live page: http://127.0.0.1:${world.ports.inspector}/\n`);
   const controller = await world.startController({ LEGO_SELF_CHECK_TIMEOUT: '10s' });
   // Until here an interruption just ends this process, and the session's reaper the servers.
   const interrupted = new AbortController();
@@ -119,13 +119,13 @@ class Screen {
     this.#lines = shown.length;
   }
 
-  /** What was printed in between stays. */
+  /** Keeps what was printed in between. */
   startAnew(): void {
     this.#lines = 0;
   }
 }
 
-/** `namespace/name` of those that are handed to kube-lego. */
+/** `namespace/name` of the managed Ingresses. */
 async function annotatedIngresses(world: World): Promise<string[]> {
   return arrayField(await world.api.expect(ingresses), 'items').flatMap((ingress) => {
     const metadata = recordField(ingress, 'metadata');
@@ -142,12 +142,12 @@ function sayUnsettled(keys: readonly string[], views: readonly IngressView[]): v
   say(`\nNot settled after ${onceLimit / 1000} s:`);
   for (const key of keys) {
     const view = views.find(({ ingress }) => ingress === key);
-    say(`  ${mark(false)} ${key} ${view === undefined ? 'is not known to kube-lego' : `is ${view.state}`}`);
+    say(`  ${mark(false)} ${key} ${view === undefined ? 'is unknown to kube-lego' : `is ${view.state}`}`);
     for (const problem of view?.problems ?? []) say(`      ${problem}`);
   }
 }
 
-/** @returns whether each host is as the demo means it to be */
+/** @returns whether each host is as expected */
 async function visitHosts(
   world: World,
   views: readonly IngressView[],
@@ -161,17 +161,17 @@ async function visitHosts(
     good &&= expected;
     const found =
       certificate === undefined
-        ? `no certificate${host === deadHost ? ', as meant: it does not resolve' : ''} (${error ?? ''})`
+        ? `no certificate${host === deadHost ? ', as expected: it does not resolve' : ''} (${error ?? ''})`
         : `${status}, issued by ${certificate.issuer}, valid until ${new Date(certificate.validTo).toISOString().slice(0, 10)}`;
     say(`  ${mark(expected)} https://${host}/  ${found}`);
   }
   const { status } = await world.api.request('/api/v1/namespaces/legacy/secrets/plain-tls');
   const left = status === 404;
-  say(`  ${mark(left)} Ingress legacy/not-annotated is none of kube-lego's, and has no Secret`);
+  say(`  ${mark(left)} Ingress legacy/not-annotated is not managed, and has no Secret`);
   return good && left;
 }
 
-/** Visits the host until it is as it should be, as long as the ingress controller may take to serve its Secret. */
+/** Visits the host until it is as expected, within the time limit of the ingress controller. */
 async function visitHost(
   host: string,
   port: number,
@@ -192,15 +192,15 @@ function mark(good: boolean): string {
 
 function explainHowToGoOn(world: World): void {
   say(`
-Everything goes on running until Ctrl-C. To look around or to create Ingresses of your own, in another terminal:
+All keeps running until Ctrl-C. To explore, or to create your own Ingresses, in another terminal:
 
   export KUBECONFIG=${world.cluster.adminKubeconfig}
   kubectl get ingress,secret -A
   kubectl describe ingress -n blog dead-host
   LEGO_INSPECTOR_PORT=${world.ports.inspector} npm run -s kube-lego -- explain blog/dead-host
 
-The page with every Ingress is still at http://127.0.0.1:${world.ports.inspector}/
-Every host name resolves to this machine here; the ingress controller is on ports ${world.edge.httpPort} and ${world.edge.httpsPort}.
+The page is at http://127.0.0.1:${world.ports.inspector}/
+All host names resolve to this machine; the ingress controller is on ports ${world.edge.httpPort} and ${world.edge.httpsPort}.
 `);
 }
 

@@ -7,7 +7,7 @@ import { toolPath } from './tools/tool-path.ts';
 
 export interface DnsOptions {
   readonly session?: Session;
-  /** what every name resolves to that was not given records; '' = such names have no address. Default 127.0.0.1 */
+  /** address of names without records; '' = none. Default 127.0.0.1 */
   readonly defaultIPv4?: string;
 }
 
@@ -36,13 +36,13 @@ export class Dns implements AsyncDisposable {
     this.#ownSession = parts.ownSession;
   }
 
-  /** Sets the name's IPv4 addresses, instead of former ones. */
+  /** Replaces the name's IPv4 addresses. */
   async setA(host: string, addresses: readonly string[]): Promise<void> {
     await this.clearA(host);
     await this.#post('add-a', { host, addresses });
   }
 
-  /** The default address again. */
+  /** Restores the default address. */
   async clearA(host: string): Promise<void> {
     await this.#post('clear-a', { host });
   }
@@ -56,9 +56,9 @@ export class Dns implements AsyncDisposable {
     await this.#post('clear-aaaa', { host });
   }
 
-  /** The name has no address, whatever the default is, until `clearA`. */
+  /** Gives the name no address, not even the default, until `clearA`. */
   async setNoAddress(host: string): Promise<void> {
-    // The server skips what is no address, but counts it as a record, so that the default does not apply.
+    // The server skips an invalid address, but counts it as a record, so the default does not apply.
     await this.setA(host, ['none']);
   }
 
@@ -70,7 +70,7 @@ export class Dns implements AsyncDisposable {
     await this.#post('clear-cname', { host });
   }
 
-  /** Every question about the name is answered with SERVFAIL. */
+  /** Every query for the name is answered with SERVFAIL. */
   async servfail(host: string): Promise<void> {
     await this.#post('set-servfail', { host });
   }
@@ -150,7 +150,7 @@ async function isReady(address: string, managementUrl: string, signal: AbortSign
   await answer.text();
   const resolver = new Resolver({ timeout: 500, tries: 1 });
   resolver.setServers([address]);
-  // An answer without addresses is one, too.
+  // NODATA is an answer, too.
   const failure: unknown = await resolver.resolve4('ready.invalid').then(
     () => undefined,
     (error: unknown) => error,

@@ -3,13 +3,13 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { LocalError } from './local-error.ts';
 
-// Below the range from which systems take the ports of outgoing connections (32768 on Linux, 49152 on macOS): there,
-// a server that is restarted on its port would find it taken by anybody's connection now and then.
+// Below the ephemeral ports (from 32768 on Linux, 49152 on macOS): there an outgoing connection could take the port of a
+// server that is restarted.
 const lowest = 10_000;
 const highest = 32_767;
 const attempts = 5;
 
-/** TCP ports on 127.0.0.1, all different, that nobody listens on at this moment. */
+/** Distinct TCP ports on 127.0.0.1 without a listener. */
 export async function freePorts(count: number): Promise<number[]> {
   const ports = new Set<number>();
   for (let tries = 0; ports.size < count && tries < 1_000; tries += 1) {
@@ -21,7 +21,7 @@ export async function freePorts(count: number): Promise<number[]> {
 }
 
 /**
- * Calls `start` with free ports, and again with others when somebody took one in between (it throws PortTaken).
+ * Calls `start` with free ports, and again with others if one was taken in between (it throws PortTaken).
  */
 export async function onFreePorts<T>(
   count: number,

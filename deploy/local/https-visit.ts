@@ -4,7 +4,7 @@ import { TLSSocket } from 'node:tls';
 export interface HttpsVisit {
   readonly host: string;
   readonly status: number | undefined;
-  /** Who issued the certificate, and until when it is valid; undefined when it does not verify. */
+  /** Issuer and end of the certificate; undefined if it does not verify. */
   readonly certificate: { readonly issuer: string; readonly validTo: string } | undefined;
   /** Why it failed, if it did. */
   readonly error: string | undefined;
@@ -43,7 +43,7 @@ export async function visit(host: string, port: number, ca: readonly string[]): 
     );
     visiting.on('timeout', () => visiting.destroy(new Error(`no answer within ${timeLimit / 1000} s`)));
     visiting.on('error', (error) => {
-      // Node adds advice for its own users after the reason.
+      // Node appends advice after the reason.
       failed(error.message.split(';')[0] ?? '');
     });
     visiting.end();

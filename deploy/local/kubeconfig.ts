@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { LocalError } from './local-error.ts';
 
-/** How to reach an API server as somebody. */
+/** How to reach an API server, with credentials. */
 export interface Access {
   /** https://HOST:PORT */
   readonly server: string;
@@ -37,7 +37,7 @@ export async function writeKubeconfig(
 }
 
 /**
- * Reads a file that `writeKubeconfig` wrote; no other form is understood.
+ * Reads a file of `writeKubeconfig`; no other form is supported.
  * @throws LocalError BadManifest
  */
 export async function readKubeconfig(path: string): Promise<Access> {

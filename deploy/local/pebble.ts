@@ -84,7 +84,7 @@ export class Pebble implements AsyncDisposable {
     return guardAgainstDeadlock(work, (signal) => this.#storeAnswers(signal));
   }
 
-  /** Ends it as a crash would. */
+  /** Kills it like a crash. */
   async stopServer(): Promise<void> {
     await this.#process.stop({ signal: 'SIGKILL' });
   }
