@@ -52,13 +52,13 @@ export function createController({
   const { metrics, journal, issuance: observer } = setUpObservers(clock);
 
   const cluster = connectToCluster(runtime, kubeConfig, (report) => metrics.apiRequest(report));
-  const authorities = setUpAuthorities(
-    runtime,
+  const authorities = setUpAuthorities(runtime, {
     cluster,
-    (report) => metrics.acmeRequest(report),
-    (event) => actors.supervisor.send(event),
-  );
-  const challenges = setUpChallenges(runtime, cluster, authorities.account, observer);
+    onReport: (report) => observer.order(report),
+    onRequest: (report) => metrics.acmeRequest(report),
+    tellSupervisor: (event) => actors.supervisor.send(event),
+  });
+  const challenges = setUpChallenges(runtime, cluster, authorities.ca.account, observer);
   const sources = setUpSources(runtime, cluster, (event) => actors.supervisor.send(event));
   const actors = setUpActors(runtime, {
     cluster,

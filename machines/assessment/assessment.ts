@@ -61,12 +61,16 @@ const sameSetMemory = 120 * day;
 /**
  * What is wrong with a Secret now: the three checks of the first kube-lego (a valid key pair, not expired, all hosts
  * covered), after the question whose it is.
+ *
+ * @param now milliseconds since the epoch
+ * @param caNow the same by the CA's clock, which decides whether its window is open
  */
 export function assess(
   desired: DesiredCertificate,
   secret: SecretFacts,
   policy: AssessmentPolicy,
   now: number,
+  caNow: number = now,
 ): Assessment {
   const { hosts, notices, omission } = hostsToCover(desired, secret);
   const [notice, ...others] = notices;
@@ -102,7 +106,7 @@ export function assess(
   const found = { uid, resourceVersion, managedByOther };
   const otherwise = renewsSameSet(hosts, secret, policy, now) ? 'same-set' : 'none';
   const predecessor = predecessorOf(hosts, secret, window, otherwise, policy);
-  const within = predecessor !== undefined && window !== undefined && isWithin(window, now);
+  const within = predecessor !== undefined && window !== undefined && isWithin(window, caNow);
   const exemption = within ? 'ari' : otherwise;
   const serving = servingOf(secret, window, policy);
   if (defect.reason !== 'host-left-out') {

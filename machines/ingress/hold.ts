@@ -17,16 +17,6 @@ export function describeCause(cause: Hold['cause']): string {
   return cause === 'unavailable' ? 'the CA does not answer' : `limit of ${limits[cause]}`;
 }
 
-/**
- * The same hold by another clock: the CA's limits are counted by its own, and people have the one of their machines.
- *
- * @param caNow the time by which the hold was counted, in milliseconds since the epoch
- * @param now the same moment by the other clock
- */
-export function byClock(hold: Hold, caNow: number, now: number): Hold {
-  return { ...hold, until: hold.until - caNow + now };
-}
-
 /** Why an order waits, for a person; without the time, so that the same wait is said once. */
 export function describeHold({ cause, scope, until }: Hold): Failure {
   if (cause === 'unavailable') {

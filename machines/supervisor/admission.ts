@@ -1,5 +1,4 @@
-import type { OrderBudget, PlannedOrder } from '../ca/order-budget.ts';
-import type { OrderReport } from '../ca/order-report.ts';
+import type { BudgetChange, OrderBudget, PlannedOrder } from '../authority/order-budget.ts';
 import type { Hold } from '../ledger/ledger.ts';
 import { minute, second } from '../time/durations.ts';
 import { Schedule } from './schedule.ts';
@@ -135,20 +134,9 @@ export class Admission {
     if (this.#budget.release(id, now)) this.#recheckSoon(now);
   }
 
-  /** What became of an order at the CA. */
-  report(report: OrderReport, now: number): void {
-    if (this.#budget.report(report, now)) this.#recheckSoon(now);
-  }
-
-  /** What was kept of the last process is known now. */
-  resume(now: number): void {
-    this.#budget.resume(now);
-  }
-
-  /** The owner of these hosts says that they may be tried again, although the CA had paused them. */
-  liftPauses(hosts: readonly string[], now: number): void {
-    this.#budget.liftPauses(hosts);
-    this.#recheckSoon(now);
+  /** Those who wait are to be looked at again: at once if the CA may answer again, together with others if there may be room. */
+  roomChanged(change: BudgetChange, now: number): void {
+    if (change === 'room') this.#recheckSoon(now);
   }
 
   /** When somebody who waits may go on although nobody does anything. */

@@ -1,5 +1,4 @@
-import type { OrderBudget } from '../ca/order-budget.ts';
-import type { OrderReport } from '../ca/order-report.ts';
+import type { BudgetChange, OrderBudget } from '../authority/order-budget.ts';
 import type { Hold } from '../ledger/ledger.ts';
 import type { Assignment } from '../ownership/desired-certificate.ts';
 import { Ownership, type OwnershipPolicy } from '../ownership/ownership.ts';
@@ -22,8 +21,9 @@ export type SupervisorEvent =
   | { readonly type: 'SLOT_REQUESTED'; readonly id: string }
   | { readonly type: 'SLOT_RETURNED'; readonly id: string }
   | { readonly type: 'ROUND_ENDED'; readonly id: string }
-  | OrderReport
-  /** The owner of these hosts says that the CA may be asked again, although it had paused them. */
+  /** The CA may let more be ordered than before, or answers again, or no more. */
+  | { readonly type: 'ROOM_CHANGED'; readonly change: BudgetChange }
+  /** The owner of these hosts says that a CA may be asked again, although it had paused them. */
   | { readonly type: 'PAUSES_LIFTED'; readonly hosts: readonly string[] }
   /** What was spent before this process is known: from now on orders may be made. */
   | { readonly type: 'LEDGER_READ' }
@@ -45,7 +45,6 @@ export type SupervisorCommand =
   | { readonly type: 'ADMIT'; readonly id: string }
   | { readonly type: 'GRANT_SLOT'; readonly id: string }
   | { readonly type: 'HOLD'; readonly id: string; readonly hold: Hold }
-  /** In the ledger of the CA they are: it is to be written, and that of any other CA told. */
   | { readonly type: 'LIFT_PAUSES'; readonly hosts: readonly string[] }
   /** The one timer; undefined switches it off. */
   | { readonly type: 'SET_TIMER'; readonly at: number | undefined };
@@ -65,8 +64,6 @@ export interface SupervisorState {
   readonly looks: Schedule<SourceKey>;
   readonly admission: Admission;
   ledgerRead: boolean;
-  /** Hosts whose pauses are to be lifted when the ledger is read. */
-  liftedEarly: readonly string[];
   synced: boolean;
   draining: boolean;
   timer: number | undefined;
@@ -86,7 +83,6 @@ export function initialSupervisorState(policy: SupervisorPolicy, budget: OrderBu
     looks: new Schedule(),
     admission: new Admission(policy.admission, budget),
     ledgerRead: false,
-    liftedEarly: [],
     synced: false,
     draining: false,
     timer: undefined,
@@ -163,19 +159,15 @@ function decideRunning(
       applyToAdmission(state, event, caNow);
       return grant(state, caNow);
     case 'PAUSES_LIFTED':
-      if (state.ledgerRead) return liftPauses(state, event.hosts, caNow);
-      state.liftedEarly = [...state.liftedEarly, ...event.hosts];
-      return [];
-    case 'LEDGER_READ': {
-      const early = state.liftedEarly;
-      state.ledgerRead = true;
-      state.admission.resume(caNow);
-      state.liftedEarly = [];
-      return early.length > 0 ? liftPauses(state, early, caNow) : grant(state, caNow);
-    }
-    default:
-      state.admission.report(event, caNow);
+      return [{ type: 'LIFT_PAUSES', hosts: event.hosts }];
+    case 'ROOM_CHANGED':
+      state.admission.roomChanged(event.change, caNow);
       return grant(state, caNow);
+    case 'LEDGER_READ':
+      state.ledgerRead = true;
+      return grant(state, caNow);
+    default:
+      return event satisfies never;
   }
 }
 
@@ -184,17 +176,6 @@ function decideDraining(state: SupervisorState, event: SupervisorEvent, caNow: n
     case 'SLOT_RETURNED':
     case 'ROUND_ENDED':
       applyToAdmission(state, event, caNow);
-      return [];
-    case 'ORDER_SENT':
-    case 'ORDER_MADE':
-    case 'ORDER_REFUSED':
-    case 'HOSTS_PROVEN':
-    case 'HOSTS_FAILED':
-    case 'CERTIFICATE_ISSUED':
-    case 'ORDER_FAILED':
-    case 'LIMIT_MET':
-    case 'CA_TROUBLED':
-      state.admission.report(event, caNow);
       return [];
     default:
       return [];
@@ -210,11 +191,6 @@ function nextTime(
   const times = [schedule.next(), looks.next(), byCa === undefined ? undefined : byCa - caNow + now];
   const known = times.filter((time) => time !== undefined);
   return known.length === 0 ? undefined : Math.min(...known);
-}
-
-function liftPauses(state: SupervisorState, hosts: readonly string[], caNow: number): SupervisorCommand[] {
-  state.admission.liftPauses(hosts, caNow);
-  return [{ type: 'LIFT_PAUSES', hosts }, ...grant(state, caNow)];
 }
 
 function grant({ admission, ledgerRead }: SupervisorState, now: number): SupervisorCommand[] {

@@ -2,7 +2,7 @@ import { day, minute, second } from './durations.ts';
 import { spread } from './spread.ts';
 
 /** The pauses after failures in a row, in milliseconds; the last one repeats. */
-type Ladder = readonly [number, ...number[]];
+export type Ladder = readonly [number, ...number[]];
 
 /** After a refusal, or a failure of one's own. Let's Encrypt, integration guide: 1, 10 and 100 minutes, then once a day. */
 export const refusalLadder: Ladder = [minute, 10 * minute, 100 * minute, day];

@@ -1,6 +1,5 @@
 import { type ActorRefFrom, type AnyActorScope, createActor, fromTransition } from 'xstate';
-import type { OrderBudget } from '../../machines/ca/order-budget.ts';
-import { byClock } from '../../machines/ingress/hold.ts';
+import type { OrderBudget } from '../../machines/authority/order-budget.ts';
 import type { ingressMachine } from '../../machines/ingress/ingress.ts';
 import type { IngressPolicy } from '../../machines/ingress/ingress-context.ts';
 import { entryNamed, type StatusDocument } from '../../machines/ingress/status.ts';
@@ -41,8 +40,8 @@ export interface SupervisorOptions {
   /** The actors; the supervisor alone changes it. */
   readonly actors: Map<SourceKey, IngressActor>;
   readonly clock: Clock;
-  /** By which the CA's limits are counted. */
-  readonly ledgerClock: Pick<Clock, 'now'>;
+  /** The CA's, by which its limits are counted; `byMachine` gives the same moment by `clock`. */
+  readonly caClock: { now(): number; byMachine(at: number): number };
   /** The owner of these hosts says that they may be tried again, although a CA had paused them. */
   readonly onPausesLifted?: ((hosts: readonly string[]) => void) | undefined;
   /** An Ingress actor has ended, of whatever cause. */
@@ -63,7 +62,7 @@ export function createSupervisorLogic({
   rounds,
   actors,
   clock,
-  ledgerClock,
+  caClock,
   onPausesLifted,
   onStopped,
   onActorError,
@@ -79,7 +78,7 @@ export function createSupervisorLogic({
       }
       const now = clock.now();
       const happened = isActorError(event) ? died(event, scope) : event;
-      const decision = decide(state, happened, now, ledgerClock.now());
+      const decision = decide(state, happened, now, caClock.now());
       for (const command of decision.commands) execute(command, now, scope);
       return decision.state;
     },
@@ -117,7 +116,7 @@ export function createSupervisorLogic({
       case 'GRANT_SLOT':
         return rounds.grantSlot(command.id, at);
       case 'HOLD':
-        return rounds.hold(command.id, byClock(command.hold, ledgerClock.now(), at), at);
+        return rounds.hold(command.id, { ...command.hold, until: caClock.byMachine(command.hold.until) }, at);
       case 'LIFT_PAUSES':
         return onPausesLifted?.(command.hosts);
       case 'SET_TIMER':

@@ -1,4 +1,4 @@
-import type { OrderReport } from '../../machines/ca/order-report.ts';
+import type { OrderReport } from '../../machines/authority/order-report.ts';
 import type { CertificateInput } from '../../machines/ingress/certificate.ts';
 import type { AuthorizationReport } from '../acme/order/authorization.ts';
 import type { RoundObserver } from '../actors/round-observer.ts';

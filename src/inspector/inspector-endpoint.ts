@@ -2,9 +2,7 @@ import type { Server } from 'node:http';
 import { hostname } from 'node:os';
 import type { Logger } from 'pino';
 import type { Lifetime } from '../../machines/assessment/renewal-forecast.ts';
-import type { Backlog } from '../../machines/ca/backlog.ts';
-import type { OrderBudget } from '../../machines/ca/order-budget.ts';
-import type { Ledger } from '../../machines/ledger/ledger.ts';
+import type { Backlog } from '../../machines/authority/backlog.ts';
 import type { SourceKey } from '../../machines/ownership/source-key.ts';
 import type { SupervisorState } from '../../machines/supervisor/supervisor.ts';
 import type { IngressActor } from '../actors/supervisor-actor.ts';
@@ -18,7 +16,7 @@ import type { Inspectable } from './observation.ts';
 import { RenewalCalendar } from './renewal-calendar.ts';
 import { StatelyEndpoint } from './stately.ts';
 import { storedCertificateOf } from './stored-certificate.ts';
-import { supervisorView } from './supervisor-view.ts';
+import { type SupervisorSources, supervisorView } from './supervisor-view.ts';
 
 export interface InspectorSetup {
   readonly version: string;
@@ -31,14 +29,12 @@ export interface InspectorSetup {
   };
   readonly actors: ReadonlyMap<SourceKey, IngressActor>;
   readonly journal: HostJournal;
-  readonly ledger: Ledger;
-  readonly budget: OrderBudget;
+  readonly ca: SupervisorSources['ca'];
   readonly backlog: () => Backlog | undefined;
   /** Lifetimes of the CA's certificates, if known. */
   readonly lifetimes: readonly Lifetime[];
   readonly secrets: Pick<SecretStore, 'read'>;
   readonly clock: Clock;
-  readonly ledgerClock: Pick<Clock, 'now'>;
   readonly log: Logger;
 }
 
@@ -46,7 +42,7 @@ export interface InspectorSetup {
 export function createInspector(setup: InspectorSetup): { readonly server: Server; stop(): void } {
   const onError = (error: unknown): void =>
     setup.log.error(error, 'The inspector failed to observe the actors.');
-  const { version, supervisor, actors, journal, ledger, budget, secrets, clock, ledgerClock } = setup;
+  const { version, supervisor, actors, journal, ca, secrets, clock } = setup;
   const calendar = new RenewalCalendar(
     () => actors.values().map((actor) => actor.getSnapshot().context),
     setup.lifetimes,
@@ -56,18 +52,13 @@ export function createInspector(setup: InspectorSetup): { readonly server: Serve
     system: supervisor.system,
     clock,
     controller: { version, pod: hostname() },
-    supervisor: () => {
-      const now = clock.now();
-      return supervisorView({
+    supervisor: () =>
+      supervisorView({
         state: supervisor.getSnapshot().context,
-        ledger,
-        budget,
+        ca,
         backlog: setup.backlog(),
-        renewals: calendar.at(now),
-        now,
-        caNow: ledgerClock.now(),
-      });
-    },
+        renewals: calendar.at(clock.now()),
+      }),
     journal,
     readCertificate: async (namespace, secretName, signal) =>
       storedCertificateOf(factsOf(await secrets.read(namespace, secretName, signal))),

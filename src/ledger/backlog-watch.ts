@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { Backlog } from '../../machines/ca/backlog.ts';
+import type { Backlog } from '../../machines/authority/backlog.ts';
 import { hour, minute } from '../../machines/time/durations.ts';
 import { guarded } from '../process/guarded.ts';
 import type { Clock } from '../time/clock.ts';

@@ -6,7 +6,7 @@ import {
   type MetricValue,
   Registry,
 } from '@prometheus-io/client';
-import type { OrderReport } from '../../machines/ca/order-report.ts';
+import type { OrderReport } from '../../machines/authority/order-report.ts';
 import type { RequestReport } from '../acme/transport/transport.ts';
 import type { ApiRequestReport } from '../kubernetes/client/request-report.ts';
 import { problemLabel, SeriesLimit, statusLabel } from './bounded-labels.ts';

@@ -1,6 +1,7 @@
-import type { OrderBudget } from '../../machines/ca/order-budget.ts';
+import type { OrderBudget } from '../../machines/authority/order-budget.ts';
 import type { Ledger } from '../../machines/ledger/ledger.ts';
 import type { RateLimits } from '../../machines/ledger/rate-limits.ts';
+import type { CaClock } from '../acme/transport/ca-clock.ts';
 import type { ReflectorState } from '../kubernetes/watch/reflector.ts';
 import type { Clock } from '../time/clock.ts';
 import { certificateSamples, type IngressStanding } from './certificate-samples.ts';
@@ -11,16 +12,15 @@ import { type Sample, type Samples, single } from './samples.ts';
 /** What a scrape reads. */
 export interface MetricsSources {
   readonly clock: Pick<Clock, 'now'>;
-  /** The ledger's clock. */
-  readonly ledgerClock: Pick<Clock, 'now'>;
+  readonly ca: {
+    readonly clock: Pick<CaClock, 'now' | 'skew'>;
+    readonly ledger: Ledger;
+    readonly rateLimits: RateLimits;
+    readonly budget: Pick<OrderBudget, 'trouble'>;
+  };
   readonly ingresses: () => Iterable<IngressStanding>;
   readonly ordersInFlight: () => number;
   readonly ordersInFlightLimit: number;
-  readonly ledger: Ledger;
-  readonly rateLimits: RateLimits;
-  readonly budget: Pick<OrderBudget, 'trouble'>;
-  /** Milliseconds. */
-  readonly clockSkew: () => number | undefined;
   readonly ingressReflectors: () => readonly Pick<ReflectorState, 'synced' | 'watching'>[];
   readonly challengeReflector: () => Pick<ReflectorState, 'synced' | 'watching'>;
   readonly ready: () => boolean;
@@ -30,17 +30,17 @@ export interface MetricsSources {
 /** Reads all samples. */
 export function takeSamples(sources: MetricsSources): Samples {
   const now = sources.clock.now();
-  const caNow = sources.ledgerClock.now();
-  const skew = sources.clockSkew();
+  const { budget, clock, ledger, rateLimits } = sources.ca;
+  const { skew } = clock;
   const ingresses = sources.ingressReflectors();
   const challenges = sources.challengeReflector();
   return {
     ...certificateSamples(sources.ingresses(), now),
-    ...limitSamples(sources.ledger, sources.rateLimits, caNow),
+    ...limitSamples(ledger, rateLimits, clock.now()),
     ...sources.process.take(),
     ordersInFlight: single(sources.ordersInFlight()),
     ordersInFlightLimit: single(sources.ordersInFlightLimit),
-    caPaused: single(sources.budget.trouble(caNow) !== undefined),
+    caPaused: single(budget.trouble(clock.now()) !== undefined),
     clockSkew: single(skew === undefined ? undefined : skew / 1000),
     synced: byResource(ingresses.length > 0 && ingresses.every(({ synced }) => synced), challenges.synced),
     watching: byResource(

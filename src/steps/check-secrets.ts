@@ -17,6 +17,7 @@ export interface CheckSecretsOptions {
   /** Undefined where nobody is asked when to renew. */
   readonly renewals?: Pick<RenewalWatch, 'look'> | undefined;
   readonly clock: Clock;
+  readonly ca: { readonly clock: Pick<Clock, 'now'> };
 }
 
 /** All of them at once would cost a restart with thousands of Ingresses hundreds of megabytes. */
@@ -28,6 +29,7 @@ export function checkSecretsLogic({
   policy,
   renewals,
   clock,
+  ca,
 }: CheckSecretsOptions): PromiseActorLogic<CheckOutput, readonly DesiredCertificate[]> {
   const limit = pLimit(readsAtOnce);
   return fromPromise(async ({ input, signal }) => {
@@ -43,7 +45,7 @@ export function checkSecretsLogic({
         facts.kind === 'absent' || renewals === undefined
           ? { secret: facts, askAt: undefined }
           : await renewals.look(desired, facts, signal);
-      const assessment = assess(desired, secret, policy, clock.now());
+      const assessment = assess(desired, secret, policy, clock.now(), ca.clock.now());
       return { kind: 'assessed', secretName, assessment, askAt };
     } catch (error) {
       return { kind: 'unavailable', secretName, failure: failureOf(error, clock.now()) };

@@ -1,23 +1,23 @@
 import type { RenewalWindow } from '../../machines/assessment/renewal.ts';
 import type { PresentSecret } from '../../machines/assessment/secret-facts.ts';
-import type { OrderBudget } from '../../machines/ca/order-budget.ts';
 import { hour, minute, second } from '../../machines/time/durations.ts';
 import { nextBeat } from '../../machines/time/spread.ts';
-import type { RenewalInfo, RenewalInfoSource, SuggestedWindow } from '../acme/order/renewal-info.ts';
+import type { RenewalInfo, SuggestedWindow } from '../acme/order/renewal-info.ts';
+import type { CertificateAuthority } from '../authority/certificate-authority.ts';
 import { KubernetesError } from '../kubernetes/client/kubernetes-error.ts';
 import type { SecretStore } from '../kubernetes/records/secret-store.ts';
 import { recordOf, renewalAnnotation, windowDiffers, writeRenewal } from '../secret/renewal-record.ts';
 import type { Clock } from '../time/clock.ts';
 
 export interface RenewalWatchOptions {
-  readonly source: Pick<RenewalInfoSource, 'ask'>;
+  /** While it is in trouble it is not asked, and what becomes of the questions says nothing about orders. */
+  readonly ca: {
+    readonly directoryUrl: string;
+    readonly renewalInfo: Pick<CertificateAuthority['renewalInfo'], 'ask'>;
+    readonly budget: Pick<CertificateAuthority['budget'], 'trouble'>;
+    readonly clock: Pick<CertificateAuthority['clock'], 'now' | 'byMachine'>;
+  };
   readonly secrets: Pick<SecretStore, 'annotate'>;
-  /** The directory that certificates are ordered from. */
-  readonly directory: string;
-  /** Whether the CA is in trouble: it is not asked then, and what becomes of the questions says nothing about orders. */
-  readonly budget: Pick<OrderBudget, 'trouble'>;
-  /** By which the CA's waits are counted, so that a jump of the other one ends none too early. */
-  readonly ledgerClock: Pick<Clock, 'now'>;
   readonly clock: Clock;
 }
 
@@ -46,7 +46,7 @@ const mostSecrets = 200_000;
 interface Known {
   /** Of the certificate (RFC 9773 section 4.1). */
   readonly id: string;
-  /** Milliseconds since the epoch by the ledger's clock, as all times here. */
+  /** Milliseconds since the epoch by the CA's clock, as all times here. */
   readonly askAt: number;
   /** What the CA has said that is not on the Secret yet. */
   readonly unrecorded?: RenewalWindow | undefined;
@@ -77,13 +77,13 @@ export class RenewalWatch {
     { uid, id }: { readonly uid: string; readonly id: string },
     signal: AbortSignal,
   ): Promise<FirstSuggestion> {
-    const { clock } = this.#options;
+    const { ca } = this.#options;
     const turn = this.#turnOf(id);
     const { window: suggested, askAt } =
       turn === undefined ? await this.#ask(id, signal) : { window: undefined, askAt: turn };
-    const window = suggested && recordOf(id, suggested, undefined, clock.now());
+    const window = suggested && recordOf(id, suggested, undefined, ca.clock.now());
     this.#remember(uid, { id, askAt, unrecorded: window });
-    return { window, askAt: this.#byOurClock(askAt) };
+    return { window, askAt: ca.clock.byMachine(askAt) };
   }
 
   /**
@@ -96,9 +96,9 @@ export class RenewalWatch {
     signal: AbortSignal,
   ): Promise<Watched> {
     const { certificate, directory, ours, uid } = secret;
-    const { clock, ledgerClock, secrets } = this.#options;
-    const [now, caNow] = [clock.now(), ledgerClock.now()];
-    const isIssuedHere = ours && directory === this.#options.directory;
+    const { ca, clock, secrets } = this.#options;
+    const now = ca.clock.now();
+    const isIssuedHere = ours && directory === ca.directoryUrl;
     if (certificate.kind !== 'readable' || certificate.id === undefined || !isIssuedHere) {
       this.#known.delete(uid);
       return { secret, askAt: undefined };
@@ -106,52 +106,47 @@ export class RenewalWatch {
     const { id, notAfter } = certificate;
     const last = this.#known.get(uid);
     const isNew = last?.id !== id;
-    const known = isNew ? { id, askAt: nextBeat(uid, rhythm, caNow) } : this.#inTurn(last);
+    const known = isNew ? { id, askAt: nextBeat(uid, rhythm, now) } : this.#inTurn(last);
     const window = secret.window ?? known.unrecorded;
     const seen = known.unrecorded === undefined ? secret : { ...secret, window };
     const lookAt = known.refused?.writeAt ?? known.askAt;
-    if (isNew || lookAt > caNow || notAfter <= now) {
+    if (isNew || lookAt > now || notAfter <= clock.now()) {
       this.#remember(uid, known);
-      return { secret: seen, askAt: this.#byOurClock(lookAt) };
+      return { secret: seen, askAt: ca.clock.byMachine(lookAt) };
     }
     const { window: suggested, askAt } =
-      known.refused === undefined || known.askAt <= caNow
+      known.refused === undefined || known.askAt <= now
         ? await this.#ask(id, signal)
         : { window: known.refused.suggested, askAt: known.askAt };
     this.#remember(uid, { ...known, askAt, refused: undefined });
-    if (suggested === undefined) return { secret: seen, askAt: this.#byOurClock(askAt) };
+    if (suggested === undefined) return { secret: seen, askAt: ca.clock.byMachine(askAt) };
     const record = recordOf(id, suggested, window, now);
-    if (!windowDiffers(secret.window, record)) return { secret, askAt: this.#byOurClock(askAt) };
+    if (!windowDiffers(secret.window, record)) return { secret, askAt: ca.clock.byMachine(askAt) };
     const annotations = { [renewalAnnotation]: writeRenewal(id, record) };
     try {
       const version = await secrets.annotate(namespace, secretName, secret, annotations, signal);
       this.#remember(uid, { id, askAt });
-      return { secret: { ...secret, ...version, window: record }, askAt: this.#byOurClock(askAt) };
+      return { secret: { ...secret, ...version, window: record }, askAt: ca.clock.byMachine(askAt) };
     } catch (error) {
       if (!(error instanceof KubernetesError)) throw error;
       // Another window that is not recorded is not acted upon: somebody was faster, or does not let us write.
-      const writeAt = caNow + pauseAfterRefusal;
+      const writeAt = now + pauseAfterRefusal;
       this.#remember(uid, { ...known, askAt, refused: { suggested, writeAt } });
-      return { secret: seen, askAt: this.#byOurClock(writeAt) };
+      return { secret: seen, askAt: ca.clock.byMachine(writeAt) };
     }
   }
 
   /** With the question put off that is due while the CA is in trouble. */
   #inTurn(known: Known): Known {
-    const turn = known.askAt > this.#options.ledgerClock.now() ? undefined : this.#turnOf(known.id);
+    const turn = known.askAt > this.#options.ca.clock.now() ? undefined : this.#turnOf(known.id);
     return turn === undefined ? known : { ...known, askAt: turn };
   }
 
   /** When the CA may be asked about this certificate, if it may not be asked now. */
   #turnOf(id: string): number | undefined {
-    const { budget, ledgerClock } = this.#options;
-    const trouble = budget.trouble(ledgerClock.now());
+    const { budget, clock } = this.#options.ca;
+    const trouble = budget.trouble(clock.now());
     return trouble && nextBeat(id, rhythm, trouble.until);
-  }
-
-  #byOurClock(at: number): number {
-    const { clock, ledgerClock } = this.#options;
-    return at - ledgerClock.now() + clock.now();
   }
 
   #remember(uid: string, known: Known): void {
@@ -159,17 +154,16 @@ export class RenewalWatch {
     this.#known.set(uid, known);
   }
 
-  /** Without an answer in time it is asked again later. @returns when, by the ledger's clock */
+  /** Without an answer in time it is asked again later. */
   async #ask(id: string, signal: AbortSignal): Promise<RenewalInfo> {
-    const { clock, ledgerClock, source } = this.#options;
+    const { ca, clock } = this.#options;
     const limit = new AbortController();
     const timer = clock.setTimeout(() => limit.abort(), askingLimit);
     try {
-      const info = await source.ask(id, AbortSignal.any([signal, limit.signal]));
-      return { ...info, askAt: info.askAt - clock.now() + ledgerClock.now() };
+      return await ca.renewalInfo.ask(id, AbortSignal.any([signal, limit.signal]));
     } catch (error) {
       if (signal.aborted || !limit.signal.aborted) throw error;
-      return { window: undefined, askAt: nextBeat(id, rhythm, ledgerClock.now()) };
+      return { window: undefined, askAt: nextBeat(id, rhythm, ca.clock.now()) };
     } finally {
       clock.clearTimeout(timer);
     }

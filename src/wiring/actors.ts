@@ -1,9 +1,7 @@
 import { type Actor, createActor, type InspectionEvent } from 'xstate';
-import type { OrderReport } from '../../machines/ca/order-report.ts';
-import { byClock } from '../../machines/ingress/hold.ts';
+import type { OrderReport } from '../../machines/authority/order-report.ts';
 import { type SourceKey, sourceField } from '../../machines/ownership/source-key.ts';
 import type { AuthorizationReport } from '../acme/order/authorization.ts';
-import { RenewalInfoSource } from '../acme/order/renewal-info.ts';
 import { Announcer } from '../actors/announcer.ts';
 import { createIngressLogic } from '../actors/ingress-logic.ts';
 import type { RoundObserver } from '../actors/round-observer.ts';
@@ -49,7 +47,7 @@ export interface Actors {
 export function setUpActors(runtime: Runtime, options: ActorsOptions): Actors {
   const { config, clock, log } = runtime;
   const { authorities, observer, inspect } = options;
-  const { budget, keeper, ledgerClock, rehearsal } = authorities;
+  const { ca } = authorities;
   const vault = new Vault();
   const issued = new IssuedCertificates(vault);
   const rounds = new Rounds(
@@ -64,25 +62,19 @@ export function setUpActors(runtime: Runtime, options: ActorsOptions): Actors {
   const supervisor = createActor(
     createSupervisorLogic({
       policy: supervisorPolicy(config),
-      budget,
+      budget: ca.budget,
       ingressMachine: createIngressLogic({
         rounds,
         clock,
         announcer: new Announcer(options.cluster.events, options.status, log),
         observer,
-        steps: createSteps(runtime, options, { vault, issued }, (report) => {
-          observer.order(report);
-          supervisor.send(report);
-        }),
+        steps: createSteps(runtime, options, { vault, issued }),
       }),
       rounds,
       actors: ingresses,
       clock,
-      ledgerClock,
-      onPausesLifted: (hosts) => {
-        keeper.changed();
-        rehearsal?.liftPauses(hosts);
-      },
+      caClock: ca.clock,
+      onPausesLifted: (hosts) => authorities.liftPauses(hosts),
       onStopped: (source) => observer.sourceGone(source),
       onActorError: (source, error) =>
         log.error({ ...sourceField(source), err: error }, 'The actor of an Ingress died of an error.'),
@@ -101,34 +93,17 @@ function createSteps(
   { config, clock, log }: Runtime,
   { cluster, authorities, challenges, observer }: ActorsOptions,
   keys: { readonly vault: Vault; readonly issued: IssuedCertificates },
-  onOrderReport: (report: OrderReport) => void,
 ): Parameters<typeof createIngressLogic>[0]['steps'] {
-  const { account, budget, keeper, ledgerClock, orderTurns, rehearsal, transport } = authorities;
+  const { ca, rehearsal } = authorities;
   const { events, secrets } = cluster;
-  const { directoryUrl } = config;
   return {
     solvers: challenges.solvers,
     ...keys,
-    account,
-    transport,
+    ca,
+    account: ca.account,
     rehearsal,
-    ledger: keeper,
-    orderTurns,
-    countAs: (id, exemption) => {
-      const caNow = ledgerClock.now();
-      const hold = budget.countAs(id, exemption, caNow);
-      return hold && byClock(hold, caNow, clock.now());
-    },
-    renewals: new RenewalWatch({
-      source: new RenewalInfoSource({ transport, directoryUrl, clock }),
-      secrets,
-      directory: directoryUrl,
-      budget,
-      ledgerClock,
-      clock,
-    }),
+    renewals: new RenewalWatch({ ca, secrets, clock }),
     onPause: (link, input) => events.publish(pauseLinkEvent(input, link)),
-    onOrderReport,
     onAuthorization: (round, report) => observer.authorization(round, report),
     onNotice: (notice, { source, desired }) =>
       log.warn({ ...sourceField(source), secret: desired.secretName }, notice),
@@ -136,7 +111,6 @@ function createSteps(
     secrets,
     policy: assessmentPolicy(config),
     keyType: config.keyType,
-    profile: config.profile,
     preferredChain: config.preferredChain,
   };
 }

@@ -1,23 +1,26 @@
-import { byClock, describeHold } from '../../machines/ingress/hold.ts';
-import { StepError } from '../../machines/reasons/step-error.ts';
+import { inRehearsal } from '../../machines/assessment/rehearsal.ts';
+import type { OrderReport } from '../../machines/authority/order-report.ts';
+import { presetLimits } from '../../machines/ledger/rate-limits.ts';
 import type { SupervisorEvent } from '../../machines/supervisor/supervisor.ts';
-import type { AccountStore } from '../acme/account/account.ts';
-import { ClockWatch } from '../acme/transport/clock-watch.ts';
+import { second } from '../../machines/time/durations.ts';
+import { BorrowedKey } from '../acme/account/borrowed-key.ts';
 import type { RequestReport } from '../acme/transport/transport.ts';
+import { type CaOptions, CertificateAuthority } from '../authority/certificate-authority.ts';
 import { KubernetesLedgerDocuments } from '../kubernetes/records/ledger-documents.ts';
-import type { Rehearsal } from '../steps/rehearse-order.ts';
-import { createAccountStore, readAccount } from './account-setup.ts';
-import { type CaSetup, setUpCa } from './ca-setup.ts';
+import { pauseLinkEvent } from '../steps/pause-link.ts';
+import { Rehearsal } from '../steps/rehearse-order.ts';
+import { retry } from '../time/retry.ts';
 import type { Cluster } from './cluster.ts';
-import { createRehearsal } from './rehearsal-setup.ts';
 import type { Runtime } from './runtime.ts';
 
-/** The CA with our account there, and the one at which orders are rehearsed, if any. */
-export interface Authorities extends CaSetup {
-  readonly account: AccountStore;
+/** The CA, and the one at which orders are rehearsed, if any. */
+export interface Authorities {
+  readonly ca: CertificateAuthority;
   readonly rehearsal: Rehearsal | undefined;
   /** Whether the account Secret has been read once: before that a challenge that is under way could not be answered. */
   readonly accountRead: boolean;
+  /** The owner of these hosts says that they may be tried again, although a CA had paused them. */
+  liftPauses(hosts: readonly string[]): void;
   /** Begins to take up what an earlier process left; the API server may be away for as long as it likes. */
   restore(onLedgerRead: () => void): void;
   /** Writes what is not written yet. */
@@ -25,67 +28,97 @@ export interface Authorities extends CaSetup {
   close(): Promise<unknown>;
 }
 
+export interface AuthoritiesOptions {
+  readonly cluster: Cluster;
+  readonly onRequest: (report: RequestReport) => void;
+  readonly onReport: (report: OrderReport) => void;
+  readonly tellSupervisor: (event: SupervisorEvent) => void;
+}
+
 /** @throws Error if the CA bundle cannot be used */
-export function setUpAuthorities(
-  { config, clock, log, signal, userAgent }: Runtime,
-  { client, accountSecret, events }: Cluster,
-  onRequest: (report: RequestReport) => void,
-  tellSupervisor: (event: SupervisorEvent) => void,
-): Authorities {
-  const clockWatch = new ClockWatch(log);
-  const ca = setUpCa({
+export function setUpAuthorities(runtime: Runtime, options: AuthoritiesOptions): Authorities {
+  const { config } = runtime;
+  const { client, accountSecret } = options.cluster;
+  const ca = new CertificateAuthority({
+    ...shared(runtime),
     directoryUrl: config.directoryUrl,
     rateLimits: config.rateLimits,
-    documents: new KubernetesLedgerDocuments(client, config.namespace, 'orders'),
-    userAgent,
-    caBundle: config.caBundle,
-    clock,
-    signal,
-    log,
-    onRequest: (report, { clockWarning }) => {
-      onRequest(report);
-      clockWatch.observe(clockWarning);
-    },
+    externalAccount: config.externalAccount,
+    accountSecret,
+    ledgerStore: new KubernetesLedgerDocuments(client, config.namespace, 'orders'),
+    onRequest: options.onRequest,
+    onReport: options.onReport,
+    onRoomChanged: (change) => options.tellSupervisor({ type: 'ROOM_CHANGED', change }),
   });
-  const account = createAccountStore(config, accountSecret, ca.transport, clock, log, {
-    beforeAsking: () => {
-      const caNow = ca.ledgerClock.now();
-      const hold = ca.budget.askedWait(caNow);
-      if (hold !== undefined) throw new StepError(describeHold(byClock(hold, caNow, clock.now())));
-    },
-    onTrouble: (retryAfter) => {
-      tellSupervisor({ type: 'CA_TROUBLED', id: 'registration', retryAfter });
-      if (retryAfter !== undefined) ca.keeper.refused();
-    },
-  });
-  const rehearsal = createRehearsal(config, {
-    client,
-    store: accountSecret,
-    agent: userAgent,
-    clock,
-    signal,
-    log,
-    publish: (event) => events.publish(event),
-  });
+  const staging = setUpStaging(runtime, options.cluster);
+  const all = [ca, ...(staging === undefined ? [] : [staging])];
   let accountRead = false;
   return {
-    ...ca,
-    account,
-    rehearsal,
+    ca,
+    rehearsal: staging && setUpRehearsal(runtime, staging, options.cluster),
     get accountRead() {
       return accountRead;
     },
+    liftPauses(hosts) {
+      for (const one of all) one.liftPauses(hosts);
+    },
     restore(onLedgerRead) {
       // Both end of the signal only.
-      Promise.all([ca.keeper.restore(), rehearsal?.restore()]).then(onLedgerRead, () => undefined);
-      readAccount(account, clock, signal, log).then(
+      Promise.all(all.map((one) => one.restore())).then(onLedgerRead, () => undefined);
+      readAccount(runtime, ca).then(
         () => {
           accountRead = true;
         },
         () => undefined,
       );
     },
-    flush: () => Promise.allSettled([ca.keeper.drain(), rehearsal?.drain()]),
-    close: () => Promise.all([ca.transport.close(), rehearsal?.close()]),
+    flush: () => Promise.allSettled(all.map((one) => one.drain())),
+    close: () => Promise.all(all.map((one) => one.close())),
   };
+}
+
+/** Another CA, with an account of the same key and a ledger of its own. */
+function setUpStaging(
+  runtime: Runtime,
+  { client, accountSecret }: Cluster,
+): CertificateAuthority | undefined {
+  const { rehearsalUrl, namespace } = runtime.config;
+  if (rehearsalUrl === undefined) return undefined;
+  return new CertificateAuthority({
+    ...shared(runtime),
+    log: runtime.log.child({ ledger: 'rehearsals' }),
+    directoryUrl: rehearsalUrl,
+    rateLimits: presetLimits(rehearsalUrl),
+    accountSecret: new BorrowedKey(accountSecret),
+    ledgerStore: new KubernetesLedgerDocuments(client, namespace, 'rehearsals'),
+  });
+}
+
+function setUpRehearsal({ clock }: Runtime, ca: CertificateAuthority, { events }: Cluster): Rehearsal {
+  return new Rehearsal({
+    ca,
+    clock,
+    onPause: (link, input) => {
+      const event = pauseLinkEvent(input, link);
+      events.publish({ ...event, message: inRehearsal(event.message) });
+    },
+  });
+}
+
+function shared({ config, clock, log, signal, userAgent }: Runtime) {
+  const { caBundle, email, profile } = config;
+  return { caBundle, email, profile, clock, log, signal, userAgent } satisfies Partial<CaOptions>;
+}
+
+async function readAccount(
+  { clock, log, signal }: Runtime,
+  { account }: CertificateAuthority,
+): Promise<void> {
+  await retry(() => account.loadThumbprint(signal), {
+    clock,
+    signal,
+    shortestPause: 0.5 * second,
+    longestPause: 30 * second,
+    onFailure: (error) => log.warn(error, 'The account Secret cannot be read; it is tried again.'),
+  });
 }

@@ -35,7 +35,7 @@ export interface Viewers {
 
 export function setUpViewers({ config, clock, log }: Runtime, options: ViewersOptions): Viewers {
   const { cluster, authorities, challenges, sources, actors, metrics, journal } = options;
-  const { budget, ledger, ledgerClock, transport } = authorities;
+  const { ca } = authorities;
   const { supervisor, ingresses } = actors;
   const ready = () => readiness(authorities, challenges);
   const admission = () => supervisor.getSnapshot().context.admission;
@@ -43,24 +43,17 @@ export function setUpViewers({ config, clock, log }: Runtime, options: ViewersOp
   const samples = () =>
     takeSamples({
       clock,
-      ledgerClock,
+      ca,
       ingresses: () => ingresses.values().map((actor) => actor.getSnapshot()),
       ordersInFlight: () => admission().ordersInFlight,
       ordersInFlightLimit: config.maxOrdersInFlight,
-      ledger,
-      rateLimits: config.rateLimits,
-      budget,
-      clockSkew: () => transport.clockSkew,
       ingressReflectors: () => sources.ingressStates,
       challengeReflector: () => challenges.http01.state,
       ready: () => ready().ok,
       process,
     });
   const backlogWatch = new BacklogWatch({
-    look: () => {
-      const { backlog } = admission();
-      return backlog.length === 0 ? undefined : budget.backlog(backlog, ledgerClock.now());
-    },
+    look: () => ca.backlog(admission().backlog),
     clock,
     log,
   });
@@ -72,11 +65,9 @@ export function setUpViewers({ config, clock, log }: Runtime, options: ViewersOp
     supervisor,
     actors: ingresses,
     journal,
-    ledger,
-    budget,
+    ca,
     secrets: cluster.secrets,
     clock,
-    ledgerClock,
     log,
   });
   return {

@@ -37,6 +37,7 @@ export class ScriptedCa {
   readonly caBundle: string;
   /** Added to the clock in the `Date` header, milliseconds. */
   clockError = 0;
+  now: () => number = () => Date.now();
   readonly #server: Server;
   #origin = '';
   #nonces = 0;
@@ -174,7 +175,7 @@ export class ScriptedCa {
     this.#nonces += 1;
     const body = typeof reply.body === 'string' ? reply.body : JSON.stringify(reply.body ?? '');
     response.writeHead(reply.status ?? 200, {
-      date: new Date(Date.now() + this.clockError).toUTCString(),
+      date: new Date(this.now() + this.clockError).toUTCString(),
       'replay-nonce': `nonce-${this.#nonces}`,
       'content-length': Buffer.byteLength(body),
       ...(typeof reply.body === 'object' && { 'content-type': 'application/json' }),

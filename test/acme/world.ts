@@ -7,6 +7,7 @@ import { type Pebble, type PebbleOptions, startPebble } from '../../deploy/local
 import { type Session, startSession } from '../../deploy/local/session.ts';
 import { type AccountOptions, AccountStore } from '../../src/acme/account/account.ts';
 import { type OrderInput, placeOrder } from '../../src/acme/order/order.ts';
+import { CaClock } from '../../src/acme/transport/ca-clock.ts';
 import { AcmeTransport, type RequestReport } from '../../src/acme/transport/transport.ts';
 import { createCsr } from '../../src/certificate/csr.ts';
 import { systemClock } from '../../src/time/clock.ts';
@@ -21,10 +22,12 @@ export class World implements AsyncDisposable {
   readonly accounts: AccountStore;
   readonly store: MemoryStore;
   readonly reports: RequestReport[];
+  readonly #clock: CaClock;
   readonly #session: Session;
   readonly #responder: Responder;
 
   constructor(parts: {
+    clock: CaClock;
     pebble: Pebble;
     transport: AcmeTransport;
     accounts: AccountStore;
@@ -33,6 +36,7 @@ export class World implements AsyncDisposable {
     session: Session;
     responder: Responder;
   }) {
+    this.#clock = parts.clock;
     this.pebble = parts.pebble;
     this.transport = parts.transport;
     this.accounts = parts.accounts;
@@ -57,7 +61,7 @@ export class World implements AsyncDisposable {
         placeOrder({
           account,
           transport,
-          clock: systemClock,
+          clock: this.#clock,
           signal,
           hosts,
           presenterOf,
@@ -75,7 +79,7 @@ export class World implements AsyncDisposable {
     const accounts = new AccountStore({
       transport,
       store,
-      clock: systemClock,
+      clock: this.#clock,
       directoryUrl: pebble.directoryUrl,
       ...changes,
     });
@@ -144,8 +148,9 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       ...options.pebble,
     });
     const reports: RequestReport[] = [];
+    const clock = new CaClock(systemClock);
     const transport = new AcmeTransport({
-      clock: systemClock,
+      clock,
       userAgent: 'kube-lego/test',
       caBundle: await readFile(pebble.caBundle, 'utf8'),
       proxy: { httpsProxy: '', noProxy: '' },
@@ -155,11 +160,11 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     const accounts = new AccountStore({
       transport,
       store,
-      clock: systemClock,
+      clock,
       directoryUrl: pebble.directoryUrl,
       ...options.account,
     });
-    return new World({ pebble, transport, accounts, store, reports, session, responder });
+    return new World({ clock, pebble, transport, accounts, store, reports, session, responder });
   } catch (error) {
     await session.stop();
     throw error;

@@ -6,6 +6,7 @@ import { createSupervisorLogic, type IngressActor } from '../../src/actors/super
 import { Recorder } from '../../src/inspector/recorder.ts';
 import { hour, ingressSpec, now, orderBudget, supervisorPolicy } from '../machines/builders.ts';
 import { Issuance, settled } from '../machines/issuance.ts';
+import { aheadOf } from '../time/ahead-clock.ts';
 import { ManualClock } from '../time/manual-clock.ts';
 
 const fail = (error: unknown) => assert.fail(String(error));
@@ -29,7 +30,7 @@ function supervision() {
       },
       actors,
       clock,
-      ledgerClock: { now: () => clock.now() + hour },
+      caClock: aheadOf(clock, hour),
       onStopped: (key) => stopped.push(key),
       onActorError: (_, error) => fail(error),
     }),

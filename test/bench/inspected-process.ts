@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import process from 'node:process';
 import { pino } from 'pino';
 import { createActor, fromPromise } from 'xstate';
-import { OrderBudget } from '../../machines/ca/order-budget.ts';
+import { OrderBudget } from '../../machines/authority/order-budget.ts';
 import { type CheckOutput, ingressMachine } from '../../machines/ingress/ingress.ts';
 import { type RateLimits } from '../../machines/ledger/rate-limits.ts';
 import type { DesiredCertificate } from '../../machines/ownership/desired-certificate.ts';
@@ -13,6 +13,7 @@ import { createInspector } from '../../src/inspector/inspector-endpoint.ts';
 import { createLedger } from '../../src/ledger/ledger-keeper.ts';
 import { systemClock } from '../../src/time/clock.ts';
 import { day, hour, ingressSpec, supervisorPolicy } from '../machines/builders.ts';
+import { aheadOf } from '../time/ahead-clock.ts';
 import { changesPerSecond, fleet, type Word } from './inspected.ts';
 
 // A program for the benchmark: the controller's supervisor, its Ingress actors and its inspector, without API server and CA. Every Secret is
@@ -58,7 +59,7 @@ const supervisor = createActor(
     rounds: { admit: () => undefined, grantSlot: () => undefined, hold: () => undefined },
     actors,
     clock: systemClock,
-    ledgerClock: systemClock,
+    caClock: aheadOf(systemClock),
     onActorError: (key, error) => {
       throw new Error(`the actor of ${key} died`, { cause: error });
     },
@@ -80,13 +81,11 @@ const inspector = createInspector({
   supervisor,
   actors,
   journal: new HostJournal(Date.now),
-  ledger,
-  budget,
+  ca: { ledger, budget, clock: aheadOf(systemClock) },
   backlog: () => undefined,
   lifetimes: [],
   secrets: { read: () => Promise.resolve(undefined) },
   clock: systemClock,
-  ledgerClock: systemClock,
   log: pino({ level: 'error' }),
 });
 inspector.server.listen(0, '127.0.0.1');

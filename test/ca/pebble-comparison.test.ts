@@ -8,6 +8,7 @@ import { startPebble } from '../../deploy/local/pebble.ts';
 import { type Session, startSession } from '../../deploy/local/session.ts';
 import { AccountStore } from '../../src/acme/account/account.ts';
 import { placeOrder } from '../../src/acme/order/order.ts';
+import { CaClock } from '../../src/acme/transport/ca-clock.ts';
 import { OrderError } from '../../src/acme/transport/order-error.ts';
 import { AcmeProblem, type Endpoint } from '../../src/acme/transport/problem.ts';
 import { AcmeTransport, type SignedAnswer, type SignedRequest } from '../../src/acme/transport/transport.ts';
@@ -154,13 +155,13 @@ async function respond(): Promise<{ readonly port: number; readonly responder: R
 async function seen(index: number, series: readonly Run[]): Promise<object> {
   const party = parties[index];
   assert.ok(party);
+  const clock = new CaClock(systemClock);
   const transport = new Witness({
-    clock: systemClock,
+    clock,
     userAgent: 'kube-lego/test',
     caBundle: party.caBundle,
     proxy: { httpsProxy: '', noProxy: '' },
   });
-  const clock = systemClock;
   const { directoryUrl, responder } = party;
   const accounts = new AccountStore({ transport, store: new MemoryStore(), clock, directoryUrl });
   responder.thumbprint = () => accounts.thumbprint();

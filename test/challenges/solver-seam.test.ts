@@ -5,12 +5,12 @@ import { describe, it, type TestContext } from 'node:test';
 import { pino } from 'pino';
 import { createActor, fromTransition } from 'xstate';
 import type { HostRoute } from '../../machines/ownership/desired-certificate.ts';
-import { AccountStore } from '../../src/acme/account/account.ts';
 import type { OfferedChallenge } from '../../src/acme/order/authorization.ts';
 import { AcmeTransport } from '../../src/acme/transport/transport.ts';
 import { Announcer } from '../../src/actors/announcer.ts';
 import { createIngressLogic } from '../../src/actors/ingress-logic.ts';
 import { Rounds } from '../../src/actors/rounds.ts';
+import { CertificateAuthority } from '../../src/authority/certificate-authority.ts';
 import { IssuedCertificates } from '../../src/certificate/issued-certificates.ts';
 import { Vault } from '../../src/certificate/vault.ts';
 import type { ChallengeSolver, HostVerdict, Preparation } from '../../src/challenges/challenge-solver.ts';
@@ -19,6 +19,7 @@ import type { CertificateToStore } from '../../src/kubernetes/records/secret-sto
 import { systemClock } from '../../src/time/clock.ts';
 import { MemoryStore } from '../acme/memory-store.ts';
 import { CaServer } from '../ca/server.ts';
+import { MemoryLedgerStore } from '../ledger/memory-ledger-store.ts';
 import { assignment, day, desiredCertificate, hour, now, route } from '../machines/builders.ts';
 import { eventually } from '../time/eventually.ts';
 
@@ -71,11 +72,20 @@ async function issue(t: TestContext, solver: ZoneSolver, ...hosts: string[]) {
   t.after(() => ca[Symbol.asyncDispose]());
   const proxy = { httpsProxy: '', noProxy: '' };
   const { caBundle } = ca;
-  const transport = new AcmeTransport({ clock: systemClock, userAgent: 'test', caBundle, proxy });
-  t.after(() => transport.close());
   const { directoryUrl } = ca.ca;
-  const store = new MemoryStore();
-  const account = new AccountStore({ transport, clock: systemClock, store, directoryUrl });
+  const authority = new CertificateAuthority({
+    directoryUrl,
+    rateLimits: { limits: {}, reserve: 0 },
+    profile: undefined,
+    accountSecret: new MemoryStore(),
+    ledgerStore: new MemoryLedgerStore(),
+    userAgent: 'test',
+    clock: systemClock,
+    signal: new AbortController().signal,
+    log: pino({ level: 'silent' }),
+    newTransport: (options) => new AcmeTransport({ ...options, caBundle, proxy }),
+  });
+  t.after(() => authority.close());
   const vault = new Vault();
   const issued = new IssuedCertificates(vault);
   const solvers = new ChallengeSolvers([solver], () => solver);
@@ -105,8 +115,8 @@ async function issue(t: TestContext, solver: ZoneSolver, ...hosts: string[]) {
       storing: (_, work) => work(),
     },
     steps: {
-      account,
-      transport,
+      ca: authority,
+      account: authority.account,
       solvers,
       vault,
       issued,
@@ -119,20 +129,10 @@ async function issue(t: TestContext, solver: ZoneSolver, ...hosts: string[]) {
           return Promise.resolve({ uid: 'uid', resourceVersion: '1' });
         },
       },
-      ledger: {
-        coverOrder: () => Promise.resolve(),
-        coverCertificate: () => Promise.resolve(),
-        changed: () => undefined,
-        refused: () => undefined,
-      },
-      orderTurns: { take: () => Promise.resolve(() => undefined) },
-      countAs: () => undefined,
       onPause: () => undefined,
-      onOrderReport: () => undefined,
       onNotice: () => undefined,
       policy: { minimumValidity: 30 * day, directory: directoryUrl, staging: false },
       keyType: 'ec-p256',
-      profile: undefined,
       preferredChain: undefined,
     },
   });

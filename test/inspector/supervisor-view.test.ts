@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { OrderBudget } from '../../machines/ca/order-budget.ts';
+import { OrderBudget } from '../../machines/authority/order-budget.ts';
 import { registeredDomain } from '../../machines/hosts/registered-domain.ts';
 import { Ledger } from '../../machines/ledger/ledger.ts';
 import { Admission } from '../../machines/supervisor/admission.ts';
 import { RenewalCalendar } from '../../src/inspector/renewal-calendar.ts';
 import { supervisorView } from '../../src/inspector/supervisor-view.ts';
 import { day, desiredCertificate, hour, minute, now } from '../machines/builders.ts';
+import { aheadOf } from '../time/ahead-clock.ts';
 
 function world() {
   const limits = {
@@ -19,12 +20,9 @@ function world() {
   const view = (caNow = now) =>
     supervisorView({
       state: { synced: true, draining: false, admission },
-      ledger,
-      budget,
+      ca: { ledger, budget, clock: aheadOf({ now: () => now }, caNow - now) },
       backlog: undefined,
       renewals: [],
-      now,
-      caNow,
     });
   const enter = (id: string, host: string) =>
     admission.enter(

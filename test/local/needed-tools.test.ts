@@ -16,7 +16,7 @@ describe('the tools that are built for', () => {
     'test/local/session.test.ts': ['etcd', 'kube-apiserver'],
     'test/local/pebble.test.ts': ['pebble', 'pebble-challtestsrv'],
     'test/metrics/alerts.test.ts': ['promtool'],
-    'test/ledger/order-turns.test.ts': [],
+    'test/authority/order-gates.test.ts': [],
   };
   for (const [program, tools] of Object.entries(programs)) {
     test(`${program} are those that its code asks for`, () => {

@@ -1,6 +1,6 @@
 import { domainToUnicode } from 'node:url';
 import type { CertificateFacts, SecretFacts } from '../../machines/assessment/secret-facts.ts';
-import { OrderBudget } from '../../machines/ca/order-budget.ts';
+import { OrderBudget } from '../../machines/authority/order-budget.ts';
 import { registeredDomain } from '../../machines/hosts/registered-domain.ts';
 import type { CertificateInput } from '../../machines/ingress/certificate.ts';
 import { Ledger } from '../../machines/ledger/ledger.ts';

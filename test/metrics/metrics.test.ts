@@ -35,7 +35,6 @@ const request: RequestReport = {
   status: 201,
   problemType: undefined,
   duration: 120,
-  clockSkew: undefined,
 };
 
 function reports(world: ScrapeWorld): void {

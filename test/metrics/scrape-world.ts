@@ -1,4 +1,4 @@
-import { OrderBudget } from '../../machines/ca/order-budget.ts';
+import { OrderBudget } from '../../machines/authority/order-budget.ts';
 import type { CertificateStatus } from '../../machines/ingress/certificate-record.ts';
 import type { IngressState } from '../../machines/ingress/ingress-context.ts';
 import { initialIngressContext } from '../../machines/ingress/ingress-updates.ts';
@@ -43,14 +43,15 @@ export class ScrapeWorld implements Disposable {
     return this.metrics.text(
       takeSamples({
         clock: { now: () => now },
-        ledgerClock: { now: () => now + this.skew },
+        ca: {
+          clock: { now: () => now + this.skew, skew: this.clockSkew },
+          ledger: this.ledger,
+          rateLimits: this.rateLimits,
+          budget: this.#budget,
+        },
         ingresses: () => this.ingresses,
         ordersInFlight: () => this.ordersInFlight,
         ordersInFlightLimit: 50,
-        ledger: this.ledger,
-        rateLimits: this.rateLimits,
-        budget: this.#budget,
-        clockSkew: () => this.clockSkew,
         ingressReflectors: () => [
           { synced: true, watching: true },
           { synced: this.synced, watching: false },

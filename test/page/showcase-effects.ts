@@ -1,6 +1,7 @@
 import { fromPromise } from 'xstate';
 import { assess } from '../../machines/assessment/assessment.ts';
 import type { SecretFacts } from '../../machines/assessment/secret-facts.ts';
+import type { OrderReport } from '../../machines/authority/order-report.ts';
 import {
   type CertificateInput,
   certificateMachine,
@@ -8,11 +9,10 @@ import {
 } from '../../machines/ingress/certificate.ts';
 import { type CheckOutput, ingressMachine } from '../../machines/ingress/ingress.ts';
 import type { DesiredCertificate, HostRoute } from '../../machines/ownership/desired-certificate.ts';
-import type { SupervisorEvent } from '../../machines/supervisor/supervisor.ts';
 import type { Rounds } from '../../src/actors/rounds.ts';
+import { OrderReports } from '../../src/authority/order-reports.ts';
 import type { HostVerdict, Preparation, PreparationReport } from '../../src/challenges/challenge-solver.ts';
 import type { HostProgressWriter } from '../../src/inspector/host-progress.ts';
-import { OrderReports } from '../../src/ledger/order-reports.ts';
 import { provisionChallenge } from '../../src/steps/provision-challenge.ts';
 import { stepLogic } from '../../src/steps/step.ts';
 import { type Clock, sleep } from '../../src/time/clock.ts';
@@ -34,7 +34,7 @@ export interface ShowcaseEffects {
   readonly progress: HostProgressWriter;
   /** By `namespace/secret`. */
   readonly plans: ReadonlyMap<string, Plan>;
-  readonly send: (event: SupervisorEvent) => void;
+  readonly report: (report: OrderReport) => void;
 }
 
 const policy = { minimumValidity: 30 * 86_400_000, directory, staging: false };
@@ -45,7 +45,7 @@ export function showcaseLogic({
   rounds,
   progress,
   plans,
-  send,
+  report,
 }: ShowcaseEffects): typeof ingressMachine {
   const planOf = ({ namespace, secretName }: DesiredCertificate): Plan =>
     plans.get(`${namespace}/${secretName}`) ?? { facts: { kind: 'absent' } };
@@ -107,9 +107,9 @@ export function showcaseLogic({
 
   async function order({ id, desired, hosts }: CertificateInput): Promise<string> {
     const names = hosts.map(({ host }) => host);
-    const reports = new OrderReports(id, names, (report) => {
-      progress.order(report);
-      send(report);
+    const reports = new OrderReports(id, names, (told) => {
+      progress.order(told);
+      report(told);
     });
     reports.enters('ordering');
     await sleep(clock, 800);

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { Server } from 'node:http';
 import { createActor } from 'xstate';
 import type { PresentSecret } from '../../machines/assessment/secret-facts.ts';
-import { OrderBudget } from '../../machines/ca/order-budget.ts';
+import { OrderBudget } from '../../machines/authority/order-budget.ts';
 import type { SourceKey } from '../../machines/ownership/source-key.ts';
 import { Rounds } from '../../src/actors/rounds.ts';
 import { createSupervisorLogic, type IngressActor } from '../../src/actors/supervisor-actor.ts';
@@ -25,6 +25,7 @@ import {
   supervisorPolicy,
 } from '../machines/builders.ts';
 import { settled } from '../machines/issuance.ts';
+import { aheadOf } from '../time/ahead-clock.ts';
 import { ManualClock } from '../time/manual-clock.ts';
 import { directory, type Fate, type Plan, showcaseLogic } from './showcase-effects.ts';
 import { namesOf } from './world.ts';
@@ -83,12 +84,15 @@ export class Showcase implements AsyncDisposable {
           rounds,
           progress: new HostProgressWriter(this.#journal),
           plans: this.#plans,
-          send: (event) => this.#supervisor.send(event),
+          report: (report) => {
+            const change = this.#budget.report(report, clock.now());
+            if (change !== undefined) this.#supervisor.send({ type: 'ROOM_CHANGED', change });
+          },
         }),
         rounds,
         actors: this.#actors,
         clock,
-        ledgerClock: clock,
+        caClock: aheadOf(clock),
         onActorError: (key, error) => {
           throw new Error(`the actor of ${key} died`, { cause: error });
         },
@@ -110,12 +114,9 @@ export class Showcase implements AsyncDisposable {
       supervisor: () =>
         supervisorView({
           state: this.#supervisor.getSnapshot().context,
-          ledger: this.#ledger,
-          budget: this.#budget,
+          ca: { ledger: this.#ledger, budget: this.#budget, clock: aheadOf(clock) },
           backlog: undefined,
           renewals: calendar.at(clock.now()),
-          now: clock.now(),
-          caNow: clock.now(),
         }),
       journal: this.#journal,
       readCertificate: (namespace, secretName) => {

@@ -1,4 +1,4 @@
-import { type Account, AccountStore } from '../../src/acme/account/account.ts';
+import { type Account, type AccountOptions, AccountStore } from '../../src/acme/account/account.ts';
 import {
   type AuthorizationObject,
   type OrderObject,
@@ -7,21 +7,21 @@ import {
 } from '../../src/acme/protocol/objects.ts';
 import type { OrderRequest, OrderRequests } from '../../src/acme/protocol/signed-requests.ts';
 import { answered, contentOf, retryAfterOf } from '../../src/acme/transport/answer.ts';
+import type { CaClock } from '../../src/acme/transport/ca-clock.ts';
 import type { CaAnswer } from '../../src/acme/transport/connection.ts';
 import { type AcmeDirectory, readDirectory } from '../../src/acme/transport/directory.ts';
 import { AcmeProblem, type Endpoint } from '../../src/acme/transport/problem.ts';
-import { AcmeTransport, type CallResult } from '../../src/acme/transport/transport.ts';
+import { AcmeTransport, type CallResult, type TransportOptions } from '../../src/acme/transport/transport.ts';
 import { stringField } from '../../src/process/json.ts';
 import { profiles } from './ca-profiles.ts';
-import { plainKey } from './certificates.ts';
 import { drawLatency, requestTimeout } from './network.ts';
 import type { Random } from './random.ts';
-import { type CaClient, type ClientParts, directoryUrl } from './simulated-ca.ts';
+import { type CaClient, directoryUrl } from './simulated-ca.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
 const ca = new URL(directoryUrl).host;
 
-export interface PlainOptions extends ClientParts {
+export interface PlainOptions {
   readonly time: VirtualTime;
   readonly random: Random;
   readonly ca: {
@@ -31,17 +31,15 @@ export interface PlainOptions extends ClientParts {
   };
 }
 
-/** The way to the model: no keys, no signatures, and names in place of private keys. */
+interface Timed extends PlainOptions {
+  readonly clock: CaClock;
+}
+
+/** The way to the model: no keys, no signatures. */
 export function connectPlainly(options: PlainOptions): CaClient {
-  const transport = new PlainTransport(options);
-  let keys = 0;
   return {
-    transport,
-    account: new PlainAccount(options, transport),
-    generateKey: (type) => {
-      keys += 1;
-      return plainKey(type, keys);
-    },
+    newTransport: (parts) => new PlainTransport({ ...options, clock: parts.clock }, parts),
+    newAccount: (parts) => new PlainAccount({ ...options, clock: parts.clock }, parts),
   };
 }
 
@@ -50,9 +48,9 @@ export function connectPlainly(options: PlainOptions): CaClient {
  * product's own code for answers and problems.
  */
 class PlainRequests implements OrderRequests {
-  readonly #options: PlainOptions;
+  readonly #options: Timed;
 
-  constructor(options: PlainOptions) {
+  constructor(options: Timed) {
     this.#options = options;
   }
 
@@ -104,14 +102,14 @@ class PlainRequests implements OrderRequests {
 
 /** A request that nothing is signed for, and its answer as the product reads it. */
 async function ask(
-  options: PlainOptions,
+  options: Timed,
   signal: AbortSignal,
   endpoint: Endpoint,
   url: string,
   payload: unknown,
 ): Promise<CallResult<unknown>> {
   signal.throwIfAborted();
-  const { clock, random, time, onAnswer } = options;
+  const { clock, random, time } = options;
   const latency = drawLatency(random);
   const answer = options.ca.answer(endpoint, url, payload, latency);
   await new Promise<void>((resolve) => {
@@ -122,22 +120,19 @@ async function ask(
   }
   const from = answered(endpoint, `https://${ca}/`, answer, time.now);
   const value = contentOf(from);
-  onAnswer(time.now - clock.now());
+  // The model says to the millisecond what time it is.
+  clock.observe(time.now, clock.monotonic());
   signal.throwIfAborted();
   return { value, retryAfter: retryAfterOf(from) };
 }
 
 /** The way to the CA, with nothing under way but the answer's latency. */
 class PlainTransport extends AcmeTransport {
-  readonly #options: PlainOptions;
+  readonly #options: Timed;
 
-  constructor(options: PlainOptions) {
-    super({ clock: options.clock, userAgent: 'simulation' });
+  constructor(options: Timed, parts: TransportOptions) {
+    super(parts);
     this.#options = options;
-  }
-
-  override caNow(): number {
-    return this.#options.time.now;
   }
 
   override get(signal: AbortSignal, endpoint: Endpoint, url: string): Promise<CallResult<unknown>> {
@@ -161,8 +156,8 @@ class PlainTransport extends AcmeTransport {
 class PlainAccount extends AccountStore {
   readonly #requests: PlainRequests;
 
-  constructor(options: PlainOptions, transport: PlainTransport) {
-    super({ transport, clock: options.clock, store: options.store, directoryUrl });
+  constructor(options: Timed, parts: AccountOptions) {
+    super(parts);
     this.#requests = new PlainRequests(options);
   }
 

@@ -1,3 +1,4 @@
+import type { KeyType } from '../../machines/ownership/desired-certificate.ts';
 import type { CaAnswer } from '../../src/acme/transport/connection.ts';
 import { isRecord, recordField, stringField } from '../../src/process/json.ts';
 import { AuthorizationBook } from './ca-authorizations.ts';
@@ -8,6 +9,7 @@ import { CaRenewals } from './ca-renewals.ts';
 import {
   certificateIdOf,
   type PlainCertificate,
+  plainKey,
   readPlainCsr,
   writePlainCertificate,
 } from './certificates.ts';
@@ -16,7 +18,6 @@ import {
   type CaClient,
   type CaLimit,
   type CaParts,
-  type ClientParts,
   type Count,
   origin,
   type SimulatedCa,
@@ -65,9 +66,17 @@ export class ModelCa implements SimulatedCa {
     return this.#options.renewalInfoPeriod !== undefined;
   }
 
-  connect(parts: ClientParts): CaClient {
+  connect(): CaClient {
     const { time, random } = this.#options;
-    return connectPlainly({ ...parts, time, random, ca: this });
+    return connectPlainly({ time, random, ca: this });
+  }
+
+  keyMaker(): (type: KeyType) => Promise<string> {
+    let keys = 0;
+    return (type) => {
+      keys += 1;
+      return plainKey(type, keys);
+    };
   }
 
   issueBefore(

@@ -1,14 +1,13 @@
 import { domainToUnicode } from 'node:url';
 import pino from 'pino';
 import { createActor } from 'xstate';
-import { OrderBudget } from '../../machines/ca/order-budget.ts';
 import { presetLimits } from '../../machines/ledger/rate-limits.ts';
 import type { SourceKey } from '../../machines/ownership/source-key.ts';
 import type { AccountSecretStore } from '../../src/acme/account/account-secret.ts';
-import { RenewalInfoSource } from '../../src/acme/order/renewal-info.ts';
 import { Announcer } from '../../src/actors/announcer.ts';
 import { createIngressLogic } from '../../src/actors/ingress-logic.ts';
 import { createSupervisorLogic, type IngressActor } from '../../src/actors/supervisor-actor.ts';
+import { CertificateAuthority } from '../../src/authority/certificate-authority.ts';
 import { IssuedCertificates } from '../../src/certificate/issued-certificates.ts';
 import { Vault } from '../../src/certificate/vault.ts';
 import type { ChallengeSolver } from '../../src/challenges/challenge-solver.ts';
@@ -17,9 +16,6 @@ import { hostVerdict } from '../../src/challenges/http-01/self-check/host-verdic
 import { SelfCheckMemory } from '../../src/challenges/http-01/self-check/self-check-memory.ts';
 import { HostJournal } from '../../src/inspector/host-journal.ts';
 import { HostProgressWriter } from '../../src/inspector/host-progress.ts';
-import { LedgerClock } from '../../src/ledger/ledger-clock.ts';
-import { createLedger, LedgerKeeper } from '../../src/ledger/ledger-keeper.ts';
-import { OrderTurns } from '../../src/ledger/order-turns.ts';
 import type { IngressStanding } from '../../src/metrics/certificate-samples.ts';
 import { RenewalWatch } from '../../src/steps/renewal-watch.ts';
 import type { Clock } from '../../src/time/clock.ts';
@@ -65,6 +61,7 @@ export class ControllerProcess {
   readonly #clock: ProcessClock;
   readonly #death = new AbortController();
   readonly #supervisor: { start(): unknown; send(event: SupervisorInput): void };
+  readonly #ca: CertificateAuthority;
   readonly #actors = new Map<SourceKey, IngressActor>();
 
   constructor(options: ProcessOptions) {
@@ -72,12 +69,14 @@ export class ControllerProcess {
     const { time, cluster, hosts, witness } = options;
     const clock = new ProcessClock(time, options.clockError);
     this.#clock = clock;
-    const rateLimits = presetLimits(directoryUrl);
-    const ledger = createLedger(rateLimits, directoryUrl);
-    const ledgerClock = new LedgerClock({ clock, steady: () => time.now });
-    const keeper = new LedgerKeeper({
-      ledger,
-      store: {
+    const ca = new CertificateAuthority({
+      ...options.ca.connect(),
+      directoryUrl,
+      rateLimits: presetLimits(directoryUrl),
+      profile: undefined,
+      userAgent: 'kube-lego/simulation',
+      accountSecret: options.accountSecret,
+      ledgerStore: {
         read: async (signal) => {
           await sleep(clock, readTime, signal);
           return cluster.ledgerStore.read(signal);
@@ -87,18 +86,14 @@ export class ControllerProcess {
           await cluster.ledgerStore.write(shard, text, signal);
         },
       },
-      clock: ledgerClock,
-      signal: this.#death.signal,
-      onTrouble: (trouble) => witness.troubled(String(trouble)),
-    });
-    const { account, generateKey, transport } = options.ca.connect({
       clock,
-      store: options.accountSecret,
-      onAnswer: (skew) => ledgerClock.observe(skew),
+      monotonic: () => time.now,
+      signal: this.#death.signal,
+      log: pino({ level: 'warn' }, { write: (line) => witness.troubled(line) }),
+      onRoomChanged: (change) => supervisor.send({ type: 'ROOM_CHANGED', change }),
     });
-    const vault = new Vault(generateKey);
+    const vault = new Vault(options.ca.keyMaker());
     const issued = new IssuedCertificates(vault);
-    const budget = new OrderBudget(ledger);
     const journal = new HostJournal(() => clock.now());
     const rounds = new ObservedRounds(
       (event) => supervisor.send(event),
@@ -124,7 +119,6 @@ export class ControllerProcess {
       cleanUp: () => undefined,
       canJudge: () => false,
     };
-    const renewalInfo = new RenewalInfoSource({ transport, directoryUrl, clock });
     const logic = createIngressLogic({
       rounds,
       clock,
@@ -135,21 +129,10 @@ export class ControllerProcess {
       ),
       observer: new HostProgressWriter(journal),
       steps: {
-        account,
-        transport,
-        ledger: keeper,
-        orderTurns: new OrderTurns({ ledger, budget, rateLimits, ledgerClock, clock }),
-        renewals: new RenewalWatch({
-          source: renewalInfo,
-          secrets: secretsOf(cluster, clock),
-          directory: directoryUrl,
-          budget,
-          ledgerClock,
-          clock,
-        }),
-        countAs: (id, exemption) => budget.countAs(id, exemption, ledgerClock.now()),
+        ca,
+        account: ca.account,
+        renewals: new RenewalWatch({ ca, secrets: secretsOf(cluster, clock), clock }),
         onPause: () => cluster.countEvent('PauseLink'),
-        onOrderReport: (report) => supervisor.send(report),
         vault,
         issued,
         solvers: new ChallengeSolvers([solver], () => solver),
@@ -158,7 +141,6 @@ export class ControllerProcess {
         secrets: secretsOf(cluster, clock),
         policy: { minimumValidity: 30 * day, directory: directoryUrl, staging: false },
         keyType: 'ec-p256',
-        profile: undefined,
         preferredChain: undefined,
       },
     });
@@ -175,21 +157,20 @@ export class ControllerProcess {
           admission: { hosts: 500, ordersInFlight: 10 },
           ingress: { checkInterval: options.checkInterval, minimumValidity: 30 * day },
         },
-        budget,
+        budget: ca.budget,
         ingressMachine: logic,
         rounds,
         actors: this.#actors,
         clock,
-        ledgerClock,
+        caClock: ca.clock,
+        onPausesLifted: (hosts) => ca.liftPauses(hosts),
         onActorError: (ingress, error) => witness.troubled(`The actor of ${ingress} died: ${String(error)}`),
       }),
       { id: 'supervisor' },
     );
     this.#supervisor = supervisor;
-    this.#keeper = keeper;
+    this.#ca = ca;
   }
-
-  readonly #keeper: LedgerKeeper;
 
   start(): void {
     const { cluster } = this.#options;
@@ -200,7 +181,7 @@ export class ControllerProcess {
     }
     cluster.watcher = (event) => supervisor.send(event);
     supervisor.send({ type: 'SYNCED' });
-    void this.#keeper.restore().then(
+    void this.#ca.restore().then(
       () => supervisor.send({ type: 'LEDGER_READ' }),
       () => undefined,
     );

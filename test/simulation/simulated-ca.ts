@@ -1,8 +1,5 @@
 import type { KeyType } from '../../machines/ownership/desired-certificate.ts';
-import type { AccountStore } from '../../src/acme/account/account.ts';
-import type { AccountSecretStore } from '../../src/acme/account/account-secret.ts';
-import type { AcmeTransport } from '../../src/acme/transport/transport.ts';
-import type { Clock } from '../../src/time/clock.ts';
+import type { CaOptions } from '../../src/authority/certificate-authority.ts';
 import type { Hosts } from './hosts.ts';
 import type { Outage } from './outages.ts';
 import type { Random } from './random.ts';
@@ -49,27 +46,16 @@ export interface CaParts {
   readonly renewalInfoPeriod: number | undefined;
 }
 
-/** What kube-lego's process has of its own. */
-export interface ClientParts {
-  readonly clock: Clock;
-  readonly store: AccountSecretStore;
-  /** Called after each answer: how far the CA's clock is ahead of the process's (milliseconds), if that is known. */
-  readonly onAnswer: (skew: number | undefined) => void;
-}
-
-/** The way of kube-lego's process to the CA. */
-export interface CaClient {
-  readonly transport: AcmeTransport;
-  readonly account: AccountStore;
-  /** Makes the private keys that this CA certifies. */
-  readonly generateKey: (type: KeyType) => Promise<string>;
-}
+/** How a process of kube-lego reaches the CA. */
+export type CaClient = Pick<CaOptions, 'newTransport' | 'newAccount'>;
 
 /** What a simulation needs of a CA, be it the model or the strict one. */
 export interface SimulatedCa {
   readonly accountUrl: string;
   readonly outages: Outage[];
-  connect(parts: ClientParts): CaClient;
+  connect(): CaClient;
+  /** Makes the private keys that this CA certifies, for one process. */
+  keyMaker(): (type: KeyType) => Promise<string>;
   /** A certificate that was issued before the simulation began, with its key. */
   issueBefore(
     hosts: readonly string[],

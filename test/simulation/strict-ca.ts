@@ -1,5 +1,4 @@
 import { createPublicKey, generateKeyPairSync } from 'node:crypto';
-import { AccountStore } from '../../src/acme/account/account.ts';
 import { AcmeTransport } from '../../src/acme/transport/transport.ts';
 import { generateKey } from '../../src/certificate/key.ts';
 import type { CaAccount } from '../ca/accounts.ts';
@@ -16,9 +15,7 @@ import {
   type CaClient,
   type CaLimit,
   type CaParts,
-  type ClientParts,
   type Count,
-  directoryUrl,
   origin,
   type SimulatedCa,
 } from './simulated-ca.ts';
@@ -70,20 +67,19 @@ export class StrictCa implements SimulatedCa {
     this.accountUrl = this.#account.url;
   }
 
-  connect({ clock, store, onAnswer }: ClientParts): CaClient {
-    const { random, time } = this.#parts;
-    const connection = new StrictConnection({ ca: this, clock, random, userAgent });
-    const transport: AcmeTransport = new AcmeTransport({
-      clock,
-      steady: () => time.now,
-      userAgent,
-      connection,
-      onRequest: ({ status }) => {
-        if (status !== undefined) onAnswer(transport.clockSkew);
+  connect(): CaClient {
+    const { random } = this.#parts;
+    return {
+      newTransport: (options) => {
+        const { clock } = options;
+        const connection = new StrictConnection({ ca: this, clock, random, userAgent });
+        return new AcmeTransport({ ...options, connection });
       },
-    });
-    const account = new AccountStore({ transport, clock, store, directoryUrl });
-    return { transport, account, generateKey };
+    };
+  }
+
+  keyMaker(): typeof generateKey {
+    return generateKey;
   }
 
   /**

@@ -1,10 +1,14 @@
-import { OrderBudget } from '../../machines/ca/order-budget.ts';
-import type { OrderReport } from '../../machines/ca/order-report.ts';
+import { OrderBudget } from '../../machines/authority/order-budget.ts';
+import type { OrderReport } from '../../machines/authority/order-report.ts';
 import type { CertificateInput } from '../../machines/ingress/certificate.ts';
 import { presetLimits } from '../../machines/ledger/rate-limits.ts';
 import type { Failure } from '../../machines/reasons/reasons.ts';
 import { AccountStore } from '../../src/acme/account/account.ts';
+import { CaClock } from '../../src/acme/transport/ca-clock.ts';
 import { AcmeTransport } from '../../src/acme/transport/transport.ts';
+import { CaOrder, type WantedCertificate } from '../../src/authority/ca-order.ts';
+import { OrderGates } from '../../src/authority/order-gates.ts';
+import { OrderReports } from '../../src/authority/order-reports.ts';
 import { IssuedCertificates } from '../../src/certificate/issued-certificates.ts';
 import { Vault } from '../../src/certificate/vault.ts';
 import { createLedger } from '../../src/ledger/ledger-keeper.ts';
@@ -15,20 +19,25 @@ import { MemoryStore } from '../acme/memory-store.ts';
 import { type Reply, ScriptedCa } from '../acme/scripted-ca.ts';
 import { presenterOf } from '../challenges/presenter.ts';
 import { certificateInput, now, route } from '../machines/builders.ts';
+import { aheadOf } from '../time/ahead-clock.ts';
+
+const rateLimits = presetLimits('https://acme-v02.api.letsencrypt.org/directory');
 
 /** One order at a time for `a.example`, with the ledger of Let's Encrypt, at a CA that says what a test tells it to. */
 export class Ordering {
   readonly ca: ScriptedCa;
-  readonly ledger = createLedger(presetLimits('https://acme-v02.api.letsencrypt.org/directory'), '');
+  readonly ledger = createLedger(rateLimits, '');
   readonly budget = new OrderBudget(this.ledger);
   readonly reports: OrderReport[] = [];
   /** When the keeper of the ledger was asked to write. */
   readonly written: string[] = [];
+  readonly #clock: CaClock;
   readonly #transport: AcmeTransport;
   readonly #account: AccountStore;
 
-  private constructor(account: AccountStore, transport: AcmeTransport, ca: ScriptedCa) {
+  private constructor(account: AccountStore, transport: AcmeTransport, clock: CaClock, ca: ScriptedCa) {
     this.ca = ca;
+    this.#clock = clock;
     this.#account = account;
     this.#transport = transport;
   }
@@ -38,14 +47,12 @@ export class Ordering {
     await ca.start();
     const { caBundle } = ca;
     const proxy = { httpsProxy: '', noProxy: '' };
-    const transport = new AcmeTransport({ clock: systemClock, userAgent: 'test', caBundle, proxy });
+    const clock = new CaClock(systemClock);
+    const transport = new AcmeTransport({ clock, userAgent: 'test', caBundle, proxy });
     const store = new MemoryStore();
     const { directoryUrl } = ca;
-    return new Ordering(
-      new AccountStore({ transport, clock: systemClock, store, directoryUrl }),
-      transport,
-      ca,
-    );
+    const account = new AccountStore({ transport, clock, store, directoryUrl });
+    return new Ordering(account, transport, clock, ca);
   }
 
   async stop(): Promise<void> {
@@ -69,35 +76,21 @@ export class Ordering {
     signal = new AbortController().signal,
   ): Promise<Failure | undefined> {
     const input = certificateInput({ hosts: [route('a.example')], ...changes });
-    const { budget, written } = this;
+    const { budget } = this;
     const { id, exemption } = input;
     budget.reserve({ id, hosts: ['a.example'], purpose: 'first', exemption }, now);
     const vault = new Vault();
     try {
       await obtainCertificate(
         {
-          account: this.#account,
-          transport: this.#transport,
+          ca: { order: (wanted, until) => this.#order(wanted, until) },
           solvers: { presenters: () => presenterOf },
           vault,
           issued: new IssuedCertificates(vault),
           clock: systemClock,
-          ledger: {
-            coverOrder: () => Promise.resolve(),
-            coverCertificate: () => Promise.resolve(),
-            changed: () => written.push('in a while'),
-            refused: () => written.push('at once'),
-          },
-          orderTurns: { take: () => Promise.resolve(() => undefined) },
-          countAs: (round, as) => budget.countAs(round, as, now),
           onPause: () => undefined,
-          onOrderReport: (report) => {
-            this.reports.push(report);
-            budget.report(report, now);
-          },
           onNotice: () => undefined,
           keyType: 'ec-p256',
-          profile: undefined,
           preferredChain: undefined,
         },
         input,
@@ -109,6 +102,26 @@ export class Ordering {
     } finally {
       budget.release(id, now);
     }
+  }
+
+  #order(wanted: WantedCertificate, signal: AbortSignal): CaOrder {
+    const { budget, ledger, written } = this;
+    const reports = new OrderReports(wanted.id, wanted.hosts, (report) => {
+      this.reports.push(report);
+      budget.report(report, now);
+    });
+    const cover = { coverOrder: () => Promise.resolve(), coverCertificate: () => Promise.resolve() };
+    const clock = aheadOf({ now: () => now });
+    const keeper = { changed: () => written.push('in a while'), refused: () => written.push('at once') };
+    const parts = {
+      account: this.#account,
+      transport: this.#transport,
+      clock: this.#clock,
+      gates: new OrderGates({ ledger, budget, keeper: cover, rateLimits, clock }),
+      keeper,
+      reports,
+    };
+    return new CaOrder(parts, wanted, signal);
   }
 
   /** How much was spent of the limits that count orders, and certificates of the same names. */

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { OrderReport } from '../../machines/ca/order-report.ts';
+import type { OrderReport } from '../../machines/authority/order-report.ts';
 import { describeFailure } from '../../machines/reasons/reasons.ts';
 import { statusMessage } from '../../machines/reasons/status-text.ts';
 import { requestRefused } from '../../src/acme/transport/order-error.ts';
 import { AcmeProblem } from '../../src/acme/transport/problem.ts';
-import { OrderReports } from '../../src/ledger/order-reports.ts';
+import { OrderReports } from '../../src/authority/order-reports.ts';
 import { createLog } from '../../src/process/log.ts';
 import { failureOf } from '../../src/steps/failures.ts';
 import { pauseLinkEvent } from '../../src/steps/pause-link.ts';

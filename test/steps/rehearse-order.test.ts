@@ -1,15 +1,12 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
-import { OrderBudget } from '../../machines/ca/order-budget.ts';
+import pino from 'pino';
 import { decodeLedger } from '../../machines/ledger/ledger-document.ts';
 import type { RateLimits } from '../../machines/ledger/rate-limits.ts';
 import { StepError } from '../../machines/reasons/step-error.ts';
-import { AccountStore } from '../../src/acme/account/account.ts';
 import { AcmeTransport } from '../../src/acme/transport/transport.ts';
-import { LedgerClock } from '../../src/ledger/ledger-clock.ts';
-import { createLedger, LedgerKeeper } from '../../src/ledger/ledger-keeper.ts';
-import { OrderTurns } from '../../src/ledger/order-turns.ts';
+import { CertificateAuthority } from '../../src/authority/certificate-authority.ts';
 import { Rehearsal } from '../../src/steps/rehearse-order.ts';
 import { MemoryStore } from '../acme/memory-store.ts';
 import { problem, ScriptedCa } from '../acme/scripted-ca.ts';
@@ -26,6 +23,7 @@ describe('a rehearsal', () => {
   let ca: ScriptedCa;
   let clock: ManualClock;
   let store: MemoryLedgerStore;
+  let authority: CertificateAuthority;
   let rehearsal: Rehearsal;
   let links: string[];
   /** Ends what the process writes. */
@@ -35,6 +33,7 @@ describe('a rehearsal', () => {
     ca = new ScriptedCa();
     await ca.start();
     clock = new ManualClock(now);
+    ca.now = () => clock.now() + caAhead;
     store = new MemoryLedgerStore();
     links = [];
     await start();
@@ -47,37 +46,33 @@ describe('a rehearsal', () => {
   /** A process that begins, with what another has kept. */
   async function start(rateLimits: RateLimits = { limits: {}, reserve: 0 }): Promise<void> {
     const { caBundle, directoryUrl } = ca;
-    const proxy = { httpsProxy: '', noProxy: '' };
-    const transport = new AcmeTransport({ clock, userAgent: 'test', caBundle, proxy });
-    const account = new AccountStore({ transport, clock, store: new MemoryStore(), directoryUrl });
-    const ledger = createLedger(rateLimits, directoryUrl);
-    const ledgerClock = new LedgerClock({ clock, steady: () => clock.now() });
-    ledgerClock.observe(caAhead);
-    const budget = new OrderBudget(ledger);
     ending = new AbortController();
-    rehearsal = new Rehearsal({
-      account,
-      transport,
-      clock,
-      ledgerClock,
+    authority = new CertificateAuthority({
+      directoryUrl,
+      rateLimits,
       profile: undefined,
-      onPause: (link, { source }) => void links.push(`${source} ${link}`),
-      budget,
-      ledger: new LedgerKeeper({
-        ledger,
-        store,
-        clock: ledgerClock,
-        signal: ending.signal,
-        onTrouble: (trouble) => assert.fail(String(trouble)),
-      }),
-      orderTurns: new OrderTurns({ ledger, budget, rateLimits, ledgerClock, clock }),
+      accountSecret: new MemoryStore(),
+      ledgerStore: store,
+      userAgent: 'test',
+      clock,
+      monotonic: () => clock.now(),
+      signal: ending.signal,
+      log: pino({ level: 'warn' }, { write: (line) => assert.match(line, /The clock here is/) }),
+      newTransport: (options) =>
+        new AcmeTransport({ ...options, caBundle, proxy: { httpsProxy: '', noProxy: '' } }),
     });
-    await rehearsal.restore();
+    rehearsal = new Rehearsal({
+      ca: authority,
+      clock,
+      onPause: (link, { source }) => void links.push(`${source} ${link}`),
+    });
+    authority.clock.observe(ca.now(), authority.clock.monotonic());
+    await authority.restore();
   }
 
   async function crash(): Promise<void> {
     ending.abort();
-    await rehearsal.close();
+    await authority.close();
   }
 
   async function failure(id: string): Promise<StepError> {
@@ -126,7 +121,7 @@ describe('a rehearsal', () => {
     clock.advance(hour);
     assert.equal((await failure('2')).failure.code, 'NamePaused');
     assert.equal(ca.count('/new-order'), 1);
-    rehearsal.liftPauses(['a.example']);
+    authority.liftPauses(['a.example']);
     await failure('3');
     assert.equal(ca.count('/new-order'), 2);
   });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { RenewalWindow } from '../../machines/assessment/renewal.ts';
-import { OrderBudget } from '../../machines/ca/order-budget.ts';
+import { OrderBudget } from '../../machines/authority/order-budget.ts';
 import { type RenewalInfo, RenewalInfoSource } from '../../src/acme/order/renewal-info.ts';
 import { AcmeProblem } from '../../src/acme/transport/problem.ts';
 import { KubernetesError } from '../../src/kubernetes/client/kubernetes-error.ts';
@@ -9,6 +9,7 @@ import { createLedger } from '../../src/ledger/ledger-keeper.ts';
 import { readRenewal, recordOf, writeRenewal } from '../../src/secret/renewal-record.ts';
 import { RenewalWatch } from '../../src/steps/renewal-watch.ts';
 import { certificateFacts, day, hour, minute, now, secretFacts } from '../machines/builders.ts';
+import { aheadOf } from '../time/ahead-clock.ts';
 import { ManualClock } from '../time/manual-clock.ts';
 
 const directory = 'https://ca.example/dir';
@@ -168,13 +169,18 @@ describe('the watch over renewals', () => {
     const written: string[] = [];
     let asked = 0;
     const renewals = new RenewalWatch({
-      source: {
-        ask: () => {
-          const answer = answers[asked];
-          asked += 1;
-          assert.ok(answer !== undefined);
-          return Promise.resolve(answer);
+      ca: {
+        directoryUrl: directory,
+        renewalInfo: {
+          ask: () => {
+            const answer = answers[asked];
+            asked += 1;
+            assert.ok(answer !== undefined);
+            return Promise.resolve({ ...answer, askAt: answer.askAt + caAhead });
+          },
         },
+        budget,
+        clock: aheadOf(clock, caAhead),
       },
       secrets: {
         annotate: (_, __, { resourceVersion }, annotations) => {
@@ -182,9 +188,6 @@ describe('the watch over renewals', () => {
           return Promise.resolve({ uid: 'uid-of-secret', resourceVersion: '18' });
         },
       },
-      directory,
-      budget,
-      ledgerClock: { now: () => clock.now() + caAhead },
       clock,
     });
     return {
@@ -246,11 +249,13 @@ describe('the watch over renewals', () => {
   it('acts upon what it was told of a new certificate also where that cannot be recorded', async () => {
     const clock = new ManualClock(now);
     const renewals = new RenewalWatch({
-      source: { ask: () => Promise.resolve({ window: { ...window, url: undefined }, askAt: now }) },
+      ca: {
+        directoryUrl: directory,
+        renewalInfo: { ask: () => Promise.resolve({ window: { ...window, url: undefined }, askAt: now }) },
+        ...caIsWell,
+        clock: aheadOf(clock),
+      },
       secrets: { annotate: () => Promise.reject(new KubernetesError('Forbidden', 'PATCH Secret')) },
-      directory,
-      ...caIsWell,
-      ledgerClock: clock,
       clock,
     });
     const first = await renewals.first(stored, signal);
@@ -275,16 +280,18 @@ describe('the watch over renewals', () => {
       { window: { ...window, url: undefined }, askAt: now + 8 * hour },
     ];
     const renewals = new RenewalWatch({
-      source: { ask: () => Promise.resolve(answers.shift() ?? assert.fail('asked too often')) },
+      ca: {
+        directoryUrl: directory,
+        renewalInfo: { ask: () => Promise.resolve(answers.shift() ?? assert.fail('asked too often')) },
+        ...caIsWell,
+        clock: aheadOf(clock),
+      },
       secrets: {
         annotate: () =>
           clock.now() === now
             ? Promise.reject(new KubernetesError('Conflict', 'PATCH Secret'))
             : Promise.resolve({ uid: known.uid, resourceVersion: '2' }),
       },
-      directory,
-      ...caIsWell,
-      ledgerClock: clock,
       clock,
     });
     await renewals.first(stored, signal);
@@ -300,14 +307,16 @@ describe('the watch over renewals', () => {
   it('does not keep the end of a round waiting for an answer', async () => {
     const clock = new ManualClock(now);
     const renewals = new RenewalWatch({
-      source: {
-        ask: (_, given) =>
-          new Promise((_resolve, reject) => given.addEventListener('abort', () => reject(given.reason))),
+      ca: {
+        directoryUrl: directory,
+        renewalInfo: {
+          ask: (_, given) =>
+            new Promise((_resolve, reject) => given.addEventListener('abort', () => reject(given.reason))),
+        },
+        ...caIsWell,
+        clock: aheadOf(clock),
       },
       secrets: { annotate: () => Promise.reject(new Error('nothing is to be written')) },
-      directory,
-      ...caIsWell,
-      ledgerClock: clock,
       clock,
     });
     const first = renewals.first(stored, signal);
@@ -359,16 +368,18 @@ describe('the watch over renewals', () => {
       let error = 0;
       const asked: number[] = [];
       const renewals = new RenewalWatch({
-        source: {
-          ask: () => {
-            asked.push(time.now() - now);
-            return Promise.resolve({ window: undefined, askAt: time.now() + error + 6 * hour });
+        ca: {
+          directoryUrl: directory,
+          renewalInfo: {
+            ask: () => {
+              asked.push(time.now() - now);
+              return Promise.resolve({ window: undefined, askAt: time.now() + caAhead + 6 * hour });
+            },
           },
+          ...caIsWell,
+          clock: { now: () => time.now() + caAhead, byMachine: (at) => at - caAhead + error },
         },
         secrets: { annotate: () => assert.fail('nothing is to be written') },
-        directory,
-        ...caIsWell,
-        ledgerClock: { now: () => time.now() + caAhead },
         clock: {
           now: () => time.now() + error,
           setTimeout: (run, ms) => time.setTimeout(run, ms),
@@ -393,7 +404,14 @@ describe('the watch over renewals', () => {
     let inTrouble = false;
     const until = now + day;
     const renewals = new RenewalWatch({
-      source: { ask: () => Promise.resolve(answers.shift() ?? assert.fail('asked too often')) },
+      ca: {
+        directoryUrl: directory,
+        renewalInfo: { ask: () => Promise.resolve(answers.shift() ?? assert.fail('asked too often')) },
+        budget: {
+          trouble: () => (inTrouble ? { cause: 'unavailable', scope: 'the CA', until } : undefined),
+        },
+        clock: aheadOf(clock),
+      },
       secrets: {
         annotate: () => {
           writes += 1;
@@ -402,11 +420,6 @@ describe('the watch over renewals', () => {
             : Promise.resolve({ uid: known.uid, resourceVersion: '2' });
         },
       },
-      directory,
-      budget: {
-        trouble: () => (inTrouble ? { cause: 'unavailable', scope: 'the CA', until } : undefined),
-      },
-      ledgerClock: clock,
       clock,
     });
     const { askAt: beat = 0 } = await renewals.look(place, known, signal);

@@ -1,12 +1,14 @@
-import { day, minute } from '../../../machines/time/durations.ts';
+import { Breaker } from '../../../machines/authority/breaker.ts';
+import { plausibleCaWait } from '../../../machines/time/ca-wait.ts';
+import { day, minute, second } from '../../../machines/time/durations.ts';
+import { pauseAfter, refusalLadder } from '../../../machines/time/ladder.ts';
+import type { CaClock } from '../transport/ca-clock.ts';
 import { caName } from '../transport/connection.ts';
 import { AcmeProblem } from '../transport/problem.ts';
 import { AccountError } from './account-error.ts';
 
 /** Milliseconds: a person may have dealt with it in the meantime. */
-export const refusedFor = day;
-/** Milliseconds: so long the others wait for the one that looks. */
-const lookFor = minute;
+const refusedFor = day;
 
 /** The CA's own words, where it says that the account may not be used until a person has done something. */
 export function accountProblem(error: unknown): AcmeProblem | undefined {
@@ -14,85 +16,124 @@ export function accountProblem(error: unknown): AcmeProblem | undefined {
   return error instanceof Error && error.cause !== undefined ? accountProblem(error.cause) : undefined;
 }
 
-export function isDeactivated({ type, detail }: Pick<AcmeProblem, 'type' | 'detail'>): boolean {
+function isDeactivated({ type, detail }: Pick<AcmeProblem, 'type' | 'detail'>): boolean {
   return type === 'unauthorized' && /\baccount\b/i.test(detail) && /deactivated|revoked/i.test(detail);
-}
-
-/**
- * @param keyPlace the Secret with the account's key
- * @param now milliseconds since the epoch
- */
-export function deactivated(
-  directoryUrl: string,
-  keyPlace: string,
-  now: number,
-  cause?: unknown,
-): AccountError {
-  return new AccountError(
-    'deactivated',
-    `${caName(directoryUrl)} has deactivated or revoked the account whose key is in Secret ${keyPlace}. ` +
-      'Delete the Secret and restart kube-lego to have a new account made.',
-    { cause, retryAt: now + refusedFor },
-  );
 }
 
 function isAboutAccount(problem: AcmeProblem): boolean {
   return ['userActionRequired', 'externalAccountRequired'].includes(problem.type) || isDeactivated(problem);
 }
 
-/** Keeps everybody from a CA that has refused the account itself: once a day one may look whether that has changed. */
+/** Keeps everybody from a CA that has refused to make the account, or to let it be used: after a pause one looks whether that has changed. */
 export class AccountHold {
-  readonly #directoryUrl: string;
+  readonly #ca: string;
+  /** The Secret with the account's key, for messages. */
   readonly #keyPlace: string;
+  readonly #clock: CaClock;
+  readonly #breaker = new Breaker({ threshold: 1, longestProbe: minute });
   #refusal: AccountError | undefined;
-  /** Milliseconds since the epoch: when the next one may ask. */
-  #next = 0;
 
-  constructor(directoryUrl: string, keyPlace: string) {
-    this.#directoryUrl = directoryUrl;
+  constructor(directoryUrl: string, keyPlace: string, clock: CaClock) {
+    this.#ca = caName(directoryUrl);
     this.#keyPlace = keyPlace;
+    this.#clock = clock;
   }
 
-  /** @throws AccountError the refusal, as long as its time has not come */
-  throwIfHeld(now: number): void {
-    const refusal = this.#refusal;
-    if (refusal === undefined || now >= this.#next) return;
-    const { kind, message, cause } = refusal;
-    throw refusal.retryAt === this.#next
-      ? refusal
-      : new AccountError(kind, message, { cause, retryAt: this.#next });
+  /** @throws AccountError the refusal, as long as its time has not come or somebody else looks */
+  throwIfHeld(): void {
+    const until = this.#breaker.closedUntil(this.#clock.now());
+    if (this.#refusal === undefined || until === undefined) return;
+    const { kind, message, cause, retryAt = 0, transient } = this.#refusal;
+    const at = this.#clock.byMachine(until);
+    // The machine's clock may have been set since.
+    if (Math.abs(at - retryAt) > second) {
+      throw new AccountError(kind, message, { cause, retryAt: at, transient });
+    }
+    throw this.#refusal;
   }
 
   /**
-   * Before the CA is asked with the account.
-   * @throws AccountError if somebody else is looking
+   * Before the CA is asked for the account or with it.
+   * @param id of the one that asks
+   * @throws AccountError if it may not
    */
-  enter(now: number): void {
-    this.throwIfHeld(now);
-    if (this.#refusal !== undefined) this.#next = now + lookFor;
-  }
-
-  /** The CA has refused the account. */
-  refused(problem: AcmeProblem, cause: unknown, now: number): AccountError {
-    if (isDeactivated(problem)) {
-      return this.hold(deactivated(this.#directoryUrl, this.#keyPlace, now, cause), now + refusedFor);
-    }
-    const retryAt = now + refusedFor;
-    const words =
-      `${caName(this.#directoryUrl)} wants something of a person before the account may be used: ${problem.message} ` +
-      'It is asked again once a day, and when kube-lego is restarted.';
-    return this.hold(new AccountError('action-required', words, { cause, retryAt }), retryAt);
-  }
-
-  /** Nobody asks before this time, in milliseconds since the epoch. */
-  hold(refusal: AccountError, until: number): AccountError {
-    this.#refusal = refusal;
-    this.#next = until;
-    return refusal;
+  enter(id: string): void {
+    if (!this.#breaker.enter(id, this.#clock.now())) this.throwIfHeld();
   }
 
   /** The CA has accepted the account. */
   accepted(): void {
-    this.#refusal = undefined;
+    this.#breaker.succeeded(this.#clock.now());
+  }
+
+  /** It ended without a word about the account. */
+  left(id: string): void {
+    this.#breaker.left(id);
+  }
+
+  /** The CA, or we in its place, refused to make the account. */
+  unregistered(id: string, error: AcmeProblem): AccountError {
+    if (isDeactivated(error)) return this.deactivated(id, error);
+    const message = `No account at ${this.#ca}: ${error.message}`;
+    const about = { cause: error, transient: error.transient };
+    if (error.transient) {
+      this.#breaker.failed(id, this.#clock.now(), error.retryAfter);
+      return this.#remember('refused', message, about);
+    }
+    const own = isAboutAccount(error) ? refusedFor : pauseAfter(refusalLadder, this.#breaker.failures + 1);
+    return this.refuse(id, 'refused', message, Math.max(own, error.retryAfter ?? 0), about);
+  }
+
+  /** The CA refused to let the account be used. */
+  unusable(id: string, problem: AcmeProblem, cause: unknown): AccountError {
+    if (isDeactivated(problem)) return this.deactivated(id, cause);
+    const message =
+      `${this.#ca} wants something of a person before the account may be used: ${problem.message} ` +
+      'It is asked again once a day, and when kube-lego is restarted.';
+    return this.refuse(id, 'action-required', message, refusedFor, { cause });
+  }
+
+  deactivated(id: string, cause?: unknown): AccountError {
+    const message =
+      `${this.#ca} has deactivated or revoked the account whose key is in Secret ${this.#keyPlace}. ` +
+      'Delete the Secret and restart kube-lego to have a new account made.';
+    return this.refuse(id, 'deactivated', message, refusedFor, { cause });
+  }
+
+  /** @param pause milliseconds, in which nobody asks */
+  refuse(
+    id: string,
+    kind: AccountError['kind'],
+    message: string,
+    pause = refusedFor,
+    about: { readonly cause?: unknown } = {},
+  ): AccountError {
+    this.#breaker.failed(id, this.#clock.now(), pause);
+    return this.#remember(kind, message, about);
+  }
+
+  /**
+   * Another process was refused, and the CA has asked to wait until then.
+   * @param until milliseconds since the epoch, by the CA's clock
+   * @throws AccountError if that is to come, and nothing was heard of the CA since
+   */
+  resume(until: number): void {
+    const now = this.#clock.now();
+    if (this.#refusal !== undefined || until <= now || until > now + plausibleCaWait) return;
+    this.#breaker.resume(until);
+    const time = new Date(until).toISOString();
+    const message = `${this.#ca} refused to make an account before kube-lego was restarted, and has asked to wait until ${time}.`;
+    throw this.#remember('waiting', message, {});
+  }
+
+  #remember(
+    kind: AccountError['kind'],
+    message: string,
+    about: { readonly cause?: unknown; readonly transient?: boolean },
+  ): AccountError {
+    const until = this.#breaker.closedUntil(this.#clock.now());
+    const retryAt = until && this.#clock.byMachine(until);
+    this.#refusal = new AccountError(kind, message, { ...about, retryAt });
+    return this.#refusal;
   }
 }

@@ -47,6 +47,7 @@ export class AccountStore {
   readonly #opening: SharedRun<Account>;
   readonly #hold: AccountHold;
   #account: Account | undefined;
+  #uses = 0;
   #thumbprint: string | undefined;
   /** The CA does not know the recorded account: its URL is of no use. */
   #lost = false;
@@ -55,8 +56,8 @@ export class AccountStore {
 
   constructor(options: AccountOptions) {
     this.#options = options;
-    this.#registration = new Registration(options, options.store.name);
-    this.#hold = new AccountHold(options.directoryUrl, options.store.name);
+    this.#hold = new AccountHold(options.directoryUrl, options.store.name, options.clock);
+    this.#registration = new Registration(options, this.#hold);
     this.#opening = new SharedRun((signal) => this.#told(this.#open(signal)));
   }
 
@@ -82,8 +83,9 @@ export class AccountStore {
    */
   async ensureAccount(signal: AbortSignal): Promise<Account> {
     signal.throwIfAborted();
-    this.#hold.throwIfHeld(this.#options.clock.now());
-    return this.#account ?? this.#opening.join(signal);
+    if (this.#account === undefined) return this.#opening.join(signal);
+    this.#hold.throwIfHeld();
+    return this.#account;
   }
 
   /**
@@ -102,8 +104,9 @@ export class AccountStore {
   }
 
   async #held<T>(work: (account: Account) => Promise<T>, account: Account): Promise<T> {
-    const { clock } = this.#options;
-    this.#hold.enter(clock.now());
+    this.#uses += 1;
+    const id = `use ${this.#uses}`;
+    this.#hold.enter(id);
     try {
       const result = await work(account);
       this.#hold.accepted();
@@ -114,9 +117,11 @@ export class AccountStore {
         if (error instanceof OrderError && !error.transient) this.#hold.accepted();
         throw error;
       }
-      const refusal = this.#hold.refused(problem, error, clock.now());
+      const refusal = this.#hold.unusable(id, problem, error);
       this.#options.onRefused?.(refusal);
       throw refusal;
+    } finally {
+      this.#hold.left(id);
     }
   }
 
@@ -136,24 +141,22 @@ export class AccountStore {
   #forget(account: Account, cause: unknown): void {
     if (this.#account !== account) return;
     const { clock, directoryUrl } = this.#options;
-    const retryAt = (this.#registeredAgainAt ?? Number.NEGATIVE_INFINITY) + hour;
-    if (clock.now() < retryAt) {
-      const refusal = new AccountError(
-        'waiting',
+    const wait = (this.#registeredAgainAt ?? Number.NEGATIVE_INFINITY) + hour - clock.now();
+    if (wait > 0) {
+      const time = new Date(clock.byMachine(clock.now() + wait)).toISOString();
+      const message =
         `${caName(directoryUrl)} says again that the account does not exist, less than an hour after it was registered anew. ` +
-          `It is registered again after ${new Date(retryAt).toISOString()}; check whether LEGO_URL leads to one CA only.`,
-        { cause, retryAt },
-      );
+        `It is registered again after ${time}; check whether LEGO_URL leads to one CA only.`;
+      const refusal = this.#hold.refuse('', 'waiting', message, wait, { cause });
       this.#options.onRefused?.(refusal);
-      throw this.#hold.hold(refusal, retryAt);
+      throw refusal;
     }
-    this.#hold.accepted();
     this.#account = undefined;
     this.#lost = true;
   }
 
   async #open(signal: AbortSignal): Promise<Account> {
-    this.#registration.throwIfHeld();
+    this.#hold.throwIfHeld();
     const loaded = await this.#load(signal);
     const known = this.#lost ? undefined : loaded.stored.url;
     const url = known ?? (await this.#register(loaded, signal));
@@ -187,11 +190,9 @@ export class AccountStore {
   async #register(loaded: Loaded, signal: AbortSignal): Promise<string> {
     const { directoryUrl } = this.#options;
     const { fresh, stored } = loaded;
-    if (stored.refusedUntil !== undefined) this.#registration.resume(stored.refusedUntil);
-    this.#registration.throwIfHeld();
     let url: string;
     try {
-      url = await this.#registration.ensure(stored.key, !fresh && !this.#lost, signal);
+      url = await this.#registration.ensure(stored.key, !fresh && !this.#lost, stored.refusedUntil, signal);
     } catch (error) {
       const until = askedToWait(error, this.#options.clock.now());
       // This process keeps to it in any case; that it could not be written hides no refusal.

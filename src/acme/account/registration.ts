@@ -1,17 +1,15 @@
-import { plausibleCaWait } from '../../../machines/time/ca-wait.ts';
-import { pauseAfter, refusalLadder, troubleLadder } from '../../../machines/time/ladder.ts';
-import type { Clock } from '../../time/clock.ts';
 import type { AccountKey } from '../protocol/account-key.ts';
 import { SignedRequests, type SignedRequestsOptions } from '../protocol/signed-requests.ts';
+import type { CaClock } from '../transport/ca-clock.ts';
 import { caName } from '../transport/connection.ts';
 import { AcmeProblem } from '../transport/problem.ts';
 import type { AcmeTransport } from '../transport/transport.ts';
-import { AccountError } from './account-error.ts';
-import { accountProblem, deactivated, isDeactivated, refusedFor } from './account-hold.ts';
+import type { AccountHold } from './account-hold.ts';
 
 export interface RegistrationOptions extends Pick<SignedRequestsOptions, 'directoryUrl' | 'externalAccount'> {
   readonly transport: AcmeTransport;
-  readonly clock: Clock;
+  /** The CA's. */
+  readonly clock: CaClock;
   readonly email?: string | undefined;
   /** A registration was made or found; the terms of service are those that it agreed to. */
   readonly onRegistered?:
@@ -23,57 +21,51 @@ export interface RegistrationOptions extends Pick<SignedRequestsOptions, 'direct
   readonly onTrouble?: ((retryAfter: number | undefined) => void) | undefined;
 }
 
-/** Gets the account of a key from the CA, and leaves the CA alone for a while after a refusal. */
+/** One registration at a time. */
+const id = 'registration';
+
+/** Gets the account of a key from the CA. What the CA refuses is held, by `hold`. */
 export class Registration {
   readonly #options: RegistrationOptions;
-  /** Names where the key is kept, for messages. */
-  readonly #keyPlace: string;
-  #refusals = 0;
-  #refusal: AccountError | undefined;
+  readonly #hold: AccountHold;
 
-  constructor(options: RegistrationOptions, keyPlace: string) {
+  constructor(options: RegistrationOptions, hold: AccountHold) {
     this.#options = options;
-    this.#keyPlace = keyPlace;
-  }
-
-  /** @throws AccountError the last refusal, as long as its time has not come */
-  throwIfHeld(): void {
-    const held = this.#refusal?.retryAt;
-    if (held !== undefined && this.#options.clock.now() < held) throw this.#refusal;
-  }
-
-  /**
-   * Another process was refused, and the CA has asked to wait until then.
-   * @param until milliseconds since the epoch
-   */
-  resume(until: number): void {
-    const now = this.#options.clock.now();
-    if (this.#refusal !== undefined || until <= now || until > now + plausibleCaWait) return;
-    const ca = caName(this.#options.directoryUrl);
-    const words = `${ca} refused to make an account before kube-lego was restarted, and has asked to wait until ${new Date(until).toISOString()}.`;
-    this.#refusal = new AccountError('waiting', words, { retryAt: until });
+    this.#hold = hold;
   }
 
   /**
    * Finds the account of the key or makes it.
    * @param mayExist whether it is worth looking for
+   * @param refusedUntil until when the CA has refused another process, by the CA's clock
    * @returns its URL
    * @throws AccountError, or the signal's reason
    */
-  async ensure(key: AccountKey, mayExist: boolean, signal: AbortSignal): Promise<string> {
+  async ensure(
+    key: AccountKey,
+    mayExist: boolean,
+    refusedUntil: number | undefined,
+    signal: AbortSignal,
+  ): Promise<string> {
     const { beforeAsking, directoryUrl, externalAccount, onRegistered, transport } = this.#options;
     const requests = new SignedRequests({ transport, directoryUrl, key, externalAccount });
     beforeAsking?.();
+    this.#hold.enter(id);
     try {
+      // The answer tells the CA's time.
       const { termsOfService } = await transport.directory(directoryUrl, signal);
+      if (refusedUntil !== undefined) this.#hold.resume(refusedUntil);
       const found = mayExist ? await this.#find(requests, signal) : undefined;
       const url = found ?? (await this.#create(requests, signal));
-      this.#refusals = 0;
-      this.#refusal = undefined;
+      this.#hold.accepted();
       onRegistered?.({ termsOfService, existing: found !== undefined });
       return url;
     } catch (error) {
-      throw this.#refused(error);
+      if (!(error instanceof AcmeProblem)) throw error;
+      if (error.transient) this.#options.onTrouble?.(error.retryAfter);
+      throw this.#hold.unregistered(id, error);
+    } finally {
+      this.#hold.left(id);
     }
   }
 
@@ -82,7 +74,7 @@ export class Registration {
     try {
       const { url, isValid } = await requests.findAccount(signal);
       if (isValid) return url;
-      throw this.#deactivated();
+      throw this.#hold.deactivated(id);
     } catch (error) {
       if (error instanceof AcmeProblem && error.type === 'accountDoesNotExist') return undefined;
       throw error;
@@ -93,43 +85,13 @@ export class Registration {
     const { directoryUrl, email, externalAccount, transport } = this.#options;
     const { externalAccountRequired } = await transport.directory(directoryUrl, signal);
     if (externalAccountRequired && externalAccount === undefined) {
-      throw new AccountError(
+      throw this.#hold.refuse(
+        id,
         'binding-required',
         `${caName(directoryUrl)} registers accounts only with an external account binding. ` +
           'Get a key id and an HMAC key from the CA and set LEGO_EAB_KID and LEGO_EAB_HMAC_KEY.',
-        { retryAt: this.#options.clock.now() + refusedFor },
       );
     }
     return requests.createAccount(signal, email);
   }
-
-  #deactivated(cause?: unknown): AccountError {
-    const { clock, directoryUrl } = this.#options;
-    return deactivated(directoryUrl, this.#keyPlace, clock.now(), cause);
-  }
-
-  /** The error of a failed registration; of the CA's it also says when it is tried again: 1, 10, 100 minutes, then daily. */
-  #refused(error: unknown): unknown {
-    if (error instanceof AccountError || (error instanceof AcmeProblem && isDeactivated(error))) {
-      this.#refusal = error instanceof AccountError ? error : this.#deactivated(error);
-      return this.#refusal;
-    }
-    if (!(error instanceof AcmeProblem)) return error;
-    const { clock, directoryUrl, onTrouble } = this.#options;
-    if (error.transient) onTrouble?.(error.retryAfter);
-    this.#refusals += 1;
-    const retryAt = clock.now() + Math.max(pauseOf(error, this.#refusals), error.retryAfter ?? 0);
-    this.#refusal = new AccountError('refused', `No account at ${caName(directoryUrl)}: ${error.message}`, {
-      cause: error,
-      retryAt,
-      transient: error.transient,
-    });
-    return this.#refusal;
-  }
-}
-
-/** Milliseconds. What only a person can mend is looked at once a day. */
-function pauseOf(error: AcmeProblem, refusals: number): number {
-  if (accountProblem(error) !== undefined) return refusedFor;
-  return pauseAfter(error.transient ? troubleLadder : refusalLadder, refusals);
 }

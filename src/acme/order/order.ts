@@ -14,7 +14,8 @@ export type OrderPhase = 'ordering' | 'proving' | 'finalizing' | 'downloading';
 
 export interface OrderInput {
   readonly account: Account;
-  readonly transport: Pick<AcmeTransport, 'caNow' | 'directory'>;
+  readonly transport: Pick<AcmeTransport, 'directory'>;
+  /** The CA's. */
   readonly clock: Clock;
   readonly signal: AbortSignal;
   /** Host names, lower case, A-labels, each once. */
@@ -212,12 +213,8 @@ class OrderRun {
   }
 
   #polling(order: OrderObject): Polling {
-    const { clock, hosts, signal, transport } = this.#input;
-    // `expires` is a time of the CA's clock.
-    const expires =
-      order.expires === undefined
-        ? Number.POSITIVE_INFINITY
-        : order.expires - transport.caNow() + clock.now();
+    const { clock, hosts, signal } = this.#input;
+    const expires = order.expires ?? Number.POSITIVE_INFINITY;
     const deadline = Math.min(this.#timeLimitEnds, expires);
     return {
       clock,

@@ -16,7 +16,7 @@ export interface SuggestedWindow {
 export interface RenewalInfo {
   /** Undefined where the CA gives no usable answer for this certificate. */
   readonly window: SuggestedWindow | undefined;
-  /** When to ask again, in milliseconds since the epoch. */
+  /** When to ask again, in milliseconds since the epoch by the CA's clock. */
   readonly askAt: number;
 }
 
@@ -28,6 +28,7 @@ const longestUrl = 500;
 export interface RenewalInfoOptions {
   readonly transport: Pick<AcmeTransport, 'directory' | 'get'>;
   readonly directoryUrl: string;
+  /** The CA's. */
   readonly clock: Pick<Clock, 'now'>;
 }
 

@@ -11,7 +11,7 @@ export interface Answered {
   readonly answer: CaAnswer;
   /** The body, if it is JSON. */
   readonly json: unknown;
-  /** The time of the answer by the CA's clock if it says so, else by ours; milliseconds since the epoch. */
+  /** When it came, by the CA's clock; milliseconds since the epoch. */
   readonly at: number;
 }
 

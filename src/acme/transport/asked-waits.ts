@@ -1,21 +1,24 @@
+import { Breaker } from '../../../machines/authority/breaker.ts';
+import { minute } from '../../../machines/time/durations.ts';
+import type { CaClock } from './ca-clock.ts';
 import { AcmeProblem } from './problem.ts';
 
 interface Wait {
-  readonly problem: AcmeProblem;
-  readonly until: number;
+  readonly breaker: Breaker;
+  /** Which asked to wait. */
+  problem: AcmeProblem;
 }
 
 /**
- * What the CA asks to wait before the next request for what all calls share: the directory, nonces, the account, new orders, renewal
- * information. Each call would take the wait for its own, and the next one ask within it.
+ * What the CA asks to wait before the next request for what all calls share: the directory, nonces, new orders, renewal information.
+ * Each call would take the wait for its own, and the next one ask within it.
  */
 export class AskedWaits {
-  readonly #steady: () => number;
+  readonly #clock: Pick<CaClock, 'now'>;
   readonly #waits = new Map<string, Wait>();
 
-  /** @param steady milliseconds from some moment on, evenly, whatever happens to the clock */
-  constructor(steady: () => number) {
-    this.#steady = steady;
+  constructor(clock: Pick<CaClock, 'now'>) {
+    this.#clock = clock;
   }
 
   /**
@@ -29,28 +32,27 @@ export class AskedWaits {
     ask: () => Promise<T>,
     holdsForAll: (problem: AcmeProblem) => boolean = () => true,
   ): Promise<T> {
-    const wait = this.#wait(shared);
-    if (wait !== undefined) {
+    const wait = this.#waits.get(shared);
+    const now = this.#clock.now();
+    const until = wait?.breaker.namedUntil(now);
+    if (wait !== undefined && until !== undefined) {
       const { ca, detail, endpoint, instance, links, status, subproblems, type } = wait.problem;
-      const retryAfter = Math.ceil(wait.until - this.#steady());
-      const cause = wait.problem;
       const said = { ca, detail, endpoint, instance, links, status, subproblems, type };
-      throw new AcmeProblem({ ...said, retryAfter, cause });
+      throw new AcmeProblem({ ...said, retryAfter: until - now, cause: wait.problem });
     }
     try {
       return await ask();
     } catch (error) {
       if (error instanceof AcmeProblem && error.retryAfter !== undefined && holdsForAll(error)) {
-        const until = this.#steady() + error.retryAfter;
-        // Of several that were asked at the same time, one may be told to wait for longer.
-        if (until > (this.#wait(shared)?.until ?? 0)) this.#waits.set(shared, { problem: error, until });
+        this.#begin(shared, error, error.retryAfter);
       }
       throw error;
     }
   }
 
-  #wait(shared: string): Wait | undefined {
-    const wait = this.#waits.get(shared);
-    return wait !== undefined && this.#steady() < wait.until ? wait : undefined;
+  #begin(shared: string, problem: AcmeProblem, retryAfter: number): void {
+    const breaker = this.#waits.get(shared)?.breaker ?? new Breaker({ threshold: 1, longestProbe: minute });
+    breaker.failed(shared, this.#clock.now(), retryAfter);
+    this.#waits.set(shared, { breaker, problem });
   }
 }

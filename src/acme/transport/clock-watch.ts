@@ -1,17 +1,31 @@
 import type { Logger } from 'pino';
+import { minute } from '../../../machines/time/durations.ts';
+import type { CaClock } from './ca-clock.ts';
+
+/** Milliseconds. */
+const tolerated = 5 * minute;
 
 /** Says that the clock here and that of the CA disagree: once, and again only after they have agreed in between. */
 export class ClockWatch {
+  readonly #ca: string;
   readonly #log: Pick<Logger, 'warn'>;
   #told = false;
 
-  constructor(log: Pick<Logger, 'warn'>) {
+  /** @param ca its name, for people */
+  constructor(ca: string, log: Pick<Logger, 'warn'>) {
+    this.#ca = ca;
     this.#log = log;
   }
 
-  /** @param warning as it is after the CA's latest answer; undefined while the clocks agree */
-  observe(warning: string | undefined): void {
-    if (warning !== undefined && !this.#told) this.#log.warn(warning);
-    this.#told = warning !== undefined;
+  /** To be called when the CA has answered. */
+  look({ skew = 0 }: Pick<CaClock, 'skew'>): void {
+    const disagree = Math.abs(skew) >= tolerated;
+    if (disagree && !this.#told) {
+      const direction = skew > 0 ? 'behind' : 'ahead of';
+      this.#log.warn(
+        `The clock here is ${Math.round(Math.abs(skew) / minute)} minutes ${direction} that of ${this.#ca}: certificates may seem not valid yet or expired. Synchronise the clocks of the nodes (NTP).`,
+      );
+    }
+    this.#told = disagree;
   }
 }

@@ -1,8 +1,8 @@
 import { createRequire } from 'node:module';
-import { day, minute, second } from '../../../machines/time/durations.ts';
+import { day, second } from '../../../machines/time/durations.ts';
 import { doubledPause } from '../../../machines/time/ladder.ts';
 import { stringField } from '../../process/json.ts';
-import { type Clock, sleep } from '../../time/clock.ts';
+import { sleep } from '../../time/clock.ts';
 import {
   type Answered,
   answerDate,
@@ -14,7 +14,7 @@ import {
   retryAfterOf,
 } from './answer.ts';
 import { AskedWaits } from './asked-waits.ts';
-import { CaClock } from './ca-clock.ts';
+import type { CaClock } from './ca-clock.ts';
 import {
   CaConnection,
   type CaRequest,
@@ -38,14 +38,11 @@ export interface RequestReport {
   readonly problemType: string | undefined;
   /** Milliseconds. */
   readonly duration: number;
-  /** How far the CA's clock is ahead of the one here, in milliseconds; undefined if this answer does not tell its time. */
-  readonly clockSkew: number | undefined;
 }
 
 export interface TransportOptions extends ConnectionOptions {
-  readonly clock: Clock;
-  /** Milliseconds from some moment on, evenly, whatever happens to the clock; `performance.now` if not given. */
-  readonly steady?: (() => number) | undefined;
+  /** Learns the CA's time from each answer. */
+  readonly clock: CaClock;
   /** In place of HTTPS as the other options describe it. */
   readonly connection?: Connection | undefined;
   readonly onRequest?: ((report: RequestReport) => void) | undefined;
@@ -91,43 +88,19 @@ export function userAgent(version: string, home: string | undefined): string {
 
 /** The way to the CA: typed problems, nonces of every answer, time limits, abort, Retry-After. */
 export class AcmeTransport {
-  readonly #clock: Clock;
-  readonly #steady: () => number;
+  readonly #clock: CaClock;
   readonly #connection: Connection;
   readonly #onRequest: ((report: RequestReport) => void) | undefined;
   readonly #nonces = new Map<string, NoncePool>();
   readonly #directories = new Map<string, CachedDirectory>();
-  readonly #caClock = new CaClock();
   readonly #askedWaits: AskedWaits;
-  /** The CA that answered last, for messages. */
-  #ca = 'the CA';
 
   /** @throws Error if the CA bundle cannot be used */
   constructor(options: TransportOptions) {
     this.#clock = options.clock;
-    this.#steady = options.steady ?? (() => performance.now());
     this.#onRequest = options.onRequest;
-    this.#askedWaits = new AskedWaits(this.#steady);
+    this.#askedWaits = new AskedWaits(options.clock);
     this.#connection = options.connection ?? new CaConnection(options);
-  }
-
-  /** How far the CA's clock is ahead of the one here, in milliseconds (to the second); undefined before the first answer. */
-  get clockSkew(): number | undefined {
-    return this.#caClock.offset;
-  }
-
-  /** A sentence for people if the two clocks disagree by more than five minutes. */
-  get clockWarning(): string | undefined {
-    const skew = this.clockSkew;
-    if (skew === undefined || Math.abs(skew) < 5 * minute) return undefined;
-    const minutes = Math.round(Math.abs(skew) / minute);
-    const direction = skew > 0 ? 'behind' : 'ahead of';
-    return `The clock here is ${minutes} minutes ${direction} that of ${this.#ca}: certificates may seem not valid yet or expired. Synchronise the clocks of the nodes (NTP).`;
-  }
-
-  /** Now by the CA's clock, in milliseconds since the epoch. */
-  caNow(): number {
-    return this.#clock.now() + (this.clockSkew ?? 0);
   }
 
   /**
@@ -182,10 +155,6 @@ export class AcmeTransport {
       case 'new-order':
         // While a nonce was fetched for it another order may have heard that all are to wait. A limit is not for all.
         return this.#askedWaits.heed(request.url, post, ({ transient }) => transient);
-      case 'new-account':
-      case 'account':
-        // There is one account; but who waits for it goes by a clock that may be set meanwhile.
-        return this.#askedWaits.heed(request.url, post);
       default:
         return post();
     }
@@ -230,35 +199,30 @@ export class AcmeTransport {
 
   async #send(asked: CaRequest): Promise<Answered> {
     const { endpoint, url } = asked;
-    const started = this.#steady();
-    const report = (about: Pick<RequestReport, 'status' | 'problemType' | 'clockSkew'>): void =>
-      this.#onRequest?.({ ...about, endpoint, ca: caName(url), duration: this.#steady() - started });
+    const sentAt = this.#clock.monotonic();
+    const report = (about: Pick<RequestReport, 'status' | 'problemType'>): void =>
+      this.#onRequest?.({ ...about, endpoint, ca: caName(url), duration: this.#clock.monotonic() - sentAt });
     try {
       const answer = await this.#connection.send(asked);
-      const now = this.#clock.now();
       const date = answerDate(answer);
-      this.#ca = caName(url);
-      // By the clock as it is now: it may have been set meanwhile.
-      const sentAt = now - (this.#steady() - started);
-      const at = date === undefined ? now : this.#caClock.observe(date, sentAt, now);
-      const from = answered(endpoint, url, answer, at);
+      if (date !== undefined) this.#clock.observe(date, sentAt);
+      const from = answered(endpoint, url, answer, this.#clock.now());
       const { status } = answer;
       report({
         status,
         problemType: status < 300 ? undefined : (readProblem(from.json)?.type ?? 'invalidResponse'),
-        clockSkew: date === undefined ? undefined : this.clockSkew,
       });
       return from;
     } catch (error) {
       const problemType = error instanceof AcmeProblem ? error.type : 'aborted';
-      report({ status: undefined, problemType, clockSkew: undefined });
+      report({ status: undefined, problemType });
       throw error;
     }
   }
 
   #pool(url: string): NoncePool {
     const origin = URL.canParse(url) ? new URL(url).origin : '';
-    const pool = this.#nonces.get(origin) ?? new NoncePool(() => this.#clock.now());
+    const pool = this.#nonces.get(origin) ?? new NoncePool(() => this.#clock.monotonic());
     this.#nonces.set(origin, pool);
     return pool;
   }

@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict';
 import { createHash, createPublicKey } from 'node:crypto';
 import { afterEach, beforeEach, describe, test } from 'node:test';
-import type { OrderReport } from '../../../machines/ca/order-report.ts';
+import type { OrderReport } from '../../../machines/authority/order-report.ts';
 import { type AccountOptions, AccountStore } from '../../../src/acme/account/account.ts';
 import { AccountError } from '../../../src/acme/account/account-error.ts';
 import { BorrowedKey } from '../../../src/acme/account/borrowed-key.ts';
+import { CaClock } from '../../../src/acme/transport/ca-clock.ts';
 import { requestRefused } from '../../../src/acme/transport/order-error.ts';
 import { AcmeProblem } from '../../../src/acme/transport/problem.ts';
 import { AcmeTransport } from '../../../src/acme/transport/transport.ts';
-import { OrderReports } from '../../../src/ledger/order-reports.ts';
+import { OrderReports } from '../../../src/authority/order-reports.ts';
 import { failureOf } from '../../../src/steps/failures.ts';
 import { type Clock, systemClock } from '../../../src/time/clock.ts';
 import { newKeyPem, oldKeyPem } from '../keys.ts';
@@ -57,15 +58,17 @@ describe('account at a scripted CA', () => {
   let transport: AcmeTransport;
   let store: MemoryStore;
   let clock: ShiftedClock;
+  let caClock: CaClock;
 
   beforeEach(async () => {
     ca = new ScriptedCa();
     await ca.start();
     store = new MemoryStore();
     clock = new ShiftedClock();
+    ca.now = () => clock.steady() + performance.timeOrigin;
+    caClock = new CaClock(clock, () => clock.steady());
     transport = new AcmeTransport({
-      clock,
-      steady: () => clock.steady(),
+      clock: caClock,
       userAgent: 'test',
       caBundle: ca.caBundle,
       proxy: { httpsProxy: '', noProxy: '' },
@@ -78,7 +81,7 @@ describe('account at a scripted CA', () => {
   });
 
   const accounts = (changes: Partial<AccountOptions> = {}): AccountStore =>
-    new AccountStore({ transport, store, clock, directoryUrl: ca.directoryUrl, ...changes });
+    new AccountStore({ transport, store, clock: caClock, directoryUrl: ca.directoryUrl, ...changes });
 
   test('the key is stored before it is registered, the URL after', async () => {
     const steps: string[] = [];

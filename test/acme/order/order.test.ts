@@ -3,6 +3,7 @@ import { afterEach, before, beforeEach, describe, test } from 'node:test';
 import { type Account, AccountStore } from '../../../src/acme/account/account.ts';
 import type { AuthorizationReport } from '../../../src/acme/order/authorization.ts';
 import { type OrderInput, placeOrder } from '../../../src/acme/order/order.ts';
+import { CaClock } from '../../../src/acme/transport/ca-clock.ts';
 import { OrderError } from '../../../src/acme/transport/order-error.ts';
 import { AcmeTransport } from '../../../src/acme/transport/transport.ts';
 import { createCsr } from '../../../src/certificate/csr.ts';
@@ -47,6 +48,7 @@ describe('order', () => {
   let ca: ScriptedCa;
   let transport: AcmeTransport;
   let clock: EagerClock;
+  let caClock: CaClock;
   let account: Account;
   let csr: Buffer;
   const { signal } = new AbortController();
@@ -59,15 +61,17 @@ describe('order', () => {
     ca = new ScriptedCa();
     await ca.start();
     clock = new EagerClock();
+    ca.now = () => clock.now();
+    caClock = new CaClock(clock, () => clock.now());
     transport = new AcmeTransport({
-      clock: systemClock,
+      clock: caClock,
       userAgent: 'test',
       caBundle: ca.caBundle,
       proxy: { httpsProxy: '', noProxy: '' },
     });
     account = await new AccountStore({
       transport,
-      clock,
+      clock: caClock,
       store: new MemoryStore(),
       directoryUrl: ca.directoryUrl,
     }).ensureAccount(signal);
@@ -83,7 +87,7 @@ describe('order', () => {
     placeOrder({
       account,
       transport,
-      clock,
+      clock: caClock,
       signal,
       hosts: ['a.example'],
       presenterOf,

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, mock, test } from 'node:test';
 import { axios } from 'acme-client';
 import { readAccountKey } from '../../../src/acme/protocol/account-key.ts';
 import { SignedRequests } from '../../../src/acme/protocol/signed-requests.ts';
+import { CaClock } from '../../../src/acme/transport/ca-clock.ts';
 import { AcmeProblem } from '../../../src/acme/transport/problem.ts';
 import { AcmeTransport } from '../../../src/acme/transport/transport.ts';
 import { createCsr } from '../../../src/certificate/csr.ts';
@@ -23,7 +24,12 @@ describe('signed requests', () => {
     ca = new ScriptedCa();
     await ca.start();
     const proxy = { httpsProxy: '', noProxy: '' };
-    transport = new AcmeTransport({ clock: systemClock, userAgent: 'test', caBundle: ca.caBundle, proxy });
+    transport = new AcmeTransport({
+      clock: new CaClock(systemClock),
+      userAgent: 'test',
+      caBundle: ca.caBundle,
+      proxy,
+    });
   });
 
   afterEach(async () => {

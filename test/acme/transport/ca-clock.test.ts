@@ -2,43 +2,94 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
 import { CaClock } from '../../../src/acme/transport/ca-clock.ts';
+import { hour } from '../../machines/builders.ts';
+import { ManualClock } from '../../time/manual-clock.ts';
 
-/** The Date header of a CA whose clock is ahead by `ahead`, for an answer written at `now`. */
-function dateHeader(now: number, ahead: number): number {
-  return Math.floor((now + ahead) / 1000) * 1000;
+/** A machine whose clock is wrong, and a CA whose clock is right. */
+function newWorld() {
+  const time = new ManualClock();
+  const world = { time, error: 0, ahead: 0 };
+  const machine = {
+    now: () => time.now() + world.error,
+    setTimeout: (run: () => void, ms: number) => time.setTimeout(run, ms),
+    clearTimeout: (handle: unknown) => time.clearTimeout(handle),
+  };
+  const start = time.now();
+  const clock = new CaClock(machine, () => time.now() - start);
+  const caNow = (): number => time.now() + world.ahead;
+  /** One request with its answer; milliseconds for either way. */
+  const ask = (there = 0, back = 0): void => {
+    const sentAt = clock.monotonic();
+    time.advance(there);
+    const date = Math.floor(caNow() / 1000) * 1000;
+    time.advance(back);
+    clock.observe(date, sentAt);
+  };
+  return { ...world, world, machine, clock, caNow, ask };
 }
 
-describe('the CA clock', () => {
-  it('is never taken to be later than it is, and ever closer to it', () => {
+describe("the CA's clock", () => {
+  it('is that of the machine at the start until the CA has said what time it is', () => {
+    const { clock, machine, time, world } = newWorld();
+    const start = machine.now();
+    time.advance(5000);
+    assert.equal(clock.now(), machine.now());
+    assert.equal(clock.skew, undefined);
+    world.error = hour;
+    assert.equal(clock.now(), start + 5000);
+    assert.equal(clock.byMachine(clock.now()), machine.now());
+  });
+
+  it('is then that of the CA, and tells the same moments by the clock of the machine', () => {
+    const { ask, clock, machine, time, world } = newWorld();
+    world.ahead = -2000;
+    ask();
+    time.advance(10_000);
+    assert.equal(clock.now(), time.now() - 2000);
+    assert.equal(clock.skew, -2000);
+    assert.equal(clock.byMachine(clock.now() + hour), machine.now() + hour);
+  });
+
+  it('is never ahead of the CA, behind it by a second and the way of an answer at most, and takes no step while neither is set', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: -4_000_000, max: 4_000_000 }),
-        fc.array(fc.record({ pause: fc.nat(5000), way: fc.nat(300), back: fc.nat(300) }), { minLength: 1 }),
+        fc.array(fc.record({ pause: fc.nat(5000), there: fc.nat(300), back: fc.nat(300) }), { minLength: 1 }),
         (ahead, exchanges) => {
-          const clock = new CaClock();
-          let now = 1_700_000_000_000;
-          let error = Number.POSITIVE_INFINITY;
-          for (const { pause, way, back } of exchanges) {
-            const sentAt = now + pause;
-            const receivedAt = sentAt + way + back;
-            const believed = clock.observe(dateHeader(sentAt + way, ahead), sentAt, receivedAt);
-            now = receivedAt;
-            const late = receivedAt + ahead - believed;
-            assert.ok(late >= 0, 'not later than it is');
-            assert.ok(late <= error, 'no worse than before');
-            error = late;
+          const { ask, caNow, clock, time, world } = newWorld();
+          world.ahead = ahead;
+          const late = new Set<number>();
+          for (const { pause, there, back } of exchanges) {
+            time.advance(pause);
+            ask(there, back);
+            late.add(caNow() - clock.now());
           }
-          assert.ok(error <= 1000 + 600);
+          assert.equal(late.size, 1);
+          for (const ms of late) assert.ok(ms >= 0 && ms < 1300, `${ms} ms`);
         },
       ),
     );
   });
 
-  it('is learned anew when one of the two clocks was set back', () => {
-    const clock = new CaClock();
-    clock.observe(dateHeader(10_000, 3_600_000), 10_000, 10_050);
-    assert.equal(clock.offset, 3_599_950);
-    clock.observe(dateHeader(20_000, 0), 20_000, 20_050);
-    assert.equal(clock.offset, -50);
-  });
+  for (const jump of [hour, -hour]) {
+    it(`does not mind when the machine's clock jumps by ${jump / hour} h, while a request is under way or not`, () => {
+      const { ask, clock, time, world } = newWorld();
+      ask();
+      const start = time.now();
+      world.error = jump;
+      assert.equal(clock.now(), start);
+      time.advance(1000);
+      ask(200, 200);
+      assert.equal(clock.now(), start + 1400);
+      assert.equal(clock.byMachine(clock.now()), time.now() + jump);
+    });
+
+    it(`follows the CA when that is set by ${jump / hour} h`, () => {
+      const { ask, caNow, clock, world } = newWorld();
+      ask();
+      world.ahead = jump;
+      ask();
+      assert.equal(clock.now(), caNow());
+    });
+  }
 });

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { connect } from 'node:net';
 import { test } from 'node:test';
+import { CaClock } from '../../../src/acme/transport/ca-clock.ts';
 import { AcmeTransport } from '../../../src/acme/transport/transport.ts';
 import { systemClock } from '../../../src/time/clock.ts';
 import { ScriptedCa } from '../scripted-ca.ts';
@@ -41,7 +42,7 @@ test('the CA is reached through HTTPS_PROXY, except for what NO_PROXY lists', as
     ] as const) {
       proxy.tunnels.length = 0;
       const transport = new AcmeTransport({
-        clock: systemClock,
+        clock: new CaClock(systemClock),
         userAgent: 'test',
         caBundle: ca.caBundle,
         proxy: { httpsProxy: proxy.url, noProxy },

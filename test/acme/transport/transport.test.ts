@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { readAccountKey } from '../../../src/acme/protocol/account-key.ts';
 import { SignedRequests } from '../../../src/acme/protocol/signed-requests.ts';
+import { CaClock } from '../../../src/acme/transport/ca-clock.ts';
 import type { CaAnswer, CaRequest } from '../../../src/acme/transport/connection.ts';
 import { AcmeProblem } from '../../../src/acme/transport/problem.ts';
 import { AcmeTransport, type RequestReport, userAgent } from '../../../src/acme/transport/transport.ts';
@@ -25,6 +26,7 @@ async function refusal(work: Promise<unknown>): Promise<AcmeProblem> {
 describe('transport', () => {
   let ca: ScriptedCa;
   let transport: AcmeTransport;
+  let caClock: CaClock;
   let reports: RequestReport[];
   const { signal } = new AbortController();
 
@@ -34,8 +36,9 @@ describe('transport', () => {
     ca = new ScriptedCa();
     await ca.start();
     reports = [];
+    caClock = new CaClock(systemClock);
     transport = new AcmeTransport({
-      clock: systemClock,
+      clock: caClock,
       userAgent: userAgent('1.2.3', 'https://kube-lego.example'),
       caBundle: ca.caBundle,
       proxy: noProxy,
@@ -135,7 +138,12 @@ describe('transport', () => {
   test('gives up on a CA that rejects every nonce, with a typed error', { timeout: 60_000 }, async () => {
     ca.scripts.set('/new-order', () => problem(400, 'badNonce', 'never good'));
     const clock = { ...systemClock, setTimeout: (fn: () => void) => systemClock.setTimeout(fn, 0) };
-    const impatient = new AcmeTransport({ clock, userAgent: 'test', caBundle: ca.caBundle, proxy: noProxy });
+    const impatient = new AcmeTransport({
+      clock: new CaClock(clock),
+      userAgent: 'test',
+      caBundle: ca.caBundle,
+      proxy: noProxy,
+    });
     const error = await refusal(order(impatient));
     await impatient.close();
     assert.equal(error.type, 'badNonce');
@@ -175,11 +183,7 @@ describe('transport', () => {
       error.retryAfter !== undefined && Math.abs(error.retryAfter - 30_000) <= 1000,
       String(error.retryAfter),
     );
-    assert.ok(Math.abs((transport.clockSkew ?? 0) - 3_600_000) < 2000);
-    assert.match(
-      transport.clockWarning ?? '',
-      /^The clock here is 60 minutes behind that of localhost:\d+: .*Synchronise the clocks/,
-    );
+    assert.ok(Math.abs((caClock.skew ?? 0) - 3_600_000) < 2000);
   });
 
   test('takes the time of a rate limit from its words when the header is missing', async () => {
@@ -327,7 +331,7 @@ describe('transport', () => {
   });
 
   test('names the remedy when the root of a CA is not trusted', async () => {
-    const strict = new AcmeTransport({ clock: systemClock, userAgent: 'test', proxy: noProxy });
+    const strict = new AcmeTransport({ clock: new CaClock(systemClock), userAgent: 'test', proxy: noProxy });
     const error = await refusal(strict.directory(ca.directoryUrl, signal));
     await strict.close();
     assert.equal(error.type, 'unreachable');
@@ -347,14 +351,14 @@ describe('transport', () => {
 
   test('refuses a CA bundle without certificates at the start', () => {
     assert.throws(
-      () => new AcmeTransport({ clock: systemClock, userAgent: 'test', caBundle: 'no PEM' }),
+      () => new AcmeTransport({ clock: new CaClock(systemClock), userAgent: 'test', caBundle: 'no PEM' }),
       /LEGO_CA_BUNDLE/,
     );
   });
 
   test('reads the directory once for callers at the same time, and again after a resource has gone', async () => {
     const fresh = new AcmeTransport({
-      clock: systemClock,
+      clock: new CaClock(systemClock),
       userAgent: 'test',
       caBundle: ca.caBundle,
       proxy: noProxy,
@@ -370,10 +374,8 @@ describe('transport', () => {
 
   test('asks for no directory and no nonce before the time that the CA named to any of the calls', async () => {
     let now = 0;
-    const steady = (): number => now;
     const fresh = new AcmeTransport({
-      clock: systemClock,
-      steady,
+      clock: new CaClock(systemClock, () => now),
       userAgent: 'test',
       caBundle: ca.caBundle,
       proxy: noProxy,
@@ -417,7 +419,11 @@ describe('transport', () => {
       },
       close: () => Promise.resolve(),
     };
-    const fresh = new AcmeTransport({ clock: systemClock, steady: () => now, userAgent: 'test', connection });
+    const fresh = new AcmeTransport({
+      clock: new CaClock(systemClock, () => now),
+      userAgent: 'test',
+      connection,
+    });
     const ask = (id: string): Promise<AcmeProblem> =>
       refusal(fresh.get(signal, 'renewal-info', `https://ca.example/renewal-info/${id}`));
     await ask('one');
@@ -455,7 +461,7 @@ describe('transport', () => {
     let refused = { type, status: 503, detail: 'Service busy; retry later.' };
     const placeTwo = async (): Promise<AcmeProblem[]> => {
       sent = [];
-      const fresh = new AcmeTransport({ clock: systemClock, userAgent: 'test', connection });
+      const fresh = new AcmeTransport({ clock: new CaClock(systemClock), userAgent: 'test', connection });
       const place = (): Promise<AcmeProblem> => refusal(order(fresh));
       const [one, other] = [place(), place()];
       for (let turns = 0; nonces.length < 2 && turns < 100; turns += 1) await nextTurn();
@@ -487,34 +493,14 @@ describe('transport', () => {
         close: () => Promise.resolve(),
       };
       const clock = { ...systemClock, now: () => start + passed + error };
-      const fresh = new AcmeTransport({ clock, steady: () => passed, userAgent: 'test', connection });
+      const known = new CaClock(clock, () => passed);
+      const fresh = new AcmeTransport({ clock: known, userAgent: 'test', connection });
       const get = (): Promise<unknown> => fresh.get(signal, 'renewal-info', 'https://ca.example/1');
       await get();
-      assert.equal(fresh.clockSkew, 0);
+      assert.equal(known.skew, 0);
       await get();
-      assert.equal(fresh.clockSkew, -jump);
+      assert.equal(known.skew, -jump);
     }
-  });
-
-  test('tells no time of the CA of an answer without a date: our clock may have been set since the last one', async () => {
-    const dates = [new Date().toUTCString(), undefined];
-    const connection = {
-      send: (): Promise<CaAnswer> => {
-        const date = dates.shift();
-        return Promise.resolve({ status: 200, headers: date === undefined ? {} : { date }, text: '{}' });
-      },
-      close: () => Promise.resolve(),
-    };
-    const told: boolean[] = [];
-    const fresh = new AcmeTransport({
-      clock: systemClock,
-      userAgent: 'test',
-      connection,
-      onRequest: ({ clockSkew }) => told.push(clockSkew !== undefined),
-    });
-    await fresh.get(signal, 'renewal-info', 'https://ca.example/1');
-    await fresh.get(signal, 'renewal-info', 'https://ca.example/2');
-    assert.deepEqual(told, [true, false]);
   });
 
   test('says what is no ACME directory', async () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import process from 'node:process';
 import { describe, it } from 'node:test';
 import { letsEncryptLifetimes, renewalsAhead } from '../../../machines/assessment/renewal-forecast.ts';
-import { backlogOf } from '../../../machines/ca/backlog.ts';
+import { backlogOf } from '../../../machines/authority/backlog.ts';
 import { registeredDomain } from '../../../machines/hosts/registered-domain.ts';
 import { Ledger } from '../../../machines/ledger/ledger.ts';
 import type { OrderRequest } from '../../../machines/ledger/order-limits.ts';

@@ -1,9 +1,26 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Admission, type Round } from '../../../machines/supervisor/admission.ts';
+import type { OrderBudget } from '../../../machines/authority/order-budget.ts';
+import type { OrderReport } from '../../../machines/authority/order-report.ts';
+import { Admission, type AdmissionLimits, type Round } from '../../../machines/supervisor/admission.ts';
 import { hour, minute, now, orderBudget } from '../builders.ts';
 
 const limits = { hosts: 500, ordersInFlight: 10 };
+
+/** With what the budget is told, as the CA does it. */
+class ToldAdmission extends Admission {
+  readonly budget: OrderBudget;
+
+  constructor(limits: AdmissionLimits, budget: OrderBudget) {
+    super(limits, budget);
+    this.budget = budget;
+  }
+
+  report(report: OrderReport, at: number): void {
+    const change = this.budget.report(report, at);
+    if (change !== undefined) this.roomChanged(change, at);
+  }
+}
 
 function round(id: string, changes: Partial<Round> = {}): Round {
   return {
@@ -41,7 +58,7 @@ function slots(admission: Admission, at = now): string[] {
 
 describe('admission', () => {
   it('is given at once while there is room', () => {
-    const admission = new Admission(limits, orderBudget());
+    const admission = new ToldAdmission(limits, orderBudget());
     enter(admission, [round('a'), round('b')]);
     assert.deepEqual(admission.grants(now), [
       { id: 'a', grant: 'admission' },
@@ -51,7 +68,7 @@ describe('admission', () => {
   });
 
   it('stops at 500 hosts, and goes on when some leave', () => {
-    const admission = new Admission(limits, orderBudget());
+    const admission = new ToldAdmission(limits, orderBudget());
     enter(admission, rounds(600, 'r'));
     assert.equal(admitted(admission).length, 500);
     assert.deepEqual(admitted(admission), []);
@@ -60,7 +77,7 @@ describe('admission', () => {
   });
 
   it('counts hosts and not certificates', () => {
-    const admission = new Admission(limits, orderBudget());
+    const admission = new ToldAdmission(limits, orderBudget());
     const hosts = Array.from({ length: 99 }, (_, index) => `h${index}.example.com`);
     enter(
       admission,
@@ -70,7 +87,7 @@ describe('admission', () => {
   });
 
   it('lets a certificate with more hosts than there is room for in alone, and nobody overtakes it for ever', () => {
-    const admission = new Admission({ hosts: 3, ordersInFlight: 10 }, orderBudget());
+    const admission = new ToldAdmission({ hosts: 3, ordersInFlight: 10 }, orderBudget());
     enter(admission, [
       round('first'),
       round('huge', { hosts: ['1', '2', '3', '4'] }),
@@ -85,7 +102,7 @@ describe('admission', () => {
   });
 
   it('comes first to the certificate whose harm comes first', () => {
-    const admission = new Admission({ hosts: 1, ordersInFlight: 10 }, orderBudget());
+    const admission = new ToldAdmission({ hosts: 1, ordersInFlight: 10 }, orderBudget());
     enter(admission, [
       round('next month', { harmAt: now + 30 * 24 * hour }),
       round('tomorrow', { harmAt: now + 24 * hour }),
@@ -101,7 +118,7 @@ describe('admission', () => {
   });
 
   it('is given to another namespace at once that comes after 1,000 rounds of one', () => {
-    const admission = new Admission(limits, orderBudget());
+    const admission = new ToldAdmission(limits, orderBudget());
     enter(admission, rounds(1_000, 'crowd', { namespace: 'crowd' }));
     assert.equal(admitted(admission).length, 500);
     enter(admission, rounds(3, 'single', { namespace: 'single' }));
@@ -112,7 +129,7 @@ describe('admission', () => {
   });
 
   it('is shared by namespaces that come at the same time', () => {
-    const admission = new Admission({ hosts: 10, ordersInFlight: 10 }, orderBudget());
+    const admission = new ToldAdmission({ hosts: 10, ordersInFlight: 10 }, orderBudget());
     enter(admission, rounds(20, 'a', { namespace: 'a', harmAt: now }));
     enter(admission, rounds(20, 'b', { namespace: 'b', harmAt: now + hour }));
     const namespaces = admitted(admission).map((id) => id.charAt(0));
@@ -120,7 +137,7 @@ describe('admission', () => {
   });
 
   it('starts over for a round that enters again', () => {
-    const admission = new Admission({ hosts: 1, ordersInFlight: 10 }, orderBudget());
+    const admission = new ToldAdmission({ hosts: 1, ordersInFlight: 10 }, orderBudget());
     enter(admission, [round('a')]);
     assert.deepEqual(admitted(admission), ['a']);
     admission.enter(round('a'), now);
@@ -132,7 +149,7 @@ describe('the limits of the CA', () => {
   const oneAnHour = { 'orders-per-account': { burst: 1, period: hour } };
 
   it('hold who finds no room, without a place, until there is some', () => {
-    const admission = new Admission({ hosts: 1, ordersInFlight: 10 }, orderBudget(oneAnHour));
+    const admission = new ToldAdmission({ hosts: 1, ordersInFlight: 10 }, orderBudget(oneAnHour));
     enter(admission, [round('a'), round('b')]);
     const hold = { cause: 'orders-per-account', scope: 'this account', until: now + hour };
     assert.deepEqual(admission.grants(now), [
@@ -148,7 +165,7 @@ describe('the limits of the CA', () => {
   });
 
   it('are free again a moment after an order was given up before it was sent', () => {
-    const admission = new Admission(limits, orderBudget(oneAnHour));
+    const admission = new ToldAdmission(limits, orderBudget(oneAnHour));
     enter(admission, [round('a'), round('b')]);
     assert.deepEqual(admitted(admission), ['a']);
     admission.leave('a', now);
@@ -158,7 +175,7 @@ describe('the limits of the CA', () => {
   });
 
   it('stay spent by an order that was sent and never heard of again', () => {
-    const admission = new Admission(limits, orderBudget(oneAnHour));
+    const admission = new ToldAdmission(limits, orderBudget(oneAnHour));
     enter(admission, [round('a'), round('b')]);
     assert.deepEqual(admitted(admission), ['a']);
     admission.report({ type: 'ORDER_SENT', id: 'a' }, now);
@@ -168,7 +185,7 @@ describe('the limits of the CA', () => {
   });
 
   it('that a refusal teaches hold what they are about, and nothing else', () => {
-    const admission = new Admission(limits, orderBudget());
+    const admission = new ToldAdmission(limits, orderBudget());
     enter(admission, [round('a')]);
     assert.deepEqual(admitted(admission), ['a']);
     const scope = { type: 'registered-domain', name: 'example.com' } as const;
@@ -183,7 +200,7 @@ describe('the limits of the CA', () => {
 
 describe('a pause that a person has lifted', () => {
   it('lets go on who was held by it, within seconds', () => {
-    const admission = new Admission(limits, orderBudget());
+    const admission = new ToldAdmission(limits, orderBudget());
     enter(admission, [round('a')]);
     assert.deepEqual(admitted(admission), ['a']);
     const scope = { type: 'identifiers', names: ['a.example.com'] } as const;
@@ -193,7 +210,8 @@ describe('a pause that a person has lifted', () => {
     enter(admission, [round('b', { namespace: 'blog', hosts: ['a.example.com', 'b.example.com'] })]);
     assert.deepEqual(admitted(admission), []);
     assert.deepEqual(admission.grants(now + hour), []);
-    admission.liftPauses(['a.example.com'], now + hour);
+    admission.budget.liftPauses(['a.example.com']);
+    admission.roomChanged('room', now + hour);
     const at = admission.next(now + hour) ?? 0;
     assert.ok(at > 0 && at < now + hour + minute);
     assert.deepEqual(admission.grants(at), [{ id: 'b', grant: 'admission' }]);
@@ -208,7 +226,7 @@ function ready(admission: Admission, entering: readonly Round[]): void {
 
 describe('an order slot', () => {
   it('is given to as many as LEGO_MAX_ORDERS_IN_FLIGHT says, and then as they come back', () => {
-    const admission = new Admission(limits, orderBudget());
+    const admission = new ToldAdmission(limits, orderBudget());
     ready(admission, rounds(15, 'r'));
     assert.equal(slots(admission).length, 10);
     assert.equal(admission.ordersInFlight, 10);
@@ -220,7 +238,7 @@ describe('an order slot', () => {
   });
 
   it('is not taken by hosts that are being prepared, however many they are', () => {
-    const admission = new Admission(limits, orderBudget());
+    const admission = new ToldAdmission(limits, orderBudget());
     enter(admission, rounds(400, 'dead'));
     admission.grants(now);
     ready(admission, [round('good')]);
@@ -228,7 +246,7 @@ describe('an order slot', () => {
   });
 
   it('is not given without admission', () => {
-    const admission = new Admission({ hosts: 1, ordersInFlight: 10 }, orderBudget());
+    const admission = new ToldAdmission({ hosts: 1, ordersInFlight: 10 }, orderBudget());
     enter(admission, [round('a'), round('b')]);
     admission.grants(now);
     admission.requestSlot('b');
@@ -238,7 +256,7 @@ describe('an order slot', () => {
   });
 
   it('waits while the CA is in trouble: one asks at a time, and who waits is told once', () => {
-    const admission = new Admission(limits, orderBudget());
+    const admission = new ToldAdmission(limits, orderBudget());
     ready(admission, rounds(4, 'r'));
     assert.equal(slots(admission, now).length, 4);
     for (const id of ['r0', 'r1']) {
@@ -260,7 +278,7 @@ describe('an order slot', () => {
   });
 
   it('tells of the trouble also those who find no admission because of it', () => {
-    const admission = new Admission({ hosts: 2, ordersInFlight: 2 }, orderBudget());
+    const admission = new ToldAdmission({ hosts: 2, ordersInFlight: 2 }, orderBudget());
     ready(admission, [round('first')]);
     assert.deepEqual(slots(admission), ['first']);
     admission.report({ type: 'CA_TROUBLED', id: 'first', retryAfter: hour }, now);
@@ -272,7 +290,7 @@ describe('an order slot', () => {
   });
 
   it('is given to one round at a time for an exact set of hosts, in whatever order they are listed', () => {
-    const admission = new Admission(limits, orderBudget());
+    const admission = new ToldAdmission(limits, orderBudget());
     ready(admission, [
       round('a', { namespace: 'a', hosts: ['x.example.com', 'y.example.com'] }),
       round('b', { namespace: 'b', hosts: ['y.example.com', 'x.example.com'] }),
@@ -284,14 +302,14 @@ describe('an order slot', () => {
   });
 
   it('does not wait behind a round that waits for its twin', () => {
-    const admission = new Admission({ hosts: 500, ordersInFlight: 2 }, orderBudget());
+    const admission = new ToldAdmission({ hosts: 500, ordersInFlight: 2 }, orderBudget());
     const hosts = ['same.example.com'];
     ready(admission, [...rounds(5, 'twin', { hosts }), round('other', { harmAt: now + hour })]);
     assert.deepEqual(slots(admission), ['twin0', 'other']);
   });
 
   it('goes to another namespace before the second one of a crowd', () => {
-    const admission = new Admission({ hosts: 500, ordersInFlight: 2 }, orderBudget());
+    const admission = new ToldAdmission({ hosts: 500, ordersInFlight: 2 }, orderBudget());
     ready(admission, rounds(20, 'crowd', { namespace: 'crowd' }));
     assert.deepEqual(slots(admission), ['crowd0', 'crowd1']);
     ready(admission, [round('single', { namespace: 'single', harmAt: now + hour })]);
@@ -300,7 +318,7 @@ describe('an order slot', () => {
   });
 
   it('that came back can be asked for again by the same round', () => {
-    const admission = new Admission(limits, orderBudget());
+    const admission = new ToldAdmission(limits, orderBudget());
     ready(admission, [round('a')]);
     assert.deepEqual(slots(admission), ['a']);
     admission.returnSlot('a');
@@ -319,7 +337,7 @@ describe('the turns of those that are held', () => {
   }
 
   /** Makes the orders of all that are admitted. */
-  function order(admission: Admission, grants: ReturnType<Admission['grants']>, at: number): number {
+  function order(admission: ToldAdmission, grants: ReturnType<Admission['grants']>, at: number): number {
     const ids = grants.flatMap(({ id, grant }) => (grant === 'admission' ? [id] : []));
     for (const id of ids) {
       admission.report({ type: 'ORDER_SENT', id }, at);
@@ -331,7 +349,7 @@ describe('the turns of those that are held', () => {
   }
 
   it('are one after the other, as the CA has room, and each is told once', () => {
-    const admission = new Admission(limits, orderBudget(tenAtOnce));
+    const admission = new ToldAdmission(limits, orderBudget(tenAtOnce));
     enter(admission, rounds(60, 'r'));
     const first = admission.grants(now);
     const turns = told(first);
@@ -349,7 +367,7 @@ describe('the turns of those that are held', () => {
   });
 
   it('are earlier for who comes later and has its harm sooner', () => {
-    const admission = new Admission(limits, orderBudget(tenAtOnce));
+    const admission = new ToldAdmission(limits, orderBudget(tenAtOnce));
     enter(admission, rounds(30, 'r', { harmAt: now + hour }));
     order(admission, admission.grants(now), now);
     admission.enter(round('urgent'), now);
@@ -362,7 +380,7 @@ describe('the turns of those that are held', () => {
   });
 
   it('are looked at together the more seldom the more there are, whatever is given back', () => {
-    const admission = new Admission({ ...limits, hosts: 500 }, orderBudget(tenAtOnce));
+    const admission = new ToldAdmission({ ...limits, hosts: 500 }, orderBudget(tenAtOnce));
     enter(admission, rounds(5000, 'r'));
     const admitted = admission
       .grants(now)
@@ -383,7 +401,7 @@ describe('the turns of those that are held', () => {
   });
 
   it('are forgotten with the last one that was held', () => {
-    const admission = new Admission(limits, orderBudget(tenAtOnce));
+    const admission = new ToldAdmission(limits, orderBudget(tenAtOnce));
     enter(admission, rounds(40, 'r'));
     const first = admission.grants(now);
     order(admission, first, now);
@@ -396,7 +414,7 @@ describe('the turns of those that are held', () => {
   });
 
   it('are given anew when somebody who waits leaves and another comes', () => {
-    const admission = new Admission(limits, orderBudget(tenAtOnce));
+    const admission = new ToldAdmission(limits, orderBudget(tenAtOnce));
     enter(admission, rounds(30, 'r'));
     const first = admission.grants(now);
     order(admission, first, now);

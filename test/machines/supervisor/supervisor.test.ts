@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { OrderBudget } from '../../../machines/ca/order-budget.ts';
+import { OrderBudget } from '../../../machines/authority/order-budget.ts';
 import { registeredDomain } from '../../../machines/hosts/registered-domain.ts';
 import { Ledger } from '../../../machines/ledger/ledger.ts';
 import type { SourceSpec } from '../../../machines/ownership/source-spec.ts';
@@ -18,8 +18,10 @@ class Supervision {
   time = now;
   /** Milliseconds that the CA's clock is ahead. */
   skew = 0;
+  readonly budget: OrderBudget;
 
   constructor(budget = orderBudget()) {
+    this.budget = budget;
     this.#state = initialSupervisorState(supervisorPolicy, budget);
   }
 
@@ -340,6 +342,7 @@ describe('rounds', () => {
     const ledger = new Ledger({ limits: {}, reserve: 0 }, registeredDomain, (text) => text);
     const supervision = new Supervision(new OrderBudget(ledger));
     ledger.learnUnavailable(10 * minute, now);
+    supervision.budget.resume(now);
     supervision.tell({ type: 'ROUND_STARTED', round }, { type: 'LEDGER_READ' });
     const asked = supervision.tell({ type: 'SLOT_REQUESTED', id: 'r' });
     assert.deepEqual(asked, ['HOLD r', `SET_TIMER +${10 * minute}`]);
@@ -351,8 +354,12 @@ describe('rounds', () => {
     const supervision = running();
     supervision.skew = -hour;
     supervision.tell({ type: 'ROUND_STARTED', round }, { type: 'SLOT_REQUESTED', id: 'r' });
-    const busy = { type: 'CA_TROUBLED', id: 'r', retryAfter: 10 * minute } as const;
-    supervision.tell(busy, { type: 'ROUND_ENDED', id: 'r' }, { type: 'ROUND_STARTED', round });
+    supervision.budget.report({ type: 'CA_TROUBLED', id: 'r', retryAfter: 10 * minute }, now - hour);
+    supervision.tell(
+      { type: 'ROOM_CHANGED', change: 'health' },
+      { type: 'ROUND_ENDED', id: 'r' },
+      { type: 'ROUND_STARTED', round },
+    );
     assert.deepEqual(supervision.tell({ type: 'SLOT_REQUESTED', id: 'r' }), [
       'HOLD r',
       `SET_TIMER +${10 * minute}`,
@@ -397,39 +404,9 @@ describe('a process that is ending', () => {
 });
 
 describe('a name that the CA has paused', () => {
-  const order = { identifiers: ['web.example.com'], purpose: 'first', exemption: 'none' } as const;
-  const pause = {
-    cause: 'paused',
-    scope: { type: 'identifiers', names: ['web.example.com'] },
-    retryAfter: undefined,
-  } as const;
-  const lifted: SupervisorEvent = { type: 'PAUSES_LIFTED', hosts: ['web.example.com'] };
-
-  function paused(): { readonly ledger: Ledger; readonly supervision: Supervision } {
-    const ledger = new Ledger({ limits: {}, reserve: 0 }, registeredDomain, (text) => text);
-    ledger.learn(pause, order, now);
-    return { ledger, supervision: new Supervision(new OrderBudget(ledger)) };
-  }
-
-  it('is ordered again when its owner says so', () => {
-    const { ledger, supervision } = paused();
-    supervision.tell(observed(), synced, { type: 'LEDGER_READ' });
-    assert.equal(ledger.hold(order, now)?.cause, 'paused');
-    assert.deepEqual(supervision.tell(lifted), ['LIFT_PAUSES web.example.com']);
-    assert.equal(ledger.hold(order, now), undefined);
-  });
-
-  it('is so also when that was said before the ledger was read', () => {
-    const { ledger, supervision } = paused();
-    assert.deepEqual(supervision.tell(lifted), []);
-    assert.equal(ledger.hold(order, now)?.cause, 'paused');
-    assert.deepEqual(supervision.tell({ type: 'LEDGER_READ' }), ['LIFT_PAUSES web.example.com']);
-    assert.equal(ledger.hold(order, now), undefined);
-  });
-
-  it('is looked at again after a day, and not before', () => {
-    const { ledger } = paused();
-    assert.ok(ledger.hold(order, now + day - minute) !== undefined);
-    assert.equal(ledger.hold(order, now + day), undefined);
+  it('is told to the CA when its owner says that it is mended', () => {
+    const lifted: SupervisorEvent = { type: 'PAUSES_LIFTED', hosts: ['web.example.com'] };
+    assert.deepEqual(running().tell(lifted), ['LIFT_PAUSES web.example.com']);
+    assert.deepEqual(new Supervision().tell(lifted), ['LIFT_PAUSES web.example.com']);
   });
 });

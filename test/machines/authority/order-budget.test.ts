@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { OrderBudget } from '../../../machines/ca/order-budget.ts';
+import { OrderBudget } from '../../../machines/authority/order-budget.ts';
 import { registeredDomain } from '../../../machines/hosts/registered-domain.ts';
 import { Ledger, type LedgerShard } from '../../../machines/ledger/ledger.ts';
 import { day, hour, minute, now, orderBudget } from '../builders.ts';

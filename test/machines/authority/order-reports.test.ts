@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { PlannedOrder } from '../../machines/ca/order-budget.ts';
-import type { OrderReport } from '../../machines/ca/order-report.ts';
-import { day, hour, now, orderBudget } from '../machines/builders.ts';
+import type { PlannedOrder } from '../../../machines/authority/order-budget.ts';
+import type { OrderReport } from '../../../machines/authority/order-report.ts';
+import { day, hour, now, orderBudget } from '../builders.ts';
 
 const hosts = ['a.example.com'];
 const order: PlannedOrder = { id: '1', hosts, purpose: 'renewal', exemption: 'none' };
@@ -62,7 +62,7 @@ describe('an order that ends', () => {
     const budget = orderBudget(limits);
     const limit: OrderReport = { type: 'LIMIT_MET', id: '1', block };
     for (const report of [sent, made, refused, { ...refused, block }, proven, failed, issued, limit]) {
-      assert.equal(budget.report(report, now), false, report.type);
+      assert.equal(budget.report(report, now), undefined, report.type);
     }
     assert.equal(budget.release('1', now), false);
     assert.equal(causeOf(budget), undefined);
@@ -83,7 +83,7 @@ describe('what is told of an order', () => {
     const name = 'consecutive-authorization-failures';
     const budget = orderBudget({ [name]: { burst: 2, period: day } });
     const failure: OrderReport = { type: 'HOSTS_FAILED', id: '1', hosts };
-    for (const report of [failure, proven, failure]) assert.equal(budget.report(report, now), false);
+    for (const report of [failure, proven, failure]) assert.equal(budget.report(report, now), undefined);
     assert.equal(causeOf(budget), undefined);
     budget.report(failure, now);
     assert.equal(causeOf(budget), name);
@@ -93,10 +93,10 @@ describe('what is told of an order', () => {
     for (const report of [made, refused]) {
       const budget = orderBudget();
       const trouble: OrderReport = { type: 'CA_TROUBLED', id: '9', retryAfter: hour };
-      assert.equal(budget.report(trouble, now), false);
+      assert.equal(budget.report(trouble, now), 'health');
       assert.equal(budget.enter('1', now + hour), true);
       assert.equal(budget.enter('2', now + hour), false, 'one alone tries');
-      budget.report(report, now + hour);
+      assert.equal(budget.report(report, now + hour), 'health');
       assert.equal(budget.enter('2', now + hour), true, report.type);
     }
   });

@@ -1,11 +1,11 @@
-import type { OrderReport } from '../../machines/ca/order-report.ts';
+import type { OrderReport } from '../../machines/authority/order-report.ts';
 import { readBlock } from '../../machines/ledger/learned-block.ts';
 import { AccountError } from '../acme/account/account-error.ts';
 import type { OrderPhase } from '../acme/order/order.ts';
 import { OrderError } from '../acme/transport/order-error.ts';
 import { AcmeProblem } from '../acme/transport/problem.ts';
 
-/** Tells what becomes of the order of one round, for the ledger and for the breaker. */
+/** Tells what becomes of the order of one round at a CA. */
 export class OrderReports {
   readonly #id: string;
   readonly #hosts: readonly string[];

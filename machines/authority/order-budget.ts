@@ -1,7 +1,8 @@
 import type { Hold, Ledger } from '../ledger/ledger.ts';
 import type { OrderRequest } from '../ledger/order-limits.ts';
+import { minute } from '../time/durations.ts';
 import { type Backlog, backlogOf } from './backlog.ts';
-import { CaBreaker } from './breaker.ts';
+import { Breaker } from './breaker.ts';
 import type { OrderReport } from './order-report.ts';
 
 /** The order that a round is going to make. */
@@ -13,6 +14,9 @@ export interface PlannedOrder {
   readonly exemption: OrderRequest['exemption'];
   readonly newSet?: OrderRequest['newSet'];
 }
+
+/** What those who wait may find otherwise than before: that there is more room, or whether the CA answers. */
+export type BudgetChange = 'room' | 'health';
 
 interface Reservation {
   readonly request: OrderRequest;
@@ -26,7 +30,7 @@ interface Reservation {
  */
 export class OrderBudget {
   readonly #ledger: Ledger;
-  readonly #breaker = new CaBreaker();
+  readonly #breaker = new Breaker({ threshold: 2, longestProbe: 5 * minute });
   readonly #reservations = new Map<string, Reservation>();
 
   constructor(ledger: Ledger) {
@@ -97,46 +101,46 @@ export class OrderBudget {
     return until === undefined ? undefined : { cause: 'unavailable', scope: 'the CA', until };
   }
 
-  /** @returns whether others may find room that they did not find before */
-  report(report: OrderReport, now: number): boolean {
+  report(report: OrderReport, now: number): BudgetChange | undefined {
     const reservation = this.#reservations.get(report.id);
+    const wasWell = !this.#breaker.open;
     switch (report.type) {
       case 'ORDER_SENT':
         if (reservation !== undefined) reservation.stage = 'sent';
-        return false;
+        return undefined;
       case 'ORDER_MADE':
         this.#breaker.succeeded(now);
         if (reservation !== undefined) this.#ledger.orderMade(reservation.request, now);
-        return false;
+        return wasWell ? undefined : 'health';
       case 'ORDER_REFUSED':
         this.#breaker.succeeded(now);
-        if (reservation === undefined) return false;
+        if (reservation === undefined) return wasWell ? undefined : 'health';
         this.#reservations.delete(report.id);
         this.#ledger.orderRefused(reservation.request, now);
         if (report.block !== undefined) this.#ledger.learn(report.block, reservation.request, now);
-        return true;
+        return 'room';
       case 'HOSTS_PROVEN':
         if (reservation !== undefined) reservation.stage = 'proven';
         for (const host of report.hosts) this.#ledger.authorizationSucceeded(host);
-        return false;
+        return undefined;
       case 'HOSTS_FAILED':
         for (const host of report.hosts) this.#ledger.authorizationFailed(host, now);
-        return false;
+        return undefined;
       case 'CERTIFICATE_ISSUED':
-        if (reservation === undefined) return false;
+        if (reservation === undefined) return undefined;
         this.#reservations.delete(report.id);
         this.#ledger.certificateIssued(reservation.request, now);
-        return false;
+        return undefined;
       case 'ORDER_FAILED':
         if (reservation !== undefined) reservation.stage = 'sent';
-        return false;
+        return undefined;
       case 'LIMIT_MET':
         if (reservation !== undefined) this.#ledger.learn(report.block, reservation.request, now);
-        return false;
+        return undefined;
       case 'CA_TROUBLED':
         this.#breaker.failed(report.id, now, report.retryAfter);
         if (report.retryAfter !== undefined) this.#ledger.learnUnavailable(report.retryAfter, now);
-        return false;
+        return 'health';
       default:
         return report satisfies never;
     }
