@@ -111,7 +111,7 @@ describe('what watches over a simulation', () => {
           : ({ kind: 'good', notAfter, renewAt: notAfter - 30 * day } as const);
       return alert.holds(
         standing('Ingress/shop/web', 'idle', { web: status }, { attempts }),
-        'Ingress/shop/web',
+        'shop/web',
         start,
       );
     };
