@@ -1,6 +1,6 @@
 import { type AuditRecord, readAuditLog } from '../../deploy/local/audit-log.ts';
 
-/** What the controller wrote into the API server. */
+/** API writes of the controller. */
 export interface ApiWrites {
   readonly secrets: number;
   readonly challengeIngresses: number;
@@ -9,9 +9,9 @@ export interface ApiWrites {
   readonly events: number;
   readonly others: number;
   readonly total: number;
-  /** Not in the total: they change nothing. */
+  /** Not in the total, because they change nothing. */
   readonly dryRuns: number;
-  /** Not in the total: questions about permissions, which are sent as creates. */
+  /** Not in the total: access reviews, which are sent as creates. */
   readonly reviews: number;
 }
 
@@ -20,7 +20,7 @@ const ownNamespace = 'kube-lego';
 const writes: ReadonlySet<string> = new Set(['create', 'update', 'patch', 'delete', 'deletecollection']);
 
 /**
- * Counts the requests that the controller began since a time, refused ones too.
+ * Counts the controller's requests since a time, including refused ones.
  * @param since milliseconds since the epoch
  */
 export async function apiWritesSince(auditLog: string, since: number): Promise<ApiWrites> {
@@ -46,7 +46,7 @@ export async function apiWritesSince(auditLog: string, since: number): Promise<A
   };
 }
 
-/** In words, such as `1 Secret, 2 challenge Ingress, 1 Event`. */
+/** Such as `1 Secret, 2 challenge Ingress, 1 Event`. */
 export function describeWrites(written: ApiWrites): string {
   const { secrets, challengeIngresses, statuses, events, others, dryRuns } = written;
   const parts = [

@@ -30,9 +30,9 @@ this machine, and prints a table with the goals. Takes about eight minutes; othe
   one     one Ingress at a time: time to the filled Secret (p50 of 20, 1.5 s apart), API writes, CA requests
   burst   200 Ingresses at once: certificates a second, API writes and CA requests for each; and in the same run the
           floor, which is a bare ACME loop on a fresh CA of the same configuration with as many orders in flight
-  idle    restart with 1,000 valid certificates, memory, growth up to 5,000, and a minute of idleness
-  waits   the same CA asking for waits of 3 and 5 s: never asked earlier, and no time lost beyond
-  rush    1,000 Ingresses at once with LEGO_MAX_ORDERS_IN_FLIGHT 50 at the strict CA of the tests, which bears that many;
+  idle    restart with 1,000 valid certificates, memory, growth up to 5,000, and an idle minute
+  waits   the same CA with Retry-After of 3 and 5 s: no request earlier, and no time lost beyond
+  rush    1,000 Ingresses at once with LEGO_MAX_ORDERS_IN_FLIGHT 50 at the strict CA of the tests, which supports that many;
           the floor is the bare loop at the same CA
   page    the inspector's page with 10,000 Ingresses of which 100 change a second: first paint, CPU of browser and controller;
           supervisor, actors and inspector are the real ones, in a process without API server and CA
@@ -85,7 +85,7 @@ async function run(names: readonly string[]): Promise<void> {
   }
 }
 
-/** Pebble may lock itself up, which says nothing about us: then the part is measured once more, with a fresh one. */
+/** Pebble can deadlock, which is not kube-lego's fault: then the part is measured once more, with a fresh pebble. */
 async function measured(name: string): Promise<Row[]> {
   const measure = parts[name];
   if (measure === undefined) throw new Error(`there is no part ${name}`);
@@ -107,7 +107,7 @@ function failed(name: string, error: unknown): Row {
   return { what: name, peer: '', goal: '', measured, met: false };
 }
 
-/** On a terminal one line that is written over, elsewhere a line each. */
+/** One rewritten line on a terminal, elsewhere one line each. */
 function progress(text: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\u001B[K${text}`);
   else if (text !== '') process.stderr.write(`${new Date().toISOString()}  ${text}\n`);

@@ -13,13 +13,13 @@ export interface Exchange {
   readonly path: string;
   readonly receivedAt: number;
   readonly answeredAt: number;
-  /** When the answer allows the next question about the same object; undefined if it says nothing of it. */
+  /** When the answer allows the next request for the same object; undefined without Retry-After. */
   readonly notBefore: number | undefined;
 }
 
 /**
- * Stands between the controller and pebble and notes what pebble's log lacks: times finer than a second, and the
- * Retry-After of each answer. The CA does not notice, because it builds its URLs from the Host header.
+ * A proxy between the controller and pebble that records what pebble's log lacks: times finer than a second, and the
+ * Retry-After of each answer. It is transparent, because pebble builds its URLs from the Host header.
  */
 export class CaRecorder implements AsyncDisposable {
   readonly exchanges: Exchange[] = [];

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 
-/** What pebble was asked, in order: `METHOD /path` as its log has it, the path cut at the id. */
+/** Pebble's requests in order: `METHOD /path` as in its log, the path cut at the id. */
 export class CaRequests {
   readonly #log: string;
   #seen = 0;
@@ -10,7 +10,7 @@ export class CaRequests {
     this.#log = log;
   }
 
-  /** The requests since the last call. Those of its management port are not among them. */
+  /** The requests since the last call, without those to its management port. */
   async take(): Promise<string[]> {
     const text = await readFile(this.#log, 'utf8');
     const all = [...text.matchAll(/ (GET|HEAD|POST) (\/\S+) -> calling handler\(\)$/gm)].map(
@@ -25,7 +25,7 @@ export class CaRequests {
 const management =
   /\/(?:roots|root-keys|intermediates|intermediate-keys|cert-status-by-serial|set-renewal-info)\//;
 
-/** Whether a request asks for nothing but a nonce. */
+/** Whether it is a new-nonce request. */
 export function isNewNonce(request: string): boolean {
   return request.endsWith('/nonce-plz');
 }

@@ -3,7 +3,7 @@ import { Authority } from '../../deploy/local/authority.ts';
 
 export const benchNamespaces = Array.from({ length: 10 }, (_, index) => `bench-${index}`);
 
-/** One Ingress with one host and one Secret; spread over the namespaces by its number. */
+/** One Ingress with one host and one Secret, in a namespace by its number. */
 export interface Member {
   readonly namespace: string;
   readonly name: string;
@@ -39,7 +39,7 @@ export async function createIngress(
   });
 }
 
-/** Creates Ingresses with Secrets in which kube-lego finds nothing to do. */
+/** Creates Ingresses with Secrets that need no action. */
 export async function createValid(
   api: ApiClient,
   directoryUrl: string,
@@ -66,7 +66,7 @@ export async function createValid(
   });
 }
 
-/** Does the work for each, some at a time. */
+/** Does the work for each, with limited concurrency. */
 export async function inParallel<T>(
   items: Iterable<T>,
   work: (item: T) => Promise<unknown>,

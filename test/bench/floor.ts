@@ -21,8 +21,8 @@ interface Answer {
 }
 
 /**
- * The least that a certificate can cost: a bare ACME loop (RFC 8555) without Kubernetes, without checks, without failure. Keys
- * are EC P-256, nonces are kept from every answer, the challenge is answered in this process.
+ * The minimum cost of a certificate: a bare ACME loop (RFC 8555) without Kubernetes, checks or failures. Keys are EC P-256,
+ * nonces come from every answer, the challenge is answered in this process.
  */
 export class Floor implements AsyncDisposable {
   readonly #agent: Agent;

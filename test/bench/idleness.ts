@@ -19,12 +19,12 @@ interface Restart {
   readonly writes: ApiWrites;
 }
 
-/** What many Ingresses cost with which all is well: at a restart, in memory, and in a minute without events. */
+/** The cost of many healthy Ingresses: at a restart, in memory, and in an idle minute. */
 export async function measureIdleness(progress: Progress): Promise<Row[]> {
   await using stage = await Stage.start();
   await stage.controller.stop();
   progress(`creating ${fleet} Ingresses with valid certificates`);
-  // The one that made the account is among them.
+  // Includes the one that created the account.
   await createValid(stage.world.api, stage.world.pebble.directoryUrl, members(1, fleet - 1));
   progress(`restart with ${fleet}`);
   const small = await restart(stage, fleet);
@@ -35,9 +35,9 @@ export async function measureIdleness(progress: Progress): Promise<Row[]> {
   await peakMemory(stage, ['explain', explained]);
   const explainBytes = await peakMemory(stage, ['explain', explained]);
 
-  progress('two minutes of idleness');
+  progress('two idle minutes');
   const usage = new ProcessUsage(stage.controller.pid);
-  // In the first one V8 gives back what the restart took.
+  // In the first minute V8 releases the memory of the restart.
   await delay(minute);
   const settledBytes = await usage.residentBytes();
   const idleCpu = await minuteOf(usage);
@@ -96,7 +96,7 @@ async function minuteOf(usage: ProcessUsage): Promise<number> {
   return (await usage.cpuSeconds()) - before;
 }
 
-/** Starts the controller and waits until it has nothing left to do. What asking it costs is not counted. */
+/** Starts the controller and waits until it is idle. The cost of polling it is not counted. */
 async function restart(stage: Stage, count: number): Promise<Restart> {
   await stage.ca.take();
   const since = Date.now();

@@ -27,9 +27,9 @@ const rateLimits: RateLimits = {
   },
   reserve: 0.2,
 };
-/** Names that were ordered lately, so that the ledger has something to tell. */
+/** Recently ordered names, to fill the ledger. */
 const ordered = 2000;
-/** Changes come in bunches, as they do in life. */
+/** Changes come in bursts, as in practice. */
 const bunchInterval = 100;
 
 const started = Date.now();

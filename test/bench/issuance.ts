@@ -11,12 +11,12 @@ import type { Row } from './table.ts';
 import { watched } from './watched.ts';
 
 const samples = 20;
-/** More than the second that a challenge Ingress is left alone after a write: each Ingress is to be alone. */
+/** More than the second between two writes of a challenge Ingress: each Ingress is to be alone. */
 const pauseBetween = 1500;
 const fleet = 200;
 const inFlight = 10;
 
-/** One Ingress at a time: what the first costs from beginning to end, and how long twenty take, each after the other. */
+/** One Ingress at a time: the total cost of the first, and the times of twenty, one after the other. */
 export async function measureOne(progress: Progress): Promise<Row[]> {
   await using stage = await Stage.start();
   progress('one Ingress alone');
@@ -65,7 +65,7 @@ interface Burst {
   readonly requests: readonly string[];
 }
 
-/** Many Ingresses at once, and before and after it the floor. */
+/** Many Ingresses at once, with the floor before and after. */
 export async function measureBurst(progress: Progress): Promise<Row[]> {
   await using stage = await Stage.start();
   const before = await measureFloor(stage, 'floor-before', progress);
@@ -137,7 +137,7 @@ async function runBurst(stage: Stage, first: number, progress: Progress): Promis
   const creating = inParallel(fleetMembers, (member) => createIngress(stage.world.api, member));
   const [times] = await stage.world.pebble.guard(Promise.all([all, creating]));
   const perSecond = (fleet * 1000) / (Math.max(...times) - startedAt);
-  progress('waiting for the challenge Ingress to be taken away');
+  progress('waiting for the removal of the challenge Ingress');
   await stage.challengesGone();
   return {
     perSecond,

@@ -10,14 +10,14 @@ import { ProcessUsage } from './usage.ts';
 const period = 20_000;
 const what = `${fleet.toLocaleString('en')} Ingresses of which ${changesPerSecond} change a second`;
 
-/** What the page costs who looks at it, and whom it looks into: first paint, and the CPU of both. */
+/** The cost of the page: first paint, and the CPU of browser and controller. */
 export async function measurePage(progress: Progress): Promise<Row[]> {
   progress(`starting ${fleet} Ingresses`);
   await using inspected = await Inspected.start();
   const usage = new ProcessUsage(inspected.pid);
   await usage.untilQuiet(patience);
   inspected.tell(true);
-  progress('changes that nobody watches');
+  progress('changes without a viewer');
   const unwatched = await shareOf(() => usage.cpuSeconds());
   inspected.tell(false);
 
@@ -31,7 +31,7 @@ export async function measurePage(progress: Progress): Promise<Row[]> {
       paints.push(await paintOf(page));
       await page.close();
     }
-    progress('changes that somebody watches');
+    progress('changes with a viewer');
     const page = await browser.newPage({ viewport: { width: 1300, height: 800 } });
     await page.goto(inspected.url);
     await page.locator('.connection.live').waitFor();
@@ -82,7 +82,7 @@ async function paintOf(page: Page): Promise<number> {
   }
 }
 
-/** Seconds that the process of this page has computed. */
+/** CPU seconds of this page's process. */
 async function processTime(session: CDPSession): Promise<number> {
   const { metrics } = await session.send('Performance.getMetrics');
   return metrics.find(({ name }) => name === 'ProcessTime')?.value ?? Number.NaN;

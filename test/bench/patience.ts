@@ -1,2 +1,2 @@
-/** Milliseconds that anything may take here, however busy the machine is: what the product grants an order. */
+/** Time limit of any step in milliseconds, also on a busy machine: the product's limit of an order. */
 export { orderTimeLimit as patience } from '../../src/acme/order/order.ts';

@@ -11,7 +11,7 @@ import { ProcessUsage } from './usage.ts';
 const fleet = 1000;
 const inFlight = 50;
 
-/** As many Ingresses at once as pebble does not bear, at the strict CA of the tests; before and after it the floor. */
+/** More Ingresses at once than pebble supports, at the strict CA of the tests; the floor before and after. */
 export async function measureRush(progress: Progress): Promise<Row[]> {
   let started: StrictCaProcess | undefined;
   await using stage = await Stage.start({}, async (world) => {

@@ -10,7 +10,7 @@ interface Filled {
   readonly filled: boolean;
 }
 
-/** Sees, by a watch, the moment when a Secret holds a certificate. */
+/** Watches for the moment when a Secret holds a certificate. */
 export class SecretWatch implements AsyncDisposable {
   readonly #client: KubernetesClient;
   readonly #stopping = new AbortController();

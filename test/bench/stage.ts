@@ -10,7 +10,7 @@ import { SecretWatch } from './secret-watch.ts';
 
 export type Progress = (text: string) => void;
 
-/** A fresh world with the controller as it is shipped, and a first certificate behind it: the account exists. */
+/** A fresh world with the shipped controller, after a first certificate: the account exists. */
 export class Stage implements AsyncDisposable {
   readonly world: World;
   readonly secrets: SecretWatch;
@@ -50,7 +50,7 @@ export class Stage implements AsyncDisposable {
     return (await this.world.pebble.guard(this.secrets.filled(member))) - startedAt;
   }
 
-  /** Waits until the controller has taken its challenge Ingresses away, which it does some seconds after the last use. */
+  /** Waits until the controller has removed its challenge Ingresses, some seconds after the last use. */
   async challengesGone(): Promise<void> {
     const deadline = performance.now() + patience;
     while (performance.now() < deadline) {
@@ -61,7 +61,7 @@ export class Stage implements AsyncDisposable {
     throw new Error(`The challenge Ingress is still there after ${patience / 1000} s`);
   }
 
-  /** The end of the controller's log, for a person who wonders what went wrong. */
+  /** The end of the controller's log, for diagnosis. */
   async lastWords(): Promise<string> {
     return (await readFile(this.controller.log, 'utf8')).split('\n').slice(-15).join('\n');
   }

@@ -8,7 +8,7 @@ import { patience } from './patience.ts';
 
 const program = fileURLToPath(new URL('../ca/main.ts', import.meta.url));
 
-/** The strict CA of the tests in a process of its own, for more orders in flight than pebble bears. */
+/** The strict CA of the tests in its own process, for more orders in flight than pebble supports. */
 export class StrictCaProcess implements AsyncDisposable {
   readonly directoryUrl: string;
   /** path of a PEM file: for LEGO_CA_BUNDLE */
@@ -22,7 +22,7 @@ export class StrictCaProcess implements AsyncDisposable {
     this.caBundle = caBundle;
   }
 
-  /** @param vaHttpPort where it looks for proofs */
+  /** @param vaHttpPort port of its HTTP-01 validation */
   static async start({ dns, session }: World, name: string, vaHttpPort: number): Promise<StrictCaProcess> {
     const caBundle = join(session.directory, `${name}.pem`);
     const options = ['--va-http-port', String(vaHttpPort), '--ca-bundle', caBundle, '--dns', dns.address];
@@ -35,7 +35,7 @@ export class StrictCaProcess implements AsyncDisposable {
     return new StrictCaProcess(started, url ?? '', caBundle);
   }
 
-  /** What it was asked for since the last call, as `endpoint status`. */
+  /** Its requests since the last call, as `endpoint status`. */
   async take(): Promise<string[]> {
     const lines = (await readFile(this.#process.log, 'utf8')).match(/^[a-z-]+ \d+$/gm) ?? [];
     const taken = lines.slice(this.#seen);

@@ -3,7 +3,7 @@ import { styleText } from 'node:util';
 /** One line of the result. */
 export interface Row {
   readonly what: string;
-  /** What the best of the other controllers was measured to do; '–' where nobody measured. */
+  /** Measured value of the best other controller; '–' if unknown. */
   readonly peer: string;
   readonly goal: string;
   readonly measured: string;

@@ -20,14 +20,14 @@ export class ProcessUsage {
     return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
   }
 
-  /** Bytes of physical memory (RSS). */
+  /** RSS in bytes. */
   async residentBytes(): Promise<number> {
     const status = await readFile(`/proc/${this.#pid}/status`, 'utf8');
     return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024;
   }
 
   /**
-   * Waits until it has used no CPU for half a second, without asking it anything.
+   * Waits until it has used no CPU for half a second, without polling it.
    * @returns the seconds of CPU until then
    * @throws Error after `limit` milliseconds
    */

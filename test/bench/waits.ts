@@ -8,7 +8,7 @@ const samples = 3;
 const pauseBetween = 1500;
 /** Pebble's own default, in seconds. */
 const retryAfter = { authz: 3, order: 5 };
-/** Seconds of which pebble draws the time that a validation takes: without it hardly an authorization is found pending. */
+/** Upper bound of pebble's random validation time, in seconds: without it hardly an authorization is pending. */
 const validationSleep = 2;
 const allowance = 500;
 
@@ -19,7 +19,7 @@ interface Outcome {
   readonly total: number;
 }
 
-/** Pebble with its default Retry-After: no question earlier than allowed, and no time lost beyond what it asks for. */
+/** Pebble with its default Retry-After: no request earlier than allowed, and no time lost beyond it. */
 export async function measureWaits(progress: Progress): Promise<Row[]> {
   const quick = await measure(undefined, progress);
   const slow = await measure(validationSleep, progress);
@@ -30,7 +30,7 @@ export async function measureWaits(progress: Progress): Promise<Row[]> {
   const times = outcomes.map(({ total }) => (total / 1000).toFixed(1)).join(', ');
   return [
     {
-      what: 'Retry-After 3 s and 5 s: questions earlier than allowed',
+      what: 'Retry-After 3 s and 5 s: requests earlier than allowed',
       peer: '–',
       goal: '0',
       measured: `${early}, with ${waits} waits asked for`,

@@ -1,6 +1,6 @@
 import type { Stage } from './stage.ts';
 
-/** Does the work while somebody has the page open. */
+/** Does the work while a viewer has the page open. */
 export async function watched<Value>({ world }: Stage, work: () => Promise<Value>): Promise<Value> {
   const leave = new AbortController();
   const viewer = await fetch(`http://127.0.0.1:${world.ports.inspector}/events`, { signal: leave.signal });

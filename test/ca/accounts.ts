@@ -15,7 +15,7 @@ export interface AccountsOptions {
   readonly externalAccounts?: Readonly<Record<string, string>> | undefined;
 }
 
-/** Who may order. */
+/** The accounts. */
 export class Accounts {
   readonly #options: AccountsOptions;
   readonly #byUrl = new Map<string, CaAccount>();
@@ -102,7 +102,7 @@ export class Accounts {
     account.key = newKey;
   }
 
-  /** As a CA that lost its data. */
+  /** Like a CA that lost its data. */
   forgetAll(): void {
     this.#byUrl.clear();
     this.#byThumbprint.clear();

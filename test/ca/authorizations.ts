@@ -2,7 +2,7 @@ import type { CaAccount } from './accounts.ts';
 import type { Identifier } from './exchange.ts';
 import { type ProblemDocument, problemJson } from './refusal.ts';
 
-/** What the CA saw when it looked for the proof. */
+/** The result of a validation. */
 export type Finding = 'ok' | 'dns' | 'connection' | 'wrong-answer';
 
 export type ChallengeType = 'http-01' | 'dns-01' | 'tls-alpn-01';
@@ -31,7 +31,7 @@ export function newChallenge(type: ChallengeType): CaChallenge {
   return { type, status: 'pending', error: undefined, validatedAt: undefined };
 }
 
-/** Makes and keeps authorizations (RFC 8555 section 7.1.4). */
+/** The authorizations (RFC 8555 section 7.1.4). */
 export class Authorizations {
   readonly #origin: string;
   readonly #byNumber = new Map<number, CaAuthorization>();
@@ -83,7 +83,7 @@ export class Authorizations {
     return found?.status === 'valid' && found.expires > until ? found : undefined;
   }
 
-  /** What the CA found: it settles the authorization, and all its challenges with it. */
+  /** The result of the validation: it finalizes the authorization and its challenges. */
   settle(
     authorization: CaAuthorization,
     challenge: CaChallenge,
@@ -113,7 +113,7 @@ export class Authorizations {
 
   json(authorization: CaAuthorization): Record<string, unknown> {
     const { identifier, status, wildcard } = authorization;
-    // Only the challenge that was used stays in view of an authorization that is settled.
+    // A final authorization shows only the challenge that was used.
     const shown = authorization.challenges.filter(
       (challenge) => status === 'pending' || challenge.validatedAt !== undefined,
     );

@@ -34,8 +34,8 @@ const endpoints: Readonly<Record<string, CaEndpoint>> = {
 };
 
 /**
- * An ACME CA (RFC 8555, RFC 9773) that is as strict as a real one, refuses in Boulder's words, and does what a test tells it to
- * do wrong: for what pebble can't do, and for hundreds of orders in flight. It has no socket, no timer and no clock of its own;
+ * An ACME CA (RFC 8555, RFC 9773) as strict as a real one, with Boulder's error texts and faults that tests script: for what
+ * pebble can't do, and for hundreds of orders in flight. It has no socket, no timer and no clock of its own;
  * `server.ts` puts it on a port, a simulation calls `handle`.
  *
  *     const ca = new ScriptedCa({ now: () => clock.now(), validate: async (host) => 'ok', limits: letsEncryptLimits });
@@ -69,7 +69,7 @@ export class ScriptedCa {
       onDenied: (denial) => options.onEvent?.({ type: 'denied', at: options.now(), ...denial }),
     });
     this.nonces = new Nonces(random);
-    // As long as a JWT for many names, as Boulder's is.
+    // As long as Boulder's JWT for many names.
     this.pauses = new Pauses(this.origin, () => randomToken(random, 1100));
     this.renewalInfo = new RenewalInfo(options.now);
     this.#options = options;
@@ -93,7 +93,7 @@ export class ScriptedCa {
     this.#resources = new Resources({ ...parts, issuance: this.#issuance });
   }
 
-  /** New terms of service: no account can go on before it agrees, which it never does; undefined for none. */
+  /** New terms of service: accounts are unusable until they agree, which they never do; undefined for none. */
   changeTerms(url: string | undefined): void {
     this.#resources.newTerms = url;
   }
@@ -102,7 +102,7 @@ export class ScriptedCa {
     return `${this.origin}/directory`;
   }
 
-  /** The root of what it issues, PEM. */
+  /** Its root certificate, PEM. */
   get rootPem(): string {
     return this.#issuer.rootPem;
   }
@@ -118,7 +118,7 @@ export class ScriptedCa {
     return this.#issuance.issue({ ...subscription, identifiers }, publicKeyDer, at).chainPem;
   }
 
-  /** Answers a request, or says how it fails to. */
+  /** Answers a request, or fails as scripted. */
   async handle(request: CaRequest): Promise<CaAnswer> {
     const path = pathOf(request.url);
     const endpoint = endpoints[path[0] ?? ''] ?? 'elsewhere';
@@ -154,7 +154,7 @@ export class ScriptedCa {
   }
 
   #answer(request: CaRequest, { status = 200, headers = {}, json, text = '' }: Draft): CaAnswer {
-    // As Boulder: on the answer to each signed request, and where nonces are asked for.
+    // As Boulder: in the answer to each signed request, and to new-nonce.
     const fresh = request.method === 'POST' || request.url.endsWith('/new-nonce');
     return {
       status,

@@ -7,7 +7,7 @@ import { ScriptedCa } from './ca.ts';
 import type { CaAnswer, CaRequest } from './exchange.ts';
 import type { CaOptions } from './options.ts';
 
-/** What a client gets back, with its JSON read. */
+/** An answer with parsed JSON. */
 export interface Reply extends CaAnswer {
   readonly json: Record<string, unknown>;
   /** Of a problem, without its namespace; empty if there is none. */
@@ -15,7 +15,7 @@ export interface Reply extends CaAnswer {
   readonly detail: string;
 }
 
-/** What is different from a good request. */
+/** Deviations from a valid request. */
 export interface Changes {
   /** Of the protected header; undefined takes a field out. */
   readonly header?: Readonly<Record<string, unknown>>;
@@ -28,7 +28,7 @@ export interface Changes {
 
 export const start = Date.parse('2026-08-01T12:00:00Z');
 
-/** A client without manners: it sends what a test makes up. */
+/** A client that sends whatever a test constructs. */
 export class Client {
   readonly ca: ScriptedCa;
   readonly key = generateKeyPairSync('ec', { namedCurve: 'P-256' });

@@ -4,7 +4,7 @@ import { decodeAll, type Element, oid, tag } from './der.ts';
 import type { Identifier } from './exchange.ts';
 import { Refusal } from './refusal.ts';
 
-/** What a signing request (RFC 2986) asks for. */
+/** A parsed CSR (RFC 2986). */
 export interface SigningRequest {
   /** SubjectPublicKeyInfo */
   readonly publicKeyDer: Buffer;

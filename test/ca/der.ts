@@ -1,4 +1,4 @@
-/** DER (X.690): as much of it as certificates and their requests take. */
+/** Minimal DER (X.690), enough for certificates and CSRs. */
 
 /** One element. */
 export interface Element {
@@ -59,7 +59,7 @@ export function time(milliseconds: number): Buffer {
     : encode(tag.generalizedTime, Buffer.from(`${digits}Z`));
 }
 
-/** The elements that the bytes hold, one after the other. @throws RangeError if they are cut short */
+/** The sequence of elements in the bytes. @throws RangeError if they are truncated */
 export function decodeAll(bytes: Buffer): Element[] {
   const elements: Element[] = [];
   for (let at = 0; at < bytes.length; ) {

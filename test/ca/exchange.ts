@@ -1,7 +1,7 @@
-/** A request as the CA gets it. */
+/** A request to the CA. */
 export interface CaRequest {
   readonly method: string;
-  /** The whole of it, as the client wrote it. */
+  /** The complete URL, as sent. */
   readonly url: string;
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
@@ -10,13 +10,13 @@ export interface CaRequest {
   readonly source?: string | undefined;
 }
 
-/** What the CA answers, or how it fails to. */
+/** The CA's answer, or its failure. */
 export interface CaAnswer {
   readonly status: number;
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
-  /** `reset`: the connection ends without an answer. `half`: after half of the body. `silence`: nothing ever comes. */
+  /** `reset`: the connection ends without an answer. `half`: after half of the body. `silence`: no answer. */
   readonly broken?: 'reset' | 'half' | 'silence' | undefined;
 }
 

@@ -1,17 +1,17 @@
 import type { CaAnswer, CaEndpoint, CaRequest } from './exchange.ts';
 
 /**
- * What goes wrong with a request. An answer comes in place of the CA's own, and nothing is done. `reset`, `silence`: nothing is
- * done either. `half`, `lost`: it is done, but half of the answer, or nothing, comes back. `bad-nonce`: refused for its nonce.
+ * A fault of a request. An answer replaces the CA's own, and the request has no effect, as with `reset` and `silence`. `half`,
+ * `lost`: it has its effect, but half of the answer, or nothing, is returned. `bad-nonce`: refused for its nonce.
  */
 export type Fault = CaAnswer | 'reset' | 'silence' | 'half' | 'lost' | 'bad-nonce';
 
-/** What happens to a request; undefined for nothing. */
+/** The fault of a request; undefined for none. */
 export type FaultScript = (request: CaRequest, times: number) => Fault | undefined;
 
-/** What goes wrong at each endpoint, as a test or a simulation says. */
+/** Scripted faults by endpoint. */
 export class Faults {
-  /** Part of the signed requests whose good nonce is refused. */
+  /** Share of the signed requests whose valid nonce is refused. */
   badNonceRate = 0;
   readonly #random: () => number;
   readonly #scripts = new Map<CaEndpoint | 'all', FaultScript>();
@@ -22,12 +22,12 @@ export class Faults {
     this.#random = random;
   }
 
-  /** The next requests to this endpoint meet these faults, each one of them. */
+  /** Queues faults for the next requests to this endpoint, one each. */
   next(endpoint: CaEndpoint, ...faults: readonly Fault[]): void {
     this.#next.set(endpoint, [...(this.#next.get(endpoint) ?? []), ...faults]);
   }
 
-  /** Asked for each request to this endpoint, or to any, until it is taken back with undefined. */
+  /** Called for each request to this endpoint, or to any, until it is reset with undefined. */
   script(endpoint: CaEndpoint | 'all', script: FaultScript | undefined): void {
     if (script === undefined) this.#scripts.delete(endpoint);
     else this.#scripts.set(endpoint, script);
@@ -39,7 +39,7 @@ export class Faults {
     this.badNonceRate = 0;
   }
 
-  /** How often this endpoint was asked. */
+  /** Number of requests to this endpoint. */
   times(endpoint: CaEndpoint): number {
     return this.#times.get(endpoint) ?? 0;
   }
@@ -62,20 +62,20 @@ export function internalError(): CaAnswer {
   return problemAnswer(500, 'serverInternal', 'Error creating new order', { 'retry-after': '60' });
 }
 
-/** As of a proxy in front of the CA. */
+/** Of a proxy in front of the CA. */
 export function badGateway(): CaAnswer {
   const body =
     '<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>';
   return { status: 502, headers: { 'content-type': 'text/html' }, body };
 }
 
-/** As Let's Encrypt's load balancer: no nonce, no problem document. */
+/** Of Let's Encrypt's load balancer: no nonce, no problem document. */
 export function unavailable(retryAfter: number): CaAnswer {
   const headers = { 'content-type': 'text/html', 'retry-after': String(retryAfter) };
   return { status: 503, headers, body: '<html><body>503 Service Unavailable</body></html>' };
 }
 
-/** Load that is shed, which is no limit of the client's. */
+/** Load shedding, which is no rate limit. */
 export function busy(retryAfter: number | undefined): CaAnswer {
   const wait = retryAfter === undefined ? undefined : { 'retry-after': String(retryAfter) };
   return problemAnswer(503, 'rateLimited', 'Service busy; retry later.', wait);

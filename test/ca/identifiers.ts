@@ -32,12 +32,12 @@ export function readIdentifiers(
   return identifiers;
 }
 
-/** As the CA keeps them. */
+/** Normalized. */
 export function inOrder(identifiers: readonly Identifier[]): Identifier[] {
   return identifiers.toSorted((one, other) => (one.value < other.value ? -1 : 1));
 }
 
-/** The name of a set of identifiers in order: the same for the same identifiers. */
+/** A key for a sorted set of identifiers. */
 export function setName(identifiers: readonly Identifier[]): string {
   return identifiers.map(({ value }) => value).join(',');
 }

@@ -40,7 +40,7 @@ export interface IssuanceParts {
   readonly issuer: Issuer;
 }
 
-/** The way from a new order to its certificate, as Boulder goes it. */
+/** From a new order to its certificate, as in Boulder. */
 export class Issuance {
   readonly #parts: IssuanceParts;
   #issued = 0;
@@ -96,7 +96,7 @@ export class Issuance {
     return order;
   }
 
-  /** The client says that its proof is there; what the CA finds settles the authorization later. */
+  /** The client answers the challenge; the validation finalizes the authorization later. */
   answer(authorization: CaAuthorization, challenge: CaChallenge): void {
     if (authorization.status !== 'pending' || challenge.status !== 'pending') return;
     const { token } = authorization;

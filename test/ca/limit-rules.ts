@@ -6,7 +6,7 @@ export type CaLimit =
   | 'failed-authorizations'
   | 'consecutive-failures';
 
-/** So many at once, and so many again in each period (milliseconds). */
+/** Burst, and refill per period (milliseconds). */
 export interface CaLimitRule {
   readonly burst: number;
   readonly period: number;

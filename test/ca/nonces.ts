@@ -1,6 +1,6 @@
 const most = 65_536;
 
-/** Nonces that are good for one request each (RFC 8555 section 6.5). The oldest go when there are too many, as at Boulder. */
+/** Nonces, valid once (RFC 8555 section 6.5). Beyond the maximum the oldest are dropped, as in Boulder. */
 export class Nonces {
   readonly #good = new Set<string>();
   readonly #random: () => number;
@@ -21,12 +21,12 @@ export class Nonces {
     return nonce;
   }
 
-  /** Whether the nonce was good; it is not any more. */
+  /** Uses up the nonce. @returns whether it was valid */
   redeem(nonce: string): boolean {
     return this.#good.delete(nonce);
   }
 
-  /** As after a restart of the CA's nonce service. */
+  /** Like a restart of the CA's nonce service. */
   forgetAll(): void {
     this.#good.clear();
   }

@@ -36,11 +36,11 @@ export type CaEvent =
     };
 
 export interface CaOptions {
-  /** Milliseconds since the epoch; the only clock that there is. */
+  /** Milliseconds since the epoch; the only clock. */
   readonly now: () => number;
-  /** Looks for the proof of a host (RFC 8555 section 8.3). */
+  /** HTTP-01 validation of a host (RFC 8555 section 8.3). */
   readonly validate: (host: string, token: string, keyAuthorization: string) => Promise<Finding>;
-  /** Looks for the proof of a host in the DNS (RFC 8555 section 8.4); finds none if not given. */
+  /** DNS-01 validation of a host (RFC 8555 section 8.4); fails if not given. */
   readonly validateDns?: ((host: string, keyAuthorization: string) => Promise<Finding>) | undefined;
   /** What its URLs begin with; https://ca.test if not given. */
   readonly origin?: string | undefined;

@@ -27,7 +27,7 @@ export interface CaOrder {
 
 export type OrderStatus = 'pending' | 'ready' | 'processing' | 'valid' | 'invalid';
 
-/** Makes and keeps orders (RFC 8555 section 7.1.3). */
+/** The orders (RFC 8555 section 7.1.3). */
 export class Orders {
   readonly #origin: string;
   readonly #byNumber = new Map<number, CaOrder>();
