@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { readFile, stat } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { loadAll } from 'js-yaml';
+import { isRecord } from '../../src/process/json.ts';
 import { ApiClient } from './api-client.ts';
 import { readKubeconfig } from './kubeconfig.ts';
 import { LocalError } from './local-error.ts';
@@ -85,10 +86,10 @@ interface Resource {
 
 async function discover(client: ApiClient, apiVersion: string): Promise<readonly Resource[]> {
   const list = await client.expect(basePath(apiVersion));
-  if (typeof list !== 'object' || list === null || !('resources' in list) || !Array.isArray(list.resources)) {
+  if (!isRecord(list) || !Array.isArray(list['resources'])) {
     throw new LocalError('RequestFailed', `The API server did not list the resources of ${apiVersion}`);
   }
-  return list.resources.filter(isResource);
+  return list['resources'].filter(isResource);
 }
 
 async function apply(parts: {
@@ -123,14 +124,10 @@ function basePath(apiVersion: string): string {
 
 function isResource(value: unknown): value is Resource {
   return (
-    typeof value === 'object' &&
-    value !== null &&
-    'name' in value &&
-    typeof value.name === 'string' &&
-    'kind' in value &&
-    typeof value.kind === 'string' &&
-    'namespaced' in value &&
-    typeof value.namespaced === 'boolean'
+    isRecord(value) &&
+    typeof value['name'] === 'string' &&
+    typeof value['kind'] === 'string' &&
+    typeof value['namespaced'] === 'boolean'
   );
 }
 
@@ -142,8 +139,4 @@ function isManifest(value: unknown): value is Manifest {
     isRecord(value['metadata']) &&
     typeof value['metadata']['name'] === 'string'
   );
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { setTimeout as pause } from 'node:timers/promises';
 import type { ApiClient } from '../../deploy/local/api-client.ts';
 import { startApp } from '../../deploy/local/app.ts';
 import { startEdge } from '../../deploy/local/edge/edge.ts';
 import { startSession } from '../../deploy/local/session.ts';
 import { borrowCluster } from '../clusters/borrow.ts';
+import { eventually } from '../time/eventually.ts';
 import { ask, certificateFor, certificateOf } from './edge-world.ts';
 
 const challenge = '/.well-known/acme-challenge/';
@@ -65,15 +65,6 @@ it('an edge serves what the API server holds, and follows it', async () => {
     async () => (await title(`${challenge}token`)) === 'Site',
   );
 });
-
-/** Waits, at most 10 seconds. */
-async function eventually(what: string, condition: () => Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + 10_000;
-  while (!(await condition())) {
-    assert.ok(performance.now() < deadline, `not so within 10 s: ${what}`);
-    await pause(20);
-  }
-}
 
 async function createIngressClass(api: ApiClient, name: string): Promise<void> {
   await api.expect('/apis/networking.k8s.io/v1/ingressclasses', {

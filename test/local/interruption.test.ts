@@ -4,7 +4,8 @@ import { once } from 'node:events';
 import { copyFile, cp, mkdir, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { describe, test } from 'node:test';
-import { eventually, processesWith } from './processes.ts';
+import { eventually } from '../time/eventually.ts';
+import { processesWith } from './processes.ts';
 import { StandInTools } from './stand-in-tools.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -114,10 +115,9 @@ function start(
 
 async function untilRunning(tools: StandInTools, text: string, patience = 20_000): Promise<void> {
   const isRunning = (): boolean => processesWith(tools.directory).some((line) => line.includes(text));
-  await eventually(isRunning, `${text} runs`, patience);
+  await eventually(`${text} runs`, isRunning, patience);
 }
 
 async function untilGone(tools: StandInTools): Promise<void> {
-  const isGone = (): boolean => processesWith(tools.directory).length === 0;
-  await eventually(isGone, `gone: ${processesWith(tools.directory).join('\n')}`, limit);
+  await eventually('all processes are gone', () => processesWith(tools.directory).length === 0, limit);
 }

@@ -6,7 +6,8 @@ import { copyFile, cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { describe, test } from 'node:test';
-import { eventually, processesWith } from './processes.ts';
+import { eventually } from '../time/eventually.ts';
+import { processesWith } from './processes.ts';
 import { StandInTools } from './stand-in-tools.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -94,8 +95,8 @@ describe('the launcher passes through', () => {
     const { launcher } = start(root, ['-e', script], process.env);
     await once(launcher.stdout, 'data');
     launcher.kill('SIGKILL');
-    await eventually(() => existsSync(farewell), 'the program has had the time to stop');
-    await eventually(() => processesWith(farewell).length === 0, 'the launched program has ended');
+    await eventually('the program has had the time to stop', () => existsSync(farewell));
+    await eventually('the launched program has ended', () => processesWith(farewell).length === 0);
   });
 });
 

@@ -1,19 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { setTimeout as delay } from 'node:timers/promises';
 
 /** Command lines of the running processes that hold the text; a zombie has none. */
 export function processesWith(text: string): string[] {
   return commandLines().filter((line) => line.includes(text));
-}
-
-/** Waits until the condition holds. */
-export async function eventually(condition: () => boolean, what: string, limit = 10_000): Promise<void> {
-  const deadline = performance.now() + limit;
-  while (!condition()) {
-    if (performance.now() > deadline) throw new Error(`After ${limit / 1_000} s still not: ${what}`);
-    await delay(20);
-  }
 }
 
 function commandLines(): string[] {

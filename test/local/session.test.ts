@@ -9,7 +9,8 @@ import { describe, test } from 'node:test';
 import { onFreePorts } from '../../deploy/local/free-ports.ts';
 import { LocalError } from '../../deploy/local/local-error.ts';
 import { startSession } from '../../deploy/local/session.ts';
-import { eventually, processesWith } from './processes.ts';
+import { eventually } from '../time/eventually.ts';
+import { processesWith } from './processes.ts';
 
 describe('a session leaves nothing behind', () => {
   test('after stop', async () => {
@@ -33,8 +34,8 @@ describe('a session leaves nothing behind', () => {
       assert.equal(processesWith(directory).length >= 2, true, 'a child, a grandchild and the reaper run');
       end(owner);
       await once(owner, 'exit');
-      await eventually(() => processesWith(directory).length === 0, 'all processes are gone');
-      await eventually(() => !existsSync(directory), 'the folder is gone');
+      await eventually('all processes are gone', () => processesWith(directory).length === 0);
+      await eventually('the folder is gone', () => !existsSync(directory));
     });
   }
 
@@ -42,8 +43,8 @@ describe('a session leaves nothing behind', () => {
     const { owner, directory } = await startOwner(['cluster']);
     assert.equal(processesWith(directory).filter((line) => /etcd|kube-apiserver/.test(line)).length, 2);
     owner.kill('SIGKILL');
-    await eventually(() => processesWith(directory).length === 0, 'all processes are gone');
-    await eventually(() => !existsSync(directory), 'the folder is gone');
+    await eventually('all processes are gone', () => processesWith(directory).length === 0);
+    await eventually('the folder is gone', () => !existsSync(directory));
   });
 });
 

@@ -8,7 +8,7 @@ import { text } from 'node:stream/consumers';
 import { describe, test } from 'node:test';
 import { Pace } from '../../deploy/local/tools/pace.ts';
 import { cachePath, cacheRoot, findTool, toolNames } from '../../deploy/local/tools/tools.mjs';
-import { eventually } from './processes.ts';
+import { eventually } from '../time/eventually.ts';
 import { StandInTools } from './stand-in-tools.ts';
 
 const prepare = join(import.meta.dirname, '../../deploy/local/tools/prepare.ts');
@@ -60,7 +60,7 @@ test('a build that is killed leaves nothing that passes for a tool, and does not
     detached: true,
   });
   assert.ok(builder.pid);
-  await eventually(() => existsSync(join(tools.directory, 'builds')), 'the first build has begun');
+  await eventually('the first build has begun', () => existsSync(join(tools.directory, 'builds')));
   process.kill(-builder.pid, 'SIGKILL');
   await once(builder, 'exit');
   for (const name of toolNames) assert.equal(findTool(name, tools.environment()), undefined);

@@ -5,7 +5,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
-import { eventually, processesWith } from '../local/processes.ts';
+import { processesWith } from '../local/processes.ts';
+import { eventually } from '../time/eventually.ts';
 
 describe('runs in processes of their own', () => {
   let folder: string;
@@ -33,9 +34,9 @@ describe('runs in processes of their own', () => {
     );
     const child = spawn(process.execPath, [main], { stdio: 'ignore' });
     const ended = new Promise((resolve) => child.on('close', resolve));
-    await eventually(() => existsSync(mark), 'one runs');
+    await eventually('one runs', () => existsSync(mark));
     child.kill('SIGTERM');
     assert.equal(await ended, 143);
-    await eventually(() => processesWith(program).length === 0, 'none runs any more');
+    await eventually('none runs any more', () => processesWith(program).length === 0);
   });
 });
