@@ -1,13 +1,13 @@
 import type { ReasonCode } from './reasons.ts';
 
 export interface Occasion {
-  /** What it stands for, whatever the case; one sentence. */
+  /** One sentence that fits every occurrence. */
   readonly meaning: string;
-  /** What a person can do, where there is something to do. */
+  /** What the user can do, if anything. */
   readonly remedy?: string;
 }
 
-/** The Events that tell of no failure; those of failures bear the codes of the table of reasons. */
+/** The Events that report no failure; those of failures have the codes of `reasons`. */
 export const occasions = {
   CertificateIssued: {
     meaning: 'A Secret holds a new certificate, because it held none that fits these hosts and settings.',

@@ -1,3 +1,6 @@
+// Why an Ingress may have no good certificate: the stable codes with their remedies, the other Events, and redaction. Used by all
+// rooms that report a failure, and by the generated docs.
+
 /**
  * What happens after a failure.
  *
@@ -9,16 +12,16 @@
 export type FailureKind = 'attempt' | 'transient' | 'terminal' | 'notice';
 
 export interface Reason {
-  /** Where to look. */
+  /** The object to check. */
   readonly about: 'Ingress' | 'Secret' | 'challenge' | 'CA' | 'cluster';
-  /** What it stands for, whatever the case; one sentence. */
+  /** One sentence that fits every occurrence. */
   readonly meaning: string;
   readonly kind: FailureKind;
-  /** What a person can do about it. */
+  /** What the user can do. */
   readonly remedy: string;
 }
 
-/** Every reason for which an Ingress may have no good certificate: stable codes, used in Events, logs and docs. */
+/** Every reason why an Ingress may have no good certificate: stable codes, used in Events, logs and docs. */
 export const reasons = {
   // What is wrong with the Ingress.
   MissingSecretName: {
@@ -252,28 +255,27 @@ export const reasons = {
 
 export type ReasonCode = keyof typeof reasons;
 
-/** Why a certificate is not as it should be, ready to be shown to a person. */
+/** Why a certificate is missing or bad. */
 export interface Failure {
   readonly code: ReasonCode;
-  /** One sentence: what happened, to what. The remedy is the table's. */
+  /** One sentence: what happened, to which object. The remedy is in `reasons`. */
   readonly message: string;
   readonly host?: string;
-  /** All hosts to blame, as far as they are known. */
+  /** All failing hosts, if known. */
   readonly hosts?: readonly string[];
-  /** Not before this time, in milliseconds since the epoch, because the CA or the API server said so. */
+  /** Retry-After of the CA or the API server, in milliseconds since the epoch. */
   readonly retryAt?: number;
-  /** The message ends with a remedy of its own, better than the table's. */
+  /** The message ends with its own remedy, which replaces that of `reasons`. */
   readonly namesRemedy?: true;
-  /** It came after the CA had made the order, and counted it. */
+  /** The CA had created the order, and counted it. */
   readonly orderMade?: true;
 }
 
-/** What happens after this failure. */
 export function failureKind(failure: Failure): FailureKind {
   return reasons[failure.code].kind;
 }
 
-/** The failure as a person reads it: what happened, and what to do. */
+/** The message with a remedy. */
 export function describeFailure(failure: Failure): string {
   return failure.namesRemedy === true
     ? failure.message

@@ -1,7 +1,7 @@
-/** What stands in place of a link that lifts a pause: whoever has it can act for the account. */
+/** Replaces a link that lifts a pause: it is a capability, its bearer can act for the account. */
 export const linkForOwner = '(a link for the owner of the Ingress)';
 
-/** A text of the CA's without the tokens, key authorizations and capability links that it may quote. */
+/** Removes tokens, key authorizations and capability links from a text of the CA. */
 export function redact(text: string): string {
   return text
     .replaceAll(/https?:\/\/\S*[?&]jwt=\S*/g, linkForOwner)

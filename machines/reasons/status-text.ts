@@ -2,11 +2,11 @@ import { describeFailure, type Failure } from './reasons.ts';
 import { redact } from './redaction.ts';
 
 const longestMessage = 400;
-/** A text with a remedy in it, so that ours with its remedy is the same when it is taken up again. */
+/** For messages that include a remedy: our own, with the remedy added, must stay the same when restored from the annotation. */
 const longestWithRemedy = 2 * longestMessage;
 const longestRetry = 64;
 
-/** The failure as it stands in the annotation: without control characters, and of bounded length. */
+/** The message for the status annotation: redacted, without control characters, of bounded length. */
 export function statusMessage(failure: Failure): string {
   const longest = failure.namesRemedy === true ? longestWithRemedy : longestMessage;
   const own = clean(failure.message.slice(0, 4 * longest));
@@ -14,12 +14,12 @@ export function statusMessage(failure: Failure): string {
   return describeFailure({ ...failure, message: cut });
 }
 
-/** The value of `kube-lego.io/retry` as far as it is kept. */
+/** The value of `kube-lego.io/retry` as recorded in the status annotation: truncated. */
 export function retryMark(retry: string): string {
   return clean(retry).slice(0, longestRetry).toWellFormed();
 }
 
-/** On one line, and nothing in it that only its owner may know. */
+/** One line, redacted. */
 function clean(text: string): string {
   return redact(text.replaceAll(/[\s\p{Cc}]+/gu, ' ')).trim();
 }

@@ -1,6 +1,6 @@
 import type { Failure } from './reasons.ts';
 
-/** A step of issuance failed for a reason that it knows by its code. */
+/** A step of issuance failed for a known reason. */
 export class StepError extends Error {
   override readonly name = 'StepError';
   readonly failure: Failure;
