@@ -1,4 +1,7 @@
-/** Why no certificate can be ordered for a host; the sentence names it and says what is wrong. */
+// Which hosts a CA can certify, and which hosts a certificate covers. Called by ownership for each host of `spec.tls`, by assessment
+// for the names of a certificate, and by the ledger, which counts by registered domain.
+
+/** Why no certificate can be ordered for a host; the message names the host. */
 interface HostRefusal {
   readonly code: 'InvalidHost' | 'WildcardHost';
   readonly message: string;
@@ -6,37 +9,35 @@ interface HostRefusal {
 
 /**
  * - `public`: names that a public CA may certify; those reserved for private use are refused before any order.
- * - `any`: a private CA may certify `.internal` and the like as well.
+ * - `any`: a private CA may also certify names such as those under `.internal`.
  */
 export type NameSpace = 'public' | 'any';
 
 export interface HostRules {
   readonly names: NameSpace;
-  /** `domainToUnicode` of node:url: what is no valid A-label (RFC 5890, section 2.3.2.1) stays as it is. */
+  /** `domainToUnicode` of node:url: returns an invalid A-label (RFC 5890, section 2.3.2.1) unchanged. */
   readonly toUnicode: (label: string) => string;
 }
 
-/** RFC 1035, section 2.3.4, without the root's dot and length octets. */
+/** RFC 1035, section 2.3.4, without the root label and length octets. */
 const maxHostLength = 253;
 const maxLabelLength = 63;
 
-/**
- * Names that do not exist in the public DNS, and why. `test` and `example` are left to the CA: they are for trying out.
- */
+/** Names that do not exist in the public DNS, and why. `test` and `example` are left to the CA, as they are used in tests. */
 const reservedDomains: ReadonlyMap<string, string> = new Map([
   ['internal', 'reserved for private networks (ICANN, 2024)'],
   ['local', 'reserved for multicast DNS (RFC 6762)'],
-  ['localhost', 'reserved for the machine itself (RFC 6761)'],
+  ['localhost', 'reserved for loopback (RFC 6761)'],
   ['invalid', 'reserved to be invalid (RFC 6761)'],
   ['onion', 'reserved for Tor (RFC 7686)'],
   ['home.arpa', 'reserved for home networks (RFC 8375)'],
-  ['svc', 'a name of the cluster itself'],
+  ['svc', 'used for names inside the cluster'],
 ]);
 
 /**
- * What stands in the way of proving this host by HTTP-01; undefined if nothing does.
+ * Why HTTP-01 cannot validate this host; undefined if it can.
  *
- * @param host lower case, without the final dot
+ * @param host lower case, without trailing dot
  */
 export function validateHost(host: string, { names, toUnicode }: HostRules): HostRefusal | undefined {
   if (host === '') return invalid('An empty host cannot have a certificate.');
@@ -69,8 +70,8 @@ export function validateHost(host: string, { names, toUnicode }: HostRules): Hos
 }
 
 /**
- * Whether a certificate with these names is good for the host. A wildcard stands for exactly one whole leftmost
- * label (RFC 6125, section 6.4.3; RFC 9525, section 6.3).
+ * Whether a certificate with these names is valid for the host. A wildcard matches exactly one leftmost label (RFC 6125,
+ * section 6.4.3; RFC 9525, section 6.3).
  */
 export function covers(dnsNames: readonly string[], host: string): boolean {
   const wanted = normalizeHost(host);
@@ -82,13 +83,13 @@ export function covers(dnsNames: readonly string[], host: string): boolean {
   });
 }
 
-/** Lower case and without the final dot, as hosts are compared. */
+/** Lower case, without trailing dot. */
 export function normalizeHost(host: string): string {
   const lower = host.toLowerCase();
   return lower.endsWith('.') ? lower.slice(0, -1) : lower;
 }
 
-/** An IPv4 address, or what has a colon and can only be an IPv6 one. */
+/** IPv4, or IPv6: a DNS name has no colon. */
 function isAddress(host: string): boolean {
   return host.includes(':') || /^\d{1,3}(?:\.\d{1,3}){3}$/.test(host);
 }
@@ -108,7 +109,7 @@ function labelProblem(label: string, toUnicode: HostRules['toUnicode']): string 
     return `has a label of ${label.length} characters; DNS allows ${maxLabelLength} between two dots`;
   }
   if (/[^\x20-\x7e]/.test(label)) {
-    return 'has characters outside of ASCII; write it in its ASCII form, which begins with xn--';
+    return 'has non-ASCII characters; write it in its ASCII form, which begins with xn--';
   }
   const [character] = /[^a-z0-9-]/.exec(label) ?? [];
   if (character !== undefined) {
@@ -119,7 +120,7 @@ function labelProblem(label: string, toUnicode: HostRules['toUnicode']): string 
   }
   if (label.startsWith('xn--')) {
     const isValid = toUnicode(label) !== label;
-    return isValid ? undefined : `has the label ${label}, which is no valid internationalised (xn--) name`;
+    return isValid ? undefined : `has the label ${label}, which is not a valid internationalised (xn--) name`;
   }
   if (label.slice(2, 4) === '--') {
     return `has the label ${label}, whose third and fourth characters are reserved hyphens (RFC 5890, section 2.3.1)`;

@@ -2,8 +2,8 @@ import { getDomain } from 'tldts';
 import { normalizeHost } from './host-names.ts';
 
 /**
- * What certificates for a name are counted under (Let's Encrypt, docs/rate-limits.md): the domain below its public
- * suffix, private ones such as `github.io` included; or a public suffix itself.
+ * The registered domain that a certificate is counted for (Let's Encrypt, docs/rate-limits.md): the public suffix, private ones
+ * such as `github.io` included, and one more label; or the name itself if it is a public suffix.
  */
 export function registeredDomain(name: string): string {
   const host = normalizeHost(name);

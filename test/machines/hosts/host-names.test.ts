@@ -60,15 +60,15 @@ describe('a host that HTTP-01 cannot prove is refused in words', () => {
     ],
     [
       'xn--99999999999.com',
-      'Host xn--99999999999.com has the label xn--99999999999, which is no valid internationalised (xn--) name.',
+      'Host xn--99999999999.com has the label xn--99999999999, which is not a valid internationalised (xn--) name.',
     ],
     [
       'xn--abc.com',
-      'Host xn--abc.com has the label xn--abc, which is no valid internationalised (xn--) name.',
+      'Host xn--abc.com has the label xn--abc, which is not a valid internationalised (xn--) name.',
     ],
     [
       'bücher.de',
-      'Host bücher.de has characters outside of ASCII; write it in its ASCII form, which begins with xn--.',
+      'Host bücher.de has non-ASCII characters; write it in its ASCII form, which begins with xn--.',
     ],
     ['a_b.com', 'Host a_b.com has the character "_"; only a-z, 0-9, hyphen and dot are allowed.'],
     ['a..com', 'Host a..com has an empty label (two dots in a row, or one at the beginning).'],
@@ -121,7 +121,7 @@ describe('an internationalised name', () => {
 
   it('is refused when it does not decode to one, whatever it is', () => {
     for (const bad of ['xn--', 'xn--0', 'xn--a', 'xn--a-ecp', 'xn--u-ccb'])
-      assert.match(message(`${bad}.example.com`) ?? '', /no valid internationalised|hyphen/, bad);
+      assert.match(message(`${bad}.example.com`) ?? '', /not a valid internationalised|hyphen/, bad);
     fc.assert(
       fc.property(fc.stringMatching(/^[a-z0-9-]{0,59}$/), (text) => {
         const refused = message(`xn--${text}.example.com`) !== undefined;

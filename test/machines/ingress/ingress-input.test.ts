@@ -106,7 +106,7 @@ describe('a bad entry of spec.tls gets a clear answer and leaves its siblings al
     ],
     'a malformed international name': [
       'xn--99999999999.com',
-      `Host xn--99999999999.com has the label xn--99999999999, which is no valid internationalised (xn--) name. ${correct}`,
+      `Host xn--99999999999.com has the label xn--99999999999, which is not a valid internationalised (xn--) name. ${correct}`,
     ],
     'an empty host': ['', `An empty host cannot have a certificate. ${correct}`],
   } as const;
