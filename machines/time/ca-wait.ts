@@ -1,6 +1,6 @@
 import { day } from './durations.ts';
 
-/** Milliseconds. A longer Retry-After is cut to it; no limit that a CA publishes is longer than a week. */
+/** Milliseconds. Upper bound of a Retry-After; no published limit of a CA exceeds a week. */
 export const longestCaWait = 30 * day;
-/** Milliseconds. A kept time that is further ahead was named by a clock that was wrong; the day more is for two that disagree. */
+/** Milliseconds. A stored time further ahead comes from a wrong clock; the extra day allows for clocks that differ. */
 export const plausibleCaWait = longestCaWait + day;

@@ -1,3 +1,5 @@
+// Durations, back-off ladders and jitter: pure functions of a time or a text. Used by all rooms; clocks and timers are in src/time.
+
 /** All durations of kube-lego are in milliseconds. */
 export const second = 1000;
 export const minute = 60 * second;

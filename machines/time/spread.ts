@@ -1,13 +1,13 @@
 /**
- * A number in [0, 1) drawn from a text: always the same for the same text, spread evenly over different ones (FNV-1a).
- * It stands for randomness where a decision has to be repeatable.
+ * Hashes a text to a number in [0, 1), uniformly distributed (FNV-1a). Replaces randomness where a decision must be
+ * repeatable.
  */
 export function spread(text: string): number {
   let hash = 0x811c9dc5;
   for (let index = 0; index < text.length; index += 1) {
     hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
   }
-  // FNV leaves the high bits of short texts that differ only at the end alike.
+  // With FNV alone, short texts that differ only at the end share their high bits.
   hash ^= hash >>> 16;
   hash = Math.imul(hash, 0x85ebca6b);
   hash ^= hash >>> 13;
@@ -15,8 +15,8 @@ export function spread(text: string): number {
 }
 
 /**
- * The next moment of a rhythm of `interval` milliseconds, each `text` with a beat of its own, so that many of them are
- * spread evenly over the interval.
+ * The next run of a task that repeats every `interval` milliseconds. The phase is derived from `text`, so that tasks are spread
+ * evenly over the interval.
  */
 export function nextBeat(text: string, interval: number, now: number): number {
   const offset = spread(text) * interval;
