@@ -4,7 +4,7 @@ import type { SourceSpec } from '../../machines/ownership/source-spec.ts';
 import { second } from '../../machines/time/durations.ts';
 import type { Config } from '../config/config.ts';
 import { supervisorPolicy } from '../config/policies.ts';
-import { type KubernetesClient, KubernetesError } from '../kubernetes/client/client.ts';
+import type { KubernetesClient } from '../kubernetes/client/client.ts';
 import {
   type Collection,
   collectionPath,
@@ -12,6 +12,7 @@ import {
   metadataForms,
   secrets,
 } from '../kubernetes/client/collections.ts';
+import { KubernetesError } from '../kubernetes/client/kubernetes-error.ts';
 import { keyOf } from '../kubernetes/watch/projections.ts';
 import { readJson } from '../kubernetes/watch/watch-stream.ts';
 import { arrayField, recordField, stringField } from '../process/json.ts';

@@ -1,11 +1,8 @@
 import { minute, second } from '../../machines/time/durations.ts';
 import { readConfig } from '../config/config.ts';
-import {
-  createKubernetesClient,
-  type KubernetesClient,
-  KubernetesError,
-} from '../kubernetes/client/client.ts';
+import { createKubernetesClient, type KubernetesClient } from '../kubernetes/client/client.ts';
 import { loadKubeConfig } from '../kubernetes/client/kube-config.ts';
+import { KubernetesError } from '../kubernetes/client/kubernetes-error.ts';
 import { type Clock, sleep } from '../time/clock.ts';
 import { isForbidden } from './cluster-reading.ts';
 import { type Command, type Request, readRequest } from './command-line.ts';

@@ -18,8 +18,6 @@ import { ApiConnection } from './api-connection.ts';
 import { errorFromAnswer, errorFromTransport, KubernetesError, transportCode } from './kubernetes-error.ts';
 import { type ApiRequestReport, type Exchange, reporting } from './request-report.ts';
 
-export { KubernetesError } from './kubernetes-error.ts';
-
 export interface StreamOptions {
   readonly signal: AbortSignal;
   /** Idle time limit of the body, in milliseconds. */

@@ -3,11 +3,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import {
-  createKubernetesClient,
-  type KubernetesClient,
-  KubernetesError,
-} from '../../../src/kubernetes/client/client.ts';
+import { createKubernetesClient, type KubernetesClient } from '../../../src/kubernetes/client/client.ts';
+import { KubernetesError } from '../../../src/kubernetes/client/kubernetes-error.ts';
 import { eventually } from '../../time/eventually.ts';
 import { ManualClock } from '../../time/manual-clock.ts';
 import { ApiStandIn, sendJson, sendStatus } from '../api-stand-in.ts';

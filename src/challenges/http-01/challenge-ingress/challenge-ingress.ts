@@ -12,8 +12,6 @@ import { type ChallengeHost, placeHost } from './challenge-placement.ts';
 import { ChallengeWriter } from './challenge-writer.ts';
 import { Refresh } from './refresh.ts';
 
-export type { ChallengeHost } from './challenge-placement.ts';
-
 export interface ChallengeIngressOptions {
   readonly client: KubernetesClient;
   readonly clock: Clock;

@@ -40,10 +40,7 @@ export function placeHost(places: Iterable<Place>, wanted: ChallengeHost, option
   return newName(wanted.ingressClass, options, taken);
 }
 
-export function sameClass(
-  a: IngressClassReference | undefined,
-  b: IngressClassReference | undefined,
-): boolean {
+function sameClass(a: IngressClassReference | undefined, b: IngressClassReference | undefined): boolean {
   if (a === undefined || b === undefined || a.form !== b.form) return false;
   return a.form === 'none' || b.form === 'none' || a.name === b.name;
 }
