@@ -167,7 +167,15 @@ class Authorization {
     if (token === undefined) throw this.#malformed('the challenge has no token');
     const keyAuthorization = `${token}.${thumbprint}`;
     const challenge = { host: identifier.value.toLowerCase(), wildcard, token, keyAuthorization };
-    await this.#presenter(authorization).present(challenge, polling.signal);
+    // A presenter that waits for others, as for a DNS provider, is held to the order's time as well.
+    const { clock, deadline, outOfTime, signal } = polling;
+    const limit = new AbortController();
+    const timer = clock.setTimeout(() => limit.abort(outOfTime(undefined)), deadline - clock.now());
+    try {
+      await this.#presenter(authorization).present(challenge, AbortSignal.any([signal, limit.signal]));
+    } finally {
+      clock.clearTimeout(timer);
+    }
   }
 
   #challenge(authorization: AuthorizationObject): ChallengeObject {

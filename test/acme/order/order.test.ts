@@ -261,6 +261,17 @@ describe('order', () => {
     assert.ok(took > 30_000 && took <= 61_000, `${took} ms`);
   });
 
+  test('a presenter that never ends is given up at the time limit of the order', async () => {
+    const present = (_: unknown, signal: AbortSignal): Promise<void> =>
+      new Promise((_resolve, reject) => {
+        signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+      });
+    ca.scripts.set('/authz', () => ({ body: ca.authorization() }));
+    const error = await failure({ presenterOf: () => ({ type: 'http-01', present }) });
+    assert.equal(error.kind, 'out-of-time');
+    assert.equal(ca.received.filter(({ path }) => path === '/challenge').length, 0);
+  });
+
   test('every host that failed is named, with what the CA said', async () => {
     const hosts = ['a.example', 'b.example', 'c.example'];
     const identifiers = hosts.map((value) => ({ type: 'dns', value }));
