@@ -2,13 +2,13 @@ import type { Failure } from '../reasons/reasons.ts';
 import { type SourceKey, sourceKey } from './source-key.ts';
 import type { SourceSpec } from './source-spec.ts';
 
-/** What one entry of `spec.tls` asks for: these hosts in this Secret. */
+/** One valid entry of `spec.tls`. */
 export interface Claim {
   readonly secretName: string;
   readonly hosts: readonly string[];
 }
 
-/** What a source asks for, and what is to be said of the rest of it. */
+/** The claims of a source, and notices about what was not accepted. */
 export interface Claims {
   readonly source: SourceSpec;
   readonly claims: readonly Claim[];
@@ -16,12 +16,12 @@ export interface Claims {
 }
 
 /**
- * The sources that claim one Secret or one host. They may be thousands, and the oldest is asked for by each of them: it is
- * kept, and looked for again only when it has gone.
+ * The sources that claim one Secret or one host. There may be thousands, and each of them needs the oldest: it is cached, and
+ * searched again only after its removal.
  */
 export class Claimants {
   readonly #byKey = new Map<SourceKey, Claims>();
-  /** Undefined while it is not known. */
+  /** Cached; undefined if not known. */
   #oldest: Claims | undefined;
 
   get size(): number {
@@ -33,7 +33,6 @@ export class Claimants {
     return this.#oldest;
   }
 
-  /** The keys of the sources. */
   keys(): Iterable<SourceKey> {
     return this.#byKey.keys();
   }
@@ -65,7 +64,7 @@ export class Claimants {
   }
 }
 
-/** The oldest first; the uid decides between two of the same second, so that every replica decides alike. */
+/** Oldest first. The uid breaks a tie (timestamps are whole seconds), so that all replicas agree. */
 function byAge({ source: one }: Claims, { source: other }: Claims): number {
   return one.createdAt - other.createdAt || (one.uid < other.uid ? -1 : 1);
 }

@@ -1,3 +1,6 @@
+// Which source owns which Secret and which namespace owns a host. The supervisor keeps one `Ownership` of all enabled sources and
+// gives each actor its `Assignment`; src/sources fills in `SourceSpec`.
+
 import { type HostRules, validateHost } from '../hosts/host-names.ts';
 import type { Failure } from '../reasons/reasons.ts';
 import { type Claim, Claimants, type Claims } from './claimants.ts';
@@ -11,20 +14,20 @@ import { type SourceKey, sourceKey } from './source-key.ts';
 import type { SourceSpec, TlsEntry } from './source-spec.ts';
 
 export interface OwnershipPolicy extends HostRules {
-  /** `oldest`: the namespace with the oldest source for a host orders; `any`: every namespace does. */
+  /** `oldest`: only the namespace with the oldest source for a host orders; `any`: every namespace does. */
   readonly hostOwnership: 'oldest' | 'any';
   /** Undefined: every class. */
   readonly supportedClasses: readonly string[] | undefined;
-  /** The class of an Ingress that names none, for `supportedClasses`. */
+  /** The class of an Ingress without one, for `supportedClasses`. */
   readonly defaultClass: string | undefined;
 }
 
-/** Let's Encrypt, docs/profiles: the classic profile takes 100 names. */
+/** Let's Encrypt, docs/profiles: the classic profile allows 100 names. */
 const maxHosts = 100;
 
 /**
- * Which source owns which Secret, with which hosts, and which namespace owns a host. Among several the oldest one
- * owns. Holds the enabled ones only; each change names those whose assignment may differ now.
+ * Index of the enabled sources. The oldest source owns a Secret, and its namespace a host. Each change returns the sources whose
+ * assignment may have changed.
  */
 export class Ownership {
   readonly #policy: OwnershipPolicy;
@@ -36,7 +39,7 @@ export class Ownership {
     this.#policy = policy;
   }
 
-  /** Takes up the source as it is now; returns the keys of all whose assignment may have changed, its own included. */
+  /** Adds or updates a source; returns the keys of all whose assignment may have changed, including its own. */
   set(source: SourceSpec): ReadonlySet<SourceKey> {
     const key = sourceKey(source);
     const affected = new Set(this.delete(key));
@@ -51,7 +54,7 @@ export class Ownership {
     return affected.add(key);
   }
 
-  /** Forgets the source; returns the keys of the others whose assignment may have changed. */
+  /** Removes a source; returns the keys of the others whose assignment may have changed. */
   delete(key: SourceKey): ReadonlySet<SourceKey> {
     const claims = this.#claims.get(key);
     if (claims === undefined) return new Set();
@@ -64,7 +67,7 @@ export class Ownership {
     return this.#concernedBy(claims);
   }
 
-  /** What this source has to see to; undefined for one that is not held here. */
+  /** Undefined for an unknown source. */
   assignment(key: SourceKey): Assignment | undefined {
     const own = this.#claims.get(key);
     if (own === undefined) return undefined;
@@ -84,7 +87,7 @@ export class Ownership {
     return { desired, notices, retry: own.source.retry };
   }
 
-  /** The key of the source that sees to this Secret; undefined if none does. */
+  /** The key of the source that owns this Secret; undefined if none does. */
   ownerOf(namespace: string, secretName: string): SourceKey | undefined {
     const owner = this.#bySecret.get(secretKey(namespace, secretName))?.oldest;
     return owner === undefined ? undefined : sourceKey(owner.source);
@@ -118,9 +121,9 @@ export class Ownership {
     return owner !== undefined && owner.source.namespace !== namespace;
   }
 
-  /** Those who name one of the Secrets, or whose Secrets one of the hosts is merged into. */
+  /** The sources that name one of the Secrets, or a Secret that one of the hosts is merged into. */
   #concernedBy({ source, claims }: Claims): Set<SourceKey> {
-    // The Secrets first, each once: where many sources share host and Secret, each of them leads to all of them.
+    // Collect distinct Secrets first: if n sources share host and Secret, iterating their sources at once would take n² steps.
     const secrets = new Set(claims.map(({ secretName }) => secretKey(source.namespace, secretName)));
     for (const host of claims.flatMap(({ hosts }) => hosts)) {
       for (const other of this.#byHost.get(host)?.values() ?? []) {
@@ -165,7 +168,7 @@ export class Ownership {
 
   #refusalOf(source: SourceSpec): Failure | undefined {
     if (source.certManager) {
-      const message = `The ${source.kind} carries an issuer annotation of cert-manager as well.`;
+      const message = `The ${source.kind} also has an issuer annotation of cert-manager.`;
       return { code: 'ManagedByCertManager', message };
     }
     const { ingressClass, keyType } = source;
@@ -174,12 +177,12 @@ export class Ownership {
     if (supported !== undefined && (className === undefined || !supported.includes(className))) {
       const message =
         className === undefined
-          ? `The ${source.kind} names no class, and only some are supported.`
-          : `The ${source.kind} is of class ${className}, which is not a supported one.`;
+          ? `The ${source.kind} has no class, and only some classes are supported.`
+          : `The ${source.kind} has class ${className}, which is not supported.`;
       return { code: 'UnsupportedIngressClass', message };
     }
     if (keyType !== undefined && !isKeyType(keyType)) {
-      return { code: 'UnsupportedKeyType', message: `There is no key type ${keyType}.` };
+      return { code: 'UnsupportedKeyType', message: `Key type ${keyType} is unknown.` };
     }
     return undefined;
   }
@@ -211,7 +214,7 @@ function readTlsEntry(
 }
 
 function tooManyHosts({ secretName, hosts }: DesiredCertificate): Failure {
-  const message = `Secret ${secretName} would need a certificate for ${hosts.length} hosts; the CA takes ${maxHosts}.`;
+  const message = `Secret ${secretName} would need a certificate for ${hosts.length} hosts; the CA allows ${maxHosts}.`;
   return { code: 'TooManyHosts', message };
 }
 

@@ -1,12 +1,12 @@
-/** The object that asks for certificates, by its kind and its name. */
+/** Reference to an object that requests certificates. */
 export interface SourceReference {
-  /** Of the API, such as `Ingress`. */
+  /** API kind, such as `Ingress`. */
   readonly kind: string;
   readonly namespace: string;
   readonly name: string;
 }
 
-/** `KIND/NAMESPACE/NAME`, none of which contains a slash: the identity by which actors are known. */
+/** `KIND/NAMESPACE/NAME`, none of which contains a slash: the identity of an actor. */
 export type SourceKey = `${string}/${string}/${string}`;
 
 export function sourceKey({ kind, namespace, name }: SourceReference): SourceKey {
@@ -23,13 +23,13 @@ export function isSourceKey(text: string): text is SourceKey {
   return parts.length === 3 && parts.every((part) => part !== '');
 }
 
-/** The object as people call it: `NAMESPACE/NAME`, after its kind where that is not an Ingress. */
+/** Display name: `NAMESPACE/NAME`, prefixed by the kind unless that is Ingress. */
 export function sourceName(key: SourceKey): string {
   const { kind, namespace, name } = parseSourceKey(key);
   return kind === 'Ingress' ? `${namespace}/${name}` : `${kind} ${namespace}/${name}`;
 }
 
-/** The object as a field of the log, named after its kind: `{ ingress: 'NAMESPACE/NAME' }`. */
+/** Log field, named after the kind: `{ ingress: 'NAMESPACE/NAME' }`. */
 export function sourceField(key: SourceKey): Record<string, string> {
   const { kind, namespace, name } = parseSourceKey(key);
   return { [kind.toLowerCase()]: `${namespace}/${name}` };

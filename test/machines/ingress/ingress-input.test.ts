@@ -131,7 +131,7 @@ describe('a bad entry of spec.tls gets a clear answer and leaves its siblings al
     const many = Array.from({ length: 101 }, (_, index) => `h${index}.example.com`);
     assert.deepEqual(answerToEntry({ secretName: 'bad-tls', hosts: many }), {
       messages: [
-        'Secret bad-tls would need a certificate for 101 hosts; the CA takes 100. Spread the hosts over several entries of spec.tls, each with a Secret of its own.',
+        'Secret bad-tls would need a certificate for 101 hosts; the CA allows 100. Spread the hosts over several entries of spec.tls, each with a Secret of its own.',
       ],
       ordered: {},
     });
@@ -183,7 +183,7 @@ describe('an Ingress that is refused as a whole', () => {
   it('carries the annotation of cert-manager too', () => {
     assert.deepEqual(answer({ certManager: true }), {
       messages: [
-        "The Ingress carries an issuer annotation of cert-manager as well. Remove either cert-manager's annotations or kubernetes.io/tls-acme, so that one controller manages it.",
+        "The Ingress also has an issuer annotation of cert-manager. Remove either cert-manager's annotations or kubernetes.io/tls-acme, so that one controller manages it.",
       ],
       ordered: {},
     });
@@ -192,7 +192,7 @@ describe('an Ingress that is refused as a whole', () => {
   it('asks for a kind of key that there is not', () => {
     assert.deepEqual(answer({ keyType: 'rsa-1024' }), {
       messages: [
-        'There is no key type rsa-1024. Set kube-lego.io/key-type to ec-p256, rsa-2048, rsa-3072 or rsa-4096, or remove it.',
+        'Key type rsa-1024 is unknown. Set kube-lego.io/key-type to ec-p256, rsa-2048, rsa-3072 or rsa-4096, or remove it.',
       ],
       ordered: {},
     });
@@ -206,7 +206,7 @@ describe('an Ingress that is refused as a whole', () => {
       ),
       {
         messages: [
-          'The Ingress is of class traefik, which is not a supported one. Use a supported class, or add this one to LEGO_SUPPORTED_INGRESS_CLASS.',
+          'The Ingress has class traefik, which is not supported. Use a supported class, or add this one to LEGO_SUPPORTED_INGRESS_CLASS.',
         ],
         ordered: {},
       },
@@ -216,7 +216,7 @@ describe('an Ingress that is refused as a whole', () => {
   it('names no class where only some are supported', () => {
     const { messages } = answer({ ingressClass: { form: 'none' } }, { supportedClasses: ['nginx'] });
     assert.deepEqual(messages, [
-      'The Ingress names no class, and only some are supported. Use a supported class, or add this one to LEGO_SUPPORTED_INGRESS_CLASS.',
+      'The Ingress has no class, and only some classes are supported. Use a supported class, or add this one to LEGO_SUPPORTED_INGRESS_CLASS.',
     ]);
   });
 
