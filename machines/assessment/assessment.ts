@@ -1,3 +1,6 @@
+// The verdict on one Secret: good, due or refused; renewal times, rescue of certificates with failing hosts, renewal forecast. Pure;
+// called by src/steps with what it read from the Secret, and by the actor of an Ingress.
+
 import type { OrderRequest } from '../ledger/order-limits.ts';
 import type { DesiredCertificate, HostRoute } from '../ownership/desired-certificate.ts';
 import type { Failure } from '../reasons/reasons.ts';
@@ -15,12 +18,12 @@ import { isWithin, type RenewalWindow, renewalTime } from './renewal.ts';
 import type { Omission, Serving } from './rescue.ts';
 import { isForeign, type PresentSecret, type SecretFacts, type SecretVersion } from './secret-facts.ts';
 
-/** The certificate that an order replaces (RFC 9773 section 5). */
+/** The certificate that an order replaces (`replaces`, RFC 9773 section 5). */
 export interface Predecessor {
-  /** RFC 9773 section 4.1. */
+  /** ARI certificate identifier (RFC 9773 section 4.1). */
   readonly id: string;
   readonly window: RenewalWindow | undefined;
-  /** What the CA does not count the order for if it does not take it as a replacement. */
+  /** The exemption from rate limits if the CA does not accept the order as a replacement. */
   readonly otherwise: 'same-set' | 'none';
 }
 
@@ -28,42 +31,40 @@ export type Assessment =
   | {
       readonly kind: 'good';
       readonly notAfter: number;
-      /** Milliseconds since the epoch; for a foreign certificate, when it stops being good. */
+      /** Milliseconds since the epoch; for a foreign certificate, when it is no longer good. */
       readonly renewAt: number;
       readonly notices: readonly Failure[];
     }
   | {
       readonly kind: 'due';
       readonly reason: DueReason;
-      /** In words, for a person. */
       readonly message: string;
-      /** What the new certificate is to cover. */
+      /** The hosts of the new certificate. */
       readonly hosts: readonly HostRoute[];
       readonly found: SecretVersion | undefined;
-      /** When visitors begin to see the harm, in milliseconds since the epoch. */
+      /** When visitors begin to be affected, in milliseconds since the epoch. */
       readonly harmAt: number;
-      /** What the CA does not count the order for. */
+      /** From rate limits. */
       readonly exemption: OrderRequest['exemption'];
-      /** Undefined where the CA of now did not issue what is there, or not for any of the hosts. */
+      /** Undefined if the current CA did not issue the current certificate, or it covers none of the hosts. */
       readonly predecessor?: Predecessor | undefined;
-      /** What is recorded of hosts left out, as far as they are still wanted. */
+      /** The recorded omission, restricted to hosts that are still desired. */
       readonly omission?: Omission | undefined;
-      /** The certificate that serves meanwhile. */
+      /** The certificate in use until then. */
       readonly serving?: Serving | undefined;
       readonly notices: readonly Failure[];
     }
-  /** `notices`: what is to be said besides. */
   | { readonly kind: 'refused'; readonly failure: Failure; readonly notices: readonly Failure[] };
 
-/** Milliseconds: 120 days. */
+/** Let's Encrypt recognizes a renewal of the same set for so long; milliseconds. */
 const sameSetMemory = 120 * day;
 
 /**
- * What is wrong with a Secret now: the three checks of the first kube-lego (a valid key pair, not expired, all hosts
- * covered), after the question whose it is.
+ * Judges a Secret: first whether it may be changed, then the three checks of the old kube-lego (a valid key pair, not expired, all
+ * hosts covered).
  *
  * @param now milliseconds since the epoch
- * @param caNow the same by the CA's clock, which decides whether its window is open
+ * @param caNow likewise by the CA's clock, which decides whether the ARI window is open
  */
 export function assess(
   desired: DesiredCertificate,
@@ -125,7 +126,7 @@ export function assess(
   };
 }
 
-/** Whether the CA has issued a certificate for exactly these names lately (Let's Encrypt, docs/rate-limits.md). */
+/** Whether the CA has recently issued a certificate for exactly these names (Let's Encrypt, docs/rate-limits.md). */
 function renewsSameSet(
   hosts: readonly HostRoute[],
   { certificate, directory }: PresentSecret,
@@ -138,7 +139,7 @@ function renewsSameSet(
   return same && certificate.notBefore > now - sameSetMemory;
 }
 
-/** What the order replaces: issued by the same CA, for at least one of the names. */
+/** The certificate that the order replaces: from the same CA, with at least one of the names. */
 function predecessorOf(
   hosts: readonly HostRoute[],
   { certificate, directory }: PresentSecret,
@@ -166,7 +167,7 @@ function servingOf(
 
 function suggestion(secretName: string, { start, end }: RenewalWindow, url: string): Failure {
   const from = new Date(start).toISOString();
-  const message = `The CA wants the certificate in Secret ${secretName} renewed between ${from} and ${new Date(end).toISOString()}, with this explanation: ${url}`;
+  const message = `The CA suggests to renew the certificate in Secret ${secretName} between ${from} and ${new Date(end).toISOString()}. Its explanation: ${url}`;
   return { code: 'RenewalSuggested', message };
 }
 
@@ -179,7 +180,7 @@ function refusalOf(
 ): Failure | undefined {
   if (foreign) {
     const code = secret.certManager ? 'ManagedByCertManager' : 'ForeignSecret';
-    const owner = secret.certManager ? 'is managed by cert-manager' : 'was not made by kube-lego';
+    const owner = secret.certManager ? 'is managed by cert-manager' : 'was not created by kube-lego';
     return { code, message: `${defect.message} The Secret ${owner}, so it is left alone.` };
   }
   if (secret.type !== 'kubernetes.io/tls') {

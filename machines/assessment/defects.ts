@@ -12,16 +12,16 @@ export type DueReason =
   | 'key-mismatch'
   | 'expired'
   | 'near-expiry'
-  /** The CA wants it renewed before its time (RFC 9773). */
+  /** By ARI, before the regular time (RFC 9773). */
   | 'renewal-suggested'
   | 'hosts-not-covered'
-  /** Only hosts are missing that were left out because they failed: they come back when they have passed. */
+  /** Only hosts that were left out as failing are missing: they are added again when they pass. */
   | 'host-left-out'
   | 'issued-elsewhere'
   | 'key-type-changed'
   | 'profile-changed';
 
-/** What an order for this reason counts as at the CA's limits, some of which keep room for certificates that serve. */
+/** The purpose of an order for this reason: rate limits reserve capacity for renewals and replacements. */
 export const orderPurposes: Readonly<Record<DueReason, OrderRequest['purpose']>> = {
   missing: 'first',
   empty: 'first',
@@ -40,17 +40,16 @@ export const orderPurposes: Readonly<Record<DueReason, OrderRequest['purpose']>>
 export interface AssessmentPolicy {
   /** Milliseconds, `LEGO_MINIMUM_VALIDITY`. */
   readonly minimumValidity: number;
-  /** The directory that certificates are ordered from. */
+  /** URL of the ACME directory. */
   readonly directory: string;
-  /** `LEGO_PROFILE`, for Ingresses that name none. */
+  /** `LEGO_PROFILE`, the default of Ingresses. */
   readonly profile?: string | undefined;
-  /** `LEGO_RSA_KEYSIZE` or `LEGO_KEY_TYPE`, likewise; undefined where it is not known. */
+  /** `LEGO_RSA_KEYSIZE` or `LEGO_KEY_TYPE`, likewise; undefined if not known. */
   readonly keyType?: KeyType | undefined;
-  /** That directory issues certificates which browsers do not trust. */
+  /** The directory is that of a staging CA, which browsers do not trust. */
   readonly staging: boolean;
 }
 
-/** What is wrong with a certificate. */
 export interface Defect {
   readonly reason: DueReason;
   readonly message: string;
@@ -84,13 +83,13 @@ export function defectOf(
   }
   if (now >= renewalTime(certificate, policy.minimumValidity, window)) {
     const near = now >= renewalTime(certificate, policy.minimumValidity);
-    const message = `The certificate in Secret ${secretName} ${near ? `expires at ${ends}` : 'is to be renewed now, as the CA wants it'}.`;
+    const message = `The certificate in Secret ${secretName} ${near ? `expires at ${ends}` : 'is due for renewal, as the CA suggests'}.`;
     return { reason: near ? 'near-expiry' : 'renewal-suggested', message, harmAt: certificate.notAfter };
   }
   return undefined;
 }
 
-/** A certificate of ours that works, but is not what the configuration asks for now. */
+/** A certificate of ours that is valid, but does not match the current settings. */
 export function preferenceNotMet(
   desired: DesiredCertificate,
   { certificate, directory, profile, orderedKeyType }: PresentSecret,
@@ -98,12 +97,12 @@ export function preferenceNotMet(
 ): Defect | undefined {
   if (certificate.kind !== 'readable') return undefined;
   const harmAt = certificate.notAfter;
-  // An absent record says nothing: Secrets of the old kube-lego have none, and swapping the image orders nothing.
+  // An absent record is no difference: Secrets of the old kube-lego have none, and an upgrade must not cause orders.
   if (directory !== undefined && directory !== policy.directory && !policy.staging) {
     const message = `The certificate in Secret ${desired.secretName} was ordered from ${directory}.`;
     return { reason: 'issued-elsewhere', message, harmAt };
   }
-  // So with the default type of key, which may always have been another than that of the Secrets found at first.
+  // Likewise for the default key type, which may differ from that of Secrets of the old kube-lego.
   const recorded = orderedKeyType === undefined ? undefined : policy.keyType;
   const keyType = desired.keyType ?? recorded;
   if (keyType !== undefined && keyType !== certificate.keyType) {
@@ -112,7 +111,7 @@ export function preferenceNotMet(
   }
   const wanted = desired.profile ?? policy.profile ?? '';
   if (profile !== undefined && profile !== wanted) {
-    const message = `The certificate in Secret ${desired.secretName} was ordered with ${profileWords(profile)}, and ${profileWords(wanted)} is asked for now.`;
+    const message = `The certificate in Secret ${desired.secretName} was ordered with ${profileWords(profile)}, but the settings say ${profileWords(wanted)}.`;
     return { reason: 'profile-changed', message, harmAt };
   }
   return undefined;

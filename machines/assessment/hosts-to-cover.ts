@@ -4,7 +4,7 @@ import type { Failure } from '../reasons/reasons.ts';
 import { leftOut, type Omission } from './rescue.ts';
 import type { SecretFacts } from './secret-facts.ts';
 
-/** A host that another namespace owns stays only where our certificate has it already: that one keeps renewing. */
+/** A host that another namespace owns is kept only if our certificate already covers it: that one continues to be renewed. */
 export function hostsToCover(desired: DesiredCertificate, secret: SecretFacts) {
   const held =
     secret.kind === 'present' && secret.ours && secret.certificate.kind === 'readable'
@@ -24,7 +24,7 @@ export function hostsToCover(desired: DesiredCertificate, secret: SecretFacts) {
   return { hosts, notices, omission };
 }
 
-/** What is recorded of hosts left out, where the certificate still serves without them and others are wanted besides. */
+/** The recorded omission, if its hosts are still missing in the certificate and other hosts are desired, too. */
 function omissionOf(
   { hosts }: DesiredCertificate,
   secret: SecretFacts,

@@ -1,6 +1,6 @@
 import { day } from '../time/durations.ts';
 
-/** From when on new certificates live so long, in milliseconds. */
+/** The lifetime of certificates issued since `from` (milliseconds since the epoch), in milliseconds. */
 export interface Lifetime {
   readonly from: number;
   readonly lifetime: number;
@@ -13,18 +13,18 @@ export const letsEncryptLifetimes: readonly Lifetime[] = [
   { from: Date.UTC(2028, 1, 16), lifetime: 45 * day },
 ];
 
-/** A certificate that is going to be renewed; times in milliseconds since the epoch. */
+/** Times in milliseconds since the epoch. */
 interface Renewable {
   readonly notAfter: number;
   readonly renewAt: number;
 }
 
 /**
- * How many renewals there will be on each day, by UTC: the coming one of each certificate, and those that follow until then. A renewed certificate
- * lives as long as the one before, or as the CA's rules of that day allow, and is renewed after the same share of its life.
+ * The number of renewals on each UTC day: the next one of each certificate, and the subsequent ones. A renewed certificate has the
+ * lifetime of the previous one, or the shorter one of the CA at that time, and is renewed after the same share of it.
  *
- * @param lifetimes none: everything stays as it is
- * @param until milliseconds since the epoch; no day from then on is counted
+ * @param lifetimes empty: lifetimes do not change
+ * @param until exclusive, milliseconds since the epoch
  */
 export function renewalsAhead(
   certificates: Iterable<Renewable>,
@@ -35,7 +35,7 @@ export function renewalsAhead(
   const days = new Map<number, number>();
   for (const { notAfter, renewAt } of certificates) {
     const left = Math.max(notAfter - renewAt, 0);
-    // Half of a short life is left at its renewal, a third of any other.
+    // At renewal, half of a short lifetime is left, a third of any other.
     const isShort = left < 5 * day;
     const lifetime = left * (isShort ? 2 : 3);
     for (let at = Math.max(renewAt, now); at < until; ) {

@@ -1,35 +1,37 @@
 import { day, hour } from '../time/durations.ts';
 import { spread } from '../time/spread.ts';
 
-/** The life of a certificate, in milliseconds since the epoch. */
+/** In milliseconds since the epoch. */
 export interface Validity {
   readonly notBefore: number;
   readonly notAfter: number;
 }
 
-/** When the CA wants a certificate renewed (RFC 9773 section 4.2); times in milliseconds since the epoch. */
+/** The suggested window of ARI (RFC 9773 section 4.2); times in milliseconds since the epoch. */
 export interface RenewalWindow {
   readonly start: number;
   readonly end: number;
-  /** The moment that was drawn in it, once. */
+  /** The renewal time, selected once within the window. */
   readonly at: number;
-  /** Where the CA explains itself. */
+  /** `explanationURL`. */
   readonly url?: string | undefined;
 }
 
-/** In which those renew whose window has passed when it is first seen, so that not all of them come at once. */
+/** Certificates whose window has passed when first seen are renewed within this time, not all at once. */
 const jitter = hour;
 
 /**
- * When to renew, in milliseconds since the epoch. By the CA's word that is the moment drawn in its window; but not when half of the time is
- * gone that the rule leaves, because a CA must not be able to let a certificate end; and not within a day of its issuance (a quarter of
- * its life, if that is shorter), so that a CA which always says "now" is not asked again and again.
+ * When to renew, in milliseconds since the epoch.
  *
- * The rule: when the time left falls below a third of the lifetime (half of it under 10 days, as Let's Encrypt's
- * integration guide asks) or below `minimumValidity`, whichever is shorter.
+ * Regular: when the time left falls below a third of the lifetime (half of a lifetime under 10 days, see the integration guide of
+ * Let's Encrypt) or below `minimumValidity`, whichever is shorter.
+ *
+ * With ARI: at the time selected within the window. Not later than at half of the time that the regular rule leaves, since a CA
+ * must not let a certificate expire; not within a day of issuance (a quarter of a shorter lifetime), to prevent a loop of orders if
+ * the CA always suggests "now".
  *
  * @param minimumValidity milliseconds, `LEGO_MINIMUM_VALIDITY`
- * @param window if the CA has suggested one for this certificate
+ * @param window of this certificate, if the CA has suggested one
  */
 export function renewalTime(
   { notBefore, notAfter }: Validity,
@@ -45,10 +47,10 @@ export function renewalTime(
 }
 
 /**
- * Draws the moment in a window, evenly, the same one each time. A window that has passed already is about a certificate that should be gone,
- * such as one that is about to be revoked: within the next hour.
+ * Selects the renewal time in a window, uniformly and deterministically. A window in the past means that the certificate should
+ * already be replaced, for instance before it is revoked: within the next hour.
  *
- * @param id of the certificate (RFC 9773 section 4.1)
+ * @param id ARI certificate identifier (RFC 9773 section 4.1)
  * @param now milliseconds since the epoch
  */
 export function drawRenewal(id: string, start: number, end: number, now: number): number {
@@ -56,7 +58,7 @@ export function drawRenewal(id: string, start: number, end: number, now: number)
   return Math.floor(end <= now ? now + share * jitter : start + share * (end - start));
 }
 
-/** Whether the CA counts no renewal now for its limits (Let's Encrypt: only within its own window). */
+/** Whether a renewal is exempt from rate limits now (Let's Encrypt: only within the window). */
 export function isWithin({ start, end }: RenewalWindow, now: number): boolean {
   return start <= now && now < end;
 }

@@ -2,22 +2,22 @@ import { covers } from '../hosts/host-names.ts';
 import type { Failure, ReasonCode } from '../reasons/reasons.ts';
 import type { Validity } from './renewal.ts';
 
-/** What is recorded on a Secret beside a certificate that was ordered without some of its hosts. */
+/** Recorded on the Secret of a certificate that was ordered without some of its hosts. */
 export interface Omission {
-  /** When an order was last made without hosts that failed, in milliseconds since the epoch. */
+  /** Time of the last order without failing hosts, in milliseconds since the epoch. */
   readonly at: number;
-  /** The hosts that are left out now; none when all have come back. */
+  /** The hosts left out now; empty when all are added again. */
   readonly hosts: readonly string[];
 }
 
-/** A certificate that serves, and is to be replaced. */
+/** A certificate that is in use and due for replacement. */
 export interface Serving extends Validity {
   readonly dnsNames: readonly string[];
-  /** When its replacement became due. */
+  /** When the replacement became due. */
   readonly renewAt: number;
-  /** Its hosts have passed the self-check before it was ordered. */
+  /** Its hosts had passed the self-check before the order. */
   readonly selfChecked?: boolean | undefined;
-  /** Until when the CA takes an order for exactly its names for a renewal; undefined where another CA issued it. */
+  /** Until when the CA counts an order for exactly its names as a renewal; undefined if another CA issued it. */
   readonly sameSetUntil?: number | undefined;
 }
 
@@ -30,20 +30,20 @@ const failuresOfHosts: readonly ReasonCode[] = [
   'OrderFailed',
 ];
 
-/** The hosts to blame for a failure; undefined if it says nothing of hosts. */
+/** The failing hosts; undefined for a failure that is not about hosts. */
 export function hostsToBlame({ code, host, hosts }: Failure): readonly string[] | undefined {
   if (!failuresOfHosts.includes(code)) return undefined;
   return hosts ?? (host === undefined ? undefined : [host]);
 }
 
 /**
- * A certificate of several hosts must not end because one of them is dead: when half of the time for its renewal is gone,
- * one order is made for those that it covers and that have not failed. Once in a third of its lifetime, whatever comes
- * of it, so that the subsets are never tried one after the other.
+ * A certificate of several hosts must not expire because one of them is dead: when half of the time for its renewal has passed, one
+ * order is made for its hosts that do not fail. Only once per third of its lifetime, successful or not, to prevent a series of orders
+ * for ever smaller subsets.
  *
- * @param failing the hosts that were to blame for the last failure
- * @param lastAt when such an order was last made, in milliseconds since the epoch
- * @returns the hosts to order for; undefined if all are to be ordered for, as always
+ * @param failing the hosts that caused the last failure
+ * @param lastAt time of the last such order, in milliseconds since the epoch
+ * @returns the hosts to order; undefined: all, as usual
  */
 export function hostsToRescue(
   wanted: readonly string[],
@@ -53,14 +53,14 @@ export function hostsToRescue(
   now: number,
 ): readonly string[] | undefined {
   if (now < renewAt + (notAfter - renewAt) / 2) return undefined;
-  // A time that is still to come is that of a clock that was wrong.
+  // A time in the future comes from a wrong clock.
   if (lastAt !== undefined && lastAt <= now && now < lastAt + (notAfter - notBefore) / 3) return undefined;
   if (!wanted.some((host) => failing.includes(host))) return undefined;
   const kept = wanted.filter((host) => covers(dnsNames, host) && !failing.includes(host));
   return kept.length === 0 ? undefined : kept;
 }
 
-/** What is said of a host as long as it is left out. */
+/** The notice about a host that is left out. */
 export function leftOut(host: string, secretName: string): Failure {
   const message = `Host ${host} is left out of the certificate in Secret ${secretName}: it failed when the certificate was about to expire.`;
   return { code: 'HostLeftOut', message, host };

@@ -2,25 +2,25 @@ import type { KeyType } from '../ownership/desired-certificate.ts';
 import type { RenewalWindow, Validity } from './renewal.ts';
 import type { Omission } from './rescue.ts';
 
-/** What can be read of the key pair in a Secret. */
+/** The parsed key pair of a Secret. */
 export type CertificateFacts =
   | { readonly kind: 'empty' }
-  /** `detail`: which part, in words, without its contents. */
+  /** `detail`: which part and why, without contents. */
   | { readonly kind: 'unreadable'; readonly detail: string }
   | (Validity & {
       readonly kind: 'readable';
       readonly dnsNames: readonly string[];
       /** The private key belongs to the certificate. */
       readonly keyMatches: boolean;
-      /** Undefined for a key that kube-lego would not make. */
+      /** Undefined for a type that kube-lego does not create. */
       readonly keyType: KeyType | undefined;
       /** The issuer's distinguished name on one line. */
       readonly issuer: string;
-      /** By which the CA knows it (RFC 9773 section 4.1); undefined for one without an authority key identifier. */
+      /** ARI certificate identifier (RFC 9773 section 4.1); undefined without an authority key identifier. */
       readonly id?: string | undefined;
     });
 
-/** What there is where the certificate should be. */
+/** What was read of the Secret. */
 export type SecretFacts =
   | { readonly kind: 'absent' }
   | {
@@ -29,37 +29,37 @@ export type SecretFacts =
       readonly resourceVersion: string;
       readonly type: string;
       readonly immutable: boolean;
-      /** Our label, our record of the directory, or the annotation of the old kube-lego. */
+      /** It has our label, our record of the directory, or the annotation of the old kube-lego. */
       readonly ours: boolean;
-      /** Its label `app.kubernetes.io/managed-by` names somebody else, such as Helm. */
+      /** Its label `app.kubernetes.io/managed-by` names another manager, such as Helm. */
       readonly managedByOther?: boolean;
       readonly certManager: boolean;
       /** Recorded by us at issuance; absent on Secrets of the old kube-lego. */
       readonly directory: string | undefined;
-      /** The profile it was ordered with, likewise; empty for none. */
+      /** The profile of the order, likewise; empty for none. */
       readonly profile?: string | undefined;
-      /** The type of key that was asked for, likewise. */
+      /** The key type of the order, likewise. */
       readonly orderedKeyType?: string | undefined;
-      /** Recorded by us: its hosts have passed the self-check before it was ordered. */
+      /** Likewise: its hosts had passed the self-check before the order. */
       readonly selfChecked?: boolean;
-      /** Hosts that the certificate was ordered without. */
+      /** Hosts left out of the order. */
       readonly omission?: Omission | undefined;
-      /** When the CA wants this certificate renewed, as it was last recorded. */
+      /** The ARI window, as last recorded. */
       readonly window?: RenewalWindow | undefined;
       readonly certificate: CertificateFacts;
     };
 
 export type PresentSecret = Extract<SecretFacts, { kind: 'present' }>;
 
-/** The identity of the Secret that was judged: a write that finds another one is refused. */
+/** Precondition of the write: the Secret must still be the one that was judged. */
 export interface SecretVersion {
   readonly uid: string;
   readonly resourceVersion: string;
-  /** Its label `app.kubernetes.io/managed-by` names somebody else, and stays. */
+  /** Its label `app.kubernetes.io/managed-by` names another manager, and is kept. */
   readonly managedByOther?: boolean;
 }
 
-/** A Secret without a key pair is a placeholder, whoever made it. */
+/** Not ours. A Secret without a key pair is a placeholder and never foreign. */
 export function isForeign(secret: PresentSecret): boolean {
   return secret.certificate.kind !== 'empty' && (secret.certManager || !secret.ours);
 }

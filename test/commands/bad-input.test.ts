@@ -76,7 +76,7 @@ describe('kube-lego explain of an Ingress', { timeout: 280_000 }, () => {
       const { verdict, why, next, remedy } = await explained(stage, `shop/${name}`);
       assert.equal(verdict, 'failing');
       assert.match(why, told);
-      assert.match(why, /The Secret was not made by kube-lego, so it is left alone\.$/);
+      assert.match(why, /The Secret was not created by kube-lego, so it is left alone\.$/);
       assert.equal(next, 'Nothing is tried until the Ingress or the Secret changes.');
       assert.match(remedy ?? '', /^Name another Secret, delete this one, or set kube-lego\.io\/adopt/);
     });

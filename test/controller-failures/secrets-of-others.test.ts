@@ -39,7 +39,7 @@ describe('a Secret that somebody else creates at the last moment', () => {
     const message = await stage.untilWarned('shop/bad', 'ForeignSecret');
     assert.equal(
       message,
-      'The certificate in Secret bad-tls does not cover bad.example.com. The Secret was not made by kube-lego, so it is ' +
+      'The certificate in Secret bad-tls does not cover bad.example.com. The Secret was not created by kube-lego, so it is ' +
         'left alone. Name another Secret, delete this one, or set kube-lego.io/adopt: "true" on the Ingress to let it be replaced.',
     );
     assert.deepEqual(await stage.secret('shop/bad-tls'), theirs);
@@ -112,11 +112,11 @@ describe('a Secret with a broken certificate', () => {
 
     assert.match(
       await stage.untilWarned('shop/mixed', 'ForeignSecret'),
-      /^The tls\.key in Secret mixed-tls does not belong to its certificate\. The Secret was not made by kube-lego, so it is left alone\./,
+      /^The tls\.key in Secret mixed-tls does not belong to its certificate\. The Secret was not created by kube-lego, so it is left alone\./,
     );
     assert.match(
       await stage.untilWarned('shop/prose', 'ForeignSecret'),
-      /^Secret prose-tls holds no readable key pair: .+\. The Secret was not made by kube-lego, so it is left alone\./,
+      /^Secret prose-tls holds no readable key pair: .+\. The Secret was not created by kube-lego, so it is left alone\./,
     );
     assert.equal(await stage.orders(), before);
   });

@@ -101,7 +101,7 @@ describe('a Secret whose renewal the CA has a say in', () => {
     const { notices } = judge(
       known({ window: { ...window, at: now + minute, url: 'https://ca.example/why' } }),
     );
-    assert.match(notices[0]?.message ?? '', /wants .* renewed between .* https:\/\/ca\.example\/why/);
+    assert.match(notices[0]?.message ?? '', /suggests to renew .* between .* https:\/\/ca\.example\/why/);
     assert.equal(notices[0]?.code, 'RenewalSuggested');
   });
 });
@@ -124,9 +124,9 @@ describe('the default type of key', () => {
 
 describe('a Secret whose profile is recorded', () => {
   const wishes = [
-    ['shortlived', undefined, 'profile-changed', 'profile shortlived, and no profile'],
-    ['', 'shortlived', 'profile-changed', 'no profile, and profile shortlived'],
-    ['classic', 'shortlived', 'profile-changed', 'profile classic, and profile shortlived'],
+    ['shortlived', undefined, 'profile-changed', 'profile shortlived, but the settings say no profile'],
+    ['', 'shortlived', 'profile-changed', 'no profile, but the settings say profile shortlived'],
+    ['classic', 'shortlived', 'profile-changed', 'profile classic, but the settings say profile shortlived'],
     ['shortlived', 'shortlived', 'good', ''],
     ['', undefined, 'good', ''],
     [undefined, 'shortlived', 'good', ''],
@@ -272,7 +272,7 @@ describe('a Secret that is not ours', () => {
     assert.equal(
       refusal(judge(foreignExpired)),
       `ForeignSecret: The certificate in Secret web-tls expired at ${new Date(now - hour).toISOString()}. ` +
-        'The Secret was not made by kube-lego, so it is left alone. ' +
+        'The Secret was not created by kube-lego, so it is left alone. ' +
         'Name another Secret, delete this one, or set kube-lego.io/adopt: "true" on the Ingress to let it be replaced.',
     );
   });
