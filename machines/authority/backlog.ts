@@ -2,12 +2,12 @@ import type { Ledger } from '../ledger/ledger.ts';
 import type { OrderRequest } from '../ledger/order-limits.ts';
 import { day } from '../time/durations.ts';
 
-/** What a queue of orders comes to, if nobody else orders anything. */
+/** Forecast for a queue of orders, if there are no others. */
 export interface Backlog {
   readonly orders: number;
-  /** How many of them find room within 24 hours. */
+  /** How many of them fit into the limits within 24 hours. */
   readonly withinDay: number;
-  /** When the last one does, in milliseconds since the epoch. */
+  /** When the last one fits, in milliseconds since the epoch. */
   readonly lastAt: number;
 }
 

@@ -2,14 +2,14 @@ import { plausibleCaWait } from '../time/ca-wait.ts';
 import { jitter, jittered, type Ladder, pauseAfter, troubleLadder } from '../time/ladder.ts';
 
 export interface BreakerOptions {
-  /** After so many failures in a row it opens; one may be a chance. */
+  /** Consecutive failures until it opens; a single one may be accidental. */
   readonly threshold: number;
-  /** Milliseconds. One that is let in to try and never tells how it went is not waited for longer. */
+  /** Milliseconds. A probe without a result times out after this. */
   readonly longestProbe: number;
 }
 
 /**
- * Wait, then one tries, then all: keeps everybody from the CA, or from what shares one fate at it, while that fails. All times in
+ * Circuit breaker: while the CA (or one resource of it) fails, all requests wait, then one probe is let through, then all. Times in
  * milliseconds since the epoch, by the CA's clock.
  */
 export class Breaker {
@@ -17,9 +17,9 @@ export class Breaker {
   readonly #longestProbe: number;
   #failures = 0;
   #pausedUntil = 0;
-  /** Milliseconds that the pause which was begun last can have, if the CA names none. */
+  /** Upper bound of the current pause without Retry-After, in milliseconds. */
   #longestPause = 0;
-  /** Until when the CA itself has asked to wait. */
+  /** End of the CA's own Retry-After. */
   #namedUntil = 0;
   #probe: { readonly id: string; readonly until: number } | undefined;
 
@@ -28,19 +28,19 @@ export class Breaker {
     this.#longestProbe = longestProbe;
   }
 
-  /** Whether it failed when it was last heard of. */
+  /** Open or half-open: the last known result was a failure. */
   get open(): boolean {
     return this.#failures >= this.#threshold || this.#pausedUntil > 0;
   }
 
-  /** In a row; those that were under way together count once. */
+  /** Consecutive; concurrent ones count once. */
   get failures(): number {
     return this.#failures;
   }
 
   /**
-   * When the next one may try, if none may now. While one tries that is when it is no longer waited for; the others
-   * should ask again when they hear how it went.
+   * When the next probe may be sent; undefined if requests may be sent now. While a probe runs, this is its timeout; ask again when
+   * its result is known.
    */
   closedUntil(now: number): number | undefined {
     this.#forgetImplausible(now);
@@ -49,13 +49,13 @@ export class Breaker {
     return this.open && probe !== undefined ? probe.until : undefined;
   }
 
-  /** Until when the CA has asked all to wait, also those that were let in before; undefined if it has not. */
+  /** End of the CA's Retry-After, which also holds for requests that were let in before; undefined if there is none. */
   namedUntil(now: number): number | undefined {
     this.#forgetImplausible(now);
     return this.#namedUntil > now ? this.#namedUntil : undefined;
   }
 
-  /** Whether this one may ask now; while it is open only one at a time may. */
+  /** Whether a request may be sent now; while open, only one probe at a time. */
   enter(id: string, now: number): boolean {
     if (this.#currentProbe(now)?.id === id) return true;
     if (this.closedUntil(now) !== undefined) return false;
@@ -63,7 +63,7 @@ export class Breaker {
     return true;
   }
 
-  /** A good answer. That to what was under way does not take back a wait that the CA has asked for in the meantime. */
+  /** Closes the breaker, but keeps a Retry-After: the answer may belong to a request sent before it. */
   succeeded(now: number): void {
     this.#failures = 0;
     this.#pausedUntil = this.#namedUntil > now ? this.#namedUntil : 0;
@@ -71,12 +71,12 @@ export class Breaker {
   }
 
   /**
-   * @param retryAfter milliseconds, if the CA says so: at once and for all, and never shortened
-   * @param ladder the pauses where it does not, or says less
+   * @param retryAfter milliseconds, if given by the CA: opens at once and is never shortened
+   * @param ladder pauses without Retry-After, and minimum with it
    */
   failed(id: string, now: number, retryAfter?: number, ladder: Ladder = troubleLadder): void {
     this.left(id);
-    // Those that were under way when it began fail together, and count once.
+    // Concurrent requests fail together, and count once.
     if (this.#pausedUntil <= now) this.#failures += 1;
     if (this.#failures < this.#threshold && retryAfter === undefined) return;
     const step = pauseAfter(ladder, this.#failures - this.#threshold + 1);
@@ -86,18 +86,18 @@ export class Breaker {
     this.#pausedUntil = Math.max(this.#pausedUntil, this.#namedUntil, pausedUntil);
   }
 
-  /** The CA had asked to wait until then before the process began. */
+  /** Restores a Retry-After that the previous process received. */
   resume(until: number): void {
     this.#namedUntil = Math.max(this.#namedUntil, until);
     this.#pausedUntil = Math.max(this.#pausedUntil, until);
   }
 
-  /** The one that was to try gave up, by no fault of the CA: another may. */
+  /** The probe ended without contacting the CA: another may be sent. */
   left(id: string): void {
     if (this.#probe?.id === id) this.#probe = undefined;
   }
 
-  /** A pause that is further ahead than any can be is that of a clock that was wrong when it began. */
+  /** A pause longer than possible comes from a wrong clock. */
   #forgetImplausible(now: number): void {
     if (this.#namedUntil > now + plausibleCaWait) this.#namedUntil = 0;
     const longest = Math.max(this.#longestPause, this.#namedUntil - now);
@@ -106,7 +106,7 @@ export class Breaker {
 
   #currentProbe(now: number): { readonly id: string; readonly until: number } | undefined {
     const probe = this.#probe;
-    // What is known of the CA's clock may go back at its first answer: that ends no probe.
+    // The estimate of the CA's clock may go back at its first answer: that must not end a probe.
     const plausible = probe !== undefined && probe.until <= now + 2 * this.#longestProbe;
     return plausible && probe.until > now ? probe : undefined;
   }

@@ -1,3 +1,6 @@
+// What the CA currently allows: reservations in its rate limits (the ledger) and its health (the breaker). The supervisor's admission
+// asks it before each order; src/authority reports to it how orders went.
+
 import type { Hold, Ledger } from '../ledger/ledger.ts';
 import type { OrderRequest } from '../ledger/order-limits.ts';
 import { minute } from '../time/durations.ts';
@@ -5,9 +8,9 @@ import { type Backlog, backlogOf } from './backlog.ts';
 import { Breaker } from './breaker.ts';
 import type { OrderReport } from './order-report.ts';
 
-/** The order that a round is going to make. */
+/** The order that a round will make. */
 export interface PlannedOrder {
-  /** That of the round. */
+  /** Of the round. */
   readonly id: string;
   readonly hosts: readonly string[];
   readonly purpose: OrderRequest['purpose'];
@@ -15,18 +18,18 @@ export interface PlannedOrder {
   readonly newSet?: OrderRequest['newSet'];
 }
 
-/** What those who wait may find otherwise than before: that there is more room, or whether the CA answers. */
+/** What has changed for waiting rounds: `room`: capacity was freed; `health`: the CA answers again, or no longer. */
 export type BudgetChange = 'room' | 'health';
 
 interface Reservation {
   readonly request: OrderRequest;
-  /** `sent`: the CA may have counted it. `proven`: a certificate may come of it. */
+  /** `sent`: the CA may have counted it. `proven`: a certificate may be issued. */
   stage: 'reserved' | 'sent' | 'proven';
 }
 
 /**
- * What the CA lets us order: its limits and its health. A round reserves its order when it is admitted, long before it is
- * sent, so that all who are admitted can be served; what was not sent is given back.
+ * Limits and health of the CA. A round reserves its order at admission, long before sending it, so that every admitted round can
+ * order; an order that was not sent is returned.
  */
 export class OrderBudget {
   readonly #ledger: Ledger;
@@ -38,14 +41,14 @@ export class OrderBudget {
   }
 
   /**
-   * What keeps this order waiting until its turn, or undefined if there is room for it now.
-   * @param queue what those who wait before it are going to take; one that waits is added
+   * Why and until when this order must wait; undefined if it need not.
+   * @param queue demand of the waiting orders before it; if it waits, its own is added
    */
   hold(order: PlannedOrder, queue: Map<string, number>, now: number): Hold | undefined {
     return this.#ledger.hold(requestOf(order), now, queue);
   }
 
-  /** What was kept of the last process is known now. */
+  /** Called when the ledger of the previous process has been restored. */
   resume(now: number): void {
     const until = this.#ledger.unavailableUntil(now);
     if (until !== undefined) this.#breaker.resume(until);
@@ -62,15 +65,15 @@ export class OrderBudget {
   }
 
   /**
-   * The CA is to count an order after all that it was not to count.
+   * The order loses its exemption: the CA will count it.
    *
-   * @returns what keeps it from being made now, or undefined
+   * @returns why it must wait now, or undefined
    */
   countAs(id: string, exemption: OrderRequest['exemption'], now: number): Hold | undefined {
     const reservation = this.#reservations.get(id);
     if (reservation === undefined || reservation.request.exemption === exemption) return undefined;
     const request = { ...reservation.request, exemption };
-    // Its own reservation must not stand in its way.
+    // Release its own reservation first, which would count against it.
     this.#ledger.orderRefused(reservation.request, now);
     const hold = this.#ledger.hold(request, now);
     this.#ledger.orderCreated(hold === undefined ? request : reservation.request, now);
@@ -79,23 +82,23 @@ export class OrderBudget {
     return undefined;
   }
 
-  /** What these come to, if they are ordered one after the other. */
+  /** Forecast for these orders, made in sequence. */
   backlog(orders: readonly PlannedOrder[], now: number): Backlog {
     return backlogOf(this.#ledger, orders.map(requestOf), now);
   }
 
-  /** Whether this round may ask the CA now; while the CA is in trouble only one at a time may. */
+  /** Whether this round may contact the CA now; while the breaker is open, only one probe at a time may. */
   enter(id: string, now: number): boolean {
     return this.#breaker.enter(id, now);
   }
 
-  /** What keeps all from asking the CA. */
+  /** Set while the breaker keeps all rounds from the CA. */
   trouble(now: number): Hold | undefined {
     const until = this.#breaker.closedUntil(now);
     return until === undefined ? undefined : { cause: 'unavailable', scope: 'the CA', until };
   }
 
-  /** What the CA has asked all to wait for, also those that were let in before. */
+  /** A Retry-After of the CA, which also holds for rounds that already have a slot. */
   askedWait(now: number): Hold | undefined {
     const until = this.#breaker.namedUntil(now);
     return until === undefined ? undefined : { cause: 'unavailable', scope: 'the CA', until };
@@ -147,8 +150,8 @@ export class OrderBudget {
   }
 
   /**
-   * The round has ended. An order without a word of its end stays counted as what may have become of it: an order, or a certificate.
-   * @returns whether others may find room that they did not find before
+   * Called when the round has ended. An order with unknown result stays counted, as an order or as a certificate.
+   * @returns whether capacity may have been freed
    */
   release(id: string, now: number): boolean {
     this.#breaker.left(id);

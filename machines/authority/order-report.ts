@@ -1,20 +1,20 @@
 import type { LearnedBlock } from '../ledger/learned-block.ts';
 
-/** What a round tells of its order at the CA. `id` is that of the round. */
+/** Progress of an order at the CA. `id`: of the round. */
 export type OrderReport =
-  /** The request for the order is about to leave. */
+  /** The newOrder request is about to be sent. */
   | { readonly type: 'ORDER_SENT'; readonly id: string }
-  /** The CA has made the order, or handed back one that it had: it has counted it. */
+  /** The CA has created the order, or returned an existing one: it has counted it. */
   | { readonly type: 'ORDER_MADE'; readonly id: string }
-  /** The CA has made no order; `block` if a limit is why. */
+  /** The CA has not created an order; `block`: because of this limit. */
   | { readonly type: 'ORDER_REFUSED'; readonly id: string; readonly block: LearnedBlock | undefined }
-  /** All that is left is to finalize the order: from now on a certificate may come of it. */
+  /** All authorizations are valid; the order is about to be finalized, and a certificate may be issued. */
   | { readonly type: 'HOSTS_PROVEN'; readonly id: string; readonly hosts: readonly string[] }
   | { readonly type: 'HOSTS_FAILED'; readonly id: string; readonly hosts: readonly string[] }
   | { readonly type: 'CERTIFICATE_ISSUED'; readonly id: string }
-  /** The CA has given up the order that it had made: no certificate comes of it. */
+  /** The order has become invalid: no certificate will be issued. */
   | { readonly type: 'ORDER_FAILED'; readonly id: string }
-  /** The CA does not go on with the order that it had made because of a limit. */
+  /** The CA refuses to continue an existing order because of a limit. */
   | { readonly type: 'LIMIT_MET'; readonly id: string; readonly block: LearnedBlock }
-  /** The CA is busy, out of order or out of reach; `retryAfter` in milliseconds, if it says so. */
+  /** The CA is busy, failing or unreachable; `retryAfter` in milliseconds, if given. */
   | { readonly type: 'CA_TROUBLED'; readonly id: string; readonly retryAfter: number | undefined };
