@@ -215,10 +215,15 @@ describe('kube-lego explain, when the API server answers it with', { timeout: 12
 async function explainedInTrouble(name: string): Promise<Explanation> {
   await stage.apply(site(name));
   await stage.untilState(`shop/${name}`, 'backing-off');
-  const explanation = await explained(stage, `shop/${name}`, besideController(stage));
-  assert.equal(explanation.verdict, 'failing');
-  assert.match(explanation.next, /^It is tried again at /);
-  return explanation;
+  for (let looks = 1; looks <= 20; looks += 1) {
+    const explanation = await explained(stage, `shop/${name}`, besideController(stage));
+    // It is tried again after seconds: on a busy machine `explain` meets the next try, or the one after.
+    if (explanation.next.startsWith('kube-lego is checking')) continue;
+    assert.equal(explanation.verdict, 'failing');
+    assert.match(explanation.next, /^It is tried again at /);
+    return { ...explanation, why: explanation.why.replace(/^(\w+), \d+ times in a row:/, '$1:') };
+  }
+  return assert.fail('it never backs off');
 }
 
 /** An Ingress `shop/NAME` with these entries of `spec.tls`, or one good one; the API server refuses rules for some of the hosts. */
