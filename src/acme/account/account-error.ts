@@ -1,11 +1,11 @@
 /**
- * - `unusable-secret`: the account Secret exists and holds no key that can be used; it is never overwritten.
- * - `secret-changed`: somebody else wrote the account Secret at the same moment.
- * - `binding-required`: the CA wants an external account binding and none is configured.
- * - `deactivated`: the CA has closed this account.
- * - `action-required`: the CA wants something of a person before the account may be used, such as to agree to new terms.
- * - `refused`: the CA did not register the account, see `cause`.
- * - `waiting`: the CA refused a short time ago, or has lost the account again within the hour; nothing is asked before `retryAt`.
+ * - `unusable-secret`: the account Secret exists but has no usable key; it is never overwritten.
+ * - `secret-changed`: another client wrote the account Secret concurrently.
+ * - `binding-required`: the CA requires an external account binding and none is configured.
+ * - `deactivated`: the account is deactivated or revoked.
+ * - `action-required`: the CA requires user action before the account may be used, such as agreeing to new terms.
+ * - `refused`: the CA refused to register the account, see `cause`.
+ * - `waiting`: the CA refused recently, or lost the account twice within an hour; no request before `retryAt`.
  */
 export type AccountErrorKind =
   | 'unusable-secret'
@@ -16,14 +16,14 @@ export type AccountErrorKind =
   | 'refused'
   | 'waiting';
 
-/** There is no ACME account to work with. The message says why and what to do. */
+/** No usable ACME account. The message has cause and remedy. */
 export class AccountError extends Error {
   override readonly name = 'AccountError';
   readonly code = 'AccountError';
   readonly kind: AccountErrorKind;
-  /** Milliseconds since the epoch before which nothing is tried; undefined if it depends on a person. */
+  /** Milliseconds since the epoch of the next attempt; undefined if user action is required. */
   readonly retryAt: number | undefined;
-  /** Whether it is nobody's failure: the CA was out of reach or busy. */
+  /** The CA was unreachable or busy. */
   readonly transient: boolean;
 
   constructor(

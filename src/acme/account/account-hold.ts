@@ -7,10 +7,10 @@ import { caName } from '../transport/connection.ts';
 import { AcmeProblem } from '../transport/problem.ts';
 import { AccountError } from './account-error.ts';
 
-/** Milliseconds: a person may have dealt with it in the meantime. */
+/** Milliseconds; long enough for user action. */
 const refusedFor = day;
 
-/** The CA's own words, where it says that the account may not be used until a person has done something. */
+/** The CA's problem if it says that the account needs user action. */
 export function accountProblem(error: unknown): AcmeProblem | undefined {
   if (error instanceof AcmeProblem) return isAboutAccount(error) ? error : undefined;
   return error instanceof Error && error.cause !== undefined ? accountProblem(error.cause) : undefined;
@@ -24,7 +24,7 @@ function isAboutAccount(problem: AcmeProblem): boolean {
   return ['userActionRequired', 'externalAccountRequired'].includes(problem.type) || isDeactivated(problem);
 }
 
-/** Keeps everybody from a CA that has refused to make the account, or to let it be used: after a pause one looks whether that has changed. */
+/** Circuit breaker for an account that the CA refuses to register or to accept: after a pause one request probes. */
 export class AccountHold {
   readonly #ca: string;
   /** The Secret with the account's key, for messages. */
@@ -39,13 +39,13 @@ export class AccountHold {
     this.#clock = clock;
   }
 
-  /** @throws AccountError the refusal, as long as its time has not come or somebody else looks */
+  /** @throws AccountError the last refusal, until its time is over and while another request probes */
   throwIfHeld(): void {
     const until = this.#breaker.closedUntil(this.#clock.now());
     if (this.#refusal === undefined || until === undefined) return;
     const { kind, message, cause, retryAt = 0, transient } = this.#refusal;
     const at = this.#clock.byMachine(until);
-    // The machine's clock may have been set since.
+    // The machine's clock may have been set in the meantime.
     if (Math.abs(at - retryAt) > second) {
       throw new AccountError(kind, message, { cause, retryAt: at, transient });
     }
@@ -53,9 +53,9 @@ export class AccountHold {
   }
 
   /**
-   * Before the CA is asked for the account or with it.
-   * @param id of the one that asks
-   * @throws AccountError if it may not
+   * To be called before each use of the account or its registration.
+   * @param id of the caller
+   * @throws AccountError if it is held
    */
   enter(id: string): void {
     if (!this.#breaker.enter(id, this.#clock.now())) this.throwIfHeld();
@@ -66,12 +66,12 @@ export class AccountHold {
     this.#breaker.succeeded(this.#clock.now());
   }
 
-  /** It ended without a word about the account. */
+  /** The use ended without a result for the account. */
   left(id: string): void {
     this.#breaker.left(id);
   }
 
-  /** The CA, or we in its place, refused to make the account. */
+  /** The CA, or a check of ours, refused the registration. */
   unregistered(id: string, error: AcmeProblem): AccountError {
     if (isDeactivated(error)) return this.deactivated(id, error);
     const message = `No account at ${this.#ca}: ${error.message}`;
@@ -84,7 +84,7 @@ export class AccountHold {
     return this.refuse(id, 'refused', message, Math.max(own, error.retryAfter ?? 0), about);
   }
 
-  /** The CA refused to let the account be used. */
+  /** The CA refused a request of the account. */
   unusable(id: string, problem: AcmeProblem, cause: unknown): AccountError {
     if (isDeactivated(problem)) return this.deactivated(id, cause);
     const message =
@@ -100,7 +100,7 @@ export class AccountHold {
     return this.refuse(id, 'deactivated', message, refusedFor, { cause });
   }
 
-  /** @param pause milliseconds, in which nobody asks */
+  /** @param pause milliseconds without requests */
   refuse(
     id: string,
     kind: AccountError['kind'],
@@ -113,9 +113,9 @@ export class AccountHold {
   }
 
   /**
-   * Another process was refused, and the CA has asked to wait until then.
+   * Restores the refusal that an earlier process met.
    * @param until milliseconds since the epoch, by the CA's clock
-   * @throws AccountError if that is to come, and nothing was heard of the CA since
+   * @throws AccountError if `until` is in the future and the CA has not answered since
    */
   resume(until: number): void {
     const now = this.#clock.now();

@@ -3,22 +3,22 @@ import { promisify } from 'node:util';
 import { type AccountKey, readAccountKey } from '../protocol/account-key.ts';
 import { AccountError } from './account-error.ts';
 
-/** The Secret that holds the account's key, as read. */
+/** The Secret with the account key, as read. */
 export interface AccountSecret {
   readonly data: Readonly<Record<string, Buffer>>;
   readonly uid: string;
   readonly resourceVersion: string;
 }
 
-/** Where the account's key is kept for good; `src/kubernetes` keeps it in a Secret. Everything it throws is passed on. */
+/** Persistent storage of the account key; `src/kubernetes` uses a Secret. Its errors are passed on. */
 export interface AccountSecretStore {
   /** For messages: `NAMESPACE/NAME`. */
   readonly name: string;
-  /** Undefined only if the Secret definitely does not exist. */
+  /** Undefined only if the Secret does not exist (404). */
   read(signal: AbortSignal): Promise<AccountSecret | undefined>;
-  /** Undefined if it exists already: somebody else was faster. */
+  /** Undefined if it exists already. */
   create(data: Readonly<Record<string, Buffer>>, signal: AbortSignal): Promise<AccountSecret | undefined>;
-  /** Sets these keys and leaves all others as they are; undefined if it is not the Secret that was read any more. */
+  /** Sets these keys and keeps all others; undefined on a conflict with `current`. */
   update(
     current: AccountSecret,
     data: Readonly<Record<string, Buffer>>,
@@ -26,19 +26,19 @@ export interface AccountSecretStore {
   ): Promise<AccountSecret | undefined>;
 }
 
-/** What the account Secret says. */
+/** The parsed account Secret. */
 export interface StoredAccount {
   readonly key: AccountKey;
-  /** The account's URL, if it is recorded for this directory: that of another one, or of 2016, is of no use. */
+  /** The account URL, if recorded for this directory; ignored for another one, or for ACME v1 (2016). */
   readonly url: string | undefined;
-  /** Until when the CA with this directory has refused to make an account, milliseconds since the epoch; it may be over. */
+  /** Milliseconds since the epoch until which the CA of this directory refuses to register; may be in the past. */
   readonly refusedUntil: number | undefined;
 }
 
 export const keyField = 'tls.key';
 const urlField = 'acme-registration-url';
 const directoryField = 'acme-directory-url';
-/** A time and the directory, with a space between them. */
+/** `TIME DIRECTORY`. */
 const refusalField = 'acme-registration-refused-until';
 
 /** Reads the account Secret of this version or of the Go kube-lego. @throws AccountError `unusable-secret` */
@@ -62,12 +62,12 @@ export async function newAccountData(): Promise<Record<string, Buffer>> {
   return { [keyField]: Buffer.from(privateKey) };
 }
 
-/** What is recorded of a registration, for `AccountSecretStore.update`. */
+/** The data of a registration, for `AccountSecretStore.update`. */
 export function registrationData(url: string, directoryUrl: string): Record<string, Buffer> {
   return { [urlField]: Buffer.from(url), [directoryField]: Buffer.from(directoryUrl) };
 }
 
-/** What is recorded of a registration that the CA refuses for a time, for `AccountSecretStore.update`. */
+/** The data of a refused registration, for `AccountSecretStore.update`. */
 export function refusalData(until: number, directoryUrl: string): Record<string, Buffer> {
   return { [refusalField]: Buffer.from(`${new Date(until).toISOString()} ${directoryUrl}`) };
 }

@@ -1,3 +1,6 @@
+// The ACME account: its key in a Secret, its registration, and the hold after a refusal. Used by the CA object
+// (src/authority), which does each order inside `withAccount`.
+
 import { hour } from '../../../machines/time/durations.ts';
 import { type OrderRequests, SignedRequests } from '../protocol/signed-requests.ts';
 import { caName } from '../transport/connection.ts';
@@ -27,7 +30,7 @@ export interface Account {
 
 export interface AccountOptions extends RegistrationOptions {
   readonly store: AccountSecretStore;
-  /** The account cannot be used: told once of each refusal, however many wait for it. */
+  /** The account cannot be used; called once for each refusal, however many callers wait. */
   readonly onRefused?: ((refusal: AccountError) => void) | undefined;
 }
 
@@ -38,8 +41,8 @@ interface Loaded {
 }
 
 /**
- * The one account of this installation. Its key is written before it is registered, its URL after; only a Secret that definitely does
- * not exist makes a new key, and a CA that lost the account gets the same key again, at most once an hour.
+ * The account of this installation. The key is written before the registration, the URL after it. A new key is made only if the
+ * Secret does not exist (404); if the CA has lost the account, the same key is registered again, at most once an hour.
  */
 export class AccountStore {
   readonly #options: AccountOptions;
@@ -49,7 +52,7 @@ export class AccountStore {
   #account: Account | undefined;
   #uses = 0;
   #thumbprint: string | undefined;
-  /** The CA does not know the recorded account: its URL is of no use. */
+  /** The CA does not know the recorded account URL. */
   #lost = false;
   #registeredAgainAt: number | undefined;
   #lastTold: AccountError | undefined;
@@ -61,13 +64,13 @@ export class AccountStore {
     this.#opening = new SharedRun((signal) => this.#told(this.#open(signal)));
   }
 
-  /** The thumbprint of the account's key, as soon as the Secret was read or written once. */
+  /** The thumbprint of the account key; undefined before the Secret was read or written once. */
   thumbprint(): string | undefined {
     return this.#thumbprint;
   }
 
   /**
-   * Reads the key without making one and without asking the CA: for a responder that starts.
+   * Reads the key without creating one and without a request to the CA: for the responder's start.
    * @returns undefined if there is no account Secret yet
    * @throws AccountError `unusable-secret`, what the store throws, or the signal's reason
    */
@@ -77,8 +80,8 @@ export class AccountStore {
   }
 
   /**
-   * The account, registered if need be. Callers at the same time share one registration; after a refusal the CA is not asked again
-   * before the time in the error.
+   * The account, registered if necessary. Concurrent callers share one registration; after a refusal there is no request before the
+   * time in the error.
    * @throws AccountError, AcmeProblem, what the store throws, or the signal's reason
    */
   async ensureAccount(signal: AbortSignal): Promise<Account> {
@@ -89,8 +92,8 @@ export class AccountStore {
   }
 
   /**
-   * Does work with the account. If the CA says in the midst of it that the account does not exist (it was reset), the same key is
-   * registered again and the work done once more. If it says that the account may not be used, nobody asks again for a day.
+   * Runs `work` with the account. If the CA answers `accountDoesNotExist` (it was reset), the same key is registered again and the
+   * work repeated once. If it requires user action, there is no request for a day.
    */
   async withAccount<T>(signal: AbortSignal, work: (account: Account) => Promise<T>): Promise<T> {
     const account = await this.ensureAccount(signal);
@@ -125,7 +128,7 @@ export class AccountStore {
     }
   }
 
-  /** Tells of a refusal that ends this work. */
+  /** Reports a refusal that ends this work. */
   async #told<T>(work: Promise<T>): Promise<T> {
     try {
       return await work;
@@ -186,7 +189,7 @@ export class AccountStore {
     return stored;
   }
 
-  /** Finds or makes the account of the key and records its URL. */
+  /** Finds or creates the account of the key and records its URL. */
   async #register(loaded: Loaded, signal: AbortSignal): Promise<string> {
     const { directoryUrl } = this.#options;
     const { fresh, stored } = loaded;
@@ -195,7 +198,7 @@ export class AccountStore {
       url = await this.#registration.ensure(stored.key, !fresh && !this.#lost, stored.refusedUntil, signal);
     } catch (error) {
       const until = askedToWait(error, this.#options.clock.now());
-      // This process keeps to it in any case; that it could not be written hides no refusal.
+      // This process waits in any case; a failed write must not hide the refusal.
       if (until !== undefined)
         await this.#record(loaded, refusalData(until, directoryUrl), signal).catch(() => undefined);
       throw error;
@@ -212,7 +215,7 @@ export class AccountStore {
     const { store } = this.#options;
     if ((await store.update(secret, data, signal)) !== undefined) return;
     const now = await store.read(signal);
-    // Somebody may have added a label; but nothing is recorded beside a key that the CA was not asked with.
+    // A label may have been added; but record nothing next to another key than the registered one.
     if (now === undefined || this.#read(now).key.thumbprint !== stored.key.thumbprint)
       throw secretChanged(store.name);
     if ((await store.update(now, data, signal)) === undefined) throw secretChanged(store.name);
@@ -227,7 +230,7 @@ function secretChanged(name: string): AccountError {
   );
 }
 
-/** Until when the CA has refused to make an account, if it says so. A CA in trouble asks all to wait, which is kept with the limits. */
+/** Until when the CA refuses to register, if it says so. The wait of a busy CA is in the ledger instead. */
 function askedToWait(error: unknown, now: number): number | undefined {
   if (!(error instanceof AccountError) || error.transient || !(error.cause instanceof AcmeProblem))
     return undefined;

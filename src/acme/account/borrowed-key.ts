@@ -5,8 +5,8 @@ type Data = Readonly<Record<string, Buffer>>;
 const prefix = 'rehearsal-';
 
 /**
- * The account Secret for an account of the same key at the CA of rehearsals: the key is that of the Secret, and what is recorded of
- * the registration stands beside that of the owner's, each field with `rehearsal-` before its name. No second key is made.
+ * The account Secret as seen by the staging CA: the same key, and the fields of its registration prefixed with `rehearsal-`. No
+ * second key is made.
  */
 export class BorrowedKey implements AccountSecretStore {
   readonly name: string;
@@ -21,7 +21,7 @@ export class BorrowedKey implements AccountSecretStore {
     return borrowed(await this.#owner.read(signal));
   }
 
-  /** Keys are made by the owner only. */
+  /** Only the owner creates keys. */
   create(): Promise<undefined> {
     return Promise.resolve(undefined);
   }

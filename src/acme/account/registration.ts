@@ -11,20 +11,20 @@ export interface RegistrationOptions extends Pick<SignedRequestsOptions, 'direct
   /** The CA's. */
   readonly clock: CaClock;
   readonly email?: string | undefined;
-  /** A registration was made or found; the terms of service are those that it agreed to. */
+  /** An account was created or found; with the terms of service agreed to. */
   readonly onRegistered?:
     | ((found: { termsOfService: string | undefined; existing: boolean }) => void)
     | undefined;
-  /** Called before the CA is asked; throws where it has asked all to wait. */
+  /** Called before the first request; throws during a wait that the CA asked of all requests. */
   readonly beforeAsking?: (() => void) | undefined;
-  /** The CA is busy, out of order or out of reach; the wait that it asks for, in milliseconds. */
+  /** The CA is busy, failing or unreachable; with its Retry-After in milliseconds. */
   readonly onTrouble?: ((retryAfter: number | undefined) => void) | undefined;
 }
 
-/** One registration at a time. */
+/** Constant: one registration at a time. */
 const id = 'registration';
 
-/** Gets the account of a key from the CA. What the CA refuses is held, by `hold`. */
+/** Finds or creates the account of a key. Refusals go to `hold`. */
 export class Registration {
   readonly #options: RegistrationOptions;
   readonly #hold: AccountHold;
@@ -35,9 +35,9 @@ export class Registration {
   }
 
   /**
-   * Finds the account of the key or makes it.
-   * @param mayExist whether it is worth looking for
-   * @param refusedUntil until when the CA has refused another process, by the CA's clock
+   * Finds the account of the key or creates it.
+   * @param mayExist whether to look for it first
+   * @param refusedUntil until when the CA refused an earlier process, by the CA's clock
    * @returns its URL
    * @throws AccountError, or the signal's reason
    */
@@ -52,7 +52,7 @@ export class Registration {
     beforeAsking?.();
     this.#hold.enter(id);
     try {
-      // The answer tells the CA's time.
+      // The answer sets the CA's clock.
       const { termsOfService } = await transport.directory(directoryUrl, signal);
       if (refusedUntil !== undefined) this.#hold.resume(refusedUntil);
       const found = mayExist ? await this.#find(requests, signal) : undefined;

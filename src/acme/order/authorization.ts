@@ -15,24 +15,24 @@ export interface OfferedChallenge {
   readonly keyAuthorization: string;
 }
 
-/** Who proves a host: by which type of challenge, and what it takes until the CA may look. */
+/** Presents the challenge of a host; resolves when the CA may validate it. */
 export interface Presenter {
   readonly type: string;
   present(challenge: OfferedChallenge, signal: AbortSignal): Promise<void>;
 }
 
-/** How the authorization of a host goes on: the challenge is answered, then the CA has seen it or not. */
+/** Progress of a host's authorization: the challenge is answered, then valid or invalid. */
 export interface AuthorizationReport {
   readonly host: string;
   readonly status: 'answered' | 'valid' | 'invalid';
-  /** Why it is invalid, in the CA's words; no token and no capability URL is in them. */
+  /** The CA's reason why it is invalid, without token and capability URL. */
   readonly detail?: string;
 }
 
 export interface Proving {
   readonly requests: Pick<OrderRequests, 'authorization' | 'answerChallenge'>;
   readonly polling: Polling;
-  /** Undefined for what is no host of the order. */
+  /** Undefined if not a host of the order. */
   readonly presenterOf: (host: string) => Presenter | undefined;
   /** RFC 7638 thumbprint of the account key, base64url. */
   readonly thumbprint: string;
@@ -41,14 +41,14 @@ export interface Proving {
   readonly onAuthorization?: ((report: AuthorizationReport) => void) | undefined;
 }
 
-/** After the first host has failed, the others have this long to fail as well, so that the message names them all. */
+/** Milliseconds after the first failed host in which the others may fail too: the message names them all. */
 const graceAfterFailure = 2000;
-/** A challenge is answered again at most so often, when the answer got lost or the CA wants another try. */
+/** Answers to one challenge: it is repeated if the answer was lost or the CA wants a retry. */
 const maxAnswers = 3;
 
 /**
- * Proves the hosts of an order, each by its presenter's type of challenge: all at the same time, those that are proven already skipped.
- * @throws OrderError that names every host that failed, AcmeProblem, what a presenter throws, or the signal's reason
+ * Proves the hosts of an order concurrently, each by its presenter's type of challenge; valid authorizations are skipped.
+ * @throws OrderError that names every failed host, AcmeProblem, what a presenter throws, or the signal's reason
  */
 export async function proveHosts(proving: Proving, urls: readonly string[]): Promise<void> {
   const { clock, signal } = proving.polling;
@@ -82,14 +82,14 @@ const isAboutHost: ReadonlySet<OrderErrorKind> = new Set([
   'challenge-not-offered',
 ]);
 
-/** One authorization on its way from pending to valid. */
+/** One authorization from pending to valid. */
 class Authorization {
   readonly #proving: Proving;
   readonly #url: string;
-  /** Whether the CA has confirmed that it knows of our answer. */
+  /** Whether the CA has confirmed our answer. */
   #confirmed = false;
   #answers = 0;
-  /** Milliseconds that the CA asked to wait when it was read last. */
+  /** Retry-After of the last read, in milliseconds. */
   #asked: number | undefined;
 
   constructor(proving: Proving, url: string) {
@@ -123,7 +123,7 @@ class Authorization {
     if (this.#isValid(found)) return;
     const challenge = this.#challenge(found);
     await this.#present(challenge, found);
-    // `processing`: the CA handed back an order whose challenge was answered before; it needs no second answer.
+    // `processing`: the CA returned an order whose challenge was answered before; it needs no second answer.
     const wait = challenge.status === 'pending' ? await this.#answer(challenge) : this.#asked;
     this.#confirmed ||= challenge.status !== 'pending';
     this.#proving.onAuthorization?.({ host, status: 'answered' });
@@ -141,7 +141,7 @@ class Authorization {
     return answer;
   }
 
-  /** @throws OrderError if the authorization cannot become valid any more */
+  /** @throws OrderError if the authorization is in a final state other than valid */
   #isValid(authorization: AuthorizationObject): boolean {
     if (authorization.status === 'valid') return true;
     if (authorization.status === 'pending') return false;
@@ -189,7 +189,7 @@ class Authorization {
     );
   }
 
-  /** Tells the CA to look. An answer whose confirmation is lost may have arrived: the authorization shows. */
+  /** Asks the CA to validate. If the confirmation is lost, the authorization shows whether the answer arrived. */
   async #answer(challenge: ChallengeObject): Promise<number | undefined> {
     const { polling, requests } = this.#proving;
     this.#answers += 1;
@@ -204,8 +204,8 @@ class Authorization {
   }
 
   /**
-   * Answers once more when the first answer got lost, or when the CA shows an error on a challenge that is still pending (step-ca
-   * does, RFC 8555 section 8.2): it waits for us to ask for another try, and would be polled for ever.
+   * Answers again if the first answer was lost, or if a challenge that is still pending has an error (step-ca, RFC 8555 section
+   * 8.2): that CA waits for the client's retry, and polling would never end.
    */
   async #answerAgain(challenge: ChallengeObject, { identifier }: AuthorizationObject): Promise<void> {
     if (challenge.status !== 'pending' || (this.#confirmed && challenge.error === undefined)) return;

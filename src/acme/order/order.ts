@@ -1,3 +1,6 @@
+// The order flow of RFC 8555 section 7.4: new-order, authorizations, finalization, download. Called by the CA object
+// (src/authority/ca-order.ts).
+
 import { minute } from '../../../machines/time/durations.ts';
 import type { Clock } from '../../time/clock.ts';
 import type { Account } from '../account/account.ts';
@@ -9,7 +12,7 @@ import type { AcmeTransport, CallResult } from '../transport/transport.ts';
 import { type AuthorizationReport, type Presenter, proveHosts } from './authorization.ts';
 import { type Polling, poll } from './polling.ts';
 
-/** What an order is about to do. */
+/** The phase that an order enters. */
 export type OrderPhase = 'ordering' | 'proving' | 'finalizing' | 'downloading';
 
 export interface OrderInput {
@@ -20,41 +23,41 @@ export interface OrderInput {
   readonly signal: AbortSignal;
   /** Host names, lower case, A-labels, each once. */
   readonly hosts: readonly string[];
-  /** Who proves this host of the order; undefined for what is none. */
+  /** The presenter of this host; undefined if not a host of the order. */
   readonly presenterOf: (host: string) => Presenter | undefined;
-  /** The signing request for exactly these hosts, PEM. */
+  /** The CSR for exactly these hosts, PEM. */
   readonly csr: Buffer;
   readonly profile?: string | undefined;
-  /** Id of the certificate that it is to replace (RFC 9773 section 5), where the CA knows of such things. */
+  /** Id of the certificate to replace (RFC 9773 section 5), if the CA supports ARI. */
   readonly replaces?: string | undefined;
-  /** Common name of the issuer whose chain to choose; costs a request for each alternate chain. */
+  /** Common name of the issuer of the preferred chain; costs a request for each alternate chain. */
   readonly preferredChain?: string | undefined;
-  /** Told of what a person should know although there is a certificate. */
+  /** A warning that does not prevent the certificate. */
   readonly onNotice?: ((notice: string) => void) | undefined;
-  /** Told how the authorization of each host goes on. */
+  /** Progress of each host's authorization. */
   readonly onAuthorization?: ((report: AuthorizationReport) => void) | undefined;
-  /** Most milliseconds from new-order to the certificate, `orderTimeLimit` if not given; the order's own end may come before. */
+  /** Milliseconds from new-order to the certificate, `orderTimeLimit` if not given; the order may expire earlier. */
   readonly timeLimit?: number | undefined;
-  /** Called, and waited for, before each phase; from `proving` on with the order's URL, by which it can be taken up again. */
+  /** Called and awaited before each phase; from `proving` on with the order's URL. */
   readonly onPhase?: ((phase: OrderPhase, orderUrl: string | undefined) => void | Promise<void>) | undefined;
-  /** The CA has made the order or handed one back, and has counted it: also when it is not one to work on. */
+  /** The CA has created or returned an order, and counted it: also if we cannot use it. */
   readonly onOrderMade?: (() => void) | undefined;
 }
 
 export const orderTimeLimit = 10 * minute;
 
 export interface ObtainedCertificate {
-  /** As the CA sent it: to be verified before it is stored. */
+  /** Unverified, as the CA sent it. */
   readonly chainPem: string;
   readonly orderUrl: string;
 }
 
 /**
- * From a new order to the certificate (RFC 8555 section 7.4), the challenges being shown by their presenters.
+ * Runs an order from new-order to the certificate (RFC 8555 section 7.4).
  *
- * What is sent twice: reads, when the way to the CA fails; the answer to a challenge and the finalization, only after a read has shown that
- * the first did not arrive. A new-order whose answer is lost is not sent again here: the caller's next attempt is, and Boulder hands back the
- * same order.
+ * Retries: reads after network errors; the answer to a challenge and the finalization only after a read has shown that the first
+ * did not arrive. A new-order whose answer is lost is not repeated here but by the caller's next attempt, for which Boulder returns
+ * the same order.
  * @throws OrderError, or the signal's reason
  */
 export async function placeOrder(input: OrderInput): Promise<ObtainedCertificate> {
@@ -91,7 +94,7 @@ class OrderRun {
     return { chainPem, orderUrl: order.url };
   }
 
-  /** An unlisted profile should not be asked for (draft-ietf-acme-profiles), and some servers silently ignore it. */
+  /** A client should not request an unlisted profile (draft-ietf-acme-profiles), and some servers silently ignore it. */
   async #checkProfile(): Promise<void> {
     const { account, hosts, profile, signal, transport } = this.#input;
     if (profile === undefined) return;
@@ -110,7 +113,7 @@ class OrderRun {
     );
   }
 
-  /** Makes the order and sees whether it is one that we may work on. */
+  /** Creates the order and checks that we can use it. */
   async #place(): Promise<OrderObject> {
     const { account, hosts, profile, replaces, onOrderMade, signal } = this.#input;
     const { value: order } = await this.#refusedAs('refused', () =>
@@ -147,8 +150,8 @@ class OrderRun {
   }
 
   /**
-   * Finalizes and waits for the certificate. `ready` after a good answer is a replica that lags; after a lost answer it means that
-   * the CA never got the request. `valid` without a certificate URL is waited out as well.
+   * Finalizes and waits for the certificate. `ready` after a good answer is a lagging replica; after a lost answer it means that the
+   * CA did not get the request. `valid` without a certificate URL is polled further.
    * @returns the certificate's URL
    */
   async #finalize(placed: OrderObject, polling: Polling): Promise<string> {
@@ -187,7 +190,7 @@ class OrderRun {
     return status === 'valid' ? certificate : undefined;
   }
 
-  /** An alternate chain that cannot be downloaded must not cost the certificate: the CA's own choice is valid too. */
+  /** If an alternate chain cannot be downloaded, the CA's default chain is used: it is valid too. */
   async #download(url: string, polling: Polling): Promise<string> {
     const { onNotice, preferredChain, signal } = this.#input;
     if (preferredChain === undefined) return this.#downloadChain(url, polling);
@@ -195,7 +198,7 @@ class OrderRun {
       return await this.#downloadChain(url, polling, preferredChain);
     } catch (error) {
       signal.throwIfAborted();
-      // Before that time nothing may be asked.
+      // No request before its Retry-After.
       if (error instanceof AcmeProblem && error.retryAfter !== undefined) throw error;
       const chainPem = await this.#downloadChain(url, polling);
       const cause = error instanceof Error ? error.message : String(error);
@@ -240,7 +243,7 @@ class OrderRun {
     this.#input.signal.throwIfAborted();
   }
 
-  /** Turns what the CA or the way to it says into an error that names the hosts. */
+  /** Converts an AcmeProblem to an OrderError that names the hosts. */
   async #refusedAs<T>(kind: OrderErrorKind, work: () => Promise<T>): Promise<T> {
     try {
       return await work();

@@ -3,13 +3,13 @@ import { type Clock, sleep } from '../../time/clock.ts';
 import { AcmeProblem } from '../transport/problem.ts';
 import type { CallResult } from '../transport/transport.ts';
 
-/** Waits between polls of an object for which the CA asks no particular time, in milliseconds; the last one repeats. */
+/** Milliseconds between polls without Retry-After; the last one repeats. */
 const ownWaits = [30, 70, 180, 400, 1000, 2000, 4000, 7000, 10_000];
-/** First wait after a failure that is the CA's or the network's; doubled with each that follows. */
+/** Milliseconds after a failure of the CA or the network; doubled with each that follows. */
 const failureWait = 500;
-/** So many of them in a row are ridden out. */
+/** In a row; one more is thrown. */
 const maxFailures = 5;
-/** Timers of Node may fire a little early; a Retry-After is never undercut. */
+/** Node's timers may fire a little early; a Retry-After must never be undercut. */
 const timerError = 5;
 
 export interface Polling {
@@ -17,16 +17,16 @@ export interface Polling {
   readonly signal: AbortSignal;
   /** Milliseconds since the epoch. */
   readonly deadline: number;
-  /** The error when the deadline would pass; with the wait that the CA asks for, if it is that which is too long. */
+  /** The error if the next poll is after the deadline; with the CA's Retry-After, if that is the cause. */
   readonly outOfTime: (retryAfter: number | undefined) => Error;
 }
 
 /**
- * Reads an object of the CA's until it is settled. A Retry-After is kept to the millisecond, without one the waits grow from
- * 30 ms to 10 s. Reading changes nothing at the CA (POST-as-GET), so network trouble, 5xx and 429 are ridden out a few times.
- * @param settle the result, or undefined to go on; what it throws ends the polling
+ * Polls a resource until it is settled. A Retry-After is kept to the millisecond, without one the waits grow from 30 ms to 10 s.
+ * POST-as-GET has no side effects, so network errors, 5xx and 429 are retried a few times.
+ * @param settle the result, or undefined to poll further; its error ends the polling
  * @param firstWait milliseconds before the first read; undefined for the usual schedule
- * @throws AcmeProblem, also where that asks to wait for longer than there is time; what `settle` and `outOfTime` make; or the signal's reason
+ * @throws AcmeProblem, also if its Retry-After exceeds the deadline; what `settle` and `outOfTime` throw; or the signal's reason
  */
 export async function poll<T, R>(
   polling: Polling,
@@ -57,12 +57,12 @@ export async function poll<T, R>(
 }
 
 /**
- * Waits before a request about an object of the CA's.
+ * Waits before the next request for a resource.
  *
- * @param asked what the CA asked to wait, in milliseconds; undefined for the usual schedule
- * @param round how often it was asked before
- * @param trouble the failure of the last request
- * @throws `trouble`, or what `outOfTime` makes, where there is no time for it; or the signal's reason
+ * @param asked the CA's Retry-After in milliseconds; undefined for the usual schedule
+ * @param round number of requests before
+ * @param trouble the error of the last request
+ * @throws `trouble` or the error of `outOfTime` if the wait exceeds the deadline; or the signal's reason
  */
 export async function waitTurn(
   { clock, deadline, outOfTime, signal }: Polling,
@@ -70,7 +70,7 @@ export async function waitTurn(
   round: number,
   trouble?: AcmeProblem,
 ): Promise<void> {
-  // `Retry-After: 0` is leave to ask again at once, not to ask without end.
+  // `Retry-After: 0` allows an immediate retry, not a busy loop.
   const own = ownWaits[Math.min(round, ownWaits.length - 1)] ?? 10_000;
   const wait = asked === undefined || asked === 0 ? own : asked + timerError;
   if (clock.now() + wait > deadline) throw trouble ?? outOfTime(asked);

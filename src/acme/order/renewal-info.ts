@@ -9,18 +9,18 @@ import type { AcmeTransport } from '../transport/transport.ts';
 export interface SuggestedWindow {
   readonly start: number;
   readonly end: number;
-  /** Where the CA explains itself: http or https. */
+  /** The CA's explanation: http or https. */
   readonly url: string | undefined;
 }
 
 export interface RenewalInfo {
-  /** Undefined where the CA gives no usable answer for this certificate. */
+  /** Undefined if the CA has no usable answer for this certificate. */
   readonly window: SuggestedWindow | undefined;
-  /** When to ask again, in milliseconds since the epoch by the CA's clock. */
+  /** The next request, in milliseconds since the epoch by the CA's clock. */
   readonly askAt: number;
 }
 
-/** RFC 9773 section 4.3.3: what has failed for longer is asked again after 6 hours. */
+/** RFC 9773 section 4.3.3: retry long-term errors after 6 hours. */
 const otherwise = 6 * hour;
 const afterTrouble = hour;
 const longestUrl = 500;
@@ -32,7 +32,7 @@ export interface RenewalInfoOptions {
   readonly clock: Pick<Clock, 'now'>;
 }
 
-/** Asks the CA when certificates are to be renewed. */
+/** The CA's renewal information (ARI). */
 export class RenewalInfoSource {
   readonly #options: RenewalInfoOptions;
 
@@ -41,10 +41,10 @@ export class RenewalInfoSource {
   }
 
   /**
-   * One request, which is not signed.
+   * One unsigned request.
    *
    * @param id of the certificate (RFC 9773 section 4.1)
-   * @returns without a window where the CA has none for it, or cannot be asked now
+   * @returns without a window if the CA has none for it, or does not answer now
    * @throws the signal's reason
    */
   async ask(id: string, signal: AbortSignal): Promise<RenewalInfo> {
@@ -60,7 +60,7 @@ export class RenewalInfoSource {
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof AcmeProblem)) throw error;
-      // As long as it says: unlike the rhythm of good answers, this is a refusal. Many may have been told of the same end.
+      // A Retry-After of a refusal is not capped like that of a good answer. Spread: many may have got the same end.
       const asked = (error.retryAfter ?? 0) + spread(id) * hour;
       const wait = Math.max(asked, error.transient ? afterTrouble : otherwise);
       return { window: undefined, askAt: clock.now() + wait };
@@ -68,7 +68,7 @@ export class RenewalInfoSource {
   }
 }
 
-/** @returns undefined for what is no window, such as one that ends before it begins */
+/** @returns undefined if it is no valid window, such as one that ends before it begins */
 function readWindow(value: unknown): SuggestedWindow | undefined {
   const window = recordField(value, 'suggestedWindow');
   const start = Date.parse(stringField(window, 'start') ?? '');

@@ -1,15 +1,15 @@
 import { createHash, createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 
-/** The key of an ACME account, read once for all signatures. */
+/** The key of an ACME account, parsed once for all signatures. */
 export interface AccountKey {
   readonly privateKey: KeyObject;
-  /** The public half, its required members only, in the order of their names (RFC 7638 section 3). */
+  /** The public key, required members only, in lexicographic order (RFC 7638 section 3). */
   readonly jwk: Readonly<Record<string, unknown>>;
   /** JWK thumbprint (RFC 7638), the second half of every key authorization. */
   readonly thumbprint: string;
 }
 
-/** @throws Error if it is no private key, RSA or EC, in PEM */
+/** @throws Error if it is not an RSA or EC private key in PEM */
 export function readAccountKey(pem: string): AccountKey {
   const privateKey = createPrivateKey(pem);
   const { crv, e, kty, n, x, y } = createPublicKey(privateKey).export({ format: 'jwk' });

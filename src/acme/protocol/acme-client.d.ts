@@ -1,5 +1,5 @@
-// The modules of acme-client that are entered past its index, which loads node-forge and a client around axios as well. Its own types
-// cover the index only.
+// The modules of acme-client that are imported directly: its index also loads node-forge and a client with axios, and its types cover
+// only the index.
 
 declare module 'acme-client/src/http.js' {
   import type { KeyObject } from 'node:crypto';
@@ -35,7 +35,7 @@ declare module 'acme-client/src/api.js' {
 
   type Response = Promise<HttpClient.Response>;
 
-  /** The requests of RFC 8555 section 7. Each throws an Error for a good status that is not the one of the request. */
+  /** The requests of RFC 8555 section 7. Each throws an Error for an unexpected 2xx status. */
   class AcmeApi {
     constructor(http: HttpClient, accountUrl?: string);
     createAccount(data: object): Response;

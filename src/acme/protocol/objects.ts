@@ -2,7 +2,7 @@ import { arrayField, isRecord, recordField, stringField } from '../../process/js
 import type { Identifier, Problem } from '../transport/problem.ts';
 import { readIdentifier, readProblem } from '../transport/problem-document.ts';
 
-/** An order as the CA shows it (RFC 8555 section 7.1.3), as far as it is used. */
+/** The used fields of an order (RFC 8555 section 7.1.3). */
 export interface OrderObject {
   readonly url: string;
   readonly status: string;
@@ -29,12 +29,12 @@ export interface ChallengeObject {
 export interface AuthorizationObject {
   readonly identifier: Identifier;
   readonly status: string;
-  /** It is for `*.` and the identifier. */
+  /** For `*.` and the identifier. */
   readonly wildcard: boolean;
   readonly challenges: readonly ChallengeObject[];
 }
 
-/** @returns undefined if it lacks what every order must have */
+/** @returns undefined if a required field is missing */
 export function readOrder(url: string, value: unknown): OrderObject | undefined {
   const status = stringField(value, 'status');
   const finalize = stringField(value, 'finalize');
@@ -53,7 +53,7 @@ export function readOrder(url: string, value: unknown): OrderObject | undefined 
   };
 }
 
-/** @returns undefined if it lacks what every authorization must have */
+/** @returns undefined if a required field is missing */
 export function readAuthorization(value: unknown): AuthorizationObject | undefined {
   const identifier = readIdentifier(recordField(value, 'identifier'));
   const status = stringField(value, 'status');

@@ -1,5 +1,5 @@
-// The requests of an account to its CA. acme-client is entered here and nowhere else: it builds, signs and repeats them after a rejected
-// nonce, the transport sends them. Called by the account and by orders.
+// The signed requests of an account. The only place that uses acme-client: it builds and signs them and retries after a badNonce, the
+// transport sends them. Called by the account and by orders.
 
 import AcmeApi from 'acme-client/src/api.js';
 import { getPemBodyAsB64u } from 'acme-client/src/crypto/index.js';
@@ -20,18 +20,18 @@ export interface SignedRequestsOptions {
   readonly externalAccount?: { readonly keyId: string; readonly hmacKey: string } | undefined;
 }
 
-/** What an order needs of them. */
+/** The requests of an order. */
 export type OrderRequests = Pick<
   SignedRequests,
   'newOrder' | 'order' | 'finalize' | 'authorization' | 'answerChallenge' | 'certificate'
 >;
 
-/** What a new order is asked for. */
+/** The payload of new-order. */
 export interface OrderRequest {
   /** Host names, lower case, A-labels. */
   readonly hosts: readonly string[];
   readonly profile?: string | undefined;
-  /** Id of the certificate that it is to replace (RFC 9773 section 5). */
+  /** Id of the certificate to replace (RFC 9773 section 5). */
   readonly replaces?: string | undefined;
 }
 
@@ -40,13 +40,13 @@ export class SignedRequests {
   readonly #options: SignedRequestsOptions;
   readonly #accountUrl: string | undefined;
 
-  /** @param accountUrl undefined before the account is registered: then it can only be looked for and made */
+  /** @param accountUrl undefined before the registration: then only `findAccount` and `createAccount` work */
   constructor(options: SignedRequestsOptions, accountUrl?: string) {
     this.#options = options;
     this.#accountUrl = accountUrl;
   }
 
-  /** Looks for the account of the key (section 7.3.1), which may be deactivated. */
+  /** Finds the account of the key (section 7.3.1); it may be deactivated. */
   async findAccount(signal: AbortSignal): Promise<{ readonly url: string; readonly isValid: boolean }> {
     const { url } = await this.#newAccount(signal, { onlyReturnExisting: true });
     const data = await this.#updateAccount(signal, url, null);
@@ -54,7 +54,7 @@ export class SignedRequests {
   }
 
   /**
-   * Makes the account of the key, or updates the one that it has.
+   * Creates the account of the key, or updates the existing one.
    * @returns its URL
    */
   async createAccount(signal: AbortSignal, email: string | undefined): Promise<string> {
@@ -62,7 +62,7 @@ export class SignedRequests {
       termsOfServiceAgreed: true,
       ...(email !== undefined && { contact: [`mailto:${email}`] }),
     };
-    // A copy: acme-client adds the external account binding to what it is given.
+    // A copy: acme-client adds the external account binding to its argument.
     const { url, exists } = await this.#newAccount(signal, { ...terms });
     if (exists) await this.#updateAccount(signal, url, terms);
     return url;
@@ -110,7 +110,7 @@ export class SignedRequests {
     throw this.#malformed('authorization', 'the authorization lacks its identifier or status');
   }
 
-  /** Tells the CA to look at the challenge with this URL. */
+  /** Asks the CA to validate the challenge. */
   async answerChallenge(signal: AbortSignal, url: string): Promise<CallResult<undefined>> {
     const { retryAfter } = await this.#ask(signal, 'challenge', (api) => api.completeChallenge(url, {}));
     return { value: undefined, retryAfter };
@@ -118,7 +118,7 @@ export class SignedRequests {
 
   /**
    * Downloads a certificate with its chain, PEM.
-   * @param preferredIssuer whose chain to choose, by its common name; costs a request for each alternate chain
+   * @param preferredIssuer common name of the issuer of the preferred chain; costs a request for each alternate chain
    */
   async certificate(signal: AbortSignal, url: string, preferredIssuer?: string): Promise<CallResult<string>> {
     const { value, retryAfter, links } = await this.#chain(signal, url);
@@ -148,7 +148,7 @@ export class SignedRequests {
     return { url, exists: value.status === 200 };
   }
 
-  /** @param payload null to read it only */
+  /** @param payload null for POST-as-GET */
   async #updateAccount(signal: AbortSignal, url: string, payload: object | null): Promise<unknown> {
     const { value } = await this.#ask(signal, 'account', (api) => api.updateAccount(payload), url);
     return value.data;
@@ -168,7 +168,7 @@ export class SignedRequests {
     } catch (error) {
       if (signal.aborted) throw signal.reason;
       if (error instanceof AcmeProblem) throw error;
-      // acme-client expects another status of 200 to 299. Its message may hold the body.
+      // acme-client expects another 2xx status. Its message may contain the body.
       throw this.#malformed(endpoint, 'the answer does not follow RFC 8555', error);
     }
   }
@@ -185,14 +185,14 @@ export class SignedRequests {
   }
 }
 
-/** One request as acme-client signs it, with the transport in place of axios. */
+/** One request signed by acme-client and sent by the transport in place of axios. */
 class Exchange extends HttpClient {
   readonly #options: SignedRequestsOptions;
   readonly #signal: AbortSignal;
   readonly #endpoint: Endpoint;
   /** Rejected nonces in a row. */
   #badNonces = 0;
-  /** How long the answer asks to wait before the next request, in milliseconds. */
+  /** Retry-After of the answer, in milliseconds. */
   retryAfter: number | undefined;
 
   constructor(options: SignedRequestsOptions, signal: AbortSignal, endpoint: Endpoint) {

@@ -4,18 +4,17 @@ import { AcmeProblem, type Endpoint } from './problem.ts';
 import { readLinks, readProblem } from './problem-document.ts';
 import { readRetryAfter, readRetryAfterWords } from './retry-after.ts';
 
-/** An answer of the CA with what is needed to judge it. */
+/** An answer of the CA with its request. */
 export interface Answered {
   readonly endpoint: Endpoint;
   readonly url: string;
   readonly answer: CaAnswer;
   /** The body, if it is JSON. */
   readonly json: unknown;
-  /** When it came, by the CA's clock; milliseconds since the epoch. */
+  /** Time of receipt by the CA's clock; milliseconds since the epoch. */
   readonly at: number;
 }
 
-/** Puts together what came back for a request. */
 export function answered(endpoint: Endpoint, url: string, answer: CaAnswer, at: number): Answered {
   return { endpoint, url, answer, json: parseJson(answer.text), at };
 }
@@ -26,19 +25,19 @@ export function answerDate(answer: CaAnswer): number | undefined {
   return Number.isNaN(date) ? undefined : date;
 }
 
-/** How long the answer asks to wait, in milliseconds. */
+/** Retry-After in milliseconds. */
 export function retryAfterOf({ answer, at }: Answered): number | undefined {
   return readRetryAfter(answer.headers['retry-after'], at);
 }
 
-/** Whether the CA rejects the nonce only, and wants the request signed again (RFC 8555 section 6.5). */
+/** Whether the error is badNonce: sign and send the request again (RFC 8555 section 6.5). */
 export function rejectsNonce({ answer, json }: Answered): boolean {
   return answer.status === 400 && stringField(json, 'type') === 'urn:ietf:params:acme:error:badNonce';
 }
 
 /**
- * The body of a good answer: PEM for a certificate, a JSON object for all else.
- * @throws AcmeProblem if it is something else, or if the status is no good one
+ * The body of a successful answer: PEM for a certificate, else a JSON object.
+ * @throws AcmeProblem if it is anything else, or for an error status
  */
 export function contentOf(from: Answered): string | Record<string, unknown> {
   const { answer, endpoint, json } = from;
@@ -51,7 +50,7 @@ export function contentOf(from: Answered): string | Record<string, unknown> {
   throw invalid(from, 'is no JSON object');
 }
 
-/** An answer that does not follow the protocol. The body is never part of the message: it can be anything, of any length. */
+/** An answer that violates the protocol. The message never contains the body: it can be anything, of any length. */
 export function invalid({ endpoint, url, answer, at }: Answered, fault: string): AcmeProblem {
   const kind = answer.headers['content-type']?.split(';')[0] ?? 'no content type';
   const size = answer.text === '' ? 'empty' : `${answer.text.length} characters`;
@@ -65,7 +64,7 @@ export function invalid({ endpoint, url, answer, at }: Answered, fault: string):
   });
 }
 
-/** What the CA says in place of a good answer. */
+/** The CA's problem document as an error. */
 export function refusal(from: Answered): AcmeProblem {
   const { answer, at, endpoint, url } = from;
   const problem = readProblem(from.json, answer.status);

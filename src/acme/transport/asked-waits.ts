@@ -5,13 +5,13 @@ import { AcmeProblem } from './problem.ts';
 
 interface Wait {
   readonly breaker: Breaker;
-  /** Which asked to wait. */
+  /** The problem with the Retry-After. */
   problem: AcmeProblem;
 }
 
 /**
- * What the CA asks to wait before the next request for what all calls share: the directory, nonces, new orders, renewal information.
- * Each call would take the wait for its own, and the next one ask within it.
+ * Retry-After of resources that all calls share: the directory, nonces, new orders, renewal information. Without it each call would
+ * keep only its own wait, and the next one send a request within it.
  */
 export class AskedWaits {
   readonly #clock: Pick<CaClock, 'now'>;
@@ -22,10 +22,10 @@ export class AskedWaits {
   }
 
   /**
-   * Asks, unless the CA has asked to wait.
-   * @param shared names what is shared, such as by its URL
-   * @param holdsForAll whether a problem asks all to wait, and not only the one that met it
-   * @throws what `ask` throws; before the end of a wait the problem that asked for it, with what is left of the time
+   * Sends the request, unless the CA has asked to wait.
+   * @param shared key of the resource, such as its URL
+   * @param holdsForAll whether the wait of a problem applies to all callers, not only to this one
+   * @throws what `ask` throws; during a wait the problem that asked for it, with the time left as retryAfter
    */
   async heed<T>(
     shared: string,

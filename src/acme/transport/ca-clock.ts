@@ -1,24 +1,23 @@
 import type { Clock } from '../../time/clock.ts';
 
-/** `Date` headers tell whole seconds, cut off (RFC 9110, section 5.6.7). */
+/** `Date` headers have whole seconds, truncated (RFC 9110, section 5.6.7). */
 const resolution = 1000;
 
 /**
- * The CA's time, by which everything about the CA is judged: limits, Retry-After, renewal windows, the end of an order. The machine's
- * clock has a part in it only at the start, until an answer tells the time: one that is set would end waits before the CA does, or long
- * after.
+ * The CA's time, for everything about the CA: limits, Retry-After, renewal windows, the expiry of an order. The machine's clock is used
+ * only until the first answer: if it were set, waits would end before the CA's, or long after.
  *
- * It is never ahead of the CA's own clock, so that no wait until a time of the CA's is too short, and behind it by a second and the way
- * of one answer at most. All times in milliseconds since the epoch.
+ * It is never ahead of the CA's own clock, so no wait is too short, and behind it by at most a second plus the latency of one answer.
+ * All times in milliseconds since the epoch.
  */
 export class CaClock implements Clock {
   readonly #machine: Clock;
   readonly #monotonic: () => number;
-  /** The CA's time when the monotonic clock was at 0, between two bounds: what one answer says of it. */
+  /** Bounds of the CA's time at monotonic 0, from one answer. */
   #origin: { readonly least: number; readonly most: number };
   #isKnown = false;
 
-  /** @param monotonic milliseconds that nobody sets */
+  /** @param monotonic milliseconds */
   constructor(machine: Clock, monotonic: () => number = () => performance.now()) {
     this.#machine = machine;
     this.#monotonic = monotonic;
@@ -35,26 +34,26 @@ export class CaClock implements Clock {
     return this.#monotonic();
   }
 
-  /** How far it is ahead of the machine's clock; undefined before the CA's first answer. */
+  /** Milliseconds ahead of the machine's clock; undefined before the CA's first answer. */
   get skew(): number | undefined {
     return this.#isKnown ? this.now() - this.#machine.now() : undefined;
   }
 
-  /** The same moment by the machine's clock: for what people are told, and for what does not know the CA's. */
+  /** The same moment by the machine's clock: for messages, and for code without this clock. */
   byMachine(at: number): number {
     return at - this.now() + this.#machine.now();
   }
 
   /**
-   * An answer has just come.
+   * To be called when an answer arrives.
    * @param date its `Date` header
-   * @param sentAt when its request was sent, in monotonic milliseconds
+   * @param sentAt time of its request, in monotonic milliseconds
    */
   observe(date: number, sentAt: number): void {
     const least = date - this.#monotonic();
     const most = date + resolution - sentAt;
     const before = this.#origin;
-    // A step to what is known better would end the waits that have begun too early; only a clock that was set is followed.
+    // Narrowing the bounds would end current waits too early; step only if the clock was set.
     if (!this.#isKnown || most < before.least || least > before.most) this.#origin = { least, most };
     this.#isKnown = true;
   }

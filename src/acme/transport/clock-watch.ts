@@ -5,19 +5,19 @@ import type { CaClock } from './ca-clock.ts';
 /** Milliseconds. */
 const tolerated = 5 * minute;
 
-/** Says that the clock here and that of the CA disagree: once, and again only after they have agreed in between. */
+/** Warns once when the local clock and the CA's differ, and again only after they have agreed in between. */
 export class ClockWatch {
   readonly #ca: string;
   readonly #log: Pick<Logger, 'warn'>;
   #told = false;
 
-  /** @param ca its name, for people */
+  /** @param ca its name, for the message */
   constructor(ca: string, log: Pick<Logger, 'warn'>) {
     this.#ca = ca;
     this.#log = log;
   }
 
-  /** To be called when the CA has answered. */
+  /** To be called after each answer of the CA. */
   look({ skew = 0 }: Pick<CaClock, 'skew'>): void {
     const disagree = Math.abs(skew) >= tolerated;
     if (disagree && !this.#told) {

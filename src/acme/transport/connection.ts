@@ -13,7 +13,7 @@ export interface CaRequest {
   readonly signal: AbortSignal;
 }
 
-/** Its answer, whatever the status: headers in lower case, several of one name joined by commas. */
+/** The answer, with any status: header names in lower case, repeated headers joined by commas. */
 export interface CaAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
@@ -22,30 +22,30 @@ export interface CaAnswer {
 
 export interface ConnectionOptions {
   readonly userAgent: string;
-  /** PEM of roots to trust besides Node's own (`LEGO_CA_BUNDLE`). */
+  /** PEM of additional trusted roots (`LEGO_CA_BUNDLE`). */
   readonly caBundle?: string | undefined;
-  /** Milliseconds for a whole request, from its start to the last byte of the answer. */
+  /** Milliseconds from the start of a request to the last byte of the answer. */
   readonly requestTimeout?: number | undefined;
   readonly maxBodyBytes?: number | undefined;
-  /** Most connections to one CA at a time; further requests wait their turn. */
+  /** Concurrent connections to one CA; further requests are queued. */
   readonly connections?: number | undefined;
-  /** In place of the variables HTTPS_PROXY, HTTP_PROXY and NO_PROXY; an empty text for no proxy. */
+  /** In place of the variables HTTPS_PROXY, HTTP_PROXY and NO_PROXY; empty for no proxy. */
   readonly proxy?: { readonly httpsProxy: string; readonly noProxy: string } | undefined;
 }
 
-/** One request to a CA and its answer, by whatever way. */
+/** Sends requests to a CA. */
 export type Connection = Pick<CaConnection, 'send' | 'close'>;
 
 const timedOut = Symbol('timed out');
 
-/** HTTPS to CAs: pooled connections, a time limit for every request, answers of bounded size, proxies, own roots. */
+/** HTTPS to CAs: connection pool, request timeout, bounded body size, proxies, additional roots. */
 export class CaConnection {
   readonly #dispatcher: Dispatcher;
   readonly #userAgent: string;
   readonly #requestTimeout: number;
   readonly #maxBodyBytes: number;
 
-  /** @throws Error if the CA bundle holds no certificate or one that cannot be read */
+  /** @throws Error if the CA bundle has no certificate or an unreadable one */
   constructor(options: ConnectionOptions) {
     this.#userAgent = options.userAgent;
     this.#requestTimeout = options.requestTimeout ?? 30 * second;
@@ -63,7 +63,7 @@ export class CaConnection {
   }
 
   /**
-   * Sends a request once; nothing is repeated, because a signed body must not be sent twice (RFC 8555 section 6.5).
+   * Sends a request once, without retries: a signed body must not be sent twice (RFC 8555 section 6.5).
    * @throws AcmeProblem of type `unreachable`, `timeout` or `invalidResponse`, or the signal's reason
    */
   async send(asked: CaRequest): Promise<CaAnswer> {
@@ -97,7 +97,7 @@ export class CaConnection {
     }
   }
 
-  /** Ends all requests under way and closes the connections. */
+  /** Aborts all requests and closes the connections. */
   async close(): Promise<void> {
     await this.#dispatcher.destroy();
   }
@@ -129,7 +129,7 @@ export class CaConnection {
   }
 }
 
-/** The headers of a request besides those of HTTP itself (RFC 8555 sections 6.1 and 6.2), in lower case. */
+/** The ACME headers of a request (RFC 8555 sections 6.1 and 6.2), in lower case. */
 export function requestHeaders(asked: CaRequest, userAgent: string): Record<string, string> {
   return {
     'user-agent': userAgent,
@@ -169,7 +169,7 @@ function problem(asked: CaRequest, type: string, detail: string, cause?: unknown
   return new AcmeProblem({ type, detail, endpoint: asked.endpoint, ca: caName(asked.url), cause });
 }
 
-/** The CA's host name (and port, if it is not 443), as it stands in messages. */
+/** The CA's host name (and port, if not 443), for messages. */
 export function caName(url: string): string {
   return URL.canParse(url) ? new URL(url).host : 'the CA';
 }
@@ -193,7 +193,7 @@ function joinedHeaders(
   return joined;
 }
 
-/** Node's roots (and those of NODE_EXTRA_CA_CERTS) with the bundle's, parsed once for all connections. */
+/** Node's roots (with NODE_EXTRA_CA_CERTS) and the bundle's, parsed once for all connections. */
 function trustContext(bundle: string): tls.SecureContext {
   const added = bundle.match(/-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g) ?? [];
   if (added.length === 0)

@@ -1,18 +1,18 @@
 import { isRecord, recordField, stringField } from '../../process/json.ts';
 
-/** What a CA offers (RFC 8555 section 7.1.1). */
+/** The directory of a CA (RFC 8555 section 7.1.1). */
 export interface AcmeDirectory {
   readonly termsOfService: string | undefined;
   readonly externalAccountRequired: boolean;
-  /** Profiles by name with their description; undefined if the CA has none. */
+  /** Descriptions by profile name; undefined if the CA has none. */
   readonly profiles: Readonly<Record<string, string>> | undefined;
-  /** Where renewal information is asked for (RFC 9773); undefined if the CA has none. */
+  /** URL of the renewal information (RFC 9773); undefined if the CA has none. */
   readonly renewalInfo: string | undefined;
-  /** The object as it came, for acme-client. */
+  /** The unparsed object, for acme-client. */
   readonly resources: Readonly<Record<string, unknown>>;
 }
 
-/** @returns undefined if the value is no ACME directory */
+/** @returns undefined if it is not an ACME directory */
 export function readDirectory(value: unknown): AcmeDirectory | undefined {
   if (!isRecord(value)) return undefined;
   for (const resource of ['newNonce', 'newAccount', 'newOrder']) {

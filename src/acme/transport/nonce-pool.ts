@@ -4,8 +4,8 @@ import { minute } from '../../../machines/time/durations.ts';
 const wellFormed = /^[A-Za-z0-9_-]{1,512}$/;
 
 /**
- * The nonces that a CA has handed out and that were not used yet, newest first. An old one costs a rejected request, which is
- * what a new-nonce request would have cost as well, so the age limit only keeps hopeless ones out.
+ * The CA's unused nonces, newest first. An old one costs a rejected request, as much as a new-nonce request, so the age limit only
+ * drops hopeless ones.
  */
 export class NoncePool {
   readonly #nonces: { readonly value: string; readonly at: number }[] = [];
@@ -20,14 +20,14 @@ export class NoncePool {
     this.#maxAge = maxAge;
   }
 
-  /** Keeps the nonce of an answer; a malformed one is ignored, the oldest one makes way. */
+  /** Keeps the nonce of an answer and drops the oldest above the limit; a malformed one is ignored. */
   put(nonce: string | undefined): void {
     if (nonce === undefined || !wellFormed.test(nonce)) return;
     this.#nonces.push({ value: nonce, at: this.#now() });
     if (this.#nonces.length > this.#limit) this.#nonces.shift();
   }
 
-  /** The newest nonce, which is not in the pool any more; undefined if there is none that is young enough. */
+  /** Removes and returns the newest nonce; undefined if none is young enough. */
   take(): string | undefined {
     const newest = this.#nonces.pop();
     if (newest === undefined) return undefined;

@@ -1,16 +1,16 @@
 import { AcmeProblem, isPause, type Problem, problemWords } from './problem.ts';
 
 /**
- * - `refused`: the CA made no order, or does not go on with it.
- * - `profile-not-offered`: the profile asked for is not in the CA's directory.
- * - `identifiers-differ`: the order is for other names than those asked for.
- * - `not-ours`: somebody else finalized the order that the CA handed back.
- * - `challenge-not-offered`: the CA offers no challenge of the type by which a host is to be proven.
- * - `challenge-failed`: the CA could not prove a host.
+ * - `refused`: the CA refused the order or a later request about it.
+ * - `profile-not-offered`: the requested profile is not in the CA's directory.
+ * - `identifiers-differ`: the order is for other names than requested.
+ * - `not-ours`: the CA returned an order that was finalized with another key.
+ * - `challenge-not-offered`: the CA does not offer the host's type of challenge.
+ * - `challenge-failed`: the CA could not validate a host.
  * - `authorization-lost`: an authorization was deactivated, revoked or has expired.
- * - `csr-refused`: the CA does not accept the signing request.
+ * - `csr-refused`: the CA refused the CSR.
  * - `invalid`: the order failed after its hosts were proven.
- * - `out-of-time`: the order expired, or did not come to an end in our own time.
+ * - `out-of-time`: the order expired, or exceeded our time limit.
  */
 export type OrderErrorKind =
   | 'refused'
@@ -24,24 +24,24 @@ export type OrderErrorKind =
   | 'invalid'
   | 'out-of-time';
 
-/** What the CA says of one host. */
+/** The CA's problem with one host. */
 export interface HostProblem {
   readonly host: string;
   readonly problem: Problem;
 }
 
-/** An order that did not end in a certificate. The message names the hosts, what the CA said, and what to do. */
+/** A failed order. The message has the hosts, the CA's reason and the remedy. */
 export class OrderError extends Error {
   override readonly name = 'OrderError';
   readonly code = 'OrderError';
   readonly kind: OrderErrorKind;
-  /** The hosts that are to blame, if the CA says which; a retry without them may succeed. */
+  /** The failed hosts, if the CA names them; a retry without them may succeed. */
   readonly failures: readonly HostProblem[];
-  /** What the CA said of the order as a whole or of the first host. */
+  /** The problem of the order, or of the first failed host. */
   readonly problem: Problem | undefined;
-  /** Milliseconds that the CA asks to wait before the next attempt. */
+  /** The CA's Retry-After in milliseconds. */
   readonly retryAfter: number | undefined;
-  /** Whether it is nobody's failure: the CA was out of reach or busy. */
+  /** The CA was unreachable or busy. */
   readonly transient: boolean;
 
   constructor(
@@ -63,18 +63,18 @@ export class OrderError extends Error {
     this.transient = cause?.transient ?? false;
   }
 
-  /** The host to blame, if it is only one. */
+  /** The failed host, if there is exactly one. */
   get host(): string | undefined {
     return this.failures.length === 1 ? this.failures[0]?.host : undefined;
   }
 
-  /** Where a person lifts the pause of an identifier: for the eyes of the Ingress's owner only. */
+  /** Capability URL that unpauses an identifier: only the Ingress's owner may see it. */
   get unpauseUrl(): string | undefined {
     return this.cause instanceof AcmeProblem ? this.cause.unpauseUrl : undefined;
   }
 }
 
-/** The error of hosts that the CA could not prove. */
+/** The error of hosts that the CA could not validate. */
 export function challengeFailed(ca: string, failures: readonly HostProblem[]): OrderError {
   const words = failures.map(
     ({ host, problem }) => `${ca} could not prove ${host} (${problem.type}): ${problemWords(problem)}`,
@@ -95,7 +95,7 @@ export function orderFailed(ca: string, hosts: readonly string[], problem: Probl
   });
 }
 
-/** The error of a request about an order that the CA refused; it names the hosts that the CA names. */
+/** The error of a refused request about an order; names the hosts that the CA names, else all. */
 export function requestRefused(
   kind: OrderErrorKind,
   hosts: readonly string[],
@@ -112,7 +112,7 @@ export function requestRefused(
   });
 }
 
-/** Types that are about an identifier, so that in an order of one host there is no doubt whose it is. */
+/** Problem types about an identifier: in an order with one host they are about that host. */
 const aboutIdentifiers = new Set([
   'caa',
   'connection',
@@ -123,7 +123,7 @@ const aboutIdentifiers = new Set([
   'unsupportedIdentifier',
 ]);
 
-/** Which hosts a problem is about: those of its subproblems, else those in quotes in its detail. */
+/** The hosts of a problem: those of its subproblems, else those quoted in its detail. */
 function blamedHosts(hosts: readonly string[], problem: Problem): readonly HostProblem[] {
   const bySubproblem = problem.subproblems.flatMap((part) => {
     const host = part.identifier?.value;

@@ -3,13 +3,13 @@ import type { Identifier, Problem, Subproblem } from './problem.ts';
 
 const namespace = 'urn:ietf:params:acme:error:';
 
-/** The type of a problem without the ACME namespace; a type of another namespace stays whole. */
+/** Removes the ACME namespace from a problem type; keeps other namespaces. */
 function shortType(type: string | undefined): string {
   if (type === undefined || type === 'about:blank') return 'unspecified';
   return type.startsWith(namespace) ? type.slice(namespace.length) : type;
 }
 
-/** The identifier in this field, if it is one (RFC 8555 section 7.1.3). */
+/** @returns undefined if it is not an identifier (RFC 8555 section 7.1.3) */
 export function readIdentifier(value: unknown): Identifier | undefined {
   const type = stringField(value, 'type');
   const name = stringField(value, 'value');
@@ -25,8 +25,8 @@ function readSubproblem(value: unknown): Subproblem {
 }
 
 /**
- * A problem document (RFC 7807, RFC 8555 section 6.7), as the body of an answer or as the `error` of an order or a challenge.
- * @returns undefined if the value has neither a type nor a detail, so is none
+ * Reads a problem document (RFC 7807, RFC 8555 section 6.7): a response body, or the `error` of an order or a challenge.
+ * @returns undefined if the value has neither a type nor a detail
  */
 export function readProblem(value: unknown, status?: number): Problem | undefined {
   if (!isRecord(value)) return undefined;

@@ -1,6 +1,6 @@
 import { linkForOwner, redact } from '../../../machines/reasons/redaction.ts';
 
-/** What a request to the CA was for: the label of its metrics and the subject of its errors. */
+/** Kind of a request to the CA: label of its metrics and subject of its errors. */
 export type Endpoint =
   | 'directory'
   | 'new-nonce'
@@ -19,16 +19,16 @@ export interface Identifier {
   readonly value: string;
 }
 
-/** What the CA says of one of several identifiers (RFC 8555 section 6.7.1). */
+/** The problem of one identifier (RFC 8555 section 6.7.1). */
 export interface Subproblem {
   readonly type: string;
   readonly detail: string;
   readonly identifier: Identifier | undefined;
 }
 
-/** What is wrong, as the CA or the way to it says. */
+/** A problem document of the CA, or an error of the connection. */
 export interface Problem {
-  /** Without `urn:ietf:params:acme:error:`; or `unreachable`, `timeout`, `invalidResponse`, when it is not the CA that speaks. */
+  /** Without `urn:ietf:params:acme:error:`; `unreachable`, `timeout` and `invalidResponse` are ours. */
   readonly type: string;
   readonly detail: string;
   readonly status: number | undefined;
@@ -52,12 +52,12 @@ export interface AcmeProblemInit {
   readonly cause?: unknown;
 }
 
-/** A request to the CA that did not get the answer it was made for. The message names the CA, the request and the remedy. */
+/** A failed request to the CA. The message has the CA, the request and the remedy. */
 export class AcmeProblem extends Error implements Problem {
   override readonly name = 'AcmeProblem';
   readonly code = 'AcmeProblem';
   readonly type: string;
-  /** In the CA's own words. Of a paused identifier it holds a capability URL, which `message` leaves out. */
+  /** The CA's text. For a paused identifier it contains a capability URL, which `message` omits. */
   readonly detail: string;
   readonly status: number | undefined;
   readonly endpoint: Endpoint;
@@ -80,20 +80,20 @@ export class AcmeProblem extends Error implements Problem {
     this.links = init.links ?? {};
   }
 
-  /** Whether it is nobody's failure: the CA is out of reach, out of order or busy, and the same request may succeed later. */
+  /** The CA is unreachable, failing or busy: the same request may succeed later. */
   get transient(): boolean {
     if (this.type === 'unreachable' || this.type === 'timeout' || this.type === 'badNonce') return true;
     if (this.type === 'rateLimited') return /service busy/i.test(this.detail);
     return this.status === undefined || this.status < 400 || this.status >= 500;
   }
 
-  /** Where a person lifts the pause of an identifier (Let's Encrypt): for the eyes of the Ingress's owner only. */
+  /** Capability URL that unpauses an identifier (Let's Encrypt): only the Ingress's owner may see it. */
   get unpauseUrl(): string | undefined {
     return isPause(this) ? /https:\/\/\S+/.exec(this.detail)?.[0] : undefined;
   }
 }
 
-/** Whether the CA has paused identifiers (Let's Encrypt): no order for them until a person lifts the pause. */
+/** Whether the CA has paused identifiers (Let's Encrypt): no order for them until their owner unpauses them. */
 export function isPause({ type, detail }: Pick<Problem, 'type' | 'detail'>): boolean {
   return type === 'rateLimited' && /temporarily prevented from requesting certificates/i.test(detail);
 }
@@ -125,12 +125,12 @@ const remedies: Readonly<Record<string, string>> = {
   userActionRequired: "Follow the CA's instructions, then try again.",
 };
 
-/** What a person can do about a problem of this type; empty if there is nothing to say. */
+/** The remedy of a problem type; empty if there is none. */
 function remedy(type: string): string {
   return Object.hasOwn(remedies, type) ? (remedies[type] ?? '') : '';
 }
 
-/** A problem for people: what the CA said, on one line and of bounded length, and what to do. */
+/** A problem as text: the CA's detail on one line of bounded length, and the remedy. */
 export function problemWords(problem: { readonly type: string; readonly detail: string }): string {
   return `${sentence(problem)} ${isPause(problem) ? '' : remedy(problem.type)}`.trim();
 }
@@ -142,7 +142,7 @@ function describe(init: AcmeProblemInit): string {
   );
   const where =
     init.type === 'userActionRequired' && instructions.length > 0 ? `See ${instructions.join(' and ')}.` : '';
-  // A problem of one of these types is in our words, the detail of any other in the CA's.
+  // The detail of these types is ours, of all others the CA's.
   const spoken = !['unreachable', 'timeout', 'invalidResponse'].includes(init.type);
   const what = spoken
     ? `${init.ca} refused the ${init.endpoint} request`
@@ -151,8 +151,8 @@ function describe(init: AcmeProblemInit): string {
 }
 
 /**
- * The detail as the end of a sentence, on one line, of bounded length, without what answers a challenge and without the capability
- * URL of a paused identifier, whatever its form.
+ * The detail as a sentence on one line of bounded length, without key authorizations and without the capability URL of a paused
+ * identifier in any form.
  */
 function sentence(problem: Pick<Problem, 'type' | 'detail'>): string {
   const said = printable(problem.detail);

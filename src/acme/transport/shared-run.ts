@@ -1,6 +1,6 @@
 /**
- * Work that several callers want at the same time and that is done once. A caller that gives up does not take the work away from
- * the others; when the last one has given up, it ends.
+ * Runs work once for all concurrent callers. A caller's abort does not affect the others; the abort of the last one aborts the
+ * work.
  */
 export class SharedRun<T> {
   readonly #work: (signal: AbortSignal) => Promise<T>;
@@ -11,7 +11,7 @@ export class SharedRun<T> {
   }
 
   /**
-   * The result of the run under way, or of a new one.
+   * Joins the current run, or starts one.
    * @throws what the work throws, or the signal's reason at once
    */
   async join(signal: AbortSignal): Promise<T> {
@@ -38,7 +38,7 @@ export class SharedRun<T> {
     const result = this.#work(controller.signal).finally(() => {
       if (this.#current?.controller === controller) this.#current = undefined;
     });
-    // The callers see the failure; after the last of them has left nobody does.
+    // The callers get the rejection; without callers it must not be unhandled.
     result.catch(() => undefined);
     return { controller, result, callers: 0 };
   }

@@ -1,3 +1,6 @@
+// The transport to the CA: HTTPS, nonces, directory, Retry-After, problem documents. Used by the signed requests
+// (src/acme/protocol), ARI and the CA object (src/authority).
+
 import { createRequire } from 'node:module';
 import { day, second } from '../../../machines/time/durations.ts';
 import { doubledPause } from '../../../machines/time/ladder.ts';
@@ -28,27 +31,27 @@ import { AcmeProblem, type Endpoint } from './problem.ts';
 import { readProblem } from './problem-document.ts';
 import { SharedRun } from './shared-run.ts';
 
-/** One finished request to the CA, for metrics and debug logs. */
+/** One completed request to the CA, for metrics and debug logs. */
 export interface RequestReport {
   readonly endpoint: Endpoint;
   readonly ca: string;
   /** Undefined if there was no answer. */
   readonly status: number | undefined;
-  /** Of an error; `aborted` if the caller gave up. */
+  /** Type of the error; `aborted` if the caller aborted. */
   readonly problemType: string | undefined;
   /** Milliseconds. */
   readonly duration: number;
 }
 
 export interface TransportOptions extends ConnectionOptions {
-  /** Learns the CA's time from each answer. */
+  /** Set from the `Date` of each answer. */
   readonly clock: CaClock;
-  /** In place of HTTPS as the other options describe it. */
+  /** Replaces HTTPS, in tests. */
   readonly connection?: Connection | undefined;
   readonly onRequest?: ((report: RequestReport) => void) | undefined;
 }
 
-/** What a request brought, and how long the CA asks to wait before the next (milliseconds). */
+/** The result of a request, and its Retry-After in milliseconds. */
 export interface CallResult<T> {
   readonly value: T;
   readonly retryAfter: number | undefined;
@@ -57,11 +60,11 @@ export interface CallResult<T> {
 /** A request signed by the account's key (RFC 8555 section 6.2). */
 export type SignedRequest = Required<Omit<CaRequest, 'method'>>;
 
-/** The answer to a signed request: a good one, or one that rejects only its nonce. */
+/** The answer to a signed request: successful, or badNonce. */
 export interface SignedAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  /** PEM for a certificate, an object for all else. */
+  /** PEM for a certificate, else an object. */
   readonly data: unknown;
   readonly rejectsNonce: boolean;
   readonly retryAfter: number | undefined;
@@ -72,13 +75,13 @@ interface CachedDirectory {
   current: { readonly directory: AcmeDirectory; readonly at: number } | undefined;
 }
 
-/** Rejected nonces in a row that one request survives: at 50 % rejection one request in a million fails. */
+/** badNonce retries of one request: at 50 % rejection one request in a million fails. */
 export const maxBadNonces = 20;
 const directoryMaxAge = day;
 
 /**
- * `User-Agent` of a version of kube-lego: name, where to complain, and the HTTP library (RFC 8555 section 6.1).
- * @param home URL of the project; without one nothing stands in its place
+ * `User-Agent`: name, version, contact, and the HTTP library (RFC 8555 section 6.1).
+ * @param home URL of the project; omitted if undefined
  */
 export function userAgent(version: string, home: string | undefined): string {
   const library: unknown = createRequire(import.meta.url)('undici/package.json');
@@ -86,7 +89,7 @@ export function userAgent(version: string, home: string | undefined): string {
   return `kube-lego/${version}${comment} undici/${stringField(library, 'version') ?? ''}`;
 }
 
-/** The way to the CA: typed problems, nonces of every answer, time limits, abort, Retry-After. */
+/** HTTP to the CA: typed problems, nonces, time limits, abort, Retry-After. */
 export class AcmeTransport {
   readonly #clock: CaClock;
   readonly #connection: Connection;
@@ -104,7 +107,7 @@ export class AcmeTransport {
   }
 
   /**
-   * The CA's directory, read once a day, or again after a resource that it names has gone.
+   * The CA's directory, cached for a day, or until one of its resources is missing.
    * @throws AcmeProblem, or the signal's reason
    */
   async directory(url: string, signal: AbortSignal): Promise<AcmeDirectory> {
@@ -115,7 +118,7 @@ export class AcmeTransport {
   }
 
   /**
-   * Gets a resource that anybody may have, a JSON object; none of its kind is asked for while the CA asks to wait.
+   * Gets a public resource, a JSON object; no request of this endpoint during the CA's Retry-After.
    * @throws AcmeProblem, or the signal's reason
    */
   async get(signal: AbortSignal, endpoint: Endpoint, url: string): Promise<CallResult<unknown>> {
@@ -123,12 +126,12 @@ export class AcmeTransport {
       const from = await this.#send({ endpoint, method: 'GET', url, signal });
       return { value: contentOf(from), retryAfter: retryAfterOf(from) };
     };
-    // What keeps one of them from being answered keeps all; but that there is none of this name is for it alone.
+    // A transient problem holds for the endpoint; a missing resource only for its own URL.
     return this.#askedWaits.heed(endpoint, ask, ({ transient }) => transient);
   }
 
   /**
-   * A nonce of an earlier answer, or else a new one.
+   * A nonce of an earlier answer, else a new one.
    * @param url of the CA's resource for new nonces
    * @throws AcmeProblem, or the signal's reason
    */
@@ -146,21 +149,21 @@ export class AcmeTransport {
 
   /**
    * Sends a signed request once.
-   * @param badNonces how many nonces in a row were rejected for it: from the sixth on it waits, the last one is an AcmeProblem
+   * @param badNonces consecutive badNonce answers to it: from the sixth on it waits, after the last one it is an AcmeProblem
    * @throws AcmeProblem, or the signal's reason
    */
   async post(request: SignedRequest, badNonces: number): Promise<SignedAnswer> {
     const post = (): Promise<SignedAnswer> => this.#post(request, badNonces);
     switch (request.endpoint) {
       case 'new-order':
-        // While a nonce was fetched for it another order may have heard that all are to wait. A limit is not for all.
+        // While its nonce was fetched, another order may have got a Retry-After for all. A rate limit is not for all.
         return this.#askedWaits.heed(request.url, post, ({ transient }) => transient);
       default:
         return post();
     }
   }
 
-  /** Ends all requests under way and closes the connections. */
+  /** Aborts all requests and closes the connections. */
   async close(): Promise<void> {
     await this.#connection.close();
   }
@@ -170,7 +173,7 @@ export class AcmeTransport {
     if (badNonces > 5) await sleep(this.#clock, doubledPause(100, 2 * second, badNonces - 5), signal);
     const from = await this.#send({ ...request, method: 'POST' });
     const { status, headers } = from.answer;
-    // Its nonce is for the next try, so that the pool must not have it.
+    // acme-client uses its nonce for the retry, so it must not go to the pool.
     if (rejectsNonce(from) && badNonces < maxBadNonces) {
       return { status, headers, data: from.json, rejectsNonce: true, retryAfter: undefined };
     }
@@ -227,7 +230,7 @@ export class AcmeTransport {
     return pool;
   }
 
-  /** A resource that the directory names and the CA does not know (any more): the directory has changed. */
+  /** The CA does not know a resource of its directory: the directory has changed. */
   #forgetMovedResource({ answer, endpoint }: Answered): void {
     if ((answer.status !== 404 && answer.status !== 405) || !endpoint.startsWith('new-')) return;
     for (const cached of this.#directories.values()) cached.current = undefined;
