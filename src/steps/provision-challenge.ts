@@ -60,7 +60,7 @@ function proveReturn({ returning, desired }: CertificateInput, verdicts: readonl
     const verdict = verdicts.find((one) => one.host === host);
     if (barredUntil !== undefined) {
       const until = new Date(barredUntil).toISOString();
-      failing.set(host, `The CA could not prove ${host}, and is asked again after ${until}.`);
+      failing.set(host, `The CA could not validate ${host}, and is asked again after ${until}.`);
     } else if (verdict?.kind !== 'provable' && (!passed || verdict?.kind === 'not-provable')) {
       failing.set(host, verdict?.message ?? `Host ${host} is not asked from inside the cluster.`);
     }

@@ -85,7 +85,7 @@ describe('kube-lego explain of an Ingress', { timeout: 280_000 }, () => {
 
 describe('kube-lego explain, while the CA answers an order with', { timeout: 280_000 }, () => {
   const notTheCa = /Check that LEGO_URL is the directory of an ACME CA and that no proxy answers/;
-  const theWay = /Check LEGO_URL, HTTPS_PROXY and that the cluster lets traffic out to the CA/;
+  const theWay = /Check LEGO_URL, HTTPS_PROXY and that the cluster allows egress to the CA/;
   const cases: Readonly<Record<string, { readonly answer: Answer | 'hang-up'; readonly told: RegExp }>> = {
     page: { answer: { status: 200, headers: html, body: '<html>PRIVATE</html>' }, told: notTheCa },
     garbage: { answer: { status: 201, headers: json, body: '{"status": PRIVATE' }, told: notTheCa },

@@ -9,7 +9,7 @@ const json = { 'content-type': 'application/json' };
 const padding = 'x'.repeat(2000);
 const notTheCa =
   /Check that LEGO_URL is the directory of an ACME CA and that no proxy answers in its place\./;
-const theWay = /Check LEGO_URL, HTTPS_PROXY and that the cluster lets traffic out to the CA/;
+const theWay = /Check LEGO_URL, HTTPS_PROXY and that the cluster allows egress to the CA/;
 
 interface Case {
   /** silence: nothing is answered until the time limit of a request, which is half a minute */

@@ -28,7 +28,7 @@ describe('a CA that is away when the controller starts', () => {
 
     const message = await stage.untilWarned('shop/first', 'CaUnavailable');
     assert.match(message, /^No account at localhost|^No account at 127\.0\.0\.1/);
-    assert.match(message, /Check LEGO_URL, HTTPS_PROXY and that the cluster lets traffic out to the CA/);
+    assert.match(message, /Check LEGO_URL, HTTPS_PROXY and that the cluster allows egress to the CA/);
     const { next } = await stage.untilState('shop/first', 'backing-off');
     assert.equal(next.action, 'retry first-tls');
     assert.ok(

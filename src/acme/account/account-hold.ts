@@ -88,15 +88,15 @@ export class AccountHold {
   unusable(id: string, problem: AcmeProblem, cause: unknown): AccountError {
     if (isDeactivated(problem)) return this.deactivated(id, cause);
     const message =
-      `${this.#ca} wants something of a person before the account may be used: ${problem.message} ` +
-      'It is asked again once a day, and when kube-lego is restarted.';
+      `${this.#ca} requires user action before the account may be used: ${problem.message} ` +
+      'kube-lego tries again once a day and after a restart.';
     return this.refuse(id, 'action-required', message, refusedFor, { cause });
   }
 
   deactivated(id: string, cause?: unknown): AccountError {
     const message =
       `${this.#ca} has deactivated or revoked the account whose key is in Secret ${this.#keyPlace}. ` +
-      'Delete the Secret and restart kube-lego to have a new account made.';
+      'Delete the Secret and restart kube-lego to register a new account.';
     return this.refuse(id, 'deactivated', message, refusedFor, { cause });
   }
 
@@ -122,7 +122,7 @@ export class AccountHold {
     if (this.#refusal !== undefined || until <= now || until > now + plausibleCaWait) return;
     this.#breaker.resume(until);
     const time = new Date(until).toISOString();
-    const message = `${this.#ca} refused to make an account before kube-lego was restarted, and has asked to wait until ${time}.`;
+    const message = `${this.#ca} refused to register an account before kube-lego was restarted: no new attempt until ${time}.`;
     throw this.#remember('waiting', message, {});
   }
 

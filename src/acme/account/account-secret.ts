@@ -84,8 +84,8 @@ function readKey({ data }: AccountSecret, name: string): AccountKey {
   } catch (error) {
     throw new AccountError(
       'unusable-secret',
-      `Secret ${name} exists, but its ${keyField} is not a private key (RSA or EC, PEM) that can be used. ` +
-        'Restore the key, or delete the Secret to have a new account made.',
+      `Secret ${name} exists, but its ${keyField} is not a usable private key (RSA or EC, PEM). ` +
+        'Restore the key, or delete the Secret to register a new account.',
       { cause: error },
     );
   }

@@ -148,8 +148,8 @@ export class AccountStore {
     if (wait > 0) {
       const time = new Date(clock.byMachine(clock.now() + wait)).toISOString();
       const message =
-        `${caName(directoryUrl)} says again that the account does not exist, less than an hour after it was registered anew. ` +
-        `It is registered again after ${time}; check whether LEGO_URL leads to one CA only.`;
+        `${caName(directoryUrl)} has lost the account again, less than an hour after it was registered again. ` +
+        `The next registration is after ${time}; check that LEGO_URL leads to one CA only.`;
       const refusal = this.#hold.refuse('', 'waiting', message, wait, { cause });
       this.#options.onRefused?.(refusal);
       throw refusal;
@@ -225,7 +225,7 @@ export class AccountStore {
 function secretChanged(name: string): AccountError {
   return new AccountError(
     'secret-changed',
-    `Secret ${name} was changed by somebody else while the account was being registered. It is read again with the next attempt.`,
+    `Secret ${name} was changed by another client during the registration. The next attempt reads it again.`,
     { transient: true },
   );
 }

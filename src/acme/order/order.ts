@@ -128,11 +128,14 @@ class OrderRun {
       );
     }
     if (profile !== undefined && order.profile !== undefined && order.profile !== profile) {
-      throw this.#error('refused', `the CA made an order of profile ${order.profile} in place of ${profile}`);
+      throw this.#error(
+        'refused',
+        `the CA made an order with profile ${order.profile} instead of ${profile}`,
+      );
     }
     if (profile !== undefined && order.profile === undefined) {
       this.#input.onNotice?.(
-        `${this.#ca} does not say whether the order for ${hosts.join(', ')} has the profile ${profile} that it was asked for.`,
+        `${this.#ca} does not confirm the requested profile ${profile} in the order for ${hosts.join(', ')}.`,
       );
     }
     switch (order.status) {
@@ -144,7 +147,7 @@ class OrderRun {
       default:
         throw this.#error(
           'not-ours',
-          `the CA handed back an order that is ${order.status} already, so that its certificate belongs to a key that is not ours; the next attempt makes a new order`,
+          `the CA returned an order that is already ${order.status}: its certificate has another key; the next attempt makes a new order`,
         );
     }
   }
@@ -203,7 +206,7 @@ class OrderRun {
       const chainPem = await this.#downloadChain(url, polling);
       const cause = error instanceof Error ? error.message : String(error);
       onNotice?.(
-        `The alternate chains of ${this.#ca} cannot be downloaded, so that its own choice takes the place of ${preferredChain}: ${cause}`,
+        `The alternate chains of ${this.#ca} cannot be downloaded; its default chain is used instead of ${preferredChain}: ${cause}`,
       );
       return chainPem;
     }
@@ -231,7 +234,7 @@ class OrderRun {
             : `; it asks to wait ${Math.round(retryAfter / 1000)} s`;
         return new OrderError(
           'out-of-time',
-          `No certificate for ${hosts.join(', ')}: ${this.#ca} did not come to a result before ${limit}${asked}. A new attempt makes a new order.`,
+          `No certificate for ${hosts.join(', ')}: ${this.#ca} did not finish before ${limit}${asked}. A new attempt makes a new order.`,
           retryAfter === undefined ? {} : { retryAfter },
         );
       },

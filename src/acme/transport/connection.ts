@@ -143,16 +143,16 @@ export function requestHeaders(asked: CaRequest, userAgent: string): Record<stri
 }
 
 const untrusted =
-  'its certificate is not signed by a root that is trusted here; give the root of a private CA in LEGO_CA_BUNDLE';
+  'its certificate is not signed by a trusted root; set LEGO_CA_BUNDLE to the root of a private CA';
 
 const explanations: Readonly<Record<string, string>> = {
   CERT_HAS_EXPIRED: "its certificate has expired, or this machine's clock is wrong",
   CERT_NOT_YET_VALID: "its certificate is not valid yet, or this machine's clock is wrong",
   DEPTH_ZERO_SELF_SIGNED_CERT: untrusted,
-  EAI_AGAIN: 'its name could not be looked up: the DNS server did not answer',
+  EAI_AGAIN: 'its name could not be resolved: the DNS server did not answer',
   ECONNREFUSED: 'the connection was refused',
   ECONNRESET: 'the connection broke off before the answer was complete',
-  ENOTFOUND: 'its name has no address in the DNS',
+  ENOTFOUND: 'its name has no DNS record',
   SELF_SIGNED_CERT_IN_CHAIN: untrusted,
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: untrusted,
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: untrusted,
@@ -176,11 +176,7 @@ export function caName(url: string): string {
 
 function checkedUrl(asked: CaRequest): string {
   if (URL.canParse(asked.url) && new URL(asked.url).protocol === 'https:') return asked.url;
-  throw problem(
-    asked,
-    'invalidResponse',
-    'its address is not an https URL, and ACME is spoken over HTTPS only',
-  );
+  throw problem(asked, 'invalidResponse', 'its address is not an https URL, and ACME requires HTTPS');
 }
 
 function joinedHeaders(
@@ -197,14 +193,12 @@ function joinedHeaders(
 function trustContext(bundle: string): tls.SecureContext {
   const added = bundle.match(/-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g) ?? [];
   if (added.length === 0)
-    throw new Error(
-      'The CA bundle holds no certificate; LEGO_CA_BUNDLE must name a file of PEM certificates.',
-    );
+    throw new Error('The CA bundle has no certificate; LEGO_CA_BUNDLE must name a file of PEM certificates.');
   for (const pem of added) {
     try {
       void new X509Certificate(pem);
     } catch (error) {
-      throw new Error('The CA bundle holds a certificate that cannot be read; see LEGO_CA_BUNDLE.', {
+      throw new Error('The CA bundle has an unreadable certificate; see LEGO_CA_BUNDLE.', {
         cause: error,
       });
     }

@@ -77,7 +77,7 @@ export class OrderError extends Error {
 /** The error of hosts that the CA could not validate. */
 export function challengeFailed(ca: string, failures: readonly HostProblem[]): OrderError {
   const words = failures.map(
-    ({ host, problem }) => `${ca} could not prove ${host} (${problem.type}): ${problemWords(problem)}`,
+    ({ host, problem }) => `${ca} could not validate ${host} (${problem.type}): ${problemWords(problem)}`,
   );
   return new OrderError('challenge-failed', words.join(' '), { failures });
 }

@@ -100,26 +100,27 @@ export function isPause({ type, detail }: Pick<Problem, 'type' | 'detail'>): boo
 
 const remedies: Readonly<Record<string, string>> = {
   unreachable:
-    'Check LEGO_URL, HTTPS_PROXY and that the cluster lets traffic out to the CA; it is tried again.',
-  timeout: 'Check the connection to the CA (LEGO_URL, HTTPS_PROXY) and its status page; it is tried again.',
+    'Check LEGO_URL, HTTPS_PROXY and that the cluster allows egress to the CA; kube-lego tries again.',
+  timeout:
+    'Check the connection to the CA (LEGO_URL, HTTPS_PROXY) and its status page; kube-lego tries again.',
   invalidResponse:
     'Check that LEGO_URL is the directory of an ACME CA and that no proxy answers in its place.',
   accountDoesNotExist: 'The account is registered again with the same key.',
   badCSR: "Choose another key type (kube-lego.io/key-type), or see the CA's rules.",
-  badNonce: 'Nothing to do, it is tried again.',
+  badNonce: 'Nothing to do: kube-lego tries again.',
   badPublicKey: 'The CA does not accept this key: choose another type or size.',
-  caa: 'Let the CAA records of the domain name this CA, or remove them.',
-  connection: 'Let port 80 of the host be reached from the internet.',
+  caa: 'Add this CA to the CAA records of the domain, or remove them.',
+  connection: 'Make port 80 of the host reachable from the internet.',
   dns: 'Correct the DNS records of the host.',
   externalAccountRequired:
     'Get an external account binding from the CA and configure its key id and HMAC key.',
-  incorrectResponse: 'Let /.well-known/acme-challenge/ of the host reach kube-lego.',
+  incorrectResponse: 'Route /.well-known/acme-challenge/ of the host to kube-lego.',
   invalidContact: 'Correct LEGO_EMAIL.',
   invalidProfile: 'Correct or remove kube-lego.io/profile.',
-  rateLimited: 'Wait; it is tried again when the CA allows it.',
+  rateLimited: 'Wait: kube-lego tries again when the CA allows it.',
   rejectedIdentifier: 'The CA does not issue for this name: remove it from spec.tls.',
-  serverInternal: "Nothing to do here, see the CA's status page; it is tried again.",
-  tls: 'Correct the TLS set-up of the host.',
+  serverInternal: "Nothing to do, see the CA's status page; kube-lego tries again.",
+  tls: 'Correct the TLS configuration of the host.',
   unsupportedContact: 'Correct LEGO_EMAIL.',
   unsupportedIdentifier: 'The CA does not issue for this kind of name: remove it from spec.tls.',
   userActionRequired: "Follow the CA's instructions, then try again.",

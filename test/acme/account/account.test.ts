@@ -170,7 +170,7 @@ describe('account at a scripted CA', () => {
       assert.equal(error.kind, 'unusable-secret');
       assert.match(
         error.message,
-        /^Secret kube-lego\/kube-lego-account exists, but its tls\.key is not a private key.*delete the Secret/,
+        /^Secret kube-lego\/kube-lego-account exists, but its tls\.key is not a usable private key.*delete the Secret/,
       );
       assert.deepEqual(store.history, []);
     }
@@ -245,7 +245,10 @@ describe('account at a scripted CA', () => {
     const kept = await accountError(next.ensureAccount(signal));
     assert.equal(kept.kind, 'waiting');
     assert.ok(Math.abs((kept.retryAt ?? 0) - until) < 2000);
-    assert.match(kept.message, /^localhost:\d+ refused to make an account before kube-lego was restarted/);
+    assert.match(
+      kept.message,
+      /^localhost:\d+ refused to register an account before kube-lego was restarted/,
+    );
     clock.ahead += 1_070_000;
     await accountError(next.ensureAccount(signal));
     assert.equal(ca.received.length, asked);

@@ -100,7 +100,7 @@ describe('issuance at pebble', { timeout: 120_000 }, () => {
     assert.equal(error.kind, 'challenge-failed');
     assert.equal(error.host, 'bad.example');
     assert.equal(error.problem?.type, 'unauthorized');
-    assert.match(error.message, /could not prove bad\.example \(unauthorized\): .*key authorization/i);
+    assert.match(error.message, /could not validate bad\.example \(unauthorized\): .*key authorization/i);
   });
 
   test('a name on the blocklist is named', async () => {

@@ -173,7 +173,7 @@ describe('order', () => {
       }));
       const error = await failure();
       assert.equal(error.kind, 'not-ours');
-      assert.match(error.message, /a\.example.*key that is not ours/);
+      assert.match(error.message, /a\.example.*its certificate has another key/);
       assert.equal(ca.count('/finalize'), 0);
     });
   }
@@ -211,7 +211,7 @@ describe('order', () => {
     const notices: string[] = [];
     const onNotice = (notice: string): void => void notices.push(notice);
     await obtain({ onNotice, profile: 'short' });
-    assert.match(notices.join(), /does not say whether the order for a\.example has the profile short/);
+    assert.match(notices.join(), /does not confirm the requested profile short in the order for a\.example/);
     const location = ca.url('/order');
     const body = ca.order({ profile: 'short' });
     ca.scripts.set('/new-order', () => ({ status: 201, headers: { location }, body }));
@@ -315,10 +315,10 @@ describe('order', () => {
     );
     assert.match(
       error.message,
-      /could not prove a\.example \(connection\): 10\.0\.0\.1: Fetching http:\/\/a\.example\/: refused\. Let port 80/,
+      /could not validate a\.example \(connection\): 10\.0\.0\.1: Fetching http:\/\/a\.example\/: refused\. Make port 80/,
     );
-    assert.match(error.message, /could not prove c\.example/);
-    assert.deepEqual(reports.map((report) => report.replace(/ Let port 80.*$/, '')).toSorted(), [
+    assert.match(error.message, /could not validate c\.example/);
+    assert.deepEqual(reports.map((report) => report.replace(/ Make port 80.*$/, '')).toSorted(), [
       'a.example answered',
       'a.example invalid 10.0.0.1: Fetching http://a.example/: refused.',
       'b.example answered',
@@ -350,7 +350,7 @@ describe('order', () => {
     assert.equal(failed.host, 'a.example');
     assert.match(
       failed.message,
-      /could not prove a\.example \(dns\): no such name\. Correct the DNS records/,
+      /could not validate a\.example \(dns\): no such name\. Correct the DNS records/,
     );
   });
 
@@ -463,7 +463,7 @@ describe('order', () => {
       assert.equal(chainPem, ca.caBundle);
       assert.equal(ca.count('/certificate'), 2);
       assert.equal(notices.length, 1);
-      assert.match(notices[0] ?? '', /own choice takes the place of Some Root: .*no such chain/);
+      assert.match(notices[0] ?? '', /default chain is used instead of Some Root: .*no such chain/);
     });
 
     test('a certificate that is not there is an error all the same', async () => {
@@ -499,7 +499,7 @@ describe('order', () => {
     assert.equal(failed.host, 'a.example');
     assert.match(
       failed.message,
-      /the order failed \(caa\): CAA record for a\.example prevents issuance\. Let the CAA records/,
+      /the order failed \(caa\): CAA record for a\.example prevents issuance\. Add this CA to the CAA records/,
     );
   });
 

@@ -327,7 +327,7 @@ describe('transport', () => {
 
   test('speaks HTTPS only', async () => {
     const error = await refusal(account(transport).order(signal, 'http://ca.example/order'));
-    assert.match(error.message, /HTTPS only/);
+    assert.match(error.message, /ACME requires HTTPS/);
   });
 
   test('names the remedy when the root of a CA is not trusted', async () => {

@@ -174,7 +174,7 @@ export class SharedCertificate {
     const returned = returning?.hosts ?? [];
     this.orders.push({ at: this.time, hosts: names, rescue, failed, returned, passes });
     if (failed) {
-      const message = `The CA could not prove ${dead.join(', ')}.`;
+      const message = `The CA could not validate ${dead.join(', ')}.`;
       return { kind: 'failed', failure: { code: 'ChallengeFailed', message, hosts: dead, orderMade: true } };
     }
     this.#certificate = { notBefore: this.time, dnsNames: names };
