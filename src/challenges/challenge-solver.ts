@@ -1,61 +1,61 @@
 /*
- * The ways to prove a host to a CA. A round's steps call them: `prepare` before there is an order, `present` with the CA's challenge in
- * hand, `cleanUp` after, however it ended. HTTP-01 is one of them (http-01/).
+ * The seam of the challenge solvers. A round's steps call `prepare` before the order, `present` for each challenge of the order, and
+ * `cleanUp` at the end in any case. HTTP-01 is one implementation (http-01/).
  */
 import type { HostRoute } from '../../machines/ownership/desired-certificate.ts';
 import type { ReasonCode } from '../../machines/reasons/reasons.ts';
 import type { OfferedChallenge } from '../acme/order/authorization.ts';
 
 export interface ChallengeSolver {
-  /** The type of the challenge that it solves, such as `http-01` (RFC 8555 section 8). */
+  /** Type of its challenges, such as `http-01` (RFC 8555 section 8). */
   readonly type: string;
   /**
-   * Does what can be done before there is an order, so that a host which cannot be proven costs the CA nothing.
+   * Prepares and checks hosts before the order: a host that cannot be proven then causes no request to the CA.
    *
-   * @returns what is known of the hosts that were looked at
-   * @throws StepError where none of them can be proven, KubernetesError, or the signal's reason
+   * @returns the verdicts of the checked hosts
+   * @throws StepError if none of them can be proven, KubernetesError, or the signal's reason
    */
   prepare(preparation: Preparation, signal: AbortSignal): Promise<readonly HostVerdict[]>;
   /**
-   * Shows what the CA will look for. Resolves when it can be seen; the CA is told then.
+   * Presents the response to the challenge. Resolves when it is visible: then the challenge is answered.
    *
    * @throws StepError, or the signal's reason
    */
   present(round: string, challenge: OfferedChallenge, signal: AbortSignal): Promise<void>;
-  /** Takes away, in the background, what is there for this round. A round that has nothing left is no error. */
+  /** Removes the resources of this round in the background; idempotent. */
   cleanUp(round: string): void;
-  /** Whether the host can be judged from here, because it was; kept with its certificate for the next process. */
+  /** Whether the host has answered a check before; stored with its certificate for the next process. */
   canJudge(host: string): boolean;
 }
 
 export interface Preparation {
   readonly round: string;
   readonly hosts: readonly HostRoute[];
-  /** RFC 7638 thumbprint of the account key, base64url, of which every key authorization is made. */
+  /** RFC 7638 thumbprint of the account key, base64url, part of every key authorization. */
   readonly thumbprint: string;
-  /** False where the owner wants the CA asked without a look at the host before. */
+  /** False if the owner has switched the self-check off. */
   readonly selfCheck: boolean;
-  /** Hosts that an earlier process could judge. */
+  /** Hosts that have answered a check of an earlier process. */
   readonly judged: readonly string[];
 }
 
-/** Whether a CA would find what it looks for. Messages are one sentence for a person. */
+/** Whether the CA's validation would succeed. Messages are one sentence. */
 export type HostVerdict = { readonly host: string } & (
   | {
       readonly kind: 'provable';
-      /** What a person should mend although it works. */
+      /** A defect that does not prevent the validation. */
       readonly notice?: string | undefined;
     }
-  /** It cannot be told from here: the CA is asked. */
+  /** Not decidable from inside the cluster: the CA is asked. */
   | { readonly kind: 'unknown'; readonly message: string }
   | { readonly kind: 'not-provable'; readonly code: ReasonCode; readonly message: string }
 );
 
-/** How the preparation of a host goes on, for whoever watches. */
+/** Progress of a host's preparation, for observers. */
 export interface PreparationReport {
   readonly host: string;
   readonly step: 'dns' | 'route' | 'self-check';
   readonly state: 'waiting' | 'running' | 'done' | 'failed' | 'unknown';
-  /** Why, for a person. */
+  /** The reason, as text. */
   readonly detail?: string | undefined;
 }

@@ -3,18 +3,18 @@ import type { HostRoute } from '../../machines/ownership/desired-certificate.ts'
 import type { Presenter } from '../acme/order/authorization.ts';
 import type { ChallengeSolver, HostVerdict, Preparation } from './challenge-solver.ts';
 
-/** All solvers, and which of them proves which host. */
+/** All solvers, with the choice of the solver of each host. */
 export class ChallengeSolvers {
   readonly #all: readonly ChallengeSolver[];
   readonly #choose: (route: HostRoute) => ChallengeSolver;
 
-  /** @param choose one of them, the same each time that it is asked for a host */
+  /** @param choose the solver of a host; must be deterministic */
   constructor(all: readonly ChallengeSolver[], choose: (route: HostRoute) => ChallengeSolver) {
     this.#all = all;
     this.#choose = choose;
   }
 
-  /** Who proves the hosts of this round in an order; undefined for what is none of them. */
+  /** The presenters of this round's hosts; undefined for any other host. */
   presenters({ id, hosts }: Pick<CertificateInput, 'id' | 'hosts'>): (host: string) => Presenter | undefined {
     const routes = new Map(hosts.map((route) => [route.host, route]));
     return (host) => {
@@ -26,9 +26,9 @@ export class ChallengeSolvers {
   }
 
   /**
-   * Has each host prepared by its solver. Where one fails the others are aborted, and have ended when this rejects: what they did
-   * afterwards no `cleanUp` would take away.
-   * @throws what the first of them throws
+   * Has each host prepared by its solver. If one fails, the others are aborted and have ended before this rejects: no `cleanUp`
+   * would remove what they did later.
+   * @throws the first error
    */
   async prepare(preparation: Preparation, signal: AbortSignal): Promise<readonly HostVerdict[]> {
     const parts = Map.groupBy(preparation.hosts, (route) => this.#choose(route));

@@ -44,8 +44,8 @@ describe('an ingress controller that is known to give a host to one Ingress only
 
     assert.equal(
       await stage.untilWarned('shop/f5', 'IngressControllerDoesNotMerge'),
-      'Ingress controller nginx.org/ingress-controller gives host f5.example.com to one Ingress only, so that a challenge ' +
-        'Ingress would not work or take the site down. Use an ingress controller that merges a host across Ingresses: ' +
+      'Ingress controller nginx.org/ingress-controller gives host f5.example.com to one Ingress only: a challenge ' +
+        'Ingress would not work, or would take the site down. Use an ingress controller that merges a host across Ingresses: ' +
         'see docs/ingress-controllers.md.',
     );
     assert.equal((await stage.untilState('shop/f5', 'idle')).notAfter, undefined);

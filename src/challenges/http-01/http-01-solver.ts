@@ -1,6 +1,6 @@
 /*
- * HTTP-01 (RFC 8555 section 8.3): rules of a challenge Ingress lead the CA's requests to the responder, which answers for every token.
- * So all there is to do is done before the order, and checked through the public name. Called by the steps of a round.
+ * HTTP-01 (RFC 8555 section 8.3): rules of a challenge Ingress route the CA's requests to the responder, which answers for every
+ * token. So everything is set up before the order, and checked through the public name. Called by the steps of a round.
  */
 import type { Server } from 'node:http';
 import type { HostRoute } from '../../../machines/ownership/desired-certificate.ts';
@@ -21,10 +21,10 @@ import { SelfCheckMemory } from './self-check/self-check-memory.ts';
 
 export interface Http01Options extends ChallengeIngressOptions {
   readonly selfCheck: Omit<ReachabilitySettings, 'thumbprint' | 'onVerdict'>;
-  /** Of the account key; undefined while there is no account. */
+  /** Thumbprint of the account key; undefined without an account. */
   readonly thumbprint: () => string | undefined;
   readonly onReport: (round: string, report: PreparationReport) => void;
-  /** The responder could not look for a host; the request got a 404. */
+  /** The responder could not check a host; it answered 404. */
   readonly onResponderError: (error: unknown) => void;
 }
 
@@ -51,17 +51,17 @@ export class Http01Solver implements ChallengeSolver {
     });
   }
 
-  /** Begins to watch the challenge Ingresses, and to keep them as they should be. */
+  /** Starts the watch and the reconciliation of the challenge Ingresses. */
   start(): void {
     this.#rules.start();
   }
 
-  /** Of the watch of the challenge Ingresses; until it is synced no host may be answered for. */
+  /** State of the watch of the challenge Ingresses; before it is synced no host is answered. */
   get state(): ReflectorState {
     return this.#rules.state;
   }
 
-  /** Takes all rules out, for an orderly end. */
+  /** Removes all rules, at the shutdown. */
   removeAll(signal: AbortSignal): Promise<void> {
     return this.#rules.removeAll(signal);
   }
@@ -97,12 +97,12 @@ export class Http01Solver implements ChallengeSolver {
     for (const { host, ingressClass } of hosts) {
       const controller = await this.#classes.nonMergingController(ingressClass, signal);
       if (controller === undefined) continue;
-      const message = `Ingress controller ${controller} gives host ${host} to one Ingress only, so that a challenge Ingress would not work or take the site down.`;
+      const message = `Ingress controller ${controller} gives host ${host} to one Ingress only: a challenge Ingress would not work, or would take the site down.`;
       throw new StepError({ code: 'IngressControllerDoesNotMerge', message, host });
     }
   }
 
-  /** Asks the host through its public name until it answers or its time is up. */
+  /** Checks the host through its public name until it answers or the time limit. */
   async #check(
     host: string,
     { round, thumbprint, judged }: Preparation,

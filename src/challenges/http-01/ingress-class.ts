@@ -7,29 +7,28 @@ import type { Clock } from '../../time/clock.ts';
 export interface IngressClassesOptions {
   readonly client: Pick<KubernetesClient, 'call'>;
   readonly clock: Clock;
-  /** Milliseconds for which an answer is used, default 5 minutes. */
+  /** Milliseconds for which an answer is cached, default 5 minutes. */
   readonly lifetime?: number;
 }
 
 /**
- * Controllers, by `IngressClass.spec.controller`, under which a second Ingress in another namespace cannot carry the
- * challenge path of a host. Everything that is not listed counts as merging.
+ * Controllers, by `IngressClass.spec.controller`, that do not merge a second Ingress in another namespace for the challenge path of a
+ * host. All others count as merging.
  */
 const nonMergingControllers: ReadonlySet<string> = new Set([
   // F5 NGINX Ingress Controller: the oldest Ingress owns a host, the others are rejected; merging only by its own
   // master/minion annotations. Source: docs.nginx.com, "Host and Listener collisions"; run with 5.5.
   'nginx.org/ingress-controller',
-  // AWS Load Balancer Controller: an Ingress gets an ALB, with an address, of its own; sharing needs the annotation
-  // group.name on both. Source: its guide, "Ingress annotations", IngressGroup.
+  // AWS Load Balancer Controller: each Ingress gets its own ALB and address; sharing needs the annotation group.name on both.
+  // Source: its guide, "Ingress annotations", IngressGroup.
   'ingress.k8s.aws/alb',
   // The same in EKS Auto Mode. Source: EKS user guide, "Create an IngressClass to configure an Application Load Balancer".
   'eks.amazonaws.com/alb',
 ]);
 
 /**
- * Classes that exist as a value of the annotation `kubernetes.io/ingress.class` without an IngressClass object. GKE
- * creates a load balancer of its own for each Ingress, and looks at the annotation only. Source: Google Cloud,
- * "GKE Ingress for Application Load Balancers", controller behaviour.
+ * Classes of the annotation `kubernetes.io/ingress.class` without an IngressClass object. GKE creates a load balancer for each
+ * Ingress and reads only the annotation. Source: Google Cloud, "GKE Ingress for Application Load Balancers", controller behaviour.
  */
 const nonMergingAnnotations: ReadonlyMap<string, string> = new Map([
   ['gce', 'GKE Ingress'],
@@ -39,7 +38,7 @@ const nonMergingAnnotations: ReadonlyMap<string, string> = new Map([
 
 const mostClasses = 1000;
 
-/** Tells which ingress controller stands behind a class; needs the verb get of IngressClasses, and does without it. */
+/** Finds the ingress controller of a class; needs the verb get on IngressClasses, works without it. */
 export class IngressClasses {
   readonly #options: IngressClassesOptions;
   readonly #answers = new Map<string, { readonly controller: string | undefined; readonly until: number }>();
@@ -49,11 +48,10 @@ export class IngressClasses {
   }
 
   /**
-   * The controller of this class, if it is known to give a host to a single Ingress, so that no challenge Ingress may be
-   * written: depending on its age it would be ignored or take the user's site down.
-   * @returns undefined for controllers that merge, and for everything unknown: no class, no IngressClass object, no
-   *   permission to read it
-   * @throws KubernetesError when the API server cannot be asked now; the signal's reason
+   * The controller of this class, if it is known to allow a host in a single Ingress only. Then no challenge Ingress may be written:
+   * depending on its age it would be ignored or take the user's site down.
+   * @returns undefined for controllers that merge, and if unknown: no class, no IngressClass object, no permission to read it
+   * @throws KubernetesError if the API server does not answer; the signal's reason
    */
   async nonMergingController(
     reference: IngressClassReference,
@@ -84,7 +82,7 @@ export class IngressClasses {
       );
       return found.spec?.controller;
     } catch (error) {
-      // BadRequest and Invalid: a class in an annotation may be any text, and then no object can bear its name.
+      // BadRequest and Invalid: a class in an annotation may be any text, also an invalid object name.
       const unknown = ['NotFound', 'Forbidden', 'BadRequest', 'Invalid'];
       if (error instanceof KubernetesError && unknown.includes(error.code)) return undefined;
       throw error;

@@ -4,36 +4,36 @@ import { minute, second } from '../../../machines/time/durations.ts';
 import { type Clock, sleep } from '../../time/clock.ts';
 import { challengePath } from './challenge-path.ts';
 
-/** A token is base64url with at least 128 bits (RFC 8555, section 8.3); nothing else is ever repeated in an answer. */
+/** A token is base64url with at least 128 bits (RFC 8555, section 8.3); nothing else is echoed. */
 const tokenAtStart = /^([A-Za-z0-9_-]{16,128})(?:\?|$)/;
 
-/** Milliseconds that a request for an unknown host waits for the challenge Ingresses to be read. */
+/** Milliseconds that a request for an unknown host waits for a new list of the challenge Ingresses. */
 const patience = 2 * second;
 
 export interface ResponderOptions {
-  /** RFC 7638 thumbprint of the account key, base64url; undefined while there is no account. */
+  /** RFC 7638 thumbprint of the account key, base64url; undefined without an account. */
   thumbprint(): string | undefined;
-  /** Whether a challenge Ingress carries this host now; lower case, without port and final dot. */
+  /** Whether a challenge Ingress has this host; lower case, without port and trailing dot. */
   hasHost(host: string): boolean;
-  /** Reads the challenge Ingresses anew; called for every unknown host, so that it is not to begin a reading each time. */
+  /** Lists the challenge Ingresses; called for every unknown host, so it must be rate-limited. */
   refresh(): Promise<void>;
-  /** Told of what `thumbprint` or `hasHost` throws; the request got a 404. */
+  /** Errors of `thumbprint` and `hasHost`; the request was answered with 404. */
   onError(error: unknown): void;
   readonly clock: Clock;
 }
 
 /**
- * The HTTP-01 responder: answers every token with TOKEN.THUMBPRINT, for hosts that are being validated. Stateless, so any
- * replica answers at once. That it repeats a token of the request is safe for a strict alphabet, as text/plain and with
- * nosniff; that it does so only for hosts in a challenge Ingress keeps a host that merely points here from being proven.
+ * The HTTP-01 responder: answers every token with TOKEN.THUMBPRINT, for hosts that are being validated. Stateless: any replica
+ * answers. Echoing the token is safe because of its strict alphabet, text/plain and nosniff; only hosts in a challenge Ingress are
+ * answered, so a host that merely points here cannot be proven.
  *
- * Listen with `server.listen(port)`. Failed connections and malformed requests are dealt with by Node.
+ * Listen with `server.listen(port)`. Node handles failed connections and malformed requests.
  */
 export function createResponder(options: ResponderOptions): Server {
   async function refresh(): Promise<void> {
     const answered = new AbortController();
     await Promise.race([
-      // Who asks gets the answer from what is known; the reader reports its own trouble.
+      // Answer from the cache; the reader reports its own errors.
       options.refresh().catch(() => undefined),
       sleep(options.clock, patience, answered.signal).catch(() => undefined),
     ]);
@@ -64,7 +64,7 @@ export function createResponder(options: ResponderOptions): Server {
   server.headersTimeout = 10 * second;
   server.requestTimeout = 15 * second;
   server.timeout = 2 * minute;
-  // Longer than ingress controllers keep a connection (60 s), so that they close it and not we, under their request.
+  // Longer than the keep-alive of ingress controllers (60 s): they must close first, or a request of theirs may fail.
   server.keepAliveTimeout = 75 * second;
   server.maxConnections = 2000;
   return server;
@@ -92,7 +92,7 @@ function respond(
     'content-length': Buffer.byteLength(body),
     'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',
-    // The rest of a request with a body is not waited for.
+    // Do not wait for the body of the request.
     ...(request.complete || hasNoBody(request) ? {} : { connection: 'close' }),
   });
   response.end(request.method === 'HEAD' ? undefined : body);

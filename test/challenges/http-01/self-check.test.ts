@@ -99,7 +99,7 @@ describe('the self-check names a wrong answer', () => {
       `${intro} 404: the challenge rule is not in effect there, or another server was asked.`,
     ],
     ['403', saying(403, ''), `${intro} 403: authentication, an allow-list or a firewall is in front of`],
-    ['503', saying(503, ''), `${intro} 503: the ingress controller does not get through to kube-lego.`],
+    ['503', saying(503, ''), `${intro} 503: the ingress controller cannot reach kube-lego.`],
     ['204', saying(204, ''), `${intro} 204 instead of 200.`],
     ['303, which no CA follows', saying(303, '', { location: '/x' }), `${intro} 303 instead of 200.`],
   ] as const) {
@@ -167,13 +167,13 @@ describe('the self-check follows redirects as a CA does', () => {
     [
       'to a Service of the cluster',
       'http://kubernetes.default.svc/',
-      'to kubernetes.default.svc, which is no public name',
+      'to kubernetes.default.svc, which is not a public name',
     ],
-    ['to a name of the pod network', 'http://db/', 'to db, which is no public name'],
+    ['to a name of the pod network', 'http://db/', 'to db, which is not a public name'],
     [
       'without the slash',
       'http://shop.example.test.well-known/acme',
-      'a slash is missing behind the host name',
+      'a slash is missing after the host name',
     ],
     ['to itself', '?', 'in a loop'],
     ['to nonsense', 'http://[', 'to something that is no URL'],
@@ -327,7 +327,7 @@ describe('the self-check is inconclusive', () => {
     const verdict = selfCheck(host, settings(site.port, 443, clock), new AbortController().signal);
     await eventually('the request is there', () => site.connections === 1 && clock.pending.length === 1);
     clock.advance(10_000);
-    const message = `inconclusive: Host ${host} gave no whole answer within 10 s when asked from inside the cluster.`;
+    const message = `inconclusive: Host ${host} did not complete its answer within 10 s when asked from inside the cluster.`;
     assert.equal(messageOf(await verdict), message);
     assert.deepEqual(clock.pending, []);
   });

@@ -1,3 +1,5 @@
+// The challenge Ingresses: which host is in which object, who holds it, and their watch. Used by the HTTP-01 solver.
+
 import { normalizeHost } from '../../../../machines/hosts/host-names.ts';
 import type { IngressClassReference } from '../../../../machines/ownership/source-spec.ts';
 import { minute, second } from '../../../../machines/time/durations.ts';
@@ -15,31 +17,31 @@ import { Refresh } from './refresh.ts';
 export interface ChallengeIngressOptions {
   readonly client: KubernetesClient;
   readonly clock: Clock;
-  /** Ends everything; objects stay as they are, for the next process to take over or away. */
+  /** Ends everything; the objects stay, for the next process to adopt or remove. */
   readonly signal: AbortSignal;
-  /** Where the challenge Ingresses and the responder's Service live: the controller's own namespace. */
+  /** Namespace of the challenge Ingresses and the responder's Service: the controller's own. */
   readonly namespace: string;
   readonly serviceName: string;
   readonly servicePort: number;
   /** Default `kube-lego`; further classes get `kube-lego-CLASS`. */
   readonly ingressName?: string;
-  /** Added to the fixed ones, and stronger. */
+  /** Added to the fixed ones; these win. */
   readonly annotations?: Readonly<Record<string, string>>;
   /** Default `ImplementationSpecific` for every class. */
   readonly pathType?: ChallengeTemplate['pathType'];
   /** Milliseconds between two writes of one Ingress, default 1,000. */
   readonly minWriteInterval?: number;
-  /** Milliseconds that a released host may stay when no other write takes it out, default 10,000. */
+  /** Milliseconds before a released host is removed, if no other write removes it earlier, default 10,000. */
   readonly removalDelay?: number;
-  /** Rules an Ingress, default 250. */
+  /** Rules per Ingress, default 250. */
   readonly maxRules?: number;
-  /** Names of the Ingress that the kube-lego of 2016 left (`LEGO_INGRESS_NAME_NGINX`), default `kube-lego-nginx`. */
+  /** Names of the leftover Ingress of the kube-lego of 2016 (`LEGO_INGRESS_NAME_NGINX`), default `kube-lego-nginx`. */
   readonly leftoverNames?: readonly string[];
-  /** What went wrong and is tried again. */
+  /** Errors that are retried. */
   readonly onError?: (error: unknown) => void;
 }
 
-/** The API server, or a policy in it, lets no challenge Ingress carry this host. */
+/** The API server or an admission policy refuses a challenge Ingress with this host. */
 export class RuleRefusedError extends Error {
   override readonly name = 'RuleRefusedError';
   readonly code = 'RuleRefused';
@@ -66,8 +68,8 @@ interface Claim {
 }
 
 /**
- * The Ingresses through which `/.well-known/acme-challenge/` of the hosts being validated reaches our responder.
- * Needs the verbs list, watch, create, update and delete of Ingresses in its namespace.
+ * The Ingresses that route `/.well-known/acme-challenge/` of the hosts being validated to our responder.
+ * Needs the verbs list, watch, create, update and delete on Ingresses in its namespace.
  *
  * @example
  * await challenges.acquire('shop/web', [{ host: 'shop.example', ingressClass: { form: 'field', name: 'nginx' } }], signal);
@@ -114,7 +116,7 @@ export class ChallengeIngresses {
     this.#refresh = new Refresh(options.clock, options.signal, second, () => this.#readAll());
   }
 
-  /** A list was complete once; what `has` says is then at worst old. */
+  /** The first list is complete; from then on `has` is at worst stale. */
   get synced(): boolean {
     return this.#reflector.state.synced;
   }
@@ -124,19 +126,19 @@ export class ChallengeIngresses {
   }
 
   /**
-   * Begins to watch and to repair. What a former process left is taken away after `removalDelay`, unless somebody
-   * acquires it before; so is the Ingress of the kube-lego of 2016.
+   * Starts the watch and the reconciliation. Hosts of an earlier process are removed after `removalDelay`, unless they are acquired
+   * before; so is the Ingress of the kube-lego of 2016.
    */
   start(): void {
     this.#reflector.start();
   }
 
   /**
-   * Resolves when the API server has a rule for each host; the owner then holds them until `release`, and its earlier
-   * ones no more. A host that several owners hold stays until the last of them releases it.
-   * @param owner any text that names the one who holds, e.g. namespace/secret
-   * @throws RuleRefusedError when one of these hosts is refused; KubernetesError when writing fails repeatedly; the
-   *   signal's reason. Nothing is held by the owner then.
+   * Resolves when the API server has a rule for each host; the owner then holds these hosts, in place of its earlier ones, until
+   * `release`. A host with several owners stays until the last of them releases it.
+   * @param owner any id of the owner, e.g. namespace/secret
+   * @throws RuleRefusedError if one of these hosts is refused; KubernetesError if writing fails repeatedly; the
+   *   signal's reason. The owner then holds nothing.
    */
   acquire(owner: string, hosts: readonly ChallengeHost[], signal: AbortSignal): Promise<void> {
     const former = this.#claims.get(owner);
@@ -173,7 +175,7 @@ export class ChallengeIngresses {
     });
   }
 
-  /** Gives up all hosts of this owner; the rules go with the next write, or after `removalDelay`. */
+  /** Releases all hosts of this owner; the rules are removed by the next write, or after `removalDelay`. */
   release(owner: string): void {
     const claim = this.#claims.get(owner);
     if (claim === undefined) return;
@@ -181,22 +183,22 @@ export class ChallengeIngresses {
     this.#drop(claim, new Error(`${owner} released its hosts`));
   }
 
-  /** Whether a challenge Ingress now has a rule for this host (in any spelling). */
+  /** Whether a challenge Ingress has a rule for this host (in any spelling). */
   has(host: string): boolean {
     const normal = normalizeHost(host);
     return this.#writers.values().some((writer) => writer.has(normal));
   }
 
   /**
-   * Reads the challenge Ingresses again, for a responder whose watch may lag. However many ask, there is at most one
-   * request a second; whoever asks in between waits for the next one.
+   * Lists the challenge Ingresses, for a responder whose watch may lag. At most one request per second, shared by all callers that
+   * wait for it.
    * @throws KubernetesError
    */
   refresh(): Promise<void> {
     return this.#refresh.run();
   }
 
-  /** Takes all rules out at once, for an orderly end; call it before the signal of the options is aborted. */
+  /** Removes all rules at once, at the shutdown; call it before the signal of the options is aborted. */
   async removeAll(signal: AbortSignal): Promise<void> {
     for (const owner of this.#claims.keys()) this.release(owner);
     await Promise.all(this.#writers.values().map((writer) => writer.flush(signal)));
@@ -302,7 +304,7 @@ export class ChallengeIngresses {
     };
     const pauses = { shortestPause: second, longestPause: 5 * minute };
     const onFailure = (error: unknown): void => onError?.(error);
-    // It rejects at the end of the process only.
+    // Rejects only when the process ends.
     retry(remove, { clock, signal, ...pauses, onFailure }).catch(() => undefined);
   }
 

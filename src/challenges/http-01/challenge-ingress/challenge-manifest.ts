@@ -6,7 +6,7 @@ import { arrayField, isRecord, recordField, stringField } from '../../../process
 import { classAnnotation, ruleHosts } from '../../../sources/ingress/ingress-projection.ts';
 import { challengePath } from '../challenge-path.ts';
 
-/** What all challenge Ingresses of this controller have in common. */
+/** The common part of all challenge Ingresses of this controller. */
 export interface ChallengeTemplate {
   readonly namespace: string;
   /** The Service of the responder, in the same namespace. */
@@ -14,13 +14,13 @@ export interface ChallengeTemplate {
   readonly servicePort: number;
   /** `LEGO_CHALLENGE_INGRESS_ANNOTATIONS`; they win over `challengeAnnotations`. */
   readonly annotations: Readonly<Record<string, string>>;
-  /** `ImplementationSpecific` is a prefix for the common controllers; some ingress-nginx refuse a dot in the others. */
+  /** `ImplementationSpecific` is a prefix for the common controllers; some versions of ingress-nginx refuse a dot in the others. */
   readonly pathType: (ingressClass: IngressClassReference) => 'ImplementationSpecific' | 'Prefix';
 }
 
 /**
- * Challenges come over plain HTTP, from anywhere (RFC 8555, section 8.3). What would redirect them or let only some
- * sources through is switched off for our path, in the words of each controller that knows such a switch per Ingress:
+ * Challenges use plain HTTP, from any address (RFC 8555, section 8.3). These annotations switch off redirects and source
+ * allow-lists for our path, for each controller with such an annotation per Ingress:
  *
  * - `nginx.ingress.kubernetes.io/*`: the community's ingress-nginx (its docs, "Annotations": ssl-redirect,
  *   force-ssl-redirect, whitelist-source-range); cert-manager sets the last one on its challenge Ingresses too.
@@ -41,14 +41,14 @@ const challengeAnnotations: Readonly<Record<string, string>> = Object.freeze({
   'ingress.cilium.io/force-https': 'disabled',
 });
 
-/** A challenge Ingress as the API server has it, reduced to what is compared and what an update must hand back. */
+/** A challenge Ingress of the API server, reduced to the compared fields and those that an update must send back. */
 export interface ObservedChallenge {
   readonly name: string;
   readonly uid: string;
   readonly resourceVersion: string;
   readonly ingressClass: IngressClassReference;
   readonly hosts: ReadonlySet<string>;
-  /** The part that is ours, in one comparable string: spec, label and our annotations. */
+  /** Our fields as one comparable string: spec, label and our annotations. */
   readonly fingerprint: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
@@ -56,8 +56,8 @@ export interface ObservedChallenge {
 }
 
 /**
- * The object to write for these hosts. Labels, annotations and finalizers that others put on the present object stay.
- * @param hosts at least one; the API server takes no Ingress without a rule, and we want none with a default backend
+ * The object to write for these hosts. Labels, annotations and finalizers of others are kept.
+ * @param hosts at least one; the API server refuses an Ingress without rules, and we want none with a default backend
  */
 export function challengeManifest(
   template: ChallengeTemplate,
@@ -92,7 +92,7 @@ export function challengeManifest(
   };
 }
 
-/** An Ingress without class gets the cluster's default class from an admission plugin; taking that away would be an edit. */
+/** An admission plugin sets the cluster's default class on an Ingress without class; keep it. */
 function classNameToWrite(
   ingressClass: IngressClassReference,
   present?: ObservedChallenge,
@@ -108,8 +108,8 @@ function ownAnnotations(template: ChallengeTemplate): Record<string, string> {
 }
 
 /**
- * Reads a challenge Ingress from an answer or event of the API server.
- * @throws KubernetesError InvalidResponse when it has no name, uid or resourceVersion
+ * Reads a challenge Ingress of the API server.
+ * @throws KubernetesError InvalidResponse if it has no name, uid or resourceVersion
  */
 export function observeChallenge(object: unknown, template: ChallengeTemplate): ObservedChallenge {
   const metadata = recordField(object, 'metadata');
@@ -142,10 +142,10 @@ export function observeChallenge(object: unknown, template: ChallengeTemplate): 
   };
 }
 
-/** What the kube-lego of 2016 wrote. */
+/** The Ingress of the kube-lego of 2016. */
 const pathOf2016 = challengePath.slice(0, -1);
 
-/** Whether an Ingress has rules for challenges and nothing else, so that it is nobody's site. */
+/** Whether an Ingress has challenge rules only, so is nobody's site. */
 export function servesChallengesOnly(object: unknown): boolean {
   const spec = recordField(object, 'spec');
   if (recordField(spec, 'defaultBackend') !== undefined) return false;
@@ -158,8 +158,8 @@ export function servesChallengesOnly(object: unknown): boolean {
 }
 
 /**
- * Whether version `a` was certainly written before `b`. Kubernetes 1.35 made resourceVersions comparable as numbers; any
- * that is none counts as not older.
+ * Whether version `a` was certainly written before `b`. Since Kubernetes 1.35 resourceVersions are comparable as numbers; any other
+ * is not older.
  */
 export function isOlder(a: string, b: string): boolean {
   const number = /^\d+$/;

@@ -13,14 +13,14 @@ import {
 
 const longestList = 64 * 1024 * 1024;
 
-/** The challenge Ingresses in the API server, read by list alone, so that no further verb is needed. */
+/** The challenge Ingresses in the API server, read by list only: no further verb is needed. */
 export class ChallengeObjects {
   readonly path: string;
   readonly #client: Pick<KubernetesClient, 'call' | 'stream'>;
   readonly #template: ChallengeTemplate;
   readonly #isKnown: (observed: ObservedChallenge) => boolean;
 
-  /** @param isKnown whether this object was seen as a challenge Ingress before, whatever somebody has made of it */
+  /** @param isKnown whether this object was a challenge Ingress before, even if edited since */
   constructor(
     client: Pick<KubernetesClient, 'call' | 'stream'>,
     template: ChallengeTemplate,
@@ -33,9 +33,9 @@ export class ChallengeObjects {
   }
 
   /**
-   * The challenge Ingress that this object is. The label alone makes it none: an operator may put it on a site.
-   * @returns undefined for what is somebody else's
-   * @throws KubernetesError InvalidResponse when it has no name, uid or resourceVersion
+   * Reads a challenge Ingress. The label alone is not enough: an operator may put it on a site.
+   * @returns undefined for a foreign object
+   * @throws KubernetesError InvalidResponse if it has no name, uid or resourceVersion
    */
   observe(object: unknown): ObservedChallenge | undefined {
     const observed = observeChallenge(object, this.#template);
@@ -48,7 +48,7 @@ export class ChallengeObjects {
     return objects.map((object) => this.observe(object)).filter((observed) => observed !== undefined);
   }
 
-  /** Whether there is an Ingress of this name, and what it looks like if it is ours. */
+  /** Whether an Ingress of this name exists, and its content if it is ours. */
   async find(
     name: string,
     signal: AbortSignal,
@@ -59,7 +59,7 @@ export class ChallengeObjects {
       : { exists: true, mine: this.observe(object) };
   }
 
-  /** The Ingress of 2016 holds the same hosts and path as ours do, and nobody else takes it away. It bears no label. */
+  /** The Ingress of 2016 has the same hosts and path as ours and no label; nobody else removes it. */
   async removeLeftoverOf2016(name: string, signal: AbortSignal): Promise<void> {
     const object = await this.#named(name, signal);
     const metadata = recordField(object, 'metadata');

@@ -1,12 +1,12 @@
 import type { IngressClassReference } from '../../../../machines/ownership/source-spec.ts';
 
-/** A host to be validated, with the class through which the world reaches it. */
+/** A host to be validated, with its ingress class. */
 export interface ChallengeHost {
   readonly host: string;
   readonly ingressClass: IngressClassReference;
 }
 
-/** A challenge Ingress, existing or about to exist; without class and hosts it is free for any class. */
+/** A challenge Ingress, existing or planned; without class and hosts it is free for any class. */
 export interface Place {
   readonly name: string;
   readonly ingressClass: IngressClassReference | undefined;
@@ -16,19 +16,19 @@ export interface Place {
 export interface PlacementOptions {
   /** `kube-lego`: the name of the first challenge Ingress. */
   readonly baseName: string;
-  /** Rules an Ingress, at most; some controllers and etcd mind large objects. */
+  /** Rules per Ingress; large objects are a problem for some controllers and etcd. */
   readonly maxRules: number;
-  /** Names that objects of others bear. */
+  /** Names of foreign objects. */
   readonly foreignNames: ReadonlySet<string>;
 }
 
-/** Leaves room for a number within the 253 characters of a name (RFC 1123 subdomain, Kubernetes "Object Names"). */
+/** Leaves room for a suffix within the 253 characters of a name (RFC 1123 subdomain, Kubernetes "Object Names"). */
 const longestNamePart = 200;
 
 /**
- * The name of the challenge Ingress that is to carry this host. A host stays where it is, since moving it would leave
- * a moment without rule; else it goes where its class has room, else to a new name: `kube-lego` for the first class,
- * `kube-lego-CLASS` for the next ones, with a number when that is taken too.
+ * The name of the challenge Ingress for this host. A placed host is not moved, because it would be without rule for a moment; else
+ * an Ingress of its class with room, else a new name: `kube-lego` for the first class, `kube-lego-CLASS` for the next ones, with a
+ * number if that is taken too.
  */
 export function placeHost(places: Iterable<Place>, wanted: ChallengeHost, options: PlacementOptions): string {
   const all = [...places];
@@ -59,7 +59,7 @@ function newName(
   return name;
 }
 
-/** A class named by annotation may be any text. */
+/** A class in an annotation may be any text. */
 function nameFrom(className: string): string {
   const name = className
     .toLowerCase()

@@ -22,38 +22,38 @@ export interface ChallengeWriterOptions {
   readonly client: Pick<KubernetesClient, 'call'>;
   readonly clock: Clock;
   readonly signal: AbortSignal;
-  /** Milliseconds between two writes, because each may reload somebody's ingress controller. */
+  /** Milliseconds between two writes, because each may reload the ingress controller. */
   readonly minWriteInterval: number;
-  /** Milliseconds that a host which nobody holds may stay when no other write takes it out. */
+  /** Milliseconds before a released host is removed, if no other write removes it earlier. */
   readonly removalDelay: number;
-  /** Reads the object of this name; a foreign one is undefined for `mine`. */
+  /** Reads the object of this name; `mine` is undefined for a foreign one. */
   readonly look: (
     signal: AbortSignal,
   ) => Promise<{ readonly exists: boolean; readonly mine: ObservedChallenge | undefined }>;
-  /** What the API server has changed. */
+  /** The object in the API server has changed. */
   readonly onChange: () => void;
   readonly onRefused: (host: string, cause: Error) => void;
-  /** Somebody else's object bears this name: the hosts must go elsewhere. */
+  /** A foreign object has this name: its hosts must be placed elsewhere. */
   readonly onForeign: () => void;
-  /** Several writes failed, and not because of a host. */
+  /** Several writes failed for another reason than a refused host. */
   readonly onFailure: (cause: KubernetesError) => void;
   readonly onError: (error: unknown) => void;
 }
 
 interface Deleted {
   readonly uid: string;
-  /** The last state before our deletion; a finalizer may have kept the object since. Undefined when it is gone for good. */
+  /** The last version before our delete, as a finalizer may delay it; undefined after the watch's DELETED. */
   readonly resourceVersion?: string;
 }
 
 const longestBackoff = 30 * second;
 const failuresUntilReported = 4;
-/** Refusals that say something about the object; the rest say something about the API server or the moment. */
+/** Errors about the object; all others are about the API server. */
 const refusals: readonly string[] = ['Invalid', 'Forbidden', 'BadRequest'];
 
 /**
- * Keeps one challenge Ingress as it should be: compares what is held with what the API server has, whenever either
- * changes, and writes the difference. Level-triggered: whoever deletes or edits the object finds it repaired.
+ * Reconciles one challenge Ingress: compares the held hosts with the object whenever either changes, and writes the difference.
+ * Level-triggered: a foreign edit or delete is repaired.
  */
 export class ChallengeWriter implements Place {
   readonly name: string;
@@ -61,9 +61,9 @@ export class ChallengeWriter implements Place {
   readonly #held = new Set<string>();
   #ingressClass: IngressClassReference | undefined;
   #known: ObservedChallenge | undefined;
-  /** The last one that is gone: what arrives late of it is no news. */
+  /** The last deleted object: late events of it are ignored. */
   #deleted: Deleted | undefined;
-  /** What the API server made of our last write; webhooks and defaults may differ from what was sent. */
+  /** The API server's result of our last write; webhooks and defaults may change it. */
   #written: string | undefined;
   #lastWriteAt = Number.NEGATIVE_INFINITY;
   #notBefore = Number.NEGATIVE_INFINITY;
@@ -78,22 +78,22 @@ export class ChallengeWriter implements Place {
     options.signal.addEventListener('abort', () => this.#disarm(), { once: true });
   }
 
-  /** The class of what it carries; undefined when it carries nothing and is free for any class. */
+  /** The class of its hosts; undefined if it is empty and free for any class. */
   get ingressClass(): IngressClassReference | undefined {
     return this.#ingressClass;
   }
 
-  /** Of the object that the API server has, as far as is known. */
+  /** Uid of the last known object. */
   get uid(): string | undefined {
     return this.#known?.uid;
   }
 
-  /** What is held or still in the object. */
+  /** Hosts that are held or still in the object. */
   get hosts(): ReadonlySet<string> {
     return this.#known === undefined ? this.#held : new Set([...this.#held, ...this.#known.hosts]);
   }
 
-  /** Whether a rule for this host is in the API server, as far as is known. */
+  /** Whether the last known object has a rule for this host. */
   has(host: string): boolean {
     return this.#known?.hosts.has(host) === true;
   }
@@ -108,7 +108,7 @@ export class ChallengeWriter implements Place {
     if (this.#held.delete(host)) this.#settle();
   }
 
-  /** The watch, a list or an answer showed this state of the object; undefined when it is gone. */
+  /** A new state of the object, from the watch, a list or an answer; undefined if it is deleted. */
   observe(observed: ObservedChallenge | undefined): void {
     const known = this.#known;
     if (observed !== undefined && this.#isGone(observed)) return;
@@ -122,13 +122,13 @@ export class ChallengeWriter implements Place {
     this.#settle();
   }
 
-  /** The watch says that the object with this uid is gone; an older incarnation's end is no news. */
+  /** The watch reports that this uid is deleted; older incarnations are ignored. */
   observeDeletion(uid: string): void {
     this.#deleted = { uid };
     if (this.#known !== undefined && this.#known.uid === uid) this.observe(undefined);
   }
 
-  /** Writes now what is due by and by; for the end of the process. */
+  /** Writes pending changes now; for the shutdown. */
   async flush(signal: AbortSignal): Promise<void> {
     await this.#writing;
     this.#disarm();
@@ -151,7 +151,7 @@ export class ChallengeWriter implements Place {
     }, at - clock.now());
   }
 
-  /** Somebody waits for a rule, or the object is not as it was written. */
+  /** A rule is missing, or the object differs from our last write. */
   #isUrgent(): boolean {
     if (this.#held.size === 0) return false;
     const known = this.#known;
@@ -197,7 +197,7 @@ export class ChallengeWriter implements Place {
   #accept(answer: V1Ingress): void {
     const observed = observeChallenge(answer, this.#options.template);
     this.#written = observed.fingerprint;
-    // The watch may have told of what came after our write before its answer arrived.
+    // The watch may have reported a later version before this answer arrived.
     this.observe(observed);
   }
 
@@ -259,11 +259,11 @@ export class ChallengeWriter implements Place {
         throw error;
       }
     };
-    // RBAC does not look at hosts: no need to try each.
+    // RBAC does not depend on hosts: no need to try each.
     const refused = / cannot (create|update) resource /.test(refusal.message)
       ? new Map(hosts.map((host) => [host, refusal]))
       : await findRefusedHosts(hosts, refusal, tryOut);
-    // Nothing was written, so that the rest need not wait.
+    // Nothing was written: the other hosts need not wait.
     this.#lastWriteAt = Number.NEGATIVE_INFINITY;
     for (const [host, cause] of refused) {
       this.#held.delete(host);

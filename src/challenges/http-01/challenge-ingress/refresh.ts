@@ -1,8 +1,8 @@
 import { type Clock, sleep } from '../../../time/clock.ts';
 
 /**
- * Lets many ask for the same reading: those who ask before it begins share it. One at a time, and at most one an interval, however
- * many ask: a scan of made-up hosts costs the API server no more.
+ * Coalesces and rate-limits reads: callers before the start of a read share it, one read at a time and one per interval. So a scan
+ * of random hosts does not load the API server.
  */
 export class Refresh {
   readonly #clock: Clock;
@@ -13,7 +13,7 @@ export class Refresh {
   #next: Promise<void> | undefined;
   #reading: Promise<void> = Promise.resolve();
 
-  /** @param interval milliseconds between the beginnings of two readings */
+  /** @param interval milliseconds between the starts of two reads */
   constructor(clock: Clock, signal: AbortSignal, interval: number, read: () => Promise<void>) {
     this.#clock = clock;
     this.#signal = signal;
@@ -21,7 +21,7 @@ export class Refresh {
     this.#read = read;
   }
 
-  /** Resolves after a reading that began after this call. @throws what the reading throws; the signal's reason */
+  /** Resolves after a read that started after this call. @throws what the read throws; the signal's reason */
   run(): Promise<void> {
     this.#next ??= this.#take();
     return this.#next;

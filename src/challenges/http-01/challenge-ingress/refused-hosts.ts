@@ -1,9 +1,9 @@
 /**
- * Finds by halving which hosts make a write fail, with about 2·log2(n) attempts for each of them.
- * @param hosts a set that is known to be refused, because of `refusal`
- * @param attempt tries a subset without writing it; resolves to the refusal, or undefined when it would be let through
- * @returns each refused host with what was said of it; never empty: if each half is let through and only both together
- *   are not, the second half is given up, so that the first one gets its way
+ * Finds by bisection the hosts that make a write fail, with about 2·log2(n) attempts for each.
+ * @param hosts a set that is refused with `refusal`
+ * @param attempt dry run of a subset; resolves to the refusal, or undefined if it would be accepted
+ * @returns each refused host with its error; never empty: if each half is accepted and only both together are not, the second half
+ *   counts as refused and the first one is written
  */
 export async function findRefusedHosts(
   hosts: readonly string[],

@@ -2,27 +2,27 @@ import { Resolver } from 'node:dns/promises';
 import { BlockList, isIP, isIPv4 } from 'node:net';
 import { second } from '../../../../machines/time/durations.ts';
 
-/** How the addresses of hosts are found, and which of them may be asked. */
+/** How hosts are resolved, and which addresses are allowed. */
 export interface AddressPolicy {
   /** `LEGO_DNS_SERVERS`, each an IP address with or without port; undefined: those of /etc/resolv.conf. */
   readonly dnsServers: readonly string[] | undefined;
-  /** Only for private CAs and tests that say so: 127.0.0.0/8 and ::1. */
+  /** Allow 127.0.0.0/8 and ::1, for private CAs and tests. */
   readonly allowLoopback: boolean;
 }
 
-/** `definite` is false where the CA may see other DNS answers than we do. */
+/** `definite` is false if the CA may get other DNS answers. */
 type Resolution =
   | { readonly kind: 'addresses'; readonly ipv6: string | undefined; readonly ipv4: string | undefined }
   | { readonly kind: 'none'; readonly definite: boolean; readonly message: string };
 
-/** Milliseconds until a DNS server is asked again, or the next one. */
+/** Milliseconds until a DNS query is repeated, or sent to the next server. */
 const dnsTimeout = 2 * second;
 
 /**
- * The addresses that the CA would try: the first AAAA and the first A record that may be asked. An own resolver rather
- * than the system's, which would look for `kubernetes.default` in the cluster's search domains.
+ * The addresses that the CA would try: the first allowed AAAA and A record. Not the system's resolver, which would find
+ * `kubernetes.default` in the cluster's search domains.
  *
- * That a name does not exist is definite only from `dnsServers`, see docs/decisions/001.
+ * NXDOMAIN is definite only from `dnsServers`, see docs/decisions/001.
  *
  * @throws the signal's reason
  */
@@ -94,7 +94,7 @@ function codeOf(error: unknown): string {
 
 const never = new BlockList();
 never.addSubnet('0.0.0.0', 8, 'ipv4');
-// Link-local; 169.254.169.254 in it is where clouds hand out credentials.
+// Link-local; includes the clouds' metadata service, 169.254.169.254.
 never.addSubnet('169.254.0.0', 16, 'ipv4');
 never.addSubnet('224.0.0.0', 3, 'ipv4');
 never.addAddress('::', 'ipv6');
@@ -124,7 +124,7 @@ function embeddedIPv4(address: string): string | undefined {
   return [24, 16, 8, 0].map((bits) => Math.floor(value / 2 ** bits) % 256).join('.');
 }
 
-/** Hexadecimal groups only, compressed as RFC 5952 has it. */
+/** Hexadecimal groups only, compressed (RFC 5952). */
 function canonicalIPv6(address: string): string {
   return new URL(`http://[${address}]/`).hostname.slice(1, -1);
 }

@@ -3,22 +3,22 @@ import https from 'node:https';
 import { isIP } from 'node:net';
 import type { Clock } from '../../../time/clock.ts';
 
-/** What one request came to. `reason` is an error code, never text of the other side. */
+/** The result of one request. `reason` is an error code, never text of the server. */
 export type Answer =
   | {
       readonly kind: 'answer';
       readonly status: number;
       readonly location: string | undefined;
-      /** Cut off after `maxBodyLength`; empty for a redirect. */
+      /** Truncated at `maxBodyLength`; empty for a redirect. */
       readonly body: string;
     }
-  /** No connection came about. */
+  /** No connection. */
   | { readonly kind: 'not-connected'; readonly reason: string }
-  /** Connected, but the connection broke or stayed silent. */
+  /** Connected, but the connection was closed or silent. */
   | { readonly kind: 'no-answer'; readonly reason: string }
-  /** Connected, but what is there speaks no TLS that we know, or refuses the name. */
+  /** Connected, but the TLS handshake failed: no common version, or the name is refused. */
   | { readonly kind: 'tls-failed'; readonly reason: string }
-  /** Connected, but what came is not HTTP/1.1. */
+  /** Connected, but the answer is not HTTP/1.1. */
   | { readonly kind: 'not-http'; readonly reason: string };
 
 interface ChallengeRequest {
@@ -27,7 +27,7 @@ interface ChallengeRequest {
   readonly address: string;
   readonly port: number;
   readonly userAgent: string;
-  /** Milliseconds for the connection to come about. */
+  /** Milliseconds, connect timeout. */
   readonly connectTimeout: number;
   readonly clock: Clock;
 }
@@ -36,7 +36,7 @@ interface ChallengeRequest {
 export const maxBodyLength = 128;
 
 /**
- * One GET on a connection of its own, as a CA does it: HTTP/1.1, certificates not verified, TLS 1.2 at least.
+ * One GET on a new connection, as a CA does it: HTTP/1.1, certificates not verified, TLS 1.2 at least.
  *
  * @throws the signal's reason
  */
@@ -81,7 +81,7 @@ class ConnectTimeout extends Error {
   readonly code = 'ETIMEDOUT';
 }
 
-/** SNI carries names only (RFC 6066, section 3). */
+/** SNI is for names only (RFC 6066, section 3). */
 function serverName(url: URL): string {
   return isIP(url.hostname.replaceAll(/[[\]]/g, '')) === 0 ? url.hostname : '';
 }

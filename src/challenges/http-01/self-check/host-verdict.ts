@@ -1,7 +1,7 @@
 import type { HostVerdict, PreparationReport } from '../../challenge-solver.ts';
 import type { Verdict } from './self-check.ts';
 
-/** What a verdict of the self-check means for the order. */
+/** Converts a verdict of the self-check to one of the solver. */
 export function hostVerdict(host: string, verdict: Verdict): HostVerdict {
   switch (verdict.kind) {
     case 'reachable':
@@ -16,9 +16,9 @@ export function hostVerdict(host: string, verdict: Verdict): HostVerdict {
 }
 
 /**
- * What a verdict says of the host's DNS and of its answer.
+ * Progress of the host's DNS and challenge steps.
  *
- * @param isLast false where the host is asked again
+ * @param isLast false if the host is checked again
  */
 export function reportsOf(verdict: Verdict, isLast: boolean): Omit<PreparationReport, 'host'>[] {
   if (verdict.kind === 'reachable') {

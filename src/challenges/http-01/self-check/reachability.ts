@@ -5,25 +5,25 @@ import { type SelfCheckSettings, selfCheck, type Verdict } from './self-check.ts
 export interface ReachabilitySettings extends SelfCheckSettings {
   /** Milliseconds, `LEGO_SELF_CHECK_TIMEOUT`. */
   readonly timeLimit: number;
-  /** Told each verdict on the way to the last one. */
+  /** Called with each verdict before the last one. */
   readonly onVerdict?: (verdict: Verdict) => void;
 }
 
 /**
- * A reloading ingress controller may still answer from its old workers after the first good answer. One that came directly and
- * one that came after a redirect are not two in a row: an instance that exempts the challenge from its redirect and one
- * that does not yet know of it both lead to a good answer, if the redirect happens to meet the former.
+ * A reloading ingress controller may still answer from old workers after the first good answer. A direct answer and one after a
+ * redirect are not two in a row: both can be good although one instance does not have the rule yet, if its redirect reaches one that
+ * has it.
  */
 const goodAnswersInARow = 2;
 
-/** Milliseconds. Growing by half, a wait overshoots the moment when a rule takes effect by a third at most. */
+/** Milliseconds. Growing by half, the waits overshoot the moment a rule takes effect by a third at most. */
 const firstPause = 20;
 const longestPause = 2 * second;
 const growth = 1.5;
 
 /**
- * Waits until the host answers challenges as ours, twice in a row on new connections. Ingress controllers take up a rule
- * after up to some seconds, so a wrong answer counts only when it is still the last one at the time limit.
+ * Waits until our answer arrives from the host twice in a row, on new connections. Ingress controllers need up to some seconds for a
+ * rule, so a wrong answer counts only if it is the last one at the time limit.
  *
  * @throws the signal's reason
  */

@@ -25,10 +25,10 @@ export function portOf(url: URL, ports: ChallengePorts): number {
 }
 
 /**
- * Where a redirect leads, by the rules of Let's Encrypt (Boulder, va/http.go).
+ * Checks a redirect by the rules of Let's Encrypt (Boulder, va/http.go).
  *
- * @param visited where the request has been, the URL that redirects last
- * @returns why it is not followed, as a clause that goes on after "redirects the challenge", if it is not
+ * @param visited the URLs so far, the redirecting one last
+ * @returns the target, or why it is not followed: a clause after "redirects the challenge"
  */
 export function followRedirect(
   location: string | undefined,
@@ -43,7 +43,7 @@ export function followRedirect(
     return { refusal: `to ${shorten(target.protocol)}, but a CA follows http and https only` };
   }
   if (target.hostname.endsWith('.well-known')) {
-    return { refusal: `to host ${shorten(target.hostname)}: a slash is missing behind the host name` };
+    return { refusal: `to host ${shorten(target.hostname)}: a slash is missing after the host name` };
   }
   const port = portOf(target, ports);
   if (target.port !== '' && port !== ports.http && port !== ports.https) {
@@ -56,14 +56,14 @@ export function followRedirect(
   if (visited.length > maxRedirects) return { refusal: `more than ${maxRedirects} times` };
   const origin = visited[0]?.hostname ?? '';
   if (target.hostname !== origin && !isPublicName(target.hostname, origin)) {
-    return { refusal: `to ${shorten(target.hostname)}, which is no public name` };
+    return { refusal: `to ${shorten(target.hostname)}, which is not a public name` };
   }
   return target;
 }
 
 /**
- * Keeps a tenant's redirect from leading the self-check to Services of the cluster by their names. Where a private CA
- * certifies a name of its own network, redirects within such networks are followed.
+ * Prevents SSRF: a tenant's redirect must not lead the self-check to Services of the cluster by their names. For a host with a
+ * private name (private CA), redirects to private names are followed.
  */
 function isPublicName(hostname: string, origin: string): boolean {
   const literal = hostname.replaceAll(/[[\]]/g, '');

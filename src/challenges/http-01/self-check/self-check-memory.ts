@@ -2,34 +2,34 @@ import { hour } from '../../../../machines/time/durations.ts';
 import type { Clock } from '../../../time/clock.ts';
 import type { Verdict } from './self-check.ts';
 
-/** Milliseconds. Shorter than the last step of the back-off, so that the attempt of the next day asks the CA again. */
+/** Milliseconds. Shorter than the last back-off step, so the next day's attempt asks the CA again. */
 const patience = 12 * hour;
-/** Beyond so many hosts those that were asked longest ago are forgotten. */
+/** Beyond it, the least recently checked hosts are dropped. */
 const mostHosts = 20_000;
 
 /**
- * Which hosts can be judged from inside the cluster. Of a host that once gave a definite answer, ours or another, no answer
- * says something: nothing is ordered until it answers again. Of any other it says nothing (a cluster whose own addresses cannot be
- * reached from inside, for example), and the CA is asked. A host that has given no answer for half a day is of the second kind
- * again: the way from inside may have been closed for good, and its certificate must not die of that.
+ * Remembers which hosts can be checked from inside the cluster. If a host that has answered before, with our answer or another, does
+ * not answer, nothing is ordered until it does again. For any other host no answer means nothing (a cluster may not reach its own
+ * public addresses, for example), and the CA is asked. After half a day without an answer a host is of the second kind again: the
+ * route from inside may be closed for good, and its certificate must not expire because of that.
  */
 export class SelfCheckMemory {
   readonly #clock: Pick<Clock, 'now'>;
-  /** Hosts with a definite answer, and since when they have given none (milliseconds since the epoch); or too long. */
+  /** Hosts that have answered, and since when they do not (milliseconds since the epoch); or too long. */
   readonly #silentSince = new Map<string, number | undefined | 'too long'>();
 
   constructor(clock: Pick<Clock, 'now'>) {
     this.#clock = clock;
   }
 
-  /** Whether the host gave a definite answer when it was asked last. */
+  /** Whether the last check had a definite answer. */
   hasAnswered(host: string): boolean {
     return this.#silentSince.has(host) && this.#silentSince.get(host) === undefined;
   }
 
   /**
-   * The verdict, in the light of those before.
-   * @param answered whether the host gave a definite answer to an earlier process
+   * The verdict, considering the previous ones.
+   * @param answered whether the host has answered an earlier process
    */
   judge(host: string, verdict: Verdict, answered = false): Verdict {
     if (verdict.kind !== 'inconclusive') {
@@ -44,7 +44,7 @@ export class SelfCheckMemory {
       return verdict;
     }
     this.#remember(host, since);
-    const message = `${verdict.message} It did before, so that the CA is asked only when it does again, or after half a day.`;
+    const message = `${verdict.message} It did before: the CA is asked when it does again, or after half a day.`;
     return {
       kind: 'wrong-answer',
       message,

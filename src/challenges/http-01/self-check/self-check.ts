@@ -7,50 +7,50 @@ import { type Answer, maxBodyLength, requestChallenge } from './challenge-reques
 import { type ChallengePorts, followRedirect, isRedirect, portOf } from './redirect.ts';
 
 /**
- * Whether a CA's challenge for the host would reach us.
+ * Whether the CA's request for a challenge would reach us.
  *
- * - `wrong-answer`: somebody else answers, or the name leads nowhere: the CA need not be asked.
- * - `inconclusive`: no connection or no resolution from inside the cluster, which says little of the way from outside.
+ * - `wrong-answer`: another server answers, or the name does not resolve: the CA need not be asked.
+ * - `inconclusive`: no connection or no resolution from inside the cluster; from outside it may work.
  *
- * Messages are one sentence for a person and never hold what the other side sent.
+ * Messages are one sentence and never contain what the server sent.
  */
 export type Verdict =
   | {
       readonly kind: 'reachable';
-      /** What a person should mend although it works, such as a dead IPv6 address. */
+      /** A defect that does not prevent the validation, such as a dead IPv6 address. */
       readonly notice: string | undefined;
-      /** The answer came after a redirect. */
+      /** Answered after a redirect. */
       readonly redirected?: true;
     }
   | {
       readonly kind: 'wrong-answer';
       readonly message: string;
-      /** HTTP status, where there was one. */
+      /** HTTP status, if any. */
       readonly status: number | undefined;
-      /** The host that gave the last answer, after redirects. */
+      /** The host of the last answer, after redirects. */
       readonly finalHost: string;
-      /** It leads nowhere: the name itself, or one that it redirects to. */
+      /** The name, or the target of its redirect, does not resolve. */
       readonly unresolved?: boolean;
     }
   | { readonly kind: 'inconclusive'; readonly message: string; readonly unresolved?: boolean };
 
 export interface SelfCheckSettings extends AddressPolicy {
-  /** RFC 7638 thumbprint of the account key, base64url, that our responders answer with. */
+  /** RFC 7638 thumbprint of the account key, base64url, in our responders' answers. */
   readonly thumbprint: string;
   readonly ports: ChallengePorts;
   readonly userAgent: string;
   readonly clock: Clock;
 }
 
-/** Milliseconds; a CA gives up after as long (Boulder, va/http.go). */
+/** Milliseconds, as a CA's timeout (Boulder, va/http.go). */
 const checkTimeout = 10 * second;
 const connectTimeout = 5 * second;
 
 /**
- * Asks the host for a random token through its public name and compares the answer with ours, by the rules of
- * Let's Encrypt: first AAAA, then A if that one cannot be connected to; redirects; each request on a new connection.
+ * Requests a random token from the host through its public name and compares the answer, by the rules of Let's Encrypt: first AAAA,
+ * then A if AAAA refuses the connection; redirects; each request on a new connection.
  *
- * @param undialable addresses that are known to refuse connections, passed over; those found so are added
+ * @param undialable addresses known to refuse connections: skipped, new ones are added
  * @throws the signal's reason
  */
 export async function selfCheck(
@@ -66,7 +66,7 @@ export async function selfCheck(
     return await check.run();
   } catch (error) {
     if (signal.aborted || !limit.signal.aborted) throw error;
-    const message = `Host ${host} gave no whole answer within ${checkTimeout / 1000} s when asked from inside the cluster.`;
+    const message = `Host ${host} did not complete its answer within ${checkTimeout / 1000} s when asked from inside the cluster.`;
     return { kind: 'inconclusive', message };
   } finally {
     settings.clock.clearTimeout(timer);
@@ -123,7 +123,7 @@ class Check {
     const answer: Answer = passedOver
       ? { kind: 'not-connected', reason: 'failed before' }
       : await this.#request(url, first);
-    // A CA goes over to IPv4 only where IPv6 cannot be connected to, and only before any redirect.
+    // A CA falls back to IPv4 only if IPv6 cannot be connected to, and only before any redirect.
     const last = this.#visited.length > 1 || ipv6 === undefined || ipv4 === undefined;
     if (answer.kind !== 'not-connected' || last) return answer;
     this.#undialable.add(ipv6);
@@ -174,7 +174,7 @@ class Check {
   }
 }
 
-/** A clause that goes on after the host's name. */
+/** A clause after the host's name. */
 function meaningOf(status: number, body: string, token: string): string {
   const answers = `answers the challenge with status ${status}`;
   if (status === 200) {
@@ -187,6 +187,6 @@ function meaningOf(status: number, body: string, token: string): string {
   if (status === 401 || status === 403 || status === 407) {
     return `${answers}: authentication, an allow-list or a firewall is in front of the challenge path`;
   }
-  if (status >= 500) return `${answers}: the ingress controller does not get through to kube-lego`;
+  if (status >= 500) return `${answers}: the ingress controller cannot reach kube-lego`;
   return `${answers} instead of 200`;
 }
