@@ -15,18 +15,18 @@ import type { LedgerKeeper } from '../ledger/ledger-keeper.ts';
 import type { OrderGates } from './order-gates.ts';
 import type { OrderReports } from './order-reports.ts';
 
-/** What is to be ordered. */
+/** The input of an order. */
 export interface WantedCertificate
   extends Pick<
       OrderInput,
       'hosts' | 'presenterOf' | 'csr' | 'profile' | 'preferredChain' | 'onNotice' | 'onAuthorization'
     >,
     Pick<CertificateInput, 'id' | 'exemption' | 'predecessor'> {
-  /** The CA has paused a name; the link that lifts it is for the eyes of the Ingress's owner only. */
+  /** The CA has paused a name; only the Ingress's owner may see the link that unpauses it. */
   readonly onPauseLink: (link: string) => void;
 }
 
-/** What an order needs of its CA. */
+/** The parts of the CA that an order uses. */
 export interface CaOrderOptions {
   readonly account: Pick<AccountStore, 'withAccount'>;
   readonly transport: AcmeTransport;
@@ -36,13 +36,13 @@ export interface CaOrderOptions {
   readonly reports: OrderReports;
 }
 
-/** One order at a CA, from its gates to its certificate; what becomes of it is reported to the CA's budget. */
+/** One order at a CA, from the gates to the certificate; its progress is reported to the CA's budget. */
 export class CaOrder {
   readonly #options: CaOrderOptions;
   readonly #wanted: WantedCertificate;
   readonly #signal: AbortSignal;
   #exemption: CertificateInput['exemption'];
-  /** Whether it says which certificate it replaces. */
+  /** Whether the request has `replaces`. */
   #replacing = false;
   #endTurn: (() => void) | undefined;
 
@@ -53,7 +53,7 @@ export class CaOrder {
     this.#exemption = wanted.exemption;
   }
 
-  /** Whether the CA has made it, whatever becomes of it. */
+  /** Whether the CA has created the order, also if it failed later. */
   get made(): boolean {
     return this.#options.reports.orderMade;
   }
@@ -70,7 +70,7 @@ export class CaOrder {
       return chainPem;
     } catch (error) {
       this.#signal.throwIfAborted();
-      // What the CA has refused must not be asked for again after a crash.
+      // A refusal must be stored: no retry after a crash.
       if (reports.failed(error)) keeper.refused();
       const link = error instanceof OrderError ? error.unpauseUrl : undefined;
       if (link !== undefined) this.#wanted.onPauseLink(link);
@@ -81,7 +81,7 @@ export class CaOrder {
     }
   }
 
-  /** Says what it replaces, and where the CA does not like that, once more without. */
+  /** Orders with `replaces`; if the CA refuses that, once more without. */
   async #place(account: Account): Promise<ObtainedCertificate> {
     const { clock, reports, transport } = this.#options;
     const { hosts, presenterOf, csr, profile, preferredChain, predecessor } = this.#wanted;
@@ -128,14 +128,14 @@ export class CaOrder {
     reports.enters(phase);
   }
 
-  /** Whether the CA counts it for no limit, being a replacement within the window that it suggested. */
+  /** Whether it is exempt from rate limits: a replacement within the suggested window. */
   #isFree(): boolean {
     const window = this.#wanted.predecessor?.window;
     return this.#replacing && window !== undefined && isWithin(window, this.#options.clock.now());
   }
 }
 
-/** Types of problems that an order without `replaces` meets as well: limits, the account, the identifiers. */
+/** Problem types that do not depend on `replaces`: limits, the account, the identifiers. */
 const notOfReplacements: ReadonlySet<string> = new Set([
   'rateLimited',
   'accountDoesNotExist',
@@ -148,7 +148,7 @@ const notOfReplacements: ReadonlySet<string> = new Set([
   'unsupportedIdentifier',
 ]);
 
-/** Whether the order may have been refused for what it replaces: no CA names one type of problem for that. */
+/** Whether the order may have been refused because of `replaces`: there is no common problem type for that. */
 function isRefusedReplacement(error: unknown): boolean {
   return (
     error instanceof OrderError &&

@@ -21,29 +21,29 @@ export interface CaOptions
   extends Pick<AccountOptions, 'directoryUrl' | 'email' | 'externalAccount'>,
     Pick<TransportOptions, 'userAgent' | 'caBundle' | 'onRequest'> {
   readonly rateLimits: RateLimits;
-  /** For certificates that ask for none. */
+  /** Default for certificates without one. */
   readonly profile: string | undefined;
   readonly accountSecret: AccountSecretStore;
   readonly ledgerStore: LedgerStore;
-  /** The machine's. */
+  /** The machine's clock. */
   readonly clock: Clock;
   /** Monotonic milliseconds; `performance.now` if not given. */
   readonly monotonic?: (() => number) | undefined;
-  /** Ends what is written in the background. */
+  /** Aborts background writes. */
   readonly signal: AbortSignal;
   readonly log: Logger;
-  /** In place of HTTPS and acme-client. */
+  /** Replaces HTTPS and acme-client, in tests. */
   readonly newTransport?: ((options: TransportOptions) => AcmeTransport) | undefined;
   readonly newAccount?: ((options: AccountOptions) => AccountStore) | undefined;
-  /** For who watches; the budget knows already. */
+  /** For observers; the budget has it already. */
   readonly onReport?: ((report: OrderReport) => void) | undefined;
-  /** Those who wait may find something else than before. */
+  /** The room for queued orders has changed. */
   readonly onRoomChanged?: ((change: BudgetChange) => void) | undefined;
 }
 
 /**
- * One CA: the way to it, the account, its time, what it lets us order and how that outlives the process. There are two beside each other
- * where orders are rehearsed.
+ * One CA: transport, account, clock, budget, and the persistent ledger. With rehearsals there are two instances. Created by the wiring,
+ * used by the steps of a round.
  */
 export class CertificateAuthority {
   readonly directoryUrl: string;
@@ -59,7 +59,7 @@ export class CertificateAuthority {
   readonly #keeper: LedgerKeeper;
   readonly #gates: OrderGates;
   #restored = false;
-  /** Hosts whose pauses are to be lifted when it is known which ones there are. */
+  /** Hosts whose pauses are to be lifted after `restore`. */
   #liftedEarly: string[] = [];
 
   /** @throws Error if the CA bundle cannot be used */
@@ -80,9 +80,9 @@ export class CertificateAuthority {
       clock,
       signal,
       onTrouble: (trouble) => {
-        // A sentence about a document says it all.
+        // A trouble about a document is a complete sentence.
         if (typeof trouble === 'string') log.warn(trouble);
-        else log.warn(trouble, 'The rate-limit ledger is not as it should be.');
+        else log.warn(trouble, 'The rate-limit ledger could not be read or written; kube-lego tries again.');
       },
     });
     this.#gates = new OrderGates({ ledger, budget, keeper: this.#keeper, rateLimits, clock });
@@ -90,7 +90,7 @@ export class CertificateAuthority {
     this.renewalInfo = new RenewalInfoSource({ transport, directoryUrl, clock });
   }
 
-  /** Takes up what was kept of the last process: to be awaited before anything is ordered. Rejects with the signal's reason only. */
+  /** Restores the ledger; to be awaited before the first order. Rejects only with the signal's reason. */
   async restore(): Promise<void> {
     await this.#keeper.restore();
     this.budget.resume(this.clock.now());
@@ -99,8 +99,8 @@ export class CertificateAuthority {
   }
 
   /**
-   * Reserves room for an order that no queue has admitted; `release` gives it back.
-   * @throws StepError if a limit or the CA's trouble is in the way
+   * Reserves room for an order without admission by the supervisor; `release` frees it.
+   * @throws StepError if there is no room in a limit, or the CA's breaker is open
    */
   admit(planned: PlannedOrder): void {
     this.#gates.admit(planned);
@@ -112,7 +112,7 @@ export class CertificateAuthority {
     this.#keeper.changed();
   }
 
-  /** An order that has been admitted. */
+  /** Creates an admitted order. */
   order(wanted: WantedCertificate, signal: AbortSignal): CaOrder {
     const { account, clock, profile, transport } = this;
     const reports = new OrderReports(wanted.id, wanted.hosts, (report) => this.report(report));
@@ -120,21 +120,21 @@ export class CertificateAuthority {
     return new CaOrder(parts, { ...wanted, profile: wanted.profile ?? profile }, signal);
   }
 
-  /** What becomes of an order: the only way into the budget and the ledger. */
+  /** Reports the progress of an order: the only way into the budget and the ledger. */
   report(report: OrderReport): void {
     const change = this.budget.report(report, this.clock.now());
     this.#options.onReport?.(report);
     if (change !== undefined) this.#options.onRoomChanged?.(change);
   }
 
-  /** What these come to if they are ordered one after the other; undefined if there are none. Its time is that of the machine's clock. */
+  /** Forecast of these orders; undefined if there are none. Its time is by the machine's clock. */
   backlog(orders: readonly PlannedOrder[]): Backlog | undefined {
     if (orders.length === 0) return undefined;
     const backlog = this.budget.backlog(orders, this.clock.now());
     return { ...backlog, lastAt: this.clock.byMachine(backlog.lastAt) };
   }
 
-  /** The owner of these hosts says that they may be tried again, although the CA had paused them. */
+  /** The owner of these hosts has requested a retry, although the CA had paused them. */
   liftPauses(hosts: readonly string[]): void {
     if (!this.#restored) {
       this.#liftedEarly.push(...hosts);
@@ -145,12 +145,12 @@ export class CertificateAuthority {
     this.#options.onRoomChanged?.('room');
   }
 
-  /** Writes what is left to write. */
+  /** Writes pending changes. */
   async drain(): Promise<void> {
     await this.#keeper.drain();
   }
 
-  /** Ends its connections. */
+  /** Closes the connections. */
   async close(): Promise<void> {
     await this.transport.close();
   }
@@ -191,8 +191,7 @@ export class CertificateAuthority {
         const verb = existing ? 'found' : 'registered';
         log.info({ directory: directoryUrl, termsOfService }, `The ACME account is ${verb}.`);
       },
-      onRefused: (refusal) =>
-        log.error(refusal, `Nothing can be ordered from ${ca}: the ACME account cannot be used.`),
+      onRefused: (refusal) => log.error(refusal, `No orders at ${ca}: the ACME account cannot be used.`),
     });
   }
 }

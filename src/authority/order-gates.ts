@@ -25,15 +25,15 @@ export interface GatedOrder {
 }
 
 /**
- * What an order passes on its way to the CA, in this order:
+ * The gates of an order, in this sequence:
  *
- * 1. Room in the CA's limits, which is reserved for it, and the CA's health: asked by the supervisor for all that wait (Admission),
- *    or by `admit` where nobody queues.
- * 2. An account that may be used (AccountHold).
- * 3. `beforeOrder`: if it is counted after all, room for that; that it is written down; its turn; and that the CA has refused or
- *    asked nothing in the meantime that holds for it.
- * 4. Each request: what the CA has asked all to wait for its resource (AskedWaits).
- * 5. `beforeCertificate`: that the certificate is written down that may come of it.
+ * 1. Room in the CA's limits, which is reserved, and the CA's breaker: checked by the supervisor for all queued rounds (Admission), or
+ *    by `admit` without a queue.
+ * 2. A usable account (AccountHold).
+ * 3. `beforeOrder`: room, if it lost its exemption; the ledger is written; its turn; no refusal or Retry-After of the CA in the
+ *    meantime that applies to it.
+ * 4. For each request: the Retry-After of its resource (AskedWaits).
+ * 5. `beforeCertificate`: the ledger with the possible certificate is written.
  */
 export class OrderGates {
   readonly #options: OrderGatesOptions;
@@ -48,8 +48,8 @@ export class OrderGates {
   }
 
   /**
-   * Reserves room for an order that nobody has admitted.
-   * @throws StepError if there is none, or if the CA is in trouble
+   * Reserves room for an order without admission by the supervisor.
+   * @throws StepError if there is no room, or the CA's breaker is open
    */
   admit(planned: PlannedOrder): void {
     const { budget, clock } = this.#options;
@@ -60,7 +60,7 @@ export class OrderGates {
   }
 
   /**
-   * Returns when this order may be asked for, with a function that must be called when the CA has answered it.
+   * Resolves when new-order may be sent, with a function that must be called after the CA's answer.
    * @throws StepError, what the ledger's store throws, or the signal's reason
    */
   async beforeOrder(order: GatedOrder, signal: AbortSignal): Promise<() => void> {
@@ -91,9 +91,9 @@ export class OrderGates {
   }
 
   /**
-   * What the CA refuses one order may hold for others that were let through before: they must not ask. So one order is asked for after the
-   * other where a refusal may be about both: those that a limit counts which others may spend as well, those of the same name (which may be
-   * paused), and those of a scope of which one was refused before.
+   * A refusal of one order may also apply to others that have passed the gates: they must not be sent. So orders are sent one after the
+   * other if a refusal may apply to both: orders that count for a limit which others may spend as well, orders with a common name (it may
+   * be paused), and orders in a scope with a recent refusal.
    */
   #sharedBy({ identifiers, exemption }: GatedOrder): string[] {
     const refused = this.#options.ledger.refusedLately(identifiers);

@@ -5,7 +5,7 @@ import type { OrderPhase } from '../acme/order/order.ts';
 import { OrderError } from '../acme/transport/order-error.ts';
 import { AcmeProblem } from '../acme/transport/problem.ts';
 
-/** Tells what becomes of the order of one round at a CA. */
+/** Reports the progress of one round's order at a CA. */
 export class OrderReports {
   readonly #id: string;
   readonly #hosts: readonly string[];
@@ -28,7 +28,7 @@ export class OrderReports {
     this.#phase = phase;
   }
 
-  /** The CA has made the order, whatever becomes of it. */
+  /** The CA has created the order. */
   made(): void {
     this.#made = true;
     this.#tell({ type: 'ORDER_MADE', id: this.#id });
@@ -39,8 +39,8 @@ export class OrderReports {
   }
 
   /**
-   * The order has come to nothing.
-   * @returns whether it is to be remembered over the end of the process: a limit, or a wait that the CA asks all for
+   * The order has failed.
+   * @returns whether it must be stored across restarts: a rate limit, or a Retry-After for all requests
    */
   failed(reason: unknown): boolean {
     const id = this.#id;
@@ -63,7 +63,7 @@ export class OrderReports {
   }
 }
 
-/** Whether there will be no certificate; of an order that cannot be read or waited for nobody knows. */
+/** Whether there will certainly be no certificate; unknown for an order that cannot be read or exceeds the time limit. */
 function isGivenUp({ kind, cause }: OrderError): boolean {
   if (kind === 'out-of-time') return false;
   return !(cause instanceof AcmeProblem) || cause.endpoint === 'finalize';

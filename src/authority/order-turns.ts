@@ -1,9 +1,9 @@
-/** One after the other, for those who share something. */
+/** A mutex per key: serializes callers with a common key. */
 export class OrderTurns {
-  /** By what they share: the end of the last one that was let in. */
+  /** By key: the end of the last caller. */
   readonly #last = new Map<string, Promise<void>>();
 
-  /** Returns when it is this one's turn, with a function that must be called at its end. */
+  /** Resolves when all earlier callers with one of these keys have ended; the result must be called at the end. */
   async take(shared: readonly string[]): Promise<() => void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     const before = shared.flatMap((name) => this.#last.get(name) ?? []);

@@ -5,19 +5,19 @@ import { guarded } from '../process/guarded.ts';
 import type { Clock } from '../time/clock.ts';
 
 export interface BacklogWatchOptions {
-  /** Looks at the queue as it is now; undefined if nobody waits. */
+  /** The current backlog; undefined if nothing is queued. */
   readonly look: () => Backlog | undefined;
   readonly clock: Clock;
   readonly log: Pick<Logger, 'info' | 'error'>;
 }
 
-/** Milliseconds. To look costs some milliseconds with thousands that wait. */
+/** Milliseconds. With thousands in the queue `look` takes some milliseconds. */
 const interval = minute;
 const logInterval = hour;
-/** So many are no news. */
+/** Fewer orders are not logged. */
 const worthSaying = 20;
 
-/** Tells, as long as many wait for the CA's limits, how many have their turn today and when the last one has. */
+/** Logs, while many orders wait for the CA's limits, how many have room within a day and when the last one has. */
 export class BacklogWatch {
   readonly #options: BacklogWatchOptions;
   readonly #tick: () => void;
@@ -33,7 +33,7 @@ export class BacklogWatch {
         this.#arm();
         this.#look();
       },
-      (error) => log.error(error, 'The backlog of orders cannot be looked at.'),
+      (error) => log.error(error, 'The backlog of orders could not be computed.'),
     );
   }
 
@@ -41,7 +41,7 @@ export class BacklogWatch {
     this.#arm();
   }
 
-  /** As it was a minute ago at most. */
+  /** At most a minute old. */
   get current(): Backlog | undefined {
     return this.#current;
   }

@@ -1,3 +1,6 @@
+// Persistence of a CA's rate-limit ledger: write-ahead before an order, write-behind for all else. Used by the CA object
+// (src/authority).
+
 import { hash } from 'node:crypto';
 import { registeredDomain } from '../../machines/hosts/registered-domain.ts';
 import { Ledger } from '../../machines/ledger/ledger.ts';
@@ -7,10 +10,10 @@ import { second } from '../../machines/time/durations.ts';
 import { type Clock, sleep } from '../time/clock.ts';
 import { retry } from '../time/retry.ts';
 
-/** Where the documents of the ledger are kept, by shard. */
+/** Storage of the ledger's documents, by shard. */
 export interface LedgerStore {
   read(signal: AbortSignal): Promise<ReadonlyMap<number, string>>;
-  /** @param text undefined: nothing is left to keep */
+  /** @param text undefined: delete it */
   write(shard: number, text: string | undefined, signal: AbortSignal): Promise<void>;
 }
 
@@ -19,24 +22,24 @@ export interface LedgerKeeperOptions {
   readonly store: LedgerStore;
   readonly clock: Clock;
   readonly signal: AbortSignal;
-  /** The ledger cannot be read, written, or understood; it is tried again. */
+  /** The ledger cannot be read, written, or parsed; it is retried. */
   readonly onTrouble: (trouble: unknown) => void;
 }
 
-/** Milliseconds between two writings, so that what happens together is written together. */
+/** Milliseconds between two writes, to batch changes. */
 const pause = 3 * second;
 const longestPause = 30 * second;
-/** For an order that is about to be finalized: 15 seconds in all. */
+/** Before a finalization: 15 seconds in total. */
 const finalizing = { shortestPause: 500, longestPause: 8 * second, mostTries: 6 };
 
-/** The ledger of the CA with this directory: what was spent at one CA is not held against another. */
+/** The ledger of one CA: its keys are salted with the directory URL, so another CA starts empty. */
 export function createLedger(rateLimits: RateLimits, directoryUrl: string): Ledger {
   const shortHash = (text: string): string =>
     hash('sha256', `${directoryUrl}\n${text}`, 'base64url').slice(0, 16);
   return new Ledger(rateLimits, registeredDomain, shortHash);
 }
 
-/** Keeps the ledger over the end of the process. No order is made before it is written that it may have been. */
+/** Keeps the ledger across restarts. An order is written before it is sent. */
 export class LedgerKeeper {
   readonly #options: LedgerKeeperOptions;
   #writing: Promise<void> | undefined;
@@ -46,7 +49,7 @@ export class LedgerKeeper {
     this.#options = options;
   }
 
-  /** Takes up what was kept; resolves when that is done. Rejects with the signal's reason only. */
+  /** Restores the ledger. Rejects only with the signal's reason. */
   async restore(): Promise<void> {
     const { ledger, store, clock, signal, onTrouble } = this.#options;
     const restore = async (): Promise<void> => {
@@ -57,12 +60,12 @@ export class LedgerKeeper {
   }
 
   /**
-   * Returns when it is written down that one order more may have been made.
+   * Resolves when the stored ledger covers one more order.
    * @throws what the store throws
    */
   async coverOrder(signal: AbortSignal): Promise<void> {
     const { ledger, clock } = this.#options;
-    // Others may use up what a writing covers before this one's turn.
+    // Others may use up the covered orders first.
     while (!ledger.coversOrders(clock.now())) {
       signal.throwIfAborted();
       if (this.#writing === undefined) ledger.coverOrders(clock.now());
@@ -71,14 +74,13 @@ export class LedgerKeeper {
   }
 
   /**
-   * Returns when it is written down that a certificate may come of this order, which is under way. Those who ask while one writing
-   * is on its way share the next.
+   * Resolves when the stored ledger covers the certificate of this order. Callers during one write share the next.
    *
-   * @throws what the store throws for a quarter of a minute
+   * @throws the store's error after 15 seconds of retries
    */
   async coverCertificate(order: Pick<OrderRequest, 'identifiers'>, signal: AbortSignal): Promise<void> {
     const { ledger, clock } = this.#options;
-    // The order is made and its hosts are proven: a moment without the API server must not cost it.
+    // The order exists and its hosts are proven: a short outage of the API server must not cost it.
     const cover = async (): Promise<void> => {
       while (!ledger.coversCertificate(order, clock.now())) {
         signal.throwIfAborted();
@@ -89,19 +91,19 @@ export class LedgerKeeper {
     await retry(cover, { clock, signal, ...finalizing });
   }
 
-  /** Something may have changed: it is written in a while. */
+  /** The ledger may have changed: write it later. */
   changed(): void {
     if (this.#flushPlanned) return;
     this.#flushPlanned = true;
     void this.#flush();
   }
 
-  /** What the CA has refused must not be asked for again after a crash: it is written at once, or in a while if that fails. */
+  /** A refusal must survive a crash: write it at once, or later if that fails. */
   refused(): void {
     void this.drain().catch(() => this.changed());
   }
 
-  /** Writes what is left to write. */
+  /** Writes pending changes. */
   async drain(): Promise<void> {
     await this.#write();
     await this.#write();
@@ -121,11 +123,11 @@ export class LedgerKeeper {
       };
       await retry(write, { clock, signal, shortestPause: 2 * pause, longestPause, onFailure });
     } catch {
-      // The process ends; `drain` writes the rest.
+      // The process is stopping; `drain` writes the rest.
     }
   }
 
-  /** One writing at a time, so that an older document never comes after a newer one. */
+  /** One write at a time: an older document must not overwrite a newer one. */
   #write(): Promise<void> {
     this.#writing ??= this.#writeChanges().finally(() => {
       this.#writing = undefined;
