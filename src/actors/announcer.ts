@@ -11,14 +11,14 @@ import type { EventRecorder } from '../kubernetes/records/events.ts';
 import type { SourceStatusWriter } from '../kubernetes/records/source-status.ts';
 
 /**
- * Tells people what becomes of a source, by Events on it, by its status annotation and in the log. A finding that stays
- * is said once, even if the process does not stay.
+ * Reports the state of a source by Events, by its status annotation and in the log. A lasting finding is reported once, also across
+ * restarts.
  */
 export class Announcer {
   readonly #events: Pick<EventRecorder, 'publish'>;
   readonly #status: Pick<SourceStatusWriter, 'publish' | 'said'>;
   readonly #log: Logger;
-  /** What was said of an actor's source at its last check. */
+  /** Findings reported at the last check, by actor. */
   readonly #said = new WeakMap<object, ReadonlySet<string>>();
 
   constructor(
@@ -67,7 +67,7 @@ export class Announcer {
     if (left) this.announceFindings(actor, context);
   }
 
-  /** By an earlier process. */
+  /** Findings reported by an earlier process. */
   #saidBefore(context: IngressContext): ReadonlySet<string> {
     const status = this.#status.said(context);
     return status === undefined ? new Set() : sentencesIn(status, context.uid);
@@ -80,7 +80,7 @@ export class Announcer {
   ): void {
     const message = describeFailure(failure);
     const isNotice = failureKind(failure) === 'notice';
-    // What the account lacks is in the log once, for all.
+    // The account's error is in the log once, for all.
     const level = failure.code === 'AccountNotReady' ? 'debug' : 'warn';
     this.#log[isNotice ? 'info' : level](
       { ...sourceField(context.key), reason: failure.code, ...fields },

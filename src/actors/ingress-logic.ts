@@ -22,7 +22,7 @@ export interface IngressLogicOptions {
     StoreCertificateOptions & { readonly rehearsal?: Pick<Rehearsal, 'rehearse'> | undefined };
 }
 
-/** The Ingress machine with everything that it needs of the world. */
+/** The Ingress machine with its effects provided. */
 export function createIngressLogic({
   rounds,
   clock,

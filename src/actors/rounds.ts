@@ -10,26 +10,26 @@ type Permit =
 
 interface Running {
   permit(permit: Permit): void;
-  /** It has held a slot, so that the CA may have been asked: it is worth waiting for at a shutdown. */
+  /** It has held a slot, so it may have an order at the CA: the shutdown waits for it. */
   ordered: boolean;
 }
 
 /**
- * The rounds that run now: carries requests to the supervisor and its permits back, and gives back what a round held,
- * however it ends.
+ * The running rounds: passes their requests to the supervisor and its permits back, and releases a round's resources at its end in
+ * any case.
  */
 export class Rounds {
   readonly #running = new Map<string, Running>();
   readonly #tellSupervisor: (event: SupervisorEvent) => void;
   readonly #release: (id: string) => void;
 
-  /** @param release gives back what the effects hold for a round: challenge rules, key, chain */
+  /** @param release frees the resources of a round: challenge rules, key, chain */
   constructor(tellSupervisor: (event: SupervisorEvent) => void, release: (id: string) => void) {
     this.#tellSupervisor = tellSupervisor;
     this.#release = release;
   }
 
-  /** The rounds that have begun an order and not ended yet. */
+  /** Number of running rounds that have begun an order. */
   get ordered(): number {
     return [...this.#running.values()].filter(({ ordered }) => ordered).length;
   }
@@ -49,7 +49,7 @@ export class Rounds {
     running.permit({ type: 'SLOT_GRANTED', at });
   }
 
-  /** The actor `round` of a certificate. */
+  /** The logic of the actor `round` of a certificate. */
   logic(): CallbackActorLogic<Request, Round> {
     return fromCallback<Request, Round>(({ input: round, sendBack, receive }) => {
       const { id } = round;

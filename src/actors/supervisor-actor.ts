@@ -1,3 +1,5 @@
+// The supervisor as an actor, the parent of the Ingress actors; the shells of this room run the machines. Called by the wiring.
+
 import { type ActorRefFrom, type AnyActorScope, createActor, fromTransition } from 'xstate';
 import type { OrderBudget } from '../../machines/authority/order-budget.ts';
 import type { ingressMachine } from '../../machines/ingress/ingress.ts';
@@ -18,7 +20,7 @@ import type { Rounds } from './rounds.ts';
 
 export type IngressActor = ActorRefFrom<typeof ingressMachine>;
 
-/** XState tells a parent of a child's death in this way. */
+/** XState's event to the parent when a child fails. */
 interface ActorError {
   readonly type: `xstate.error.actor.${string}`;
   readonly error: unknown;
@@ -37,23 +39,22 @@ export interface SupervisorOptions {
   readonly ingressMachine: typeof ingressMachine;
   readonly budget: OrderBudget;
   readonly rounds: Pick<Rounds, 'admit' | 'grantSlot' | 'hold'>;
-  /** The actors; the supervisor alone changes it. */
+  /** The actors; only the supervisor changes it. */
   readonly actors: Map<SourceKey, IngressActor>;
   readonly clock: Clock;
-  /** The CA's, by which its limits are counted; `byMachine` gives the same moment by `clock`. */
+  /** The CA's clock, for its limits; `byMachine` converts to `clock`. */
   readonly caClock: { now(): number; byMachine(at: number): number };
-  /** The owner of these hosts says that they may be tried again, although a CA had paused them. */
+  /** The owner of these hosts has requested a retry, although a CA had paused them. */
   readonly onPausesLifted?: ((hosts: readonly string[]) => void) | undefined;
-  /** An Ingress actor has ended, of whatever cause. */
+  /** An Ingress actor has ended, for any reason. */
   readonly onStopped?: (key: SourceKey) => void;
-  /** An Ingress actor died of an error in the program; it is started again after a minute. */
+  /** An Ingress actor threw (a bug); it is restarted after a minute. */
   readonly onActorError: (key: SourceKey, error: unknown) => void;
 }
 
 /**
- * The thin shell around `decide`: it gives events their time and carries out the commands, as an actor so that the
- * Ingress actors are its children. The children are kept in a Map and not in the snapshot, where each start would
- * copy all of them.
+ * A shell around `decide`: adds the time to events and executes the commands. It is an actor because the Ingress actors are its
+ * children. They are in a Map and not in the snapshot, where each start would copy all of them.
  */
 export function createSupervisorLogic({
   policy,
@@ -97,7 +98,7 @@ export function createSupervisorLogic({
           assignment,
           policy: policy.ingress,
           at,
-          // An actor keeps its input, and most have nothing else to take over.
+          // An actor keeps its input; most have nothing else to restore, so keep it small.
           ...(certified ? { certified } : { status }),
         };
         const actor = createActor(logic, { parent: scope.self, id: key, input });
