@@ -14,16 +14,16 @@ import type { RenewalWatch } from './renewal-watch.ts';
 export interface CheckSecretsOptions {
   readonly secrets: Pick<SecretStore, 'read'>;
   readonly policy: AssessmentPolicy;
-  /** Undefined where nobody is asked when to renew. */
+  /** Undefined without ARI. */
   readonly renewals?: Pick<RenewalWatch, 'look'> | undefined;
   readonly clock: Clock;
   readonly ca: { readonly clock: Pick<Clock, 'now'> };
 }
 
-/** All of them at once would cost a restart with thousands of Ingresses hundreds of megabytes. */
+/** Without this limit a restart with thousands of Ingresses would need hundreds of megabytes. */
 const readsAtOnce = 16;
 
-/** Reads the Secrets of an Ingress by their names and judges each. */
+/** Reads and assesses the Secrets of an Ingress. */
 export function checkSecretsLogic({
   secrets,
   policy,

@@ -14,9 +14,9 @@ interface About {
 }
 
 /**
- * The failure that an error of any room stands for.
+ * Maps an error of any room to a failure.
  *
- * @param now milliseconds since the epoch, from which a Retry-After counts
+ * @param now milliseconds since the epoch, start of a Retry-After
  */
 export function failureOf(error: unknown, now: number): Failure {
   if (error instanceof StepError) return error.failure;
@@ -33,7 +33,7 @@ export function failureOf(error: unknown, now: number): Failure {
     const code = orderReason(error);
     const hosts = error.failures.map(({ host }) => host);
     const about = { host: error.host, hosts, retryAfter: error.retryAfter };
-    // What lifts a pause is said by nobody but us.
+    // The CA's message does not say how to unpause.
     return code === 'NamePaused' ? failure(code, error.message, about) : fromCa(code, error.message, about);
   }
   if (error instanceof AcmeProblem) {
@@ -58,7 +58,7 @@ export function failureOf(error: unknown, now: number): Failure {
   }
 }
 
-/** What a server said ends as it likes; the remedy that people read after it is a sentence of its own. */
+/** Ends a server's text as a sentence: a remedy follows it. */
 export function sentence(words: string): string {
   return /[.!?…]$/.test(words) ? words : `${words}.`;
 }

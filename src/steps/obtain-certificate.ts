@@ -16,18 +16,18 @@ export interface ObtainCertificateOptions {
   readonly vault: Vault;
   readonly issued: IssuedCertificates;
   readonly clock: Clock;
-  /** The CA has paused a name; the link that lifts it is for the eyes of the Ingress's owner only. */
+  /** The CA has paused a name; only the Ingress's owner may see the link that unpauses it. */
   readonly onPause: (link: string, input: CertificateInput) => void;
-  /** How the CA's authorization of a host of this round goes on. */
+  /** Progress of the authorization of a host of this round. */
   readonly onAuthorization?: (id: string, report: AuthorizationReport) => void;
-  /** Something that a person should know although it stands in the way of nothing. */
+  /** A warning that does not fail the round. */
   readonly onNotice: (notice: string, input: CertificateInput) => void;
-  /** For certificates whose Ingress names none. */
+  /** Default for Ingresses without one. */
   readonly keyType: KeyType;
   readonly preferredChain: string | undefined;
 }
 
-/** Makes the key and orders the certificate; returns the vault's id under which both wait to be stored. */
+/** Creates the key and orders the certificate; returns the vault's id of both. */
 export async function obtainCertificate(
   options: ObtainCertificateOptions,
   input: CertificateInput,

@@ -3,8 +3,8 @@ import { parseSourceKey } from '../../machines/ownership/source-key.ts';
 import type { SourceEvent } from '../kubernetes/records/events.ts';
 
 /**
- * Tells the owner of a source how to lift the pause of its names. The link lets whoever has it act for the account, so that it
- * goes from the CA's answer into this Event and nowhere else: no actor, log, status or metric ever holds it.
+ * The Event that tells the owner of a source how to unpause its names. The link is a capability for the account: it goes from the CA's
+ * answer into this Event only, never into an actor, log, status or metric.
  */
 export function pauseLinkEvent(
   { source, sourceUid, desired }: Pick<CertificateInput, 'source' | 'sourceUid' | 'desired'>,
@@ -14,7 +14,7 @@ export function pauseLinkEvent(
     source: { ...parseSourceKey(source), uid: sourceUid },
     type: 'Warning',
     reason: 'PauseLink',
-    message: `The CA has paused a name of Secret ${desired.secretName}. When its host is mended, open this link, then set kube-lego.io/retry to a new value:`,
+    message: `The CA has paused a name of Secret ${desired.secretName}. When its host is fixed, open this link, then set kube-lego.io/retry to a new value:`,
     link,
   };
 }

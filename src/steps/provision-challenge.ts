@@ -11,13 +11,13 @@ export interface ProvisionChallengeOptions {
   readonly account: { ensureAccount(signal: AbortSignal): Promise<Pick<Account, 'thumbprint'>> };
   readonly secrets: Pick<SecretStore, 'proveWritable'>;
   readonly solvers: Pick<ChallengeSolvers, 'prepare'>;
-  /** Something about a host that a person should know although it stands in the way of nothing. */
+  /** A warning about a host that does not fail the round. */
   readonly onNotice: (notice: string, input: CertificateInput) => void;
 }
 
 /**
- * Makes sure that an order can succeed before one is made: there is an account, the Secret may be written, and each host can be
- * proven. A host of which that cannot be found out from here is left to the CA.
+ * The checks before an order: there is an account, the Secret is writable, and each host can be proven. A host that cannot be checked
+ * from inside the cluster is left to the CA.
  */
 export async function provisionChallenge(
   { account, secrets, solvers, onNotice }: ProvisionChallengeOptions,
@@ -33,7 +33,7 @@ export async function provisionChallenge(
   const verdicts = await solvers.prepare({ round, hosts, thumbprint, selfCheck, judged }, signal);
   for (const verdict of verdicts) {
     if (verdict.kind === 'provable' && verdict.notice !== undefined) onNotice(verdict.notice, input);
-    // The CA is asked all the same: it may see what we do not.
+    // Ask the CA anyway: it may reach what we cannot.
     if (verdict.kind === 'unknown') onNotice(verdict.message, input);
   }
   proveReturn(input, verdicts);
@@ -49,8 +49,8 @@ export async function provisionChallenge(
 }
 
 /**
- * A host that was left out of the certificate comes back when it has passed twice; a person's word (kube-lego.io/retry) is as good as
- * once. Such hosts alone must never cause an order while they fail.
+ * A host that was left out of the certificate returns when it has passed twice; kube-lego.io/retry counts as one pass. Such hosts alone
+ * must never cause an order while they fail.
  */
 function proveReturn({ returning, desired }: CertificateInput, verdicts: readonly HostVerdict[]): void {
   if (returning === undefined) return;
@@ -60,9 +60,9 @@ function proveReturn({ returning, desired }: CertificateInput, verdicts: readonl
     const verdict = verdicts.find((one) => one.host === host);
     if (barredUntil !== undefined) {
       const until = new Date(barredUntil).toISOString();
-      failing.set(host, `The CA could not validate ${host}, and is asked again after ${until}.`);
+      failing.set(host, `The CA could not validate ${host}; the next attempt is after ${until}.`);
     } else if (verdict?.kind !== 'provable' && (!passed || verdict?.kind === 'not-provable')) {
-      failing.set(host, verdict?.message ?? `Host ${host} is not asked from inside the cluster.`);
+      failing.set(host, verdict?.message ?? `Host ${host} is not checked from inside the cluster.`);
     }
   }
   if (passed && failing.size === 0) return;
@@ -71,12 +71,12 @@ function proveReturn({ returning, desired }: CertificateInput, verdicts: readonl
   if (passing.length === 0) {
     throw new StepError({
       code: 'HostLeftOut',
-      message: `${hosts.join(', ')} cannot come back into ${secret} yet: ${[...failing.values()].join(' ')}`,
+      message: `${hosts.join(', ')} cannot return to ${secret} yet: ${[...failing.values()].join(' ')}`,
     });
   }
   throw new StepError({
     code: 'HostReturning',
-    message: `${passing.join(', ')} can be reached again, and comes back into ${secret} if that is still so in a while.`,
+    message: `${passing.join(', ')} can be reached again. If the next self-check passes too, kube-lego adds it to ${secret}.`,
     hosts: passing,
   });
 }
@@ -90,12 +90,12 @@ async function proveWritable(
     await secrets.proveWritable(namespace, secretName, found, signal);
   } catch (error) {
     if (!(error instanceof KubernetesError) || !isRefusal(error)) throw error;
-    const message = `Secret ${secretName} may not be written: ${sentence(error.message)}`;
+    const message = `Secret ${secretName} cannot be written: ${sentence(error.message)}`;
     throw new StepError({ code: 'SecretNotWritable', message }, { cause: error });
   }
 }
 
-/** Whether the API server has understood the write and does not want it. */
+/** Whether the API server refuses this write for good. */
 function isRefusal({ code }: KubernetesError): boolean {
   return code === 'Forbidden' || code === 'Invalid' || code === 'BadRequest' || code === 'NotFound';
 }

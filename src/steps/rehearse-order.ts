@@ -10,21 +10,21 @@ import type { Clock } from '../time/clock.ts';
 import { failureOf } from './failures.ts';
 
 export interface RehearsalOptions {
-  /** The staging CA. Its account has the same key as that of the real one: the responder answers for both. */
+  /** The staging CA. Its account has the same key as the production CA's: the responder answers for both. */
   readonly ca: Pick<CertificateAuthority, 'admit' | 'order' | 'release'>;
   readonly clock: Pick<Clock, 'now'>;
-  /** That CA has paused a name; the link that lifts it is for the eyes of the Ingress's owner only. */
+  /** The staging CA has paused a name; only the Ingress's owner may see the link that unpauses it. */
   readonly onPause: (link: string, input: CertificateInput) => void;
 }
 
-/** An order that fails at the real CA is not rehearsed again before each new attempt. */
+/** Milliseconds that a rehearsal is valid: an order that fails in production is not rehearsed before each retry. */
 const countsFor = day;
 const mostSets = 10_000;
 
-/** Orders at a staging CA first, so that hosts which are not set up for it cost nothing at the real one. */
+/** Orders at the staging CA first: a misconfigured host then does not count for the production CA's limits. */
 export class Rehearsal {
   readonly #options: RehearsalOptions;
-  /** When a set of hosts was last rehearsed with success. */
+  /** Time of the last successful rehearsal, by set of hosts. */
   readonly #passed = new Map<string, number>();
 
   constructor(options: RehearsalOptions) {
@@ -32,9 +32,9 @@ export class Rehearsal {
   }
 
   /**
-   * Resolves when the real CA may be asked.
-   * @param presenterOf who proves a host of the round
-   * @throws StepError with what failed, or the signal's reason
+   * Resolves when the order may be sent to the production CA.
+   * @param presenterOf the presenter of a host of the round
+   * @throws StepError with the failure, or the signal's reason
    */
   async rehearse(
     input: CertificateInput,
@@ -56,7 +56,7 @@ export class Rehearsal {
     this.#remember(set, clock.now());
   }
 
-  /** Its certificate is thrown away. */
+  /** The certificate is discarded. */
   async #order(
     input: CertificateInput,
     hosts: readonly string[],

@@ -10,7 +10,7 @@ import { recordOf, renewalAnnotation, windowDiffers, writeRenewal } from '../sec
 import type { Clock } from '../time/clock.ts';
 
 export interface RenewalWatchOptions {
-  /** While it is in trouble it is not asked, and what becomes of the questions says nothing about orders. */
+  /** Not asked while its breaker is open; errors of ARI do not affect the breaker. */
   readonly ca: {
     readonly directoryUrl: string;
     readonly renewalInfo: Pick<CertificateAuthority['renewalInfo'], 'ask'>;
@@ -22,42 +22,42 @@ export interface RenewalWatchOptions {
 }
 
 interface FirstSuggestion {
-  /** Undefined where the CA has said nothing yet. */
+  /** Undefined without an answer yet. */
   readonly window: RenewalWindow | undefined;
-  /** When the CA is to be asked again, in milliseconds since the epoch. */
+  /** The next ARI request, in milliseconds since the epoch. */
   readonly askAt: number;
 }
 
 export interface Watched {
-  /** With what the CA says now. */
+  /** With the current window. */
   readonly secret: PresentSecret;
-  /** When it is to be looked at again, in milliseconds since the epoch; undefined for what the CA did not issue. */
+  /** The next check, in milliseconds since the epoch; undefined for a certificate of another CA. */
   readonly askAt: number | undefined;
 }
 
-/** Let's Encrypt lets one ask every six hours; what a restart has forgotten, or a time of trouble put off, is spread over as many. */
+/** Let's Encrypt's interval for ARI is six hours; requests after a restart or an outage are spread over it. */
 const rhythm = 6 * hour;
-/** Milliseconds. Neither the end of a round nor a check is kept waiting. */
+/** Milliseconds. A request must delay neither the end of a round nor a check. */
 const askingLimit = 2 * second;
 const pauseAfterRefusal = 10 * minute;
-/** Of Secrets that are gone nobody says so: beyond so many all are forgotten, and spread anew. */
+/** Deletions are not reported here: beyond this number the map is cleared, and requests are spread again. */
 const mostSecrets = 200_000;
 
 interface Known {
-  /** Of the certificate (RFC 9773 section 4.1). */
+  /** ARI id of the certificate (RFC 9773 section 4.1). */
   readonly id: string;
-  /** Milliseconds since the epoch by the CA's clock, as all times here. */
+  /** Milliseconds since the epoch by the CA's clock, like all times here. */
   readonly askAt: number;
-  /** What the CA has said that is not on the Secret yet. */
+  /** A window that is not on the Secret yet. */
   readonly unrecorded?: RenewalWindow | undefined;
-  /** What it has said last and could not be written, and when that is tried again: the CA may not be asked for it anew so soon. */
+  /** The last answer, if its write failed, and the time of the next write: ARI may not be requested again so soon. */
   readonly refused?: { readonly suggested: SuggestedWindow; readonly writeAt: number } | undefined;
 }
 
 /**
- * Asks the CA now and then when each certificate is to be renewed. When it was asked is not recorded anywhere: a restart asks nobody at
- * once, and writes nothing. What it says of a new certificate is acted upon at once, but recorded when it is asked next: a write of its
- * own for each would come in the midst of a rush. A restart before that asks anew.
+ * Polls ARI for each certificate. The time of the last request is not stored: a restart spreads the requests and writes nothing. The
+ * window of a new certificate is used at once, but stored only after the next request: a write for each would come in the middle of a
+ * rush. A restart before that requests it again.
  */
 export class RenewalWatch {
   readonly #options: RenewalWatchOptions;
@@ -69,7 +69,7 @@ export class RenewalWatch {
   }
 
   /**
-   * Asks about a certificate that has just been stored; without an answer in time, later.
+   * The first request, after a certificate was stored; postponed if there is no answer in time.
    * @param stored uid of the Secret, and id of the certificate (RFC 9773 section 4.1)
    * @throws the signal's reason
    */
@@ -87,7 +87,7 @@ export class RenewalWatch {
   }
 
   /**
-   * Asks if it is time to, and records another window on the Secret that was read.
+   * Requests ARI if it is due, and stores a changed window on the Secret.
    * @throws the signal's reason
    */
   async look(
@@ -129,20 +129,20 @@ export class RenewalWatch {
       return { secret: { ...secret, ...version, window: record }, askAt: ca.clock.byMachine(askAt) };
     } catch (error) {
       if (!(error instanceof KubernetesError)) throw error;
-      // Another window that is not recorded is not acted upon: somebody was faster, or does not let us write.
+      // A changed window that cannot be stored is not used: a conflict, or no permission.
       const writeAt = now + pauseAfterRefusal;
       this.#remember(uid, { ...known, askAt, refused: { suggested, writeAt } });
       return { secret: seen, askAt: ca.clock.byMachine(writeAt) };
     }
   }
 
-  /** With the question put off that is due while the CA is in trouble. */
+  /** Postpones a due request while the CA's breaker is open. */
   #inTurn(known: Known): Known {
     const turn = known.askAt > this.#options.ca.clock.now() ? undefined : this.#turnOf(known.id);
     return turn === undefined ? known : { ...known, askAt: turn };
   }
 
-  /** When the CA may be asked about this certificate, if it may not be asked now. */
+  /** The next permitted request for this certificate; undefined: now. */
   #turnOf(id: string): number | undefined {
     const { budget, clock } = this.#options.ca;
     const trouble = budget.trouble(clock.now());
@@ -154,7 +154,7 @@ export class RenewalWatch {
     this.#known.set(uid, known);
   }
 
-  /** Without an answer in time it is asked again later. */
+  /** One request; postponed if there is no answer in time. */
   async #ask(id: string, signal: AbortSignal): Promise<RenewalInfo> {
     const { ca, clock } = this.#options;
     const limit = new AbortController();

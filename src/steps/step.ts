@@ -3,7 +3,7 @@ import type { StepResult } from '../../machines/ingress/certificate.ts';
 import type { Clock } from '../time/clock.ts';
 import { failureOf } from './failures.ts';
 
-/** The actor for one step of a round: what the work throws becomes a failure with its time; its signal ends the work. */
+/** The actor logic of one step of a round: an error becomes a failure with its time; stopping the actor aborts the work. */
 export function stepLogic<Value, Input>(
   clock: Clock,
   work: (input: Input, signal: AbortSignal) => Promise<Value>,

@@ -27,18 +27,18 @@ export interface StoreCertificateOptions {
   readonly secrets: Pick<SecretStore, 'read' | 'write'>;
   readonly issued: Pick<IssuedCertificates, 'get'>;
   readonly policy: AssessmentPolicy;
-  /** Undefined where nobody is asked when to renew. */
+  /** Undefined without ARI. */
   readonly renewals?: Pick<RenewalWatch, 'first'> | undefined;
   readonly clock: Clock;
   readonly solvers: Pick<ChallengeSolvers, 'canJudge'>;
-  /** Something that a person should know although it stands in the way of nothing. */
+  /** A warning that does not fail the round. */
   readonly onNotice: (notice: string, input: CertificateInput) => void;
 }
 
-/** A certificate in hand has cost an order: the write is tried again for about an hour while the API server is away. */
+/** The certificate has cost an order: the write is retried for about an hour while the API server is unreachable. */
 const pauses = { shortestPause: 250, longestPause: 30 * second, mostTries: 130 };
 
-/** Stores a certificate that was issued, at once, and then asks the CA when it is to be renewed. */
+/** Stores an issued certificate at once, then requests its ARI. */
 export async function storeCertificate(
   options: StoreCertificateOptions,
   input: CertificateInput & { readonly issued: string },
@@ -64,15 +64,15 @@ export async function storeCertificate(
       ...(input.omission === undefined ? {} : { [omissionAnnotation]: writeOmission(input.omission) }),
     },
   });
-  // Only now: a crash must not find a certificate that waits for the CA's opinion.
+  // Only now: a crash during the request must not lose the certificate.
   const suggestion = id === undefined ? undefined : await renewals?.first({ uid, id }, signal);
   const { notBefore, notAfter } = verified;
   return { notBefore, notAfter, window: suggestion?.window, askAt: suggestion?.askAt };
 }
 
 /**
- * Writes into the Secret that was judged. One that somebody changed in the meantime is judged again: it is written to only if
- * it is still due and not somebody else's.
+ * Writes the assessed version of the Secret. After a conflict the Secret is assessed again and written only if it is still due and not
+ * foreign.
  * @returns the uid of the Secret
  */
 async function write(
@@ -88,7 +88,7 @@ async function write(
   const judgeAndWrite = async (): Promise<string> => {
     if (!judged) {
       const present = await secrets.read(namespace, secretName, signal);
-      // The answer to an earlier write was lost on its way.
+      // The answer to an earlier write was lost.
       if (present?.certificatePem?.toString() === certificate.chainPem) return present.uid;
       found = judgeAgain(input.desired, factsOf(present), policy, clock.now());
       judged = true;
@@ -100,8 +100,8 @@ async function write(
     if (error.code === 'Conflict' || error.code === 'AlreadyExists') {
       judged = false;
       conflicts += 1;
-      // One is somebody's change, and judged at once. More of them, as of a quota that is much written to, would use up
-      // all tries within a second, and with them the certificate.
+      // The first conflict is a concurrent change: retry at once. More of them, as of a busy quota object, would use up all tries within
+      // a second, and lose the certificate.
       if (conflicts === 1) return 0;
     } else if (!isPassing(error)) {
       throw new StepError({ code: 'SecretNotWritable', message: sentence(error.message) }, { cause: error });
@@ -112,7 +112,7 @@ async function write(
   return retry(judgeAndWrite, { clock, signal, ...pauses, pauseAfter });
 }
 
-/** The version of the Secret to write to, if it is still due and not somebody else's. */
+/** The version of the Secret to write to, if it is still due and not foreign. */
 function judgeAgain(
   desired: DesiredCertificate,
   facts: SecretFacts,
@@ -122,13 +122,13 @@ function judgeAgain(
   const assessment = assess(desired, facts, policy, now);
   if (assessment.kind === 'refused') throw new StepError(assessment.failure);
   if (assessment.kind === 'due') return assessment.found;
-  const message = `Somebody else put a good certificate into Secret ${desired.secretName} in the meantime.`;
+  const message = `Another client stored a good certificate in Secret ${desired.secretName} in the meantime.`;
   throw new StepError({ code: 'SecretChanged', message });
 }
 
 /**
- * Whether the write may succeed later. Forbidden is among them: the permission was proven before the order, and an API server
- * that has just started denies everything until it has read its roles.
+ * Whether the write may succeed later. Includes Forbidden: the permission was proven before the order, and an API server that has just
+ * started denies everything until it has loaded its roles.
  */
 function isPassing({ code, transient }: KubernetesError): boolean {
   return transient || code === 'Unauthorized' || code === 'Forbidden';

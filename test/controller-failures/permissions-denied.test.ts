@@ -43,7 +43,7 @@ describe('a policy that denies Secrets in one namespace', () => {
     const message = await stage.untilWarned('locked/web', 'SecretNotWritable');
     assert.match(
       message,
-      /^Secret web-tls may not be written: .*ask the platform team for Secrets in this namespace/,
+      /^Secret web-tls cannot be written: .*ask the platform team for Secrets in this namespace/,
     );
     assert.match(
       message,
@@ -86,7 +86,7 @@ describe('RBAC that allows no writing, or not even reading, of the Secrets of a 
     );
 
     const unwritable = await stage.untilWarned('read-only/web', 'SecretNotWritable');
-    assert.match(unwritable, /^Secret web-tls may not be written: .*cannot create resource "secrets"/);
+    assert.match(unwritable, /^Secret web-tls cannot be written: .*cannot create resource "secrets"/);
     const unreadable = await stage.untilWarned('hidden/web', 'ApiServerDenied');
     assert.match(unreadable, /cannot get resource "secrets"/);
     assert.match(unreadable, /Check kube-lego's ServiceAccount, Roles and bindings: see deploy\/base\./);
