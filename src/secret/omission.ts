@@ -8,7 +8,7 @@ export function writeOmission({ at, hosts }: Omission): string {
   return JSON.stringify({ at: new Date(at).toISOString(), hosts });
 }
 
-/** @returns undefined for an invalid text: all hosts are ordered then */
+/** @returns undefined for an invalid text: then all hosts are ordered */
 export function readOmission(text: string | undefined): Omission | undefined {
   if (text === undefined) return undefined;
   try {

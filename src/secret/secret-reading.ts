@@ -1,3 +1,6 @@
+// The annotations on our Secrets: what a certificate was ordered with, its renewal window, its left-out hosts. Used by the steps,
+// the commands and the inspector.
+
 import type { SecretFacts } from '../../machines/assessment/secret-facts.ts';
 import { readCertificate } from '../certificate/reading.ts';
 import { managedByLabel } from '../kubernetes/records/managed-by.ts';
@@ -13,13 +16,13 @@ export const profileAnnotation = 'kube-lego.io/issued-profile';
 export const selfCheckedAnnotation = 'kube-lego.io/self-checked';
 /** Annotation: the key type that it was ordered with. */
 export const keyTypeAnnotation = 'kube-lego.io/issued-key-type';
-/** How the kube-lego of 2016 marked its Secrets. */
+/** The annotation of the kube-lego of 2016 on its Secrets. */
 const markerOf2016 = 'kubernetes.io/tls-acme';
 const certManagerAnnotations = ['cert-manager.io/issuer-name', 'cert-manager.io/certificate-name'];
 
 /**
- * Whether a Secret's annotations say that kube-lego, this one or that of 2016, made its certificate. Our label is not enough: Helm
- * and Argo CD reset labels with each deployment of the Secret.
+ * Whether the annotations say that kube-lego, this one or that of 2016, wrote the certificate. The label alone is not reliable: Helm
+ * and Argo CD reset labels at each deployment.
  */
 export function isRecordedAsOurs(annotations: Readonly<Record<string, unknown>>): boolean {
   const marker = annotations[markerOf2016];
@@ -29,7 +32,7 @@ export function isRecordedAsOurs(annotations: Readonly<Record<string, unknown>>)
   );
 }
 
-/** The facts about a Secret that the assessment needs. */
+/** The input of the assessment. */
 export function factsOf(stored: StoredSecret | undefined): SecretFacts {
   if (stored === undefined) return { kind: 'absent' };
   const { uid, resourceVersion, type, immutable, annotations, labels } = stored;

@@ -9,14 +9,14 @@ import { recordField, stringField } from '../process/json.ts';
 import type { Clock } from '../time/clock.ts';
 
 interface WatchedSecret {
-  /** Each write has its own, so that it tells a Secret from one of that name that was deleted, too. */
+  /** Differs for each write, also between a Secret and a deleted one of the same name. */
   readonly resourceVersion: string;
 }
 
 /**
- * Tells the supervisor of every TLS Secret that changes or goes, where `LEGO_SECRET_WATCH` says so, until `signal` aborts. Asks
- * for metadata alone, and keeps of it what tells two versions apart. Our own writes are told, too: each costs one read. Nothing
- * waits for it: without it Secrets are looked at at changes of their Ingress and every `LEGO_CHECK_INTERVAL`.
+ * With `LEGO_SECRET_WATCH`, reports each change and deletion of a TLS Secret to the supervisor, until `signal` aborts. Requests metadata
+ * only and caches the resourceVersion. Our own writes are reported too: each costs one read. Optional: without it Secrets are checked
+ * when their Ingress changes and every `LEGO_CHECK_INTERVAL`.
  */
 export function watchSecrets(
   config: Pick<Config, 'secretWatch' | 'watchNamespaces'>,
@@ -42,7 +42,7 @@ export function watchSecrets(
       clock,
       signal,
       project: projectSecret,
-      // What the first list holds is no news: every Ingress checks its Secrets at the start.
+      // Skip the first list: every Ingress checks its Secrets at the start.
       onUpsert: (key) => {
         if (reflector.state.synced) tell(key);
       },
@@ -52,7 +52,7 @@ export function watchSecrets(
       },
       onError: (error) => {
         if (!(error instanceof KubernetesError) || error.code !== 'Forbidden') {
-          log.warn(error, 'The watch of Secrets was interrupted; it is taken up again.');
+          log.warn(error, 'The watch of Secrets was interrupted; kube-lego reconnects.');
         } else if (!denied) {
           denied = true;
           log.error({ namespace, err: error }, denialMessage(namespace));
@@ -71,6 +71,6 @@ function projectSecret(object: unknown): WatchedSecret | undefined {
 
 function denialMessage(namespace: string | undefined): string {
   return namespace === undefined
-    ? 'Secrets cannot be watched: add deploy/components/secret-watch, or take out LEGO_SECRET_WATCH.'
-    : `Secrets of namespace ${namespace} cannot be watched: add deploy/namespaced/secret-watch there, or take out LEGO_SECRET_WATCH.`;
+    ? 'Secrets cannot be watched: add deploy/components/secret-watch, or remove LEGO_SECRET_WATCH.'
+    : `Secrets of namespace ${namespace} cannot be watched: add deploy/namespaced/secret-watch there, or remove LEGO_SECRET_WATCH.`;
 }

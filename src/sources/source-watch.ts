@@ -11,28 +11,27 @@ import { Reflector, type ReflectorState } from '../kubernetes/watch/reflector.ts
 import type { Clock } from '../time/clock.ts';
 import type { Source } from './source.ts';
 
-/** Milliseconds: an API server denies for a moment what a RoleBinding that is new allows. */
+/** Milliseconds: a new RoleBinding takes effect with a delay. */
 const denialPatience = 5 * second;
 
 export interface SourceWatch {
-  /** The object as it was seen last. */
+  /** The last known version of the object. */
   find(key: SourceKey): SourceSpec | undefined;
-  /** How the watches of this kind stand, one for each namespace that is watched alone. */
+  /** State of the watches of this kind, one for each watched namespace, or one for all. */
   statesOf(kind: string): readonly ReflectorState[];
-  /** Resolves when nothing is watched any more, once the signal is aborted. */
+  /** Resolves when all watches have ended after the abort of the signal. */
   stopped(): Promise<void>;
 }
 
 /**
- * Tells the supervisor of every object of these kinds that is watched, each time it may have changed, until `signal` aborts.
+ * Reports each change of an object of these kinds to the supervisor, until `signal` aborts.
  *
- * One of several namespaces whose list the API server denies from the start (it was deleted, or its RoleBinding forgotten) is left
- * out after some seconds, lest it stop the renewals of all; with none that can be listed nothing is judged. It counts as
- * if it were not in `LEGO_WATCH_NAMESPACE`: an older object there has no say in who owns a host, so another namespace
- * may get a certificate for its host, and will renew it later, too. To let new hosts wait everywhere until all can be
- * listed would be the stricter rule, and a forgotten RoleBinding an outage for every team. When the namespace can
- * be listed, its objects are taken in as if they had been handed to kube-lego at that moment. One that was listed
- * before keeps its say with what was seen.
+ * One of several namespaces whose list is denied from the start (it was deleted, or has no RoleBinding) is left out after some
+ * seconds: otherwise it would stop the renewals of all. If no namespace can be listed, nothing is decided. A left-out namespace
+ * counts as not in `LEGO_WATCH_NAMESPACE`: an older object there does not own its hosts, so another namespace may get a certificate
+ * for such a host, and renew it later too. The stricter rule, new hosts wait until all namespaces are listed, would make one missing
+ * RoleBinding an outage for every team. When the namespace can be listed, its objects are added as if enabled at that moment. A
+ * namespace that was listed before keeps its cached objects.
  */
 export function watchSources(
   sources: readonly Source[],
@@ -61,7 +60,7 @@ export function watchSources(
         tellWhenSeen();
       },
       onError: (error) => {
-        log.warn(error, `The watch of ${source.resource} was interrupted; it is taken up again.`);
+        log.warn(error, `The watch of ${source.resource} was interrupted; kube-lego reconnects.`);
         if (namespace === undefined || reflector.state.synced) return;
         if (!denial.beginsWith(error, clock.now())) return;
         log.error({ namespace, err: error }, leftOutMessage(source, namespace));
@@ -91,14 +90,14 @@ export function watchSources(
   };
 }
 
-/** The word of the API server that something is not allowed: whether it stands, because nothing else was heard for a while. */
+/** A denial by the API server; it stands after `denialPatience` without any other answer. */
 class Denial {
   stands = false;
   #since: number | undefined;
 
   /**
    * @param now milliseconds since the epoch
-   * @returns whether it stands with this error, and did not before
+   * @returns whether it stands since this error
    */
   beginsWith(error: unknown, now: number): boolean {
     const denied = error instanceof KubernetesError && error.code === 'Forbidden';
@@ -116,7 +115,7 @@ class Denial {
 
 function leftOutMessage({ resource }: Source, namespace: string): string {
   return (
-    `Namespace ${namespace} is left out for now: the API server denies its ${resource}. If it exists, it lacks kube-lego's ` +
-    'RoleBinding (deploy/namespaced); else take it out of LEGO_WATCH_NAMESPACE. It is tried again until it can be watched.'
+    `Namespace ${namespace} is left out for now: the API server denies its ${resource}. If it exists, add kube-lego's ` +
+    'RoleBinding (deploy/namespaced); else remove it from LEGO_WATCH_NAMESPACE. kube-lego tries again until it can be watched.'
   );
 }

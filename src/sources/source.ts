@@ -1,20 +1,20 @@
 /*
- * Who asks for certificates: kinds of objects that are watched, each projected to the same plain SourceSpec. The Ingress is one
- * (ingress/). Called by the wiring; the rest of the process knows a source by its key alone.
+ * The seam of the sources: watched kinds that request certificates, each projected to a SourceSpec. The Ingress is one
+ * implementation (ingress/). Called by the wiring; the rest of the process knows a source by its key only.
  */
 import { parseSourceKey, type SourceKey } from '../../machines/ownership/source-key.ts';
 import type { SourceSpec } from '../../machines/ownership/source-spec.ts';
 import { type Collection, objectPath } from '../kubernetes/client/collections.ts';
 
-/** A kind of object that may ask for certificates, and on which Events and the status annotation are written. */
+/** A kind of object that may request certificates and gets Events and the status annotation. */
 export interface Source extends Collection {
-  /** Of its objects, and the first part of their keys. */
+  /** Kind of its objects, and the first part of their keys. */
   readonly kind: string;
   /**
-   * What this object asks for; `enabled` is false for one that is not handed to kube-lego.
+   * Projects an object; `enabled` is false if it does not enable kube-lego.
    *
    * @param object as the API server sent it
-   * @throws KubernetesError InvalidResponse when name, namespace or uid is missing
+   * @throws KubernetesError InvalidResponse if name, namespace or uid is missing
    */
   project(object: unknown): SourceSpec;
 }

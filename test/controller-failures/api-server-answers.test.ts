@@ -272,7 +272,7 @@ function told(method: string, name: string, ...rest: readonly string[]): RegExp 
 }
 
 function isInterrupted(msg: unknown): boolean {
-  return msg === 'The watch of ingresses was interrupted; it is taken up again.';
+  return msg === 'The watch of ingresses was interrupted; kube-lego reconnects.';
 }
 
 function words(error: unknown): string {

@@ -166,7 +166,7 @@ describe('the watch of Secrets that is denied', () => {
         [
           [
             'error',
-            'Secrets of namespace shop cannot be watched: add deploy/namespaced/secret-watch there, or take out LEGO_SECRET_WATCH.',
+            'Secrets of namespace shop cannot be watched: add deploy/namespaced/secret-watch there, or remove LEGO_SECRET_WATCH.',
           ],
         ],
       );

@@ -5,7 +5,7 @@ import { KubernetesError } from '../../kubernetes/client/kubernetes-error.ts';
 import { arrayField, recordField, stringField } from '../../process/json.ts';
 
 export interface IngressProjectionOptions {
-  /** The annotation that hands an Ingress to kube-lego: `kubernetes.io/tls-acme`, or `LEGO_KUBE_ANNOTATION`. */
+  /** The annotation that enables kube-lego: `kubernetes.io/tls-acme`, or `LEGO_KUBE_ANNOTATION`. */
   readonly annotationKey: string;
 }
 
@@ -16,12 +16,12 @@ const nothing: readonly never[] = Object.freeze([]);
 const noClass: IngressClassReference = Object.freeze({ form: 'none' });
 
 /**
- * What kube-lego needs of a `networking.k8s.io/v1` Ingress as the API server sent it. Hosts become lower case and lose a
- * final dot, otherwise they stay as they are, right or wrong; what has the wrong type is treated as absent.
+ * Projects a `networking.k8s.io/v1` Ingress. Hosts are converted to lower case without trailing dot, but not validated; a field of the
+ * wrong type counts as absent.
  *
- * An Ingress that is being deleted (it may wait for another controller's finalizer) counts as not enabled, and what is
- * not enabled carries its identity and our status only.
- * @throws KubernetesError InvalidResponse when name, namespace or uid is missing
+ * An Ingress that is being deleted (it may wait for another controller's finalizer) counts as not enabled; if not enabled, only its
+ * identity and our status are projected.
+ * @throws KubernetesError InvalidResponse if name, namespace or uid is missing
  */
 export function projectIngress(object: unknown, options: IngressProjectionOptions): SourceSpec {
   const metadata = recordField(object, 'metadata');
@@ -45,7 +45,7 @@ export function projectIngress(object: unknown, options: IngressProjectionOption
     enabled,
     ingressClass: ingressClassOf(spec, annotations),
     tls,
-    // The strings of `tls` serve again: with thousands of idle Ingresses every copy counts.
+    // Share the strings of `tls`: with thousands of idle Ingresses every copy counts.
     ruleHosts: ruleHosts(spec).map((host) => known.get(host) ?? host),
     adopt: isTrue(annotations, 'kube-lego.io/adopt'),
     retry: stringField(annotations, 'kube-lego.io/retry'),
@@ -70,7 +70,7 @@ const absent = {
   certManager: false,
 } as const;
 
-/** The class in the form in which this object names it; the field wins, as it does in the API's documentation. */
+/** The class, by field or annotation; the field wins, as in the API's documentation. */
 function ingressClassOf(
   spec: Record<string, unknown> | undefined,
   annotations: Record<string, unknown> | undefined,
@@ -82,7 +82,7 @@ function ingressClassOf(
   return noClass;
 }
 
-/** The distinct hosts of `spec.rules`; a rule without host is none. */
+/** The distinct hosts of `spec.rules`; rules without host are skipped. */
 export function ruleHosts(spec: Record<string, unknown> | undefined): readonly string[] {
   const hosts = new Set<string>();
   for (const rule of arrayField(spec, 'rules')) {
@@ -111,7 +111,7 @@ function isTrue(annotations: Record<string, unknown> | undefined, key: string): 
   return stringField(annotations, key)?.trim().toLowerCase() === 'true';
 }
 
-/** Milliseconds since the epoch; 0 for what is no date. */
+/** Milliseconds since the epoch; 0 for an invalid date. */
 function creationTime(metadata: Record<string, unknown> | undefined): number {
   const time = Date.parse(stringField(metadata, 'creationTimestamp') ?? '');
   return Number.isNaN(time) ? 0 : time;

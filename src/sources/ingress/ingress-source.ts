@@ -1,4 +1,4 @@
-/* The Ingress as a source: its `spec.tls` asks for certificates, its class is the route. Called by the wiring. */
+/* The Ingress as a source: its `spec.tls` requests certificates, its class is the route. Called by the wiring. */
 import { ingresses } from '../../kubernetes/client/collections.ts';
 import type { Source } from '../source.ts';
 import { type IngressProjectionOptions, projectIngress } from './ingress-projection.ts';
