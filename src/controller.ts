@@ -20,17 +20,17 @@ export interface ControllerOptions {
   readonly kubeConfig: KubeConfig;
   readonly log: Logger;
   readonly clock: Clock;
-  /** Who may ask for certificates; Ingresses, if not given. */
+  /** Sources of certificate requests; Ingresses, if not given. */
   readonly sources?: Runtime['sources'];
-  /** Sees everything that happens among the actors. */
+  /** XState inspection of all actors. */
   readonly inspect?: (event: InspectionEvent) => void;
 }
 
 /**
- * kube-lego, wired and not yet started (`start`, then `stop` at any time). Its servers listen when `start` resolves; the API server
- * and the CA may be away then, and at any time after.
+ * kube-lego, wired but not started (`start`, then `stop` at any time). Its servers listen when `start` resolves; the API server and the
+ * CA may be unreachable then and at any later time.
  *
- * @throws Error if the CA bundle cannot be used; `start` throws when a port is taken, and leaves nothing open
+ * @throws Error if the CA bundle cannot be used; `start` throws if a port is in use, and leaves nothing open
  */
 export function createController({
   config,

@@ -3,7 +3,7 @@ import process from 'node:process';
 import { type Command, isCommand } from './commands/command-line.ts';
 import { systemClock } from './time/clock.ts';
 
-// Each loads nothing of the other: a command that somebody runs in the pod shares the memory limit of the controller.
+// Load only one of them: a command run in the pod shares the memory limit of the controller.
 const [word, ...rest] = process.argv.slice(2);
 if (isCommand(word)) process.exitCode = await look(word, rest);
 else {

@@ -5,7 +5,7 @@ import { loadKubeConfig } from './kubernetes/client/kube-config.ts';
 import { createLog } from './process/log.ts';
 import { systemClock } from './time/clock.ts';
 
-/** Runs the controller until it gets a signal, by the environment and the flags of this process; or answers `--help` and `--version`. */
+/** Runs the controller until SIGTERM or SIGINT, configured by environment and flags; or answers `--help` and `--version`. */
 export async function start(): Promise<void> {
   const reading = readConfig(process.env, process.argv.slice(2));
   switch (reading.kind) {
@@ -44,7 +44,7 @@ async function run({ config, notices }: Extract<ConfigReading, { kind: 'config' 
     await controller.start();
   } catch (error) {
     log.fatal(error, 'kube-lego cannot start.');
-    // Whatever may still be open, the kubelet starts a process anew only when it has ended.
+    // Exit even with open handles: the kubelet restarts only an ended process.
     process.exit(1);
   }
 }

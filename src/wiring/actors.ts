@@ -19,7 +19,7 @@ import type { Challenges } from './challenges.ts';
 import type { Cluster } from './cluster.ts';
 import type { Runtime } from './runtime.ts';
 
-/** Told what becomes of rounds and their orders. */
+/** Observes rounds and their orders. */
 export interface IssuanceObserver extends RoundObserver {
   order(report: OrderReport): void;
   authorization(round: string, report: AuthorizationReport): void;
@@ -33,11 +33,11 @@ export interface ActorsOptions {
   readonly challenges: Challenges;
   readonly status: SourceStatusWriter;
   readonly observer: IssuanceObserver;
-  /** Sees everything that happens among the actors. */
+  /** XState inspection of all actors. */
   readonly inspect: ((event: InspectionEvent) => void) | undefined;
 }
 
-/** The supervisor and its Ingress actors, with the steps that they take. */
+/** The supervisor and its Ingress actors, with their steps. */
 export interface Actors {
   readonly supervisor: Actor<ReturnType<typeof createSupervisorLogic>>;
   readonly ingresses: ReadonlyMap<SourceKey, IngressActor>;

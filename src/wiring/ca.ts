@@ -13,17 +13,17 @@ import { retry } from '../time/retry.ts';
 import type { Cluster } from './cluster.ts';
 import type { Runtime } from './runtime.ts';
 
-/** The CA, and the one at which orders are rehearsed, if any. */
+/** The CA, and the staging CA for rehearsals, if any. */
 export interface Authorities {
   readonly ca: CertificateAuthority;
   readonly rehearsal: Rehearsal | undefined;
-  /** Whether the account Secret has been read once: before that a challenge that is under way could not be answered. */
+  /** Whether the account Secret has been read once: before that no challenge can be answered. */
   readonly accountRead: boolean;
-  /** The owner of these hosts says that they may be tried again, although a CA had paused them. */
+  /** The owner of these hosts has requested a retry, although a CA had paused them. */
   liftPauses(hosts: readonly string[]): void;
-  /** Begins to take up what an earlier process left; the API server may be away for as long as it likes. */
+  /** Starts to restore the state of an earlier process; retried while the API server is unreachable. */
   restore(onLedgerRead: () => void): void;
-  /** Writes what is not written yet. */
+  /** Writes pending changes. */
   flush(): Promise<unknown>;
   close(): Promise<unknown>;
 }
@@ -63,7 +63,7 @@ export function setUpAuthorities(runtime: Runtime, options: AuthoritiesOptions):
       for (const one of all) one.liftPauses(hosts);
     },
     restore(onLedgerRead) {
-      // Both end of the signal only.
+      // Both reject only with the signal's reason.
       Promise.all(all.map((one) => one.restore())).then(onLedgerRead, () => undefined);
       readAccount(runtime, ca).then(
         () => {
@@ -77,7 +77,7 @@ export function setUpAuthorities(runtime: Runtime, options: AuthoritiesOptions):
   };
 }
 
-/** Another CA, with an account of the same key and a ledger of its own. */
+/** The staging CA: an account with the same key, its own ledger. */
 function setUpStaging(
   runtime: Runtime,
   { client, accountSecret }: Cluster,
@@ -119,6 +119,6 @@ async function readAccount(
     signal,
     shortestPause: 0.5 * second,
     longestPause: 30 * second,
-    onFailure: (error) => log.warn(error, 'The account Secret cannot be read; it is tried again.'),
+    onFailure: (error) => log.warn(error, 'The account Secret cannot be read; kube-lego tries again.'),
   });
 }

@@ -6,12 +6,12 @@ import { pathTypeOf, selfCheckSettings } from '../config/policies.ts';
 import type { Cluster } from './cluster.ts';
 import type { Runtime } from './runtime.ts';
 
-/** Told how the preparation of a host goes on. */
+/** Observes the preparation of hosts. */
 export interface PreparationObserver {
   preparation(round: string, report: PreparationReport): void;
 }
 
-/** How hosts are proven to a CA. */
+/** The challenge solvers. */
 export interface Challenges {
   readonly solvers: ChallengeSolvers;
   readonly http01: Http01Solver;
@@ -37,9 +37,10 @@ export function setUpChallenges(
     selfCheck: selfCheckSettings(config, userAgent, clock),
     thumbprint: () => account.thumbprint(),
     onReport: (round, report) => observer.preparation(round, report),
-    onError: (error) => log.warn(error, 'The challenge Ingress is not as it should be; it is tried again.'),
+    onError: (error) =>
+      log.warn(error, 'The challenge Ingress could not be read or written; kube-lego tries again.'),
     onResponderError: (error) =>
-      log.warn(error, 'The responder could not look for a host in the challenge Ingresses.'),
+      log.warn(error, 'The responder could not check a host in the challenge Ingresses.'),
   });
   return { solvers: new ChallengeSolvers([http01], () => http01), http01 };
 }

@@ -7,7 +7,7 @@ import { SecretStore } from '../kubernetes/records/secret-store.ts';
 import { sourceOf } from '../sources/source.ts';
 import type { Runtime } from './runtime.ts';
 
-/** The way to the API server, and what we keep there. */
+/** The client of the API server, and the records stored there. */
 export interface Cluster {
   readonly client: KubernetesClient;
   readonly secrets: SecretStore;

@@ -5,7 +5,7 @@ import type { Clock } from '../time/clock.ts';
 import type { IssuanceObserver } from './actors.ts';
 import type { PreparationObserver } from './challenges.ts';
 
-/** What the metrics and the page are told as it happens. */
+/** The live data of the metrics and the page. */
 export interface Observers {
   readonly metrics: Metrics;
   readonly journal: HostJournal;

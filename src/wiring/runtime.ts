@@ -3,15 +3,15 @@ import type { Config } from '../config/config.ts';
 import type { Source } from '../sources/source.ts';
 import type { Clock } from '../time/clock.ts';
 
-/** What every part of the process is given. */
+/** The options common to all rooms. */
 export interface Runtime {
   readonly config: Config;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Who may ask for certificates, each of a kind of its own. */
+  /** Sources of certificate requests, each with its own kind. */
   readonly sources: readonly Source[];
-  /** Ends all that goes on in the background. */
+  /** Ends all background work. */
   readonly signal: AbortSignal;
-  /** How we name ourselves to servers. */
+  /** `User-Agent` of all requests. */
   readonly userAgent: string;
 }

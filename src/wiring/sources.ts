@@ -11,18 +11,18 @@ import { type SourceWatch, watchSources } from '../sources/source-watch.ts';
 import type { Cluster } from './cluster.ts';
 import type { Runtime } from './runtime.ts';
 
-/** Who asks for certificates, and where it is written what became of that. */
+/** The sources and their status. */
 export interface Sources {
   readonly status: SourceStatusWriter;
-  /** Begins to watch. */
+  /** Starts the watches. */
   start(): void;
-  /** Resolves when nothing is watched any more, once the signal of the runtime is aborted. */
+  /** Resolves when all watches have ended after the abort of the runtime's signal. */
   stopped(): Promise<void>;
-  /** How the watches of Ingresses stand. */
+  /** State of the watches of Ingresses. */
   readonly ingressStates: readonly ReflectorState[];
 }
 
-/** Ingresses alone. */
+/** Ingresses only. */
 export function defaultSources(config: Config): Runtime['sources'] {
   return [ingressSource(config)];
 }
@@ -47,7 +47,7 @@ export function setUpSources(
       const { source } = event;
       const key = sourceKey(source);
       status.seen(key, source.status);
-      // Also where there is no actor: the annotation may have gone while nobody was here to see it.
+      // Also without an actor: the annotation may have been removed while no process was running.
       if (!source.enabled) status.retract(key, source.uid);
     }
     tellSupervisor(event);

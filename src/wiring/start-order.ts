@@ -21,11 +21,11 @@ interface Rooms {
   readonly abort: () => void;
 }
 
-/** Milliseconds within the pod's 30 seconds of grace: orders that have begun may end, then the rules are taken out. */
+/** Milliseconds within the pod's grace period of 30 seconds: first orders may end, then the rules are removed. */
 const drainLimit = 20 * second;
 const cleanUpLimit = 4 * second;
 
-/** The parts of the process in the order in which they start. They stop in the reverse one. */
+/** The parts of the process in start order; they stop in reverse order. */
 export function startOrder(runtime: Runtime, rooms: Rooms): Part[] {
   return [
     connections(rooms),
@@ -64,7 +64,7 @@ function servers({ config }: Runtime, { challenges, viewers }: Rooms): Part {
   };
 }
 
-/** What is watched in the cluster, and with it all that goes on in the background. */
+/** The watches; their stop also ends all background work. */
 function caches({ challenges, sources, abort }: Rooms): Part {
   return {
     name: 'caches',
@@ -79,7 +79,7 @@ function caches({ challenges, sources, abort }: Rooms): Part {
   };
 }
 
-/** What outlives the process. */
+/** The persistent state. */
 function state({ clock }: Runtime, { authorities, challenges, cluster, sources, actors }: Rooms): Part {
   return {
     name: 'state',

@@ -25,7 +25,7 @@ export interface ViewersOptions {
   readonly journal: HostJournal;
 }
 
-/** What people and Prometheus look at; nothing of it acts. */
+/** Health, metrics and the page; read-only. */
 export interface Viewers {
   readonly health: Server;
   readonly inspector: Server;
