@@ -1,3 +1,6 @@
+// A CA as one object: its gates, its orders and their reports. Created by the wiring, one instance per directory; called by the steps
+// of a round.
+
 import type { Logger } from 'pino';
 import type { Backlog } from '../../machines/authority/backlog.ts';
 import { type BudgetChange, OrderBudget, type PlannedOrder } from '../../machines/authority/order-budget.ts';
@@ -42,8 +45,7 @@ export interface CaOptions
 }
 
 /**
- * One CA: transport, account, clock, budget, and the persistent ledger. With rehearsals there are two instances. Created by the wiring,
- * used by the steps of a round.
+ * One CA: transport, account, clock, budget, and the persistent ledger. With rehearsals there are two instances.
  */
 export class CertificateAuthority {
   readonly directoryUrl: string;

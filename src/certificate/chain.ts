@@ -1,3 +1,6 @@
+// Keys, CSRs, chains and PEM: created for an order, verified before they are stored, parsed from Secrets. Called by the steps and
+// src/secret; no I/O.
+
 import { createPrivateKey, type X509Certificate } from 'node:crypto';
 import { day, minute } from '../../machines/time/durations.ts';
 import { certificateId } from './certificate-id.ts';

@@ -1,3 +1,6 @@
+// `kube-lego status` and `kube-lego explain`: read-only checks of the cluster and the live state of the controller. Called by
+// main.ts.
+
 import { minute, second } from '../../machines/time/durations.ts';
 import { readConfig } from '../config/config.ts';
 import { createKubernetesClient, type KubernetesClient } from '../kubernetes/client/client.ts';

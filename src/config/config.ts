@@ -1,3 +1,6 @@
+// The settings: environment, flags and files to one validated Config, with the texts of --help. Called by start.ts and the commands;
+// the wiring passes Config on.
+
 import { readFileSync } from 'node:fs';
 import { presetLimits } from '../../machines/ledger/rate-limits.ts';
 import type { KeyType } from '../../machines/ownership/desired-certificate.ts';

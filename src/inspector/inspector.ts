@@ -1,3 +1,6 @@
+// The live page on localhost: observes the actors and streams their state to browsers as server-sent events. Created by the wiring;
+// nothing in the core calls it.
+
 import type { ServerResponse } from 'node:http';
 import type { IngressView } from '../../machines/ingress/ingress-view.ts';
 import { viewOf } from '../../machines/ingress/ingress-view.ts';

@@ -1,3 +1,6 @@
+// The Prometheus metrics and the health endpoints: counters are reported by the wiring's observers, gauges sampled at each scrape.
+// Called by the wiring.
+
 import {
   Counter,
   Gauge,

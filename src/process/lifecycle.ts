@@ -1,3 +1,6 @@
+// The parts of any server process: start and stop order, log, listening servers, JSON reading. Called by the wiring; the helpers by
+// all rooms.
+
 /** A part of the process; `stop` must work after a failed `start`, too. */
 export interface Part {
   readonly name: string;

@@ -1,3 +1,6 @@
+// The steps of a round: check-secrets, provision-challenge, obtain-certificate, store-certificate. Invoked as actors by the Ingress
+// and certificate machines (src/actors/ingress-logic.ts).
+
 import { fromPromise, type PromiseActorLogic } from 'xstate';
 import type { StepResult } from '../../machines/ingress/certificate.ts';
 import type { Clock } from '../time/clock.ts';

@@ -1,3 +1,5 @@
+// Time and retries. Used by all rooms.
+
 /** Time as a parameter: `systemClock` in production, a controlled clock in tests. */
 export interface Clock {
   /** Milliseconds since the Unix epoch. */

@@ -1,3 +1,6 @@
+// One file for each line of controller.ts: creates the objects of a room and connects them. This one has the start and stop order.
+// Called by controller.ts only.
+
 import { second } from '../../machines/time/durations.ts';
 import type { Part } from '../process/lifecycle.ts';
 import { close, type Listener, listen } from '../process/listening.ts';

@@ -1,3 +1,6 @@
+// The client of the API server: connection, typed errors, metrics of each request. Used by the watches, the records and the
+// challenge Ingresses.
+
 import { AsyncLocalStorage } from 'node:async_hooks';
 import {
   CoreV1Api,

@@ -1,3 +1,6 @@
+// The objects that kube-lego writes: TLS Secrets, the account Secret, ledger ConfigMaps, Events, status annotations. Used by the
+// steps, the CA and the actors.
+
 import { PatchStrategy, setHeaderOptions, type V1Secret } from '@kubernetes/client-node';
 import type { SecretVersion } from '../../../machines/assessment/secret-facts.ts';
 import type { KubernetesClient } from '../client/client.ts';

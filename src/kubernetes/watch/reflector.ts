@@ -1,3 +1,6 @@
+// List and watch of a collection with a local cache, like client-go's reflector. Used by the sources, the challenge Ingresses and the
+// commands.
+
 import { isDeepStrictEqual } from 'node:util';
 import { hour, second } from '../../../machines/time/durations.ts';
 import { doubledPause } from '../../../machines/time/ladder.ts';

@@ -1,3 +1,6 @@
+// The self-check: requests a challenge through the host's public name before an order, as the CA would. Called by the HTTP-01 solver
+// and `kube-lego explain`.
+
 import { randomBytes } from 'node:crypto';
 import { second } from '../../../../machines/time/durations.ts';
 import type { Clock } from '../../../time/clock.ts';
