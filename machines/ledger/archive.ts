@@ -4,14 +4,14 @@ import type { LedgerBuckets } from './buckets.ts';
 import { decodeLedger, encodeLedger, LedgerDocumentError, type LedgerReading } from './ledger-document.ts';
 import type { LedgerShards } from './shards.ts';
 
-/** What of the ledger outlives the process. */
+/** The parts of the ledger that outlive the process. */
 export interface LedgerParts {
   readonly shards: LedgerShards;
   readonly buckets: LedgerBuckets;
   readonly blocks: LedgerBlocks;
 }
 
-/** One document of the ledger; undefined if there is nothing in it. */
+/** One document of the ledger; undefined if it is empty. */
 export function writeShard(
   { shards, buckets, blocks }: LedgerParts,
   shard: number,
@@ -34,9 +34,9 @@ export function writeShard(
 }
 
 /**
- * Takes up all documents.
+ * Restores all documents.
  *
- * @returns sentences about what could not be read
+ * @returns sentences about unreadable parts
  */
 export function readLedger(
   parts: LedgerParts,
@@ -51,8 +51,8 @@ export function readLedger(
       if (!(error instanceof LedgerDocumentError)) throw error;
       parts.buckets.assumeSpent(shard, now, now);
       sentences.push(
-        `Document ${shard} of the rate-limit ledger ${error.message}. What it told of is taken as spent, so that new orders ` +
-          'may wait; delete it and restart to forget that.',
+        `Document ${shard} of the rate-limit ledger ${error.message}. Its limits count as used up, so new orders may wait; ` +
+          'to reset them, delete it and restart.',
       );
     }
   }
@@ -80,10 +80,10 @@ function readShard(
     }
     shards.place(key, shard);
   }
-  // An empty document is written over or deleted, a damaged one corrected.
+  // Overwrites or deletes an empty document, and repairs a damaged one.
   if (reading.damaged.length > 0 || shards.members(shard).size === 0) shards.markChanged(shard);
   if (reading.damaged.length === 0) return [];
   return [
-    `Document ${shard} of the rate-limit ledger has ${reading.damaged.length} damaged entries, which are taken as spent.`,
+    `Document ${shard} of the rate-limit ledger has ${reading.damaged.length} damaged entries, which count as used up.`,
   ];
 }

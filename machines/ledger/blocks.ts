@@ -3,25 +3,25 @@ import { day, second } from '../time/durations.ts';
 import { pauseAfter, refusalLadder } from '../time/ladder.ts';
 import type { LimitName } from './rate-limits.ts';
 
-/** What the CA does not count an order for. */
+/** The exemption of an order from rate limits, see `OrderRequest`; in ascending order. */
 export type Exemption = 'none' | 'same-set' | 'ari';
 
-/** A refusal of the CA that is still in force, or was until lately. */
+/** A refusal of the CA, in force or recently expired. */
 export interface Block {
-  /** `unavailable`: no limit, but the CA is in trouble and has asked all to wait. */
+  /** `unavailable`: not a limit, but a Retry-After of an unavailable CA. */
   readonly cause: LimitName | 'blocked' | 'paused' | 'unavailable';
   readonly until: number;
-  /** Orders with this exemption, or with less, wait. */
+  /** Orders with this exemption or a lower one wait. */
   readonly exemption: Exemption;
-  /** How many in a row there were for the same scope. */
+  /** Consecutive ones for this scope. */
   readonly refusals: number;
-  /** For a person; unknown of one that was kept over a restart, until it is met again. */
+  /** Display name; unknown after a restart, until the next order in the scope. */
   readonly scope: string | undefined;
 }
 
 const rank: Readonly<Record<Exemption, number>> = { none: 0, 'same-set': 1, ari: 2 };
 
-/** What the CA has refused, by scope. */
+/** The refusals of the CA, by scope. */
 export class LedgerBlocks {
   readonly #blocks = new Map<string, Block>();
 
@@ -42,8 +42,8 @@ export class LedgerBlocks {
   }
 
   /**
-   * A refusal; one that is in force is never shortened.
-   * @param retryAfter milliseconds; undefined if the CA does not say
+   * Adds a refusal; never shortens one in force.
+   * @param retryAfter milliseconds; undefined if not given by the CA
    * @returns until when it is in force
    */
   add(
@@ -54,7 +54,7 @@ export class LedgerBlocks {
   ): number {
     const before = this.#find(key, now);
     const refusals = before !== undefined && now < before.until + day ? before.refusals + 1 : 1;
-    // Where the CA says that there is a limit and not until when: as after a failure.
+    // Without Retry-After: the back-off of failures.
     const pause = learned.cause === 'paused' ? day : pauseAfter(refusalLadder, refusals);
     const until = now + Math.max(retryAfter ?? pause, second);
     const inForce = before !== undefined && before.until > now ? before : undefined;
@@ -72,7 +72,7 @@ export class LedgerBlocks {
     return block.until;
   }
 
-  /** Until when an order with this exemption waits; undefined if it need not. */
+  /** The block that an order with this exemption must wait for; undefined if there is none. */
   inForce(key: string, exemption: Exemption, now: number): Block | undefined {
     const block = this.#find(key, now);
     return block === undefined || block.until <= now || rank[exemption] > rank[block.exemption]
@@ -80,7 +80,7 @@ export class LedgerBlocks {
       : block;
   }
 
-  /** Blocks that have been over for so long that they say nothing about the next refusal. */
+  /** Keys of blocks that expired a day ago: the next refusal is not consecutive. */
   outdated(now: number): string[] {
     return [...this.#blocks].flatMap(([key, { until }]) => (until + day <= now ? [key] : []));
   }
@@ -94,7 +94,7 @@ export class LedgerBlocks {
   }
 }
 
-/** A time that a clock which was wrong has named must not hold until it comes: a day from when it is found. */
+/** Limits a time set by a wrong clock to one day from now. */
 function plausible(block: Block, now: number): Block {
   return block.until > now + plausibleCaWait ? { ...block, until: now + day } : block;
 }

@@ -4,17 +4,17 @@ import { type LimitName, limitNames, type RateLimits } from './rate-limits.ts';
 import type { LedgerShards } from './shards.ts';
 import { emptyUntil, fillTime, plausible, spend, timeOfTokens, tokensAt } from './token-bucket.ts';
 
-/** How full a bucket is; times in milliseconds since the epoch. */
+/** Level of a bucket; times in milliseconds since the epoch. */
 export interface BucketForecast {
   readonly limit: LimitName;
-  /** For a person, such as `registered domain example.com`. */
+  /** Display name, such as `registered domain example.com`. */
   readonly scope: string;
-  /** Whole orders, certificates or failures that the CA allows now. */
+  /** Orders, certificates or failures that the CA allows now, rounded down. */
   readonly level: number;
   readonly capacity: number;
-  /** How many of them only renewals and replacements may use. */
+  /** How many of `capacity` are reserved for renewals and replacements. */
   readonly reserved: number;
-  /** When a first order finds room next, and when a renewal does; `now` if at once. */
+  /** When a first order fits next, and when a renewal does; `now` if at once. */
   readonly nextFirst: number;
   readonly nextRenewal: number;
 }
@@ -23,21 +23,21 @@ interface Bucket {
   readonly limit: LimitName;
   readonly scope: string | undefined;
   readonly tat: number;
-  /** Taken by orders that are under way, and spent only if a certificate comes of them. */
+  /** Reserved by orders in progress, spent only if a certificate is issued. */
   readonly pending: number;
 }
 
-/** Of a certificate that may still come: it may be counted so much later than this is written, which a crash must not forget. */
+/** The CA may count a pending certificate so much later than the document is written; a crash must not lose it. */
 const lateness = hour;
-/** A full bucket is remembered for a while, for a clock that is put back. */
+/** A full bucket is kept for so long, in case the clock is set back. */
 const grace = 2 * hour;
 
-/** What the CA counts, as far as it is not full. Every change is noted in the shards. */
+/** The buckets that are not full. Marks the shard of each change. */
 export class LedgerBuckets {
   readonly #rateLimits: RateLimits;
   readonly #shards: LedgerShards;
   readonly #buckets = new Map<string, Bucket>();
-  /** By the document that could not be read: every bucket that no document tells of was empty by then. */
+  /** By unreadable document, the time at which all buckets without an entry are assumed empty. */
   readonly #assumedSpent = new Map<number, number>();
 
   constructor(rateLimits: RateLimits, shards: LedgerShards) {
@@ -49,7 +49,7 @@ export class LedgerBuckets {
     return this.#rateLimits.limits[limitName] !== undefined;
   }
 
-  /** When there is room for one more, after so many others; now, where no limit is known. */
+  /** When one more fits, after `others`; now if the limit is not known. */
   timeOf(limitName: LimitName, scope: Scope, purpose: 'first' | 'other', now: number, others = 0): number {
     const limit = this.#rateLimits.limits[limitName];
     if (limit === undefined) return now;
@@ -65,7 +65,7 @@ export class LedgerBuckets {
     }));
   }
 
-  /** An order under way takes one more, or gives it back. */
+  /** Reserves one for an order in progress, or returns it. */
   addPending(limitName: LimitName, scope: Scope, count: 1 | -1, now: number): void {
     this.#change(limitName, scope, now, (bucket) => ({
       ...bucket,
@@ -73,7 +73,7 @@ export class LedgerBuckets {
     }));
   }
 
-  /** The CA said that there is no room until then. */
+  /** The CA says that the bucket is empty until then. */
   emptyUntil(limitName: LimitName, scope: Scope, until: number, now: number): void {
     this.#change(limitName, scope, now, (bucket, limit) => ({
       ...bucket,
@@ -81,7 +81,7 @@ export class LedgerBuckets {
     }));
   }
 
-  /** It is to be written, whether or not anything was taken from it. */
+  /** Includes the bucket in the next changes, even if full. */
   keep(limitName: LimitName, scope: Scope, now: number): void {
     if (this.#rateLimits.limits[limitName] === undefined) return;
     const key = bucketKey(limitName, scope);
@@ -90,7 +90,7 @@ export class LedgerBuckets {
     this.#shards.touch(key);
   }
 
-  /** Whether this bucket, with what is pending taken from it, is no emptier than one that is full at `tat`. */
+  /** Whether this bucket, minus its pending orders, has at least the level of one with this TAT. */
   areCovered(limitName: LimitName, scope: Scope, tat: number, now: number): boolean {
     const limit = this.#rateLimits.limits[limitName];
     if (limit === undefined) return true;
@@ -99,13 +99,13 @@ export class LedgerBuckets {
     return Math.max(level - bucket.pending, 0) >= tokensAt(tat, limit, now);
   }
 
-  /** The CA counts from the beginning. */
+  /** The CA has reset this counter. */
   reset(limitName: LimitName, scope: Scope): void {
     const key = bucketKey(limitName, scope);
     if (this.#buckets.delete(key)) this.#shards.delete(key, true);
   }
 
-  /** Every bucket that is not full, the emptiest first. */
+  /** All buckets that are not full, the emptiest first. */
   forecast(now: number): BucketForecast[] {
     const forecasts: BucketForecast[] = [];
     for (const { limit: name, scope, tat: kept, pending } of this.#buckets.values()) {
@@ -115,7 +115,7 @@ export class LedgerBuckets {
       const reserved = this.#reserved(name);
       forecasts.push({
         limit: name,
-        scope: scope ?? 'not met since the start',
+        scope: scope ?? 'unknown since the restart',
         level: Math.max(tokensAt(tat, limit, now) - pending, 0),
         capacity: limit.burst,
         reserved,
@@ -126,13 +126,13 @@ export class LedgerBuckets {
     return forecasts.toSorted((one, other) => one.level / one.capacity - other.level / other.capacity);
   }
 
-  /** When the bucket is full, with what is pending counted as spent, and `ahead` more; undefined if there is none. */
+  /** The TAT to be stored, with pending orders and `ahead` more counted as spent; undefined for an unknown key. */
   keptTat(key: string, ahead: number, now: number): number | undefined {
     const bucket = this.#buckets.get(key);
     const limit = bucket && this.#rateLimits.limits[bucket.limit];
     if (bucket === undefined || limit === undefined) return undefined;
     let { tat } = bucket;
-    // Of orders it is seen before each whether what is written still covers it.
+    // Not needed for orders: before each one, `coversOrders` checks what is written.
     const at = bucket.limit === 'orders-per-account' ? now : now + lateness;
     for (let count = Math.min(bucket.pending + ahead, limit.burst); count > 0; count -= 1) {
       tat = spend(tat, limit, at);
@@ -141,9 +141,9 @@ export class LedgerBuckets {
   }
 
   /**
-   * A bucket as it was kept.
-   * @param tat undefined if it could not be read: then it is empty
-   * @returns whether it still matters
+   * Restores a bucket.
+   * @param tat undefined if unreadable: then the bucket is empty
+   * @returns false for an unknown limit and for a bucket that is full
    */
   restore(key: string, tat: number | undefined, now: number): boolean {
     const name = limitOfKey(key);
@@ -155,7 +155,7 @@ export class LedgerBuckets {
     return true;
   }
 
-  /** @param shard the document that is to tell of it */
+  /** @param shard the document that records it */
   assumeSpent(shard: number, at: number, now: number): void {
     this.#assumedSpent.set(shard, Math.min(at, now));
     this.#shards.markChanged(shard);
@@ -165,7 +165,7 @@ export class LedgerBuckets {
     return this.#assumedSpent.get(shard);
   }
 
-  /** Forgets what is full. */
+  /** Removes full buckets. */
   prune(now: number): void {
     for (const [key, { tat, pending }] of this.#buckets) {
       if (tat + grace > now || pending > 0) continue;
@@ -191,7 +191,7 @@ export class LedgerBuckets {
       return { limit: name, scope: scope.words, tat: Math.max(0, ...assumed), pending: 0 };
     }
     const limit = this.#rateLimits.limits[name];
-    // A clock that was wrong must not have it empty until the time that it told.
+    // A TAT written by a wrong clock must not keep the bucket empty for longer than the limit does.
     const tat = limit === undefined ? known.tat : plausible(known.tat, limit, now);
     if (known.scope !== undefined && tat === known.tat) return known;
     const found = { ...known, scope: scope.words, tat };
@@ -221,7 +221,7 @@ export class LedgerBuckets {
     return Math.min(Math.floor(burst * this.#rateLimits.reserve), Math.max(burst - 1, 0));
   }
 
-  /** Of a pause nothing is assumed: the CA itself says that a name is paused, and it takes years to come to that. */
+  /** Nothing is assumed for consecutive failures: a pause takes years to build up, and the CA reports it. */
   #assumedTat(name: LimitName, at: number): number {
     const limit = this.#rateLimits.limits[name];
     return limit === undefined || name === 'consecutive-authorization-failures' ? 0 : at + fillTime(limit);

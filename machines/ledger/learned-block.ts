@@ -1,35 +1,35 @@
 import type { LimitName } from './rate-limits.ts';
 
-/** What a refusal of the CA is about, and nothing wider. */
+/** The narrowest scope of a refusal. */
 export type BlockScope =
   | { readonly type: 'account' }
   | { readonly type: 'registered-domain'; readonly name: string }
   | { readonly type: 'identifiers'; readonly names: readonly string[] }
-  /** Exactly the identifiers of the order; also what is assumed of a refusal whose words are not known. */
+  /** Exactly the identifiers of the order; also assumed for an unknown message. */
   | { readonly type: 'order' };
 
-/** What the CA says when it refuses an order because of a limit. */
+/** A refusal of an order because of a limit. */
 export interface LearnedBlock {
-  /** `paused`: until a person lifts it, or a daily look finds it lifted. `blocked`: by a limit that is not known. */
+  /** `paused`: until the user lifts it, or a daily attempt succeeds. `blocked`: by an unknown limit. */
   readonly cause: LimitName | 'blocked' | 'paused';
   readonly scope: BlockScope;
-  /** Milliseconds from the answer on; undefined if the CA does not say. */
+  /** Milliseconds from the response; undefined if not given by the CA. */
   readonly retryAfter: number | undefined;
 }
 
-/** The parts of an ACME problem (RFC 8555, section 6.7) that tell of a limit. */
+/** The parts of an ACME problem document (RFC 8555, section 6.7) that describe a limit. */
 export interface Refusal {
-  /** Without its namespace. */
+  /** Without the URN prefix. */
   readonly type: string;
   readonly detail: string;
-  /** Milliseconds, from the header `Retry-After` or from the words. */
+  /** Milliseconds, from the header `Retry-After` or from the text. */
   readonly retryAfter: number | undefined;
 }
 
 const paused =
   /temporarily prevented from requesting certificates(?: for (.+?))?(?: and possibly others|\. |$)/is;
 
-/** Boulder's words, and the anchors of the documentation that it points to, where words may change. */
+/** Boulder's messages, or the anchors of the documentation that they link, in case the text changes. */
 const texts: readonly {
   readonly pattern: RegExp;
   readonly cause: LimitName | 'blocked';
@@ -63,9 +63,9 @@ const texts: readonly {
 ];
 
 /**
- * What a refusal teaches: whose orders wait, and how long. Words that are not known hold up the refused order alone.
+ * Parses a refusal: which orders wait, and how long. An unknown message holds only the refused order.
  *
- * @returns undefined if it is not about a limit: another problem, or a CA that is only busy (see breaker.ts)
+ * @returns undefined if it is not about a limit: another problem, or a busy CA (see breaker.ts)
  */
 export function readBlock(refusal: Refusal): LearnedBlock | undefined {
   const { detail, retryAfter } = refusal;

@@ -2,21 +2,21 @@ import { second } from '../time/durations.ts';
 import type { Block } from './blocks.ts';
 import { limitNames } from './rate-limits.ts';
 
-/** A document of the ledger. Keys are those of ledger-keys.ts; times in milliseconds since the epoch. */
+/** A document of the ledger. Keys: see limit-keys.ts; times in milliseconds since the epoch. */
 interface LedgerContent {
-  /** When something could not be read: what is in no document was spent to the last by then. */
+  /** Time of an unreadable document: all buckets without an entry are assumed to be empty then. */
   readonly assumedSpentAt: number | undefined;
-  /** When each bucket will be full. */
+  /** Theoretical arrival time (TAT): when the bucket will be full. */
   readonly buckets: ReadonlyMap<string, number>;
   readonly blocks: ReadonlyMap<string, Block>;
 }
 
 export interface LedgerReading extends LedgerContent {
-  /** Entries whose value makes no sense: their keys are known, so nothing else is affected. */
+  /** Keys of entries with an invalid value; no other entry is affected. */
   readonly damaged: readonly string[];
 }
 
-/** A document that cannot be read as a whole; the message says why, as the end of a sentence. */
+/** The whole document is unreadable; the message is the predicate of a sentence. */
 export class LedgerDocumentError extends Error {
   override readonly name = 'LedgerDocumentError';
   readonly code = 'LedgerDocumentError';
@@ -25,10 +25,10 @@ export class LedgerDocumentError extends Error {
 const version = 1;
 const keyPattern = /^[a-zA-Z][\w-]{1,64}$/;
 
-/** Seconds. By so much the CA's clock, which tells whole seconds, may seem another to the next process. */
+/** Seconds. The next process's estimate of the CA's clock, which has whole seconds, may differ by this. */
 const clockMargin = 1;
 
-/** Whole seconds, rounded up: what is read is never earlier than what was written, and a refusal is not over sooner. */
+/** In whole seconds, rounded up: a time read is never earlier than the one written, so no refusal ends too early. */
 export function encodeLedger(content: LedgerContent): string {
   const blocks = [...content.blocks].map(([key, { cause, until, exemption, refusals }]) => [
     key,
@@ -42,13 +42,13 @@ export function encodeLedger(content: LedgerContent): string {
   });
 }
 
-/** @throws LedgerDocumentError if nothing of it can be relied on */
+/** @throws LedgerDocumentError if nothing of it is usable */
 export function decodeLedger(text: string): LedgerReading {
   const document = parse(text);
-  if (document['version'] !== version) throw new LedgerDocumentError('has no known version');
+  if (document['version'] !== version) throw new LedgerDocumentError('has an unknown version');
   const { assumedSpentAt, buckets, blocks = {} } = document;
   if (!isRecord(buckets) || !isRecord(blocks) || !(assumedSpentAt === undefined || isTime(assumedSpentAt))) {
-    throw new LedgerDocumentError('lacks a part, or has one of another kind');
+    throw new LedgerDocumentError('has missing or invalid fields');
   }
   const damaged: string[] = [];
   const goodBuckets = new Map<string, number>();
@@ -75,9 +75,9 @@ function parse(text: string): Readonly<Record<string, unknown>> {
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    throw new LedgerDocumentError('is no JSON', { cause });
+    throw new LedgerDocumentError('is not JSON', { cause });
   }
-  if (!isRecord(value)) throw new LedgerDocumentError('is no JSON object');
+  if (!isRecord(value)) throw new LedgerDocumentError('is not a JSON object');
   return value;
 }
 
@@ -96,7 +96,7 @@ function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** A whole number of seconds that a date can hold. */
+/** An integer number of seconds within the range of `Date`. */
 function isTime(value: unknown): value is number {
   return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= 8.64e12;
 }

@@ -1,3 +1,6 @@
+// Our copy of the CA's rate limits: what orders consume, what refusals teach, and the documents that outlive the process. The order
+// budget reserves and reports here; src/ledger stores the documents in ConfigMaps.
+
 import { minute } from '../time/durations.ts';
 import { type LedgerParts, readLedger, writeShard } from './archive.ts';
 import { type Block, LedgerBlocks } from './blocks.ts';
@@ -9,7 +12,7 @@ import type { RateLimits } from './rate-limits.ts';
 import { LedgerOrders } from './recent-orders.ts';
 import { LedgerShards } from './shards.ts';
 
-/** Why an order has to wait. */
+/** Why an order must wait. */
 export interface Hold {
   readonly cause: Block['cause'];
   /** For a person, such as `registered domain example.com`. */
@@ -18,9 +21,8 @@ export interface Hold {
   readonly until: number;
 }
 
-/** A part of the ledger as it is kept; undefined where nothing is left to keep. */
+/** One document of the ledger; `text` is undefined if it is empty. */
 export interface LedgerShard {
-  /** A small whole number. */
   readonly shard: number;
   readonly text: string | undefined;
 }
@@ -28,8 +30,8 @@ export interface LedgerShard {
 const pruneInterval = 10 * minute;
 
 /**
- * What the CA has left for us, by its own arithmetic. Nothing in it knows the time: each caller says what time it is,
- * best by the CA's clock.
+ * Remaining capacity in the CA's rate limits, computed as the CA does. It has no clock: callers pass the time, preferably by the
+ * CA's clock.
  */
 export class Ledger {
   readonly #keys: LedgerKeys;
@@ -38,21 +40,20 @@ export class Ledger {
   readonly #buckets: LedgerBuckets;
   readonly #parts: LedgerParts;
   readonly #orders: LedgerOrders;
-  /** Orders that are written down before they are made: a tenth of what the CA allows at once. */
+  /** Orders that are recorded in advance: a tenth of the CA's burst, at most 50. */
   readonly #ahead: number;
   readonly #account: Scope;
   readonly #unavailableKey: string;
-  /** The fullest that the bucket of orders can be found after a crash. */
+  /** TAT of the orders bucket as written: what a crash would restore. */
   #coveredTat = 0;
-  /** The same when what was taken last is written. */
+  /** The same after the changes taken last are written. */
   #takenTat = 0;
   #prunedAt = 0;
 
   /**
-   * @param registeredDomain what a host is counted under (registered-domain.ts)
-   * @param hash a short name for a text, which nobody can make the same for two texts; different for each CA, so that
-   *   what was spent at one is not held against another (the first 16 characters of SHA-256 in base64url, of directory
-   *   and text)
+   * @param registeredDomain see registered-domain.ts
+   * @param hash collision-resistant, salted per CA, so that usage of one does not count at another (the first 16 characters of
+   *   SHA-256 in base64url, of directory and text)
    */
   constructor(
     rateLimits: RateLimits,
@@ -69,9 +70,9 @@ export class Ledger {
   }
 
   /**
-   * What keeps an order waiting longest, or undefined if it may be made now.
+   * The longest reason to wait, or undefined if the order may be made now.
    *
-   * @param queue what those who wait before it are going to take; one that waits is added, and the time is that of its turn
+   * @param queue demand of the waiting orders before it, included in the time; if this one waits, its own is added
    */
   hold(order: OrderRequest, now: number, queue?: Map<string, number>): Hold | undefined {
     const scopes = this.#keys.order(order.identifiers);
@@ -91,7 +92,7 @@ export class Ledger {
   }
 
   /**
-   * When this order finds room after others, whose counts are in `taken` and to which its own are added. Refusals are not looked at.
+   * When this order fits into the limits after those counted in `taken`, to which its own counts are added. Ignores refusals.
    */
   timeAfter(order: OrderRequest, taken: Map<string, number>, now: number): number {
     return this.#timeAfter(order, this.#keys.order(order.identifiers), taken, now);
@@ -109,36 +110,36 @@ export class Ledger {
     return at;
   }
 
-  /** What the CA has refused, as far as it holds for this order: that there is no room for more is no reason to hold it back. */
+  /** The longest refusal of the CA that applies to this order; ignores the limits. */
   refusal(order: Pick<OrderRequest, 'identifiers' | 'exemption'>, now: number): Hold | undefined {
     return this.#refusal(this.#keys.order(order.identifiers), order.exemption, now);
   }
 
-  /** By key: the scopes of such an order in which the CA has refused one, a day ago or less. */
+  /** Keys of the order's scopes with a refusal of the past day. */
   refusedLately(identifiers: readonly string[]): string[] {
     const keys = blockedBy(this.#keys.order(identifiers)).map(([key]) => key);
     return keys.filter((key) => this.#blocks.get(key) !== undefined);
   }
 
-  /** The order is going to be made: its room is reserved, until it is made and one of the others says how it went. */
+  /** Reserves capacity for an order, until one of the following methods reports its result. */
   orderCreated(order: OrderRequest, now: number): void {
     this.#orders.create(order, this.#keys.order(order.identifiers), now);
   }
 
   /**
-   * The CA has made it. Only now is it spent: counted from its reservation, which was earlier, it would seem to come back earlier
-   * than it does at the CA.
+   * The CA has created the order. It is counted from now, not from its reservation: otherwise its token would return earlier here
+   * than at the CA.
    */
   orderMade(order: OrderRequest, now: number): void {
     this.#orders.made(this.#keys.order(order.identifiers), now);
   }
 
-  /** The CA made no order: nothing is spent. */
+  /** The CA has not created the order: nothing is spent. */
   orderRefused(order: OrderRequest, now: number): void {
     this.#orders.end(this.#keys.order(order.identifiers), false, now);
   }
 
-  /** The order came to an end without a certificate, or without a word: it counts as an order. */
+  /** The order ended without a certificate, or with unknown result: it counts as an order. */
   orderEnded(order: OrderRequest, now: number): void {
     this.#orders.end(this.#keys.order(order.identifiers), true, now);
   }
@@ -160,10 +161,10 @@ export class Ledger {
   }
 
   /**
-   * What a refusal says holds for exactly its scope, and for orders that are exempt, too, if this one was.
-   * A second order that is refused in words that are not known means that the whole account is.
+   * Records a refusal for its scope; also for exempt orders if the refused one was exempt. If a second order is refused with an
+   * unknown message, the refusal is assumed to apply to the whole account.
    *
-   * @param order the order that was refused
+   * @param order the refused order
    */
   learn(block: LearnedBlock, order: OrderRequest, now: number): void {
     const scopes = this.#keys.order(order.identifiers);
@@ -178,7 +179,7 @@ export class Ledger {
   }
 
   /**
-   * The CA, being in trouble, asks all to wait. It is kept here to outlive the process, and holds nothing back: that is for the breaker.
+   * The CA is unavailable and sent a Retry-After. Only stored here, to outlive the process: the breaker enforces it.
    * @param retryAfter milliseconds
    */
   learnUnavailable(retryAfter: number, now: number): void {
@@ -191,12 +192,12 @@ export class Ledger {
     this.#shards.touch(this.#unavailableKey);
   }
 
-  /** Until when the CA has asked all to wait; undefined if it has not. */
+  /** End of the CA's Retry-After; undefined if there is none. */
   unavailableUntil(now: number): number | undefined {
     return this.#blocks.inForce(this.#unavailableKey, 'ari', now)?.until;
   }
 
-  /** A person says that the pause of these is lifted: they may be tried. Nothing else is forgotten. */
+  /** The user says that the CA no longer pauses these. Other refusals are kept. */
   liftPause(identifiers: readonly string[]): void {
     for (const [key] of blockedBy(this.#keys.order(identifiers))) {
       if (this.#blocks.get(key)?.cause !== 'paused') continue;
@@ -205,60 +206,60 @@ export class Ledger {
     }
   }
 
-  /** Every bucket that is not full, the emptiest first. */
+  /** All buckets that are not full, the emptiest first. */
   forecast(now: number): BucketForecast[] {
     return this.#buckets.forecast(now);
   }
 
-  /** What the CA has refused and is still in force; that it is in trouble is no refusal. */
+  /** The refusals in force, without a Retry-After of an unavailable CA. */
   blocks(now: number): Hold[] {
     return [...this.#blocks.entries()].flatMap(
-      ([key, { cause, until, scope = 'not met since the start' }]) =>
+      ([key, { cause, until, scope = 'unknown since the restart' }]) =>
         until > now && key !== this.#unavailableKey ? [{ cause, scope, until }] : [],
     );
   }
 
-  /** Until when every order of the account that nothing exempts waits, by a refusal; undefined if none does. */
+  /** Until when a refusal holds all non-exempt orders of the account; undefined if none does. */
   accountBlockedUntil(now: number): number | undefined {
     return this.#blocks.inForce(`A${this.#account.key}`, 'none', now)?.until;
   }
 
-  /** How many entries there are in memory. */
+  /** Number of entries in memory. */
   get size(): number {
     return this.#buckets.size;
   }
 
-  /** Whether all orders that are reserved may be made before the next writing, so that a crash forgets none of them. */
+  /** Whether the written documents already count all reserved orders, so that a crash loses none. */
   coversOrders(now: number): boolean {
     return this.#buckets.areCovered('orders-per-account', this.#account, this.#coveredTat, now);
   }
 
-  /** The next changes cover some orders more: to be asked, and written, when not all are covered. */
+  /** Makes the next changes count more orders in advance; write them if `coversOrders` is false. */
   coverOrders(now: number): void {
     this.#buckets.keep('orders-per-account', this.#account, now);
   }
 
-  /** Whether a crash before the next writing forgets nothing of the certificate that may come of this order within ten minutes. */
+  /** Whether the written documents already count the certificate that this order may yield within ten minutes. */
   coversCertificate({ identifiers }: Pick<OrderRequest, 'identifiers'>, now: number): boolean {
     return this.#orders.isRecorded(this.#keys.order(identifiers), now);
   }
 
-  /** The next changes cover it: to be asked, and written, when it is not covered. */
+  /** Makes the next changes count it; write them if `coversCertificate` is false. */
   coverCertificate({ identifiers }: Pick<OrderRequest, 'identifiers'>, now: number): void {
     this.#orders.record(this.#keys.order(identifiers), now);
   }
 
   /**
-   * Takes up what was kept, once, before anything else is asked.
+   * Restores the documents; once, before any other call.
    *
    * @param documents by shard
-   * @returns sentences for the log about what could not be read, which is assumed to be spent
+   * @returns sentences for the log about unreadable parts, which count as spent
    */
   restore(documents: ReadonlyMap<number, string>, now: number): readonly string[] {
     return readLedger(this.#parts, documents, now);
   }
 
-  /** What has changed since it was last asked, to be written. One of the next two is to be told how that went. */
+  /** The changes since the last call, to be written; then call `changesWritten` or `returnChanges`. */
   takeChanges(now: number): LedgerShard[] {
     if (now < this.#prunedAt || now >= this.#prunedAt + pruneInterval) this.#prune(now);
     const { shards, buckets } = this.#parts;
@@ -279,7 +280,7 @@ export class Ledger {
     this.#orders.endWriting(true);
   }
 
-  /** These could not be written: they are among the next changes again. */
+  /** These could not be written: the next changes include them again. */
   returnChanges(shards: Iterable<number>): void {
     this.#coveredTat = 0;
     this.#orders.endWriting(false);

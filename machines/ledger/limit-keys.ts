@@ -1,13 +1,13 @@
 import { normalizeHost } from '../hosts/host-names.ts';
 import type { LimitName } from './rate-limits.ts';
 
-/** Something that the CA counts by: its key in the ledger, and words for a person. */
+/** What a limit of the CA applies to: its key in the ledger, and its display name. */
 export interface Scope {
   readonly key: string;
   readonly words: string;
 }
 
-/** What an order counts under. */
+/** The scopes that an order counts in. */
 export interface OrderScopes {
   readonly account: Scope;
   readonly set: Scope;
@@ -15,7 +15,7 @@ export interface OrderScopes {
   readonly identifiers: readonly Scope[];
 }
 
-/** The first letter of a bucket's key. */
+/** First letter of a bucket's key. */
 const letters: Readonly<Record<LimitName, string>> = {
   'orders-per-account': 'o',
   'certificates-per-registered-domain': 'd',
@@ -32,7 +32,7 @@ const limitsByLetter: ReadonlyMap<string, LimitName> = new Map([
   ['c', 'consecutive-authorization-failures'],
 ]);
 
-/** Names the scopes of orders. Keys hold hashes, so that they are short whatever the names are. */
+/** Maps orders to scopes. Keys contain hashes, which bounds their length. */
 export class LedgerKeys {
   readonly account: Scope;
   readonly #registeredDomain: (host: string) => string;
@@ -64,7 +64,7 @@ export class LedgerKeys {
     return { key: this.#hash(normal), words: `host ${normal}` };
   }
 
-  /** The registered domains of those identifiers that lie in what the CA calls `name`. */
+  /** The registered domains of the identifiers within the domain that the CA named. */
   domainsWithin(identifiers: readonly string[], name: string): Scope[] {
     const within = identifiers
       .map(normalizeHost)
@@ -77,7 +77,7 @@ export function bucketKey(limit: LimitName, scope: Scope): string {
   return letters[limit] + scope.key;
 }
 
-/** Whose bucket this is; undefined for a key of another version of the ledger. */
+/** The limit of a bucket; undefined for an unknown key. */
 export function limitOfKey(key: string): LimitName | undefined {
   return limitsByLetter.get(key.charAt(0));
 }

@@ -2,27 +2,26 @@ import type { Exemption } from './blocks.ts';
 import type { OrderScopes, Scope } from './limit-keys.ts';
 import type { LimitName } from './rate-limits.ts';
 
-/** An order that is to be made. */
 export interface OrderRequest {
   readonly identifiers: readonly string[];
-  /** `replacement`: the names had a certificate, which is gone or bad. */
+  /** `replacement`: the names had a certificate, which is deleted or invalid. */
   readonly purpose: 'first' | 'replacement' | 'renewal';
   /**
-   * What the CA does not count it for.
+   * Exemption from rate limits.
    *
-   * - `ari`: it says which certificate it replaces, within the window that the CA suggests: no limit holds.
-   * - `same-set`: a certificate for exactly these names was issued within 120 days: it is free of
-   *   `orders-per-account` and `certificates-per-registered-domain`.
+   * - `ari`: the order has a `replaces` field, within the suggested window of that certificate: exempt from all.
+   * - `same-set`: a certificate for exactly these names was issued within 120 days: exempt from `orders-per-account` and
+   *   `certificates-per-registered-domain`.
    */
   readonly exemption: Exemption;
   /**
-   * Of an order with exemption `ari`: no certificate for exactly these names was issued lately. An exemption is one from being looked
-   * at; its certificate is counted as any other (Boulder's ra, `countCertificateIssued`).
+   * For exemption `ari`: no certificate for exactly these names was issued recently. The exemption skips the check of the limits, but
+   * the certificate is counted (Boulder's ra, `countCertificateIssued`).
    */
   readonly newSet?: boolean | undefined;
 }
 
-/** The limit that counts by the scope of such a block. */
+/** The limit with the scope of a block, by the first letter of its key. */
 export const limitOfBlock: ReadonlyMap<string, LimitName> = new Map([
   ['A', 'orders-per-account'],
   ['D', 'certificates-per-registered-domain'],
@@ -30,7 +29,7 @@ export const limitOfBlock: ReadonlyMap<string, LimitName> = new Map([
   ['I', 'authorization-failures'],
 ]);
 
-/** What the CA looks at when it gets this order. */
+/** The limits that the CA checks for this order. */
 export function countedFor(order: OrderRequest, scopes: OrderScopes): [LimitName, Scope][] {
   if (order.exemption === 'ari') return [];
   const counted: [LimitName, Scope][] = [['certificates-per-exact-set', scopes.set]];
@@ -43,7 +42,7 @@ export function countedFor(order: OrderRequest, scopes: OrderScopes): [LimitName
   return counted;
 }
 
-/** What the CA counts when it issues: the exact set always, the domains unless the same set was issued lately. */
+/** What the CA counts at issuance: the exact set always, the domains unless the same set was issued recently. */
 export function spentAtIssuance(order: OrderRequest, scopes: OrderScopes): [LimitName, Scope][] {
   const counted = order.exemption === 'none' || (order.exemption === 'ari' && order.newSet === true);
   const domains = counted ? scopes.domains : [];
@@ -53,7 +52,7 @@ export function spentAtIssuance(order: OrderRequest, scopes: OrderScopes): [Limi
   ];
 }
 
-/** The keys of the blocks that an order can meet. */
+/** Keys of the blocks that may apply to an order. */
 export function blockedBy(scopes: OrderScopes): [key: string, scope: Scope][] {
   return [
     [`A${scopes.account.key}`, scopes.account],

@@ -1,9 +1,9 @@
 import { day, hour, second } from '../time/durations.ts';
 
-/** A limit as Let's Encrypt publishes it: a bucket that holds `burst` and fills up evenly (GCRA). */
+/** A limit as Let's Encrypt publishes it: a token bucket of size `burst` with a constant refill rate (GCRA). */
 export interface Limit {
   readonly burst: number;
-  /** Milliseconds in which the whole bucket fills up. */
+  /** Milliseconds in which an empty bucket becomes full. */
   readonly period: number;
 }
 
@@ -17,10 +17,10 @@ export const limitNames = [
 
 export type LimitName = (typeof limitNames)[number];
 
-/** What a CA allows. A limit that is not named is not known, and the CA's refusals are all there is to go by. */
+/** The limits of a CA. A limit not listed is unknown: only the CA's refusals count. */
 export interface RateLimits {
   readonly limits: Readonly<Partial<Record<LimitName, Limit>>>;
-  /** Share of each bucket that is kept for renewals and for names that had a certificate: 0 to 1. */
+  /** Share of each bucket reserved for renewals and for names that had a certificate: 0 to 1. */
   readonly reserve: number;
 }
 
@@ -49,7 +49,7 @@ const presets: ReadonlyMap<string, RateLimits['limits']> = new Map([
   ['acme-staging-v02.api.letsencrypt.org', staging],
 ]);
 
-/** What is known of the limits of the CA with this directory; of a CA that nobody has described here, nothing. */
+/** The known limits of the CA with this directory; none for other CAs. */
 export function presetLimits(directoryUrl: string): RateLimits {
   const host = URL.parse(directoryUrl)?.hostname ?? '';
   return { limits: presets.get(host) ?? {}, reserve: defaultReserve };

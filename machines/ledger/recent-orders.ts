@@ -3,24 +3,24 @@ import type { LedgerBuckets } from './buckets.ts';
 import type { OrderScopes } from './limit-keys.ts';
 import { type OrderRequest, spentAtIssuance } from './order-limits.ts';
 
-/** Milliseconds for which a certificate that is written down may still come: with the ten minutes that an order has, within `lateness`. */
+/** How long a record covers a certificate not yet issued, in milliseconds; with the ten minutes of an order, within `lateness`. */
 const recordLife = 45 * minute;
 
 interface Open {
   readonly order: OrderRequest;
   readonly scopes: OrderScopes;
-  /** The CA has made it, and counted it. */
+  /** The CA has created it, and counted it. */
   made: boolean;
-  /** Whether a crash would forget the certificate that may come of it. */
+  /** Whether its certificate is counted in the documents, in case of a crash. */
   record: 'none' | 'being-written' | 'written';
-  /** When it was written, by the ledger's time. */
+  /** When that was written. */
   recordedAt: number;
 }
 
-/** The orders that are going to be made or under way: what they take of the buckets until one knows how they end. */
+/** Orders reserved or in progress: they occupy the buckets until their result is known. */
 export class LedgerOrders {
   readonly #buckets: LedgerBuckets;
-  /** By the key of their exact set. */
+  /** By the key of the exact set. */
   readonly #open = new Map<string, Open>();
 
   constructor(buckets: LedgerBuckets) {
@@ -55,14 +55,14 @@ export class LedgerOrders {
       this.#buckets.addPending(name, scope, -1, now);
   }
 
-  /** Whether the certificate that may come of this order now is written down as issued, as far as anything counts it. */
+  /** Whether the certificate that this order may yield is recorded as issued, or no limit counts it. */
   isRecorded({ set }: OrderScopes, now: number): boolean {
     const open = this.#open.get(set.key);
     if (open === undefined || (open.record === 'written' && now <= open.recordedAt + recordLife)) return true;
     return !spentAtIssuance(open.order, open.scopes).some(([name]) => this.#buckets.isLimited(name));
   }
 
-  /** The certificate that may come of this order is among the next changes. */
+  /** Includes the certificate that this order may yield in the next changes. */
   record({ set }: OrderScopes, now: number): void {
     const open = this.#open.get(set.key);
     if (open === undefined) return;
@@ -71,7 +71,7 @@ export class LedgerOrders {
       this.#buckets.keep(name, scope, now);
   }
 
-  /** All that has changed is going to be written now. */
+  /** All changes are about to be written. */
   beginWriting(now: number): void {
     for (const open of this.#open.values()) {
       if (open.record !== 'none') continue;
@@ -80,7 +80,7 @@ export class LedgerOrders {
     }
   }
 
-  /** @param written whether that worked */
+  /** @param written false: the write failed */
   endWriting(written: boolean): void {
     for (const open of this.#open.values())
       if (open.record === 'being-written') open.record = written ? 'written' : 'none';

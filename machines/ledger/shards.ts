@@ -1,9 +1,9 @@
-/** As many entries as a ConfigMap of about 100 KB holds. */
+/** Entries per document: a ConfigMap of about 100 KB. */
 const capacity = 2000;
 
 /**
- * Which entry of the ledger is kept in which document. New ones fill one document after the other, so that a thousand
- * new certificates change one or two documents and not all of them.
+ * Assigns entries of the ledger to documents. New entries fill one document after the other: a thousand new certificates change
+ * only one or two documents.
  */
 export class LedgerShards {
   readonly #shardOf = new Map<string, number>();
@@ -11,14 +11,14 @@ export class LedgerShards {
   readonly #changed = new Set<number>();
   #open = 0;
 
-  /** The entry is new or has changed. */
+  /** The entry is new or changed. */
   touch(key: string): void {
     const shard = this.#shardOf.get(key) ?? this.#openShard();
     this.place(key, shard);
     this.#changed.add(shard);
   }
 
-  /** The entry was found in this document. */
+  /** The entry was read from this document. */
   place(key: string, shard: number): void {
     if (this.#shardOf.has(key)) return;
     this.#shardOf.set(key, shard);
@@ -26,8 +26,8 @@ export class LedgerShards {
   }
 
   /**
-   * The entry is gone.
-   * @param soon whether it matters that its document forgets it, too
+   * Removes the entry.
+   * @param soon whether its document must be written for that
    */
   delete(key: string, soon: boolean): void {
     const shard = this.#shardOf.get(key);
@@ -38,7 +38,7 @@ export class LedgerShards {
     if (soon || members.size === 0) this.#changed.add(shard);
   }
 
-  /** The document has to be written. */
+  /** The document must be written. */
   markChanged(shard: number): void {
     this.#membersOf(shard);
     this.#changed.add(shard);
@@ -54,7 +54,7 @@ export class LedgerShards {
     return this.#membersOf(shard);
   }
 
-  /** A document with room. */
+  /** A document that is not full. */
   #openShard(): number {
     if (this.#membersOf(this.#open).size < capacity) return this.#open;
     const [roomy] = [...this.#members].find(([, members]) => members.size < capacity / 2) ?? [];

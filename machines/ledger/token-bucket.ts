@@ -2,22 +2,22 @@ import { day } from '../time/durations.ts';
 import type { Limit } from './rate-limits.ts';
 
 /**
- * The generic cell rate algorithm, as Boulder counts: a bucket is one time, the theoretical arrival time (TAT), at which
- * it will be full again. 0 stands for a bucket that nothing was taken from. All times in milliseconds since the epoch.
+ * The generic cell rate algorithm (GCRA), as in Boulder: the state of a bucket is its theoretical arrival time (TAT), at which it will
+ * be full again; 0 if nothing was ever taken. All times in milliseconds since the epoch.
  */
 export type Tat = number;
 
-/** Milliseconds in which one token comes back; rounded up, so that no time is ever too early. */
+/** Milliseconds per token; rounded up, so that no computed time is too early. */
 function emissionInterval({ burst, period }: Limit): number {
   return Math.ceil(period / burst);
 }
 
-/** How long an empty bucket takes to fill up, in milliseconds. */
+/** How long an empty bucket takes to become full, in milliseconds. */
 export function fillTime(limit: Limit): number {
   return emissionInterval(limit) * limit.burst;
 }
 
-/** A time so far ahead that only a clock that was wrong can have written it stands for a bucket that is empty now. */
+/** A TAT so far ahead that only a wrong clock can have written it: treated as an empty bucket. */
 export function plausible(tat: Tat, limit: Limit, now: number): Tat {
   return tat > now + 2 * fillTime(limit) + day ? now + fillTime(limit) : tat;
 }
@@ -34,14 +34,14 @@ export function tokensAt(tat: Tat, limit: Limit, now: number): number {
   return Math.max(limit.burst - Math.ceil(missing / emissionInterval(limit)), 0);
 }
 
-/** The bucket with one token less; never emptier than empty, and never fuller than it was. */
+/** Takes one token; the bucket is never below empty, and never fuller than before. */
 export function spend(tat: Tat, limit: Limit, now: number): Tat {
   const after = Math.max(tat, now) + emissionInterval(limit);
   return Math.max(tat, Math.min(after, now + fillTime(limit)));
 }
 
-/** The bucket after the CA said that it has no token until then. */
+/** Applies the CA's statement that the bucket has no token until then. */
 export function emptyUntil(tat: Tat, limit: Limit, until: number, now: number): Tat {
-  const told = until + fillTime(limit) - emissionInterval(limit);
-  return Math.max(tat, Math.min(told, now + fillTime(limit)));
+  const stated = until + fillTime(limit) - emissionInterval(limit);
+  return Math.max(tat, Math.min(stated, now + fillTime(limit)));
 }

@@ -338,9 +338,9 @@ describe('the ledger after a restart', () => {
   });
 
   for (const [what, text] of [
-    ['is no JSON', '{"version":1,"buck'],
-    ['has no known version', '{}'],
-    ['lacks a part', '{"version":1,"buckets":[]}'],
+    ['is not JSON', '{"version":1,"buck'],
+    ['has an unknown version', '{}'],
+    ['has missing or invalid fields', '{"version":1,"buckets":[]}'],
   ] as const) {
     it(`takes all as spent that it cannot read, when a document ${what}, over further restarts, too`, () => {
       const books = ledger();
