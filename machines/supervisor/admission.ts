@@ -3,15 +3,15 @@ import type { Hold } from '../ledger/ledger.ts';
 import { minute, second } from '../time/durations.ts';
 import { Schedule } from './schedule.ts';
 
-/** A certificate that wants to be worked on. */
+/** One attempt to obtain a certificate. */
 export interface Round extends PlannedOrder {
   readonly namespace: string;
-  /** When visitors begin to see the harm, in milliseconds since the epoch. */
+  /** When visitors begin to be affected, in milliseconds since the epoch. */
   readonly harmAt: number;
 }
 
 export interface AdmissionLimits {
-  /** How many hosts are prepared and validated at a time. */
+  /** Maximum number of hosts in admitted rounds. */
   readonly hosts: number;
   /** `LEGO_MAX_ORDERS_IN_FLIGHT`. */
   readonly ordersInFlight: number;
@@ -22,38 +22,38 @@ type Stage = 'waiting' | 'held' | 'admitted' | 'awaiting-slot' | 'ordering';
 interface Progress {
   readonly round: Round;
   readonly identifiers: string;
-  /** Counts the rounds as they come. */
+  /** Order of arrival. */
   readonly serial: number;
   stage: Stage;
-  /** As it was last told. */
+  /** As last reported. */
   hold: Hold | undefined;
 }
 
-/** What a round may do now, or why it has to wait. */
+/** What a round may do now, or why it must wait. */
 export type Grant =
   | { readonly id: string; readonly grant: 'admission' | 'slot' }
   | { readonly id: string; readonly grant: 'none'; readonly hold: Hold };
 
-/** Milliseconds. What others give back is looked for together: with thousands that wait each look costs. */
+/** Milliseconds. Batches freed capacity: with thousands of waiting rounds, each recheck is expensive. */
 const recheckDelay = 5 * second;
-/** The same for each one that waits: a look at all takes a hundredth of the time at most. */
+/** Milliseconds per waiting round: rechecks take at most 1 % of the time. */
 const recheckDelayEach = 3;
-/** A time that moves less is not told, nor one that moves by less than a tenth of what is left. */
-const worthTelling = minute;
+/** Ignore changes of a time under a minute or 10 % of what is left. */
+const minimumChange = minute;
 
 /**
- * Who may prepare its challenges (admission, bounded by hosts) and who may order (a slot). Apart, so that ten hosts which
- * never answer hold up nobody: they have no slot. At most one round is admitted for an exact set of identifiers,
- * because the CA answers a second order with the first (Boulder reuses orders). Who finds no room in the CA's limits is
- * held until there is some, and stands in nobody's way.
+ * Decides which rounds may prepare challenges (admission, limited by hosts) and which may order (slots). The two are separate: hosts
+ * that never respond occupy no slot. At most one round is admitted per exact set of identifiers, because the CA returns the
+ * same order for the second (Boulder reuses orders). A round that exceeds the CA's limits is held until it fits, and does
+ * not block others.
  */
 export class Admission {
   readonly limits: AdmissionLimits;
   readonly #budget: OrderBudget;
-  /** When the turn of each of those that are held comes. */
+  /** When each held round fits into the limits. */
   readonly #schedule = new Schedule();
   #recheckAt: number | undefined;
-  /** What those that are held are going to take from the CA's limits, as of the last look at all of them. */
+  /** Demand of the held rounds on the CA's limits, as of the last recheck. */
   #queue = new Map<string, number>();
   readonly #rounds = new Map<string, Progress>();
   readonly #byStage: Record<Stage, Set<Progress>> = {
@@ -76,13 +76,13 @@ export class Admission {
     return this.#byStage.ordering.size;
   }
 
-  /** The rounds that have not been admitted. */
+  /** Rounds not yet admitted. */
   get backlog(): Round[] {
     const { waiting, held } = this.#byStage;
     return [...held, ...waiting].map(({ round }) => round);
   }
 
-  /** How many rounds stand where, and how many hosts are admitted with them. */
+  /** Number of rounds in each stage, and of admitted hosts. */
   get occupancy() {
     const { waiting, held, admitted, 'awaiting-slot': awaitingSlot, ordering } = this.#byStage;
     return {
@@ -115,7 +115,7 @@ export class Admission {
     if (progress?.stage === 'admitted') this.#move(progress, 'awaiting-slot');
   }
 
-  /** The order is final, or no longer wanted. */
+  /** The order has ended, or is no longer needed. */
   returnSlot(id: string): void {
     const progress = this.#rounds.get(id);
     if (progress !== undefined && isAdmitted(progress)) this.#move(progress, 'admitted');
@@ -134,12 +134,12 @@ export class Admission {
     if (this.#budget.release(id, now)) this.#recheckSoon(now);
   }
 
-  /** Those who wait are to be looked at again: at once if the CA may answer again, together with others if there may be room. */
+  /** `room`: schedules a recheck of the held rounds. `health`: the next `grants` sees it. */
   roomChanged(change: BudgetChange, now: number): void {
     if (change === 'room') this.#recheckSoon(now);
   }
 
-  /** When somebody who waits may go on although nobody does anything. */
+  /** When to call `grants` next if no event comes before. */
   next(now: number): number | undefined {
     const trouble = this.#byStage['awaiting-slot'].size === 0 ? undefined : this.#budget.trouble(now)?.until;
     const recheck = this.#byStage.held.size === 0 ? undefined : this.#recheckAt;
@@ -147,7 +147,7 @@ export class Admission {
     return times.length === 0 ? undefined : Math.min(...times);
   }
 
-  /** Hands out what is free, fair among namespaces, the earliest harm first. */
+  /** Grants what is free: fair among namespaces, then earliest harm first. */
   grants(now: number): Grant[] {
     const woken = new Set(this.#schedule.takeDue(now).flatMap((id) => this.#rounds.get(id) ?? []));
     for (const progress of woken) this.#move(progress, 'waiting');
@@ -155,7 +155,7 @@ export class Admission {
     return [...(all ? this.#admitFromAll(now) : this.#admissions(woken, now)), ...this.#slots(now)];
   }
 
-  /** Gives all that are held a turn anew. */
+  /** Reconsiders all held rounds. */
   #admitFromAll(now: number): Grant[] {
     for (const progress of this.#byStage.held) {
       this.#schedule.delete(progress.round.id);
@@ -165,7 +165,7 @@ export class Admission {
     return this.#admissions(new Set(), now);
   }
 
-  /** @param woken those whose turn has come */
+  /** @param woken held rounds whose time has come */
   #admissions(woken: ReadonlySet<Progress>, now: number): Grant[] {
     const grants: Grant[] = [];
     if (this.#hostsAdmitted >= this.limits.hosts) return grants;
@@ -176,16 +176,16 @@ export class Admission {
       if (this.#setsAdmitted.has(progress.identifiers)) continue;
       const hold = this.#budget.hold(progress.round, this.#queue, now);
       if (hold !== undefined) {
-        // Its turn is the last one; by harm, and in fairness to its namespace, or as others have left, it may be an earlier one.
+        // It is now last in the queue; a recheck may move it up, by harm or fairness, or because others have left.
         if (heldBefore > 0) this.#recheckSoon(now);
-        // Somebody took the room of one whose turn has come: the next room is for that one.
+        // Another round took the capacity that this one waited for: it gets the next, ahead of the queue.
         const wait = woken.has(progress) ? (this.#budget.hold(progress.round, new Map(), now) ?? hold) : hold;
         this.#move(progress, 'held');
         this.#schedule.set(id, wait.until);
         grants.push(...tell(progress, wait, now));
         continue;
       }
-      // A certificate with more hosts than the limit still gets its turn, alone.
+      // A certificate with more hosts than the limit is admitted alone.
       if (this.#hostsAdmitted > 0 && this.#hostsAdmitted + hosts.length > this.limits.hosts) break;
       this.#move(progress, 'admitted');
       progress.hold = undefined;
@@ -210,7 +210,7 @@ export class Admission {
     }
     const trouble = this.#budget.trouble(now);
     if (trouble === undefined) return grants;
-    // Also those who are kept from admission by so many who wait for the CA.
+    // Includes rounds not admitted because others wait for the CA.
     const stuck = [...this.#byStage['awaiting-slot'], ...this.#byStage.waiting];
     return [...grants, ...stuck.flatMap((progress) => tell(progress, trouble, now))];
   }
@@ -225,7 +225,7 @@ export class Admission {
     this.#byStage[stage].add(progress);
   }
 
-  /** The namespace with the least under way first; within it, and among equals, the earliest harm. */
+  /** The namespace with the fewest rounds in progress first; then the earliest harm. */
   #inTurn(stage: 'waiting' | 'awaiting-slot'): Progress[] {
     if (this.#byStage[stage].size === 0) return [];
     const underWay = new Map<string, number>();
@@ -249,13 +249,13 @@ function isAdmitted({ stage }: Progress): boolean {
   return stage !== 'waiting' && stage !== 'held';
 }
 
-/** Tells why it waits, unless it has been told much the same. */
+/** Reports why a round waits, unless almost the same was reported before. */
 function tell(progress: Progress, hold: Hold, now: number): Grant[] {
   const before = progress.hold;
   const known =
     before?.cause === hold.cause &&
     before.scope === hold.scope &&
-    Math.abs(before.until - hold.until) < Math.max(worthTelling, (before.until - now) / 10);
+    Math.abs(before.until - hold.until) < Math.max(minimumChange, (before.until - now) / 10);
   if (known) return [];
   progress.hold = hold;
   return [{ id: progress.round.id, grant: 'none', hold }];

@@ -4,12 +4,12 @@ interface Entry<Key> {
 }
 
 /**
- * All wake times in one binary heap: one timer serves any number of actors, survives delays over 24.8 days, and stopping
- * an actor costs nothing. Each key has at most one time; setting another one replaces it.
+ * All wake times in one binary heap: a single timer serves any number of actors, delays may exceed 24.8 days (the limit of
+ * `setTimeout`), and stopping an actor is cheap. Each key has at most one time; a new one replaces it.
  */
 export class Schedule<Key extends string = string> {
   readonly #times = new Map<Key, number>();
-  /** Entries that are no longer in `#times` are passed over when they come to the top. */
+  /** Entries that differ from `#times` are stale, and skipped at the top. */
   #heap: Entry<Key>[] = [];
 
   /** @param at milliseconds since the epoch */
@@ -27,7 +27,7 @@ export class Schedule<Key extends string = string> {
     this.#times.delete(key);
   }
 
-  /** The earliest time, or undefined when nothing is scheduled. */
+  /** The earliest time; undefined if empty. */
   next(): number | undefined {
     for (let top = this.#heap[0]; top !== undefined; top = this.#heap[0]) {
       if (this.#times.get(top.key) === top.at) return top.at;
@@ -36,7 +36,7 @@ export class Schedule<Key extends string = string> {
     return undefined;
   }
 
-  /** Takes out the keys whose time has come, the earliest first. */
+  /** Removes and returns the keys that are due, the earliest first. */
   takeDue(now: number): Key[] {
     const due: Key[] = [];
     for (let at = this.next(); at !== undefined && at <= now; at = this.next()) {

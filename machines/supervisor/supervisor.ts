@@ -1,3 +1,6 @@
+// The supervisor as a pure function: `decide` maps state and event to commands. Here also admission (who may order, fairly) and the
+// schedule of all wake times. src/actors runs it: passes events in and executes the commands.
+
 import type { BudgetChange, OrderBudget } from '../authority/order-budget.ts';
 import type { Hold } from '../ledger/ledger.ts';
 import type { Assignment } from '../ownership/desired-certificate.ts';
@@ -11,9 +14,9 @@ import { Schedule } from './schedule.ts';
 export type SupervisorEvent =
   | { readonly type: 'SOURCE_OBSERVED'; readonly source: SourceSpec }
   | { readonly type: 'SOURCE_GONE'; readonly key: SourceKey }
-  /** Something has happened to a Secret; what, its next check finds out. */
+  /** A Secret was created, changed or deleted; the next check reads it. */
   | { readonly type: 'SECRET_CHANGED'; readonly namespace: string; readonly secretName: string }
-  /** Every source that can be seen has been observed once: from now on ownership can be judged. */
+  /** The initial list of all sources is complete: from now on ownership is decided. */
   | { readonly type: 'SYNCED' }
   | { readonly type: 'WAKE_AT'; readonly key: SourceKey; readonly at: number | undefined }
   | { readonly type: 'TIMER' }
@@ -21,15 +24,15 @@ export type SupervisorEvent =
   | { readonly type: 'SLOT_REQUESTED'; readonly id: string }
   | { readonly type: 'SLOT_RETURNED'; readonly id: string }
   | { readonly type: 'ROUND_ENDED'; readonly id: string }
-  /** The CA may let more be ordered than before, or answers again, or no more. */
+  /** Capacity in the CA's limits was freed, or the CA answers again, or no longer. */
   | { readonly type: 'ROOM_CHANGED'; readonly change: BudgetChange }
-  /** The owner of these hosts says that a CA may be asked again, although it had paused them. */
+  /** The user says that the CA no longer pauses these hosts. */
   | { readonly type: 'PAUSES_LIFTED'; readonly hosts: readonly string[] }
-  /** What was spent before this process is known: from now on orders may be made. */
+  /** The ledger has been restored: from now on orders may be made. */
   | { readonly type: 'LEDGER_READ' }
-  /** The actor of a source died of an error that nobody foresaw. */
+  /** The actor of a source died of an unexpected error. */
   | { readonly type: 'ACTOR_FAILED'; readonly key: SourceKey }
-  /** The process is ending: what is ordered is finished, nothing new is begun. */
+  /** The process is shutting down: running orders are finished, none are started. */
   | { readonly type: 'DRAIN' };
 
 export type SupervisorCommand =
@@ -46,7 +49,7 @@ export type SupervisorCommand =
   | { readonly type: 'GRANT_SLOT'; readonly id: string }
   | { readonly type: 'HOLD'; readonly id: string; readonly hold: Hold }
   | { readonly type: 'LIFT_PAUSES'; readonly hosts: readonly string[] }
-  /** The one timer; undefined switches it off. */
+  /** Sets the only timer; undefined clears it. */
   | { readonly type: 'SET_TIMER'; readonly at: number | undefined };
 
 export interface SupervisorPolicy {
@@ -57,11 +60,11 @@ export interface SupervisorPolicy {
 export interface SupervisorState {
   readonly sources: Map<SourceKey, SourceSpec>;
   readonly ownership: Ownership;
-  /** The actors, each with the assignment it was last given. */
+  /** The running actors with their latest assignment. */
   readonly running: Map<SourceKey, Assignment>;
   readonly schedule: Schedule<SourceKey>;
-  /** When those whose Secrets have changed are to look at them. */
-  readonly looks: Schedule<SourceKey>;
+  /** Checks due to changed Secrets. */
+  readonly secretChecks: Schedule<SourceKey>;
   readonly admission: Admission;
   ledgerRead: boolean;
   synced: boolean;
@@ -69,10 +72,10 @@ export interface SupervisorState {
   timer: number | undefined;
 }
 
-/** How long an actor that died is left alone before it is started again. */
+/** Before a failed actor is restarted. */
 const restartDelay = minute;
-/** One change of a Secret is seldom alone. */
-const lookDelay = second;
+/** Debounces changes of Secrets. */
+const secretCheckDelay = second;
 
 export function initialSupervisorState(policy: SupervisorPolicy, budget: OrderBudget): SupervisorState {
   return {
@@ -80,7 +83,7 @@ export function initialSupervisorState(policy: SupervisorPolicy, budget: OrderBu
     ownership: new Ownership(policy.ownership),
     running: new Map(),
     schedule: new Schedule(),
-    looks: new Schedule(),
+    secretChecks: new Schedule(),
     admission: new Admission(policy.admission, budget),
     ledgerRead: false,
     synced: false,
@@ -90,11 +93,11 @@ export function initialSupervisorState(policy: SupervisorPolicy, budget: OrderBu
 }
 
 /**
- * What the supervisor does about an event: a decision without effects. The state is handed over to it, changed in place
- * and handed back (with 100,000 sources a copy for each event would cost more than the decision).
+ * Decides what to do about an event, without effects. The state is modified in place: with 100,000 sources, a copy per event would
+ * cost more than the decision.
  *
  * @param now milliseconds since the epoch
- * @param caNow the same by the CA's clock, by which its limits are counted
+ * @param caNow likewise by the CA's clock, for its rate limits
  */
 export function decide(
   state: SupervisorState,
@@ -128,25 +131,25 @@ function decideRunning(
       state.synced = true;
       return settle(state, state.sources.keys());
     case 'WAKE_AT':
-      // A late word of an actor that was stopped must not wake its successor.
+      // A late event of a stopped actor must not wake its successor.
       if (event.at === undefined || !state.running.has(event.key)) state.schedule.delete(event.key);
       else state.schedule.set(event.key, event.at);
       return [];
     case 'SECRET_CHANGED': {
       const owner = state.ownership.ownerOf(event.namespace, event.secretName);
-      if (owner !== undefined && state.running.has(owner) && !state.looks.has(owner)) {
-        state.looks.set(owner, now + lookDelay);
+      if (owner !== undefined && state.running.has(owner) && !state.secretChecks.has(owner)) {
+        state.secretChecks.set(owner, now + secretCheckDelay);
       }
       return [];
     }
     case 'TIMER': {
       state.timer = undefined;
-      const due = new Set([...state.schedule.takeDue(now), ...state.looks.takeDue(now)]);
+      const due = new Set([...state.schedule.takeDue(now), ...state.secretChecks.takeDue(now)]);
       return [...[...due].flatMap((key) => wake(state, key)), ...grant(state, caNow)];
     }
     case 'ACTOR_FAILED':
       state.running.delete(event.key);
-      state.looks.delete(event.key);
+      state.secretChecks.delete(event.key);
       if (state.sources.has(event.key)) state.schedule.set(event.key, now + restartDelay);
       return [];
     case 'DRAIN':
@@ -183,12 +186,12 @@ function decideDraining(state: SupervisorState, event: SupervisorEvent, caNow: n
 }
 
 function nextTime(
-  { schedule, looks, admission, ledgerRead }: SupervisorState,
+  { schedule, secretChecks, admission, ledgerRead }: SupervisorState,
   now: number,
   caNow: number,
 ): number | undefined {
   const byCa = ledgerRead ? admission.next(caNow) : undefined;
-  const times = [schedule.next(), looks.next(), byCa === undefined ? undefined : byCa - caNow + now];
+  const times = [schedule.next(), secretChecks.next(), byCa === undefined ? undefined : byCa - caNow + now];
   const known = times.filter((time) => time !== undefined);
   return known.length === 0 ? undefined : Math.min(...known);
 }
@@ -207,7 +210,7 @@ function observe(state: SupervisorState, source: SourceSpec): SupervisorCommand[
   const key = sourceKey(source);
   if (!source.enabled) return forget(state, key);
   const known = state.sources.get(key);
-  if (known !== undefined && isSameWish(known, source)) {
+  if (known !== undefined && isSameRequest(known, source)) {
     state.sources.set(key, { ...known, status: source.status });
     return [];
   }
@@ -217,8 +220,8 @@ function observe(state: SupervisorState, source: SourceSpec): SupervisorCommand[
   return [...commands, ...settle(state, affected)];
 }
 
-/** Our own status is no part of what the source asks for. */
-function isSameWish(known: SourceSpec, source: SourceSpec): boolean {
+/** Equal except for our own status annotation. */
+function isSameRequest(known: SourceSpec, source: SourceSpec): boolean {
   return JSON.stringify({ ...known, status: '' }) === JSON.stringify({ ...source, status: '' });
 }
 
@@ -229,7 +232,7 @@ function forget(state: SupervisorState, key: SourceKey): SupervisorCommand[] {
 
 function stop(state: SupervisorState, key: SourceKey): SupervisorCommand[] {
   state.schedule.delete(key);
-  state.looks.delete(key);
+  state.secretChecks.delete(key);
   return state.running.delete(key) ? [{ type: 'STOP', key }] : [];
 }
 
@@ -237,7 +240,7 @@ function wake(state: SupervisorState, key: SourceKey): SupervisorCommand[] {
   return state.running.has(key) ? [{ type: 'WAKE', key }] : settle(state, [key]);
 }
 
-/** Brings the actors of these sources in line with what they own now. */
+/** Starts or updates the actors of these sources according to their current assignments. */
 function settle(state: SupervisorState, keys: Iterable<SourceKey>): SupervisorCommand[] {
   if (!state.synced) return [];
   const commands: SupervisorCommand[] = [];
