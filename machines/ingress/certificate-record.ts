@@ -7,14 +7,14 @@ import { day } from '../time/durations.ts';
 import { nextAttempt } from './backoff.ts';
 import type { CertificateInput, CertificatePhase } from './certificate.ts';
 
-/** Where one Secret of an Ingress stands. All times in milliseconds since the epoch. */
+/** State of one Secret of an Ingress. All times in milliseconds since the epoch. */
 export type CertificateStatus =
   | { readonly kind: 'unchecked' }
   | {
       readonly kind: 'good';
       readonly notAfter: number;
       readonly renewAt: number;
-      /** When it is to be looked at before that: the CA is asked whether that is still so, or the Secret may have changed. */
+      /** An earlier check: to query ARI, or because the Secret may have changed. */
       readonly askAt?: number | undefined;
     }
   | {
@@ -23,41 +23,41 @@ export type CertificateStatus =
       /** When it entered the phase. */
       readonly since: number;
       readonly round: CertificateInput;
-      /** What keeps it waiting, where that is a limit of the CA or its trouble. */
+      /** Set while it waits for a limit of the CA, or for the CA to be available. */
       readonly hold?: Hold | undefined;
-      /** A check was called for in the meantime: the Secret may change behind the back of its round. */
+      /** A check was requested during the round: the Secret may have changed. */
       readonly woken?: true | undefined;
     }
   | {
       readonly kind: 'failed';
       readonly failure: Failure;
-      /** Undefined where only a change helps. */
+      /** Undefined if only a change helps. */
       readonly nextAttemptAt: number | undefined;
-      /** The end of the certificate that serves until then, as far as it is known. */
+      /** Expiry of the certificate in use, if known. */
       readonly notAfter: number | undefined;
     };
 
 export interface CertificateRecord {
   readonly desired: DesiredCertificate;
   readonly status: CertificateStatus;
-  /** How often in a row it has failed, by the kind of failure: each has a ladder of its own. */
+  /** Consecutive failures by kind: each kind has its own back-off ladder. */
   readonly failures: { readonly attempt: number; readonly transient: number };
   readonly notices: readonly Failure[];
-  /** Whether its Secret has held a certificate for what is desired. */
+  /** Whether its Secret has ever contained a certificate for `desired`. */
   readonly certified?: boolean | undefined;
-  /** When, in the past day, what its Secret held was found deleted or overwritten; milliseconds since the epoch. */
+  /** Times in the past day at which the certificate was found deleted or overwritten; milliseconds since the epoch. */
   readonly losses?: readonly number[] | undefined;
-  /** The hosts to blame for the last failure; undefined if none was that of a host. */
+  /** The failing hosts of the last failure about hosts. */
   readonly failing?: readonly string[] | undefined;
-  /** Hosts that gave a wrong answer to the self-check of an earlier process. */
+  /** Hosts that failed the self-check in an earlier process. */
   readonly answered?: readonly string[] | undefined;
-  /** When an order without failing hosts, or for hosts that were to come back, came to nothing; milliseconds since the epoch. */
+  /** When an order without failing hosts, or to add hosts again, last failed; milliseconds since the epoch. */
   readonly rescuedAt?: number | undefined;
-  /** Hosts that were left out and have passed the self-check at the last attempt. */
+  /** Left-out hosts that passed the last self-check. */
   readonly passed?: readonly string[] | undefined;
 }
 
-/** How often within a day what was stored may be lost and is ordered anew at once; then there is a back-off. */
+/** Losses within a day that are repaired at once; after that, back-off applies. */
 const repairsAtOnce = 3;
 const reasonsOfLoss: ReadonlySet<DueReason> = new Set([
   'missing',
@@ -67,25 +67,24 @@ const reasonsOfLoss: ReadonlySet<DueReason> = new Set([
   'hosts-not-covered',
   'issued-elsewhere',
 ]);
-/** Of what is not due yet these tell that an older certificate was put in its place. */
+/** Before the renewal time, these mean that an older certificate was restored. */
 const reasonsOfAge: ReadonlySet<DueReason> = new Set(['expired', 'near-expiry']);
 
 export const noFailures = { attempt: 0, transient: 0 } as const;
 
-/** Nothing is known of it yet. */
 export function unchecked(desired: DesiredCertificate): CertificateRecord {
   return { desired, status: { kind: 'unchecked' }, failures: noFailures, notices: [] };
 }
 
 /**
- * Ready for a new attempt, but not before the time that the CA or the API server named. A round that is under way goes on:
- * what it has ordered would have to be ordered again.
+ * Resets the back-off, but not a Retry-After of the CA or the API server. A running round continues, since its order would have to
+ * be made again.
  */
 export function withoutBackoff(
   { desired, status, notices, rescuedAt, certified }: CertificateRecord,
   at: number,
 ): CertificateRecord {
-  // A person's word is as good as having passed once; it is no leave for another order without failing hosts.
+  // A retry by the user counts as one passed self-check, but does not allow another order without failing hosts.
   const passed = desired.hosts.map(({ host }) => host);
   const kept = { failures: noFailures, rescuedAt, certified, passed };
   return { desired, status: retriable(status, at), notices, ...kept };
@@ -100,20 +99,20 @@ function retriable(status: CertificateStatus, at: number): CertificateStatus {
         : { kind: 'unchecked' };
     }
     case 'working':
-      // The Secret may have been seen to by hand since it was judged; what is held has cost nothing yet.
+      // The Secret may have been fixed by hand meanwhile; a held round has made no order yet.
       return status.phase === 'queued' && status.hold !== undefined ? { kind: 'unchecked' } : status;
     default:
       return status;
   }
 }
 
-/** Whether all that has failed is the return of hosts that were left out. */
+/** Whether only adding left-out hosts has failed. */
 export function isAboutReturn({ status }: CertificateRecord): boolean {
   return status.kind === 'failed' && ['HostLeftOut', 'HostReturning'].includes(status.failure.code);
 }
 
 /**
- * What has failed, and when it is tried again.
+ * Records a failure and schedules the next attempt.
  * @param context of its Ingress
  */
 export function fail(
@@ -122,7 +121,7 @@ export function fail(
   failure: Failure,
   at: number,
 ): CertificateRecord {
-  // A limit is not the certificate's failure: it must not make the first one that is wait for a day.
+  // A rate limit is not the certificate's own failure, and must not advance its ladder.
   const kind = failure.code === 'RateLimited' ? 'transient' : failureKind(failure);
   const triedAgain = kind === 'attempt' || kind === 'transient';
   const failures = triedAgain ? { ...record.failures, [kind]: record.failures[kind] + 1 } : noFailures;
@@ -133,15 +132,15 @@ export function fail(
   return { ...record, status, failures, ...whatFailed(record, failure, at) };
 }
 
-/** Whether somebody has deleted or overwritten what was good: nothing else is wanted than when it was. */
+/** Whether a good certificate was deleted or overwritten, since `desired` has not changed. */
 export function isLoss({ status }: CertificateRecord, reason: DueReason, at: number): boolean {
   if (status.kind !== 'good') return false;
   return reasonsOfLoss.has(reason) || (at < status.renewAt && reasonsOfAge.has(reason));
 }
 
 /**
- * Counts a loss. Whoever undoes each repair, as a deployment tool that applies the Secret does, must not have the CA asked for one
- * certificate after the other: beyond some within a day it is a failure.
+ * Counts a loss. A tool that overwrites the Secret each time must not cause a loop of orders: beyond `repairsAtOnce` within a day, a
+ * loss is a failure.
  * @param context of its Ingress
  */
 export function lost(
@@ -169,7 +168,7 @@ function whatFailed(
   const returning = working?.round.returning !== undefined;
   const blamed = hostsToBlame(failure);
   const own = failureKind(failure) === 'attempt' && !isLimit(failure);
-  // Without an order nothing was tried: the next attempt may be the one that saves the certificate.
+  // Without an order, the rescue was not attempted: the next attempt may still succeed.
   const ordered = own && (failure.orderMade === true || working?.phase === 'storing');
   const refused = own && working?.phase === 'validating' && blamed !== undefined;
   const counts = (rescue !== undefined && ordered) || (returning && (ordered || refused));
@@ -182,19 +181,19 @@ function whatFailed(
   };
 }
 
-/** What the CA asks to wait for says nothing of hosts or of the certificate. */
+/** A limit says nothing about hosts or certificate. */
 function isLimit({ code }: Failure): boolean {
   return code === 'RateLimited' || code === 'NamePaused';
 }
 
-/** The end of the certificate that serves in spite of the failure; one that is due before its end does harm at its end. */
+/** Expiry of the certificate that is still in use; for a running round that is `harmAt`. */
 function servingUntil(status: CertificateStatus, at: number): number | undefined {
   if (status.kind === 'unchecked') return undefined;
   const notAfter = status.kind === 'working' ? status.round.harmAt : status.notAfter;
   return notAfter !== undefined && notAfter > at ? notAfter : undefined;
 }
 
-/** Its certificate is in the Secret, perhaps without hosts that are to be named. */
+/** The certificate has been stored; adds notices about hosts left out. */
 export function stored(
   { desired, status, notices, rescuedAt, losses }: CertificateRecord,
   times: Omit<Extract<CertificateStatus, { kind: 'good' }>, 'kind'>,

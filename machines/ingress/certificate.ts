@@ -11,56 +11,56 @@ import type { SourceKey } from '../ownership/source-key.ts';
 import type { Failure } from '../reasons/reasons.ts';
 import type { Round } from '../supervisor/admission.ts';
 
-/** What a due Secret needs to be worked on. */
+/** Input of the round for a due Secret. */
 export interface CertificateInput {
-  /** Unique among all rounds of this process. */
+  /** Unique within the process. */
   readonly id: string;
-  /** Who owns the Secret. */
+  /** The owner of the Secret. */
   readonly source: SourceKey;
   readonly sourceUid: string;
   readonly desired: DesiredCertificate;
-  /** What the certificate is to cover: the desired hosts without those that another namespace owns. */
+  /** The hosts of the certificate: the desired ones except those that another namespace owns. */
   readonly hosts: readonly HostRoute[];
   readonly reason: DueReason;
-  /** The Secret that was judged; undefined when there was none. */
+  /** The Secret that was judged; undefined if it did not exist. */
   readonly found: SecretVersion | undefined;
   readonly harmAt: number;
-  /** What it counts as at the limits that keep room for some. */
+  /** For rate limits with a reserve. */
   readonly purpose: OrderRequest['purpose'];
-  /** What the CA does not count it for. */
+  /** From rate limits. */
   readonly exemption: OrderRequest['exemption'];
   readonly predecessor?: Predecessor | undefined;
-  /** To be recorded with the certificate: the hosts that it leaves out. */
+  /** The hosts left out, to be recorded with the certificate. */
   readonly omission?: Omission | undefined;
-  /** An order without hosts that fail, because the certificate is about to end. */
+  /** An order without failing hosts, because the certificate is about to expire. */
   readonly rescue?: boolean;
   readonly returning?: Returning | undefined;
-  /** Hosts that gave a definite answer to the self-check of an earlier process. */
+  /** Hosts with a conclusive self-check in an earlier process. */
   readonly answered?: readonly string[];
 }
 
-/** Hosts that were left out of the certificate and are to come back: those that have passed once, else all. */
+/** Hosts that were left out of the certificate and may be added again: those that have passed once, else all. */
 interface Returning {
   readonly hosts: readonly string[];
-  /** They have passed the self-check once; a person's word counts as that. */
+  /** They have passed the self-check once; a retry by the user counts as that. */
   readonly passed: boolean;
-  /** The CA could not prove them although they had passed: until then it is not asked again, in milliseconds since the epoch. */
+  /** The CA could not validate them although they had passed: no order before this, in milliseconds since the epoch. */
   readonly barredUntil: number | undefined;
 }
 
-/** The four steps of a round, from the least to the most advanced. */
+/** The steps of a round, in order. */
 export const certificatePhases = ['queued', 'provisioning-challenge', 'validating', 'storing'] as const;
 export type CertificatePhase = (typeof certificatePhases)[number];
 
-/** How a step ended; effects never throw what they can name. `at` is the time of the end. */
+/** Result of a step; known failures are results, not exceptions. `at`: when it ended. */
 export type StepResult<T> =
   | { readonly kind: 'done'; readonly at: number; readonly value: T }
   | { readonly kind: 'failed'; readonly at: number; readonly failure: Failure };
 
-/** What was stored: how long it is valid, and when the CA wants it renewed, if it has said so already. */
+/** Validity of the stored certificate, with the ARI window if known already. */
 export interface StoredValidity extends Validity {
   readonly window?: RenewalWindow | undefined;
-  /** When the CA is to be asked again, in milliseconds since the epoch. */
+  /** When to query ARI next, in milliseconds since the epoch. */
   readonly askAt?: number | undefined;
 }
 
@@ -68,7 +68,7 @@ export type CertificateOutcome =
   | { readonly kind: 'stored'; readonly reason: DueReason; readonly validity: StoredValidity }
   | { readonly kind: 'failed'; readonly failure: Failure };
 
-/** What a certificate tells its Ingress. */
+/** Events of a certificate to its Ingress. */
 export type CertificateReport =
   | {
       readonly type: 'CERTIFICATE_HELD';
@@ -91,20 +91,19 @@ export type CertificateReport =
     };
 
 interface CertificateContext extends CertificateInput {
-  /** Where the chain and its key wait to be stored: an id of the vault, never the key. */
+  /** Id of the issued chain and its key in the vault; never the key itself. */
   readonly issued: string | undefined;
 }
 
 type CertificateEvent =
   | { readonly type: 'ADMITTED'; readonly at: number }
   | { readonly type: 'SLOT_GRANTED'; readonly at: number }
-  /** A limit or the trouble of the CA keeps it where it is. */
+  /** It waits for a limit of the CA, or for the CA to be available. */
   | { readonly type: 'HELD'; readonly hold: Hold; readonly at: number };
 
 /**
- * The round of one due Secret, from the wait for admission to the write. No key ever enters it: the vault of the process
- * holds the keys, the context an id. The process provides the actors, which report what they can name as a failure and
- * reject only for an error in the program.
+ * The round of one due Secret, from admission to the write. It contains no private keys: the context holds an id in the vault of the
+ * process. The process provides the actors, which report known failures as results and reject only for a programming error.
  */
 export const certificateMachine = setup({
   types: {
@@ -113,11 +112,11 @@ export const certificateMachine = setup({
     input: {} as CertificateInput,
   },
   actors: {
-    /** Asks for admission at once and for a slot on request; its end gives back all that the round holds. */
+    /** Requests admission at once and a slot on demand; its stop releases both. */
     round: fromCallback<{ type: 'REQUEST_SLOT' } | { type: 'RETURN_SLOT' }, Round>(notProvided),
-    /** Account, permission to write the Secret, challenge rules, self-check. No order yet. */
+    /** Account, permission to write the Secret, challenge Ingress, self-check; no order. */
     provisionChallenge: fromPromise<StepResult<undefined>, CertificateInput>(notProvided),
-    /** Order, challenges, finalize, download. Its value is the vault's id of the chain and its key. */
+    /** Order, challenges, finalize, download. Returns the vault id of the chain and its key. */
     obtainCertificate: fromPromise<StepResult<string>, CertificateInput>(notProvided),
     storeCertificate: fromPromise<StepResult<StoredValidity>, CertificateInput & { readonly issued: string }>(
       notProvided,
@@ -274,7 +273,7 @@ export const certificateMachine = setup({
 });
 
 function notProvided(): never {
-  throw new Error('the process has to provide this actor');
+  throw new Error('the implementation of this actor is not provided');
 }
 
 function failed(result: StepResult<unknown>): { outcome: CertificateOutcome; at: number } {

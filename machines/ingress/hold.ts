@@ -6,18 +6,18 @@ const limits: Readonly<Record<Exclude<Hold['cause'], 'unavailable'>, string>> = 
   'orders-per-account': 'new orders',
   'certificates-per-registered-domain': 'certificates of a registered domain',
   'certificates-per-exact-set': 'certificates for the same names',
-  'authorization-failures': 'failures of a name',
-  'consecutive-authorization-failures': 'failures in a row of a name',
-  blocked: 'requests, as it said itself',
+  'authorization-failures': 'failed validations of a host',
+  'consecutive-authorization-failures': 'consecutive failed validations of a host',
+  blocked: 'an unknown kind',
   paused: 'orders for a paused name',
 };
 
-/** What an order waits for, for a person. */
+/** What an order waits for, for display. */
 export function describeCause(cause: Hold['cause']): string {
   return cause === 'unavailable' ? 'the CA does not answer' : `limit of ${limits[cause]}`;
 }
 
-/** Why an order waits, for a person; without the time, so that the same wait is said once. */
+/** Why an order waits. The message has no time, so that one wait is published once. */
 export function describeHold({ cause, scope, until }: Hold): Failure {
   if (cause === 'unavailable') {
     return { code: 'CaUnavailable', message: 'The order waits until the CA answers again.', retryAt: until };
@@ -26,7 +26,7 @@ export function describeHold({ cause, scope, until }: Hold): Failure {
   return { code: cause === 'paused' ? 'NamePaused' : 'RateLimited', message, retryAt: until };
 }
 
-/** What is to be said of a Secret now: what it waits for or has failed of, after what is to be known besides. */
+/** The current findings about a Secret: its notices, then its failure or why it waits. */
 export function findingsOf({ status, notices }: CertificateRecord): readonly Failure[] {
   if (status.kind === 'failed') return [...notices, status.failure];
   return status.kind === 'working' && status.hold !== undefined

@@ -4,7 +4,7 @@ import type { Failure } from '../reasons/reasons.ts';
 import { type CertificateInput, certificatePhases } from './certificate.ts';
 import type { CertificateRecord } from './certificate-record.ts';
 
-/** The states of an Ingress that is not checking. */
+/** All states but `checking`. */
 export const settledStates = [...certificatePhases, 'backing-off', 'idle'] as const;
 export type SettledState = (typeof settledStates)[number];
 export type IngressState = 'checking' | SettledState;
@@ -20,26 +20,25 @@ export interface IngressContext {
   readonly key: SourceKey;
   readonly uid: string;
   readonly policy: IngressPolicy;
-  /** What is to be said of the Ingress itself. */
+  /** About the Ingress itself. */
   readonly notices: readonly Failure[];
   readonly certificates: readonly CertificateRecord[];
   /** The time of the last event. */
   readonly at: number;
-  /** When the present state was entered. */
+  /** When the current state was entered. */
   readonly since: number;
   /** Undefined while a check runs. */
   readonly nextCheckAt: number | undefined;
-  /** The value of `kube-lego.io/retry`, and when new values were acted on in the past hour. */
+  /** The value of `kube-lego.io/retry`, and when new values took effect in the past hour. */
   readonly retry: string | undefined;
   readonly retriedAt: readonly number[];
-  /** Tells the rounds of this actor apart. */
+  /** Number of rounds started by this actor. */
   readonly rounds: number;
 }
 
 /**
- * The state of an Ingress that is not checking: that of its least advanced running certificate (queued before
- * provisioning-challenge before validating before storing); without one, backing-off if a certificate is to be tried
- * again, else idle.
+ * The state of an Ingress that is not checking: that of its least advanced running certificate (in the order of
+ * `certificatePhases`); without one, `backing-off` if a certificate will be retried, else `idle`.
  */
 export function stateOf({ certificates }: IngressContext): SettledState {
   for (const phase of certificatePhases) {
@@ -51,13 +50,13 @@ export function stateOf({ certificates }: IngressContext): SettledState {
   return failing ? 'backing-off' : 'idle';
 }
 
-/** When this Secret wants attention of itself; undefined if it does not. */
+/** When this Secret is renewed or retried; undefined if neither. */
 export function attentionTime({ status }: CertificateRecord): number | undefined {
   if (status.kind === 'good') return status.renewAt;
   return status.kind === 'failed' ? status.nextAttemptAt : undefined;
 }
 
-/** When something is to be done next, as far as it is known while a check runs. */
+/** The time of the next renewal, retry, ARI query or check; during a check, of those known. */
 export function wakeTime({ certificates, nextCheckAt }: IngressContext): number | undefined {
   const asked = certificates.map(({ status }) => (status.kind === 'good' ? status.askAt : undefined));
   const times = [...certificates.map(attentionTime), ...asked, nextCheckAt];
@@ -65,22 +64,21 @@ export function wakeTime({ certificates, nextCheckAt }: IngressContext): number 
   return known.length === 0 ? undefined : Math.min(...known);
 }
 
-/** Whether the check that was asked for last has come to its end. */
+/** Whether no check is running or pending. */
 export function isChecked({ nextCheckAt }: IngressContext): boolean {
   return nextCheckAt !== undefined;
 }
 
-/** The rounds that run now. */
 export function roundsOf({ certificates }: IngressContext): CertificateInput[] {
   return certificates.flatMap(({ status }) => (status.kind === 'working' ? [status.round] : []));
 }
 
-/** The Secrets that a check reads: all but those that are being worked on. */
+/** The Secrets that a check reads: all without a running round. */
 export function toCheck({ certificates }: IngressContext): DesiredCertificate[] {
   return certificates.filter(({ status }) => status.kind !== 'working').map(({ desired }) => desired);
 }
 
-/** Whether a new value of `kube-lego.io/retry` has just been acted on. */
+/** Whether the last event made a new value of `kube-lego.io/retry` take effect. */
 export function isRetried({ retriedAt, at }: IngressContext): boolean {
   return retriedAt.at(-1) === at;
 }

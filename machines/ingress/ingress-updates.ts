@@ -29,33 +29,33 @@ export interface IngressInput {
   readonly uid: string;
   readonly assignment: Assignment;
   readonly policy: IngressPolicy;
-  /** What was said of it before this process, where that is more than that all is good; undefined if nothing can be understood. */
+  /** The status annotation of an earlier process, unless all Secrets were good; undefined if absent or invalid. */
   readonly status?: StatusDocument | undefined;
-  /** What was said of it before this process is that all its Secrets hold good certificates. */
+  /** The status annotation of an earlier process said that all its Secrets were good. */
   readonly certified?: boolean;
   readonly at: number;
 }
 
-/** What the reading of one Secret came to: judged, or the API server did not let it be read. */
+/** Result of checking one Secret; `unavailable`: the API server did not allow or answer the read. */
 export type CheckResult =
   | {
       readonly kind: 'assessed';
       readonly secretName: string;
       readonly assessment: Assessment;
-      /** When the CA is to be asked again for the time of its renewal, in milliseconds since the epoch. */
+      /** When to query ARI next, in milliseconds since the epoch. */
       readonly askAt?: number | undefined;
     }
   | { readonly kind: 'unavailable'; readonly secretName: string; readonly failure: Failure };
 
 const retriesPerHour = 3;
-/** Milliseconds from the end of a round to the look at its Secret that was called for during the round. */
-const lookDelay = second;
+/** Milliseconds from the end of a round to a check that was requested during it. */
+const recheckDelay = second;
 
 export function initialIngressContext(input: IngressInput): IngressContext {
   const { key, uid, assignment, policy, status, certified, at } = input;
   const { retry } = assignment;
-  const said = status?.ingress === uid ? status : undefined;
-  const retried = retry !== undefined && said !== undefined && retryMark(retry) !== said.retry;
+  const previous = status?.ingress === uid ? status : undefined;
+  const retried = retry !== undefined && previous !== undefined && retryMark(retry) !== previous.retry;
   return {
     key,
     uid,
@@ -69,14 +69,14 @@ export function initialIngressContext(input: IngressInput): IngressContext {
     at,
     since: at,
     nextCheckAt: undefined,
-    // Taken away while nobody watched and put back it is the same value.
-    retry: retry ?? said?.retry,
+    // Keep the old value: removed while no process ran, then restored, it is not new.
+    retry: retry ?? previous?.retry,
     retriedAt: retried ? [at] : [],
     rounds: 0,
   };
 }
 
-/** It is time for a check; of what is being worked on, when its round has ended. */
+/** Requests a check; for Secrets with a running round, after its end. */
 export function applyWake(context: IngressContext, at: number): IngressContext {
   const certificates = context.certificates.map((record) =>
     record.status.kind === 'working'
@@ -87,9 +87,8 @@ export function applyWake(context: IngressContext, at: number): IngressContext {
 }
 
 /**
- * A new assignment. A Secret of which the same is wanted as before keeps its round, which may have cost an order, and its
- * back-off; one of which anything else is wanted starts over. A new value of `kube-lego.io/retry` ends the back-off of
- * what has failed, and the wait of what waits; it ends no round that is under way.
+ * A new assignment. A Secret with an unchanged desired certificate keeps its round, which may have made an order, and its back-off; a
+ * changed one starts over. A new value of `kube-lego.io/retry` ends back-off and holds, but not a round in progress.
  */
 export function applyAssignment(context: IngressContext, assignment: Assignment, at: number): IngressContext {
   const recent = context.retriedAt.filter((time) => time > at - hour);
@@ -108,13 +107,13 @@ export function applyAssignment(context: IngressContext, assignment: Assignment,
     certificates,
     at,
     nextCheckAt: undefined,
-    // Taken away and put back it is the same value.
+    // Keep the old value: removed and restored, it is not new.
     retry: assignment.retry ?? context.retry,
     retriedAt: reset ? [...recent, at] : recent,
   };
 }
 
-/** What a check found: who is due gets a round, unless its back-off has time left. */
+/** The results of a check: a due Secret gets a round, unless it is in back-off. */
 export function applyAssessments(
   context: IngressContext,
   results: readonly CheckResult[],
@@ -181,7 +180,7 @@ export function applyPhase(
   );
 }
 
-/** A limit of the CA, or its trouble, keeps a round waiting before its order is made. */
+/** A round waits, before its order, for a limit of the CA or for the CA to be available. */
 export function applyHold(
   context: IngressContext,
   secretName: string,
@@ -207,18 +206,18 @@ export function applyOutcome(
     if (outcome.kind === 'failed') return fail(context, record, outcome.failure, at);
     const { notAfter } = outcome.validity;
     const { window } = outcome.validity;
-    const askAt = woken ? at + lookDelay : outcome.validity.askAt;
+    const askAt = woken ? at + recheckDelay : outcome.validity.askAt;
     const renewAt = renewalTime(outcome.validity, context.policy.minimumValidity, window);
     if (renewAt <= at) {
-      // Without back-off it would be ordered again and again.
-      const message = `The CA issued a certificate for Secret ${secretName} that has to be renewed at once: it ends at ${new Date(notAfter).toISOString()}.`;
+      // A failure, with back-off: otherwise there would be a loop of orders.
+      const message = `The CA issued a certificate for Secret ${secretName} that must be renewed at once: it expires at ${new Date(notAfter).toISOString()}.`;
       return fail(context, record, { code: 'CertificateRejected', message }, at);
     }
     return stored(record, { notAfter, renewAt, askAt });
   });
-  // Somebody may have put a good certificate in by hand while this one could not be had.
+  // Meanwhile the user may have stored a good certificate by hand.
   return woken && outcome.kind === 'failed' && isChecked(next)
-    ? { ...next, nextCheckAt: at + lookDelay }
+    ? { ...next, nextCheckAt: at + recheckDelay }
     : next;
 }
 

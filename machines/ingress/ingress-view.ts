@@ -3,27 +3,26 @@ import { describeFailure, failureKind } from '../reasons/reasons.ts';
 import { findingsOf } from './hold.ts';
 import { attentionTime, type IngressContext, type IngressState, wakeTime } from './ingress-context.ts';
 
-/** One Ingress as a person looks at it. Times in milliseconds since the epoch. */
+/** One Ingress for display. Times in milliseconds since the epoch. */
 export interface IngressView {
-  /** Its name, with its kind where that is another one. */
+  /** Display name, see `sourceName`. */
   readonly ingress: string;
   readonly hosts: readonly string[];
   readonly state: IngressState;
   readonly since: number;
   readonly next: { readonly action: string; readonly at: number | undefined };
-  /** What has failed, and what to do. */
+  /** Failures with remedies. */
   readonly problems: readonly string[];
-  /** What people should know besides. */
   readonly notices: readonly string[];
-  /** The earliest end of its certificates. */
+  /** The earliest expiry of its good certificates. */
   readonly notAfter: number | undefined;
 }
 
 const working: Partial<Record<IngressState, string>> = {
   checking: 'read the Secrets',
   queued: 'wait for admission',
-  'provisioning-challenge': 'check that the hosts reach us',
-  validating: 'prove the hosts to the CA',
+  'provisioning-challenge': 'run the self-check',
+  validating: 'validate the hosts at the CA',
   storing: 'write the Secret',
 };
 
@@ -43,7 +42,7 @@ export function viewOf(state: IngressState, context: IngressContext): IngressVie
   };
 }
 
-/** What is done next, and when, as far as it is known. */
+/** The next step, and when if known. */
 export function nextStepOf(state: IngressState, context: IngressContext): IngressView['next'] {
   const action = working[state];
   if (state === 'queued' || state === 'validating') {

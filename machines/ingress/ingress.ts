@@ -1,3 +1,6 @@
+// The statecharts of one Ingress and of its certificates, their pure context updates, and the status annotation. src/actors starts
+// one `ingressMachine` per enabled source; src/steps implements its actors.
+
 import { assign, enqueueActions, fromPromise, sendParent, setup } from 'xstate';
 import type { Assignment, DesiredCertificate } from '../ownership/desired-certificate.ts';
 import type { SupervisorEvent } from '../supervisor/supervisor.ts';
@@ -35,20 +38,20 @@ export interface CheckOutput {
   readonly results: readonly CheckResult[];
 }
 
-/** What became of a round, for an Event in the cluster and a line in the log. */
+/** The result of a round, for Event and log. */
 export interface RoundEnd {
   readonly secretName: string;
   readonly outcome: CertificateOutcome;
 }
 
-/** To the one of these states that fits what the certificates do now. */
+/** Transitions to the one of these states that matches the certificates. */
 function followCertificates(...states: SettledState[]) {
   return states.map((state) => ({ guard: { type: 'fits', params: { state } }, target: state }) as const);
 }
 
 /**
- * One Ingress. Checking reads and judges its Secrets; each due one is worked on by a child of its own, and the state is
- * that of the least advanced child (see `stateOf`). A check may run while children do: it leaves them alone.
+ * One Ingress. `checking` reads and judges its Secrets; a child actor works on each due one, and the state is that of the least
+ * advanced child (see `stateOf`). A check may run beside children, and does not affect them.
  */
 export const ingressMachine = setup({
   types: {
@@ -58,20 +61,20 @@ export const ingressMachine = setup({
   },
   actors: {
     certificate: certificateMachine,
-    /** Trouble with the API server is a result; it rejects only for an error in the program. */
+    /** Failures of the API server are results; rejects only for a programming error. */
     checkSecrets: fromPromise<CheckOutput, readonly DesiredCertificate[]>(() => {
-      throw new Error('the process has to provide this actor');
+      throw new Error('the implementation of this actor is not provided');
     }),
   },
   actions: {
-    /** Tells people what is to be said of the Ingress as it is now; the process provides it, and says things once. */
+    /** Publishes the current findings, each once; provided by the process. */
     announceFindings: () => undefined,
-    /** Tells people how a round ended; the process provides it. */
+    /** Publishes the result of a round; provided by the process. */
     announceRoundEnd: (_, _roundEnd: RoundEnd) => undefined,
     askToBeWoken: sendParent(
       ({ context }): SupervisorEvent => ({ type: 'WAKE_AT', key: context.key, at: wakeTime(context) }),
     ),
-    /** A person says that a new attempt is worth it: also for names that the CA had paused. */
+    /** The user asks for a new attempt, also for names that the CA had paused. */
     liftPauses: sendParent(
       ({ context }): SupervisorEvent => ({
         type: 'PAUSES_LIFTED',
@@ -101,7 +104,7 @@ export const ingressMachine = setup({
         if (isRetried(next)) enqueue('liftPauses');
       }),
     },
-    // Also while a check runs: it may have read before that what it is woken for.
+    // Restarts a running check, too: it may have read before the change.
     WAKE: { target: '.checking', actions: assign(({ context, event }) => applyWake(context, event.at)) },
     CERTIFICATE_PHASE: {
       actions: assign(({ context, event }) => applyPhase(context, event.secretName, event.phase, event.at)),
@@ -135,7 +138,7 @@ export const ingressMachine = setup({
           actions: [
             assign(({ context, event }) => applyAssessments(context, event.output.results, event.output.at)),
             enqueueActions(({ context, event, enqueue }) => {
-              // What was being worked on was not checked, so a round among the results is a new one.
+              // Secrets with a running round are not checked: a round among the results is new.
               const checked = new Set(event.output.results.map(({ secretName }) => secretName));
               for (const round of roundsOf(context)) {
                 if (!checked.has(round.desired.secretName)) continue;
@@ -149,7 +152,7 @@ export const ingressMachine = setup({
       },
       always: followCertificates(...settledStates),
     },
-    // From here on rounds only advance or end: a new one begins with a check.
+    // Rounds only advance or end here; new ones begin with a check.
     queued: { entry: 'markEntry', always: followCertificates('provisioning-challenge') },
     'provisioning-challenge': {
       entry: 'markEntry',

@@ -9,10 +9,9 @@ import type { IngressContext } from './ingress-context.ts';
 type Due = Extract<Assessment, { kind: 'due' }>;
 
 /**
- * The round for a due Secret: for all hosts that it is to cover, or, where its certificate is about to end, for those that have
- * not failed.
+ * The round for a due Secret: for all its hosts, or, if its certificate is about to expire, for those that have not failed.
  *
- * @param serial tells the rounds of an Ingress apart
+ * @param serial unique among the rounds of an Ingress
  * @param at milliseconds since the epoch
  */
 export function planRound(
@@ -32,7 +31,7 @@ export function planRound(
   if (reason === 'host-left-out' && omission !== undefined) {
     const { rescuedAt, passed: known = [] } = record;
     const passed = omission.hosts.filter((host) => known.includes(host));
-    // One that fails keeps none of the others out.
+    // A failing host does not keep out those that have passed.
     const rest = passed.length === 0 ? [] : omission.hosts.filter((host) => !passed.includes(host));
     const until = rescuedAt === undefined ? 0 : rescuedAt + lifetimeOf(assessment) / 3;
     const barredUntil = passed.length === 0 && until > at ? until : undefined;
@@ -69,13 +68,13 @@ function planRescue(
   };
 }
 
-/** Whether the CA has issued a certificate for exactly these names lately. */
+/** Whether the CA has recently issued a certificate for exactly these names. */
 function isSameSet(hosts: readonly string[], { dnsNames, sameSetUntil = 0 }: Serving, at: number): boolean {
   const names = new Set(dnsNames);
   return at < sameSetUntil && names.size === hosts.length && hosts.every((host) => names.has(host));
 }
 
-/** A Secret that is gone or empty and held a certificate before is no newcomer: what is kept of the limits is kept for it, too. */
+/** A deleted or emptied Secret that had a certificate may use the reserve of the limits. */
 function purposeOf({ certified = false }: CertificateRecord, { reason }: Due): OrderRequest['purpose'] {
   return certified && (reason === 'missing' || reason === 'empty') ? 'replacement' : orderPurposes[reason];
 }

@@ -2,8 +2,8 @@ import { reasons } from '../reasons/reasons.ts';
 import { type CertificateEntry, entryNamed, isReasonCode, type StatusDocument } from './status.ts';
 
 /**
- * Whether another outcome is to be written: another code, scope or count, or a time that moved by more than a tenth of what
- * is left until then.
+ * Whether the annotation must be written: any difference except in times that moved by less than 10 % of what is left, and in
+ * messages of transient failures.
  *
  * @param now milliseconds since the epoch
  */
@@ -42,9 +42,9 @@ function lasting({
   message,
 }: CertificateEntry): string {
   const transient = reason !== undefined && isReasonCode(reason) && reasons[reason].kind === 'transient';
-  // What happened to whom in mid-trouble changes with each try.
-  const words = transient ? undefined : message;
-  return JSON.stringify([state, reason, host, failures, notAfter, input, rescued, notices, words]);
+  // The message of a transient failure varies with each attempt.
+  const text = transient ? undefined : message;
+  return JSON.stringify([state, reason, host, failures, notAfter, input, rescued, notices, text]);
 }
 
 function moved(before: string | undefined, after: string | undefined, now: number): boolean {

@@ -7,16 +7,16 @@ import { longestBackoff } from './backoff.ts';
 import type { CertificateRecord } from './certificate-record.ts';
 import { type CertificateEntry, entryNamed, inputMark, isReasonCode, type StatusDocument } from './status.ts';
 
-/** More than any back-off counts. */
+/** Beyond the end of any ladder. */
 const mostFailures = 1000;
 const longestMessage = 2000;
 
 /**
- * What a restart takes over of a Secret's last outcome: how often it failed, why, and when it is to be tried again. The
- * text may come from anybody who may write the Ingress, so it is trusted with little: it makes an attempt wait for the
- * longest back-off at most, or for as long as a CA may ask, and does not count for another Ingress or another wish.
+ * Restores the last outcome of a Secret after a restart: number and reason of failures, and the next attempt. Anyone who may write
+ * the Ingress may have written the annotation, so it is not trusted: a delay is limited to the longest back-off or the longest
+ * Retry-After, and an entry of another Ingress or for another desired certificate is ignored.
  *
- * @param retry the value of `kube-lego.io/retry` now: a new one ends the back-off, but not what the CA asked for
+ * @param retry current value of `kube-lego.io/retry`: a new one ends the back-off, but not a Retry-After
  * @param at milliseconds since the epoch
  */
 export function restoredOutcome(
@@ -43,7 +43,7 @@ export function restoredOutcome(
     ...(rescuedAt === undefined ? {} : { rescuedAt }),
     ...(retried ? { passed: desired.hosts.map(({ host }) => host) } : {}),
   };
-  // Whether it has to wait for a limit the ledger tells; what the account lacks may have been mended with the restart.
+  // Waits for limits are decided by the ledger; a problem of the account may have been fixed by the restart.
   if (
     entry.state === 'waiting' ||
     entry.reason === 'AccountNotReady' ||
@@ -57,7 +57,7 @@ export function restoredOutcome(
   return { status: { kind: 'failed', failure, nextAttemptAt: until, notAfter }, ...known };
 }
 
-/** The sentences that were written for an Ingress, as `statusMessage` makes them: not to be told again. */
+/** The messages in the annotation (see `statusMessage`), which must not be published again. */
 export function sentencesIn(status: StatusDocument, uid: string): ReadonlySet<string> {
   if (status.ingress !== uid) return new Set();
   const entries = Object.values(status.secrets);

@@ -7,71 +7,71 @@ import type { CertificateRecord, CertificateStatus } from './certificate-record.
 import { describeHold } from './hold.ts';
 import type { IngressContext } from './ingress-context.ts';
 
-/** Something to be known that stands in the way of nothing. */
+/** Information that is not a failure. */
 export interface StatusNotice {
   readonly reason: string;
   readonly message: string;
 }
 
-/** What came of one Secret at last. Times in whole seconds of RFC 3339, none earlier than what it stands for. */
+/** The last outcome of one Secret. Times in RFC 3339, rounded up to whole seconds. */
 export interface CertificateEntry {
   /** `waiting`: for a limit of the CA, before any attempt. */
   readonly state: 'good' | 'failed' | 'waiting';
-  /** When state and reason became what they are. */
+  /** When state or reason last changed. */
   readonly since: string;
-  /** The end of the certificate that serves now, as far as it is known. */
+  /** Expiry of the certificate in use, if known. */
   readonly notAfter?: string;
   readonly renewAt?: string;
-  /** A code of the table of reasons. */
+  /** A code of `reasons`. */
   readonly reason?: string;
-  /** What happened, and what to do. */
+  /** Including the remedy. */
   readonly message?: string;
-  /** The host to blame, where it is one. */
+  /** The failing host, if it is only one. */
   readonly host?: string;
-  /** How often in a row it has failed; trouble that is not the certificate's own does not count. */
+  /** Consecutive failures; transient ones do not count. */
   readonly failures?: number;
-  /** Or the turn of one that waits. Absent where only a change helps, and where trouble of others is a matter of minutes. */
+  /** For `waiting`, when it fits into the limits. Absent if only a change helps, and for a transient failure of a few minutes. */
   readonly nextAttempt?: string;
-  /** Until when the CA or the API server asked us to wait. */
+  /** End of a Retry-After of the CA or the API server. */
   readonly blockedUntil?: string;
-  /** When an order without failing hosts, or for hosts that were to come back, came to nothing. */
+  /** When an order without failing hosts, or to add hosts again, last failed. */
   readonly rescued?: string;
-  /** Of what was asked for when it failed: a change of that starts over. */
+  /** Hash of the desired certificate (`inputMark`): a change resets the outcome. */
   readonly input?: string;
   readonly notices?: readonly StatusNotice[];
 }
 
-/** What the annotation `kube-lego.io/status` of an Ingress says: outcomes, never passing states. */
+/** The annotation `kube-lego.io/status` of an Ingress: outcomes, not transient states. */
 export interface StatusDocument {
   readonly secrets: Readonly<Record<string, CertificateEntry>>;
   /** About the Ingress itself. */
   readonly notices?: readonly StatusNotice[];
-  /** Secrets and notices for which there was no room. */
+  /** Number of Secrets and notices omitted to limit the size. */
   readonly omitted?: number;
-  /** The value of `kube-lego.io/retry` that was acted on last. */
+  /** The last value of `kube-lego.io/retry` that took effect. */
   readonly retry?: string;
-  /** The uid of the Ingress: text that was copied to another one says nothing about that. */
+  /** The uid of the Ingress: an annotation copied to another Ingress is ignored. */
   readonly ingress: string;
-  /** The annotation that handed it to kube-lego, where that is not `kubernetes.io/tls-acme`: another kube-lego's words are left alone. */
+  /** The annotation that enables kube-lego, if not `kubernetes.io/tls-acme`: the status of another kube-lego is not changed. */
   readonly handedBy?: string;
 }
 
 export const statusAnnotation = 'kube-lego.io/status';
 
-/** Trouble that is nobody's failure and is over so soon is no outcome. */
-const passing = 30 * second;
-/** From here on the time of the next attempt is worth a write when the failure is nobody's. */
-const farAway = 10 * minute;
+/** Waits and transient failures up to this long are not written. */
+const shortWait = 30 * second;
+/** The next attempt after a transient failure is written only if further ahead. */
+const longWait = 10 * minute;
 const mostNotices = 10;
-/** Characters; all annotations of an object together have 256 KiB. Beyond the first limit entries lose their words. */
-const roomForWords = 16_384;
-const room = 2 * roomForWords;
+/** Characters; Kubernetes allows 256 KiB for all annotations of an object. Beyond the first limit, entries have no messages. */
+const sizeWithMessages = 16_384;
+const maxSize = 2 * sizeWithMessages;
 const latest = Date.UTC(9999, 11, 31);
 
 /**
- * What is to be said of an Ingress now. A Secret that is being checked or worked on has the outcome that it had before.
+ * The current status of an Ingress. A Secret that is being checked or has a running round keeps its previous outcome.
  *
- * @param before what was said last
+ * @param before the last status written
  */
 export function statusOf(context: IngressContext, before?: StatusDocument): StatusDocument {
   const known = before?.ingress === context.uid ? before.secrets : {};
@@ -95,18 +95,17 @@ export function statusOf(context: IngressContext, before?: StatusDocument): Stat
   };
 }
 
-/** Whether there is anything to say. */
 export function isEmpty({ secrets, notices }: StatusDocument): boolean {
   return Object.keys(secrets).length === 0 && notices === undefined;
 }
 
-/** What was asked for, so briefly that it is only good for a comparison. */
+/** Short hash of the desired certificate, for comparison only. */
 export function inputMark({ hosts, adopt, keyType, profile, selfCheck }: DesiredCertificate): string {
   const input = JSON.stringify([hosts, adopt, keyType, profile, selfCheck]);
   return Math.floor(spread(input) * 0x1_0000_0000).toString(16);
 }
 
-/** The entry of this Secret, whose name may be one that every object knows. */
+/** The entry of this Secret, whose name may be that of an inherited property (`constructor`). */
 export function entryNamed(
   secrets: StatusDocument['secrets'],
   secretName: string,
@@ -114,7 +113,7 @@ export function entryNamed(
   return Object.hasOwn(secrets, secretName) ? secrets[secretName] : undefined;
 }
 
-/** @returns undefined in a passing state */
+/** @returns undefined in a transient state */
 function entryOf(
   { status, failures, desired, notices: findings, rescuedAt }: CertificateRecord,
   last: CertificateEntry | undefined,
@@ -127,16 +126,15 @@ function entryOf(
     const { notAfter, renewAt } = status;
     return { state: 'good', since, notAfter: timestamp(notAfter), renewAt: timestamp(renewAt), ...notices };
   }
-  const trouble = troubleOf(status);
-  if (trouble === undefined) return undefined;
-  const { state, failure, until, notAfter } = trouble;
+  const problem = problemOf(status);
+  if (problem === undefined) return undefined;
+  const { state, failure, until, notAfter } = problem;
   const { code, host, retryAt } = failure;
-  const isTrouble = failureKind(failure) === 'transient';
-  const nobodysFault = state === 'waiting' || isTrouble;
+  const isTransient = failureKind(failure) === 'transient';
   const ahead = (until ?? Number.POSITIVE_INFINITY) - at;
-  if (nobodysFault && ahead <= passing) return undefined;
-  // A turn in the queue seldom moves; a time of trouble moves with each try, and is worth its writes only when it is far.
-  const soon = isTrouble && ahead <= farAway;
+  if ((state === 'waiting' || isTransient) && ahead <= shortWait) return undefined;
+  // The time of a transient failure changes with each attempt: written only if far ahead. That of a held round seldom changes.
+  const soon = isTransient && ahead <= longWait;
   const same = last?.state === state && last.reason === code;
   return {
     state,
@@ -156,7 +154,7 @@ function entryOf(
   };
 }
 
-function troubleOf(status: CertificateStatus) {
+function problemOf(status: CertificateStatus) {
   if (status.kind === 'failed') {
     const { failure, nextAttemptAt, notAfter } = status;
     return { state: 'failed', failure, until: nextAttemptAt, notAfter } as const;
@@ -171,7 +169,7 @@ function troubleOf(status: CertificateStatus) {
   } as const;
 }
 
-/** The failing ones first, because their back-off has to outlast a restart. */
+/** Limits the size; failed entries first, because their back-off must survive a restart. */
 function withinBounds(entries: readonly [string, CertificateEntry][]) {
   const kept = new Map<string, CertificateEntry>();
   let used = 0;
@@ -184,9 +182,9 @@ function withinBounds(entries: readonly [string, CertificateEntry][]) {
   };
   for (const state of ['failed', 'waiting', 'good'] as const) {
     for (const [name, entry] of entries) {
-      if (entry.state !== state || keep(name, entry, roomForWords)) continue;
+      if (entry.state !== state || keep(name, entry, sizeWithMessages)) continue;
       const { message: _message, notices: _notices, ...brief } = entry;
-      keep(name, brief, room);
+      keep(name, brief, maxSize);
     }
   }
   const ordered = entries.flatMap(([name]): [string, CertificateEntry][] => {
@@ -202,7 +200,6 @@ function noticesOf(findings: readonly Failure[]): StatusNotice[] {
     .map((finding) => ({ reason: finding.code, message: statusMessage(finding) }));
 }
 
-/** Whether the table of reasons has this code. */
 export function isReasonCode(code: string): code is keyof typeof reasons {
   return Object.hasOwn(reasons, code);
 }

@@ -19,7 +19,11 @@ export function showcase(): Snapshot {
     ],
     blocks: [
       { cause: 'paused until the owner lifts it', scope: 'old.partners.example.com', until: now + 7 * day },
-      { cause: 'too many failures of a name', scope: 'admin.media.example.com', until: now + 34 * minute },
+      {
+        cause: 'limit of failed validations of a host',
+        scope: 'admin.media.example.com',
+        until: now + 34 * minute,
+      },
     ],
     budgets: [
       {
@@ -74,7 +78,7 @@ export function issuance(): IngressDetail {
     state: 'validating',
     since: now - 7000,
     hosts,
-    next: { action: 'prove the hosts to the CA' },
+    next: { action: 'validate the hosts at the CA' },
   });
   const steps = [
     [14_000, 'event', 'WAKE'],

@@ -17,7 +17,7 @@ describe('the list of the inspector page', () => {
   const few = () =>
     snapshotOf([
       rowOf('blog/web'),
-      rowOf('shop/web', { state: 'validating', next: { action: 'prove the hosts to the CA' } }),
+      rowOf('shop/web', { state: 'validating', next: { action: 'validate the hosts at the CA' } }),
       rowOf('shop/api', {
         state: 'backing-off',
         error: { code: 'SelfCheckFailed', message: 'Another server answers.' },

@@ -131,9 +131,9 @@ function rowInSomeState(key: string, index: number): IngressRow {
     case 9:
       return working('queued', 'wait for admission');
     case 14:
-      return working('provisioning-challenge', 'check that the hosts reach us');
+      return working('provisioning-challenge', 'run the self-check');
     case 20:
-      return working('validating', 'prove the hosts to the CA');
+      return working('validating', 'validate the hosts at the CA');
     case 27:
       return working('storing', 'write the Secret');
     case 33:
