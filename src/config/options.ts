@@ -49,7 +49,7 @@ export const optionGroups = {
     caBundle: {
       variable: 'LEGO_CA_BUNDLE',
       placeholder: 'FILE',
-      description: 'PEM file with root certificates to trust besides the default ones, for a private CA.',
+      description: 'PEM file with additional trusted root certificates, for a private CA.',
       parse: values.text,
     },
     profile: {
@@ -90,7 +90,7 @@ export const optionGroups = {
     checkInterval: {
       variable: 'LEGO_CHECK_INTERVAL',
       placeholder: 'DURATION',
-      description: 'How often each Secret is checked, besides at every change of its Ingress.',
+      description: 'How often each Secret is checked, in addition to every change of its Ingress.',
       fallback: '8h',
       parse: values.durationWithin(second, 720 * hour),
     },
