@@ -19,7 +19,7 @@ export class Announcer {
   readonly #status: Pick<SourceStatusWriter, 'publish' | 'said'>;
   readonly #log: Logger;
   /** Findings reported at the last check, by actor. */
-  readonly #said = new WeakMap<object, ReadonlySet<string>>();
+  readonly #reported = new WeakMap<object, ReadonlySet<string>>();
 
   constructor(
     events: Pick<EventRecorder, 'publish'>,
@@ -33,14 +33,14 @@ export class Announcer {
 
   /** @param actor whose context it is */
   announceFindings(actor: object, context: IngressContext): void {
-    const before = this.#said.get(actor);
+    const before = this.#reported.get(actor);
     const findings = [...context.notices, ...context.certificates.flatMap(findingsOf)];
     if (findings.length > 0 || before !== undefined) {
-      const said = before ?? this.#saidBefore(context);
-      this.#said.set(actor, new Set(findings.map(statusMessage)));
+      const reported = before ?? this.#reportedBefore(context);
+      this.#reported.set(actor, new Set(findings.map(statusMessage)));
       for (const finding of findings) {
-        if (!said.has(statusMessage(finding)))
-          this.#tell(context, finding, { nextAttempt: isoTime(finding.retryAt) });
+        if (!reported.has(statusMessage(finding)))
+          this.#report(context, finding, { nextAttempt: isoTime(finding.retryAt) });
       }
     }
     this.#status.publish(context);
@@ -52,8 +52,8 @@ export class Announcer {
     if (outcome.kind === 'failed') {
       const record = context.certificates.find(({ desired }) => desired.secretName === secretName);
       const nextAttemptAt = record?.status.kind === 'failed' ? record.status.nextAttemptAt : undefined;
-      this.#said.set(actor, new Set(this.#said.get(actor)).add(statusMessage(outcome.failure)));
-      this.#tell(context, outcome.failure, { secret: secretName, nextAttempt: isoTime(nextAttemptAt) });
+      this.#reported.set(actor, new Set(this.#reported.get(actor)).add(statusMessage(outcome.failure)));
+      this.#report(context, outcome.failure, { secret: secretName, nextAttempt: isoTime(nextAttemptAt) });
       return;
     }
     const { reason, validity } = outcome;
@@ -68,12 +68,12 @@ export class Announcer {
   }
 
   /** Findings reported by an earlier process. */
-  #saidBefore(context: IngressContext): ReadonlySet<string> {
+  #reportedBefore(context: IngressContext): ReadonlySet<string> {
     const status = this.#status.said(context);
     return status === undefined ? new Set() : sentencesIn(status, context.uid);
   }
 
-  #tell(
+  #report(
     context: IngressContext,
     failure: Failure,
     fields: { secret?: string; nextAttempt?: string | undefined },

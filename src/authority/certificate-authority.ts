@@ -167,7 +167,7 @@ export class CertificateAuthority {
       caBundle,
       onRequest: (report) => {
         onRequest?.(report);
-        clockWatch.look(this.clock);
+        clockWatch.check(this.clock);
       },
     });
   }

@@ -9,29 +9,29 @@ import { AcmeProblem } from '../acme/transport/problem.ts';
 export class OrderReports {
   readonly #id: string;
   readonly #hosts: readonly string[];
-  readonly #tell: (report: OrderReport) => void;
+  readonly #send: (report: OrderReport) => void;
   #phase: OrderPhase | undefined;
   #made = false;
 
-  constructor(id: string, hosts: readonly string[], tell: (report: OrderReport) => void) {
+  constructor(id: string, hosts: readonly string[], send: (report: OrderReport) => void) {
     this.#id = id;
     this.#hosts = hosts;
-    this.#tell = tell;
+    this.#send = send;
   }
 
   /** The order is about to enter this phase. */
   enters(phase: OrderPhase): void {
     const id = this.#id;
-    if (phase === 'ordering') this.#tell({ type: 'ORDER_SENT', id });
-    if (phase === 'finalizing') this.#tell({ type: 'HOSTS_PROVEN', id, hosts: this.#hosts });
-    if (phase === 'downloading') this.#tell({ type: 'CERTIFICATE_ISSUED', id });
+    if (phase === 'ordering') this.#send({ type: 'ORDER_SENT', id });
+    if (phase === 'finalizing') this.#send({ type: 'HOSTS_PROVEN', id, hosts: this.#hosts });
+    if (phase === 'downloading') this.#send({ type: 'CERTIFICATE_ISSUED', id });
     this.#phase = phase;
   }
 
   /** The CA has created the order. */
   made(): void {
     this.#made = true;
-    this.#tell({ type: 'ORDER_MADE', id: this.#id });
+    this.#send({ type: 'ORDER_MADE', id: this.#id });
   }
 
   get orderMade(): boolean {
@@ -48,17 +48,17 @@ export class OrderReports {
       reason instanceof AccountError && reason.cause instanceof OrderError ? reason.cause : reason;
     if (isTransient(error)) {
       const retryAfter = retryAfterOf(error);
-      this.#tell({ type: 'CA_TROUBLED', id, retryAfter });
+      this.#send({ type: 'CA_TROUBLED', id, retryAfter });
       return retryAfter !== undefined;
     }
     if (!(error instanceof OrderError)) return false;
     const block = error.cause instanceof AcmeProblem ? readBlock(error.cause) : undefined;
     if (this.#made) {
-      if (isGivenUp(error)) this.#tell({ type: 'ORDER_FAILED', id });
-      if (block !== undefined) this.#tell({ type: 'LIMIT_MET', id, block });
-    } else if (this.#phase === 'ordering') this.#tell({ type: 'ORDER_REFUSED', id, block });
+      if (isGivenUp(error)) this.#send({ type: 'ORDER_FAILED', id });
+      if (block !== undefined) this.#send({ type: 'LIMIT_MET', id, block });
+    } else if (this.#phase === 'ordering') this.#send({ type: 'ORDER_REFUSED', id, block });
     const hosts = error.kind === 'challenge-failed' ? error.failures.map(({ host }) => host) : [];
-    if (hosts.length > 0) this.#tell({ type: 'HOSTS_FAILED', id, hosts });
+    if (hosts.length > 0) this.#send({ type: 'HOSTS_FAILED', id, hosts });
     return block !== undefined;
   }
 }

@@ -6,16 +6,16 @@ import type { Clock } from '../time/clock.ts';
 
 export interface BacklogWatchOptions {
   /** The current backlog; undefined if nothing is queued. */
-  readonly look: () => Backlog | undefined;
+  readonly read: () => Backlog | undefined;
   readonly clock: Clock;
   readonly log: Pick<Logger, 'info' | 'error'>;
 }
 
-/** Milliseconds. With thousands in the queue `look` takes some milliseconds. */
+/** Milliseconds. With thousands in the queue `read` takes some milliseconds. */
 const interval = minute;
 const logInterval = hour;
 /** Fewer orders are not logged. */
-const worthSaying = 20;
+const fewestLogged = 20;
 
 /** Logs, while many orders wait for the CA's limits, how many have room within a day and when the last one has. */
 export class BacklogWatch {
@@ -23,7 +23,7 @@ export class BacklogWatch {
   readonly #tick: () => void;
   #current: Backlog | undefined;
   #timer: unknown;
-  #saidAt = Number.NEGATIVE_INFINITY;
+  #loggedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: BacklogWatchOptions) {
     const { log } = options;
@@ -31,7 +31,7 @@ export class BacklogWatch {
     this.#tick = guarded(
       () => {
         this.#arm();
-        this.#look();
+        this.#update();
       },
       (error) => log.error(error, 'The backlog of orders could not be computed.'),
     );
@@ -54,13 +54,13 @@ export class BacklogWatch {
     this.#timer = this.#options.clock.setTimeout(this.#tick, interval);
   }
 
-  #look(): void {
-    const { look, clock, log } = this.#options;
-    const backlog = look();
+  #update(): void {
+    const { read, clock, log } = this.#options;
+    const backlog = read();
     this.#current = backlog;
     const now = clock.now();
-    if (backlog === undefined || backlog.orders < worthSaying || now - this.#saidAt < logInterval) return;
-    this.#saidAt = now;
+    if (backlog === undefined || backlog.orders < fewestLogged || now - this.#loggedAt < logInterval) return;
+    this.#loggedAt = now;
     const { orders, withinDay } = backlog;
     const lastAt = new Date(backlog.lastAt).toISOString();
     log.info(

@@ -8,13 +8,13 @@ export function guarded<Arguments extends readonly unknown[]>(
   run: (...args: Arguments) => void,
   onError: (error: unknown) => void,
 ): (...args: Arguments) => void {
-  let told = false;
+  let reported = false;
   return (...args) => {
     try {
       run(...args);
     } catch (error) {
-      if (told) return;
-      told = true;
+      if (reported) return;
+      reported = true;
       onError(error);
     }
   };

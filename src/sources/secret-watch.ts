@@ -27,7 +27,7 @@ export function watchSecrets(
   tellSupervisor: (event: SupervisorEvent) => void,
 ): Reflector<WatchedSecret>[] {
   if (!config.secretWatch) return [];
-  const tell = (key: string): void => {
+  const notify = (key: string): void => {
     const [namespace = '', secretName = ''] = key.split('/');
     tellSupervisor({ type: 'SECRET_CHANGED', namespace, secretName });
   };
@@ -44,9 +44,9 @@ export function watchSecrets(
       project: projectSecret,
       // Skip the first list: every Ingress checks its Secrets at the start.
       onUpsert: (key) => {
-        if (reflector.state.synced) tell(key);
+        if (reflector.state.synced) notify(key);
       },
-      onDelete: tell,
+      onDelete: notify,
       onSynced: () => {
         denied = false;
       },

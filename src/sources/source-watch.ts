@@ -57,22 +57,22 @@ export function watchSources(
       onSynced: () => {
         if (denial.stands) log.info({ namespace }, `Namespace ${namespace ?? ''} is watched now.`);
         denial.end();
-        tellWhenSeen();
+        reportWhenSynced();
       },
       onError: (error) => {
         log.warn(error, `The watch of ${source.resource} was interrupted; kube-lego reconnects.`);
         if (namespace === undefined || reflector.state.synced) return;
         if (!denial.beginsWith(error, clock.now())) return;
         log.error({ namespace, err: error }, leftOutMessage(source, namespace));
-        tellWhenSeen();
+        reportWhenSynced();
       },
     });
     return { kind: source.kind, reflector, denial };
   });
-  const tellWhenSeen = (): void => {
-    const seen = watches.filter(({ reflector }) => reflector.state.synced);
+  const reportWhenSynced = (): void => {
+    const synced = watches.filter(({ reflector }) => reflector.state.synced);
     const leftOut = watches.filter(({ denial }) => denial.stands);
-    if (seen.length > 0 && seen.length + leftOut.length === watches.length)
+    if (synced.length > 0 && synced.length + leftOut.length === watches.length)
       tellSupervisor({ type: 'SYNCED' });
   };
   for (const { reflector } of watches) reflector.start();

@@ -15,7 +15,7 @@ export interface CheckSecretsOptions {
   readonly secrets: Pick<SecretStore, 'read'>;
   readonly policy: AssessmentPolicy;
   /** Undefined without ARI. */
-  readonly renewals?: Pick<RenewalWatch, 'look'> | undefined;
+  readonly renewals?: Pick<RenewalWatch, 'check'> | undefined;
   readonly clock: Clock;
   readonly ca: { readonly clock: Pick<Clock, 'now'> };
 }
@@ -44,7 +44,7 @@ export function checkSecretsLogic({
       const { secret, askAt } =
         facts.kind === 'absent' || renewals === undefined
           ? { secret: facts, askAt: undefined }
-          : await renewals.look(desired, facts, signal);
+          : await renewals.check(desired, facts, signal);
       const assessment = assess(desired, secret, policy, clock.now(), ca.clock.now());
       return { kind: 'assessed', secretName, assessment, askAt };
     } catch (error) {

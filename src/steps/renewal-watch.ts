@@ -90,7 +90,7 @@ export class RenewalWatch {
    * Requests ARI if it is due, and stores a changed window on the Secret.
    * @throws the signal's reason
    */
-  async look(
+  async check(
     { namespace, secretName }: { readonly namespace: string; readonly secretName: string },
     secret: PresentSecret,
     signal: AbortSignal,
@@ -109,10 +109,10 @@ export class RenewalWatch {
     const known = isNew ? { id, askAt: nextBeat(uid, rhythm, now) } : this.#inTurn(last);
     const window = secret.window ?? known.unrecorded;
     const seen = known.unrecorded === undefined ? secret : { ...secret, window };
-    const lookAt = known.refused?.writeAt ?? known.askAt;
-    if (isNew || lookAt > now || notAfter <= clock.now()) {
+    const checkAt = known.refused?.writeAt ?? known.askAt;
+    if (isNew || checkAt > now || notAfter <= clock.now()) {
       this.#remember(uid, known);
-      return { secret: seen, askAt: ca.clock.byMachine(lookAt) };
+      return { secret: seen, askAt: ca.clock.byMachine(checkAt) };
     }
     const { window: suggested, askAt } =
       known.refused === undefined || known.askAt <= now

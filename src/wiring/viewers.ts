@@ -53,7 +53,7 @@ export function setUpViewers({ config, clock, log }: Runtime, options: ViewersOp
       process,
     });
   const backlogWatch = new BacklogWatch({
-    look: () => ca.backlog(admission().backlog),
+    read: () => ca.backlog(admission().backlog),
     clock,
     log,
   });

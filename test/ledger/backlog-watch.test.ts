@@ -8,7 +8,7 @@ it('a long queue is told at once, then hourly, and a short one is not', () => {
   const lines: string[] = [];
   let orders = 0;
   const watch = new BacklogWatch({
-    look: () => (orders === 0 ? undefined : { orders, withinDay: 2, lastAt: Date.UTC(2026, 11, 24) }),
+    read: () => (orders === 0 ? undefined : { orders, withinDay: 2, lastAt: Date.UTC(2026, 11, 24) }),
     clock,
     log: { info: (_: object, line?: string) => lines.push(line ?? ''), error: assert.fail },
   });
@@ -35,7 +35,7 @@ it('a queue that cannot be looked at is said once, and looked at again', () => {
   const errors: unknown[] = [];
   let fails = true;
   const watch = new BacklogWatch({
-    look: () => {
+    read: () => {
       if (fails) throw new Error('the ledger is broken');
       return { orders: 7, withinDay: 2, lastAt: 0 };
     },

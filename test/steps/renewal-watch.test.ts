@@ -196,14 +196,14 @@ describe('the watch over renewals', () => {
       budget,
       written,
       asked: () => asked,
-      look: (secret = known) => renewals.look(place, secret, signal),
+      check: (secret = known) => renewals.check(place, secret, signal),
     };
   }
 
   it('asks nobody at a start, but within six hours, each certificate at its own time', async () => {
-    const { look, asked } = watch();
+    const { check, asked } = watch();
     const times = await Promise.all(
-      Array.from({ length: 100 }, (_, index) => look({ ...known, uid: `uid-${index}` })),
+      Array.from({ length: 100 }, (_, index) => check({ ...known, uid: `uid-${index}` })),
     );
     assert.equal(asked(), 0);
     const waits = times.map(({ askAt = 0 }) => askAt - now);
@@ -213,19 +213,19 @@ describe('the watch over renewals', () => {
 
   it('asks when it is time, records another window, and leaves the same one alone', async () => {
     const answer = { window: { ...window, url: undefined }, askAt: now + 12 * hour };
-    const { clock, look, asked, written } = watch(answer, { ...answer, askAt: now + 18 * hour });
-    const { askAt = 0 } = await look();
+    const { clock, check, asked, written } = watch(answer, { ...answer, askAt: now + 18 * hour });
+    const { askAt = 0 } = await check();
     clock.advance(askAt - now);
-    const first = await look();
+    const first = await check();
     assert.equal(asked(), 1);
     assert.deepEqual(written, ['17 kube-lego.io/renewal']);
     assert.equal(first.secret.resourceVersion, '18', 'what comes next is about the Secret as it is now');
     assert.equal(first.secret.window?.start, window.start);
     assert.equal(first.askAt, now + 12 * hour);
-    await look(first.secret);
+    await check(first.secret);
     assert.equal(asked(), 1);
     clock.advance(12 * hour);
-    const second = await look(first.secret);
+    const second = await check(first.secret);
     assert.equal(asked(), 2);
     assert.equal(written.length, 1);
     assert.equal(second.askAt, now + 18 * hour);
@@ -233,15 +233,15 @@ describe('the watch over renewals', () => {
 
   it('asks about a new certificate at once, acts upon the answer, and records it when it asks next', async () => {
     const answer = { window: { ...window, url: undefined }, askAt: now + 8 * hour };
-    const { renewals, clock, look, asked, written } = watch(answer, { ...answer, askAt: now + 16 * hour });
+    const { renewals, clock, check, asked, written } = watch(answer, { ...answer, askAt: now + 16 * hour });
     const first = await renewals.first(stored, signal);
     assert.equal(first.window?.end, window.end);
-    const before = await look();
+    const before = await check();
     assert.equal(before.askAt, now + 8 * hour);
     assert.deepEqual(before.secret.window, first.window);
     assert.deepEqual([asked(), written.length], [1, 0]);
     clock.advance(8 * hour);
-    const { secret } = await look();
+    const { secret } = await check();
     assert.deepEqual(secret.window, first.window, 'its moment stays');
     assert.deepEqual([asked(), written.length], [2, 1]);
   });
@@ -261,16 +261,16 @@ describe('the watch over renewals', () => {
     const first = await renewals.first(stored, signal);
     for (const wait of [0, 10 * minute]) {
       clock.advance(wait);
-      const { secret, askAt } = await renewals.look(place, known, signal);
+      const { secret, askAt } = await renewals.check(place, known, signal);
       assert.deepEqual(secret.window, first.window);
       assert.equal(askAt, clock.now() + 10 * minute);
     }
   });
 
   it('forgets what it was told when another certificate takes the place', async () => {
-    const { renewals, look } = watch({ window: { ...window, url: undefined }, askAt: now + 8 * hour });
+    const { renewals, check } = watch({ window: { ...window, url: undefined }, askAt: now + 8 * hour });
     await renewals.first({ uid: known.uid, id: 'the one before' }, signal);
-    assert.equal((await look()).secret.window, undefined);
+    assert.equal((await check()).secret.window, undefined);
   });
 
   it('leaves alone what may not be written, does not act upon it, and tries again later without asking the CA before its time', async () => {
@@ -295,12 +295,12 @@ describe('the watch over renewals', () => {
       clock,
     });
     await renewals.first(stored, signal);
-    const { secret, askAt } = await renewals.look(place, known, signal);
+    const { secret, askAt } = await renewals.check(place, known, signal);
     assert.equal(secret, known);
     assert.equal(askAt, now + 10 * minute);
-    assert.equal((await renewals.look(place, known, signal)).askAt, askAt);
+    assert.equal((await renewals.check(place, known, signal)).askAt, askAt);
     clock.advance(10 * minute);
-    const later = await renewals.look(place, known, signal);
+    const later = await renewals.check(place, known, signal);
     assert.deepEqual([later.secret.window?.start, later.askAt], [window.start, now + 8 * hour]);
   });
 
@@ -328,34 +328,34 @@ describe('the watch over renewals', () => {
 
   it('asks nothing while the CA is in trouble, but within six hours after it, each question at its own time', async () => {
     const answer = { window: { ...window, url: undefined }, askAt: now + 30 * hour };
-    const { renewals, budget, clock, look, asked, written } = watch(answer, answer);
-    const { askAt: beat = 0 } = await look();
+    const { renewals, budget, clock, check, asked, written } = watch(answer, answer);
+    const { askAt: beat = 0 } = await check();
     clock.advance(beat - now);
     budget.report({ type: 'CA_TROUBLED', id: 'order', retryAfter: 3 * hour }, clock.now() + caAhead);
     const end = clock.now() + 3 * hour;
-    const { secret, askAt = 0 } = await look();
+    const { secret, askAt = 0 } = await check();
     assert.equal(secret.window, undefined);
     const first = await renewals.first({ uid: 'uid-of-another', id: 'another' }, signal);
     assert.equal(first.window, undefined);
     assert.ok([askAt, first.askAt].every((at) => at >= end && at <= end + 6 * hour));
     assert.notEqual(askAt, first.askAt);
     clock.advance(end - 1 - clock.now());
-    assert.equal((await look()).askAt, askAt);
+    assert.equal((await check()).askAt, askAt);
     assert.deepEqual([asked(), written.length], [0, 0]);
     clock.advance(askAt - clock.now());
-    assert.equal((await look()).secret.window?.start, window.start);
+    assert.equal((await check()).secret.window?.start, window.start);
     assert.deepEqual([asked(), written.length], [1, 1]);
   });
 
   it('looks at a Secret every six hours while the CA is in trouble, however often that is tried', async () => {
-    const { budget, clock, look, asked } = watch();
-    let { askAt = 0 } = await look();
+    const { budget, clock, check, asked } = watch();
+    let { askAt = 0 } = await check();
     let looks = 0;
     while (clock.now() < now + 7 * day) {
       clock.advance(askAt - clock.now());
       for (const _ of [1, 2])
         budget.report({ type: 'CA_TROUBLED', id: 'order', retryAfter: undefined }, clock.now() + caAhead);
-      ({ askAt = 0 } = await look());
+      ({ askAt = 0 } = await check());
       looks += 1;
     }
     assert.equal(asked(), 0);
@@ -389,10 +389,10 @@ describe('the watch over renewals', () => {
       await renewals.first(stored, signal);
       error = jump;
       time.advance(6 * hour - 1);
-      const { askAt } = await renewals.look(place, known, signal);
+      const { askAt } = await renewals.check(place, known, signal);
       assert.equal(askAt, time.now() + error + 1);
       time.advance(1);
-      await renewals.look(place, known, signal);
+      await renewals.check(place, known, signal);
       assert.deepEqual(asked, [0, 6 * hour]);
     }
   });
@@ -422,29 +422,29 @@ describe('the watch over renewals', () => {
       },
       clock,
     });
-    const { askAt: beat = 0 } = await renewals.look(place, known, signal);
+    const { askAt: beat = 0 } = await renewals.check(place, known, signal);
     clock.advance(beat - now);
-    await renewals.look(place, known, signal);
+    await renewals.check(place, known, signal);
     inTrouble = true;
     clock.advance(10 * minute);
-    const { secret, askAt = 0 } = await renewals.look(place, known, signal);
+    const { secret, askAt = 0 } = await renewals.check(place, known, signal);
     assert.equal(secret.window?.start, window.start);
     assert.equal(writes, 2);
     assert.ok(askAt >= until);
   });
 
   it('does not ask about what another CA or somebody else issued, or what has ended', async () => {
-    const { clock, look, asked } = watch();
+    const { clock, check, asked } = watch();
     const strangers = [
       { ...known, directory: undefined },
       { ...known, ours: false },
       { ...known, certificate: certificateFacts() },
       { ...known, certificate: { kind: 'empty' } as const },
     ];
-    for (const secret of strangers) assert.equal((await look(secret)).askAt, undefined);
-    await look();
+    for (const secret of strangers) assert.equal((await check(secret)).askAt, undefined);
+    await check();
     clock.advance(100 * day);
-    await look();
+    await check();
     assert.equal(asked(), 0);
   });
 });

@@ -55,13 +55,13 @@ export class AccountStore {
   /** The CA does not know the recorded account URL. */
   #lost = false;
   #registeredAgainAt: number | undefined;
-  #lastTold: AccountError | undefined;
+  #lastReported: AccountError | undefined;
 
   constructor(options: AccountOptions) {
     this.#options = options;
     this.#hold = new AccountHold(options.directoryUrl, options.store.name, options.clock);
     this.#registration = new Registration(options, this.#hold);
-    this.#opening = new SharedRun((signal) => this.#told(this.#open(signal)));
+    this.#opening = new SharedRun((signal) => this.#reportingRefusals(this.#open(signal)));
   }
 
   /** The thumbprint of the account key; undefined before the Secret was read or written once. */
@@ -129,12 +129,12 @@ export class AccountStore {
   }
 
   /** Reports a refusal that ends this work. */
-  async #told<T>(work: Promise<T>): Promise<T> {
+  async #reportingRefusals<T>(work: Promise<T>): Promise<T> {
     try {
       return await work;
     } catch (error) {
-      if (error instanceof AccountError && !error.transient && this.#lastTold !== error) {
-        this.#lastTold = error;
+      if (error instanceof AccountError && !error.transient && this.#lastReported !== error) {
+        this.#lastReported = error;
         this.#options.onRefused?.(error);
       }
       throw error;

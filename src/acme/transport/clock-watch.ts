@@ -9,7 +9,7 @@ const tolerated = 5 * minute;
 export class ClockWatch {
   readonly #ca: string;
   readonly #log: Pick<Logger, 'warn'>;
-  #told = false;
+  #warned = false;
 
   /** @param ca its name, for the message */
   constructor(ca: string, log: Pick<Logger, 'warn'>) {
@@ -18,14 +18,14 @@ export class ClockWatch {
   }
 
   /** To be called after each answer of the CA. */
-  look({ skew = 0 }: Pick<CaClock, 'skew'>): void {
+  check({ skew = 0 }: Pick<CaClock, 'skew'>): void {
     const disagree = Math.abs(skew) >= tolerated;
-    if (disagree && !this.#told) {
+    if (disagree && !this.#warned) {
       const direction = skew > 0 ? 'behind' : 'ahead of';
       this.#log.warn(
         `The clock here is ${Math.round(Math.abs(skew) / minute)} minutes ${direction} that of ${this.#ca}: certificates may seem not valid yet or expired. Synchronise the clocks of the nodes (NTP).`,
       );
     }
-    this.#told = disagree;
+    this.#warned = disagree;
   }
 }

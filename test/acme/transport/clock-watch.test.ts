@@ -6,7 +6,7 @@ import { minute } from '../../machines/builders.ts';
 it('a clock that is wrong is told of once, and again after it was right in between', () => {
   const told: unknown[] = [];
   const watch = new ClockWatch('ca.example', { warn: (...words: unknown[]) => told.push(...words) });
-  for (const skew of [undefined, 4 * minute, 60 * minute, 61 * minute, 0, -6 * minute]) watch.look({ skew });
+  for (const skew of [undefined, 4 * minute, 60 * minute, 61 * minute, 0, -6 * minute]) watch.check({ skew });
   assert.equal(told.length, 2);
   assert.match(
     String(told[0]),

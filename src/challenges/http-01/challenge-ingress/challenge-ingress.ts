@@ -170,7 +170,7 @@ export class ChallengeIngresses {
       signal.addEventListener('abort', abort, { once: true });
       this.#claims.set(owner, claim);
       for (const { host, ingressClass } of hosts) this.#place(claim, normalizeHost(host), ingressClass);
-      if (former !== undefined) this.#drop(former, new Error(`${owner} asked anew`));
+      if (former !== undefined) this.#drop(former, new Error(`${owner} acquired again`));
       this.#settleClaims();
     });
   }
@@ -257,7 +257,7 @@ export class ChallengeIngresses {
       signal,
       minWriteInterval,
       removalDelay,
-      look: (signal) => this.#objects.find(name, signal),
+      find: (signal) => this.#objects.find(name, signal),
       onChange: () => this.#settleClaims(),
       onRefused: (host, cause) => {
         for (const claim of this.#claimsOn(writer, host))

@@ -27,7 +27,7 @@ export interface ChallengeWriterOptions {
   /** Milliseconds before a released host is removed, if no other write removes it earlier. */
   readonly removalDelay: number;
   /** Reads the object of this name; `mine` is undefined for a foreign one. */
-  readonly look: (
+  readonly find: (
     signal: AbortSignal,
   ) => Promise<{ readonly exists: boolean; readonly mine: ObservedChallenge | undefined }>;
   /** The object in the API server has changed. */
@@ -240,7 +240,7 @@ export class ChallengeWriter implements Place {
     if (refusals.includes(error.code) && hosts.length > 0) {
       await this.#refuse(hosts, error);
     } else if (['Conflict', 'AlreadyExists', 'NotFound'].includes(error.code)) {
-      const { exists, mine } = await this.#options.look(this.#options.signal);
+      const { exists, mine } = await this.#options.find(this.#options.signal);
       this.#known = mine === undefined || this.#isGone(mine) ? undefined : mine;
       if (exists && mine === undefined) this.#options.onForeign();
       else this.#postpone(error);

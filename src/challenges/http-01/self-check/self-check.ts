@@ -107,7 +107,7 @@ class Check {
       this.#visited.push(target);
       url = target;
     }
-    throw new Error('unreachable: every round ends or goes on to a URL');
+    throw new Error('unreachable: every round returns or continues with a URL');
   }
 
   async #ask(url: URL): Promise<Answer | { kind: 'unresolved'; verdict: Verdict }> {
