@@ -170,7 +170,7 @@ class Authorization {
     // A presenter that waits for others, as for a DNS provider, is held to the order's time as well.
     const { clock, deadline, outOfTime, signal } = polling;
     const limit = new AbortController();
-    const timer = clock.setTimeout(() => limit.abort(outOfTime(undefined)), deadline - clock.now());
+    const timer = clock.setTimeout(() => limit.abort(outOfTime(undefined)), deadline - clock.monotonic());
     try {
       await this.#presenter(authorization).present(challenge, AbortSignal.any([signal, limit.signal]));
     } finally {

@@ -2,7 +2,6 @@
 // (src/authority/ca-order.ts).
 
 import { minute } from '../../../machines/time/durations.ts';
-import type { Clock } from '../../time/clock.ts';
 import type { Account } from '../account/account.ts';
 import type { OrderObject } from '../protocol/objects.ts';
 import { caName } from '../transport/connection.ts';
@@ -10,7 +9,7 @@ import { OrderError, type OrderErrorKind, orderFailed, requestRefused } from '..
 import { AcmeProblem } from '../transport/problem.ts';
 import type { AcmeTransport, CallResult } from '../transport/transport.ts';
 import { type AuthorizationReport, type Presenter, proveHosts } from './authorization.ts';
-import { type Polling, poll } from './polling.ts';
+import { type OrderClock, type Polling, poll } from './polling.ts';
 
 /** The phase that an order enters. */
 export type OrderPhase = 'ordering' | 'proving' | 'finalizing' | 'downloading';
@@ -18,8 +17,7 @@ export type OrderPhase = 'ordering' | 'proving' | 'finalizing' | 'downloading';
 export interface OrderInput {
   readonly account: Account;
   readonly transport: Pick<AcmeTransport, 'directory'>;
-  /** The CA's. */
-  readonly clock: Clock;
+  readonly clock: OrderClock;
   readonly signal: AbortSignal;
   /** Host names, lower case, A-labels, each once. */
   readonly hosts: readonly string[];
@@ -72,7 +70,7 @@ class OrderRun {
   constructor(input: OrderInput) {
     this.#input = input;
     this.#ca = caName(input.account.directoryUrl);
-    this.#timeLimitEnds = input.clock.now() + (input.timeLimit ?? orderTimeLimit);
+    this.#timeLimitEnds = input.clock.monotonic() + (input.timeLimit ?? orderTimeLimit);
   }
 
   async run(): Promise<ObtainedCertificate> {
@@ -220,7 +218,7 @@ class OrderRun {
 
   #polling(order: OrderObject): Polling {
     const { clock, hosts, signal } = this.#input;
-    const expires = order.expires ?? Number.POSITIVE_INFINITY;
+    const expires = clock.monotonic() + (order.expires ?? Number.POSITIVE_INFINITY) - clock.now();
     const deadline = Math.min(this.#timeLimitEnds, expires);
     return {
       clock,

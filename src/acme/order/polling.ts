@@ -1,5 +1,6 @@
 import { doubledPause } from '../../../machines/time/ladder.ts';
 import { type Clock, sleep } from '../../time/clock.ts';
+import type { CaClock } from '../transport/ca-clock.ts';
 import { AcmeProblem } from '../transport/problem.ts';
 import type { CallResult } from '../transport/transport.ts';
 
@@ -12,10 +13,13 @@ const maxFailures = 5;
 /** Node's timers may fire a little early; a Retry-After must never be undercut. */
 const timerError = 5;
 
+/** The CA's, by whose monotonic part an order's time runs out: a `Date` that is wrong ends no order. */
+export type OrderClock = Pick<CaClock, keyof Clock | 'monotonic'>;
+
 export interface Polling {
-  readonly clock: Clock;
+  readonly clock: OrderClock;
   readonly signal: AbortSignal;
-  /** Milliseconds since the epoch. */
+  /** Monotonic milliseconds. */
   readonly deadline: number;
   /** The error if the next poll is after the deadline; with the CA's Retry-After, if that is the cause. */
   readonly outOfTime: (retryAfter: number | undefined) => Error;
@@ -73,6 +77,6 @@ export async function waitTurn(
   // `Retry-After: 0` allows an immediate retry, not a busy loop.
   const own = ownWaits[Math.min(round, ownWaits.length - 1)] ?? 10_000;
   const wait = asked === undefined || asked === 0 ? own : asked + timerError;
-  if (clock.now() + wait > deadline) throw trouble ?? outOfTime(asked);
+  if (clock.monotonic() + wait > deadline) throw trouble ?? outOfTime(asked);
   await sleep(clock, wait, signal);
 }
