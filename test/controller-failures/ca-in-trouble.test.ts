@@ -91,8 +91,8 @@ describe('a CA that is restarted with new roots and without its accounts', () =>
 
 describe('a CA whose clock is', () => {
   for (const { name, hours, warning } of [
-    { name: 'ahead', hours: 1, warning: /^The clock here is 60 minutes behind .*\(NTP\)\.$/ },
-    { name: 'behind', hours: -1, warning: /^The clock here is 60 minutes ahead of .*\(NTP\)\.$/ },
+    { name: 'ahead', hours: 1, warning: /^The local clock is 60 minutes behind .*\(NTP\)\.$/ },
+    { name: 'behind', hours: -1, warning: /^The local clock is 60 minutes ahead of .*\(NTP\)\.$/ },
   ]) {
     it(`an hour ${name} issues all the same, and the log says once which clocks to look at`, async () => {
       // A process that knows nothing yet of the clock: what stays wrong is told once.

@@ -94,7 +94,7 @@ export class ControllerProcess {
         {
           write: (line) => {
             // A clock that is wrong is what some scenarios are about.
-            if (!line.includes('The clock here is')) witness.troubled(line);
+            if (!line.includes('The local clock is')) witness.troubled(line);
           },
         },
       ),

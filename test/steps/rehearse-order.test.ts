@@ -57,7 +57,7 @@ describe('a rehearsal', () => {
       clock,
       monotonic: () => clock.now(),
       signal: ending.signal,
-      log: pino({ level: 'warn' }, { write: (line) => assert.match(line, /The clock here is/) }),
+      log: pino({ level: 'warn' }, { write: (line) => assert.match(line, /The local clock is/) }),
       newTransport: (options) =>
         new AcmeTransport({ ...options, caBundle, proxy: { httpsProxy: '', noProxy: '' } }),
     });

@@ -23,7 +23,7 @@ export class AccountError extends Error {
   readonly kind: AccountErrorKind;
   /** Milliseconds since the epoch of the next attempt; undefined if user action is required. */
   readonly retryAt: number | undefined;
-  /** The CA was unreachable or busy. */
+  /** A retry may succeed: the CA was unreachable or busy, or the Secret was changed concurrently. */
   readonly transient: boolean;
 
   constructor(

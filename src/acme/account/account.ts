@@ -100,7 +100,7 @@ export class AccountStore {
     try {
       return await this.#held(work, account);
     } catch (error) {
-      if (!saysAccountIsLost(error)) throw error;
+      if (!isAccountLost(error)) throw error;
       this.#forget(account, error);
       return this.#held(work, await this.ensureAccount(signal));
     }
@@ -238,7 +238,7 @@ function askedToWait(error: unknown, now: number): number | undefined {
   return retryAfter === undefined ? undefined : now + retryAfter;
 }
 
-function saysAccountIsLost(error: unknown): boolean {
+function isAccountLost(error: unknown): boolean {
   if (error instanceof AcmeProblem) return error.type === 'accountDoesNotExist';
-  return error instanceof Error && error.cause !== undefined && saysAccountIsLost(error.cause);
+  return error instanceof Error && error.cause !== undefined && isAccountLost(error.cause);
 }

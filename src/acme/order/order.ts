@@ -182,7 +182,7 @@ class OrderRun {
       );
       if (settled.url !== undefined) return settled.url;
     }
-    throw this.#error('refused', 'the CA says that the order is ready, but accepts no finalization');
+    throw this.#error('refused', 'the order is ready, but the CA accepts no finalization');
   }
 
   /** @throws OrderError if there will be no certificate */

@@ -41,7 +41,7 @@ export class OrderError extends Error {
   readonly problem: Problem | undefined;
   /** The CA's Retry-After in milliseconds. */
   readonly retryAfter: number | undefined;
-  /** The CA was unreachable or busy. */
+  /** The CA was unreachable or busy: a retry may succeed. */
   readonly transient: boolean;
 
   constructor(

@@ -10,7 +10,7 @@ it('a clock that is wrong is told of once, and again after it was right in betwe
   assert.equal(told.length, 2);
   assert.match(
     String(told[0]),
-    /^The clock here is 60 minutes behind that of ca\.example: .*Synchronise the clocks/,
+    /^The local clock is 60 minutes behind that of ca\.example: .*Synchronise the clocks/,
   );
-  assert.match(String(told[1]), /^The clock here is 6 minutes ahead of that of ca\.example/);
+  assert.match(String(told[1]), /^The local clock is 6 minutes ahead of that of ca\.example/);
 });
