@@ -152,7 +152,7 @@ export function lost(
   const excess = losses.length - repairsAtOnce;
   if (excess <= 0) return { ...record, losses };
   const { secretName } = record.desired;
-  const message = `Secret ${secretName} has lost its certificate ${losses.length} times within a day: somebody deletes or overwrites it.`;
+  const message = `Secret ${secretName} lost its certificate ${losses.length} times within a day: somebody deletes or overwrites it.`;
   const before = { ...unchecked(record.desired), certified: record.certified, losses };
   const failures = { ...noFailures, attempt: excess - 1 };
   return fail(context, { ...before, failures }, { code: 'SecretOverwritten', message }, at);

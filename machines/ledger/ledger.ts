@@ -15,7 +15,7 @@ import { LedgerShards } from './shards.ts';
 /** Why an order must wait. */
 export interface Hold {
   readonly cause: Block['cause'];
-  /** For a person, such as `registered domain example.com`. */
+  /** Display name, such as `registered domain example.com`. */
   readonly scope: string;
   /** Milliseconds since the epoch. */
   readonly until: number;

@@ -177,8 +177,8 @@ export class Ownership {
     if (supported !== undefined && (className === undefined || !supported.includes(className))) {
       const message =
         className === undefined
-          ? `The ${source.kind} has no class, and only some classes are supported.`
-          : `The ${source.kind} has class ${className}, which is not supported.`;
+          ? `The ${source.kind} names no class, and only some classes are supported.`
+          : `The ${source.kind} is of class ${className}, which is not supported.`;
       return { code: 'UnsupportedIngressClass', message };
     }
     if (keyType !== undefined && !isKeyType(keyType)) {

@@ -109,7 +109,7 @@ describe('LEGO_SECRET_WATCH', () => {
     await deleteUntilRepaired();
     await stage.world.api.expect(path, { method: 'DELETE' });
     const message = await stage.untilWarned('shop/site', 'SecretOverwritten');
-    assert.match(message, /Secret site-tls has lost its certificate 4 times within a day/);
+    assert.match(message, /Secret site-tls lost its certificate 4 times within a day/);
     assert.equal(await stage.orders(), orders + 1);
   });
 });

@@ -206,7 +206,7 @@ describe('an Ingress that is refused as a whole', () => {
       ),
       {
         messages: [
-          'The Ingress has class traefik, which is not supported. Use a supported class, or add this one to LEGO_SUPPORTED_INGRESS_CLASS.',
+          'The Ingress is of class traefik, which is not supported. Use a supported class, or add this one to LEGO_SUPPORTED_INGRESS_CLASS.',
         ],
         ordered: {},
       },
@@ -216,7 +216,7 @@ describe('an Ingress that is refused as a whole', () => {
   it('names no class where only some are supported', () => {
     const { messages } = answer({ ingressClass: { form: 'none' } }, { supportedClasses: ['nginx'] });
     assert.deepEqual(messages, [
-      'The Ingress has no class, and only some classes are supported. Use a supported class, or add this one to LEGO_SUPPORTED_INGRESS_CLASS.',
+      'The Ingress names no class, and only some classes are supported. Use a supported class, or add this one to LEGO_SUPPORTED_INGRESS_CLASS.',
     ]);
   });
 
