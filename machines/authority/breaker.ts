@@ -1,5 +1,5 @@
 import { plausibleCaWait } from '../time/ca-wait.ts';
-import { jitter, jittered, type Ladder, pauseAfter, troubleLadder } from '../time/ladder.ts';
+import { jitter, jittered, type Ladder, pauseAfter, transientLadder } from '../time/ladder.ts';
 
 export interface BreakerOptions {
   /** Consecutive failures until it opens; a single one may be accidental. */
@@ -74,7 +74,7 @@ export class Breaker {
    * @param retryAfter milliseconds, if given by the CA: opens at once and is never shortened
    * @param ladder pauses without Retry-After, and minimum with it
    */
-  failed(id: string, now: number, retryAfter?: number, ladder: Ladder = troubleLadder): void {
+  failed(id: string, now: number, retryAfter?: number, ladder: Ladder = transientLadder): void {
     this.left(id);
     // Concurrent requests fail together, and count once.
     if (this.#pausedUntil <= now) this.#failures += 1;

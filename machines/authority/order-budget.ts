@@ -140,7 +140,7 @@ export class OrderBudget {
       case 'LIMIT_MET':
         if (reservation !== undefined) this.#ledger.learn(report.block, reservation.request, now);
         return undefined;
-      case 'CA_TROUBLED':
+      case 'CA_UNAVAILABLE':
         this.#breaker.failed(report.id, now, report.retryAfter);
         if (report.retryAfter !== undefined) this.#ledger.learnUnavailable(report.retryAfter, now);
         return 'health';

@@ -17,4 +17,4 @@ export type OrderReport =
   /** The CA refuses to continue an existing order because of a limit. */
   | { readonly type: 'LIMIT_MET'; readonly id: string; readonly block: LearnedBlock }
   /** The CA is busy, failing or unreachable; `retryAfter` in milliseconds, if given. */
-  | { readonly type: 'CA_TROUBLED'; readonly id: string; readonly retryAfter: number | undefined };
+  | { readonly type: 'CA_UNAVAILABLE'; readonly id: string; readonly retryAfter: number | undefined };

@@ -1,6 +1,6 @@
 import { type Failure, failureKind } from '../reasons/reasons.ts';
 import { day, minute } from '../time/durations.ts';
-import { jitter, jittered, pauseAfter, refusalLadder, troubleLadder } from '../time/ladder.ts';
+import { jitter, jittered, pauseAfter, refusalLadder, transientLadder } from '../time/ladder.ts';
 
 /** Milliseconds. Maximum back-off after a failure; a Retry-After may be longer. */
 export const longestBackoff = (1 + jitter) * day;
@@ -31,7 +31,7 @@ export function nextAttempt(
       ? 10 * minute
       : kind === 'attempt' && !named
         ? Math.min(pauseAfter(refusalLadder, failures), longestStep(notAfter, now))
-        : pauseAfter(troubleLadder, failures);
+        : pauseAfter(transientLadder, failures);
   return Math.max(now + jittered(step, `${id}#${failures}`), failure.retryAt ?? 0);
 }
 

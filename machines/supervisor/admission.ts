@@ -182,7 +182,7 @@ export class Admission {
         const wait = woken.has(progress) ? (this.#budget.hold(progress.round, new Map(), now) ?? hold) : hold;
         this.#move(progress, 'held');
         this.#schedule.set(id, wait.until);
-        grants.push(...tell(progress, wait, now));
+        grants.push(...holdGrants(progress, wait, now));
         continue;
       }
       // A certificate with more hosts than the limit is admitted alone.
@@ -212,7 +212,7 @@ export class Admission {
     if (trouble === undefined) return grants;
     // Includes rounds not admitted because others wait for the CA.
     const stuck = [...this.#byStage['awaiting-slot'], ...this.#byStage.waiting];
-    return [...grants, ...stuck.flatMap((progress) => tell(progress, trouble, now))];
+    return [...grants, ...stuck.flatMap((progress) => holdGrants(progress, trouble, now))];
   }
 
   #recheckSoon(now: number): void {
@@ -250,7 +250,7 @@ function isAdmitted({ stage }: Progress): boolean {
 }
 
 /** Reports why a round waits, unless almost the same was reported before. */
-function tell(progress: Progress, hold: Hold, now: number): Grant[] {
+function holdGrants(progress: Progress, hold: Hold, now: number): Grant[] {
   const before = progress.hold;
   const known =
     before?.cause === hold.cause &&

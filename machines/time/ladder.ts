@@ -7,7 +7,7 @@ export type Ladder = readonly [number, ...number[]];
 /** For refusals and for a certificate's own failures. Let's Encrypt, integration guide: 1, 10 and 100 minutes, then daily. */
 export const refusalLadder: Ladder = [minute, 10 * minute, 100 * minute, day];
 /** For transient failures: a server that is busy, failing or unreachable. */
-export const troubleLadder: Ladder = [5 * second, 15 * second, minute, 5 * minute];
+export const transientLadder: Ladder = [5 * second, 15 * second, minute, 5 * minute];
 
 /**
  * The pause after a failure, in milliseconds.

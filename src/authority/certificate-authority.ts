@@ -186,7 +186,7 @@ export class CertificateAuthority {
       externalAccount,
       beforeAsking: () => this.#gates.beforeRegistration(),
       onTrouble: (retryAfter) => {
-        this.report({ type: 'CA_TROUBLED', id: 'registration', retryAfter });
+        this.report({ type: 'CA_UNAVAILABLE', id: 'registration', retryAfter });
         if (retryAfter !== undefined) this.#keeper.refused();
       },
       onRegistered: ({ termsOfService, existing }) => {

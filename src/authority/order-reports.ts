@@ -48,7 +48,7 @@ export class OrderReports {
       reason instanceof AccountError && reason.cause instanceof OrderError ? reason.cause : reason;
     if (isTransient(error)) {
       const retryAfter = retryAfterOf(error);
-      this.#send({ type: 'CA_TROUBLED', id, retryAfter });
+      this.#send({ type: 'CA_UNAVAILABLE', id, retryAfter });
       return retryAfter !== undefined;
     }
     if (!(error instanceof OrderError)) return false;

@@ -44,7 +44,7 @@ function supervision() {
 describe('the supervisor as an actor', () => {
   it('says by our clock until when an order waits, although the CA counts by its own', () => {
     const { budget, holds, supervisor } = supervision();
-    budget.report({ type: 'CA_TROUBLED', id: 'other', retryAfter: 600_000 }, now + hour);
+    budget.report({ type: 'CA_UNAVAILABLE', id: 'other', retryAfter: 600_000 }, now + hour);
     const round = { id: '1', namespace: 'shop', hosts: ['a.example.com'], harmAt: now } as const;
     supervisor.send({ type: 'ROUND_STARTED', round: { ...round, purpose: 'first', exemption: 'none' } });
     supervisor.send({ type: 'SLOT_REQUESTED', id: '1' });

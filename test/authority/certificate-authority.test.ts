@@ -70,7 +70,7 @@ describe('a CA', () => {
   it('holds an order back by what it knows, with the time of our clock, and another CA beside it does not', () => {
     const [{ ca }, { ca: other }] = [newCa(), newCa('https://staging.example/directory')];
     ca.clock.observe(clock.now() + hour, ca.clock.monotonic());
-    ca.report({ type: 'CA_TROUBLED', id: 'another', retryAfter: 10 * minute });
+    ca.report({ type: 'CA_UNAVAILABLE', id: 'another', retryAfter: 10 * minute });
     assert.throws(
       () => ca.admit(planned),
       ({ failure }) => {
@@ -89,7 +89,7 @@ describe('a CA', () => {
     ca.report({ type: 'ORDER_MADE', id: 'r' });
     ca.report({ type: 'HOSTS_FAILED', id: 'r', hosts: ['web.example.com'] });
     assert.deepEqual(changes, []);
-    ca.report({ type: 'CA_TROUBLED', id: 'r', retryAfter: minute });
+    ca.report({ type: 'CA_UNAVAILABLE', id: 'r', retryAfter: minute });
     ca.report({ type: 'ORDER_MADE', id: 'r' });
     ca.report({ type: 'ORDER_REFUSED', id: 'r', block: undefined });
     assert.deepEqual(changes, ['health', 'health', 'room']);

@@ -112,7 +112,7 @@ describe('the last gate before a new order', () => {
     const { budget, clock, turns } = newTurns();
     const end = await turns.take(order('a.example'), signal);
     const second = turns.take(order('b.example'), signal);
-    budget.report({ type: 'CA_TROUBLED', id: 'a', retryAfter: hour }, clock.now());
+    budget.report({ type: 'CA_UNAVAILABLE', id: 'a', retryAfter: hour }, clock.now());
     end();
     await assert.rejects(second, (error) => {
       const { code, retryAt } = failureOf(error, clock.now());

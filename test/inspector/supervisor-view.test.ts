@@ -63,7 +63,7 @@ describe('the supervisor as it is seen', () => {
         { limit: 'orders-per-account', level: 297, capacity: 300 },
       ],
     );
-    budget.report({ type: 'CA_TROUBLED', id: '1', retryAfter: hour }, now);
+    budget.report({ type: 'CA_UNAVAILABLE', id: '1', retryAfter: hour }, now);
     assert.deepEqual(
       view().blocks.map(({ cause, scope }) => ({ cause, scope })),
       [{ cause: 'the CA does not answer', scope: 'the CA' }],
@@ -78,7 +78,7 @@ describe('the supervisor as it is seen', () => {
       ledger.orderCreated(request, caNow);
       ledger.certificateIssued(request, caNow);
     }
-    budget.report({ type: 'CA_TROUBLED', id: '1', retryAfter: minute }, caNow);
+    budget.report({ type: 'CA_UNAVAILABLE', id: '1', retryAfter: minute }, caNow);
     const { blocks, budgets } = view(caNow);
     const [certificates] = budgets;
     const untilTheNext = (7 * day) / 5;

@@ -331,7 +331,7 @@ describe('the watch over renewals', () => {
     const { renewals, budget, clock, check, asked, written } = watch(answer, answer);
     const { askAt: beat = 0 } = await check();
     clock.advance(beat - now);
-    budget.report({ type: 'CA_TROUBLED', id: 'order', retryAfter: 3 * hour }, clock.now() + caAhead);
+    budget.report({ type: 'CA_UNAVAILABLE', id: 'order', retryAfter: 3 * hour }, clock.now() + caAhead);
     const end = clock.now() + 3 * hour;
     const { secret, askAt = 0 } = await check();
     assert.equal(secret.window, undefined);
@@ -354,7 +354,7 @@ describe('the watch over renewals', () => {
     while (clock.now() < now + 7 * day) {
       clock.advance(askAt - clock.now());
       for (const _ of [1, 2])
-        budget.report({ type: 'CA_TROUBLED', id: 'order', retryAfter: undefined }, clock.now() + caAhead);
+        budget.report({ type: 'CA_UNAVAILABLE', id: 'order', retryAfter: undefined }, clock.now() + caAhead);
       ({ askAt = 0 } = await check());
       looks += 1;
     }

@@ -46,7 +46,7 @@ function start(kept: readonly LedgerShard[] = [], time = now) {
 
 it('a wait that the CA asked all for goes on after a restart, and then one alone tries', () => {
   const first = start();
-  first.budget.report({ type: 'CA_TROUBLED', id: '1', retryAfter: hour }, now);
+  first.budget.report({ type: 'CA_UNAVAILABLE', id: '1', retryAfter: hour }, now);
   const kept = first.ledger.takeChanges(now);
   const { ledger, budget } = start(kept, now + minute);
   const wait = { cause: 'unavailable', scope: 'the CA', until: now + hour + 1000 };
@@ -62,9 +62,9 @@ it('a wait that the CA asked all for goes on after a restart, and then one alone
 
 it('of a CA in trouble that asks for no wait, and of a wait that is over, nothing is kept', () => {
   const { ledger, budget } = start();
-  for (const id of ['1', '2', '3']) budget.report({ type: 'CA_TROUBLED', id, retryAfter: undefined }, now);
+  for (const id of ['1', '2', '3']) budget.report({ type: 'CA_UNAVAILABLE', id, retryAfter: undefined }, now);
   assert.deepEqual(ledger.takeChanges(now), []);
-  budget.report({ type: 'CA_TROUBLED', id: '4', retryAfter: hour }, now);
+  budget.report({ type: 'CA_UNAVAILABLE', id: '4', retryAfter: hour }, now);
   const later = start(ledger.takeChanges(now), now + 2 * hour);
   assert.equal(later.budget.trouble(now + 2 * hour), undefined);
   assert.deepEqual(

@@ -92,7 +92,7 @@ describe('what is told of an order', () => {
   it('ends the trouble of the CA where it shows that the CA is well, be it by a refusal', () => {
     for (const report of [made, refused]) {
       const budget = orderBudget();
-      const trouble: OrderReport = { type: 'CA_TROUBLED', id: '9', retryAfter: hour };
+      const trouble: OrderReport = { type: 'CA_UNAVAILABLE', id: '9', retryAfter: hour };
       assert.equal(budget.report(trouble, now), 'health');
       assert.equal(budget.enter('1', now + hour), true);
       assert.equal(budget.enter('2', now + hour), false, 'one alone tries');
@@ -103,7 +103,7 @@ describe('what is told of an order', () => {
 
   it('lets another try when the round that was to try ends without a word', () => {
     const budget = orderBudget();
-    budget.report({ type: 'CA_TROUBLED', id: '9', retryAfter: hour }, now);
+    budget.report({ type: 'CA_UNAVAILABLE', id: '9', retryAfter: hour }, now);
     assert.equal(budget.enter('1', now + hour), true);
     budget.release('1', now + hour);
     assert.equal(budget.enter('2', now + hour), true);

@@ -260,7 +260,7 @@ describe('an order slot', () => {
     ready(admission, rounds(4, 'r'));
     assert.equal(slots(admission, now).length, 4);
     for (const id of ['r0', 'r1']) {
-      admission.report({ type: 'CA_TROUBLED', id, retryAfter: hour }, now);
+      admission.report({ type: 'CA_UNAVAILABLE', id, retryAfter: hour }, now);
       admission.leave(id, now);
     }
     ready(admission, rounds(3, 'late'));
@@ -281,7 +281,7 @@ describe('an order slot', () => {
     const admission = new ToldAdmission({ hosts: 2, ordersInFlight: 2 }, orderBudget());
     ready(admission, [round('first')]);
     assert.deepEqual(slots(admission), ['first']);
-    admission.report({ type: 'CA_TROUBLED', id: 'first', retryAfter: hour }, now);
+    admission.report({ type: 'CA_UNAVAILABLE', id: 'first', retryAfter: hour }, now);
     admission.leave('first', now);
     ready(admission, rounds(2, 'admitted'));
     admission.enter(round('waiting'), now);

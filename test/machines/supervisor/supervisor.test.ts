@@ -354,7 +354,7 @@ describe('rounds', () => {
     const supervision = running();
     supervision.skew = -hour;
     supervision.tell({ type: 'ROUND_STARTED', round }, { type: 'SLOT_REQUESTED', id: 'r' });
-    supervision.budget.report({ type: 'CA_TROUBLED', id: 'r', retryAfter: 10 * minute }, now - hour);
+    supervision.budget.report({ type: 'CA_UNAVAILABLE', id: 'r', retryAfter: 10 * minute }, now - hour);
     supervision.tell(
       { type: 'ROOM_CHANGED', change: 'health' },
       { type: 'ROUND_ENDED', id: 'r' },

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { day, minute, second } from '../../../machines/time/durations.ts';
-import { jittered, pauseAfter, refusalLadder, troubleLadder } from '../../../machines/time/ladder.ts';
+import { jittered, pauseAfter, refusalLadder, transientLadder } from '../../../machines/time/ladder.ts';
 
 test('the pauses grow with the failures in a row, and the last one repeats', () => {
   const pauses = [1, 2, 3, 4, 5, 1000].map((failures) => pauseAfter(refusalLadder, failures));
   assert.deepEqual(pauses, [minute, 10 * minute, 100 * minute, day, day, day]);
   assert.deepEqual(
-    [1, 2, 3, 4, 5].map((failures) => pauseAfter(troubleLadder, failures)),
+    [1, 2, 3, 4, 5].map((failures) => pauseAfter(transientLadder, failures)),
     [5 * second, 15 * second, minute, 5 * minute, 5 * minute],
   );
 });
