@@ -12,6 +12,8 @@ export interface FloorOptions {
   readonly caBundle: string;
   /** where the CA validates HTTP-01 */
   readonly port: number;
+  /** Milliseconds between two reads of what is not valid yet, 20 if not given. */
+  readonly pollInterval?: number;
 }
 
 interface Answer {
@@ -32,6 +34,7 @@ export class Floor implements AsyncDisposable {
   readonly #nonces: string[] = [];
   #directory: Record<string, string> = {};
   #account = '';
+  #pollInterval = 20;
   requests = 0;
 
   private constructor(agent: Agent, server: Server, key: KeyObject, jwk: Record<string, unknown>) {
@@ -41,7 +44,7 @@ export class Floor implements AsyncDisposable {
     this.#jwk = jwk;
   }
 
-  static async start({ directoryUrl, caBundle, port }: FloorOptions): Promise<Floor> {
+  static async start({ directoryUrl, caBundle, port, pollInterval }: FloorOptions): Promise<Floor> {
     const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     const { crv, kty, x, y } = publicKey.export({ format: 'jwk' });
     const jwk = { crv, kty, x, y };
@@ -53,6 +56,7 @@ export class Floor implements AsyncDisposable {
     await once(server, 'listening');
     const agent = new Agent({ connect: { ca: caBundle }, connections: 64, allowH2: false });
     const floor = new Floor(agent, server, privateKey, jwk);
+    if (pollInterval !== undefined) floor.#pollInterval = pollInterval;
     const directory = await floor.#send('GET', directoryUrl);
     floor.#directory = stringsOf(directory.body);
     const account = await floor.#post(floor.#url('newAccount'), { termsOfServiceAgreed: true });
@@ -92,7 +96,7 @@ export class Floor implements AsyncDisposable {
       if (status === 'valid') return body;
       if (status === 'invalid') throw new Error(`${url} is invalid`);
       await new Promise((resolve) => {
-        setTimeout(resolve, 20);
+        setTimeout(resolve, this.#pollInterval);
       });
     }
     throw new Error(`${url} is not valid after ${patience / 1000} s`);
