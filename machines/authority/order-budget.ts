@@ -1,7 +1,8 @@
 // What the CA currently allows: reservations in its rate limits (the ledger) and its health (the breaker). The supervisor's admission
 // asks it before each order; src/authority reports to it how orders went.
 
-import type { Hold, Ledger } from '../ledger/ledger.ts';
+import type { Hold } from '../ledger/hold.ts';
+import type { Ledger } from '../ledger/ledger.ts';
 import type { OrderRequest } from '../ledger/order-limits.ts';
 import { minute } from '../time/durations.ts';
 import { type Backlog, backlogOf } from './backlog.ts';

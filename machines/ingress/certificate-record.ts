@@ -1,6 +1,6 @@
 import type { DueReason } from '../assessment/defects.ts';
 import { hostsToBlame, leftOut } from '../assessment/rescue.ts';
-import type { Hold } from '../ledger/ledger.ts';
+import { describeHold, type Hold } from '../ledger/hold.ts';
 import type { DesiredCertificate } from '../ownership/desired-certificate.ts';
 import { type Failure, failureKind } from '../reasons/reasons.ts';
 import { day } from '../time/durations.ts';
@@ -209,4 +209,12 @@ export function stored(
     rescuedAt: out.length === 0 ? undefined : rescuedAt,
     notices: [...others, ...out.map((host) => leftOut(host, desired.secretName))],
   };
+}
+
+/** The current findings about a Secret: its notices, then its failure or why it waits. */
+export function findingsOf({ status, notices }: CertificateRecord): readonly Failure[] {
+  if (status.kind === 'failed') return [...notices, status.failure];
+  return status.kind === 'working' && status.hold !== undefined
+    ? [...notices, describeHold(status.hold)]
+    : notices;
 }

@@ -4,7 +4,7 @@ import type { DueReason } from '../assessment/defects.ts';
 import type { RenewalWindow, Validity } from '../assessment/renewal.ts';
 import type { Omission } from '../assessment/rescue.ts';
 import type { SecretVersion } from '../assessment/secret-facts.ts';
-import type { Hold } from '../ledger/ledger.ts';
+import type { Hold } from '../ledger/hold.ts';
 import type { OrderRequest } from '../ledger/order-limits.ts';
 import type { DesiredCertificate, HostRoute } from '../ownership/desired-certificate.ts';
 import type { SourceKey } from '../ownership/source-key.ts';

@@ -1,6 +1,6 @@
 import type { Assessment } from '../assessment/assessment.ts';
 import { renewalTime } from '../assessment/renewal.ts';
-import type { Hold } from '../ledger/ledger.ts';
+import type { Hold } from '../ledger/hold.ts';
 import type { Assignment } from '../ownership/desired-certificate.ts';
 import type { SourceKey } from '../ownership/source-key.ts';
 import type { Failure } from '../reasons/reasons.ts';

@@ -1,6 +1,6 @@
 import { sourceName } from '../ownership/source-key.ts';
 import { describeFailure, failureKind } from '../reasons/reasons.ts';
-import { findingsOf } from './hold.ts';
+import { findingsOf } from './certificate-record.ts';
 import { attentionTime, type IngressContext, type IngressState, wakeTime } from './ingress-context.ts';
 
 /** One Ingress for display. Times in milliseconds since the epoch. */

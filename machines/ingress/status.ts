@@ -1,10 +1,10 @@
+import { describeHold } from '../ledger/hold.ts';
 import type { DesiredCertificate } from '../ownership/desired-certificate.ts';
 import { type Failure, failureKind, reasons } from '../reasons/reasons.ts';
 import { retryMark, statusMessage } from '../reasons/status-text.ts';
 import { minute, second } from '../time/durations.ts';
 import { spread } from '../time/spread.ts';
 import type { CertificateRecord, CertificateStatus } from './certificate-record.ts';
-import { describeHold } from './hold.ts';
 import type { IngressContext } from './ingress-context.ts';
 
 /** Information that is not a failure. */

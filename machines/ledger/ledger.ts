@@ -5,21 +5,13 @@ import { minute } from '../time/durations.ts';
 import { type LedgerParts, readLedger, writeShard } from './archive.ts';
 import { type Block, LedgerBlocks } from './blocks.ts';
 import { type BucketForecast, LedgerBuckets } from './buckets.ts';
+import type { Hold } from './hold.ts';
 import type { LearnedBlock } from './learned-block.ts';
 import { bucketKey, LedgerKeys, type OrderScopes, type Scope } from './limit-keys.ts';
 import { blockedBy, countedFor, limitOfBlock, type OrderRequest, spentAtIssuance } from './order-limits.ts';
 import type { RateLimits } from './rate-limits.ts';
 import { LedgerOrders } from './recent-orders.ts';
 import { LedgerShards } from './shards.ts';
-
-/** Why an order must wait. */
-export interface Hold {
-  readonly cause: Block['cause'];
-  /** Display name, such as `registered domain example.com`. */
-  readonly scope: string;
-  /** Milliseconds since the epoch. */
-  readonly until: number;
-}
 
 /** One document of the ledger; `text` is undefined if it is empty. */
 export interface LedgerShard {

@@ -1,5 +1,5 @@
 import type { BudgetChange, OrderBudget, PlannedOrder } from '../authority/order-budget.ts';
-import type { Hold } from '../ledger/ledger.ts';
+import type { Hold } from '../ledger/hold.ts';
 import { minute, second } from '../time/durations.ts';
 import { Schedule } from './schedule.ts';
 

@@ -2,7 +2,7 @@
 // schedule of all wake times. src/actors runs it: passes events in and executes the commands.
 
 import type { BudgetChange, OrderBudget } from '../authority/order-budget.ts';
-import type { Hold } from '../ledger/ledger.ts';
+import type { Hold } from '../ledger/hold.ts';
 import type { Assignment } from '../ownership/desired-certificate.ts';
 import { Ownership, type OwnershipPolicy } from '../ownership/ownership.ts';
 import { type SourceKey, sourceKey } from '../ownership/source-key.ts';

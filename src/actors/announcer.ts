@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { findingsOf } from '../../machines/ingress/hold.ts';
+import { findingsOf } from '../../machines/ingress/certificate-record.ts';
 import type { RoundEnd } from '../../machines/ingress/ingress.ts';
 import type { IngressContext } from '../../machines/ingress/ingress-context.ts';
 import { sentencesIn } from '../../machines/ingress/status-restore.ts';

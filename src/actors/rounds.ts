@@ -1,5 +1,5 @@
 import { type CallbackActorLogic, fromCallback } from 'xstate';
-import type { Hold } from '../../machines/ledger/ledger.ts';
+import type { Hold } from '../../machines/ledger/hold.ts';
 import type { Round } from '../../machines/supervisor/admission.ts';
 import type { SupervisorEvent } from '../../machines/supervisor/supervisor.ts';
 

@@ -1,6 +1,7 @@
 import type { OrderBudget, PlannedOrder } from '../../machines/authority/order-budget.ts';
-import { describeHold } from '../../machines/ingress/hold.ts';
-import type { Hold, Ledger } from '../../machines/ledger/ledger.ts';
+import type { Hold } from '../../machines/ledger/hold.ts';
+import { describeHold } from '../../machines/ledger/hold.ts';
+import type { Ledger } from '../../machines/ledger/ledger.ts';
 import type { OrderRequest } from '../../machines/ledger/order-limits.ts';
 import type { RateLimits } from '../../machines/ledger/rate-limits.ts';
 import { StepError } from '../../machines/reasons/step-error.ts';

@@ -1,6 +1,6 @@
 import { orderPurposes } from '../../machines/assessment/defects.ts';
 import { inRehearsal, isRehearsed } from '../../machines/assessment/rehearsal.ts';
-import { describeHold } from '../../machines/ingress/hold.ts';
+import { describeHold } from '../../machines/ledger/hold.ts';
 import type { Ledger } from '../../machines/ledger/ledger.ts';
 import type { OrderRequest } from '../../machines/ledger/order-limits.ts';
 import { presetLimits, type RateLimits } from '../../machines/ledger/rate-limits.ts';

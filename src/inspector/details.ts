@@ -1,5 +1,5 @@
 import type { CertificateRecord } from '../../machines/ingress/certificate-record.ts';
-import { findingsOf } from '../../machines/ingress/hold.ts';
+import { findingsOf } from '../../machines/ingress/certificate-record.ts';
 import type { IngressContext } from '../../machines/ingress/ingress-context.ts';
 import type { SourceKey } from '../../machines/ownership/source-key.ts';
 import { second } from '../../machines/time/durations.ts';

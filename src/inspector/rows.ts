@@ -1,5 +1,5 @@
 import type { CertificateRecord } from '../../machines/ingress/certificate-record.ts';
-import { findingsOf } from '../../machines/ingress/hold.ts';
+import { findingsOf } from '../../machines/ingress/certificate-record.ts';
 import type { IngressContext, IngressState } from '../../machines/ingress/ingress-context.ts';
 import { nextStepOf } from '../../machines/ingress/ingress-view.ts';
 import { describeFailure, type Failure, failureKind } from '../../machines/reasons/reasons.ts';

@@ -1,7 +1,7 @@
 import type { InspectionEvent } from 'xstate';
 import type { CertificateInput } from '../../machines/ingress/certificate.ts';
 import { certificateMachine } from '../../machines/ingress/certificate.ts';
-import { findingsOf } from '../../machines/ingress/hold.ts';
+import { findingsOf } from '../../machines/ingress/certificate-record.ts';
 import { ingressMachine } from '../../machines/ingress/ingress.ts';
 import type { IngressContext } from '../../machines/ingress/ingress-context.ts';
 import { sourceName } from '../../machines/ownership/source-key.ts';

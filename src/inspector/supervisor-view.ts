@@ -1,6 +1,6 @@
 import type { Backlog } from '../../machines/authority/backlog.ts';
 import type { OrderBudget } from '../../machines/authority/order-budget.ts';
-import { describeCause } from '../../machines/ingress/hold.ts';
+import { describeCause } from '../../machines/ledger/hold.ts';
 import type { Ledger } from '../../machines/ledger/ledger.ts';
 import type { Admission } from '../../machines/supervisor/admission.ts';
 import type { SupervisorState } from '../../machines/supervisor/supervisor.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { CertificatePhase } from '../../machines/ingress/certificate.ts';
 import type { CertificateStatus } from '../../machines/ingress/certificate-record.ts';
-import type { Hold } from '../../machines/ledger/ledger.ts';
+import type { Hold } from '../../machines/ledger/hold.ts';
 import type { RequestReport } from '../../src/acme/transport/transport.ts';
 import { type MetricDefinition, sampledMetrics } from '../../src/metrics/catalogue.ts';
 import { certificateInput, day, hour, minute, now } from '../machines/builders.ts';

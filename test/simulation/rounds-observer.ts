@@ -1,4 +1,4 @@
-import type { Hold } from '../../machines/ledger/ledger.ts';
+import type { Hold } from '../../machines/ledger/hold.ts';
 import type { Round } from '../../machines/supervisor/admission.ts';
 import type { SupervisorEvent } from '../../machines/supervisor/supervisor.ts';
 import { Rounds } from '../../src/actors/rounds.ts';

@@ -1,4 +1,4 @@
-import type { Hold } from '../../machines/ledger/ledger.ts';
+import type { Hold } from '../../machines/ledger/hold.ts';
 import { type SourceKey, sourceKey } from '../../machines/ownership/source-key.ts';
 import type { Round } from '../../machines/supervisor/admission.ts';
 import { decodeStatus } from '../../src/kubernetes/records/status-annotation.ts';

@@ -1,6 +1,14 @@
-import type { Hold } from '../ledger/ledger.ts';
 import type { Failure } from '../reasons/reasons.ts';
-import type { CertificateRecord } from './certificate-record.ts';
+import type { Block } from './blocks.ts';
+
+/** Why an order must wait. */
+export interface Hold {
+  readonly cause: Block['cause'];
+  /** Display name, such as `registered domain example.com`. */
+  readonly scope: string;
+  /** Milliseconds since the epoch. */
+  readonly until: number;
+}
 
 const limits: Readonly<Record<Exclude<Hold['cause'], 'unavailable'>, string>> = {
   'orders-per-account': 'new orders',
@@ -24,12 +32,4 @@ export function describeHold({ cause, scope, until }: Hold): Failure {
   }
   const message = `The order waits for the CA's ${describeCause(cause)} (${scope}).`;
   return { code: cause === 'paused' ? 'NamePaused' : 'RateLimited', message, retryAt: until };
-}
-
-/** The current findings about a Secret: its notices, then its failure or why it waits. */
-export function findingsOf({ status, notices }: CertificateRecord): readonly Failure[] {
-  if (status.kind === 'failed') return [...notices, status.failure];
-  return status.kind === 'working' && status.hold !== undefined
-    ? [...notices, describeHold(status.hold)]
-    : notices;
 }
