@@ -1,8 +1,8 @@
 import type { Server } from 'node:http';
+import { BacklogWatch } from '../authority/backlog-watch.ts';
 import { lifetimesOf } from '../config/policies.ts';
 import type { HostJournal } from '../inspector/host-journal.ts';
 import { createInspector } from '../inspector/inspector-endpoint.ts';
-import { BacklogWatch } from '../ledger/backlog-watch.ts';
 import { MetricsEndpoint } from '../metrics/endpoint.ts';
 import { createHealthServer, type Readiness } from '../metrics/health.ts';
 import type { Metrics } from '../metrics/metrics.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { BacklogWatch } from '../../src/ledger/backlog-watch.ts';
+import { BacklogWatch } from '../../src/authority/backlog-watch.ts';
 import { ManualClock } from '../time/manual-clock.ts';
 
 it('a long queue is told at once, then hourly, and a short one is not', () => {
