@@ -7,8 +7,8 @@ import {
   type OrderPhase,
   placeOrder,
 } from '../acme/order/order.ts';
+import { OrderError } from '../acme/protocol/order-error.ts';
 import type { CaClock } from '../acme/transport/ca-clock.ts';
-import { OrderError } from '../acme/transport/order-error.ts';
 import { AcmeProblem } from '../acme/transport/problem.ts';
 import type { AcmeTransport } from '../acme/transport/transport.ts';
 import type { LedgerKeeper } from '../ledger/ledger-keeper.ts';

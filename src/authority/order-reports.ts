@@ -2,7 +2,7 @@ import type { OrderReport } from '../../machines/authority/order-report.ts';
 import { readBlock } from '../../machines/ledger/learned-block.ts';
 import { AccountError } from '../acme/account/account-error.ts';
 import type { OrderPhase } from '../acme/order/order.ts';
-import { OrderError } from '../acme/transport/order-error.ts';
+import { OrderError } from '../acme/protocol/order-error.ts';
 import { AcmeProblem } from '../acme/transport/problem.ts';
 
 /** Reports the progress of one round's order at a CA. */

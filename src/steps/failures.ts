@@ -1,7 +1,7 @@
 import type { Failure, ReasonCode } from '../../machines/reasons/reasons.ts';
 import { StepError } from '../../machines/reasons/step-error.ts';
 import { AccountError } from '../acme/account/account-error.ts';
-import { OrderError } from '../acme/transport/order-error.ts';
+import { OrderError } from '../acme/protocol/order-error.ts';
 import { AcmeProblem, isPause } from '../acme/transport/problem.ts';
 import { ChainError } from '../certificate/chain.ts';
 import { KubernetesError } from '../kubernetes/client/kubernetes-error.ts';

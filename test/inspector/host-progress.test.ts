@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { CertificateInput } from '../../machines/ingress/certificate.ts';
 import type { SourceKey } from '../../machines/ownership/source-key.ts';
-import { OrderError } from '../../src/acme/transport/order-error.ts';
+import { OrderError } from '../../src/acme/protocol/order-error.ts';
 import { reportsOf } from '../../src/challenges/http-01/self-check/host-verdict.ts';
 import type { Verdict } from '../../src/challenges/http-01/self-check/self-check.ts';
 import { HostJournal } from '../../src/inspector/host-journal.ts';

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import type { OrderReport } from '../../machines/authority/order-report.ts';
 import { describeFailure } from '../../machines/reasons/reasons.ts';
 import { statusMessage } from '../../machines/reasons/status-text.ts';
-import { requestRefused } from '../../src/acme/transport/order-error.ts';
+import { requestRefused } from '../../src/acme/protocol/order-error.ts';
 import { AcmeProblem } from '../../src/acme/transport/problem.ts';
 import { OrderReports } from '../../src/authority/order-reports.ts';
 import { createLog } from '../../src/process/log.ts';

@@ -2,9 +2,9 @@
 // (src/authority), which does each order inside `withAccount`.
 
 import { hour } from '../../../machines/time/durations.ts';
+import { OrderError } from '../protocol/order-error.ts';
 import { type OrderRequests, SignedRequests } from '../protocol/signed-requests.ts';
 import { caName } from '../transport/connection.ts';
-import { OrderError } from '../transport/order-error.ts';
 import { AcmeProblem } from '../transport/problem.ts';
 import { SharedRun } from '../transport/shared-run.ts';
 import { AccountError } from './account-error.ts';

@@ -1,6 +1,6 @@
 import type { AuthorizationObject, ChallengeObject } from '../protocol/objects.ts';
+import { challengeFailed, OrderError, type OrderErrorKind } from '../protocol/order-error.ts';
 import type { OrderRequests } from '../protocol/signed-requests.ts';
-import { challengeFailed, OrderError, type OrderErrorKind } from '../transport/order-error.ts';
 import { AcmeProblem, problemWords } from '../transport/problem.ts';
 import type { CallResult } from '../transport/transport.ts';
 import { type Polling, poll, waitTurn } from './polling.ts';

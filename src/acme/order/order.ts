@@ -4,8 +4,8 @@
 import { minute } from '../../../machines/time/durations.ts';
 import type { Account } from '../account/account.ts';
 import type { OrderObject } from '../protocol/objects.ts';
+import { OrderError, type OrderErrorKind, orderFailed, requestRefused } from '../protocol/order-error.ts';
 import { caName } from '../transport/connection.ts';
-import { OrderError, type OrderErrorKind, orderFailed, requestRefused } from '../transport/order-error.ts';
 import { AcmeProblem } from '../transport/problem.ts';
 import type { AcmeTransport, CallResult } from '../transport/transport.ts';
 import { type AuthorizationReport, type Presenter, proveHosts } from './authorization.ts';

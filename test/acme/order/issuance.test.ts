@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { describe, test } from 'node:test';
-import { OrderError } from '../../../src/acme/transport/order-error.ts';
+import { OrderError } from '../../../src/acme/protocol/order-error.ts';
 import { startWorld, type World } from '../world.ts';
 
 function leaf(chainPem: string): X509Certificate {

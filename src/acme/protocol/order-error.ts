@@ -1,4 +1,4 @@
-import { AcmeProblem, isPause, type Problem, problemWords } from './problem.ts';
+import { AcmeProblem, isPause, type Problem, problemWords } from '../transport/problem.ts';
 
 /**
  * - `refused`: the CA refused the order or a later request about it.
