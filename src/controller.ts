@@ -1,9 +1,9 @@
 import type { KubeConfig } from '@kubernetes/client-node';
 import type { Logger } from 'pino';
 import type { InspectionEvent } from 'xstate';
-import { userAgent } from './acme/transport/transport.ts';
 import type { Config } from './config/config.ts';
 import { Lifecycle } from './process/lifecycle.ts';
+import { userAgent } from './process/user-agent.ts';
 import type { Clock } from './time/clock.ts';
 import { setUpActors } from './wiring/actors.ts';
 import { setUpAuthorities } from './wiring/ca.ts';

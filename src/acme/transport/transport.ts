@@ -1,10 +1,8 @@
 // The transport to the CA: HTTPS, nonces, directory, Retry-After, problem documents. Used by the signed requests
 // (src/acme/protocol), ARI and the CA object (src/authority).
 
-import { createRequire } from 'node:module';
 import { day, second } from '../../../machines/time/durations.ts';
 import { doubledPause } from '../../../machines/time/ladder.ts';
-import { stringField } from '../../process/json.ts';
 import { sleep } from '../../time/clock.ts';
 import {
   type Answered,
@@ -78,16 +76,6 @@ interface CachedDirectory {
 /** badNonce retries of one request: at 50 % rejection one request in a million fails. */
 export const maxBadNonces = 20;
 const directoryMaxAge = day;
-
-/**
- * `User-Agent`: name, version, contact, and the HTTP library (RFC 8555 section 6.1).
- * @param home URL of the project; omitted if undefined
- */
-export function userAgent(version: string, home: string | undefined): string {
-  const library: unknown = createRequire(import.meta.url)('undici/package.json');
-  const comment = home === undefined ? '' : ` (+${home})`;
-  return `kube-lego/${version}${comment} undici/${stringField(library, 'version') ?? ''}`;
-}
 
 /** HTTP to the CA: typed problems, nonces, time limits, abort, Retry-After. */
 export class AcmeTransport {

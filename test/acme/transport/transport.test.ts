@@ -6,7 +6,8 @@ import { SignedRequests } from '../../../src/acme/protocol/signed-requests.ts';
 import { CaClock } from '../../../src/acme/transport/ca-clock.ts';
 import type { CaAnswer, CaRequest } from '../../../src/acme/transport/connection.ts';
 import { AcmeProblem } from '../../../src/acme/transport/problem.ts';
-import { AcmeTransport, type RequestReport, userAgent } from '../../../src/acme/transport/transport.ts';
+import { AcmeTransport, type RequestReport } from '../../../src/acme/transport/transport.ts';
+import { userAgent } from '../../../src/process/user-agent.ts';
 import { systemClock } from '../../../src/time/clock.ts';
 import { newKeyPem } from '../keys.ts';
 import { problem, type Reply, ScriptedCa } from '../scripted-ca.ts';
@@ -82,10 +83,6 @@ describe('transport', () => {
         { endpoint: 'new-order', status: 201 },
       ],
     );
-  });
-
-  test('says who it is also without a home on the web', () => {
-    assert.match(userAgent('1.2.3', undefined), /^kube-lego\/1\.2\.3 undici\/[\d.]+$/);
   });
 
   test('takes a nonce from an error as well, and never sends one twice', async () => {
