@@ -8,6 +8,18 @@ export interface Readiness {
   readonly detail: string;
 }
 
+/** What `/readyz` waits for: without both, no challenge can be answered. */
+export function readiness(done: {
+  readonly accountRead: boolean;
+  readonly challengesListed: boolean;
+}): Readiness {
+  if (!done.accountRead) return { ok: false, detail: 'waiting for the account Secret to be read' };
+  if (!done.challengesListed) {
+    return { ok: false, detail: 'waiting for the challenge Ingresses to be listed' };
+  }
+  return { ok: true, detail: 'ready' };
+}
+
 export interface HealthOptions {
   /** Whether this replica can answer challenges. Must not depend on the current state of CA or API server. */
   ready(): Readiness;

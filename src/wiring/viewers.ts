@@ -4,7 +4,7 @@ import { lifetimesOf } from '../config/policies.ts';
 import type { HostJournal } from '../inspector/host-journal.ts';
 import { createInspector } from '../inspector/inspector-endpoint.ts';
 import { MetricsEndpoint } from '../metrics/endpoint.ts';
-import { createHealthServer, type Readiness } from '../metrics/health.ts';
+import { createHealthServer, readiness } from '../metrics/health.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { ProcessSamples } from '../metrics/process-samples.ts';
 import { takeSamples } from '../metrics/sample-sources.ts';
@@ -37,7 +37,8 @@ export function setUpViewers({ config, clock, log }: Runtime, options: ViewersOp
   const { cluster, authorities, challenges, sources, actors, metrics, journal } = options;
   const { ca } = authorities;
   const { supervisor, ingresses } = actors;
-  const ready = () => readiness(authorities, challenges);
+  const ready = () =>
+    readiness({ accountRead: authorities.accountRead, challengesListed: challenges.http01.state.synced });
   const admission = () => supervisor.getSnapshot().context.admission;
   const process = new ProcessSamples(config.version);
   const samples = () =>
@@ -90,12 +91,4 @@ export function setUpViewers({ config, clock, log }: Runtime, options: ViewersOp
       process.stop();
     },
   };
-}
-
-function readiness({ accountRead }: Authorities, { http01 }: Challenges): Readiness {
-  if (!accountRead) return { ok: false, detail: 'waiting for the account Secret to be read' };
-  if (!http01.state.synced) {
-    return { ok: false, detail: 'waiting for the challenge Ingresses to be listed' };
-  }
-  return { ok: true, detail: 'ready' };
 }
