@@ -17,7 +17,7 @@ describe('whoever listens where the controller should', () => {
       response.end(JSON.stringify(detail));
     });
     assert.deepEqual(answer, { kind: 'told', detail });
-    assert.deepEqual(requested, ['/ingresses/shop/web']);
+    assert.deepEqual(requested, ['/sources/Ingress/shop/web']);
   });
 
   it('is not heard when it speaks of one of this name in another cluster', async () => {
