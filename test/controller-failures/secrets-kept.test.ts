@@ -76,7 +76,7 @@ describe('a run with viewers, an issuance, a failure and a pause', { timeout: 18
       return overview?.events.some(({ data }) => data.includes('NamePaused')) === true;
     });
 
-    const good = received.find((frame) => stringField(frame, 'name') === 'shop/good');
+    const good = received.find((frame) => stringField(frame, 'name') === 'Ingress/shop/good');
     assert.deepEqual(
       valuesIn(received, stringField(good, 'sessionId') ?? ''),
       ['checking', 'queued', 'provisioning-challenge', 'validating', 'storing', 'idle'],
