@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { Authority } from '../../deploy/local/authority.ts';
-import type { Explanation } from '../../src/commands/explanation.ts';
+import type { Explanation } from '../../src/commands/explain/explanation.ts';
 import { refusal } from '../controller-failures/api-refusal.ts';
 import { type BadEntry, badEntries, secondEntry, uncommonHosts } from '../controller-failures/bad-entries.ts';
 import type { Answer, Interference, Passage } from '../controller-failures/faulty-proxy.ts';

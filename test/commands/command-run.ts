@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { readImage } from '../../deploy/local/controller.ts';
 import { readKubeconfig, writeKubeconfig } from '../../deploy/local/kubeconfig.ts';
 import type { World } from '../../deploy/local/world.ts';
-import type { Explanation } from '../../src/commands/explanation.ts';
+import type { Explanation } from '../../src/commands/explain/explanation.ts';
 import { runCommand as runCommandHere } from '../../src/commands/run.ts';
 import { systemClock } from '../../src/time/clock.ts';
 import { type Interference, startFaultyProxy } from '../controller-failures/faulty-proxy.ts';

@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers';
 import { after, before, describe, it } from 'node:test';
 import { readAuditLog } from '../../deploy/local/audit-log.ts';
 import { readKubeconfig, writeKubeconfig } from '../../deploy/local/kubeconfig.ts';
-import type { Check } from '../../src/commands/explanation.ts';
+import type { Check } from '../../src/commands/explain/explanation.ts';
 import type { Overview } from '../../src/commands/status-command.ts';
 import { nextSecond } from '../controller/observation.ts';
 import { startFaultyProxy } from '../controller-failures/faulty-proxy.ts';

@@ -1,11 +1,11 @@
-import type { Assignment } from '../../machines/ownership/desired-certificate.ts';
-import type { IngressClassReference, SourceSpec } from '../../machines/ownership/source-spec.ts';
-import { failureKind, reasons } from '../../machines/reasons/reasons.ts';
-import { IngressClasses } from '../challenges/http-01/ingress-class.ts';
-import type { Config } from '../config/config.ts';
-import type { KubernetesClient } from '../kubernetes/client/client.ts';
-import { arrayField, recordField, stringField } from '../process/json.ts';
-import type { Clock } from '../time/clock.ts';
+import type { Assignment } from '../../../machines/ownership/desired-certificate.ts';
+import type { IngressClassReference, SourceSpec } from '../../../machines/ownership/source-spec.ts';
+import { failureKind, reasons } from '../../../machines/reasons/reasons.ts';
+import { IngressClasses } from '../../challenges/http-01/ingress-class.ts';
+import type { Config } from '../../config/config.ts';
+import type { KubernetesClient } from '../../kubernetes/client/client.ts';
+import { arrayField, recordField, stringField } from '../../process/json.ts';
+import type { Clock } from '../../time/clock.ts';
 import type { Check } from './explanation.ts';
 
 /** Whether kube-lego manages the Ingress. @param object as sent by the API server */

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { assess } from '../../machines/assessment/assessment.ts';
-import type { SecretFacts } from '../../machines/assessment/secret-facts.ts';
-import { presetLimits } from '../../machines/ledger/rate-limits.ts';
-import { conclude, type DesiredStanding } from '../../src/commands/conclusion.ts';
-import { checkLimits } from '../../src/commands/limit-checks.ts';
-import { readConfig } from '../../src/config/config.ts';
-import { assessmentPolicy } from '../../src/config/policies.ts';
-import { KubernetesError } from '../../src/kubernetes/client/kubernetes-error.ts';
-import { createLedger } from '../../src/ledger/ledger-keeper.ts';
+import { assess } from '../../../machines/assessment/assessment.ts';
+import type { SecretFacts } from '../../../machines/assessment/secret-facts.ts';
+import { presetLimits } from '../../../machines/ledger/rate-limits.ts';
+import { conclude, type DesiredStanding } from '../../../src/commands/explain/conclusion.ts';
+import { checkLimits } from '../../../src/commands/explain/limit-checks.ts';
+import { readConfig } from '../../../src/config/config.ts';
+import { assessmentPolicy } from '../../../src/config/policies.ts';
+import { KubernetesError } from '../../../src/kubernetes/client/kubernetes-error.ts';
+import { createLedger } from '../../../src/ledger/ledger-keeper.ts';
 import {
   certificateFacts,
   day,
@@ -17,7 +17,7 @@ import {
   now,
   route,
   secretFacts,
-} from '../machines/builders.ts';
+} from '../../machines/builders.ts';
 
 const signal = AbortSignal.timeout(30_000);
 const url = 'https://acme-v02.api.letsencrypt.org/directory';

@@ -1,15 +1,15 @@
-import { orderPurposes } from '../../machines/assessment/defects.ts';
-import { inRehearsal, isRehearsed } from '../../machines/assessment/rehearsal.ts';
-import { describeHold } from '../../machines/ledger/hold.ts';
-import type { Ledger } from '../../machines/ledger/ledger.ts';
-import type { OrderRequest } from '../../machines/ledger/order-limits.ts';
-import { presetLimits, type RateLimits } from '../../machines/ledger/rate-limits.ts';
-import type { DesiredCertificate } from '../../machines/ownership/desired-certificate.ts';
-import { createLedger, type LedgerStore } from '../ledger/ledger-keeper.ts';
-import { isForbidden } from './cluster-reading.ts';
+import { orderPurposes } from '../../../machines/assessment/defects.ts';
+import { inRehearsal, isRehearsed } from '../../../machines/assessment/rehearsal.ts';
+import { describeHold } from '../../../machines/ledger/hold.ts';
+import type { Ledger } from '../../../machines/ledger/ledger.ts';
+import type { OrderRequest } from '../../../machines/ledger/order-limits.ts';
+import { presetLimits, type RateLimits } from '../../../machines/ledger/rate-limits.ts';
+import type { DesiredCertificate } from '../../../machines/ownership/desired-certificate.ts';
+import { createLedger, type LedgerStore } from '../../ledger/ledger-keeper.ts';
+import { isForbidden } from '../cluster-reading.ts';
+import type { CommandSettings, SecretStanding } from '../secret-standing.ts';
 import type { DesiredStanding } from './conclusion.ts';
 import { type Check, timeAhead } from './explanation.ts';
-import type { CommandSettings, SecretStanding } from './secret-standing.ts';
 
 /** The stored ledgers. */
 export interface LedgerStores {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { checkService } from '../../src/commands/path-checks.ts';
-import { createKubernetesClient, type KubernetesClient } from '../../src/kubernetes/client/client.ts';
-import { ApiStandIn } from '../kubernetes/api-stand-in.ts';
-import { configOf, controllerEnv } from '../process/controller-config.ts';
+import { checkService } from '../../../src/commands/explain/path-checks.ts';
+import { createKubernetesClient, type KubernetesClient } from '../../../src/kubernetes/client/client.ts';
+import { ApiStandIn } from '../../kubernetes/api-stand-in.ts';
+import { configOf, controllerEnv } from '../../process/controller-config.ts';
 
 const path = '/api/v1/namespaces/kube-lego/';
 const service = `${path}services/kube-lego`;

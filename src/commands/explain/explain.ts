@@ -1,20 +1,20 @@
-import { sourceKey } from '../../machines/ownership/source-key.ts';
-import type { KubernetesClient } from '../kubernetes/client/client.ts';
-import { KubernetesLedgerDocuments } from '../kubernetes/records/ledger-documents.ts';
-import { SecretStore } from '../kubernetes/records/secret-store.ts';
-import { projectIngress } from '../sources/ingress/ingress-projection.ts';
-import type { Clock } from '../time/clock.ts';
-import { readIngress, surveyIngresses } from './cluster-reading.ts';
+import { sourceKey } from '../../../machines/ownership/source-key.ts';
+import type { KubernetesClient } from '../../kubernetes/client/client.ts';
+import { KubernetesLedgerDocuments } from '../../kubernetes/records/ledger-documents.ts';
+import { SecretStore } from '../../kubernetes/records/secret-store.ts';
+import { projectIngress } from '../../sources/ingress/ingress-projection.ts';
+import type { Clock } from '../../time/clock.ts';
+import { readIngress, surveyIngresses } from '../cluster-reading.ts';
+import { askController } from '../live-detail.ts';
+import { type CommandSettings, readStanding } from '../secret-standing.ts';
+import { entryOf } from '../status-rows.ts';
 import { conclude, type DesiredStanding, isGood } from './conclusion.ts';
 import { type Check, type Explanation, isProblem } from './explanation.ts';
 import { checkClass, checkGate, checkWish } from './ingress-checks.ts';
 import { checkLimits, type LedgerStores } from './limit-checks.ts';
 import { liveChecks } from './live-checks.ts';
-import { askController } from './live-detail.ts';
 import { checkHost, checkService } from './path-checks.ts';
 import { checkOutcome, checkSecret } from './secret-checks.ts';
-import { type CommandSettings, readStanding } from './secret-standing.ts';
-import { entryOf } from './status-rows.ts';
 
 export interface ExplainOptions {
   readonly client: KubernetesClient;

@@ -1,6 +1,6 @@
-import { type ReasonCode, reasons } from '../../machines/reasons/reasons.ts';
-import type { IngressDetail } from '../inspector/protocol.ts';
-import { durationText, printable } from './terminal-text.ts';
+import { type ReasonCode, reasons } from '../../../machines/reasons/reasons.ts';
+import type { IngressDetail } from '../../inspector/protocol.ts';
+import { durationText, printable } from '../terminal-text.ts';
 
 /** One check on the way from the annotation to the certificate. */
 export interface Check {

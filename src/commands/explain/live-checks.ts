@@ -1,5 +1,5 @@
-import { isReasonCode } from '../../machines/ingress/status.ts';
-import type { CertificateDetail, HostProgress, HostStep, IngressDetail } from '../inspector/protocol.ts';
+import { isReasonCode } from '../../../machines/ingress/status.ts';
+import type { CertificateDetail, HostProgress, HostStep, IngressDetail } from '../../inspector/protocol.ts';
 import { type Check, isoTime, type Told, timeAhead, withoutRemedy } from './explanation.ts';
 
 const stepNames: Readonly<Record<HostStep, string>> = {

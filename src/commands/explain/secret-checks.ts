@@ -1,9 +1,9 @@
-import { isForeign } from '../../machines/assessment/secret-facts.ts';
-import { type CertificateEntry, isReasonCode } from '../../machines/ingress/status.ts';
-import type { DesiredCertificate } from '../../machines/ownership/desired-certificate.ts';
-import { failureKind, reasons } from '../../machines/reasons/reasons.ts';
+import { isForeign } from '../../../machines/assessment/secret-facts.ts';
+import { type CertificateEntry, isReasonCode } from '../../../machines/ingress/status.ts';
+import type { DesiredCertificate } from '../../../machines/ownership/desired-certificate.ts';
+import { failureKind, reasons } from '../../../machines/reasons/reasons.ts';
+import type { SecretStanding } from '../secret-standing.ts';
 import { type Check, isoTime, timeAhead, withoutRemedy } from './explanation.ts';
-import type { SecretStanding } from './secret-standing.ts';
 
 /** The certificate in the Secret. */
 export function checkSecret(desired: DesiredCertificate, standing: SecretStanding, now: number): Check {

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { assess } from '../../machines/assessment/assessment.ts';
-import type { CertificateEntry } from '../../machines/ingress/status.ts';
-import { describeFailure, type Failure } from '../../machines/reasons/reasons.ts';
-import { conclude, type DesiredStanding } from '../../src/commands/conclusion.ts';
-import { liveChecks } from '../../src/commands/live-checks.ts';
-import { checkSecret } from '../../src/commands/secret-checks.ts';
-import type { CertificateDetail } from '../../src/inspector/protocol.ts';
-import { day, desiredCertificate, hour, minute, now, secretFacts } from '../machines/builders.ts';
-import { certificateDetail, detailOf } from './live-builders.ts';
+import { assess } from '../../../machines/assessment/assessment.ts';
+import type { CertificateEntry } from '../../../machines/ingress/status.ts';
+import { describeFailure, type Failure } from '../../../machines/reasons/reasons.ts';
+import { conclude, type DesiredStanding } from '../../../src/commands/explain/conclusion.ts';
+import { liveChecks } from '../../../src/commands/explain/live-checks.ts';
+import { checkSecret } from '../../../src/commands/explain/secret-checks.ts';
+import type { CertificateDetail } from '../../../src/inspector/protocol.ts';
+import { day, desiredCertificate, hour, minute, now, secretFacts } from '../../machines/builders.ts';
+import { certificateDetail, detailOf } from '../live-builders.ts';
 
 const desired = desiredCertificate();
 const unreadable: Failure = { code: 'ApiServerDenied', message: 'GET secrets: 403 Forbidden: no.' };
