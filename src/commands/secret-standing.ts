@@ -1,6 +1,6 @@
 import { type Assessment, assess } from '../../machines/assessment/assessment.ts';
 import type { AssessmentPolicy } from '../../machines/assessment/defects.ts';
-import type { SecretFacts } from '../../machines/assessment/secret-facts.ts';
+import { isForeign, type SecretFacts } from '../../machines/assessment/secret-facts.ts';
 import type { DesiredCertificate } from '../../machines/ownership/desired-certificate.ts';
 import type { Config } from '../config/config.ts';
 import { assessmentPolicy } from '../config/policies.ts';
@@ -36,6 +36,11 @@ export async function readStanding(
     if (!isForbidden(error)) throw error;
     return { kind: 'unknown', message: `Secret ${secretName} may not be read with this kubeconfig.` };
   }
+}
+
+/** Whether another owner created the Secret, so that kube-lego never writes to it. */
+export function isLeftAlone({ adopt }: DesiredCertificate, standing: SecretStanding): boolean {
+  return standing.kind === 'read' && standing.facts.kind === 'present' && isForeign(standing.facts) && !adopt;
 }
 
 function policyFor(facts: SecretFacts, config: CommandSettings): AssessmentPolicy {

@@ -4,8 +4,7 @@ import { sourceKey, sourceName } from '../../machines/ownership/source-key.ts';
 import type { SourceSpec } from '../../machines/ownership/source-spec.ts';
 import { describeFailure, type Failure, failureKind } from '../../machines/reasons/reasons.ts';
 import { decodeStatus } from '../kubernetes/records/status-annotation.ts';
-import { isLeftAlone } from './explain/secret-checks.ts';
-import type { SecretStanding } from './secret-standing.ts';
+import { isLeftAlone, type SecretStanding } from './secret-standing.ts';
 
 /** The state of a Secret of an Ingress, or a notice about the Ingress itself. Times are RFC 3339. */
 export interface StatusRow {

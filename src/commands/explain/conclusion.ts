@@ -1,10 +1,10 @@
 import type { CertificateEntry } from '../../../machines/ingress/status.ts';
 import type { DesiredCertificate } from '../../../machines/ownership/desired-certificate.ts';
 import type { CertificateDetail, IngressDetail } from '../../inspector/protocol.ts';
-import type { SecretStanding } from '../secret-standing.ts';
+import { isLeftAlone, type SecretStanding } from '../secret-standing.ts';
 import { type Check, type Explanation, isProblem, timeAhead } from './explanation.ts';
 import { liveHold, liveTrouble } from './live-checks.ts';
-import { checkOutcome, checkSecret, isLeftAlone, nextOf } from './secret-checks.ts';
+import { checkOutcome, checkSecret, nextOf } from './secret-checks.ts';
 
 /** A Secret of the Ingress: its desired and current content, and its recorded outcome. */
 export interface DesiredStanding {

@@ -1,3 +1,6 @@
+// The checks of `kube-lego explain`, one file for each part of the way to a certificate; `conclusion` makes a verdict of them. Called by
+// run.ts.
+
 import { sourceKey } from '../../../machines/ownership/source-key.ts';
 import type { KubernetesClient } from '../../kubernetes/client/client.ts';
 import { KubernetesLedgerDocuments } from '../../kubernetes/records/ledger-documents.ts';

@@ -1,8 +1,7 @@
-import { isForeign } from '../../../machines/assessment/secret-facts.ts';
 import { type CertificateEntry, isReasonCode } from '../../../machines/ingress/status.ts';
 import type { DesiredCertificate } from '../../../machines/ownership/desired-certificate.ts';
 import { failureKind, reasons } from '../../../machines/reasons/reasons.ts';
-import type { SecretStanding } from '../secret-standing.ts';
+import { isLeftAlone, type SecretStanding } from '../secret-standing.ts';
 import { type Check, isoTime, timeAhead, withoutRemedy } from './explanation.ts';
 
 /** The certificate in the Secret. */
@@ -36,11 +35,6 @@ export function checkSecret(desired: DesiredCertificate, standing: SecretStandin
     default:
       return assessment satisfies never;
   }
-}
-
-/** Whether another owner created the Secret, so that kube-lego never writes to it. */
-export function isLeftAlone({ adopt }: DesiredCertificate, standing: SecretStanding): boolean {
-  return standing.kind === 'read' && standing.facts.kind === 'present' && isForeign(standing.facts) && !adopt;
 }
 
 /** The last recorded outcome of the Secret. */
