@@ -40,7 +40,7 @@ describe('the page of a running controller', { timeout: 300_000 }, () => {
 
   it('shows an issuance from checking to idle, host by host', async (t) => {
     const { page, complaints } = await open(t, '#/Ingress/shop/web');
-    await page.getByText('This Ingress is not there').waitFor();
+    await page.getByText('This Ingress does not exist').waitFor();
     const held = gate();
     stage.ca.interfere = ({ path, forward }) => (path.startsWith('/certZ/') ? held.pass(forward) : undefined);
     await stage.apply(ingress('shop/web', { tls: { 'web-tls': ['web.example.com'] } }));
