@@ -40,8 +40,8 @@ export const scenarios: readonly Scenario[] = [
     name: 'two-years',
     title: 'two years through both changes of lifetimes, sites come, Secrets get lost',
     full: { ingresses: 5000, days: 730 },
-    fast: { ingresses: 150, days: 140 },
-    strict: { ingresses: 12, days: 730 },
+    fast: { ingresses: 80, days: 140 },
+    strict: { ingresses: 8, days: 730 },
     // Let's Encrypt says six hours. A day is the longest that kube-lego waits, and makes a run four times shorter.
     options: { renewalInfoPeriod: day },
     prepare: (world, size) => {
@@ -101,7 +101,7 @@ export const scenarios: readonly Scenario[] = [
     name: 'failing-hosts',
     title: '30 % of the sites fail, some for a time, some for ever',
     full: { ingresses: 5000, days: 200 },
-    fast: { ingresses: 100, days: 150 },
+    fast: { ingresses: 60, days: 150 },
     strict: { ingresses: 30, days: 150 },
     prepare: (world, size) => {
       const population = settled(world, size);
@@ -151,7 +151,7 @@ export const scenarios: readonly Scenario[] = [
     name: 'restarts',
     title: 'the process dies at random moments, oftenest while it is at work',
     full: { ingresses: 1000, days: 120 },
-    fast: { ingresses: 100, days: 60 },
+    fast: { ingresses: 60, days: 60 },
     strict: { ingresses: 20, days: 20 },
     prepare: (world, size) => {
       const population = settled(world, size);
@@ -179,7 +179,7 @@ export const scenarios: readonly Scenario[] = [
     name: 'mass-revocation',
     title: 'the CA recalls every certificate, twice: by renewal information all are replaced within a day',
     full: { ingresses: 5000, days: 60 },
-    fast: { ingresses: 150, days: 25 },
+    fast: { ingresses: 100, days: 25 },
     strict: { ingresses: 40, days: 25 },
     options: { renewalInfoPeriod: 6 * hour },
     prepare: (world, size) => {
