@@ -12,7 +12,7 @@ import {
   metadataForms,
   secrets,
 } from '../kubernetes/client/collections.ts';
-import { KubernetesError } from '../kubernetes/client/kubernetes-error.ts';
+import { isForbidden } from '../kubernetes/client/kubernetes-error.ts';
 import { keyOf } from '../kubernetes/watch/projections.ts';
 import { readJson } from '../kubernetes/watch/watch-stream.ts';
 import { arrayField, recordField, stringField } from '../process/json.ts';
@@ -139,11 +139,6 @@ export async function listOwnSecrets(
 function keyIfOurs(secret: unknown): string | undefined {
   const annotations = recordField(recordField(secret, 'metadata'), 'annotations') ?? {};
   return isRecordedAsOurs(annotations) ? keyOf(secret) : undefined;
-}
-
-/** Whether the API server answered Forbidden. */
-export function isForbidden(error: unknown): boolean {
-  return error instanceof KubernetesError && error.code === 'Forbidden';
 }
 
 /** @param read projects an object; thousands of whole ones would need more memory than the pod has */

@@ -4,9 +4,9 @@ import { isForeign, type SecretFacts } from '../../machines/assessment/secret-fa
 import type { DesiredCertificate } from '../../machines/ownership/desired-certificate.ts';
 import type { Config } from '../config/config.ts';
 import { assessmentPolicy } from '../config/policies.ts';
+import { isForbidden } from '../kubernetes/client/kubernetes-error.ts';
 import type { SecretStore } from '../kubernetes/records/secret-store.ts';
 import { factsOf } from '../secret/secret-reading.ts';
-import { isForbidden } from './cluster-reading.ts';
 
 /** The current content of a Secret, assessed as by the controller. */
 export type SecretStanding =

@@ -3,7 +3,7 @@ import type { SupervisorEvent } from '../../machines/supervisor/supervisor.ts';
 import type { Config } from '../config/config.ts';
 import type { KubernetesClient } from '../kubernetes/client/client.ts';
 import { collectionPath, secrets } from '../kubernetes/client/collections.ts';
-import { KubernetesError } from '../kubernetes/client/kubernetes-error.ts';
+import { isForbidden } from '../kubernetes/client/kubernetes-error.ts';
 import { Reflector } from '../kubernetes/watch/reflector.ts';
 import { recordField, stringField } from '../process/json.ts';
 import type { Clock } from '../time/clock.ts';
@@ -51,7 +51,7 @@ export function watchSecrets(
         denied = false;
       },
       onError: (error) => {
-        if (!(error instanceof KubernetesError) || error.code !== 'Forbidden') {
+        if (!isForbidden(error)) {
           log.warn(error, 'The watch of Secrets was interrupted; kube-lego reconnects.');
         } else if (!denied) {
           denied = true;

@@ -6,7 +6,7 @@ import { second } from '../../machines/time/durations.ts';
 import type { Config } from '../config/config.ts';
 import type { KubernetesClient } from '../kubernetes/client/client.ts';
 import { collectionPath } from '../kubernetes/client/collections.ts';
-import { KubernetesError } from '../kubernetes/client/kubernetes-error.ts';
+import { isForbidden } from '../kubernetes/client/kubernetes-error.ts';
 import { Reflector, type ReflectorState } from '../kubernetes/watch/reflector.ts';
 import type { Clock } from '../time/clock.ts';
 import type { Source } from './source.ts';
@@ -100,8 +100,7 @@ class Denial {
    * @returns whether it stands since this error
    */
   beginsWith(error: unknown, now: number): boolean {
-    const denied = error instanceof KubernetesError && error.code === 'Forbidden';
-    this.#since = denied ? (this.#since ?? now) : undefined;
+    this.#since = isForbidden(error) ? (this.#since ?? now) : undefined;
     const stood = this.stands;
     this.stands = this.#since !== undefined && now - this.#since >= denialPatience;
     return this.stands && !stood;

@@ -4,10 +4,9 @@ import { selfCheck } from '../../challenges/http-01/self-check/self-check.ts';
 import type { Config } from '../../config/config.ts';
 import { selfCheckSettings } from '../../config/policies.ts';
 import type { KubernetesClient } from '../../kubernetes/client/client.ts';
-import { unless } from '../../kubernetes/client/kubernetes-error.ts';
+import { isForbidden, unless } from '../../kubernetes/client/kubernetes-error.ts';
 import { arrayField } from '../../process/json.ts';
 import { systemClock } from '../../time/clock.ts';
-import { isForbidden } from '../cluster-reading.ts';
 import type { Check } from './explanation.ts';
 
 const dnsRemedy = "Point the host's DNS records at the ingress controller.";

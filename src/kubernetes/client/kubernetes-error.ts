@@ -54,6 +54,11 @@ export class KubernetesError extends Error {
   }
 }
 
+/** Whether the API server answered Forbidden. */
+export function isForbidden(error: unknown): boolean {
+  return error instanceof KubernetesError && error.code === 'Forbidden';
+}
+
 /** Undefined instead of the one error that the caller expects. */
 export async function unless<T>(code: KubernetesErrorCode, work: () => Promise<T>): Promise<T | undefined> {
   try {
