@@ -46,17 +46,17 @@ const texts: readonly {
     scope: () => ({ type: 'account' }),
   },
   {
-    pattern: /too many certificates [^"]*exact set|#new-certificates-per-exact-set/i,
+    pattern: /too many certificates [^"]{0,300}exact set|#new-certificates-per-exact-set/i,
     cause: 'certificates-per-exact-set',
     scope: () => ({ type: 'order' }),
   },
   {
-    pattern: /too many certificates [^"]*for "([^"]{1,253})"|#new-certificates-per-registered-domain/i,
+    pattern: /too many certificates [^"]{0,300}for "([^"]{1,253})"|#new-certificates-per-registered-domain/i,
     cause: 'certificates-per-registered-domain',
     scope: (name) => (name === undefined ? { type: 'order' } : { type: 'registered-domain', name }),
   },
   {
-    pattern: /too many failed authorizations [^"]*for "([^"]{1,253})"|#authorization-failures-per/i,
+    pattern: /too many failed authorizations [^"]{0,300}for "([^"]{1,253})"|#authorization-failures-per/i,
     cause: 'authorization-failures',
     scope: (name) => (name === undefined ? { type: 'order' } : { type: 'identifiers', names: [name] }),
   },

@@ -52,8 +52,6 @@ declare module 'acme-client/src/api.js' {
 }
 
 declare module 'acme-client/src/util.js' {
-  /** The links of the relation `alternate`. */
-  export function parseLinkHeader(header: string | undefined): string[];
   /** @returns the first chain if the issuer is in none */
   export function findCertificateChainForIssuer(chains: readonly string[], issuer: string): string;
 }

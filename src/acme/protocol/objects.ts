@@ -1,3 +1,4 @@
+import { oneLine } from '../../../machines/reasons/foreign-text.ts';
 import { arrayField, isRecord, recordField, stringField } from '../../process/json.ts';
 import type { Identifier, Problem } from '../transport/problem.ts';
 import { readIdentifier, readProblem } from '../transport/problem-document.ts';
@@ -34,19 +35,29 @@ export interface AuthorizationObject {
   readonly challenges: readonly ChallengeObject[];
 }
 
+/** Characters of a status or profile. */
+const longestWord = 100;
+/** Authorizations of an order, and challenges of an authorization: each costs requests. */
+const mostParts = 200;
+
 /** @returns undefined if a required field is missing */
 export function readOrder(url: string, value: unknown): OrderObject | undefined {
   const status = stringField(value, 'status');
   const finalize = stringField(value, 'finalize');
   if (status === undefined || finalize === undefined) return undefined;
+  const profile = stringField(value, 'profile');
   const expires = Date.parse(stringField(value, 'expires') ?? '');
   return {
     url,
-    status,
+    status: oneLine(status, longestWord),
     finalize,
-    identifiers: arrayField(value, 'identifiers').flatMap((item) => readIdentifier(item) ?? []),
-    authorizations: arrayField(value, 'authorizations').filter((item) => typeof item === 'string'),
-    profile: stringField(value, 'profile'),
+    identifiers: arrayField(value, 'identifiers')
+      .slice(0, mostParts)
+      .flatMap((item) => readIdentifier(item) ?? []),
+    authorizations: arrayField(value, 'authorizations')
+      .slice(0, mostParts)
+      .filter((item) => typeof item === 'string'),
+    profile: profile === undefined ? undefined : oneLine(profile, longestWord),
     expires: Number.isNaN(expires) ? undefined : expires,
     error: readProblem(recordField(value, 'error')),
     certificate: stringField(value, 'certificate'),
@@ -60,9 +71,11 @@ export function readAuthorization(value: unknown): AuthorizationObject | undefin
   if (identifier === undefined || status === undefined) return undefined;
   return {
     identifier,
-    status,
+    status: oneLine(status, longestWord),
     wildcard: isRecord(value) && value['wildcard'] === true,
-    challenges: arrayField(value, 'challenges').flatMap((item) => readChallenge(item) ?? []),
+    challenges: arrayField(value, 'challenges')
+      .slice(0, mostParts)
+      .flatMap((item) => readChallenge(item) ?? []),
   };
 }
 
@@ -72,9 +85,9 @@ function readChallenge(value: unknown): ChallengeObject | undefined {
   const status = stringField(value, 'status');
   if (type === undefined || url === undefined || status === undefined) return undefined;
   return {
-    type,
+    type: oneLine(type, longestWord),
     url,
-    status,
+    status: oneLine(status, longestWord),
     token: stringField(value, 'token'),
     error: readProblem(recordField(value, 'error')),
   };

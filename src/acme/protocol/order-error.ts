@@ -1,3 +1,4 @@
+import { oneLine } from '../../../machines/reasons/foreign-text.ts';
 import { AcmeProblem, isPause, type Problem, problemWords } from '../transport/problem.ts';
 
 /**
@@ -30,6 +31,9 @@ export interface HostProblem {
   readonly problem: Problem;
 }
 
+/** Characters: the words about some hosts; the others have the same problem as a rule. */
+const longestMessage = 4000;
+
 /** A failed order. The message has the hosts, the CA's reason and the remedy. */
 export class OrderError extends Error {
   override readonly name = 'OrderError';
@@ -54,7 +58,10 @@ export class OrderError extends Error {
       retryAfter?: number;
     } = {},
   ) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    super(
+      oneLine(message, longestMessage),
+      options.cause === undefined ? undefined : { cause: options.cause },
+    );
     const cause = options.cause instanceof AcmeProblem ? options.cause : undefined;
     this.kind = kind;
     this.failures = options.failures ?? [];

@@ -4,10 +4,11 @@
 import AcmeApi from 'acme-client/src/api.js';
 import { getPemBodyAsB64u } from 'acme-client/src/crypto/index.js';
 import HttpClient from 'acme-client/src/http.js';
-import { findCertificateChainForIssuer, parseLinkHeader } from 'acme-client/src/util.js';
+import { findCertificateChainForIssuer } from 'acme-client/src/util.js';
 import { stringField } from '../../process/json.ts';
 import { caName } from '../transport/connection.ts';
 import { AcmeProblem, type Endpoint } from '../transport/problem.ts';
+import { readLinks } from '../transport/problem-document.ts';
 import { type AcmeTransport, type CallResult, maxBadNonces } from '../transport/transport.ts';
 import type { AccountKey } from './account-key.ts';
 import { type AuthorizationObject, type OrderObject, readAuthorization, readOrder } from './objects.ts';
@@ -34,6 +35,9 @@ export interface OrderRequest {
   /** Id of the certificate to replace (RFC 9773 section 5). */
   readonly replaces?: string | undefined;
 }
+
+/** Alternate chains that are downloaded; Let's Encrypt offers up to three. */
+const mostAlternates = 5;
 
 /** The methods are requests of RFC 8555 section 7; each throws AcmeProblem, or the signal's reason. */
 export class SignedRequests {
@@ -135,7 +139,8 @@ export class SignedRequests {
     const { value, retryAfter } = await this.#ask(signal, 'certificate', (api) =>
       api.apiRequest(url, null, [200]),
     );
-    return { value: String(value.data), retryAfter, links: parseLinkHeader(value.headers['link']) };
+    const links = readLinks(value.headers['link'], 'alternate').slice(0, mostAlternates);
+    return { value: String(value.data), retryAfter, links };
   }
 
   async #newAccount(
@@ -168,8 +173,10 @@ export class SignedRequests {
     } catch (error) {
       if (signal.aborted) throw signal.reason;
       if (error instanceof AcmeProblem) throw error;
-      // acme-client expects another 2xx status. Its message may contain the body.
-      throw this.#malformed(endpoint, 'the answer does not follow RFC 8555', error);
+      const { status } = exchange;
+      if (status === undefined) throw this.#malformed(endpoint, 'the request could not be made', error);
+      // acme-client expects another 2xx status. Its error is dropped: the message is the body, which may be anything.
+      throw this.#malformed(endpoint, `the answer with status ${status} does not follow RFC 8555`);
     }
   }
 
@@ -194,6 +201,8 @@ class Exchange extends HttpClient {
   #badNonces = 0;
   /** Retry-After of the answer, in milliseconds. */
   retryAfter: number | undefined;
+  /** Of the answer; undefined before it. */
+  status: number | undefined;
 
   constructor(options: SignedRequestsOptions, signal: AbortSignal, endpoint: Endpoint) {
     const { directoryUrl, externalAccount, key } = options;
@@ -229,6 +238,7 @@ class Exchange extends HttpClient {
     );
     this.#badNonces = answer.rejectsNonce ? this.#badNonces + 1 : 0;
     this.retryAfter = answer.retryAfter;
+    this.status = answer.status;
     return answer;
   }
 }

@@ -15,6 +15,9 @@ export interface Answered {
   readonly at: number;
 }
 
+/** Certificates; each costs milliseconds to parse. Real chains have two to four. */
+const longestChain = 16;
+
 export function answered(endpoint: Endpoint, url: string, answer: CaAnswer, at: number): Answered {
   return { endpoint, url, answer, json: parseJson(answer.text), at };
 }
@@ -43,8 +46,10 @@ export function contentOf(from: Answered): string | Record<string, unknown> {
   const { answer, endpoint, json } = from;
   if (answer.status >= 300) throw refusal(from);
   if (endpoint === 'certificate') {
-    if (answer.text.includes('-----BEGIN CERTIFICATE-----')) return answer.text;
-    throw invalid(from, 'holds no certificate');
+    const certificates = answer.text.split('-----BEGIN CERTIFICATE-----').length - 1;
+    if (certificates === 0) throw invalid(from, 'holds no certificate');
+    if (certificates > longestChain) throw invalid(from, `holds ${certificates} certificates`);
+    return answer.text;
   }
   if (isRecord(json)) return json;
   throw invalid(from, 'is no JSON object');
@@ -74,7 +79,7 @@ export function refusal(from: Answered): AcmeProblem {
     endpoint,
     ca: caName(url),
     retryAfter: retryAfterOf(from) ?? readRetryAfterWords(problem.detail, at),
-    links: readLinks(answer.headers['link']),
+    termsOfService: readLinks(answer.headers['link'], 'terms-of-service')[0],
   });
 }
 

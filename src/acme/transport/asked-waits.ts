@@ -36,8 +36,8 @@ export class AskedWaits {
     const now = this.#clock.now();
     const until = wait?.breaker.namedUntil(now);
     if (wait !== undefined && until !== undefined) {
-      const { ca, detail, endpoint, instance, links, status, subproblems, type } = wait.problem;
-      const said = { ca, detail, endpoint, instance, links, status, subproblems, type };
+      const { ca, detail, endpoint, instance, status, subproblems, termsOfService, type } = wait.problem;
+      const said = { ca, detail, endpoint, instance, status, subproblems, termsOfService, type };
       throw new AcmeProblem({ ...said, retryAfter: until - now, cause: wait.problem });
     }
     try {

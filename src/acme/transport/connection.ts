@@ -37,6 +37,10 @@ export interface ConnectionOptions {
 export type Connection = Pick<CaConnection, 'send' | 'close'>;
 
 const timedOut = Symbol('timed out');
+/** Bytes: four times an order or a problem about a hundred names of the greatest length. */
+const longestBody = 256 * 1024;
+/** Bytes of all headers of an answer. */
+const longestHeaders = 16 * 1024;
 
 /** HTTPS to CAs: connection pool, request timeout, bounded body size, proxies, additional roots. */
 export class CaConnection {
@@ -49,12 +53,13 @@ export class CaConnection {
   constructor(options: ConnectionOptions) {
     this.#userAgent = options.userAgent;
     this.#requestTimeout = options.requestTimeout ?? 30 * second;
-    this.#maxBodyBytes = options.maxBodyBytes ?? 1_048_576;
+    this.#maxBodyBytes = options.maxBodyBytes ?? longestBody;
     const trust = options.caBundle === undefined ? {} : { secureContext: trustContext(options.caBundle) };
     const { proxy } = options;
     this.#dispatcher = new EnvHttpProxyAgent({
       connections: options.connections ?? 32,
       allowH2: false,
+      maxHeaderSize: longestHeaders,
       connect: { timeout: 10 * second, ...trust },
       requestTls: { ...trust },
       proxyTls: { ...trust },

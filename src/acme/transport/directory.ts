@@ -1,3 +1,4 @@
+import { oneLine } from '../../../machines/reasons/foreign-text.ts';
 import { isRecord, recordField, stringField } from '../../process/json.ts';
 
 /** The directory of a CA (RFC 8555 section 7.1.1). */
@@ -12,6 +13,10 @@ export interface AcmeDirectory {
   readonly resources: Readonly<Record<string, unknown>>;
 }
 
+const mostProfiles = 50;
+const longestName = 100;
+const longestText = 1000;
+
 /** @returns undefined if it is not an ACME directory */
 export function readDirectory(value: unknown): AcmeDirectory | undefined {
   if (!isRecord(value)) return undefined;
@@ -20,13 +25,19 @@ export function readDirectory(value: unknown): AcmeDirectory | undefined {
   }
   const meta = recordField(value, 'meta');
   const profiles = recordField(meta, 'profiles');
+  const termsOfService = stringField(meta, 'termsOfService');
   return {
-    termsOfService: stringField(meta, 'termsOfService'),
+    termsOfService: termsOfService === undefined ? undefined : oneLine(termsOfService, longestText),
     externalAccountRequired: meta?.['externalAccountRequired'] === true,
     profiles:
       profiles &&
       Object.fromEntries(
-        Object.entries(profiles).map(([name, text]) => [name, typeof text === 'string' ? text : '']),
+        Object.entries(profiles)
+          .slice(0, mostProfiles)
+          .map(([name, text]) => [
+            oneLine(name, longestName),
+            typeof text === 'string' ? oneLine(text, longestText) : '',
+          ]),
       ),
     renewalInfo: stringField(value, 'renewalInfo'),
     resources: value,

@@ -1,4 +1,5 @@
-import { linkForOwner, redact } from '../../../machines/reasons/redaction.ts';
+import { presentable } from '../../../machines/reasons/foreign-text.ts';
+import { linkForOwner } from '../../../machines/reasons/redaction.ts';
 
 /** Kind of a request to the CA: label of its metrics and subject of its errors. */
 export type Endpoint =
@@ -47,8 +48,8 @@ export interface AcmeProblemInit {
   readonly instance?: string | undefined;
   /** Milliseconds. */
   readonly retryAfter?: number | undefined;
-  /** Targets of the `Link` header by relation. */
-  readonly links?: Readonly<Record<string, readonly string[]>> | undefined;
+  /** URL of terms to agree to, of the `Link` header. */
+  readonly termsOfService?: string | undefined;
   readonly cause?: unknown;
 }
 
@@ -65,7 +66,7 @@ export class AcmeProblem extends Error implements Problem {
   readonly subproblems: readonly Subproblem[];
   readonly instance: string | undefined;
   readonly retryAfter: number | undefined;
-  readonly links: Readonly<Record<string, readonly string[]>>;
+  readonly termsOfService: string | undefined;
 
   constructor(init: AcmeProblemInit) {
     super(describe(init), { cause: init.cause });
@@ -77,7 +78,7 @@ export class AcmeProblem extends Error implements Problem {
     this.subproblems = init.subproblems ?? [];
     this.instance = init.instance;
     this.retryAfter = init.retryAfter;
-    this.links = init.links ?? {};
+    this.termsOfService = init.termsOfService;
   }
 
   /** The CA is unreachable, failing or busy: the same request may succeed later. */
@@ -126,6 +127,8 @@ const remedies: Readonly<Record<string, string>> = {
   userActionRequired: "Follow the CA's instructions, then try again.",
 };
 
+const longestWords = 1000;
+
 /** The remedy of a problem type; empty if there is none. */
 function remedy(type: string): string {
   return Object.hasOwn(remedies, type) ? (remedies[type] ?? '') : '';
@@ -138,9 +141,7 @@ export function problemWords(problem: { readonly type: string; readonly detail: 
 
 function describe(init: AcmeProblemInit): string {
   const status = init.status === undefined ? '' : `, HTTP ${init.status}`;
-  const instructions = [init.instance, ...(init.links?.['terms-of-service'] ?? [])].filter(
-    (url) => url !== undefined,
-  );
+  const instructions = [init.instance, init.termsOfService].filter((url) => url !== undefined);
   const where =
     init.type === 'userActionRequired' && instructions.length > 0 ? `See ${instructions.join(' and ')}.` : '';
   // The detail of these types is ours, of all others the CA's.
@@ -156,12 +157,8 @@ function describe(init: AcmeProblemInit): string {
  * identifier in any form.
  */
 function sentence(problem: Pick<Problem, 'type' | 'detail'>): string {
-  const said = printable(problem.detail);
-  const line = redact(isPause(problem) ? said.replaceAll(/https?:\/\/\S*/g, linkForOwner) : said);
+  const { detail } = problem;
+  const said = isPause(problem) ? detail.replaceAll(/https?:\/\/\S*/g, linkForOwner) : detail;
+  const line = presentable(said, longestWords);
   return /[.!?]$/.test(line) ? line : `${line}.`;
-}
-
-function printable(text: string): string {
-  const line = text.replace(/[\s\p{Cc}]+/gu, ' ').trim();
-  return line.length > 1000 ? `${line.slice(0, 1000)}…` : line;
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import crypto from 'node:crypto';
 import { globSync, readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, mock, test } from 'node:test';
+import { inspect } from 'node:util';
 import { axios } from 'acme-client';
 import { readAccountKey } from '../../../src/acme/protocol/account-key.ts';
 import { SignedRequests } from '../../../src/acme/protocol/signed-requests.ts';
@@ -114,9 +115,22 @@ describe('signed requests', () => {
       assert.ok(error instanceof AcmeProblem);
       assert.equal(error.type, 'invalidResponse');
       assert.match(error.message, /^The new-order request .* does not follow RFC 8555/);
-      assert.doesNotMatch(error.message, /SECRET/);
+      assert.doesNotMatch(`${error.message} ${inspect(error, { depth: 9 })}`, /SECRET/);
       return true;
     });
+  });
+
+  test('only a handful of the alternate chains that a CA offers are downloaded', async () => {
+    const links = Array.from({ length: 100 }, () => `<${ca.url('/certificate')}>;rel="alternate"`);
+    ca.scripts.set('/certificate', () => ({
+      status: 200,
+      headers: { link: links.join(', '), 'content-type': 'application/pem-certificate-chain' },
+      body: ca.caBundle,
+    }));
+    const account = requests(newKeyPem(), ca.url('/account'));
+    const { value } = await account.certificate(signal, ca.url('/certificate'), 'Some Root');
+    assert.equal(value, ca.caBundle);
+    assert.equal(ca.received.filter(({ path }) => path.startsWith('/certificate')).length, 6);
   });
 
   test('acme-client is entered in one place, besides that of signing requests for certificates', () => {
