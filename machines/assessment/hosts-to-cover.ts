@@ -4,7 +4,7 @@ import type { Failure } from '../reasons/reasons.ts';
 import { leftOut, type Omission } from './rescue.ts';
 import type { SecretFacts } from './secret-facts.ts';
 
-/** A host that another namespace owns is kept only if our certificate already covers it: that one continues to be renewed. */
+/** Without the hosts that the namespace may not have, whatever the Secret contains: a tenant can write it. */
 export function hostsToCover(desired: DesiredCertificate, secret: SecretFacts) {
   const held =
     secret.kind === 'present' && secret.ours && secret.certificate.kind === 'readable'
@@ -15,11 +15,8 @@ export function hostsToCover(desired: DesiredCertificate, secret: SecretFacts) {
   const notices: Failure[] = [];
   for (const route of desired.hosts) {
     if (omission?.hosts.includes(route.host)) notices.push(leftOut(route.host, desired.secretName));
-    else if (!route.ownedElsewhere || covers(held, route.host)) hosts.push(route);
-    else {
-      const message = `Host ${route.host} is used by an older Ingress of another namespace.`;
-      notices.push({ code: 'HostOwnedElsewhere', message, host: route.host });
-    }
+    else if (route.standing === 'ours') hosts.push(route);
+    else notices.push(refusedHost(route));
   }
   return { hosts, notices, omission };
 }
@@ -32,8 +29,28 @@ function omissionOf(
 ): Omission | undefined {
   if (secret.kind === 'absent' || secret.omission === undefined || held.length === 0) return undefined;
   const { at, hosts: recorded } = secret.omission;
-  const out = hosts.flatMap(({ host, ownedElsewhere }) =>
-    recorded.includes(host) && !ownedElsewhere && !covers(held, host) ? [host] : [],
+  const out = hosts.flatMap(({ host, standing }) =>
+    recorded.includes(host) && standing === 'ours' && !covers(held, host) ? [host] : [],
   );
   return { at, hosts: out.length < hosts.length ? out : [] };
+}
+
+function refusedHost({ host, standing, until }: HostRoute): Failure {
+  switch (standing) {
+    case 'grace': {
+      const end = until === undefined ? '' : ` until ${new Date(until).toISOString()}`;
+      const message = `Host ${host} is kept${end} for another namespace, which used it until now.`;
+      return { code: 'HostOwnedElsewhere', message, host };
+    }
+    case 'reserved':
+      return {
+        code: 'HostOwnedElsewhere',
+        message: `Host ${host} is reserved for another namespace (kube-lego.io/domains).`,
+        host,
+      };
+    case 'not-reserved':
+      return { code: 'DomainNotReserved', message: `Host ${host} is not reserved for this namespace.`, host };
+    default:
+      return { code: 'HostOwnedElsewhere', message: `Host ${host} belongs to another namespace.`, host };
+  }
 }

@@ -8,12 +8,23 @@ export function isKeyType(text: string): text is KeyType {
   return keyTypes.some((keyType) => keyType === text);
 }
 
+/**
+ * Whether a namespace may have a certificate for a host.
+ *
+ * - `elsewhere`: the host belongs to another namespace.
+ * - `grace`: it belonged to another one, and does until the grace period ends.
+ * - `reserved`: the operator has reserved it for another namespace.
+ * - `not-reserved`: `LEGO_REQUIRE_DOMAINS`, and it is not reserved for this one.
+ */
+export type Standing = 'ours' | 'elsewhere' | 'grace' | 'reserved' | 'not-reserved';
+
 /** A host of a certificate, with the class of the Ingress that routes it. */
 export interface HostRoute {
   readonly host: string;
   readonly ingressClass: IngressClassReference;
-  /** Another namespace has an older claim to this host. */
-  readonly ownedElsewhere: boolean;
+  readonly standing: Standing;
+  /** `grace` only: until when, in milliseconds since the epoch. */
+  readonly until?: number;
 }
 
 /** The desired content of one Secret, merged from all sources of its namespace that name it. */

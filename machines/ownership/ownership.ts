@@ -9,13 +9,19 @@ import {
   type DesiredCertificate,
   type HostRoute,
   isKeyType,
+  type Standing,
 } from './desired-certificate.ts';
+import type { Holder, NamespaceSpec } from './holders.ts';
 import { type SourceKey, sourceKey } from './source-key.ts';
 import type { SourceSpec, TlsEntry } from './source-spec.ts';
 
 export interface OwnershipPolicy extends HostRules {
   /** `oldest`: only the namespace with the oldest source for a host orders; `any`: every namespace does. */
   readonly hostOwnership: 'oldest' | 'any';
+  /** Milliseconds that a host stays with its holder after no Ingress of it names the host any more, `LEGO_HOST_GRACE`. */
+  readonly hostGrace: number;
+  /** Only hosts that `kube-lego.io/domains` reserves for a namespace get a certificate, `LEGO_REQUIRE_DOMAINS`. */
+  readonly requireDomains: boolean;
   /** Undefined: every class. */
   readonly supportedClasses: readonly string[] | undefined;
   /** The class of an Ingress without one, for `supportedClasses`. */
@@ -34,6 +40,7 @@ export class Ownership {
   readonly #claims = new Map<SourceKey, Claims>();
   readonly #bySecret = new Map<string, Claimants>();
   readonly #byHost = new Map<string, Claimants>();
+  #holders = new Map<string, Holder>();
 
   constructor(policy: OwnershipPolicy) {
     this.#policy = policy;
@@ -65,6 +72,34 @@ export class Ownership {
       if (claimants?.size === 0) index.delete(entry);
     }
     return this.#concernedBy(claims);
+  }
+
+  /** Replaces all holders. */
+  replaceHolders(holders: ReadonlyMap<string, Holder>): void {
+    this.#holders = new Map(holders);
+  }
+
+  /** A certificate for these hosts is recorded; returns the keys of the sources whose assignment may have changed. */
+  setHolder(hosts: readonly string[], holder: Holder): ReadonlySet<SourceKey> {
+    for (const host of hosts) this.#holders.set(host, holder);
+    return this.#naming(hosts);
+  }
+
+  pruneHolders(hosts: readonly string[]): ReadonlySet<SourceKey> {
+    for (const host of hosts) this.#holders.delete(host);
+    return this.#naming(hosts);
+  }
+
+  setNamespace(_namespace: NamespaceSpec): ReadonlySet<SourceKey> {
+    return new Set();
+  }
+
+  deleteNamespace(_name: string): ReadonlySet<SourceKey> {
+    return new Set();
+  }
+
+  #naming(hosts: readonly string[]): Set<SourceKey> {
+    return new Set(hosts.flatMap((host) => [...(this.#byHost.get(host)?.keys() ?? [])]));
   }
 
   /** Undefined for an unknown source. */
@@ -100,8 +135,11 @@ export class Ownership {
     for (const { source, claims } of claimants) {
       for (const host of claims.find((claim) => claim.secretName === secretName)?.hosts ?? []) {
         if (routes.has(host)) continue;
-        const ownedElsewhere = this.#ownedElsewhere(namespace, host);
-        routes.set(host, { host, ingressClass: source.ingressClass, ownedElsewhere });
+        routes.set(host, {
+          host,
+          ingressClass: source.ingressClass,
+          standing: this.#standing(namespace, host),
+        });
       }
     }
     return {
@@ -115,10 +153,10 @@ export class Ownership {
     };
   }
 
-  #ownedElsewhere(namespace: string, host: string): boolean {
-    if (this.#policy.hostOwnership === 'any') return false;
-    const owner = this.#byHost.get(host)?.oldest;
-    return owner !== undefined && owner.source.namespace !== namespace;
+  #standing(namespace: string, host: string): Standing {
+    if (this.#policy.hostOwnership === 'any') return 'ours';
+    const owner = this.#holders.get(host)?.namespace ?? this.#byHost.get(host)?.oldest?.source.namespace;
+    return owner === undefined || owner === namespace ? 'ours' : 'elsewhere';
   }
 
   /** The sources that name one of the Secrets, or a Secret that one of the hosts is merged into. */

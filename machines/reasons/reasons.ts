@@ -94,9 +94,17 @@ export const reasons = {
   },
   HostOwnedElsewhere: {
     about: 'Ingress',
-    meaning: 'An older Ingress of another namespace uses the host (LEGO_HOST_OWNERSHIP).',
+    meaning: 'The host belongs to another namespace.',
     kind: 'terminal',
     remedy: 'Use a host of your own, or ask the cluster operator who uses this one.',
+  },
+  DomainNotReserved: {
+    about: 'Ingress',
+    meaning:
+      'Only hosts that are reserved for a namespace get a certificate, and this one is not reserved for it.',
+    kind: 'terminal',
+    remedy:
+      'Ask the cluster operator to list the host in the annotation kube-lego.io/domains of the Namespace.',
   },
   // What is wrong with the Secret.
   ForeignSecret: {

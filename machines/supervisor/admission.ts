@@ -1,7 +1,7 @@
 import type { BudgetChange, OrderBudget, PlannedOrder } from '../authority/order-budget.ts';
 import type { Hold } from '../ledger/hold.ts';
 import { minute, second } from '../time/durations.ts';
-import { Schedule } from './schedule.ts';
+import { Schedule } from '../time/schedule.ts';
 
 /** One attempt to obtain a certificate. */
 export interface Round extends PlannedOrder {

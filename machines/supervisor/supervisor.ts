@@ -4,20 +4,38 @@
 import type { BudgetChange, OrderBudget } from '../authority/order-budget.ts';
 import type { Hold } from '../ledger/hold.ts';
 import type { Assignment } from '../ownership/desired-certificate.ts';
+import type { Holder, NamespaceSpec } from '../ownership/holders.ts';
 import { Ownership, type OwnershipPolicy } from '../ownership/ownership.ts';
 import { type SourceKey, sourceKey } from '../ownership/source-key.ts';
 import type { SourceSpec } from '../ownership/source-spec.ts';
 import { minute, second } from '../time/durations.ts';
+import { Schedule } from '../time/schedule.ts';
 import { Admission, type AdmissionLimits, type Grant, type Round } from './admission.ts';
-import { Schedule } from './schedule.ts';
 
 export type SupervisorEvent =
   | { readonly type: 'SOURCE_OBSERVED'; readonly source: SourceSpec }
   | { readonly type: 'SOURCE_GONE'; readonly key: SourceKey }
   /** A Secret was created, changed or deleted; the next check reads it. */
   | { readonly type: 'SECRET_CHANGED'; readonly namespace: string; readonly secretName: string }
-  /** The initial list of all sources is complete: from now on ownership is decided. */
+  /** The initial list of all sources is complete. Ownership is decided when holders and Namespaces have been read, too. */
   | { readonly type: 'SYNCED' }
+  /**
+   * The record of holders was read, by host; it replaces what was known. `recordExisted` is false if there was none, or one whose
+   * import was not completed (see `IMPORT_COMPLETE`). A record that cannot be read is not reported.
+   */
+  | {
+      readonly type: 'HOLDERS_READ';
+      readonly holders: ReadonlyMap<string, Holder>;
+      readonly recordExisted: boolean;
+    }
+  /** Certificates for these hosts were issued, or found while importing, and are recorded. */
+  | { readonly type: 'HOSTS_PROVED'; readonly hosts: readonly string[]; readonly holder: Holder }
+  /** These hosts were removed from the record. */
+  | { readonly type: 'HOLDERS_PRUNED'; readonly hosts: readonly string[] }
+  | { readonly type: 'NAMESPACE_OBSERVED'; readonly namespace: NamespaceSpec }
+  | { readonly type: 'NAMESPACE_GONE'; readonly name: string }
+  /** The initial list of all Namespaces is complete, or Namespaces may not be read and reserve nothing. */
+  | { readonly type: 'NAMESPACES_READ' }
   | { readonly type: 'WAKE_AT'; readonly key: SourceKey; readonly at: number | undefined }
   | { readonly type: 'TIMER' }
   | { readonly type: 'ROUND_STARTED'; readonly round: Round }
@@ -49,6 +67,11 @@ export type SupervisorCommand =
   | { readonly type: 'GRANT_SLOT'; readonly id: string }
   | { readonly type: 'HOLD'; readonly id: string; readonly hold: Hold }
   | { readonly type: 'LIFT_PAUSES'; readonly hosts: readonly string[] }
+  /**
+   * Every source that stood at the start without a record has been checked once: from now on a certificate that is found makes no
+   * holder.
+   */
+  | { readonly type: 'IMPORT_COMPLETE' }
   /** Sets the only timer; undefined clears it. */
   | { readonly type: 'SET_TIMER'; readonly at: number | undefined };
 
@@ -67,7 +90,10 @@ export interface SupervisorState {
   readonly secretChecks: Schedule<SourceKey>;
   readonly admission: Admission;
   ledgerRead: boolean;
-  synced: boolean;
+  /** What ownership still waits for; empty: it is decided. */
+  readonly unread: Set<'sources' | 'holders' | 'namespaces'>;
+  /** Without a record: the sources whose Secrets are not checked yet. Their certificates make holders. */
+  importing: Set<SourceKey> | undefined;
   draining: boolean;
   timer: number | undefined;
 }
@@ -86,7 +112,8 @@ export function initialSupervisorState(policy: SupervisorPolicy, budget: OrderBu
     secretChecks: new Schedule(),
     admission: new Admission(policy.admission, budget),
     ledgerRead: false,
-    synced: false,
+    unread: new Set(['sources', 'holders', 'namespaces']),
+    importing: undefined,
     draining: false,
     timer: undefined,
   };
@@ -108,6 +135,10 @@ export function decide(
   const commands = state.draining
     ? decideDraining(state, event, caNow)
     : decideRunning(state, event, now, caNow);
+  if (state.unread.size === 0 && state.importing?.size === 0) {
+    state.importing = undefined;
+    commands.push({ type: 'IMPORT_COMPLETE' });
+  }
   const next = state.draining ? undefined : nextTime(state, now, caNow);
   if (next !== state.timer) {
     state.timer = next;
@@ -128,9 +159,23 @@ function decideRunning(
     case 'SOURCE_GONE':
       return forget(state, event.key);
     case 'SYNCED':
-      state.synced = true;
-      return settle(state, state.sources.keys());
+      return read(state, 'sources');
+    case 'HOLDERS_READ':
+      state.ownership.replaceHolders(event.holders);
+      if (!event.recordExisted) state.importing = new Set();
+      return read(state, 'holders');
+    case 'HOSTS_PROVED':
+      return settle(state, state.ownership.setHolder(event.hosts, event.holder));
+    case 'HOLDERS_PRUNED':
+      return settle(state, state.ownership.pruneHolders(event.hosts));
+    case 'NAMESPACE_OBSERVED':
+      return settle(state, state.ownership.setNamespace(event.namespace));
+    case 'NAMESPACE_GONE':
+      return settle(state, state.ownership.deleteNamespace(event.name));
+    case 'NAMESPACES_READ':
+      return read(state, 'namespaces');
     case 'WAKE_AT':
+      state.importing?.delete(event.key);
       // A late event of a stopped actor must not wake its successor.
       if (event.at === undefined || !state.running.has(event.key)) state.schedule.delete(event.key);
       else state.schedule.set(event.key, event.at);
@@ -149,6 +194,7 @@ function decideRunning(
     }
     case 'ACTOR_FAILED':
       state.running.delete(event.key);
+      state.importing?.delete(event.key);
       state.secretChecks.delete(event.key);
       if (state.sources.has(event.key)) state.schedule.set(event.key, now + restartDelay);
       return [];
@@ -233,6 +279,7 @@ function forget(state: SupervisorState, key: SourceKey): SupervisorCommand[] {
 function stop(state: SupervisorState, key: SourceKey): SupervisorCommand[] {
   state.schedule.delete(key);
   state.secretChecks.delete(key);
+  state.importing?.delete(key);
   return state.running.delete(key) ? [{ type: 'STOP', key }] : [];
 }
 
@@ -240,9 +287,16 @@ function wake(state: SupervisorState, key: SourceKey): SupervisorCommand[] {
   return state.running.has(key) ? [{ type: 'WAKE', key }] : settle(state, [key]);
 }
 
+function read(state: SupervisorState, what: 'sources' | 'holders' | 'namespaces'): SupervisorCommand[] {
+  const first = state.unread.delete(what) && state.unread.size === 0;
+  const commands = settle(state, state.sources.keys());
+  if (first) for (const key of state.running.keys()) state.importing?.add(key);
+  return commands;
+}
+
 /** Starts or updates the actors of these sources according to their current assignments. */
 function settle(state: SupervisorState, keys: Iterable<SourceKey>): SupervisorCommand[] {
-  if (!state.synced) return [];
+  if (state.unread.size > 0) return [];
   const commands: SupervisorCommand[] = [];
   for (const key of keys) {
     const source = state.sources.get(key);

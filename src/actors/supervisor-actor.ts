@@ -46,6 +46,8 @@ export interface SupervisorOptions {
   readonly caClock: { now(): number; byMachine(at: number): number };
   /** The owner of these hosts has requested a retry, although a CA had paused them. */
   readonly onPausesLifted?: ((hosts: readonly string[]) => void) | undefined;
+  /** See the command `IMPORT_COMPLETE`. */
+  readonly onImportComplete?: (() => void) | undefined;
   /** An Ingress actor has ended, for any reason. */
   readonly onStopped?: (key: SourceKey) => void;
   /** An Ingress actor threw (a bug); it is restarted after a minute. */
@@ -65,6 +67,7 @@ export function createSupervisorLogic({
   clock,
   caClock,
   onPausesLifted,
+  onImportComplete,
   onStopped,
   onActorError,
 }: SupervisorOptions) {
@@ -120,6 +123,8 @@ export function createSupervisorLogic({
         return rounds.hold(command.id, { ...command.hold, until: caClock.byMachine(command.hold.until) }, at);
       case 'LIFT_PAUSES':
         return onPausesLifted?.(command.hosts);
+      case 'IMPORT_COMPLETE':
+        return onImportComplete?.();
       case 'SET_TIMER':
         clock.clearTimeout(timer);
         if (command.at !== undefined) {

@@ -8,7 +8,7 @@ import type { CaClock } from '../acme/transport/ca-clock.ts';
 import type { SupervisorView } from './protocol.ts';
 
 export interface SupervisorSources {
-  readonly state: Pick<SupervisorState, 'synced' | 'draining'> & {
+  readonly state: Pick<SupervisorState, 'unread' | 'draining'> & {
     readonly admission: Pick<Admission, 'occupancy' | 'limits'>;
   };
   readonly ca: {
@@ -28,14 +28,14 @@ export function supervisorView(sources: SupervisorSources): SupervisorView {
   const { state, backlog, renewals } = sources;
   const { budget, clock, ledger } = sources.ca;
   const now = clock.now();
-  const { synced, draining, admission } = state;
+  const { unread, draining, admission } = state;
   const { hosts, ...queue } = admission.occupancy;
   const { limits } = admission;
   const trouble = budget.trouble(now);
   const blocks = [...(trouble === undefined ? [] : [trouble]), ...ledger.blocks(now)];
   const budgets = ledger.forecast(now);
   return {
-    synced,
+    synced: unread.size === 0,
     draining,
     queue,
     ...(backlog === undefined ? {} : { backlog }),

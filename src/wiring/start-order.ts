@@ -103,6 +103,8 @@ function work({ config, clock, log }: Runtime, { actors }: Rooms): Part {
     name: 'work',
     start() {
       supervisor.start();
+      supervisor.send({ type: 'HOLDERS_READ', holders: new Map(), recordExisted: true });
+      supervisor.send({ type: 'NAMESPACES_READ' });
       const { directoryUrl: directory, namespace } = config;
       log.info({ directory, namespace }, `kube-lego ${config.version} is running.`);
     },

@@ -4,7 +4,14 @@ import { createActor } from 'xstate';
 import type { SourceKey } from '../../machines/ownership/source-key.ts';
 import { createSupervisorLogic, type IngressActor } from '../../src/actors/supervisor-actor.ts';
 import { Recorder } from '../../src/inspector/recorder.ts';
-import { hour, ingressSpec, now, orderBudget, supervisorPolicy } from '../machines/builders.ts';
+import {
+  hour,
+  ingressSpec,
+  now,
+  orderBudget,
+  ownershipRead,
+  supervisorPolicy,
+} from '../machines/builders.ts';
 import { Issuance, settled } from '../machines/issuance.ts';
 import { aheadOf } from '../time/ahead-clock.ts';
 import { ManualClock } from '../time/manual-clock.ts';
@@ -37,6 +44,7 @@ function supervision() {
     { id: 'supervisor' },
   ).start();
   supervisor.send({ type: 'LEDGER_READ' });
+  for (const event of ownershipRead) supervisor.send(event);
   supervisor.send({ type: 'SYNCED' });
   return { actors, budget, clock, holds, stopped, supervisor };
 }

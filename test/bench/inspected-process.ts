@@ -12,7 +12,7 @@ import { HostJournal } from '../../src/inspector/host-journal.ts';
 import { createInspector } from '../../src/inspector/inspector-endpoint.ts';
 import { createLedger } from '../../src/ledger/ledger-keeper.ts';
 import { systemClock } from '../../src/time/clock.ts';
-import { day, hour, ingressSpec, supervisorPolicy } from '../machines/builders.ts';
+import { day, hour, ingressSpec, ownershipRead, supervisorPolicy } from '../machines/builders.ts';
 import { aheadOf } from '../time/ahead-clock.ts';
 import { changesPerSecond, fleet, type Word } from './inspected.ts';
 
@@ -73,6 +73,7 @@ for (let number = 0; number < fleet; number += 1) {
   supervisor.send({ type: 'SOURCE_OBSERVED', source: ingress });
 }
 supervisor.send({ type: 'LEDGER_READ' });
+for (const event of ownershipRead) supervisor.send(event);
 supervisor.send({ type: 'SYNCED' });
 
 const inspector = createInspector({

@@ -19,7 +19,7 @@ function world() {
   const admission = new Admission({ hosts: 2, ordersInFlight: 1 }, budget);
   const view = (caNow = now) =>
     supervisorView({
-      state: { synced: true, draining: false, admission },
+      state: { unread: new Set(), draining: false, admission },
       ca: { ledger, budget, clock: aheadOf({ now: () => now }, caNow - now) },
       backlog: undefined,
       renewals: [],

@@ -11,6 +11,7 @@ import type {
   HostRoute,
 } from '../../machines/ownership/desired-certificate.ts';
 import type { SourceSpec } from '../../machines/ownership/source-spec.ts';
+import type { SupervisorEvent } from '../../machines/supervisor/supervisor.ts';
 
 export const minute = 60_000;
 export const hour = 60 * minute;
@@ -47,6 +48,8 @@ export function ingressSpec(changes: Partial<SourceSpec> = {}): SourceSpec {
 export const supervisorPolicy = {
   ownership: {
     hostOwnership: 'oldest',
+    hostGrace: 300_000,
+    requireDomains: false,
     supportedClasses: undefined,
     names: 'public',
     toUnicode: domainToUnicode,
@@ -57,7 +60,7 @@ export const supervisorPolicy = {
 } as const;
 
 export function route(host: string, changes: Partial<HostRoute> = {}): HostRoute {
-  return { host, ingressClass: { form: 'field', name: 'nginx' }, ownedElsewhere: false, ...changes };
+  return { host, ingressClass: { form: 'field', name: 'nginx' }, standing: 'ours', ...changes };
 }
 
 /** What the Secret `shop/web-tls` should hold: a certificate for `web.example.com`. */
@@ -132,6 +135,12 @@ export function secretFacts(changes: Partial<PresentSecret> = {}): PresentSecret
     ...changes,
   };
 }
+
+/** Nobody holds a host, and nothing is reserved. */
+export const ownershipRead: readonly SupervisorEvent[] = [
+  { type: 'HOLDERS_READ', holders: new Map(), recordExisted: true },
+  { type: 'NAMESPACES_READ' },
+];
 
 /** The budget at a CA that has these limits, and none if none are given. */
 export function orderBudget(limits: RateLimits['limits'] = {}): OrderBudget {

@@ -21,6 +21,7 @@ import {
   hour,
   ingressSpec,
   minute,
+  ownershipRead,
   secretFacts,
   supervisorPolicy,
 } from '../machines/builders.ts';
@@ -162,6 +163,7 @@ export class Showcase implements AsyncDisposable {
 
   async #play(): Promise<void> {
     this.#supervisor.send({ type: 'LEDGER_READ' });
+    for (const event of ownershipRead) this.#supervisor.send(event);
     this.#supervisor.send({ type: 'SYNCED' });
     const keys = namesOf(idle).filter((key) => key !== 'media/admin' && key !== 'shop/storefront');
     const fateOf = (place: number): Fate | undefined =>

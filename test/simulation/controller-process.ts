@@ -20,6 +20,7 @@ import type { IngressStanding } from '../../src/metrics/certificate-samples.ts';
 import { RenewalWatch } from '../../src/steps/renewal-watch.ts';
 import type { Clock } from '../../src/time/clock.ts';
 import { sleep } from '../../src/time/clock.ts';
+import { ownershipRead } from '../machines/builders.ts';
 import type { Cluster } from './cluster.ts';
 import type { Hosts } from './hosts.ts';
 import type { Random } from './random.ts';
@@ -157,6 +158,8 @@ export class ControllerProcess {
         policy: {
           ownership: {
             hostOwnership: 'oldest',
+            hostGrace: 300_000,
+            requireDomains: false,
             names: 'public',
             toUnicode: domainToUnicode,
             supportedClasses: undefined,
@@ -188,6 +191,7 @@ export class ControllerProcess {
       supervisor.send({ type: 'SOURCE_OBSERVED', source: ingress });
     }
     cluster.watcher = (event) => supervisor.send(event);
+    for (const event of ownershipRead) supervisor.send(event);
     supervisor.send({ type: 'SYNCED' });
     void this.#ca.restore().then(
       () => supervisor.send({ type: 'LEDGER_READ' }),

@@ -376,9 +376,9 @@ function notices(assessment: Assessment): string[] {
 }
 
 describe('a host that another namespace owns', () => {
-  const hosts = [route('web.example.com'), route('taken.example.com', { ownedElsewhere: true })];
+  const hosts = [route('web.example.com'), route('taken.example.com', { standing: 'elsewhere' })];
   const notice =
-    'HostOwnedElsewhere: Host taken.example.com is used by an older Ingress of another namespace. ' +
+    'HostOwnedElsewhere: Host taken.example.com belongs to another namespace. ' +
     'Use a host of your own, or ask the cluster operator who uses this one.';
 
   it('is left out of the order and pointed out, without the name of its owner', () => {
@@ -396,7 +396,7 @@ describe('a host that another namespace owns', () => {
     assert.deepEqual(notices(assessment), [notice]);
   });
 
-  it('is renewed where our certificate holds it already', () => {
+  it('is not renewed for a namespace whose Secret holds a certificate for it: anybody could have put that there', () => {
     const certificate = certificateFacts({
       notAfter: now + day,
       dnsNames: ['web.example.com', 'taken.example.com'],
@@ -404,9 +404,9 @@ describe('a host that another namespace owns', () => {
     const assessment = due(judge(secretFacts({ certificate }), { hosts }));
     assert.deepEqual(
       assessment.hosts.map(({ host }) => host),
-      ['web.example.com', 'taken.example.com'],
+      ['web.example.com'],
     );
-    assert.deepEqual(notices(assessment), []);
+    assert.deepEqual(notices(assessment), [notice]);
   });
 
   it('is not gained by putting a foreign certificate for it into the Secret', () => {
@@ -418,10 +418,23 @@ describe('a host that another namespace owns', () => {
     );
   });
 
+  it('is pointed out with what stands in the way', () => {
+    const kept = route('kept.example.com', { standing: 'grace', until: now + 5 * minute });
+    const reserved = route('reserved.example.com', { standing: 'reserved' });
+    const open = route('open.example.com', { standing: 'not-reserved' });
+    const said = notices(judge(secretFacts(), { hosts: [route('web.example.com'), kept, reserved, open] }));
+    assert.match(
+      said[0] ?? '',
+      /^HostOwnedElsewhere: Host kept\S+ is kept until 2026-11-24T12:05:00\.000Z for/,
+    );
+    assert.match(said[1] ?? '', /^HostOwnedElsewhere: Host reserved\S+ is reserved for another namespace/);
+    assert.match(said[2] ?? '', /^DomainNotReserved: Host open\S+ is not reserved for this namespace/);
+  });
+
   it('refuses the Secret when there is no other, and every one of them is named', () => {
-    const none = ['one', 'two'].map((name) => route(`${name}.example.com`, { ownedElsewhere: true }));
+    const none = ['one', 'two'].map((name) => route(`${name}.example.com`, { standing: 'elsewhere' }));
     const assessment = judge(absent, { hosts: none });
-    assert.match(refusal(assessment), /^HostOwnedElsewhere: Host one\.example\.com is used/);
-    assert.match(notices(assessment).join(), /^HostOwnedElsewhere: Host two\.example\.com is used/);
+    assert.match(refusal(assessment), /^HostOwnedElsewhere: Host one\.example\.com belongs/);
+    assert.match(notices(assessment).join(), /^HostOwnedElsewhere: Host two\.example\.com belongs/);
   });
 });

@@ -324,7 +324,7 @@ describe('a new assignment', () => {
     'another class': {
       hosts: [route('a.example.com', { ingressClass: { form: 'field', name: 'traefik' } })],
     },
-    'a host that another namespace owns': { hosts: [route('a.example.com', { ownedElsewhere: true })] },
+    'a host that another namespace owns': { hosts: [route('a.example.com', { standing: 'elsewhere' })] },
     'leave to replace what is not ours': { adopt: true },
     'another kind of key': { keyType: 'rsa-2048' },
     'another profile': { profile: 'shortlived' },

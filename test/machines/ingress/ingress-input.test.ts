@@ -19,6 +19,8 @@ interface Answer {
 function answer(changes: Partial<SourceSpec>, policy: Partial<OwnershipPolicy> = {}): Answer {
   const ownership = new Ownership({
     hostOwnership: 'oldest',
+    hostGrace: 300_000,
+    requireDomains: false,
     supportedClasses: undefined,
     names: 'public',
     toUnicode: domainToUnicode,
@@ -140,6 +142,8 @@ describe('a bad entry of spec.tls gets a clear answer and leaves its siblings al
   it('whose hosts are too many only together with those of a younger Ingress: the owner is told', () => {
     const ownership = new Ownership({
       hostOwnership: 'oldest',
+      hostGrace: 300_000,
+      requireDomains: false,
       supportedClasses: undefined,
       names: 'public',
       toUnicode: domainToUnicode,

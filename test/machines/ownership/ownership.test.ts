@@ -10,6 +10,8 @@ import { day, ingressSpec, now } from '../builders.ts';
 
 const everything: OwnershipPolicy = {
   hostOwnership: 'oldest',
+  hostGrace: 300_000,
+  requireDomains: false,
   supportedClasses: undefined,
   names: 'public',
   toUnicode: domainToUnicode,
@@ -33,7 +35,7 @@ function secretsOf(ownership: Ownership, key: SourceKey): Record<string, string[
   return Object.fromEntries(
     assignmentOf(ownership, key).desired.map(({ secretName, hosts }) => [
       secretName,
-      hosts.map(({ host, ownedElsewhere }) => (ownedElsewhere ? `${host}!` : host)),
+      hosts.map(({ host, standing }) => (standing === 'ours' ? host : `${host}!`)),
     ]),
   );
 }

@@ -10,7 +10,16 @@ import {
   type SupervisorCommand,
   type SupervisorEvent,
 } from '../../../machines/supervisor/supervisor.ts';
-import { day, hour, ingressSpec, minute, now, orderBudget, supervisorPolicy } from '../builders.ts';
+import {
+  day,
+  hour,
+  ingressSpec,
+  minute,
+  now,
+  orderBudget,
+  ownershipRead,
+  supervisorPolicy,
+} from '../builders.ts';
 
 /** A supervisor and what it commands, in a few words each: `START Ingress/shop/web`, `SET_TIMER +60000`. */
 class Supervision {
@@ -20,9 +29,10 @@ class Supervision {
   skew = 0;
   readonly budget: OrderBudget;
 
-  constructor(budget = orderBudget()) {
+  constructor(budget = orderBudget(), read = ownershipRead) {
     this.budget = budget;
     this.#state = initialSupervisorState(supervisorPolicy, budget);
+    this.tell(...read);
   }
 
   tell(...events: SupervisorEvent[]): string[] {
@@ -40,6 +50,7 @@ class Supervision {
       return `SET_TIMER ${command.at === undefined ? 'off' : `+${command.at - now}`}`;
     }
     if (command.type === 'LIFT_PAUSES') return `LIFT_PAUSES ${command.hosts.join()}`;
+    if (command.type === 'IMPORT_COMPLETE') return command.type;
     return `${command.type} ${'key' in command ? command.key : command.id}`;
   }
 }
@@ -56,6 +67,41 @@ function running(...ingresses: SupervisorEvent[]): Supervision {
   supervision.tell(...(ingresses.length === 0 ? [observed()] : ingresses), synced, { type: 'LEDGER_READ' });
   return supervision;
 }
+
+describe('ownership', () => {
+  const noRecord = { type: 'HOLDERS_READ', holders: new Map(), recordExisted: false } as const;
+  const namespacesRead = { type: 'NAMESPACES_READ' } as const;
+  const checked = (name: string) =>
+    ({ type: 'WAKE_AT', key: `Ingress/shop/${name}`, at: undefined }) as const;
+
+  it('is decided when sources, holders and Namespaces have been read, in any order', () => {
+    const events = [synced, noRecord, namespacesRead];
+    for (const last of events) {
+      const supervision = new Supervision(orderBudget(), []);
+      const others = events.filter((event) => event !== last);
+      assert.deepEqual(supervision.tell(observed(), ...others), []);
+      assert.deepEqual(supervision.tell(last), [`START ${key}`]);
+    }
+  });
+
+  it('has certificates imported until each Ingress that stood there was checked, if there is no record', () => {
+    const supervision = new Supervision(orderBudget(), [noRecord, namespacesRead]);
+    const names = ['one', 'two', 'three', 'four'];
+    supervision.tell(...names.map((name) => observed({ name })), synced);
+    assert.deepEqual(supervision.tell(observed({ name: 'young' })), ['START Ingress/shop/young']);
+    assert.deepEqual(supervision.tell(checked('one'), checked('one')), []);
+    supervision.tell({ type: 'SOURCE_GONE', key: 'Ingress/shop/two' });
+    supervision.tell({ type: 'ACTOR_FAILED', key: 'Ingress/shop/three' });
+    assert.deepEqual(supervision.tell(checked('four')), ['IMPORT_COMPLETE']);
+    assert.deepEqual(supervision.tell(checked('young'), checked('four')), []);
+  });
+
+  it('has nothing imported if there is a record, and is done at once if there is no Ingress', () => {
+    assert.deepEqual(running().tell(checked('web')), []);
+    const supervision = new Supervision(orderBudget(), [noRecord, namespacesRead]);
+    assert.deepEqual(supervision.tell(synced), ['IMPORT_COMPLETE']);
+  });
+});
 
 describe('our own status on an Ingress', () => {
   it('changes nothing, but is what an actor that starts again goes on from', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
-import { Schedule } from '../../../machines/supervisor/schedule.ts';
+import { Schedule } from '../../../machines/time/schedule.ts';
 import { day, now } from '../builders.ts';
 
 const seed = 20261124;
