@@ -2,6 +2,7 @@
 // called by src/steps with what it read from the Secret, and by the actor of an Ingress.
 
 import type { OrderRequest } from '../ledger/order-limits.ts';
+import { adoptCommand } from '../ownership/adoption.ts';
 import type { DesiredCertificate, HostRoute } from '../ownership/desired-certificate.ts';
 import type { Failure } from '../reasons/reasons.ts';
 import { day } from '../time/durations.ts';
@@ -54,7 +55,13 @@ export type Assessment =
       readonly serving?: Serving | undefined;
       readonly notices: readonly Failure[];
     }
-  | { readonly kind: 'refused'; readonly failure: Failure; readonly notices: readonly Failure[] };
+  | {
+      readonly kind: 'refused';
+      readonly failure: Failure;
+      /** What is wrong with a foreign Secret: only for those who may read it. */
+      readonly detail?: string | undefined;
+      readonly notices: readonly Failure[];
+    };
 
 /** Let's Encrypt recognizes a renewal of the same set for so long; milliseconds. */
 const sameSetMemory = 120 * day;
@@ -84,7 +91,7 @@ export function assess(
     return { kind: 'due', ...missing, message, hosts, notices };
   }
 
-  const foreign = isForeign(secret) && !desired.adopt;
+  const foreign = isForeign(secret);
   const window = foreign || secret.directory !== policy.directory ? undefined : secret.window;
   if (window?.url !== undefined) notices.push(suggestion(desired.secretName, window, window.url));
   const defect =
@@ -101,10 +108,11 @@ export function assess(
     };
   }
 
-  const failure = refusalOf(desired, secret, foreign, defect, policy);
+  if (foreign) return { kind: 'refused', ...foreignRefusal(desired, secret, defect), notices };
+  const failure = refusalOf(desired, secret, defect, policy);
   if (failure !== undefined) return { kind: 'refused', failure, notices };
-  const { uid, resourceVersion, managedByOther = false } = secret;
-  const found = { uid, resourceVersion, managedByOther };
+  const { uid, resourceVersion, adopt, managedByOther = false } = secret;
+  const found = { uid, resourceVersion, managedByOther, ...(adopt ? { adopt } : {}) };
   const otherwise = renewsSameSet(hosts, secret, policy, now) ? 'same-set' : 'none';
   const predecessor = predecessorOf(hosts, secret, window, otherwise, policy);
   const within = predecessor !== undefined && window !== undefined && isWithin(window, caNow);
@@ -171,18 +179,32 @@ function suggestion(secretName: string, { start, end }: RenewalWindow, url: stri
   return { code: 'RenewalSuggested', message };
 }
 
+/** Says to the author of an Ingress that the Secret cannot be used, and nothing of its type or contents. */
+function foreignRefusal(
+  { namespace, secretName }: DesiredCertificate,
+  { certManager, ours, adopt, type, immutable }: PresentSecret,
+  defect: Defect,
+): { readonly failure: Failure; readonly detail?: string } {
+  if (certManager && (ours || adopt)) {
+    const message = `Secret ${secretName} is managed by cert-manager, so it is left alone.`;
+    return { failure: { code: 'ManagedByCertManager', message }, detail: defect.message };
+  }
+  const message = `Secret ${secretName} cannot be used for this certificate. kube-lego did not create it, so it is left alone. ${adoptCommand(namespace, secretName)} lets kube-lego replace the certificate there.`;
+  const detail = [
+    defect.message,
+    ...(type === 'kubernetes.io/tls' ? [] : [`The Secret is of type ${type}.`]),
+    ...(immutable ? ['The Secret is immutable.'] : []),
+    ...(certManager ? ['The Secret is managed by cert-manager.'] : []),
+  ].join(' ');
+  return { failure: { code: 'ForeignSecret', message }, detail };
+}
+
 function refusalOf(
-  { adopt }: DesiredCertificate,
+  { namespace, secretName }: DesiredCertificate,
   secret: PresentSecret,
-  foreign: boolean,
   defect: Defect,
   policy: AssessmentPolicy,
 ): Failure | undefined {
-  if (foreign) {
-    const code = secret.certManager ? 'ManagedByCertManager' : 'ForeignSecret';
-    const owner = secret.certManager ? 'is managed by cert-manager' : 'was not created by kube-lego';
-    return { code, message: `${defect.message} The Secret ${owner}, so it is left alone.` };
-  }
   if (secret.type !== 'kubernetes.io/tls') {
     return { code: 'WrongSecretType', message: `${defect.message} The Secret is of type ${secret.type}.` };
   }
@@ -194,8 +216,11 @@ function refusalOf(
     secret.certificate.keyMatches &&
     secret.directory !== policy.directory;
   const ending = ['near-expiry', 'expired'].includes(defect.reason);
-  if (policy.staging && trusted && !(ending && adopt)) {
-    const message = `${defect.message} ${policy.directory} is a staging CA, which browsers do not trust.`;
+  if (policy.staging && trusted && !(ending && secret.adopt)) {
+    const way = ending
+      ? ` ${adoptCommand(namespace, secretName)} lets kube-lego replace the certificate all the same.`
+      : '';
+    const message = `${defect.message} ${policy.directory} is a staging CA, which browsers do not trust.${way}`;
     return { code: 'StagingDirectory', message };
   }
   return undefined;

@@ -31,6 +31,8 @@ export type SecretFacts =
       readonly immutable: boolean;
       /** It has our label, our record of the directory, or the annotation of the old kube-lego. */
       readonly ours: boolean;
+      /** Its annotation `kube-lego.io/adopt` asks for replacement. */
+      readonly adopt: boolean;
       /** Its label `app.kubernetes.io/managed-by` names another manager, such as Helm. */
       readonly managedByOther?: boolean;
       readonly certManager: boolean;
@@ -57,9 +59,19 @@ export interface SecretVersion {
   readonly resourceVersion: string;
   /** Its label `app.kubernetes.io/managed-by` names another manager, and is kept. */
   readonly managedByOther?: boolean;
+  /** It asks for adoption; the write fulfils that. */
+  readonly adopt?: boolean;
 }
 
-/** Not ours. A Secret without a key pair is a placeholder and never foreign. */
+/**
+ * Not ours, and no request to adopt it: its contents are nobody's business but its owner's. A TLS Secret without a key pair is a
+ * placeholder and may be filled. Adoption does not take a Secret away from cert-manager, which would write to it again.
+ */
 export function isForeign(secret: PresentSecret): boolean {
-  return secret.certificate.kind !== 'empty' && (secret.certManager || !secret.ours);
+  if (secret.certManager) return true;
+  return !secret.ours && !secret.adopt && !isPlaceholder(secret);
+}
+
+function isPlaceholder({ type, immutable, certificate }: PresentSecret): boolean {
+  return type === 'kubernetes.io/tls' && !immutable && certificate.kind === 'empty';
 }

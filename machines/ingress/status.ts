@@ -100,8 +100,8 @@ export function isEmpty({ secrets, notices }: StatusDocument): boolean {
 }
 
 /** Short hash of the desired certificate, for comparison only. */
-export function inputMark({ hosts, adopt, keyType, profile, selfCheck }: DesiredCertificate): string {
-  const input = JSON.stringify([hosts, adopt, keyType, profile, selfCheck]);
+export function inputMark({ hosts, keyType, profile, selfCheck }: DesiredCertificate): string {
+  const input = JSON.stringify([hosts, keyType, profile, selfCheck]);
   return Math.floor(spread(input) * 0x1_0000_0000).toString(16);
 }
 

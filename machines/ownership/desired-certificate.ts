@@ -32,8 +32,6 @@ export interface DesiredCertificate {
   readonly namespace: string;
   readonly secretName: string;
   readonly hosts: readonly HostRoute[];
-  /** A Secret that kube-lego did not create may be replaced. */
-  readonly adopt: boolean;
   readonly keyType: KeyType | undefined;
   readonly profile: string | undefined;
   /** False where the source says `kube-lego.io/self-check: "false"`. */

@@ -3,6 +3,7 @@
 
 import { type HostRules, validateHost } from '../hosts/host-names.ts';
 import type { Failure } from '../reasons/reasons.ts';
+import { adoptAnnotation, adoptCommand } from './adoption.ts';
 import { type Claim, Claimants, type Claims } from './claimants.ts';
 import {
   type Assignment,
@@ -129,7 +130,7 @@ export class Ownership {
   }
 
   #merge(owner: SourceSpec, secretName: string): DesiredCertificate {
-    const { namespace, adopt, keyType, profile, selfCheck } = owner;
+    const { namespace, keyType, profile, selfCheck } = owner;
     const routes = new Map<string, HostRoute>();
     const claimants = this.#bySecret.get(secretKey(namespace, secretName))?.oldestFirst() ?? [];
     for (const { source, claims } of claimants) {
@@ -146,7 +147,6 @@ export class Ownership {
       namespace,
       secretName,
       hosts: [...routes.values()],
-      adopt,
       keyType: keyType !== undefined && isKeyType(keyType) ? keyType : undefined,
       profile,
       selfCheck: selfCheck?.toLowerCase() !== 'false',
@@ -201,6 +201,7 @@ export class Ownership {
       const message = `Host ${host} has a rule but is not in spec.tls, so it gets no certificate.`;
       notices.push({ code: 'HostNotInTls', message, host });
     }
+    if (source.misplacedAdopt && claims.size > 0) notices.push(misplacedAdopt(source, [...claims.keys()]));
     return { claims: [...claims.values()], notices };
   }
 
@@ -249,6 +250,13 @@ function readTlsEntry(
     return invalid === undefined;
   });
   return provable.length === 0 ? undefined : { secretName, hosts: provable };
+}
+
+/** For the first few Secrets: a cut command would be a wrong one. */
+function misplacedAdopt({ kind, namespace }: SourceSpec, secretNames: readonly string[]): Failure {
+  const command = adoptCommand(namespace, ...secretNames.slice(0, 3));
+  const message = `${adoptAnnotation} has no effect on an ${kind}. ${command} lets kube-lego replace the certificate there.`;
+  return { code: 'AdoptMisplaced', message };
 }
 
 function tooManyHosts({ secretName, hosts }: DesiredCertificate): Failure {

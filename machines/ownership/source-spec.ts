@@ -27,8 +27,8 @@ export interface SourceSpec extends SourceReference {
   readonly tls: readonly TlsEntry[];
   /** Hosts of `spec.rules`. */
   readonly ruleHosts: readonly string[];
-  /** `kube-lego.io/adopt` is "true". */
-  readonly adopt: boolean;
+  /** `kube-lego.io/adopt` is set, which belongs on a Secret. */
+  readonly misplacedAdopt?: true | undefined;
   /** `kube-lego.io/retry`: each new value resets the back-off. */
   readonly retry: string | undefined;
   readonly keyType: string | undefined;

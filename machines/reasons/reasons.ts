@@ -85,6 +85,13 @@ export const reasons = {
     remedy:
       "Remove either cert-manager's annotations or kubernetes.io/tls-acme, so that one controller manages it.",
   },
+  AdoptMisplaced: {
+    about: 'Ingress',
+    meaning:
+      'The annotation kube-lego.io/adopt is on the Ingress, where it has no effect: whoever may write an Ingress may not therefore replace a Secret.',
+    kind: 'notice',
+    remedy: 'Remove it from the Ingress. Somebody who may write the Secret sets it there.',
+  },
   SecretOwnedByOther: {
     about: 'Ingress',
     meaning: 'An older Ingress of the namespace names the same Secret and owns it.',
@@ -109,10 +116,11 @@ export const reasons = {
   // What is wrong with the Secret.
   ForeignSecret: {
     about: 'Secret',
-    meaning: 'The certificate in the Secret is not usable, and kube-lego did not create the Secret.',
+    meaning:
+      'The Secret cannot be used for this certificate, and kube-lego did not create it. Nothing more is told to the author of an Ingress, who may not be allowed to read the Secret.',
     kind: 'terminal',
     remedy:
-      'Name another Secret, delete this one, or set kube-lego.io/adopt: "true" on the Ingress to let it be replaced.',
+      'Name another Secret, delete this one, or have it adopted by somebody who may write it. A change of the Secret is seen within LEGO_CHECK_INTERVAL, or when kube-lego.io/retry on the Ingress gets a new value. Those who may read the Secret learn from kube-lego explain what is wrong with it.',
   },
   WrongSecretType: {
     about: 'Secret',
@@ -132,7 +140,7 @@ export const reasons = {
     meaning: 'A certificate that browsers trust would be replaced by one from a staging CA.',
     kind: 'terminal',
     remedy:
-      'Set LEGO_URL to the CA\'s production directory; or, when the certificate nears its end, kube-lego.io/adopt: "true".',
+      "Set LEGO_URL to the CA's production directory; or, when the certificate nears its end, have the Secret adopted.",
   },
   SecretNotWritable: {
     about: 'Secret',

@@ -39,8 +39,8 @@ export async function readStanding(
 }
 
 /** Whether another owner created the Secret, so that kube-lego never writes to it. */
-export function isLeftAlone({ adopt }: DesiredCertificate, standing: SecretStanding): boolean {
-  return standing.kind === 'read' && standing.facts.kind === 'present' && isForeign(standing.facts) && !adopt;
+export function isLeftAlone(standing: SecretStanding): boolean {
+  return standing.kind === 'read' && standing.facts.kind === 'present' && isForeign(standing.facts);
 }
 
 function policyFor(facts: SecretFacts, config: CommandSettings): AssessmentPolicy {

@@ -1,5 +1,5 @@
 import { type CertificateEntry, entryNamed } from '../../machines/ingress/status.ts';
-import type { Assignment, DesiredCertificate } from '../../machines/ownership/desired-certificate.ts';
+import type { Assignment } from '../../machines/ownership/desired-certificate.ts';
 import { sourceKey, sourceName } from '../../machines/ownership/source-key.ts';
 import type { SourceSpec } from '../../machines/ownership/source-spec.ts';
 import { describeFailure, type Failure, failureKind } from '../../machines/reasons/reasons.ts';
@@ -48,7 +48,7 @@ export function statusRows(
     const entry = entryOf(spec, secretName);
     if (entry !== undefined) return { ...about, ...fromEntry(entry, now) };
     const standing = standings.get(secretName);
-    return { ...about, ...(standing === undefined ? { state: 'unknown' } : fromStanding(desired, standing)) };
+    return { ...about, ...(standing === undefined ? { state: 'unknown' } : fromStanding(standing)) };
   });
   const findings = assignment.notices.map(
     (notice): StatusRow => ({ ingress, hosts: [], ...finding(notice) }),
@@ -70,10 +70,7 @@ function fromEntry(entry: CertificateEntry, now: number) {
   } as const;
 }
 
-function fromStanding(
-  desired: DesiredCertificate,
-  standing: SecretStanding,
-): Pick<StatusRow, 'state'> & Partial<StatusRow> {
+function fromStanding(standing: SecretStanding): Pick<StatusRow, 'state'> & Partial<StatusRow> {
   if (standing.kind === 'unknown') return { state: 'unknown', message: standing.message };
   const { assessment } = standing;
   switch (assessment.kind) {
@@ -82,7 +79,7 @@ function fromStanding(
         new Date(at).toISOString(),
       );
       const end = notAfter === undefined ? {} : { notAfter };
-      if (isLeftAlone(desired, standing)) {
+      if (isLeftAlone(standing)) {
         return { state: 'good', ...end, message: 'kube-lego did not create it, and never renews it.' };
       }
       return { state: 'good', ...end, ...(next === undefined ? {} : { next }) };

@@ -2,6 +2,7 @@
 // the commands and the inspector.
 
 import type { SecretFacts } from '../../machines/assessment/secret-facts.ts';
+import { adoptAnnotation } from '../../machines/ownership/adoption.ts';
 import { readCertificate } from '../certificate/reading.ts';
 import { managedByLabel } from '../kubernetes/records/managed-by.ts';
 import type { StoredSecret } from '../kubernetes/records/secret-store.ts';
@@ -46,6 +47,7 @@ export function factsOf(stored: StoredSecret | undefined): SecretFacts {
     type,
     immutable,
     ours: manager === managedByLabel.value || isRecordedAsOurs(annotations),
+    adopt: annotations[adoptAnnotation]?.trim().toLowerCase() === 'true',
     managedByOther: manager !== undefined && manager !== managedByLabel.value,
     certManager: certManagerAnnotations.some((key) => Object.hasOwn(annotations, key)),
     directory: annotations[directoryAnnotation],

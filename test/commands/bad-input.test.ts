@@ -76,9 +76,9 @@ describe('kube-lego explain of an Ingress', { timeout: 280_000 }, () => {
       const { verdict, why, next, remedy } = await explained(stage, `shop/${name}`);
       assert.equal(verdict, 'failing');
       assert.match(why, told);
-      assert.match(why, /The Secret was not created by kube-lego, so it is left alone\.$/);
+      assert.match(why, /kube-lego did not create it, so it is left alone\. kubectl annotate secret /);
       assert.equal(next, 'Nothing is tried until the Ingress or the Secret changes.');
-      assert.match(remedy ?? '', /^Name another Secret, delete this one, or set kube-lego\.io\/adopt/);
+      assert.match(remedy ?? '', /^Name another Secret, delete this one, or have it adopted/);
     });
   }
 });

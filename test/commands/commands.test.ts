@@ -51,7 +51,11 @@ describe('kube-lego explain and kube-lego status', { timeout: 240_000 }, () => {
       ingress('shop/plain', { tls: { 'plain-tls': ['plain.example.com'] }, annotated: false }),
       ingress('shop/wild', { tls: { 'wild-tls': ['*.example.com'] } }),
       ingress('shop/bare', { tls: {}, plainHosts: ['bare.example.com'] }),
-      secret('shop/frozen-tls', { 'tls.crt': '', 'tls.key': '' }, { immutable: true }),
+      secret(
+        'shop/frozen-tls',
+        { 'tls.crt': '', 'tls.key': '' },
+        { immutable: true, metadata: { labels: { 'app.kubernetes.io/managed-by': 'kube-lego' } } },
+      ),
       ingress('shop/frozen', { tls: { 'frozen-tls': ['frozen.example.com'] } }),
       {
         ...ingress('shop/alb', {
@@ -130,7 +134,7 @@ describe('kube-lego explain and kube-lego status', { timeout: 240_000 }, () => {
     ],
     ['shop/rsa', 'not-served', /Key type rsa-1024 is unknown/, /until/, /Set kube-lego\.io\/key-type/],
     ['shop/manager', 'not-served', /issuer annotation of cert-manager/, /until/, /so that one controller/],
-    ['shop/theirs', 'failing', /was not created by kube-lego/, /until the Ingress or the Secret/, /adopt/],
+    ['shop/theirs', 'failing', /kube-lego did not create it/, /until the Ingress or the Secret/, /adopt/],
     ['blog/thief', 'failing', /used by an older Ingress of another namespace/, /until/, /a host of your own/],
     ['shop/dead', 'failing', /SelfCheckFailed since .*dead\.example\.com/, /tried again at/, /DNS/],
     [

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { Authority } from '../../deploy/local/authority.ts';
 import { gate } from './gate.ts';
-import { ingress, secret } from './objects.ts';
+import { ingress, type Manifest, secret, secretPath } from './objects.ts';
 import { type Stage, startStage } from './stage.ts';
 
 const authority = new Authority('A CA that somebody bought from');
@@ -37,10 +37,12 @@ describe('a Secret that somebody else creates at the last moment', () => {
     await createDuringOrder('bad', theirs);
 
     const message = await stage.untilWarned('shop/bad', 'ForeignSecret');
-    assert.equal(
+    assert.ok(
+      message.startsWith(
+        'Secret bad-tls cannot be used for this certificate. kube-lego did not create it, so it is left alone. ' +
+          'kubectl annotate secret bad-tls -n shop kube-lego.io/adopt=true lets kube-lego replace the certificate there. ',
+      ),
       message,
-      'The certificate in Secret bad-tls does not cover bad.example.com. The Secret was not created by kube-lego, so it is ' +
-        'left alone. Name another Secret, delete this one, or set kube-lego.io/adopt: "true" on the Ingress to let it be replaced.',
     );
     assert.deepEqual(await stage.secret('shop/bad-tls'), theirs);
     assert.equal((await stage.untilState('shop/bad', 'idle')).notAfter, undefined);
@@ -61,12 +63,13 @@ describe('a Secret that somebody else creates at the last moment', () => {
   }
 });
 
-describe('a Secret that can never hold the certificate', () => {
+describe('a Secret of ours that can never hold the certificate', () => {
   it('gives its reason at once, costs no order, and the remedy helps', async () => {
     const before = await stage.orders();
+    const metadata = { labels: { 'app.kubernetes.io/managed-by': 'kube-lego' } };
     await stage.apply(
-      secret('shop/frozen-tls', { 'tls.crt': '', 'tls.key': '' }, { immutable: true }),
-      secret('shop/opaque-tls', { note: 'reserved' }, { type: 'Opaque' }),
+      secret('shop/frozen-tls', { 'tls.crt': '', 'tls.key': '' }, { immutable: true, metadata }),
+      secret('shop/opaque-tls', { note: 'reserved' }, { type: 'Opaque', metadata }),
       ingress('shop/frozen', { tls: { 'frozen-tls': ['frozen.example.com'] } }),
       ingress('shop/opaque', { tls: { 'opaque-tls': ['opaque.example.com'] } }),
     );
@@ -110,23 +113,29 @@ describe('a Secret with a broken certificate', () => {
       ingress('shop/prose', { tls: { 'prose-tls': ['prose.example.com'] } }),
     );
 
-    assert.match(
-      await stage.untilWarned('shop/mixed', 'ForeignSecret'),
-      /^The tls\.key in Secret mixed-tls does not belong to its certificate\. The Secret was not created by kube-lego, so it is left alone\./,
-    );
-    assert.match(
-      await stage.untilWarned('shop/prose', 'ForeignSecret'),
-      /^Secret prose-tls holds no readable key pair: .+\. The Secret was not created by kube-lego, so it is left alone\./,
-    );
+    for (const name of ['mixed', 'prose']) {
+      const message = await stage.untilWarned(`shop/${name}`, 'ForeignSecret');
+      assert.match(message, new RegExp(`^Secret ${name}-tls cannot be used for this certificate\\. `));
+    }
     assert.equal(await stage.orders(), before);
   });
 
-  it('is replaced where the Ingress says adopt, and keeps what else is in it', async () => {
-    const annotations = { 'kube-lego.io/adopt': 'true' };
-    await stage.apply(
-      secret('shop/adopted-tls', { 'tls.crt': 'no certificate', 'tls.key': 'no key', 'ca.crt': 'theirs' }),
-      ingress('shop/adopted', { tls: { 'adopted-tls': ['adopted.example.com'] }, annotations }),
-    );
+  it('is replaced once it asks for adoption, and keeps what else is in it', async () => {
+    const theirs = { 'tls.crt': 'no certificate', 'tls.key': 'no key', 'ca.crt': 'theirs' };
+    const site = (retry: string): Manifest =>
+      ingress('shop/adopted', {
+        tls: { 'adopted-tls': ['adopted.example.com'] },
+        annotations: { 'kube-lego.io/retry': retry },
+      });
+    await stage.apply(secret('shop/adopted-tls', theirs), site('first'));
+    await stage.untilWarned('shop/adopted', 'ForeignSecret');
+    // What the Event says: kubectl annotate secret adopted-tls -n shop kube-lego.io/adopt=true
+    await stage.world.api.expect(secretPath('shop/adopted-tls'), {
+      method: 'PATCH',
+      contentType: 'application/merge-patch+json',
+      body: { metadata: { annotations: { 'kube-lego.io/adopt': 'true' } } },
+    });
+    await stage.apply(site('adopted'));
     await stage.untilIssued('shop/adopted');
     const stored = await stage.secret('shop/adopted-tls');
     assert.match(stored?.['tls.crt'] ?? '', /^-----BEGIN CERTIFICATE-----/);

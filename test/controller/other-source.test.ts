@@ -40,7 +40,6 @@ const configMapSource: Source = {
       ingressClass: { form: 'field', name: 'edge' },
       tls: enabled ? [asked] : [],
       ruleHosts: [],
-      adopt: false,
       retry: undefined,
       keyType: undefined,
       profile: undefined,

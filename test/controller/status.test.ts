@@ -89,7 +89,7 @@ describe('the status annotation', { timeout: 240_000 }, () => {
 
   it('comes back at the next look when somebody takes it away', async () => {
     await annotate('shop/dead', { [statusAnnotation]: null });
-    await annotate('shop/dead', { 'kube-lego.io/adopt': 'true' });
+    await annotate('shop/dead', { 'kube-lego.io/key-type': 'ec-p256' });
     await untilEntry('shop/dead', 'dead-tls', ({ state }) => state === 'failed');
   });
 

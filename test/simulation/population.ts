@@ -69,7 +69,6 @@ export class Population {
       ingressClass: { form: 'field', name: 'haproxy' },
       tls: [{ secretName: name, hosts }],
       ruleHosts: hosts,
-      adopt: false,
       retry: undefined,
       keyType: undefined,
       profile: profile === 'classic' ? undefined : profile,

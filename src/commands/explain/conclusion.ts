@@ -1,4 +1,5 @@
 import type { CertificateEntry } from '../../../machines/ingress/status.ts';
+import { adoptCommand } from '../../../machines/ownership/adoption.ts';
 import type { DesiredCertificate } from '../../../machines/ownership/desired-certificate.ts';
 import type { CertificateDetail, IngressDetail } from '../../inspector/protocol.ts';
 import { isLeftAlone, type SecretStanding } from '../secret-standing.ts';
@@ -51,9 +52,10 @@ export function conclude(
 }
 
 function renewalOf(standings: readonly DesiredStanding[], now: number): string {
-  const foreign = standings.find(({ desired, standing }) => isLeftAlone(desired, standing));
+  const foreign = standings.find(({ standing }) => isLeftAlone(standing));
   if (foreign !== undefined) {
-    return `kube-lego does not renew Secret ${foreign.desired.secretName}, which it did not create: renew it yourself, or set kube-lego.io/adopt: "true".`;
+    const { namespace, secretName } = foreign.desired;
+    return `kube-lego does not renew Secret ${secretName}, which it did not create: renew it yourself, or let kube-lego do so: ${adoptCommand(namespace, secretName)}`;
   }
   const renewals = standings.flatMap(({ standing }) =>
     standing.kind === 'read' && standing.assessment.kind === 'good' ? [standing.assessment.renewAt] : [],

@@ -20,9 +20,7 @@ export function checkSecret(desired: DesiredCertificate, standing: SecretStandin
         window === undefined
           ? ''
           : ` The CA suggests renewal between ${isoTime(window.start)} and ${isoTime(window.end)}.`;
-      const whose = isLeftAlone(desired, standing)
-        ? ' kube-lego did not create it, and never renews it.'
-        : '';
+      const whose = isLeftAlone(standing) ? ' kube-lego did not create it, and never renews it.' : '';
       const text = `Its certificate${issuer} covers all hosts and expires ${timeAhead(assessment.notAfter, now)}.${wish}${whose}`;
       return { about, result: 'ok', text };
     }
@@ -30,7 +28,9 @@ export function checkSecret(desired: DesiredCertificate, standing: SecretStandin
       return { about, result: 'note', text: assessment.message };
     case 'refused': {
       const { code, message } = assessment.failure;
-      return { about, result: 'problem', text: message, remedy: reasons[code].remedy };
+      // Whoever runs the command has just read the Secret.
+      const text = assessment.detail === undefined ? message : `${assessment.detail} ${message}`;
+      return { about, result: 'problem', text, remedy: reasons[code].remedy };
     }
     default:
       return assessment satisfies never;

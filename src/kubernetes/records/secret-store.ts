@@ -3,9 +3,16 @@
 
 import { PatchStrategy, setHeaderOptions, type V1Secret } from '@kubernetes/client-node';
 import type { SecretVersion } from '../../../machines/assessment/secret-facts.ts';
+import { adoptAnnotation } from '../../../machines/ownership/adoption.ts';
 import type { KubernetesClient } from '../client/client.ts';
 import { KubernetesError, unless } from '../client/kubernetes-error.ts';
 import { fieldManager, managedByLabel } from './managed-by.ts';
+
+/**
+ * In place of `true` once the certificate is stored: one request is one adoption. If somebody takes our marks off the Secret, or
+ * cert-manager takes it over, an old request must not let us overwrite it.
+ */
+const adoptionDone = 'done';
 
 /** A TLS Secret as read. */
 export interface StoredSecret {
@@ -115,7 +122,8 @@ export class SecretStore {
   ): Promise<V1Secret> {
     const labels =
       existing?.managedByOther === true ? {} : { labels: { [managedByLabel.key]: managedByLabel.value } };
-    const metadata = { namespace, name, ...labels, annotations };
+    const adopted = existing?.adopt === true ? { [adoptAnnotation]: adoptionDone } : {};
+    const metadata = { namespace, name, ...labels, annotations: { ...annotations, ...adopted } };
     const body = {
       apiVersion: 'v1',
       kind: 'Secret',

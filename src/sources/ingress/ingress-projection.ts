@@ -1,5 +1,6 @@
 import { normalizeHost } from '../../../machines/hosts/host-names.ts';
 import { statusAnnotation } from '../../../machines/ingress/status.ts';
+import { adoptAnnotation } from '../../../machines/ownership/adoption.ts';
 import type { IngressClassReference, SourceSpec, TlsEntry } from '../../../machines/ownership/source-spec.ts';
 import { KubernetesError } from '../../kubernetes/client/kubernetes-error.ts';
 import { arrayField, recordField, stringField } from '../../process/json.ts';
@@ -47,7 +48,7 @@ export function projectIngress(object: unknown, options: IngressProjectionOption
     tls,
     // Share the strings of `tls`: with thousands of idle Ingresses every copy counts.
     ruleHosts: ruleHosts(spec).map((host) => known.get(host) ?? host),
-    adopt: isTrue(annotations, 'kube-lego.io/adopt'),
+    misplacedAdopt: annotations?.[adoptAnnotation] === undefined ? undefined : true,
     retry: stringField(annotations, 'kube-lego.io/retry'),
     keyType: stringField(annotations, 'kube-lego.io/key-type'),
     profile: stringField(annotations, 'kube-lego.io/profile'),
@@ -62,7 +63,6 @@ const absent = {
   ingressClass: noClass,
   tls: nothing,
   ruleHosts: nothing,
-  adopt: false,
   retry: undefined,
   keyType: undefined,
   profile: undefined,

@@ -107,6 +107,28 @@ describe('the Secret store', () => {
     assert(managers.includes('kube-lego'));
   });
 
+  it('fulfils a request for adoption once', async () => {
+    await world.admin.expect(path, {
+      method: 'POST',
+      body: {
+        metadata: { name: 'adopted', annotations: { 'kube-lego.io/adopt': 'True' } },
+        type: 'kubernetes.io/tls',
+        data: { 'tls.crt': encode('theirs'), 'tls.key': encode('theirs') },
+      },
+    });
+    const facts = factsOf(await store.read(namespace, 'adopted', signal));
+    assert(facts.kind === 'present' && facts.adopt && !facts.ours);
+    await store.proveWritable(namespace, 'adopted', facts, signal);
+    await store.write(namespace, 'adopted', facts, certificate, signal);
+    const written = await store.read(namespace, 'adopted', signal);
+    assert.equal(written?.annotations['kube-lego.io/adopt'], 'done');
+    const after = factsOf(written);
+    assert(after.kind === 'present' && !after.adopt && after.ours);
+    await store.write(namespace, 'adopted', after, certificate, signal);
+    const renewed = await store.read(namespace, 'adopted', signal);
+    assert.deepEqual(renewed?.annotations, certificate.annotations, 'nothing is left of it');
+  });
+
   it('leaves alone what somebody else says of who manages the Secret', async () => {
     const first = await store.write(namespace, 'deployed', undefined, certificate, signal);
     const labels = { 'app.kubernetes.io/managed-by': 'Helm', team: 'a' };

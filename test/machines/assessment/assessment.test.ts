@@ -2,9 +2,13 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type Assessment, assess } from '../../../machines/assessment/assessment.ts';
 import type { AssessmentPolicy } from '../../../machines/assessment/defects.ts';
-import type { SecretFacts } from '../../../machines/assessment/secret-facts.ts';
+import type {
+  CertificateFacts,
+  PresentSecret,
+  SecretFacts,
+} from '../../../machines/assessment/secret-facts.ts';
 import type { DesiredCertificate } from '../../../machines/ownership/desired-certificate.ts';
-import { describeFailure, failureKind } from '../../../machines/reasons/reasons.ts';
+import { describeFailure, failureKind, reasons } from '../../../machines/reasons/reasons.ts';
 import {
   certificateFacts,
   day,
@@ -268,41 +272,57 @@ describe('a Secret that is not ours', () => {
     assert.equal(judge({ ...foreign, directory: elsewhere }, { keyType: 'rsa-4096' }).kind, 'good');
   });
 
-  it('is left alone when it is bad, and the message says what is wrong with it', () => {
-    assert.equal(
-      refusal(judge(foreignExpired)),
-      `ForeignSecret: The certificate in Secret web-tls expired at ${new Date(now - hour).toISOString()}. ` +
-        'The Secret was not created by kube-lego, so it is left alone. ' +
-        'Name another Secret, delete this one, or set kube-lego.io/adopt: "true" on the Ingress to let it be replaced.',
-    );
-  });
-
-  it('is left alone when its tls.key belongs to another certificate, or it is no certificate at all', () => {
-    const mismatch = secretFacts({ ours: false, certificate: certificateFacts({ keyMatches: false }) });
-    assert.match(refusal(judge(mismatch)), /^ForeignSecret: The tls\.key in Secret web-tls does not belong/);
-    const garbage = secretFacts({
-      ours: false,
-      certificate: { kind: 'unreadable', detail: 'tls.crt is no PEM' },
+  const unreadable = { kind: 'unreadable', detail: 'tls.crt is no PEM' } as const;
+  const bad: Readonly<Record<string, [Partial<PresentSecret>, RegExp]>> = {
+    'has expired': [{ certificate: certificateFacts({ notAfter: now - hour }) }, /expired at 2026-/],
+    'covers other hosts': [
+      { certificate: certificateFacts({ dnsNames: ['payments.example.com'] }) },
+      /does not cover web\.example\.com/,
+    ],
+    'has the key of another certificate': [
+      { certificate: certificateFacts({ keyMatches: false }) },
+      /The tls\.key in Secret web-tls does not belong/,
+    ],
+    'holds no certificate': [{ certificate: unreadable }, /holds no readable key pair: tls\.crt is no PEM/],
+    'is of another type': [{ type: 'Opaque', certificate: { kind: 'empty' } }, /is of type Opaque/],
+    'is empty and immutable': [{ immutable: true, certificate: { kind: 'empty' } }, /is immutable/],
+    'is empty and managed by cert-manager': [
+      { certManager: true, certificate: { kind: 'empty' } },
+      /is managed by cert-manager/,
+    ],
+  };
+  for (const [what, [facts, detail]] of Object.entries(bad)) {
+    it(`that ${what} is left alone; only who may read it is told why`, () => {
+      const assessment = judge(secretFacts({ ours: false, ...facts }));
+      assert.equal(
+        refusal(assessment),
+        'ForeignSecret: Secret web-tls cannot be used for this certificate. kube-lego did not create it, so it is left alone. ' +
+          'kubectl annotate secret web-tls -n shop kube-lego.io/adopt=true lets kube-lego replace the certificate there. ' +
+          reasons.ForeignSecret.remedy,
+      );
+      assert.ok(assessment.kind === 'refused');
+      assert.match(assessment.detail ?? '', detail);
     });
-    assert.match(refusal(judge(garbage)), /^ForeignSecret: Secret web-tls holds no readable key pair/);
-  });
+  }
 
-  it('of cert-manager is left alone with its own message', () => {
-    const secret = { ...foreignExpired, certManager: true };
-    assert.match(
-      refusal(judge(secret)),
-      /^ManagedByCertManager: .* The Secret is managed by cert-manager, so it is left alone\. Remove either/,
-    );
-    assert.match(refusal(judge({ ...secret, ours: true })), /^ManagedByCertManager:/);
+  it('of cert-manager is left alone with its own message, if it was ours or asks for adoption', () => {
+    for (const mark of [{ ours: true }, { adopt: true }]) {
+      assert.match(
+        refusal(judge({ ...foreignExpired, certManager: true, ...mark })),
+        /^ManagedByCertManager: Secret web-tls is managed by cert-manager, so it is left alone\. Remove either/,
+      );
+    }
   });
 
   it('is filled when it is an empty placeholder', () => {
     assert.equal(reasonOf(judge({ ...foreign, certificate: { kind: 'empty' } })), 'empty');
   });
 
-  it('is replaced when it is bad and the Ingress says adopt', () => {
-    assert.equal(reasonOf(judge(foreignExpired, { adopt: true })), 'expired');
-    assert.equal(judge(foreign, { adopt: true }).kind, 'good', 'a good one stays');
+  it('is replaced when it is bad and asks for adoption', () => {
+    const assessment = due(judge({ ...foreignExpired, adopt: true }));
+    assert.equal(assessment.reason, 'expired');
+    assert.equal(assessment.found?.adopt, true);
+    assert.equal(judge({ ...foreign, adopt: true }).kind, 'good', 'a good one stays');
   });
 });
 
@@ -349,20 +369,20 @@ describe('a staging directory', () => {
       refusal(judge(secretFacts({ certificate: expiring }), {}, staging)),
       `StagingDirectory: The certificate in Secret web-tls expires at ${new Date(now + 10 * day).toISOString()}. ` +
         'https://staging.ca.example/directory is a staging CA, which browsers do not trust. ' +
-        'Set LEGO_URL to the CA\'s production directory; or, when the certificate nears its end, kube-lego.io/adopt: "true".',
+        'kubectl annotate secret web-tls -n shop kube-lego.io/adopt=true lets kube-lego replace the certificate all the same. ' +
+        reasons.StagingDirectory.remedy,
     );
     const recorded = secretFacts({ directory: production.directory, certificate: expired });
     assert.match(refusal(judge(recorded, {}, staging)), /^StagingDirectory:/);
   });
 
   it('replaces it near its end with adopt, and not before', () => {
-    assert.equal(
-      reasonOf(judge(secretFacts({ certificate: expiring }), { adopt: true }, staging)),
-      'near-expiry',
-    );
-    assert.equal(reasonOf(judge(secretFacts({ certificate: expired }), { adopt: true }, staging)), 'expired');
-    const uncovered = secretFacts({ certificate: certificateFacts({ dnsNames: ['old.example.com'] }) });
-    assert.match(refusal(judge(uncovered, { adopt: true }, staging)), /^StagingDirectory:/);
+    const adopted = (certificate: CertificateFacts) =>
+      judge(secretFacts({ adopt: true, certificate }), {}, staging);
+    assert.equal(reasonOf(adopted(expiring)), 'near-expiry');
+    assert.equal(reasonOf(adopted(expired)), 'expired');
+    const uncovered = certificateFacts({ dnsNames: ['old.example.com'] });
+    assert.match(refusal(adopted(uncovered)), /^StagingDirectory:.* trust\. Set LEGO_URL/);
   });
 
   it('is not preferred to a production one, but a production one to it', () => {
@@ -411,7 +431,7 @@ describe('a host that another namespace owns', () => {
 
   it('is not gained by putting a foreign certificate for it into the Secret', () => {
     const certificate = certificateFacts({ notAfter: now + day, dnsNames: ['taken.example.com'] });
-    const assessment = judge(secretFacts({ ours: false, certificate }), { hosts, adopt: true });
+    const assessment = judge(secretFacts({ ours: false, adopt: true, certificate }), { hosts });
     assert.deepEqual(
       due(assessment).hosts.map(({ host }) => host),
       ['web.example.com'],

@@ -312,7 +312,7 @@ describe('a new assignment', () => {
 
   it('gives each round an id of its own', () => {
     const first = checkDue(begin(assignment(['a', 'b'])));
-    const desired = assignment(['a', 'b']).desired.map((each) => ({ ...each, adopt: true }));
+    const desired = assignment(['a', 'b']).desired.map((each) => ({ ...each, selfCheck: false }));
     const second = checkDue(applyAssignment(first, { ...assignment([]), desired }, now), now);
     const ids = [...roundsOf(first), ...roundsOf(second)].map(({ id }) => id);
     assert.equal(ids.length, 4);
@@ -325,7 +325,6 @@ describe('a new assignment', () => {
       hosts: [route('a.example.com', { ingressClass: { form: 'field', name: 'traefik' } })],
     },
     'a host that another namespace owns': { hosts: [route('a.example.com', { standing: 'elsewhere' })] },
-    'leave to replace what is not ours': { adopt: true },
     'another kind of key': { keyType: 'rsa-2048' },
     'another profile': { profile: 'shortlived' },
     'no self-check': { selfCheck: false },

@@ -116,16 +116,24 @@ describe('a Secret that several Ingresses of a namespace name', () => {
     });
   });
 
+  it('is not adopted because an Ingress says so, and the notice gives the way that is open', () => {
+    const ownership = ownershipOf([{ ...old, misplacedAdopt: true }]);
+    assert.deepEqual(noticesOf(ownership, 'Ingress/shop/old'), [
+      'kube-lego.io/adopt has no effect on an Ingress. kubectl annotate secret shared -n shop kube-lego.io/adopt=true lets ' +
+        'kube-lego replace the certificate there. Remove it from the Ingress. Somebody who may write the Secret sets it there.',
+    ]);
+  });
+
   it('takes its settings from the owner', () => {
-    const settings = { adopt: true, keyType: 'rsa-2048', profile: 'shortlived', selfCheck: 'False' };
+    const settings = { keyType: 'rsa-2048', profile: 'shortlived', selfCheck: 'False' };
     const ownership = ownershipOf([
       { ...old, ...settings },
       { ...young, keyType: 'rsa-4096' },
     ]);
     const [certificate] = assignmentOf(ownership, 'Ingress/shop/old').desired;
     assert.deepEqual(
-      [certificate?.adopt, certificate?.keyType, certificate?.profile, certificate?.selfCheck],
-      [true, 'rsa-2048', 'shortlived', false],
+      [certificate?.keyType, certificate?.profile, certificate?.selfCheck],
+      ['rsa-2048', 'shortlived', false],
     );
   });
 });

@@ -39,7 +39,7 @@ describe('the projection of an Ingress', () => {
       ingressClass: { form: 'field', name: 'nginx' },
       tls: [{ secretName: 'tls', hosts: ['shop.example', 'www.shop.example'] }],
       ruleHosts: ['shop.example', 'other.example'],
-      adopt: true,
+      misplacedAdopt: true,
       retry: '1',
       keyType: 'rsa-2048',
       profile: 'shortlived',
