@@ -21,7 +21,7 @@ import { OrderGates } from './order-gates.ts';
 import { OrderReports } from './order-reports.ts';
 
 export interface CaOptions
-  extends Pick<AccountOptions, 'directoryUrl' | 'email' | 'externalAccount'>,
+  extends Pick<AccountOptions, 'directoryUrl' | 'email' | 'externalAccount' | 'keyTypes'>,
     Pick<TransportOptions, 'userAgent' | 'caBundle' | 'onRequest'> {
   readonly rateLimits: RateLimits;
   /** Default for certificates without one. */
@@ -173,7 +173,7 @@ export class CertificateAuthority {
   }
 
   #newAccount(): AccountStore {
-    const { directoryUrl, email, externalAccount, log } = this.#options;
+    const { directoryUrl, email, externalAccount, keyTypes, log } = this.#options;
     const { clock, transport } = this;
     const ca = caName(directoryUrl);
     const { newAccount = (options) => new AccountStore(options) } = this.#options;
@@ -184,6 +184,7 @@ export class CertificateAuthority {
       directoryUrl,
       email,
       externalAccount,
+      keyTypes,
       beforeAsking: () => this.#gates.beforeRegistration(),
       onTrouble: (retryAfter) => {
         this.report({ type: 'CA_UNAVAILABLE', id: 'registration', retryAfter });
@@ -193,6 +194,10 @@ export class CertificateAuthority {
         const verb = existing ? 'found' : 'registered';
         log.info({ directory: directoryUrl, termsOfService }, `The ACME account is ${verb}.`);
       },
+      onKeyReplaced: (type) =>
+        log.warn(
+          `${ca} does not accept the type of the account key, which was new: it is replaced by ${type}.`,
+        ),
       onRefused: (refusal) => log.error(refusal, `No orders at ${ca}: the ACME account cannot be used.`),
     });
   }

@@ -76,6 +76,8 @@ function assemble(settings: Settings, notices: Notice[]) {
     staging,
     email: settings.find(ca.email),
     accountSecretName: settings.get(ca.accountSecretName),
+    /** Undefined: what the CA accepts. */
+    accountKeyType: settings.find(ca.accountKeyType),
     /** PEM. */
     caBundle: settings.findFile(ca.caBundle, certificateBundle),
     profile: settings.find(ca.profile),

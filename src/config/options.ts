@@ -46,6 +46,14 @@ export const optionGroups = {
       fallback: 'kube-lego-account',
       parse: values.objectName,
     },
+    accountKeyType: {
+      variable: 'LEGO_ACCOUNT_KEY_TYPE',
+      placeholder: 'TYPE',
+      description:
+        'Key of a new ACME account: ec-p256, ec-p384, rsa-2048, rsa-3072 or rsa-4096. Unset: ec-p256, or the first of rsa-2048 and ' +
+        'ec-p384 that the CA accepts. A registered key is kept; for another one set a new LEGO_SECRET_NAME as well.',
+      parse: values.oneOf('ec-p256', 'ec-p384', 'rsa-2048', 'rsa-3072', 'rsa-4096'),
+    },
     caBundle: {
       variable: 'LEGO_CA_BUNDLE',
       placeholder: 'FILE',

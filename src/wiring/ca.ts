@@ -4,6 +4,7 @@ import { presetLimits } from '../../machines/ledger/rate-limits.ts';
 import type { SupervisorEvent } from '../../machines/supervisor/supervisor.ts';
 import { second } from '../../machines/time/durations.ts';
 import { BorrowedKey } from '../acme/account/borrowed-key.ts';
+import { accountKeyTypes } from '../acme/protocol/account-key.ts';
 import type { RequestReport } from '../acme/transport/transport.ts';
 import { type CaOptions, CertificateAuthority } from '../authority/certificate-authority.ts';
 import { KubernetesLedgerDocuments } from '../kubernetes/records/ledger-documents.ts';
@@ -44,6 +45,7 @@ export function setUpAuthorities(runtime: Runtime, options: AuthoritiesOptions):
     directoryUrl: config.directoryUrl,
     rateLimits: config.rateLimits,
     externalAccount: config.externalAccount,
+    keyTypes: config.accountKeyType === undefined ? accountKeyTypes : [config.accountKeyType],
     accountSecret,
     ledgerStore: new KubernetesLedgerDocuments(client, config.namespace, 'orders'),
     onRequest: options.onRequest,

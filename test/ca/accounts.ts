@@ -13,6 +13,8 @@ export interface AccountsOptions {
   readonly origin: string;
   /** MAC keys in base64url by key id: an account needs one of them (RFC 8555 section 7.3.4). */
   readonly externalAccounts?: Readonly<Record<string, string>> | undefined;
+  readonly boundLookUps?: boolean | undefined;
+  readonly contactRequired?: boolean | undefined;
 }
 
 /** The accounts. */
@@ -47,6 +49,8 @@ export class Accounts {
     jwsUrl: string,
     admit: () => void,
   ): { readonly account: CaAccount; readonly isNew: boolean } {
+    const binding = recordField(payload, 'externalAccountBinding');
+    if (this.#options.boundLookUps === true) this.#checkExternalAccount(binding, key, jwsUrl);
     const found = this.#byThumbprint.get(key.thumbprint);
     if (found !== undefined) {
       checkStatus(found);
@@ -55,7 +59,9 @@ export class Accounts {
     if (payload['onlyReturnExisting'] === true) throw doesNotExist('No account exists with the provided key');
     if (payload['termsOfServiceAgreed'] !== true) throw malformed('must agree to terms of service');
     checkContact(payload['contact']);
-    this.#checkExternalAccount(recordField(payload, 'externalAccountBinding'), key, jwsUrl);
+    if (this.#options.contactRequired === true && payload['contact'] === undefined)
+      throw malformed('A contact e-mail address is required');
+    this.#checkExternalAccount(binding, key, jwsUrl);
     admit();
     const number = this.#byUrl.size + 1;
     const account: CaAccount = {

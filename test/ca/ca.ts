@@ -58,7 +58,7 @@ export class ScriptedCa {
   constructor(options: CaOptions) {
     const random = seededRandom(options.seed ?? 1);
     this.origin = options.origin ?? 'https://ca.test';
-    this.accounts = new Accounts({ origin: this.origin, externalAccounts: options.externalAccounts });
+    this.accounts = new Accounts({ ...options, origin: this.origin });
     this.faults = new Faults(random);
     this.limits = new Limits({
       now: options.now,

@@ -72,5 +72,11 @@ export interface CaOptions {
   readonly renewalInfo?: boolean | undefined;
   /** MAC keys in base64url by key id, without one of which there is no account. */
   readonly externalAccounts?: Readonly<Record<string, string>> | undefined;
+  /** JWS algorithms that it accepts; Boulder's if not given. */
+  readonly algorithms?: readonly string[] | undefined;
+  /** Whether a look-up of an account is refused without an external account binding, as at some commercial CAs. */
+  readonly boundLookUps?: boolean | undefined;
+  /** Whether an account needs an e-mail address. */
+  readonly contactRequired?: boolean | undefined;
   readonly onEvent?: ((event: CaEvent) => void) | undefined;
 }

@@ -17,6 +17,7 @@ interface Parties {
   readonly accounts: Accounts;
   readonly nonces: Nonces;
   readonly faults: Faults;
+  readonly options: { readonly algorithms?: readonly string[] | undefined };
 }
 
 /**
@@ -35,7 +36,7 @@ export function authenticate(
   if (headerOf(request, 'replay-nonce') !== undefined)
     throw malformed('HTTP requests should NOT contain Replay-Nonce header. Use JWS nonce field');
   const jws = parseJws(request.body);
-  checkAlgorithm(jws);
+  checkAlgorithm(jws, parties.options.algorithms);
   if ((jws.jwk === undefined) === (jws.kid === undefined))
     throw malformed('jwk and kid header fields are mutually exclusive, and one of them is needed');
   if (jws.jwk !== undefined && endpoint !== 'new-account') throw malformed('No Key ID in JWS header');

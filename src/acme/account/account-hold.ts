@@ -16,7 +16,8 @@ export function accountProblem(error: unknown): AcmeProblem | undefined {
   return error instanceof Error && error.cause !== undefined ? accountProblem(error.cause) : undefined;
 }
 
-function isDeactivated({ type, detail }: Pick<AcmeProblem, 'type' | 'detail'>): boolean {
+/** The account of this key exists, and is deactivated or revoked. */
+export function isDeactivated({ type, detail }: Pick<AcmeProblem, 'type' | 'detail'>): boolean {
   return type === 'unauthorized' && /\baccount\b/i.test(detail) && /deactivated|revoked/i.test(detail);
 }
 
@@ -71,10 +72,13 @@ export class AccountHold {
     this.#breaker.left(id);
   }
 
-  /** The CA, or a check of ours, refused the registration. */
-  unregistered(id: string, error: AcmeProblem): AccountError {
+  /**
+   * The CA, or a check of ours, refused the registration.
+   * @param remedy in place of the usual one of such a problem
+   */
+  unregistered(id: string, error: AcmeProblem, remedy?: string): AccountError {
     if (isDeactivated(error)) return this.deactivated(id, error);
-    const message = `No account at ${this.#ca}: ${error.message}`;
+    const message = `No account at ${this.#ca}: ${error.saidWith(remedy)}`;
     const about = { cause: error, transient: error.transient };
     if (error.transient) {
       this.#breaker.failed(id, this.#clock.now(), error.retryAfter);

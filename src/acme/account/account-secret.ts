@@ -1,6 +1,10 @@
-import { generateKeyPair } from 'node:crypto';
-import { promisify } from 'node:util';
-import { type AccountKey, readAccountKey } from '../protocol/account-key.ts';
+import {
+  type AccountKey,
+  type AccountKeyType,
+  accountKeyTypes,
+  generateAccountKey,
+  readAccountKey,
+} from '../protocol/account-key.ts';
 import { AccountError } from './account-error.ts';
 
 /** The Secret with the account key, as read. */
@@ -31,6 +35,8 @@ export interface StoredAccount {
   readonly key: AccountKey;
   /** The account URL, if recorded for this directory; ignored for another one, or for ACME v1 (2016). */
   readonly url: string | undefined;
+  /** An account with this key is recorded, at this CA or another. */
+  readonly registered: boolean;
   /** Milliseconds since the epoch until which the CA of this directory refuses to register; may be in the past. */
   readonly refusedUntil: number | undefined;
 }
@@ -38,6 +44,8 @@ export interface StoredAccount {
 export const keyField = 'tls.key';
 const urlField = 'acme-registration-url';
 const directoryField = 'acme-directory-url';
+/** Of this version at any CA, and of the kube-lego of 2016. */
+const registrationField = /acme-registration(?:-url|\.json)$/;
 /** `TIME DIRECTORY`. */
 const refusalField = 'acme-registration-refused-until';
 
@@ -48,18 +56,16 @@ export function readStoredAccount(secret: AccountSecret, name: string, directory
   return {
     key: readKey(secret, name),
     url: known && url !== '' ? url : undefined,
+    registered: Object.keys(secret.data).some((field) => registrationField.test(field)),
     refusedUntil: readRefusal(secret, directoryUrl),
   };
 }
 
-/** A new account key, EC P-256, as the data of a new account Secret. */
-export async function newAccountData(): Promise<Record<string, Buffer>> {
-  const { privateKey } = await promisify(generateKeyPair)('ec', {
-    namedCurve: 'P-256',
-    publicKeyEncoding: { type: 'spki', format: 'pem' },
-    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
-  });
-  return { [keyField]: Buffer.from(privateKey) };
+/** A new account key, as the data of a new account Secret. */
+export async function newAccountData(
+  type: AccountKeyType = accountKeyTypes[0],
+): Promise<Record<string, Buffer>> {
+  return { [keyField]: Buffer.from(await generateAccountKey(type)) };
 }
 
 /** The data of a registration, for `AccountSecretStore.update`. */

@@ -2,6 +2,7 @@
 // (src/authority), which does each order inside `withAccount`.
 
 import { hour } from '../../../machines/time/durations.ts';
+import type { AccountKey } from '../protocol/account-key.ts';
 import { OrderError } from '../protocol/order-error.ts';
 import { type OrderRequests, SignedRequests } from '../protocol/signed-requests.ts';
 import { caName } from '../transport/connection.ts';
@@ -9,16 +10,9 @@ import { AcmeProblem } from '../transport/problem.ts';
 import { SharedRun } from '../transport/shared-run.ts';
 import { AccountError } from './account-error.ts';
 import { AccountHold, accountProblem } from './account-hold.ts';
-import {
-  type AccountSecret,
-  type AccountSecretStore,
-  newAccountData,
-  readStoredAccount,
-  refusalData,
-  registrationData,
-  type StoredAccount,
-} from './account-secret.ts';
-import { Registration, type RegistrationOptions } from './registration.ts';
+import { refusalData, registrationData } from './account-secret.ts';
+import { KeptAccount, type KeptAccountOptions, type LoadedAccount } from './kept-account.ts';
+import { type FoundAccount, Registration, type RegistrationOptions } from './registration.ts';
 
 /** A registered account, ready for orders. */
 export interface Account {
@@ -28,30 +22,23 @@ export interface Account {
   readonly thumbprint: string;
 }
 
-export interface AccountOptions extends RegistrationOptions {
-  readonly store: AccountSecretStore;
+export interface AccountOptions extends RegistrationOptions, KeptAccountOptions {
   /** The account cannot be used; called once for each refusal, however many callers wait. */
   readonly onRefused?: ((refusal: AccountError) => void) | undefined;
 }
 
-interface Loaded {
-  readonly secret: AccountSecret;
-  readonly stored: StoredAccount;
-  readonly fresh: boolean;
-}
-
 /**
  * The account of this installation. The key is written before the registration, the URL after it. A new key is made only if the
- * Secret does not exist (404); if the CA has lost the account, the same key is registered again, at most once an hour.
+ * Secret does not exist (404), or if the CA does not accept its type and none has registered it; if the CA has lost the account, the same key is registered again, at most once an hour.
  */
 export class AccountStore {
   readonly #options: AccountOptions;
   readonly #registration: Registration;
   readonly #opening: SharedRun<Account>;
   readonly #hold: AccountHold;
+  readonly #kept: KeptAccount;
   #account: Account | undefined;
   #uses = 0;
-  #thumbprint: string | undefined;
   /** The CA does not know the recorded account URL. */
   #lost = false;
   #registeredAgainAt: number | undefined;
@@ -60,13 +47,14 @@ export class AccountStore {
   constructor(options: AccountOptions) {
     this.#options = options;
     this.#hold = new AccountHold(options.directoryUrl, options.store.name, options.clock);
+    this.#kept = new KeptAccount(options);
     this.#registration = new Registration(options, this.#hold);
     this.#opening = new SharedRun((signal) => this.#reportingRefusals(this.#open(signal)));
   }
 
   /** The thumbprint of the account key; undefined before the Secret was read or written once. */
   thumbprint(): string | undefined {
-    return this.#thumbprint;
+    return this.#kept.thumbprint;
   }
 
   /**
@@ -75,8 +63,7 @@ export class AccountStore {
    * @throws AccountError `unusable-secret`, what the store throws, or the signal's reason
    */
   async loadThumbprint(signal: AbortSignal): Promise<string | undefined> {
-    const secret = await this.#options.store.read(signal);
-    return secret === undefined ? undefined : this.#read(secret).key.thumbprint;
+    return (await this.#kept.find(signal))?.stored.key.thumbprint;
   }
 
   /**
@@ -160,11 +147,13 @@ export class AccountStore {
 
   async #open(signal: AbortSignal): Promise<Account> {
     this.#hold.throwIfHeld();
-    const loaded = await this.#load(signal);
-    const known = this.#lost ? undefined : loaded.stored.url;
-    const url = known ?? (await this.#register(loaded, signal));
+    const loaded = await this.#kept.load(signal);
+    const { key: storedKey, url: known } = loaded.stored;
+    const { key, url } =
+      known === undefined || this.#lost
+        ? await this.#register(loaded, signal)
+        : { key: storedKey, url: known };
     const { directoryUrl, transport } = this.#options;
-    const { key } = loaded.stored;
     const requests = new SignedRequests({ transport, directoryUrl, key }, url);
     this.#account = { requests, directoryUrl, url, thumbprint: key.thumbprint };
     if (this.#lost) this.#registeredAgainAt = this.#options.clock.now();
@@ -172,70 +161,42 @@ export class AccountStore {
     return this.#account;
   }
 
-  async #load(signal: AbortSignal): Promise<Loaded> {
-    const { store } = this.#options;
-    const found = await store.read(signal);
-    if (found !== undefined) return { secret: found, stored: this.#read(found), fresh: false };
-    const made = await store.create(await newAccountData(), signal);
-    if (made !== undefined) return { secret: made, stored: this.#read(made), fresh: true };
-    const theirs = await store.read(signal);
-    if (theirs === undefined) throw secretChanged(store.name);
-    return { secret: theirs, stored: this.#read(theirs), fresh: false };
-  }
-
-  #read(secret: AccountSecret): StoredAccount {
-    const stored = readStoredAccount(secret, this.#options.store.name, this.#options.directoryUrl);
-    this.#thumbprint = stored.key.thumbprint;
-    return stored;
-  }
-
   /** Finds or creates the account of the key and records its URL. */
-  async #register(loaded: Loaded, signal: AbortSignal): Promise<string> {
-    const { directoryUrl } = this.#options;
-    const { fresh, stored } = loaded;
-    let url: string;
+  async #register(loaded: LoadedAccount, signal: AbortSignal): Promise<FoundAccount> {
+    const { clock, directoryUrl, store } = this.#options;
+    let current = loaded;
+    const wanted = {
+      key: loaded.stored.key,
+      mayExist: !loaded.fresh && !this.#lost,
+      refusedUntil: loaded.stored.refusedUntil,
+      keyPlace: store.name,
+      otherKey: async (refusal: AcmeProblem): Promise<AccountKey | undefined> => {
+        const replaced = await this.#kept.replaceKey(loaded, refusal, signal);
+        current = replaced ?? loaded;
+        return replaced?.stored.key;
+      },
+    };
     try {
-      url = await this.#registration.ensure(stored.key, !fresh && !this.#lost, stored.refusedUntil, signal);
+      const found = await this.#registration.ensure(wanted, signal);
+      await this.#kept.record(current, registrationData(found.url, directoryUrl), signal);
+      return found;
     } catch (error) {
-      const until = askedToWait(error, this.#options.clock.now());
+      const until = askedToWait(error, clock.now());
       // This process waits in any case; a failed write must not hide the refusal.
       if (until !== undefined)
-        await this.#record(loaded, refusalData(until, directoryUrl), signal).catch(() => undefined);
+        await this.#kept.record(current, refusalData(until, directoryUrl), signal).catch(() => undefined);
       throw error;
     }
-    await this.#record(loaded, registrationData(url, directoryUrl), signal);
-    return url;
   }
-
-  async #record(
-    { secret, stored }: Loaded,
-    data: Readonly<Record<string, Buffer>>,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const { store } = this.#options;
-    if ((await store.update(secret, data, signal)) !== undefined) return;
-    const now = await store.read(signal);
-    // A label may have been added; but record nothing next to another key than the registered one.
-    if (now === undefined || this.#read(now).key.thumbprint !== stored.key.thumbprint)
-      throw secretChanged(store.name);
-    if ((await store.update(now, data, signal)) === undefined) throw secretChanged(store.name);
-  }
-}
-
-function secretChanged(name: string): AccountError {
-  return new AccountError(
-    'secret-changed',
-    `Secret ${name} was changed by another client during the registration. The next attempt reads it again.`,
-    { transient: true },
-  );
 }
 
 /** Until when the CA refuses to register, if it says so. The wait of a busy CA is in the ledger instead. */
 function askedToWait(error: unknown, now: number): number | undefined {
   if (!(error instanceof AccountError) || error.transient || !(error.cause instanceof AcmeProblem))
     return undefined;
-  const { retryAfter } = error.cause;
-  return retryAfter === undefined ? undefined : now + retryAfter;
+  const { retryAfter, status } = error.cause;
+  // Another refusal may be over when a setting has been corrected.
+  return retryAfter === undefined || status !== 429 ? undefined : now + retryAfter;
 }
 
 function isAccountLost(error: unknown): boolean {

@@ -1,4 +1,4 @@
-import { isRecord, stringField } from '../../process/json.ts';
+import { arrayField, isRecord, stringField } from '../../process/json.ts';
 import { type CaAnswer, caName } from './connection.ts';
 import { AcmeProblem, type Endpoint } from './problem.ts';
 import { readLinks, readProblem } from './problem-document.ts';
@@ -17,6 +17,7 @@ export interface Answered {
 
 /** Certificates; each costs milliseconds to parse. Real chains have two to four. */
 const longestChain = 16;
+const mostAlgorithms = 20;
 
 export function answered(endpoint: Endpoint, url: string, answer: CaAnswer, at: number): Answered {
   return { endpoint, url, answer, json: parseJson(answer.text), at };
@@ -80,7 +81,13 @@ export function refusal(from: Answered): AcmeProblem {
     ca: caName(url),
     retryAfter: retryAfterOf(from) ?? readRetryAfterWords(problem.detail, at),
     termsOfService: readLinks(answer.headers['link'], 'terms-of-service')[0],
+    algorithms: readAlgorithms(from.json),
   });
+}
+
+function readAlgorithms(json: unknown): string[] {
+  const names = arrayField(json, 'algorithms').slice(0, mostAlgorithms);
+  return names.filter((name) => typeof name === 'string' && /^[A-Za-z0-9-]{1,20}$/.test(name)).map(String);
 }
 
 function parseJson(text: string): unknown {

@@ -50,6 +50,8 @@ export interface AcmeProblemInit {
   readonly retryAfter?: number | undefined;
   /** URL of terms to agree to, of the `Link` header. */
   readonly termsOfService?: string | undefined;
+  /** Those that the CA accepts, in its refusal of another one (RFC 8555 section 6.2). */
+  readonly algorithms?: readonly string[] | undefined;
   readonly cause?: unknown;
 }
 
@@ -67,6 +69,7 @@ export class AcmeProblem extends Error implements Problem {
   readonly instance: string | undefined;
   readonly retryAfter: number | undefined;
   readonly termsOfService: string | undefined;
+  readonly algorithms: readonly string[];
 
   constructor(init: AcmeProblemInit) {
     super(describe(init), { cause: init.cause });
@@ -79,6 +82,12 @@ export class AcmeProblem extends Error implements Problem {
     this.instance = init.instance;
     this.retryAfter = init.retryAfter;
     this.termsOfService = init.termsOfService;
+    this.algorithms = init.algorithms ?? [];
+  }
+
+  /** The message with this remedy; undefined for the usual one. */
+  saidWith(remedy: string | undefined): string {
+    return remedy === undefined ? this.message : describe(this, remedy);
   }
 
   /** The CA is unreachable, failing or busy: the same request may succeed later. */
@@ -114,7 +123,7 @@ const remedies: Readonly<Record<string, string>> = {
   connection: 'Make port 80 of the host reachable from the internet.',
   dns: 'Correct the DNS records of the host.',
   externalAccountRequired:
-    'Get an external account binding from the CA and configure its key id and HMAC key.',
+    'Get an external account binding from the CA and set LEGO_EAB_KID and LEGO_EAB_HMAC_KEY.',
   incorrectResponse: 'Route /.well-known/acme-challenge/ of the host to kube-lego.',
   invalidContact: 'Correct LEGO_EMAIL.',
   invalidProfile: 'Correct or remove kube-lego.io/profile.',
@@ -135,11 +144,14 @@ function remedy(type: string): string {
 }
 
 /** A problem as text: the CA's detail on one line of bounded length, and the remedy. */
-export function problemWords(problem: { readonly type: string; readonly detail: string }): string {
-  return `${sentence(problem)} ${isPause(problem) ? '' : remedy(problem.type)}`.trim();
+export function problemWords(
+  problem: { readonly type: string; readonly detail: string },
+  whatToDo: string = remedy(problem.type),
+): string {
+  return `${sentence(problem)} ${isPause(problem) ? '' : whatToDo}`.trim();
 }
 
-function describe(init: AcmeProblemInit): string {
+function describe(init: AcmeProblemInit, whatToDo?: string): string {
   const status = init.status === undefined ? '' : `, HTTP ${init.status}`;
   const instructions = [init.instance, init.termsOfService].filter((url) => url !== undefined);
   const where =
@@ -149,7 +161,7 @@ function describe(init: AcmeProblemInit): string {
   const what = spoken
     ? `${init.ca} refused the ${init.endpoint} request`
     : `The ${init.endpoint} request to ${init.ca} failed`;
-  return `${what} (${init.type}${status}): ${problemWords(init)} ${where}`.trim();
+  return `${what} (${init.type}${status}): ${problemWords(init, whatToDo)} ${where}`.trim();
 }
 
 /**
