@@ -22,7 +22,7 @@ import { OrderReports } from './order-reports.ts';
 
 export interface CaOptions
   extends Pick<AccountOptions, 'directoryUrl' | 'email' | 'externalAccount' | 'keyTypes'>,
-    Pick<TransportOptions, 'userAgent' | 'caBundle' | 'onRequest'> {
+    Pick<TransportOptions, 'userAgent' | 'caBundle' | 'proxy' | 'onRequest'> {
   readonly rateLimits: RateLimits;
   /** Default for certificates without one. */
   readonly profile: string | undefined;
@@ -158,13 +158,14 @@ export class CertificateAuthority {
   }
 
   #newTransport(): AcmeTransport {
-    const { directoryUrl, userAgent, caBundle, log, onRequest } = this.#options;
+    const { directoryUrl, userAgent, caBundle, log, onRequest, proxy } = this.#options;
     const clockWatch = new ClockWatch(caName(directoryUrl), log);
     const { newTransport = (options) => new AcmeTransport(options) } = this.#options;
     return newTransport({
       clock: this.clock,
       userAgent,
       caBundle,
+      proxy,
       onRequest: (report) => {
         onRequest?.(report);
         clockWatch.check(this.clock);

@@ -9,6 +9,7 @@ import { parseCertificate, pemBlocks } from '../certificate/pem.ts';
 import { stringField } from '../process/json.ts';
 import { helpText } from './help.ts';
 import { defaultDirectoryUrl, type Option, optionGroups } from './options.ts';
+import { type ProxySettings, readProxies } from './proxies.ts';
 import { changeRateLimits } from './rate-limit-setting.ts';
 import { gatherSources, type Notice } from './setting-sources.ts';
 import { Settings } from './settings.ts';
@@ -48,13 +49,14 @@ export function readConfig(
 
   const settings = new Settings(sources.values, readText);
   const notices = [...sources.notices];
-  const config = assemble(settings, notices);
+  const { proxy, errors: proxyErrors } = readProxies(env);
+  const config = assemble(settings, notices, proxy);
   checkPorts(config, settings);
-  const errors = [...sources.errors, ...settings.errors];
+  const errors = [...sources.errors, ...settings.errors, ...proxyErrors];
   return errors.length > 0 ? { kind: 'errors', errors } : { kind: 'config', config, notices };
 }
 
-function assemble(settings: Settings, notices: Notice[]) {
+function assemble(settings: Settings, notices: Notice[], proxy: ProxySettings) {
   const directoryUrl = currentDirectory(settings.get(ca.directoryUrl), notices);
   const staging = isStaging(directoryUrl);
   if (directoryUrl === defaultDirectoryUrl && !settings.isSet(ca.directoryUrl)) {
@@ -80,6 +82,8 @@ function assemble(settings: Settings, notices: Notice[]) {
     accountKeyType: settings.find(ca.accountKeyType),
     /** PEM. */
     caBundle: settings.findFile(ca.caBundle, certificateBundle),
+    /** Between here and the CA. */
+    proxy,
     profile: settings.find(ca.profile),
     preferredChain: settings.find(ca.preferredChain),
     externalAccount: readExternalAccount(settings),

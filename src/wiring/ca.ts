@@ -108,8 +108,8 @@ function setUpRehearsal({ clock }: Runtime, ca: CertificateAuthority, { events }
 }
 
 function shared({ config, clock, log, signal, userAgent }: Runtime) {
-  const { caBundle, email, profile } = config;
-  return { caBundle, email, profile, clock, log, signal, userAgent } satisfies Partial<CaOptions>;
+  const { caBundle, email, profile, proxy } = config;
+  return { caBundle, email, profile, proxy, clock, log, signal, userAgent } satisfies Partial<CaOptions>;
 }
 
 async function readAccount(

@@ -347,3 +347,50 @@ describe('durations', () => {
     assert.deepEqual([8 * hour, 90_000, 1000, 250].map(formatDuration), ['8h', '1m30s', '1s', '250ms']);
   });
 });
+
+describe('the proxy to the CA', () => {
+  const proxyOf = (env: NodeJS.ProcessEnv): Config['proxy'] => accepted(env).config.proxy;
+
+  for (const [written, httpsProxy] of [
+    ['10.0.0.1:3128', 'http://10.0.0.1:3128/'],
+    ['proxy.corp', 'http://proxy.corp/'],
+    ['//proxy.corp:8080', 'http://proxy.corp:8080/'],
+    ['ops:secret@proxy.corp:8080', 'http://ops:secret@proxy.corp:8080/'],
+    ['[2001:db8::1]:3128', 'http://[2001:db8::1]:3128/'],
+    ['HTTP://proxy.corp:8080', 'http://proxy.corp:8080/'],
+    ['https://proxy.corp', 'https://proxy.corp/'],
+    [' http://proxy.corp:8080 ', 'http://proxy.corp:8080/'],
+  ] as const) {
+    it(`is ${httpsProxy} if HTTPS_PROXY is ${JSON.stringify(written)}`, () => {
+      assert.deepEqual(proxyOf({ HTTPS_PROXY: written }), { httpsProxy, noProxy: '' });
+    });
+  }
+
+  it('is read from either spelling, and not from an empty one', () => {
+    const env = { https_proxy: 'one:1', HTTPS_PROXY: 'two:2', http_proxy: 'three:3', NO_PROXY: 'a,.b' };
+    assert.deepEqual(proxyOf(env), { httpsProxy: 'http://one:1/', noProxy: 'a,.b' });
+    assert.equal(
+      proxyOf({ https_proxy: '', HTTPS_PROXY: ' ', HTTP_PROXY: 'three:3' }).httpsProxy,
+      'http://three:3/',
+    );
+    assert.equal(proxyOf({}).httpsProxy, '');
+  });
+
+  for (const written of [
+    'http://',
+    'ftp://proxy.corp',
+    'http://proxy:99999',
+    'http://a b',
+    'ops:secret@:80',
+  ]) {
+    it(`cannot be ${JSON.stringify(written)}, which the error does not repeat`, () => {
+      const [error = '', ...others] = errors({ HTTPS_PROXY: written, LEGO_URL: 'https://ca.example/' });
+      assert.match(
+        error,
+        /^HTTPS_PROXY: must be the address of an HTTP proxy, such as http:\/\/10\.0\.0\.1:3128/,
+      );
+      assert.ok(!error.includes('secret'));
+      assert.deepEqual(others, []);
+    });
+  }
+});

@@ -1,4 +1,5 @@
 import { X509Certificate } from 'node:crypto';
+import type { LookupFunction } from 'node:net';
 import * as tls from 'node:tls';
 import { type Dispatcher, EnvHttpProxyAgent, request } from 'undici';
 import { second } from '../../../machines/time/durations.ts';
@@ -29,13 +30,17 @@ export interface ConnectionOptions {
   readonly maxBodyBytes?: number | undefined;
   /** Concurrent connections to one CA; further requests are queued. */
   readonly connections?: number | undefined;
-  /** In place of the variables HTTPS_PROXY, HTTP_PROXY and NO_PROXY; empty for no proxy. */
+  /** URL of a proxy, empty for none, and the hosts that are reached without it, as in NO_PROXY. */
   readonly proxy?: { readonly httpsProxy: string; readonly noProxy: string } | undefined;
+  /** Resolves host names, in tests. */
+  readonly lookup?: LookupFunction | undefined;
 }
 
 /** Sends requests to a CA. */
 export type Connection = Pick<CaConnection, 'send' | 'close'>;
 
+/** Milliseconds for one address, then the next one of the other family is tried as well (RFC 8305). */
+const attemptTimeout = 250;
 const timedOut = Symbol('timed out');
 /** Bytes: four times an order or a problem about a hundred names of the greatest length. */
 const longestBody = 256 * 1024;
@@ -55,15 +60,24 @@ export class CaConnection {
     this.#requestTimeout = options.requestTimeout ?? 30 * second;
     this.#maxBodyBytes = options.maxBodyBytes ?? longestBody;
     const trust = options.caBundle === undefined ? {} : { secureContext: trustContext(options.caBundle) };
-    const { proxy } = options;
+    const reach = {
+      timeout: 10 * second,
+      autoSelectFamily: true,
+      autoSelectFamilyAttemptTimeout: attemptTimeout,
+      ...(options.lookup && { lookup: options.lookup }),
+    };
+    const { httpsProxy, noProxy } = options.proxy ?? { httpsProxy: '', noProxy: '' };
     this.#dispatcher = new EnvHttpProxyAgent({
       connections: options.connections ?? 32,
       allowH2: false,
       maxHeaderSize: longestHeaders,
-      connect: { timeout: 10 * second, ...trust },
+      connect: { ...reach, ...trust },
       requestTls: { ...trust },
-      proxyTls: { ...trust },
-      ...(proxy && { httpProxy: proxy.httpsProxy, httpsProxy: proxy.httpsProxy, noProxy: proxy.noProxy }),
+      proxyTls: { ...reach, ...trust },
+      // Always given: undici reads the environment otherwise.
+      httpProxy: httpsProxy,
+      httpsProxy,
+      noProxy,
     });
   }
 

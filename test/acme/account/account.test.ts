@@ -212,7 +212,7 @@ describe('account at a scripted CA', () => {
         ? problem(400, 'accountDoesNotExist', 'no account')
         : problem(400, 'invalidContact', 'the e-mail address is invalid'),
     );
-    const held = accounts();
+    const held = accounts({ email: 'ops@example.com' });
     const started = clock.now();
     const first = await accountError(held.ensureAccount(signal));
     assert.equal(first.kind, 'refused');

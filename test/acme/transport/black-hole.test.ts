@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect, type LookupFunction, type Socket } from 'node:net';
+import { networkInterfaces } from 'node:os';
+import { test } from 'node:test';
+import { Worker } from 'node:worker_threads';
+import { CaClock } from '../../../src/acme/transport/ca-clock.ts';
+import { AcmeTransport } from '../../../src/acme/transport/transport.ts';
+import { systemClock } from '../../../src/time/clock.ts';
+import { ScriptedCa } from '../scripted-ca.ts';
+
+/** Listens and never accepts, so that a full queue drops each further connection attempt like a firewall. */
+const listener = `
+  const { createServer } = require('node:net');
+  const { parentPort, workerData } = require('node:worker_threads');
+  createServer().listen({ host: '::1', port: workerData, backlog: 1 }, () => {
+    parentPort.postMessage('listening');
+    setImmediate(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0));
+  });
+`;
+
+async function startBlackHole(port: number): Promise<{ stop(): Promise<unknown> }> {
+  const worker = new Worker(listener, { eval: true, workerData: port });
+  await once(worker, 'message');
+  const queued: Socket[] = [];
+  for (let open = 0; open < 2; open += 1) {
+    const socket = connect(port, '::1');
+    await once(socket, 'connect');
+    queued.push(socket);
+  }
+  return {
+    stop: () => {
+      for (const socket of queued) socket.destroy();
+      return worker.terminate();
+    },
+  };
+}
+
+const both: LookupFunction = (_host, _options, found) =>
+  found(null, [
+    { address: '::1', family: 6 },
+    { address: '127.0.0.1', family: 4 },
+  ]);
+
+const hasIpv6 = Object.values(networkInterfaces()).some((addresses) =>
+  addresses?.some(({ address }) => address === '::1'),
+);
+
+test('a CA whose IPv6 address is a black hole is reached by IPv4 within a moment', {
+  skip: hasIpv6 ? false : 'there is no IPv6 here',
+  timeout: 60_000,
+}, async (context) => {
+  const ca = new ScriptedCa();
+  await ca.start();
+  const blackHole = await startBlackHole(Number(new URL(ca.directoryUrl).port));
+  try {
+    // On a busy machine the handshake takes a while: the best of some counts.
+    const times: number[] = [];
+    while (times.length < 5 && Math.min(...times) > 600) times.push(await timeOf(ca));
+    context.diagnostic(`${times.map(Math.round).join(', ')} ms`);
+    const best = Math.min(...times);
+    assert.ok(best > 200 && best < 1500, `${best} ms`);
+  } finally {
+    await blackHole.stop();
+    await ca.stop();
+  }
+});
+
+/** Milliseconds to the CA's directory, with no connection before. */
+async function timeOf(ca: ScriptedCa): Promise<number> {
+  const clock = new CaClock(systemClock);
+  const transport = new AcmeTransport({ clock, userAgent: 'test', caBundle: ca.caBundle, lookup: both });
+  try {
+    const started = performance.now();
+    await transport.directory(ca.directoryUrl, new AbortController().signal);
+    return performance.now() - started;
+  } finally {
+    await transport.close();
+  }
+}
