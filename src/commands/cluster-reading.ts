@@ -1,7 +1,6 @@
 import { Ownership } from '../../machines/ownership/ownership.ts';
 import { type SourceKey, sourceKey } from '../../machines/ownership/source-key.ts';
 import type { SourceSpec } from '../../machines/ownership/source-spec.ts';
-import { second } from '../../machines/time/durations.ts';
 import type { Config } from '../config/config.ts';
 import { supervisorPolicy } from '../config/policies.ts';
 import type { KubernetesClient } from '../kubernetes/client/client.ts';
@@ -13,15 +12,11 @@ import {
   secrets,
 } from '../kubernetes/client/collections.ts';
 import { isForbidden } from '../kubernetes/client/kubernetes-error.ts';
+import { PageSize, readCollection } from '../kubernetes/watch/collection-list.ts';
 import { keyOf } from '../kubernetes/watch/projections.ts';
-import { readJson } from '../kubernetes/watch/watch-stream.ts';
 import { arrayField, recordField, stringField } from '../process/json.ts';
 import { isRecordedAsOurs } from '../secret/secret-reading.ts';
 import { projectIngress } from '../sources/ingress/ingress-projection.ts';
-
-const pageSize = 500;
-const longestPage = 256 * 1024 * 1024;
-const longestSilence = 30 * second;
 
 /** All Ingresses that could be listed, with ownership of Secrets and hosts as in the controller. */
 interface Survey {
@@ -151,14 +146,9 @@ async function list<T>(
   accept?: string,
 ): Promise<T[]> {
   const items: T[] = [];
-  const query = new URLSearchParams({ ...parameters, limit: String(pageSize) });
-  for (;;) {
-    const options = { signal, bodyTimeout: longestSilence, ...(accept === undefined ? {} : { accept }) };
-    const { body } = await client.stream(path, query, options);
-    const page = await readJson(body, longestPage);
-    items.push(...arrayField(page, 'items').map(read));
-    const token = stringField(recordField(page, 'metadata'), 'continue');
-    if (token === undefined || token === '') return items;
-    query.set('continue', token);
-  }
+  const query = new URLSearchParams(parameters);
+  await readCollection({ client, path, query, accept, pages: new PageSize(), signal }, (object) => {
+    items.push(read(object));
+  });
+  return items;
 }

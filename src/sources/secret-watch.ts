@@ -8,6 +8,9 @@ import { Reflector } from '../kubernetes/watch/reflector.ts';
 import { recordField, stringField } from '../process/json.ts';
 import type { Clock } from '../time/clock.ts';
 
+/** Fields of `metadata` that a tenant can put a megabyte into. */
+const unread: ReadonlySet<string> = new Set(['annotations', 'labels', 'managedFields']);
+
 interface WatchedSecret {
   /** Differs for each write, also between a Secret and a deleted one of the same name. */
   readonly resourceVersion: string;
@@ -39,6 +42,7 @@ export function watchSecrets(
       path: collectionPath(secrets, namespace),
       fieldSelector: 'type=kubernetes.io/tls',
       metadataOnly: true,
+      without: unread,
       clock,
       signal,
       project: projectSecret,

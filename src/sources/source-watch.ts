@@ -14,6 +14,9 @@ import type { Source } from './source.ts';
 /** Milliseconds: a new RoleBinding takes effect with a delay. */
 const denialPatience = 5 * second;
 
+/** Fields of `metadata` that no source reads: a tenant can put a megabyte into either. */
+const unread: ReadonlySet<string> = new Set(['managedFields', 'labels']);
+
 export interface SourceWatch {
   /** The last known version of the object. */
   find(key: SourceKey): SourceSpec | undefined;
@@ -49,6 +52,7 @@ export function watchSources(
     const reflector = new Reflector<SourceSpec>({
       client,
       path: collectionPath(source, namespace),
+      without: unread,
       clock,
       signal,
       project: (object) => source.project(object),

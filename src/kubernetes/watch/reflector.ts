@@ -4,13 +4,15 @@
 import { isDeepStrictEqual } from 'node:util';
 import { hour, second } from '../../../machines/time/durations.ts';
 import { doubledPause } from '../../../machines/time/ladder.ts';
-import { arrayField, isRecord, recordField, stringField } from '../../process/json.ts';
+import { recordField, stringField } from '../../process/json.ts';
 import { type Clock, sleep } from '../../time/clock.ts';
+import { Turns } from '../../time/turns.ts';
 import type { KubernetesClient } from '../client/client.ts';
 import { metadataForms } from '../client/collections.ts';
 import { errorFromTransport, KubernetesError } from '../client/kubernetes-error.ts';
+import { neverRead, PageSize, readCollection } from './collection-list.ts';
 import { keyOf, type ProjectionHandlers, Projections } from './projections.ts';
-import { readJson, watchEvents } from './watch-stream.ts';
+import { watchEvents } from './watch-stream.ts';
 
 export interface ReflectorOptions<T extends object> extends ProjectionHandlers<T> {
   readonly client: Pick<KubernetesClient, 'stream'>;
@@ -20,6 +22,8 @@ export interface ReflectorOptions<T extends object> extends ProjectionHandlers<T
   readonly fieldSelector?: string;
   /** Requests only metadata (PartialObjectMetadata). */
   readonly metadataOnly?: boolean;
+  /** Fields of `metadata` that are left out before an object is parsed; `neverRead` if not given. */
+  readonly without?: ReadonlySet<string>;
   /** Called after each complete list. */
   onSynced?(): void;
   readonly clock: Clock;
@@ -29,7 +33,7 @@ export interface ReflectorOptions<T extends object> extends ProjectionHandlers<T
   readonly random?: () => number;
   /** Milliseconds between full lists, ±10 %, even without watch errors. Default 6 hours. */
   readonly relistInterval?: number;
-  /** Objects per page. Default 500. */
+  /** Most objects per page; fewer while they are large. Default 500. */
   readonly pageSize?: number;
   /** Idle milliseconds after which a watch is considered dead. Default 150,000: the server sends a bookmark about once a minute. */
   readonly longestSilence?: number;
@@ -59,11 +63,10 @@ const longestBackoff = 30 * second;
 const shortestWatch = 5 * second;
 /** After so many failures in a row the resourceVersion is discarded: an unreadable event must not block forever. */
 const failuresUntilRelist = 3;
-const longestPage = 256 * 1024 * 1024;
 
 /**
  * Mirrors a collection of the API server as projections: a paged list, then watches with bookmarks. It survives every
- * error: a 410 causes a new list, all others a retry after a back-off with full jitter of at most 30 seconds (or the
+ * error: a 410 causes a new list, again in pages, all others a retry after a back-off with full jitter of at most 30 seconds (or the
  * server's Retry-After); `state` shows the last error.
  *
  * @example
@@ -79,14 +82,14 @@ export class Reflector<T extends object> {
   #resourceVersion: string | undefined;
   #failures = 0;
   #relistAt = 0;
-  /** After an expired continue token the next list is not paged (as in client-go). */
-  #paged = true;
+  readonly #pages: PageSize;
   #running: Promise<void> | undefined;
 
   constructor(options: ReflectorOptions<T>) {
     this.#options = options;
     this.#projections = new Projections(options);
     this.#random = options.random ?? Math.random;
+    this.#pages = new PageSize(options.pageSize);
     this.#since = options.clock.now();
   }
 
@@ -150,68 +153,29 @@ export class Reflector<T extends object> {
   }
 
   async #list(): Promise<void> {
-    const { path, clock, signal, pageSize = 500, relistInterval = 6 * hour } = this.#options;
+    const { client, path, clock, signal, without, relistInterval = 6 * hour } = this.#options;
     const seen = new Set<string>();
-    let token: string | undefined;
-    do {
-      const query = this.#query();
-      if (this.#paged) query.set('limit', String(pageSize));
-      if (token !== undefined) query.set('continue', token);
-      const page = await this.#page(path, query, signal, token !== undefined);
-      for (const object of arrayField(page, 'items')) {
-        const key = keyOf(object);
-        if (key === undefined) continue;
-        seen.add(key);
-        this.#projections.upsert(key, object);
-      }
-      const metadata = recordField(page, 'metadata');
-      token = stringField(metadata, 'continue');
-      if (token === '') token = undefined;
-      if (token === undefined) this.#take(seen, stringField(metadata, 'resourceVersion'));
-    } while (token !== undefined);
-    this.#paged = true;
+    const reading = { client, path, query: this.#query(), pages: this.#pages, without, signal };
+    const resourceVersion = await readCollection({ ...reading, ...this.#form('list') }, (object) => {
+      const key = keyOf(object);
+      if (key === undefined) return;
+      seen.add(key);
+      this.#projections.upsert(key, object);
+    });
+    const turns = new Turns();
+    for (const [key] of this.#projections.entries()) {
+      if (seen.has(key)) continue;
+      this.#projections.remove(key);
+      if (turns.isOver) await turns.next();
+    }
+    this.#resourceVersion = resourceVersion;
+    this.#update({ synced: true });
     this.#relistAt = clock.now() + relistInterval * (0.9 + 0.2 * this.#random());
     this.#projections.guard(() => this.#options.onSynced?.());
   }
 
-  async #page(
-    path: string,
-    query: URLSearchParams,
-    signal: AbortSignal,
-    continued: boolean,
-  ): Promise<unknown> {
-    try {
-      const { body } = await this.#options.client.stream(path, query, {
-        signal,
-        bodyTimeout: 30 * second,
-        ...this.#form('list'),
-      });
-      const page = await readJson(body, longestPage);
-      if (isRecord(page) && this.#isListed(page['items'])) return page;
-      throw new KubernetesError('InvalidResponse', `GET ${path}: the API server's answer is not a list`);
-    } catch (error) {
-      if (continued && error instanceof KubernetesError && error.code === 'Gone') this.#paged = false;
-      throw error;
-    }
-  }
-
-  /** The list is complete: objects that it lacks are deleted. */
-  #take(seen: ReadonlySet<string>, resourceVersion: string | undefined): void {
-    if (resourceVersion === undefined) {
-      throw new KubernetesError(
-        'InvalidResponse',
-        `GET ${this.#options.path}: the list has no resourceVersion`,
-      );
-    }
-    for (const [key] of this.#projections.entries()) {
-      if (!seen.has(key)) this.#projections.remove(key);
-    }
-    this.#resourceVersion = resourceVersion;
-    this.#update({ synced: true });
-  }
-
   async #watch(): Promise<void> {
-    const { client, path, clock, signal, longestSilence = 150 * second } = this.#options;
+    const { client, path, clock, signal, without = neverRead, longestSilence = 150 * second } = this.#options;
     const seconds = 240 + Math.floor(240 * this.#random());
     const query = this.#query();
     query.set('watch', 'true');
@@ -223,11 +187,13 @@ export class Reflector<T extends object> {
     const { body } = await client.stream(path, query, { signal, bodyTimeout, ...this.#form('watch') });
     this.#update({ watching: true, lastError: undefined });
     let events = 0;
+    const turns = new Turns();
     try {
-      for await (const event of watchEvents(body)) {
+      for await (const event of watchEvents(body, without)) {
         this.#apply(event);
         events++;
         this.#failures = 0;
+        if (turns.isOver) await turns.next();
       }
     } catch (error) {
       // After an idle time-out, or a broken connection that had worked, the next watch is opened without a pause.
@@ -261,11 +227,6 @@ export class Reflector<T extends object> {
     }
     const resourceVersion = stringField(recordField(object, 'metadata'), 'resourceVersion');
     if (resourceVersion !== undefined) this.#resourceVersion = resourceVersion;
-  }
-
-  /** The API server encodes an empty list of metadata as null. For full objects null is invalid: it would delete all projections. */
-  #isListed(items: unknown): boolean {
-    return Array.isArray(items) || (items === null && this.#options.metadataOnly === true);
   }
 
   #form(of: keyof typeof metadataForms): { accept?: string } {
