@@ -31,7 +31,7 @@ RUN chown -R 0:0 "$NODE_COMPILE_CACHE" && chmod -R a+rX "$NODE_COMPILE_CACHE"
 # `node`, by number, so that Kubernetes can see that it is not root. All files stay root's: the process cannot change them.
 USER 1000:1000
 
-# 8080 answers the CA's challenges, 9402 the probes.
-EXPOSE 8080 9402
+# 8080 answers the CA's challenges, 9402 Prometheus, 9404 the probes.
+EXPOSE 8080 9402 9404
 
 ENTRYPOINT ["kube-lego"]

@@ -7,6 +7,7 @@ import type { Session } from './session.ts';
 
 export interface ControllerPorts {
   readonly responder: number;
+  readonly metrics: number;
   readonly health: number;
   readonly inspector: number;
 }
@@ -53,7 +54,7 @@ export class ControllerProcess {
   }
 
   /** The answer of one of its servers to a GET. */
-  async page(server: 'health' | 'inspector', path: string): Promise<string> {
+  async page(server: 'metrics' | 'inspector', path: string): Promise<string> {
     const url = `http://127.0.0.1:${this.#ports[server]}${path}`;
     return (await fetch(url, { signal: AbortSignal.timeout(requestLimit) })).text();
   }
@@ -65,7 +66,7 @@ export class ControllerProcess {
 
   /** Its metrics. */
   async metrics(): Promise<string> {
-    const answer = await fetch(`http://127.0.0.1:${this.#ports.health}/metrics`, {
+    const answer = await fetch(`http://127.0.0.1:${this.#ports.metrics}/metrics`, {
       signal: AbortSignal.timeout(requestLimit),
     });
     return answer.text();
@@ -102,7 +103,8 @@ export async function startController({
       // The Service of the manifests; the edge routes it to the responder's port.
       LEGO_SERVICE_PORT: '8080',
       LEGO_PORT: String(ports.responder),
-      LEGO_METRICS_PORT: String(ports.health),
+      LEGO_METRICS_PORT: String(ports.metrics),
+      LEGO_HEALTH_PORT: String(ports.health),
       LEGO_INSPECTOR_PORT: String(ports.inspector),
       LEGO_LOG_TYPE: 'json',
       ...environment,

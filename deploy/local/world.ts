@@ -96,7 +96,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const session = await startSession();
   let app: App | undefined;
   try {
-    const [responder = 0, health = 0, inspector = 0] = await freePorts(3);
+    const [responder = 0, metrics = 0, health = 0, inspector = 0] = await freePorts(4);
     const namespaces = options.namespaces ?? ['default'];
     app = await startApp();
     const { port } = app;
@@ -123,7 +123,8 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       dnsAddress: dns.address,
       ...options.pebble,
     });
-    return new World({ session, cluster, dns, pebble, edge, app, ports: { responder, health, inspector } });
+    const ports = { responder, metrics, health, inspector };
+    return new World({ session, cluster, dns, pebble, edge, app, ports });
   } catch (error) {
     await app?.stop();
     await session.stop();

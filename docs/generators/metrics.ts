@@ -30,8 +30,8 @@ export function metricsReference(): string {
 
 <!-- Written by \`npm run docs\`; a test compares it with src/metrics/catalogue.ts and the alerts. -->
 
-\`/metrics\` on port 9402 (\`LEGO_METRICS_PORT\`, the port of the probes) answers GET and HEAD in Prometheus' text format, version
-0.0.4. An answer is cached for a second; at most five are in flight at a time, and one that takes longer than ten seconds is aborted.
+\`/metrics\` on port 9402 (\`LEGO_METRICS_PORT\`) answers GET and HEAD in Prometheus' text format, version 0.0.4. An answer is cached
+for a second; one that takes longer than ten seconds is aborted, and the oldest of five when a sixth is asked for.
 
 With the Prometheus operator, \`deploy/components/prometheus\` brings a PodMonitor and the alerts below. Without it:
 
@@ -44,14 +44,14 @@ scrape_configs:
         namespaces: { names: [kube-lego] }
     relabel_configs:
       - { source_labels: [__meta_kubernetes_pod_label_app], regex: kube-lego, action: keep }
-      - { source_labels: [__meta_kubernetes_pod_container_port_name], regex: health, action: keep }
+      - { source_labels: [__meta_kubernetes_pod_container_port_name], regex: metrics, action: keep }
       - { source_labels: [__meta_kubernetes_pod_name], target_label: pod }
 \`\`\`
 
 \`deploy/components/prometheus/dashboard.json\` is a dashboard for Grafana.
 
 Everybody who can reach the port can read it: names of namespaces and Secrets, and numbers. It contains no hosts, tokens, keys, links or
-texts of the CA. If names are confidential in your cluster, restrict port 9402 to Prometheus and the kubelet by a NetworkPolicy.
+texts of the CA. If names are confidential in your cluster, restrict port 9402 to Prometheus by a NetworkPolicy.
 
 ## Metrics
 

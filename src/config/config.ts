@@ -121,6 +121,7 @@ function assemble(settings: Settings, notices: Notice[], proxy: ProxySettings) {
     allowLoopback: http01Port !== 80 || dnsServers?.some(isLoopback) === true,
 
     port: responderPort,
+    metricsPort: settings.get(ports.metricsPort),
     healthPort: settings.get(ports.healthPort),
     inspectorPort: settings.get(ports.inspectorPort),
     statelyInspector: settings.get(ports.statelyInspector) === 'on',
@@ -198,6 +199,7 @@ function checkPorts(config: Config, settings: Settings): void {
   const taken = new Map<number, string>();
   const listeners: [Option<number>, number][] = [
     [ports.port, config.port],
+    [ports.metricsPort, config.metricsPort],
     [ports.healthPort, config.healthPort],
     [ports.inspectorPort, config.inspectorPort],
   ];

@@ -302,11 +302,19 @@ export const optionGroups = {
       fallback: '8080',
       parse: values.port,
     },
-    healthPort: {
+    metricsPort: {
       variable: 'LEGO_METRICS_PORT',
       placeholder: 'PORT',
-      description: 'Port of /healthz, /readyz and /metrics.',
+      description:
+        'Port of /metrics, for Prometheus. It answers /healthz and /readyz too, for manifests of 1.0.0-alpha.1.',
       fallback: '9402',
+      parse: values.port,
+    },
+    healthPort: {
+      variable: 'LEGO_HEALTH_PORT',
+      placeholder: 'PORT',
+      description: "Port of /healthz and /readyz, for the kubelet's probes alone.",
+      fallback: '9404',
       parse: values.port,
     },
     inspectorPort: {

@@ -1,24 +1,30 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { isSourceKey, type SourceKey } from '../../machines/ownership/source-key.ts';
 import { second } from '../../machines/time/durations.ts';
+import { createBoundedServer, type ServerBounds } from '../process/bounded-server.ts';
 import type { Inspector } from './inspector.ts';
 import { pageFile } from './page/files.ts';
 
 /** What the server needs from the inspector. */
 type Inspection = Pick<Inspector, 'views' | 'detail' | 'watch' | 'hasRoom'>;
 
+/** No time limit of answers: `/events` is a stream, whose viewers the inspector counts. */
+const bounds: ServerBounds = {
+  connections: 50,
+  headerBytes: 8 * 1024,
+  requestTimeout: 5 * second,
+  keepAlive: 5 * second,
+  requestsPerConnection: 1000,
+};
+
 /**
  * Serves the page and its data (see protocol.ts), on 127.0.0.1 only and read-only. A request with another Host or Origin is
  * refused, against DNS rebinding.
  */
 export function createInspectorServer(inspection: Inspection): Server {
-  const server = createServer({ maxHeaderSize: 8 * 1024 }, (request, response) => {
+  return createBoundedServer(bounds, (request, response) => {
     answer(inspection, request, response).catch(() => response.destroy());
   });
-  server.headersTimeout = 5 * second;
-  server.requestTimeout = 5 * second;
-  server.maxConnections = 50;
-  return server;
 }
 
 async function answer(

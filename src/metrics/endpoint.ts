@@ -10,15 +10,13 @@ export interface MetricsEndpointOptions {
 
 /** Milliseconds for which an answer is cached, so that frequent scrapes cost nothing. */
 const freshness = second;
-/** A slower reader is disconnected. */
-const longestAnswer = 10 * second;
-/** Thousands of certificates make megabytes. */
+/** Each holds an answer, and thousands of certificates make megabytes: at this number the oldest is disconnected for the next. */
 const mostReaders = 5;
 
 /** Answers `/metrics`. */
 export class MetricsEndpoint {
   readonly #options: MetricsEndpointOptions;
-  #readers = 0;
+  readonly #readers = new Set<ServerResponse>();
   #answer: Promise<Buffer> | undefined;
 
   constructor(options: MetricsEndpointOptions) {
@@ -26,13 +24,13 @@ export class MetricsEndpoint {
   }
 
   async answer(response: ServerResponse): Promise<void> {
-    if (this.#readers >= mostReaders) return refuse(response, 'too many scrapes at a time');
-    this.#readers += 1;
-    const limit = setTimeout(() => response.destroy(), longestAnswer);
-    response.once('close', () => {
-      this.#readers -= 1;
-      clearTimeout(limit);
-    });
+    const [oldest] = this.#readers;
+    if (oldest !== undefined && this.#readers.size >= mostReaders) {
+      this.#readers.delete(oldest);
+      oldest.destroy();
+    }
+    this.#readers.add(response);
+    response.once('close', () => this.#readers.delete(response));
     try {
       const body = await this.#current();
       response.writeHead(200, {
@@ -43,7 +41,8 @@ export class MetricsEndpoint {
       response.end(body);
     } catch (error) {
       this.#options.onError(error);
-      refuse(response, 'the metrics cannot be read; the log says why');
+      response.writeHead(503, { 'content-type': 'text/plain', 'cache-control': 'no-store' });
+      response.end('the metrics cannot be read; the log says why\n');
     }
   }
 
@@ -56,9 +55,4 @@ export class MetricsEndpoint {
     }
     return this.#answer;
   }
-}
-
-function refuse(response: ServerResponse, reason: string): void {
-  response.writeHead(503, { 'content-type': 'text/plain', 'cache-control': 'no-store' });
-  response.end(`${reason}\n`);
 }

@@ -1,5 +1,6 @@
-import { createServer, type Server, type ServerResponse } from 'node:http';
+import type { RequestListener, Server, ServerResponse } from 'node:http';
 import { second } from '../../machines/time/durations.ts';
+import { createBoundedServer, type ServerBounds } from '../process/bounded-server.ts';
 import type { MetricsEndpoint } from './endpoint.ts';
 
 export interface Readiness {
@@ -22,28 +23,48 @@ export function readiness(done: {
 
 export interface HealthOptions {
   /** Whether this replica can answer challenges. Must not depend on the current state of CA or API server. */
-  ready(): Readiness;
+  readonly ready: () => Readiness;
+}
+
+export interface MetricsServerOptions extends HealthOptions {
   readonly metrics: Pick<MetricsEndpoint, 'answer'>;
 }
 
-/** Serves `/healthz` (the event loop runs) and `/readyz` for the kubelet's probes, and `/metrics`. */
-export function createHealthServer(options: HealthOptions): Server {
-  const server = createServer({ maxHeaderSize: 8 * 1024 }, (request, response) => {
+const bounds: ServerBounds = {
+  connections: 100,
+  headerBytes: 8 * 1024,
+  requestTimeout: 5 * second,
+  answerTimeout: 10 * second,
+  keepAlive: 5 * second,
+  requestsPerConnection: 1000,
+};
+
+/** Serves `/healthz` (the event loop runs) and `/readyz`, on a port that nobody but the kubelet needs. */
+export function createHealthServer(options: HealthOptions, changes: Partial<ServerBounds> = {}): Server {
+  return createBoundedServer({ ...bounds, ...changes }, listener(options));
+}
+
+/** Serves `/metrics`; and the probes, which the manifests of 1.0.0-alpha.1 send to this port. */
+export function createMetricsServer(
+  options: MetricsServerOptions,
+  changes: Partial<ServerBounds> = {},
+): Server {
+  return createBoundedServer({ ...bounds, ...changes }, listener(options));
+}
+
+function listener({ ready, metrics }: HealthOptions & Partial<MetricsServerOptions>): RequestListener {
+  return (request, response) => {
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       response.setHeader('allow', 'GET, HEAD');
       return say(response, 405, 'only GET and HEAD');
     }
     const [path] = (request.url ?? '').split('?');
-    if (path === '/metrics') return void options.metrics.answer(response);
+    if (path === '/metrics' && metrics !== undefined) return void metrics.answer(response);
     if (path === '/healthz') return say(response, 200, 'ok');
     if (path !== '/readyz') return say(response, 404, 'not found');
-    const { ok, detail } = options.ready();
+    const { ok, detail } = ready();
     say(response, ok ? 200 : 503, detail);
-  });
-  server.headersTimeout = 5 * second;
-  server.requestTimeout = 5 * second;
-  server.maxConnections = 100;
-  return server;
+  };
 }
 
 function say(response: ServerResponse, status: number, text: string): void {

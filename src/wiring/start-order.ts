@@ -52,6 +52,7 @@ function servers({ config }: Runtime, { challenges, viewers }: Rooms): Part {
   const listeners: readonly Listener[] = [
     { server: challenges.http01.responder, port: config.port },
     { server: viewers.health, port: config.healthPort },
+    { server: viewers.metrics, port: config.metricsPort },
     { server: viewers.inspector, port: config.inspectorPort, host: '127.0.0.1' },
   ];
   return {

@@ -4,7 +4,7 @@ import { lifetimesOf } from '../config/policies.ts';
 import type { HostJournal } from '../inspector/host-journal.ts';
 import { createInspector } from '../inspector/inspector-endpoint.ts';
 import { MetricsEndpoint } from '../metrics/endpoint.ts';
-import { createHealthServer, readiness } from '../metrics/health.ts';
+import { createHealthServer, createMetricsServer, readiness } from '../metrics/health.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { ProcessSamples } from '../metrics/process-samples.ts';
 import { takeSamples } from '../metrics/sample-sources.ts';
@@ -28,6 +28,7 @@ export interface ViewersOptions {
 /** Health, metrics and the page; read-only. */
 export interface Viewers {
   readonly health: Server;
+  readonly metrics: Server;
   readonly inspector: Server;
   start(): void;
   stop(): void;
@@ -72,7 +73,8 @@ export function setUpViewers({ config, clock, log }: Runtime, options: ViewersOp
     log,
   });
   return {
-    health: createHealthServer({
+    health: createHealthServer({ ready }),
+    metrics: createMetricsServer({
       ready,
       metrics: new MetricsEndpoint({
         contentType: metrics.contentType,

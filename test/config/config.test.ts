@@ -61,7 +61,7 @@ describe('the configuration without any setting', () => {
       [config.ingressName, config.serviceName, config.servicePort],
       ['kube-lego', 'kube-lego', 8080],
     );
-    assert.deepEqual([config.healthPort, config.inspectorPort], [9402, 9403]);
+    assert.deepEqual([config.metricsPort, config.inspectorPort, config.healthPort], [9402, 9403, 9404]);
     assert.deepEqual([config.http01Port, config.httpsPort, config.allowLoopback], [80, 443, false]);
     assert.equal(config.selfCheckTimeout, 30_000);
     assert.equal(config.maxOrdersInFlight, 10);
@@ -274,12 +274,14 @@ describe('wrong values', () => {
         LEGO_KEY_TYPE: 'ec-p256',
         LEGO_RSA_KEYSIZE: '2048',
         LEGO_METRICS_PORT: '8080',
+        LEGO_HEALTH_PORT: '9403',
         LEGO_EAB_KID: 'k',
       }),
       [
         'LEGO_EAB_KID=k: needs LEGO_EAB_HMAC_KEY or LEGO_EAB_HMAC_KEY_FILE as well.',
         'LEGO_RSA_KEYSIZE=2048: contradicts LEGO_KEY_TYPE=ec-p256; set only one of them.',
         'LEGO_METRICS_PORT=8080: must not be port 8080, which LEGO_PORT uses.',
+        'LEGO_INSPECTOR_PORT: must not be port 9403, which LEGO_HEALTH_PORT uses.',
       ],
     );
   });

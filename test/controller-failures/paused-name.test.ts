@@ -79,7 +79,7 @@ describe('a name that the CA has paused', { timeout: 300_000 }, () => {
       readFile(stage.controller.log, 'utf8'),
       stage.controller.page('inspector', '/sources'),
       stage.controller.page('inspector', '/sources/Ingress/shop/web'),
-      stage.controller.page('health', '/metrics'),
+      stage.controller.page('metrics', '/metrics'),
       ...[
         '/apis/networking.k8s.io/v1/ingresses',
         '/api/v1/configmaps',

@@ -30,7 +30,7 @@ describe('the inspection of an issuance', { timeout: 120_000 }, () => {
       return answer;
     };
     const seen: string[] = [];
-    const [port = 0, health = 0, inspector = 0] = await freePorts(3);
+    const [port = 0, metrics = 0, health = 0, inspector = 0] = await freePorts(4);
     const { world } = stage;
     const reading = readConfig(
       {
@@ -41,7 +41,8 @@ describe('the inspection of an issuance', { timeout: 120_000 }, () => {
         LEGO_HTTP01_PORT: String(world.edge.httpPort),
         LEGO_PORT: String(port),
         LEGO_SERVICE_PORT: '8080',
-        LEGO_METRICS_PORT: String(health),
+        LEGO_METRICS_PORT: String(metrics),
+        LEGO_HEALTH_PORT: String(health),
         LEGO_INSPECTOR_PORT: String(inspector),
       },
       [],

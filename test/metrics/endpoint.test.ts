@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { describe, it } from 'node:test';
 import { MetricsEndpoint } from '../../src/metrics/endpoint.ts';
-import { createHealthServer } from '../../src/metrics/health.ts';
+import { createMetricsServer } from '../../src/metrics/health.ts';
 import { Metrics } from '../../src/metrics/metrics.ts';
 import { Site } from '../challenges/http-01/site.ts';
 import { eventually } from '../time/eventually.ts';
@@ -11,7 +11,7 @@ import { eventually } from '../time/eventually.ts';
 async function serve(text: () => Promise<string>, errors: unknown[] = []): Promise<Site> {
   const { contentType } = new Metrics();
   const metrics = new MetricsEndpoint({ contentType, text, onError: (error) => errors.push(error) });
-  return Site.serve(createHealthServer({ ready: () => ({ ok: true, detail: 'ready' }), metrics }));
+  return Site.serve(createMetricsServer({ ready: () => ({ ok: true, detail: 'ready' }), metrics }));
 }
 
 function ask(site: Site, method = 'GET'): Promise<Response> {
@@ -59,27 +59,51 @@ describe('/metrics', () => {
     await eventually('it is well again', async () => (await ask(site)).status === 200);
   });
 
-  it('has room for five readers, and for others when one has gone', async () => {
+  it('has room for five readers, of whom the oldest makes way for the next', async () => {
     const large = `# ${'x'.repeat(30_000_000)}\n`;
     await using site = await serve(async () => large);
-    const slow = await Promise.all(Array.from({ length: 5 }, () => slowReader(site.port)));
-    assert.equal((await ask(site)).status, 503);
-    assert.equal((await fetch(`http://127.0.0.1:${site.port}/healthz`)).status, 200);
-    slow[0]?.destroy();
-    await eventually('there is room again', async () => {
-      const answer = await ask(site);
-      await answer.body?.cancel();
-      return answer.status === 200;
-    });
-    for (const socket of slow) socket.destroy();
+    const readers: SlowReader[] = [];
+    for (let number = 1; number <= 5; number += 1) readers.push(await SlowReader.ask(site.port));
+    const sixth = await ask(site);
+    assert.equal((await sixth.text()).length, large.length);
+    for (const reader of readers) reader.readOn();
+    const [oldest, ...others] = readers;
+    await eventually('the oldest is cut off', () => oldest?.closed === true);
+    assert.ok((oldest?.bytes ?? 0) < large.length);
+    await eventually('the others read all', () => others.every(({ bytes }) => bytes > large.length));
+    for (const reader of readers) reader.stop();
   });
 });
 
 /** Asks, and then does not read on. */
-async function slowReader(port: number) {
-  const socket = connect(port, '127.0.0.1');
-  socket.on('error', () => undefined);
-  socket.write('GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n');
-  await once(socket, 'readable');
-  return socket;
+class SlowReader {
+  readonly #socket: Socket;
+  bytes = 0;
+  closed = false;
+
+  private constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.on('error', () => undefined);
+    socket.on('close', () => {
+      this.closed = true;
+    });
+  }
+
+  static async ask(port: number): Promise<SlowReader> {
+    const socket = connect(port, '127.0.0.1');
+    const reader = new SlowReader(socket);
+    socket.write('GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    await once(socket, 'readable');
+    return reader;
+  }
+
+  readOn(): void {
+    this.#socket.on('data', (data) => {
+      this.bytes += data.length;
+    });
+  }
+
+  stop(): void {
+    this.#socket.destroy();
+  }
 }

@@ -5,13 +5,14 @@ import { readConfig } from '../../src/config/config.ts';
 
 /** Settings of a controller with ports of its own, and a CA at which nobody answers. */
 export async function controllerEnv(): Promise<Record<string, string>> {
-  const [port, metrics, inspector] = await freePorts(3);
+  const [port, metrics, health, inspector] = await freePorts(4);
   return {
     LEGO_NAMESPACE: 'kube-lego',
     LEGO_URL: 'https://127.0.0.1:1/directory',
     LEGO_SERVICE_PORT: '8080',
     LEGO_PORT: String(port),
     LEGO_METRICS_PORT: String(metrics),
+    LEGO_HEALTH_PORT: String(health),
     LEGO_INSPECTOR_PORT: String(inspector),
   };
 }

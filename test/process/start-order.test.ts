@@ -9,7 +9,7 @@ import { eventually } from '../time/eventually.ts';
 import { ManualClock } from '../time/manual-clock.ts';
 import { configOf, controllerEnv } from './controller-config.ts';
 
-const ports = ['LEGO_PORT', 'LEGO_METRICS_PORT', 'LEGO_INSPECTOR_PORT'] as const;
+const ports = ['LEGO_PORT', 'LEGO_METRICS_PORT', 'LEGO_HEALTH_PORT', 'LEGO_INSPECTOR_PORT'] as const;
 
 describe('the controller', { timeout: 30_000 }, () => {
   let api: ApiStandIn;

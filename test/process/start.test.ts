@@ -14,7 +14,7 @@ import { ManualClock } from '../time/manual-clock.ts';
 import { configOf, controllerEnv } from './controller-config.ts';
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
-const portNames = ['LEGO_PORT', 'LEGO_METRICS_PORT', 'LEGO_INSPECTOR_PORT'] as const;
+const portNames = ['LEGO_PORT', 'LEGO_METRICS_PORT', 'LEGO_HEALTH_PORT', 'LEGO_INSPECTOR_PORT'] as const;
 
 for (const taken of portNames) {
   describe(`a start with ${taken} taken by another`, { timeout: 30_000 }, () => {

@@ -1,6 +1,7 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { normalizeHost } from '../../../machines/hosts/host-names.ts';
-import { minute, second } from '../../../machines/time/durations.ts';
+import { second } from '../../../machines/time/durations.ts';
+import { createBoundedServer, type ServerBounds } from '../../process/bounded-server.ts';
 import { type Clock, sleep } from '../../time/clock.ts';
 import { challengePath } from './challenge-path.ts';
 
@@ -20,7 +21,18 @@ export interface ResponderOptions {
   /** Errors of `thumbprint` and `hasHost`; the request was answered with 404. */
   onError(error: unknown): void;
   readonly clock: Clock;
+  readonly bounds?: Partial<ServerBounds>;
 }
+
+const bounds: ServerBounds = {
+  connections: 2000,
+  headerBytes: 16 * 1024,
+  requestTimeout: 5 * second,
+  answerTimeout: 10 * second,
+  // Longer than the keep-alive of ingress controllers (60 s): they must close first, or a request of theirs may fail.
+  keepAlive: 75 * second,
+  requestsPerConnection: 1000,
+};
 
 /**
  * The HTTP-01 responder: answers every token with TOKEN.THUMBPRINT, for hosts that are being validated. Stateless: any replica
@@ -53,7 +65,7 @@ export function createResponder(options: ResponderOptions): Server {
     return thumbprint === undefined ? undefined : `${token}.${thumbprint}`;
   }
 
-  const server = createServer({ maxHeaderSize: 16 * 1024, requireHostHeader: true }, (request, response) => {
+  return createBoundedServer({ ...bounds, ...options.bounds }, (request, response) => {
     void answerTo(request)
       .catch((error: unknown) => {
         options.onError(error);
@@ -61,13 +73,6 @@ export function createResponder(options: ResponderOptions): Server {
       })
       .then((keyAuthorization) => respond(request, response, keyAuthorization));
   });
-  server.headersTimeout = 10 * second;
-  server.requestTimeout = 15 * second;
-  server.timeout = 2 * minute;
-  // Longer than the keep-alive of ingress controllers (60 s): they must close first, or a request of theirs may fail.
-  server.keepAliveTimeout = 75 * second;
-  server.maxConnections = 2000;
-  return server;
 }
 
 function requestedToken({ url = '' }: IncomingMessage): string | undefined {
@@ -92,12 +97,6 @@ function respond(
     'content-length': Buffer.byteLength(body),
     'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',
-    // Do not wait for the body of the request.
-    ...(request.complete || hasNoBody(request) ? {} : { connection: 'close' }),
   });
   response.end(request.method === 'HEAD' ? undefined : body);
-}
-
-function hasNoBody({ headers }: IncomingMessage): boolean {
-  return headers['transfer-encoding'] === undefined && (headers['content-length'] ?? '0') === '0';
 }
