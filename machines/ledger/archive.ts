@@ -1,12 +1,12 @@
+import type { Shards } from '../documents/shards.ts';
 import { hour } from '../time/durations.ts';
 import type { LedgerBlocks } from './blocks.ts';
 import type { LedgerBuckets } from './buckets.ts';
 import { decodeLedger, encodeLedger, LedgerDocumentError, type LedgerReading } from './ledger-document.ts';
-import type { LedgerShards } from './shards.ts';
 
 /** The parts of the ledger that outlive the process. */
 export interface LedgerParts {
-  readonly shards: LedgerShards;
+  readonly shards: Shards;
   readonly buckets: LedgerBuckets;
   readonly blocks: LedgerBlocks;
 }

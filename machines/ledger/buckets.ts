@@ -1,7 +1,7 @@
+import type { Shards } from '../documents/shards.ts';
 import { hour } from '../time/durations.ts';
 import { bucketKey, limitOfKey, type Scope } from './limit-keys.ts';
 import { type LimitName, limitNames, type RateLimits } from './rate-limits.ts';
-import type { LedgerShards } from './shards.ts';
 import { emptyUntil, fillTime, plausible, spend, timeOfTokens, tokensAt } from './token-bucket.ts';
 
 /** Level of a bucket; times in milliseconds since the epoch. */
@@ -35,12 +35,12 @@ const grace = 2 * hour;
 /** The buckets that are not full. Marks the shard of each change. */
 export class LedgerBuckets {
   readonly #rateLimits: RateLimits;
-  readonly #shards: LedgerShards;
+  readonly #shards: Shards;
   readonly #buckets = new Map<string, Bucket>();
   /** By unreadable document, the time at which all buckets without an entry are assumed empty. */
   readonly #assumedSpent = new Map<number, number>();
 
-  constructor(rateLimits: RateLimits, shards: LedgerShards) {
+  constructor(rateLimits: RateLimits, shards: Shards) {
     this.#rateLimits = rateLimits;
     this.#shards = shards;
   }

@@ -1,6 +1,7 @@
 // Our copy of the CA's rate limits: what orders consume, what refusals teach, and the documents that outlive the process. The order
 // budget reserves and reports here; src/ledger stores the documents in ConfigMaps.
 
+import { Shards } from '../documents/shards.ts';
 import { minute } from '../time/durations.ts';
 import { type LedgerParts, readLedger, writeShard } from './archive.ts';
 import { type Block, LedgerBlocks } from './blocks.ts';
@@ -11,7 +12,6 @@ import { bucketKey, LedgerKeys, type OrderScopes, type Scope } from './limit-key
 import { blockedBy, countedFor, limitOfBlock, type OrderRequest, spentAtIssuance } from './order-limits.ts';
 import type { RateLimits } from './rate-limits.ts';
 import { LedgerOrders } from './recent-orders.ts';
-import { LedgerShards } from './shards.ts';
 
 /** One document of the ledger; `text` is undefined if it is empty. */
 export interface LedgerShard {
@@ -19,6 +19,8 @@ export interface LedgerShard {
   readonly text: string | undefined;
 }
 
+/** Entries per document: a ConfigMap of about 100 KB. */
+const shardCapacity = 2000;
 const pruneInterval = 10 * minute;
 
 /**
@@ -27,7 +29,7 @@ const pruneInterval = 10 * minute;
  */
 export class Ledger {
   readonly #keys: LedgerKeys;
-  readonly #shards = new LedgerShards();
+  readonly #shards = new Shards(shardCapacity, () => 1);
   readonly #blocks = new LedgerBlocks();
   readonly #buckets: LedgerBuckets;
   readonly #parts: LedgerParts;

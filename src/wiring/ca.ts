@@ -7,7 +7,7 @@ import { BorrowedKey } from '../acme/account/borrowed-key.ts';
 import { accountKeyTypes } from '../acme/protocol/account-key.ts';
 import type { RequestReport } from '../acme/transport/transport.ts';
 import { type CaOptions, CertificateAuthority } from '../authority/certificate-authority.ts';
-import { KubernetesLedgerDocuments } from '../kubernetes/records/ledger-documents.ts';
+import { NumberedDocuments } from '../kubernetes/records/numbered-documents.ts';
 import { pauseLinkEvent } from '../steps/pause-link.ts';
 import { Rehearsal } from '../steps/rehearse-order.ts';
 import { retry } from '../time/retry.ts';
@@ -47,7 +47,7 @@ export function setUpAuthorities(runtime: Runtime, options: AuthoritiesOptions):
     externalAccount: config.externalAccount,
     keyTypes: config.accountKeyType === undefined ? accountKeyTypes : [config.accountKeyType],
     accountSecret,
-    ledgerStore: new KubernetesLedgerDocuments(client, config.namespace, 'orders'),
+    ledgerStore: new NumberedDocuments(client, config.namespace, 'orders'),
     onRequest: options.onRequest,
     onReport: options.onReport,
     onRoomChanged: (change) => options.tellSupervisor({ type: 'ROOM_CHANGED', change }),
@@ -92,7 +92,7 @@ function setUpStaging(
     directoryUrl: rehearsalUrl,
     rateLimits: presetLimits(rehearsalUrl),
     accountSecret: new BorrowedKey(accountSecret),
-    ledgerStore: new KubernetesLedgerDocuments(client, namespace, 'rehearsals'),
+    ledgerStore: new NumberedDocuments(client, namespace, 'rehearsals'),
   });
 }
 

@@ -3,7 +3,7 @@
 
 import { sourceKey } from '../../../machines/ownership/source-key.ts';
 import type { KubernetesClient } from '../../kubernetes/client/client.ts';
-import { KubernetesLedgerDocuments } from '../../kubernetes/records/ledger-documents.ts';
+import { NumberedDocuments } from '../../kubernetes/records/numbered-documents.ts';
 import { SecretStore } from '../../kubernetes/records/secret-store.ts';
 import { projectIngress } from '../../sources/ingress/ingress-projection.ts';
 import type { Clock } from '../../time/clock.ts';
@@ -105,8 +105,8 @@ const stranger: Check = {
 
 function ledgersOf(client: KubernetesClient, { namespace }: CommandSettings): LedgerStores {
   return {
-    orders: new KubernetesLedgerDocuments(client, namespace, 'orders'),
-    rehearsals: new KubernetesLedgerDocuments(client, namespace, 'rehearsals'),
+    orders: new NumberedDocuments(client, namespace, 'orders'),
+    rehearsals: new NumberedDocuments(client, namespace, 'rehearsals'),
   };
 }
 

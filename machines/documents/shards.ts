@@ -1,15 +1,31 @@
-/** Entries per document: a ConfigMap of about 100 KB. */
-const capacity = 2000;
+// Records of kube-lego that are kept in several documents of bounded size. Used by the ledger and the record of holders.
 
 /**
- * Assigns entries of the ledger to documents. New entries fill one document after the other: a thousand new certificates change
- * only one or two documents.
+ * Assigns the entries of a record to numbered documents. New entries fill one document after the other: a thousand new certificates
+ * change only one or two documents.
  */
-export class LedgerShards {
+export class Shards {
+  readonly #capacity: number;
+  readonly #weigh: (key: string) => number;
   readonly #shardOf = new Map<string, number>();
   readonly #members = new Map<number, Set<string>>();
+  readonly #weights = new Map<number, number>();
   readonly #changed = new Set<number>();
   #open = 0;
+
+  /**
+   * @param capacity weight at which a document counts as full
+   * @param weigh the weight of an entry, always the same for one key
+   */
+  constructor(capacity: number, weigh: (key: string) => number) {
+    this.#capacity = capacity;
+    this.#weigh = weigh;
+  }
+
+  /** The numbers of all documents. */
+  get numbers(): Iterable<number> {
+    return this.#members.keys();
+  }
 
   /** The entry is new or changed. */
   touch(key: string): void {
@@ -23,6 +39,12 @@ export class LedgerShards {
     if (this.#shardOf.has(key)) return;
     this.#shardOf.set(key, shard);
     this.#membersOf(shard).add(key);
+    this.#addWeight(shard, this.#weigh(key));
+  }
+
+  /** The document that the entry is in; undefined for an unknown entry. */
+  shardOf(key: string): number | undefined {
+    return this.#shardOf.get(key);
   }
 
   /**
@@ -35,6 +57,7 @@ export class LedgerShards {
     this.#shardOf.delete(key);
     const members = this.#membersOf(shard);
     members.delete(key);
+    this.#addWeight(shard, -this.#weigh(key));
     if (soon || members.size === 0) this.#changed.add(shard);
   }
 
@@ -56,10 +79,18 @@ export class LedgerShards {
 
   /** A document that is not full. */
   #openShard(): number {
-    if (this.#membersOf(this.#open).size < capacity) return this.#open;
-    const [roomy] = [...this.#members].find(([, members]) => members.size < capacity / 2) ?? [];
+    if (this.#weightOf(this.#open) < this.#capacity) return this.#open;
+    const roomy = this.#members.keys().find((shard) => this.#weightOf(shard) < this.#capacity / 2);
     this.#open = roomy ?? Math.max(-1, ...this.#members.keys()) + 1;
     return this.#open;
+  }
+
+  #weightOf(shard: number): number {
+    return this.#weights.get(shard) ?? 0;
+  }
+
+  #addWeight(shard: number, weight: number): void {
+    this.#weights.set(shard, this.#weightOf(shard) + weight);
   }
 
   #membersOf(shard: number): Set<string> {
