@@ -80,7 +80,7 @@ export class Shards {
   /** A document that is not full. */
   #openShard(): number {
     if (this.#weightOf(this.#open) < this.#capacity) return this.#open;
-    const roomy = this.#members.keys().find((shard) => this.#weightOf(shard) < this.#capacity / 2);
+    const roomy = [...this.#members.keys()].find((shard) => this.#weightOf(shard) < this.#capacity / 2);
     this.#open = roomy ?? Math.max(-1, ...this.#members.keys()) + 1;
     return this.#open;
   }

@@ -8,6 +8,11 @@ export interface Holder {
   readonly certificate: string;
 }
 
+/** A certificate that was issued to kube-lego, and the hosts that it proves the namespace for. */
+export interface HostProof extends Holder {
+  readonly hosts: readonly string[];
+}
+
 /** A Namespace with the domains that `kube-lego.io/domains` reserves for it, see `parseDomains`. */
 export interface NamespaceSpec {
   readonly name: string;

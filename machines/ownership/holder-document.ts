@@ -1,0 +1,95 @@
+import { second } from '../time/durations.ts';
+import type { Holder } from './holders.ts';
+
+/** One document of the record of holders. */
+export interface HolderDocument {
+  /** The number of documents of a complete record; only in document 0, undefined while the record is not complete. */
+  readonly documents: number | undefined;
+  /** By host. */
+  readonly holders: ReadonlyMap<string, Holder>;
+}
+
+export interface HolderReading extends HolderDocument {
+  /** The keys of invalid entries; no other entry is affected. */
+  readonly damaged: readonly string[];
+}
+
+/** The whole document is unreadable; the message is the predicate of a sentence. */
+export class HolderDocumentError extends Error {
+  override readonly name = 'HolderDocumentError';
+  readonly code = 'HolderDocumentError';
+}
+
+const version = 1;
+/** RFC 1035, section 2.3.4; a wildcard may come first. */
+const hostPattern = /^(?:\*\.)?[a-z0-9][a-z0-9.-]{0,250}$/;
+/** RFC 1123 label, the name of a namespace. */
+const namespacePattern = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
+const certificatePattern = /^[\w-]{16}$/;
+
+/** An entry is `"HOST": ["NAMESPACE", NOT_BEFORE, NOT_AFTER, "CERTIFICATE"]`, with times in whole seconds, as X.509 has them. */
+export function encodeHolders({ documents, holders }: HolderDocument): string {
+  const entries = [...holders].map(([host, { namespace, notBefore, notAfter, certificate }]) => [
+    host,
+    [namespace, Math.floor(notBefore / second), Math.floor(notAfter / second), certificate],
+  ]);
+  return JSON.stringify({
+    version,
+    ...(documents === undefined ? {} : { documents }),
+    holders: Object.fromEntries(entries),
+  });
+}
+
+const longestValues = ['n'.repeat(63), 1e10, 1e10, 'c'.repeat(16)];
+/** In a ConfigMap each quote is escaped. */
+const longestEntryWithoutHost = JSON.stringify(JSON.stringify({ '': longestValues })).length;
+
+/** The length of the host's entry in a ConfigMap, at most. */
+export function longestEntry(host: string): number {
+  return longestEntryWithoutHost + host.length;
+}
+
+/** @throws HolderDocumentError if nothing of it is usable */
+export function decodeHolders(text: string): HolderReading {
+  const document = parse(text);
+  if (document['version'] !== version) throw new HolderDocumentError('has an unknown version');
+  const { documents, holders } = document;
+  if (!isRecord(holders)) throw new HolderDocumentError('has no holders');
+  const good = new Map<string, Holder>();
+  const damaged: string[] = [];
+  for (const [host, entry] of Object.entries(holders)) {
+    const holder = hostPattern.test(host) ? readEntry(entry) : undefined;
+    if (holder === undefined) damaged.push(host);
+    else good.set(host, holder);
+  }
+  return { documents: isSeconds(documents) ? documents : undefined, holders: good, damaged };
+}
+
+function parse(text: string): Readonly<Record<string, unknown>> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new HolderDocumentError('is not JSON', { cause });
+  }
+  if (!isRecord(value)) throw new HolderDocumentError('is not a JSON object');
+  return value;
+}
+
+function readEntry(value: unknown): Holder | undefined {
+  if (!Array.isArray(value) || value.length !== 4) return undefined;
+  const [namespace, notBefore, notAfter, certificate]: unknown[] = value;
+  if (typeof namespace !== 'string' || !namespacePattern.test(namespace)) return undefined;
+  if (typeof certificate !== 'string' || !certificatePattern.test(certificate)) return undefined;
+  if (!isSeconds(notBefore) || !isSeconds(notAfter) || notBefore >= notAfter) return undefined;
+  return { namespace, notBefore: notBefore * second, notAfter: notAfter * second, certificate };
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** A whole number within the range of `Date` in seconds. */
+function isSeconds(value: unknown): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= 8.64e12;
+}

@@ -1,0 +1,249 @@
+// Keeps the record of holders: which namespace a host's last certificate was issued for. Every certificate is recorded before its
+// Secret is written. Called by the steps; the wiring connects it with the supervisor.
+
+import { HolderRecord, type RecordChanges } from '../../machines/ownership/holder-record.ts';
+import type { Holder, HostProof } from '../../machines/ownership/holders.ts';
+import { day, second } from '../../machines/time/durations.ts';
+import { KubernetesError } from '../kubernetes/client/kubernetes-error.ts';
+import { type Clock, sleep } from '../time/clock.ts';
+import { retry } from '../time/retry.ts';
+
+/** Storage of the record's documents, by number; a document that somebody else has changed is not overwritten. */
+export interface HolderStore {
+  nameOf(shard: number): string;
+  read(signal: AbortSignal): Promise<ReadonlyMap<number, string>>;
+  /** @throws KubernetesError Conflict if the document is not as last read or written here */
+  write(shard: number, text: string, signal: AbortSignal): Promise<void>;
+}
+
+export interface HolderKeeperOptions {
+  readonly store: HolderStore;
+  readonly clock: Clock;
+  /** Ends all work. */
+  readonly signal: AbortSignal;
+  /** These hosts have this holder from now on: it is recorded, or was found. */
+  readonly onHolder: (hosts: readonly string[], holder: Holder) => void;
+  /** The record cannot be read or written; it is retried. Or a part of it was lost. */
+  readonly onTrouble: (trouble: unknown) => void;
+}
+
+/** Milliseconds from the start of a write to the start of the next: in a rush all certificates of that time share one. */
+const writeInterval = 200;
+/** Milliseconds: certificates found at the first start are not urgent. */
+const findingDelay = 3 * second;
+const restorePauses = { shortestPause: 0.5 * second, longestPause: 30 * second };
+/** Of a write that finds the record changed by others. */
+const mostMerges = 5;
+
+export class HolderKeeper {
+  readonly #options: HolderKeeperOptions;
+  readonly #record = new HolderRecord();
+  /** Set in the record, but not written yet. */
+  #unwritten = new Map<string, Holder>();
+  #running: Promise<void> | undefined;
+  #queued: Promise<void> | undefined;
+  #begunAt = Number.NEGATIVE_INFINITY;
+  /** The last write has failed. */
+  #failed = false;
+  /** Somebody else has written to the record. */
+  #outdated = false;
+  #flushPlanned = false;
+
+  constructor(options: HolderKeeperOptions) {
+    this.#options = options;
+  }
+
+  /** Certificates of before the record may still make holders. */
+  get importing(): boolean {
+    return !this.#record.complete;
+  }
+
+  get size(): number {
+    return this.#record.size;
+  }
+
+  /**
+   * Restores the record, however long it takes. Rejects only with the signal's reason.
+   *
+   * @returns by host
+   */
+  async restore(): Promise<ReadonlyMap<string, Holder>> {
+    const { store, clock, signal, onTrouble } = this.#options;
+    const restore = async (): Promise<void> => {
+      const documents = await store.read(signal);
+      this.#report(this.#record.restore(documents, (shard) => store.nameOf(shard)));
+    };
+    await retry(restore, { clock, signal, ...restorePauses, onFailure: onTrouble });
+    return this.#record.entries();
+  }
+
+  /** A new certificate; `flush` writes it. */
+  record(proof: HostProof): void {
+    const { hosts, ...holder } = proof;
+    for (const host of hosts) {
+      this.#record.set(host, holder);
+      this.#unwritten.set(host, holder);
+    }
+  }
+
+  /**
+   * A certificate of before the record: it makes its namespace the holder of those hosts that have none, at once: after a crash it is
+   * found again.
+   */
+  find(proof: HostProof): void {
+    const { hosts: all, ...holder } = proof;
+    const hosts = all.filter((host) => this.#record.get(host) === undefined);
+    if (hosts.length === 0) return;
+    for (const host of hosts) this.#record.set(host, holder);
+    this.#options.onHolder(hosts, holder);
+    this.#flushLater();
+  }
+
+  /** All certificates of before the record have been found. */
+  completeImport(): void {
+    this.#record.markComplete();
+    this.#flushLater();
+  }
+
+  /**
+   * Resolves when everything recorded so far is written. Callers during one write share the next.
+   *
+   * @throws KubernetesError, or the signal's reason at once; the write goes on then
+   */
+  async flush(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    const aborted = Promise.withResolvers<never>();
+    const abort = (): void => aborted.reject(signal.reason);
+    signal.addEventListener('abort', abort, { once: true });
+    try {
+      await Promise.race([this.#write(), aborted.promise]);
+    } finally {
+      signal.removeEventListener('abort', abort);
+    }
+  }
+
+  /**
+   * Resolves if the record can be written as far as is known: an order without it would be wasted.
+   *
+   * @throws KubernetesError
+   */
+  async proveWritable(signal: AbortSignal): Promise<void> {
+    if (this.#failed) await this.flush(signal);
+  }
+
+  /** Forgets what nobody needs, now and then daily; resolves when the signal is aborted. */
+  async tend(
+    isNeeded: (host: string, holder: Holder) => boolean,
+    onForgotten: (hosts: readonly string[]) => void,
+  ): Promise<void> {
+    const { clock, signal } = this.#options;
+    while (!signal.aborted) {
+      const forgotten = this.#record.prune(isNeeded, clock.now());
+      if (forgotten.length > 0) onForgotten(forgotten);
+      await sleep(clock, day, signal).catch(() => undefined);
+    }
+  }
+
+  #flushLater(): void {
+    if (this.#flushPlanned) return;
+    this.#flushPlanned = true;
+    void this.#flushPlan();
+  }
+
+  async #flushPlan(): Promise<void> {
+    const { clock, signal, onTrouble } = this.#options;
+    try {
+      await sleep(clock, findingDelay, signal);
+      this.#flushPlanned = false;
+      const flush = (): Promise<void> => this.flush(signal);
+      await retry(flush, { clock, signal, ...restorePauses, onFailure: onTrouble });
+    } catch {
+      // The process is stopping. The next one finds the same certificates.
+    }
+  }
+
+  /** A write that begins after this call. */
+  #write(): Promise<void> {
+    this.#queued ??= this.#writeAfter(this.#running);
+    return this.#queued;
+  }
+
+  async #writeAfter(before: Promise<void> | undefined): Promise<void> {
+    const { clock, signal } = this.#options;
+    await before?.catch(() => undefined);
+    const left = Math.min(this.#begunAt + writeInterval - clock.now(), writeInterval);
+    if (left > 0) await sleep(clock, left, signal);
+    this.#begunAt = clock.now();
+    this.#running = this.#queued;
+    this.#queued = undefined;
+    await this.#writeChanges();
+  }
+
+  async #writeChanges(): Promise<void> {
+    const { store, clock, signal } = this.#options;
+    const pauses = { shortestPause: 0, longestPause: 0, mostTries: mostMerges, pauseAfter: onlyConflicts };
+    try {
+      await retry(() => this.#writeOnce(), { clock, signal, ...pauses });
+      this.#failed = false;
+    } catch (error) {
+      this.#failed = true;
+      if (!isConflict(error)) throw error;
+      const message = `${store.nameOf(0)} and its like are changed by another client again and again`;
+      throw new KubernetesError('ServerError', `ConfigMap ${message}`, { cause: error });
+    }
+  }
+
+  async #writeOnce(): Promise<void> {
+    const { store, signal } = this.#options;
+    if (this.#outdated) await this.#merge();
+    const unwritten = new Map(this.#record.takeChanges().map(({ shard, text }) => [shard, text]));
+    const news = this.#unwritten;
+    this.#unwritten = new Map();
+    try {
+      for (const [shard, text] of unwritten) {
+        await store.write(shard, text, signal);
+        unwritten.delete(shard);
+      }
+    } catch (error) {
+      this.#outdated = isConflict(error);
+      this.#record.returnChanges(unwritten.keys());
+      this.#unwritten = new Map([...news, ...this.#unwritten]);
+      throw error;
+    }
+    this.#tell(news);
+  }
+
+  async #merge(): Promise<void> {
+    const { store, signal } = this.#options;
+    const documents = await store.read(signal);
+    this.#outdated = false;
+    const changes = this.#record.merge(documents, (shard) => store.nameOf(shard));
+    this.#report(changes);
+    this.#tell(changes.holders);
+  }
+
+  /** A holder that was replaced by a newer one in the meantime is not told. */
+  #tell(holders: ReadonlyMap<string, Holder>): void {
+    const current = [...holders].filter(([host, holder]) => this.#record.get(host) === holder);
+    for (const [holder, entries] of Map.groupBy(current, ([, holder]) => holder)) {
+      this.#options.onHolder(
+        entries.map(([host]) => host),
+        holder,
+      );
+    }
+  }
+
+  #report({ troubles }: RecordChanges): void {
+    for (const trouble of troubles) this.#options.onTrouble(trouble);
+  }
+}
+
+function isConflict(error: unknown): boolean {
+  return error instanceof KubernetesError && error.code === 'Conflict';
+}
+
+/** For `retry`: at once. */
+function onlyConflicts(error: unknown): number {
+  if (isConflict(error)) return 0;
+  throw error;
+}
