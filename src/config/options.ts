@@ -42,7 +42,8 @@ export const optionGroups = {
       variable: 'LEGO_SECRET_NAME',
       placeholder: 'NAME',
       description:
-        "Secret in kube-lego's namespace that holds the account key. Guard it, and never delete it.",
+        "Secret in kube-lego's namespace that holds the account key, also in the annotation kube-lego.io/account-secret of its " +
+        'ServiceAccount. Guard it, and never delete it.',
       fallback: 'kube-lego-account',
       parse: values.objectName,
     },
@@ -230,7 +231,9 @@ export const optionGroups = {
     serviceName: {
       variable: 'LEGO_SERVICE_NAME',
       placeholder: 'NAME',
-      description: "Service in kube-lego's namespace that routes to its responder.",
+      description:
+        "Service in kube-lego's namespace that routes to its responder; also in the annotation kube-lego.io/service of its " +
+        'ServiceAccount.',
       fallback: 'kube-lego',
       parse: values.objectName,
     },
@@ -251,7 +254,7 @@ export const optionGroups = {
       placeholder: 'ANNOTATIONS',
       description:
         'Further annotations of the challenge Ingress that an ingress controller needs: key=value pairs separated by ' +
-        'commas, or a JSON object. See docs/ingress-controllers.md.',
+        'commas, or a JSON object. The admission policies want them listed: see docs/ingress-controllers.md.',
       fallback: '',
       parse: values.annotations,
     },

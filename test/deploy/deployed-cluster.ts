@@ -12,14 +12,21 @@ export const deployFolder = fileURLToPath(new URL('../../deploy/', import.meta.u
 
 const learningLimit = 30_000; // milliseconds
 
+export interface ServiceAccount {
+  readonly namespace: string;
+  readonly name: string;
+}
+
 /** A cluster in which our manifests are installed, seen by its admin and by our ServiceAccount. */
 export class DeployedCluster implements AsyncDisposable {
+  readonly serviceAccount: ServiceAccount;
   readonly #cluster: ClusterAccess;
   readonly #admin: ApiClient;
   readonly #account: ApiClient;
 
   /** Use `deploy`. */
-  constructor(cluster: ClusterAccess, admin: ApiClient, account: ApiClient) {
+  constructor(serviceAccount: ServiceAccount, cluster: ClusterAccess, admin: ApiClient, account: ApiClient) {
+    this.serviceAccount = serviceAccount;
     this.#cluster = cluster;
     this.#admin = admin;
     this.#account = account;
@@ -47,19 +54,26 @@ export class DeployedCluster implements AsyncDisposable {
 }
 
 /**
- * Installs a folder of `deploy/` in a new cluster, besides it the namespaces team-a and team-b, and waits until the admission
- * policies take force.
+ * Installs a folder in a new cluster, besides it the namespaces team-a and team-b, and waits until the admission policies take
+ * force.
+ * @param folder in `deploy/`, or an overlay elsewhere by its absolute path
+ * @param serviceAccount what the folder calls ours
  */
-export async function deploy(folder: string): Promise<DeployedCluster> {
+export async function deploy(
+  folder: string,
+  serviceAccount: ServiceAccount = { namespace: 'kube-lego', name: 'kube-lego' },
+): Promise<DeployedCluster> {
   const cluster = await borrowCluster();
   try {
-    await applyManifests(cluster.adminKubeconfig, [`${deployFolder}${folder}`]);
+    await applyManifests(cluster.adminKubeconfig, [resolve(deployFolder, folder)]);
     const admin = cluster.adminClient();
     for (const name of ['team-a', 'team-b']) {
       await admin.expect('/api/v1/namespaces', { method: 'POST', body: { metadata: { name } } });
     }
-    const kubeconfig = await cluster.serviceAccountKubeconfig('kube-lego', 'kube-lego');
-    const deployed = new DeployedCluster(cluster, admin, new ApiClient(await readKubeconfig(kubeconfig)));
+    const { namespace, name } = serviceAccount;
+    const kubeconfig = await cluster.serviceAccountKubeconfig(namespace, name);
+    const account = new ApiClient(await readKubeconfig(kubeconfig));
+    const deployed = new DeployedCluster(serviceAccount, cluster, admin, account);
     await untilPoliciesHold(deployed);
     return deployed;
   } catch (error) {
@@ -69,25 +83,31 @@ export async function deploy(folder: string): Promise<DeployedCluster> {
 }
 
 const rbac = '/apis/rbac.authorization.k8s.io/v1';
-/** What both policies refuse, and RBAC does, too, unless it was widened. */
-const forbiddenCreates = [
+
+const refusedIngress = {
+  path: '/apis/networking.k8s.io/v1/namespaces/team-a/ingresses',
+  body: { metadata: { name: 'probe' }, spec: { rules: [{ host: 'probe.example' }] } },
+};
+/** Creations that the policies refuse, one for each of them; RBAC refuses the last two itself, unless it was widened. */
+const refusedCreates = [
+  { path: '/api/v1/namespaces/team-a/secrets', body: { metadata: { name: 'probe' } } },
   {
-    method: 'POST',
-    path: '/api/v1/namespaces/team-a/secrets?dryRun=All',
-    body: { metadata: { name: 'probe' } },
+    path: '/api/v1/namespaces/team-a/events',
+    body: { metadata: { name: 'probe' }, involvedObject: { namespace: 'team-a', kind: 'Pod', name: 'a' } },
   },
-  {
-    method: 'POST',
-    path: '/apis/networking.k8s.io/v1/namespaces/team-a/ingresses?dryRun=All',
-    body: { metadata: { name: 'probe' }, spec: { rules: [{ host: 'probe.example' }] } },
-  },
-] as const;
+  { path: '/api/v1/namespaces/team-a/configmaps', body: { metadata: { name: 'probe' } } },
+  refusedIngress,
+];
+
+function dryRun({ path, body }: (typeof refusedCreates)[number]) {
+  return { method: 'POST', path: `${path}?dryRun=All`, body } as const;
+}
 
 /** Nothing but a request that RBAC lets through shows whether the policies have taken force. */
 async function untilPoliciesHold(deployed: DeployedCluster): Promise<void> {
   await widenRole(deployed);
   await deployed.asAdmin(`${rbac}/clusterrolebindings/widened`, { method: 'DELETE' });
-  await untilAnswered(deployed, forbiddenCreates[1], 403);
+  await untilAnswered(deployed, dryRun(refusedIngress), 403);
   await deployed.asAdmin(`${rbac}/clusterroles/widened`, { method: 'DELETE' });
 }
 
@@ -96,15 +116,15 @@ export async function widenRole(deployed: DeployedCluster): Promise<void> {
   const metadata = { name: 'widened' };
   const verbs = ['create', 'update', 'patch', 'delete'];
   const rules = [
-    { apiGroups: [''], resources: ['secrets'], verbs },
+    { apiGroups: [''], resources: ['secrets', 'configmaps', 'events'], verbs },
     { apiGroups: ['networking.k8s.io'], resources: ['ingresses', 'ingresses/status'], verbs },
   ];
   await deployed.asAdmin(`${rbac}/clusterroles`, { method: 'POST', body: { metadata, rules } });
   const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'widened' };
-  const subjects = [{ kind: 'ServiceAccount', name: 'kube-lego', namespace: 'kube-lego' }];
+  const subjects = [{ kind: 'ServiceAccount', ...deployed.serviceAccount }];
   const binding = { metadata, roleRef, subjects };
   await deployed.asAdmin(`${rbac}/clusterrolebindings`, { method: 'POST', body: binding });
-  for (const create of forbiddenCreates) await untilAnswered(deployed, create, 422);
+  for (const create of refusedCreates) await untilAnswered(deployed, dryRun(create), 422);
 }
 
 /** The API server learns of new roles, bindings and policies a moment after they were written. */
@@ -130,7 +150,7 @@ export function assertForbidden({ status, body }: ApiAnswer): void {
 /** Asserts that one of our admission policies says no, with this message. */
 export function assertRefused({ status, body }: ApiAnswer, message: RegExp): void {
   assert.equal(status, 422, JSON.stringify(body));
-  assert.match(messageOf(body), /ValidatingAdmissionPolicy 'kube-lego-/);
+  assert.match(messageOf(body), /ValidatingAdmissionPolicy '[a-z-]*kube-lego-/);
   assert.match(messageOf(body), message);
 }
 

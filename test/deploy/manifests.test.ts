@@ -11,6 +11,7 @@ import { type DeployedCluster, deploy, deployFolder } from './deployed-cluster.t
 interface Kustomization {
   readonly resources?: readonly string[];
   readonly components?: readonly string[];
+  readonly configurations?: readonly string[];
   readonly patches?: readonly { readonly path?: string }[];
 }
 
@@ -20,9 +21,10 @@ function listed(file: string): string[] {
   const {
     resources = [],
     components = [],
+    configurations = [],
     patches = [],
   }: Kustomization = loadYaml(readFileSync(file, 'utf8'));
-  return [...resources, ...components, ...patches.flatMap(({ path }) => path ?? [])];
+  return [...resources, ...components, ...configurations, ...patches.flatMap(({ path }) => path ?? [])];
 }
 
 for (const file of globSync(`${deployFolder}{base,namespaced,components,overlays}/**/kustomization.yaml`)) {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { ApiAnswer, ApiRequest } from '../../deploy/local/api-client.ts';
+import { challengeManifest } from '../../src/challenges/http-01/challenge-ingress/challenge-manifest.ts';
 import {
   assertDone,
   assertForbidden,
@@ -15,6 +16,7 @@ const own = '/api/v1/namespaces/kube-lego/secrets';
 const ownIngresses = `${networking}/namespaces/kube-lego/ingresses`;
 const data = { 'tls.crt': '', 'tls.key': '' };
 const spec = { rules: [{ host: 'a.example' }] };
+const labels = { 'app.kubernetes.io/managed-by': 'kube-lego' };
 
 let cluster: DeployedCluster;
 
@@ -34,7 +36,8 @@ function apply(path: string, metadata: object): Promise<ApiAnswer> {
 async function assertServes(namespace: string): Promise<void> {
   const path = `/api/v1/namespaces/${namespace}/secrets`;
   assert.equal((await request('GET', `${path}/web-tls`)).status, 404);
-  assertDone(await request('POST', path, { metadata: { name: 'web-tls' }, type: 'kubernetes.io/tls', data }));
+  const metadata = { name: 'web-tls', labels };
+  assertDone(await request('POST', path, { metadata, type: 'kubernetes.io/tls', data }));
   assertDone(await request('GET', `${path}/web-tls`));
   assertDone(await apply(`${path}/web-tls`, { name: 'web-tls' }));
   const involvedObject = { apiVersion: 'networking.k8s.io/v1', kind: 'Ingress', namespace, name: 'web' };
@@ -43,6 +46,8 @@ async function assertServes(namespace: string): Promise<void> {
     involvedObject,
     reason: 'CertificateIssued',
     message: 'Done.',
+    source: { component: 'kube-lego' },
+    reportingComponent: 'kube-lego',
   };
   assertDone(await request('POST', `/api/v1/namespaces/${namespace}/events`, event));
 }
@@ -64,10 +69,18 @@ async function assertKeepsOwnNamespace(): Promise<void> {
   assertDone(
     await request('PUT', `${own}/kube-lego-account`, { metadata: account, data: { 'tls.key': '' } }),
   );
-  assertDone(await request('POST', ownIngresses, { metadata: { name: 'kube-lego' }, spec }));
+  const challenge = challengeIngress({ namespace: 'kube-lego', name: 'kube-lego' });
+  assertDone(await request('POST', ownIngresses, challenge));
   assertDone(await request('GET', `${ownIngresses}?labelSelector=a%3Db`));
-  assertDone(await request('PUT', `${ownIngresses}/kube-lego`, { metadata: { name: 'kube-lego' }, spec }));
+  assertDone(await request('PUT', `${ownIngresses}/kube-lego`, challenge));
   assertDone(await request('DELETE', `${ownIngresses}/kube-lego`));
+}
+
+/** As kube-lego writes it. */
+function challengeIngress({ namespace, name }: { namespace: string; name: string }): object {
+  const pathType = () => 'ImplementationSpecific' as const;
+  const template = { namespace, serviceName: 'kube-lego', servicePort: 8080, annotations: {}, pathType };
+  return challengeManifest(template, name, { form: 'annotation', name: 'nginx' }, ['a.example']);
 }
 
 function merge(path: string, body: object): Promise<ApiAnswer> {
@@ -79,7 +92,10 @@ async function assertTellsStatus(namespace: string): Promise<void> {
   await cluster.asAdmin(path, { method: 'POST', body: { metadata: { name: 'a' }, spec } });
   const annotated = (key: string): object => ({ metadata: { annotations: { [key]: '{}' } } });
   assertDone(await merge(`${path}/a`, annotated('kube-lego.io/status')));
-  assertRefused(await merge(`${path}/a`, annotated('example.com/note')), /only annotations kube-lego\.io/);
+  assertRefused(
+    await merge(`${path}/a`, annotated('example.com/note')),
+    /only the annotation kube-lego\.io\/status/,
+  );
 }
 
 async function createIngressClass(): Promise<void> {

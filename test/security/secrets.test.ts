@@ -1,0 +1,153 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { ApiClient } from '../../deploy/local/api-client.ts';
+import { Authority } from '../../deploy/local/authority.ts';
+import { readKubeconfig } from '../../deploy/local/kubeconfig.ts';
+import { statusAnnotation } from '../../machines/ingress/status.ts';
+import { arrayField, recordField, stringField } from '../../src/process/json.ts';
+import { ingress, ingressPath, type Manifest, secret, secretPath } from '../controller-failures/objects.ts';
+import { type Stage, startStage } from '../controller-failures/stage.ts';
+import { eventually } from '../time/eventually.ts';
+
+// mallory may write Ingresses in the namespace shop and read its Events; Secrets she may neither read nor write.
+
+const authority = new Authority('Payments CA of Example Bank');
+const payments = authority.issue({ hosts: ['payments.example.com'] });
+const theirs = { 'tls.crt': payments.chainPem, 'tls.key': payments.keyPem };
+
+let stage: Stage;
+let mallory: ApiClient;
+
+before(async () => {
+  stage = await startStage({ namespaces: ['shop'] });
+  await stage.startController();
+  const rbac = {
+    apiVersion: 'rbac.authorization.k8s.io/v1',
+    metadata: { namespace: 'shop', name: 'mallory' },
+  };
+  await stage.apply(
+    { apiVersion: 'v1', kind: 'ServiceAccount', metadata: rbac.metadata },
+    {
+      ...rbac,
+      kind: 'Role',
+      rules: [
+        {
+          apiGroups: ['networking.k8s.io'],
+          resources: ['ingresses'],
+          verbs: ['get', 'create', 'update', 'patch'],
+        },
+        { apiGroups: [''], resources: ['events'], verbs: ['list'] },
+      ],
+    },
+    {
+      ...rbac,
+      kind: 'RoleBinding',
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'mallory' },
+      subjects: [{ kind: 'ServiceAccount', namespace: 'shop', name: 'mallory' }],
+    },
+  );
+  mallory = new ApiClient(
+    await readKubeconfig(await stage.world.cluster.serviceAccountKubeconfig('shop', 'mallory')),
+  );
+  await eventually(
+    'her rights are known',
+    async () => (await mallory.request('/api/v1/namespaces/shop/events')).status === 200,
+    30_000,
+  );
+});
+after(async () => {
+  await mallory.close();
+  await stage.stop();
+});
+
+async function applied(manifest: Manifest): Promise<void> {
+  const { namespace, name } = manifest.metadata;
+  await mallory.expect(`${ingressPath(`${namespace}/${name}`)}?fieldManager=mallory&force=true`, {
+    method: 'PATCH',
+    contentType: 'application/apply-patch+yaml',
+    body: manifest,
+  });
+}
+
+/** All that she can read of her Ingress: Events and the status annotation. */
+async function told(key: string): Promise<string[]> {
+  const [, name] = key.split('/');
+  const events = arrayField(await mallory.expect('/api/v1/namespaces/shop/events'), 'items')
+    .filter((event) => stringField(recordField(event, 'involvedObject'), 'name') === name)
+    .map((event) => `${stringField(event, 'reason')}: ${stringField(event, 'message')}`);
+  const metadata = recordField(await mallory.expect(ingressPath(key)), 'metadata');
+  const status = stringField(recordField(metadata, 'annotations'), statusAnnotation);
+  return [...events, ...(status === undefined ? [] : [status])];
+}
+
+async function untilTold(key: string, reason: string): Promise<string> {
+  let found: string | undefined;
+  const isTold = async (): Promise<boolean> => {
+    found = (await told(key)).find((text) => text.startsWith(`${reason}: `));
+    return found !== undefined;
+  };
+  await stage.guard(eventually(`${key} is told ${reason}`, isTold, 60_000));
+  return found ?? '';
+}
+
+describe('the author of Ingresses who may neither read nor write Secrets', { timeout: 240_000 }, () => {
+  it('has no Secret replaced by asking for it on her Ingress', async () => {
+    await stage.apply(secret('shop/payments-mtls', theirs));
+    const annotations = { 'kube-lego.io/adopt': 'true' };
+    await applied(ingress('shop/taker', { tls: { 'payments-mtls': ['taker.example.com'] }, annotations }));
+
+    const notice = await untilTold('shop/taker', 'AdoptMisplaced');
+    assert.match(notice, /kubectl annotate secret payments-mtls -n shop kube-lego\.io\/adopt=true/);
+    await untilTold('shop/taker', 'ForeignSecret');
+    assert.deepEqual(await stage.secret('shop/payments-mtls'), theirs);
+
+    const { status } = await mallory.request(secretPath('shop/payments-mtls'), {
+      method: 'PATCH',
+      contentType: 'application/merge-patch+json',
+      body: { metadata: { annotations } },
+    });
+    assert.equal(status, 403, 'what the notice says is for others to do');
+  });
+
+  it('learns of any Secret of others that it cannot be used, and nothing more', async () => {
+    const other = authority.issue({ hosts: ['payments.example.com'] });
+    const expired = authority.issue({ hosts: ['probe.example.com'], notAfter: Date.now() - 1000 });
+    const empty = { 'tls.crt': '', 'tls.key': '' };
+    const secrets: Readonly<Record<string, Manifest>> = {
+      opaque: secret('shop/opaque', { password: 'PRIVATE' }, { type: 'Opaque' }),
+      basic: secret('shop/basic', { username: 'PRIVATE' }, { type: 'kubernetes.io/basic-auth' }),
+      elsewhere: secret('shop/elsewhere', theirs),
+      mixed: secret('shop/mixed', { 'tls.crt': payments.chainPem, 'tls.key': other.keyPem }),
+      expired: secret('shop/expired', { 'tls.crt': expired.chainPem, 'tls.key': expired.keyPem }),
+      garbage: secret('shop/garbage', { 'tls.crt': 'no certificate', 'tls.key': 'no key' }),
+      keyless: secret('shop/keyless', { ...theirs, 'tls.key': '' }),
+      frozen: secret('shop/frozen', empty, { immutable: true }),
+      managed: secret('shop/managed', empty, {
+        metadata: { annotations: { 'cert-manager.io/issuer-name': 'ca' } },
+      }),
+    };
+    await stage.apply(...Object.values(secrets));
+    const names = Object.keys(secrets);
+    for (const name of names)
+      await applied(ingress(`shop/${name}`, { tls: { [name]: ['probe.example.com'] } }));
+
+    const messages = new Set<string>();
+    for (const name of names) {
+      const message = await untilTold(`shop/${name}`, 'ForeignSecret');
+      messages.add(message.replaceAll(name, 'NAME'));
+    }
+    assert.equal(messages.size, 1, [...messages].join('\n'));
+    for (const name of names) {
+      const texts = (await told(`shop/${name}`)).join('\n').replaceAll(name, 'NAME');
+      assert.doesNotMatch(
+        texts,
+        /Opaque|basic|expire|cover|belong|PEM|immutable|cert-manager|Bank|payments|notAfter/i,
+      );
+    }
+  });
+
+  it('gets a certificate where no Secret is, which tells her that the name was free', async () => {
+    await applied(ingress('shop/free', { tls: { free: ['free.example.com'] } }));
+    await stage.untilIssued('shop/free');
+  });
+});
