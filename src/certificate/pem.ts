@@ -19,8 +19,12 @@ export function* pemBlocks(text: string): Generator<PemBlock> {
   }
 }
 
-/** The certificate in a PEM block; undefined when it cannot be parsed. */
+/** Characters: a certificate for a thousand names. One of a megabyte would take a tenth of a second to read. */
+const longestCertificate = 128 * 1024;
+
+/** The certificate in a PEM block; undefined when it cannot be parsed, or is much larger than any CA makes them. */
 export function parseCertificate(block: PemBlock): X509Certificate | undefined {
+  if (block.text.length > longestCertificate) return undefined;
   try {
     return new X509Certificate(block.text);
   } catch {

@@ -1,6 +1,7 @@
 import { createPrivateKey, type KeyObject, type X509Certificate } from 'node:crypto';
 import type { CertificateFacts } from '../../machines/assessment/secret-facts.ts';
 import { isKeyType, type KeyType } from '../../machines/ownership/desired-certificate.ts';
+import { oneLine } from '../../machines/reasons/foreign-text.ts';
 import { certificateId } from './certificate-id.ts';
 import { dnsNamesOf, parseCertificate, pemBlocks } from './pem.ts';
 
@@ -34,7 +35,7 @@ export function readCertificate(chainPem: Buffer | undefined, keyPem: Buffer | u
     dnsNames: dnsNamesOf(leaf),
     keyMatches: leaf.checkPrivateKey(key),
     keyType: keyTypeOf(key),
-    issuer: leaf.issuer.replaceAll('\n', ', '),
+    issuer: oneLine(leaf.issuer.replaceAll('\n', ', '), longestIssuer),
     id: certificateId(leaf),
   };
 }
@@ -47,6 +48,12 @@ function unreadable(detail: string): CertificateFacts {
   return { kind: 'unreadable', detail };
 }
 
+/** Certificates that are read of a chain; real ones have two to four. */
+const longestChain = 16;
+/** Characters: an RSA key of 16,384 bits. */
+const longestKey = 16 * 1024;
+const longestIssuer = 500;
+
 /** At least the leaf, or the reason. Blocks with other labels are ignored, as by TLS servers. */
 function readChain(text: string): [X509Certificate, ...X509Certificate[]] | string {
   const chain: X509Certificate[] = [];
@@ -55,6 +62,7 @@ function readChain(text: string): [X509Certificate, ...X509Certificate[]] | stri
     const certificate = parseCertificate(block);
     if (certificate === undefined) return `certificate ${chain.length + 1} in tls.crt cannot be parsed`;
     chain.push(certificate);
+    if (chain.length === longestChain) break;
   }
   const [leaf, ...rest] = chain;
   return leaf === undefined ? 'tls.crt holds no certificate in PEM form' : [leaf, ...rest];
@@ -67,6 +75,7 @@ function readKey(text: string): KeyObject | string {
   if (block === undefined) return 'tls.key holds no private key in PEM form';
   const encrypted = block.label.startsWith('ENCRYPTED') || block.text.includes('Proc-Type: 4,ENCRYPTED');
   if (encrypted) return 'the private key in tls.key is encrypted';
+  if (block.text.length > longestKey) return 'the private key in tls.key is too long';
   try {
     return createPrivateKey(block.text);
   } catch {

@@ -13,6 +13,7 @@ import { explanationText } from './explain/explanation.ts';
 import type { CommandSettings } from './secret-standing.ts';
 import { overviewOf, overviewText, problemsOf } from './status-command.ts';
 import { needsAttention } from './status-rows.ts';
+import { jsonText, printable } from './terminal-text.ts';
 
 export interface CommandOptions {
   readonly env: NodeJS.ProcessEnv;
@@ -84,7 +85,7 @@ async function tellStory(
 ): Promise<number> {
   const limit = AbortSignal.any([signal, AbortSignal.timeout(timeLimit)]);
   const explanation = await explain({ client, config, clock, offline }, namespace, name, limit);
-  print(output === 'json' ? JSON.stringify(explanation, undefined, 2) : explanationText(explanation));
+  print(output === 'json' ? jsonText(explanation) : explanationText(explanation));
   return explanation.verdict === 'good' ? 0 : 1;
 }
 
@@ -99,7 +100,7 @@ async function tellStatus(
     const limit = AbortSignal.any([signal, AbortSignal.timeout(timeLimit)]);
     const all = await overviewOf(client, config, namespace, now, limit);
     const shown = problems ? problemsOf(all) : all;
-    print(before + (output === 'json' ? JSON.stringify(shown, undefined, 2) : overviewText(shown, now)));
+    print(before + (output === 'json' ? jsonText(shown) : overviewText(shown, now)));
     return all.rows.some(needsAttention) || all.denied.length > 0 ? 1 : 0;
   };
   if (!watch) return look('');
@@ -138,5 +139,5 @@ function refuse(errors: readonly string[], { complain }: CommandOptions): number
 }
 
 function wordsOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return printable(error instanceof Error ? error.message : String(error));
 }

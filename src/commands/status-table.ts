@@ -11,7 +11,14 @@ const longestHosts = 60;
 export function statusTable(rows: readonly StatusRow[], now: number): string {
   const titles = ['INGRESS', 'SECRET', 'STATE', 'VALID FOR', 'NEXT', 'HOSTS'];
   const lines = rows.map((row) => ({
-    cells: [row.ingress, row.secret ?? '', row.state, left(row.notAfter, now), next(row, now), hostsOf(row)],
+    cells: [
+      row.ingress,
+      row.secret ?? '',
+      row.state,
+      left(row.notAfter, now),
+      next(row, now),
+      hostsOf(row),
+    ].map(printable),
     remark: row.message === undefined ? undefined : [row.reason, row.message].filter(Boolean).join(': '),
   }));
   const widths = titles.map((title, column) =>

@@ -1,8 +1,21 @@
-import { stripVTControlCharacters } from 'node:util';
+import { presentable } from '../../machines/reasons/foreign-text.ts';
+
+const longestText = 2000;
 
 /** Untrusted text, made safe for a terminal. */
 export function printable(text: string): string {
-  return stripVTControlCharacters(text).replaceAll(/\p{Cc}+/gu, ' ');
+  return presentable(text, longestText);
+}
+
+/** The value as JSON that is safe for a terminal: what JSON leaves as it is, but a terminal acts upon, is escaped. */
+export function jsonText(value: unknown): string {
+  return JSON.stringify(value, undefined, 2).replaceAll(/[\u007F-\u009F\u2028\u2029]|\p{Cf}/gu, (character) =>
+    character.split('').map(escaped).join(''),
+  );
+}
+
+function escaped(unit: string): string {
+  return `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }
 
 /** @param milliseconds rounded up to one second */

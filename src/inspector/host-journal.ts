@@ -1,5 +1,6 @@
 import type { CertificateInput } from '../../machines/ingress/certificate.ts';
 import type { SourceKey } from '../../machines/ownership/source-key.ts';
+import { presentable } from '../../machines/reasons/foreign-text.ts';
 import { type HostProgress, type HostStep, hostSteps } from './protocol.ts';
 
 type StepState = HostProgress['steps'][number]['state'];
@@ -18,6 +19,7 @@ interface Round {
 
 /** Failed rounds are kept until the next one, up to this number of hosts; beyond it the oldest source is dropped. */
 const mostHosts = 5000;
+const longestDetail = 1000;
 
 /**
  * The progress of each host in the running round, or in the last one if it failed. A successful round is kept only while
@@ -63,10 +65,9 @@ export class HostJournal {
   ): void {
     const round = this.#running.get(id);
     if (round === undefined) return;
+    const reason = detail === undefined ? {} : { detail: presentable(detail, longestDetail) };
     for (const host of hosts ?? round.hosts.keys()) {
-      round.hosts
-        .get(host)
-        ?.set(step, { state, at: this.#now(), ...(detail === undefined ? {} : { detail }) });
+      round.hosts.get(host)?.set(step, { state, at: this.#now(), ...reason });
     }
     this.onChange?.(round.source);
   }
@@ -79,12 +80,13 @@ export class HostJournal {
   failed(id: string, detail: string): void {
     const round = this.#running.get(id);
     if (round === undefined) return;
+    const reason = presentable(detail, longestDetail);
     const all = [...round.hosts.values()];
     const blamed = all.some((steps) => [...steps.values()].some(({ state }) => state === 'failed'));
     for (const steps of all) {
       if (blamed) stopRunning(steps);
       for (const [step, { state }] of steps) {
-        if (state === 'running') steps.set(step, { state: 'failed', at: this.#now(), detail });
+        if (state === 'running') steps.set(step, { state: 'failed', at: this.#now(), detail: reason });
       }
     }
     this.onChange?.(round.source);

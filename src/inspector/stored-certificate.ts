@@ -7,13 +7,16 @@ export type StoredCertificate = Pick<
   'names' | 'issuer' | 'notBefore' | 'notAfter' | 'renewalWindow'
 >;
 
+/** More than a CA accepts. */
+const mostNames = 200;
+
 /** @returns undefined if there is no readable certificate */
 export function storedCertificateOf(facts: SecretFacts): StoredCertificate | undefined {
   if (facts.kind !== 'present' || facts.certificate.kind !== 'readable') return undefined;
   const { dnsNames, issuer, notBefore, notAfter } = facts.certificate;
   const { start, end, url } = facts.window ?? {};
   return {
-    names: dnsNames,
+    names: dnsNames.slice(0, mostNames),
     issuer,
     notBefore,
     notAfter,

@@ -23,6 +23,21 @@ function detail(facts: CertificateFacts): string {
 }
 
 describe('reading the key pair of a Secret', () => {
+  it('reads no more of a chain, a certificate or a key than a real one has', () => {
+    const garbage = toPem('CERTIFICATE', Buffer.from('garbage'));
+    const long = `${good.chainPem.repeat(16)}${garbage}`;
+    assert.equal(readable(read(long, good.keyPem)).keyMatches, true);
+    assert.match(
+      detail(read(`${good.chainPem}${garbage}`, good.keyPem)),
+      /certificate \d in tls.crt cannot be parsed/,
+    );
+    const dnsNames = Array.from({ length: 60_000 }, (_, index) => `h${index}`);
+    const huge = ca.leaf({ dnsNames });
+    assert.match(detail(read(huge.chainPem, huge.keyPem)), /certificate 1 in tls.crt cannot be parsed/);
+    const key = toPem('PRIVATE KEY', Buffer.alloc(500_000));
+    assert.match(detail(read(good.chainPem, key)), /the private key in tls.key is too long/);
+  });
+
   it('finds the dates, names, key type and issuer of a good one', () => {
     const notBefore = Date.UTC(2026, 0, 1);
     const { chainPem, keyPem } = ca.leaf({

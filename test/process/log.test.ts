@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import type { Logger } from 'pino';
 import { createLog } from '../../src/process/log.ts';
 import { newKeyPem } from '../certificate/test-ca.ts';
+import { cpuTime } from '../time/cpu-time.ts';
 
 function written(write: (log: Logger) => void, logType: 'json' | 'text' = 'json', logLevel = 'info'): string {
   let text = '';
@@ -66,6 +67,32 @@ describe('the log', () => {
   });
 
   for (const logType of ['json', 'text'] as const) {
+    it(`shows nobody's text in a way that forges lines or hides others (${logType})`, () => {
+      const evil = 'a\u001B[2K\r\n[12:00:00.000] INFO: forged\u202Eb\u009Bc';
+      const text = written((log) => {
+        log.warn({ keyType: evil, list: [evil], [evil]: 1 }, evil);
+        log.error(new TypeError(evil, { cause: Object.assign(new Error(evil), { code: evil }) }));
+        log.info(new Error(evil), evil);
+      }, logType);
+      assert.doesNotMatch(text, /\p{Cf}|(?!\n)\p{Cc}|\\u001b|^\S*\[12:00|\\n\[12:00/gmu);
+      assert.match(text, /INFO: forged/);
+    });
+
+    it(`shows no more of a text or an object than a reader can take (${logType})`, () => {
+      let deep: object = {};
+      for (let depth = 0; depth < 10_000; depth += 1) deep = { deep };
+      const wide = Array.from({ length: 100_000 }, (_, index) => index);
+      const long = '-eyJ'.repeat(65_536);
+      const cpu = cpuTime(() => {
+        const text = written((log) => {
+          log.warn({ long, deep, wide, nested: { wide, bytes: Buffer.alloc(100_000) } }, long);
+          log.error(Object.assign(new Error(long), { stack: `${long}\n    at a` }), long);
+        }, logType);
+        assert.ok(text.length < 50_000, String(text.length));
+      });
+      assert.ok(cpu < 1000, `${cpu} ms`);
+    });
+
     it(`never shows keys and tokens, even when told to (${logType})`, () => {
       const keyPem = newKeyPem();
       const jwt = 'eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJzeXN0ZW0ifQ.c2lnbmF0dXJl';

@@ -99,7 +99,7 @@ export class AcmeProblem extends Error implements Problem {
 
   /** Capability URL that unpauses an identifier (Let's Encrypt): only the Ingress's owner may see it. */
   get unpauseUrl(): string | undefined {
-    return isPause(this) ? /https:\/\/\S+/.exec(this.detail)?.[0] : undefined;
+    return isPause(this) ? /https:\/\/\S{1,4096}/.exec(this.detail)?.[0] : undefined;
   }
 }
 

@@ -1,3 +1,4 @@
+import { presentable } from '../../../machines/reasons/foreign-text.ts';
 import { minute, second } from '../../../machines/time/durations.ts';
 import { isRecord, stringField } from '../../process/json.ts';
 
@@ -80,6 +81,7 @@ export function unlessTransient(error: unknown, pause: number): number {
 }
 
 const longestServerMessage = 600;
+const longestReason = 100;
 /** Milliseconds. The API server asks for seconds; a day, for example from a proxy, would let certificates expire. */
 const longestRetryAfter = 5 * minute;
 /**
@@ -87,8 +89,6 @@ const longestRetryAfter = 5 * minute;
  * nothing about our permissions.
  */
 const rolesUnknown = /clusterrole\.rbac\.authorization\.k8s\.io "system:(?:discovery|basic-user)" not found/;
-/** Too long for a host name (RFC 1035, section 2.3.4: 63 octets a label): encoded data, maybe a key. */
-const encodedData = /[A-Za-z0-9+/=]{100,}/g;
 
 /**
  * The error for an unsuccessful HTTP answer.
@@ -106,7 +106,9 @@ export function errorFromAnswer(
   const starting = status === 403 && rolesUnknown.test(answer?.message ?? '');
   const code = starting ? 'ServerError' : codeOf(status, answer?.reason, answer !== undefined);
   const said =
-    answer === undefined ? 'the answer is not one of the Kubernetes API' : presentable(answer.message);
+    answer === undefined
+      ? 'the answer is not one of the Kubernetes API'
+      : presentable(answer.message, longestServerMessage);
   return new KubernetesError(code, `${subject}: ${status} ${answer?.reason ?? code}: ${said}`, {
     status,
     retryAfter: parseRetryAfter(retryAfter),
@@ -162,12 +164,11 @@ function parseStatus(body: string): { reason: string | undefined; message: strin
     return undefined;
   }
   if (!isRecord(parsed) || parsed['kind'] !== 'Status') return undefined;
-  return { reason: stringField(parsed, 'reason'), message: stringField(parsed, 'message') ?? 'no message' };
-}
-
-function presentable(message: string): string {
-  const clean = message.replaceAll(encodedData, '[data]').replaceAll(/\s+/g, ' ');
-  return clean.length > longestServerMessage ? `${clean.slice(0, longestServerMessage)}…` : clean;
+  const reason = stringField(parsed, 'reason');
+  return {
+    reason: reason === undefined ? undefined : presentable(reason, longestReason),
+    message: stringField(parsed, 'message') ?? 'no message',
+  };
 }
 
 /** The API server sends whole seconds (RFC 9110, section 10.2.3, delay-seconds); anything else is ignored. */

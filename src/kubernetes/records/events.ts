@@ -1,6 +1,7 @@
 import type { CoreV1Event } from '@kubernetes/client-node';
 import type { SourceReference } from '../../../machines/ownership/source-key.ts';
 import type { EventReason } from '../../../machines/reasons/event-reasons.ts';
+import { presentable } from '../../../machines/reasons/foreign-text.ts';
 import { second } from '../../../machines/time/durations.ts';
 import type { Clock } from '../../time/clock.ts';
 import { retry } from '../../time/retry.ts';
@@ -14,7 +15,7 @@ export interface SourceEvent {
   readonly source: SourceReference & { readonly uid: string };
   readonly type: 'Normal' | 'Warning';
   readonly reason: EventReason;
-  /** Full sentences; cut at 1,024 bytes of UTF-8. */
+  /** Full sentences; written as presentable text, cut at 1,024 bytes of UTF-8. */
   readonly message: string;
   /** Appended to the message without being cut. */
   readonly link?: string;
@@ -109,6 +110,7 @@ export class EventRecorder {
 
   #objectOf({ source, type, reason, message, link }: SourceEvent, share: EventShare): CoreV1Event {
     const at = this.#options.clock.now();
+    const words = cut(presentable(message, longestMessage), longestMessage);
     const { kind, namespace, name, uid } = source;
     const unique = `${at.toString(16)}${(this.#serial++ % 0x1000).toString(16).padStart(3, '0')}`;
     return {
@@ -118,7 +120,7 @@ export class EventRecorder {
       involvedObject: { apiVersion: this.#options.apiVersionOf(kind), kind, namespace, name, uid },
       type,
       reason,
-      message: link === undefined ? cut(message, longestMessage) : `${cut(message, longestMessage)} ${link}`,
+      message: link === undefined ? words : `${words} ${link}`,
       source: { component },
       reportingComponent: component,
       reportingInstance: '',

@@ -39,10 +39,21 @@ describe('Events in a real API server', () => {
     recorder.publish(warning);
     recorder.publish({ ...warning, type: 'Normal', reason: 'CertificateIssued', message: 'ü'.repeat(2000) });
     recorder.publish({ ...warning, source: { ...source, name: longName } });
+    recorder.publish({
+      ...warning,
+      source: { ...source, name: 'evil' },
+      message: `Bearer ${'s'.repeat(20)}\u001B[2J\nNormal\u202E${'x y'.repeat(100_000)}`,
+    });
     const link = `https://ca.example/unpause?jwt=${'x'.repeat(3000)}`;
     recorder.publish({ ...warning, source: { ...source, name: 'paused' }, link });
     await recorder.drain(soon());
     assert.deepEqual(errors, []);
+    const evil = await world.admin.expect(
+      '/api/v1/namespaces/shop/events?fieldSelector=involvedObject.name%3Devil',
+    );
+    const told = stringField(arrayField(evil, 'items')[0], 'message') ?? '';
+    assert.match(told, /^Bearer \(a token\) \[2J Normal\\u\{202e\}x y/);
+    assert.ok(Buffer.byteLength(told) <= 1024);
     const paused = await world.admin.expect(
       '/api/v1/namespaces/shop/events?fieldSelector=involvedObject.name%3Dpaused',
     );
