@@ -1,5 +1,5 @@
 import type { RenewalWindow } from '../../machines/assessment/renewal.ts';
-import type { PresentSecret } from '../../machines/assessment/secret-facts.ts';
+import { isForeign, type PresentSecret } from '../../machines/assessment/secret-facts.ts';
 import { hour, minute, second } from '../../machines/time/durations.ts';
 import { nextBeat } from '../../machines/time/spread.ts';
 import type { RenewalInfo, SuggestedWindow } from '../acme/order/renewal-info.ts';
@@ -95,10 +95,10 @@ export class RenewalWatch {
     secret: PresentSecret,
     signal: AbortSignal,
   ): Promise<Watched> {
-    const { certificate, directory, ours, uid } = secret;
+    const { certificate, directory, uid } = secret;
     const { ca, clock, secrets } = this.#options;
     const now = ca.clock.now();
-    const isIssuedHere = ours && directory === ca.directoryUrl;
+    const isIssuedHere = !isForeign(secret) && directory === ca.directoryUrl;
     if (certificate.kind !== 'readable' || certificate.id === undefined || !isIssuedHere) {
       this.#known.delete(uid);
       return { secret, askAt: undefined };

@@ -438,6 +438,7 @@ describe('the watch over renewals', () => {
     const strangers = [
       { ...known, directory: undefined },
       { ...known, ours: false },
+      { ...known, certManager: true },
       { ...known, certificate: certificateFacts() },
       { ...known, certificate: { kind: 'empty' } as const },
     ];

@@ -115,6 +115,17 @@ describe("in kube-lego's own namespace, with a stolen token, an Ingress", () => 
     assertDone(await thief.send('DELETE', `${ingresses}/challenge`));
   });
 
+  it('may have as many rules as kube-lego puts into one', async () => {
+    const many = Array.from({ length: 250 }, (_, index) => ({
+      host: `h${index}.example`,
+      http: { paths: [path] },
+    }));
+    assertDone(
+      await thief.create(ingresses, { metadata: { ...metadata, name: 'many' }, spec: { rules: many } }),
+    );
+    assertDone(await thief.send('DELETE', `${ingresses}/many`));
+  });
+
   it('may be the leftover of the kube-lego of 2016, to be deleted', async () => {
     const spec = { rules: ruleWith({ path: '/.well-known/acme-challenge', backend: other }) };
     await thief.given(ingresses, { metadata: { name: 'kube-lego-nginx' }, spec });
