@@ -72,7 +72,7 @@ class PlainRequests implements OrderRequests {
   }
 
   authorization(signal: AbortSignal, url: string): Promise<CallResult<AuthorizationObject>> {
-    return this.#ask(signal, 'authorization', url, '', readAuthorization);
+    return this.#ask(signal, 'authorization', url, '', (value) => readAuthorization(url, value));
   }
 
   async answerChallenge(signal: AbortSignal, url: string): Promise<CallResult<undefined>> {
@@ -140,13 +140,14 @@ class PlainTransport extends AcmeTransport {
   }
 
   override directory(): Promise<AcmeDirectory> {
-    const directory = readDirectory({
+    const resources = {
       newNonce: directoryUrl,
       newAccount: directoryUrl,
       newOrder: directoryUrl,
       ...(this.#options.ca.hasRenewalInfo ? { renewalInfo: `https://${ca}/ari` } : {}),
       meta: { profiles },
-    });
+    };
+    const directory = readDirectory(resources, directoryUrl);
     if (directory === undefined) throw new Error('this is no directory');
     return Promise.resolve(directory);
   }

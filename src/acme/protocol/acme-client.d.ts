@@ -35,17 +35,18 @@ declare module 'acme-client/src/api.js' {
 
   type Response = Promise<HttpClient.Response>;
 
-  /** The requests of RFC 8555 section 7. Each throws an Error for an unexpected 2xx status. */
+  /** Signed requests; its methods for each request of RFC 8555 section 7 insist on one 2xx status, and are not used. */
   class AcmeApi {
     constructor(http: HttpClient, accountUrl?: string);
-    createAccount(data: object): Response;
-    updateAccount(data: object | null): Response;
-    createOrder(data: object): Response;
-    getOrder(url: string): Response;
-    finalizeOrder(url: string, data: object): Response;
-    getAuthorization(url: string): Response;
-    completeChallenge(url: string, data: object): Response;
-    apiRequest(url: string, payload: null, validStatusCodes: readonly number[]): Response;
+    /** @param payload null for POST-as-GET */
+    apiRequest(url: string, payload: object | null): Response;
+    /** @param resource of the directory */
+    apiResourceRequest(
+      resource: string,
+      payload: object,
+      validStatusCodes?: readonly number[],
+      options?: { readonly includeJwsKid: boolean; readonly includeExternalAccountBinding: boolean },
+    ): Response;
   }
 
   export = AcmeApi;

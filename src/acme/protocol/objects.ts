@@ -1,7 +1,7 @@
 import { oneLine } from '../../../machines/reasons/foreign-text.ts';
 import { arrayField, isRecord, recordField, stringField } from '../../process/json.ts';
 import type { Identifier, Problem } from '../transport/problem.ts';
-import { readIdentifier, readProblem } from '../transport/problem-document.ts';
+import { absoluteUrl, readIdentifier, readProblem } from '../transport/problem-document.ts';
 
 /** The used fields of an order (RFC 8555 section 7.1.3). */
 export interface OrderObject {
@@ -43,7 +43,7 @@ const mostParts = 200;
 /** @returns undefined if a required field is missing */
 export function readOrder(url: string, value: unknown): OrderObject | undefined {
   const status = stringField(value, 'status');
-  const finalize = stringField(value, 'finalize');
+  const finalize = urlField(value, 'finalize', url);
   if (status === undefined || finalize === undefined) return undefined;
   const profile = stringField(value, 'profile');
   const expires = Date.parse(stringField(value, 'expires') ?? '');
@@ -56,16 +56,16 @@ export function readOrder(url: string, value: unknown): OrderObject | undefined 
       .flatMap((item) => readIdentifier(item) ?? []),
     authorizations: arrayField(value, 'authorizations')
       .slice(0, mostParts)
-      .filter((item) => typeof item === 'string'),
+      .flatMap((item) => (typeof item === 'string' ? [absoluteUrl(item, url)] : [])),
     profile: profile === undefined ? undefined : oneLine(profile, longestWord),
     expires: Number.isNaN(expires) ? undefined : expires,
     error: readProblem(recordField(value, 'error')),
-    certificate: stringField(value, 'certificate'),
+    certificate: urlField(value, 'certificate', url),
   };
 }
 
 /** @returns undefined if a required field is missing */
-export function readAuthorization(value: unknown): AuthorizationObject | undefined {
+export function readAuthorization(url: string, value: unknown): AuthorizationObject | undefined {
   const identifier = readIdentifier(recordField(value, 'identifier'));
   const status = stringField(value, 'status');
   if (identifier === undefined || status === undefined) return undefined;
@@ -75,13 +75,13 @@ export function readAuthorization(value: unknown): AuthorizationObject | undefin
     wildcard: isRecord(value) && value['wildcard'] === true,
     challenges: arrayField(value, 'challenges')
       .slice(0, mostParts)
-      .flatMap((item) => readChallenge(item) ?? []),
+      .flatMap((item) => readChallenge(item, url) ?? []),
   };
 }
 
-function readChallenge(value: unknown): ChallengeObject | undefined {
+function readChallenge(value: unknown, base: string): ChallengeObject | undefined {
   const type = stringField(value, 'type');
-  const url = stringField(value, 'url');
+  const url = urlField(value, 'url', base);
   const status = stringField(value, 'status');
   if (type === undefined || url === undefined || status === undefined) return undefined;
   return {
@@ -91,4 +91,10 @@ function readChallenge(value: unknown): ChallengeObject | undefined {
     token: stringField(value, 'token'),
     error: readProblem(recordField(value, 'error')),
   };
+}
+
+/** The URL in this field, which may be relative. */
+function urlField(value: unknown, field: string, base: string): string | undefined {
+  const text = stringField(value, field);
+  return text === undefined ? undefined : absoluteUrl(text, base);
 }

@@ -9,7 +9,12 @@ import { stringField } from '../../process/json.ts';
 import { caName } from '../transport/connection.ts';
 import { AcmeProblem, type Endpoint } from '../transport/problem.ts';
 import { readLinks } from '../transport/problem-document.ts';
-import { type AcmeTransport, type CallResult, maxBadNonces } from '../transport/transport.ts';
+import {
+  type AcmeTransport,
+  type CallResult,
+  maxBadNonces,
+  type SignedAnswer,
+} from '../transport/transport.ts';
 import type { AccountKey } from './account-key.ts';
 import { type AuthorizationObject, type OrderObject, readAuthorization, readOrder } from './objects.ts';
 
@@ -63,7 +68,7 @@ export class SignedRequests {
    */
   async createAccount(signal: AbortSignal, email: string | undefined): Promise<string> {
     const terms = {
-      termsOfServiceAgreed: true,
+      termsOfServiceAgreed: true as const,
       ...(email !== undefined && { contact: [`mailto:${email}`] }),
     };
     // A copy: acme-client adds the external account binding to its argument.
@@ -81,15 +86,18 @@ export class SignedRequests {
       ...(profile !== undefined && { profile }),
       ...(replaces !== undefined && { replaces }),
     };
-    const { value, retryAfter } = await this.#ask(signal, 'new-order', (api) => api.createOrder(payload));
-    const url = value.headers['location'];
-    if (url === undefined) throw this.#malformed('new-order', 'the answer has no link to the order');
-    return { value: this.#order('new-order', url, value.data), retryAfter };
+    const { data, location, retryAfter } = await this.#ask(signal, 'new-order', (api) =>
+      api.apiResourceRequest('newOrder', payload),
+    );
+    if (location === undefined) throw this.#malformed('new-order', 'the answer has no link to the order');
+    const value = readOrder(location, data);
+    // The order is made: what cannot be read of the answer is at its URL.
+    return value === undefined ? this.order(signal, location) : { value, retryAfter };
   }
 
   async order(signal: AbortSignal, url: string): Promise<CallResult<OrderObject>> {
-    const { value, retryAfter } = await this.#ask(signal, 'order', (api) => api.getOrder(url));
-    return { value: this.#order('order', url, value.data), retryAfter };
+    const { data, retryAfter } = await this.#ask(signal, 'order', (api) => api.apiRequest(url, null));
+    return { value: this.#order('order', url, data), retryAfter };
   }
 
   /** @param csr PEM */
@@ -99,24 +107,22 @@ export class SignedRequests {
     csr: Buffer,
   ): Promise<CallResult<OrderObject>> {
     const payload = { csr: getPemBodyAsB64u(csr) };
-    const { value, retryAfter } = await this.#ask(signal, 'finalize', (api) =>
-      api.finalizeOrder(finalize, payload),
+    const { data, retryAfter } = await this.#ask(signal, 'finalize', (api) =>
+      api.apiRequest(finalize, payload),
     );
-    return { value: this.#order('finalize', url, value.data), retryAfter };
+    return { value: this.#order('finalize', url, data), retryAfter };
   }
 
   async authorization(signal: AbortSignal, url: string): Promise<CallResult<AuthorizationObject>> {
-    const { value, retryAfter } = await this.#ask(signal, 'authorization', (api) =>
-      api.getAuthorization(url),
-    );
-    const authorization = readAuthorization(value.data);
-    if (authorization !== undefined) return { value: authorization, retryAfter };
+    const { data, retryAfter } = await this.#ask(signal, 'authorization', (api) => api.apiRequest(url, null));
+    const value = readAuthorization(url, data);
+    if (value !== undefined) return { value, retryAfter };
     throw this.#malformed('authorization', 'the authorization lacks its identifier or status');
   }
 
   /** Asks the CA to validate the challenge. */
   async answerChallenge(signal: AbortSignal, url: string): Promise<CallResult<undefined>> {
-    const { retryAfter } = await this.#ask(signal, 'challenge', (api) => api.completeChallenge(url, {}));
+    const { retryAfter } = await this.#ask(signal, 'challenge', (api) => api.apiRequest(url, {}));
     return { value: undefined, retryAfter };
   }
 
@@ -136,48 +142,48 @@ export class SignedRequests {
     signal: AbortSignal,
     url: string,
   ): Promise<CallResult<string> & { readonly links: readonly string[] }> {
-    const { value, retryAfter } = await this.#ask(signal, 'certificate', (api) =>
-      api.apiRequest(url, null, [200]),
+    const { data, headers, retryAfter } = await this.#ask(signal, 'certificate', (api) =>
+      api.apiRequest(url, null),
     );
-    const links = readLinks(value.headers['link'], 'alternate').slice(0, mostAlternates);
-    return { value: String(value.data), retryAfter, links };
+    const links = readLinks(headers['link'], 'alternate', url).slice(0, mostAlternates);
+    return { value: String(data), retryAfter, links };
   }
 
   async #newAccount(
     signal: AbortSignal,
-    payload: object,
+    payload: { readonly onlyReturnExisting?: true; readonly termsOfServiceAgreed?: true },
   ): Promise<{ readonly url: string; readonly exists: boolean }> {
-    const { value } = await this.#ask(signal, 'new-account', (api) => api.createAccount(payload));
-    const url = value.headers['location'];
-    if (url === undefined) throw this.#malformed('new-account', 'the answer has no link to the account');
-    return { url, exists: value.status === 200 };
+    const how = { includeJwsKid: false, includeExternalAccountBinding: payload.onlyReturnExisting !== true };
+    const { location, status } = await this.#ask(signal, 'new-account', (api) =>
+      api.apiResourceRequest('newAccount', payload, [], how),
+    );
+    if (location === undefined) throw this.#malformed('new-account', 'the answer has no link to the account');
+    return { url: location, exists: status === 200 };
   }
 
   /** @param payload null for POST-as-GET */
   async #updateAccount(signal: AbortSignal, url: string, payload: object | null): Promise<unknown> {
-    const { value } = await this.#ask(signal, 'account', (api) => api.updateAccount(payload), url);
-    return value.data;
+    const { data } = await this.#ask(signal, 'account', (api) => api.apiRequest(url, payload), url);
+    return data;
   }
 
   async #ask(
     signal: AbortSignal,
     endpoint: Endpoint,
-    send: (api: AcmeApi) => Promise<HttpClient.Response>,
+    send: (api: AcmeApi) => Promise<unknown>,
     accountUrl = this.#accountUrl,
-  ): Promise<CallResult<HttpClient.Response>> {
+  ): Promise<SignedAnswer> {
     signal.throwIfAborted();
     const exchange = new Exchange(this.#options, signal, endpoint);
     try {
-      const value = await send(new AcmeApi(exchange, accountUrl));
-      return { value, retryAfter: exchange.retryAfter };
+      await send(new AcmeApi(exchange, accountUrl));
     } catch (error) {
       if (signal.aborted) throw signal.reason;
       if (error instanceof AcmeProblem) throw error;
-      const { status } = exchange;
-      if (status === undefined) throw this.#malformed(endpoint, 'the request could not be made', error);
-      // acme-client expects another 2xx status. Its error is dropped: the message is the body, which may be anything.
-      throw this.#malformed(endpoint, `the answer with status ${status} does not follow RFC 8555`);
+      throw this.#malformed(endpoint, 'the request could not be made', error);
     }
+    if (exchange.answer !== undefined) return exchange.answer;
+    throw this.#malformed(endpoint, 'the request was not sent');
   }
 
   #order(endpoint: Endpoint, url: string, data: unknown): OrderObject {
@@ -199,10 +205,8 @@ class Exchange extends HttpClient {
   readonly #endpoint: Endpoint;
   /** Rejected nonces in a row. */
   #badNonces = 0;
-  /** Retry-After of the answer, in milliseconds. */
-  retryAfter: number | undefined;
-  /** Of the answer; undefined before it. */
-  status: number | undefined;
+  /** The last one; undefined before it. */
+  answer: SignedAnswer | undefined;
 
   constructor(options: SignedRequestsOptions, signal: AbortSignal, endpoint: Endpoint) {
     const { directoryUrl, externalAccount, key } = options;
@@ -237,8 +241,7 @@ class Exchange extends HttpClient {
       this.#badNonces,
     );
     this.#badNonces = answer.rejectsNonce ? this.#badNonces + 1 : 0;
-    this.retryAfter = answer.retryAfter;
-    this.status = answer.status;
+    this.answer = answer;
     return answer;
   }
 }

@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import type { LookupFunction } from 'node:net';
 import * as tls from 'node:tls';
 import { type Dispatcher, EnvHttpProxyAgent, request } from 'undici';
+import { oneLine } from '../../../machines/reasons/foreign-text.ts';
 import { second } from '../../../machines/time/durations.ts';
 import { AcmeProblem, type Endpoint } from './problem.ts';
 
@@ -44,6 +45,7 @@ const attemptTimeout = 250;
 const timedOut = Symbol('timed out');
 /** Bytes: four times an order or a problem about a hundred names of the greatest length. */
 const longestBody = 256 * 1024;
+const longestAddress = 200;
 /** Bytes of all headers of an answer. */
 const longestHeaders = 16 * 1024;
 
@@ -195,7 +197,12 @@ export function caName(url: string): string {
 
 function checkedUrl(asked: CaRequest): string {
   if (URL.canParse(asked.url) && new URL(asked.url).protocol === 'https:') return asked.url;
-  throw problem(asked, 'invalidResponse', 'its address is not an https URL, and ACME requires HTTPS');
+  const address = oneLine(asked.url, longestAddress);
+  throw problem(
+    asked,
+    'invalidResponse',
+    `its address ${address} is not an https URL, and ACME requires HTTPS`,
+  );
 }
 
 function joinedHeaders(

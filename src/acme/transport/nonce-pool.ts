@@ -3,6 +3,10 @@ import { minute } from '../../../machines/time/durations.ts';
 /** RFC 8555 section 6.5.1: a nonce is base64url, anything else is ignored. */
 const wellFormed = /^[A-Za-z0-9_-]{1,512}$/;
 
+export function isNonce(text: string): boolean {
+  return wellFormed.test(text);
+}
+
 /**
  * The CA's unused nonces, newest first. An old one costs a rejected request, as much as a new-nonce request, so the age limit only
  * drops hopeless ones.
@@ -22,7 +26,7 @@ export class NoncePool {
 
   /** Keeps the nonce of an answer and drops the oldest above the limit; a malformed one is ignored. */
   put(nonce: string | undefined): void {
-    if (nonce === undefined || !wellFormed.test(nonce)) return;
+    if (nonce === undefined || !isNonce(nonce)) return;
     this.#nonces.push({ value: nonce, at: this.#now() });
     if (this.#nonces.length > this.#limit) this.#nonces.shift();
   }

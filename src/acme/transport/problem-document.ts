@@ -59,15 +59,22 @@ export function readProblem(value: unknown, status?: number): Problem | undefine
 /**
  * The targets of a `Link` header that have this relation (RFC 8288), the first twenty; several headers are joined by commas.
  * @param relation lower case
+ * @param base URL of the request: targets may be relative
  */
-export function readLinks(header: string | undefined, relation: string): string[] {
+export function readLinks(header: string | undefined, relation: string, base: string): string[] {
   const links: string[] = [];
   for (const part of (header ?? '').split('<').slice(1)) {
     const end = part.indexOf('>');
     const target = part.slice(0, end);
     if (end < 0 || target.length > longestUrl || links.length === mostLinks) continue;
     const [, relations = ''] = /;\s*rel\s*=\s*"?([^";,]+)/i.exec(part.slice(end)) ?? [];
-    if (relations.toLowerCase().split(' ').includes(relation)) links.push(oneLine(target, longestUrl));
+    if (relations.toLowerCase().split(' ').includes(relation))
+      links.push(oneLine(absoluteUrl(target, base), longestUrl));
   }
   return links;
+}
+
+/** A URL as it is, or a relative one made absolute; what is no URL stays. */
+export function absoluteUrl(reference: string, base: string): string {
+  return URL.canParse(reference) ? reference : (URL.parse(reference, base)?.href ?? reference);
 }

@@ -29,7 +29,7 @@ export interface Subproblem {
 
 /** A problem document of the CA, or an error of the connection. */
 export interface Problem {
-  /** Without `urn:ietf:params:acme:error:`; `unreachable`, `timeout` and `invalidResponse` are ours. */
+  /** Without `urn:ietf:params:acme:error:`; `unreachable`, `timeout`, `busy` and `invalidResponse` are ours. */
   readonly type: string;
   readonly detail: string;
   readonly status: number | undefined;
@@ -92,7 +92,7 @@ export class AcmeProblem extends Error implements Problem {
 
   /** The CA is unreachable, failing or busy: the same request may succeed later. */
   get transient(): boolean {
-    if (this.type === 'unreachable' || this.type === 'timeout' || this.type === 'badNonce') return true;
+    if (['unreachable', 'timeout', 'busy', 'badNonce'].includes(this.type)) return true;
     if (this.type === 'rateLimited') return /service busy/i.test(this.detail);
     return this.status === undefined || this.status < 400 || this.status >= 500;
   }
@@ -113,6 +113,7 @@ const remedies: Readonly<Record<string, string>> = {
     'Check LEGO_URL, HTTPS_PROXY and that the cluster allows egress to the CA; kube-lego tries again.',
   timeout:
     'Check the connection to the CA (LEGO_URL, HTTPS_PROXY) and its status page; kube-lego tries again.',
+  busy: 'The CA is busy, failing or under maintenance: see its status page; kube-lego tries again.',
   invalidResponse:
     'Check that LEGO_URL is the directory of an ACME CA and that no proxy answers in its place.',
   accountDoesNotExist: 'The account is registered again with the same key.',
@@ -157,7 +158,7 @@ function describe(init: AcmeProblemInit, whatToDo?: string): string {
   const where =
     init.type === 'userActionRequired' && instructions.length > 0 ? `See ${instructions.join(' and ')}.` : '';
   // The detail of these types is ours, of all others the CA's.
-  const spoken = !['unreachable', 'timeout', 'invalidResponse'].includes(init.type);
+  const spoken = !['unreachable', 'timeout', 'busy', 'invalidResponse'].includes(init.type);
   const what = spoken
     ? `${init.ca} refused the ${init.endpoint} request`
     : `The ${init.endpoint} request to ${init.ca} failed`;

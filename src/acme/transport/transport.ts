@@ -10,6 +10,8 @@ import {
   answered,
   contentOf,
   invalid,
+  locationOf,
+  redirectOf,
   refusal,
   rejectsNonce,
   retryAfterOf,
@@ -24,7 +26,7 @@ import {
   caName,
 } from './connection.ts';
 import { type AcmeDirectory, readDirectory } from './directory.ts';
-import { NoncePool } from './nonce-pool.ts';
+import { NonceSource } from './nonce-source.ts';
 import { AcmeProblem, type Endpoint } from './problem.ts';
 import { readProblem } from './problem-document.ts';
 import { SharedRun } from './shared-run.ts';
@@ -64,6 +66,8 @@ export interface SignedAnswer {
   readonly headers: Readonly<Record<string, string>>;
   /** PEM for a certificate, else an object. */
   readonly data: unknown;
+  /** Absolute URL of the `Location` header. */
+  readonly location?: string | undefined;
   readonly rejectsNonce: boolean;
   readonly retryAfter: number | undefined;
 }
@@ -82,7 +86,7 @@ export class AcmeTransport {
   readonly #clock: CaClock;
   readonly #connection: Connection;
   readonly #onRequest: ((report: RequestReport) => void) | undefined;
-  readonly #nonces = new Map<string, NoncePool>();
+  readonly #nonces: NonceSource;
   readonly #directories = new Map<string, CachedDirectory>();
   readonly #askedWaits: AskedWaits;
 
@@ -92,6 +96,10 @@ export class AcmeTransport {
     this.#onRequest = options.onRequest;
     this.#askedWaits = new AskedWaits(options.clock);
     this.#connection = options.connection ?? new CaConnection(options);
+    this.#nonces = new NonceSource({
+      send: (asked) => this.#send(asked),
+      monotonic: () => this.#clock.monotonic(),
+    });
   }
 
   /**
@@ -111,11 +119,11 @@ export class AcmeTransport {
    */
   async get(signal: AbortSignal, endpoint: Endpoint, url: string): Promise<CallResult<unknown>> {
     const ask = async (): Promise<CallResult<unknown>> => {
-      const from = await this.#send({ endpoint, method: 'GET', url, signal });
+      const from = await this.#get({ endpoint, url, signal });
       return { value: contentOf(from), retryAfter: retryAfterOf(from) };
     };
-    // A transient problem holds for the endpoint; a missing resource only for its own URL.
-    return this.#askedWaits.heed(endpoint, ask, ({ transient }) => transient);
+    // A busy CA is busy for all; another problem is that of this resource.
+    return this.#askedWaits.heed(endpoint, ask, ({ status }) => status === 429 || status === 503);
   }
 
   /**
@@ -124,15 +132,11 @@ export class AcmeTransport {
    * @throws AcmeProblem, or the signal's reason
    */
   async nonce(signal: AbortSignal, url: string): Promise<string> {
-    const pooled = this.#pool(url).take();
+    const pooled = this.#nonces.take(url);
     if (pooled !== undefined) return pooled;
-    return this.#askedWaits.heed(url, async () => {
-      const from = await this.#send({ endpoint: 'new-nonce', method: 'HEAD', url, signal });
-      const nonce = from.answer.headers['replay-nonce'];
-      if (from.answer.status < 300 && nonce !== undefined) return nonce;
-      this.#forgetMovedResource(from);
-      throw from.answer.status < 300 ? invalid(from, 'holds no nonce') : refusal(from);
-    });
+    return this.#askedWaits.heed(url, () =>
+      this.#nonces.ask(signal, url, (from) => this.#forgetMovedResource(from)),
+    );
   }
 
   /**
@@ -165,9 +169,16 @@ export class AcmeTransport {
     if (rejectsNonce(from) && badNonces < maxBadNonces) {
       return { status, headers, data: from.json, rejectsNonce: true, retryAfter: undefined };
     }
-    this.#pool(url).put(headers['replay-nonce']);
+    this.#nonces.put(url, headers['replay-nonce']);
     if (status >= 300) this.#forgetMovedResource(from);
-    return { status, headers, data: contentOf(from), rejectsNonce: false, retryAfter: retryAfterOf(from) };
+    return {
+      status,
+      headers,
+      data: contentOf(from),
+      location: locationOf(from),
+      rejectsNonce: false,
+      retryAfter: retryAfterOf(from),
+    };
   }
 
   #newDirectory(url: string): CachedDirectory {
@@ -175,9 +186,9 @@ export class AcmeTransport {
       current: undefined,
       run: new SharedRun((signal) =>
         this.#askedWaits.heed(url, async () => {
-          const from = await this.#send({ endpoint: 'directory', method: 'GET', url, signal });
+          const from = await this.#get({ endpoint: 'directory', url, signal });
           if (from.answer.status >= 300) throw refusal(from);
-          const directory = readDirectory(from.json);
+          const directory = readDirectory(from.json, from.url);
           if (directory === undefined) throw invalid(from, 'is no ACME directory');
           cached.current = { directory, at: this.#clock.now() };
           return directory;
@@ -186,6 +197,15 @@ export class AcmeTransport {
     };
     this.#directories.set(url, cached);
     return cached;
+  }
+
+  /** Follows one redirect. A good answer that cannot be read was cut, and is asked for once more. */
+  async #get(asked: Omit<CaRequest, 'method' | 'body'>): Promise<Answered> {
+    let from = await this.#send({ ...asked, method: 'GET' });
+    const target = redirectOf(from);
+    if (target !== undefined) from = await this.#send({ ...asked, url: target, method: 'GET' });
+    const { answer, json, url } = from;
+    return answer.status < 300 && json === undefined ? this.#send({ ...asked, url, method: 'GET' }) : from;
   }
 
   async #send(asked: CaRequest): Promise<Answered> {
@@ -209,13 +229,6 @@ export class AcmeTransport {
       report({ status: undefined, problemType });
       throw error;
     }
-  }
-
-  #pool(url: string): NoncePool {
-    const origin = URL.canParse(url) ? new URL(url).origin : '';
-    const pool = this.#nonces.get(origin) ?? new NoncePool(() => this.#clock.monotonic());
-    this.#nonces.set(origin, pool);
-    return pool;
   }
 
   /** The CA does not know a resource of its directory: the directory has changed. */

@@ -108,13 +108,13 @@ describe('signed requests', () => {
     assert.deepEqual(payload, { termsOfServiceAgreed: true, contact: ['mailto:ops@example.com'] });
   });
 
-  test('a good status that is not the one of the request is a clear error that shows nothing of the body', async () => {
+  test('an answer that lacks what is needed is a clear error that shows nothing of the body', async () => {
     ca.scripts.set('/new-order', () => ({ status: 200, body: { status: 'SECRET' } }));
     const placed = requests(newKeyPem(), ca.url('/account')).newOrder(signal, { hosts: ['a.example'] });
     await assert.rejects(placed, (error) => {
       assert.ok(error instanceof AcmeProblem);
       assert.equal(error.type, 'invalidResponse');
-      assert.match(error.message, /^The new-order request .* does not follow RFC 8555/);
+      assert.match(error.message, /^The new-order request .* the answer has no link to the order/);
       assert.doesNotMatch(`${error.message} ${inspect(error, { depth: 9 })}`, /SECRET/);
       return true;
     });

@@ -265,7 +265,7 @@ describe('transport', () => {
       name: 'a redirect',
       reply: { status: 302, headers: { location: 'https://elsewhere.example/' } },
       type: 'invalidResponse',
-      message: /status 302/,
+      message: /status 302 redirects to https:\/\/elsewhere\.example\/, which is not followed/,
       transient: true,
     },
     {
@@ -322,7 +322,10 @@ describe('transport', () => {
 
   test('speaks HTTPS only', async () => {
     const error = await refusal(account(transport).order(signal, 'http://ca.example/order'));
-    assert.match(error.message, /ACME requires HTTPS/);
+    assert.match(
+      error.message,
+      /its address http:\/\/ca\.example\/order is not an https URL, and ACME requires HTTPS/,
+    );
   });
 
   test('names the remedy when the root of a CA is not trusted', async () => {
