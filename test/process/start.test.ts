@@ -33,13 +33,16 @@ for (const taken of portNames) {
       await api.stop();
     });
 
-    it('ends the process with 1 and says why', async () => {
+    it('ends the process with 1 and says why', async ({ signal }) => {
       const directory = await mkdtemp(join(tmpdir(), 'kube-lego-start-'));
       const KUBECONFIG = join(directory, 'config');
       await writeFile(KUBECONFIG, api.kubeConfig.exportConfig());
       const child = spawn(process.execPath, [main], {
         env: { PATH: process.env['PATH'], KUBECONFIG, ...env },
         stdio: ['ignore', 'pipe', 'inherit'],
+        // A test that is cancelled never gets to `finally`.
+        signal,
+        killSignal: 'SIGKILL',
       });
       try {
         const exited = once(child, 'close');
