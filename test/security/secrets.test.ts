@@ -146,6 +146,17 @@ describe('the author of Ingresses who may neither read nor write Secrets', { tim
     }
   });
 
+  it('learns of a good certificate for her hosts when it ends, as each visitor does, and nothing more', async () => {
+    const { chainPem, keyPem } = authority.issue({ hosts: ['shop.example.com', 'internal.example.com'] });
+    await stage.apply(secret('shop/good', { 'tls.crt': chainPem, 'tls.key': keyPem }));
+    // A status that is spoilt is written again, also where there is no news.
+    const annotations = { [statusAnnotation]: 'spoilt' };
+    await applied(ingress('shop/good', { tls: { good: ['shop.example.com'] }, annotations }));
+    const isWritten = async () => (await told('shop/good')).some((text) => text.includes('notAfter'));
+    await stage.guard(eventually('the status is written', isWritten, 60_000));
+    assert.doesNotMatch((await told('shop/good')).join('\n'), /internal|Bank|foreign|issuer/i);
+  });
+
   it('gets a certificate where no Secret is, which tells her that the name was free', async () => {
     await applied(ingress('shop/free', { tls: { free: ['free.example.com'] } }));
     await stage.untilIssued('shop/free');
