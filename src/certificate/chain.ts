@@ -2,8 +2,11 @@
 // src/secret; no I/O.
 
 import { createPrivateKey, type X509Certificate } from 'node:crypto';
+import { covers } from '../../machines/hosts/host-names.ts';
+import { oneLine } from '../../machines/reasons/foreign-text.ts';
 import { day, minute } from '../../machines/time/durations.ts';
 import { certificateId } from './certificate-id.ts';
+import { certificationPath } from './certification-path.ts';
 import { dnsNamesOf, parseCertificate, pemBlocks } from './pem.ts';
 
 /** Error codes for the certificates that a CA sent. */
@@ -30,7 +33,7 @@ export class ChainError extends Error {
 
 /** A chain that may be stored. */
 export interface VerifiedChain {
-  /** Leaf first, then each issuer; PEM, only certificates. */
+  /** Leaf first, then each issuer, without a root if there is another; PEM, only certificates. */
   readonly chainPem: string;
   /** ARI certificate identifier (RFC 9773 section 4.1). */
   readonly id: string | undefined;
@@ -38,8 +41,8 @@ export interface VerifiedChain {
   readonly notBefore: number;
   /** Milliseconds since the epoch. */
   readonly notAfter: number;
-  /** Set if the certificate begins in the future: one of the clocks is wrong. */
-  readonly notice: string | undefined;
+  /** What people should know of it. */
+  readonly notices: readonly string[];
 }
 
 /**
@@ -47,10 +50,13 @@ export interface VerifiedChain {
  * wrong, and another order would not help.
  */
 const toleratedClockError = day;
+const longestSubject = 255;
+/** Of those in a message. */
+const mostNames = 20;
 
 /**
- * Checks a chain before it is stored: only certificates (RFC 8555, section 9.1), a leaf for our key and exactly the ordered
- * hosts, each signed by the next one, valid now.
+ * Checks a chain before it is stored: only certificates (RFC 8555, section 9.1), a leaf for our key that covers the ordered hosts and
+ * is valid now, and its issuers. They are sorted where the CA has not, and what does not belong to them is dropped.
  *
  * @param hosts lower case
  * @param now milliseconds since the epoch
@@ -63,14 +69,36 @@ export function verifyChain(
   now: number,
 ): VerifiedChain {
   const chain = readChain(chainPem);
-  const [leaf] = chain;
-  if (leaf === undefined) throw new ChainError('NoCertificate', 'The CA sent no certificate.');
-  if (!leaf.checkPrivateKey(createPrivateKey(keyPem))) {
-    throw new ChainError('KeyMismatch', 'The CA sent a certificate for another key.');
+  if (chain.length === 0) throw new ChainError('NoCertificate', 'The CA sent no certificate.');
+  const key = createPrivateKey(keyPem);
+  const leaf = chain.find((certificate) => certificate.checkPrivateKey(key));
+  if (leaf === undefined) throw new ChainError('KeyMismatch', 'The CA sent a certificate for another key.');
+  const surplus = checkHosts(dnsNamesOf(leaf), hosts);
+  const { path, strays } = certificationPath(leaf, chain, now);
+  if (path.length === 1 && strays.length > 0) {
+    throw new ChainError(
+      'BrokenChain',
+      'None of the certificates that the CA sent has issued the first one.',
+    );
   }
-  checkHosts(dnsNamesOf(leaf), hosts);
-  checkSignatures(chain);
-  return { chainPem: chain.map(String).join(''), id: certificateId(leaf), ...checkValidity(leaf, now) };
+  const { notBefore, notAfter, notice } = checkValidity(leaf, now);
+  const notices = [surplus, describeStrays(strays), path.length === 1 ? noIssuer : undefined, notice];
+  return {
+    chainPem: path.map(String).join(''),
+    id: certificateId(leaf),
+    notBefore,
+    notAfter,
+    notices: notices.filter((words) => words !== undefined),
+  };
+}
+
+const noIssuer =
+  'The CA sent the certificate without that of its issuer: only clients that know the issuer will trust it.';
+
+function describeStrays(strays: readonly X509Certificate[]): string | undefined {
+  if (strays.length === 0) return undefined;
+  const subjects = strays.map(({ subject }) => oneLine(subject, longestSubject)).join('; ');
+  return `The CA sent certificates that do not belong to the chain, and they are left out: ${subjects}.`;
 }
 
 function readChain(chainPem: string): X509Certificate[] {
@@ -89,30 +117,30 @@ function readChain(chainPem: string): X509Certificate[] {
   return chain;
 }
 
-function checkHosts(dnsNames: readonly string[], hosts: readonly string[]): void {
-  const missing = hosts.filter((host) => !dnsNames.includes(host));
-  const surplus = dnsNames.filter((name) => !hosts.includes(name));
-  if (missing.length === 0 && surplus.length === 0) return;
-  const differences = [
-    ...missing.map((host) => `${host} is missing`),
-    ...surplus.map((name) => `${name} was not ordered`),
-  ];
-  const message = `The CA sent a certificate for other hosts than ordered: ${differences.join(', ')}.`;
-  throw new ChainError('HostsDiffer', message);
-}
-
-function checkSignatures(chain: readonly X509Certificate[]): void {
-  for (const [index, certificate] of chain.entries()) {
-    const issuer = chain[index + 1];
-    if (issuer === undefined) return;
-    if (!certificate.checkIssued(issuer) || !certificate.verify(issuer.publicKey)) {
-      const message = `Certificate ${index + 1} that the CA sent is not signed by the next one.`;
-      throw new ChainError('BrokenChain', message);
-    }
+/** @returns a notice about names that were not ordered: some CAs add one with `www.` */
+function checkHosts(dnsNames: readonly string[], hosts: readonly string[]): string | undefined {
+  const missing = hosts.filter((host) => !covers(dnsNames, host));
+  const surplus = dnsNames
+    .filter((name) => !hosts.includes(name))
+    .slice(0, mostNames)
+    .map((name) => oneLine(name, longestSubject));
+  if (missing.length > 0) {
+    const differences = [
+      ...missing.map((host) => `${host} is missing`),
+      ...surplus.map((name) => `${name} was not ordered`),
+    ];
+    const message = `The CA sent a certificate for other hosts than ordered: ${differences.join(', ')}.`;
+    throw new ChainError('HostsDiffer', message);
   }
+  return surplus.length === 0
+    ? undefined
+    : `The CA added names to the certificate that were not ordered: ${surplus.join(', ')}.`;
 }
 
-function checkValidity(leaf: X509Certificate, now: number): Omit<VerifiedChain, 'chainPem' | 'id'> {
+function checkValidity(
+  leaf: X509Certificate,
+  now: number,
+): { readonly notBefore: number; readonly notAfter: number; readonly notice: string | undefined } {
   const notBefore = leaf.validFromDate.getTime();
   const notAfter = leaf.validToDate.getTime();
   // This form also refuses an unreadable date (NaN).

@@ -92,6 +92,7 @@ function assemble(settings: Settings, notices: Notice[], proxy: ProxySettings) {
     secretWatch: settings.get(certificates.secretWatch) === 'on',
     minimumValidity: settings.get(certificates.minimumValidity),
     keyType: readKeyType(settings),
+    commonName: settings.get(certificates.commonName),
     /** Undefined: no rehearsals. */
     rehearsalUrl: readRehearsal(settings, directoryUrl),
     maxOrdersInFlight: settings.get(certificates.maxOrdersInFlight),

@@ -134,6 +134,15 @@ export const optionGroups = {
       description: 'RSA key size, 2048, 3072 or 4096. Older form of LEGO_KEY_TYPE.',
       parse: values.oneOf('2048', '3072', '4096'),
     },
+    commonName: {
+      variable: 'LEGO_COMMON_NAME',
+      placeholder: 'WHICH',
+      description:
+        'first: the first host of at most 64 characters is the common name that the CA is asked for, which some CAs insist on. none: ' +
+        'there is none.',
+      fallback: 'none',
+      parse: values.oneOf('first', 'none'),
+    },
     maxOrdersInFlight: {
       variable: 'LEGO_MAX_ORDERS_IN_FLIGHT',
       placeholder: 'NUMBER',

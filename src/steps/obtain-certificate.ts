@@ -3,7 +3,7 @@ import type { KeyType } from '../../machines/ownership/desired-certificate.ts';
 import { StepError } from '../../machines/reasons/step-error.ts';
 import type { AuthorizationReport } from '../acme/order/authorization.ts';
 import type { CertificateAuthority } from '../authority/certificate-authority.ts';
-import { createCsr } from '../certificate/csr.ts';
+import { type CommonName, createCsr } from '../certificate/csr.ts';
 import type { IssuedCertificates } from '../certificate/issued-certificates.ts';
 import type { Vault } from '../certificate/vault.ts';
 import type { ChallengeSolvers } from '../challenges/challenge-solvers.ts';
@@ -25,6 +25,7 @@ export interface ObtainCertificateOptions {
   /** Default for Ingresses without one. */
   readonly keyType: KeyType;
   readonly preferredChain: string | undefined;
+  readonly commonName?: CommonName | undefined;
 }
 
 /** Creates the key and orders the certificate; returns the vault's id of both. */
@@ -40,7 +41,7 @@ export async function obtainCertificate(
   signal.throwIfAborted();
   issued.holdKey(id, keyId);
   const hosts = input.hosts.map(({ host }) => host);
-  const csr = await createCsr(hosts, vault.keyPem(keyId));
+  const csr = await createCsr(hosts, vault.keyPem(keyId), options.commonName);
   const order = ca.order(
     {
       id,

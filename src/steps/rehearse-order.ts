@@ -4,7 +4,7 @@ import { StepError } from '../../machines/reasons/step-error.ts';
 import { day } from '../../machines/time/durations.ts';
 import type { OrderInput } from '../acme/order/order.ts';
 import type { CertificateAuthority } from '../authority/certificate-authority.ts';
-import { createCsr } from '../certificate/csr.ts';
+import { type CommonName, createCsr } from '../certificate/csr.ts';
 import { generateKey } from '../certificate/key.ts';
 import type { Clock } from '../time/clock.ts';
 import { failureOf } from './failures.ts';
@@ -13,6 +13,7 @@ export interface RehearsalOptions {
   /** The staging CA. Its account has the same key as the production CA's: the responder answers for both. */
   readonly ca: Pick<CertificateAuthority, 'admit' | 'order' | 'release'>;
   readonly clock: Pick<Clock, 'now'>;
+  readonly commonName?: CommonName | undefined;
   /** The staging CA has paused a name; only the Ingress's owner may see the link that unpauses it. */
   readonly onPause: (link: string, input: CertificateInput) => void;
 }
@@ -63,10 +64,10 @@ export class Rehearsal {
     presenterOf: OrderInput['presenterOf'],
     signal: AbortSignal,
   ): Promise<void> {
-    const { ca, onPause } = this.#options;
+    const { ca, commonName, onPause } = this.#options;
     const { id, desired } = input;
     const exemption = 'none';
-    const csr = await createCsr(hosts, await generateKey('ec-p256'));
+    const csr = await createCsr(hosts, await generateKey('ec-p256'), commonName);
     ca.admit({ id, hosts, purpose: 'first', exemption });
     try {
       const onPauseLink = (link: string): void => onPause(link, input);

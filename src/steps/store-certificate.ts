@@ -48,8 +48,8 @@ export async function storeCertificate(
   const { chainPem, keyPem } = issued.get(input.issued);
   const hosts = input.hosts.map(({ host }) => host);
   const verified = verifyChain(chainPem, keyPem, hosts, clock.now());
-  const { id, chainPem: verifiedPem, notice } = verified;
-  if (notice !== undefined) onNotice(notice, input);
+  const { id, chainPem: verifiedPem, notices } = verified;
+  for (const notice of notices) onNotice(notice, input);
   const selfChecked =
     input.desired.selfCheck && input.hosts.every((route) => options.solvers.canJudge(route));
   const keyType = input.desired.keyType ?? policy.keyType;

@@ -112,5 +112,6 @@ function createSteps(
     policy: assessmentPolicy(config),
     keyType: config.keyType,
     preferredChain: config.preferredChain,
+    commonName: config.commonName,
   };
 }

@@ -96,10 +96,15 @@ function setUpStaging(
   });
 }
 
-function setUpRehearsal({ clock }: Runtime, ca: CertificateAuthority, { events }: Cluster): Rehearsal {
+function setUpRehearsal(
+  { clock, config }: Runtime,
+  ca: CertificateAuthority,
+  { events }: Cluster,
+): Rehearsal {
   return new Rehearsal({
     ca,
     clock,
+    commonName: config.commonName,
     onPause: (link, input) => {
       const event = pauseLinkEvent(input, link);
       events.publish({ ...event, message: inRehearsal(event.message) });

@@ -64,6 +64,11 @@ export class ScriptedCa {
     return `${this.#origin}${path}`;
   }
 
+  /** What it issues: two certificates. */
+  get chainPem(): string {
+    return this.caBundle + this.caBundle;
+  }
+
   /** How often this path was asked for. */
   count(path: string): number {
     return this.received.filter((request) => request.path === path).length;
@@ -148,7 +153,7 @@ export class ScriptedCa {
     }));
     scripts.set('/certificate', () => ({
       headers: { 'content-type': 'application/pem-certificate-chain' },
-      body: this.caBundle,
+      body: this.chainPem,
     }));
   }
 

@@ -86,6 +86,9 @@ export class Issuance {
     const order = orders.create({
       account,
       identifiers,
+      added: identifiers.flatMap(({ value }) =>
+        (options.addedNames?.(value) ?? []).map((name) => ({ type: 'dns' as const, value: name })),
+      ),
       authorizations,
       profile: profile.name,
       replaces,
@@ -128,8 +131,12 @@ export class Issuance {
       throw new Refusal({ type: 'orderNotReady', detail, status: 403 });
     }
     const publicKeyDer = this.#checkedKey(order, csr);
-    const made = this.issue(order, publicKeyDer, now);
-    const { serial, chainPem, certificateId, notAfter } = made;
+    const names = [...order.added, ...order.identifiers];
+    const made = this.issue({ ...order, identifiers: names }, publicKeyDer, now);
+    const { serial, certificateId, notAfter } = made;
+    const [leafPem = '', intermediatePem = ''] = made.chainPem.split(/(?<=-----END CERTIFICATE-----\n)/);
+    const { rootPem } = this.#parts.issuer;
+    const chainPem = options.sentChain?.({ leafPem, intermediatePem, rootPem }) ?? made.chainPem;
     orders.issued(order, serial.toString('hex'), chainPem, now + (options.issuanceTime?.() ?? 0));
     order.lag = options.lagging ?? 0;
     const { identifiers, exemption } = order;
@@ -170,6 +177,8 @@ export class Issuance {
 
   #checkedKey(order: CaOrder, csr: Buffer): Buffer {
     const request = readSigningRequest(csr);
+    if (this.#parts.options.commonNameRequired === true && request.commonNames.length === 0)
+      throw badCsr('The CSR has no common name in its subject');
     const asked = new Set(identifiersAskedFor(request).map(({ type, value }) => `${type} ${value}`));
     const ordered = new Set(order.identifiers.map(({ type, value }) => `${type} ${value}`));
     if (asked.size !== ordered.size || ![...asked].every((name) => ordered.has(name)))

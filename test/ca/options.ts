@@ -78,5 +78,19 @@ export interface CaOptions {
   readonly boundLookUps?: boolean | undefined;
   /** Whether an account needs an e-mail address. */
   readonly contactRequired?: boolean | undefined;
+  /** Names that it adds to an order for a host, and needs no proof for. */
+  readonly addedNames?: ((host: string) => readonly string[]) | undefined;
+  /** Whether a CSR needs a common name. */
+  readonly commonNameRequired?: boolean | undefined;
+  /** How it sends a chain, PEM; leaf and intermediate if not given. */
+  readonly sentChain?:
+    | ((chain: {
+        readonly leafPem: string;
+        readonly intermediatePem: string;
+        readonly rootPem: string;
+      }) => string)
+    | undefined;
+  /** Status of the answer to a new order that returns one that was there before; 201 if not given, as at Boulder. */
+  readonly existingOrderStatus?: number | undefined;
   readonly onEvent?: ((event: CaEvent) => void) | undefined;
 }

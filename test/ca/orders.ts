@@ -11,6 +11,8 @@ export interface CaOrder {
   readonly number: number;
   readonly account: CaAccount;
   readonly identifiers: readonly Identifier[];
+  /** Names that the CA has added. */
+  readonly added: readonly Identifier[];
   readonly authorizations: readonly CaAuthorization[];
   readonly profile: string;
   /** Id of the certificate (RFC 9773) that it says it replaces. */
@@ -38,6 +40,11 @@ export class Orders {
 
   constructor(origin: string) {
     this.#origin = origin;
+  }
+
+  /** How many were made. */
+  get count(): number {
+    return this.#count;
   }
 
   get(number: number): CaOrder | undefined {
@@ -80,7 +87,8 @@ export class Orders {
   }
 
   json(order: CaOrder, status: OrderStatus, authorizationUrl: (of: CaAuthorization) => string): object {
-    const { certificate, error, identifiers, number, profile, replaces } = order;
+    const { added, certificate, error, number, profile, replaces } = order;
+    const identifiers = [...added, ...order.identifiers];
     return {
       status,
       expires: new Date(order.expires).toISOString(),

@@ -91,8 +91,11 @@ export class Resources {
         this.#parts.accounts.changeKey(account, signed.key, jws.payload, request.url);
         return { json: accountJson(account) };
       case 'new-order': {
-        const order = this.#parts.issuance.order(account, payloadOf(jws));
-        return { ...this.#orderDraft(order, {}), status: 201 };
+        const { issuance, options, orders } = this.#parts;
+        const before = orders.count;
+        const order = issuance.order(account, payloadOf(jws));
+        const status = orders.count > before ? 201 : (options.existingOrderStatus ?? 201);
+        return { ...this.#orderDraft(order, {}), status };
       }
       case 'order':
         read(jws);

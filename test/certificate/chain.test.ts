@@ -28,15 +28,82 @@ function refusal(
 }
 
 describe('verifying what a CA sent', () => {
+  const verified = (chainPem: string): { chainPem: string; notices: readonly string[] } =>
+    verifyChain(chainPem, good.keyPem, hosts, now);
+
   it('takes a leaf of our key and hosts with its issuers in order', () => {
-    const { chainPem, notice } = verifyChain(
-      good.chainPem + root.certificatePem,
-      good.keyPem,
-      hosts.toReversed(),
-      now,
+    const { chainPem, notices } = verifyChain(good.chainPem, good.keyPem, hosts.toReversed(), now);
+    assert.equal(chainPem, good.chainPem);
+    assert.deepEqual(notices, []);
+  });
+
+  describe('sorts and cleans a chain', () => {
+    const { certificatePem: leaf } = good;
+    const [of, above] = [intermediate.certificatePem, root.certificatePem];
+    for (const [name, sent] of Object.entries({
+      'with its root': leaf + of + above,
+      'with its leaf twice': leaf + leaf + of,
+      'with an issuer twice': leaf + of + of,
+      'sent twice': leaf + of + leaf + of,
+      'with its issuers in another order': leaf + above + of,
+      'with its leaf last': of + leaf,
+      'from the root downwards': above + of + leaf,
+    })) {
+      it(`${name}, silently`, () => {
+        assert.deepEqual([verified(sent).chainPem, verified(sent).notices], [leaf + of, []]);
+      });
+    }
+
+    it('of a root that issued the leaf itself, and keeps it', () => {
+      const own = root.leaf({ dnsNames: hosts });
+      const sent = own.chainPem + own.chainPem;
+      assert.equal(verifyChain(sent, own.keyPem, hosts, now).chainPem, own.chainPem);
+    });
+
+    it('of certificates of another one, which are named', () => {
+      const other = new TestCa('Another Intermediate', new TestCa('Another Root'));
+      const { chainPem, notices } = verified(leaf + other.certificatePem + of);
+      assert.equal(chainPem, leaf + of);
+      assert.match(
+        notices.join(),
+        /do not belong to the chain, and they are left out: CN=Another Intermediate/,
+      );
+    });
+
+    it('of an issuer with the same name and another key', () => {
+      const namesake = new TestCa('Test Intermediate', root);
+      assert.equal(verified(leaf + namesake.certificatePem + of).chainPem, leaf + of);
+    });
+
+    it('by the issuer that is valid if there are two of one key', () => {
+      const expired = intermediate.crossSigned(new TestCa('Old Root'), now - 2 * day, now - day);
+      const current = intermediate.crossSigned(new TestCa('New Root'), now - day, now + day);
+      for (const sent of [leaf + expired + current, leaf + current + expired]) {
+        assert.equal(verified(sent).chainPem, leaf + current);
+      }
+    });
+  });
+
+  it('takes a leaf alone, with a notice', () => {
+    const { chainPem, notices } = verified(good.certificatePem);
+    assert.equal(chainPem, good.certificatePem);
+    assert.match(notices.join(), /^The CA sent the certificate without that of its issuer/);
+  });
+
+  it('takes one with names that the CA has added, with a notice', () => {
+    const dnsNames = ['www.a.example.com', ...hosts.toReversed(), 'WWW.b.example.com'];
+    const { chainPem, keyPem } = intermediate.leaf({ dnsNames });
+    assert.match(
+      verifyChain(chainPem, keyPem, hosts, now).notices.join(),
+      /^The CA added names .* not ordered: www\.a\.example\.com, www\.b\.example\.com\.$/,
     );
-    assert.equal(chainPem, good.chainPem + root.certificatePem);
-    assert.equal(notice, undefined);
+  });
+
+  it('takes a wildcard that covers the hosts, with a notice', () => {
+    const { chainPem, keyPem } = intermediate.leaf({ dnsNames: ['*.example.com'] });
+    assert.match(verifyChain(chainPem, keyPem, hosts, now).notices.join(), /\*\.example\.com/);
+    const deeper = intermediate.leaf({ dnsNames: ['*.com', '*.a.example.com'] });
+    assert.equal(refusal(deeper.chainPem, deeper.keyPem).code, 'HostsDiffer');
   });
 
   it('keeps certificates and drops the text between them', () => {
@@ -71,7 +138,7 @@ describe('verifying what a CA sent', () => {
     assert.equal(refusal(good.chainPem, newKeyPem()).code, 'KeyMismatch');
   });
 
-  it('refuses a host too few and a host too many, and names them', () => {
+  it('refuses a host too few, and names the others as well', () => {
     const { chainPem, keyPem } = intermediate.leaf({ dnsNames: ['a.example.com', 'c.example.com'] });
     assert.deepEqual(refusal(chainPem, keyPem), {
       code: 'HostsDiffer',
@@ -80,21 +147,12 @@ describe('verifying what a CA sent', () => {
     });
   });
 
-  it('does not take a wildcard for a host', () => {
-    const { chainPem, keyPem } = intermediate.leaf({ dnsNames: ['*.example.com'] });
-    assert.equal(refusal(chainPem, keyPem).code, 'HostsDiffer');
-  });
-
-  it('refuses issuers that are missing, foreign or out of order', () => {
+  it('refuses issuers that are missing or foreign', () => {
     assert.equal(refusal(good.certificatePem + root.certificatePem).code, 'BrokenChain');
-    assert.equal(
-      refusal(good.certificatePem + root.certificatePem + intermediate.certificatePem).code,
-      'BrokenChain',
-    );
     const namesake = new TestCa('Test Intermediate', root);
     assert.deepEqual(refusal(good.certificatePem + namesake.certificatePem), {
       code: 'BrokenChain',
-      message: 'Certificate 1 that the CA sent is not signed by the next one.',
+      message: 'None of the certificates that the CA sent has issued the first one.',
     });
   });
 
@@ -107,7 +165,7 @@ describe('verifying what a CA sent', () => {
   it('takes one from a CA whose clock is an hour ahead, with a notice', () => {
     const { chainPem, keyPem } = intermediate.leaf({ dnsNames: hosts, notBefore: now + 60 * 60_000 });
     assert.match(
-      verifyChain(chainPem, keyPem, hosts, now).notice ?? '',
+      verifyChain(chainPem, keyPem, hosts, now).notices.join(),
       /^The certificate is valid only in 60 min/,
     );
   });
@@ -125,6 +183,21 @@ describe('asking for a certificate', () => {
     const { commonName, altNames } = acmeCrypto.readCsrDomains(csr);
     assert.equal(commonName ?? undefined, undefined);
     assert.deepEqual(altNames, [long, 'a.example.com']);
+  });
+
+  it('has the first host that is short enough as its common name if that is wanted', async () => {
+    const long = `${'a'.repeat(60)}.example.com`;
+    const exact = `${'a'.repeat(52)}.example.com`;
+    for (const [names, expected] of [
+      [['b.example.com', 'a.example.com'], 'b.example.com'],
+      [[long, exact, 'a.example.com'], exact],
+      [[long], undefined],
+    ] as const) {
+      const csr = await createCsr(names, await generateKey('ec-p256'), 'first');
+      const { commonName, altNames } = acmeCrypto.readCsrDomains(csr);
+      assert.equal(commonName ?? undefined, expected);
+      assert.deepEqual(altNames, names);
+    }
   });
 
   it('works with RSA keys', async () => {

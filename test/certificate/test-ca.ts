@@ -44,6 +44,11 @@ export class TestCa {
     );
   }
 
+  /** This CA's own certificate as another one signs it, PEM. */
+  crossSigned(by: TestCa, notBefore: number, notAfter: number): string {
+    return by.#issue(this.#name, this.#key, [basicConstraints], notBefore, notAfter);
+  }
+
   /** A certificate of this CA with its key; chainPem is the certificate and then this CA's own. */
   leaf(options: LeafOptions): { certificatePem: string; chainPem: string; keyPem: string } {
     const keyPem = options.keyPem ?? newKeyPem();

@@ -92,5 +92,5 @@ export function verifyChain(
   }
   if (plain.notAfter <= now) throw new ChainError('Expired', 'The CA sent a certificate that has ended.');
   const { notBefore, notAfter } = plain;
-  return { chainPem, notBefore, notAfter, notice: undefined, id: certificateIdOf(plain) };
+  return { chainPem, notBefore, notAfter, notices: [], id: certificateIdOf(plain) };
 }

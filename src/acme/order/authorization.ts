@@ -157,8 +157,11 @@ class Authorization {
   #presenter({ identifier, wildcard }: AuthorizationObject): Presenter {
     const name = identifier.value.toLowerCase();
     const presenter = this.#proving.presenterOf(wildcard ? `*.${name}` : name);
-    if (presenter === undefined) throw this.#malformed('the authorization is for no name of the order');
-    return presenter;
+    if (presenter !== undefined) return presenter;
+    throw new OrderError(
+      'identifiers-differ',
+      `${this.#proving.ca} wants a proof for ${name}, which was not ordered. If this host is yours, list it under spec.tls as well.`,
+    );
   }
 
   async #present({ token }: ChallengeObject, authorization: AuthorizationObject): Promise<void> {

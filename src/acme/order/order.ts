@@ -1,6 +1,7 @@
 // The order flow of RFC 8555 section 7.4: new-order, authorizations, finalization, download. Called by the CA object
 // (src/authority/ca-order.ts).
 
+import { normalizeHost } from '../../../machines/hosts/host-names.ts';
 import { minute } from '../../../machines/time/durations.ts';
 import type { Account } from '../account/account.ts';
 import type { OrderObject } from '../protocol/objects.ts';
@@ -43,6 +44,7 @@ export interface OrderInput {
 }
 
 export const orderTimeLimit = 10 * minute;
+const certificateEnd = '-----END CERTIFICATE-----';
 
 export interface ObtainedCertificate {
   /** Unverified, as the CA sent it. */
@@ -118,13 +120,7 @@ class OrderRun {
       account.requests.newOrder(signal, { hosts, profile, replaces }),
     );
     onOrderMade?.();
-    const ordered = new Set(order.identifiers.map(({ value }) => value.toLowerCase()));
-    if (ordered.size !== hosts.length || !hosts.every((host) => ordered.has(host))) {
-      throw this.#error(
-        'identifiers-differ',
-        `the CA made an order for other names (${[...ordered].join(', ')})`,
-      );
-    }
+    this.#checkNames(order);
     if (profile !== undefined && order.profile !== undefined && order.profile !== profile) {
       throw this.#error(
         'refused',
@@ -148,6 +144,21 @@ class OrderRun {
           `the CA returned an order that is already ${order.status}: its certificate has another key; the next attempt makes a new order`,
         );
     }
+  }
+
+  /** A CA may list the names in another order, add some (such as that with `www.`), or leave them to the certificate. */
+  #checkNames({ identifiers }: OrderObject): void {
+    const { hosts, onNotice } = this.#input;
+    const names = new Set(identifiers.map(({ value }) => normalizeHost(value)));
+    if (names.size > 0 && hosts.some((host) => !names.has(host))) {
+      throw this.#error(
+        'identifiers-differ',
+        `the CA made an order for other names (${[...names].join(', ')})`,
+      );
+    }
+    const added = [...names].filter((name) => !hosts.includes(name));
+    if (added.length > 0)
+      onNotice?.(`${this.#ca} added ${added.join(', ')} to the order for ${hosts.join(', ')}.`);
   }
 
   /**
@@ -213,7 +224,13 @@ class OrderRun {
   #downloadChain(url: string, polling: Polling, preferredChain?: string): Promise<string> {
     const { account, signal } = this.#input;
     const read = (): Promise<CallResult<string>> => account.requests.certificate(signal, url, preferredChain);
-    return poll(polling, 0, read, (chainPem) => chainPem);
+    let readBefore = false;
+    return poll(polling, 0, read, (chainPem) => {
+      // A leaf alone may be what is left of a chain, cut where its first certificate ends.
+      if (readBefore || chainPem.split(certificateEnd).length !== 2) return chainPem;
+      readBefore = true;
+      return undefined;
+    });
   }
 
   #polling(order: OrderObject): Polling {

@@ -58,6 +58,9 @@ declare module 'acme-client/src/util.js' {
 }
 
 declare module 'acme-client/src/crypto/index.js' {
-  export function createCsr(data: { altNames: string[] }, keyPem: string): Promise<[Buffer, Buffer]>;
+  export function createCsr(
+    data: { altNames: string[]; commonName?: string },
+    keyPem: string,
+  ): Promise<[Buffer, Buffer]>;
   export function getPemBodyAsB64u(pem: Buffer): string;
 }

@@ -139,15 +139,19 @@ const remedies: Readonly<Record<string, string>> = {
 
 const longestWords = 1000;
 
-/** The remedy of a problem type; empty if there is none. */
-function remedy(type: string): string {
+/** The remedy of a problem; empty if there is none. */
+function remedy({ type, detail }: { readonly type: string; readonly detail: string }): string {
+  if (type === 'badCSR' && /common ?name|\bCN\b/i.test(detail)) return commonNameRemedy;
   return Object.hasOwn(remedies, type) ? (remedies[type] ?? '') : '';
 }
+
+const commonNameRemedy =
+  'Set LEGO_COMMON_NAME to first if the CA wants a common name, or to none if it wants none.';
 
 /** A problem as text: the CA's detail on one line of bounded length, and the remedy. */
 export function problemWords(
   problem: { readonly type: string; readonly detail: string },
-  whatToDo: string = remedy(problem.type),
+  whatToDo: string = remedy(problem),
 ): string {
   return `${sentence(problem)} ${isPause(problem) ? '' : whatToDo}`.trim();
 }

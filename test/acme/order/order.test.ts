@@ -178,15 +178,86 @@ describe('order', () => {
     });
   }
 
-  test('an order for other names is refused', async () => {
+  const orderFor = (...values: readonly string[]): void => {
+    const identifiers = values.map((value) => ({ type: 'dns', value }));
     ca.scripts.set('/new-order', () => ({
       status: 201,
       headers: { location: ca.url('/order') },
-      body: ca.order({ identifiers: [{ type: 'dns', value: 'b.example' }] }),
+      body: ca.order({ identifiers, authorizations: values.map((value) => ca.url(`/authz-${value}`)) }),
     }));
-    const error = await failure();
+    for (const value of values) {
+      const usual = ca.scripts.get('/authz') ?? assert.fail();
+      ca.scripts.set(`/authz-${value}`, (received, times) => {
+        const reply = usual(received, times);
+        assert(typeof reply === 'object' && typeof reply.body === 'object');
+        return { ...reply, body: { ...reply.body, identifier: { type: 'dns', value } } };
+      });
+    }
+  };
+
+  test('an order for other names is refused', async () => {
+    for (const names of [['b.example'], ['www.a.example']]) {
+      orderFor(...names);
+      const error = await failure();
+      assert.equal(error.kind, 'identifiers-differ');
+      assert.match(error.message, /other names \((?:b|www\.a)\.example\)/);
+    }
+  });
+
+  test('an order for names in another order and spelling is good, as is one that lists none', async () => {
+    const notices: string[] = [];
+    const onNotice = (notice: string): void => void notices.push(notice);
+    const hosts = ['a.example', 'b.example'];
+    orderFor('B.example', 'A.EXAMPLE.');
+    await obtain({ hosts, onNotice });
+    ca.scripts.set('/new-order', () => ({
+      status: 201,
+      headers: { location: ca.url('/order') },
+      body: ca.order({ identifiers: [] }),
+    }));
+    await obtain({ onNotice });
+    assert.deepEqual(notices, []);
+  });
+
+  test('a name that the CA adds is something to know, and needs no proof if the CA wants none', async () => {
+    const notices: string[] = [];
+    orderFor('a.example', 'www.a.example');
+    ca.scripts.set('/authz-www.a.example', () => ({
+      body: ca.authorization({ status: 'valid', identifier: { type: 'dns', value: 'www.a.example' } }),
+    }));
+    await obtain({ onNotice: (notice) => void notices.push(notice) });
+    assert.match(notices.join(), /added www\.a\.example to the order for a\.example\.$/);
+    assert.equal(ca.count('/challenge'), 1);
+  });
+
+  test('a name that the CA adds and wants proven is told, with what to do', async () => {
+    orderFor('a.example', 'www.a.example');
+    const error = await failure({
+      presenterOf: (host) => (host === 'a.example' ? presenterOf() : undefined),
+    });
     assert.equal(error.kind, 'identifiers-differ');
-    assert.match(error.message, /other names \(b\.example\)/);
+    assert.equal(error.transient, false);
+    assert.match(error.message, /wants a proof for www\.a\.example, .* list it under spec\.tls as well\./);
+  });
+
+  test('a leaf alone is downloaded again: the chain may have been cut after it', async () => {
+    const leaf = ca.caBundle;
+    ca.scripts.set('/certificate', (_, times) => ({ body: times === 1 ? leaf : ca.chainPem }));
+    assert.equal((await obtain()).chainPem, ca.chainPem);
+    assert.equal(ca.count('/certificate'), 2);
+  });
+
+  test('a leaf that is alone again is what the CA has', async () => {
+    ca.scripts.set('/certificate', () => ({ body: ca.caBundle }));
+    assert.equal((await obtain()).chainPem, ca.caBundle);
+    assert.equal(ca.count('/certificate'), 2);
+  });
+
+  test('a chain that is cut within a certificate is downloaded again', async () => {
+    ca.scripts.set('/certificate', (_, times) => ({
+      body: times < 4 ? ca.chainPem.slice(0, -100) : ca.chainPem,
+    }));
+    assert.equal((await obtain()).chainPem, ca.chainPem);
   });
 
   test('a profile that the CA does not offer costs no order, and the message lists those it does', async () => {
@@ -460,7 +531,7 @@ describe('order', () => {
       const notices: string[] = [];
       const onNotice = (notice: string): void => void notices.push(notice);
       const { chainPem } = await obtain({ preferredChain: 'Some Root', onNotice });
-      assert.equal(chainPem, ca.caBundle);
+      assert.equal(chainPem, ca.chainPem);
       assert.equal(ca.count('/certificate'), 2);
       assert.equal(notices.length, 1);
       assert.match(notices[0] ?? '', /default chain is used instead of Some Root: .*no such chain/);

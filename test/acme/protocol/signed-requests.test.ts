@@ -54,7 +54,7 @@ describe('signed requests', () => {
     await account.answerChallenge(signal, ca.url('/challenge'));
     await account.finalize(signal, order, csr);
     await account.order(signal, order.url);
-    assert.equal((await account.certificate(signal, ca.url('/certificate'))).value, ca.caBundle);
+    assert.equal((await account.certificate(signal, ca.url('/certificate'))).value, ca.chainPem);
     assert.equal(signed.mock.callCount(), ca.received.filter(({ method }) => method === 'POST').length);
     for (const {
       arguments: [by],
