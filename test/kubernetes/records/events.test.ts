@@ -74,7 +74,7 @@ describe('Events in a real API server', () => {
     assert.match(long, /^ü{510}…$/);
     assert.deepEqual(
       (await world.writes('shop')).map(({ verb }) => verb),
-      ['create', 'create', 'create', 'create'],
+      ['create', 'create', 'create', 'create', 'create'],
     );
   });
 });
