@@ -22,6 +22,8 @@ export interface Reply {
   readonly body?: string | object;
   /** Writes only the first half of the body and breaks the connection. */
   readonly half?: boolean;
+  /** Answers with 102 that come first. */
+  readonly interim?: number;
 }
 
 /** What to answer; undefined to break the connection without an answer; `silence` to never answer. */
@@ -177,6 +179,7 @@ export class ScriptedCa {
       response.destroy();
       return;
     }
+    for (let count = 0; count < (reply.interim ?? 0); count += 1) response.writeProcessing();
     this.#nonces += 1;
     const body = typeof reply.body === 'string' ? reply.body : JSON.stringify(reply.body ?? '');
     response.writeHead(reply.status ?? 200, {

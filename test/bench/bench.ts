@@ -1,6 +1,7 @@
 import process from 'node:process';
 import { parseArgs, styleText } from 'node:util';
 import { LocalError } from '../../deploy/local/local-error.ts';
+import { measureHostile } from './hostile/hostile.ts';
 import { measureIdleness } from './idleness.ts';
 import { measureBurst, measureOne } from './issuance.ts';
 import { measurePage } from './page.ts';
@@ -16,6 +17,7 @@ const parts: Readonly<Record<string, (progress: Progress) => Promise<Row[]>>> = 
   waits: measureWaits,
   rush: measureRush,
   page: measurePage,
+  hostile: measureHostile,
 };
 
 const help = `npm run bench [-- PART...]
@@ -36,6 +38,8 @@ this machine, and prints a table with the goals. Takes about eight minutes; othe
           the floor is the bare loop at the same CA
   page    the inspector's page with 10,000 Ingresses of which 100 change a second: first paint, CPU of browser and controller;
           supervisor, actors and inspector are the real ones, in a process without API server and CA
+  hostile what attackers can write, serve and answer, a row each: the longest turn of the controller's event loop (CPU of its
+          main thread, and by the clock, in which other work on the machine shows), memory, and whether the probes are answered
 
 A first certificate, which makes the ACME account, is issued before each part and not counted. API writes are those of the
 controller's ServiceAccount in the API server's audit log, CA requests those in the CA's log.

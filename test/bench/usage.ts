@@ -21,9 +21,18 @@ export class ProcessUsage {
   }
 
   /** RSS in bytes. */
-  async residentBytes(): Promise<number> {
+  residentBytes(): Promise<number> {
+    return this.#bytes('VmRSS');
+  }
+
+  /** The highest RSS since the start, in bytes. */
+  peakBytes(): Promise<number> {
+    return this.#bytes('VmHWM');
+  }
+
+  async #bytes(field: string): Promise<number> {
     const status = await readFile(`/proc/${this.#pid}/status`, 'utf8');
-    return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024;
+    return Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1]) * 1024;
   }
 
   /**

@@ -33,6 +33,7 @@ export interface HostProblem {
 
 /** Characters: the words about some hosts; the others have the same problem as a rule. */
 const longestMessage = 4000;
+const mostParticulars = 20;
 
 /** A failed order. The message has the hosts, the CA's reason and the remedy. */
 export class OrderError extends Error {
@@ -112,6 +113,7 @@ export function requestRefused(
   const subject = failures.length > 0 ? failures.map(({ host }) => host).join(', ') : hosts.join(', ');
   const particulars = cause.subproblems
     .filter((part) => part.identifier !== undefined)
+    .slice(0, mostParticulars)
     .map((part) => `${part.identifier?.value} (${part.type}): ${problemWords(part)}`);
   return new OrderError(kind, [`No certificate for ${subject}: ${cause.message}`, ...particulars].join(' '), {
     cause,

@@ -46,6 +46,8 @@ const timedOut = Symbol('timed out');
 /** Bytes: four times an order or a problem about a hundred names of the greatest length. */
 const longestBody = 256 * 1024;
 const longestAddress = 200;
+/** Each costs as much as an answer, and there may be any number. */
+const mostInterim = 10;
 /** Bytes of all headers of an answer. */
 const longestHeaders = 16 * 1024;
 
@@ -93,6 +95,14 @@ export class CaConnection {
     const abort = (): void => limit.abort(asked.signal.reason);
     const timer = setTimeout(() => limit.abort(timedOut), this.#requestTimeout);
     asked.signal.addEventListener('abort', abort, { once: true });
+    let interim = 0;
+    const countInterim = (): void => {
+      interim += 1;
+      if (interim <= mostInterim) return;
+      limit.abort(
+        problem(asked, 'invalidResponse', `more than ${mostInterim} interim answers (1xx) came first`),
+      );
+    };
     try {
       const answer = await request(checkedUrl(asked), {
         dispatcher: this.#dispatcher,
@@ -100,6 +110,7 @@ export class CaConnection {
         method: asked.method,
         headersTimeout: 0,
         bodyTimeout: 0,
+        onInfo: countInterim,
         headers: requestHeaders(asked, this.#userAgent),
         ...(asked.body !== undefined && { body: asked.body }),
       });
@@ -208,11 +219,11 @@ function checkedUrl(asked: CaRequest): string {
 function joinedHeaders(
   headers: Readonly<Record<string, string | string[] | undefined>>,
 ): Record<string, string> {
-  const joined: Record<string, string> = {};
-  for (const [name, value] of Object.entries(headers)) {
-    if (value !== undefined) joined[name] = Array.isArray(value) ? value.join(', ') : value;
-  }
-  return joined;
+  return Object.fromEntries(
+    Object.entries(headers).flatMap(([name, value]) =>
+      value === undefined ? [] : [[name, Array.isArray(value) ? value.join(', ') : value]],
+    ),
+  );
 }
 
 /** Node's roots (with NODE_EXTRA_CA_CERTS) and the bundle's, parsed once for all connections. */

@@ -147,6 +147,55 @@ describe('transport', () => {
     assert.equal(ca.count('/new-order'), 21);
   });
 
+  test('takes a few interim answers, and gives up a CA that sends them without end', async () => {
+    const refuse = (interim: number): void => {
+      ca.scripts.set('/new-order', () => ({ ...problem(403, 'unauthorized', 'no'), interim }));
+    };
+    refuse(10);
+    assert.equal((await refusal(order())).type, 'unauthorized');
+    refuse(5000);
+    const error = await refusal(order());
+    assert.equal(error.type, 'invalidResponse');
+    assert.match(error.message, /more than 10 interim answers/);
+  });
+
+  test('takes no more of an answer than a real CA sends', async () => {
+    const usual = new AcmeTransport({
+      clock: caClock,
+      userAgent: 'test',
+      caBundle: ca.caBundle,
+      proxy: noProxy,
+    });
+    const long = 'x'.repeat(344 * 1024);
+    const certificate = '-----BEGIN CERTIFICATE-----\n';
+    const download = (body: string): Promise<AcmeProblem> => {
+      ca.scripts.set('/certificate', () => ({
+        body,
+        headers: { 'content-type': 'application/pem-certificate-chain' },
+      }));
+      return refusal(account(usual).certificate(signal, ca.url('/certificate')));
+    };
+    ca.scripts.set('/new-order', () => problem(403, 'unauthorized', long));
+    assert.match((await refusal(order(usual))).message, /the answer is longer than 262144 bytes/);
+    ca.scripts.set('/new-order', () => problem(403, 'unauthorized', 'no', { 'x-long': 'x'.repeat(20_000) }));
+    assert.equal((await refusal(order(usual))).type, 'unreachable');
+    assert.match((await download(certificate.repeat(17))).message, /holds 17 certificates/);
+    await usual.close();
+  });
+
+  test('reads headers and links of any name', async () => {
+    const names = ['__proto__', 'constructor', 'hasOwnProperty'];
+    ca.scripts.set('/new-order', () =>
+      problem(403, 'userActionRequired', 'agree', {
+        ...Object.fromEntries(names.map((name) => [name, 'x'])),
+        link: names.map((name) => `<x>;rel="${name}"`).join(', '),
+      }),
+    );
+    const error = await refusal(order());
+    assert.equal(error.type, 'userActionRequired');
+    assert.equal(error.termsOfService, undefined);
+  });
+
   test('throws a rate limit once, at once, with all that the CA said', async () => {
     ca.scripts.set('/new-order', () =>
       problem(429, 'rateLimited', 'too many new orders (300) from this account in the last 3h0m0s', {

@@ -173,11 +173,9 @@ function readClass(field: string | undefined, annotation: string | undefined): I
 }
 
 function strings(record: Record<string, unknown> | undefined): Record<string, string> {
-  const result: Record<string, string> = {};
-  for (const [key, value] of Object.entries(record ?? {})) {
-    if (typeof value === 'string') result[key] = value;
-  }
-  return result;
+  return Object.fromEntries(
+    Object.entries(record ?? {}).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
+  );
 }
 
 /** JSON with sorted keys: typed models and the API server order them differently. */

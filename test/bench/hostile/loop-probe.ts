@@ -1,0 +1,34 @@
+// Preloaded into the controller (`--import`): measures the turns of its event loop, from within and without a change of it.
+
+import { appendFileSync } from 'node:fs';
+import process from 'node:process';
+
+/** Milliseconds. */
+const interval = 5;
+const shortest = 20;
+const flushing = 250;
+
+const file = process.env['LOOP_PROBE_FILE'];
+if (file !== undefined) {
+  let lines = '';
+  let at = performance.now();
+  let cpu = cpuTime();
+  setInterval(() => {
+    const now = performance.now();
+    const spent = cpuTime();
+    const stall = now - at - interval;
+    if (stall >= shortest) lines += `${Date.now()} ${stall.toFixed(1)} ${(spent - cpu).toFixed(1)}\n`;
+    at = now;
+    cpu = spent;
+  }, interval).unref();
+  setInterval(() => {
+    if (lines !== '') appendFileSync(file, lines);
+    lines = '';
+  }, flushing).unref();
+}
+
+/** Milliseconds of CPU of this thread: no other thread or process shows in it, as it does in the clock. */
+function cpuTime(): number {
+  const { user, system } = process.threadCpuUsage();
+  return (user + system) / 1000;
+}

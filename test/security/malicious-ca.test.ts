@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict';
+import { after, afterEach, before, describe, it } from 'node:test';
+import { statusAnnotation } from '../../machines/ingress/status.ts';
+import { recordField, stringField } from '../../src/process/json.ts';
+import { Kubelet } from '../bench/hostile/kubelet.ts';
+import type { Answer } from '../controller-failures/faulty-proxy.ts';
+import { ingress, ingressPath } from '../controller-failures/objects.ts';
+import { type Stage, startStage } from '../controller-failures/stage.ts';
+
+// The CA, or whoever answers in its place, answers new orders as it likes.
+
+const escape = '\u001B]0;owned\u0007\u001B[2J\r\n{"level":"error"}\u202E\u2066';
+const json = {
+  'content-type': 'application/problem+json',
+  link: '<x>;rel="__proto__", <x>;rel="constructor"',
+};
+
+function problem(parts: object): Answer {
+  return { status: 403, headers: json, body: JSON.stringify(parts) };
+}
+
+const subproblem = {
+  type: `urn:ietf:params:acme:error:dns${escape}`,
+  detail: escape,
+  identifier: { type: `dns${escape}`, value: `evil.example.com${escape}` },
+};
+
+/** By the name of an Ingress: the answer, and what its author is told. */
+const answers: Readonly<
+  Record<string, { readonly answer: Answer; readonly told: RegExp; readonly reason: string }>
+> = {
+  'control-characters': {
+    answer: problem({
+      type: `urn:ietf:params:acme:error:rejectedIdentifier${escape}`,
+      detail: `no${escape}`,
+      instance: `https://ca.example/${escape}`,
+      subproblems: [subproblem],
+    }),
+    reason: 'OrderFailed',
+    told: /no \]0;owned \[2J \{"level":"error"\}\\u\{202e\}\\u\{2066\}/,
+  },
+  'many-problems': {
+    answer: problem({
+      type: 'urn:ietf:params:acme:error:rejectedIdentifier',
+      detail: 'too many certificates '.repeat(4000),
+      subproblems: Array.from({ length: 300 }, () => subproblem),
+    }),
+    reason: 'OrderFailed',
+    told: /too many certificates too many/,
+  },
+  'endless-problem': {
+    answer: problem({ type: 'urn:ietf:params:acme:error:dns', detail: 'x'.repeat(344 * 1024) }),
+    reason: 'CaUnavailable',
+    told: /the answer is longer than 262144 bytes/,
+  },
+  'another-status': {
+    answer: { status: 200, headers: { 'content-type': 'application/json' }, body: '{"detail":"PRIVATE"}' },
+    reason: 'CaUnavailable',
+    told: /the answer with status 200 does not follow RFC 8555/,
+  },
+};
+
+let stage: Stage;
+let kubelet: Kubelet;
+
+describe('a malicious CA', { timeout: 300_000 }, () => {
+  before(async () => {
+    stage = await startStage({ namespaces: ['shop'], proxyCa: true });
+    await stage.startController();
+    kubelet = new Kubelet(stage.world.ports.health);
+  });
+  afterEach(() => {
+    stage.ca.interfere = () => undefined;
+  });
+  after(async () => {
+    await kubelet.leave();
+    await stage.stop();
+  });
+
+  for (const [name, { answer, reason, told }] of Object.entries(answers)) {
+    it(`that answers with ${name.replace('-', ' ')} writes no more than a line of text`, async () => {
+      const key = `shop/${name}`;
+      stage.ca.interfere = ({ path }) => (path === '/order-plz' ? Promise.resolve(answer) : undefined);
+      await stage.apply(ingress(key, { tls: { [`${name}-tls`]: [`${name}.example.com`] } }));
+      const message = await stage.untilWarned(key, reason);
+      assert.match(message, told);
+      const metadata = recordField(await stage.object(ingressPath(key)), 'metadata');
+      const status = stringField(recordField(metadata, 'annotations'), statusAnnotation) ?? '';
+      const page = await stage.controller.page('inspector', '/sources');
+      for (const text of [message, status, page]) {
+        assert.doesNotMatch(text, /(?!\n)\p{Cc}|\p{Cf}|\\u00[01]|PRIVATE|__proto__/u);
+        assert.ok(text.length < 8000, `${text.length} characters`);
+      }
+    });
+  }
+
+  it('appears in the log in the same way', async () => {
+    const log = await stage.log();
+    assert.ok(log.length > 0);
+    for (const record of log) {
+      const text = JSON.stringify(record);
+      assert.doesNotMatch(text, /\p{Cf}|\\u00[01]|PRIVATE/u);
+      assert.ok(text.length < 16_000, `${text.length} characters`);
+    }
+  });
+
+  it('keeps no probe waiting, and no certificate once it is itself again', async () => {
+    await stage.apply(ingress('shop/later', { tls: { 'later-tls': ['later.example.com'] } }));
+    await stage.untilIssued('shop/later');
+    assert.ok(kubelet.asked > 0);
+    assert.equal(kubelet.failed, 0);
+  });
+});
