@@ -106,7 +106,9 @@ function assemble(settings: Settings, notices: Notice[], proxy: ProxySettings) {
     /** Undefined: every class. */
     supportedIngressClasses: settings.find(ingresses.supportedIngressClasses),
     defaultIngressClass: settings.find(ingresses.defaultIngressClass),
-    hostOwnership: settings.get(ingresses.hostOwnership),
+    hostOwnership: currentOwnership(settings.get(ingresses.hostOwnership), notices),
+    hostGrace: settings.get(ingresses.hostGrace),
+    requireDomains: settings.get(ingresses.requireDomains) === 'true',
 
     ingressName,
     leftoverIngressNames: leftoverIngressName === ingressName ? [] : [leftoverIngressName],
@@ -139,6 +141,15 @@ function currentDirectory(url: string, notices: Notice[]): string {
   const current = `https://${host}.api.letsencrypt.org/directory`;
   notices.push({ level: 'info', message: `LEGO_URL=${url} no longer exists; ${current} is used instead.` });
   return current;
+}
+
+/** Before there was a record of holders, the oldest Ingress decided. */
+function currentOwnership(value: 'namespace' | 'any' | 'oldest', notices: Notice[]): 'namespace' | 'any' {
+  if (value !== 'oldest') return value;
+  const message =
+    'LEGO_HOST_OWNERSHIP=oldest is now called namespace: the age of an Ingress decides only where nobody holds the host.';
+  notices.push({ level: 'info', message });
+  return 'namespace';
 }
 
 function readRehearsal(settings: Settings, directoryUrl: string): string | undefined {

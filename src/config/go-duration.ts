@@ -16,6 +16,7 @@ const units: Readonly<Record<string, number>> = {
  * @returns milliseconds; undefined for anything else, such as a number without its unit
  */
 export function parseDuration(text: string): number | undefined {
+  if (text === '0') return 0;
   if (!/^(?:\d+(?:\.\d+)?(?:ns|us|µs|ms|[hms]))+$/.test(text)) return undefined;
   let total = 0;
   for (const [, count, unit = ''] of text.matchAll(/([\d.]+)([a-zµ]+)/g)) {
@@ -26,6 +27,7 @@ export function parseDuration(text: string): number | undefined {
 
 /** Shortest form: `8h`, `1m30s`, `500ms`. */
 export function formatDuration(milliseconds: number): string {
+  if (milliseconds === 0) return '0s';
   if (milliseconds < second) return `${milliseconds}ms`;
   const hours = Math.floor(milliseconds / hour);
   const minutes = Math.floor(milliseconds / minute) % 60;

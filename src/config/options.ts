@@ -216,10 +216,30 @@ export const optionGroups = {
       variable: 'LEGO_HOST_OWNERSHIP',
       placeholder: 'RULE',
       description:
-        'oldest: a host that Ingresses of several namespaces name belongs to the namespace with the oldest of them. ' +
-        'any: each of these namespaces gets a certificate for it.',
-      fallback: 'oldest',
-      parse: values.oneOf('oldest', 'any'),
+        'namespace: a host that several namespaces name belongs to the one that kube-lego was last issued a certificate for it for, ' +
+        'else to the first that routes it. any: each of these namespaces gets a certificate for it. What ' +
+        'kube-lego.io/domains on a Namespace reserves is respected in both cases.',
+      fallback: 'namespace',
+      // `oldest` is the former name of `namespace`.
+      parse: values.oneOf('namespace', 'any', 'oldest'),
+    },
+    hostGrace: {
+      variable: 'LEGO_HOST_GRACE',
+      placeholder: 'DURATION',
+      description:
+        'How long a host stays with its namespace when no Ingress there names it any more, so that nobody else gets it while an ' +
+        'Ingress is deleted and created again.',
+      fallback: '5m',
+      parse: values.durationWithin(0, 24 * hour),
+    },
+    requireDomains: {
+      variable: 'LEGO_REQUIRE_DOMAINS',
+      placeholder: 'SWITCH',
+      description:
+        'true: only hosts that the annotation kube-lego.io/domains of a Namespace reserves for it get a certificate. false: so do hosts ' +
+        'that are reserved for nobody.',
+      fallback: 'false',
+      parse: values.oneOf('true', 'false'),
     },
   },
   'Challenge and self-check': {

@@ -2,7 +2,6 @@ import { domainToUnicode } from 'node:url';
 import type { AssessmentPolicy } from '../../machines/assessment/defects.ts';
 import { type Lifetime, letsEncryptLifetimes } from '../../machines/assessment/renewal-forecast.ts';
 import type { IngressClassReference } from '../../machines/ownership/source-spec.ts';
-import { minute } from '../../machines/time/durations.ts';
 import type { Clock } from '../time/clock.ts';
 import type { Config } from './config.ts';
 import type { PathType } from './values.ts';
@@ -23,9 +22,9 @@ export function assessmentPolicy({
 export function supervisorPolicy(config: Config) {
   return {
     ownership: {
-      hostOwnership: config.hostOwnership,
-      hostGrace: 5 * minute,
-      requireDomains: false,
+      hostOwnership: config.hostOwnership === 'any' ? ('any' as const) : ('oldest' as const),
+      hostGrace: config.hostGrace,
+      requireDomains: config.requireDomains,
       // A CA with its own root certificate is a private one.
       names: config.caBundle === undefined ? ('public' as const) : ('any' as const),
       toUnicode: domainToUnicode,

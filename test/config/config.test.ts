@@ -128,6 +128,28 @@ describe('the configuration', () => {
   });
 });
 
+describe('the ownership of hosts', () => {
+  it('is on, with five minutes of grace and free domains, unless something else is said', () => {
+    const { hostOwnership, hostGrace, requireDomains } = accepted({}).config;
+    assert.deepEqual([hostOwnership, hostGrace, requireDomains], ['namespace', 300_000, false]);
+    const changed = accepted({
+      LEGO_HOST_OWNERSHIP: 'any',
+      LEGO_HOST_GRACE: '0',
+      LEGO_REQUIRE_DOMAINS: 'True',
+    }).config;
+    assert.deepEqual([changed.hostOwnership, changed.hostGrace, changed.requireDomains], ['any', 0, true]);
+  });
+
+  it('takes the former name of its rule, with a line in the log', () => {
+    const { config, notices } = accepted({
+      LEGO_URL: 'https://ca.example/dir',
+      LEGO_HOST_OWNERSHIP: 'oldest',
+    });
+    assert.equal(config.hostOwnership, 'namespace');
+    assert.match(notices.join('\n'), /^info: LEGO_HOST_OWNERSHIP=oldest is now called namespace/);
+  });
+});
+
 describe('a configuration of 2016', () => {
   it('has its dead URLs replaced, with a line in the log', () => {
     const production = accepted({ LEGO_URL: 'https://acme-v01.api.letsencrypt.org/directory' });
@@ -262,7 +284,7 @@ describe('wrong values', () => {
         'LEGO_MINIMUM_VALIDITY=10m: must be a duration from 1h to 8760h, a number with its unit such as 30s, 8h or 1h30m.',
         'LEGO_RSA_KEYSIZE=1024: must be 2048, 3072 or 4096.',
         'LEGO_WATCH_NAMESPACE=Shop: must be the name of a namespace: a-z, 0-9 and hyphens.',
-        'LEGO_HOST_OWNERSHIP=newest: must be oldest or any.',
+        'LEGO_HOST_OWNERSHIP=newest: must be namespace, any or oldest.',
         '--metrics-port=99999: must be a whole number from 1 to 65535.',
       ],
     );
