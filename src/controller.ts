@@ -9,6 +9,7 @@ import { setUpActors } from './wiring/actors.ts';
 import { setUpAuthorities } from './wiring/ca.ts';
 import { setUpChallenges } from './wiring/challenges.ts';
 import { connectToCluster } from './wiring/cluster.ts';
+import { setUpOwnership } from './wiring/host-ownership.ts';
 import { setUpObservers } from './wiring/observers.ts';
 import type { Runtime } from './wiring/runtime.ts';
 import { defaultSources, setUpSources } from './wiring/sources.ts';
@@ -60,15 +61,17 @@ export function createController({
   });
   const challenges = setUpChallenges(runtime, cluster, authorities.ca.account, observer);
   const sources = setUpSources(runtime, cluster, (event) => actors.supervisor.send(event));
+  const ownership = setUpOwnership(runtime, cluster, (event) => actors.supervisor.send(event));
   const actors = setUpActors(runtime, {
     cluster,
     authorities,
     challenges,
+    ownership,
     status: sources.status,
     observer,
     inspect,
   });
-  const rooms = { cluster, authorities, challenges, sources, actors };
+  const rooms = { cluster, authorities, challenges, ownership, sources, actors };
   const viewers = setUpViewers(runtime, { ...rooms, metrics, journal });
 
   return new Lifecycle(startOrder(runtime, { ...rooms, viewers, abort: () => stopping.abort() }));

@@ -18,6 +18,8 @@ export type CertificateFacts =
       readonly issuer: string;
       /** ARI certificate identifier (RFC 9773 section 4.1); undefined without an authority key identifier. */
       readonly id?: string | undefined;
+      /** As the record of holders has it. */
+      readonly fingerprint: string;
     });
 
 /** What was read of the Secret. */

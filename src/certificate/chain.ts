@@ -7,6 +7,7 @@ import { oneLine } from '../../machines/reasons/foreign-text.ts';
 import { day, minute } from '../../machines/time/durations.ts';
 import { certificateId } from './certificate-id.ts';
 import { certificationPath } from './certification-path.ts';
+import { fingerprintOf } from './fingerprint.ts';
 import { dnsNamesOf, parseCertificate, pemBlocks } from './pem.ts';
 
 /** Error codes for the certificates that a CA sent. */
@@ -37,6 +38,8 @@ export interface VerifiedChain {
   readonly chainPem: string;
   /** ARI certificate identifier (RFC 9773 section 4.1). */
   readonly id: string | undefined;
+  /** Of the leaf, see fingerprint.ts. */
+  readonly fingerprint: string;
   /** Milliseconds since the epoch. */
   readonly notBefore: number;
   /** Milliseconds since the epoch. */
@@ -86,6 +89,7 @@ export function verifyChain(
   return {
     chainPem: path.map(String).join(''),
     id: certificateId(leaf),
+    fingerprint: fingerprintOf(leaf),
     notBefore,
     notAfter,
     notices: notices.filter((words) => words !== undefined),

@@ -3,6 +3,7 @@ import type { CertificateFacts } from '../../machines/assessment/secret-facts.ts
 import { isKeyType, type KeyType } from '../../machines/ownership/desired-certificate.ts';
 import { oneLine } from '../../machines/reasons/foreign-text.ts';
 import { certificateId } from './certificate-id.ts';
+import { fingerprintOf } from './fingerprint.ts';
 import { dnsNamesOf, parseCertificate, pemBlocks } from './pem.ts';
 
 /**
@@ -37,6 +38,7 @@ export function readCertificate(chainPem: Buffer | undefined, keyPem: Buffer | u
     keyType: keyTypeOf(key),
     issuer: oneLine(leaf.issuer.replaceAll('\n', ', '), longestIssuer),
     id: certificateId(leaf),
+    fingerprint: fingerprintOf(leaf),
   };
 }
 

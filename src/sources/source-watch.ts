@@ -2,17 +2,13 @@ import type { Logger } from 'pino';
 import { parseSourceKey, type SourceKey, sourceKey } from '../../machines/ownership/source-key.ts';
 import type { SourceSpec } from '../../machines/ownership/source-spec.ts';
 import type { SupervisorEvent } from '../../machines/supervisor/supervisor.ts';
-import { second } from '../../machines/time/durations.ts';
 import type { Config } from '../config/config.ts';
 import type { KubernetesClient } from '../kubernetes/client/client.ts';
 import { collectionPath } from '../kubernetes/client/collections.ts';
-import { isForbidden } from '../kubernetes/client/kubernetes-error.ts';
 import { Reflector, type ReflectorState } from '../kubernetes/watch/reflector.ts';
 import type { Clock } from '../time/clock.ts';
+import { Denial } from './denial.ts';
 import type { Source } from './source.ts';
-
-/** Milliseconds: a new RoleBinding takes effect with a delay. */
-const denialPatience = 5 * second;
 
 /** Fields of `metadata` that no source reads: a tenant can put a megabyte into either. */
 const unread: ReadonlySet<string> = new Set(['managedFields', 'labels']);
@@ -92,28 +88,6 @@ export function watchSources(
       await Promise.all(watches.map(({ reflector }) => reflector.stopped()));
     },
   };
-}
-
-/** A denial by the API server; it stands after `denialPatience` without any other answer. */
-class Denial {
-  stands = false;
-  #since: number | undefined;
-
-  /**
-   * @param now milliseconds since the epoch
-   * @returns whether it stands since this error
-   */
-  beginsWith(error: unknown, now: number): boolean {
-    this.#since = isForbidden(error) ? (this.#since ?? now) : undefined;
-    const stood = this.stands;
-    this.stands = this.#since !== undefined && now - this.#since >= denialPatience;
-    return this.stands && !stood;
-  }
-
-  end(): void {
-    this.stands = false;
-    this.#since = undefined;
-  }
 }
 
 function leftOutMessage({ resource }: Source, namespace: string): string {

@@ -2,10 +2,12 @@ import pLimit from 'p-limit';
 import { fromPromise, type PromiseActorLogic } from 'xstate';
 import { assess } from '../../machines/assessment/assessment.ts';
 import type { AssessmentPolicy } from '../../machines/assessment/defects.ts';
+import { foundProof } from '../../machines/assessment/found-certificate.ts';
 import type { CheckOutput } from '../../machines/ingress/ingress.ts';
 import type { CheckResult } from '../../machines/ingress/ingress-updates.ts';
 import type { DesiredCertificate } from '../../machines/ownership/desired-certificate.ts';
 import type { SecretStore } from '../kubernetes/records/secret-store.ts';
+import type { HolderKeeper } from '../ownership/holder-keeper.ts';
 import { factsOf } from '../secret/secret-reading.ts';
 import type { Clock } from '../time/clock.ts';
 import { failureOf } from './failures.ts';
@@ -13,6 +15,7 @@ import type { RenewalWatch } from './renewal-watch.ts';
 
 export interface CheckSecretsOptions {
   readonly secrets: Pick<SecretStore, 'read'>;
+  readonly holders: Pick<HolderKeeper, 'importing' | 'find'>;
   readonly policy: AssessmentPolicy;
   /** Undefined without ARI. */
   readonly renewals?: Pick<RenewalWatch, 'check'> | undefined;
@@ -26,6 +29,7 @@ const readsAtOnce = 16;
 /** Reads and assesses the Secrets of an Ingress. */
 export function checkSecretsLogic({
   secrets,
+  holders,
   policy,
   renewals,
   clock,
@@ -41,6 +45,10 @@ export function checkSecretsLogic({
     const { namespace, secretName } = desired;
     try {
       const facts = factsOf(await limit(() => secrets.read(namespace, secretName, signal)));
+      if (holders.importing) {
+        const proof = foundProof(desired, facts, clock.now());
+        if (proof !== undefined) holders.find(proof);
+      }
       const { secret, askAt } =
         facts.kind === 'absent' || renewals === undefined
           ? { secret: facts, askAt: undefined }

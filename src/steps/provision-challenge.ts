@@ -5,28 +5,31 @@ import type { HostVerdict } from '../challenges/challenge-solver.ts';
 import type { ChallengeSolvers } from '../challenges/challenge-solvers.ts';
 import { KubernetesError } from '../kubernetes/client/kubernetes-error.ts';
 import type { SecretStore } from '../kubernetes/records/secret-store.ts';
+import type { HolderKeeper } from '../ownership/holder-keeper.ts';
 import { sentence } from './failures.ts';
 
 export interface ProvisionChallengeOptions {
   readonly account: { ensureAccount(signal: AbortSignal): Promise<Pick<Account, 'thumbprint'>> };
   readonly secrets: Pick<SecretStore, 'proveWritable'>;
+  readonly holders: Pick<HolderKeeper, 'proveWritable'>;
   readonly solvers: Pick<ChallengeSolvers, 'prepare'>;
   /** A warning about a host that does not fail the round. */
   readonly onNotice: (notice: string, input: CertificateInput) => void;
 }
 
 /**
- * The checks before an order: there is an account, the Secret is writable, and each host can be proven. A host that cannot be checked
+ * The checks before an order: there is an account, the Secret and the record of holders are writable, and each host can be proven. A host that cannot be checked
  * from inside the cluster is left to the CA.
  */
 export async function provisionChallenge(
-  { account, secrets, solvers, onNotice }: ProvisionChallengeOptions,
+  { account, secrets, holders, solvers, onNotice }: ProvisionChallengeOptions,
   input: CertificateInput,
   signal: AbortSignal,
 ): Promise<undefined> {
   const [{ thumbprint }] = await Promise.all([
     account.ensureAccount(signal),
     proveWritable(secrets, input, signal),
+    holders.proveWritable(signal),
   ]);
   const { id: round, hosts, desired, answered: judged = [] } = input;
   const { selfCheck } = desired;

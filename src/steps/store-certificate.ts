@@ -3,6 +3,7 @@ import type { AssessmentPolicy } from '../../machines/assessment/defects.ts';
 import type { SecretFacts, SecretVersion } from '../../machines/assessment/secret-facts.ts';
 import type { CertificateInput, StoredValidity } from '../../machines/ingress/certificate.ts';
 import type { DesiredCertificate } from '../../machines/ownership/desired-certificate.ts';
+import type { HostProof } from '../../machines/ownership/holders.ts';
 import { StepError } from '../../machines/reasons/step-error.ts';
 import { second } from '../../machines/time/durations.ts';
 import { verifyChain } from '../certificate/chain.ts';
@@ -10,6 +11,7 @@ import type { IssuedCertificates } from '../certificate/issued-certificates.ts';
 import type { ChallengeSolvers } from '../challenges/challenge-solvers.ts';
 import { KubernetesError } from '../kubernetes/client/kubernetes-error.ts';
 import type { CertificateToStore, SecretStore } from '../kubernetes/records/secret-store.ts';
+import type { HolderKeeper } from '../ownership/holder-keeper.ts';
 import { omissionAnnotation, writeOmission } from '../secret/omission.ts';
 import {
   directoryAnnotation,
@@ -25,6 +27,7 @@ import type { RenewalWatch } from './renewal-watch.ts';
 
 export interface StoreCertificateOptions {
   readonly secrets: Pick<SecretStore, 'read' | 'write'>;
+  readonly holders: Pick<HolderKeeper, 'record' | 'flush'>;
   readonly issued: Pick<IssuedCertificates, 'get'>;
   readonly policy: AssessmentPolicy;
   /** Undefined without ARI. */
@@ -38,7 +41,10 @@ export interface StoreCertificateOptions {
 /** The certificate has cost an order: the write is retried for about an hour while the API server is unreachable. */
 const pauses = { shortestPause: 250, longestPause: 30 * second, mostTries: 130 };
 
-/** Stores an issued certificate at once, then requests its ARI. */
+/**
+ * Stores an issued certificate at once, then requests its ARI. Its hosts are recorded first: of a certificate in a Secret it is
+ * always known whether it is ours, also after a crash.
+ */
 export async function storeCertificate(
   options: StoreCertificateOptions,
   input: CertificateInput & { readonly issued: string },
@@ -48,8 +54,10 @@ export async function storeCertificate(
   const { chainPem, keyPem } = issued.get(input.issued);
   const hosts = input.hosts.map(({ host }) => host);
   const verified = verifyChain(chainPem, keyPem, hosts, clock.now());
-  const { id, chainPem: verifiedPem, notices } = verified;
+  const { id, chainPem: verifiedPem, fingerprint, notBefore, notAfter, notices } = verified;
   for (const notice of notices) onNotice(notice, input);
+  const { namespace } = input.desired;
+  await record(options, input, signal, { hosts, namespace, notBefore, notAfter, certificate: fingerprint });
   const selfChecked =
     input.desired.selfCheck && input.hosts.every((route) => options.solvers.canJudge(route));
   const keyType = input.desired.keyType ?? policy.keyType;
@@ -66,8 +74,23 @@ export async function storeCertificate(
   });
   // Only now: a crash during the request must not lose the certificate.
   const suggestion = id === undefined ? undefined : await renewals?.first({ uid, id }, signal);
-  const { notBefore, notAfter } = verified;
   return { notBefore, notAfter, window: suggestion?.window, askAt: suggestion?.askAt };
+}
+
+/** Likewise retried: the next round would find out before its order that the record cannot be written. */
+async function record(
+  { holders, clock, onNotice }: StoreCertificateOptions,
+  input: CertificateInput,
+  signal: AbortSignal,
+  proof: HostProof,
+): Promise<void> {
+  holders.record(proof);
+  const pauseAfter = (error: unknown, pause: number): number => {
+    if (!(error instanceof KubernetesError)) throw error;
+    onNotice(`The holder of the hosts is not recorded yet: ${sentence(error.message)}`, input);
+    return Math.max(pause, error.retryAfter ?? 0);
+  };
+  await retry(() => holders.flush(signal), { clock, signal, ...pauses, pauseAfter });
 }
 
 /**

@@ -17,6 +17,7 @@ import { RenewalWatch } from '../steps/renewal-watch.ts';
 import type { Authorities } from './ca.ts';
 import type { Challenges } from './challenges.ts';
 import type { Cluster } from './cluster.ts';
+import type { HostOwnership } from './host-ownership.ts';
 import type { Runtime } from './runtime.ts';
 
 /** Observes rounds and their orders. */
@@ -31,6 +32,7 @@ export interface ActorsOptions {
   readonly cluster: Cluster;
   readonly authorities: Authorities;
   readonly challenges: Challenges;
+  readonly ownership: HostOwnership;
   readonly status: SourceStatusWriter;
   readonly observer: IssuanceObserver;
   /** XState inspection of all actors. */
@@ -75,6 +77,7 @@ export function setUpActors(runtime: Runtime, options: ActorsOptions): Actors {
       clock,
       caClock: ca.clock,
       onPausesLifted: (hosts) => authorities.liftPauses(hosts),
+      onImportComplete: () => options.ownership.completeImport(),
       onStopped: (source) => observer.sourceGone(source),
       onActorError: (source, error) =>
         log.error({ ...sourceField(source), err: error }, 'The actor of an Ingress died of an error.'),
@@ -91,7 +94,7 @@ export function setUpActors(runtime: Runtime, options: ActorsOptions): Actors {
 
 function createSteps(
   { config, clock, log }: Runtime,
-  { cluster, authorities, challenges, observer }: ActorsOptions,
+  { cluster, authorities, challenges, ownership, observer }: ActorsOptions,
   keys: { readonly vault: Vault; readonly issued: IssuedCertificates },
 ): Parameters<typeof createIngressLogic>[0]['steps'] {
   const { ca, rehearsal } = authorities;
@@ -101,6 +104,7 @@ function createSteps(
     ...keys,
     ca,
     account: ca.account,
+    holders: ownership.holders,
     rehearsal,
     renewals: new RenewalWatch({ ca, secrets, clock }),
     onPause: (link, input) => events.publish(pauseLinkEvent(input, link)),

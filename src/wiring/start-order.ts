@@ -9,6 +9,7 @@ import type { Actors } from './actors.ts';
 import type { Authorities } from './ca.ts';
 import type { Challenges } from './challenges.ts';
 import type { Cluster } from './cluster.ts';
+import type { HostOwnership } from './host-ownership.ts';
 import type { Runtime } from './runtime.ts';
 import type { Sources } from './sources.ts';
 import type { Viewers } from './viewers.ts';
@@ -17,6 +18,7 @@ interface Rooms {
   readonly cluster: Cluster;
   readonly authorities: Authorities;
   readonly challenges: Challenges;
+  readonly ownership: HostOwnership;
   readonly sources: Sources;
   readonly actors: Actors;
   readonly viewers: Viewers;
@@ -84,16 +86,23 @@ function caches({ challenges, sources, abort }: Rooms): Part {
 }
 
 /** The persistent state. */
-function state({ clock }: Runtime, { authorities, challenges, cluster, sources, actors }: Rooms): Part {
+function state(
+  { clock }: Runtime,
+  { authorities, challenges, ownership, cluster, sources, actors }: Rooms,
+): Part {
   return {
     name: 'state',
-    start: () => authorities.restore(() => actors.supervisor.send({ type: 'LEDGER_READ' })),
+    start() {
+      authorities.restore(() => actors.supervisor.send({ type: 'LEDGER_READ' }));
+      ownership.restore();
+    },
     stop: () =>
       settleWithin(clock, cleanUpLimit, (signal) => [
         challenges.http01.removeAll(signal),
         cluster.events.drain(signal),
         sources.status.drain(signal),
         authorities.flush(),
+        ownership.flush(signal),
       ]),
   };
 }
@@ -104,8 +113,6 @@ function work({ config, clock, log }: Runtime, { actors }: Rooms): Part {
     name: 'work',
     start() {
       supervisor.start();
-      supervisor.send({ type: 'HOLDERS_READ', holders: new Map(), recordExisted: true });
-      supervisor.send({ type: 'NAMESPACES_READ' });
       const { directoryUrl: directory, namespace } = config;
       log.info({ directory, namespace }, `kube-lego ${config.version} is running.`);
     },

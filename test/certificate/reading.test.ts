@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
+import { createHash, createPrivateKey, generateKeyPairSync } from 'node:crypto';
 import { describe, it } from 'node:test';
 import type { CertificateFacts } from '../../machines/assessment/secret-facts.ts';
 import { readCertificate } from '../../src/certificate/reading.ts';
@@ -16,6 +16,12 @@ function readable(facts: CertificateFacts): Extract<CertificateFacts, { kind: 'r
   assert.equal(facts.kind, 'readable', JSON.stringify(facts));
   if (facts.kind !== 'readable') throw new Error('unreachable');
   return facts;
+}
+
+/** Of the first block. */
+function derOf(pem: string): Buffer {
+  const [, base64 = ''] = pem.split(/-----[^-]*-----/);
+  return Buffer.from(base64, 'base64');
 }
 
 function detail(facts: CertificateFacts): string {
@@ -54,6 +60,7 @@ describe('reading the key pair of a Secret', () => {
       keyType: 'ec-p256',
       issuer: 'CN=Test Root',
       id: undefined,
+      fingerprint: createHash('sha256').update(derOf(chainPem)).digest('base64url').slice(0, 16),
     });
   });
 

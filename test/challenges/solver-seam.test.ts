@@ -21,6 +21,7 @@ import { MemoryStore } from '../acme/memory-store.ts';
 import { CaServer } from '../ca/server.ts';
 import { MemoryLedgerStore } from '../ledger/memory-ledger-store.ts';
 import { assignment, day, desiredCertificate, hour, now, route } from '../machines/builders.ts';
+import { noHolders } from '../ownership/no-holders.ts';
 import { eventually } from '../time/eventually.ts';
 
 /** Proves hosts by values in a zone (RFC 8555 section 8.4), and writes down what it is asked for. */
@@ -117,6 +118,7 @@ async function issue(t: TestContext, solver: ZoneSolver, ...hosts: string[]) {
     steps: {
       ca: authority,
       account: authority.account,
+      holders: noHolders,
       solvers,
       vault,
       issued,

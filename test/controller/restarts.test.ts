@@ -71,7 +71,9 @@ describe('a controller that ends in the middle of an order', { timeout: 240_000 
       keep: async (name) => {
         // Nothing is admitted before the ledger has been read.
         await stage.controller.kill();
-        const read = keepRequest(({ path }) => path.endsWith('/configmaps'));
+        const read = keepRequest(
+          ({ query }) => query.get('labelSelector') === 'kube-lego.io/ledger=rate-limits',
+        );
         await stage.startController();
         await read;
         await apply(name);

@@ -114,6 +114,7 @@ export function certificateFacts(changes: Partial<ReadableCertificate> = {}): Re
     keyMatches: true,
     keyType: 'ec-p256',
     issuer: 'CN=Test CA',
+    fingerprint: 'fingerprint-of-1',
     ...changes,
   };
 }

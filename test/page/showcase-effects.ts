@@ -16,6 +16,7 @@ import type { HostProgressWriter } from '../../src/inspector/host-progress.ts';
 import { provisionChallenge } from '../../src/steps/provision-challenge.ts';
 import { stepLogic } from '../../src/steps/step.ts';
 import { type Clock, sleep } from '../../src/time/clock.ts';
+import { noHolders } from '../ownership/no-holders.ts';
 
 export const directory = 'https://acme-v02.api.letsencrypt.org/directory';
 
@@ -52,6 +53,7 @@ export function showcaseLogic({
   const steps = {
     account: { ensureAccount: () => Promise.resolve({ thumbprint: 'thumbprint' }) },
     secrets: { proveWritable: () => Promise.resolve() },
+    holders: noHolders,
     onNotice: () => undefined,
   };
   const prove = async (input: CertificateInput, { host }: HostRoute): Promise<HostVerdict> => {

@@ -34,6 +34,11 @@ export function certificateIdOf({ serial }: PlainCertificate): string {
   return `authority.${serial}`;
 }
 
+/** In place of src/certificate/fingerprint.ts. */
+function fingerprintOf({ serial }: PlainCertificate): string {
+  return String(serial).padStart(16, '0');
+}
+
 function isPlain(value: unknown): value is PlainCertificate {
   return isRecord(value) && typeof value['serial'] === 'number' && Array.isArray(value['hosts']);
 }
@@ -74,6 +79,7 @@ export function readCertificate(chainPem: Buffer | undefined, keyPem: Buffer | u
     keyType: isKeyType(type) ? type : undefined,
     issuer: 'CN=simulated',
     id: certificateIdOf(plain),
+    fingerprint: fingerprintOf(plain),
   };
 }
 
@@ -92,5 +98,6 @@ export function verifyChain(
   }
   if (plain.notAfter <= now) throw new ChainError('Expired', 'The CA sent a certificate that has ended.');
   const { notBefore, notAfter } = plain;
-  return { chainPem, notBefore, notAfter, notices: [], id: certificateIdOf(plain) };
+  const [id, fingerprint] = [certificateIdOf(plain), fingerprintOf(plain)];
+  return { chainPem, notBefore, notAfter, notices: [], id, fingerprint };
 }

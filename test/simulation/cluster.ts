@@ -7,15 +7,17 @@ import { KubernetesError } from '../../src/kubernetes/client/kubernetes-error.ts
 import { managedByLabel } from '../../src/kubernetes/records/managed-by.ts';
 import { type CertificateToStore, type StoredSecret } from '../../src/kubernetes/records/secret-store.ts';
 import type { LedgerStore } from '../../src/ledger/ledger-keeper.ts';
+import { SharedDocuments } from '../ownership/shared-documents.ts';
 
 /** A certificate in a Secret. */
 export type HeldCertificate = Extract<CertificateFacts, { kind: 'readable' }>;
 
-/** Everything that outlives a controller: Ingresses with their status, Secrets, the ledger's documents. */
+/** Everything that outlives a controller: Ingresses with their status, Secrets, the documents of the ledger and of holders. */
 export class Cluster {
   readonly ingresses = new Map<SourceKey, SourceSpec>();
   /** Documents and characters of the ledger that were written. */
   readonly ledgerWrites = { count: 0, characters: 0 };
+  readonly holders = new SharedDocuments();
   /** How many Events there were, by reason. */
   readonly events = new Map<string, number>();
   /** The controller that watches. */

@@ -17,10 +17,10 @@ import { SelfCheckMemory } from '../../src/challenges/http-01/self-check/self-ch
 import { HostJournal } from '../../src/inspector/host-journal.ts';
 import { HostProgressWriter } from '../../src/inspector/host-progress.ts';
 import type { IngressStanding } from '../../src/metrics/certificate-samples.ts';
+import { HolderKeeper } from '../../src/ownership/holder-keeper.ts';
 import { RenewalWatch } from '../../src/steps/renewal-watch.ts';
 import type { Clock } from '../../src/time/clock.ts';
 import { sleep } from '../../src/time/clock.ts';
-import { ownershipRead } from '../machines/builders.ts';
 import type { Cluster } from './cluster.ts';
 import type { Hosts } from './hosts.ts';
 import type { Random } from './random.ts';
@@ -63,6 +63,7 @@ export class ControllerProcess {
   readonly #death = new AbortController();
   readonly #supervisor: { start(): unknown; send(event: SupervisorInput): void };
   readonly #ca: CertificateAuthority;
+  readonly #holders: HolderKeeper;
   readonly #actors = new Map<SourceKey, IngressActor>();
 
   constructor(options: ProcessOptions) {
@@ -100,6 +101,20 @@ export class ControllerProcess {
         },
       ),
       onRoomChanged: (change) => supervisor.send({ type: 'ROOM_CHANGED', change }),
+    });
+    const holderStore = cluster.holders.open();
+    this.#holders = new HolderKeeper({
+      store: {
+        ...holderStore,
+        write: async (shard, text, signal) => {
+          await sleep(clock, writeTime, signal);
+          await holderStore.write(shard, text, signal);
+        },
+      },
+      clock,
+      signal: this.#death.signal,
+      onHolder: (hosts, holder) => supervisor.send({ type: 'HOSTS_PROVED', hosts, holder }),
+      onTrouble: (trouble) => witness.troubled(String(trouble)),
     });
     const vault = new Vault(options.ca.keyMaker());
     const issued = new IssuedCertificates(vault);
@@ -140,6 +155,7 @@ export class ControllerProcess {
       steps: {
         ca,
         account: ca.account,
+        holders: this.#holders,
         renewals: new RenewalWatch({ ca, secrets: secretsOf(cluster, clock), clock }),
         onPause: () => cluster.countEvent('PauseLink'),
         vault,
@@ -175,6 +191,7 @@ export class ControllerProcess {
         clock,
         caClock: ca.clock,
         onPausesLifted: (hosts) => ca.liftPauses(hosts),
+        onImportComplete: () => this.#holders.completeImport(),
         onActorError: (ingress, error) => witness.troubled(`The actor of ${ingress} died: ${String(error)}`),
       }),
       { id: 'supervisor' },
@@ -191,8 +208,13 @@ export class ControllerProcess {
       supervisor.send({ type: 'SOURCE_OBSERVED', source: ingress });
     }
     cluster.watcher = (event) => supervisor.send(event);
-    for (const event of ownershipRead) supervisor.send(event);
     supervisor.send({ type: 'SYNCED' });
+    supervisor.send({ type: 'NAMESPACES_READ' });
+    void this.#holders.restore().then(
+      (holders) =>
+        supervisor.send({ type: 'HOLDERS_READ', holders, recordExisted: !this.#holders.importing }),
+      () => undefined,
+    );
     void this.#ca.restore().then(
       () => supervisor.send({ type: 'LEDGER_READ' }),
       () => undefined,

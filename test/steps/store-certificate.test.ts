@@ -1,15 +1,19 @@
 import assert from 'node:assert/strict';
 import { createPublicKey } from 'node:crypto';
 import { beforeEach, describe, it } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import type { RenewalWindow } from '../../machines/assessment/renewal.ts';
 import type { StoredValidity } from '../../machines/ingress/certificate.ts';
+import { readCertificate } from '../../src/certificate/reading.ts';
 import { KubernetesError } from '../../src/kubernetes/client/kubernetes-error.ts';
 import type { CertificateToStore, StoredSecret } from '../../src/kubernetes/records/secret-store.ts';
+import { HolderKeeper } from '../../src/ownership/holder-keeper.ts';
 import { type StoreCertificateOptions, storeCertificate } from '../../src/steps/store-certificate.ts';
 import { newKeyPem } from '../acme/keys.ts';
 import { Issuer } from '../ca/issuer.ts';
 import { seededRandom } from '../ca/random.ts';
 import { certificateInput, day, hour, now } from '../machines/builders.ts';
+import { SharedDocuments } from '../ownership/shared-documents.ts';
 import { ManualClock } from '../time/manual-clock.ts';
 
 const issuer = new Issuer(now, seededRandom(1));
@@ -26,16 +30,32 @@ const askAt = now + 6 * hour;
 
 describe('a certificate in hand', () => {
   let written: CertificateToStore[];
+  let documents: SharedDocuments;
+  let clock: ManualClock;
+  let notices: string[];
   let answered: string[];
   let asked: { readonly uid: string; readonly id: string }[];
   let answer: PromiseWithResolvers<{ readonly window: RenewalWindow | undefined; readonly askAt: number }>;
 
   beforeEach(() => {
     written = [];
+    documents = new SharedDocuments();
+    clock = new ManualClock(now);
+    notices = [];
     answered = [];
     asked = [];
     answer = Promise.withResolvers();
   });
+
+  function keeper(): HolderKeeper {
+    return new HolderKeeper({
+      store: documents.open(),
+      clock,
+      signal: new AbortController().signal,
+      onHolder: () => assert.equal(written.length, 0, 'the holder is told before the Secret is written'),
+      onTrouble: (trouble) => assert.fail(String(trouble)),
+    });
+  }
 
   function store(changes: Partial<StoreCertificateOptions['secrets']> = {}): Promise<StoredValidity> {
     return storeCertificate(
@@ -43,11 +63,13 @@ describe('a certificate in hand', () => {
         secrets: {
           read: () => Promise.resolve(undefined),
           write: (_, __, ___, certificate) => {
+            assert.equal(documents.texts.size, 1, 'its holder is recorded before');
             written.push(certificate);
             return Promise.resolve({ uid: 'uid-of-secret', resourceVersion: '1' });
           },
           ...changes,
         },
+        holders: keeper(),
         issued: { get: () => ({ chainPem, keyPem }) },
         policy: {
           minimumValidity: 30 * day,
@@ -62,9 +84,9 @@ describe('a certificate in hand', () => {
             return answer.promise;
           },
         },
-        clock: new ManualClock(now),
+        clock,
         solvers: { canJudge: ({ host }) => answered.includes(host) },
-        onNotice: (notice) => assert.fail(notice),
+        onNotice: (notice) => notices.push(notice),
       },
       input,
       new AbortController().signal,
@@ -81,6 +103,37 @@ describe('a certificate in hand', () => {
       'kube-lego.io/issued-profile': '',
       'kube-lego.io/issued-key-type': 'ec-p256',
     });
+  });
+
+  it('makes its namespace the holder of its hosts', async () => {
+    answer.resolve({ window, askAt });
+    await store();
+    const holders = await keeper().restore();
+    assert.deepEqual([...holders.keys()], ['web.example.com']);
+    const holder = holders.get('web.example.com');
+    assert.equal(holder?.namespace, 'shop');
+    assert.equal(holder?.notAfter, now + 90 * day);
+    const stored = readCertificate(Buffer.from(written[0]?.chainPem ?? ''), Buffer.from(keyPem));
+    assert.equal(stored.kind === 'readable' && stored.fingerprint, holder?.certificate);
+  });
+
+  it('waits, and is not lost, while the API server does not take the record', async () => {
+    documents.refusal = new KubernetesError('Unreachable', 'PUT ConfigMap: it is away');
+    const storing = store();
+    for (let tries = 0; tries < 20; tries += 1) {
+      await setImmediate();
+      clock.advance(30_000);
+    }
+    assert.equal(written.length, 0);
+    assert.match(notices[0] ?? '', /^The holder of the hosts is not recorded yet: .*it is away\.$/);
+    documents.refusal = undefined;
+    answer.resolve({ window, askAt });
+    for (let turns = 0; turns < 20 && written.length === 0; turns += 1) {
+      await setImmediate();
+      clock.advance(30_000);
+    }
+    await storing;
+    assert.equal(written.length, 1);
   });
 
   it('is marked where its hosts have passed the self-check', async () => {

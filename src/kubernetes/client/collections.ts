@@ -7,6 +7,7 @@ export interface Collection {
 }
 
 export const ingresses: Collection = { apiVersion: 'networking.k8s.io/v1', resource: 'ingresses' };
+export const namespaces: Collection = { apiVersion: 'v1', resource: 'namespaces' };
 export const secrets: Collection = { apiVersion: 'v1', resource: 'secrets' };
 
 /** The API path of the collection, in one namespace or in all. */

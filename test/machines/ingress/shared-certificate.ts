@@ -17,6 +17,7 @@ import type { Failure } from '../../../machines/reasons/reasons.ts';
 import { StepError } from '../../../machines/reasons/step-error.ts';
 import type { HostVerdict } from '../../../src/challenges/challenge-solver.ts';
 import { provisionChallenge } from '../../../src/steps/provision-challenge.ts';
+import { noHolders } from '../../ownership/no-holders.ts';
 import {
   assignment,
   certificateFacts,
@@ -140,6 +141,7 @@ export class SharedCertificate {
         {
           account: { ensureAccount: () => Promise.resolve({ thumbprint: 'thumbprint' }) },
           secrets: { proveWritable: () => Promise.resolve() },
+          holders: noHolders,
           solvers: { prepare: ({ hosts }) => Promise.resolve(hosts.map(({ host }) => this.#verdict(host))) },
           onNotice: () => undefined,
         },

@@ -1,0 +1,10 @@
+import type { HolderKeeper } from '../../src/ownership/holder-keeper.ts';
+
+/** A complete record that nothing is written to. */
+export const noHolders: Pick<HolderKeeper, 'importing' | 'find' | 'record' | 'flush' | 'proveWritable'> = {
+  importing: false,
+  find: () => undefined,
+  record: () => undefined,
+  flush: () => Promise.resolve(),
+  proveWritable: () => Promise.resolve(),
+};

@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { createActor, toPromise } from 'xstate';
+import type { CheckOutput } from '../../machines/ingress/ingress.ts';
+import type { HostProof } from '../../machines/ownership/holders.ts';
+import type { StoredSecret } from '../../src/kubernetes/records/secret-store.ts';
+import { checkSecretsLogic } from '../../src/steps/check-secrets.ts';
+import { TestCa } from '../certificate/test-ca.ts';
+import { day, desiredCertificate, now } from '../machines/builders.ts';
+import { ManualClock } from '../time/manual-clock.ts';
+
+const certificate = new TestCa('CA of 2016').leaf({
+  dnsNames: ['web.example.com'],
+  notBefore: now - 30 * day,
+  notAfter: now + 60 * day,
+});
+const stored: StoredSecret = {
+  uid: 'uid-of-secret',
+  resourceVersion: '1',
+  type: 'kubernetes.io/tls',
+  immutable: false,
+  certificatePem: Buffer.from(certificate.chainPem),
+  keyPem: Buffer.from(certificate.keyPem),
+  annotations: { 'kubernetes.io/tls-acme': 'true' },
+  labels: {},
+};
+
+async function check(importing: boolean): Promise<{ output: CheckOutput; found: HostProof[] }> {
+  const found: HostProof[] = [];
+  const clock = new ManualClock(now);
+  const logic = checkSecretsLogic({
+    secrets: { read: () => Promise.resolve(stored) },
+    holders: { importing, find: (proof) => found.push(proof) },
+    policy: { minimumValidity: 30 * day, directory: 'https://ca.example/directory', staging: false },
+    clock,
+    ca: { clock },
+  });
+  const actor = createActor(logic, { input: [desiredCertificate()] }).start();
+  return { output: await toPromise(actor), found };
+}
+
+describe('the check of a Secret from before the record of holders', () => {
+  it('reports what its certificate proves, before anything is decided, and orders nothing', async () => {
+    const { output, found } = await check(true);
+    assert.deepEqual(
+      found.map(({ namespace, hosts }) => ({ namespace, hosts })),
+      [{ namespace: 'shop', hosts: ['web.example.com'] }],
+    );
+    assert.match(found[0]?.certificate ?? '', /^[\w-]{16}$/);
+    assert.partialDeepStrictEqual(output.results, [{ kind: 'assessed', assessment: { kind: 'good' } }]);
+  });
+
+  it('reports nothing once the record is complete: such a Secret can be forged', async () => {
+    assert.deepEqual((await check(false)).found, []);
+  });
+});
