@@ -66,6 +66,8 @@ function assemble(settings: Settings, notices: Notice[], proxy: ProxySettings) {
   }
   const dnsServers = settings.find(challenge.dnsServers);
   const http01Port = settings.get(challenge.http01Port);
+  const httpsPort = settings.get(challenge.httpsPort);
+  const caBundle = settings.findFile(ca.caBundle, certificateBundle);
   const responderPort = settings.get(ports.port);
   const ingressName = settings.get(challenge.ingressName);
   const leftoverIngressName = settings.get(challenge.leftoverIngressName);
@@ -81,7 +83,7 @@ function assemble(settings: Settings, notices: Notice[], proxy: ProxySettings) {
     /** Undefined: what the CA accepts. */
     accountKeyType: settings.find(ca.accountKeyType),
     /** PEM. */
-    caBundle: settings.findFile(ca.caBundle, certificateBundle),
+    caBundle,
     /** Between here and the CA. */
     proxy,
     profile: settings.find(ca.profile),
@@ -119,7 +121,9 @@ function assemble(settings: Settings, notices: Notice[], proxy: ProxySettings) {
     selfCheckTimeout: settings.get(challenge.selfCheckTimeout),
     dnsServers,
     http01Port,
-    httpsPort: settings.get(challenge.httpsPort),
+    httpsPort,
+    /** A CA with its own root certificate, or that validates at other ports, is a private one. */
+    publicCa: caBundle === undefined && http01Port === 80 && httpsPort === 443,
     /** Hosts may resolve to loopback: only with a private CA that validates at another port, or a local DNS server. */
     allowLoopback: http01Port !== 80 || dnsServers?.some(isLoopback) === true,
 

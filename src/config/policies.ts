@@ -25,8 +25,7 @@ export function supervisorPolicy(config: Config) {
       hostOwnership: config.hostOwnership === 'any' ? ('any' as const) : ('oldest' as const),
       hostGrace: config.hostGrace,
       requireDomains: config.requireDomains,
-      // A CA with its own root certificate is a private one.
-      names: config.caBundle === undefined ? ('public' as const) : ('any' as const),
+      names: config.publicCa ? ('public' as const) : ('any' as const),
       toUnicode: domainToUnicode,
       supportedClasses: config.supportedIngressClasses,
       defaultClass: config.defaultIngressClass,
@@ -40,6 +39,7 @@ export function selfCheckSettings(config: Config, agent: string, clock: Clock) {
   return {
     dnsServers: config.dnsServers,
     allowLoopback: config.allowLoopback,
+    publicCa: config.publicCa,
     ports: { http: config.http01Port, https: config.httpsPort },
     userAgent: agent,
     timeLimit: config.selfCheckTimeout,

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import type { Socket } from 'node:net';
+import { readInSlices } from './sliced-reads.ts';
 
 /** Times are milliseconds. */
 export interface ServerBounds {
@@ -19,8 +20,6 @@ export interface ServerBounds {
 /** Requests of one connection that wait for their answers. No ingress controller, Prometheus or kubelet pipelines. */
 const mostUnanswered = 8;
 const mostHeaders = 100;
-/** Bytes that are parsed at once. */
-const slice = 512;
 
 /**
  * An HTTP server that no client can take away from the others: whoever keeps connections open loses the oldest of them to the next
@@ -46,7 +45,8 @@ export function createBoundedServer(bounds: ServerBounds, listener: RequestListe
   const connections = new Connections(bounds);
   server.on('connection', (socket: Socket) => {
     connections.add(socket);
-    parseInSlices(socket);
+    readInSlices(socket);
+    socket.on('data', () => undefined);
   });
   server.on('request', (request, response) => {
     const { socket } = request;
@@ -126,24 +126,6 @@ class Connections {
     clearTimeout(this.#busy.get(socket)?.timer);
     this.#busy.delete(socket);
   }
-}
-
-/**
- * Node parses all that arrived, up to 64 KiB or 2,000 pipelined requests (50 ms of CPU, measured), whatever becomes of the first: the
- * connections of one turn of the event loop could stall the process for a minute. In slices, the rest is dropped with the connection.
- */
-function parseInSlices(socket: Socket): void {
-  const push = socket.push.bind(socket);
-  socket.push = (chunk: Buffer | null) => {
-    let more = true;
-    if (chunk === null) return push(null);
-    for (let start = 0; start < chunk.length && !socket.destroyed; start += slice) {
-      more = push(chunk.subarray(start, start + slice));
-    }
-    return more;
-  };
-  // With a listener of ours the parser reads from the stream, no longer past it from the handle.
-  socket.on('data', () => undefined);
 }
 
 function hasBody({ headers }: IncomingMessage): boolean {

@@ -11,11 +11,12 @@ import { answering, Site, saying } from './site.ts';
 
 const thumbprint = 'LPJNul-wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ';
 const host = 'shop.example.test';
+const elsewhere = 'elsewhere.example.test';
 let dns: DnsStandIn;
 
 before(async () => {
   dns = await DnsStandIn.start();
-  dns.set(host, ['127.0.0.1']);
+  for (const name of [host, elsewhere]) dns.set(name, ['127.0.0.1']);
 });
 
 after(() => dns[Symbol.asyncDispose]());
@@ -26,6 +27,7 @@ function settings(port: number, timeLimit: number): ReachabilitySettings {
     ports: { http: port, https: 443 },
     dnsServers: [dns.address],
     allowLoopback: true,
+    publicCa: false,
     userAgent: 'kube-lego/test',
     clock: systemClock,
     timeLimit,
@@ -45,11 +47,11 @@ function startScripted(isOurs: (request: number) => boolean): Promise<Site> {
 function startRedirecting(redirects: (check: number) => boolean): Promise<Site> {
   let check = 0;
   return Site.start((incoming, response) => {
-    const path = incoming.url ?? '';
-    const isLedOn = path.startsWith('/elsewhere/');
+    const [name, port] = (incoming.headers.host ?? '').split(':');
+    const isLedOn = name === elsewhere;
     const listener =
       !isLedOn && redirects(++check)
-        ? saying(308, '', { location: `/elsewhere${path}` })
+        ? saying(308, '', { location: `http://${elsewhere}:${port}${incoming.url}` })
         : answering(thumbprint);
     listener(incoming, response);
   });

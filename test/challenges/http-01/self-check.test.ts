@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { RequestListener } from 'node:http';
 import { createServer } from 'node:net';
-import { after, before, describe, it } from 'node:test';
+import { after, before, beforeEach, describe, it } from 'node:test';
 import {
   type SelfCheckSettings,
   selfCheck,
@@ -31,6 +31,7 @@ function settings(httpPort: number, httpsPort = 443, clock: Clock = systemClock)
     ports: { http: httpPort, https: httpsPort },
     dnsServers: [dns.address],
     allowLoopback: true,
+    publicCa: false,
     userAgent: 'kube-lego/test',
     clock,
   };
@@ -149,15 +150,15 @@ describe('the self-check follows redirects as a CA does', () => {
   it('and names the last host when that one answers wrongly', async () => {
     await using tls = await Site.startTls(saying(404, ''));
     dns.set('www.example.test', ['127.0.0.1']);
-    await using site = await Site.start(saying(302, '', { location: 'https://www.example.test/home?a=b' }));
+    await using site = await Site.start((request, response) => {
+      saying(302, '', { location: `https://www.example.test${request.url}` })(request, response);
+    });
     const verdict = await check(site.port, tls.port);
     assert.deepEqual(verdict, {
       kind: 'wrong-answer',
       status: 404,
       finalHost: 'www.example.test',
-      message:
-        `Host ${host} redirects the challenge to https://www.example.test, which answers the challenge with status 404: ` +
-        'the challenge rule is not in effect there, or another server was asked.',
+      message: `Host ${host} redirects the challenge to https://www.example.test, which gives another answer than kube-lego's.`,
     });
   });
 
@@ -192,33 +193,221 @@ describe('the self-check follows redirects as a CA does', () => {
   }
 
   it('ten times and no more', async () => {
+    const hops = Array.from({ length: 12 }, (_, number) => `hop-${number}.example.test`);
+    for (const hop of hops) dns.set(hop, ['127.0.0.1']);
     let redirects = 0;
     let allowed = 10;
     await using site = await Site.start((request, response) => {
-      if (redirects === allowed) {
-        const [token = ''] = /(?<=acme-challenge\/)[\w-]+/.exec(request.url ?? '') ?? [];
-        response.end(`${token}.${thumbprint}`);
-      } else {
+      if (redirects === allowed) answering(thumbprint)(request, response);
+      else {
+        const location = `http://${hops[redirects]}:${site.port}${request.url}`;
         redirects++;
-        const [path = ''] = (request.url ?? '').split('?');
-        saying(307, '', { location: `${path}?${redirects}` })(request, response);
+        saying(307, '', { location })(request, response);
       }
     });
     assert.equal(messageOf(await check(site.port)), 'reachable');
     redirects = 0;
     allowed = 11;
-    assert.match(messageOf(await check(site.port)), /redirects the challenge more than 10 times\.$/);
+    assert.equal((await check(site.port)).kind, 'wrong-answer');
+    assert.equal(redirects, 11);
+  });
+});
+
+describe('the self-check is no way into the network of the cluster', () => {
+  /** What an internal server was asked. */
+  let asked: (string | undefined)[];
+  let internal: Site;
+  const command = '/api/v1/admin/purge?confirm=yes';
+
+  before(async () => {
+    internal = await Site.start((request, response) => {
+      asked.push(request.url);
+      saying(202, 'the secret of the server', { location: 'http://further.example.test/' })(
+        request,
+        response,
+      );
+    }, '127.0.0.2');
+    dns.set('internal.example.test', ['127.0.0.2']);
+  });
+  beforeEach(() => {
+    asked = [];
+  });
+  after(() => internal[Symbol.asyncDispose]());
+
+  /** The verdict on a host that redirects the challenge. The internal server has the same port. */
+  async function redirected(
+    to: string | ((url: string) => string),
+    changes: Partial<SelfCheckSettings> = {},
+  ): Promise<Verdict> {
+    await using site = await Site.start(
+      (request, response) => {
+        const location = typeof to === 'string' ? to : to(request.url ?? '');
+        saying(302, '', { location: location.replace('PORT', String(internal.port)) })(request, response);
+      },
+      '127.0.0.1',
+      internal.port,
+    );
+    const all = { ...settings(site.port), ...changes };
+    return await selfCheck(host, all, AbortSignal.timeout(20_000));
+  }
+
+  it('with a CA of the internet, a redirect to another host is not followed to a private address', async () => {
+    const verdict = await redirected((url) => `http://internal.example.test:PORT${url}`, { publicCa: true });
+    assert.equal(
+      messageOf(verdict),
+      'inconclusive: Host internal.example.test has no address of the internet in the DNS of the cluster, and a redirect is not followed to others.',
+    );
+    assert.deepEqual(asked, []);
   });
 
-  it('but not to an address that no CA asks', async () => {
-    await using site = await Site.start(
-      saying(302, '', { location: 'http://169.254.169.254/latest/meta-data' }),
+  it('nor is one to an IP address', async () => {
+    const verdict = await redirected((url) => `http://127.0.0.2:PORT${url}`, { publicCa: true });
+    assert.equal(
+      messageOf(verdict),
+      `wrong-answer: Host ${host} redirects the challenge to the IP address 127.0.0.2, but a CA follows to names only.`,
     );
-    const message = messageOf(await check(site.port));
+    assert.deepEqual(asked, []);
+  });
+
+  it('a private address is asked for no other path and no query, with any CA', async () => {
+    const message =
+      /^wrong-answer: .* has a private address, and is asked for the challenge itself only, not for another path\.$/;
+    const targets = [
+      `http://internal.example.test:PORT${command}`,
+      `http://127.0.0.2:PORT${command}`,
+      command,
+    ];
+    for (const target of targets) assert.match(messageOf(await redirected(target)), message);
+    assert.match(messageOf(await redirected((url) => `${url}?confirm=yes`)), message);
+    assert.deepEqual(asked, []);
+  });
+
+  it('nor does a name that changes its address between the answer and the redirect bring one there', async () => {
+    await using site = await Site.start(
+      (_, response) => {
+        dns.set(host, ['127.0.0.2']);
+        saying(302, '', { location: command })(_, response);
+      },
+      '127.0.0.1',
+      internal.port,
+    );
+    try {
+      for (const publicCa of [true, false]) {
+        dns.set(host, ['127.0.0.1']);
+        const all = { ...settings(site.port), publicCa };
+        const verdict = await selfCheck(host, all, AbortSignal.timeout(20_000));
+        assert.match(messageOf(verdict), /is asked for the challenge itself only/);
+      }
+    } finally {
+      dns.set(host, ['127.0.0.1']);
+    }
+    assert.deepEqual(asked, []);
+  });
+
+  it('of a redirected answer nothing is told: not the status, not the content, not where it redirects to', async () => {
+    const to = (url: string): string => `http://internal.example.test:PORT${url}`;
+    const message = `wrong-answer: Host ${host} redirects the challenge to http://internal.example.test:${internal.port}, which gives another answer than kube-lego's.`;
+    assert.equal(messageOf(await redirected(to)), message);
+    assert.equal(asked.length, 1);
+    assert.match(asked[0] ?? '', /^\/\.well-known\/acme-challenge\/[\w-]{43}$/);
+
+    await using onward = await Site.start(
+      saying(302, '', { location: 'http://hidden.example.test/secret' }),
+      '127.0.0.3',
+      internal.port,
+    );
+    dns.set('onward.example.test', ['127.0.0.3']);
+    const hidden = await redirected((url) => `http://onward.example.test:PORT${url}`);
+    assert.equal(onward.connections, 1);
+    assert.equal(
+      messageOf(hidden),
+      `wrong-answer: Host ${host} redirects the challenge to http://onward.example.test:${internal.port}, which redirects it to where kube-lego does not follow.`,
+    );
+  });
+
+  it('of a redirect without an answer nothing is told but that', async () => {
+    const { port } = await closedSite();
+    dns.set('closed.example.test', ['127.0.0.1']);
+    const verdict = await redirected('https://closed.example.test/', {
+      ports: { http: internal.port, https: port },
+    });
+    assert.match(messageOf(verdict), /is asked for the challenge itself only/);
+    const same = await redirected((url) => `https://closed.example.test${url}`, {
+      ports: { http: internal.port, https: port },
+    });
+    assert.equal(
+      messageOf(same),
+      `inconclusive: Host ${host} redirects the challenge to https://closed.example.test, which gave no answer from inside the cluster.`,
+    );
+  });
+
+  it('an address of no server of anybody is never asked', async () => {
+    const message = messageOf(await redirected('http://169.254.169.254/latest/meta-data'));
     assert.match(
       message,
       /^wrong-answer: Host 169\.254\.169\.254 .* an address that the internet cannot reach\.$/,
     );
+  });
+});
+
+describe('the self-check reads no more than it needs', () => {
+  /** Sends a beginning, and then a piece again and again as fast as it can. */
+  async function flooding(beginning: string, piece: string): Promise<Site> {
+    const block = piece.repeat(Math.ceil(65_536 / piece.length));
+    const server = createServer((socket) => {
+      socket.on('error', () => undefined);
+      socket.write(beginning);
+      const flood = (): void => {
+        while (socket.writable && socket.write(block));
+      };
+      socket.on('drain', flood);
+      void once(socket, 'data').then(flood);
+    });
+    return Site.serve(server);
+  }
+
+  for (const [name, beginning, piece, expected] of [
+    [
+      'interim answers',
+      '',
+      'HTTP/1.1 103 Early Hints\r\n\r\n',
+      /^wrong-answer: .* not HTTP\/1\.1 \(too many interim answers\)/,
+    ],
+    [
+      '100 Continue',
+      '',
+      'HTTP/1.1 100 Continue\r\n\r\n',
+      /^wrong-answer: .* not HTTP\/1\.1 \(too many interim answers\)/,
+    ],
+    ['header lines', 'HTTP/1.1 200 OK\r\n', 'X-Filler: x\r\n', /^wrong-answer: .* \(HPE_HEADER_OVERFLOW\)/],
+    ['a header line', 'HTTP/1.1 200 OK\r\nX: ', 'x', /^wrong-answer: .* \(HPE_HEADER_OVERFLOW\)/],
+    ['a body', 'HTTP/1.1 200 OK\r\n\r\n', 'x', /^wrong-answer: .* but not with kube-lego's text/],
+    [
+      'chunks',
+      'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n',
+      '1\r\nx\r\n',
+      /^wrong-answer: .* but not with/,
+    ],
+    ['a redirect', 'HTTP/1.1 302 Found\r\n', 'Location: /x\r\n', /^wrong-answer: .* \(HPE_HEADER_OVERFLOW\)/],
+  ] as const) {
+    it(`of ${name} without end`, async () => {
+      await using site = await flooding(beginning, piece);
+      assert.match(messageOf(await check(site.port)), expected);
+    });
+  }
+
+  it('and takes some interim answers', async () => {
+    const hint = 'HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n';
+    const server = createServer((socket) => {
+      socket.on('error', () => undefined);
+      socket.once('data', (request) => {
+        const [, token] = /acme-challenge\/([\w-]+)/.exec(String(request)) ?? [];
+        const body = `${token}.${thumbprint}`;
+        socket.end(`${hint.repeat(4)}HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+      });
+    });
+    await using site = await Site.serve(server);
+    assert.equal(messageOf(await check(site.port)), 'reachable');
   });
 });
 
@@ -361,7 +550,9 @@ describe('the self-check and TLS', () => {
       void once(socket, 'data').then(() => socket.end(alert));
     });
     await using tls = await Site.serve(server);
-    await using site = await Site.start(saying(301, '', { location: `https://${host}/` }));
+    await using site = await Site.start((request, response) => {
+      saying(301, '', { location: `https://${host}${request.url}` })(request, response);
+    });
     const message = messageOf(await check(site.port, tls.port));
     assert.match(message, /^wrong-answer: .* which fails in the TLS handshake \(/);
   });

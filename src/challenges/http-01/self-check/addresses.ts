@@ -8,10 +8,12 @@ export interface AddressPolicy {
   readonly dnsServers: readonly string[] | undefined;
   /** Allow 127.0.0.0/8 and ::1, for private CAs and tests. */
   readonly allowLoopback: boolean;
+  /** Only addresses of the internet. */
+  readonly publicOnly?: boolean;
 }
 
 /** `definite` is false if the CA may get other DNS answers. */
-type Resolution =
+export type Resolution =
   | { readonly kind: 'addresses'; readonly ipv6: string | undefined; readonly ipv4: string | undefined }
   | { readonly kind: 'none'; readonly definite: boolean; readonly message: string };
 
@@ -33,7 +35,7 @@ export async function resolveHost(
 ): Promise<Resolution> {
   const definite = policy.dnsServers !== undefined;
   const { addresses, failures } = await lookUp(host, policy.dnsServers, signal);
-  const allowed = addresses.filter((address) => isAllowed(address, policy.allowLoopback));
+  const allowed = addresses.filter((address) => isAllowed(address, policy));
   if (allowed.length > 0) {
     return {
       kind: 'addresses',
@@ -42,6 +44,10 @@ export async function resolveHost(
     };
   }
   const [forbidden] = addresses;
+  if (forbidden !== undefined && policy.publicOnly === true) {
+    const message = `Host ${host} has no address of the internet in the DNS of the cluster, and a redirect is not followed to others.`;
+    return { kind: 'none', definite: false, message };
+  }
   if (forbidden !== undefined) {
     const message = `Host ${host} resolves to ${forbidden}, an address that the internet cannot reach.`;
     return { kind: 'none', definite, message };
@@ -100,15 +106,52 @@ never.addSubnet('224.0.0.0', 3, 'ipv4');
 never.addAddress('::', 'ipv6');
 never.addSubnet('fe80::', 10, 'ipv6');
 never.addSubnet('ff00::', 8, 'ipv6');
-// The metadata service of EC2.
-never.addAddress('fd00:ec2::254', 'ipv6');
+// Teredo (RFC 4380) and 6to4 (RFC 3056) carry IPv4 addresses, and nothing else in them is alive.
+never.addSubnet('2001::', 32, 'ipv6');
+never.addSubnet('2002::', 16, 'ipv6');
+// The metadata services of EC2 and Google Cloud over IPv6, of Alibaba Cloud and Oracle Cloud, and the WireServer of Azure.
+for (const address of ['fd00:ec2::254', 'fd20:ce::254']) never.addAddress(address, 'ipv6');
+for (const address of ['100.100.100.200', '192.0.0.192', '168.63.129.16']) never.addAddress(address, 'ipv4');
 
 const loopback = new BlockList();
 loopback.addSubnet('127.0.0.0', 8, 'ipv4');
 loopback.addAddress('::1', 'ipv6');
 
-function isAllowed(address: string, allowLoopback: boolean): boolean {
-  if (address.includes('%')) return false;
+/** Not routed in the internet (RFC 6890 and its registries): of a cluster, a company or this machine. */
+const internal = new BlockList();
+for (const [network, prefix] of [
+  ['10.0.0.0', 8],
+  ['100.64.0.0', 10],
+  ['127.0.0.0', 8],
+  ['172.16.0.0', 12],
+  ['192.0.0.0', 24],
+  ['192.168.0.0', 16],
+  ['198.18.0.0', 15],
+] as const) {
+  internal.addSubnet(network, prefix, 'ipv4');
+}
+for (const [network, prefix] of [
+  // Loopback, and the embedded IPv4 addresses of RFC 4291.
+  ['::', 96],
+  // NAT64 of a network's own (RFC 8215).
+  ['64:ff9b:1::', 48],
+  ['fc00::', 7],
+  ['fec0::', 10],
+] as const) {
+  internal.addSubnet(network, prefix, 'ipv6');
+}
+
+/** Whether the internet cannot reach this IP address, so that it can only be a server of the cluster or its network. */
+export function isPrivate(address: string): boolean {
+  const plain = embeddedIPv4(address) ?? address;
+  return internal.check(plain, isIPv4(plain) ? 'ipv4' : 'ipv6');
+}
+
+function isAllowed(
+  address: string,
+  { allowLoopback, publicOnly = false }: Pick<AddressPolicy, 'allowLoopback' | 'publicOnly'>,
+): boolean {
+  if (address.includes('%') || (publicOnly && isPrivate(address))) return false;
   const plain = embeddedIPv4(address) ?? address;
   const family = isIPv4(plain) ? 'ipv4' : 'ipv6';
   return !never.check(plain, family) && (allowLoopback || !loopback.check(plain, family));

@@ -1,6 +1,8 @@
+import { constants } from 'node:crypto';
 import http from 'node:http';
 import https from 'node:https';
 import { isIP } from 'node:net';
+import { readInSlices } from '../../../process/sliced-reads.ts';
 import type { Clock } from '../../../time/clock.ts';
 
 /** The result of one request. `reason` is an error code, never text of the server. */
@@ -18,7 +20,7 @@ export type Answer =
   | { readonly kind: 'no-answer'; readonly reason: string }
   /** Connected, but the TLS handshake failed: no common version, or the name is refused. */
   | { readonly kind: 'tls-failed'; readonly reason: string }
-  /** Connected, but the answer is not HTTP/1.1. */
+  /** Connected, but the answer is not HTTP/1.1, or more interim answers than any server has. */
   | { readonly kind: 'not-http'; readonly reason: string };
 
 interface ChallengeRequest {
@@ -34,9 +36,12 @@ interface ChallengeRequest {
 
 /** A CA reads fewer than 128 bytes (Boulder, va/http.go). */
 export const maxBodyLength = 128;
+/** 1xx. Nothing in Node bounds them: a host that sent them without end cost more than one CPU. */
+const mostInterimAnswers = 4;
 
 /**
- * One GET on a new connection, as a CA does it: HTTP/1.1, certificates not verified, TLS 1.2 at least.
+ * One GET on a new connection, as a CA does it: HTTP/1.1, certificates not verified, TLS 1.2 at least. At most some interim answers,
+ * 16 KiB of header lines for each and `maxBodyLength` are read.
  *
  * @throws the signal's reason
  */
@@ -50,17 +55,29 @@ export function requestChallenge(request: ChallengeRequest, signal: AbortSignal)
     agent: false,
     signal,
     headers: { host: url.host, 'user-agent': request.userAgent, accept: '*/*' },
-    ...(secure && { rejectUnauthorized: false, minVersion: 'TLSv1.2', servername: serverName(url) }),
+    ...(secure && {
+      rejectUnauthorized: false,
+      minVersion: 'TLSv1.2',
+      // A server could ask for one handshake after the other.
+      secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
+      servername: serverName(url),
+    }),
   };
   return new Promise((resolve, reject) => {
     let connected = false;
+    let interimAnswers = 0;
     const outgoing = (secure ? https : http).request(options);
     const timer = clock.setTimeout(() => outgoing.destroy(new ConnectTimeout()), request.connectTimeout);
     outgoing.on('socket', (socket) => {
+      readInSlices(socket);
       socket.once('connect', () => {
         connected = true;
         clock.clearTimeout(timer);
       });
+    });
+    outgoing.on('information', () => {
+      interimAnswers += 1;
+      if (interimAnswers > mostInterimAnswers) outgoing.destroy(new InterimAnswers());
     });
     outgoing.on('response', (response) => {
       readAnswer(response, resolve);
@@ -79,6 +96,10 @@ export function requestChallenge(request: ChallengeRequest, signal: AbortSignal)
 
 class ConnectTimeout extends Error {
   readonly code = 'ETIMEDOUT';
+}
+
+class InterimAnswers extends Error {
+  readonly code = 'too many interim answers';
 }
 
 /** SNI is for names only (RFC 6066, section 3). */
@@ -112,7 +133,7 @@ function readAnswer(response: http.IncomingMessage, resolve: (answer: Answer) =>
 function failureOf(error: Error, connected: boolean): Answer {
   const reason = 'code' in error && typeof error.code === 'string' ? error.code : error.name;
   if (!connected) return { kind: 'not-connected', reason };
-  if (reason.startsWith('HPE_')) return { kind: 'not-http', reason };
+  if (reason.startsWith('HPE_') || error instanceof InterimAnswers) return { kind: 'not-http', reason };
   if (reason.startsWith('ERR_SSL_') || reason === 'EPROTO') return { kind: 'tls-failed', reason };
   return { kind: 'no-answer', reason };
 }

@@ -28,12 +28,13 @@ export function portOf(url: URL, ports: ChallengePorts): number {
  * Checks a redirect by the rules of Let's Encrypt (Boulder, va/http.go).
  *
  * @param visited the URLs so far, the redirecting one last
+ * @param publicCa whether the CA is one of the internet, which follows to names only
  * @returns the target, or why it is not followed: a clause after "redirects the challenge"
  */
 export function followRedirect(
   location: string | undefined,
   visited: readonly URL[],
-  ports: ChallengePorts,
+  { ports, publicCa }: { readonly ports: ChallengePorts; readonly publicCa: boolean },
 ): URL | { readonly refusal: string } {
   const from = visited.at(-1);
   if (location === undefined || location === '') return { refusal: 'without saying whereto' };
@@ -44,6 +45,9 @@ export function followRedirect(
   }
   if (target.hostname.endsWith('.well-known')) {
     return { refusal: `to host ${shorten(target.hostname)}: a slash is missing after the host name` };
+  }
+  if (publicCa && isIP(target.hostname.replaceAll(/[[\]]/g, '')) !== 0) {
+    return { refusal: `to the IP address ${target.hostname}, but a CA follows to names only` };
   }
   const port = portOf(target, ports);
   if (target.port !== '' && port !== ports.http && port !== ports.https) {

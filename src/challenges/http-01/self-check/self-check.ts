@@ -5,7 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { second } from '../../../../machines/time/durations.ts';
 import type { Clock } from '../../../time/clock.ts';
 import { challengePath } from '../challenge-path.ts';
-import { type AddressPolicy, resolveHost } from './addresses.ts';
+import { type AddressPolicy, isPrivate, type Resolution, resolveHost } from './addresses.ts';
 import { type Answer, maxBodyLength, requestChallenge } from './challenge-request.ts';
 import { type ChallengePorts, followRedirect, isRedirect, portOf } from './redirect.ts';
 
@@ -15,7 +15,8 @@ import { type ChallengePorts, followRedirect, isRedirect, portOf } from './redir
  * - `wrong-answer`: another server answers, or the name does not resolve: the CA need not be asked.
  * - `inconclusive`: no connection or no resolution from inside the cluster; from outside it may work.
  *
- * Messages are one sentence and never contain what the server sent.
+ * Messages are one sentence and never contain what the server sent. Of another host than the one that is checked they tell nothing
+ * but its name: a redirect can lead to any server that this pod reaches, and the owner of the host reads the message.
  */
 export type Verdict =
   | {
@@ -28,16 +29,18 @@ export type Verdict =
   | {
       readonly kind: 'wrong-answer';
       readonly message: string;
-      /** HTTP status, if any. */
+      /** HTTP status, if any; of whatever server a redirect led to, so it is not for the owner of the host. */
       readonly status: number | undefined;
-      /** The host of the last answer, after redirects. */
+      /** The host, or the first other one that it redirects to. */
       readonly finalHost: string;
       /** The name, or the target of its redirect, does not resolve. */
       readonly unresolved?: boolean;
     }
   | { readonly kind: 'inconclusive'; readonly message: string; readonly unresolved?: boolean };
 
-export interface SelfCheckSettings extends AddressPolicy {
+export interface SelfCheckSettings extends Omit<AddressPolicy, 'publicOnly'> {
+  /** Whether the CA is one of the internet: then a redirect to another host is followed only to addresses there. */
+  readonly publicCa: boolean;
   /** RFC 7638 thumbprint of the account key, base64url, in our responders' answers. */
   readonly thumbprint: string;
   readonly ports: ChallengePorts;
@@ -97,12 +100,12 @@ class Check {
   async run(): Promise<Verdict> {
     for (let url = this.#visited[0]; url !== undefined; ) {
       const answer = await this.#ask(url);
-      if (answer.kind !== 'answer') return 'verdict' in answer ? answer.verdict : this.#noAnswer(url, answer);
+      if ('verdict' in answer) return answer.verdict;
+      if (answer.kind !== 'answer') return this.#noAnswer(url, answer);
       if (!isRedirect(answer.status)) return this.#judge(url, answer.status, answer.body);
-      const target = followRedirect(answer.location, this.#visited, this.#settings.ports);
+      const target = followRedirect(answer.location, this.#visited, this.#settings);
       if ('refusal' in target) {
-        const message = `${this.#subject(url)} redirects the challenge ${target.refusal}.`;
-        return this.#wrong(url, message, answer.status);
+        return this.#wrong(url, `redirects the challenge ${target.refusal}`, answer.status);
       }
       this.#visited.push(target);
       url = target;
@@ -110,18 +113,21 @@ class Check {
     throw new Error('unreachable: every round returns or continues with a URL');
   }
 
-  async #ask(url: URL): Promise<Answer | { kind: 'unresolved'; verdict: Verdict }> {
-    const resolution = await resolveHost(url.hostname, this.#settings, this.#signal);
-    if (resolution.kind === 'none') {
-      const { message } = resolution;
-      const verdict: Verdict = resolution.definite
-        ? { ...this.#wrong(url, message), unresolved: true }
-        : { kind: 'inconclusive', message, unresolved: true };
-      return { kind: 'unresolved', verdict };
-    }
+  async #ask(url: URL): Promise<Answer | { readonly verdict: Verdict }> {
+    const publicOnly = this.#settings.publicCa && this.#otherHost() !== undefined;
+    const resolution = await resolveHost(url.hostname, { ...this.#settings, publicOnly }, this.#signal);
+    if (resolution.kind === 'none') return { verdict: this.#unresolved(url, resolution) };
     const { ipv6, ipv4 } = resolution;
     const first = ipv6 ?? ipv4;
     if (first === undefined) throw new Error('a resolution has an address');
+    const addresses = [ipv6, ipv4].filter((address) => address !== undefined);
+    if (addresses.some(isPrivate) && !this.#isChallenge(url)) {
+      const what = 'has a private address, and is asked for the challenge itself only, not for another path';
+      const message = this.#notFollowed(url, `${this.#subject(url)} ${what}.`);
+      return {
+        verdict: { kind: 'wrong-answer', message, status: undefined, finalHost: this.#told(url).hostname },
+      };
+    }
     const passedOver = first === ipv6 && ipv4 !== undefined && this.#undialable.has(first);
     const answer: Answer = passedOver
       ? { kind: 'not-connected', reason: 'failed before' }
@@ -140,40 +146,74 @@ class Check {
     return requestChallenge(request, this.#signal);
   }
 
+  /** Not what a redirect makes of it: an internal server could take another path, or a query, for a command. */
+  #isChallenge(url: URL): boolean {
+    return url.pathname + url.search === `${challengePath}${this.#token}`;
+  }
+
+  #unresolved(url: URL, { message, definite }: Extract<Resolution, { kind: 'none' }>): Verdict {
+    const kind = definite ? 'wrong-answer' : 'inconclusive';
+    const finalHost = this.#told(url).hostname;
+    return { kind, message: this.#notFollowed(url, message), status: undefined, finalHost, unresolved: true };
+  }
+
+  #notFollowed(url: URL, message: string): string {
+    return url === this.#told(url)
+      ? message
+      : `${this.#subject(url)} redirects it to where kube-lego does not follow.`;
+  }
+
   #judge(url: URL, status: number, body: string): Verdict {
     const { thumbprint } = this.#settings;
     if (status === 200 && body.length < maxBodyLength && body.trimEnd() === `${this.#token}.${thumbprint}`) {
       const verdict: Verdict = { kind: 'reachable', notice: this.#notice };
       return this.#visited.length > 1 ? { ...verdict, redirected: true } : verdict;
     }
-    return this.#wrong(url, `${this.#subject(url)} ${meaningOf(status, body, this.#token)}.`, status);
+    return this.#wrong(url, meaningOf(status, body, this.#token), status);
   }
 
-  #noAnswer(url: URL, answer: Exclude<Answer, { kind: 'answer' }>): Verdict {
-    const subject = this.#subject(url);
-    const { kind, reason } = answer;
+  #noAnswer(url: URL, { kind, reason }: Exclude<Answer, { kind: 'answer' }>): Verdict {
+    const isOther = this.#otherHost() !== undefined;
+    const code = isOther ? '' : ` (${reason})`;
     if (kind === 'tls-failed') {
-      return this.#wrong(url, `${subject} fails in the TLS handshake (${reason}), as it would for the CA.`);
+      const message = `${this.#subject(url)} fails in the TLS handshake${code}, as it would for the CA.`;
+      return { kind: 'wrong-answer', message, status: undefined, finalHost: url.hostname };
     }
     if (kind === 'not-http') {
-      return this.#wrong(url, `${subject} answers with something that is not HTTP/1.1 (${reason}).`);
+      return this.#wrong(url, `answers with something that is not HTTP/1.1${code}`);
     }
     const families = this.#notice === undefined ? '' : ', neither over IPv6 nor over IPv4';
     const what =
       kind === 'not-connected'
         ? `cannot be connected to from inside the cluster${families}`
         : 'took the connection from inside the cluster but gave no answer';
-    return { kind: 'inconclusive', message: `${subject} ${what} (${reason}).` };
+    const told = isOther ? 'gave no answer from inside the cluster' : what;
+    return { kind: 'inconclusive', message: `${this.#subject(url)} ${told}${code}.` };
   }
 
-  #wrong(url: URL, message: string, status?: number): Extract<Verdict, { kind: 'wrong-answer' }> {
-    return { kind: 'wrong-answer', message, status, finalHost: url.hostname };
+  /** @param what a clause after the host's name, told of the host itself only */
+  #wrong(url: URL, what: string, status?: number): Verdict {
+    const other = this.#otherHost();
+    const told = other === undefined ? what : "gives another answer than kube-lego's";
+    const finalHost = this.#told(url).hostname;
+    return { kind: 'wrong-answer', message: `${this.#subject(url)} ${told}.`, status, finalHost };
   }
 
   #subject(url: URL): string {
-    return url === this.#visited[0]
+    const target = this.#told(url);
+    return target === this.#visited[0]
       ? `Host ${this.#host}`
-      : `Host ${this.#host} redirects the challenge to ${url.origin}, which`;
+      : `Host ${this.#host} redirects the challenge to ${target.origin}, which`;
+  }
+
+  /** What the owner of the host is told to have been asked: not where another host redirects to. */
+  #told(url: URL): URL {
+    return this.#otherHost() ?? url;
+  }
+
+  /** The first URL at another host. */
+  #otherHost(): URL | undefined {
+    return this.#visited.find(({ hostname }) => hostname !== this.#visited[0]?.hostname);
   }
 }
 
