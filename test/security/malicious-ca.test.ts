@@ -56,7 +56,7 @@ const answers: Readonly<
   'another-status': {
     answer: { status: 200, headers: { 'content-type': 'application/json' }, body: '{"detail":"PRIVATE"}' },
     reason: 'CaUnavailable',
-    told: /the answer with status 200 does not follow RFC 8555/,
+    told: /the answer has no link to the order/,
   },
 };
 
