@@ -35,6 +35,27 @@ export const sampledMetrics = {
     labels: ['reason'],
     series: 'one for each reason in docs/troubleshooting.md, only while it occurs',
   },
+  hostsHeld: {
+    name: 'kube_lego_hosts_held',
+    type: 'gauge',
+    help: 'Hosts of which the record says which namespace holds them (docs/host-ownership.md); absent until it has been read, and nothing is ordered before.',
+    labels: [],
+    series: one,
+  },
+  hostRecordComplete: {
+    name: 'kube_lego_host_record_complete',
+    type: 'gauge',
+    help: '1: the record of holders is complete. 0: certificates from before it are still being taken in.',
+    labels: [],
+    series: one,
+  },
+  invalidDomains: {
+    name: 'kube_lego_invalid_domains',
+    type: 'gauge',
+    help: 'Words in kube-lego.io/domains of Namespaces that are no domain, and reserve nothing; the log names them.',
+    labels: [],
+    series: one,
+  },
   notAfter: {
     name: 'kube_lego_certificate_not_after_timestamp_seconds',
     type: 'gauge',

@@ -19,6 +19,12 @@ export interface MetricsSources {
     readonly budget: Pick<OrderBudget, 'trouble'>;
   };
   readonly ingresses: () => Iterable<IngressStanding>;
+  readonly hostOwnership: () => {
+    /** Undefined until the record has been read. */
+    readonly held: number | undefined;
+    readonly complete: boolean;
+    readonly invalidDomains: number | undefined;
+  };
   readonly ordersInFlight: () => number;
   readonly ordersInFlightLimit: number;
   readonly ingressReflectors: () => readonly Pick<ReflectorState, 'synced' | 'watching'>[];
@@ -34,10 +40,14 @@ export function takeSamples(sources: MetricsSources): Samples {
   const { skew } = clock;
   const ingresses = sources.ingressReflectors();
   const challenges = sources.challengeReflector();
+  const { held, complete, invalidDomains } = sources.hostOwnership();
   return {
     ...certificateSamples(sources.ingresses(), now),
     ...limitSamples(ledger, rateLimits, clock.now()),
     ...sources.process.take(),
+    hostsHeld: single(held),
+    hostRecordComplete: single(held === undefined ? undefined : complete),
+    invalidDomains: single(invalidDomains),
     ordersInFlight: single(sources.ordersInFlight()),
     ordersInFlightLimit: single(sources.ordersInFlightLimit),
     caPaused: single(budget.trouble(clock.now()) !== undefined),

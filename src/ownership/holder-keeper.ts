@@ -48,6 +48,7 @@ export class HolderKeeper {
   /** Somebody else has written to the record. */
   #outdated = false;
   #flushPlanned = false;
+  #restored = false;
 
   constructor(options: HolderKeeperOptions) {
     this.#options = options;
@@ -58,8 +59,9 @@ export class HolderKeeper {
     return !this.#record.complete;
   }
 
-  get size(): number {
-    return this.#record.size;
+  /** Hosts with a holder; undefined until the record has been read. */
+  get size(): number | undefined {
+    return this.#restored ? this.#record.size : undefined;
   }
 
   /**
@@ -74,6 +76,7 @@ export class HolderKeeper {
       this.#report(this.#record.restore(documents, (shard) => store.nameOf(shard)));
     };
     await retry(restore, { clock, signal, ...restorePauses, onFailure: onTrouble });
+    this.#restored = true;
     return this.#record.entries();
   }
 

@@ -1,18 +1,25 @@
 import type { SupervisorEvent } from '../../machines/supervisor/supervisor.ts';
 import { NumberedDocuments } from '../kubernetes/records/numbered-documents.ts';
 import { HolderKeeper } from '../ownership/holder-keeper.ts';
+import { type NamespaceWatch, watchNamespaces } from '../sources/namespace-watch.ts';
 import type { Cluster } from './cluster.ts';
 import type { Runtime } from './runtime.ts';
 
-/** Whom hosts belong to: the record of holders. */
+/** Whom hosts belong to: the record of holders, and what Namespaces reserve. */
 export interface HostOwnership {
   readonly holders: HolderKeeper;
+  /** Undefined before `start`. */
+  readonly namespaces: NamespaceWatch | undefined;
+  /** Starts the watch of Namespaces. */
+  start(): void;
   /** Starts to read the record. */
   restore(): void;
   /** All certificates of before the record have been found. */
   completeImport(): void;
   /** Writes pending changes. */
   flush(signal: AbortSignal): Promise<void>;
+  /** Resolves when the watch has ended after the abort of the runtime's signal. */
+  stopped(): Promise<void>;
 }
 
 export function setUpOwnership(
@@ -35,18 +42,27 @@ export function setUpOwnership(
     if (holders.importing) log.info(importMessage);
     tellSupervisor({ type: 'HOLDERS_READ', holders: read, recordExisted: !holders.importing });
   };
+  let namespaces: NamespaceWatch | undefined;
   return {
     holders,
+    get namespaces() {
+      return namespaces;
+    },
+    start() {
+      namespaces = watchNamespaces(client, clock, signal, log, tellSupervisor);
+    },
     restore() {
-      tellSupervisor({ type: 'NAMESPACES_READ' });
       // Rejects only with the signal's reason.
       restore().catch(() => undefined);
     },
     completeImport() {
-      log.info(`The record of holders is complete: it names the holders of ${holders.size} hosts.`);
+      log.info(`The record of holders is complete: it names the holders of ${holders.size ?? 0} hosts.`);
       holders.completeImport();
     },
     flush: (limit) => holders.flush(limit),
+    async stopped() {
+      await namespaces?.stopped();
+    },
   };
 }
 

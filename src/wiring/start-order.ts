@@ -71,16 +71,17 @@ function servers({ config }: Runtime, { challenges, viewers }: Rooms): Part {
 }
 
 /** The watches; their stop also ends all background work. */
-function caches({ challenges, sources, abort }: Rooms): Part {
+function caches({ challenges, ownership, sources, abort }: Rooms): Part {
   return {
     name: 'caches',
     start() {
       challenges.http01.start();
+      ownership.start();
       sources.start();
     },
     async stop() {
       abort();
-      await sources.stopped();
+      await Promise.all([sources.stopped(), ownership.stopped()]);
     },
   };
 }

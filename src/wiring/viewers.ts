@@ -12,6 +12,7 @@ import type { Actors } from './actors.ts';
 import type { Authorities } from './ca.ts';
 import type { Challenges } from './challenges.ts';
 import type { Cluster } from './cluster.ts';
+import type { HostOwnership } from './host-ownership.ts';
 import type { Runtime } from './runtime.ts';
 import type { Sources } from './sources.ts';
 
@@ -19,6 +20,7 @@ export interface ViewersOptions {
   readonly cluster: Cluster;
   readonly authorities: Authorities;
   readonly challenges: Challenges;
+  readonly ownership: HostOwnership;
   readonly sources: Sources;
   readonly actors: Actors;
   readonly metrics: Metrics;
@@ -35,7 +37,7 @@ export interface Viewers {
 }
 
 export function setUpViewers({ config, clock, log }: Runtime, options: ViewersOptions): Viewers {
-  const { cluster, authorities, challenges, sources, actors, metrics, journal } = options;
+  const { cluster, authorities, challenges, ownership, sources, actors, metrics, journal } = options;
   const { ca } = authorities;
   const { supervisor, ingresses } = actors;
   const ready = () =>
@@ -47,6 +49,11 @@ export function setUpViewers({ config, clock, log }: Runtime, options: ViewersOp
       clock,
       ca,
       ingresses: () => ingresses.values().map((actor) => actor.getSnapshot()),
+      hostOwnership: () => ({
+        held: ownership.holders.size,
+        complete: !ownership.holders.importing,
+        invalidDomains: ownership.namespaces?.invalidDomains().length,
+      }),
       ordersInFlight: () => admission().ordersInFlight,
       ordersInFlightLimit: config.maxOrdersInFlight,
       ingressReflectors: () => sources.ingressStates,

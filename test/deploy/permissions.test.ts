@@ -52,6 +52,15 @@ async function assertServes(namespace: string): Promise<void> {
   assertDone(await request('POST', `/api/v1/namespaces/${namespace}/events`, event));
 }
 
+/** The domains that Namespaces reserve decide over kube-lego, and not the other way round. */
+async function assertReadsNamespaces(): Promise<void> {
+  assertDone(await request('GET', '/api/v1/namespaces'));
+  const annotations = { 'kube-lego.io/domains': '*.example' };
+  assertForbidden(await request('POST', '/api/v1/namespaces', { metadata: { name: 'new', annotations } }));
+  assertForbidden(await merge('/api/v1/namespaces/team-a', { metadata: { annotations } }));
+  assertForbidden(await request('DELETE', '/api/v1/namespaces/team-a'));
+}
+
 function secretsOf(namespace: string): string {
   return `/api/v1/namespaces/${namespace}/secrets`;
 }
@@ -155,6 +164,10 @@ describe('deploy/base', { timeout: 120_000 }, () => {
     assertForbidden(await request('DELETE', `${own}/kube-lego-account`));
   });
 
+  it('lets kube-lego read what Namespaces reserve, and change none', async () => {
+    await assertReadsNamespaces();
+  });
+
   it('says nothing about other kinds of objects', async () => {
     for (const path of ['/api/v1/pods', '/api/v1/configmaps', `${networking}/ingressclasses`]) {
       assertForbidden(await request('GET', path));
@@ -186,12 +199,16 @@ describe('deploy/namespaced', { timeout: 120_000 }, () => {
     assertDone(await request('GET', `${networking}/ingressclasses/nginx`));
   });
 
-  it('knows nothing of other namespaces', async () => {
+  it('knows nothing of what other namespaces contain', async () => {
     assertForbidden(await request('GET', `${networking}/ingresses`));
     assertForbidden(await request('GET', `${networking}/namespaces/team-a/ingresses`));
     assertForbidden(await request('GET', '/api/v1/namespaces/team-a/secrets/web-tls'));
     assertForbidden(await request('POST', '/api/v1/namespaces/team-a/secrets', { metadata: { name: 'a' } }));
     assertForbidden(await request('GET', `${own}/other`));
+  });
+
+  it('reads what all Namespaces reserve, and changes none', async () => {
+    await assertReadsNamespaces();
   });
 
   it('watches the Secrets of a chosen namespace once secret-watch is added to it, and of no other', async () => {

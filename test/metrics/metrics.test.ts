@@ -289,6 +289,18 @@ describe('docs/metrics.md', () => {
   });
 });
 
+describe('the record of holders', () => {
+  it('is counted once it has been read', async () => {
+    using world = new ScrapeWorld();
+    const text = await world.text();
+    assert.deepEqual(metricOf(text, 'kube_lego_hosts_held'), { '': 3 });
+    assert.deepEqual(metricOf(text, 'kube_lego_host_record_complete'), { '': 0 });
+    assert.deepEqual(metricOf(text, 'kube_lego_invalid_domains'), { '': 2 });
+    world.heldHosts = undefined;
+    assert.deepEqual(metricOf(await world.text(), 'kube_lego_hosts_held'), {});
+  });
+});
+
 describe('labels', () => {
   it('hold no host, no message of the CA, no domain of a limit', async () => {
     using world = new ScrapeWorld();

@@ -28,6 +28,7 @@ export class ScrapeWorld implements Disposable {
   readonly ledger: Ledger = createLedger(this.rateLimits, directory);
   readonly ingresses: IngressStanding[] = [];
   ordersInFlight = 0;
+  heldHosts: number | undefined = 3;
   /** Milliseconds that the CA's clock is ahead. */
   skew = 0;
   synced = true;
@@ -50,6 +51,7 @@ export class ScrapeWorld implements Disposable {
           budget: this.#budget,
         },
         ingresses: () => this.ingresses,
+        hostOwnership: () => ({ held: this.heldHosts, complete: false, invalidDomains: 2 }),
         ordersInFlight: () => this.ordersInFlight,
         ordersInFlightLimit: 50,
         ingressReflectors: () => [

@@ -112,6 +112,7 @@ describe('the keeper of the record of holders', () => {
     const restored = keeper.restore();
     await setImmediate();
     assert.equal(troubles.length, 1);
+    assert.equal(keeper.size, undefined);
     documents.refusal = undefined;
     clock.advance(500);
     await restored;

@@ -1,0 +1,91 @@
+import { normalizeHost } from '../hosts/host-names.ts';
+import type { NamespaceSpec } from './holders.ts';
+
+/** `kube-lego.io/domains` on a Namespace: hosts and, as `*.shop.example`, everything below a domain. */
+export const domainsAnnotation = 'kube-lego.io/domains';
+
+const longestDomain = 253;
+
+/**
+ * The domains in the annotation's text, separated by commas or white space.
+ *
+ * @returns `invalid`: what is no domain, and reserves nothing
+ */
+export function parseDomains(text: string): {
+  readonly domains: readonly string[];
+  readonly invalid: readonly string[];
+} {
+  const words = text.split(/[\s,]+/).filter((word) => word !== '');
+  const domains = new Set<string>();
+  const invalid: string[] = [];
+  for (const word of words) {
+    const domain = normalizeHost(word);
+    if (isDomain(domain)) domains.add(domain);
+    else invalid.push(word);
+  }
+  return { domains: [...domains], invalid };
+}
+
+function isDomain(domain: string): boolean {
+  if (domain.length > longestDomain) return false;
+  const labels = (domain.startsWith('*.') ? domain.slice(2) : domain).split('.');
+  return labels.every((label) => /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(label));
+}
+
+/** Which namespace the operator has reserved a host for. */
+export class Reservations {
+  readonly #byName = new Map<string, NamespaceSpec>();
+  /** The oldest first: it has the domain. */
+  readonly #byDomain = new Map<string, NamespaceSpec[]>();
+
+  /** @returns whether a reservation has changed */
+  set(namespace: NamespaceSpec): boolean {
+    const { name, createdAt, domains } = namespace;
+    const known = this.#byName.get(name);
+    const same = known?.createdAt === createdAt && known.domains.join() === domains.join();
+    if (same || (known === undefined && domains.length === 0)) return false;
+    this.delete(name);
+    if (domains.length === 0) return true;
+    this.#byName.set(name, namespace);
+    for (const domain of domains) {
+      const claimants = [...(this.#byDomain.get(domain) ?? []), namespace];
+      this.#byDomain.set(domain, claimants.toSorted(byAge));
+    }
+    return true;
+  }
+
+  /** @returns whether a reservation has changed */
+  delete(name: string): boolean {
+    const known = this.#byName.get(name);
+    if (known === undefined) return false;
+    this.#byName.delete(name);
+    for (const domain of known.domains) {
+      const others = (this.#byDomain.get(domain) ?? []).filter((namespace) => namespace !== known);
+      if (others.length === 0) this.#byDomain.delete(domain);
+      else this.#byDomain.set(domain, others);
+    }
+    return true;
+  }
+
+  /** The domains of this namespace that an older one has reserved, too: they are that one's. */
+  lostBy(name: string): readonly string[] {
+    const domains = this.#byName.get(name)?.domains ?? [];
+    return domains.filter((domain) => this.#byDomain.get(domain)?.[0]?.name !== name);
+  }
+
+  /** By the most specific reservation; undefined if there is none. */
+  namespaceOf(host: string): string | undefined {
+    if (this.#byDomain.size === 0) return undefined;
+    const exact = this.#byDomain.get(host);
+    if (exact !== undefined) return exact[0]?.name;
+    for (let dot = host.indexOf('.'); dot !== -1; dot = host.indexOf('.', dot + 1)) {
+      const above = this.#byDomain.get(`*${host.slice(dot)}`);
+      if (above !== undefined) return above[0]?.name;
+    }
+    return undefined;
+  }
+}
+
+function byAge(one: NamespaceSpec, other: NamespaceSpec): number {
+  return one.createdAt - other.createdAt || (one.name < other.name ? -1 : 1);
+}
