@@ -1,11 +1,12 @@
 // What the CA currently allows: reservations in its rate limits (the ledger) and its health (the breaker). The supervisor's admission
 // asks it before each order; src/authority reports to it how orders went.
 
-import type { Hold } from '../ledger/hold.ts';
+import type { Gate, Hold } from '../ledger/hold.ts';
 import type { Ledger } from '../ledger/ledger.ts';
+import type { Forecast, SharedLimit } from '../ledger/order-check.ts';
 import type { OrderRequest } from '../ledger/order-limits.ts';
+import type { LimitName } from '../ledger/rate-limits.ts';
 import { minute } from '../time/durations.ts';
-import { type Backlog, backlogOf } from './backlog.ts';
 import { Breaker } from './breaker.ts';
 import type { OrderReport } from './order-report.ts';
 
@@ -13,6 +14,7 @@ import type { OrderReport } from './order-report.ts';
 export interface PlannedOrder {
   /** Of the round. */
   readonly id: string;
+  readonly namespace: string;
   readonly hosts: readonly string[];
   readonly purpose: OrderRequest['purpose'];
   readonly exemption: OrderRequest['exemption'];
@@ -25,7 +27,15 @@ export type BudgetChange = 'room' | 'health';
 interface Reservation {
   readonly request: OrderRequest;
   /** `sent`: the CA may have counted it. `proven`: a certificate may be issued. */
-  stage: 'reserved' | 'sent' | 'proven';
+  stage: 'reserved' | 'sent' | 'proven' | 'refused' | 'issued';
+}
+
+/** What a round leaves behind. */
+export interface Released {
+  /** Capacity may have been freed. */
+  readonly freed: boolean;
+  /** The limits that it has spent, and that other namespaces may spend. */
+  readonly spent: readonly SharedLimit[];
 }
 
 /**
@@ -41,12 +51,24 @@ export class OrderBudget {
     this.#ledger = ledger;
   }
 
-  /**
-   * Why and until when this order must wait; undefined if it need not.
-   * @param queue demand of the waiting orders before it; if it waits, its own is added
-   */
-  hold(order: PlannedOrder, queue: Map<string, number>, now: number): Hold | undefined {
-    return this.#ledger.hold(requestOf(order), now, queue);
+  /** Why and until when this order must wait; undefined if it need not. */
+  hold(order: PlannedOrder, now: number): Hold | undefined {
+    return this.#ledger.hold(requestOf(order), now);
+  }
+
+  /** @see Ledger.gate */
+  gate(order: PlannedOrder, now: number, ahead?: ReadonlyMap<string, number>): Gate | undefined {
+    return this.#ledger.gate(requestOf(order), now, ahead);
+  }
+
+  /** @see Ledger.foresee */
+  foresee(order: PlannedOrder, taken: Map<string, number>, now: number): Forecast {
+    return this.#ledger.foresee(requestOf(order), taken, now);
+  }
+
+  /** @see Ledger.sharedLimits */
+  sharedLimits(order: PlannedOrder): readonly SharedLimit[] {
+    return this.#ledger.sharedLimits(requestOf(order));
   }
 
   /** Called when the ledger of the previous process has been restored. */
@@ -83,11 +105,6 @@ export class OrderBudget {
     return undefined;
   }
 
-  /** Forecast for these orders, made in sequence. */
-  backlog(orders: readonly PlannedOrder[], now: number): Backlog {
-    return backlogOf(this.#ledger, orders.map(requestOf), now);
-  }
-
   /** Whether this round may contact the CA now; while the breaker is open, only one probe at a time may. */
   enter(id: string, now: number): boolean {
     return this.#breaker.enter(id, now);
@@ -107,36 +124,37 @@ export class OrderBudget {
 
   report(report: OrderReport, now: number): BudgetChange | undefined {
     const reservation = this.#reservations.get(report.id);
+    const open = reservation === undefined || isOver(reservation) ? undefined : reservation;
     const wasWell = !this.#breaker.open;
     switch (report.type) {
       case 'ORDER_SENT':
-        if (reservation !== undefined) reservation.stage = 'sent';
+        if (open !== undefined) open.stage = 'sent';
         return undefined;
       case 'ORDER_MADE':
         this.#breaker.succeeded(now);
-        if (reservation !== undefined) this.#ledger.orderMade(reservation.request, now);
+        if (open !== undefined) this.#ledger.orderMade(open.request, now);
         return wasWell ? undefined : 'health';
       case 'ORDER_REFUSED':
         this.#breaker.succeeded(now);
-        if (reservation === undefined) return wasWell ? undefined : 'health';
-        this.#reservations.delete(report.id);
-        this.#ledger.orderRefused(reservation.request, now);
-        if (report.block !== undefined) this.#ledger.learn(report.block, reservation.request, now);
+        if (open === undefined) return wasWell ? undefined : 'health';
+        open.stage = 'refused';
+        this.#ledger.orderRefused(open.request, now);
+        if (report.block !== undefined) this.#ledger.learn(report.block, open.request, now);
         return 'room';
       case 'HOSTS_PROVEN':
-        if (reservation !== undefined) reservation.stage = 'proven';
+        if (open !== undefined) open.stage = 'proven';
         for (const host of report.hosts) this.#ledger.authorizationSucceeded(host);
         return undefined;
       case 'HOSTS_FAILED':
         for (const host of report.hosts) this.#ledger.authorizationFailed(host, now);
         return undefined;
       case 'CERTIFICATE_ISSUED':
-        if (reservation === undefined) return undefined;
-        this.#reservations.delete(report.id);
-        this.#ledger.certificateIssued(reservation.request, now);
+        if (open === undefined) return undefined;
+        open.stage = 'issued';
+        this.#ledger.certificateIssued(open.request, now);
         return undefined;
       case 'ORDER_FAILED':
-        if (reservation !== undefined) reservation.stage = 'sent';
+        if (open !== undefined) open.stage = 'sent';
         return undefined;
       case 'LIMIT_MET':
         if (reservation !== undefined) this.#ledger.learn(report.block, reservation.request, now);
@@ -150,21 +168,29 @@ export class OrderBudget {
     }
   }
 
-  /**
-   * Called when the round has ended. An order with unknown result stays counted, as an order or as a certificate.
-   * @returns whether capacity may have been freed
-   */
-  release(id: string, now: number): boolean {
+  /** Called when the round has ended. An order with unknown result stays counted, as an order or as a certificate. */
+  release(id: string, now: number): Released {
     this.#breaker.left(id);
     const reservation = this.#reservations.get(id);
-    if (reservation === undefined) return false;
+    if (reservation === undefined) return { freed: false, spent: [] };
     this.#reservations.delete(id);
     const { request, stage } = reservation;
     if (stage === 'reserved') this.#ledger.orderRefused(request, now);
     else if (stage === 'sent') this.#ledger.orderEnded(request, now);
-    else this.#ledger.certificateIssued(request, now);
-    return true;
+    else if (stage === 'proven') this.#ledger.certificateIssued(request, now);
+    const spent = this.#ledger.sharedLimits(request).filter(({ limit }) => isSpent(limit, stage));
+    return { freed: !isOver(reservation), spent };
   }
+}
+
+/** Nothing is reserved for it any more. */
+function isOver({ stage }: Reservation): boolean {
+  return stage === 'refused' || stage === 'issued';
+}
+
+function isSpent(limit: LimitName, stage: Reservation['stage']): boolean {
+  if (stage === 'reserved' || stage === 'refused') return false;
+  return limit === 'orders-per-account' || stage !== 'sent';
 }
 
 function requestOf({ hosts, purpose, exemption, newSet }: PlannedOrder): OrderRequest {

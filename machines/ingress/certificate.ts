@@ -9,7 +9,7 @@ import type { OrderRequest } from '../ledger/order-limits.ts';
 import type { DesiredCertificate, HostRoute } from '../ownership/desired-certificate.ts';
 import type { SourceKey } from '../ownership/source-key.ts';
 import type { Failure } from '../reasons/reasons.ts';
-import type { Round } from '../supervisor/admission.ts';
+import type { Round } from '../supervisor/round.ts';
 
 /** Input of the round for a due Secret. */
 export interface CertificateInput {

@@ -49,6 +49,11 @@ export class LedgerBuckets {
     return this.#rateLimits.limits[limitName] !== undefined;
   }
 
+  /** In which an empty bucket becomes full, in milliseconds; undefined if the limit is not known. */
+  periodOf(limitName: LimitName): number | undefined {
+    return this.#rateLimits.limits[limitName]?.period;
+  }
+
   /** When one more fits, after `others`; now if the limit is not known. */
   timeOf(limitName: LimitName, scope: Scope, purpose: 'first' | 'other', now: number, others = 0): number {
     const limit = this.#rateLimits.limits[limitName];
@@ -187,8 +192,9 @@ export class LedgerBuckets {
     const key = bucketKey(name, scope);
     const known = this.#buckets.get(key);
     if (known === undefined) {
-      const assumed = [...this.#assumedSpent.values()].map((at) => this.#assumedTat(name, at));
-      return { limit: name, scope: scope.words, tat: Math.max(0, ...assumed), pending: 0 };
+      let tat = 0;
+      for (const at of this.#assumedSpent.values()) tat = Math.max(tat, this.#assumedTat(name, at));
+      return { limit: name, scope: scope.words, tat, pending: 0 };
     }
     const limit = this.#rateLimits.limits[name];
     // A TAT written by a wrong clock must not keep the bucket empty for longer than the limit does.

@@ -10,6 +10,18 @@ export interface Hold {
   readonly until: number;
 }
 
+/** What holds an order the longest. */
+export interface Gate extends Hold {
+  /** Of the limit or the refusal: orders of one purpose and exemption with the same key wait equally. */
+  readonly key: string;
+  /** It holds all orders of the account with this purpose and exemption. */
+  readonly ofAccount: boolean;
+}
+
+export function withoutKey(gate: Gate | undefined): Hold | undefined {
+  return gate && { cause: gate.cause, scope: gate.scope, until: gate.until };
+}
+
 const limits: Readonly<Record<Exclude<Hold['cause'], 'unavailable'>, string>> = {
   'orders-per-account': 'new orders',
   'certificates-per-registered-domain': 'certificates of a registered domain',

@@ -6,10 +6,11 @@ import { minute } from '../time/durations.ts';
 import { type LedgerParts, readLedger, writeShard } from './archive.ts';
 import { type Block, LedgerBlocks } from './blocks.ts';
 import { type BucketForecast, LedgerBuckets } from './buckets.ts';
-import type { Hold } from './hold.ts';
+import { type Gate, type Hold, withoutKey } from './hold.ts';
 import type { LearnedBlock } from './learned-block.ts';
 import { bucketKey, LedgerKeys, type OrderScopes, type Scope } from './limit-keys.ts';
-import { blockedBy, countedFor, limitOfBlock, type OrderRequest, spentAtIssuance } from './order-limits.ts';
+import { type Forecast, OrderCheck, type SharedLimit } from './order-check.ts';
+import { blockedBy, limitOfBlock, type OrderRequest, spentAtIssuance } from './order-limits.ts';
 import type { RateLimits } from './rate-limits.ts';
 import { LedgerOrders } from './recent-orders.ts';
 
@@ -32,6 +33,7 @@ export class Ledger {
   readonly #shards = new Shards(shardCapacity, () => 1);
   readonly #blocks = new LedgerBlocks();
   readonly #buckets: LedgerBuckets;
+  readonly #check: OrderCheck;
   readonly #parts: LedgerParts;
   readonly #orders: LedgerOrders;
   /** Orders that are recorded in advance: a tenth of the CA's burst, at most 50. */
@@ -57,56 +59,36 @@ export class Ledger {
     this.#keys = new LedgerKeys(registeredDomain, hash);
     this.#buckets = new LedgerBuckets(rateLimits, this.#shards);
     this.#orders = new LedgerOrders(this.#buckets);
+    this.#check = new OrderCheck(this.#buckets, this.#blocks);
     this.#parts = { shards: this.#shards, buckets: this.#buckets, blocks: this.#blocks };
     this.#account = this.#keys.account;
     this.#unavailableKey = `U${this.#account.key}`;
     this.#ahead = Math.min(Math.floor((rateLimits.limits['orders-per-account']?.burst ?? 0) / 10), 50);
   }
 
-  /**
-   * The longest reason to wait, or undefined if the order may be made now.
-   *
-   * @param queue demand of the waiting orders before it, included in the time; if this one waits, its own is added
-   */
-  hold(order: OrderRequest, now: number, queue?: Map<string, number>): Hold | undefined {
-    const scopes = this.#keys.order(order.identifiers);
-    const hold = this.#hold(order, scopes, now);
-    if (hold === undefined || queue === undefined) return hold;
-    return { ...hold, until: Math.max(hold.until, this.#timeAfter(order, scopes, queue, now)) };
+  /** The longest reason to wait, or undefined if the order may be made now. */
+  hold(order: OrderRequest, now: number): Hold | undefined {
+    return withoutKey(this.gate(order, now));
   }
 
-  #hold(order: OrderRequest, scopes: OrderScopes, now: number): Hold | undefined {
-    let longest: Hold | undefined;
-    for (const [name, scope] of countedFor(order, scopes)) {
-      const until = this.#buckets.timeOf(name, scope, order.purpose === 'first' ? 'first' : 'other', now);
-      if (until > Math.max(longest?.until ?? 0, now)) longest = { cause: name, scope: scope.words, until };
-    }
-    const refusal = this.#refusal(scopes, order.exemption, now);
-    return refusal !== undefined && refusal.until >= (longest?.until ?? 0) ? refusal : longest;
+  /** @see OrderCheck.gate */
+  gate(order: OrderRequest, now: number, ahead?: ReadonlyMap<string, number>): Gate | undefined {
+    return this.#check.gate(order, this.#keys.order(order.identifiers), now, ahead);
   }
 
-  /**
-   * When this order fits into the limits after those counted in `taken`, to which its own counts are added. Ignores refusals.
-   */
-  timeAfter(order: OrderRequest, taken: Map<string, number>, now: number): number {
-    return this.#timeAfter(order, this.#keys.order(order.identifiers), taken, now);
+  /** @see OrderCheck.foresee */
+  foresee(order: OrderRequest, taken: Map<string, number>, now: number): Forecast {
+    return this.#check.foresee(order, this.#keys.order(order.identifiers), taken, now);
   }
 
-  #timeAfter(order: OrderRequest, scopes: OrderScopes, taken: Map<string, number>, now: number): number {
-    let at = now;
-    for (const [name, scope] of countedFor(order, scopes)) {
-      const key = `${name} ${scope.key}`;
-      const others = taken.get(key) ?? 0;
-      const purpose = order.purpose === 'first' ? 'first' : 'other';
-      at = Math.max(at, this.#buckets.timeOf(name, scope, purpose, now, others));
-      if (!name.endsWith('authorization-failures')) taken.set(key, others + 1);
-    }
-    return at;
+  /** @see OrderCheck.sharedLimits */
+  sharedLimits(order: OrderRequest): readonly SharedLimit[] {
+    return this.#check.sharedLimits(order, this.#keys.order(order.identifiers));
   }
 
   /** The longest refusal of the CA that applies to this order; ignores the limits. */
   refusal(order: Pick<OrderRequest, 'identifiers' | 'exemption'>, now: number): Hold | undefined {
-    return this.#refusal(this.#keys.order(order.identifiers), order.exemption, now);
+    return withoutKey(this.#check.refusal(this.#keys.order(order.identifiers), order.exemption, now));
   }
 
   /** Keys of the order's scopes with a refusal of the past day. */
@@ -279,16 +261,6 @@ export class Ledger {
     this.#coveredTat = 0;
     this.#orders.endWriting(false);
     for (const shard of shards) this.#shards.markChanged(shard);
-  }
-
-  #refusal(scopes: OrderScopes, exemption: OrderRequest['exemption'], now: number): Hold | undefined {
-    let longest: Hold | undefined;
-    for (const [key, scope] of blockedBy(scopes)) {
-      const block = this.#blocks.inForce(key, exemption, now);
-      if (block === undefined || block.until < (longest?.until ?? 0)) continue;
-      longest = { cause: block.cause, scope: scope.words, until: block.until };
-    }
-    return longest;
   }
 
   #blockedScopes(

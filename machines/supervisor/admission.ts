@@ -1,14 +1,13 @@
-import type { BudgetChange, OrderBudget, PlannedOrder } from '../authority/order-budget.ts';
+import type { Backlog } from '../authority/backlog.ts';
+import type { BudgetChange, OrderBudget } from '../authority/order-budget.ts';
 import type { Hold } from '../ledger/hold.ts';
-import { minute, second } from '../time/durations.ts';
-import { Schedule } from '../time/schedule.ts';
-
-/** One attempt to obtain a certificate. */
-export interface Round extends PlannedOrder {
-  readonly namespace: string;
-  /** When visitors begin to be affected, in milliseconds since the epoch. */
-  readonly harmAt: number;
-}
+import type { Forecast, SharedLimit } from '../ledger/order-check.ts';
+import { minute } from '../time/durations.ts';
+import { Outlook } from './outlook.ts';
+import { admissionShare, Queues } from './queues.ts';
+import type { Grant, Progress, Round } from './round.ts';
+import { Shares } from './shares.ts';
+import { Slots } from './slots.ts';
 
 export interface AdmissionLimits {
   /** Maximum number of hosts in admitted rounds. */
@@ -17,246 +16,251 @@ export interface AdmissionLimits {
   readonly ordersInFlight: number;
 }
 
-type Stage = 'waiting' | 'held' | 'admitted' | 'awaiting-slot' | 'ordering';
-
-interface Progress {
-  readonly round: Round;
-  readonly identifiers: string;
-  /** Order of arrival. */
-  readonly serial: number;
-  stage: Stage;
-  /** As last reported. */
-  hold: Hold | undefined;
-}
-
-/** What a round may do now, or why it must wait. */
-export type Grant =
-  | { readonly id: string; readonly grant: 'admission' | 'slot' }
-  | { readonly id: string; readonly grant: 'none'; readonly hold: Hold };
-
-/** Milliseconds. Batches freed capacity: with thousands of waiting rounds, each recheck is expensive. */
-const recheckDelay = 5 * second;
-/** Milliseconds per waiting round: rechecks take at most 1 % of the time. */
-const recheckDelayEach = 3;
 /** Ignore changes of a time under a minute or 10 % of what is left. */
 const minimumChange = minute;
+const accountLimit = 'orders-per-account';
 
 /**
  * Decides which rounds may prepare challenges (admission, limited by hosts) and which may order (slots). The two are separate: hosts
  * that never respond occupy no slot. At most one round is admitted per exact set of identifiers, because the CA returns the
  * same order for the second (Boulder reuses orders). A round that exceeds the CA's limits is held until it fits, and does
  * not block others.
+ *
+ * Admission is fair among namespaces by what each was granted in the period of the limit that they wait for, slots by what each has.
+ * It is not known after a restart: then all are equal.
  */
 export class Admission {
   readonly limits: AdmissionLimits;
   readonly #budget: OrderBudget;
-  /** When each held round fits into the limits. */
-  readonly #schedule = new Schedule();
-  #recheckAt: number | undefined;
-  /** Demand of the held rounds on the CA's limits, as of the last recheck. */
-  #queue = new Map<string, number>();
   readonly #rounds = new Map<string, Progress>();
-  readonly #byStage: Record<Stage, Set<Progress>> = {
-    waiting: new Set(),
-    held: new Set(),
-    admitted: new Set(),
-    'awaiting-slot': new Set(),
-    ordering: new Set(),
-  };
+  readonly #shares = new Shares((...change) => this.#queues.changeShare(...change));
+  readonly #queues: Queues;
+  readonly #slots: Slots;
+  readonly #outlook = new Outlook();
+  readonly #setsAdmitted = new Set<string>();
   #serial = 0;
   #hostsAdmitted = 0;
-  readonly #setsAdmitted = new Set<string>();
+  /** Number of waiting rounds with a hold. */
+  #held = 0;
+  #trouble: Hold | undefined;
+  /** Rounds whose hold has changed in this call of `grants`. */
+  readonly #told = new Set<Progress>();
 
   constructor(limits: AdmissionLimits, budget: OrderBudget) {
     this.limits = limits;
     this.#budget = budget;
+    this.#slots = new Slots(limits.ordersInFlight);
+    this.#queues = new Queues({
+      budget,
+      shareOf: (limit, namespace) => this.#shares.of(limit, namespace),
+      isSetAdmitted: (identifiers) => this.#setsAdmitted.has(identifiers),
+      onHeld: (progress, hold, now) => {
+        if (this.#tell(progress, hold, now)) this.#outlook.changed(now);
+      },
+    });
   }
 
   get ordersInFlight(): number {
-    return this.#byStage.ordering.size;
-  }
-
-  /** Rounds not yet admitted. */
-  get backlog(): Round[] {
-    const { waiting, held } = this.#byStage;
-    return [...held, ...waiting].map(({ round }) => round);
+    return this.#slots.ordering;
   }
 
   /** Number of rounds in each stage, and of admitted hosts. */
   get occupancy() {
-    const { waiting, held, admitted, 'awaiting-slot': awaitingSlot, ordering } = this.#byStage;
+    const admitted = this.#setsAdmitted.size;
+    const awaitingSlot = this.#slots.awaiting.size;
+    const { ordering } = this.#slots;
     return {
-      waiting: waiting.size,
-      held: held.size,
-      admitted: admitted.size,
-      awaitingSlot: awaitingSlot.size,
-      ordering: ordering.size,
+      waiting: this.#waiting - this.#held,
+      held: this.#held,
+      admitted: admitted - awaitingSlot - ordering,
+      awaitingSlot,
+      ordering,
       hosts: this.#hostsAdmitted,
     };
   }
 
+  /** Of the rounds not yet admitted, as last computed; undefined if there are none. */
+  backlog(now: number): Backlog | undefined {
+    const orders = this.#waiting;
+    if (orders === 0) return undefined;
+    const { beyondDay, lastAt } = this.#outlook.result ?? { beyondDay: 0, lastAt: now };
+    return { orders, withinDay: Math.max(orders - beyondDay, 0), lastAt };
+  }
+
   enter(round: Round, now: number): void {
     this.leave(round.id, now);
-    const identifiers = round.hosts.toSorted().join();
+    const { id, hosts } = round;
     this.#serial += 1;
     const progress: Progress = {
       round,
-      identifiers,
       serial: this.#serial,
+      identifiers: hosts.toSorted().join(),
       stage: 'waiting',
+      lane: undefined,
+      from: undefined,
       hold: undefined,
+      shared: [],
+      heapIndex: 0,
     };
-    this.#rounds.set(round.id, progress);
-    this.#byStage.waiting.add(progress);
+    this.#rounds.set(id, progress);
+    this.#queues.add(progress);
+    if (this.#trouble !== undefined) this.#outlook.changed(now);
   }
 
   requestSlot(id: string): void {
     const progress = this.#rounds.get(id);
-    if (progress?.stage === 'admitted') this.#move(progress, 'awaiting-slot');
+    if (progress !== undefined) this.#slots.request(progress);
   }
 
   /** The order has ended, or is no longer needed. */
   returnSlot(id: string): void {
     const progress = this.#rounds.get(id);
-    if (progress !== undefined && isAdmitted(progress)) this.#move(progress, 'admitted');
+    if (progress !== undefined) this.#slots.return(progress);
   }
 
   leave(id: string, now: number): void {
     const progress = this.#rounds.get(id);
     if (progress === undefined) return;
-    if (isAdmitted(progress)) {
-      this.#hostsAdmitted -= progress.round.hosts.length;
-      this.#setsAdmitted.delete(progress.identifiers);
-    }
-    this.#schedule.delete(id);
-    this.#byStage[progress.stage].delete(progress);
+    this.#slots.return(progress);
     this.#rounds.delete(id);
-    if (this.#budget.release(id, now)) this.#recheckSoon(now);
+    if (progress.stage === 'admitted') {
+      this.#returnAdmission(progress, now);
+      return;
+    }
+    this.#queues.delete(progress, now);
+    this.#unhold(progress);
+    if (this.#waiting === 0) this.#outlook.end();
+    else this.#outlook.changed(now);
   }
 
-  /** `room`: schedules a recheck of the held rounds. `health`: the next `grants` sees it. */
+  /** `room`: held rounds are looked at again. `health`: the next `grants` sees it. */
   roomChanged(change: BudgetChange, now: number): void {
-    if (change === 'room') this.#recheckSoon(now);
+    if (change !== 'room') return;
+    this.#queues.roomChanged(now);
+    if (this.#held > 0) this.#outlook.changed(now);
   }
 
   /** When to call `grants` next if no event comes before. */
   next(now: number): number | undefined {
-    const trouble = this.#byStage['awaiting-slot'].size === 0 ? undefined : this.#budget.trouble(now)?.until;
-    const recheck = this.#byStage.held.size === 0 ? undefined : this.#recheckAt;
-    const times = [this.#schedule.next(), recheck, trouble].filter((time) => time !== undefined);
+    const trouble = this.#slots.awaiting.size === 0 ? undefined : this.#budget.trouble(now)?.until;
+    const waits = this.#waiting > 0;
+    const turn = waits && this.#hasRoom() ? this.#queues.next(now) : undefined;
+    const times = [trouble, turn, waits ? this.#outlook.next : undefined].filter(
+      (time) => time !== undefined,
+    );
     return times.length === 0 ? undefined : Math.min(...times);
   }
 
-  /** Grants what is free: fair among namespaces, then earliest harm first. */
+  /** Grants what is free, and says what holds others. What would take long is done a part at a time, see `next`. */
   grants(now: number): Grant[] {
-    const woken = new Set(this.#schedule.takeDue(now).flatMap((id) => this.#rounds.get(id) ?? []));
-    for (const progress of woken) this.#move(progress, 'waiting');
-    const all = this.#recheckAt !== undefined && this.#recheckAt <= now;
-    return [...(all ? this.#admitFromAll(now) : this.#admissions(woken, now)), ...this.#slots(now)];
-  }
-
-  /** Reconsiders all held rounds. */
-  #admitFromAll(now: number): Grant[] {
-    for (const progress of this.#byStage.held) {
-      this.#schedule.delete(progress.round.id);
-      this.#move(progress, 'waiting');
-    }
-    this.#recheckAt = undefined;
-    return this.#admissions(new Set(), now);
-  }
-
-  /** @param woken held rounds whose time has come */
-  #admissions(woken: ReadonlySet<Progress>, now: number): Grant[] {
     const grants: Grant[] = [];
-    if (this.#hostsAdmitted >= this.limits.hosts) return grants;
-    const heldBefore = this.#byStage.held.size;
-    if (heldBefore === 0) this.#queue = new Map();
-    for (const progress of this.#inTurn('waiting')) {
-      const { id, hosts } = progress.round;
-      if (this.#setsAdmitted.has(progress.identifiers)) continue;
-      const hold = this.#budget.hold(progress.round, this.#queue, now);
-      if (hold !== undefined) {
-        // It is now last in the queue; a recheck may move it up, by harm or fairness, or because others have left.
-        if (heldBefore > 0) this.#recheckSoon(now);
-        // Another round took the capacity that this one waited for: it gets the next, ahead of the queue.
-        const wait = woken.has(progress) ? (this.#budget.hold(progress.round, new Map(), now) ?? hold) : hold;
-        this.#move(progress, 'held');
-        this.#schedule.set(id, wait.until);
-        grants.push(...holdGrants(progress, wait, now));
-        continue;
-      }
-      // A certificate with more hosts than the limit is admitted alone.
-      if (this.#hostsAdmitted > 0 && this.#hostsAdmitted + hosts.length > this.limits.hosts) break;
-      this.#move(progress, 'admitted');
-      progress.hold = undefined;
-      this.#hostsAdmitted += hosts.length;
-      this.#setsAdmitted.add(progress.identifiers);
-      this.#budget.reserve(progress.round, now);
-      grants.push({ id, grant: 'admission' });
+    this.#shares.expire(now);
+    this.#queues.refresh(now);
+    for (let first = this.#first(now); first !== undefined; first = this.#first(now)) {
+      this.#admit(first, now);
+      grants.push({ id: first.round.id, grant: 'admission' });
     }
+    // Less room is left for those that have not been told.
+    if (grants.length > 0 && this.#waiting > this.#held) this.#outlook.changed(now);
+    for (const progress of this.#slots.give(({ round }) => this.#budget.enter(round.id, now))) {
+      progress.hold = undefined;
+      grants.push({ id: progress.round.id, grant: 'slot' });
+    }
+    this.#tellOfTrouble(now);
+    this.#outlook.walkOn(
+      now,
+      () => this.#queues.inOrder(),
+      (progress, taken) => this.#foresee(progress, taken, now),
+    );
+    for (const { round, hold } of this.#told) {
+      if (hold !== undefined) grants.push({ id: round.id, grant: 'none', hold });
+    }
+    this.#told.clear();
     return grants;
   }
 
-  #slots(now: number): Grant[] {
-    const grants: Grant[] = [];
-    if (this.ordersInFlight < this.limits.ordersInFlight) {
-      for (const progress of this.#inTurn('awaiting-slot')) {
-        if (this.ordersInFlight >= this.limits.ordersInFlight) break;
-        if (!this.#budget.enter(progress.round.id, now)) break;
-        this.#move(progress, 'ordering');
-        progress.hold = undefined;
-        grants.push({ id: progress.round.id, grant: 'slot' });
-      }
-    }
+  get #waiting(): number {
+    return this.#rounds.size - this.#setsAdmitted.size;
+  }
+
+  #hasRoom(): boolean {
+    return this.#hostsAdmitted < this.limits.hosts;
+  }
+
+  /** The next one to be admitted. */
+  #first(now: number): Progress | undefined {
+    if (!this.#hasRoom()) return undefined;
+    const first = this.#queues.first(now);
+    // A certificate with more hosts than the limit is admitted alone.
+    const fits =
+      this.#hostsAdmitted === 0 ||
+      (first !== undefined && this.#hostsAdmitted + first.round.hosts.length <= this.limits.hosts);
+    return fits ? first : undefined;
+  }
+
+  #admit(progress: Progress, now: number): void {
+    const { round, identifiers } = progress;
+    this.#unhold(progress);
+    progress.stage = 'admitted';
+    this.#hostsAdmitted += round.hosts.length;
+    this.#setsAdmitted.add(identifiers);
+    this.#budget.reserve(round, now);
+    const limits = this.#budget.sharedLimits(round).filter(({ limit }) => limit !== accountLimit);
+    progress.shared = limits.map(({ key }) => key);
+    for (const share of [admissionShare, ...progress.shared]) this.#shares.take(share, round.namespace);
+    this.#queues.delete(progress, now);
+    if (this.#waiting === 0) this.#outlook.end();
+  }
+
+  #returnAdmission({ round, identifiers, shared }: Progress, now: number): void {
+    const { namespace } = round;
+    this.#hostsAdmitted -= round.hosts.length;
+    this.#setsAdmitted.delete(identifiers);
+    this.#queues.setLeft(identifiers, now);
+    const { freed, spent } = this.#budget.release(round.id, now);
+    const untilOf = (found: SharedLimit | undefined) =>
+      found === undefined ? undefined : now + found.period;
+    const account = spent.find(({ limit }) => limit === accountLimit);
+    this.#shares.giveBack(admissionShare, namespace, untilOf(account));
+    for (const key of shared)
+      this.#shares.giveBack(key, namespace, untilOf(spent.find((limit) => limit.key === key)));
+    if (freed) this.roomChanged('room', now);
+  }
+
+  /** Tells those that are ready to order; the others wait for it, too, and are told by the walk. */
+  #tellOfTrouble(now: number): void {
     const trouble = this.#budget.trouble(now);
-    if (trouble === undefined) return grants;
-    // Includes rounds not admitted because others wait for the CA.
-    const stuck = [...this.#byStage['awaiting-slot'], ...this.#byStage.waiting];
-    return [...grants, ...stuck.flatMap((progress) => holdGrants(progress, trouble, now))];
+    if (trouble?.until !== this.#trouble?.until && this.#waiting > 0) this.#outlook.changed(now);
+    this.#trouble = trouble;
+    if (trouble === undefined) return;
+    for (const progress of this.#slots.awaiting) this.#tell(progress, trouble, now);
   }
 
-  #recheckSoon(now: number): void {
-    this.#recheckAt ??= now + Math.max(recheckDelay, recheckDelayEach * this.#byStage.held.size);
+  #foresee(progress: Progress, taken: Map<string, number>, now: number): Forecast | undefined {
+    if (progress.stage !== 'waiting' || this.#rounds.get(progress.round.id) !== progress) return undefined;
+    const forecast = this.#budget.foresee(progress.round, taken, now);
+    const hold = forecast.hold ?? this.#trouble;
+    if (hold !== undefined) this.#tell(progress, hold, now);
+    return forecast;
   }
 
-  #move(progress: Progress, stage: Stage): void {
-    this.#byStage[progress.stage].delete(progress);
-    progress.stage = stage;
-    this.#byStage[stage].add(progress);
+  /** @returns false if almost the same was told before */
+  #tell(progress: Progress, { cause, scope, until }: Hold, now: number): boolean {
+    const before = progress.hold;
+    const known =
+      before?.cause === cause &&
+      before.scope === scope &&
+      Math.abs(before.until - until) < Math.max(minimumChange, (before.until - now) / 10);
+    if (known) return false;
+    if (before === undefined && progress.stage === 'waiting') this.#held += 1;
+    progress.hold = { cause, scope, until };
+    this.#told.add(progress);
+    return true;
   }
 
-  /** The namespace with the fewest rounds in progress first; then the earliest harm. */
-  #inTurn(stage: 'waiting' | 'awaiting-slot'): Progress[] {
-    if (this.#byStage[stage].size === 0) return [];
-    const underWay = new Map<string, number>();
-    const holding: Stage[] = stage === 'waiting' ? ['admitted', 'awaiting-slot', 'ordering'] : ['ordering'];
-    for (const { round } of holding.flatMap((held) => [...this.#byStage[held]])) {
-      underWay.set(round.namespace, (underWay.get(round.namespace) ?? 0) + 1);
-    }
-    return [...this.#byStage[stage]]
-      .toSorted((one, other) => one.round.harmAt - other.round.harmAt || one.serial - other.serial)
-      .map((progress) => {
-        const turn = underWay.get(progress.round.namespace) ?? 0;
-        underWay.set(progress.round.namespace, turn + 1);
-        return { progress, turn };
-      })
-      .toSorted((one, other) => one.turn - other.turn)
-      .map(({ progress }) => progress);
+  /** @param progress waits, or waited until now */
+  #unhold(progress: Progress): void {
+    if (progress.hold !== undefined) this.#held -= 1;
+    progress.hold = undefined;
   }
-}
-
-function isAdmitted({ stage }: Progress): boolean {
-  return stage !== 'waiting' && stage !== 'held';
-}
-
-/** Reports why a round waits, unless almost the same was reported before. */
-function holdGrants(progress: Progress, hold: Hold, now: number): Grant[] {
-  const before = progress.hold;
-  const known =
-    before?.cause === hold.cause &&
-    before.scope === hold.scope &&
-    Math.abs(before.until - hold.until) < Math.max(minimumChange, (before.until - now) / 10);
-  if (known) return [];
-  progress.hold = hold;
-  return [{ id: progress.round.id, grant: 'none', hold }];
 }

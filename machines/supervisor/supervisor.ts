@@ -10,7 +10,8 @@ import { type SourceKey, sourceKey } from '../ownership/source-key.ts';
 import type { SourceSpec } from '../ownership/source-spec.ts';
 import { minute, second } from '../time/durations.ts';
 import { Schedule } from '../time/schedule.ts';
-import { Admission, type AdmissionLimits, type Grant, type Round } from './admission.ts';
+import { Admission, type AdmissionLimits } from './admission.ts';
+import type { Grant, Round } from './round.ts';
 
 export type SupervisorEvent =
   | { readonly type: 'SOURCE_OBSERVED'; readonly source: SourceSpec }

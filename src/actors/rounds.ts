@@ -1,6 +1,6 @@
 import { type CallbackActorLogic, fromCallback } from 'xstate';
 import type { Hold } from '../../machines/ledger/hold.ts';
-import type { Round } from '../../machines/supervisor/admission.ts';
+import type { Round } from '../../machines/supervisor/round.ts';
 import type { SupervisorEvent } from '../../machines/supervisor/supervisor.ts';
 
 type Request = { readonly type: 'REQUEST_SLOT' } | { readonly type: 'RETURN_SLOT' };

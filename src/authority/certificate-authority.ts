@@ -2,7 +2,6 @@
 // of a round.
 
 import type { Logger } from 'pino';
-import type { Backlog } from '../../machines/authority/backlog.ts';
 import { type BudgetChange, OrderBudget, type PlannedOrder } from '../../machines/authority/order-budget.ts';
 import type { OrderReport } from '../../machines/authority/order-report.ts';
 import type { Ledger } from '../../machines/ledger/ledger.ts';
@@ -127,13 +126,6 @@ export class CertificateAuthority {
     const change = this.budget.report(report, this.clock.now());
     this.#options.onReport?.(report);
     if (change !== undefined) this.#options.onRoomChanged?.(change);
-  }
-
-  /** Forecast of these orders; undefined if there are none. Its time is by the machine's clock. */
-  backlog(orders: readonly PlannedOrder[]): Backlog | undefined {
-    if (orders.length === 0) return undefined;
-    const backlog = this.budget.backlog(orders, this.clock.now());
-    return { ...backlog, lastAt: this.clock.byMachine(backlog.lastAt) };
   }
 
   /** The owner of these hosts has requested a retry, although the CA had paused them. */

@@ -55,7 +55,7 @@ export class OrderGates {
   admit(planned: PlannedOrder): void {
     const { budget, clock } = this.#options;
     const now = clock.now();
-    this.#throwHeld(budget.hold(planned, new Map(), now));
+    this.#throwHeld(budget.hold(planned, now));
     if (!budget.enter(planned.id, now)) this.#throwHeld(budget.trouble(now));
     budget.reserve(planned, now);
   }

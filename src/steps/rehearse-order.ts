@@ -68,7 +68,7 @@ export class Rehearsal {
     const { id, desired } = input;
     const exemption = 'none';
     const csr = await createCsr(hosts, await generateKey('ec-p256'), commonName);
-    ca.admit({ id, hosts, purpose: 'first', exemption });
+    ca.admit({ id, namespace: desired.namespace, hosts, purpose: 'first', exemption });
     try {
       const onPauseLink = (link: string): void => onPause(link, input);
       const { profile } = desired;

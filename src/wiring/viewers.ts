@@ -62,7 +62,10 @@ export function setUpViewers({ config, clock, log }: Runtime, options: ViewersOp
       process,
     });
   const backlogWatch = new BacklogWatch({
-    read: () => ca.backlog(admission().backlog),
+    read: () => {
+      const backlog = admission().backlog(ca.clock.now());
+      return backlog && { ...backlog, lastAt: ca.clock.byMachine(backlog.lastAt) };
+    },
     clock,
     log,
   });

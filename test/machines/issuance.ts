@@ -10,7 +10,7 @@ import {
 import { type CheckOutput, ingressMachine, type RoundEnd } from '../../machines/ingress/ingress.ts';
 import type { CheckResult, IngressInput } from '../../machines/ingress/ingress-updates.ts';
 import type { Assignment, DesiredCertificate } from '../../machines/ownership/desired-certificate.ts';
-import type { Round } from '../../machines/supervisor/admission.ts';
+import type { Round } from '../../machines/supervisor/round.ts';
 import type { SupervisorEvent } from '../../machines/supervisor/supervisor.ts';
 import { day, hour, now } from './builders.ts';
 

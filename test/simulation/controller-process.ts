@@ -100,6 +100,7 @@ export class ControllerProcess {
           },
         },
       ),
+      onReport: (report) => witness.reported(report),
       onRoomChanged: (change) => supervisor.send({ type: 'ROOM_CHANGED', change }),
     });
     const holderStore = cluster.holders.open();

@@ -1,9 +1,11 @@
+import type { OrderReport } from '../../machines/authority/order-report.ts';
 import type { Hold } from '../../machines/ledger/hold.ts';
-import type { Round } from '../../machines/supervisor/admission.ts';
+import type { Round } from '../../machines/supervisor/round.ts';
 import type { SupervisorEvent } from '../../machines/supervisor/supervisor.ts';
 import { Rounds } from '../../src/actors/rounds.ts';
 
 export interface RoundsWitness {
+  reported(report: OrderReport): void;
   roundStarted(round: Round): void;
   roundAdmitted(id: string): void;
   roundHeld(id: string, hold: Hold): void;

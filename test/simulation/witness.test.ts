@@ -21,8 +21,8 @@ describe('what watches over a simulation', () => {
   test('sees that a round passes one of its namespace whose harm comes first', () => {
     const violations: string[] = [];
     const order = new HarmOrder('a slot', (words) => violations.push(words));
-    order.waits(round('late', start + 2000));
-    order.waits(round('early', start + 1000));
+    order.waits(round('late', start + 2000), start);
+    order.waits(round('early', start + 1000), start);
     order.gets('late', start);
     assert.equal(violations.length, 1);
     assert.match(violations[0] ?? '', /Round late .* before early/);
@@ -30,8 +30,8 @@ describe('what watches over a simulation', () => {
 
   test('lets a round pass one that is held by a limit', () => {
     const order = new HarmOrder('a slot', assert.fail);
-    order.waits(round('late', start + 2000));
-    order.waits(round('early', start + 1000));
+    order.waits(round('late', start + 2000), start);
+    order.waits(round('early', start + 1000), start);
     order.held('early');
     order.gets('late', start);
   });
@@ -39,27 +39,47 @@ describe('what watches over a simulation', () => {
   test('sees that a round passes one of another namespace with as many under way whose harm comes first', () => {
     const violations: string[] = [];
     const order = new HarmOrder('a slot', (words) => violations.push(words));
-    order.waits(round('late', start + 2000, 'blog'));
-    order.waits(round('early', start + 1000));
+    order.waits(round('late', start + 2000, 'blog'), start);
+    order.waits(round('early', start + 1000), start);
     order.gets('late', start);
     assert.equal(violations.length, 1);
-    assert.match(violations[0] ?? '', /Round late .* before early .* 0 of blog and 0 of shop/);
+    assert.match(violations[0] ?? '', /Round late .* before early .* blog had 0 and shop 0/);
   });
 
   test('wants the namespace with fewer rounds under way to go first, whatever the harm', () => {
     const violations: string[] = [];
     const order = new HarmOrder('a slot', (words) => violations.push(words));
-    order.waits(round('one', start));
+    order.waits(round('one', start), start);
     order.gets('one', start);
-    order.waits(round('two', start + 1000));
-    order.waits(round('other', start + 2000, 'blog'));
+    order.waits(round('two', start + 1000), start);
+    order.waits(round('other', start + 2000, 'blog'), start);
     order.gets('two', start);
-    assert.match(violations[0] ?? '', /Round two .* before other .* 1 of shop and 0 of blog/);
+    assert.match(violations[0] ?? '', /Round two .* before other .* shop had 1 and blog 0/);
     order.leaves('one');
     order.leaves('two');
-    order.waits(round('three', start + 1000));
+    order.waits(round('three', start + 1000), start);
     order.gets('three', start);
     assert.equal(violations.length, 1, 'with none under way the harm decides');
+  });
+
+  test('counts what a namespace has had, for as long as it counts at least, and while it waits at most', () => {
+    const violations: string[] = [];
+    const order = new HarmOrder('admission', (words) => violations.push(words));
+    order.waits(round('one', start), start);
+    order.waits(round('theirs', start, 'blog'), start);
+    order.gets('one', start);
+    order.gets('theirs', start);
+    order.leaves('one', { least: start + 10, most: start + 20 });
+    order.leaves('theirs', { least: start + 10, most: start + 20 });
+    order.waits(round('two', start), start + 5);
+    order.waits(round('other', start, 'news'), start + 5);
+    order.gets('two', start + 9);
+    assert.match(violations[0] ?? '', /Round two .* before other .* shop had 1 and news 0/);
+    order.leaves('other');
+    order.waits(round('three', start), start + 15);
+    order.waits(round('four', start, 'blog'), start + 15);
+    order.gets('three', start + 30);
+    assert.equal(violations.length, 1, 'blog may have had one');
   });
 
   test('knows who asks before the end of a Retry-After, and lets pass what was on its way when the CA said so', () => {

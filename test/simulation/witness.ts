@@ -1,6 +1,7 @@
+import type { OrderReport } from '../../machines/authority/order-report.ts';
 import type { Hold } from '../../machines/ledger/hold.ts';
 import { type SourceKey, sourceKey } from '../../machines/ownership/source-key.ts';
-import type { Round } from '../../machines/supervisor/admission.ts';
+import type { Round } from '../../machines/supervisor/round.ts';
 import { decodeStatus } from '../../src/kubernetes/records/status-annotation.ts';
 import type { IngressStanding } from '../../src/metrics/certificate-samples.ts';
 import { setOf } from './ca-limits.ts';
@@ -45,6 +46,9 @@ const mostViolations = 20;
 const mostOrdersOfSetInDay = 17;
 /** What a Retry-After of a new order holds for, and what a restart must not forget. */
 const newOrders = '/new-order';
+/** Of the limit of new orders, for which a namespace's orders count against it; and what two clocks may differ. */
+const accountPeriod = 3 * hour;
+const accountMargin = 5 * minute;
 /** Who is woken by the alert shall have so long before the end. */
 const alertLead = 12 * hour;
 /** A process that has just started knows nothing yet: it is looked at again. */
@@ -71,6 +75,8 @@ export class Witness implements CaWitness {
   readonly #admissions = new HarmOrder('admission', (words) => this.#violated(words));
   readonly #slots = new HarmOrder('a slot', (words) => this.#violated(words));
   readonly #rounds = new Map<string, Round>();
+  /** Rounds whose order the CA has made. */
+  readonly #ordered = new Set<string>();
   readonly #refusals = new Map<string, number>();
   readonly #retryAfters = new RetryAfters();
   readonly #ordersOfSet = new Map<string, number[]>();
@@ -152,7 +158,7 @@ export class Witness implements CaWitness {
     const secret = `${round.namespace}/${round.id.split('/')[1] ?? ''}`;
     if (!this.#startedAt.has(secret)) this.#startedAt.set(secret, this.#options.time.now);
     this.#rounds.set(round.id, round);
-    this.#admissions.waits(round);
+    this.#admissions.waits(round, this.#options.time.now);
   }
 
   roundAdmitted(id: string): void {
@@ -166,7 +172,7 @@ export class Witness implements CaWitness {
 
   slotRequested(id: string): void {
     const round = this.#rounds.get(id);
-    if (round !== undefined) this.#slots.waits(round);
+    if (round !== undefined) this.#slots.waits(round, this.#options.time.now);
   }
 
   slotGranted(id: string): void {
@@ -178,14 +184,27 @@ export class Witness implements CaWitness {
   }
 
   roundEnded(id: string): void {
+    const { now } = this.#options.time;
+    const round = this.#rounds.get(id);
+    const made = this.#ordered.delete(id);
+    const counted = made && round?.exemption === 'none';
     this.#rounds.delete(id);
-    this.#admissions.leaves(id);
+    this.#admissions.leaves(id, {
+      least: counted ? now + accountPeriod - accountMargin : 0,
+      most: made ? now + accountPeriod + accountMargin : 0,
+    });
     this.#slots.leaves(id);
+  }
+
+  /** What the order of a round comes to, as the controller knows it. */
+  reported({ type, id }: OrderReport): void {
+    if (type === 'ORDER_MADE') this.#ordered.add(id);
   }
 
   /** The process is gone, and with it its rounds, and what single orders and authorizations were to wait for. */
   processEnded(): void {
     this.#rounds.clear();
+    this.#ordered.clear();
     this.#admissions.clear();
     this.#slots.clear();
     this.#retryAfters.forget((scope) => scope.startsWith('/') && scope !== newOrders);

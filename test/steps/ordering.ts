@@ -78,7 +78,7 @@ export class Ordering {
     const input = certificateInput({ hosts: [route('a.example')], ...changes });
     const { budget } = this;
     const { id, exemption } = input;
-    budget.reserve({ id, hosts: ['a.example'], purpose: 'first', exemption }, now);
+    budget.reserve({ id, namespace: 'shop', hosts: ['a.example'], purpose: 'first', exemption }, now);
     const vault = new Vault();
     try {
       await obtainCertificate(

@@ -7,11 +7,17 @@ import { day, hour, minute, now, orderBudget } from '../builders.ts';
 
 it('an order that is counted after all is not held up by its own reservation', () => {
   const budget = orderBudget({ 'certificates-per-exact-set': { burst: 1, period: 7 * day } });
-  const order = { id: '1', hosts: ['a.example.com'], purpose: 'renewal', exemption: 'ari' } as const;
+  const order = {
+    id: '1',
+    namespace: 'shop',
+    hosts: ['a.example.com'],
+    purpose: 'renewal',
+    exemption: 'ari',
+  } as const;
   budget.reserve(order, now);
   assert.equal(budget.countAs('1', 'same-set', now), undefined);
   assert.equal(
-    budget.hold({ ...order, id: '2', exemption: 'same-set' }, new Map(), now)?.cause,
+    budget.hold({ ...order, id: '2', exemption: 'same-set' }, now)?.cause,
     'certificates-per-exact-set',
   );
 });
@@ -21,16 +27,25 @@ it('an order that finds no room keeps its reservation as it was', () => {
     'orders-per-account': { burst: 1, period: day },
     'certificates-per-exact-set': { burst: 1, period: day },
   });
-  const again = { id: '2', hosts: ['a.example.com'], purpose: 'renewal', exemption: 'same-set' } as const;
-  const causeOf = (): string | undefined => budget.hold(again, new Map(), now)?.cause;
-  budget.reserve({ id: '0', hosts: ['other.example.com'], purpose: 'renewal', exemption: 'none' }, now);
+  const again = {
+    id: '2',
+    namespace: 'shop',
+    hosts: ['a.example.com'],
+    purpose: 'renewal',
+    exemption: 'same-set',
+  } as const;
+  const causeOf = (): string | undefined => budget.hold(again, now)?.cause;
+  budget.reserve(
+    { id: '0', namespace: 'shop', hosts: ['other.example.com'], purpose: 'renewal', exemption: 'none' },
+    now,
+  );
   budget.reserve({ ...again, id: '1', exemption: 'ari' }, now);
   assert.equal(budget.countAs('1', 'none', now)?.cause, 'orders-per-account');
   assert.equal(causeOf(), 'certificates-per-exact-set');
   budget.release('0', now);
   const counted = { ...again, hosts: ['b.example.com'], exemption: 'none' } as const;
-  assert.equal(budget.hold(counted, new Map(), now), undefined, 'it takes nothing of the account');
-  assert.equal(budget.release('1', now), true);
+  assert.equal(budget.hold(counted, now), undefined, 'it takes nothing of the account');
+  assert.equal(budget.release('1', now).freed, true);
   assert.equal(causeOf(), undefined);
 });
 

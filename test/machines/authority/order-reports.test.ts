@@ -5,7 +5,7 @@ import type { OrderReport } from '../../../machines/authority/order-report.ts';
 import { day, hour, now, orderBudget } from '../builders.ts';
 
 const hosts = ['a.example.com'];
-const order: PlannedOrder = { id: '1', hosts, purpose: 'renewal', exemption: 'none' };
+const order: PlannedOrder = { id: '1', namespace: 'shop', hosts, purpose: 'renewal', exemption: 'none' };
 const sent: OrderReport = { type: 'ORDER_SENT', id: '1' };
 const made: OrderReport = { type: 'ORDER_MADE', id: '1' };
 const refused: OrderReport = { type: 'ORDER_REFUSED', id: '1', block: undefined };
@@ -21,7 +21,7 @@ const limits = { 'orders-per-account': once, 'certificates-per-exact-set': once 
 /** What another order waits for. */
 function causeOf(budget: ReturnType<typeof orderBudget>, changes: Partial<PlannedOrder> = {}) {
   const other: PlannedOrder = { ...order, id: '2', ...changes };
-  return budget.hold(other, new Map(), now)?.cause;
+  return budget.hold(other, now)?.cause;
 }
 
 describe('an order that ends', () => {
@@ -39,9 +39,9 @@ describe('an order that ends', () => {
       const budget = orderBudget(limits);
       budget.reserve(order, now);
       const told = reports.map((report) => budget.report(report, now));
-      const released = budget.release(order.id, now);
+      const released = budget.release(order.id, now).freed;
       assert.deepEqual([told.some(Boolean), released], [room === 'at once', room === 'at its end']);
-      assert.equal(budget.release(order.id, now), false, 'it ends once');
+      assert.equal(budget.release(order.id, now).freed, false, 'it ends once');
       const account = causeOf(budget, { hosts: ['b.example.com'] });
       const set = causeOf(budget, { exemption: 'same-set' });
       assert.equal(account, spent.includes('order') ? 'orders-per-account' : undefined);
@@ -64,7 +64,7 @@ describe('an order that ends', () => {
     for (const report of [sent, made, refused, { ...refused, block }, proven, failed, issued, limit]) {
       assert.equal(budget.report(report, now), undefined, report.type);
     }
-    assert.equal(budget.release('1', now), false);
+    assert.equal(budget.release('1', now).freed, false);
     assert.equal(causeOf(budget), undefined);
   });
 });

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import * as fc from 'fast-check';
-import { Admission, type Round } from '../../../machines/supervisor/admission.ts';
+import { Admission } from '../../../machines/supervisor/admission.ts';
+import type { Round } from '../../../machines/supervisor/round.ts';
 import { now, orderBudget } from '../builders.ts';
 
 const ids = 'abcdefgh'.split('');
