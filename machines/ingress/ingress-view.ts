@@ -1,5 +1,6 @@
 import { sourceName } from '../ownership/source-key.ts';
-import { describeFailure, failureKind } from '../reasons/reasons.ts';
+import { failureKind } from '../reasons/reasons.ts';
+import { shownFailure } from '../reasons/status-text.ts';
 import { findingsOf } from './certificate-record.ts';
 import { attentionTime, type IngressContext, type IngressState, wakeTime } from './ingress-context.ts';
 
@@ -36,8 +37,8 @@ export function viewOf(state: IngressState, context: IngressContext): IngressVie
     state,
     since,
     next: nextStepOf(state, context),
-    problems: findings.filter((finding) => failureKind(finding) !== 'notice').map(describeFailure),
-    notices: findings.filter((finding) => failureKind(finding) === 'notice').map(describeFailure),
+    problems: findings.filter((finding) => failureKind(finding) !== 'notice').map(shownFailure),
+    notices: findings.filter((finding) => failureKind(finding) === 'notice').map(shownFailure),
     notAfter: ends.length === 0 ? undefined : Math.min(...ends),
   };
 }

@@ -6,6 +6,13 @@ const longestMessage = 400;
 const longestWithRemedy = 2 * longestMessage;
 const longestRetry = 64;
 
+const longestShown = 2000;
+
+/** The message with its remedy for a viewer. */
+export function shownFailure(failure: Failure): string {
+  return presentable(describeFailure(failure), longestShown);
+}
+
 /** The message for the status annotation: on one line of bounded length. */
 export function statusMessage(failure: Failure): string {
   const longest = failure.namesRemedy === true ? longestWithRemedy : longestMessage;

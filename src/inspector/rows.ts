@@ -2,12 +2,10 @@ import type { CertificateRecord } from '../../machines/ingress/certificate-recor
 import { findingsOf } from '../../machines/ingress/certificate-record.ts';
 import type { IngressContext, IngressState } from '../../machines/ingress/ingress-context.ts';
 import { nextStepOf } from '../../machines/ingress/ingress-view.ts';
-import { presentable } from '../../machines/reasons/foreign-text.ts';
-import { describeFailure, type Failure, failureKind } from '../../machines/reasons/reasons.ts';
+import { type Failure, failureKind } from '../../machines/reasons/reasons.ts';
+import { shownFailure } from '../../machines/reasons/status-text.ts';
 import type { IngressActor } from '../actors/supervisor-actor.ts';
 import type { CertificateRow, IngressRow } from './protocol.ts';
-
-const longestMessage = 2000;
 
 /** An Ingress as a row of the list; times in milliseconds since the epoch. */
 export function rowOf(state: IngressState, context: IngressContext): IngressRow {
@@ -55,5 +53,5 @@ export function certificateRowOf({ desired, status }: CertificateRecord): Certif
 export function errorOf(findings: readonly Failure[]): IngressRow['error'] {
   const failure = findings.find((finding) => failureKind(finding) !== 'notice');
   if (failure === undefined) return undefined;
-  return { code: failure.code, message: presentable(describeFailure(failure), longestMessage) };
+  return { code: failure.code, message: shownFailure(failure) };
 }
