@@ -51,7 +51,7 @@ scrape_configs:
 \`deploy/components/prometheus/dashboard.json\` is a dashboard for Grafana.
 
 Everybody who can reach the port can read it: names of namespaces and Secrets, and numbers. It contains no hosts, tokens, keys, links or
-texts of the CA. If names are confidential in your cluster, restrict port 9402 to Prometheus by a NetworkPolicy.
+texts of the CA. If names are confidential in your cluster, add [deploy/components/network-policy](../deploy/components/network-policy).
 
 ## Metrics
 

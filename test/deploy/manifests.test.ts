@@ -72,18 +72,22 @@ describe('the objects of deploy/base', { timeout: 120_000 }, () => {
     assert.deepEqual(await cluster.asAdmin(path), before);
   });
 
-  it('can be merged by the component secret-watch', async () => {
+  it('can be merged by the components secret-watch and network-policy', async () => {
     const overlay = await mkdtemp(join(await realpath(tmpdir()), 'kube-lego-overlay-'));
     // kustomize takes no absolute paths.
-    const [base, component] = ['base', 'components/secret-watch'].map((folder) =>
-      relative(overlay, join(deployFolder, folder)),
+    const [base, ...components] = ['base', 'components/secret-watch', 'components/network-policy'].map(
+      (folder) => relative(overlay, join(deployFolder, folder)),
     );
-    const kustomization = { resources: [base], components: [component] };
+    const kustomization = { resources: [base], components };
     await writeFile(join(overlay, 'kustomization.yaml'), JSON.stringify(kustomization));
     await cluster.apply(overlay);
     await rm(overlay, { recursive: true });
     const deployment = await cluster.asAdmin('/apis/apps/v1/namespaces/kube-lego/deployments/kube-lego');
     assert.match(JSON.stringify(deployment), /LEGO_EMAIL.*LEGO_SECRET_WATCH|LEGO_SECRET_WATCH.*LEGO_EMAIL/);
+    const policies = await cluster.asAdmin('/apis/networking.k8s.io/v1/namespaces/kube-lego/networkpolicies');
+    assert.partialDeepStrictEqual(policies, {
+      items: [{ metadata: { name: 'kube-lego' }, spec: { policyTypes: ['Ingress', 'Egress'] } }],
+    });
   });
 
   it('lead the Service to the pod', () => {
