@@ -15,6 +15,7 @@ import {
   preferenceNotMet,
 } from './defects.ts';
 import { hostsToCover } from './hosts-to-cover.ts';
+import { type HolderOf, isIssued, purposeOf } from './proof.ts';
 import { isWithin, type RenewalWindow, renewalTime } from './renewal.ts';
 import type { Omission, Serving } from './rescue.ts';
 import { isForeign, type PresentSecret, type SecretFacts, type SecretVersion } from './secret-facts.ts';
@@ -45,6 +46,8 @@ export type Assessment =
       readonly found: SecretVersion | undefined;
       /** When visitors begin to be affected, in milliseconds since the epoch. */
       readonly harmAt: number;
+      /** For rate limits with a reserve. */
+      readonly purpose: OrderRequest['purpose'];
       /** From rate limits. */
       readonly exemption: OrderRequest['exemption'];
       /** Undefined if the current CA did not issue the current certificate, or it covers none of the hosts. */
@@ -70,6 +73,7 @@ const sameSetMemory = 120 * day;
  * Judges a Secret: first whether it may be changed, then the three checks of the old kube-lego (a valid key pair, not expired, all
  * hosts covered).
  *
+ * @param holderOf the record of holders: without it, an order has no exemption and no reserve
  * @param now milliseconds since the epoch
  * @param caNow likewise by the CA's clock, which decides whether the ARI window is open
  */
@@ -77,6 +81,7 @@ export function assess(
   desired: DesiredCertificate,
   secret: SecretFacts,
   policy: AssessmentPolicy,
+  holderOf: HolderOf,
   now: number,
   caNow: number = now,
 ): Assessment {
@@ -87,8 +92,9 @@ export function assess(
 
   if (secret.kind === 'absent') {
     const message = `Secret ${desired.secretName} does not exist.`;
+    const purpose = purposeOf('missing', desired, hosts, false, holderOf, now);
     const missing = { reason: 'missing', harmAt: now, found: undefined, exemption: 'none' } as const;
-    return { kind: 'due', ...missing, message, hosts, notices };
+    return { kind: 'due', ...missing, message, hosts, purpose, notices };
   }
 
   const foreign = isForeign(secret);
@@ -113,25 +119,17 @@ export function assess(
   if (failure !== undefined) return { kind: 'refused', failure, notices };
   const { uid, resourceVersion, adopt, managedByOther = false } = secret;
   const found = { uid, resourceVersion, managedByOther, ...(adopt ? { adopt } : {}) };
-  const otherwise = renewsSameSet(hosts, secret, policy, now) ? 'same-set' : 'none';
-  const predecessor = predecessorOf(hosts, secret, window, otherwise, policy);
-  const within = predecessor !== undefined && window !== undefined && isWithin(window, caNow);
+  const issued = isIssued(desired, secret, holderOf);
+  const purpose = purposeOf(defect.reason, desired, hosts, issued, holderOf, now);
+  const otherwise = issued && renewsSameSet(hosts, secret, policy, now) ? 'same-set' : 'none';
+  const predecessor = issued ? predecessorOf(hosts, secret, window, otherwise, policy) : undefined;
+  const within = predecessor?.window !== undefined && isWithin(predecessor.window, caNow);
   const exemption = within ? 'ari' : otherwise;
-  const serving = servingOf(secret, window, policy);
-  if (defect.reason !== 'host-left-out') {
-    return { kind: 'due', ...defect, hosts, found, exemption, predecessor, omission, serving, notices };
-  }
+  const serving = servingOf(secret, window, issued, policy);
+  const due = { kind: 'due', ...defect, found, purpose, omission, serving, notices } as const;
+  if (defect.reason !== 'host-left-out') return { ...due, hosts, exemption, predecessor };
   const all = desired.hosts.filter((route) => hosts.includes(route) || omission?.hosts.includes(route.host));
-  return {
-    kind: 'due',
-    ...defect,
-    hosts: all,
-    found,
-    exemption: 'none',
-    omission,
-    serving,
-    notices,
-  };
+  return { ...due, hosts: all, exemption: 'none' };
 }
 
 /** Whether the CA has recently issued a certificate for exactly these names (Let's Encrypt, docs/rate-limits.md). */
@@ -147,30 +145,32 @@ function renewsSameSet(
   return same && certificate.notBefore > now - sameSetMemory;
 }
 
-/** The certificate that the order replaces: from the same CA, with at least one of the names. */
+/** The certificate that the order replaces: from the same CA, with at least one of the names, and a window that the CA has confirmed. */
 function predecessorOf(
   hosts: readonly HostRoute[],
-  { certificate, directory }: PresentSecret,
+  { certificate, directory, windowConfirmed }: PresentSecret,
   window: RenewalWindow | undefined,
   otherwise: Predecessor['otherwise'],
   policy: AssessmentPolicy,
 ): Predecessor | undefined {
   if (certificate.kind !== 'readable' || directory !== policy.directory) return undefined;
   const { id, dnsNames } = certificate;
+  const confirmed = windowConfirmed === true ? window : undefined;
   const shares = hosts.some(({ host }) => dnsNames.includes(host));
-  return id === undefined || !shares ? undefined : { id, window, otherwise };
+  return id === undefined || !shares ? undefined : { id, window: confirmed, otherwise };
 }
 
 function servingOf(
   { certificate, directory, selfChecked }: PresentSecret,
   window: RenewalWindow | undefined,
+  issued: boolean,
   policy: AssessmentPolicy,
 ): Serving | undefined {
   if (certificate.kind !== 'readable' || !certificate.keyMatches) return undefined;
   const { notBefore, notAfter, dnsNames } = certificate;
   const renewAt = renewalTime(certificate, policy.minimumValidity, window);
-  const sameSetUntil = directory === policy.directory ? notBefore + sameSetMemory : undefined;
-  return { notBefore, notAfter, dnsNames, renewAt, sameSetUntil, selfChecked };
+  const sameSetUntil = issued && directory === policy.directory ? notBefore + sameSetMemory : undefined;
+  return { notBefore, notAfter, dnsNames, renewAt, issued, sameSetUntil, selfChecked };
 }
 
 function suggestion(secretName: string, { start, end }: RenewalWindow, url: string): Failure {

@@ -21,7 +21,7 @@ export type DueReason =
   | 'key-type-changed'
   | 'profile-changed';
 
-/** The purpose of an order for this reason: rate limits reserve capacity for renewals and replacements. */
+/** The purpose of an order for this reason if it is proved, see `purposeOf`: rate limits reserve capacity for renewals and replacements. */
 export const orderPurposes: Readonly<Record<DueReason, OrderRequest['purpose']>> = {
   missing: 'first',
   empty: 'first',

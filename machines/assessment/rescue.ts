@@ -15,9 +15,11 @@ export interface Serving extends Validity {
   readonly dnsNames: readonly string[];
   /** When the replacement became due. */
   readonly renewAt: number;
+  /** It is proved that kube-lego was issued it, see `isIssued`. */
+  readonly issued: boolean;
   /** Its hosts had passed the self-check before the order. */
   readonly selfChecked?: boolean | undefined;
-  /** Until when the CA counts an order for exactly its names as a renewal; undefined if another CA issued it. */
+  /** Until when the CA counts an order for exactly its names as a renewal; undefined if that is not proved. */
   readonly sameSetUntil?: number | undefined;
 }
 

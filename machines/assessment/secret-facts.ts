@@ -50,6 +50,8 @@ export type SecretFacts =
       readonly omission?: Omission | undefined;
       /** The ARI window, as last recorded. */
       readonly window?: RenewalWindow | undefined;
+      /** The CA has suggested this window to this process: whoever may write the Secret may have written the record. */
+      readonly windowConfirmed?: boolean;
       readonly certificate: CertificateFacts;
     };
 

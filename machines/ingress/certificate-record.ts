@@ -43,8 +43,6 @@ export interface CertificateRecord {
   /** Consecutive failures by kind: each kind has its own back-off ladder. */
   readonly failures: { readonly attempt: number; readonly transient: number };
   readonly notices: readonly Failure[];
-  /** Whether its Secret has ever contained a certificate for `desired`. */
-  readonly certified?: boolean | undefined;
   /** Times in the past day at which the certificate was found deleted or overwritten; milliseconds since the epoch. */
   readonly losses?: readonly number[] | undefined;
   /** The failing hosts of the last failure about hosts. */
@@ -81,12 +79,12 @@ export function unchecked(desired: DesiredCertificate): CertificateRecord {
  * be made again.
  */
 export function withoutBackoff(
-  { desired, status, notices, rescuedAt, certified }: CertificateRecord,
+  { desired, status, notices, rescuedAt }: CertificateRecord,
   at: number,
 ): CertificateRecord {
   // A retry by the user counts as one passed self-check, but does not allow another order without failing hosts.
   const passed = desired.hosts.map(({ host }) => host);
-  const kept = { failures: noFailures, rescuedAt, certified, passed };
+  const kept = { failures: noFailures, rescuedAt, passed };
   return { desired, status: retriable(status, at), notices, ...kept };
 }
 
@@ -153,7 +151,7 @@ export function lost(
   if (excess <= 0) return { ...record, losses };
   const { secretName } = record.desired;
   const message = `Secret ${secretName} lost its certificate ${losses.length} times within a day: somebody deletes or overwrites it.`;
-  const before = { ...unchecked(record.desired), certified: record.certified, losses };
+  const before = { ...unchecked(record.desired), losses };
   const failures = { ...noFailures, attempt: excess - 1 };
   return fail(context, { ...before, failures }, { code: 'SecretOverwritten', message }, at);
 }
@@ -204,7 +202,6 @@ export function stored(
     desired,
     status: { kind: 'good', ...times },
     failures: noFailures,
-    certified: true,
     losses,
     rescuedAt: out.length === 0 ? undefined : rescuedAt,
     notices: [...others, ...out.map((host) => leftOut(host, desired.secretName))],

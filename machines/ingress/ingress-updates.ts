@@ -31,8 +31,6 @@ export interface IngressInput {
   readonly policy: IngressPolicy;
   /** The status annotation of an earlier process, unless all Secrets were good; undefined if absent or invalid. */
   readonly status?: StatusDocument | undefined;
-  /** The status annotation of an earlier process said that all its Secrets were good. */
-  readonly certified?: boolean;
   readonly at: number;
 }
 
@@ -52,7 +50,7 @@ const retriesPerHour = 3;
 const recheckDelay = second;
 
 export function initialIngressContext(input: IngressInput): IngressContext {
-  const { key, uid, assignment, policy, status, certified, at } = input;
+  const { key, uid, assignment, policy, status, at } = input;
   const { retry } = assignment;
   const previous = status?.ingress === uid ? status : undefined;
   const retried = retry !== undefined && previous !== undefined && retryMark(retry) !== previous.retry;
@@ -63,7 +61,6 @@ export function initialIngressContext(input: IngressInput): IngressContext {
     notices: assignment.notices,
     certificates: assignment.desired.map((desired) => ({
       ...unchecked(desired),
-      certified,
       ...restoredOutcome(status, { uid, retry, at }, desired),
     })),
     at,
@@ -135,7 +132,6 @@ export function applyAssessments(
           failures: noFailures,
           failing: undefined,
           passed: undefined,
-          certified: true,
           notices,
         } as const;
       }
@@ -150,7 +146,6 @@ export function applyAssessments(
         return {
           ...counted,
           status: { kind: 'working', phase: 'queued', since: at, round },
-          certified: record.certified === true || assessment.serving !== undefined,
           notices: assessment.notices,
         } as const;
       }

@@ -1,7 +1,5 @@
 import type { Assessment } from '../assessment/assessment.ts';
-import { orderPurposes } from '../assessment/defects.ts';
 import { hostsToRescue, type Omission, type Serving } from '../assessment/rescue.ts';
-import type { OrderRequest } from '../ledger/order-limits.ts';
 import type { CertificateInput } from './certificate.ts';
 import type { CertificateRecord } from './certificate-record.ts';
 import type { IngressContext } from './ingress-context.ts';
@@ -22,9 +20,8 @@ export function planRound(
   at: number,
 ): CertificateInput {
   const { desired } = record;
-  const { hosts, reason, found, harmAt, exemption, predecessor, omission, serving } = assessment;
+  const { hosts, reason, found, harmAt, purpose, exemption, predecessor, omission, serving } = assessment;
   const id = `${uid}/${desired.secretName}/${serial}`;
-  const purpose = purposeOf(record, assessment);
   const secret = { id, source: key, sourceUid: uid, desired, found };
   const answered = [...(record.answered ?? []), ...(serving?.selfChecked === true ? serving.dnsNames : [])];
   const round = { ...secret, hosts, reason, harmAt, purpose, exemption, answered };
@@ -63,7 +60,7 @@ function planRescue(
     hosts: hosts.filter(({ host }) => kept.includes(host)),
     omission: after,
     rescue: true,
-    purpose: 'renewal',
+    purpose: serving.issued ? 'renewal' : 'first',
     exemption: isSameSet(kept, serving, at) ? 'same-set' : 'none',
   };
 }
@@ -72,11 +69,6 @@ function planRescue(
 function isSameSet(hosts: readonly string[], { dnsNames, sameSetUntil = 0 }: Serving, at: number): boolean {
   const names = new Set(dnsNames);
   return at < sameSetUntil && names.size === hosts.length && hosts.every((host) => names.has(host));
-}
-
-/** A deleted or emptied Secret that had a certificate may use the reserve of the limits. */
-function purposeOf({ certified = false }: CertificateRecord, { reason }: Due): OrderRequest['purpose'] {
-  return certified && (reason === 'missing' || reason === 'empty') ? 'replacement' : orderPurposes[reason];
 }
 
 function lifetimeOf({ serving }: Due): number {

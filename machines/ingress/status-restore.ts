@@ -25,7 +25,6 @@ export function restoredOutcome(
   desired: DesiredCertificate,
 ): Partial<CertificateRecord> | undefined {
   const entry = status?.ingress === uid ? entryNamed(status.secrets, desired.secretName) : undefined;
-  if (entry?.state === 'good') return { certified: true };
   if (entry?.input !== inputMark(desired)) return undefined;
   const blockedUntil = timeUntil(entry.blockedUntil, at + plausibleCaWait);
   const nextAttempt = timeUntil(entry.nextAttempt, at + longestBackoff);
@@ -37,7 +36,6 @@ export function restoredOutcome(
   const rescuedAt = timeOf(entry.rescued);
   const known = {
     failures,
-    certified: entry.notAfter !== undefined,
     ...(blamed === undefined ? {} : { failing: blamed }),
     ...(failure?.code === 'SelfCheckFailed' ? { answered: hostsToBlame(failure) } : {}),
     ...(rescuedAt === undefined ? {} : { rescuedAt }),

@@ -94,7 +94,7 @@ export function createSupervisorLogic({
       case 'START': {
         const { key, source, assignment } = command;
         const status = decodeStatus(source.status);
-        const certified = status?.ingress === source.uid && isAllGood(status, assignment);
+        const allGood = status?.ingress === source.uid && isAllGood(status, assignment);
         const input = {
           key,
           uid: source.uid,
@@ -102,7 +102,7 @@ export function createSupervisorLogic({
           policy: policy.ingress,
           at,
           // An actor keeps its input; most have nothing else to restore, so keep it small.
-          ...(certified ? { certified } : { status }),
+          ...(allGood ? {} : { status }),
         };
         const actor = createActor(logic, { parent: scope.self, id: key, input });
         actors.set(key, actor);

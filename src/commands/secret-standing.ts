@@ -1,5 +1,6 @@
 import { type Assessment, assess } from '../../machines/assessment/assessment.ts';
 import type { AssessmentPolicy } from '../../machines/assessment/defects.ts';
+import type { HolderOf } from '../../machines/assessment/proof.ts';
 import { isForeign, type SecretFacts } from '../../machines/assessment/secret-facts.ts';
 import type { DesiredCertificate } from '../../machines/ownership/desired-certificate.ts';
 import type { Config } from '../config/config.ts';
@@ -31,7 +32,11 @@ export async function readStanding(
   const { namespace, secretName } = desired;
   try {
     const facts = factsOf(await secrets.read(namespace, secretName, signal));
-    return { kind: 'read', facts, assessment: assess(desired, facts, policyFor(facts, config), now) };
+    return {
+      kind: 'read',
+      facts,
+      assessment: assess(desired, facts, policyFor(facts, config), believed(desired, facts), now),
+    };
   } catch (error) {
     if (!isForbidden(error)) throw error;
     return { kind: 'unknown', message: `Secret ${secretName} may not be read with this kubeconfig.` };
@@ -41,6 +46,14 @@ export async function readStanding(
 /** Whether another owner created the Secret, so that kube-lego never writes to it. */
 export function isLeftAlone(standing: SecretStanding): boolean {
   return standing.kind === 'read' && standing.facts.kind === 'present' && isForeign(standing.facts);
+}
+
+/** The record of holders is not read here: the Secret is believed. */
+function believed({ namespace }: DesiredCertificate, facts: SecretFacts): HolderOf {
+  if (facts.kind === 'absent' || facts.certificate.kind !== 'readable') return () => undefined;
+  const { notBefore, notAfter, fingerprint } = facts.certificate;
+  const holder = { namespace, notBefore, notAfter, certificate: fingerprint };
+  return () => holder;
 }
 
 function policyFor(facts: SecretFacts, config: CommandSettings): AssessmentPolicy {

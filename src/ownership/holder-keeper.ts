@@ -64,6 +64,10 @@ export class HolderKeeper {
     return this.#restored ? this.#record.size : undefined;
   }
 
+  get(host: string): Holder | undefined {
+    return this.#record.get(host);
+  }
+
   /**
    * Restores the record, however long it takes. Rejects only with the signal's reason.
    *

@@ -15,7 +15,7 @@ import type { RenewalWatch } from './renewal-watch.ts';
 
 export interface CheckSecretsOptions {
   readonly secrets: Pick<SecretStore, 'read'>;
-  readonly holders: Pick<HolderKeeper, 'importing' | 'find'>;
+  readonly holders: Pick<HolderKeeper, 'importing' | 'find' | 'get'>;
   readonly policy: AssessmentPolicy;
   /** Undefined without ARI. */
   readonly renewals?: Pick<RenewalWatch, 'check'> | undefined;
@@ -53,7 +53,8 @@ export function checkSecretsLogic({
         facts.kind === 'absent' || renewals === undefined
           ? { secret: facts, askAt: undefined }
           : await renewals.check(desired, facts, signal);
-      const assessment = assess(desired, secret, policy, clock.now(), ca.clock.now());
+      const holderOf = (host: string) => holders.get(host);
+      const assessment = assess(desired, secret, policy, holderOf, clock.now(), ca.clock.now());
       return { kind: 'assessed', secretName, assessment, askAt };
     } catch (error) {
       return { kind: 'unavailable', secretName, failure: failureOf(error, clock.now()) };

@@ -48,6 +48,8 @@ interface Known {
   readonly id: string;
   /** Milliseconds since the epoch by the CA's clock, like all times here. */
   readonly askAt: number;
+  /** The CA's last answer to this process. */
+  readonly suggested?: SuggestedWindow | undefined;
   /** A window that is not on the Secret yet. */
   readonly unrecorded?: RenewalWindow | undefined;
   /** The last answer, if its write failed, and the time of the next write: ARI may not be requested again so soon. */
@@ -82,7 +84,7 @@ export class RenewalWatch {
     const { window: suggested, askAt } =
       turn === undefined ? await this.#ask(id, signal) : { window: undefined, askAt: turn };
     const window = suggested && recordOf(id, suggested, undefined, ca.clock.now());
-    this.#remember(uid, { id, askAt, unrecorded: window });
+    this.#remember(uid, { id, askAt, suggested, unrecorded: window });
     return { window, askAt: ca.clock.byMachine(askAt) };
   }
 
@@ -108,9 +110,15 @@ export class RenewalWatch {
     const isNew = last?.id !== id;
     const known = isNew ? { id, askAt: nextBeat(uid, rhythm, now) } : this.#inTurn(last);
     const window = secret.window ?? known.unrecorded;
-    const seen = known.unrecorded === undefined ? secret : { ...secret, window };
+    const confirmed = window !== undefined && isSuggested(window, known.suggested);
+    const recorded = known.unrecorded === undefined ? secret : { ...secret, window };
+    const seen = confirmed ? { ...recorded, windowConfirmed: true } : recorded;
     const checkAt = known.refused?.writeAt ?? known.askAt;
-    if (isNew || checkAt > now || notAfter <= clock.now()) {
+    // A tenant may have written the record: before anything is done because of it, the CA is asked.
+    const isClaim =
+      window !== undefined && !confirmed && window.at <= now && (isNew || known.suggested !== undefined);
+    const turn = isClaim ? this.#turnOf(id) : checkAt;
+    if ((isNew && !isClaim) || (turn !== undefined && turn > now) || notAfter <= clock.now()) {
       this.#remember(uid, known);
       return { secret: seen, askAt: ca.clock.byMachine(checkAt) };
     }
@@ -118,15 +126,18 @@ export class RenewalWatch {
       known.refused === undefined || known.askAt <= now
         ? await this.#ask(id, signal)
         : { window: known.refused.suggested, askAt: known.askAt };
-    this.#remember(uid, { ...known, askAt, refused: undefined });
+    this.#remember(uid, { ...known, askAt, suggested, refused: undefined });
     if (suggested === undefined) return { secret: seen, askAt: ca.clock.byMachine(askAt) };
     const record = recordOf(id, suggested, window, now);
-    if (!windowDiffers(secret.window, record)) return { secret, askAt: ca.clock.byMachine(askAt) };
+    if (!windowDiffers(secret.window, record)) {
+      return { secret: { ...secret, windowConfirmed: true }, askAt: ca.clock.byMachine(askAt) };
+    }
     const annotations = { [renewalAnnotation]: writeRenewal(id, record) };
     try {
       const version = await secrets.annotate(namespace, secretName, secret, annotations, signal);
-      this.#remember(uid, { id, askAt });
-      return { secret: { ...secret, ...version, window: record }, askAt: ca.clock.byMachine(askAt) };
+      this.#remember(uid, { id, askAt, suggested });
+      const found = { ...secret, ...version, window: record, windowConfirmed: true };
+      return { secret: found, askAt: ca.clock.byMachine(askAt) };
     } catch (error) {
       if (!(error instanceof KubernetesError)) throw error;
       // A changed window that cannot be stored is not used: a conflict, or no permission.
@@ -168,4 +179,9 @@ export class RenewalWatch {
       clock.clearTimeout(timer);
     }
   }
+}
+
+/** Whether the CA has named this window. */
+function isSuggested({ start, end }: RenewalWindow, suggested: SuggestedWindow | undefined): boolean {
+  return suggested?.start === start && suggested.end === end;
 }

@@ -142,7 +142,7 @@ function judgeAgain(
   policy: AssessmentPolicy,
   now: number,
 ): SecretVersion | undefined {
-  const assessment = assess(desired, facts, policy, now);
+  const assessment = assess(desired, facts, policy, () => undefined, now);
   if (assessment.kind === 'refused') throw new StepError(assessment.failure);
   if (assessment.kind === 'due') return assessment.found;
   const message = `Another client stored a good certificate in Secret ${desired.secretName} in the meantime.`;

@@ -1,4 +1,5 @@
 import { domainToUnicode } from 'node:url';
+import type { HolderOf } from '../../machines/assessment/proof.ts';
 import type { CertificateFacts, SecretFacts } from '../../machines/assessment/secret-facts.ts';
 import { OrderBudget } from '../../machines/authority/order-budget.ts';
 import { registeredDomain } from '../../machines/hosts/registered-domain.ts';
@@ -10,6 +11,7 @@ import type {
   DesiredCertificate,
   HostRoute,
 } from '../../machines/ownership/desired-certificate.ts';
+import type { Holder } from '../../machines/ownership/holders.ts';
 import type { SourceSpec } from '../../machines/ownership/source-spec.ts';
 import type { SupervisorEvent } from '../../machines/supervisor/supervisor.ts';
 
@@ -141,6 +143,15 @@ export const ownershipRead: readonly SupervisorEvent[] = [
   { type: 'HOLDERS_READ', holders: new Map(), recordExisted: true },
   { type: 'NAMESPACES_READ' },
 ];
+
+/** A record in which each host has a certificate like that of `certificateFacts`, issued for namespace `shop`. */
+export function recordedHolder(changes: Partial<Holder> = {}): HolderOf {
+  const { notBefore, notAfter, fingerprint } = certificateFacts();
+  const holder = { namespace: 'shop', notBefore, notAfter, certificate: fingerprint, ...changes };
+  return () => holder;
+}
+
+export const nobodyRecorded: HolderOf = () => undefined;
 
 /** The budget at a CA that has these limits, and none if none are given. */
 export function orderBudget(limits: RateLimits['limits'] = {}): OrderBudget {

@@ -184,6 +184,7 @@ export function dueResult(
       hosts,
       found: undefined,
       harmAt,
+      purpose: 'first',
       exemption: 'none',
       notices: [],
     },

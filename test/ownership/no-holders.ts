@@ -1,8 +1,12 @@
 import type { HolderKeeper } from '../../src/ownership/holder-keeper.ts';
 
 /** A complete record that nothing is written to. */
-export const noHolders: Pick<HolderKeeper, 'importing' | 'find' | 'record' | 'flush' | 'proveWritable'> = {
+export const noHolders: Pick<
+  HolderKeeper,
+  'importing' | 'get' | 'find' | 'record' | 'flush' | 'proveWritable'
+> = {
   importing: false,
+  get: () => undefined,
   find: () => undefined,
   record: () => undefined,
   flush: () => Promise.resolve(),

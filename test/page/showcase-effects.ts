@@ -99,7 +99,7 @@ export function showcaseLogic({
         await sleep(clock, 600);
         if (input.some((desired) => planOf(desired).fate === 'check')) await forever();
         const results = input.map((desired) => {
-          const assessment = assess(desired, planOf(desired).facts, policy, clock.now());
+          const assessment = assess(desired, planOf(desired).facts, policy, () => undefined, clock.now());
           return { kind: 'assessed', secretName: desired.secretName, assessment } as const;
         });
         return { at: clock.now(), results };

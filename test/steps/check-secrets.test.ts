@@ -30,7 +30,7 @@ async function check(importing: boolean): Promise<{ output: CheckOutput; found: 
   const clock = new ManualClock(now);
   const logic = checkSecretsLogic({
     secrets: { read: () => Promise.resolve(stored) },
-    holders: { importing, find: (proof) => found.push(proof) },
+    holders: { importing, get: () => undefined, find: (proof) => found.push(proof) },
     policy: { minimumValidity: 30 * day, directory: 'https://ca.example/directory', staging: false },
     clock,
     ca: { clock },

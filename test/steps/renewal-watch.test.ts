@@ -304,6 +304,20 @@ describe('the watch over renewals', () => {
     assert.deepEqual([later.secret.window?.start, later.askAt], [window.start, now + 8 * hour]);
   });
 
+  it('asks before anything is done because of a record that somebody else may have written, and corrects it', async () => {
+    const answer = { window: { ...window, url: undefined }, askAt: now + 8 * hour };
+    const { check, asked, written } = watch(answer, answer);
+    const claimed = { start: now - hour, end: now + hour, at: now - minute };
+    const first = await check({ ...known, window: claimed });
+    assert.deepEqual([asked(), written.length], [1, 1], 'also right after a start');
+    assert.deepEqual([first.secret.window?.start, first.secret.windowConfirmed], [window.start, true]);
+    const again = await check({ ...known, window: claimed });
+    assert.equal(again.secret.window?.start, window.start, 'nor later');
+    const harmless = await check({ ...known, window: { ...claimed, at: now + day } });
+    assert.equal(harmless.secret.windowConfirmed, undefined);
+    assert.equal(asked(), 2);
+  });
+
   it('does not keep the end of a round waiting for an answer', async () => {
     const clock = new ManualClock(now);
     const renewals = new RenewalWatch({

@@ -1,4 +1,3 @@
-import { orderPurposes } from '../../../machines/assessment/defects.ts';
 import { inRehearsal, isRehearsed } from '../../../machines/assessment/rehearsal.ts';
 import { describeHold } from '../../../machines/ledger/hold.ts';
 import type { Ledger } from '../../../machines/ledger/ledger.ts';
@@ -77,7 +76,7 @@ function orderOf(desired: DesiredCertificate, standing: SecretStanding): OrderRe
   const due = dueOf(standing);
   return {
     identifiers: (due ?? desired).hosts.map(({ host }) => host),
-    purpose: due === undefined ? 'first' : orderPurposes[due.reason],
+    purpose: due?.purpose ?? 'first',
     exemption: due?.exemption ?? 'none',
   };
 }

@@ -7,7 +7,15 @@ import { conclude, type DesiredStanding } from '../../../src/commands/explain/co
 import { liveChecks } from '../../../src/commands/explain/live-checks.ts';
 import { checkSecret } from '../../../src/commands/explain/secret-checks.ts';
 import type { CertificateDetail } from '../../../src/inspector/protocol.ts';
-import { day, desiredCertificate, hour, minute, now, secretFacts } from '../../machines/builders.ts';
+import {
+  day,
+  desiredCertificate,
+  hour,
+  minute,
+  nobodyRecorded,
+  now,
+  secretFacts,
+} from '../../machines/builders.ts';
 import { certificateDetail, detailOf } from '../live-builders.ts';
 
 const desired = desiredCertificate();
@@ -63,7 +71,11 @@ describe('explain, which hears the controller, concludes', () => {
   it('that a good certificate of somebody else is not going to be renewed', () => {
     const facts = secretFacts({ ours: false });
     const policy = { minimumValidity: day, directory: 'https://ca.example.com/directory', staging: false };
-    const standing = { kind: 'read', facts, assessment: assess(desired, facts, policy, now) } as const;
+    const standing = {
+      kind: 'read',
+      facts,
+      assessment: assess(desired, facts, policy, nobodyRecorded, now),
+    } as const;
     const { verdict, next } = conclude([{ desired, standing, entry: undefined }], [], undefined, [], now);
     assert.equal(verdict, 'good');
     assert.match(next, /^kube-lego does not renew Secret web-tls, which it did not create/);

@@ -14,7 +14,9 @@ import {
   day,
   desiredCertificate,
   hour,
+  nobodyRecorded,
   now,
+  recordedHolder,
   route,
   secretFacts,
 } from '../../machines/builders.ts';
@@ -54,7 +56,17 @@ function secretStanding(secretName: string, host: string, facts: SecretFacts) {
   return {
     desired,
     entry,
-    standing: { kind: 'read', facts, assessment: assess(desired, facts, policy, now) } as const,
+    standing: {
+      kind: 'read',
+      facts,
+      assessment: assess(
+        desired,
+        facts,
+        policy,
+        facts.kind === 'absent' ? nobodyRecorded : recordedHolder(),
+        now,
+      ),
+    } as const,
   };
 }
 

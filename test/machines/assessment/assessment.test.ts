@@ -15,7 +15,9 @@ import {
   desiredCertificate,
   hour,
   minute,
+  nobodyRecorded,
   now,
+  recordedHolder,
   route,
   secretFacts,
 } from '../builders.ts';
@@ -38,7 +40,7 @@ function judge(
   desired: Partial<DesiredCertificate> = {},
   policy = production,
 ): Assessment {
-  return assess(desiredCertificate(desired), secret, policy, now);
+  return assess(desiredCertificate(desired), secret, policy, recordedHolder(), now);
 }
 
 function due(assessment: Assessment): Extract<Assessment, { kind: 'due' }> {
@@ -63,7 +65,13 @@ describe('a Secret whose renewal the CA has a say in', () => {
   const directory = production.directory;
   const window = { start: now - hour, end: now + hour, at: now - minute };
   const known = (changes: Partial<Extract<SecretFacts, { kind: 'present' }>> = {}) =>
-    secretFacts({ directory, window, certificate: certificateFacts({ id: 'id' }), ...changes });
+    secretFacts({
+      directory,
+      window,
+      windowConfirmed: true,
+      certificate: certificateFacts({ id: 'id' }),
+      ...changes,
+    });
 
   it('is due at the moment that was drawn, and counts for no limit within the window', () => {
     const found = due(judge(known()));
@@ -71,6 +79,25 @@ describe('a Secret whose renewal the CA has a say in', () => {
     assert.equal(found.exemption, 'ari');
     assert.deepEqual(found.predecessor, { id: 'id', window, otherwise: 'same-set' });
     assert.equal(found.harmAt, now + 80 * day);
+  });
+
+  it('has no exemption by a window that the CA has not confirmed', () => {
+    const found = due(judge(known({ windowConfirmed: false })));
+    assert.deepEqual([found.exemption, found.predecessor?.window], ['same-set', undefined]);
+  });
+
+  it('has neither exemption nor reserve, and replaces nothing, if its certificate was not issued to kube-lego', () => {
+    for (const record of [
+      nobodyRecorded,
+      recordedHolder({ certificate: 'another', notAfter: now }),
+      recordedHolder({ namespace: 'blog' }),
+    ]) {
+      const found = due(assess(desiredCertificate(), known(), production, record, now));
+      assert.deepEqual(
+        [found.purpose, found.exemption, found.predecessor, found.serving?.sameSetUntil],
+        ['first', 'none', undefined, undefined],
+      );
+    }
   });
 
   it('is good until then', () => {

@@ -11,7 +11,7 @@ const names = ['a.example.com', 'b.example.com', 'c.example.com', 'd.example.com
 function serving(lifetime: number, left: number, dnsNames = names): Serving {
   const notAfter = now + left;
   const renewAt = notAfter - (lifetime < 10 * day ? lifetime / 2 : lifetime / 3);
-  return { notBefore: notAfter - lifetime, notAfter, renewAt, dnsNames };
+  return { notBefore: notAfter - lifetime, notAfter, renewAt, dnsNames, issued: true };
 }
 
 describe('an order without the hosts that fail', () => {

@@ -18,7 +18,9 @@ import {
   day,
   desiredCertificate,
   hour,
+  nobodyRecorded,
   now,
+  recordedHolder,
   route,
   secretFacts,
 } from '../builders.ts';
@@ -38,9 +40,14 @@ function begin(changes: Partial<IngressInput> = {}): IngressContext {
   });
 }
 
-function check(context: IngressContext, secret: SecretFacts, at = now): IngressContext {
+function check(
+  context: IngressContext,
+  secret: SecretFacts,
+  at = now,
+  holderOf = recordedHolder(),
+): IngressContext {
   const policy = { minimumValidity: 30 * day, directory, staging: false };
-  const assessment = assess(desired, secret, policy, at);
+  const assessment = assess(desired, secret, policy, holderOf, at);
   const { secretName } = desired;
   return applyAssessments(applyWake(context, at), [{ kind: 'assessed', secretName, assessment }], at);
 }
@@ -56,24 +63,39 @@ function secretOf(dnsNames: readonly string[], changes = {}): SecretFacts {
 
 describe('what an order counts as', () => {
   const absent = { kind: 'absent' } as const;
+  const purpose = (context: IngressContext, holderOf = nobodyRecorded, secret: SecretFacts = absent) =>
+    round(check(context, secret, now + hour, holderOf)).purpose;
 
-  it('is a first one where there was no certificate yet', () => {
-    assert.equal(round(check(begin(), absent)).purpose, 'first');
+  it('is a first one where no certificate is recorded, whatever the Secret held', () => {
+    assert.equal(purpose(begin()), 'first');
+    assert.equal(purpose(check(begin(), secretOf(names), now, nobodyRecorded)), 'first');
   });
 
-  it('is a replacement where the Secret is gone that held one, whatever fails after that', () => {
-    const gone = check(check(begin(), secretOf(names)), absent, now + hour);
-    assert.equal(round(gone).purpose, 'replacement');
-    const failure = { code: 'CaUnavailable', message: 'The CA is away.' } as const;
-    const failed = applyOutcome(gone, desired.secretName, { kind: 'failed', failure }, now + hour);
-    assert.equal(round(check(failed, absent, now + 3 * hour)).purpose, 'replacement');
+  it('is a replacement where a certificate is recorded for each of its hosts, and the Secret is gone', () => {
+    assert.equal(purpose(begin(), recordedHolder()), 'replacement');
+    const one = recordedHolder();
+    assert.equal(
+      purpose(begin(), (host) => (host === names[0] ? one(host) : undefined)),
+      'first',
+    );
+    assert.equal(purpose(begin(), recordedHolder({ namespace: 'blog' })), 'first');
+    assert.equal(purpose(begin(), recordedHolder({ notAfter: now })), 'first');
   });
 
-  it('is a replacement where the status tells that there was one', () => {
+  it('is a first one whatever the status says: anybody who may write the Ingress may have written it', () => {
     const status = statusOf(check(begin(), secretOf(names)));
-    assert.equal(round(check(begin({ status }), absent)).purpose, 'replacement');
-    assert.equal(round(check(begin({ certified: true }), absent)).purpose, 'replacement');
-    assert.equal(round(check(begin({ status, uid: 'another' }), absent)).purpose, 'first');
+    assert.equal(purpose(begin({ status })), 'first');
+  });
+
+  it('is a renewal for a certificate that was issued, and not for one that somebody has made', () => {
+    const ending = secretOf(names, { notAfter: now + day });
+    const issued = recordedHolder({ notAfter: now });
+    assert.equal(purpose(begin(), issued, ending), 'renewal');
+    assert.equal(
+      purpose(begin(), recordedHolder({ notAfter: now, certificate: 'another' }), ending),
+      'first',
+    );
+    assert.equal(purpose(begin(), recordedHolder({ notAfter: now, namespace: 'blog' }), ending), 'first');
   });
 });
 
@@ -116,6 +138,14 @@ describe('an order without a host that fails', () => {
   it('counts as a renewal', () => {
     assert.equal(rescue(names).purpose, 'renewal');
     assert.equal(rescue(['a.example.com', 'b.example.com']).purpose, 'renewal');
+  });
+
+  it('counts as a first one without a record of its certificate', () => {
+    const secret = secretOf(names, ending);
+    const first = check(begin(), secret, now, nobodyRecorded);
+    const failed = applyOutcome(first, desired.secretName, { kind: 'failed', failure }, now);
+    const found = round(check(failed, secret, now + 2 * day, nobodyRecorded));
+    assert.deepEqual([found.rescue, found.purpose, found.exemption], [true, 'first', 'none']);
   });
 
   it('is one of the same names where the certificate covers just those', () => {

@@ -24,6 +24,7 @@ import {
   day,
   desiredCertificate,
   hour,
+  nobodyRecorded,
   now,
   route,
   secretFacts,
@@ -126,7 +127,7 @@ export class SharedCertificate {
     const [record] = this.#context.certificates;
     assert.ok(record);
     const { desired } = record;
-    const assessment = assess(desired, this.#secret(), policy, this.time);
+    const assessment = assess(desired, this.#secret(), policy, nobodyRecorded, this.time);
     const result = { kind: 'assessed', secretName: desired.secretName, assessment } as const;
     this.#context = applyAssessments(this.#context, [result], this.time);
     const [round] = roundsOf(this.#context);
