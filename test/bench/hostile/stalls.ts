@@ -39,8 +39,10 @@ export class Stalls {
   async untilQuiet(limit: number): Promise<void> {
     const began = Date.now();
     for (;;) {
-      const last = (await this.#read()).findLast(({ cpu }) => cpu >= noise)?.at ?? 0;
-      if (Date.now() - Math.max(last, began) >= 3000) return;
+      const lines = await this.#read();
+      const busyAt = lines.findLast(({ cpu }) => cpu >= noise)?.at ?? 0;
+      const toldAt = lines.at(-1)?.at ?? 0;
+      if (toldAt - Math.max(busyAt, began) >= 3000) return;
       if (Date.now() - began > limit) throw new Error(`the controller is still busy after ${limit / 1000} s`);
       await delay(200);
     }
