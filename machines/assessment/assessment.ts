@@ -102,7 +102,9 @@ export function assess(
   if (window?.url !== undefined) notices.push(suggestion(desired.secretName, window, window.url));
   const defect =
     defectOf(desired.secretName, hosts, secret.certificate, window, policy, now) ??
-    (foreign ? undefined : (preferenceNotMet(desired, secret, policy) ?? hostLeftOut(omission, secret)));
+    (foreign || desired.settingsRefused === true
+      ? undefined
+      : (preferenceNotMet(desired, secret, policy) ?? hostLeftOut(omission, secret)));
   if (defect === undefined) {
     if (secret.certificate.kind !== 'readable') throw new Error('a certificate without a defect is readable');
     const { notAfter } = secret.certificate;

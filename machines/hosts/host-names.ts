@@ -44,7 +44,7 @@ export function validateHost(host: string, { names, toUnicode }: HostRules): Hos
   if (host.includes('*')) return wildcard(host);
   if (host.length > maxHostLength) {
     const shown = `${host.slice(0, 40)}…`;
-    return invalid(`Host ${shown} has ${host.length} characters; a DNS name has at most ${maxHostLength}.`);
+    return invalid(`Host ${shown} has more characters than the ${maxHostLength} that a DNS name may have.`);
   }
   if (isAddress(host)) return invalid(`Host ${host} is an IP address, not a DNS name.`);
   const labels = host.split('.');

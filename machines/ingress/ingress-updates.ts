@@ -1,7 +1,8 @@
 import type { Assessment } from '../assessment/assessment.ts';
 import { renewalTime } from '../assessment/renewal.ts';
 import type { Hold } from '../ledger/hold.ts';
-import type { Assignment } from '../ownership/desired-certificate.ts';
+import type { Assignment, DesiredCertificate } from '../ownership/desired-certificate.ts';
+import { isEqual } from '../ownership/equality.ts';
 import type { SourceKey } from '../ownership/source-key.ts';
 import type { Failure } from '../reasons/reasons.ts';
 import { retryMark } from '../reasons/status-text.ts';
@@ -91,12 +92,12 @@ export function applyAssignment(context: IngressContext, assignment: Assignment,
   const recent = context.retriedAt.filter((time) => time > at - hour);
   const retries = assignment.retry !== undefined && assignment.retry !== context.retry;
   const reset = retries && recent.length < retriesPerHour;
+  const known = new Map(context.certificates.map((record) => [record.desired.secretName, record]));
   const certificates = assignment.desired.map((desired): CertificateRecord => {
-    const before = context.certificates.find((record) => record.desired.secretName === desired.secretName);
-    if (before === undefined || JSON.stringify(before.desired) !== JSON.stringify(desired)) {
-      return unchecked(desired);
-    }
-    return reset ? withoutBackoff(before, at) : before;
+    const before = known.get(desired.secretName);
+    if (before === undefined || !isSameRequest(before.desired, desired)) return unchecked(desired);
+    const record = before.desired === desired ? before : { ...before, desired };
+    return reset ? withoutBackoff(record, at) : record;
   });
   return {
     ...context,
@@ -110,6 +111,21 @@ export function applyAssignment(context: IngressContext, assignment: Assignment,
   };
 }
 
+/**
+ * Whether the same certificate is asked for. Why the namespace may not have a host makes no difference: else another namespace could
+ * end rounds by its changes.
+ */
+function isSameRequest(before: DesiredCertificate, desired: DesiredCertificate): boolean {
+  return before === desired || isEqual(requestIn(before), requestIn(desired));
+}
+
+function requestIn({ hosts, ...settings }: DesiredCertificate) {
+  return [
+    settings,
+    hosts.map(({ host, ingressClass, standing }) => [host, ingressClass, standing === 'ours']),
+  ];
+}
+
 /** The results of a check: a due Secret gets a round, unless it is in back-off. */
 export function applyAssessments(
   context: IngressContext,
@@ -117,8 +133,9 @@ export function applyAssessments(
   at: number,
 ): IngressContext {
   let { rounds } = context;
+  const bySecret = new Map(results.map((result) => [result.secretName, result]));
   const certificates = context.certificates.map((record) => {
-    const result = results.find(({ secretName }) => secretName === record.desired.secretName);
+    const result = bySecret.get(record.desired.secretName);
     if (result === undefined) return record;
     const waits = record.status.kind === 'failed' && (record.status.nextAttemptAt ?? 0) > at;
     if (result.kind === 'unavailable') return waits ? record : fail(context, record, result.failure, at);

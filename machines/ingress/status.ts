@@ -101,7 +101,8 @@ export function isEmpty({ secrets, notices }: StatusDocument): boolean {
 
 /** Short hash of the desired certificate, for comparison only. */
 export function inputMark({ hosts, keyType, profile, selfCheck }: DesiredCertificate): string {
-  const input = JSON.stringify([hosts, keyType, profile, selfCheck]);
+  const routes = hosts.map(({ host, ingressClass, standing }) => [host, ingressClass, standing === 'ours']);
+  const input = JSON.stringify([routes, keyType, profile, selfCheck]);
   return Math.floor(spread(input) * 0x1_0000_0000).toString(16);
 }
 

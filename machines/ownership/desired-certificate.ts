@@ -34,6 +34,8 @@ export interface DesiredCertificate {
   readonly hosts: readonly HostRoute[];
   readonly keyType: KeyType | undefined;
   readonly profile: string | undefined;
+  /** A setting of the source is refused: what there is, is kept as it is. */
+  readonly settingsRefused?: true;
   /** False where the source says `kube-lego.io/self-check: "false"`. */
   readonly selfCheck: boolean;
 }

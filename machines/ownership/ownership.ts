@@ -1,10 +1,9 @@
-// Which source owns which Secret and which namespace owns a host. The supervisor keeps one `Ownership` of all enabled sources and
-// gives each actor its `Assignment`; src/sources fills in `SourceSpec`.
+// Which source owns which Secret, and which namespace a host belongs to (docs/decisions/005-host-ownership.md). The supervisor keeps one
+// `Ownership` of all sources and gives each actor its `Assignment`; src/sources fills in `SourceSpec`.
 
-import { type HostRules, validateHost } from '../hosts/host-names.ts';
+import { someOf } from '../reasons/foreign-text.ts';
 import type { Failure } from '../reasons/reasons.ts';
-import { adoptAnnotation, adoptCommand } from './adoption.ts';
-import { type Claim, Claimants, type Claims } from './claimants.ts';
+import { kindsOfClaims, type SourceRecord } from './claim.ts';
 import {
   type Assignment,
   type DesiredCertificate,
@@ -12,258 +11,294 @@ import {
   isKeyType,
   type Standing,
 } from './desired-certificate.ts';
+import { isEqual } from './equality.ts';
 import type { Holder, NamespaceSpec } from './holders.ts';
+import { HostIndex, type HostPolicy } from './host-index.ts';
+import type { HostOwner } from './host-owner.ts';
+import { SecretClaims } from './secret-claims.ts';
 import { type SourceKey, sourceKey } from './source-key.ts';
-import type { SourceSpec, TlsEntry } from './source-spec.ts';
+import { hasRefusedSetting, type ReadingRules, readSource, type WantedSecret } from './source-reading.ts';
+import type { SourceSpec } from './source-spec.ts';
 
-export interface OwnershipPolicy extends HostRules {
-  /** `oldest`: only the namespace with the oldest source for a host orders; `any`: every namespace does. */
-  readonly hostOwnership: 'oldest' | 'any';
-  /** Milliseconds that a host stays with its holder after no Ingress of it names the host any more, `LEGO_HOST_GRACE`. */
-  readonly hostGrace: number;
-  /** Only hosts that `kube-lego.io/domains` reserves for a namespace get a certificate, `LEGO_REQUIRE_DOMAINS`. */
-  readonly requireDomains: boolean;
-  /** Undefined: every class. */
-  readonly supportedClasses: readonly string[] | undefined;
-  /** The class of an Ingress without one, for `supportedClasses`. */
-  readonly defaultClass: string | undefined;
-}
+export interface OwnershipPolicy extends HostPolicy, ReadingRules {}
 
-/** Let's Encrypt, docs/profiles: the classic profile allows 100 names. */
-const maxHosts = 100;
+const noHosts: ReadonlySet<string> = new Set();
+
+/** The sources whose assignment may have changed. */
+type Affected = ReadonlySet<SourceKey>;
 
 /**
- * Index of the enabled sources. The oldest source owns a Secret, and its namespace a host. Each change returns the sources whose
- * assignment may have changed.
+ * Index of all sources. Those that are not enabled have claims, but no assignment. Nothing is decided before `settle`. No step takes
+ * more than n log n in what one source contains. All times are in milliseconds since the epoch.
  */
 export class Ownership {
   readonly #policy: OwnershipPolicy;
-  readonly #claims = new Map<SourceKey, Claims>();
-  readonly #bySecret = new Map<string, Claimants>();
-  readonly #byHost = new Map<string, Claimants>();
-  #holders = new Map<string, Holder>();
+  readonly #records = new Map<SourceKey, SourceRecord>();
+  readonly #secrets = new Map<string, SecretClaims>();
+  readonly #hosts: HostIndex;
+  #settled = false;
+  /** Secrets to merge, and sources whose claims are to be renewed, at the end of a change. */
+  readonly #unmerged = new Set<SecretClaims>();
+  readonly #unclaimed = new Set<SourceRecord>();
 
   constructor(policy: OwnershipPolicy) {
     this.#policy = policy;
+    this.#hosts = new HostIndex(policy);
   }
 
-  /** Adds or updates a source; returns the keys of all whose assignment may have changed, including its own. */
-  set(source: SourceSpec): ReadonlySet<SourceKey> {
+  /** Decides, from now on with each change. The age of a claim is that of its source before this, and the order of arrival after. */
+  settle(now: number): void {
+    this.#settled = true;
+    this.#conclude(now);
+  }
+
+  source(key: SourceKey): SourceSpec | undefined {
+    return this.#records.get(key)?.source;
+  }
+
+  keys(): Iterable<SourceKey> {
+    return this.#records.keys();
+  }
+
+  /** Adds or updates a source. A difference in its status only is none. */
+  set(source: SourceSpec, now: number): Affected {
     const key = sourceKey(source);
-    const affected = new Set(this.delete(key));
-    const claims = { source, ...this.#readClaims(source) };
-    this.#claims.set(key, claims);
-    for (const [index, entry] of this.#indexEntries(claims)) {
-      const claimants = index.get(entry) ?? new Claimants();
-      claimants.add(claims);
-      index.set(entry, claimants);
+    const known = this.#records.get(key);
+    if (known !== undefined && isSameObject(known.source, source)) {
+      const same = isSameRequest(known.source, source);
+      known.source = source;
+      if (same) return new Set();
+      this.#leave(known);
+      known.reading = readSource(source, this.#policy);
+      this.#join(known);
+      return this.#conclude(now, key);
     }
-    for (const other of this.#concernedBy(claims)) affected.add(other);
-    return affected.add(key);
+    if (known !== undefined) this.#remove(key, known);
+    const record: SourceRecord = { source, reading: readSource(source, this.#policy), claims: [] };
+    this.#records.set(key, record);
+    this.#join(record);
+    return this.#conclude(now, key);
   }
 
-  /** Removes a source; returns the keys of the others whose assignment may have changed. */
-  delete(key: SourceKey): ReadonlySet<SourceKey> {
-    const claims = this.#claims.get(key);
-    if (claims === undefined) return new Set();
-    this.#claims.delete(key);
-    for (const [index, entry] of this.#indexEntries(claims)) {
-      const claimants = index.get(entry);
-      claimants?.delete(key);
-      if (claimants?.size === 0) index.delete(entry);
-    }
-    return this.#concernedBy(claims);
+  delete(key: SourceKey, now: number): Affected {
+    const record = this.#records.get(key);
+    if (record === undefined) return new Set();
+    this.#remove(key, record);
+    return this.#conclude(now);
   }
 
   /** Replaces all holders. */
-  replaceHolders(holders: ReadonlyMap<string, Holder>): void {
-    this.#holders = new Map(holders);
+  replaceHolders(holders: ReadonlyMap<string, Holder>, now: number): Affected {
+    for (const host of this.#hosts.heldHosts()) if (!holders.has(host)) this.#hold(host, undefined);
+    for (const [host, holder] of holders) this.#hold(host, holder);
+    return this.#conclude(now);
   }
 
-  /** A certificate for these hosts is recorded; returns the keys of the sources whose assignment may have changed. */
-  setHolder(hosts: readonly string[], holder: Holder): ReadonlySet<SourceKey> {
-    for (const host of hosts) this.#holders.set(host, holder);
-    return this.#naming(hosts);
+  /** @param holder undefined: they have none any more */
+  setHolder(hosts: readonly string[], holder: Holder | undefined, now: number): Affected {
+    for (const host of hosts) this.#hold(host, holder);
+    return this.#conclude(now);
   }
 
-  pruneHolders(hosts: readonly string[]): ReadonlySet<SourceKey> {
-    for (const host of hosts) this.#holders.delete(host);
-    return this.#naming(hosts);
+  setNamespace(namespace: NamespaceSpec, now: number): Affected {
+    if (this.#hosts.reservations.set(namespace)) this.#hosts.reserve();
+    return this.#conclude(now);
   }
 
-  setNamespace(_namespace: NamespaceSpec): ReadonlySet<SourceKey> {
-    return new Set();
+  deleteNamespace(name: string, now: number): Affected {
+    if (this.#hosts.reservations.delete(name)) this.#hosts.reserve();
+    return this.#conclude(now);
   }
 
-  deleteNamespace(_name: string): ReadonlySet<SourceKey> {
-    return new Set();
+  /** Domains that a Namespace reserves, although they are reserved for an older one. */
+  lostDomains(namespace: string): readonly string[] {
+    return this.#hosts.reservations.lostBy(namespace);
   }
 
-  #naming(hosts: readonly string[]): Set<SourceKey> {
-    return new Set(hosts.flatMap((host) => [...(this.#byHost.get(host)?.keys() ?? [])]));
+  /** When `endGraces` has something to do. */
+  nextGraceEnd(): number | undefined {
+    return this.#hosts.nextGraceEnd();
   }
 
-  /** Undefined for an unknown source. */
+  endGraces(now: number): Affected {
+    this.#hosts.endGraces(now);
+    return this.#conclude(now);
+  }
+
+  /** Undefined for a source that is unknown or not enabled, and before `settle`. */
   assignment(key: SourceKey): Assignment | undefined {
-    const own = this.#claims.get(key);
-    if (own === undefined) return undefined;
+    const own = this.#records.get(key);
+    if (own === undefined || !own.source.enabled || !this.#settled) return undefined;
     const desired: DesiredCertificate[] = [];
-    const notices = [...own.notices];
-    for (const { secretName } of own.claims) {
-      const owner = this.#bySecret.get(secretKey(own.source.namespace, secretName))?.oldest;
-      if (owner?.source === own.source) {
-        const certificate = this.#merge(own.source, secretName);
-        if (certificate.hosts.length <= maxHosts) desired.push(certificate);
-        else notices.push(tooManyHosts(certificate));
-      } else if (owner !== undefined) {
-        const message = `Secret ${secretName} is owned by the older ${owner.source.kind} ${owner.source.name}.`;
-        notices.push({ code: 'SecretOwnedByOther', message });
-      }
+    const notices = [...own.reading.notices];
+    for (const wanted of own.reading.wanted) {
+      const secret = this.#secrets.get(secretKey(own, wanted));
+      if (secret === undefined) continue;
+      if (secret.owner === own && secret.certificate !== undefined) desired.push(secret.certificate);
+      notices.push(...noticesAbout(secret, own, wanted, this.#policy.mostNames));
     }
     return { desired, notices, retry: own.source.retry };
   }
 
   /** The key of the source that owns this Secret; undefined if none does. */
   ownerOf(namespace: string, secretName: string): SourceKey | undefined {
-    const owner = this.#bySecret.get(secretKey(namespace, secretName))?.oldest;
+    const owner = this.#secrets.get(`${namespace}/${secretName}`)?.owner;
     return owner === undefined ? undefined : sourceKey(owner.source);
   }
 
-  #merge(owner: SourceSpec, secretName: string): DesiredCertificate {
-    const { namespace, keyType, profile, selfCheck } = owner;
-    const routes = new Map<string, HostRoute>();
-    const claimants = this.#bySecret.get(secretKey(namespace, secretName))?.oldestFirst() ?? [];
-    for (const { source, claims } of claimants) {
-      for (const host of claims.find((claim) => claim.secretName === secretName)?.hosts ?? []) {
-        if (routes.has(host)) continue;
-        routes.set(host, {
-          host,
-          ingressClass: source.ingressClass,
-          standing: this.#standing(namespace, host),
-        });
+  /** Whom a host belongs to. For operators: an app team is not told whose it is. */
+  hostOwner(host: string, now: number): HostOwner {
+    return this.#hosts.ownerOf(host, now);
+  }
+
+  #remove(key: SourceKey, record: SourceRecord): void {
+    this.#records.delete(key);
+    this.#unclaimed.delete(record);
+    this.#leave(record);
+    this.#hosts.claim(record, new Map());
+  }
+
+  #join(record: SourceRecord): void {
+    this.#unclaimed.add(record);
+    for (const wanted of record.reading.wanted) {
+      const key = secretKey(record, wanted);
+      const secret = this.#secrets.get(key) ?? new SecretClaims(record.source.namespace, wanted.secretName);
+      this.#secrets.set(key, secret);
+      secret.put(record, wanted);
+      this.#unmerged.add(secret);
+    }
+  }
+
+  #leave(record: SourceRecord): void {
+    for (const wanted of record.reading.wanted) {
+      const secret = this.#secrets.get(secretKey(record, wanted));
+      if (secret === undefined) continue;
+      secret.remove(record);
+      this.#unmerged.add(secret);
+    }
+  }
+
+  #hold(host: string, holder: Holder | undefined): void {
+    this.#hosts.hold(host, holder);
+    for (const secret of this.#hosts.wantedBy(host)) if (secret.dependsOnHolders) this.#unmerged.add(secret);
+  }
+
+  /** Merges Secrets, then places claims, which depend on what was merged, then decides about hosts, which depends on claims. */
+  #conclude(now: number, changed?: SourceKey): Affected {
+    const affected = new Set<SourceKey>();
+    if (!this.#settled) return affected;
+    if (changed !== undefined) affected.add(changed);
+    const merged = new Map([...this.#unmerged].map((secret) => [secret, this.#merge(secret, affected)]));
+    this.#unmerged.clear();
+    for (const record of this.#unclaimed) {
+      const { namespace } = record.source;
+      const refusedIn = (name: string) => this.#secrets.get(`${namespace}/${name}`)?.refused ?? noHosts;
+      this.#hosts.claim(record, kindsOfClaims(record, refusedIn));
+    }
+    this.#unclaimed.clear();
+    for (const secret of this.#hosts.settle(now)) {
+      if (!merged.has(secret)) this.#update(secret, secret.certificate?.hosts ?? [], now, affected);
+    }
+    for (const [secret, routes] of merged) this.#update(secret, routes, now, affected);
+    return affected;
+  }
+
+  #merge(secret: SecretClaims, affected: Set<SourceKey>): Pick<HostRoute, 'host' | 'ingressClass'>[] {
+    const { hosts: before, owner, refused: refusedBefore, namespace } = secret;
+    const { kept, refused } = secret.merge(this.#policy.mostNames, (host) =>
+      this.#hosts.isHeldBy(namespace, host),
+    );
+    secret.refused = refused;
+    for (const host of before) if (!kept.has(host) && !refused.has(host)) this.#hosts.unwant(host, secret);
+    for (const host of [...kept.keys(), ...refused]) if (!before.has(host)) this.#hosts.want(host, secret);
+    const refusalsChanged = !isEqual([...refusedBefore], [...refused]);
+    if (refusalsChanged || secret.owner !== owner) {
+      for (const record of secret.records) {
+        affected.add(sourceKey(record.source));
+        if (refusalsChanged) this.#unclaimed.add(record);
       }
     }
-    return {
+    if (secret.owner === undefined) this.#secrets.delete(`${namespace}/${secret.secretName}`);
+    return [...kept].map(([host, { source }]) => ({ host, ingressClass: source.ingressClass }));
+  }
+
+  /** Keeps the certificate, as the same object, if nothing about it has changed. */
+  #update(
+    secret: SecretClaims,
+    routes: readonly Pick<HostRoute, 'host' | 'ingressClass'>[],
+    now: number,
+    affected: Set<SourceKey>,
+  ): void {
+    const { owner, namespace, secretName } = secret;
+    if (owner === undefined) return;
+    const { keyType, profile, selfCheck } = owner.source;
+    const certificate: DesiredCertificate = {
       namespace,
       secretName,
-      hosts: [...routes.values()],
+      hosts: routes.map(({ host, ingressClass }) => ({
+        host,
+        ingressClass,
+        ...this.#standing(namespace, host, now),
+      })),
       keyType: keyType !== undefined && isKeyType(keyType) ? keyType : undefined,
       profile,
       selfCheck: selfCheck?.toLowerCase() !== 'false',
+      ...(hasRefusedSetting(owner.source) ? { settingsRefused: true } : {}),
     };
+    const next = routes.length === 0 ? undefined : certificate;
+    if (isEqual(next, secret.certificate)) return;
+    secret.certificate = next;
+    affected.add(sourceKey(owner.source));
   }
 
-  #standing(namespace: string, host: string): Standing {
-    if (this.#policy.hostOwnership === 'any') return 'ours';
-    const owner = this.#holders.get(host)?.namespace ?? this.#byHost.get(host)?.oldest?.source.namespace;
-    return owner === undefined || owner === namespace ? 'ours' : 'elsewhere';
-  }
-
-  /** The sources that name one of the Secrets, or a Secret that one of the hosts is merged into. */
-  #concernedBy({ source, claims }: Claims): Set<SourceKey> {
-    // Collect distinct Secrets first: if n sources share host and Secret, iterating their sources at once would take n² steps.
-    const secrets = new Set(claims.map(({ secretName }) => secretKey(source.namespace, secretName)));
-    for (const host of claims.flatMap(({ hosts }) => hosts)) {
-      for (const other of this.#byHost.get(host)?.values() ?? []) {
-        const merged = other.claims.filter((claim) => claim.hosts.includes(host));
-        for (const { secretName } of merged) secrets.add(secretKey(other.source.namespace, secretName));
-      }
+  #standing(namespace: string, host: string, now: number): { standing: Standing; until?: number } {
+    const { by, namespace: owner, until } = this.#hosts.ownerOf(host, now);
+    if (by === 'anyone' || owner === namespace) return { standing: 'ours' };
+    switch (by) {
+      case 'nobody':
+        return { standing: 'not-reserved' };
+      case 'reservation':
+        return { standing: 'reserved' };
+      case 'grace':
+        return { standing: 'grace', ...(until === undefined ? {} : { until }) };
+      default:
+        return { standing: 'elsewhere' };
     }
-    const concerned = new Set<SourceKey>();
-    for (const secret of secrets) {
-      for (const key of this.#bySecret.get(secret)?.keys() ?? []) concerned.add(key);
-    }
-    return concerned;
-  }
-
-  *#indexEntries({ source, claims }: Claims): Generator<[Map<string, Claimants>, string]> {
-    for (const { secretName, hosts } of claims) {
-      yield [this.#bySecret, secretKey(source.namespace, secretName)];
-      for (const host of hosts) yield [this.#byHost, host];
-    }
-  }
-
-  #readClaims(source: SourceSpec): Pick<Claims, 'claims' | 'notices'> {
-    const refusal = this.#refusalOf(source);
-    if (refusal !== undefined) return { claims: [], notices: [refusal] };
-    const notices: Failure[] = [];
-    const claims = new Map<string, Claim>();
-    for (const entry of source.tls) {
-      const claim = readTlsEntry(entry, this.#policy, notices);
-      if (claim === undefined) continue;
-      if (claims.has(claim.secretName)) {
-        const message = `Secret ${claim.secretName} is named by more than one entry of spec.tls; only the first counts.`;
-        notices.push({ code: 'DuplicateSecretName', message });
-      } else claims.set(claim.secretName, claim);
-    }
-    const inTls = new Set(source.tls.flatMap(({ hosts }) => hosts));
-    for (const host of source.ruleHosts.filter((host) => host !== '' && !inTls.has(host))) {
-      const message = `Host ${host} has a rule but is not in spec.tls, so it gets no certificate.`;
-      notices.push({ code: 'HostNotInTls', message, host });
-    }
-    if (source.misplacedAdopt && claims.size > 0) notices.push(misplacedAdopt(source, [...claims.keys()]));
-    return { claims: [...claims.values()], notices };
-  }
-
-  #refusalOf(source: SourceSpec): Failure | undefined {
-    if (source.certManager) {
-      const message = `The ${source.kind} also has an issuer annotation of cert-manager.`;
-      return { code: 'ManagedByCertManager', message };
-    }
-    const { ingressClass, keyType } = source;
-    const className = ingressClass.form === 'none' ? this.#policy.defaultClass : ingressClass.name;
-    const supported = this.#policy.supportedClasses;
-    if (supported !== undefined && (className === undefined || !supported.includes(className))) {
-      const message =
-        className === undefined
-          ? `The ${source.kind} names no class, and only some classes are supported.`
-          : `The ${source.kind} is of class ${className}, which is not supported.`;
-      return { code: 'UnsupportedIngressClass', message };
-    }
-    if (keyType !== undefined && !isKeyType(keyType)) {
-      return { code: 'UnsupportedKeyType', message: `Key type ${keyType} is unknown.` };
-    }
-    return undefined;
   }
 }
 
-function readTlsEntry(
-  { secretName, hosts }: TlsEntry,
-  rules: HostRules,
-  notices: Failure[],
-): Claim | undefined {
-  if (secretName === undefined || secretName === '') {
-    const message = `An entry of spec.tls (${hosts.join(', ') || 'no hosts'}) names no Secret.`;
-    notices.push({ code: 'MissingSecretName', message });
-    return undefined;
+function noticesAbout(
+  { secretName, owner, refused }: SecretClaims,
+  record: SourceRecord,
+  { hosts, heldOnly }: WantedSecret,
+  mostNames: number,
+): Failure[] {
+  const notices: Failure[] = [];
+  if (owner !== undefined && owner !== record) {
+    const message = `Secret ${secretName} is owned by the older ${owner.source.kind} ${owner.source.name}.`;
+    notices.push({ code: 'SecretOwnedByOther', message });
   }
-  if (hosts.length === 0) {
-    notices.push({
-      code: 'MissingHosts',
-      message: `The entry of spec.tls for Secret ${secretName} lists no hosts.`,
-    });
-    return undefined;
+  // An entry of which only some hosts are accepted has its own notice.
+  const left = heldOnly || refused.size === 0 ? [] : hosts.filter((host) => refused.has(host));
+  if (left.length === 0) return notices;
+  const [refusal] = owner !== undefined && hasRefusedSetting(owner.source) ? owner.reading.notices : [];
+  if (refusal !== undefined) {
+    const message = `Secret ${secretName} gets no new hosts: a setting of the Ingress that owns it is refused.`;
+    return [...notices, { code: refusal.code, message }];
   }
-  const provable = [...new Set(hosts)].filter((host) => {
-    const invalid = validateHost(host, rules);
-    if (invalid !== undefined) notices.push({ ...invalid, host });
-    return invalid === undefined;
-  });
-  return provable.length === 0 ? undefined : { secretName, hosts: provable };
+  const message = `Secret ${secretName} would need a certificate for more hosts than the CA allows, ${mostNames}. Left out: ${someOf(left)}.`;
+  return [...notices, { code: 'TooManyHosts', message }];
 }
 
-/** For the first few Secrets: a cut command would be a wrong one. */
-function misplacedAdopt({ kind, namespace }: SourceSpec, secretNames: readonly string[]): Failure {
-  const command = adoptCommand(namespace, ...secretNames.slice(0, 3));
-  const message = `${adoptAnnotation} has no effect on an ${kind}. ${command} lets kube-lego replace the certificate there.`;
-  return { code: 'AdoptMisplaced', message };
+function isSameObject(known: SourceSpec, source: SourceSpec): boolean {
+  return known.uid === source.uid && known.createdAt === source.createdAt;
 }
 
-function tooManyHosts({ secretName, hosts }: DesiredCertificate): Failure {
-  const message = `Secret ${secretName} would need a certificate for ${hosts.length} hosts; the CA allows ${maxHosts}.`;
-  return { code: 'TooManyHosts', message };
+/** Equal except for our own status annotation. */
+function isSameRequest(known: SourceSpec, source: SourceSpec): boolean {
+  return isEqual({ ...known, status: undefined }, { ...source, status: undefined });
 }
 
-function secretKey(namespace: string, secretName: string): string {
-  return `${namespace}/${secretName}`;
+function secretKey({ source }: SourceRecord, { secretName }: WantedSecret): string {
+  return `${source.namespace}/${secretName}`;
 }

@@ -10,12 +10,27 @@ export type IngressClassReference =
 export interface TlsEntry {
   readonly secretName: string | undefined;
   readonly hosts: readonly string[];
+  /** Some of its hosts were not read, see `Excess`. */
+  readonly incomplete?: true;
+}
+
+export const retryAnnotation = 'kube-lego.io/retry';
+
+/** What was not read of an object, because it exceeds the bounds of one. */
+export interface Excess {
+  /** Number of entries of `spec.tls`, of their hosts, and of hosts of `spec.rules`. */
+  readonly entries: number;
+  readonly tlsHosts: number;
+  readonly ruleHosts: number;
+  /** Annotations with a longer value than any that is valid. */
+  readonly annotations: readonly string[];
 }
 
 /**
  * Projection of an object that requests certificates, such as an Ingress: hosts, Secrets, class. Only a difference here, except in
- * our own `status`, is a change; other fields (labels, other annotations, managedFields) are ignored. If `enabled` is false, only
- * the identity is filled in, to save memory for objects that are not ours.
+ * our own `status`, is a change; other fields (labels, other annotations, managedFields) are ignored. Bounded, whatever the object
+ * contains. If `enabled` is false, it is a claim to its hosts, and only identity and hosts are filled in, as compactly as possible:
+ * `tls` has no Secret names and only those hosts that have no rule.
  */
 export interface SourceSpec extends SourceReference {
   readonly uid: string;
@@ -25,7 +40,7 @@ export interface SourceSpec extends SourceReference {
   readonly enabled: boolean;
   readonly ingressClass: IngressClassReference;
   readonly tls: readonly TlsEntry[];
-  /** Hosts of `spec.rules`. */
+  /** Hosts of `spec.rules` with a path that is not only for ACME challenges. */
   readonly ruleHosts: readonly string[];
   /** `kube-lego.io/adopt` is set, which belongs on a Secret. */
   readonly misplacedAdopt?: true | undefined;
@@ -36,6 +51,7 @@ export interface SourceSpec extends SourceReference {
   readonly selfCheck: string | undefined;
   /** An issuer annotation of cert-manager is present. */
   readonly certManager: boolean;
+  readonly excess?: Excess | undefined;
   /** The raw value of `kube-lego.io/status`, not validated. */
   readonly status?: string | undefined;
 }

@@ -1,5 +1,7 @@
 import { redact } from './redaction.ts';
 
+/** Names in one message. */
+const mostNamed = 5;
 /** Longer than what `redact` removes, so that it is recognized where the text is cut. */
 const margin = 4096;
 
@@ -26,4 +28,11 @@ export function presentable(text: string, longest: number): string {
 
 function escaped(character: string): string {
   return `\\u{${character.codePointAt(0)?.toString(16) ?? ''}}`;
+}
+
+/** A list of names of any length in one message: the first ones, and how many more there are. */
+export function someOf(names: readonly string[]): string {
+  const more = names.length - mostNamed;
+  const some = names.slice(0, mostNamed).join(', ');
+  return more > 0 ? `${some} and ${more} more` : some;
 }

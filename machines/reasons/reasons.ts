@@ -72,6 +72,19 @@ export const reasons = {
     kind: 'terminal',
     remedy: 'Set kube-lego.io/key-type to ec-p256, rsa-2048, rsa-3072 or rsa-4096, or remove it.',
   },
+  AnnotationTooLong: {
+    about: 'Ingress',
+    meaning: 'An annotation of kube-lego has a value that is longer than any valid one.',
+    kind: 'terminal',
+    remedy: 'Correct or remove the annotation: a value has at most 64 characters.',
+  },
+  TooLarge: {
+    about: 'Ingress',
+    meaning: 'The Ingress has more entries or hosts than kube-lego reads of one object.',
+    kind: 'terminal',
+    remedy:
+      'Spread the hosts over several Ingresses: of one, kube-lego reads 200 entries of spec.tls, 2000 hosts in them, and 2000 hosts of spec.rules.',
+  },
   UnsupportedIngressClass: {
     about: 'Ingress',
     meaning: 'The class of the Ingress is not in LEGO_SUPPORTED_INGRESS_CLASS.',

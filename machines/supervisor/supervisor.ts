@@ -4,6 +4,7 @@
 import type { BudgetChange, OrderBudget } from '../authority/order-budget.ts';
 import type { Hold } from '../ledger/hold.ts';
 import type { Assignment } from '../ownership/desired-certificate.ts';
+import { isEqual } from '../ownership/equality.ts';
 import type { Holder, NamespaceSpec } from '../ownership/holders.ts';
 import { Ownership, type OwnershipPolicy } from '../ownership/ownership.ts';
 import { type SourceKey, sourceKey } from '../ownership/source-key.ts';
@@ -73,6 +74,8 @@ export type SupervisorCommand =
    * holder.
    */
   | { readonly type: 'IMPORT_COMPLETE' }
+  /** The Namespace reserves domains that an older one has reserved, in vain. */
+  | { readonly type: 'DOMAINS_TAKEN'; readonly namespace: string; readonly domains: readonly string[] }
   /** Sets the only timer; undefined clears it. */
   | { readonly type: 'SET_TIMER'; readonly at: number | undefined };
 
@@ -81,8 +84,9 @@ export interface SupervisorPolicy {
   readonly admission: AdmissionLimits;
 }
 
+type Unread = 'sources' | 'holders' | 'namespaces';
+
 export interface SupervisorState {
-  readonly sources: Map<SourceKey, SourceSpec>;
   readonly ownership: Ownership;
   /** The running actors with their latest assignment. */
   readonly running: Map<SourceKey, Assignment>;
@@ -92,7 +96,7 @@ export interface SupervisorState {
   readonly admission: Admission;
   ledgerRead: boolean;
   /** What ownership still waits for; empty: it is decided. */
-  readonly unread: Set<'sources' | 'holders' | 'namespaces'>;
+  readonly unread: Set<Unread>;
   /** Without a record: the sources whose Secrets are not checked yet. Their certificates make holders. */
   importing: Set<SourceKey> | undefined;
   draining: boolean;
@@ -106,7 +110,6 @@ const secretCheckDelay = second;
 
 export function initialSupervisorState(policy: SupervisorPolicy, budget: OrderBudget): SupervisorState {
   return {
-    sources: new Map(),
     ownership: new Ownership(policy.ownership),
     running: new Map(),
     schedule: new Schedule(),
@@ -156,25 +159,27 @@ function decideRunning(
 ): SupervisorCommand[] {
   switch (event.type) {
     case 'SOURCE_OBSERVED':
-      return observe(state, event.source);
+      return observe(state, event.source, now);
     case 'SOURCE_GONE':
-      return forget(state, event.key);
+      return forget(state, event.key, now);
     case 'SYNCED':
-      return read(state, 'sources');
+      return read(state, 'sources', now);
     case 'HOLDERS_READ':
-      state.ownership.replaceHolders(event.holders);
       if (!event.recordExisted) state.importing = new Set();
-      return read(state, 'holders');
+      return [
+        ...assign(state, state.ownership.replaceHolders(event.holders, now)),
+        ...read(state, 'holders', now),
+      ];
     case 'HOSTS_PROVED':
-      return settle(state, state.ownership.setHolder(event.hosts, event.holder));
+      return assign(state, state.ownership.setHolder(event.hosts, event.holder, now));
     case 'HOLDERS_PRUNED':
-      return settle(state, state.ownership.pruneHolders(event.hosts));
+      return assign(state, state.ownership.setHolder(event.hosts, undefined, now));
     case 'NAMESPACE_OBSERVED':
-      return settle(state, state.ownership.setNamespace(event.namespace));
+      return reserve(state, event.namespace, now);
     case 'NAMESPACE_GONE':
-      return settle(state, state.ownership.deleteNamespace(event.name));
+      return assign(state, state.ownership.deleteNamespace(event.name, now));
     case 'NAMESPACES_READ':
-      return read(state, 'namespaces');
+      return read(state, 'namespaces', now);
     case 'WAKE_AT':
       state.importing?.delete(event.key);
       // A late event of a stopped actor must not wake its successor.
@@ -191,13 +196,15 @@ function decideRunning(
     case 'TIMER': {
       state.timer = undefined;
       const due = new Set([...state.schedule.takeDue(now), ...state.secretChecks.takeDue(now)]);
-      return [...[...due].flatMap((key) => wake(state, key)), ...grant(state, caNow)];
+      const freed = assign(state, state.ownership.endGraces(now));
+      return [...freed, ...[...due].flatMap((key) => wake(state, key)), ...grant(state, caNow)];
     }
     case 'ACTOR_FAILED':
       state.running.delete(event.key);
       state.importing?.delete(event.key);
       state.secretChecks.delete(event.key);
-      if (state.sources.has(event.key)) state.schedule.set(event.key, now + restartDelay);
+      if (state.ownership.source(event.key)?.enabled === true)
+        state.schedule.set(event.key, now + restartDelay);
       return [];
     case 'DRAIN':
       state.draining = true;
@@ -233,12 +240,17 @@ function decideDraining(state: SupervisorState, event: SupervisorEvent, caNow: n
 }
 
 function nextTime(
-  { schedule, secretChecks, admission, ledgerRead }: SupervisorState,
+  { schedule, secretChecks, ownership, admission, ledgerRead }: SupervisorState,
   now: number,
   caNow: number,
 ): number | undefined {
   const byCa = ledgerRead ? admission.next(caNow) : undefined;
-  const times = [schedule.next(), secretChecks.next(), byCa === undefined ? undefined : byCa - caNow + now];
+  const times = [
+    schedule.next(),
+    secretChecks.next(),
+    ownership.nextGraceEnd(),
+    byCa === undefined ? undefined : byCa - caNow + now,
+  ];
   const known = times.filter((time) => time !== undefined);
   return known.length === 0 ? undefined : Math.min(...known);
 }
@@ -253,28 +265,26 @@ function commandOf(grant: Grant): SupervisorCommand {
   return { type: grant.grant === 'admission' ? 'ADMIT' : 'GRANT_SLOT', id };
 }
 
-function observe(state: SupervisorState, source: SourceSpec): SupervisorCommand[] {
+function observe(state: SupervisorState, source: SourceSpec, now: number): SupervisorCommand[] {
   const key = sourceKey(source);
-  if (!source.enabled) return forget(state, key);
-  const known = state.sources.get(key);
-  if (known !== undefined && isSameRequest(known, source)) {
-    state.sources.set(key, { ...known, status: source.status });
-    return [];
-  }
-  state.sources.set(key, source);
-  const commands = known?.uid === source.uid ? [] : stop(state, key);
-  const affected = state.ownership.set(source);
-  return [...commands, ...settle(state, affected)];
+  const known = state.ownership.source(key);
+  const affected = state.ownership.set(source, now);
+  const goesOn = source.enabled && known?.uid === source.uid;
+  return [...(goesOn ? [] : stop(state, key)), ...assign(state, affected)];
 }
 
-/** Equal except for our own status annotation. */
-function isSameRequest(known: SourceSpec, source: SourceSpec): boolean {
-  return JSON.stringify({ ...known, status: '' }) === JSON.stringify({ ...source, status: '' });
+function forget(state: SupervisorState, key: SourceKey, now: number): SupervisorCommand[] {
+  const affected = state.ownership.delete(key, now);
+  return [...stop(state, key), ...assign(state, affected)];
 }
 
-function forget(state: SupervisorState, key: SourceKey): SupervisorCommand[] {
-  if (!state.sources.delete(key)) return [];
-  return [...stop(state, key), ...settle(state, state.ownership.delete(key))];
+function reserve(state: SupervisorState, namespace: NamespaceSpec, now: number): SupervisorCommand[] {
+  const { ownership } = state;
+  const before = new Set(ownership.lostDomains(namespace.name));
+  const commands = assign(state, ownership.setNamespace(namespace, now));
+  const domains = ownership.lostDomains(namespace.name).filter((domain) => !before.has(domain));
+  if (domains.length > 0) commands.push({ type: 'DOMAINS_TAKEN', namespace: namespace.name, domains });
+  return commands;
 }
 
 function stop(state: SupervisorState, key: SourceKey): SupervisorCommand[] {
@@ -285,29 +295,29 @@ function stop(state: SupervisorState, key: SourceKey): SupervisorCommand[] {
 }
 
 function wake(state: SupervisorState, key: SourceKey): SupervisorCommand[] {
-  return state.running.has(key) ? [{ type: 'WAKE', key }] : settle(state, [key]);
+  return state.running.has(key) ? [{ type: 'WAKE', key }] : assign(state, [key]);
 }
 
-function read(state: SupervisorState, what: 'sources' | 'holders' | 'namespaces'): SupervisorCommand[] {
-  const first = state.unread.delete(what) && state.unread.size === 0;
-  const commands = settle(state, state.sources.keys());
-  if (first) for (const key of state.running.keys()) state.importing?.add(key);
+function read(state: SupervisorState, what: Unread, now: number): SupervisorCommand[] {
+  if (!state.unread.delete(what) || state.unread.size > 0) return [];
+  state.ownership.settle(now);
+  const commands = assign(state, state.ownership.keys());
+  for (const key of state.running.keys()) state.importing?.add(key);
   return commands;
 }
 
 /** Starts or updates the actors of these sources according to their current assignments. */
-function settle(state: SupervisorState, keys: Iterable<SourceKey>): SupervisorCommand[] {
-  if (state.unread.size > 0) return [];
+function assign(state: SupervisorState, keys: Iterable<SourceKey>): SupervisorCommand[] {
   const commands: SupervisorCommand[] = [];
   for (const key of keys) {
-    const source = state.sources.get(key);
+    const source = state.ownership.source(key);
     const assignment = state.ownership.assignment(key);
     if (source === undefined || assignment === undefined) continue;
     const running = state.running.get(key);
     if (running === undefined) {
       state.running.set(key, assignment);
       commands.push({ type: 'START', key, source, assignment });
-    } else if (JSON.stringify(running) !== JSON.stringify(assignment)) {
+    } else if (!isEqual(running, assignment)) {
       state.running.set(key, assignment);
       commands.push({ type: 'ASSIGN', key, assignment });
     }

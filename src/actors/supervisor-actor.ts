@@ -46,6 +46,8 @@ export interface SupervisorOptions {
   readonly caClock: { now(): number; byMachine(at: number): number };
   /** The owner of these hosts has requested a retry, although a CA had paused them. */
   readonly onPausesLifted?: ((hosts: readonly string[]) => void) | undefined;
+  /** See the command `DOMAINS_TAKEN`. */
+  readonly onDomainsTaken?: ((namespace: string, domains: readonly string[]) => void) | undefined;
   /** See the command `IMPORT_COMPLETE`. */
   readonly onImportComplete?: (() => void) | undefined;
   /** An Ingress actor has ended, for any reason. */
@@ -67,6 +69,7 @@ export function createSupervisorLogic({
   clock,
   caClock,
   onPausesLifted,
+  onDomainsTaken,
   onImportComplete,
   onStopped,
   onActorError,
@@ -123,6 +126,8 @@ export function createSupervisorLogic({
         return rounds.hold(command.id, { ...command.hold, until: caClock.byMachine(command.hold.until) }, at);
       case 'LIFT_PAUSES':
         return onPausesLifted?.(command.hosts);
+      case 'DOMAINS_TAKEN':
+        return onDomainsTaken?.(command.namespace, command.domains);
       case 'IMPORT_COMPLETE':
         return onImportComplete?.();
       case 'SET_TIMER':

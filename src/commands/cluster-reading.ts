@@ -42,7 +42,9 @@ export async function surveyIngresses(
   const { listed, ...where } = await listIngresses(client, config, namespace, signal);
   const specs = listed.map(({ spec }) => spec);
   const ownership = new Ownership(supervisorPolicy(config).ownership);
-  for (const spec of specs) if (spec.enabled) ownership.set(spec);
+  const now = Date.now();
+  for (const spec of specs) ownership.set(spec, now);
+  ownership.settle(now);
   const ingresses = new Map(specs.map((spec) => [sourceKey(spec), spec]));
   return { ingresses, ownership, named: new Set(listed.flatMap(({ secrets }) => secrets)), ...where };
 }

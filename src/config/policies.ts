@@ -22,9 +22,11 @@ export function assessmentPolicy({
 export function supervisorPolicy(config: Config) {
   return {
     ownership: {
-      hostOwnership: config.hostOwnership === 'any' ? ('any' as const) : ('oldest' as const),
+      hostOwnership: config.hostOwnership,
       hostGrace: config.hostGrace,
       requireDomains: config.requireDomains,
+      // Let's Encrypt, docs/profiles: the classic profile.
+      mostNames: 100,
       names: config.publicCa ? ('public' as const) : ('any' as const),
       toUnicode: domainToUnicode,
       supportedClasses: config.supportedIngressClasses,

@@ -1,6 +1,7 @@
 import { type Actor, createActor, type InspectionEvent } from 'xstate';
 import type { OrderReport } from '../../machines/authority/order-report.ts';
 import { type SourceKey, sourceField } from '../../machines/ownership/source-key.ts';
+import { someOf } from '../../machines/reasons/foreign-text.ts';
 import type { AuthorizationReport } from '../acme/order/authorization.ts';
 import { Announcer } from '../actors/announcer.ts';
 import { createIngressLogic } from '../actors/ingress-logic.ts';
@@ -76,6 +77,11 @@ export function setUpActors(runtime: Runtime, options: ActorsOptions): Actors {
       actors: ingresses,
       clock,
       caClock: ca.clock,
+      onDomainsTaken: (namespace, domains) =>
+        log.warn(
+          { namespace, domains: someOf(domains) },
+          'Domains in kube-lego.io/domains of this Namespace are reserved for an older Namespace, and stay with it.',
+        ),
       onPausesLifted: (hosts) => authorities.liftPauses(hosts),
       onImportComplete: () => options.ownership.completeImport(),
       onStopped: (source) => observer.sourceGone(source),

@@ -135,7 +135,7 @@ describe('kube-lego explain and kube-lego status', { timeout: 240_000 }, () => {
     ['shop/rsa', 'not-served', /Key type rsa-1024 is unknown/, /until/, /Set kube-lego\.io\/key-type/],
     ['shop/manager', 'not-served', /issuer annotation of cert-manager/, /until/, /so that one controller/],
     ['shop/theirs', 'failing', /kube-lego did not create it/, /until the Ingress or the Secret/, /adopt/],
-    ['blog/thief', 'failing', /used by an older Ingress of another namespace/, /until/, /a host of your own/],
+    ['blog/thief', 'failing', /belongs to another namespace/, /until/, /a host of your own/],
     ['shop/dead', 'failing', /SelfCheckFailed since .*dead\.example\.com/, /tried again at/, /DNS/],
     [
       'shop/frozen',

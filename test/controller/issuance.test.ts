@@ -67,7 +67,7 @@ describe('an annotated Ingress', { timeout: 240_000 }, () => {
     );
 
     const message = await stage.untilWarned('younger/claimant', 'HostOwnedElsewhere');
-    assert.match(message, /^Host claimed\.example\.com is used by an older Ingress of another namespace\. /);
+    assert.match(message, /^Host claimed\.example\.com belongs to another namespace\. /);
     assert.doesNotMatch(message, /older\/|owner\b/);
     assert.equal(await stage.secret('younger/claimant-tls'), undefined);
     await stage.untilIssued('younger/partly');

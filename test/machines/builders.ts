@@ -48,9 +48,10 @@ export function ingressSpec(changes: Partial<SourceSpec> = {}): SourceSpec {
 /** What the supervisor goes by, unless a test is about that. */
 export const supervisorPolicy = {
   ownership: {
-    hostOwnership: 'oldest',
+    hostOwnership: 'namespace',
     hostGrace: 300_000,
     requireDomains: false,
+    mostNames: 100,
     supportedClasses: undefined,
     names: 'public',
     toUnicode: domainToUnicode,

@@ -174,9 +174,10 @@ export class ControllerProcess {
       createSupervisorLogic({
         policy: {
           ownership: {
-            hostOwnership: 'oldest',
+            hostOwnership: 'namespace',
             hostGrace: 300_000,
             requireDomains: false,
+            mostNames: 100,
             names: 'public',
             toUnicode: domainToUnicode,
             supportedClasses: undefined,

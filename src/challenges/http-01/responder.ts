@@ -1,9 +1,9 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { challengePath } from '../../../machines/hosts/challenge-path.ts';
 import { normalizeHost } from '../../../machines/hosts/host-names.ts';
 import { second } from '../../../machines/time/durations.ts';
 import { createBoundedServer, type ServerBounds } from '../../process/bounded-server.ts';
 import { type Clock, sleep } from '../../time/clock.ts';
-import { challengePath } from './challenge-path.ts';
 
 /** A token is base64url with at least 128 bits (RFC 8555, section 8.3); nothing else is echoed. */
 const tokenAtStart = /^([A-Za-z0-9_-]{16,128})(?:\?|$)/;

@@ -1,9 +1,13 @@
-import { normalizeHost } from '../../../machines/hosts/host-names.ts';
 import { statusAnnotation } from '../../../machines/ingress/status.ts';
 import { adoptAnnotation } from '../../../machines/ownership/adoption.ts';
-import type { IngressClassReference, SourceSpec, TlsEntry } from '../../../machines/ownership/source-spec.ts';
+import {
+  type IngressClassReference,
+  retryAnnotation,
+  type SourceSpec,
+} from '../../../machines/ownership/source-spec.ts';
 import { KubernetesError } from '../../kubernetes/client/kubernetes-error.ts';
-import { arrayField, recordField, stringField } from '../../process/json.ts';
+import { recordField, stringField } from '../../process/json.ts';
+import { claimedHosts, hostsOf, nothing } from './ingress-hosts.ts';
 
 export interface IngressProjectionOptions {
   /** The annotation that enables kube-lego: `kubernetes.io/tls-acme`, or `LEGO_KUBE_ANNOTATION`. */
@@ -13,15 +17,19 @@ export interface IngressProjectionOptions {
 /** The annotation of Kubernetes before 1.18, still read by every controller. */
 export const classAnnotation = 'kubernetes.io/ingress.class';
 
-const nothing: readonly never[] = Object.freeze([]);
 const noClass: IngressClassReference = Object.freeze({ form: 'none' });
+
+/** Characters of a valid value of our annotations, and of the status, which we write ourselves and never as long. */
+const longestValue = 64;
+const longestStatus = 65_536;
+/** RFC 1123 subdomain: names of objects, and of their class. */
+const longestName = 253;
 
 /**
  * Projects a `networking.k8s.io/v1` Ingress. Hosts are converted to lower case without trailing dot, but not validated; a field of the
- * wrong type counts as absent.
+ * wrong type counts as absent. The result is bounded, see `Excess`.
  *
- * An Ingress that is being deleted (it may wait for another controller's finalizer) counts as not enabled; if not enabled, only its
- * identity and our status are projected.
+ * An Ingress that is being deleted (it may wait for another controller's finalizer) counts as not enabled and claims nothing.
  * @throws KubernetesError InvalidResponse if name, namespace or uid is missing
  */
 export function projectIngress(object: unknown, options: IngressProjectionOptions): SourceSpec {
@@ -35,28 +43,40 @@ export function projectIngress(object: unknown, options: IngressProjectionOption
     );
   }
   const identity = { kind: 'Ingress', uid, namespace, name, createdAt: creationTime(metadata) };
-  const enabled = isTrue(annotations, options.annotationKey) && metadata?.['deletionTimestamp'] === undefined;
-  const status = stringField(annotations, statusAnnotation);
-  if (!enabled) return { ...identity, ...absent, ...(status === undefined ? {} : { status }) };
+  const status = statusIn(annotations);
+  const own = { ...identity, ...absent, ...(status === undefined ? {} : { status }) };
+  if (metadata?.['deletionTimestamp'] !== undefined) return own;
   const spec = recordField(object, 'spec');
-  const tls = arrayField(spec, 'tls').map(tlsEntry);
-  const known = new Map(tls.flatMap(({ hosts }) => hosts.map((host) => [host, host])));
+  if (!isTrue(annotations, options.annotationKey)) return { ...own, ...claimedHosts(spec) };
+  const { tls, ruleHosts, excess } = hostsOf(spec);
+  const [retry, keyType, profile, selfCheck] = inputAnnotations.map((key) => valueWithin(annotations, key));
+  const ingressClass = ingressClassOf(spec, annotations);
+  const tooLong = inputAnnotations.filter((key) => isTooLong(annotations, key));
+  if (ingressClass.form !== 'none' && ingressClass.name.length > longestName) tooLong.push(classAnnotation);
+  const beyond = excess.entries + excess.tlsHosts + excess.ruleHosts + tooLong.length > 0;
   return {
     ...identity,
-    enabled,
-    ingressClass: ingressClassOf(spec, annotations),
+    enabled: true,
+    ingressClass: tooLong.includes(classAnnotation) ? noClass : ingressClass,
     tls,
-    // Share the strings of `tls`: with thousands of idle Ingresses every copy counts.
-    ruleHosts: ruleHosts(spec).map((host) => known.get(host) ?? host),
+    ruleHosts,
     misplacedAdopt: annotations?.[adoptAnnotation] === undefined ? undefined : true,
-    retry: stringField(annotations, 'kube-lego.io/retry'),
-    keyType: stringField(annotations, 'kube-lego.io/key-type'),
-    profile: stringField(annotations, 'kube-lego.io/profile'),
-    selfCheck: stringField(annotations, 'kube-lego.io/self-check'),
+    retry,
+    keyType,
+    profile,
+    selfCheck,
     certManager: Object.keys(annotations ?? {}).some(isIssuerAnnotation),
+    excess: beyond ? { ...excess, annotations: tooLong } : undefined,
     status,
   };
 }
+
+const inputAnnotations: readonly string[] = [
+  retryAnnotation,
+  'kube-lego.io/key-type',
+  'kube-lego.io/profile',
+  'kube-lego.io/self-check',
+];
 
 const absent = {
   enabled: false,
@@ -82,20 +102,17 @@ function ingressClassOf(
   return noClass;
 }
 
-/** The distinct hosts of `spec.rules`; rules without host are skipped. */
-export function ruleHosts(spec: Record<string, unknown> | undefined): readonly string[] {
-  const hosts = new Set<string>();
-  for (const rule of arrayField(spec, 'rules')) {
-    const host = stringField(rule, 'host');
-    if (host !== undefined && host !== '') hosts.add(normalizeHost(host));
-  }
-  return hosts.size === 0 ? nothing : [...hosts];
+function statusIn(annotations: Record<string, unknown> | undefined): string | undefined {
+  const status = stringField(annotations, statusAnnotation);
+  return status !== undefined && status.length > longestStatus ? '' : status;
 }
 
-function tlsEntry(entry: unknown): TlsEntry {
-  const secretName = stringField(entry, 'secretName');
-  const hosts = arrayField(entry, 'hosts').filter((host) => typeof host === 'string');
-  return { secretName: secretName === '' ? undefined : secretName, hosts: hosts.map(normalizeHost) };
+function valueWithin(annotations: Record<string, unknown> | undefined, key: string): string | undefined {
+  return isTooLong(annotations, key) ? undefined : stringField(annotations, key);
+}
+
+function isTooLong(annotations: Record<string, unknown> | undefined, key: string): boolean {
+  return (stringField(annotations, key) ?? '').length > longestValue;
 }
 
 /** `cert-manager.io/issuer`, `cert-manager.io/cluster-issuer`, and every annotation of cert-manager before 0.11. */

@@ -422,6 +422,17 @@ function notices(assessment: Assessment): string[] {
   return assessment.notices.map((failure) => `${failure.code}: ${describeFailure(failure)}`);
 }
 
+describe('a certificate whose settings are refused', () => {
+  const secret = secretFacts({ directory: production.directory, profile: 'shortlived' });
+
+  it('is kept as it is, and renewed in time', () => {
+    assert.equal(reasonOf(judge(secret)), 'profile-changed');
+    assert.equal(judge(secret, { settingsRefused: true }).kind, 'good');
+    const old = { ...secret, certificate: certificateFacts({ notAfter: now + day }) };
+    assert.equal(reasonOf(judge(old, { settingsRefused: true })), 'near-expiry');
+  });
+});
+
 describe('a host that another namespace owns', () => {
   const hosts = [route('web.example.com'), route('taken.example.com', { standing: 'elsewhere' })];
   const notice =

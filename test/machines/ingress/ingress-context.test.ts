@@ -319,6 +319,19 @@ describe('a new assignment', () => {
     assert.equal(new Set(ids).size, 4);
   });
 
+  it('does not end a round because a host that is not ours now belongs to another, but shows it', () => {
+    const before = desiredCertificate({
+      secretName: 'a',
+      hosts: [route('a.example.com'), route('b.example.com', { standing: 'elsewhere' })],
+    });
+    const kept = route('b.example.com', { standing: 'grace', until: now + minute });
+    const working = checkDue(begin({ ...assignment([]), desired: [before] }));
+    const after = { ...before, hosts: [route('a.example.com'), kept] };
+    const next = applyAssignment(working, { ...assignment([]), desired: [after] }, now + 1);
+    assert.deepEqual(roundsOf(next), roundsOf(working));
+    assert.deepEqual(record(next, 'a').desired, after);
+  });
+
   const changes: Record<string, Partial<DesiredCertificate>> = {
     'other hosts': { hosts: [route('new.example.com')] },
     'another class': {

@@ -5,7 +5,7 @@ import { Ownership, type OwnershipPolicy } from '../../../machines/ownership/own
 import { sourceKey } from '../../../machines/ownership/source-key.ts';
 import type { SourceSpec, TlsEntry } from '../../../machines/ownership/source-spec.ts';
 import { describeFailure } from '../../../machines/reasons/reasons.ts';
-import { day, ingressSpec, now } from '../builders.ts';
+import { ingressSpec, now } from '../builders.ts';
 
 const good: TlsEntry = { secretName: 'good-tls', hosts: ['good.example.com'] };
 
@@ -18,9 +18,10 @@ interface Answer {
 
 function answer(changes: Partial<SourceSpec>, policy: Partial<OwnershipPolicy> = {}): Answer {
   const ownership = new Ownership({
-    hostOwnership: 'oldest',
+    hostOwnership: 'namespace',
     hostGrace: 300_000,
     requireDomains: false,
+    mostNames: 100,
     supportedClasses: undefined,
     names: 'public',
     toUnicode: domainToUnicode,
@@ -28,7 +29,8 @@ function answer(changes: Partial<SourceSpec>, policy: Partial<OwnershipPolicy> =
     ...policy,
   });
   const ingress = ingressSpec(changes);
-  ownership.set(ingress);
+  ownership.set(ingress, now);
+  ownership.settle(now);
   const assignment = ownership.assignment(sourceKey(ingress));
   return {
     messages: assignment?.notices.map(describeFailure) ?? [],
@@ -96,7 +98,7 @@ describe('a bad entry of spec.tls gets a clear answer and leaves its siblings al
     ],
     'a host of 254 characters': [
       `${`${'b'.repeat(59)}.`.repeat(4)}example.stores`,
-      `Host ${'b'.repeat(40)}… has 254 characters; a DNS name has at most 253. ${correct}`,
+      `Host ${'b'.repeat(40)}… has more characters than the 253 that a DNS name may have. ${correct}`,
     ],
     'a single label': [
       'shop',
@@ -139,28 +141,19 @@ describe('a bad entry of spec.tls gets a clear answer and leaves its siblings al
     });
   });
 
-  it('whose hosts are too many only together with those of a younger Ingress: the owner is told', () => {
-    const ownership = new Ownership({
-      hostOwnership: 'oldest',
-      hostGrace: 300_000,
-      requireDomains: false,
-      supportedClasses: undefined,
-      names: 'public',
-      toUnicode: domainToUnicode,
-      defaultClass: undefined,
-    });
-    for (const [name, createdAt] of [
-      ['old', now - day],
-      ['young', now],
-    ] as const) {
-      const many = Array.from({ length: 60 }, (_, index) => `${name}${index}.example.com`);
-      ownership.set(ingressSpec({ name, createdAt, tls: [{ secretName: 'shared', hosts: many }] }));
-    }
-    assert.deepEqual(ownership.assignment('Ingress/shop/old')?.desired, []);
-    assert.match(
-      ownership.assignment('Ingress/shop/old')?.notices.map(describeFailure).join() ?? '',
-      /120 hosts/,
-    );
+  it('of which not all hosts could be read: none is ordered', () => {
+    const entry = { secretName: 'bad-tls', hosts: ['a.example.com'], incomplete: true } as const;
+    assert.deepEqual(answerToEntry(entry), { messages: [], ordered: {} });
+  });
+
+  it('whose message does not grow with what it contains', () => {
+    const many = Array.from({ length: 500 }, (_, index) => `h${index}.example.com`);
+    assert.deepEqual(answerToEntry({ secretName: undefined, hosts: many }).messages, [
+      'An entry of spec.tls (h0.example.com, h1.example.com, h2.example.com, h3.example.com, h4.example.com and 495 more) names no Secret. Set spec.tls[].secretName.',
+    ]);
+    const { messages } = answer({ tls: [good], ruleHosts: [...good.hosts, ...many] });
+    assert.equal(messages.length, 21);
+    assert.match(messages[20] ?? '', /^There are 480 more like these\./);
   });
 });
 
@@ -199,6 +192,34 @@ describe('an Ingress that is refused as a whole', () => {
         'Key type rsa-1024 is unknown. Set kube-lego.io/key-type to ec-p256, rsa-2048, rsa-3072 or rsa-4096, or remove it.',
       ],
       ordered: {},
+    });
+  });
+
+  it('has an annotation that is longer than any value of it', () => {
+    const excess = { entries: 0, tlsHosts: 0, ruleHosts: 0, annotations: ['kube-lego.io/profile'] };
+    assert.deepEqual(answer({ excess }), {
+      messages: [
+        'The value of the annotation kube-lego.io/profile is too long. Correct or remove the annotation: a value has at most 64 characters.',
+      ],
+      ordered: {},
+    });
+  });
+
+  it('but not one whose retry annotation is too long: that one is only not acted on', () => {
+    const excess = { entries: 0, tlsHosts: 0, ruleHosts: 0, annotations: ['kube-lego.io/retry'] };
+    const { messages, ordered } = answer({ tls: [good], excess });
+    assert.equal(messages.length, 1);
+    assert.deepEqual(ordered, { 'good-tls': good.hosts });
+  });
+
+  it('but not one that is larger than what is read of it', () => {
+    const excess = { entries: 5800, tlsHosts: 138_000, ruleHosts: 0, annotations: [] };
+    assert.deepEqual(answer({ tls: [good], excess }), {
+      messages: [
+        'The Ingress is too large: 5800 entries of spec.tls, 138000 hosts under spec.tls were not read. ' +
+          'Spread the hosts over several Ingresses: of one, kube-lego reads 200 entries of spec.tls, 2000 hosts in them, and 2000 hosts of spec.rules.',
+      ],
+      ordered: { 'good-tls': good.hosts },
     });
   });
 

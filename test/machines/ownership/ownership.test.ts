@@ -9,9 +9,10 @@ import { describeFailure } from '../../../machines/reasons/reasons.ts';
 import { day, ingressSpec, now } from '../builders.ts';
 
 const everything: OwnershipPolicy = {
-  hostOwnership: 'oldest',
+  hostOwnership: 'namespace',
   hostGrace: 300_000,
   requireDomains: false,
+  mostNames: 100,
   supportedClasses: undefined,
   names: 'public',
   toUnicode: domainToUnicode,
@@ -20,7 +21,8 @@ const everything: OwnershipPolicy = {
 
 function ownershipOf(ingresses: readonly SourceSpec[], policy = everything): Ownership {
   const ownership = new Ownership(policy);
-  for (const ingress of ingresses) ownership.set(ingress);
+  for (const ingress of ingresses) ownership.set(ingress, now);
+  ownership.settle(now);
   return ownership;
 }
 
@@ -87,7 +89,7 @@ describe('a Secret that several Ingresses of a namespace name', () => {
 
   it('passes to the next one when the oldest goes', () => {
     const ownership = ownershipOf([young, old]);
-    assert.deepEqual([...ownership.delete('Ingress/shop/old')], ['Ingress/shop/young']);
+    assert.deepEqual([...ownership.delete('Ingress/shop/old', now)], ['Ingress/shop/young']);
     assert.deepEqual(secretsOf(ownership, 'Ingress/shop/young'), {
       shared: ['both.example.com', 'young.example.com'],
     });
@@ -135,52 +137,6 @@ describe('a Secret that several Ingresses of a namespace name', () => {
       [certificate?.keyType, certificate?.profile, certificate?.selfCheck],
       ['rsa-2048', 'shortlived', false],
     );
-  });
-});
-
-describe('a host that Ingresses of several namespaces name', () => {
-  const first = ingressSpec({ namespace: 'first', createdAt: now - 2 * day });
-  const second = ingressSpec({ namespace: 'second', createdAt: now - day });
-
-  it('is owned by the namespace of the oldest', () => {
-    const ownership = ownershipOf([second, first]);
-    assert.deepEqual(secretsOf(ownership, 'Ingress/first/web'), { 'web-tls': ['web.example.com'] });
-    assert.deepEqual(secretsOf(ownership, 'Ingress/second/web'), { 'web-tls': ['web.example.com!'] });
-  });
-
-  it('is free for an older Ingress to take', () => {
-    const ownership = ownershipOf([second]);
-    assert.deepEqual([...ownership.set(first)].toSorted(), ['Ingress/first/web', 'Ingress/second/web']);
-    assert.deepEqual(secretsOf(ownership, 'Ingress/second/web'), { 'web-tls': ['web.example.com!'] });
-  });
-
-  it('passes on when the oldest no longer names it', () => {
-    const ownership = ownershipOf([first, second]);
-    const without = { ...first, tls: [{ secretName: 'web-tls', hosts: ['other.example.com'] }] };
-    assert.deepEqual([...ownership.set(without)].toSorted(), ['Ingress/first/web', 'Ingress/second/web']);
-    assert.deepEqual(secretsOf(ownership, 'Ingress/second/web'), { 'web-tls': ['web.example.com'] });
-  });
-
-  it('is open to a younger Ingress of the namespace that owns it', () => {
-    const sibling = ingressSpec({
-      namespace: 'first',
-      name: 'sibling',
-      createdAt: now,
-      tls: [{ secretName: 'sibling-tls', hosts: ['web.example.com'] }],
-    });
-    const ownership = ownershipOf([first, second, sibling]);
-    assert.deepEqual(secretsOf(ownership, 'Ingress/first/sibling'), { 'sibling-tls': ['web.example.com'] });
-  });
-
-  it('is open to all with LEGO_HOST_OWNERSHIP=any', () => {
-    const ownership = ownershipOf([first, second], { ...everything, hostOwnership: 'any' });
-    assert.deepEqual(secretsOf(ownership, 'Ingress/first/web'), { 'web-tls': ['web.example.com'] });
-    assert.deepEqual(secretsOf(ownership, 'Ingress/second/web'), { 'web-tls': ['web.example.com'] });
-  });
-
-  it('is not claimed by an Ingress that is refused', () => {
-    const ownership = ownershipOf([{ ...first, certManager: true }, second]);
-    assert.deepEqual(secretsOf(ownership, 'Ingress/second/web'), { 'web-tls': ['web.example.com'] });
   });
 });
 

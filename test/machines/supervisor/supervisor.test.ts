@@ -51,6 +51,9 @@ class Supervision {
     }
     if (command.type === 'LIFT_PAUSES') return `LIFT_PAUSES ${command.hosts.join()}`;
     if (command.type === 'IMPORT_COMPLETE') return command.type;
+    if (command.type === 'DOMAINS_TAKEN') {
+      return `DOMAINS_TAKEN ${command.namespace} ${command.domains.join()}`;
+    }
     return `${command.type} ${'key' in command ? command.key : command.id}`;
   }
 }

@@ -45,6 +45,7 @@ describe('the projection of an Ingress', () => {
       profile: 'shortlived',
       selfCheck: 'false',
       certManager: false,
+      excess: undefined,
       status: '{}',
     });
   });
@@ -69,16 +70,51 @@ describe('the projection of an Ingress', () => {
     assert.equal(projectIngress(object, { annotationKey: 'example.com/acme' }).enabled, true);
   });
 
-  it('keeps only the identity of what is not enabled', () => {
-    const { enabled, tls, ruleHosts } = project(
-      {},
-      { tls: [{ secretName: 'tls', hosts: ['a.example'] }], rules: [{ host: 'a' }] },
-    );
+  it('keeps of what is not enabled which hosts it routes, and which it only lists', () => {
+    const spec = {
+      ingressClassName: 'nginx',
+      tls: [
+        { secretName: 'one', hosts: ['A.example', 'listed.example'] },
+        { secretName: 'two', hosts: ['listed.example'] },
+      ],
+      rules: [{ host: 'a.example.' }, {}, { host: '*.wild.example' }],
+    };
+    const { enabled, tls, ruleHosts, ingressClass } = project({ 'kube-lego.io/retry': '1' }, spec);
+    assert.equal(enabled, false);
+    assert.deepEqual(ruleHosts, ['a.example', '*.wild.example']);
+    assert.deepEqual(tls, [{ secretName: undefined, hosts: ['listed.example'] }]);
+    assert.deepEqual(ingressClass, { form: 'none' });
+  });
+
+  it('takes no memory of its own for what an idle Ingress does not have', () => {
+    const [one, other] = [project({}), project({})];
+    assert.equal(one.tls, other.tls);
+    assert.equal(one.ruleHosts, other.ruleHosts);
+    const spec = { tls: [{ secretName: 's', hosts: ['a.example'] }], rules: [{ host: 'a.example' }] };
+    const { tls, ruleHosts } = project(ours, spec);
+    assert.equal(tls[0]?.hosts, ruleHosts);
+  });
+
+  it('takes an Ingress that is being deleted for not enabled, and as no claim', () => {
+    const spec = { tls: [{ secretName: 's', hosts: ['a.example'] }], rules: [{ host: 'a.example' }] };
+    const { enabled, tls, ruleHosts } = project(ours, spec, { deletionTimestamp: '2026-11-20T11:00:00Z' });
     assert.deepEqual({ enabled, tls, ruleHosts }, { enabled: false, tls: [], ruleHosts: [] });
   });
 
-  it('takes an Ingress that is being deleted for not enabled', () => {
-    assert.equal(project(ours, {}, { deletionTimestamp: '2026-11-20T11:00:00Z' }).enabled, false);
+  it('does not take a rule for a route that only answers ACME challenges', () => {
+    const rule = (host: string, ...paths: string[]) => ({
+      host,
+      http: { paths: paths.map((path) => ({ path })) },
+    });
+    const challenge = '/.well-known/acme-challenge';
+    const rules = [
+      rule('a.example', `${challenge}/`),
+      rule('b.example', challenge, `${challenge}/token`),
+      rule('c.example', `${challenge}/`, '/'),
+      rule('d.example', `${challenge}s`),
+      rule('e.example'),
+    ];
+    assert.deepEqual(project({}, { rules }).ruleHosts, ['c.example', 'd.example', 'e.example']);
   });
 
   it('finds the class in the field, else in the annotation, else nowhere', () => {
@@ -133,5 +169,67 @@ describe('the projection of an Ingress', () => {
     );
     assert.deepEqual([spec.createdAt, spec.tls, spec.ruleHosts], [0, [], []]);
     assert.equal(project(ours, 'x').ingressClass.form, 'none');
+  });
+});
+
+describe('an Ingress that is larger than any that serves a purpose', () => {
+  const named = (letter: string, count: number) =>
+    Array.from({ length: count }, (_, index) => `${letter}${index}.example.com`);
+
+  it('is read to the bound of hosts, and what is beyond is counted', () => {
+    const hosts = named('h', 140_000);
+    const tls = [
+      { secretName: 'first', hosts: named('f', 3) },
+      { secretName: 'big', hosts },
+      { secretName: 'last', hosts: named('l', 2) },
+    ];
+    const spec = project(ours, { tls, rules: hosts.map((host) => ({ host })) });
+    assert.deepEqual(
+      spec.tls.map((entry) => [entry.secretName, entry.hosts.length, entry.incomplete]),
+      [
+        ['first', 3, undefined],
+        ['big', 1997, true],
+        ['last', 0, true],
+      ],
+    );
+    assert.equal(spec.ruleHosts.length, 2000);
+    const beyond = { entries: 0, tlsHosts: 138_005, ruleHosts: 138_000, annotations: [] };
+    assert.deepEqual(spec.excess, beyond);
+  });
+
+  it('is bounded without our annotation, too', () => {
+    const hosts = named('h', 140_000);
+    const { tls, ruleHosts } = project({}, { tls: [{ hosts }], rules: hosts.map((host) => ({ host })) });
+    assert.deepEqual([tls.length, ruleHosts.length], [0, 2000]);
+  });
+
+  it('is read to the bound of entries', () => {
+    const tls = named('s', 6000).map((secretName) => ({ secretName, hosts: [secretName] }));
+    const spec = project(ours, { tls });
+    assert.equal(spec.tls.length, 200);
+    assert.deepEqual(spec.excess, { entries: 5800, tlsHosts: 0, ruleHosts: 0, annotations: [] });
+  });
+
+  it('has no value of an annotation of more than 64 characters', () => {
+    const keys = ['retry', 'key-type', 'profile', 'self-check'].map((name) => `kube-lego.io/${name}`);
+    const full = Object.fromEntries(keys.map((key) => [key, 'x'.repeat(64)]));
+    assert.equal(project({ ...ours, ...full }).excess, undefined);
+    const long = Object.fromEntries(keys.map((key) => [key, 'x'.repeat(65)]));
+    const { retry, keyType, profile, selfCheck, excess } = project({ ...ours, ...long });
+    assert.deepEqual([retry, keyType, profile, selfCheck], [undefined, undefined, undefined, undefined]);
+    assert.deepEqual(excess?.annotations, keys);
+  });
+
+  it('has no class, Secret, host or status that is longer than there can be', () => {
+    const long = 'x'.repeat(254);
+    const spec = project(
+      { ...ours, 'kubernetes.io/ingress.class': long, 'kube-lego.io/status': 'x'.repeat(70_000) },
+      { tls: [{ secretName: long, hosts: ['y'.repeat(100_000)] }] },
+    );
+    assert.deepEqual(spec.ingressClass, { form: 'none' });
+    assert.deepEqual(spec.excess?.annotations, ['kubernetes.io/ingress.class']);
+    assert.equal(spec.status, '');
+    assert.equal(spec.tls[0]?.secretName, undefined);
+    assert.equal(spec.tls[0]?.hosts[0]?.length, 255);
   });
 });

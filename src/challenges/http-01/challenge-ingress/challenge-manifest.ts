@@ -1,10 +1,11 @@
 import type { V1Ingress } from '@kubernetes/client-node';
+import { challengePath } from '../../../../machines/hosts/challenge-path.ts';
 import type { IngressClassReference } from '../../../../machines/ownership/source-spec.ts';
 import { KubernetesError } from '../../../kubernetes/client/kubernetes-error.ts';
 import { managedByLabel } from '../../../kubernetes/records/managed-by.ts';
 import { arrayField, isRecord, recordField, stringField } from '../../../process/json.ts';
-import { classAnnotation, ruleHosts } from '../../../sources/ingress/ingress-projection.ts';
-import { challengePath } from '../challenge-path.ts';
+import { ruleHosts } from '../../../sources/ingress/ingress-hosts.ts';
+import { classAnnotation } from '../../../sources/ingress/ingress-projection.ts';
 
 /** The common part of all challenge Ingresses of this controller. */
 export interface ChallengeTemplate {

@@ -2,9 +2,9 @@
 // and `kube-lego explain`.
 
 import { randomBytes } from 'node:crypto';
+import { challengePath } from '../../../../machines/hosts/challenge-path.ts';
 import { second } from '../../../../machines/time/durations.ts';
 import type { Clock } from '../../../time/clock.ts';
-import { challengePath } from '../challenge-path.ts';
 import { type AddressPolicy, isPrivate, type Resolution, resolveHost } from './addresses.ts';
 import { type Answer, maxBodyLength, requestChallenge } from './challenge-request.ts';
 import { type ChallengePorts, followRedirect, isRedirect, portOf } from './redirect.ts';
