@@ -103,6 +103,8 @@ async function readPage(
         each(parseJson(object.toString('utf8')));
         if (turns.isOver) await turns.next();
       }
+      // Node hands over up to 32 pieces in one turn.
+      if (turns.isOver) await turns.next();
     }
     const frame = parseJson(cutter.frame());
     // The API server encodes an empty list of metadata as null. Anything else than a list would delete all that is known.

@@ -187,13 +187,11 @@ export class Reflector<T extends object> {
     const { body } = await client.stream(path, query, { signal, bodyTimeout, ...this.#form('watch') });
     this.#update({ watching: true, lastError: undefined });
     let events = 0;
-    const turns = new Turns();
     try {
       for await (const event of watchEvents(body, without)) {
         this.#apply(event);
         events++;
         this.#failures = 0;
-        if (turns.isOver) await turns.next();
       }
     } catch (error) {
       // After an idle time-out, or a broken connection that had worked, the next watch is opened without a pause.

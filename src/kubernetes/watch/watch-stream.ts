@@ -1,9 +1,10 @@
+import { Turns } from '../../time/turns.ts';
 import type { StreamBody } from '../client/api-answer.ts';
 import { readAll } from '../client/api-answer.ts';
 import { notJson, ObjectCutter } from './object-cutter.ts';
 
 /**
- * The events of a watch. An incomplete last one is dropped: the server closed in the middle of it, and the next watch sends it again.
+ * The events of a watch; between them, and between the pieces of a large one, others get their turn of the event loop. An incomplete last one is dropped: the server closed in the middle of it, and the next watch sends it again.
  *
  * @param without fields of `metadata` that are left out of the objects
  * @throws KubernetesError InvalidResponse for what is no JSON, or for an event that is longer than an object can be
@@ -13,8 +14,14 @@ export async function* watchEvents(
   without: ReadonlySet<string>,
 ): AsyncGenerator<unknown, void, undefined> {
   const cutter = new ObjectCutter({ objects: 'lines', without });
+  const turns = new Turns();
   for await (const piece of body) {
-    for (const event of cutter.feed(piece)) yield parseJson(event.toString('utf8'));
+    for (const event of cutter.feed(piece)) {
+      yield parseJson(event.toString('utf8'));
+      if (turns.isOver) await turns.next();
+    }
+    // Node hands over up to 32 pieces in one turn.
+    if (turns.isOver) await turns.next();
   }
 }
 
