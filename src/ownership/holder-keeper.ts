@@ -29,8 +29,8 @@ export interface HolderKeeperOptions {
 
 /** Milliseconds from the start of a write to the start of the next: in a rush all certificates of that time share one. */
 const writeInterval = 200;
-/** Milliseconds: certificates found at the first start are not urgent. */
-const findingDelay = 3 * second;
+/** Milliseconds: certificates found at the first start are not urgent, and usually all are found within this. */
+const findingDelay = 30 * second;
 const restorePauses = { shortestPause: 0.5 * second, longestPause: 30 * second };
 /** Of a write that finds the record changed by others. */
 const mostMerges = 5;
@@ -103,13 +103,15 @@ export class HolderKeeper {
     if (hosts.length === 0) return;
     for (const host of hosts) this.#record.set(host, holder);
     this.#options.onHolder(hosts, holder);
-    this.#flushLater();
+    if (this.#flushPlanned) return;
+    this.#flushPlanned = true;
+    void this.#flushAfter(findingDelay);
   }
 
   /** All certificates of before the record have been found. */
   completeImport(): void {
     this.#record.markComplete();
-    this.#flushLater();
+    void this.#flushAfter(0);
   }
 
   /**
@@ -151,16 +153,11 @@ export class HolderKeeper {
     }
   }
 
-  #flushLater(): void {
-    if (this.#flushPlanned) return;
-    this.#flushPlanned = true;
-    void this.#flushPlan();
-  }
-
-  async #flushPlan(): Promise<void> {
+  /** @param delay milliseconds */
+  async #flushAfter(delay: number): Promise<void> {
     const { clock, signal, onTrouble } = this.#options;
     try {
-      await sleep(clock, findingDelay, signal);
+      if (delay > 0) await sleep(clock, delay, signal);
       this.#flushPlanned = false;
       const flush = (): Promise<void> => this.flush(signal);
       await retry(flush, { clock, signal, ...restorePauses, onFailure: onTrouble });

@@ -8,12 +8,14 @@ import { measurePage } from './page.ts';
 import { measureRush } from './rush.ts';
 import type { Progress } from './stage.ts';
 import { type Row, table } from './table.ts';
+import { measureUpgrade } from './upgrade.ts';
 import { measureWaits } from './waits.ts';
 
 const parts: Readonly<Record<string, (progress: Progress) => Promise<Row[]>>> = {
   one: measureOne,
   burst: measureBurst,
   idle: measureIdleness,
+  upgrade: measureUpgrade,
   waits: measureWaits,
   rush: measureRush,
   page: measurePage,
@@ -33,6 +35,7 @@ this machine, and prints a table with the goals. Takes about eight minutes; othe
   burst   200 Ingresses at once: certificates a second, API writes and CA requests for each; and in the same run the
           floor, which is a bare ACME loop on a fresh CA of the same configuration with as many orders in flight
   idle    restart with 1,000 valid certificates, memory, growth up to 5,000, and an idle minute
+  upgrade the first start with 1,000 valid certificates of a version without a record of holders
   waits   the same CA with Retry-After of 3 and 5 s: no request earlier, and no time lost beyond
   rush    1,000 Ingresses at once with LEGO_MAX_ORDERS_IN_FLIGHT 50 at the strict CA of the tests, which supports that many;
           the floor is the bare loop at the same CA

@@ -12,7 +12,7 @@ const fleet = 1000;
 const largeFleet = 5000;
 const minute = 60_000;
 
-interface Restart {
+export interface Restart {
   readonly cpuSeconds: number;
   readonly residentBytes: number;
   readonly caRequests: number;
@@ -97,7 +97,7 @@ async function minuteOf(usage: ProcessUsage): Promise<number> {
 }
 
 /** Starts the controller and waits until it is idle. The cost of polling it is not counted. */
-async function restart(stage: Stage, count: number): Promise<Restart> {
+export async function restart(stage: Stage, count: number): Promise<Restart> {
   await stage.ca.take();
   const since = Date.now();
   stage.controller = await stage.world.startController();
