@@ -1,3 +1,4 @@
+import type { Holder } from '../../machines/ownership/holders.ts';
 import { Ownership } from '../../machines/ownership/ownership.ts';
 import { type SourceKey, sourceKey } from '../../machines/ownership/source-key.ts';
 import type { SourceSpec } from '../../machines/ownership/source-spec.ts';
@@ -17,6 +18,7 @@ import { keyOf } from '../kubernetes/watch/projections.ts';
 import { arrayField, recordField, stringField } from '../process/json.ts';
 import { isRecordedAsOurs } from '../secret/secret-reading.ts';
 import { projectIngress } from '../sources/ingress/ingress-projection.ts';
+import { readOwnership } from './ownership-reading.ts';
 
 /** All Ingresses that could be listed, with ownership of Secrets and hosts as in the controller. */
 interface Survey {
@@ -28,8 +30,10 @@ interface Survey {
   readonly namespaces: readonly string[] | undefined;
   /** Watched namespaces whose Ingresses may not be listed. */
   readonly denied: readonly string[];
-  /** Some namespaces could not be listed, so older claims may be unknown. */
+  /** Some namespaces could not be listed, so claims may be unknown. */
   readonly partial: boolean;
+  /** By host; undefined if the record may not be read. */
+  readonly holders: ReadonlyMap<string, Holder> | undefined;
 }
 
 /** @throws KubernetesError if not even the named namespace may be read, or none at all if none is named */
@@ -39,14 +43,23 @@ export async function surveyIngresses(
   namespace: string | undefined,
   signal: AbortSignal,
 ): Promise<Survey> {
-  const { listed, ...where } = await listIngresses(client, config, namespace, signal);
+  const [{ listed, ...where }, { holders, namespaces }] = await Promise.all([
+    listIngresses(client, config, namespace, signal),
+    readOwnership(client, config.namespace, signal),
+  ]);
   const specs = listed.map(({ spec }) => spec);
-  const ownership = new Ownership(supervisorPolicy(config).ownership);
+  const policy = supervisorPolicy(config).ownership;
+  // Where Namespaces may not be read, it is unknown what is reserved.
+  const requireDomains = policy.requireDomains && namespaces !== undefined;
+  const ownership = new Ownership({ ...policy, requireDomains });
   const now = Date.now();
+  for (const spec of namespaces ?? []) ownership.setNamespace(spec, now);
+  if (holders !== undefined) ownership.replaceHolders(holders, now);
   for (const spec of specs) ownership.set(spec, now);
   ownership.settle(now);
   const ingresses = new Map(specs.map((spec) => [sourceKey(spec), spec]));
-  return { ingresses, ownership, named: new Set(listed.flatMap(({ secrets }) => secrets)), ...where };
+  const named = new Set(listed.flatMap(({ secrets: names }) => names));
+  return { ingresses, ownership, named, holders, ...where };
 }
 
 /** All namespaces that may be listed; if the named one is not among them, only that one. */

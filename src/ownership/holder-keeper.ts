@@ -3,7 +3,7 @@
 
 import { HolderRecord, type RecordChanges } from '../../machines/ownership/holder-record.ts';
 import type { Holder, HostProof } from '../../machines/ownership/holders.ts';
-import { day, second } from '../../machines/time/durations.ts';
+import { day, minute, second } from '../../machines/time/durations.ts';
 import { KubernetesError } from '../kubernetes/client/kubernetes-error.ts';
 import { type Clock, sleep } from '../time/clock.ts';
 import { retry } from '../time/retry.ts';
@@ -32,6 +32,8 @@ const writeInterval = 200;
 /** Milliseconds: certificates found at the first start are not urgent, and usually all are found within this. */
 const findingDelay = 30 * second;
 const restorePauses = { shortestPause: 0.5 * second, longestPause: 30 * second };
+/** Milliseconds from the start. */
+const firstPruning = 10 * minute;
 /** Of a write that finds the record changed by others. */
 const mostMerges = 5;
 
@@ -140,16 +142,19 @@ export class HolderKeeper {
     if (this.#failed) await this.flush(signal);
   }
 
-  /** Forgets what nobody needs, now and then daily; resolves when the signal is aborted. */
+  /** Forgets what nobody needs, when the Ingresses are known, and then daily; resolves when the signal is aborted. */
   async tend(
     isNeeded: (host: string, holder: Holder) => boolean,
     onForgotten: (hosts: readonly string[]) => void,
   ): Promise<void> {
     const { clock, signal } = this.#options;
-    while (!signal.aborted) {
+    let pause = firstPruning;
+    for (;;) {
+      await sleep(clock, pause, signal).catch(() => undefined);
+      if (signal.aborted) return;
       const forgotten = this.#record.prune(isNeeded, clock.now());
       if (forgotten.length > 0) onForgotten(forgotten);
-      await sleep(clock, day, signal).catch(() => undefined);
+      pause = day;
     }
   }
 

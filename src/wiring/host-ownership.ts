@@ -1,3 +1,5 @@
+import type { Holder } from '../../machines/ownership/holders.ts';
+import type { Ownership } from '../../machines/ownership/ownership.ts';
 import type { SupervisorEvent } from '../../machines/supervisor/supervisor.ts';
 import { NumberedDocuments } from '../kubernetes/records/numbered-documents.ts';
 import { HolderKeeper } from '../ownership/holder-keeper.ts';
@@ -12,8 +14,8 @@ export interface HostOwnership {
   readonly namespaces: NamespaceWatch | undefined;
   /** Starts the watch of Namespaces. */
   start(): void;
-  /** Starts to read the record. */
-  restore(): void;
+  /** Starts to read the record, and to forget what nobody needs. */
+  restore(ownership: () => Pick<Ownership, 'hostOwner'>): void;
   /** All certificates of before the record have been found. */
   completeImport(): void;
   /** Writes pending changes. */
@@ -37,10 +39,13 @@ export function setUpOwnership(
         ? log.error(trouble)
         : log.error(trouble, 'The record of holders cannot be read or written; kube-lego tries again.'),
   });
-  const restore = async (): Promise<void> => {
+  const restore = async (ownership: () => Pick<Ownership, 'hostOwner'>): Promise<void> => {
     const read = await holders.restore();
     if (holders.importing) log.info(importMessage);
     tellSupervisor({ type: 'HOLDERS_READ', holders: read, recordExisted: !holders.importing });
+    const isNeeded = (host: string, { namespace }: Holder): boolean =>
+      ownership().hostOwner(host, clock.now()).namespace === namespace;
+    await holders.tend(isNeeded, (hosts) => tellSupervisor({ type: 'HOLDERS_PRUNED', hosts }));
   };
   let namespaces: NamespaceWatch | undefined;
   return {
@@ -51,9 +56,9 @@ export function setUpOwnership(
     start() {
       namespaces = watchNamespaces(client, clock, signal, log, tellSupervisor);
     },
-    restore() {
+    restore(ownership) {
       // Rejects only with the signal's reason.
-      restore().catch(() => undefined);
+      restore(ownership).catch(() => undefined);
     },
     completeImport() {
       log.info(`The record of holders is complete: it names the holders of ${holders.size ?? 0} hosts.`);

@@ -95,7 +95,7 @@ function state(
     name: 'state',
     start() {
       authorities.restore(() => actors.supervisor.send({ type: 'LEDGER_READ' }));
-      ownership.restore();
+      ownership.restore(() => actors.supervisor.getSnapshot().context.ownership);
     },
     stop: () =>
       settleWithin(clock, cleanUpLimit, (signal) => [

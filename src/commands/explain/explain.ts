@@ -16,6 +16,7 @@ import { type Check, type Explanation, isProblem } from './explanation.ts';
 import { checkClass, checkGate, checkWish } from './ingress-checks.ts';
 import { checkLimits, type LedgerStores } from './limit-checks.ts';
 import { liveChecks } from './live-checks.ts';
+import { checkOwners } from './owner-checks.ts';
 import { checkHost, checkService } from './path-checks.ts';
 import { checkOutcome, checkSecret } from './secret-checks.ts';
 
@@ -47,7 +48,7 @@ export async function explain(
   const gate = checkGate(spec, object, config);
   if (gate.some(isProblem)) return stopped(ingress, gate);
 
-  const { ownership, partial } = await surveyIngresses(client, config, namespace, signal);
+  const { ownership, partial, holders } = await surveyIngresses(client, config, namespace, signal);
   const assignment = ownership.assignment(sourceKey(spec));
   if (assignment === undefined) return stopped(ingress, gate);
   const wish = checkWish(assignment);
@@ -77,6 +78,11 @@ export async function explain(
     ...gate,
     ...wish,
     ...(partial ? [incomplete] : []),
+    ...checkOwners(assignment, {
+      hostOwner: (host) => ownership.hostOwner(host, now),
+      holders,
+      operator: !partial || holders !== undefined,
+    }),
     ...classes,
     ...(answer.kind === 'stranger' ? [stranger] : []),
     ...(live === undefined ? [service] : liveChecks(live, now)),
@@ -94,7 +100,7 @@ export async function explain(
 const incomplete: Check = {
   about: 'ownership',
   result: 'unknown',
-  text: 'Ingresses of other namespaces may not be listed, so older claims to a host are unknown here.',
+  text: 'Ingresses of other namespaces may not be listed, so claims to a host there are unknown here.',
 };
 
 const stranger: Check = {

@@ -1,0 +1,66 @@
+import { HolderDocumentError } from '../../machines/ownership/holder-document.ts';
+import { HolderRecord } from '../../machines/ownership/holder-record.ts';
+import type { Holder, NamespaceSpec } from '../../machines/ownership/holders.ts';
+import type { KubernetesClient } from '../kubernetes/client/client.ts';
+import { collectionPath, metadataForms, namespaces } from '../kubernetes/client/collections.ts';
+import { isForbidden } from '../kubernetes/client/kubernetes-error.ts';
+import { NumberedDocuments } from '../kubernetes/records/numbered-documents.ts';
+import { PageSize, readCollection } from '../kubernetes/watch/collection-list.ts';
+import { projectNamespace } from '../sources/namespace-projection.ts';
+
+/** What decides about hosts beside the Ingresses; undefined what may not be read, as by an app team. */
+export interface OwnershipReading {
+  /** By host. */
+  readonly holders: ReadonlyMap<string, Holder> | undefined;
+  readonly namespaces: readonly NamespaceSpec[] | undefined;
+}
+
+/** @throws KubernetesError if the API server is unreachable */
+export async function readOwnership(
+  client: KubernetesClient,
+  namespace: string,
+  signal: AbortSignal,
+): Promise<OwnershipReading> {
+  const [holders, specs] = await Promise.all([
+    unlessDenied(() => readHolders(client, namespace, signal)),
+    unlessDenied(() => readNamespaces(client, signal)),
+  ]);
+  return { holders, namespaces: specs };
+}
+
+async function readHolders(
+  client: KubernetesClient,
+  namespace: string,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, Holder> | undefined> {
+  const documents = new NumberedDocuments(client, namespace, 'holders');
+  const record = new HolderRecord();
+  try {
+    record.restore(await documents.read(signal), (shard) => documents.nameOf(shard));
+    return record.entries();
+  } catch (error) {
+    // The controller's log tells what is wrong with it.
+    if (error instanceof HolderDocumentError) return undefined;
+    throw error;
+  }
+}
+
+async function readNamespaces(client: KubernetesClient, signal: AbortSignal): Promise<NamespaceSpec[]> {
+  const specs: NamespaceSpec[] = [];
+  const query = new URLSearchParams();
+  const list = { client, path: collectionPath(namespaces), query, accept: metadataForms.list, signal };
+  await readCollection({ ...list, pages: new PageSize() }, (object) => {
+    const spec = projectNamespace(object);
+    if (spec !== undefined && spec.domains.length > 0) specs.push(spec);
+  });
+  return specs;
+}
+
+async function unlessDenied<T>(read: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await read();
+  } catch (error) {
+    if (isForbidden(error)) return undefined;
+    throw error;
+  }
+}
