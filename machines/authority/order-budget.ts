@@ -1,12 +1,13 @@
 // What the CA currently allows: reservations in its rate limits (the ledger) and its health (the breaker). The supervisor's admission
 // asks it before each order; src/authority reports to it how orders went.
 
-import type { Gate, Hold } from '../ledger/hold.ts';
+import { type Gate, type Hold, withoutKey } from '../ledger/hold.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Forecast, SharedLimit } from '../ledger/order-check.ts';
 import type { OrderRequest } from '../ledger/order-limits.ts';
 import type { LimitName } from '../ledger/rate-limits.ts';
 import { minute } from '../time/durations.ts';
+import { Attempts } from './attempts.ts';
 import { Breaker } from './breaker.ts';
 import type { OrderReport } from './order-report.ts';
 
@@ -25,7 +26,12 @@ export interface PlannedOrder {
 export type BudgetChange = 'room' | 'health';
 
 interface Reservation {
+  readonly namespace: string;
   readonly request: OrderRequest;
+  /** Hosts that the CA could not validate. */
+  failed: readonly string[];
+  /** That it has no certificate is the CA's doing, or a limit's. */
+  excused: boolean;
   /** `sent`: the CA may have counted it. `proven`: a certificate may be issued. */
   stage: 'reserved' | 'sent' | 'proven' | 'refused' | 'issued';
 }
@@ -45,6 +51,7 @@ export interface Released {
 export class OrderBudget {
   readonly #ledger: Ledger;
   readonly #breaker = new Breaker({ threshold: 2, longestProbe: 5 * minute });
+  readonly #attempts = new Attempts();
   readonly #reservations = new Map<string, Reservation>();
 
   constructor(ledger: Ledger) {
@@ -53,17 +60,23 @@ export class OrderBudget {
 
   /** Why and until when this order must wait; undefined if it need not. */
   hold(order: PlannedOrder, now: number): Hold | undefined {
-    return this.#ledger.hold(requestOf(order), now);
+    return withoutKey(this.gate(order, now));
   }
 
   /** @see Ledger.gate */
   gate(order: PlannedOrder, now: number, ahead?: ReadonlyMap<string, number>): Gate | undefined {
-    return this.#ledger.gate(requestOf(order), now, ahead);
+    const attempts = this.#attemptsGate(order, now);
+    const gate = this.#ledger.gate(requestOf(order), now, ahead);
+    return attempts !== undefined && attempts.until > (gate?.until ?? 0) ? attempts : gate;
   }
 
   /** @see Ledger.foresee */
   foresee(order: PlannedOrder, taken: Map<string, number>, now: number): Forecast {
-    return this.#ledger.foresee(requestOf(order), taken, now);
+    const attempts = withoutKey(this.#attemptsGate(order, now));
+    const forecast = this.#ledger.foresee(requestOf(order), taken, now);
+    return attempts !== undefined && attempts.until > forecast.at
+      ? { at: attempts.until, hold: attempts }
+      : forecast;
   }
 
   /** @see Ledger.sharedLimits */
@@ -84,7 +97,8 @@ export class OrderBudget {
   reserve(order: PlannedOrder, now: number): void {
     const request = requestOf(order);
     this.#ledger.orderCreated(request, now);
-    this.#reservations.set(order.id, { request, stage: 'reserved' });
+    const { id, namespace } = order;
+    this.#reservations.set(id, { namespace, request, stage: 'reserved', failed: [], excused: false });
   }
 
   /**
@@ -101,7 +115,7 @@ export class OrderBudget {
     const hold = this.#ledger.hold(request, now);
     this.#ledger.orderCreated(hold === undefined ? request : reservation.request, now);
     if (hold !== undefined) return hold;
-    this.#reservations.set(id, { request, stage: reservation.stage });
+    this.#reservations.set(id, { ...reservation, request });
     return undefined;
   }
 
@@ -139,13 +153,16 @@ export class OrderBudget {
         if (open === undefined) return wasWell ? undefined : 'health';
         open.stage = 'refused';
         this.#ledger.orderRefused(open.request, now);
-        if (report.block !== undefined) this.#ledger.learn(report.block, open.request, now);
+        if (report.block === undefined) return 'room';
+        open.excused = true;
+        this.#ledger.learn(report.block, open.request, now);
         return 'room';
       case 'HOSTS_PROVEN':
         if (open !== undefined) open.stage = 'proven';
         for (const host of report.hosts) this.#ledger.authorizationSucceeded(host);
         return undefined;
       case 'HOSTS_FAILED':
+        if (reservation !== undefined) reservation.failed = report.hosts;
         for (const host of report.hosts) this.#ledger.authorizationFailed(host, now);
         return undefined;
       case 'CERTIFICATE_ISSUED':
@@ -157,9 +174,12 @@ export class OrderBudget {
         if (open !== undefined) open.stage = 'sent';
         return undefined;
       case 'LIMIT_MET':
-        if (reservation !== undefined) this.#ledger.learn(report.block, reservation.request, now);
+        if (reservation === undefined) return undefined;
+        reservation.excused = true;
+        this.#ledger.learn(report.block, reservation.request, now);
         return undefined;
       case 'CA_UNAVAILABLE':
+        if (reservation !== undefined) reservation.excused = true;
         this.#breaker.failed(report.id, now, report.retryAfter);
         if (report.retryAfter !== undefined) this.#ledger.learnUnavailable(report.retryAfter, now);
         return 'health';
@@ -178,8 +198,21 @@ export class OrderBudget {
     if (stage === 'reserved') this.#ledger.orderRefused(request, now);
     else if (stage === 'sent') this.#ledger.orderEnded(request, now);
     else if (stage === 'proven') this.#ledger.certificateIssued(request, now);
+    this.#countAttempt(reservation, now);
     const spent = this.#ledger.sharedLimits(request).filter(({ limit }) => isSpent(limit, stage));
     return { freed: !isOver(reservation), spent };
+  }
+
+  #attemptsGate({ namespace, hosts, purpose }: PlannedOrder, now: number): Gate | undefined {
+    return this.#attempts.gate(namespace, hosts, purpose === 'first', now);
+  }
+
+  #countAttempt({ namespace, request, stage, failed, excused }: Reservation, now: number): void {
+    const { identifiers } = request;
+    if (stage === 'issued') this.#attempts.succeeded(namespace, identifiers);
+    else if (stage !== 'reserved' && !excused) {
+      this.#attempts.failed(namespace, failed.length > 0 ? failed : identifiers, now);
+    }
   }
 }
 

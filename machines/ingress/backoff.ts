@@ -25,7 +25,7 @@ export function nextAttempt(
   const kind = failureKind(failure);
   if (kind === 'terminal' || kind === 'notice') return undefined;
   // A rate limit with Retry-After is not the certificate's own failure.
-  const named = failure.code === 'RateLimited' && failure.retryAt !== undefined;
+  const named = ['RateLimited', 'TooManyAttempts'].includes(failure.code) && failure.retryAt !== undefined;
   const step =
     failure.code === 'HostReturning'
       ? 10 * minute

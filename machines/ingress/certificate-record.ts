@@ -120,7 +120,8 @@ export function fail(
   at: number,
 ): CertificateRecord {
   // A rate limit is not the certificate's own failure, and must not advance its ladder.
-  const kind = failure.code === 'RateLimited' ? 'transient' : failureKind(failure);
+  const isWait = failure.code === 'RateLimited' || failure.code === 'TooManyAttempts';
+  const kind = isWait ? 'transient' : failureKind(failure);
   const triedAgain = kind === 'attempt' || kind === 'transient';
   const failures = triedAgain ? { ...record.failures, [kind]: record.failures[kind] + 1 } : noFailures;
   const id = `${context.uid}/${record.desired.secretName}`;
@@ -181,7 +182,7 @@ function whatFailed(
 
 /** A limit says nothing about hosts or certificate. */
 function isLimit({ code }: Failure): boolean {
-  return code === 'RateLimited' || code === 'NamePaused';
+  return code === 'RateLimited' || code === 'TooManyAttempts' || code === 'NamePaused';
 }
 
 /** Expiry of the certificate that is still in use; for a running round that is `harmAt`. */

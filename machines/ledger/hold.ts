@@ -3,7 +3,8 @@ import type { Block } from './blocks.ts';
 
 /** Why an order must wait. */
 export interface Hold {
-  readonly cause: Block['cause'];
+  /** `attempts`: our own limit of orders without a certificate. */
+  readonly cause: Block['cause'] | 'attempts';
   /** Display name, such as `registered domain example.com`. */
   readonly scope: string;
   /** Milliseconds since the epoch. */
@@ -22,7 +23,7 @@ export function withoutKey(gate: Gate | undefined): Hold | undefined {
   return gate && { cause: gate.cause, scope: gate.scope, until: gate.until };
 }
 
-const limits: Readonly<Record<Exclude<Hold['cause'], 'unavailable'>, string>> = {
+const limits: Readonly<Record<Exclude<Hold['cause'], 'unavailable' | 'attempts'>, string>> = {
   'orders-per-account': 'new orders',
   'certificates-per-registered-domain': 'certificates of a registered domain',
   'certificates-per-exact-set': 'certificates for the same names',
@@ -34,6 +35,7 @@ const limits: Readonly<Record<Exclude<Hold['cause'], 'unavailable'>, string>> = 
 
 /** What an order waits for, for display. */
 export function describeCause(cause: Hold['cause']): string {
+  if (cause === 'attempts') return 'orders without a certificate';
   return cause === 'unavailable' ? 'the CA does not answer' : `limit of ${limits[cause]}`;
 }
 
@@ -41,6 +43,10 @@ export function describeCause(cause: Hold['cause']): string {
 export function describeHold({ cause, scope, until }: Hold): Failure {
   if (cause === 'unavailable') {
     return { code: 'CaUnavailable', message: 'The order waits until the CA answers again.', retryAt: until };
+  }
+  if (cause === 'attempts') {
+    const message = `The order waits, because too many orders ended without a certificate (${scope}).`;
+    return { code: 'TooManyAttempts', message, retryAt: until };
   }
   const message = `The order waits for the CA's ${describeCause(cause)} (${scope}).`;
   return { code: cause === 'paused' ? 'NamePaused' : 'RateLimited', message, retryAt: until };

@@ -243,6 +243,13 @@ export const reasons = {
     kind: 'attempt',
     remedy: 'Wait: the order is made as soon as the CA allows it.',
   },
+  TooManyAttempts: {
+    about: 'CA',
+    meaning:
+      'Too many orders of a host (20 a day) or of a namespace (150 in 3 hours) ended without a certificate.',
+    kind: 'attempt',
+    remedy: 'Fix what the earlier Events say; the order is made at the time given here.',
+  },
   NamePaused: {
     about: 'CA',
     meaning: 'The CA has paused a name after too many failed attempts in a row.',

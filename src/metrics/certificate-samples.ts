@@ -31,7 +31,7 @@ type CertificateMetric = Extract<
 
 const ingressStates: readonly IngressState[] = ['checking', ...settledStates];
 const certificateStates = ['unchecked', 'good', 'held', ...certificatePhases, 'backing-off', 'needs-change'];
-const holdCauses = [...limitNames, 'blocked', 'paused', 'unavailable'];
+const holdCauses = [...limitNames, 'blocked', 'paused', 'unavailable', 'attempts'];
 
 /**
  * Samples of the certificates, from the actors.
