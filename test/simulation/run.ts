@@ -15,6 +15,8 @@ export interface Outcome extends Tally {
   readonly processorSeconds: number;
   readonly violations: readonly string[];
   readonly issuedByDay: readonly number[];
+  /** Of the certificates that were issued, in days. */
+  readonly lifetimes: ReadonlySet<number>;
   readonly events: ReadonlyMap<string, number>;
   readonly ledgerWrites: { readonly count: number; readonly characters: number };
 }
@@ -53,6 +55,7 @@ export async function run(scenario: Scenario, size: Size, options: RunOptions): 
     processorSeconds: processorSeconds(processor),
     violations: witness.violations,
     issuedByDay: witness.issuedByDay,
+    lifetimes: witness.lifetimes,
     events: cluster.events,
     ledgerWrites: cluster.ledgerWrites,
   };

@@ -1,28 +1,24 @@
 import assert from 'node:assert/strict';
-import { describe, test } from 'node:test';
-import { standInForCertificates } from './stand-ins.ts';
-
-standInForCertificates();
-// They hold for what is imported later.
-const { scenarios } = await import('./scenarios.ts');
-const { run } = await import('./run.ts');
-const { writesOfColdStart } = await import('./ledger-writes.ts');
+import { after, describe, test } from 'node:test';
+import { writesOfColdStart } from './ledger-writes.ts';
+import { scenarios } from './scenarios.ts';
+import { SimulationThread } from './simulation-thread.ts';
 
 const seed = 1;
+const thread = new SimulationThread('model');
+after(() => thread[Symbol.asyncDispose]());
 
 describe('a simulation in small', () => {
-  for (const scenario of scenarios) {
-    test(`${scenario.name}: ${scenario.title}`, async () => {
-      const outcome = await run(scenario, scenario.fast, { ca: 'model', seed });
-      assert.deepEqual(outcome.violations, [], `npm run simulate -- --scenario ${scenario.name} --fast`);
+  for (const { name, title, fast } of scenarios) {
+    test(`${name}: ${title}`, async () => {
+      const outcome = await thread.run(name, fast, seed);
+      assert.deepEqual(outcome.violations, [], `npm run simulate -- --scenario ${name} --fast`);
       assert.ok(outcome.issuances > 0, 'something happened');
     });
   }
 
   test('a crash within a second of a refusal: nothing is asked for again before its end', async () => {
-    const scenario = scenarios.find(({ name }) => name === 'other-client');
-    assert.ok(scenario !== undefined);
-    const outcome = await run(scenario, { ingresses: 200, days: 8 }, { ca: 'model', seed: 5 });
+    const outcome = await thread.run('other-client', { ingresses: 200, days: 8 }, 5);
     assert.deepEqual(outcome.violations, []);
   });
 
@@ -37,10 +33,9 @@ describe('a simulation in small', () => {
   test('the same seed runs the same way', async () => {
     const [scenario] = scenarios;
     assert.ok(scenario !== undefined);
-    const [one, other] = [
-      await run(scenario, { ingresses: 50, days: 40 }, { ca: 'model', seed: 7 }),
-      await run(scenario, { ingresses: 50, days: 40 }, { ca: 'model', seed: 7 }),
-    ];
+    const size = { ingresses: 50, days: 40 };
+    const one = await thread.run(scenario.name, size, 7);
+    const other = await thread.run(scenario.name, size, 7);
     const timeless = { seconds: 0, processorSeconds: 0 };
     assert.deepEqual({ ...one, ...timeless }, { ...other, ...timeless });
   });

@@ -70,6 +70,8 @@ export class Witness implements CaWitness {
   readonly violations: string[] = [];
   /** Certificates issued, by day since the start. */
   readonly issuedByDay: number[] = [];
+  /** Lifetimes of what was issued, in days. */
+  readonly lifetimes = new Set<number>();
   readonly #options: WitnessOptions;
   readonly #start: number;
   readonly #admissions = new HarmOrder('admission', (words) => this.#violated(words));
@@ -145,7 +147,8 @@ export class Witness implements CaWitness {
     if (startedAt !== undefined) {
       this.tally.longestWait = Math.max(this.tally.longestWait, time.now - startedAt);
     }
-    const { notAfter } = certificate;
+    const { notBefore, notAfter } = certificate;
+    if (notBefore >= this.#start) this.lifetimes.add(days(certificate));
     if (notAfter <= time.now) return;
     const warned = notAfter - alertLead;
     time.at(renewalDue(certificate) + retryInterval(certificate), () => this.#overdue(secret, certificate));
