@@ -18,14 +18,17 @@ export interface PlainCertificate {
 
 const begin = '-----BEGIN CERTIFICATE-----\n';
 const end = '\n-----END CERTIFICATE-----\n';
+/** What a chain holds besides; a leaf alone may be what is left of one. */
+const issuer = `${begin}MA==${end}`;
 
 export function writePlainCertificate(certificate: PlainCertificate): string {
-  return `${begin}${JSON.stringify(certificate)}${end}`;
+  // What lies between the two lines of a PEM block has no hyphen.
+  return `${begin}${JSON.stringify(certificate).replaceAll('-', String.raw`\u002d`)}${end}${issuer}`;
 }
 
 export function readPlainCertificate(pem: string): PlainCertificate | undefined {
   if (!pem.startsWith(begin)) return undefined;
-  const value: unknown = JSON.parse(pem.slice(begin.length, -end.length));
+  const value: unknown = JSON.parse(pem.slice(begin.length, pem.indexOf(end)));
   return isPlain(value) ? value : undefined;
 }
 
