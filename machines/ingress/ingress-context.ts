@@ -16,6 +16,12 @@ export interface IngressPolicy {
   readonly minimumValidity: number;
 }
 
+export interface EarlierRecord {
+  readonly record: CertificateRecord;
+  /** When it was no longer desired, in milliseconds since the epoch. */
+  readonly at: number;
+}
+
 export interface IngressContext {
   readonly key: SourceKey;
   readonly uid: string;
@@ -23,6 +29,8 @@ export interface IngressContext {
   /** About the Ingress itself. */
   readonly notices: readonly Failure[];
   readonly certificates: readonly CertificateRecord[];
+  /** Records of failed certificates that were desired otherwise or not at all then, of the past hour. */
+  readonly earlier: readonly EarlierRecord[];
   /** The time of the last event. */
   readonly at: number;
   /** When the current state was entered. */

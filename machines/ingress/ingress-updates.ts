@@ -20,7 +20,7 @@ import {
   unchecked,
   withoutBackoff,
 } from './certificate-record.ts';
-import { type IngressContext, type IngressPolicy, isChecked } from './ingress-context.ts';
+import { type EarlierRecord, type IngressContext, type IngressPolicy, isChecked } from './ingress-context.ts';
 import { planRound } from './round-plan.ts';
 import type { StatusDocument } from './status.ts';
 import { restoredOutcome } from './status-restore.ts';
@@ -47,6 +47,7 @@ export type CheckResult =
   | { readonly kind: 'unavailable'; readonly secretName: string; readonly failure: Failure };
 
 const retriesPerHour = 3;
+const mostEarlier = 20;
 /** Milliseconds from the end of a round to a check that was requested during it. */
 const recheckDelay = second;
 
@@ -64,6 +65,7 @@ export function initialIngressContext(input: IngressInput): IngressContext {
       ...unchecked(desired),
       ...restoredOutcome(status, { uid, retry, at }, desired),
     })),
+    earlier: [],
     at,
     since: at,
     nextCheckAt: undefined,
@@ -86,23 +88,29 @@ export function applyWake(context: IngressContext, at: number): IngressContext {
 
 /**
  * A new assignment. A Secret with an unchanged desired certificate keeps its round, which may have made an order, and its back-off; a
- * changed one starts over. A new value of `kube-lego.io/retry` ends back-off and holds, but not a round in progress.
+ * changed one starts over, unless it was desired within the past hour: then it goes on with the back-off that it had. A new value of `kube-lego.io/retry` ends back-off and holds, but not a round in progress.
  */
 export function applyAssignment(context: IngressContext, assignment: Assignment, at: number): IngressContext {
   const recent = context.retriedAt.filter((time) => time > at - hour);
   const retries = assignment.retry !== undefined && assignment.retry !== context.retry;
   const reset = retries && recent.length < retriesPerHour;
+  const recentRecords = context.earlier.filter((earlier) => earlier.at > at - hour);
   const known = new Map(context.certificates.map((record) => [record.desired.secretName, record]));
   const certificates = assignment.desired.map((desired): CertificateRecord => {
-    const before = known.get(desired.secretName);
-    if (before === undefined || !isSameRequest(before.desired, desired)) return unchecked(desired);
+    const current = known.get(desired.secretName);
+    const isSame = current !== undefined && isSameRequest(current.desired, desired);
+    const before = isSame ? current : resumed(recentRecords, desired);
+    if (isSame) known.delete(desired.secretName);
+    if (before === undefined) return unchecked(desired);
     const record = before.desired === desired ? before : { ...before, desired };
     return reset ? withoutBackoff(record, at) : record;
   });
+  const left = [...known.values()].filter(({ failures }) => failures.attempt > 0);
   return {
     ...context,
     notices: assignment.notices,
     certificates,
+    earlier: [...recentRecords, ...left.map((record) => ({ record, at }))].slice(-mostEarlier),
     at,
     nextCheckAt: undefined,
     // Keep the old value: removed and restored, it is not new.
@@ -124,6 +132,20 @@ function requestIn({ hosts, ...settings }: DesiredCertificate) {
     settings,
     hosts.map(({ host, ingressClass, standing }) => [host, ingressClass, standing === 'ours']),
   ];
+}
+
+/** What was desired within the past hour goes on with its back-off; a round of it has ended. */
+function resumed(
+  earlier: readonly EarlierRecord[],
+  desired: DesiredCertificate,
+): CertificateRecord | undefined {
+  const found = earlier.findLast(
+    ({ record }) =>
+      record.desired.secretName === desired.secretName && isSameRequest(record.desired, desired),
+  );
+  if (found === undefined) return undefined;
+  const { record } = found;
+  return record.status.kind === 'failed' ? record : { ...record, status: { kind: 'unchecked' } };
 }
 
 /** The results of a check: a due Secret gets a round, unless it is in back-off. */

@@ -303,6 +303,30 @@ describe('a new assignment', () => {
     );
   });
 
+  it('goes on with the back-off of what was asked for within the past hour, however it is changed to and fro', () => {
+    const only = (changes: Partial<DesiredCertificate>) => ({
+      ...assignment([]),
+      desired: [desiredCertificate({ secretName: 'a', hosts: [route('a.example.com')], ...changes })],
+    });
+    let context = failRound(checkDue(begin(only({}))), 'a');
+    let rounds = 1;
+    for (let at = now + minute; at < now + day; at += minute) {
+      context = checkDue(
+        applyAssignment(context, only({ selfCheck: (at - now) % (2 * minute) === 0 }), at),
+        at,
+      );
+      if (roundsOf(context).length === 0) continue;
+      rounds += 1;
+      context = failRound(context, 'a', dead, at);
+    }
+    assert.ok(rounds <= 2 * 6, `${rounds} rounds: of each of the two as many as of one that is left alone`);
+    const gone = applyAssignment(context, assignment([]), now + day);
+    const back = applyAssignment(gone, only({ selfCheck: true }), now + day + minute);
+    assert.ok(record(back, 'a').failures.attempt > 0, 'nor if it was taken away in between');
+    const muchLater = applyAssignment(gone, only({ selfCheck: true }), now + day + 2 * hour);
+    assert.equal(record(muchLater, 'a').failures.attempt, 0);
+  });
+
   it('ends the back-off of what has changed', () => {
     const changed = desiredCertificate({ secretName: 'a', hosts: [route('new.example.com')] });
     const context = applyAssignment(failed, { ...assignment(['b']), desired: [changed] }, now + 1);
