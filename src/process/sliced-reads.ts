@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 
-/** Bytes that a parser gets at once. */
-const slice = 512;
+/** Bytes that a parser gets first; then as many as it has had, so that a long body costs few slices more. */
+const shortest = 512;
 
 /**
  * Hands on what arrives in slices, and no more of it after the socket was destroyed. Node's HTTP parser otherwise parses all that was
@@ -15,8 +15,10 @@ export function readInSlices(socket: Socket): void {
   socket.push = (chunk: Buffer | null) => {
     if (chunk === null) return push(null);
     let more = true;
-    for (let start = 0; start < chunk.length && !socket.destroyed; start += slice) {
-      more = push(chunk.subarray(start, start + slice));
+    for (let start = 0; start < chunk.length && !socket.destroyed; ) {
+      const end = Math.max(shortest, 2 * start);
+      more = push(chunk.subarray(start, end));
+      start = end;
     }
     return more;
   };
