@@ -114,7 +114,8 @@ export const reasons = {
   },
   HostOwnedElsewhere: {
     about: 'Ingress',
-    meaning: 'The host belongs to another namespace.',
+    meaning:
+      'The host belongs to another namespace: it is reserved for that one, has its certificate there, or was routed there first.',
     kind: 'terminal',
     remedy: 'Use a host of your own, or ask the cluster operator who uses this one.',
   },

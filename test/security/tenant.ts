@@ -3,11 +3,12 @@ import { readKubeconfig } from '../../deploy/local/kubeconfig.ts';
 import type { Stage } from '../controller-failures/stage.ts';
 import { eventually } from '../time/eventually.ts';
 
-/** Somebody who may write Ingresses in this namespace and read its Events, and has no other rights. */
+/** Somebody who may write Ingresses in this namespace (and these core resources), read its Events, and has no other rights. */
 export async function startTenant(
   stage: Pick<Stage, 'apply' | 'world'>,
   namespace: string,
   name: string,
+  writes: readonly 'secrets'[] = [],
 ): Promise<ApiClient> {
   const rbac = { apiVersion: 'rbac.authorization.k8s.io/v1', metadata: { namespace, name } };
   const verbs = ['get', 'create', 'update', 'patch', 'delete'];
@@ -19,6 +20,7 @@ export async function startTenant(
       rules: [
         { apiGroups: ['networking.k8s.io'], resources: ['ingresses'], verbs },
         { apiGroups: [''], resources: ['events'], verbs: ['list'] },
+        ...(writes.length === 0 ? [] : [{ apiGroups: [''], resources: writes, verbs: [...verbs, 'list'] }]),
       ],
     },
     {
