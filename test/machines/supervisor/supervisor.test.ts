@@ -106,6 +106,50 @@ describe('ownership', () => {
   });
 });
 
+describe('a host that changes hands', () => {
+  const holder = { namespace: 'held', notBefore: now - day, notAfter: now + day, certificate: 'c' };
+  const proved: SupervisorEvent = { type: 'HOSTS_PROVED', hosts: ['web.example.com'], holder };
+  const held = 'Ingress/held/web' as const;
+
+  it('is given to its holder, and taken from who claimed it', () => {
+    const supervision = running(observed(), observed({ namespace: 'held', createdAt: now }));
+    assert.deepEqual(supervision.tell(proved).toSorted(), [`ASSIGN ${held}`, `ASSIGN ${key}`]);
+    assert.deepEqual(supervision.tell(proved), []);
+    const pruned = supervision.tell({ type: 'HOLDERS_PRUNED', hosts: ['web.example.com'] });
+    assert.deepEqual(pruned.toSorted(), [`ASSIGN ${held}`, `ASSIGN ${key}`]);
+  });
+
+  it('passes on by the one timer when the grace period ends', () => {
+    const supervision = running(observed(), observed({ namespace: 'held' }));
+    supervision.tell(proved);
+    const told = supervision.tell({ type: 'SOURCE_GONE', key: held });
+    assert.deepEqual(told, [`STOP ${held}`, `ASSIGN ${key}`, `SET_TIMER +${5 * minute}`]);
+    supervision.time += 5 * minute;
+    assert.deepEqual(supervision.tell({ type: 'TIMER' }), [`ASSIGN ${key}`]);
+    assert.deepEqual(supervision.tell({ type: 'TIMER' }), []);
+  });
+
+  it('is claimed by an Ingress without our annotation, which has no actor', () => {
+    const supervision = running();
+    const plain = { namespace: 'plain', enabled: false, tls: [], ruleHosts: ['web.example.com'] };
+    assert.deepEqual(supervision.tell(observed(plain)), [`ASSIGN ${key}`]);
+    assert.deepEqual(supervision.tell(observed({ ...plain, ruleHosts: [] })), [`ASSIGN ${key}`]);
+  });
+
+  it('is taken by a Namespace that reserves it, and a younger one that does is told', () => {
+    const supervision = running();
+    const reserve = (name: string, age: number): SupervisorEvent => ({
+      type: 'NAMESPACE_OBSERVED',
+      namespace: { name, createdAt: now - age, domains: ['*.example.com'] },
+    });
+    assert.deepEqual(supervision.tell(reserve('old', 2)), [`ASSIGN ${key}`]);
+    assert.deepEqual(supervision.tell(reserve('young', 1)), ['DOMAINS_TAKEN young *.example.com']);
+    assert.deepEqual(supervision.tell(reserve('young', 1)), []);
+    assert.deepEqual(supervision.tell({ type: 'NAMESPACE_GONE', name: 'old' }), []);
+    assert.deepEqual(supervision.tell({ type: 'NAMESPACE_GONE', name: 'young' }), [`ASSIGN ${key}`]);
+  });
+});
+
 describe('our own status on an Ingress', () => {
   it('changes nothing, but is what an actor that starts again goes on from', () => {
     const supervision = running(observed());
