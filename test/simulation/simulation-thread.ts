@@ -44,10 +44,12 @@ async function serve(ca: CaKind): Promise<void> {
   // They hold for what is imported later.
   const { scenarios } = await import('./scenarios.ts');
   const { run } = await import('./run.ts');
-  parentPort?.on('message', async ({ name, size, seed }: Wanted) => {
+  const answer = async ({ name, size, seed }: Wanted): Promise<void> => {
     const scenario = scenarios.find((one) => one.name === name) ?? assert.fail();
     parentPort?.postMessage(await run(scenario, size, { ca, seed }));
-  });
+  };
+  // A rejection ends the thread, and with it the wait of who asked.
+  parentPort?.on('message', (wanted: Wanted) => void answer(wanted));
 }
 
 if (!isMainThread) await serve(workerData);
