@@ -31,7 +31,8 @@ export async function overviewOf(
   const limit = pLimit(readsInFlight);
   const pending: Promise<StatusRow[]>[] = [];
   for (const spec of [...ingresses.values()].toSorted(byKey)) {
-    const assignment = ownership.assignment(sourceKey(spec));
+    // One that is not enabled has claims, which `ownership` needs, but no certificate of ours.
+    const assignment = spec.enabled ? ownership.assignment(sourceKey(spec)) : undefined;
     if (assignment === undefined) continue;
     if (namespace !== undefined && spec.namespace !== namespace) continue;
     const unrecorded = assignment.desired.filter(({ secretName }) => entryOf(spec, secretName) === undefined);

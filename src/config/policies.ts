@@ -27,7 +27,8 @@ export function supervisorPolicy(config: Config) {
       requireDomains: config.requireDomains,
       // Let's Encrypt, docs/profiles: the classic profile.
       mostNames: 100,
-      names: config.publicCa ? ('public' as const) : ('any' as const),
+      // A CA with its own root certificate is a private one.
+      names: config.caBundle === undefined ? ('public' as const) : ('any' as const),
       toUnicode: domainToUnicode,
       supportedClasses: config.supportedIngressClasses,
       defaultClass: config.defaultIngressClass,

@@ -30,11 +30,11 @@ describe('the strict CA on its port', { timeout: 120_000 }, () => {
     assert.deepEqual(outcomes, ['UND_ERR_SOCKET', 'UND_ERR_SOCKET', 'UND_ERR_HEADERS_TIMEOUT', '502', '200']);
   });
 
-  it('bears a thousand orders in flight', async (context) => {
+  it('bears hundreds of orders in flight', async (context) => {
     const [port = 0] = await freePorts(1);
     await using server = await CaServer.start({ vaHttpPort: port });
     const { caBundle } = server;
-    // A thousand that poll every 20 ms would keep a slow machine busy with polls alone.
+    // Hundreds that poll every 20 ms would keep a slow machine busy with polls alone.
     await using floor = await Floor.start({
       directoryUrl: server.ca.directoryUrl,
       caBundle,
@@ -44,10 +44,10 @@ describe('the strict CA on its port', { timeout: 120_000 }, () => {
     await floor.issue('warm-up.example.com');
     floor.requests = 0;
     const started = performance.now();
-    const hosts = Array.from({ length: 1000 }, (_, index) => `host-${index}.example.com`);
+    const hosts = Array.from({ length: 300 }, (_, index) => `host-${index}.example.com`);
     const chains = await Promise.all(hosts.map((host) => floor.issue(host)));
     const seconds = (performance.now() - started) / 1000;
-    context.diagnostic(`${(1000 / seconds).toFixed(0)} certificates/s, ${floor.requests} requests`);
-    assert.equal(new Set(chains).size, 1000);
+    context.diagnostic(`${(300 / seconds).toFixed(0)} certificates/s, ${floor.requests} requests`);
+    assert.equal(new Set(chains).size, 300);
   });
 });

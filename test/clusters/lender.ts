@@ -1,9 +1,13 @@
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { truncate } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
+import process from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { type Cluster, startCluster } from '../../deploy/local/cluster.ts';
 import type { ClusterParts } from '../../deploy/local/cluster-access.ts';
+import { readImage } from '../../deploy/local/controller.ts';
 import { EtcdContent } from './etcd-content.ts';
 
 /** The API server compiles its admission policies anew once a second: until then, deleted ones are in force. */
@@ -21,6 +25,7 @@ export class Lender {
   readonly #started = new Set<Cluster>();
   /** Given back; those that could not be emptied turn out undefined. */
   readonly #returning: Promise<Lent | undefined>[] = [];
+  #compiled: Promise<void> | undefined;
 
   private constructor(server: Server) {
     this.#server = server;
@@ -61,7 +66,8 @@ export class Lender {
   }
 
   async #start(): Promise<Lent> {
-    const cluster = await startCluster();
+    this.#compiled ??= compile();
+    const [cluster] = await Promise.all([startCluster(), this.#compiled]);
     this.#started.add(cluster);
     return { cluster, content: await EtcdContent.read(cluster.etcdUrl) };
   }
@@ -78,4 +84,11 @@ export class Lender {
       return undefined;
     }
   }
+}
+
+/** Most controllers of the tests are killed: only a process that ends by itself leaves its compiled code for the next. */
+async function compile(): Promise<void> {
+  const image = await readImage();
+  const options = { env: image.environment, timeout: 60_000 };
+  await promisify(execFile)(process.execPath, [...image.arguments, '--version'], options);
 }

@@ -81,7 +81,7 @@ describe('the table', () => {
       'INGRESS  SECRET  STATE   VALID FOR  NEXT              HOSTS',
       'shop/a   a       good    80 days    renew in 50 days  a.example.com',
       'shop/b   b       failed             retry in 90 s',
-      '    OrderFailed: No. ',
+      '    OrderFailed: [2JNo.',
     ]);
   });
 });
