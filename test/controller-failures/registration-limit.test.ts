@@ -24,7 +24,7 @@ function web(name: string, host: string): Manifest {
   return ingress(`shop/${name}`, { tls: { [`${name}-tls`]: [host] } });
 }
 
-describe('a CA that takes no new account from this address for a while', { timeout: 240_000 }, () => {
+describe('a CA that takes no new account from this address for a while', { timeout: 300_000 }, () => {
   before(async () => {
     stage = await startStage({ namespaces: ['shop'] });
     ca = await StrictCa.start(stage, { limits: { registrations: { burst: 1, period: blockTime } } });
@@ -63,7 +63,7 @@ describe('a CA that takes no new account from this address for a while', { timeo
 
   it('is asked again when its time is over', async () => {
     const isMade = (): boolean => registrations().filter(({ status }) => status === 201).length === 2;
-    await eventually('the account is made', isMade, 2 * blockTime);
+    await eventually('the account is made', isMade, 3 * blockTime);
     await stage.untilIssued('shop/one', 'shop/two', 'shop/three');
     const [denial, ...others] = ca.denials;
     assert.ok(denial !== undefined && others.length === 0);
