@@ -96,7 +96,7 @@ export const sampledMetrics = {
     type: 'gauge',
     help: 'Secrets whose order waits for a limit of the CA, or for the CA to recover, by cause.',
     labels: ['cause'],
-    series: '8',
+    series: '9',
   },
   ordersInFlight: {
     name: 'kube_lego_orders_in_flight',

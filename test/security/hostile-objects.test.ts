@@ -93,7 +93,7 @@ describe('the author of hostile Ingresses', { timeout: 300_000 }, () => {
   });
 
   it('has written no line of the log, no Event and no status', async () => {
-    const message = await stage.untilWarned('shop/key-type', 'UnsupportedKeyType');
+    const message = await stage.untilWarned('shop/key-type', 'AnnotationTooLong');
     const metadata = recordField(await stage.object(ingressPath('shop/key-type')), 'metadata');
     const status = stringField(recordField(metadata, 'annotations'), statusAnnotation) ?? '';
     const log = (await stage.log()).map((record) => JSON.stringify(record));

@@ -106,7 +106,7 @@ describe('the Kubernetes client', () => {
       sendStatus(response, 422, 'Invalid', `cannot decode ${key}`);
       return true;
     };
-    assert.match((await failure()).message, /cannot decode \[data\]$/);
+    assert.match((await failure()).message, /cannot decode \(encoded data\)$/);
   });
 
   it('waits for Retry-After of a 429, up to four tries', async () => {
