@@ -46,7 +46,9 @@ describe('an API server that is restarted', () => {
 
     await cluster.stopApiServer();
     download.open();
-    await stage.untilLogged(/^The holder of the hosts is not recorded yet: .*the API server cannot be reached/);
+    await stage.untilLogged(
+      /^The holder of the hosts is not recorded yet: .*the API server cannot be reached/,
+    );
     assert.equal((await stage.view('shop/late'))?.state, 'storing');
     starts.push(Date.now());
     await cluster.startApiServer();
