@@ -110,7 +110,7 @@ export class RenewalWatch {
     const isNew = last?.id !== id;
     const known = isNew ? { id, askAt: nextBeat(uid, rhythm, now) } : this.#inTurn(last);
     const window = secret.window ?? known.unrecorded;
-    const confirmed = window !== undefined && isSuggested(window, known.suggested);
+    const confirmed = window !== undefined && isSuggested(window, known.suggested, now);
     const recorded = known.unrecorded === undefined ? secret : { ...secret, window };
     const seen = confirmed ? { ...recorded, windowConfirmed: true } : recorded;
     const checkAt = known.refused?.writeAt ?? known.askAt;
@@ -181,7 +181,12 @@ export class RenewalWatch {
   }
 }
 
-/** Whether the CA has named this window. */
-function isSuggested({ start, end }: RenewalWindow, suggested: SuggestedWindow | undefined): boolean {
-  return suggested?.start === start && suggested.end === end;
+/** Whether the CA has named this window, or another one in the past, which counts as unchanged (`recordOf`). */
+function isSuggested(
+  { start, end }: RenewalWindow,
+  suggested: SuggestedWindow | undefined,
+  now: number,
+): boolean {
+  if (suggested === undefined) return false;
+  return (end <= now && suggested.end <= now) || (suggested.start === start && suggested.end === end);
 }

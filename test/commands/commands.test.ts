@@ -221,7 +221,7 @@ describe('kube-lego explain and kube-lego status', { timeout: 240_000 }, () => {
       /^shop\/good +good-tls +good +\d+ days +renew in \d+ days +good\.example\.com$/m,
     );
     assert.match(all.output, /^shop\/dead +dead-tls +failed .*retry/m);
-    assert.doesNotMatch(all.output, /plain/);
+    assert.doesNotMatch(all.output, /shop\/plain/);
     const { code, output } = await run(['status', '--problems', '-n', 'shop', '-o', 'json']);
     assert.equal(code, 1);
     const { rows }: Overview = JSON.parse(output);
