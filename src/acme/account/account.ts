@@ -5,6 +5,7 @@ import { hour } from '../../../machines/time/durations.ts';
 import type { AccountKey } from '../protocol/account-key.ts';
 import { OrderError } from '../protocol/order-error.ts';
 import { type OrderRequests, SignedRequests } from '../protocol/signed-requests.ts';
+import { resolution } from '../transport/ca-clock.ts';
 import { caName } from '../transport/connection.ts';
 import { AcmeProblem } from '../transport/problem.ts';
 import { SharedRun } from '../transport/shared-run.ts';
@@ -196,7 +197,9 @@ function askedToWait(error: unknown, now: number): number | undefined {
     return undefined;
   const { retryAfter, status } = error.cause;
   // Another refusal may be over when a setting has been corrected.
-  return retryAfter === undefined || status !== 429 ? undefined : now + retryAfter;
+  if (retryAfter === undefined || status !== 429) return undefined;
+  // The next process may know the CA's time to be later than this one does.
+  return now + retryAfter + resolution;
 }
 
 function isAccountLost(error: unknown): boolean {

@@ -1,7 +1,7 @@
 import type { Clock } from '../../time/clock.ts';
 
-/** `Date` headers have whole seconds, truncated (RFC 9110, section 5.6.7). */
-const resolution = 1000;
+/** Milliseconds. `Date` headers have whole seconds, truncated (RFC 9110, section 5.6.7): the clocks of two processes differ by as much. */
+export const resolution = 1000;
 
 /**
  * The CA's time, for everything about the CA: limits, Retry-After, renewal windows, the expiry of an order. The machine's clock is used
