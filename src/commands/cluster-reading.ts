@@ -12,12 +12,12 @@ import {
   metadataForms,
   secrets,
 } from '../kubernetes/client/collections.ts';
-import { isForbidden } from '../kubernetes/client/kubernetes-error.ts';
-import { PageSize, readCollection } from '../kubernetes/watch/collection-list.ts';
+import { isForbidden, unless } from '../kubernetes/client/kubernetes-error.ts';
 import { keyOf } from '../kubernetes/watch/projections.ts';
 import { arrayField, recordField, stringField } from '../process/json.ts';
 import { isRecordedAsOurs } from '../secret/secret-reading.ts';
 import { projectIngress } from '../sources/ingress/ingress-projection.ts';
+import { list } from './listing.ts';
 import { readOwnership } from './ownership-reading.ts';
 
 /** All Ingresses that could be listed, with ownership of Secrets and hosts as in the controller. */
@@ -36,11 +36,15 @@ interface Survey {
   readonly holders: ReadonlyMap<string, Holder> | undefined;
 }
 
-/** @throws KubernetesError if not even the named namespace may be read, or none at all if none is named */
+/**
+ * @param now milliseconds since the epoch
+ * @throws KubernetesError if not even the named namespace may be read, or none at all if none is named
+ */
 export async function surveyIngresses(
   client: KubernetesClient,
   config: Config,
   namespace: string | undefined,
+  now: number,
   signal: AbortSignal,
 ): Promise<Survey> {
   const [{ listed, ...where }, { holders, namespaces }] = await Promise.all([
@@ -52,7 +56,6 @@ export async function surveyIngresses(
   // Where Namespaces may not be read, it is unknown what is reserved.
   const requireDomains = policy.requireDomains && namespaces !== undefined;
   const ownership = new Ownership({ ...policy, requireDomains });
-  const now = Date.now();
   for (const spec of namespaces ?? []) ownership.setNamespace(spec, now);
   if (holders !== undefined) ownership.replaceHolders(holders, now);
   for (const spec of specs) ownership.set(spec, now);
@@ -135,35 +138,13 @@ export async function listOwnSecrets(
 ): Promise<string[] | undefined> {
   const paths = collectionPaths(secrets, namespaces);
   const query = { fieldSelector: 'type=kubernetes.io/tls' };
-  try {
-    const keys = await Promise.all(
-      paths.map((path) => list(client, path, signal, keyIfOurs, query, metadataForms.list)),
-    );
-    return keys.flat().filter((key) => key !== undefined);
-  } catch (error) {
-    if (isForbidden(error)) return undefined;
-    throw error;
-  }
+  const keys = await unless('Forbidden', () =>
+    Promise.all(paths.map((path) => list(client, path, signal, keyIfOurs, query, metadataForms.list))),
+  );
+  return keys?.flat().filter((key) => key !== undefined);
 }
 
 function keyIfOurs(secret: unknown): string | undefined {
   const annotations = recordField(recordField(secret, 'metadata'), 'annotations') ?? {};
   return isRecordedAsOurs(annotations) ? keyOf(secret) : undefined;
-}
-
-/** @param read projects an object; thousands of whole ones would need more memory than the pod has */
-async function list<T>(
-  client: KubernetesClient,
-  path: string,
-  signal: AbortSignal,
-  read: (object: unknown) => T,
-  parameters: Readonly<Record<string, string>> = {},
-  accept?: string,
-): Promise<T[]> {
-  const items: T[] = [];
-  const query = new URLSearchParams(parameters);
-  await readCollection({ client, path, query, accept, pages: new PageSize(), signal }, (object) => {
-    items.push(read(object));
-  });
-  return items;
 }

@@ -3,10 +3,10 @@ import { HolderRecord } from '../../machines/ownership/holder-record.ts';
 import type { Holder, NamespaceSpec } from '../../machines/ownership/holders.ts';
 import type { KubernetesClient } from '../kubernetes/client/client.ts';
 import { collectionPath, metadataForms, namespaces } from '../kubernetes/client/collections.ts';
-import { isForbidden } from '../kubernetes/client/kubernetes-error.ts';
+import { unless } from '../kubernetes/client/kubernetes-error.ts';
 import { NumberedDocuments } from '../kubernetes/records/numbered-documents.ts';
-import { PageSize, readCollection } from '../kubernetes/watch/collection-list.ts';
 import { projectNamespace } from '../sources/namespace-projection.ts';
+import { list } from './listing.ts';
 
 /** What decides about hosts beside the Ingresses; undefined what may not be read, as by an app team. */
 export interface OwnershipReading {
@@ -22,8 +22,8 @@ export async function readOwnership(
   signal: AbortSignal,
 ): Promise<OwnershipReading> {
   const [holders, specs] = await Promise.all([
-    unlessDenied(() => readHolders(client, namespace, signal)),
-    unlessDenied(() => readNamespaces(client, signal)),
+    unless('Forbidden', () => readHolders(client, namespace, signal)),
+    unless('Forbidden', () => readNamespaces(client, signal)),
   ]);
   return { holders, namespaces: specs };
 }
@@ -46,21 +46,7 @@ async function readHolders(
 }
 
 async function readNamespaces(client: KubernetesClient, signal: AbortSignal): Promise<NamespaceSpec[]> {
-  const specs: NamespaceSpec[] = [];
-  const query = new URLSearchParams();
-  const list = { client, path: collectionPath(namespaces), query, accept: metadataForms.list, signal };
-  await readCollection({ ...list, pages: new PageSize() }, (object) => {
-    const spec = projectNamespace(object);
-    if (spec !== undefined && spec.domains.length > 0) specs.push(spec);
-  });
-  return specs;
-}
-
-async function unlessDenied<T>(read: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await read();
-  } catch (error) {
-    if (isForbidden(error)) return undefined;
-    throw error;
-  }
+  const path = collectionPath(namespaces);
+  const specs = await list(client, path, signal, projectNamespace, {}, metadataForms.list);
+  return specs.flatMap((spec) => (spec === undefined || spec.domains.length === 0 ? [] : [spec]));
 }

@@ -25,14 +25,13 @@ export async function overviewOf(
   now: number,
   signal: AbortSignal,
 ): Promise<Overview> {
-  const survey = await surveyIngresses(client, config, namespace, signal);
+  const survey = await surveyIngresses(client, config, namespace, now, signal);
   const { ingresses, ownership, named, namespaces: surveyed } = survey;
   const secrets = new SecretStore(client);
   const limit = pLimit(readsInFlight);
   const pending: Promise<StatusRow[]>[] = [];
   for (const spec of [...ingresses.values()].toSorted(byKey)) {
-    // One that is not enabled has claims, which `ownership` needs, but no certificate of ours.
-    const assignment = spec.enabled ? ownership.assignment(sourceKey(spec)) : undefined;
+    const assignment = ownership.assignment(sourceKey(spec));
     if (assignment === undefined) continue;
     if (namespace !== undefined && spec.namespace !== namespace) continue;
     const unrecorded = assignment.desired.filter(({ secretName }) => entryOf(spec, secretName) === undefined);

@@ -220,7 +220,7 @@ export const optionGroups = {
         'else to the first that routes it. any: each of these namespaces gets a certificate for it. What ' +
         'kube-lego.io/domains on a Namespace reserves is respected in both cases.',
       fallback: 'namespace',
-      // `namespace` is the former name of `namespace`.
+      // `oldest` is the former name of `namespace`.
       parse: values.oneOf('namespace', 'any', 'oldest'),
     },
     hostGrace: {

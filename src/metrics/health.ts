@@ -40,16 +40,13 @@ const bounds: ServerBounds = {
 };
 
 /** Serves `/healthz` (the event loop runs) and `/readyz`, on a port that nobody but the kubelet needs. */
-export function createHealthServer(options: HealthOptions, changes: Partial<ServerBounds> = {}): Server {
-  return createBoundedServer({ ...bounds, ...changes }, listener(options));
+export function createHealthServer(options: HealthOptions): Server {
+  return createBoundedServer(bounds, listener(options));
 }
 
 /** Serves `/metrics`; and the probes, which the manifests of 1.0.0-alpha.1 send to this port. */
-export function createMetricsServer(
-  options: MetricsServerOptions,
-  changes: Partial<ServerBounds> = {},
-): Server {
-  return createBoundedServer({ ...bounds, ...changes }, listener(options));
+export function createMetricsServer(options: MetricsServerOptions): Server {
+  return createBoundedServer(bounds, listener(options));
 }
 
 function listener({ ready, metrics }: HealthOptions & Partial<MetricsServerOptions>): RequestListener {

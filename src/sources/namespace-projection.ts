@@ -1,5 +1,6 @@
 import type { NamespaceSpec } from '../../machines/ownership/holders.ts';
 import { domainsAnnotation, parseDomains } from '../../machines/ownership/reservations.ts';
+import { creationTime } from '../kubernetes/watch/projections.ts';
 import { recordField, stringField } from '../process/json.ts';
 
 /** What is read of a Namespace. */
@@ -19,13 +20,12 @@ export function projectNamespace(object: unknown): ObservedNamespace | undefined
   const metadata = recordField(object, 'metadata');
   const name = stringField(metadata, 'name');
   if (name === undefined) return undefined;
-  const createdAt = Date.parse(stringField(metadata, 'creationTimestamp') ?? '');
   const text = stringField(recordField(metadata, 'annotations'), domainsAnnotation) ?? '';
   const { domains, invalid } = parseDomains(withinBound(text));
   const surplus = text.length > longestText ? [`what follows ${longestText} characters`] : [];
   return {
     name,
-    createdAt: Number.isNaN(createdAt) ? 0 : createdAt,
+    createdAt: creationTime(metadata),
     domains,
     invalid: [...surplus, ...invalid.slice(0, mostShown).map(shown)],
   };

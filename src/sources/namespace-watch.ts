@@ -4,7 +4,7 @@ import type { SupervisorEvent } from '../../machines/supervisor/supervisor.ts';
 import type { KubernetesClient } from '../kubernetes/client/client.ts';
 import { collectionPath, namespaces } from '../kubernetes/client/collections.ts';
 import { isForbidden } from '../kubernetes/client/kubernetes-error.ts';
-import { Reflector, type ReflectorState } from '../kubernetes/watch/reflector.ts';
+import { Reflector } from '../kubernetes/watch/reflector.ts';
 import type { Clock } from '../time/clock.ts';
 import { Denial } from './denial.ts';
 import { type ObservedNamespace, projectNamespace } from './namespace-projection.ts';
@@ -16,7 +16,6 @@ export interface InvalidDomain {
 }
 
 export interface NamespaceWatch {
-  readonly state: ReflectorState;
   /** Namespaces may not be read, so that none reserves anything. */
   readonly denied: boolean;
   invalidDomains(): InvalidDomain[];
@@ -64,9 +63,6 @@ export function watchNamespaces(
   });
   reflector.start();
   return {
-    get state() {
-      return reflector.state;
-    },
     get denied() {
       return denial.stands;
     },

@@ -27,16 +27,16 @@ function isAboutAccount(problem: AcmeProblem): boolean {
 
 /** Circuit breaker for an account that the CA refuses to register or to accept: after a pause one request probes. */
 export class AccountHold {
-  readonly #ca: string;
   /** The Secret with the account's key, for messages. */
-  readonly #keyPlace: string;
+  readonly keyPlace: string;
+  readonly #ca: string;
   readonly #clock: CaClock;
   readonly #breaker = new Breaker({ threshold: 1, longestProbe: minute });
   #refusal: AccountError | undefined;
 
   constructor(directoryUrl: string, keyPlace: string, clock: CaClock) {
     this.#ca = caName(directoryUrl);
-    this.#keyPlace = keyPlace;
+    this.keyPlace = keyPlace;
     this.#clock = clock;
   }
 
@@ -99,7 +99,7 @@ export class AccountHold {
 
   deactivated(id: string, cause?: unknown): AccountError {
     const message =
-      `${this.#ca} has deactivated or revoked the account whose key is in Secret ${this.#keyPlace}. ` +
+      `${this.#ca} has deactivated or revoked the account whose key is in Secret ${this.keyPlace}. ` +
       'Delete the Secret and restart kube-lego to register a new account.';
     return this.refuse(id, 'deactivated', message, refusedFor, { cause });
   }

@@ -164,13 +164,12 @@ export class AccountStore {
 
   /** Finds or creates the account of the key and records its URL. */
   async #register(loaded: LoadedAccount, signal: AbortSignal): Promise<FoundAccount> {
-    const { clock, directoryUrl, store } = this.#options;
+    const { clock, directoryUrl } = this.#options;
     let current = loaded;
     const wanted = {
       key: loaded.stored.key,
       mayExist: !loaded.fresh && !this.#lost,
       refusedUntil: loaded.stored.refusedUntil,
-      keyPlace: store.name,
       otherKey: async (refusal: AcmeProblem): Promise<AccountKey | undefined> => {
         const replaced = await this.#kept.replaceKey(loaded, refusal, signal);
         current = replaced ?? loaded;

@@ -29,8 +29,6 @@ export interface WantedAccount {
   readonly mayExist: boolean;
   /** Until when the CA refused an earlier process, by the CA's clock. */
   readonly refusedUntil: number | undefined;
-  /** The Secret with the key, for messages. */
-  readonly keyPlace: string;
   /** A key of another type, because the CA refuses this one; undefined if there must not be one. */
   readonly otherKey: (refusal: AcmeProblem) => Promise<AccountKey | undefined>;
 }
@@ -72,7 +70,7 @@ export class Registration {
     } catch (error) {
       if (!(error instanceof AcmeProblem)) throw error;
       if (error.transient) this.#options.onTrouble?.(error.retryAfter);
-      const remedy = whatIsMissing(error, { ...this.#options, keyPlace: wanted.keyPlace });
+      const remedy = whatIsMissing(error, { ...this.#options, keyPlace: this.#hold.keyPlace });
       throw this.#hold.unregistered(id, error, remedy);
     } finally {
       this.#hold.left(id);

@@ -4,6 +4,7 @@ import * as tls from 'node:tls';
 import { type Dispatcher, EnvHttpProxyAgent, request } from 'undici';
 import { oneLine } from '../../../machines/reasons/foreign-text.ts';
 import { second } from '../../../machines/time/durations.ts';
+import { plainHeaders } from '../../process/headers.ts';
 import { AcmeProblem, type Endpoint } from './problem.ts';
 
 /** One request to the CA. */
@@ -116,7 +117,7 @@ export class CaConnection {
       });
       return {
         status: answer.statusCode,
-        headers: joinedHeaders(answer.headers),
+        headers: plainHeaders(answer.headers),
         text: await this.#text(asked, answer.body),
       };
     } catch (error) {
@@ -213,16 +214,6 @@ function checkedUrl(asked: CaRequest): string {
     asked,
     'invalidResponse',
     `its address ${address} is not an https URL, and ACME requires HTTPS`,
-  );
-}
-
-function joinedHeaders(
-  headers: Readonly<Record<string, string | string[] | undefined>>,
-): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(headers).flatMap(([name, value]) =>
-      value === undefined ? [] : [[name, Array.isArray(value) ? value.join(', ') : value]],
-    ),
   );
 }
 

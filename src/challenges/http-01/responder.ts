@@ -21,7 +21,6 @@ export interface ResponderOptions {
   /** Errors of `thumbprint` and `hasHost`; the request was answered with 404. */
   onError(error: unknown): void;
   readonly clock: Clock;
-  readonly bounds?: Partial<ServerBounds>;
 }
 
 const bounds: ServerBounds = {
@@ -65,7 +64,7 @@ export function createResponder(options: ResponderOptions): Server {
     return thumbprint === undefined ? undefined : `${token}.${thumbprint}`;
   }
 
-  return createBoundedServer({ ...bounds, ...options.bounds }, (request, response) => {
+  return createBoundedServer(bounds, (request, response) => {
     void answerTo(request)
       .catch((error: unknown) => {
         options.onError(error);

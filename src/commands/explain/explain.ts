@@ -48,13 +48,13 @@ export async function explain(
   const gate = checkGate(spec, object, config);
   if (gate.some(isProblem)) return stopped(ingress, gate);
 
-  const { ownership, partial, holders } = await surveyIngresses(client, config, namespace, signal);
+  const now = clock.now();
+  const { ownership, partial, holders } = await surveyIngresses(client, config, namespace, now, signal);
   const assignment = ownership.assignment(sourceKey(spec));
   if (assignment === undefined) return stopped(ingress, gate);
   const wish = checkWish(assignment);
   if (assignment.desired.length === 0) return stopped(ingress, [...gate, ...wish]);
 
-  const now = clock.now();
   const secrets = new SecretStore(client);
   const answer = await askController(config.inspectorPort, spec, signal);
   const live = answer.kind === 'told' ? answer.detail : undefined;

@@ -5,8 +5,6 @@ export interface StreamBody extends AsyncIterable<Uint8Array> {
   destroy(error?: Error): unknown;
 }
 
-export type Headers = Readonly<Record<string, string | string[] | undefined>>;
-
 /** @throws KubernetesError InvalidResponse beyond `limit` bytes; the body is destroyed then */
 export async function readAll(body: StreamBody, limit: number): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
@@ -18,13 +16,4 @@ export async function readAll(body: StreamBody, limit: number): Promise<Buffer> 
     chunks.push(chunk);
   }
   return Buffer.concat(chunks, length);
-}
-
-/** Repeated headers are joined. */
-export function plainHeaders(headers: Headers): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(headers).flatMap(([name, value]) =>
-      value === undefined ? [] : [[name, Array.isArray(value) ? value.join(', ') : value]],
-    ),
-  );
 }

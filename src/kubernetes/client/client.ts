@@ -14,9 +14,10 @@ import {
 } from '@kubernetes/client-node';
 import type { Dispatcher } from 'undici';
 import { second } from '../../../machines/time/durations.ts';
+import { type Headers, plainHeaders } from '../../process/headers.ts';
 import { type Clock, systemClock } from '../../time/clock.ts';
 import { retry } from '../../time/retry.ts';
-import { type Headers, plainHeaders, readAll, type StreamBody } from './api-answer.ts';
+import { readAll, type StreamBody } from './api-answer.ts';
 import { ApiConnection } from './api-connection.ts';
 import { errorFromAnswer, errorFromTransport, KubernetesError, transportCode } from './kubernetes-error.ts';
 import { type ApiRequestReport, type Exchange, reporting } from './request-report.ts';

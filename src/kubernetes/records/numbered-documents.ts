@@ -46,7 +46,7 @@ export class NumberedDocuments {
   readonly #namespace: string;
   readonly #kind: Kind;
   /** By number, the resourceVersion last read or written. */
-  readonly #versions = new Map<number, string | undefined>();
+  #versions = new Map<number, string | undefined>();
 
   constructor(client: Pick<KubernetesClient, 'call'>, namespace: string, kind: keyof typeof kinds) {
     this.#client = client;
@@ -79,8 +79,7 @@ export class NumberedDocuments {
       }
       _continue = metadata?._continue;
     } while (_continue !== undefined && _continue !== '');
-    this.#versions.clear();
-    for (const [shard, version] of versions) this.#versions.set(shard, version);
+    this.#versions = versions;
     return documents;
   }
 

@@ -66,6 +66,12 @@ export class Projections<T extends object> {
   }
 }
 
+/** Milliseconds since the epoch; 0 for an invalid date. */
+export function creationTime(metadata: Record<string, unknown> | undefined): number {
+  const time = Date.parse(stringField(metadata, 'creationTimestamp') ?? '');
+  return Number.isNaN(time) ? 0 : time;
+}
+
 /** `namespace/name`, or `name` of a cluster-scoped object; undefined if it is no object. */
 export function keyOf(object: unknown): string | undefined {
   const metadata = recordField(object, 'metadata');

@@ -6,6 +6,7 @@ import {
   type SourceSpec,
 } from '../../../machines/ownership/source-spec.ts';
 import { KubernetesError } from '../../kubernetes/client/kubernetes-error.ts';
+import { creationTime } from '../../kubernetes/watch/projections.ts';
 import { recordField, stringField } from '../../process/json.ts';
 import { claimedHosts, hostsOf, nothing } from './ingress-hosts.ts';
 
@@ -126,10 +127,4 @@ function isIssuerAnnotation(key: string): boolean {
 
 function isTrue(annotations: Record<string, unknown> | undefined, key: string): boolean {
   return stringField(annotations, key)?.trim().toLowerCase() === 'true';
-}
-
-/** Milliseconds since the epoch; 0 for an invalid date. */
-function creationTime(metadata: Record<string, unknown> | undefined): number {
-  const time = Date.parse(stringField(metadata, 'creationTimestamp') ?? '');
-  return Number.isNaN(time) ? 0 : time;
 }

@@ -63,6 +63,11 @@ export async function resolveHost(
   return { kind: 'none', definite, message };
 }
 
+/** @param hostname of a URL: an IPv6 address is in brackets */
+export function isAddressLiteral(hostname: string): boolean {
+  return isIP(hostname.replaceAll(/[[\]]/g, '')) !== 0;
+}
+
 async function lookUp(
   host: string,
   dnsServers: readonly string[] | undefined,

@@ -1,9 +1,9 @@
 import { constants } from 'node:crypto';
 import http from 'node:http';
 import https from 'node:https';
-import { isIP } from 'node:net';
 import { readInSlices } from '../../../process/sliced-reads.ts';
 import type { Clock } from '../../../time/clock.ts';
+import { isAddressLiteral } from './addresses.ts';
 
 /** The result of one request. `reason` is an error code, never text of the server. */
 export type Answer =
@@ -104,7 +104,7 @@ class InterimAnswers extends Error {
 
 /** SNI is for names only (RFC 6066, section 3). */
 function serverName(url: URL): string {
-  return isIP(url.hostname.replaceAll(/[[\]]/g, '')) === 0 ? url.hostname : '';
+  return isAddressLiteral(url.hostname) ? '' : url.hostname;
 }
 
 function readAnswer(response: http.IncomingMessage, resolve: (answer: Answer) => void): void {

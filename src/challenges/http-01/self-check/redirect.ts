@@ -1,6 +1,6 @@
-import { isIP } from 'node:net';
 import { domainToUnicode } from 'node:url';
 import { validateHost } from '../../../../machines/hosts/host-names.ts';
+import { isAddressLiteral } from './addresses.ts';
 
 /** The ports that a CA connects to: 80 and 443, or others for a private CA. */
 export interface ChallengePorts {
@@ -46,7 +46,7 @@ export function followRedirect(
   if (target.hostname.endsWith('.well-known')) {
     return { refusal: `to host ${shorten(target.hostname)}: a slash is missing after the host name` };
   }
-  if (publicCa && isIP(target.hostname.replaceAll(/[[\]]/g, '')) !== 0) {
+  if (publicCa && isAddressLiteral(target.hostname)) {
     return { refusal: `to the IP address ${target.hostname}, but a CA follows to names only` };
   }
   const port = portOf(target, ports);
@@ -70,10 +70,9 @@ export function followRedirect(
  * private name (private CA), redirects to private names are followed.
  */
 function isPublicName(hostname: string, origin: string): boolean {
-  const literal = hostname.replaceAll(/[[\]]/g, '');
   const toUnicode = domainToUnicode;
   const names = validateHost(origin, { names: 'public', toUnicode }) === undefined ? 'public' : 'any';
-  return isIP(literal) !== 0 || validateHost(hostname, { names, toUnicode }) === undefined;
+  return isAddressLiteral(hostname) || validateHost(hostname, { names, toUnicode }) === undefined;
 }
 
 function shorten(text: string): string {

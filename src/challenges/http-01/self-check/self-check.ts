@@ -124,9 +124,7 @@ class Check {
     if (addresses.some(isPrivate) && !this.#isChallenge(url)) {
       const what = 'has a private address, and is asked for the challenge itself only, not for another path';
       const message = this.#notFollowed(url, `${this.#subject(url)} ${what}.`);
-      return {
-        verdict: { kind: 'wrong-answer', message, status: undefined, finalHost: this.#told(url).hostname },
-      };
+      return { verdict: this.#wrongAnswer(url, message) };
     }
     const passedOver = first === ipv6 && ipv4 !== undefined && this.#undialable.has(first);
     const answer: Answer = passedOver
@@ -177,7 +175,7 @@ class Check {
     const code = isOther ? '' : ` (${reason})`;
     if (kind === 'tls-failed') {
       const message = `${this.#subject(url)} fails in the TLS handshake${code}, as it would for the CA.`;
-      return { kind: 'wrong-answer', message, status: undefined, finalHost: url.hostname };
+      return this.#wrongAnswer(url, message);
     }
     if (kind === 'not-http') {
       return this.#wrong(url, `answers with something that is not HTTP/1.1${code}`);
@@ -195,8 +193,11 @@ class Check {
   #wrong(url: URL, what: string, status?: number): Verdict {
     const other = this.#otherHost();
     const told = other === undefined ? what : "gives another answer than kube-lego's";
-    const finalHost = this.#told(url).hostname;
-    return { kind: 'wrong-answer', message: `${this.#subject(url)} ${told}.`, status, finalHost };
+    return this.#wrongAnswer(url, `${this.#subject(url)} ${told}.`, status);
+  }
+
+  #wrongAnswer(url: URL, message: string, status?: number): Verdict {
+    return { kind: 'wrong-answer', message, status, finalHost: this.#told(url).hostname };
   }
 
   #subject(url: URL): string {
