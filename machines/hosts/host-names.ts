@@ -20,7 +20,9 @@ export interface HostRules {
 }
 
 /** RFC 1035, section 2.3.4, without the root label and length octets. */
-const maxHostLength = 253;
+export const maxHostLength = 253;
+/** RFC 1123 label, lower case. */
+export const dnsLabel = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 const maxLabelLength = 63;
 
 /** Names that do not exist in the public DNS, and why. `test` and `example` are left to the CA, as they are used in tests. */

@@ -7,6 +7,11 @@ export const longestBackoff = (1 + jitter) * day;
 /** A certificate near its expiry is retried more often than daily: after this share of the time left. */
 const shareOfTimeLeft = 1 / 6;
 
+/** The CA's limits or ours have no room for the order. */
+export function isRateLimit({ code }: Failure): boolean {
+  return code === 'RateLimited' || code === 'TooManyAttempts';
+}
+
 /**
  * When a failed certificate is retried, in milliseconds since the epoch; undefined if only a change helps. Never before a
  * Retry-After.
@@ -25,7 +30,7 @@ export function nextAttempt(
   const kind = failureKind(failure);
   if (kind === 'terminal' || kind === 'notice') return undefined;
   // A rate limit with Retry-After is not the certificate's own failure.
-  const named = ['RateLimited', 'TooManyAttempts'].includes(failure.code) && failure.retryAt !== undefined;
+  const named = isRateLimit(failure) && failure.retryAt !== undefined;
   const step =
     failure.code === 'HostReturning'
       ? 10 * minute

@@ -4,7 +4,7 @@ import { describeHold, type Hold } from '../ledger/hold.ts';
 import type { DesiredCertificate } from '../ownership/desired-certificate.ts';
 import { type Failure, failureKind } from '../reasons/reasons.ts';
 import { day } from '../time/durations.ts';
-import { nextAttempt } from './backoff.ts';
+import { isRateLimit, nextAttempt } from './backoff.ts';
 import type { CertificateInput, CertificatePhase } from './certificate.ts';
 
 /** State of one Secret of an Ingress. All times in milliseconds since the epoch. */
@@ -120,8 +120,7 @@ export function fail(
   at: number,
 ): CertificateRecord {
   // A rate limit is not the certificate's own failure, and must not advance its ladder.
-  const isWait = failure.code === 'RateLimited' || failure.code === 'TooManyAttempts';
-  const kind = isWait ? 'transient' : failureKind(failure);
+  const kind = isRateLimit(failure) ? 'transient' : failureKind(failure);
   const triedAgain = kind === 'attempt' || kind === 'transient';
   const failures = triedAgain ? { ...record.failures, [kind]: record.failures[kind] + 1 } : noFailures;
   const id = `${context.uid}/${record.desired.secretName}`;
@@ -181,8 +180,8 @@ function whatFailed(
 }
 
 /** A limit says nothing about hosts or certificate. */
-function isLimit({ code }: Failure): boolean {
-  return code === 'RateLimited' || code === 'TooManyAttempts' || code === 'NamePaused';
+function isLimit(failure: Failure): boolean {
+  return isRateLimit(failure) || failure.code === 'NamePaused';
 }
 
 /** Expiry of the certificate that is still in use; for a running round that is `harmAt`. */

@@ -1,6 +1,7 @@
 import type { DesiredCertificate } from '../ownership/desired-certificate.ts';
 import type { SourceKey } from '../ownership/source-key.ts';
 import type { Failure } from '../reasons/reasons.ts';
+import { earliest } from '../time/earliest.ts';
 import { type CertificateInput, certificatePhases } from './certificate.ts';
 import type { CertificateRecord } from './certificate-record.ts';
 
@@ -67,9 +68,7 @@ export function attentionTime({ status }: CertificateRecord): number | undefined
 /** The time of the next renewal, retry, ARI query or check; during a check, of those known. */
 export function wakeTime({ certificates, nextCheckAt }: IngressContext): number | undefined {
   const asked = certificates.map(({ status }) => (status.kind === 'good' ? status.askAt : undefined));
-  const times = [...certificates.map(attentionTime), ...asked, nextCheckAt];
-  const known = times.filter((time) => time !== undefined);
-  return known.length === 0 ? undefined : Math.min(...known);
+  return earliest([...certificates.map(attentionTime), ...asked, nextCheckAt]);
 }
 
 /** Whether no check is running or pending. */

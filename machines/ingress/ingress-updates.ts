@@ -1,7 +1,11 @@
 import type { Assessment } from '../assessment/assessment.ts';
 import { renewalTime } from '../assessment/renewal.ts';
 import type { Hold } from '../ledger/hold.ts';
-import type { Assignment, DesiredCertificate } from '../ownership/desired-certificate.ts';
+import {
+  type Assignment,
+  type DesiredCertificate,
+  requestedRoutes,
+} from '../ownership/desired-certificate.ts';
 import { isEqual } from '../ownership/equality.ts';
 import type { SourceKey } from '../ownership/source-key.ts';
 import type { Failure } from '../reasons/reasons.ts';
@@ -119,19 +123,13 @@ export function applyAssignment(context: IngressContext, assignment: Assignment,
   };
 }
 
-/**
- * Whether the same certificate is asked for. Why the namespace may not have a host makes no difference: else another namespace could
- * end rounds by its changes.
- */
+/** Whether the same certificate is asked for. */
 function isSameRequest(before: DesiredCertificate, desired: DesiredCertificate): boolean {
   return before === desired || isEqual(requestIn(before), requestIn(desired));
 }
 
 function requestIn({ hosts, ...settings }: DesiredCertificate) {
-  return [
-    settings,
-    hosts.map(({ host, ingressClass, standing }) => [host, ingressClass, standing === 'ours']),
-  ];
+  return [settings, requestedRoutes(hosts)];
 }
 
 /** What was desired within the past hour goes on with its back-off; a round of it has ended. */

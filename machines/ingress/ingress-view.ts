@@ -1,6 +1,7 @@
 import { sourceName } from '../ownership/source-key.ts';
 import { failureKind } from '../reasons/reasons.ts';
 import { shownFailure } from '../reasons/status-text.ts';
+import { earliest } from '../time/earliest.ts';
 import { findingsOf } from './certificate-record.ts';
 import { attentionTime, type IngressContext, type IngressState, wakeTime } from './ingress-context.ts';
 
@@ -30,7 +31,7 @@ const working: Partial<Record<IngressState, string>> = {
 export function viewOf(state: IngressState, context: IngressContext): IngressView {
   const { key, certificates, notices, since } = context;
   const findings = [...notices, ...certificates.flatMap(findingsOf)];
-  const ends = certificates.flatMap(({ status }) => (status.kind === 'good' ? [status.notAfter] : []));
+  const ends = certificates.map(({ status }) => (status.kind === 'good' ? status.notAfter : undefined));
   return {
     ingress: sourceName(key),
     hosts: certificates.flatMap(({ desired }) => desired.hosts.map(({ host }) => host)),
@@ -39,7 +40,7 @@ export function viewOf(state: IngressState, context: IngressContext): IngressVie
     next: nextStepOf(state, context),
     problems: findings.filter((finding) => failureKind(finding) !== 'notice').map(shownFailure),
     notices: findings.filter((finding) => failureKind(finding) === 'notice').map(shownFailure),
-    notAfter: ends.length === 0 ? undefined : Math.min(...ends),
+    notAfter: earliest(ends),
   };
 }
 

@@ -1,5 +1,5 @@
 import { describeHold } from '../ledger/hold.ts';
-import type { DesiredCertificate } from '../ownership/desired-certificate.ts';
+import { type DesiredCertificate, requestedRoutes } from '../ownership/desired-certificate.ts';
 import { type Failure, failureKind, reasons } from '../reasons/reasons.ts';
 import { retryMark, statusMessage } from '../reasons/status-text.ts';
 import { minute, second } from '../time/durations.ts';
@@ -101,8 +101,7 @@ export function isEmpty({ secrets, notices }: StatusDocument): boolean {
 
 /** Short hash of the desired certificate, for comparison only. */
 export function inputMark({ hosts, keyType, profile, selfCheck }: DesiredCertificate): string {
-  const routes = hosts.map(({ host, ingressClass, standing }) => [host, ingressClass, standing === 'ours']);
-  const input = JSON.stringify([routes, keyType, profile, selfCheck]);
+  const input = JSON.stringify([requestedRoutes(hosts), keyType, profile, selfCheck]);
   return Math.floor(spread(input) * 0x1_0000_0000).toString(16);
 }
 

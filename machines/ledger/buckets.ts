@@ -1,6 +1,7 @@
 import type { Shards } from '../documents/shards.ts';
 import { hour } from '../time/durations.ts';
 import { bucketKey, limitOfKey, type Scope } from './limit-keys.ts';
+import type { OrderRequest } from './order-limits.ts';
 import { type LimitName, limitNames, type RateLimits } from './rate-limits.ts';
 import { emptyUntil, fillTime, plausible, spend, timeOfTokens, tokensAt } from './token-bucket.ts';
 
@@ -55,7 +56,13 @@ export class LedgerBuckets {
   }
 
   /** When one more fits, after `others`; now if the limit is not known. */
-  timeOf(limitName: LimitName, scope: Scope, purpose: 'first' | 'other', now: number, others = 0): number {
+  timeOf(
+    limitName: LimitName,
+    scope: Scope,
+    purpose: OrderRequest['purpose'],
+    now: number,
+    others = 0,
+  ): number {
     const limit = this.#rateLimits.limits[limitName];
     if (limit === undefined) return now;
     const bucket = this.#read(limitName, scope, now);

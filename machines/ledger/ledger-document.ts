@@ -1,3 +1,4 @@
+import { isRecord, isWholeNumber, parseDocument } from '../documents/json-document.ts';
 import { second } from '../time/durations.ts';
 import type { Block } from './blocks.ts';
 import { limitNames } from './rate-limits.ts';
@@ -44,16 +45,18 @@ export function encodeLedger(content: LedgerContent): string {
 
 /** @throws LedgerDocumentError if nothing of it is usable */
 export function decodeLedger(text: string): LedgerReading {
-  const document = parse(text);
-  if (document['version'] !== version) throw new LedgerDocumentError('has an unknown version');
-  const { assumedSpentAt, buckets, blocks = {} } = document;
-  if (!isRecord(buckets) || !isRecord(blocks) || !(assumedSpentAt === undefined || isTime(assumedSpentAt))) {
+  const { assumedSpentAt, buckets, blocks = {} } = parseDocument(text, version, LedgerDocumentError);
+  if (
+    !isRecord(buckets) ||
+    !isRecord(blocks) ||
+    !(assumedSpentAt === undefined || isWholeNumber(assumedSpentAt))
+  ) {
     throw new LedgerDocumentError('has missing or invalid fields');
   }
   const damaged: string[] = [];
   const goodBuckets = new Map<string, number>();
   for (const [key, tat] of Object.entries(buckets)) {
-    if (keyPattern.test(key) && isTime(tat)) goodBuckets.set(key, tat * second);
+    if (keyPattern.test(key) && isWholeNumber(tat)) goodBuckets.set(key, tat * second);
     else damaged.push(key);
   }
   const goodBlocks = new Map<string, Block>();
@@ -70,17 +73,6 @@ export function decodeLedger(text: string): LedgerReading {
   };
 }
 
-function parse(text: string): Readonly<Record<string, unknown>> {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    throw new LedgerDocumentError('is not JSON', { cause });
-  }
-  if (!isRecord(value)) throw new LedgerDocumentError('is not a JSON object');
-  return value;
-}
-
 function readBlock(value: unknown): Block | undefined {
   if (!isRecord(value)) return undefined;
   const { until, refusals } = value;
@@ -88,17 +80,9 @@ function readBlock(value: unknown): Block | undefined {
     (name) => name === value['cause'],
   );
   const exemption = (['none', 'same-set', 'ari'] as const).find((name) => name === value['exemption']);
-  if (cause === undefined || exemption === undefined || !isTime(until) || !isTime(refusals)) return undefined;
+  if (cause === undefined || exemption === undefined || !isWholeNumber(until) || !isWholeNumber(refusals))
+    return undefined;
   return { cause, exemption, until: until * second, refusals, scope: undefined };
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-/** An integer number of seconds within the range of `Date`. */
-function isTime(value: unknown): value is number {
-  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= 8.64e12;
 }
 
 function seconds(milliseconds: number): number {

@@ -1,4 +1,5 @@
 import { normalizeHost } from '../hosts/host-names.ts';
+import { someOf } from '../reasons/foreign-text.ts';
 import type { LimitName } from './rate-limits.ts';
 
 /** What a limit of the CA applies to: its key in the ledger, and its display name. */
@@ -49,7 +50,7 @@ export class LedgerKeys {
     const domains = [...new Set(names.map(this.#registeredDomain))];
     return {
       account: this.account,
-      set: { key: this.#hash(names.join(',')), words: `a certificate for exactly ${listed(names)}` },
+      set: { key: this.#hash(names.join(',')), words: `a certificate for exactly ${someOf(names, 3)}` },
       domains: domains.map((name) => this.domain(name)),
       identifiers: names.map((name) => this.identifier(name)),
     };
@@ -80,9 +81,4 @@ export function bucketKey(limit: LimitName, scope: Scope): string {
 /** The limit of a bucket; undefined for an unknown key. */
 export function limitOfKey(key: string): LimitName | undefined {
   return limitsByLetter.get(key.charAt(0));
-}
-
-function listed(names: readonly string[]): string {
-  const shown = names.slice(0, 3).join(', ');
-  return names.length > 3 ? `${shown} and ${names.length - 3} more` : shown;
 }

@@ -44,7 +44,7 @@ export class OrderCheck {
     let longest: Gate | undefined;
     for (const [name, scope] of countedFor(order, scopes)) {
       const key = bucketKey(name, scope);
-      const until = this.#buckets.timeOf(name, scope, reserveFor(order), now, ahead?.get(key));
+      const until = this.#buckets.timeOf(name, scope, order.purpose, now, ahead?.get(key));
       if (until <= Math.max(longest?.until ?? 0, now)) continue;
       longest = { cause: name, scope: scope.words, until, key, ofAccount: scope === scopes.account };
     }
@@ -59,7 +59,7 @@ export class OrderCheck {
     for (const [name, scope] of countedFor(order, scopes)) {
       const key = bucketKey(name, scope);
       const others = taken.get(key) ?? 0;
-      at = Math.max(at, this.#buckets.timeOf(name, scope, reserveFor(order), now, others));
+      at = Math.max(at, this.#buckets.timeOf(name, scope, order.purpose, now, others));
       if (!name.endsWith('authorization-failures')) taken.set(key, others + 1);
     }
     return { at, hold: hold && { ...hold, until: at } };
@@ -96,8 +96,4 @@ export class OrderCheck {
     }
     return longest;
   }
-}
-
-function reserveFor({ purpose }: OrderRequest): 'first' | 'other' {
-  return purpose === 'first' ? 'first' : 'other';
 }

@@ -17,8 +17,7 @@ export interface SourceRecord {
  * - `lists`: the host is only under `spec.tls`.
  * - `lists-refused`: likewise, but the certificate is refused: this blocks nobody. A holder keeps the host by it.
  */
-export const claimKinds = ['routes', 'routes-refused', 'lists', 'lists-refused'] as const;
-export type ClaimKind = (typeof claimKinds)[number];
+export type ClaimKind = keyof typeof strength;
 
 /** A source's claim to one host, or to a wildcard. */
 export interface Claim {
@@ -60,12 +59,12 @@ export function isWildcard(host: string): boolean {
   return host.startsWith('*.');
 }
 
-const strength: Readonly<Record<ClaimKind, number>> = {
+const strength = {
   routes: 0,
   'routes-refused': 1,
   lists: 2,
   'lists-refused': 3,
-};
+} as const;
 
 /** Negative if the first claim is stronger: routing before listing, then the one seen first, then the older object. */
 export function byStrength(one: Claim, other: Claim): number {

@@ -27,6 +27,14 @@ export interface HostRoute {
   readonly until?: number;
 }
 
+/**
+ * What is asked for. Why the namespace may not have a host makes no difference: else another namespace could end rounds, or reset a
+ * back-off, by its changes.
+ */
+export function requestedRoutes(hosts: readonly HostRoute[]) {
+  return hosts.map(({ host, ingressClass, standing }) => [host, ingressClass, standing === 'ours']);
+}
+
 /** The desired content of one Secret, merged from all sources of its namespace that name it. */
 export interface DesiredCertificate {
   readonly namespace: string;

@@ -1,3 +1,5 @@
+import { isRecord, isWholeNumber, parseDocument } from '../documents/json-document.ts';
+import { dnsLabel } from '../hosts/host-names.ts';
 import { second } from '../time/durations.ts';
 import type { Holder } from './holders.ts';
 
@@ -23,8 +25,6 @@ export class HolderDocumentError extends Error {
 const version = 1;
 /** RFC 1035, section 2.3.4; a wildcard may come first. */
 const hostPattern = /^(?:\*\.)?[a-z0-9][a-z0-9.-]{0,250}$/;
-/** RFC 1123 label, the name of a namespace. */
-const namespacePattern = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 const certificatePattern = /^[\w-]{16}$/;
 
 /** An entry is `"HOST": ["NAMESPACE", NOT_BEFORE, NOT_AFTER, "CERTIFICATE"]`, with times in whole seconds, as X.509 has them. */
@@ -51,9 +51,7 @@ export function longestEntry(host: string): number {
 
 /** @throws HolderDocumentError if nothing of it is usable */
 export function decodeHolders(text: string): HolderReading {
-  const document = parse(text);
-  if (document['version'] !== version) throw new HolderDocumentError('has an unknown version');
-  const { documents, holders } = document;
+  const { documents, holders } = parseDocument(text, version, HolderDocumentError);
   if (!isRecord(holders)) throw new HolderDocumentError('has no holders');
   const good = new Map<string, Holder>();
   const damaged: string[] = [];
@@ -62,34 +60,14 @@ export function decodeHolders(text: string): HolderReading {
     if (holder === undefined) damaged.push(host);
     else good.set(host, holder);
   }
-  return { documents: isSeconds(documents) ? documents : undefined, holders: good, damaged };
-}
-
-function parse(text: string): Readonly<Record<string, unknown>> {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    throw new HolderDocumentError('is not JSON', { cause });
-  }
-  if (!isRecord(value)) throw new HolderDocumentError('is not a JSON object');
-  return value;
+  return { documents: isWholeNumber(documents) ? documents : undefined, holders: good, damaged };
 }
 
 function readEntry(value: unknown): Holder | undefined {
   if (!Array.isArray(value) || value.length !== 4) return undefined;
   const [namespace, notBefore, notAfter, certificate]: unknown[] = value;
-  if (typeof namespace !== 'string' || !namespacePattern.test(namespace)) return undefined;
+  if (typeof namespace !== 'string' || !dnsLabel.test(namespace)) return undefined;
   if (typeof certificate !== 'string' || !certificatePattern.test(certificate)) return undefined;
-  if (!isSeconds(notBefore) || !isSeconds(notAfter) || notBefore >= notAfter) return undefined;
+  if (!isWholeNumber(notBefore) || !isWholeNumber(notAfter) || notBefore >= notAfter) return undefined;
   return { namespace, notBefore: notBefore * second, notAfter: notAfter * second, certificate };
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-/** A whole number within the range of `Date` in seconds. */
-function isSeconds(value: unknown): value is number {
-  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= 8.64e12;
 }

@@ -1,6 +1,13 @@
 import { Shards } from '../documents/shards.ts';
 import { day } from '../time/durations.ts';
-import { decodeHolders, encodeHolders, HolderDocumentError, longestEntry } from './holder-document.ts';
+import { isEqual } from './equality.ts';
+import {
+  decodeHolders,
+  encodeHolders,
+  HolderDocumentError,
+  type HolderReading,
+  longestEntry,
+} from './holder-document.ts';
 import type { Holder } from './holders.ts';
 
 /** What reading or merging documents has brought. */
@@ -64,9 +71,10 @@ export class HolderRecord {
    * @throws HolderDocumentError for a document of which nothing is readable: it may name the holder of any host
    */
   restore(documents: ReadonlyMap<number, string>, nameOf: (shard: number) => string): RecordChanges {
+    const readings = new Map<number, HolderReading>();
     for (const [shard, text] of documents) {
       try {
-        decodeHolders(text);
+        readings.set(shard, decodeHolders(text));
       } catch (error) {
         if (!(error instanceof HolderDocumentError)) throw error;
         const remedy =
@@ -76,7 +84,7 @@ export class HolderRecord {
         });
       }
     }
-    const changes = this.merge(documents, nameOf);
+    const changes = this.#mergeReadings(readings, nameOf);
     const stated = this.#documents;
     const present = documents.keys().filter((shard) => shard < (stated ?? 0));
     this.#complete = changes.troubles.length === 0 && [...present].length === stated;
@@ -88,10 +96,17 @@ export class HolderRecord {
    * decides. What differs is written with the next changes.
    */
   merge(documents: ReadonlyMap<number, string>, nameOf: (shard: number) => string): RecordChanges {
+    const readings = new Map([...documents].map(([shard, text]) => [shard, this.#read(text)]));
+    return this.#mergeReadings(readings, nameOf);
+  }
+
+  #mergeReadings(
+    readings: ReadonlyMap<number, HolderReading>,
+    nameOf: (shard: number) => string,
+  ): RecordChanges {
     const holders = new Map<string, Holder>();
     const troubles: string[] = [];
-    for (const [shard, text] of documents) {
-      const { damaged, ...reading } = this.#read(text);
+    for (const [shard, { damaged, ...reading }] of readings) {
       if (damaged.length > 0) {
         troubles.push(
           `ConfigMap ${nameOf(shard)} has ${damaged.length} unreadable entries, the first of them ${quoted(damaged[0] ?? '')}. ` +
@@ -112,7 +127,7 @@ export class HolderRecord {
         .some((host) => !reading.holders.has(host));
       if (missing) this.#shards.markChanged(shard);
     }
-    for (const shard of this.#shards.numbers) if (!documents.has(shard)) this.#shards.markChanged(shard);
+    for (const shard of this.#shards.numbers) if (!readings.has(shard)) this.#shards.markChanged(shard);
     return { holders, troubles };
   }
 
@@ -161,14 +176,14 @@ export class HolderRecord {
     const newer = known === undefined || holder.notBefore > known.notBefore;
     if (newer) this.#holders.set(host, holder);
     // In the documents it must stand once, and as it is known here.
-    if (place !== shard || !(newer || isSame(known, holder))) {
+    if (place !== shard || !(newer || isEqual(known, holder))) {
       this.#shards.markChanged(shard);
       this.#shards.markChanged(place);
     }
     return newer;
   }
 
-  #read(text: string): ReturnType<typeof decodeHolders> {
+  #read(text: string): HolderReading {
     try {
       return decodeHolders(text);
     } catch (error) {
@@ -185,15 +200,6 @@ export class HolderRecord {
     }
     return encodeHolders({ documents: shard === 0 ? this.#documents : undefined, holders });
   }
-}
-
-function isSame(one: Holder, other: Holder): boolean {
-  return (
-    one.namespace === other.namespace &&
-    one.notBefore === other.notBefore &&
-    one.notAfter === other.notAfter &&
-    one.certificate === other.certificate
-  );
 }
 
 function quoted(text: string): string {

@@ -121,6 +121,8 @@ export class HostIndex {
 
   /** Reservations have changed. */
   reserve(): void {
+    // The first `settle` decides about all.
+    if (this.#serial === 0) return;
     for (const entry of this.#entries.values()) if (entry.wantedBy.length > 0) this.#changed.add(entry);
   }
 
@@ -170,7 +172,6 @@ export class HostIndex {
     }
     if (entry.owner?.until === undefined) this.#graces.delete(host);
     else this.#graces.set(host, entry.owner.until);
-    this.#file(entry);
     if (wantedBy.length === 0 && holder === undefined && claims.length === 0) this.#entries.delete(host);
   }
 

@@ -132,7 +132,7 @@ export class Ownership {
     const desired: DesiredCertificate[] = [];
     const notices = [...own.reading.notices];
     for (const wanted of own.reading.wanted) {
-      const secret = this.#secrets.get(secretKey(own, wanted));
+      const secret = this.#secrets.get(secretKey(own.source.namespace, wanted.secretName));
       if (secret === undefined) continue;
       if (secret.owner === own && secret.certificate !== undefined) desired.push(secret.certificate);
       notices.push(...noticesAbout(secret, own, wanted, this.#policy.mostNames));
@@ -142,7 +142,7 @@ export class Ownership {
 
   /** The key of the source that owns this Secret; undefined if none does. */
   ownerOf(namespace: string, secretName: string): SourceKey | undefined {
-    const owner = this.#secrets.get(`${namespace}/${secretName}`)?.owner;
+    const owner = this.#secrets.get(secretKey(namespace, secretName))?.owner;
     return owner === undefined ? undefined : sourceKey(owner.source);
   }
 
@@ -160,9 +160,10 @@ export class Ownership {
 
   #join(record: SourceRecord): void {
     this.#unclaimed.add(record);
+    const { namespace } = record.source;
     for (const wanted of record.reading.wanted) {
-      const key = secretKey(record, wanted);
-      const secret = this.#secrets.get(key) ?? new SecretClaims(record.source.namespace, wanted.secretName);
+      const key = secretKey(namespace, wanted.secretName);
+      const secret = this.#secrets.get(key) ?? new SecretClaims(namespace, wanted.secretName);
       this.#secrets.set(key, secret);
       secret.put(record, wanted);
       this.#unmerged.add(secret);
@@ -171,7 +172,7 @@ export class Ownership {
 
   #leave(record: SourceRecord): void {
     for (const wanted of record.reading.wanted) {
-      const secret = this.#secrets.get(secretKey(record, wanted));
+      const secret = this.#secrets.get(secretKey(record.source.namespace, wanted.secretName));
       if (secret === undefined) continue;
       secret.remove(record);
       this.#unmerged.add(secret);
@@ -192,7 +193,7 @@ export class Ownership {
     this.#unmerged.clear();
     for (const record of this.#unclaimed) {
       const { namespace } = record.source;
-      const refusedIn = (name: string) => this.#secrets.get(`${namespace}/${name}`)?.refused ?? noHosts;
+      const refusedIn = (name: string) => this.#secrets.get(secretKey(namespace, name))?.refused ?? noHosts;
       this.#hosts.claim(record, kindsOfClaims(record, refusedIn));
     }
     this.#unclaimed.clear();
@@ -218,7 +219,7 @@ export class Ownership {
         if (refusalsChanged) this.#unclaimed.add(record);
       }
     }
-    if (secret.owner === undefined) this.#secrets.delete(`${namespace}/${secret.secretName}`);
+    if (secret.owner === undefined) this.#secrets.delete(secretKey(namespace, secret.secretName));
     return [...kept].map(([host, { source }]) => ({ host, ingressClass: source.ingressClass }));
   }
 
@@ -299,6 +300,6 @@ function isSameRequest(known: SourceSpec, source: SourceSpec): boolean {
   return isEqual({ ...known, status: undefined }, { ...source, status: undefined });
 }
 
-function secretKey({ source }: SourceRecord, { secretName }: WantedSecret): string {
-  return `${source.namespace}/${secretName}`;
+function secretKey(namespace: string, secretName: string): string {
+  return `${namespace}/${secretName}`;
 }

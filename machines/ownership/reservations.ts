@@ -1,10 +1,9 @@
-import { normalizeHost } from '../hosts/host-names.ts';
+import { dnsLabel, maxHostLength, normalizeHost } from '../hosts/host-names.ts';
+import { isEqual } from './equality.ts';
 import type { NamespaceSpec } from './holders.ts';
 
 /** `kube-lego.io/domains` on a Namespace: hosts and, as `*.shop.example`, everything below a domain. */
 export const domainsAnnotation = 'kube-lego.io/domains';
-
-const longestDomain = 253;
 
 /**
  * The domains in the annotation's text, separated by commas or white space.
@@ -27,9 +26,9 @@ export function parseDomains(text: string): {
 }
 
 function isDomain(domain: string): boolean {
-  if (domain.length > longestDomain) return false;
+  if (domain.length > maxHostLength) return false;
   const labels = (domain.startsWith('*.') ? domain.slice(2) : domain).split('.');
-  return labels.every((label) => /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(label));
+  return labels.every((label) => dnsLabel.test(label));
 }
 
 /** Which namespace the operator has reserved a host for. */
@@ -40,10 +39,9 @@ export class Reservations {
 
   /** @returns whether a reservation has changed */
   set(namespace: NamespaceSpec): boolean {
-    const { name, createdAt, domains } = namespace;
+    const { name, domains } = namespace;
     const known = this.#byName.get(name);
-    const same = known?.createdAt === createdAt && known.domains.join() === domains.join();
-    if (same || (known === undefined && domains.length === 0)) return false;
+    if (isEqual(known, namespace) || (known === undefined && domains.length === 0)) return false;
     this.delete(name);
     if (domains.length === 0) return true;
     this.#byName.set(name, namespace);

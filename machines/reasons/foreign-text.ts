@@ -1,7 +1,5 @@
 import { redact } from './redaction.ts';
 
-/** Names in one message. */
-const mostNamed = 5;
 /** Longer than what `redact` removes, so that it is recognized where the text is cut. */
 const margin = 4096;
 
@@ -31,8 +29,8 @@ function escaped(character: string): string {
 }
 
 /** A list of names of any length in one message: the first ones, and how many more there are. */
-export function someOf(names: readonly string[]): string {
-  const more = names.length - mostNamed;
-  const some = names.slice(0, mostNamed).join(', ');
+export function someOf(names: readonly string[], most = 5): string {
+  const more = names.length - most;
+  const some = names.slice(0, most).join(', ');
   return more > 0 ? `${some} and ${more} more` : some;
 }

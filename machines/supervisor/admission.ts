@@ -3,6 +3,7 @@ import type { BudgetChange, OrderBudget } from '../authority/order-budget.ts';
 import type { Hold } from '../ledger/hold.ts';
 import type { Forecast, SharedLimit } from '../ledger/order-check.ts';
 import { minute } from '../time/durations.ts';
+import { earliest } from '../time/earliest.ts';
 import { Outlook } from './outlook.ts';
 import { admissionShare, Queues } from './queues.ts';
 import type { Grant, Progress, Round } from './round.ts';
@@ -145,10 +146,7 @@ export class Admission {
     const trouble = this.#slots.awaiting.size === 0 ? undefined : this.#budget.trouble(now)?.until;
     const waits = this.#waiting > 0;
     const turn = waits && this.#hasRoom() ? this.#queues.next(now) : undefined;
-    const times = [trouble, turn, waits ? this.#outlook.next : undefined].filter(
-      (time) => time !== undefined,
-    );
-    return times.length === 0 ? undefined : Math.min(...times);
+    return earliest([trouble, turn, waits ? this.#outlook.next : undefined]);
   }
 
   /** Grants what is free, and says what holds others. What would take long is done a part at a time, see `next`. */

@@ -1,6 +1,7 @@
 import type { OrderBudget } from '../authority/order-budget.ts';
 import type { Gate } from '../ledger/hold.ts';
 import { second } from '../time/durations.ts';
+import { earliest } from '../time/earliest.ts';
 import { Lanes } from './lanes.ts';
 import type { Lane, Progress } from './round.ts';
 import { TurnQueues } from './turn-queues.ts';
@@ -75,9 +76,7 @@ export class Queues {
   /** When `first` may have another result if nothing happens before. */
   next(now: number): number | undefined {
     if (this.#looksLeft <= 0) return now;
-    const times = [this.#turns.next(now), this.#lanes.next, this.#sweepAt];
-    const known = times.filter((time) => time !== undefined);
-    return known.length === 0 ? undefined : Math.min(...known);
+    return earliest([this.#turns.next(now), this.#lanes.next, this.#sweepAt]);
   }
 
   /** Looks at those that have come. To be called before `first`; some are left to the next time if there are many. */

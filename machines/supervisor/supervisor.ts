@@ -10,6 +10,7 @@ import { Ownership, type OwnershipPolicy } from '../ownership/ownership.ts';
 import { type SourceKey, sourceKey } from '../ownership/source-key.ts';
 import type { SourceSpec } from '../ownership/source-spec.ts';
 import { minute, second } from '../time/durations.ts';
+import { earliest } from '../time/earliest.ts';
 import { Schedule } from '../time/schedule.ts';
 import { Admission, type AdmissionLimits } from './admission.ts';
 import type { Grant, Round } from './round.ts';
@@ -245,14 +246,12 @@ function nextTime(
   caNow: number,
 ): number | undefined {
   const byCa = ledgerRead ? admission.next(caNow) : undefined;
-  const times = [
+  return earliest([
     schedule.next(),
     secretChecks.next(),
     ownership.nextGraceEnd(),
     byCa === undefined ? undefined : byCa - caNow + now,
-  ];
-  const known = times.filter((time) => time !== undefined);
-  return known.length === 0 ? undefined : Math.min(...known);
+  ]);
 }
 
 function grant({ admission, ledgerRead }: SupervisorState, now: number): SupervisorCommand[] {

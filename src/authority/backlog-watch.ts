@@ -11,7 +11,6 @@ export interface BacklogWatchOptions {
   readonly log: Pick<Logger, 'info' | 'error'>;
 }
 
-/** Milliseconds. With thousands in the queue `read` takes some milliseconds. */
 const interval = minute;
 const logInterval = hour;
 /** Fewer orders are not logged. */

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { dnsLabel, maxHostLength } from '../../machines/hosts/host-names.ts';
 import { formatDuration, parseDuration } from './go-duration.ts';
 
 /** An invalid value; the message follows the name of the variable and says what is expected. */
@@ -8,8 +9,6 @@ export class ValueError extends Error {
 
 /** @throws ValueError */
 export type Parser<T> = (text: string) => T;
-
-const dnsLabel = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 
 export const text: Parser<string> = (value) => value;
 
@@ -80,7 +79,7 @@ export const namespaceName: Parser<string> = (value) => {
 
 /** RFC 1123 subdomain. */
 export const objectName: Parser<string> = (value) => {
-  if (value.length > 253 || !value.split('.').every((label) => dnsLabel.test(label))) {
+  if (value.length > maxHostLength || !value.split('.').every((label) => dnsLabel.test(label))) {
     throw new ValueError('must be a Kubernetes object name: a-z, 0-9, hyphens and dots');
   }
   return value;

@@ -5,7 +5,7 @@ import { HolderRecord, type RecordChanges } from '../../machines/ownership/holde
 import type { Holder, HostProof } from '../../machines/ownership/holders.ts';
 import { day, minute, second } from '../../machines/time/durations.ts';
 import { KubernetesError } from '../kubernetes/client/kubernetes-error.ts';
-import { type Clock, sleep } from '../time/clock.ts';
+import { type Clock, sleep, untilAborted } from '../time/clock.ts';
 import { retry } from '../time/retry.ts';
 
 /** Storage of the record's documents, by number; a document that somebody else has changed is not overwritten. */
@@ -123,14 +123,7 @@ export class HolderKeeper {
    */
   async flush(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    const aborted = Promise.withResolvers<never>();
-    const abort = (): void => aborted.reject(signal.reason);
-    signal.addEventListener('abort', abort, { once: true });
-    try {
-      await Promise.race([this.#write(), aborted.promise]);
-    } finally {
-      signal.removeEventListener('abort', abort);
-    }
+    await untilAborted(this.#write(), signal);
   }
 
   /**

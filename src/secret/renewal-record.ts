@@ -28,14 +28,18 @@ export function readRenewal(text: string | undefined, id: string | undefined): R
 /** The record after an ARI answer: the chosen time is kept while the window stays the same. */
 export function recordOf(
   id: string,
-  { start, end, url }: SuggestedWindow,
+  suggested: SuggestedWindow,
   before: RenewalWindow | undefined,
   now: number,
 ): RenewalWindow {
-  // A window in the past that moves with the time counts as unchanged.
-  if (before !== undefined && before.end <= now && end <= now) return { ...before, url };
-  const same = before?.start === start && before.end === end;
-  return { start, end, at: same ? before.at : drawRenewal(id, start, end, now), url };
+  const { start, end, url } = suggested;
+  if (before !== undefined && isSuggested(before, suggested, now)) return { ...before, url };
+  return { start, end, at: drawRenewal(id, start, end, now), url };
+}
+
+/** Whether the CA has named this window: one in the past that moves with the time counts as unchanged. */
+export function isSuggested({ start, end }: RenewalWindow, suggested: SuggestedWindow, now: number): boolean {
+  return (end <= now && suggested.end <= now) || (suggested.start === start && suggested.end === end);
 }
 
 /** Whether the difference matters to a reader or a renewal. */

@@ -6,7 +6,13 @@ import type { RenewalInfo, SuggestedWindow } from '../acme/order/renewal-info.ts
 import type { CertificateAuthority } from '../authority/certificate-authority.ts';
 import { KubernetesError } from '../kubernetes/client/kubernetes-error.ts';
 import type { SecretStore } from '../kubernetes/records/secret-store.ts';
-import { recordOf, renewalAnnotation, windowDiffers, writeRenewal } from '../secret/renewal-record.ts';
+import {
+  isSuggested,
+  recordOf,
+  renewalAnnotation,
+  windowDiffers,
+  writeRenewal,
+} from '../secret/renewal-record.ts';
 import type { Clock } from '../time/clock.ts';
 
 export interface RenewalWatchOptions {
@@ -110,7 +116,8 @@ export class RenewalWatch {
     const isNew = last?.id !== id;
     const known = isNew ? { id, askAt: nextBeat(uid, rhythm, now) } : this.#inTurn(last);
     const window = secret.window ?? known.unrecorded;
-    const confirmed = window !== undefined && isSuggested(window, known.suggested, now);
+    const confirmed =
+      window !== undefined && known.suggested !== undefined && isSuggested(window, known.suggested, now);
     const recorded = known.unrecorded === undefined ? secret : { ...secret, window };
     const seen = confirmed ? { ...recorded, windowConfirmed: true } : recorded;
     const checkAt = known.refused?.writeAt ?? known.askAt;
@@ -179,14 +186,4 @@ export class RenewalWatch {
       clock.clearTimeout(timer);
     }
   }
-}
-
-/** Whether the CA has named this window, or another one in the past, which counts as unchanged (`recordOf`). */
-function isSuggested(
-  { start, end }: RenewalWindow,
-  suggested: SuggestedWindow | undefined,
-  now: number,
-): boolean {
-  if (suggested === undefined) return false;
-  return (end <= now && suggested.end <= now) || (suggested.start === start && suggested.end === end);
 }

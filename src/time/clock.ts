@@ -65,6 +65,21 @@ export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<v
 }
 
 /**
+ * The outcome of the work, which is not aborted.
+ * @throws what the work throws, or the signal's reason as soon as it is aborted
+ */
+export async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = Promise.withResolvers<never>();
+  const abort = (): void => aborted.reject(signal.reason);
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    return await Promise.race([work, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}
+
+/**
  * Waits until all work has settled, but no longer than `ms` milliseconds of the given clock; then the signal is aborted, and
  * work that ignores it is no longer waited for.
  */

@@ -1,3 +1,5 @@
+import { untilAborted } from '../../time/clock.ts';
+
 /**
  * Runs work once for all concurrent callers. A caller's abort does not affect the others; the abort of the last one aborts the
  * work.
@@ -18,13 +20,9 @@ export class SharedRun<T> {
     signal.throwIfAborted();
     const run = (this.#current ??= this.#start());
     run.callers += 1;
-    const left = Promise.withResolvers<never>();
-    const leave = (): void => left.reject(signal.reason);
-    signal.addEventListener('abort', leave, { once: true });
     try {
-      return await Promise.race([run.result, left.promise]);
+      return await untilAborted(run.result, signal);
     } finally {
-      signal.removeEventListener('abort', leave);
       run.callers -= 1;
       if (run.callers === 0 && this.#current === run) {
         this.#current = undefined;
