@@ -58,6 +58,10 @@ describe("in kube-lego's own namespace, with a stolen token, an Ingress", () => 
       { annotations: { 'nginx.ingress.kubernetes.io/permanent-redirect': 'https://attacker.example' } },
       listed,
     ],
+    'with a redirect to nowhere': [
+      { annotations: { 'nginx.ingress.kubernetes.io/permanent-redirect': '' } },
+      listed,
+    ],
     'with a snippet': [
       { annotations: { 'nginx.ingress.kubernetes.io/server-snippet': 'return 200;' } },
       listed,
