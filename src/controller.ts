@@ -5,15 +5,16 @@ import type { Config } from './config/config.ts';
 import { Lifecycle } from './process/lifecycle.ts';
 import { userAgent } from './process/user-agent.ts';
 import type { Clock } from './time/clock.ts';
-import { setUpActors } from './wiring/actors.ts';
-import { setUpAuthorities } from './wiring/ca.ts';
-import { setUpChallenges } from './wiring/challenges.ts';
+import { SteadyClock } from './time/steady-clock.ts';
+import { setUpCaches } from './wiring/caches.ts';
+import { setUpResponder } from './wiring/challenges.ts';
 import { connectToCluster } from './wiring/cluster.ts';
-import { setUpOwnership } from './wiring/host-ownership.ts';
+import { setUpLeadership } from './wiring/leadership.ts';
 import { setUpObservers } from './wiring/observers.ts';
 import type { Runtime } from './wiring/runtime.ts';
-import { defaultSources, setUpSources } from './wiring/sources.ts';
 import { startOrder } from './wiring/start-order.ts';
+import { defaultSources } from './wiring/statuses.ts';
+import { setUpTerm } from './wiring/term.ts';
 import { setUpViewers } from './wiring/viewers.ts';
 
 export interface ControllerOptions {
@@ -25,54 +26,49 @@ export interface ControllerOptions {
   readonly sources?: Runtime['sources'];
   /** XState inspection of all actors. */
   readonly inspect?: (event: InspectionEvent) => void;
+  /** It cannot work, although it leads: the process must end. */
+  readonly onFailure: (error: unknown) => void;
 }
 
 /**
- * kube-lego, wired but not started (`start`, then `stop` at any time). Its servers listen when `start` resolves; the API server and the
- * CA may be unreachable then and at any later time.
+ * A replica of kube-lego, wired but not started (`start`, then `stop` at any time). Its servers listen when `start` resolves. It watches
+ * and answers challenges, and acts for as long as it leads; the API server and the CA may be unreachable then and at any later time.
  *
- * @throws Error if the CA bundle cannot be used; `start` throws if a port is in use, and leaves nothing open
+ * @throws Error from `start` if a port is in use; it leaves nothing open
  */
 export function createController({
   config,
   kubeConfig,
   log,
-  clock,
-  sources: kinds = defaultSources(config),
+  clock: systemClock,
+  sources = defaultSources(config),
   inspect,
+  onFailure,
 }: ControllerOptions): Lifecycle {
   const stopping = new AbortController();
+  const clock = new SteadyClock(systemClock);
   const runtime: Runtime = {
     config,
     clock,
     log,
-    sources: kinds,
+    sources,
     signal: stopping.signal,
     userAgent: userAgent(config.version, config.homepage),
   };
-  const { metrics, journal, issuance: observer } = setUpObservers(clock);
+  const observers = setUpObservers(clock);
+  const { metrics } = observers;
 
-  const cluster = connectToCluster(runtime, kubeConfig, (report) => metrics.apiRequest(report));
-  const authorities = setUpAuthorities(runtime, {
-    cluster,
-    onReport: (report) => observer.order(report),
-    onRequest: (report) => metrics.acmeRequest(report),
-    tellSupervisor: (event) => actors.supervisor.send(event),
-  });
-  const challenges = setUpChallenges(runtime, cluster, authorities.ca.account, observer);
-  const sources = setUpSources(runtime, cluster, (event) => actors.supervisor.send(event));
-  const ownership = setUpOwnership(runtime, cluster, (event) => actors.supervisor.send(event));
-  const actors = setUpActors(runtime, {
-    cluster,
-    authorities,
-    challenges,
-    ownership,
-    status: sources.status,
-    observer,
-    inspect,
-  });
-  const rooms = { cluster, authorities, challenges, ownership, sources, actors };
-  const viewers = setUpViewers(runtime, { ...rooms, metrics, journal });
+  const connections = connectToCluster(runtime, kubeConfig, (report) => metrics.apiRequest(report));
+  const caches = setUpCaches(runtime, connections);
+  const responder = setUpResponder(runtime, caches.challenges);
+  const leadership = setUpLeadership(
+    runtime,
+    connections,
+    (limits) => setUpTerm(runtime, limits, { connections, caches, observers, inspect }),
+    onFailure,
+  );
+  const viewers = setUpViewers(runtime, { caches, leadership, metrics });
 
-  return new Lifecycle(startOrder(runtime, { ...rooms, viewers, abort: () => stopping.abort() }));
+  const abort = (): void => stopping.abort();
+  return new Lifecycle(startOrder(runtime, { connections, caches, responder, leadership, viewers, abort }));
 }

@@ -5,6 +5,9 @@ import { loadKubeConfig } from './kubernetes/client/kube-config.ts';
 import { createLog } from './process/log.ts';
 import { systemClock } from './time/clock.ts';
 
+/** The kubelet's, and that of a terminal. */
+const stopSignals = ['SIGTERM', 'SIGINT'] as const;
+
 /** Runs the controller until SIGTERM or SIGINT, configured by environment and flags; or answers `--help` and `--version`. */
 export async function start(): Promise<void> {
   const reading = readConfig(process.env, process.argv.slice(2));
@@ -31,16 +34,22 @@ async function run({ config, notices }: Extract<ConfigReading, { kind: 'config' 
   const log = createLog(config);
   for (const { level, message } of notices) log[level](message);
   try {
-    const controller = createController({ config, kubeConfig: loadKubeConfig(), log, clock: systemClock });
+    const controller = createController({
+      config,
+      kubeConfig: loadKubeConfig(),
+      log,
+      clock: systemClock,
+      onFailure: () => process.exit(1),
+    });
     const stop = (signal: NodeJS.Signals): void => {
-      log.info({ signal }, 'kube-lego is stopping.');
+      for (const one of stopSignals) process.off(one, stop);
+      log.info({ signal }, 'kube-lego is stopping; a second signal ends it at once.');
       void controller
         .stop()
         .catch((error: unknown) => log.error(error, 'kube-lego did not stop cleanly.'))
         .finally(() => process.exit(0));
     };
-    process.once('SIGTERM', stop);
-    process.once('SIGINT', stop);
+    for (const one of stopSignals) process.on(one, stop);
     await controller.start();
   } catch (error) {
     log.fatal(error, 'kube-lego cannot start.');

@@ -1,14 +1,15 @@
 #!/usr/bin/env node
 // npm test [-- [OPTIONS OF node --test] [FOLDER | FILE]...]: all tests, or those of the named folders and files.
 import { existsSync, readdirSync, statSync } from 'node:fs';
-import { join, relative, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import process from 'node:process';
 import { LaunchError } from '../deploy/local/launcher/errors.mjs';
 import { launch, root } from '../deploy/local/launcher/launch.mjs';
+import { inOrder } from './file-order.mjs';
 
 const usual = [
   '--test',
-  // More than two cores' worth: most files wait for servers half of their time.
+  // More than two cores' worth: most files wait for servers most of their time. With more of them what waits in real time is late.
   '--test-concurrency=4',
   '--test-timeout=300000',
   `--test-global-setup=${join(root, 'test/clusters/global-setup.ts')}`,
@@ -27,8 +28,7 @@ await launch(() => {
   const { options, paths } = sort(process.argv.slice(2));
   const programs = [...new Set((paths.length === 0 ? [join(root, 'test')] : paths).flatMap(testFiles))];
   const reporters = options.some((option) => option.startsWith('--test-reporter')) ? [] : [reporter];
-  const files = programs.map((file) => relative('', file));
-  return { nodeArguments: [...usual, ...reporters, ...options, ...files], programs };
+  return { nodeArguments: [...usual, ...reporters, ...options, ...inOrder(programs)], programs };
 });
 
 /** Node takes options before paths only. */

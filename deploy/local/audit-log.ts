@@ -2,6 +2,8 @@ import { readFile } from 'node:fs/promises';
 
 /** One finished request to the API server. */
 export interface AuditRecord {
+  /** what the client has called the request, in its header Audit-ID, or a UUID */
+  readonly id: string;
   /** such as system:serviceaccount:NAMESPACE:NAME */
   readonly user: string;
   readonly verb: string;
@@ -36,6 +38,7 @@ export async function readAuditLog(path: string): Promise<AuditRecord[]> {
 function toRecord(event: unknown): AuditRecord {
   const uri = text(event, 'requestURI');
   return {
+    id: text(event, 'auditID'),
     user: text(event, 'user', 'username'),
     verb: text(event, 'verb'),
     resource: text(event, 'objectRef', 'resource'),

@@ -163,17 +163,10 @@ async function isEtcdReady(url: string, signal: AbortSignal): Promise<boolean> {
 }
 
 async function apiServerReady(server: ManagedProcess, serverUrl: string, files: ClusterFiles): Promise<void> {
-  let client: ApiClient | undefined;
-  try {
-    await server.untilReady(async (signal) => {
-      client ??= new ApiClient({
-        server: serverUrl,
-        ca: await readFile(files.servingCertificate, 'utf8'),
-        token: files.adminToken,
-      });
-      return (await client.request('/readyz', { signal })).status === 200;
-    }, startLimit);
-  } finally {
-    await client?.close();
-  }
+  await server.untilReady(async (signal) => {
+    // Anew each time: the server may have been in the middle of writing it.
+    const ca = await readFile(files.servingCertificate, 'utf8');
+    await using client = new ApiClient({ server: serverUrl, ca, token: files.adminToken });
+    return (await client.request('/readyz', { signal })).status === 200;
+  }, startLimit);
 }

@@ -44,12 +44,15 @@ export class ControllerProcess {
     return this.#process.log;
   }
 
-  /** The controller's current view of every Ingress. */
+  /** The controller's current view of every Ingress; none while it does not lead. */
   async views(): Promise<IngressView[]> {
     const answer = await fetch(`http://127.0.0.1:${this.#ports.inspector}/sources`, {
       signal: AbortSignal.timeout(requestLimit),
     });
-    const views: IngressView[] = JSON.parse(await answer.text());
+    const text = await answer.text();
+    // A process is ready before it leads.
+    if (answer.status === 503) return [];
+    const views: IngressView[] = JSON.parse(text);
     return views;
   }
 
@@ -62,6 +65,16 @@ export class ControllerProcess {
   /** Whether its readiness probe succeeds. */
   async ready(signal: AbortSignal): Promise<boolean> {
     return (await fetch(`http://127.0.0.1:${this.#ports.health}/readyz`, { signal })).ok;
+  }
+
+  /** @throws LocalError if it exits or is not ready in time, with the end of its log */
+  async untilReady(): Promise<void> {
+    await this.#process.untilReady((signal) => this.ready(signal), startLimit);
+  }
+
+  /** How it ends. */
+  get exited(): ManagedProcess['exited'] {
+    return this.#process.exited;
   }
 
   /** Its metrics. */
@@ -84,7 +97,14 @@ export class ControllerProcess {
 }
 
 /** @throws LocalError if it exits or is not ready in time, with the end of its log */
-export async function startController({
+export async function startController(options: ControllerProcessOptions): Promise<ControllerProcess> {
+  const controller = await spawnController(options);
+  await controller.untilReady();
+  return controller;
+}
+
+/** Starts it, and does not wait until it is ready. */
+export async function spawnController({
   session,
   kubeconfig,
   ports,
@@ -92,7 +112,7 @@ export async function startController({
 }: ControllerProcessOptions): Promise<ControllerProcess> {
   const image = await readImage();
   const program = session.spawn({
-    name: 'kube-lego',
+    name: environment['LEGO_POD_NAME'] ?? 'kube-lego',
     command: process.execPath,
     args: image.arguments,
     directory: root,
@@ -100,6 +120,8 @@ export async function startController({
       ...image.environment,
       KUBECONFIG: kubeconfig,
       LEGO_NAMESPACE: 'kube-lego',
+      // As if the container were started again in its pod: after a crash nobody waits for the end of the Lease.
+      LEGO_POD_NAME: 'kube-lego',
       // The Service of the manifests; the edge routes it to the responder's port.
       LEGO_SERVICE_PORT: '8080',
       LEGO_PORT: String(ports.responder),
@@ -110,9 +132,7 @@ export async function startController({
       ...environment,
     },
   });
-  const controller = new ControllerProcess(program, ports);
-  await program.untilReady((signal) => controller.ready(signal), startLimit);
-  return controller;
+  return new ControllerProcess(program, ports);
 }
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -125,7 +145,7 @@ export async function readImage(): Promise<{
   const program = await readFile(join(root, 'bin/kube-lego'), 'utf8');
   const [, options] = /^exec node (.*) \/app\/src\/main\.ts "\$@"$/m.exec(program) ?? [];
   if (options === undefined) throw new Error('bin/kube-lego starts kube-lego in an unknown way');
-  const dockerfile = await readFile(join(root, 'Dockerfile'), 'utf8');
+  const dockerfile = await readFile(join(root, 'deploy/image/Dockerfile'), 'utf8');
   const assignments = [...dockerfile.matchAll(/^ENV (.*)$/gm)].flatMap(([, line = '']) => line.split(' '));
   return {
     arguments: [...options.split(' '), join(root, 'src/main.ts')],

@@ -3,6 +3,8 @@ import type { Manifest } from './manifests.ts';
 
 /** A host without an address in the demo's DNS. */
 export const deadHost = 'moved-away.example.com';
+/** A zone of the demo's own name server, which takes RFC 2136. */
+export const demoZone = 'apps.example.com';
 /** The demo's cases beyond `examples/`. */
 export const demoNamespaces = ['shop', 'blog', 'legacy'];
 
@@ -16,6 +18,7 @@ export function demoObjects(foreign: IssuedCertificate): Manifest[] {
       secretName: 'brands-tls',
       hosts: ['brand-a.example.com', 'brand-b.example.com', 'brand-c.example.com'],
     }),
+    ingress('shop', 'wildcard', { secretName: 'apps-tls', hosts: [`*.${demoZone}`] }),
     ingress('blog', 'shared-secret', { secretName: 'blog-tls', hosts: ['blog.example.com'] }),
     ingress('blog', 'shared-secret-too', { secretName: 'blog-tls', hosts: ['www.blog.example.com'] }),
     ingress('blog', 'dead-host', { secretName: 'moved-tls', hosts: [deadHost] }),

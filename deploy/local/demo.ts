@@ -5,34 +5,38 @@ import { parseArgs, styleText } from 'node:util';
 import type { IngressView } from '../../machines/ingress/ingress-view.ts';
 import { arrayField, recordField, stringField } from '../../src/process/json.ts';
 import { Authority } from './authority.ts';
-import { deadHost, demoNamespaces, demoObjects, foreignHost } from './demo-objects.ts';
+import { deadHost, demoNamespaces, demoObjects, demoZone, foreignHost } from './demo-objects.ts';
+import { isProfileName, profiles } from './edge/profiles.ts';
 import { type HttpsVisit, visit } from './https-visit.ts';
 import { LocalError } from './local-error.ts';
 import { applyManifests, applyObjects } from './manifests.ts';
 import { stateTable } from './state-table.ts';
-import { startWorld, type World } from './world.ts';
+import { startWorld, type World, zonesDocument } from './world.ts';
 
 const help = `npm run demo [-- OPTIONS]
 
 Starts a Kubernetes API server, an ACME CA, a DNS server and an ingress controller on this machine, runs kube-lego under
 its own manifests, creates Ingresses of every kind, and shows their states while they get their certificates.
 
-  --once       end when all is settled: exit code 0 if everything came out as it should, else 1; after three minutes
-               at the latest, with what is not settled
-  --delay MS   how long the ingress controller takes to take up a change (default 0)
-  --help       this text`;
+  --once          end when all is settled: exit code 0 if everything came out as it should, else 1; after three minutes
+                  at the latest, with what is not settled
+  --profile NAME  which ingress controller the local one behaves like (default local: like none, and at once):
+                  ${Object.keys(profiles).join(', ')}
+  --delay MS      how long it takes to take up a change (default: as the profile has it)
+  --help          this text`;
 
 const { values } = parseArgs({
   options: {
     once: { type: 'boolean', default: false },
-    delay: { type: 'string', default: '0' },
+    profile: { type: 'string', default: 'local' },
+    delay: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
 });
 
 /** Time limit of --once until all is settled, in milliseconds. */
 const onceLimit = 180_000;
-/** Time limit of the ingress controller to serve a Secret, beyond its delay, in milliseconds. */
+/** Time limit of the ingress controller to serve a Secret, beyond --delay, in milliseconds. */
 const servingLimit = 5_000;
 const ingresses = '/apis/networking.k8s.io/v1/ingresses';
 
@@ -47,11 +51,14 @@ async function run(): Promise<void> {
 }
 
 async function demonstrate(): Promise<number> {
+  const { profile, delay: takeUp } = values;
+  if (!isProfileName(profile)) throw new TypeError(`--profile: there is no profile ${profile}. ${help}`);
   say('Starting API server, CA, DNS server and ingress controller …');
   await using world = await startWorld({
     namespaces: ['default', ...demoNamespaces],
     services: ['default/hello-world'],
-    edge: { delay: Number(values.delay) },
+    zones: [demoZone],
+    edge: { profile, ...(takeUp === undefined ? {} : { delay: Number(takeUp) }) },
   });
   await world.dns.setNoAddress(deadHost);
   const authority = new Authority('Commercial CA');
@@ -60,7 +67,8 @@ async function demonstrate(): Promise<number> {
   await applyManifests(world.cluster.adminKubeconfig, [
     fileURLToPath(new URL('../../examples/hello-world.yaml', import.meta.url)),
   ]);
-  await applyObjects(world.cluster.adminKubeconfig, demoObjects(foreign));
+  const zones = zonesDocument(world.zoneServer, 'namespaces: shop');
+  await applyObjects(world.cluster.adminKubeconfig, [zones, ...demoObjects(foreign)]);
   say('Starting kube-lego under the ServiceAccount and the RBAC of deploy/base …');
   say(`Live page: http://127.0.0.1:${world.ports.inspector}/\n`);
   const controller = await world.startController({ LEGO_SELF_CHECK_TIMEOUT: '10s' });
@@ -156,7 +164,8 @@ async function visitHosts(
   if (!process.stdout.isTTY) say(`\n${stateTable(views, Date.now(), 120)}`);
   say('\nVisiting the hosts over HTTPS, certificates verified against the root of the CA:');
   let good = true;
-  for (const host of views.flatMap(({ hosts }) => hosts)) {
+  // Some host that the wildcard is for.
+  for (const host of views.flatMap(({ hosts }) => hosts.map((one) => one.replace(/^\*/, 'any')))) {
     const { expected, status, certificate, error } = await visitHost(host, world.edge.httpsPort, roots);
     good &&= expected;
     const found =
@@ -177,7 +186,7 @@ async function visitHost(
   port: number,
   roots: readonly string[],
 ): Promise<HttpsVisit & { readonly expected: boolean }> {
-  const limit = performance.now() + Number(values.delay) + servingLimit;
+  const limit = performance.now() + Number(values.delay ?? 0) + servingLimit;
   for (;;) {
     const found = await visit(host, port, roots);
     const expected = found.status === (host === deadHost ? undefined : 200);

@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
+import { createServer, type Server } from 'node:net';
 import { LocalError } from './local-error.ts';
 
 // Below the ephemeral ports (from 32768 on Linux, 49152 on macOS): there an outgoing connection could take the port of a
@@ -9,15 +9,40 @@ const lowest = 10_000;
 const highest = 32_767;
 const attempts = 5;
 
-/** Distinct TCP ports on 127.0.0.1 without a listener. */
-export async function freePorts(count: number): Promise<number[]> {
-  const ports = new Set<number>();
-  for (let tries = 0; ports.size < count && tries < 1_000; tries += 1) {
+/** Ports that nobody else gets until they are released. */
+export interface HeldPorts {
+  readonly ports: readonly number[];
+  /** Resolves when servers can listen on them; may be called again. */
+  readonly release: () => Promise<void>;
+}
+
+/**
+ * Distinct TCP ports, free on all addresses of this machine, for servers that start later than others that choose ports.
+ * @throws LocalError PortTaken
+ */
+export async function holdPorts(count: number): Promise<HeldPorts> {
+  const held = new Map<number, Server>();
+  for (let tries = 0; held.size < count && tries < 1_000; tries += 1) {
     const port = randomInt(lowest, highest + 1);
-    if (!ports.has(port) && (await isFree(port))) ports.add(port);
+    const holder = held.has(port) ? undefined : await hold(port);
+    if (holder !== undefined) held.set(port, holder);
   }
-  if (ports.size === count) return [...ports];
-  throw new LocalError('PortTaken', `No ${count} free ports between ${lowest} and ${highest} on 127.0.0.1`);
+  const release = async (): Promise<void> => {
+    await Promise.all([...held.values()].map((server) => server[Symbol.asyncDispose]()));
+  };
+  if (held.size === count) return { ports: [...held.keys()], release };
+  await release();
+  throw new LocalError('PortTaken', `No ${count} free ports between ${lowest} and ${highest}`);
+}
+
+/**
+ * Distinct TCP ports without a listener; somebody else may get them at once.
+ * @throws LocalError PortTaken
+ */
+export async function freePorts(count: number): Promise<readonly number[]> {
+  const { ports, release } = await holdPorts(count);
+  await release();
+  return ports;
 }
 
 /**
@@ -36,15 +61,15 @@ export async function onFreePorts<T>(
   }
 }
 
-async function isFree(port: number): Promise<boolean> {
-  const server = createServer();
+async function hold(port: number): Promise<Server | undefined> {
+  const server = createServer((connection) => connection.destroy());
   try {
-    server.listen({ port, host: '127.0.0.1', exclusive: true });
+    // On all addresses, as the controller's servers do: a listener of another program on one of them is in the way too.
+    server.listen({ port, exclusive: true });
     await once(server, 'listening');
-    return true;
+    server.unref();
+    return server;
   } catch {
-    return false;
-  } finally {
-    server.close();
+    return undefined;
   }
 }

@@ -15,15 +15,21 @@ const timeLimit = 5_000;
 /**
  * Fetches `https://HOST/` from a server on this machine, as a browser would: by SNI, the chain verified.
  * @param ca PEM of the roots to trust
+ * @param address of the server
  */
-export async function visit(host: string, port: number, ca: readonly string[]): Promise<HttpsVisit> {
+export async function visit(
+  host: string,
+  port: number,
+  ca: readonly string[],
+  address = '127.0.0.1',
+): Promise<HttpsVisit> {
   return new Promise((resolve) => {
     const failed = (error: string): void => {
       resolve({ host, status: undefined, certificate: undefined, error });
     };
     const visiting = request(
       {
-        host: '127.0.0.1',
+        host: address,
         port,
         servername: host,
         headers: { host },

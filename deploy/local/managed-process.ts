@@ -21,6 +21,7 @@ export interface ProcessExit {
   readonly signal: NodeJS.Signals | null;
 }
 
+/** Milliseconds between two probes, at first. */
 const pollInterval = 20;
 
 /** A program of the session, in a process group of its own, with what it prints in a file. */
@@ -106,11 +107,12 @@ export class ManagedProcess {
    * @throws LocalError PortTaken, ServerExited, NotReady, the latter two with the end of the log
    */
   async untilReady(probe: (signal: AbortSignal) => Promise<boolean>, limit: number): Promise<void> {
-    const deadline = performance.now() + limit;
+    const begin = performance.now();
     let lastError: unknown;
     for (;;) {
       if (!this.running) throw await this.#failure('ServerExited', 'ended before it was ready', lastError);
-      if (performance.now() > deadline) {
+      const waited = performance.now() - begin;
+      if (waited > limit) {
         throw await this.#failure('NotReady', `was not ready after ${limit / 1_000} s`, lastError);
       }
       try {
@@ -118,7 +120,8 @@ export class ManagedProcess {
       } catch (error) {
         lastError = error;
       }
-      await delay(pollInterval);
+      // The longer it takes, the rarer the probe: on a busy machine they would slow the start down.
+      await delay(Math.min(pollInterval + waited / 20, 5 * pollInterval));
     }
     // Somebody else's server may have answered on a port that ours could not get.
     if (!this.running || (await this.#portTaken())) {

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { readFile, stat } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { loadAll } from 'js-yaml';
 import { isRecord } from '../../src/process/json.ts';
@@ -28,11 +29,20 @@ const fieldManager = 'kube-lego-local';
  */
 export async function readManifests(path: string): Promise<Manifest[]> {
   const text = (await stat(path)).isDirectory() ? await kustomize(path) : await readFile(path, 'utf8');
+  return parseManifests(text, path);
+}
+
+/**
+ * Reads the objects of a YAML text.
+ * @param origin where the text is from
+ * @throws LocalError BadManifest
+ */
+export function parseManifests(text: string, origin: string): Manifest[] {
   return loadAll(text)
     .filter((object) => object !== null && object !== undefined)
     .map((object) => {
       if (isManifest(object)) return object;
-      throw new LocalError('BadManifest', `${path} holds something that is no Kubernetes object`);
+      throw new LocalError('BadManifest', `${origin} holds something that is no Kubernetes object`);
     });
 }
 
@@ -57,6 +67,11 @@ async function kustomize(folder: string): Promise<string> {
 export async function applyManifests(kubeconfig: string, paths: readonly string[]): Promise<Manifest[]> {
   const manifests = (await Promise.all(paths.map(readManifests))).flat();
   return applyObjects(kubeconfig, manifests);
+}
+
+/** Applies deploy/base. */
+export async function applyBase(kubeconfig: string): Promise<void> {
+  await applyManifests(kubeconfig, [fileURLToPath(new URL('../base', import.meta.url))]);
 }
 
 /** As `applyManifests`, for objects made in code. */

@@ -1,24 +1,37 @@
 // The verdict on one Secret: good, due or refused; renewal times, rescue of certificates with failing hosts, renewal forecast. Pure;
 // called by src/steps with what it read from the Secret, and by the actor of an Ingress.
 
+import { covers } from '../hosts/host-names.ts';
 import type { OrderRequest } from '../ledger/order-limits.ts';
 import { adoptCommand } from '../ownership/adoption.ts';
 import type { DesiredCertificate, HostRoute } from '../ownership/desired-certificate.ts';
 import type { Failure } from '../reasons/reasons.ts';
+import { sentences } from '../reasons/sentences.ts';
 import { day } from '../time/durations.ts';
 import {
   type AssessmentPolicy,
   type Defect,
   type DueReason,
   defectOf,
+  flawOf,
   hostLeftOut,
+  noticesOf,
   preferenceNotMet,
+  revocationOf,
+  toleratedClockError,
 } from './defects.ts';
 import { hostsToCover } from './hosts-to-cover.ts';
+import { earlierOf, type JudgingClocks, judgingClocks, laterOf, localRenewalTime } from './judging-time.ts';
 import { type HolderOf, isIssued, purposeOf } from './proof.ts';
-import { isWithin, type RenewalWindow, renewalTime } from './renewal.ts';
+import { isWithin, type RenewalWindow } from './renewal.ts';
 import type { Omission, Serving } from './rescue.ts';
-import { isForeign, type PresentSecret, type SecretFacts, type SecretVersion } from './secret-facts.ts';
+import {
+  isForeign,
+  type PresentSecret,
+  type ReadableCertificate,
+  type SecretFacts,
+  type SecretVersion,
+} from './secret-facts.ts';
 
 /** The certificate that an order replaces (`replaces`, RFC 9773 section 5). */
 export interface Predecessor {
@@ -56,15 +69,22 @@ export type Assessment =
       readonly omission?: Omission | undefined;
       /** The certificate in use until then. */
       readonly serving?: Serving | undefined;
+      /** Those of the certificate that is replaced, as far as they are known. */
+      readonly lastSettings?: Pick<DesiredCertificate, 'keyType' | 'profile'>;
+      /** End of the certificate in use, see `servesUntil`. */
+      readonly servesUntil?: number | undefined;
       readonly notices: readonly Failure[];
     }
   | {
       readonly kind: 'refused';
       readonly failure: Failure;
+      readonly servesUntil?: number | undefined;
       /** What is wrong with a foreign Secret: only for those who may read it. */
       readonly detail?: string | undefined;
       readonly notices: readonly Failure[];
     };
+
+type Due = Extract<Assessment, { kind: 'due' }>;
 
 /** Let's Encrypt recognizes a renewal of the same set for so long; milliseconds. */
 const sameSetMemory = 120 * day;
@@ -75,7 +95,7 @@ const sameSetMemory = 120 * day;
  *
  * @param holderOf the record of holders: without it, an order has no exemption and no reserve
  * @param now milliseconds since the epoch
- * @param caNow likewise by the CA's clock, which decides whether the ARI window is open
+ * @param caNow likewise by the CA's clock: it decides whether the ARI window is open, and judges where the two differ by more than a day
  */
 export function assess(
   desired: DesiredCertificate,
@@ -85,8 +105,9 @@ export function assess(
   now: number,
   caNow: number = now,
 ): Assessment {
+  const clocks = judgingClocks(now, caNow);
   const { hosts, notices, omission } = hostsToCover(desired, secret);
-  const [notice, ...others] = notices;
+  const [notice = desired.refusedSetting, ...others] = notices;
   if (hosts.length === 0 && notice !== undefined)
     return { kind: 'refused', failure: notice, notices: others };
 
@@ -100,9 +121,12 @@ export function assess(
   const foreign = isForeign(secret);
   const window = foreign || secret.directory !== policy.directory ? undefined : secret.window;
   if (window?.url !== undefined) notices.push(suggestion(desired.secretName, window, window.url));
+  if (!foreign) notices.push(...noticesOf(desired.secretName, secret, clocks));
   const defect =
-    defectOf(desired.secretName, hosts, secret.certificate, window, policy, now) ??
-    (foreign || desired.settingsRefused === true
+    revocationOf(desired.secretName, secret, now) ??
+    defectOf(desired.secretName, hosts, secret.certificate, window, policy, clocks) ??
+    flawOf(desired.secretName, secret, policy, now) ??
+    (foreign || desired.refusedSetting !== undefined
       ? undefined
       : (preferenceNotMet(desired, secret, policy) ?? hostLeftOut(omission, secret)));
   if (defect === undefined) {
@@ -111,27 +135,76 @@ export function assess(
     return {
       kind: 'good',
       notAfter,
-      renewAt: renewalTime(secret.certificate, policy.minimumValidity, window),
+      renewAt: localRenewalTime(secret.certificate, policy.minimumValidity, window, clocks),
       notices,
     };
   }
 
-  if (foreign) return { kind: 'refused', ...foreignRefusal(desired, secret, defect), notices };
+  const end = servesUntil(hosts, secret, clocks);
+  if (foreign) {
+    return { kind: 'refused', ...foreignRefusal(desired, secret, defect), servesUntil: end, notices };
+  }
   const failure = refusalOf(desired, secret, defect, policy);
-  if (failure !== undefined) return { kind: 'refused', failure, notices };
-  const { uid, resourceVersion, adopt, managedByOther = false } = secret;
-  const found = { uid, resourceVersion, managedByOther, ...(adopt ? { adopt } : {}) };
+  if (failure !== undefined) return { kind: 'refused', failure, servesUntil: end, notices };
+  const { uid, resourceVersion, adopt, managedByOther = false, repeat } = secret;
+  const found = {
+    uid,
+    resourceVersion,
+    managedByOther,
+    ...(adopt ? { adopt } : {}),
+    ...(repeat === undefined ? {} : { repeat }),
+  };
   const issued = isIssued(desired, secret, holderOf);
   const purpose = purposeOf(defect.reason, desired, hosts, issued, holderOf, now);
   const otherwise = issued && renewsSameSet(hosts, secret, policy, now) ? 'same-set' : 'none';
   const predecessor = issued ? predecessorOf(hosts, secret, window, otherwise, policy) : undefined;
   const within = predecessor?.window !== undefined && isWithin(predecessor.window, caNow);
   const exemption = within ? 'ari' : otherwise;
-  const serving = servingOf(secret, window, issued, policy);
-  const due = { kind: 'due', ...defect, found, purpose, omission, serving, notices } as const;
+  const serving = servingOf(secret, window, issued, policy, clocks);
+  const due = {
+    kind: 'due',
+    ...defect,
+    found,
+    purpose,
+    omission,
+    serving,
+    servesUntil: end,
+    ...lastSettingsOf(secret),
+    notices,
+  } as const;
   if (defect.reason !== 'host-left-out') return { ...due, hosts, exemption, predecessor };
   const all = desired.hosts.filter((route) => hosts.includes(route) || omission?.hosts.includes(route.host));
   return { ...due, hosts: all, exemption: 'none' };
+}
+
+function lastSettingsOf({ certificate, profile }: PresentSecret): Pick<Due, 'lastSettings'> {
+  if (certificate.kind !== 'readable') return {};
+  return { lastSettings: { keyType: certificate.keyType, profile: profile === '' ? undefined : profile } };
+}
+
+/**
+ * End of the certificate that serves at least one of the hosts, whatever else is wrong with it; milliseconds since the epoch. Of a
+ * foreign one only if it serves all: otherwise its names could be found out.
+ */
+function servesUntil(
+  hosts: readonly HostRoute[],
+  secret: PresentSecret,
+  clocks: JudgingClocks,
+): number | undefined {
+  const certificate = servedCertificate(secret, clocks);
+  if (certificate === undefined || certificate.notAfter <= earlierOf(clocks)) return undefined;
+  const served = hosts.filter(({ host }) => covers(certificate.dnsNames, host));
+  const enough = isForeign(secret) ? served.length === hosts.length : served.length > 0;
+  return enough ? certificate.notAfter : undefined;
+}
+
+/** The certificate that some servers present, also when it has expired. */
+function servedCertificate(
+  { certificate }: PresentSecret,
+  clocks: JudgingClocks,
+): ReadableCertificate | undefined {
+  if (certificate.kind !== 'readable' || !certificate.keyMatches) return undefined;
+  return certificate.notBefore > laterOf(clocks) + toleratedClockError ? undefined : certificate;
 }
 
 /** Whether the CA has recently issued a certificate for exactly these names (Let's Encrypt, docs/rate-limits.md). */
@@ -163,14 +236,17 @@ function predecessorOf(
 }
 
 function servingOf(
-  { certificate, directory, selfChecked }: PresentSecret,
+  secret: PresentSecret,
   window: RenewalWindow | undefined,
   issued: boolean,
   policy: AssessmentPolicy,
+  clocks: JudgingClocks,
 ): Serving | undefined {
-  if (certificate.kind !== 'readable' || !certificate.keyMatches) return undefined;
+  const certificate = servedCertificate(secret, clocks);
+  if (certificate === undefined) return undefined;
+  const { directory, selfChecked } = secret;
   const { notBefore, notAfter, dnsNames } = certificate;
-  const renewAt = renewalTime(certificate, policy.minimumValidity, window);
+  const renewAt = localRenewalTime(certificate, policy.minimumValidity, window, clocks);
   const sameSetUntil = issued && directory === policy.directory ? notBefore + sameSetMemory : undefined;
   return { notBefore, notAfter, dnsNames, renewAt, issued, sameSetUntil, selfChecked };
 }
@@ -197,8 +273,8 @@ function foreignRefusal(
     ...(type === 'kubernetes.io/tls' ? [] : [`The Secret is of type ${type}.`]),
     ...(immutable ? ['The Secret is immutable.'] : []),
     ...(certManager ? ['The Secret is managed by cert-manager.'] : []),
-  ].join(' ');
-  return { failure: { code: 'ForeignSecret', message }, detail };
+  ];
+  return { failure: { code: 'ForeignSecret', message }, detail: sentences(...detail) };
 }
 
 function refusalOf(
@@ -208,10 +284,13 @@ function refusalOf(
   policy: AssessmentPolicy,
 ): Failure | undefined {
   if (secret.type !== 'kubernetes.io/tls') {
-    return { code: 'WrongSecretType', message: `${defect.message} The Secret is of type ${secret.type}.` };
+    return {
+      code: 'WrongSecretType',
+      message: sentences(defect.message, `The Secret is of type ${secret.type}.`),
+    };
   }
   if (secret.immutable) {
-    return { code: 'ImmutableSecret', message: `${defect.message} The Secret is immutable.` };
+    return { code: 'ImmutableSecret', message: sentences(defect.message, 'The Secret is immutable.') };
   }
   const trusted =
     secret.certificate.kind === 'readable' &&
@@ -220,9 +299,10 @@ function refusalOf(
   const ending = ['near-expiry', 'expired'].includes(defect.reason);
   if (policy.staging && trusted && !(ending && secret.adopt)) {
     const way = ending
-      ? ` ${adoptCommand(namespace, secretName)} lets kube-lego replace the certificate all the same.`
+      ? `${adoptCommand(namespace, secretName)} lets kube-lego replace the certificate all the same.`
       : '';
-    const message = `${defect.message} ${policy.directory} is a staging CA, which browsers do not trust.${way}`;
+    const staging = `${policy.directory} is a staging CA, which browsers do not trust.`;
+    const message = sentences(defect.message, staging, way);
     return { code: 'StagingDirectory', message };
   }
   return undefined;

@@ -1,9 +1,12 @@
 import { covers } from '../hosts/host-names.ts';
 import type { OrderRequest } from '../ledger/order-limits.ts';
 import type { DesiredCertificate, HostRoute, KeyType } from '../ownership/desired-certificate.ts';
+import type { Failure } from '../reasons/reasons.ts';
+import { day, minute } from '../time/durations.ts';
+import { earlierOf, type JudgingClocks, laterOf, renewalClock } from './judging-time.ts';
 import { type RenewalWindow, renewalTime } from './renewal.ts';
 import type { Omission } from './rescue.ts';
-import type { CertificateFacts, PresentSecret } from './secret-facts.ts';
+import type { CertificateFacts, PresentSecret, ReadableCertificate } from './secret-facts.ts';
 
 export type DueReason =
   | 'missing'
@@ -11,15 +14,23 @@ export type DueReason =
   | 'unreadable'
   | 'key-mismatch'
   | 'expired'
+  | 'not-yet-valid'
   | 'near-expiry'
   /** By ARI, before the regular time (RFC 9773). */
   | 'renewal-suggested'
   | 'hosts-not-covered'
   /** Only hosts that were left out as failing are missing: they are added again when they pass. */
   | 'host-left-out'
+  /** Clients that do not know the issuer cannot trust it. */
+  | 'issuer-missing'
   | 'issued-elsewhere'
   | 'key-type-changed'
-  | 'profile-changed';
+  | 'profile-changed'
+  /** An operator has requested its revocation. */
+  | 'revoked';
+
+/** The certificate was good until its time came. */
+export const renewals: ReadonlySet<DueReason> = new Set(['near-expiry', 'expired', 'renewal-suggested']);
 
 /** The purpose of an order for this reason if it is proved, see `purposeOf`: rate limits reserve capacity for renewals and replacements. */
 export const orderPurposes: Readonly<Record<DueReason, OrderRequest['purpose']>> = {
@@ -27,10 +38,13 @@ export const orderPurposes: Readonly<Record<DueReason, OrderRequest['purpose']>>
   empty: 'first',
   'hosts-not-covered': 'first',
   'host-left-out': 'first',
+  'issuer-missing': 'first',
   'issued-elsewhere': 'first',
   unreadable: 'replacement',
   'key-mismatch': 'replacement',
   expired: 'replacement',
+  'not-yet-valid': 'replacement',
+  revoked: 'replacement',
   'near-expiry': 'renewal',
   'renewal-suggested': 'renewal',
   'key-type-changed': 'renewal',
@@ -50,6 +64,12 @@ export interface AssessmentPolicy {
   readonly staging: boolean;
 }
 
+/**
+ * How far in the future a certificate may begin, in milliseconds: it is unknown which clock is wrong, and another order would not
+ * help.
+ */
+export const toleratedClockError = day;
+
 export interface Defect {
   readonly reason: DueReason;
   readonly message: string;
@@ -62,31 +82,107 @@ export function defectOf(
   certificate: CertificateFacts,
   window: RenewalWindow | undefined,
   policy: AssessmentPolicy,
-  now: number,
+  clocks: JudgingClocks,
 ): Defect | undefined {
+  const { now } = clocks;
   const broken = (reason: DueReason, message: string): Defect => ({ reason, message, harmAt: now });
   if (certificate.kind === 'empty') return broken('empty', `Secret ${secretName} holds no key pair.`);
   if (certificate.kind === 'unreadable') {
     return broken('unreadable', `Secret ${secretName} holds no readable key pair: ${certificate.detail}.`);
   }
   if (!certificate.keyMatches) {
-    return broken('key-mismatch', `The tls.key in Secret ${secretName} does not belong to its certificate.`);
+    const { place } = certificate;
+    const where = place === undefined ? '' : `, but to number ${place} in tls.crt: servers want that first`;
+    const message = `The tls.key in Secret ${secretName} does not belong to its certificate${where}.`;
+    return broken('key-mismatch', message);
   }
   const ends = new Date(certificate.notAfter).toISOString();
-  if (now >= certificate.notAfter) {
+  if (earlierOf(clocks) >= certificate.notAfter) {
     return broken('expired', `The certificate in Secret ${secretName} expired at ${ends}.`);
+  }
+  if (certificate.notBefore > laterOf(clocks) + toleratedClockError) {
+    const begins = new Date(certificate.notBefore).toISOString();
+    return broken('not-yet-valid', `The certificate in Secret ${secretName} is not valid before ${begins}.`);
   }
   const missing = hosts.filter(({ host }) => !covers(certificate.dnsNames, host)).map(({ host }) => host);
   if (missing.length > 0) {
     const message = `The certificate in Secret ${secretName} does not cover ${missing.join(', ')}.`;
     return broken('hosts-not-covered', message);
   }
-  if (now >= renewalTime(certificate, policy.minimumValidity, window)) {
-    const near = now >= renewalTime(certificate, policy.minimumValidity);
+  const { minimumValidity } = policy;
+  const judged = renewalClock(certificate, minimumValidity, window, clocks);
+  if (judged >= renewalTime(certificate, minimumValidity, window)) {
+    const near = judged >= renewalTime(certificate, minimumValidity);
     const message = `The certificate in Secret ${secretName} ${near ? `expires at ${ends}` : 'is due for renewal, as the CA suggests'}.`;
     return { reason: near ? 'near-expiry' : 'renewal-suggested', message, harmAt: certificate.notAfter };
   }
   return undefined;
+}
+
+/** A certificate that is revoked, or is to be as soon as another one is there. */
+export function revocationOf(
+  secretName: string,
+  { certificate, revocation }: Pick<PresentSecret, 'certificate' | 'revocation'>,
+  now: number,
+): Defect | undefined {
+  if (revocation === undefined || certificate.kind !== 'readable') return undefined;
+  const message =
+    revocation === 'keyCompromise'
+      ? `The key of the certificate in Secret ${secretName} is compromised, as an operator says.`
+      : `An operator has requested the revocation (${revocation}) of the certificate in Secret ${secretName}.`;
+  return { reason: 'revoked', message, harmAt: now };
+}
+
+/**
+ * What is wrong with a certificate that is valid, but that some servers or clients cannot use. One of the CA is ordered once more; if it
+ * sends the same again, that is recorded, and no defect: another order would not help.
+ */
+export function flawOf(
+  secretName: string,
+  { asSent, certificate, directory }: Pick<PresentSecret, 'asSent' | 'certificate' | 'directory'>,
+  policy: AssessmentPolicy,
+  now: number,
+): Defect | undefined {
+  if (certificate.kind !== 'readable' || asSent === true) return undefined;
+  const flaw = flawWords(certificate);
+  if (flaw === undefined) return undefined;
+  const message = `The certificate in Secret ${secretName} is not usable everywhere: ${flaw}.`;
+  if (certificate.refused !== undefined) return { reason: 'unreadable', message, harmAt: now };
+  return directory === policy.directory ? { reason: 'issuer-missing', message, harmAt: now } : undefined;
+}
+
+/** What people should know of a certificate that has no defect. */
+export function noticesOf(
+  secretName: string,
+  { asSent, certificate }: PresentSecret,
+  { now, caNow }: JudgingClocks,
+): Failure[] {
+  if (certificate.kind !== 'readable') return [];
+  const notices: Failure[] = [];
+  const wait = certificate.notBefore - now;
+  if (wait > 0 && wait <= toleratedClockError) {
+    const message = `The certificate in Secret ${secretName} is valid only in ${Math.ceil(wait / minute)} min by the local clock.`;
+    notices.push({ code: 'NotYetValid', message });
+  }
+  if (caNow !== now) {
+    const days = Math.round(Math.abs(caNow - now) / day);
+    const direction = now > caNow ? 'ahead of' : 'behind';
+    const message = `The clock of kube-lego's machine is about ${days} day${days === 1 ? '' : 's'} ${direction} the CA's. The certificate in Secret ${secretName} is judged by the CA's, within limits.`;
+    notices.push({ code: 'ClockSkewed', message });
+  }
+  const flaw = asSent === true ? flawWords(certificate) : undefined;
+  if (flaw !== undefined) {
+    const message = `The certificate in Secret ${secretName}, as the CA sent it, is not usable everywhere: ${flaw}.`;
+    notices.push({ code: 'CertificateFlawed', message });
+  }
+  return notices;
+}
+
+/** @returns undefined if there is no flaw */
+function flawWords({ issuerMissing, refused }: ReadableCertificate): string | undefined {
+  if (refused !== undefined) return refused;
+  if (issuerMissing !== true) return undefined;
+  return 'it comes without the certificate of its issuer, and clients that do not know that cannot trust it';
 }
 
 /** A certificate of ours that is valid, but does not match the current settings. */

@@ -6,10 +6,9 @@ import type { SecretFacts } from './secret-facts.ts';
 
 /** Without the hosts that the namespace may not have, whatever the Secret contains: a tenant can write it. */
 export function hostsToCover(desired: DesiredCertificate, secret: SecretFacts) {
-  const held =
-    secret.kind === 'present' && secret.ours && secret.certificate.kind === 'readable'
-      ? secret.certificate.dnsNames
-      : [];
+  const served =
+    secret.kind === 'present' && secret.certificate.kind === 'readable' ? secret.certificate.dnsNames : [];
+  const held = secret.kind === 'present' && secret.ours ? served : [];
   const omission = omissionOf(desired, secret, held);
   const hosts: HostRoute[] = [];
   const notices: Failure[] = [];
@@ -17,6 +16,9 @@ export function hostsToCover(desired: DesiredCertificate, secret: SecretFacts) {
     if (omission?.hosts.includes(route.host)) notices.push(leftOut(route.host, desired.secretName));
     else if (route.standing === 'ours') hosts.push(route);
     else notices.push(refusedHost(route));
+  }
+  for (const route of desired.keeps ?? []) {
+    if (route.standing === 'ours' && covers(served, route.host)) hosts.push(route);
   }
   return { hosts, notices, omission };
 }
@@ -35,12 +37,17 @@ function omissionOf(
   return { at, hosts: out.length < hosts.length ? out : [] };
 }
 
-function refusedHost({ host, standing, until }: HostRoute): Failure {
+function refusedHost({ host, standing, until, equalAge }: HostRoute): Failure {
   switch (standing) {
     case 'grace': {
       const end = until === undefined ? '' : ` until ${new Date(until).toISOString()}`;
       const message = `Host ${host} is kept${end} for another namespace, which used it until now.`;
-      return { code: 'HostOwnedElsewhere', message, host };
+      return {
+        code: 'HostOwnedElsewhere',
+        message,
+        host,
+        ...(until === undefined ? {} : { retryAt: until }),
+      };
     }
     case 'reserved':
       return {
@@ -48,9 +55,27 @@ function refusedHost({ host, standing, until }: HostRoute): Failure {
         message: `Host ${host} is reserved for another namespace (kube-lego.io/domains).`,
         host,
       };
+    case 'unknown':
+      return {
+        code: 'NamespacesUnreadable',
+        message: `Whether host ${host} is reserved for this namespace is unknown.`,
+        host,
+      };
     case 'not-reserved':
       return { code: 'DomainNotReserved', message: `Host ${host} is not reserved for this namespace.`, host };
+    case 'covers-others':
+      return {
+        code: 'WildcardOverOthers',
+        message: `Host ${host} would cover a host that belongs to another namespace.`,
+        host,
+      };
     default:
-      return { code: 'HostOwnedElsewhere', message: `Host ${host} belongs to another namespace.`, host };
+      return {
+        code: 'HostOwnedElsewhere',
+        message: equalAge
+          ? `Host ${host} belongs to another namespace, whose Ingress is of the same second and comes first.`
+          : `Host ${host} belongs to another namespace.`,
+        host,
+      };
   }
 }

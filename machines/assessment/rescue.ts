@@ -1,5 +1,5 @@
 import { covers } from '../hosts/host-names.ts';
-import type { Failure, ReasonCode } from '../reasons/reasons.ts';
+import { type Failure, isSelfCheckFailure, type ReasonCode } from '../reasons/reasons.ts';
 import type { Validity } from './renewal.ts';
 
 /** Recorded on the Secret of a certificate that was ordered without some of its hosts. */
@@ -25,16 +25,22 @@ export interface Serving extends Validity {
 
 /** Failures of hosts, not of the account, the Secret or the CA: an order without these hosts may succeed. */
 const failuresOfHosts: readonly ReasonCode[] = [
-  'SelfCheckFailed',
   'ChallengeFailed',
   'ChallengeRuleRefused',
+  'ChallengeRuleRemoved',
+  'DnsNotWritable',
+  'DnsPropagation',
+  'DnsUpdateFailed',
+  'DnsZoneNotFound',
+  'HostHasNoRule',
   'NamePaused',
+  'NoDnsZone',
   'OrderFailed',
 ];
 
 /** The failing hosts; undefined for a failure that is not about hosts. */
 export function hostsToBlame({ code, host, hosts }: Failure): readonly string[] | undefined {
-  if (!failuresOfHosts.includes(code)) return undefined;
+  if (!failuresOfHosts.includes(code) && !isSelfCheckFailure(code)) return undefined;
   return hosts ?? (host === undefined ? undefined : [host]);
 }
 

@@ -1,4 +1,5 @@
 import type { KeyType } from '../ownership/desired-certificate.ts';
+import type { RevocationReason } from '../revocation/revocation.ts';
 import type { RenewalWindow, Validity } from './renewal.ts';
 import type { Omission } from './rescue.ts';
 
@@ -12,6 +13,12 @@ export type CertificateFacts =
       readonly dnsNames: readonly string[];
       /** The private key belongs to the certificate. */
       readonly keyMatches: boolean;
+      /** The place in tls.crt of the certificate that it belongs to, from 2 on, if that is not the first. */
+      readonly place?: number;
+      /** Which servers cannot load the key pair, and why; undefined if all can. */
+      readonly refused?: string;
+      /** The certificate is not self-signed, and tls.crt does not have that of its issuer. */
+      readonly issuerMissing?: boolean;
       /** Undefined for a type that kube-lego does not create. */
       readonly keyType: KeyType | undefined;
       /** The issuer's distinguished name on one line. */
@@ -37,6 +44,7 @@ export type SecretFacts =
       readonly adopt: boolean;
       /** Its label `app.kubernetes.io/managed-by` names another manager, such as Helm. */
       readonly managedByOther?: boolean;
+      readonly repeat?: SecretVersion['repeat'];
       readonly certManager: boolean;
       /** Recorded by us at issuance; absent on Secrets of the old kube-lego. */
       readonly directory: string | undefined;
@@ -46,15 +54,20 @@ export type SecretFacts =
       readonly orderedKeyType?: string | undefined;
       /** Likewise: its hosts had passed the self-check before the order. */
       readonly selfChecked?: boolean;
+      /** Likewise, of the certificate that is there now: the CA sent it with the flaw that it has, see `flawOf`. */
+      readonly asSent?: boolean;
       /** Hosts left out of the order. */
       readonly omission?: Omission | undefined;
       /** The ARI window, as last recorded. */
       readonly window?: RenewalWindow | undefined;
       /** The CA has suggested this window to this process: whoever may write the Secret may have written the record. */
       readonly windowConfirmed?: boolean;
+      /** An operator has requested the revocation of the certificate, or of another one with its key: not from the Secret. */
+      readonly revocation?: RevocationReason | undefined;
       readonly certificate: CertificateFacts;
     };
 
+export type ReadableCertificate = Extract<CertificateFacts, { kind: 'readable' }>;
 export type PresentSecret = Extract<SecretFacts, { kind: 'present' }>;
 
 /** Precondition of the write: the Secret must still be the one that was judged. */
@@ -65,6 +78,13 @@ export interface SecretVersion {
   readonly managedByOther?: boolean;
   /** It asks for adoption; the write fulfils that. */
   readonly adopt?: boolean;
+  /** Labels and annotations that the write must repeat, to leave them as they are. */
+  readonly repeat?:
+    | {
+        readonly labels: Readonly<Record<string, string>>;
+        readonly annotations: Readonly<Record<string, string>>;
+      }
+    | undefined;
 }
 
 /**

@@ -141,8 +141,13 @@ export class OrderBudget {
     const open = reservation === undefined || isOver(reservation) ? undefined : reservation;
     const wasWell = !this.#breaker.open;
     switch (report.type) {
+      case 'ORDER_REPEATED':
+        if (open !== undefined) this.#ledger.orderSent(open.request, now);
+        return undefined;
       case 'ORDER_SENT':
-        if (open !== undefined) open.stage = 'sent';
+        if (open === undefined) return undefined;
+        open.stage = 'sent';
+        this.#ledger.orderSent(open.request, now);
         return undefined;
       case 'ORDER_MADE':
         this.#breaker.succeeded(now);
@@ -168,7 +173,8 @@ export class OrderBudget {
       case 'CERTIFICATE_ISSUED':
         if (open === undefined) return undefined;
         open.stage = 'issued';
-        this.#ledger.certificateIssued(open.request, now);
+        if (report.counted === true) this.#ledger.orderRefused(open.request, now);
+        else this.#ledger.certificateIssued(open.request, now);
         return undefined;
       case 'ORDER_FAILED':
         if (open !== undefined) open.stage = 'sent';

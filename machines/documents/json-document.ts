@@ -22,6 +22,18 @@ export function parseDocument(
   return value;
 }
 
+/**
+ * The JSON text of an object with these fields. For thousands of them: many times faster than an object made of them, of which V8 makes
+ * a dictionary first.
+ *
+ * @param fields distinct keys, each with its value as JSON
+ */
+export function objectText(fields: Iterable<readonly [key: string, value: string]>): string {
+  let text = '';
+  for (const [key, value] of fields) text += `${text === '' ? '' : ','}${JSON.stringify(key)}:${value}`;
+  return `{${text}}`;
+}
+
 export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -3,7 +3,7 @@
 
 /** Why no certificate can be ordered for a host; the message names the host. */
 interface HostRefusal {
-  readonly code: 'InvalidHost' | 'WildcardHost';
+  readonly code: 'InvalidHost';
   readonly message: string;
 }
 
@@ -37,13 +37,19 @@ const reservedDomains: ReadonlyMap<string, string> = new Map([
 ]);
 
 /**
- * Why HTTP-01 cannot validate this host; undefined if it can.
+ * Why no CA can certify this host or wildcard; undefined if one can.
  *
  * @param host lower case, without trailing dot
  */
 export function validateHost(host: string, { names, toUnicode }: HostRules): HostRefusal | undefined {
   if (host === '') return invalid('An empty host cannot have a certificate.');
-  if (host.includes('*')) return wildcard(host);
+  const isWhole = isWildcard(host) && !host.includes('*', 1);
+  if (isWhole) return validateHost(host.slice(2), { names, toUnicode });
+  if (host.includes('*')) {
+    return invalid(
+      `Host ${shorten(host)} has an asterisk that is not its whole first label, as in *.example.com.`,
+    );
+  }
   if (host.length > maxHostLength) {
     const shown = `${host.slice(0, 40)}…`;
     return invalid(`Host ${shown} has more characters than the ${maxHostLength} that a DNS name may have.`);
@@ -85,6 +91,10 @@ export function covers(dnsNames: readonly string[], host: string): boolean {
   });
 }
 
+export function isWildcard(host: string): boolean {
+  return host.startsWith('*.');
+}
+
 /** Lower case, without trailing dot. */
 export function normalizeHost(host: string): string {
   const lower = host.toLowerCase();
@@ -94,11 +104,6 @@ export function normalizeHost(host: string): string {
 /** IPv4, or IPv6: a DNS name has no colon. */
 function isAddress(host: string): boolean {
   return host.includes(':') || /^\d{1,3}(?:\.\d{1,3}){3}$/.test(host);
-}
-
-function wildcard(host: string): HostRefusal {
-  const message = `Host ${shorten(host)} is a wildcard, which HTTP-01 cannot validate.`;
-  return { code: 'WildcardHost', message };
 }
 
 function invalid(message: string): HostRefusal {

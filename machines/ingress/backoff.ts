@@ -1,15 +1,21 @@
 import { type Failure, failureKind } from '../reasons/reasons.ts';
 import { day, minute } from '../time/durations.ts';
-import { jitter, jittered, pauseAfter, refusalLadder, transientLadder } from '../time/ladder.ts';
+import { checkPause, jitter, jittered, pauseAfter, refusalLadder, transientLadder } from '../time/ladder.ts';
 
 /** Milliseconds. Maximum back-off after a failure; a Retry-After may be longer. */
 export const longestBackoff = (1 + jitter) * day;
 /** A certificate near its expiry is retried more often than daily: after this share of the time left. */
 const shareOfTimeLeft = 1 / 6;
 
+/**
+ * So often in a row a certificate is back in the queue when the time that the CA has named is over: of many that wait for the same limit,
+ * one has bad luck again. A CA that refuses it more often names wrong times.
+ */
+const refusalsAtOnce = 10;
+
 /** The CA's limits or ours have no room for the order. */
 export function isRateLimit({ code }: Failure): boolean {
-  return code === 'RateLimited' || code === 'TooManyAttempts';
+  return code === 'RateLimited' || code === 'TooManyAttempts' || code === 'LedgerDamaged';
 }
 
 /**
@@ -29,15 +35,20 @@ export function nextAttempt(
 ): number | undefined {
   const kind = failureKind(failure);
   if (kind === 'terminal' || kind === 'notice') return undefined;
-  // A rate limit with Retry-After is not the certificate's own failure.
-  const named = isRateLimit(failure) && failure.retryAt !== undefined;
-  const step =
-    failure.code === 'HostReturning'
-      ? 10 * minute
-      : kind === 'attempt' && !named
-        ? Math.min(pauseAfter(refusalLadder, failures), longestStep(notAfter, now))
-        : pauseAfter(transientLadder, failures);
+  const step = stepAfter(failure, failures, now, notAfter);
   return Math.max(now + jittered(step, `${id}#${failures}`), failure.retryAt ?? 0);
+}
+
+function stepAfter(failure: Failure, failures: number, now: number, notAfter: number | undefined): number {
+  const kind = failureKind(failure);
+  if (failure.code === 'HostReturning') return 10 * minute;
+  if (kind === 'check') return checkPause(failures);
+  // A limit with Retry-After, of orders or of registrations, is not the certificate's own failure.
+  const isLimit = isRateLimit(failure) || failure.code === 'AccountNotReady';
+  const named = isLimit && failure.retryAt !== undefined;
+  if (named) return pauseAfter(transientLadder, failures - refusalsAtOnce);
+  if (kind !== 'attempt') return pauseAfter(transientLadder, failures);
+  return Math.min(pauseAfter(refusalLadder, failures), longestStep(notAfter, now));
 }
 
 /** A six-day certificate, due at half of its lifetime, would have only three more daily attempts. */

@@ -3,7 +3,8 @@ import { hostsToBlame, leftOut } from '../assessment/rescue.ts';
 import { describeHold, type Hold } from '../ledger/hold.ts';
 import type { DesiredCertificate } from '../ownership/desired-certificate.ts';
 import { type Failure, failureKind } from '../reasons/reasons.ts';
-import { day } from '../time/durations.ts';
+import { day, second } from '../time/durations.ts';
+import { checkPause, jittered } from '../time/ladder.ts';
 import { isRateLimit, nextAttempt } from './backoff.ts';
 import type { CertificateInput, CertificatePhase } from './certificate.ts';
 
@@ -25,6 +26,8 @@ export type CertificateStatus =
       readonly round: CertificateInput;
       /** Set while it waits for a limit of the CA, or for the CA to be available. */
       readonly hold?: Hold | undefined;
+      /** Set while the CA takes long over its order: what it has not done yet. Or while it waits for a record of kube-lego. */
+      readonly pending?: Failure | undefined;
       /** A check was requested during the round: the Secret may have changed. */
       readonly woken?: true | undefined;
     }
@@ -33,16 +36,18 @@ export type CertificateStatus =
       readonly failure: Failure;
       /** Undefined if only a change helps. */
       readonly nextAttemptAt: number | undefined;
-      /** Expiry of the certificate in use, if known. */
-      readonly notAfter: number | undefined;
+      /** When to look before that whether a host has appeared which neither the CA nor we could find. */
+      readonly lookAt?: number | undefined;
     };
 
 export interface CertificateRecord {
   readonly desired: DesiredCertificate;
   readonly status: CertificateStatus;
   /** Consecutive failures by kind: each kind has its own back-off ladder. */
-  readonly failures: { readonly attempt: number; readonly transient: number };
+  readonly failures: { readonly attempt: number; readonly check: number; readonly transient: number };
   readonly notices: readonly Failure[];
+  /** End of the certificate in use, whatever the status is; milliseconds since the epoch. Undefined if there is none, or not known. */
+  readonly servesUntil?: number | undefined;
   /** Times in the past day at which the certificate was found deleted or overwritten; milliseconds since the epoch. */
   readonly losses?: readonly number[] | undefined;
   /** The failing hosts of the last failure about hosts. */
@@ -57,18 +62,28 @@ export interface CertificateRecord {
 
 /** Losses within a day that are repaired at once; after that, back-off applies. */
 const repairsAtOnce = 3;
+/** Milliseconds. */
+const requeueDelay = second;
 const reasonsOfLoss: ReadonlySet<DueReason> = new Set([
   'missing',
   'empty',
   'unreadable',
   'key-mismatch',
+  'not-yet-valid',
+  'revoked',
+  'issuer-missing',
   'hosts-not-covered',
   'issued-elsewhere',
 ]);
 /** Before the renewal time, these mean that an older certificate was restored. */
 const reasonsOfAge: ReadonlySet<DueReason> = new Set(['expired', 'near-expiry']);
 
-export const noFailures = { attempt: 0, transient: 0 } as const;
+export const noFailures = { attempt: 0, check: 0, transient: 0 } as const;
+
+/** Of all kinds, in a row. */
+export function countOfFailures({ attempt, check, transient }: CertificateRecord['failures']): number {
+  return attempt + check + transient;
+}
 
 export function unchecked(desired: DesiredCertificate): CertificateRecord {
   return { desired, status: { kind: 'unchecked' }, failures: noFailures, notices: [] };
@@ -79,19 +94,21 @@ export function unchecked(desired: DesiredCertificate): CertificateRecord {
  * be made again.
  */
 export function withoutBackoff(
-  { desired, status, notices, rescuedAt }: CertificateRecord,
+  { desired, status, notices, servesUntil, rescuedAt }: CertificateRecord,
   at: number,
 ): CertificateRecord {
   // A retry by the user counts as one passed self-check, but does not allow another order without failing hosts.
   const passed = desired.hosts.map(({ host }) => host);
   const kept = { failures: noFailures, rescuedAt, passed };
-  return { desired, status: retriable(status, at), notices, ...kept };
+  return { desired, status: retriable(status, at), notices, servesUntil, ...kept };
 }
 
 function retriable(status: CertificateStatus, at: number): CertificateStatus {
   switch (status.kind) {
     case 'failed': {
-      const { retryAt } = status.failure;
+      const { code, retryAt } = status.failure;
+      // The user says that the pause is lifted, or wants an order looked at that the CA has not finished.
+      if (code === 'NamePaused' || code === 'OrderUnfinished') return { kind: 'unchecked' };
       return retryAt !== undefined && retryAt > at
         ? { ...status, nextAttemptAt: retryAt }
         : { kind: 'unchecked' };
@@ -119,15 +136,46 @@ export function fail(
   failure: Failure,
   at: number,
 ): CertificateRecord {
+  if (failure.held === true) return requeued(record, failure, at);
   // A rate limit is not the certificate's own failure, and must not advance its ladder.
   const kind = isRateLimit(failure) ? 'transient' : failureKind(failure);
-  const triedAgain = kind === 'attempt' || kind === 'transient';
-  const failures = triedAgain ? { ...record.failures, [kind]: record.failures[kind] + 1 } : noFailures;
+  const triedAgain = kind === 'attempt' || kind === 'check' || kind === 'transient';
+  const failures = triedAgain ? counted(record.failures, kind) : noFailures;
   const id = `${context.uid}/${record.desired.secretName}`;
-  const notAfter = servingUntil(record.status, at);
+  const notAfter = servingUntil(record, at);
   const nextAttemptAt = triedAgain ? nextAttempt(failure, failures[kind], id, at, notAfter) : undefined;
-  const status = { kind: 'failed', failure, nextAttemptAt, notAfter } as const;
-  return { ...record, status, failures, ...whatFailed(record, failure, at) };
+  const early = record.status.kind === 'working' ? record.status.round.early : undefined;
+  if (early !== undefined && kind === 'check') return lookedAt({ ...record, status: early }, id, at);
+  const status = { kind: 'failed', failure, nextAttemptAt } as const;
+  const failed = { ...record, status, failures, ...whatFailed(record, failure, at) };
+  return failure.unresolved === true ? lookedAt(failed, id, at) : failed;
+}
+
+/** It waits for its next attempt, and is looked at before that, at the pace of checks. @param id seed of the jitter */
+export function lookedAt(record: CertificateRecord, id: string, at: number): CertificateRecord {
+  const { status } = record;
+  if (status.kind !== 'failed' || status.nextAttemptAt === undefined) return record;
+  const check = record.failures.check + 1;
+  const lookAt = at + jittered(checkPause(check), `${id}#${check}`);
+  return {
+    ...record,
+    failures: { ...record.failures, check },
+    status: { ...status, lookAt: lookAt < status.nextAttemptAt ? lookAt : undefined },
+  };
+}
+
+/** It has not failed: it is checked at once, and waits in the queue again. */
+function requeued(record: CertificateRecord, failure: Failure, at: number): CertificateRecord {
+  return { ...record, status: { kind: 'failed', failure, nextAttemptAt: at + requeueDelay } };
+}
+
+/** A check that fails does not count as an attempt; one that has passed begins anew. */
+function counted(
+  failures: CertificateRecord['failures'],
+  kind: keyof CertificateRecord['failures'],
+): CertificateRecord['failures'] {
+  const passed = kind === 'attempt' ? { check: 0 } : {};
+  return { ...failures, ...passed, [kind]: failures[kind] + 1 };
 }
 
 /** Whether a good certificate was deleted or overwritten, since `desired` has not changed. */
@@ -165,7 +213,8 @@ function whatFailed(
   const rescue = working?.round.rescue === true ? working.round.omission : undefined;
   const returning = working?.round.returning !== undefined;
   const blamed = hostsToBlame(failure);
-  const own = failureKind(failure) === 'attempt' && !isLimit(failure);
+  const kind = failureKind(failure);
+  const own = (kind === 'attempt' || kind === 'check') && !isLimit(failure);
   // Without an order, the rescue was not attempted: the next attempt may still succeed.
   const ordered = own && (failure.orderMade === true || working?.phase === 'storing');
   const refused = own && working?.phase === 'validating' && blamed !== undefined;
@@ -184,11 +233,9 @@ function isLimit(failure: Failure): boolean {
   return isRateLimit(failure) || failure.code === 'NamePaused';
 }
 
-/** Expiry of the certificate that is still in use; for a running round that is `harmAt`. */
-function servingUntil(status: CertificateStatus, at: number): number | undefined {
-  if (status.kind === 'unchecked') return undefined;
-  const notAfter = status.kind === 'working' ? status.round.harmAt : status.notAfter;
-  return notAfter !== undefined && notAfter > at ? notAfter : undefined;
+/** End of the certificate that is in use at this time; undefined if none is. */
+export function servingUntil({ servesUntil }: CertificateRecord, at: number): number | undefined {
+  return servesUntil !== undefined && servesUntil > at ? servesUntil : undefined;
 }
 
 /** The certificate has been stored; adds notices about hosts left out. */
@@ -201,6 +248,7 @@ export function stored(
   return {
     desired,
     status: { kind: 'good', ...times },
+    servesUntil: times.notAfter,
     failures: noFailures,
     losses,
     rescuedAt: out.length === 0 ? undefined : rescuedAt,
@@ -211,7 +259,12 @@ export function stored(
 /** The current findings about a Secret: its notices, then its failure or why it waits. */
 export function findingsOf({ status, notices }: CertificateRecord): readonly Failure[] {
   if (status.kind === 'failed') return [...notices, status.failure];
-  return status.kind === 'working' && status.hold !== undefined
-    ? [...notices, describeHold(status.hold)]
-    : notices;
+  const wait = waitOf(status);
+  return wait === undefined ? notices : [...notices, wait];
+}
+
+/** Why a round waits, if it does for long. */
+export function waitOf(status: CertificateStatus): Failure | undefined {
+  if (status.kind !== 'working') return undefined;
+  return status.pending ?? (status.hold && describeHold(status.hold));
 }

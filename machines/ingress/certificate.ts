@@ -37,6 +37,17 @@ export interface CertificateInput {
   readonly returning?: Returning | undefined;
   /** Hosts with a conclusive self-check in an earlier process. */
   readonly answered?: readonly string[];
+  /** Hosts for which the last round made no order, because a check before it failed; empty if it was not about hosts. */
+  readonly unready?: readonly string[];
+  /** The failure for which it would wait, had its host not appeared: the CA is asked only if the host passes the self-check. */
+  readonly early?: EarlierFailure | undefined;
+}
+
+/** The status of a Secret that failed, see `CertificateStatus`. */
+interface EarlierFailure {
+  readonly kind: 'failed';
+  readonly failure: Failure;
+  readonly nextAttemptAt: number | undefined;
 }
 
 /** Hosts that were left out of the certificate and may be added again: those that have passed once, else all. */
@@ -62,6 +73,8 @@ export interface StoredValidity extends Validity {
   readonly window?: RenewalWindow | undefined;
   /** When to query ARI next, in milliseconds since the epoch. */
   readonly askAt?: number | undefined;
+  /** Milliseconds that the CA's clock is ahead of this machine's; 0 if not given. */
+  readonly caAhead?: number | undefined;
 }
 
 export type CertificateOutcome =
@@ -74,6 +87,13 @@ export type CertificateReport =
       readonly type: 'CERTIFICATE_HELD';
       readonly secretName: string;
       readonly hold: Hold;
+      readonly at: number;
+    }
+  /** The CA takes long over its order, or it waits for a record of kube-lego; undefined: it does not any more. */
+  | {
+      readonly type: 'CERTIFICATE_PENDING';
+      readonly secretName: string;
+      readonly finding: Failure | undefined;
       readonly at: number;
     }
   | {
@@ -99,7 +119,8 @@ type CertificateEvent =
   | { readonly type: 'ADMITTED'; readonly at: number }
   | { readonly type: 'SLOT_GRANTED'; readonly at: number }
   /** It waits for a limit of the CA, or for the CA to be available. */
-  | { readonly type: 'HELD'; readonly hold: Hold; readonly at: number };
+  | { readonly type: 'HELD'; readonly hold: Hold; readonly at: number }
+  | { readonly type: 'PENDING'; readonly finding: Failure | undefined; readonly at: number };
 
 /**
  * The round of one due Secret, from admission to the write. It contains no private keys: the context holds an id in the vault of the
@@ -113,7 +134,7 @@ export const certificateMachine = setup({
   },
   actors: {
     /** Requests admission at once and a slot on demand; its stop releases both. */
-    round: fromCallback<{ type: 'REQUEST_SLOT' } | { type: 'RETURN_SLOT' }, Round>(notProvided),
+    round: fromCallback<{ type: 'REQUEST_SLOT' } | { type: 'RETURN_SLOT' }, CertificateInput>(notProvided),
     /** Account, permission to write the Secret, challenge Ingress, self-check; no order. */
     provisionChallenge: fromPromise<StepResult<undefined>, CertificateInput>(notProvided),
     /** Order, challenges, finalize, download. Returns the vault id of the chain and its key. */
@@ -148,6 +169,14 @@ export const certificateMachine = setup({
         at,
       }),
     ),
+    reportPending: sendParent(
+      ({ context }, { finding, at }: { finding: Failure | undefined; at: number }): CertificateReport => ({
+        type: 'CERTIFICATE_PENDING',
+        secretName: context.desired.secretName,
+        finding,
+        at,
+      }),
+    ),
     recordIssued: assign((_, { issued }: { issued: string }) => ({ issued })),
     requestSlot: sendTo('round', { type: 'REQUEST_SLOT' }),
     returnSlot: sendTo('round', { type: 'RETURN_SLOT' }),
@@ -158,15 +187,7 @@ export const certificateMachine = setup({
   invoke: {
     id: 'round',
     src: 'round',
-    input: ({ context }) => ({
-      id: context.id,
-      namespace: context.desired.namespace,
-      hosts: context.hosts.map(({ host }) => host),
-      harmAt: context.harmAt,
-      purpose: context.purpose,
-      exemption: context.exemption,
-      newSet: context.predecessor?.otherwise === 'none',
-    }),
+    input: ({ context }) => context,
   },
   initial: 'queued',
   states: {
@@ -174,6 +195,12 @@ export const certificateMachine = setup({
       on: {
         HELD: {
           actions: { type: 'reportHold', params: ({ event }) => ({ hold: event.hold, at: event.at }) },
+        },
+        PENDING: {
+          actions: {
+            type: 'reportPending',
+            params: ({ event }) => ({ finding: event.finding, at: event.at }),
+          },
         },
         ADMITTED: {
           target: 'provisioning-challenge',
@@ -205,6 +232,14 @@ export const certificateMachine = setup({
       },
     },
     validating: {
+      on: {
+        PENDING: {
+          actions: {
+            type: 'reportPending',
+            params: ({ event }) => ({ finding: event.finding, at: event.at }),
+          },
+        },
+      },
       initial: 'awaiting-slot',
       states: {
         'awaiting-slot': {
@@ -271,6 +306,21 @@ export const certificateMachine = setup({
     ended: { type: 'final' },
   },
 });
+
+/** What the supervisor has to know of it. */
+export function roundOf(input: CertificateInput): Round {
+  const { id, desired, hosts, harmAt, purpose, exemption, predecessor, unready, early } = input;
+  return {
+    id,
+    namespace: desired.namespace,
+    hosts: hosts.map(({ host }) => host),
+    harmAt,
+    purpose,
+    exemption,
+    newSet: predecessor?.otherwise === 'none',
+    repeats: unready !== undefined || early !== undefined,
+  };
+}
 
 function notProvided(): never {
   throw new Error('the implementation of this actor is not provided');

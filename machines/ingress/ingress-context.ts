@@ -1,6 +1,8 @@
+import { hostsToBlame } from '../assessment/rescue.ts';
 import type { DesiredCertificate } from '../ownership/desired-certificate.ts';
+import type { SecretOutcome } from '../ownership/secret-claims.ts';
 import type { SourceKey } from '../ownership/source-key.ts';
-import type { Failure } from '../reasons/reasons.ts';
+import { type Failure, failureKind } from '../reasons/reasons.ts';
 import { earliest } from '../time/earliest.ts';
 import { type CertificateInput, certificatePhases } from './certificate.ts';
 import type { CertificateRecord } from './certificate-record.ts';
@@ -15,6 +17,11 @@ export interface IngressPolicy {
   readonly checkInterval: number;
   /** Milliseconds, `LEGO_MINIMUM_VALIDITY`. */
   readonly minimumValidity: number;
+}
+
+/** A Secret to read, and the hosts for whose appearance it waits. */
+export interface CheckRequest extends DesiredCertificate {
+  readonly awaited?: readonly string[];
 }
 
 export interface EarlierRecord {
@@ -65,10 +72,32 @@ export function attentionTime({ status }: CertificateRecord): number | undefined
   return status.kind === 'failed' ? status.nextAttemptAt : undefined;
 }
 
-/** The time of the next renewal, retry, ARI query or check; during a check, of those known. */
+/** The time of the next renewal, retry, ARI query or check of Secrets; during a check, of those known. Without `recheckTime`. */
 export function wakeTime({ certificates, nextCheckAt }: IngressContext): number | undefined {
   const asked = certificates.map(({ status }) => (status.kind === 'good' ? status.askAt : undefined));
-  return earliest([...certificates.map(attentionTime), ...asked, nextCheckAt]);
+  const attended = certificates.filter((record) => !isRechecked(record)).map(attentionTime);
+  return earliest([...attended, ...asked, nextCheckAt]);
+}
+
+/** When a check before an order is repeated: the supervisor may make it later. */
+export function recheckTime({ certificates }: IngressContext): number | undefined {
+  return earliest([
+    ...certificates.filter(isRechecked).map(attentionTime),
+    ...certificates.map(({ status }) => (status.kind === 'failed' ? status.lookAt : undefined)),
+  ]);
+}
+
+function isRechecked({ status }: CertificateRecord): boolean {
+  return status.kind === 'failed' && failureKind(status.failure) === 'check';
+}
+
+/** For those that share a Secret: failures that last. What is being worked on keeps its last outcome. */
+export function outcomesOf({ certificates }: IngressContext): SecretOutcome[] {
+  return certificates.flatMap(({ desired: { secretName }, status }): SecretOutcome[] => {
+    if (status.kind === 'good') return [{ secretName, failure: undefined }];
+    if (status.kind !== 'failed' || status.failure.held === true) return [];
+    return failureKind(status.failure) === 'transient' ? [] : [{ secretName, failure: status.failure }];
+  });
 }
 
 /** Whether no check is running or pending. */
@@ -81,8 +110,13 @@ export function roundsOf({ certificates }: IngressContext): CertificateInput[] {
 }
 
 /** The Secrets that a check reads: all without a running round. */
-export function toCheck({ certificates }: IngressContext): DesiredCertificate[] {
-  return certificates.filter(({ status }) => status.kind !== 'working').map(({ desired }) => desired);
+export function toCheck({ certificates, at }: IngressContext): CheckRequest[] {
+  return certificates
+    .filter(({ status }) => status.kind !== 'working')
+    .map(({ desired, status }) => {
+      const isLookedFor = status.kind === 'failed' && status.lookAt !== undefined && status.lookAt <= at;
+      return isLookedFor ? { ...desired, awaited: hostsToBlame(status.failure) ?? [] } : desired;
+    });
 }
 
 /** Whether the last event made a new value of `kube-lego.io/retry` take effect. */

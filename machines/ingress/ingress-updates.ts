@@ -1,5 +1,5 @@
 import type { Assessment } from '../assessment/assessment.ts';
-import { renewalTime } from '../assessment/renewal.ts';
+import { judgingClocks, localRenewalTime } from '../assessment/judging-time.ts';
 import type { Hold } from '../ledger/hold.ts';
 import {
   type Assignment,
@@ -15,9 +15,11 @@ import { nextBeat } from '../time/spread.ts';
 import type { CertificateOutcome, CertificatePhase } from './certificate.ts';
 import {
   type CertificateRecord,
+  type CertificateStatus,
   fail,
   isAboutReturn,
   isLoss,
+  lookedAt,
   lost,
   noFailures,
   stored,
@@ -47,6 +49,8 @@ export type CheckResult =
       readonly assessment: Assessment;
       /** When to query ARI next, in milliseconds since the epoch. */
       readonly askAt?: number | undefined;
+      /** An awaited host has appeared. */
+      readonly appeared?: boolean;
     }
   | { readonly kind: 'unavailable'; readonly secretName: string; readonly failure: Failure };
 
@@ -105,11 +109,12 @@ export function applyAssignment(context: IngressContext, assignment: Assignment,
     const isSame = current !== undefined && isSameRequest(current.desired, desired);
     const before = isSame ? current : resumed(recentRecords, desired);
     if (isSame) known.delete(desired.secretName);
-    if (before === undefined) return unchecked(desired);
-    const record = before.desired === desired ? before : { ...before, desired };
+    // What serves goes on, whatever is asked for now; the check that follows reads it again.
+    if (before === undefined) return { ...unchecked(desired), servesUntil: current?.servesUntil };
+    const record = before.desired === desired ? before : withDesired(before, desired);
     return reset ? withoutBackoff(record, at) : record;
   });
-  const left = [...known.values()].filter(({ failures }) => failures.attempt > 0);
+  const left = [...known.values()].filter(({ failures }) => failures.attempt + failures.check > 0);
   return {
     ...context,
     notices: assignment.notices,
@@ -128,8 +133,17 @@ function isSameRequest(before: DesiredCertificate, desired: DesiredCertificate):
   return before === desired || isEqual(requestIn(before), requestIn(desired));
 }
 
-function requestIn({ hosts, ...settings }: DesiredCertificate) {
-  return [settings, requestedRoutes(hosts)];
+/** A round makes the keystore that was asked for when it began: then the Secret is checked after it. */
+function withDesired(record: CertificateRecord, desired: DesiredCertificate): CertificateRecord {
+  const { status } = record;
+  if (status.kind !== 'working' || isEqual(record.desired.keystore, desired.keystore))
+    return { ...record, desired };
+  return { ...record, desired, status: { ...status, woken: true } };
+}
+
+/** Without the keystore: that is no part of the certificate. */
+function requestIn({ hosts, keeps = [], keystore: _keystore, ...settings }: DesiredCertificate) {
+  return [settings, requestedRoutes(hosts), requestedRoutes(keeps)];
 }
 
 /** What was desired within the past hour goes on with its back-off; a round of it has ended. */
@@ -166,18 +180,27 @@ export function applyAssessments(
         return {
           ...record,
           status: { kind: 'good', notAfter, renewAt, askAt: result.askAt },
+          servesUntil: notAfter,
           failures: noFailures,
           failing: undefined,
           passed: undefined,
           notices,
         } as const;
       }
-      case 'refused':
-        return { ...fail(context, record, assessment.failure, at), notices: assessment.notices };
+      case 'refused': {
+        const { failure, notices, servesUntil } = assessment;
+        return { ...fail(context, { ...record, servesUntil }, failure, at), notices };
+      }
       case 'due': {
-        if (waits && !(isAboutReturn(record) && assessment.reason !== 'host-left-out')) return record;
-        const counted = isLoss(record, assessment.reason, at) ? lost(context, record, at) : record;
-        if (counted !== record && counted.status.kind === 'failed') return counted;
+        const { servesUntil } = assessment;
+        const found = { ...record, servesUntil };
+        if (waits && !(isAboutReturn(record) && assessment.reason !== 'host-left-out')) {
+          const { lookAt } = record.status.kind === 'failed' ? record.status : {};
+          if (lookAt === undefined || lookAt > at) return found;
+          if (result.appeared !== true) return lookedAt(found, `${context.uid}/${result.secretName}`, at);
+        }
+        const counted = isLoss(record, assessment.reason, at) ? lost(context, found, at) : found;
+        if (counted !== found && counted.status.kind === 'failed') return counted;
         rounds += 1;
         const round = planRound(context, counted, assessment, rounds, at);
         return {
@@ -205,11 +228,7 @@ export function applyPhase(
   phase: CertificatePhase,
   at: number,
 ): IngressContext {
-  return withRecord(context, secretName, at, (record) =>
-    record.status.kind === 'working'
-      ? { ...record, status: { ...record.status, phase, since: at, hold: undefined } }
-      : record,
-  );
+  return withRound(context, secretName, at, { phase, since: at, hold: undefined, pending: undefined });
 }
 
 /** A round waits, before its order, for a limit of the CA or for the CA to be available. */
@@ -219,9 +238,17 @@ export function applyHold(
   hold: Hold,
   at: number,
 ): IngressContext {
-  return withRecord(context, secretName, at, (record) =>
-    record.status.kind === 'working' ? { ...record, status: { ...record.status, hold } } : record,
-  );
+  return withRound(context, secretName, at, { hold });
+}
+
+/** The CA takes long over the order of a round, or the round waits for a record of kube-lego. */
+export function applyPending(
+  context: IngressContext,
+  secretName: string,
+  pending: Failure | undefined,
+  at: number,
+): IngressContext {
+  return withRound(context, secretName, at, { pending });
 }
 
 export function applyOutcome(
@@ -237,9 +264,10 @@ export function applyOutcome(
   const next = withRecord(context, secretName, at, (record) => {
     if (outcome.kind === 'failed') return fail(context, record, outcome.failure, at);
     const { notAfter } = outcome.validity;
-    const { window } = outcome.validity;
+    const { caAhead = 0, window } = outcome.validity;
     const askAt = woken ? at + recheckDelay : outcome.validity.askAt;
-    const renewAt = renewalTime(outcome.validity, context.policy.minimumValidity, window);
+    const clocks = judgingClocks(at, at + caAhead);
+    const renewAt = localRenewalTime(outcome.validity, context.policy.minimumValidity, window, clocks);
     if (renewAt <= at) {
       // A failure, with back-off: otherwise there would be a loop of orders.
       const message = `The CA issued a certificate for Secret ${secretName} that must be renewed at once: it expires at ${new Date(notAfter).toISOString()}.`;
@@ -251,6 +279,18 @@ export function applyOutcome(
   return woken && outcome.kind === 'failed' && isChecked(next)
     ? { ...next, nextCheckAt: at + recheckDelay }
     : next;
+}
+
+/** The progress of the round of a Secret, if it has one. */
+function withRound(
+  context: IngressContext,
+  secretName: string,
+  at: number,
+  progress: Partial<Omit<Extract<CertificateStatus, { kind: 'working' }>, 'kind'>>,
+): IngressContext {
+  return withRecord(context, secretName, at, (record) =>
+    record.status.kind === 'working' ? { ...record, status: { ...record.status, ...progress } } : record,
+  );
 }
 
 function withRecord(

@@ -1,9 +1,16 @@
+import { allHosts } from '../ownership/desired-certificate.ts';
 import { sourceName } from '../ownership/source-key.ts';
-import { failureKind } from '../reasons/reasons.ts';
+import { type Failure, failureKind } from '../reasons/reasons.ts';
 import { shownFailure } from '../reasons/status-text.ts';
 import { earliest } from '../time/earliest.ts';
 import { findingsOf } from './certificate-record.ts';
-import { attentionTime, type IngressContext, type IngressState, wakeTime } from './ingress-context.ts';
+import {
+  attentionTime,
+  type IngressContext,
+  type IngressState,
+  recheckTime,
+  wakeTime,
+} from './ingress-context.ts';
 
 /** One Ingress for display. Times in milliseconds since the epoch. */
 export interface IngressView {
@@ -16,7 +23,7 @@ export interface IngressView {
   /** Failures with remedies. */
   readonly problems: readonly string[];
   readonly notices: readonly string[];
-  /** The earliest expiry of its good certificates. */
+  /** The earliest end of its certificates in use. */
   readonly notAfter: number | undefined;
 }
 
@@ -31,17 +38,21 @@ const working: Partial<Record<IngressState, string>> = {
 export function viewOf(state: IngressState, context: IngressContext): IngressView {
   const { key, certificates, notices, since } = context;
   const findings = [...notices, ...certificates.flatMap(findingsOf)];
-  const ends = certificates.map(({ status }) => (status.kind === 'good' ? status.notAfter : undefined));
   return {
     ingress: sourceName(key),
-    hosts: certificates.flatMap(({ desired }) => desired.hosts.map(({ host }) => host)),
+    hosts: certificates.flatMap(({ desired }) => allHosts(desired)),
     state,
     since,
     next: nextStepOf(state, context),
-    problems: findings.filter((finding) => failureKind(finding) !== 'notice').map(shownFailure),
-    notices: findings.filter((finding) => failureKind(finding) === 'notice').map(shownFailure),
-    notAfter: earliest(ends),
+    problems: shown(findings.filter((finding) => failureKind(finding) !== 'notice')),
+    notices: shown(findings.filter((finding) => failureKind(finding) === 'notice')),
+    notAfter: earliest(certificates.map(({ servesUntil }) => servesUntil)),
   };
+}
+
+/** Each once: what is wrong with an Ingress is wrong with each of its Secrets. */
+function shown(findings: readonly Failure[]): string[] {
+  return [...new Set(findings.map(shownFailure))];
 }
 
 /** The next step, and when if known. */
@@ -54,8 +65,17 @@ export function nextStepOf(state: IngressState, context: IngressContext): Ingres
     const [hold] = holds.toSorted((one, other) => one.until - other.until);
     if (hold !== undefined) return { action: `order when ${hold.scope} has room`, at: hold.until };
   }
+  const pending = context.certificates.flatMap(({ status }) =>
+    status.kind === 'working' && status.pending !== undefined ? [status.pending.code] : [],
+  );
+  if (pending.includes('RecordUnavailable')) {
+    return { action: 'order when the record can be read and written', at: undefined };
+  }
+  if (state === 'validating' && pending.length > 0) {
+    return { action: 'store the certificate when the CA has finished the order', at: undefined };
+  }
   if (action !== undefined) return { action, at: undefined };
-  const at = wakeTime(context);
+  const at = earliest([wakeTime(context), recheckTime(context)]);
   const record = context.certificates.find(
     (certificate) => at !== undefined && attentionTime(certificate) === at,
   );

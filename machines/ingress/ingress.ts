@@ -2,13 +2,17 @@
 // one `ingressMachine` per enabled source; src/steps implements its actors.
 
 import { assign, enqueueActions, fromPromise, sendParent, setup } from 'xstate';
-import type { Assignment, DesiredCertificate } from '../ownership/desired-certificate.ts';
-import type { SupervisorEvent } from '../supervisor/supervisor.ts';
+import type { Assignment } from '../ownership/desired-certificate.ts';
+import type { SupervisorEvent } from '../supervisor/supervisor-messages.ts';
 import { type CertificateOutcome, type CertificateReport, certificateMachine } from './certificate.ts';
+import { applyClockStep } from './clock-step.ts';
 import {
+  type CheckRequest,
   type IngressContext,
   isChecked,
   isRetried,
+  outcomesOf,
+  recheckTime,
   roundsOf,
   type SettledState,
   settledStates,
@@ -21,6 +25,7 @@ import {
   applyAssignment,
   applyHold,
   applyOutcome,
+  applyPending,
   applyPhase,
   applyWake,
   type CheckResult,
@@ -31,6 +36,7 @@ import {
 type IngressEvent =
   | { readonly type: 'ASSIGNED'; readonly assignment: Assignment; readonly at: number }
   | { readonly type: 'WAKE'; readonly at: number }
+  | { readonly type: 'CLOCK_SET'; readonly by: number; readonly at: number }
   | CertificateReport;
 
 export interface CheckOutput {
@@ -62,7 +68,7 @@ export const ingressMachine = setup({
   actors: {
     certificate: certificateMachine,
     /** Failures of the API server are results; rejects only for a programming error. */
-    checkSecrets: fromPromise<CheckOutput, readonly DesiredCertificate[]>(() => {
+    checkSecrets: fromPromise<CheckOutput, readonly CheckRequest[]>(() => {
       throw new Error('the implementation of this actor is not provided');
     }),
   },
@@ -72,13 +78,21 @@ export const ingressMachine = setup({
     /** Publishes the result of a round; provided by the process. */
     announceRoundEnd: (_, _roundEnd: RoundEnd) => undefined,
     askToBeWoken: sendParent(
-      ({ context }): SupervisorEvent => ({ type: 'WAKE_AT', key: context.key, at: wakeTime(context) }),
+      ({ context }): SupervisorEvent => ({
+        type: 'WAKE_AT',
+        key: context.key,
+        at: wakeTime(context),
+        recheckAt: recheckTime(context),
+        outcomes: outcomesOf(context),
+      }),
     ),
-    /** The user asks for a new attempt, also for names that the CA had paused. */
+    /** The user asks for a new attempt, also for names that the CA had paused; about a host of others he has no say. */
     liftPauses: sendParent(
       ({ context }): SupervisorEvent => ({
         type: 'PAUSES_LIFTED',
-        hosts: context.certificates.flatMap(({ desired }) => desired.hosts.map(({ host }) => host)),
+        hosts: context.certificates.flatMap(({ desired }) =>
+          desired.hosts.flatMap(({ host, standing }) => (standing === 'ours' ? [host] : [])),
+        ),
       }),
     ),
     markEntry: assign({ since: ({ context }) => context.at }),
@@ -106,12 +120,21 @@ export const ingressMachine = setup({
     },
     // Restarts a running check, too: it may have read before the change.
     WAKE: { target: '.checking', actions: assign(({ context, event }) => applyWake(context, event.at)) },
+    CLOCK_SET: {
+      actions: [assign(({ context, event }) => applyClockStep(context, event.by, event.at)), 'askToBeWoken'],
+    },
     CERTIFICATE_PHASE: {
       actions: assign(({ context, event }) => applyPhase(context, event.secretName, event.phase, event.at)),
     },
     CERTIFICATE_HELD: {
       actions: [
         assign(({ context, event }) => applyHold(context, event.secretName, event.hold, event.at)),
+        'announceFindings',
+      ],
+    },
+    CERTIFICATE_PENDING: {
+      actions: [
+        assign(({ context, event }) => applyPending(context, event.secretName, event.finding, event.at)),
         'announceFindings',
       ],
     },

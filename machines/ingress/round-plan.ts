@@ -1,5 +1,8 @@
 import type { Assessment } from '../assessment/assessment.ts';
-import { hostsToRescue, type Omission, type Serving } from '../assessment/rescue.ts';
+import { renewals } from '../assessment/defects.ts';
+import { hostsToBlame, hostsToRescue, type Omission, type Serving } from '../assessment/rescue.ts';
+import type { DesiredCertificate } from '../ownership/desired-certificate.ts';
+import { failureKind } from '../reasons/reasons.ts';
 import type { CertificateInput } from './certificate.ts';
 import type { CertificateRecord } from './certificate-record.ts';
 import type { IngressContext } from './ingress-context.ts';
@@ -19,12 +22,23 @@ export function planRound(
   serial: number,
   at: number,
 ): CertificateInput {
-  const { desired } = record;
+  const desired = settledSettings(record, assessment);
   const { hosts, reason, found, harmAt, purpose, exemption, predecessor, omission, serving } = assessment;
   const id = `${uid}/${desired.secretName}/${serial}`;
   const secret = { id, source: key, sourceUid: uid, desired, found };
   const answered = [...(record.answered ?? []), ...(serving?.selfChecked === true ? serving.dnsNames : [])];
-  const round = { ...secret, hosts, reason, harmAt, purpose, exemption, answered };
+  const unready = unreadyHosts(record);
+  const round = {
+    ...secret,
+    hosts,
+    reason,
+    harmAt,
+    purpose,
+    exemption,
+    answered,
+    ...(unready === undefined ? {} : { unready }),
+    ...earlyOf(record, at),
+  };
   if (reason === 'host-left-out' && omission !== undefined) {
     const { rescuedAt, passed: known = [] } = record;
     const passed = omission.hosts.filter((host) => known.includes(host));
@@ -42,6 +56,33 @@ export function planRound(
   }
   const rescue = planRescue(record, assessment, at);
   return rescue === undefined ? { ...round, predecessor, omission } : { ...round, ...rescue };
+}
+
+/**
+ * A setting that is refused, here or by the CA, does not end the renewals: they go on with what was valid last
+ * (docs/decisions/009-refused-settings.md).
+ */
+function settledSettings(
+  { desired, status }: CertificateRecord,
+  { lastSettings, reason }: Due,
+): DesiredCertificate {
+  if (lastSettings === undefined) return desired;
+  const { keyType = lastSettings.keyType, profile = lastSettings.profile } = desired;
+  if (desired.refusedSetting !== undefined) return { ...desired, keyType, profile };
+  const notOffered = status.kind === 'failed' && status.failure.code === 'ProfileNotOffered';
+  return notOffered && renewals.has(reason) ? { ...desired, profile: lastSettings.profile } : desired;
+}
+
+/** It goes ahead of its time, because a host has appeared. */
+function earlyOf({ status }: CertificateRecord, at: number): Pick<CertificateInput, 'early'> {
+  if (status.kind !== 'failed' || status.lookAt === undefined || (status.nextAttemptAt ?? 0) <= at) return {};
+  const { kind, failure, nextAttemptAt } = status;
+  return { early: { kind, failure, nextAttemptAt } };
+}
+
+function unreadyHosts({ status }: CertificateRecord): readonly string[] | undefined {
+  if (status.kind !== 'failed' || failureKind(status.failure) !== 'check') return undefined;
+  return hostsToBlame(status.failure) ?? [];
 }
 
 function planRescue(

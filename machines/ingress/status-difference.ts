@@ -1,5 +1,11 @@
-import { reasons } from '../reasons/reasons.ts';
-import { type CertificateEntry, entryNamed, isReasonCode, type StatusDocument } from './status.ts';
+import { lastingText } from '../reasons/status-text.ts';
+import {
+  type CertificateEntry,
+  entryNamed,
+  kindOfReason,
+  type StatusDocument,
+  type StatusNotice,
+} from './status.ts';
 
 /**
  * Whether the annotation must be written: any difference except in times that moved by less than 10 % of what is left, and in
@@ -13,7 +19,7 @@ export function statusDiffers(before: StatusDocument, after: StatusDocument, now
     before.ingress !== after.ingress ||
     before.retry !== after.retry ||
     before.omitted !== after.omitted ||
-    JSON.stringify(before.notices) !== JSON.stringify(after.notices) ||
+    lastingNotices(before.notices) !== lastingNotices(after.notices) ||
     names.length !== Object.keys(before.secrets).length ||
     names.some((name) => {
       const [one, other] = [entryNamed(before.secrets, name), entryNamed(after.secrets, name)];
@@ -41,10 +47,24 @@ function lasting({
   notices,
   message,
 }: CertificateEntry): string {
-  const transient = reason !== undefined && isReasonCode(reason) && reasons[reason].kind === 'transient';
+  const transient = kindOfReason(reason) === 'transient';
   // The message of a transient failure varies with each attempt.
-  const text = transient ? undefined : message;
-  return JSON.stringify([state, reason, host, failures, notAfter, input, rescued, notices, text]);
+  const text = transient || message === undefined ? undefined : lastingText(message);
+  return JSON.stringify([
+    state,
+    reason,
+    host,
+    failures,
+    notAfter,
+    input,
+    rescued,
+    lastingNotices(notices),
+    text,
+  ]);
+}
+
+function lastingNotices(notices: readonly StatusNotice[] = []): string {
+  return JSON.stringify(notices.map(({ reason, message }) => [reason, lastingText(message)]));
 }
 
 function moved(before: string | undefined, after: string | undefined, now: number): boolean {

@@ -1,11 +1,23 @@
 import { hostsToBlame } from '../assessment/rescue.ts';
 import type { DesiredCertificate } from '../ownership/desired-certificate.ts';
-import type { Failure } from '../reasons/reasons.ts';
-import { retryMark, statusMessage } from '../reasons/status-text.ts';
+import type { SourceHistory } from '../ownership/secret-claims.ts';
+import { type Failure, failureKind, isSelfCheckFailure } from '../reasons/reasons.ts';
+import { type RecordedFailure, recordedFailure, retryMark, statusMessage } from '../reasons/status-text.ts';
 import { plausibleCaWait } from '../time/ca-wait.ts';
+import { checkPause, checksWithin } from '../time/ladder.ts';
+import { spread } from '../time/spread.ts';
 import { longestBackoff } from './backoff.ts';
-import type { CertificateRecord } from './certificate-record.ts';
-import { type CertificateEntry, entryNamed, inputMark, isReasonCode, type StatusDocument } from './status.ts';
+import { type CertificateRecord, noFailures } from './certificate-record.ts';
+import {
+  type CertificateEntry,
+  entryNamed,
+  inputMark,
+  isReasonCode,
+  kindOfReason,
+  mostNotices,
+  type StatusDocument,
+  type StatusNotice,
+} from './status.ts';
 
 /** Beyond the end of any ladder. */
 const mostFailures = 1000;
@@ -29,15 +41,24 @@ export function restoredOutcome(
   const blockedUntil = timeUntil(entry.blockedUntil, at + plausibleCaWait);
   const nextAttempt = timeUntil(entry.nextAttempt, at + longestBackoff);
   const retried = retry !== undefined && retryMark(retry) !== status?.retry;
-  const until = retried ? blockedUntil : latestOf(blockedUntil, nextAttempt);
-  const failures = { attempt: retried ? 0 : countOf(entry.failures), transient: 0 };
+  const free = isFree(entry);
+  const failures = {
+    ...noFailures,
+    attempt: retried ? 0 : countOf(entry.failures),
+    check: free && !retried ? checksWithin(at - (timeOf(entry.since) ?? at)) : 0,
+  };
+  // Not all at once after a restart, but none later than it would have been.
+  const recheck = free ? at + checkPause(failures.check) * spread(`${uid}/${desired.secretName}`) : undefined;
+  // The user says that the pause is lifted.
+  const blocked = retried && entry.reason === 'NamePaused' ? undefined : blockedUntil;
+  const until = retried ? blocked : latestOf(blockedUntil, nextAttempt ?? recheck);
   const failure = failureIn(entry, desired, blockedUntil);
   const blamed = retried || failure === undefined ? undefined : hostsToBlame(failure);
   const rescuedAt = timeOf(entry.rescued);
   const known = {
     failures,
     ...(blamed === undefined ? {} : { failing: blamed }),
-    ...(failure?.code === 'SelfCheckFailed' ? { answered: hostsToBlame(failure) } : {}),
+    ...(failure !== undefined && isSelfCheckFailure(failure.code) ? { answered: hostsToBlame(failure) } : {}),
     ...(rescuedAt === undefined ? {} : { rescuedAt }),
     ...(retried ? { passed: desired.hosts.map(({ host }) => host) } : {}),
   };
@@ -51,17 +72,45 @@ export function restoredOutcome(
   ) {
     return { status: { kind: 'unchecked' }, ...known };
   }
-  const notAfter = timeOf(entry.notAfter);
-  return { status: { kind: 'failed', failure, nextAttemptAt: until, notAfter }, ...known };
+  const servesUntil = timeOf(entry.notAfter);
+  return { status: { kind: 'failed', failure, nextAttemptAt: until }, servesUntil, ...known };
+}
+
+/** Its time is not recorded: a check before an order, repeated every few minutes. */
+function isFree({ reason, state }: CertificateEntry): boolean {
+  return state === 'failed' && kindOfReason(reason) === 'check';
 }
 
 /** The messages in the annotation (see `statusMessage`), which must not be published again. */
-export function sentencesIn(status: StatusDocument, uid: string): ReadonlySet<string> {
-  if (status.ingress !== uid) return new Set();
+export function sentencesIn(status: StatusDocument, uid: string): string[] {
+  if (status.ingress !== uid) return [];
   const entries = Object.values(status.secrets);
   const notices = [...(status.notices ?? []), ...entries.flatMap((entry) => entry.notices ?? [])];
   const messages = [...notices, ...entries].map(({ message }) => message);
-  return new Set(messages.filter((message) => message !== undefined));
+  return messages.filter((message) => message !== undefined);
+}
+
+/**
+ * What those are told with whom this Ingress shares a Secret, after a restart. Not trusted: anybody may have written it, so that it
+ * makes notices of bounded text, and no more.
+ */
+export function historyIn(status: StatusDocument | undefined, uid: string): SourceHistory {
+  if (status?.ingress !== uid) return { outcomes: new Map(), notices: [] };
+  const outcomes = Object.entries(status.secrets).flatMap(
+    ([secretName, { state, reason, message }]): [string, RecordedFailure | undefined][] => {
+      if (state === 'good') return [[secretName, undefined]];
+      if (state !== 'failed' || reason === undefined || message === undefined) return [];
+      return lastingFailures({ reason, message }).map((failure) => [secretName, failure]);
+    },
+  );
+  const notices = (status.notices ?? []).slice(0, mostNotices);
+  return { outcomes: new Map(outcomes), notices: notices.flatMap(lastingFailures) };
+}
+
+function lastingFailures({ reason: code, message }: StatusNotice): RecordedFailure[] {
+  if (!isReasonCode(code)) return [];
+  const failure = recordedFailure({ code, message, namesRemedy: true });
+  return failureKind(failure) === 'transient' ? [] : [failure];
 }
 
 function failureIn(

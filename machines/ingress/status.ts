@@ -1,10 +1,14 @@
-import { describeHold } from '../ledger/hold.ts';
 import { type DesiredCertificate, requestedRoutes } from '../ownership/desired-certificate.ts';
-import { type Failure, failureKind, reasons } from '../reasons/reasons.ts';
+import { type Failure, type FailureKind, failureKind, reasons } from '../reasons/reasons.ts';
 import { retryMark, statusMessage } from '../reasons/status-text.ts';
 import { minute, second } from '../time/durations.ts';
 import { spread } from '../time/spread.ts';
-import type { CertificateRecord, CertificateStatus } from './certificate-record.ts';
+import {
+  type CertificateRecord,
+  type CertificateStatus,
+  servingUntil,
+  waitOf,
+} from './certificate-record.ts';
 import type { IngressContext } from './ingress-context.ts';
 
 /** Information that is not a failure. */
@@ -15,7 +19,7 @@ export interface StatusNotice {
 
 /** The last outcome of one Secret. Times in RFC 3339, rounded up to whole seconds. */
 export interface CertificateEntry {
-  /** `waiting`: for a limit of the CA, before any attempt. */
+  /** `waiting`: for a limit of the CA, before any attempt; or for the CA, which takes long over the order. */
   readonly state: 'good' | 'failed' | 'waiting';
   /** When state or reason last changed. */
   readonly since: string;
@@ -30,7 +34,7 @@ export interface CertificateEntry {
   readonly host?: string;
   /** Consecutive failures; transient ones do not count. */
   readonly failures?: number;
-  /** For `waiting`, when it fits into the limits. Absent if only a change helps, and for a transient failure of a few minutes. */
+  /** For `waiting`, when it fits into the limits. Absent if only a change helps, and if it is a matter of minutes. */
   readonly nextAttempt?: string;
   /** End of a Retry-After of the CA or the API server. */
   readonly blockedUntil?: string;
@@ -60,9 +64,9 @@ export const statusAnnotation = 'kube-lego.io/status';
 
 /** Waits and transient failures up to this long are not written. */
 const shortWait = 30 * second;
-/** The next attempt after a transient failure is written only if further ahead. */
+/** The next attempt after a transient failure is written only if further ahead; that of a free check never. */
 const longWait = 10 * minute;
-const mostNotices = 10;
+export const mostNotices = 10;
 /** Characters; Kubernetes allows 256 KiB for all annotations of an object. Beyond the first limit, entries have no messages. */
 const sizeWithMessages = 16_384;
 const maxSize = 2 * sizeWithMessages;
@@ -79,7 +83,7 @@ export function statusOf(context: IngressContext, before?: StatusDocument): Stat
   for (const record of context.certificates) {
     const { secretName } = record.desired;
     const last = entryNamed(known, secretName);
-    const entry = entryOf(record, last, context.at) ?? last;
+    const entry = entryOf(record, last, context.at) ?? lastOutcome(record, last);
     if (entry !== undefined) entries.push([secretName, entry]);
   }
   const { kept, omitted: omittedEntries } = withinBounds(entries);
@@ -95,13 +99,46 @@ export function statusOf(context: IngressContext, before?: StatusDocument): Stat
   };
 }
 
+/** What was said before, unless it waits no more for a record of kube-lego; then the count of its failures stays. */
+function lastOutcome(
+  { status }: CertificateRecord,
+  last: CertificateEntry | undefined,
+): CertificateEntry | undefined {
+  const isOver =
+    status.kind === 'working' && last?.state === 'waiting' && last.reason === 'RecordUnavailable';
+  if (!isOver) return last;
+  const { reason: _reason, message: _message, ...kept } = last;
+  return last.failures === undefined ? undefined : kept;
+}
+
+/** Whether nothing is amiss, as far as an earlier process knew. */
+export function isAllWell(status: StatusDocument | undefined, uid: string, at: number): boolean {
+  if (status?.ingress !== uid) return false;
+  const entries = Object.values(status.secrets);
+  return (
+    entries.length > 0 &&
+    entries.every(({ state, renewAt }) => state === 'good' && Date.parse(renewAt ?? '') > at)
+  );
+}
+
+/** The status of an Ingress that has no actor yet: what was said of its Secrets, and why it waits. */
+export function statusOfWaiting(
+  uid: string,
+  finding: Failure,
+  before: StatusDocument | undefined,
+): StatusDocument {
+  const known = before?.ingress === uid ? before : { secrets: {}, ingress: uid };
+  return { ...known, notices: noticesOf([finding]) };
+}
+
 export function isEmpty({ secrets, notices }: StatusDocument): boolean {
   return Object.keys(secrets).length === 0 && notices === undefined;
 }
 
 /** Short hash of the desired certificate, for comparison only. */
-export function inputMark({ hosts, keyType, profile, selfCheck }: DesiredCertificate): string {
-  const input = JSON.stringify([requestedRoutes(hosts), keyType, profile, selfCheck]);
+export function inputMark({ hosts, keeps, keyType, profile, selfCheck }: DesiredCertificate): string {
+  const kept = keeps === undefined ? [] : [requestedRoutes(keeps)];
+  const input = JSON.stringify([requestedRoutes(hosts), keyType, profile, selfCheck, ...kept]);
   return Math.floor(spread(input) * 0x1_0000_0000).toString(16);
 }
 
@@ -115,10 +152,11 @@ export function entryNamed(
 
 /** @returns undefined in a transient state */
 function entryOf(
-  { status, failures, desired, notices: findings, rescuedAt }: CertificateRecord,
+  record: CertificateRecord,
   last: CertificateEntry | undefined,
   at: number,
 ): CertificateEntry | undefined {
+  const { status, failures, desired, notices: findings, rescuedAt } = record;
   const list = noticesOf(findings);
   const notices = list.length === 0 ? {} : { notices: list };
   if (status.kind === 'good') {
@@ -128,13 +166,15 @@ function entryOf(
   }
   const problem = problemOf(status);
   if (problem === undefined) return undefined;
-  const { state, failure, until, notAfter } = problem;
+  const { state, failure, until } = problem;
+  const notAfter = servingUntil(record, at);
   const { code, host, retryAt } = failure;
-  const isTransient = failureKind(failure) === 'transient';
+  const kind = failureKind(failure);
+  const isTransient = kind === 'transient';
   const ahead = (until ?? Number.POSITIVE_INFINITY) - at;
   if ((state === 'waiting' || isTransient) && ahead <= shortWait) return undefined;
   // The time of a transient failure changes with each attempt: written only if far ahead. That of a held round seldom changes.
-  const soon = isTransient && ahead <= longWait;
+  const soon = kind === 'check' || (isTransient && ahead <= longWait);
   const same = last?.state === state && last.reason === code;
   return {
     state,
@@ -147,7 +187,7 @@ function entryOf(
     ...(state === 'waiting' || retryAt === undefined || retryAt <= at
       ? {}
       : { blockedUntil: timestamp(retryAt) }),
-    ...(notAfter === undefined || notAfter <= at ? {} : { notAfter: timestamp(notAfter) }),
+    ...(notAfter === undefined ? {} : { notAfter: timestamp(notAfter) }),
     ...(rescuedAt === undefined ? {} : { rescued: timestamp(rescuedAt) }),
     ...notices,
     input: inputMark(desired),
@@ -156,17 +196,13 @@ function entryOf(
 
 function problemOf(status: CertificateStatus) {
   if (status.kind === 'failed') {
-    const { failure, nextAttemptAt, notAfter } = status;
-    return { state: 'failed', failure, until: nextAttemptAt, notAfter } as const;
+    const { failure, nextAttemptAt } = status;
+    // It goes back into the queue, where it waits.
+    if (failure.held === true) return undefined;
+    return { state: 'failed', failure, until: nextAttemptAt } as const;
   }
-  if (status.kind !== 'working' || status.hold === undefined) return undefined;
-  const { hold, round } = status;
-  return {
-    state: 'waiting',
-    failure: describeHold(hold),
-    until: hold.until,
-    notAfter: round.harmAt,
-  } as const;
+  const wait = waitOf(status);
+  return wait === undefined ? undefined : ({ state: 'waiting', failure: wait, until: wait.retryAt } as const);
 }
 
 /** Limits the size; failed entries first, because their back-off must survive a restart. */
@@ -202,6 +238,11 @@ function noticesOf(findings: readonly Failure[]): StatusNotice[] {
 
 export function isReasonCode(code: string): code is keyof typeof reasons {
   return Object.hasOwn(reasons, code);
+}
+
+/** Undefined for no reason, and for one of another version. */
+export function kindOfReason(reason: string | undefined): FailureKind | undefined {
+  return reason !== undefined && isReasonCode(reason) ? reasons[reason].kind : undefined;
 }
 
 function timestamp(at: number): string {

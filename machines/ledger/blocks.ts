@@ -4,7 +4,8 @@ import { pauseAfter, refusalLadder } from '../time/ladder.ts';
 import type { LimitName } from './rate-limits.ts';
 
 /** The exemption of an order from rate limits, see `OrderRequest`; in ascending order. */
-export type Exemption = 'none' | 'same-set' | 'ari';
+export const exemptions = ['none', 'same-set', 'ari'] as const;
+export type Exemption = (typeof exemptions)[number];
 
 /** A refusal of the CA, in force or recently expired. */
 export interface Block {
@@ -29,8 +30,11 @@ export class LedgerBlocks {
     return this.#blocks.get(key);
   }
 
+  /** One that is known here and lasts longer stays. */
   restore(key: string, block: Block, now: number): void {
-    this.#blocks.set(key, plausible(block, now));
+    const known = this.#blocks.get(key);
+    const restored = { ...plausible(block, now), scope: known?.scope };
+    if (known === undefined || known.until < restored.until) this.#blocks.set(key, restored);
   }
 
   delete(key: string): boolean {

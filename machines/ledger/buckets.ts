@@ -28,8 +28,6 @@ interface Bucket {
   readonly pending: number;
 }
 
-/** The CA may count a pending certificate so much later than the document is written; a crash must not lose it. */
-const lateness = hour;
 /** A full bucket is kept for so long, in case the clock is set back. */
 const grace = 2 * hour;
 
@@ -44,10 +42,6 @@ export class LedgerBuckets {
   constructor(rateLimits: RateLimits, shards: Shards) {
     this.#rateLimits = rateLimits;
     this.#shards = shards;
-  }
-
-  isLimited(limitName: LimitName): boolean {
-    return this.#rateLimits.limits[limitName] !== undefined;
   }
 
   /** In which an empty bucket becomes full, in milliseconds; undefined if the limit is not known. */
@@ -68,6 +62,13 @@ export class LedgerBuckets {
     const bucket = this.#read(limitName, scope, now);
     const kept = purpose === 'first' ? this.#reserved(limitName) : 0;
     return timeOfTokens(bucket.tat, limit, 1 + kept + bucket.pending + others, now);
+  }
+
+  /** The unreadable document for which this bucket is assumed not to be full; undefined if its level is known. */
+  damagedFor(limitName: LimitName, scope: Scope, now: number): number | undefined {
+    if (this.#buckets.has(bucketKey(limitName, scope))) return undefined;
+    const latest = [...this.#assumedSpent].toSorted(([, one], [, other]) => other - one).at(0);
+    return latest !== undefined && this.#assumedTat(limitName, latest[1]) > now ? latest[0] : undefined;
   }
 
   spend(limitName: LimitName, scope: Scope, now: number): void {
@@ -93,28 +94,15 @@ export class LedgerBuckets {
     }));
   }
 
-  /** Includes the bucket in the next changes, even if full. */
-  keep(limitName: LimitName, scope: Scope, now: number): void {
-    if (this.#rateLimits.limits[limitName] === undefined) return;
+  /**
+   * The CA has reset this counter.
+   * @returns the key of its bucket, if there was one
+   */
+  reset(limitName: LimitName, scope: Scope): string | undefined {
     const key = bucketKey(limitName, scope);
-    const bucket = this.#read(limitName, scope, now);
-    this.#buckets.set(key, { ...bucket, tat: Math.max(bucket.tat, now) });
-    this.#shards.touch(key);
-  }
-
-  /** Whether this bucket, minus its pending orders, has at least the level of one with this TAT. */
-  areCovered(limitName: LimitName, scope: Scope, tat: number, now: number): boolean {
-    const limit = this.#rateLimits.limits[limitName];
-    if (limit === undefined) return true;
-    const bucket = this.#read(limitName, scope, now);
-    const level = tokensAt(bucket.tat, limit, now);
-    return Math.max(level - bucket.pending, 0) >= tokensAt(tat, limit, now);
-  }
-
-  /** The CA has reset this counter. */
-  reset(limitName: LimitName, scope: Scope): void {
-    const key = bucketKey(limitName, scope);
-    if (this.#buckets.delete(key)) this.#shards.delete(key, true);
+    if (!this.#buckets.delete(key)) return undefined;
+    this.#shards.delete(key, true);
+    return key;
   }
 
   /** All buckets that are not full, the emptiest first. */
@@ -138,22 +126,14 @@ export class LedgerBuckets {
     return forecasts.toSorted((one, other) => one.level / one.capacity - other.level / other.capacity);
   }
 
-  /** The TAT to be stored, with pending orders and `ahead` more counted as spent; undefined for an unknown key. */
-  keptTat(key: string, ahead: number, now: number): number | undefined {
+  /** The TAT to be stored, without reservations; undefined for an unknown key. */
+  keptTat(key: string): number | undefined {
     const bucket = this.#buckets.get(key);
-    const limit = bucket && this.#rateLimits.limits[bucket.limit];
-    if (bucket === undefined || limit === undefined) return undefined;
-    let { tat } = bucket;
-    // Not needed for orders: before each one, `coversOrders` checks what is written.
-    const at = bucket.limit === 'orders-per-account' ? now : now + lateness;
-    for (let count = Math.min(bucket.pending + ahead, limit.burst); count > 0; count -= 1) {
-      tat = spend(tat, limit, at);
-    }
-    return tat;
+    return bucket === undefined || bucket.tat === 0 ? undefined : bucket.tat;
   }
 
   /**
-   * Restores a bucket.
+   * Restores a bucket; one that is emptier here stays so.
    * @param tat undefined if unreadable: then the bucket is empty
    * @returns false for an unknown limit and for a bucket that is full
    */
@@ -161,9 +141,9 @@ export class LedgerBuckets {
     const name = limitOfKey(key);
     const limit = name && this.#rateLimits.limits[name];
     if (name === undefined || limit === undefined || (tat !== undefined && tat + grace <= now)) return false;
-    const before = this.#buckets.get(key)?.tat ?? 0;
+    const { scope, pending = 0, tat: before = 0 } = this.#buckets.get(key) ?? {};
     const kept = tat === undefined ? now + fillTime(limit) : plausible(tat, limit, now);
-    this.#buckets.set(key, { limit: name, scope: undefined, tat: Math.max(before, kept), pending: 0 });
+    this.#buckets.set(key, { limit: name, scope, tat: Math.max(before, kept), pending });
     return true;
   }
 
@@ -171,6 +151,11 @@ export class LedgerBuckets {
   assumeSpent(shard: number, at: number, now: number): void {
     this.#assumedSpent.set(shard, Math.min(at, now));
     this.#shards.markChanged(shard);
+  }
+
+  /** Somebody has deleted the document. */
+  assumeNothing(shard: number): void {
+    this.#assumedSpent.delete(shard);
   }
 
   assumedSpent(shard: number): number | undefined {
@@ -226,7 +211,8 @@ export class LedgerBuckets {
     const after = change(before, limit);
     if (before.tat === after.tat && before.pending === after.pending) return;
     this.#buckets.set(key, after);
-    this.#shards.touch(key);
+    // Reservations are not stored.
+    if (before.tat !== after.tat) this.#shards.touch(key);
   }
 
   #reserved(name: LimitName): number {

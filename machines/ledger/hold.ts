@@ -3,9 +3,9 @@ import type { Block } from './blocks.ts';
 
 /** Why an order must wait. */
 export interface Hold {
-  /** `attempts`: our own limit of orders without a certificate. */
-  readonly cause: Block['cause'] | 'attempts';
-  /** Display name, such as `registered domain example.com`. */
+  /** `attempts`: our own limit of orders without a certificate. `damaged`: what the ledger has counted is not known. */
+  readonly cause: Block['cause'] | 'attempts' | 'damaged';
+  /** Display name, such as `registered domain example.com`; of a damaged ledger `document 0`. */
   readonly scope: string;
   /** Milliseconds since the epoch. */
   readonly until: number;
@@ -23,7 +23,7 @@ export function withoutKey(gate: Gate | undefined): Hold | undefined {
   return gate && { cause: gate.cause, scope: gate.scope, until: gate.until };
 }
 
-const limits: Readonly<Record<Exclude<Hold['cause'], 'unavailable' | 'attempts'>, string>> = {
+const limits: Readonly<Record<Exclude<Hold['cause'], 'unavailable' | 'attempts' | 'damaged'>, string>> = {
   'orders-per-account': 'new orders',
   'certificates-per-registered-domain': 'certificates of a registered domain',
   'certificates-per-exact-set': 'certificates for the same names',
@@ -36,6 +36,7 @@ const limits: Readonly<Record<Exclude<Hold['cause'], 'unavailable' | 'attempts'>
 /** What an order waits for, for display. */
 export function describeCause(cause: Hold['cause']): string {
   if (cause === 'attempts') return 'orders without a certificate';
+  if (cause === 'damaged') return 'the rate-limit ledger is damaged';
   return cause === 'unavailable' ? 'the CA does not answer' : `limit of ${limits[cause]}`;
 }
 
@@ -47,6 +48,10 @@ export function describeHold({ cause, scope, until }: Hold): Failure {
   if (cause === 'attempts') {
     const message = `The order waits, because too many orders ended without a certificate (${scope}).`;
     return { code: 'TooManyAttempts', message, retryAt: until };
+  }
+  if (cause === 'damaged') {
+    const message = `The order waits, because ${scope} of the rate-limit ledger could not be read: what it had counted is taken for used up.`;
+    return { code: 'LedgerDamaged', message, retryAt: until };
   }
   const message = `The order waits for the CA's ${describeCause(cause)} (${scope}).`;
   return { code: cause === 'paused' ? 'NamePaused' : 'RateLimited', message, retryAt: until };

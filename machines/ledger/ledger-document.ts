@@ -1,6 +1,6 @@
-import { isRecord, isWholeNumber, parseDocument } from '../documents/json-document.ts';
+import { isRecord, isWholeNumber, objectText, parseDocument } from '../documents/json-document.ts';
 import { second } from '../time/durations.ts';
-import type { Block } from './blocks.ts';
+import { type Block, exemptions } from './blocks.ts';
 import { limitNames } from './rate-limits.ts';
 
 /** A document of the ledger. Keys: see limit-keys.ts; times in milliseconds since the epoch. */
@@ -30,17 +30,19 @@ const keyPattern = /^[a-zA-Z][\w-]{1,64}$/;
 const clockMargin = 1;
 
 /** In whole seconds, rounded up: a time read is never earlier than the one written, so no refusal ends too early. */
-export function encodeLedger(content: LedgerContent): string {
-  const blocks = [...content.blocks].map(([key, { cause, until, exemption, refusals }]) => [
-    key,
-    { cause, until: seconds(until) + clockMargin, exemption, refusals },
+export function encodeLedger({ assumedSpentAt, buckets, blocks }: LedgerContent): string {
+  return objectText([
+    ['version', `${version}`],
+    ...(assumedSpentAt === undefined ? [] : [['assumedSpentAt', `${seconds(assumedSpentAt)}`] as const]),
+    ['buckets', objectText([...buckets].map(([key, tat]) => [key, `${seconds(tat)}`]))],
+    ...(blocks.size === 0
+      ? []
+      : [['blocks', objectText([...blocks].map(([key, block]) => [key, encodeBlock(block)]))] as const]),
   ]);
-  return JSON.stringify({
-    version,
-    ...(content.assumedSpentAt === undefined ? {} : { assumedSpentAt: seconds(content.assumedSpentAt) }),
-    buckets: Object.fromEntries([...content.buckets].map(([key, tat]) => [key, seconds(tat)])),
-    ...(blocks.length === 0 ? {} : { blocks: Object.fromEntries(blocks) }),
-  });
+}
+
+function encodeBlock({ cause, until, exemption, refusals }: Block): string {
+  return JSON.stringify({ cause, until: seconds(until) + clockMargin, exemption, refusals });
 }
 
 /** @throws LedgerDocumentError if nothing of it is usable */
@@ -56,13 +58,13 @@ export function decodeLedger(text: string): LedgerReading {
   const damaged: string[] = [];
   const goodBuckets = new Map<string, number>();
   for (const [key, tat] of Object.entries(buckets)) {
-    if (keyPattern.test(key) && isWholeNumber(tat)) goodBuckets.set(key, tat * second);
+    if (isLedgerKey(key) && isWholeNumber(tat)) goodBuckets.set(key, tat * second);
     else damaged.push(key);
   }
   const goodBlocks = new Map<string, Block>();
   for (const [key, value] of Object.entries(blocks)) {
     const block = readBlock(value);
-    if (keyPattern.test(key) && block !== undefined) goodBlocks.set(key, block);
+    if (isLedgerKey(key) && block !== undefined) goodBlocks.set(key, block);
     else damaged.push(key);
   }
   return {
@@ -73,13 +75,18 @@ export function decodeLedger(text: string): LedgerReading {
   };
 }
 
+/** Whether limit-keys.ts makes such keys. */
+export function isLedgerKey(key: string): boolean {
+  return keyPattern.test(key);
+}
+
 function readBlock(value: unknown): Block | undefined {
   if (!isRecord(value)) return undefined;
   const { until, refusals } = value;
   const cause = [...limitNames, 'blocked' as const, 'paused' as const, 'unavailable' as const].find(
     (name) => name === value['cause'],
   );
-  const exemption = (['none', 'same-set', 'ari'] as const).find((name) => name === value['exemption']);
+  const exemption = exemptions.find((name) => name === value['exemption']);
   if (cause === undefined || exemption === undefined || !isWholeNumber(until) || !isWholeNumber(refusals))
     return undefined;
   return { cause, exemption, until: until * second, refusals, scope: undefined };

@@ -8,9 +8,9 @@ import { type Block, LedgerBlocks } from './blocks.ts';
 import { type BucketForecast, LedgerBuckets } from './buckets.ts';
 import { type Gate, type Hold, withoutKey } from './hold.ts';
 import type { LearnedBlock } from './learned-block.ts';
-import { bucketKey, LedgerKeys, type OrderScopes, type Scope } from './limit-keys.ts';
+import { LedgerKeys, type OrderScopes, type Scope } from './limit-keys.ts';
 import { type Forecast, OrderCheck, type SharedLimit } from './order-check.ts';
-import { blockedBy, limitOfBlock, type OrderRequest, spentAtIssuance } from './order-limits.ts';
+import { blockedBy, limitOfBlock, type OrderRequest } from './order-limits.ts';
 import type { RateLimits } from './rate-limits.ts';
 import { LedgerOrders } from './recent-orders.ts';
 
@@ -36,14 +36,12 @@ export class Ledger {
   readonly #check: OrderCheck;
   readonly #parts: LedgerParts;
   readonly #orders: LedgerOrders;
-  /** Orders that are recorded in advance: a tenth of the CA's burst, at most 50. */
-  readonly #ahead: number;
   readonly #account: Scope;
   readonly #unavailableKey: string;
-  /** TAT of the orders bucket as written: what a crash would restore. */
-  #coveredTat = 0;
-  /** The same after the changes taken last are written. */
-  #takenTat = 0;
+  /** Keys that were deleted because they do not hold any more, and are perhaps still in the documents. */
+  #lifted = new Set<string>();
+  /** Those of `takeChanges`. */
+  #lifting = new Set<string>();
   #prunedAt = 0;
 
   /**
@@ -63,7 +61,6 @@ export class Ledger {
     this.#parts = { shards: this.#shards, buckets: this.#buckets, blocks: this.#blocks };
     this.#account = this.#keys.account;
     this.#unavailableKey = `U${this.#account.key}`;
-    this.#ahead = Math.min(Math.floor((rateLimits.limits['orders-per-account']?.burst ?? 0) / 10), 50);
   }
 
   /** The longest reason to wait, or undefined if the order may be made now. */
@@ -103,6 +100,27 @@ export class Ledger {
   }
 
   /**
+   * New-order is about to be sent, or sent again. An unfinished order of an earlier process has come to nothing then, but counts as an
+   * order.
+   */
+  orderSent(order: OrderRequest, now: number): void {
+    this.#orders.sent(order, this.#keys.order(order.identifiers), now);
+  }
+
+  /**
+   * An order of an earlier process, after a crash: it occupies its limits until `settleOrder`, whichever round goes on with it.
+   * @param entry id of its entry in the order journal
+   */
+  resumeOrder(entry: string, order: OrderRequest, now: number): void {
+    this.#orders.resume(entry, order, this.#keys.order(order.identifiers), now);
+  }
+
+  /** This entry of the order journal has ended: if it is of an earlier process, it counts as an order with a certificate. */
+  settleOrder(entry: string, now: number): void {
+    this.#orders.settle(entry, now);
+  }
+
+  /**
    * The CA has created the order. It is counted from now, not from its reservation: otherwise its token would return earlier here
    * than at the CA.
    */
@@ -121,9 +139,7 @@ export class Ledger {
   }
 
   certificateIssued(order: OrderRequest, now: number): void {
-    const scopes = this.#keys.order(order.identifiers);
-    this.#orders.end(scopes, true, now);
-    for (const [name, scope] of spentAtIssuance(order, scopes)) this.#buckets.spend(name, scope, now);
+    this.#orders.issued(order, this.#keys.order(order.identifiers), now);
   }
 
   authorizationFailed(identifier: string, now: number): void {
@@ -133,7 +149,8 @@ export class Ledger {
   }
 
   authorizationSucceeded(identifier: string): void {
-    this.#buckets.reset('consecutive-authorization-failures', this.#keys.identifier(identifier));
+    const key = this.#buckets.reset('consecutive-authorization-failures', this.#keys.identifier(identifier));
+    if (key !== undefined) this.#lifted.add(key);
   }
 
   /**
@@ -179,6 +196,7 @@ export class Ledger {
       if (this.#blocks.get(key)?.cause !== 'paused') continue;
       this.#blocks.delete(key);
       this.#shards.delete(key, true);
+      this.#lifted.add(key);
     }
   }
 
@@ -205,62 +223,35 @@ export class Ledger {
     return this.#buckets.size;
   }
 
-  /** Whether the written documents already count all reserved orders, so that a crash loses none. */
-  coversOrders(now: number): boolean {
-    return this.#buckets.areCovered('orders-per-account', this.#account, this.#coveredTat, now);
-  }
-
-  /** Makes the next changes count more orders in advance; write them if `coversOrders` is false. */
-  coverOrders(now: number): void {
-    this.#buckets.keep('orders-per-account', this.#account, now);
-  }
-
-  /** Whether the written documents already count the certificate that this order may yield within ten minutes. */
-  coversCertificate({ identifiers }: Pick<OrderRequest, 'identifiers'>, now: number): boolean {
-    return this.#orders.isRecorded(this.#keys.order(identifiers), now);
-  }
-
-  /** Makes the next changes count it; write them if `coversCertificate` is false. */
-  coverCertificate({ identifiers }: Pick<OrderRequest, 'identifiers'>, now: number): void {
-    this.#orders.record(this.#keys.order(identifiers), now);
-  }
-
   /**
-   * Restores the documents; once, before any other call.
+   * Takes over the documents, at the start and whenever somebody else has written them. What is emptier or refused for longer, there or
+   * here, holds.
    *
-   * @param documents by shard
+   * @param documents all, by shard
    * @returns sentences for the log about unreadable parts, which count as spent
    */
   restore(documents: ReadonlyMap<number, string>, now: number): readonly string[] {
-    return readLedger(this.#parts, documents, now);
+    const sentences = readLedger(this.#parts, documents, now, this.#lifted);
+    for (const shard of this.#shards.numbers) {
+      if (documents.has(shard)) continue;
+      this.#buckets.assumeNothing(shard);
+      this.#shards.markChanged(shard);
+    }
+    return sentences;
   }
 
-  /** The changes since the last call, to be written; then call `changesWritten` or `returnChanges`. */
+  /** The changes since the last call, to be written; what cannot be, is given back by `returnChanges`. */
   takeChanges(now: number): LedgerShard[] {
     if (now < this.#prunedAt || now >= this.#prunedAt + pruneInterval) this.#prune(now);
-    const { shards, buckets } = this.#parts;
-    const accountKey = bucketKey('orders-per-account', this.#account);
-    this.#orders.beginWriting(now);
-    this.#takenTat = this.#coveredTat;
-    const keptTat = (key: string): number | undefined => {
-      if (key !== accountKey) return buckets.keptTat(key, 0, now);
-      this.#takenTat = buckets.keptTat(key, this.#ahead, now) ?? 0;
-      this.#coveredTat = Math.min(this.#coveredTat, this.#takenTat);
-      return this.#takenTat;
-    };
-    return shards.takeChanged().map((shard) => ({ shard, text: writeShard(this.#parts, shard, keptTat) }));
-  }
-
-  changesWritten(): void {
-    this.#coveredTat = this.#takenTat;
-    this.#orders.endWriting(true);
+    this.#lifting = this.#lifted;
+    this.#lifted = new Set();
+    return this.#shards.takeChanged().map((shard) => ({ shard, text: writeShard(this.#parts, shard) }));
   }
 
   /** These could not be written: the next changes include them again. */
   returnChanges(shards: Iterable<number>): void {
-    this.#coveredTat = 0;
-    this.#orders.endWriting(false);
     for (const shard of shards) this.#shards.markChanged(shard);
+    for (const key of this.#lifting) this.#lifted.add(key);
   }
 
   #blockedScopes(

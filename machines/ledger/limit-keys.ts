@@ -38,6 +38,8 @@ export class LedgerKeys {
   readonly account: Scope;
   readonly #registeredDomain: (host: string) => string;
   readonly #hash: (text: string) => string;
+  /** By the list of a round, which is asked about again and again while it waits. */
+  readonly #orders = new WeakMap<readonly string[], OrderScopes>();
 
   constructor(registeredDomain: (host: string) => string, hash: (text: string) => string) {
     this.#registeredDomain = registeredDomain;
@@ -45,7 +47,16 @@ export class LedgerKeys {
     this.account = { key: hash('account'), words: 'this account' };
   }
 
+  /** @param identifiers the same list has the same scopes: it must not be changed */
   order(identifiers: readonly string[]): OrderScopes {
+    const known = this.#orders.get(identifiers);
+    if (known !== undefined) return known;
+    const scopes = this.#scopesOf(identifiers);
+    this.#orders.set(identifiers, scopes);
+    return scopes;
+  }
+
+  #scopesOf(identifiers: readonly string[]): OrderScopes {
     const names = [...new Set(identifiers.map(normalizeHost))].toSorted();
     const domains = [...new Set(names.map(this.#registeredDomain))];
     return {

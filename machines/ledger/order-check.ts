@@ -46,7 +46,12 @@ export class OrderCheck {
       const key = bucketKey(name, scope);
       const until = this.#buckets.timeOf(name, scope, order.purpose, now, ahead?.get(key));
       if (until <= Math.max(longest?.until ?? 0, now)) continue;
-      longest = { cause: name, scope: scope.words, until, key, ofAccount: scope === scopes.account };
+      const ofAccount = scope === scopes.account;
+      const damaged = this.#buckets.damagedFor(name, scope, now);
+      longest =
+        damaged === undefined
+          ? { cause: name, scope: scope.words, until, key, ofAccount }
+          : { cause: 'damaged', scope: `document ${damaged}`, until, key, ofAccount };
     }
     const refusal = this.refusal(scopes, order.exemption, now);
     return refusal !== undefined && refusal.until >= (longest?.until ?? 0) ? refusal : longest;
@@ -59,7 +64,8 @@ export class OrderCheck {
     for (const [name, scope] of countedFor(order, scopes)) {
       const key = bucketKey(name, scope);
       const others = taken.get(key) ?? 0;
-      at = Math.max(at, this.#buckets.timeOf(name, scope, order.purpose, now, others));
+      // Without others, it is in `hold`.
+      if (others > 0) at = Math.max(at, this.#buckets.timeOf(name, scope, order.purpose, now, others));
       if (!name.endsWith('authorization-failures')) taken.set(key, others + 1);
     }
     return { at, hold: hold && { ...hold, until: at } };

@@ -1,88 +1,106 @@
-import { minute } from '../time/durations.ts';
 import type { LedgerBuckets } from './buckets.ts';
 import type { OrderScopes } from './limit-keys.ts';
 import { type OrderRequest, spentAtIssuance } from './order-limits.ts';
-
-/** How long a record covers a certificate not yet issued, in milliseconds; with the ten minutes of an order, within `lateness`. */
-const recordLife = 45 * minute;
 
 interface Open {
   readonly order: OrderRequest;
   readonly scopes: OrderScopes;
   /** The CA has created it, and counted it. */
   made: boolean;
-  /** Whether its certificate is counted in the documents, in case of a crash. */
-  record: 'none' | 'being-written' | 'written';
-  /** When that was written. */
-  recordedAt: number;
 }
 
-/** Orders reserved or in progress: they occupy the buckets until their result is known. */
+/**
+ * Orders reserved or in progress: they occupy the buckets until their result is known. The documents do not have them: after a crash
+ * the order journal tells of them.
+ */
 export class LedgerOrders {
   readonly #buckets: LedgerBuckets;
   /** By the key of the exact set. */
   readonly #open = new Map<string, Open>();
+  /** Of an earlier process, by the id of the journal's entry: no round ends them, but the end of the entry. */
+  readonly #unfinished = new Map<string, Open>();
 
   constructor(buckets: LedgerBuckets) {
     this.#buckets = buckets;
   }
 
+  /** An order of an earlier process that may be at the CA. */
+  resume(entry: string, order: OrderRequest, scopes: OrderScopes, now: number): void {
+    this.settle(entry, now);
+    this.#unfinished.set(entry, this.#reserve(order, scopes, now));
+  }
+
+  /** The entry has ended: for all that is known, a certificate was issued. */
+  settle(entry: string, now: number): void {
+    const open = this.#unfinished.get(entry);
+    if (open === undefined) return;
+    this.#unfinished.delete(entry);
+    this.#release(open, true, now);
+    this.#spend(open, now);
+  }
+
   create(order: OrderRequest, scopes: OrderScopes, now: number): void {
     this.end(scopes, true, now);
-    if (order.exemption === 'none') this.#buckets.addPending('orders-per-account', scopes.account, 1, now);
-    for (const [name, scope] of spentAtIssuance(order, scopes)) this.#buckets.addPending(name, scope, 1, now);
-    this.#open.set(scopes.set.key, { order, scopes, made: false, record: 'none', recordedAt: now });
+    if (this.#isUnfinished(scopes)) return;
+    this.#open.set(scopes.set.key, this.#reserve(order, scopes, now));
+  }
+
+  /** Another order is asked for, whatever became of an unfinished one, which had no certificate then. */
+  sent(order: OrderRequest, scopes: OrderScopes, now: number): void {
+    for (const [entry, open] of this.#unfinished) {
+      if (open.scopes.set.key !== scopes.set.key) continue;
+      this.#unfinished.delete(entry);
+      this.#release(open, true, now);
+    }
+    if (!this.#open.has(scopes.set.key)) this.create(order, scopes, now);
   }
 
   made({ set }: OrderScopes, now: number): void {
     const open = this.#open.get(set.key);
-    if (open === undefined || open.made) return;
-    open.made = true;
-    if (open.order.exemption !== 'none') return;
-    this.#buckets.addPending('orders-per-account', open.scopes.account, -1, now);
-    this.#buckets.spend('orders-per-account', open.scopes.account, now);
+    if (open !== undefined) this.#make(open, now);
+  }
+
+  issued(order: OrderRequest, scopes: OrderScopes, now: number): void {
+    this.end(scopes, true, now);
+    if (!this.#isUnfinished(scopes)) this.#spend({ order, scopes }, now);
   }
 
   /** @param counted whether the CA may have counted it as an order */
   end(scopes: OrderScopes, counted: boolean, now: number): void {
     const open = this.#open.get(scopes.set.key);
     if (open === undefined) return;
-    if (counted) this.made(scopes, now);
-    else if (open.order.exemption === 'none' && !open.made)
-      this.#buckets.addPending('orders-per-account', scopes.account, -1, now);
     this.#open.delete(scopes.set.key);
-    for (const [name, scope] of spentAtIssuance(open.order, scopes))
+    this.#release(open, counted, now);
+  }
+
+  #isUnfinished({ set }: OrderScopes): boolean {
+    return [...this.#unfinished.values()].some(({ scopes }) => scopes.set.key === set.key);
+  }
+
+  #reserve(order: OrderRequest, scopes: OrderScopes, now: number): Open {
+    if (order.exemption === 'none') this.#buckets.addPending('orders-per-account', scopes.account, 1, now);
+    for (const [name, scope] of spentAtIssuance(order, scopes)) this.#buckets.addPending(name, scope, 1, now);
+    return { order, scopes, made: false };
+  }
+
+  #make(open: Open, now: number): void {
+    if (open.made) return;
+    open.made = true;
+    if (open.order.exemption !== 'none') return;
+    this.#buckets.addPending('orders-per-account', open.scopes.account, -1, now);
+    this.#buckets.spend('orders-per-account', open.scopes.account, now);
+  }
+
+  #release(open: Open, counted: boolean, now: number): void {
+    const { order, scopes } = open;
+    if (counted) this.#make(open, now);
+    else if (order.exemption === 'none' && !open.made)
+      this.#buckets.addPending('orders-per-account', scopes.account, -1, now);
+    for (const [name, scope] of spentAtIssuance(order, scopes))
       this.#buckets.addPending(name, scope, -1, now);
   }
 
-  /** Whether the certificate that this order may yield is recorded as issued, or no limit counts it. */
-  isRecorded({ set }: OrderScopes, now: number): boolean {
-    const open = this.#open.get(set.key);
-    if (open === undefined || (open.record === 'written' && now <= open.recordedAt + recordLife)) return true;
-    return !spentAtIssuance(open.order, open.scopes).some(([name]) => this.#buckets.isLimited(name));
-  }
-
-  /** Includes the certificate that this order may yield in the next changes. */
-  record({ set }: OrderScopes, now: number): void {
-    const open = this.#open.get(set.key);
-    if (open === undefined) return;
-    open.record = 'none';
-    for (const [name, scope] of spentAtIssuance(open.order, open.scopes))
-      this.#buckets.keep(name, scope, now);
-  }
-
-  /** All changes are about to be written. */
-  beginWriting(now: number): void {
-    for (const open of this.#open.values()) {
-      if (open.record !== 'none') continue;
-      open.record = 'being-written';
-      open.recordedAt = now;
-    }
-  }
-
-  /** @param written false: the write failed */
-  endWriting(written: boolean): void {
-    for (const open of this.#open.values())
-      if (open.record === 'being-written') open.record = written ? 'written' : 'none';
+  #spend({ order, scopes }: Pick<Open, 'order' | 'scopes'>, now: number): void {
+    for (const [name, scope] of spentAtIssuance(order, scopes)) this.#buckets.spend(name, scope, now);
   }
 }

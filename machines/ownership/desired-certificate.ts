@@ -1,4 +1,6 @@
 import type { Failure } from '../reasons/reasons.ts';
+import type { Keystore } from './keystore.ts';
+import type { SourceKey } from './source-key.ts';
 import type { IngressClassReference } from './source-spec.ts';
 
 const keyTypes = ['ec-p256', 'rsa-2048', 'rsa-3072', 'rsa-4096'] as const;
@@ -15,16 +17,43 @@ export function isKeyType(text: string): text is KeyType {
  * - `grace`: it belonged to another one, and does until the grace period ends.
  * - `reserved`: the operator has reserved it for another namespace.
  * - `not-reserved`: `LEGO_REQUIRE_DOMAINS`, and it is not reserved for this one.
+ * - `unknown`: `LEGO_REQUIRE_DOMAINS`, and Namespaces cannot be read.
+ * - `covers-others`: a wildcard, and a host below it belongs to another namespace.
  */
-export type Standing = 'ours' | 'elsewhere' | 'grace' | 'reserved' | 'not-reserved';
+export type Standing =
+  | 'ours'
+  | 'elsewhere'
+  | 'grace'
+  | 'reserved'
+  | 'not-reserved'
+  | 'unknown'
+  | 'covers-others';
 
-/** A host of a certificate, with the class of the Ingress that routes it. */
+/** The Ingress whose certificate is served for a host, instead of that of a Secret. */
+export interface ServedInstead {
+  readonly source: SourceKey;
+  /** Empty: it names none. */
+  readonly secretName: string;
+  /** Of the Ingress; `equal`: of the same second. */
+  readonly age: 'older' | 'equal';
+  /** False: the order of the ingress controller is not known. */
+  readonly certain: boolean;
+}
+
+/** A host of a certificate, with the classes of the Ingresses that ask for it. */
 export interface HostRoute {
   readonly host: string;
-  readonly ingressClass: IngressClassReference;
+  /** At least one: that of the oldest Ingress comes first. */
+  readonly ingressClasses: readonly IngressClassReference[];
   readonly standing: Standing;
+  /** How it is proven, if not by HTTP-01. */
+  readonly challenge?: 'dns-01';
   /** `grace` only: until when, in milliseconds since the epoch. */
   readonly until?: number;
+  /** `elsewhere` only: the Ingress there is of the same second. */
+  readonly equalAge?: true;
+  /** `ours` only: the ingress controller serves the host with another certificate. */
+  readonly servedInstead?: ServedInstead;
 }
 
 /**
@@ -32,7 +61,17 @@ export interface HostRoute {
  * back-off, by its changes.
  */
 export function requestedRoutes(hosts: readonly HostRoute[]) {
-  return hosts.map(({ host, ingressClass, standing }) => [host, ingressClass, standing === 'ours']);
+  return hosts.map(({ host, ingressClasses, standing, challenge }) => [
+    host,
+    ...ingressClasses,
+    standing === 'ours',
+    ...(challenge === undefined ? [] : [challenge]),
+  ]);
+}
+
+/** Those that get a certificate, and those that keep theirs. */
+export function allHosts({ hosts, keeps = [] }: Pick<DesiredCertificate, 'hosts' | 'keeps'>): string[] {
+  return [...hosts, ...keeps].map(({ host }) => host);
 }
 
 /** The desired content of one Secret, merged from all sources of its namespace that name it. */
@@ -42,10 +81,17 @@ export interface DesiredCertificate {
   readonly hosts: readonly HostRoute[];
   readonly keyType: KeyType | undefined;
   readonly profile: string | undefined;
-  /** A setting of the source is refused: what there is, is kept as it is. */
-  readonly settingsRefused?: true;
+  /**
+   * Hosts that get no new certificate, because a setting is refused: what covers them now is kept as it is
+   * (docs/decisions/009-refused-settings.md).
+   */
+  readonly keeps?: readonly HostRoute[];
+  /** The setting that counts for the certificate, and is refused. */
+  readonly refusedSetting?: Pick<Failure, 'code' | 'message'>;
   /** False where the source says `kube-lego.io/self-check: "false"`. */
   readonly selfCheck: boolean;
+  /** Made of the certificate when it is stored; undefined for none. */
+  readonly keystore?: Keystore;
 }
 
 /** The certificates that one source owns, and notices about the rest of its claims. */
@@ -54,4 +100,6 @@ export interface Assignment {
   readonly notices: readonly Failure[];
   /** The value of `kube-lego.io/retry`: a new one resets the back-off. */
   readonly retry: string | undefined;
+  /** The source is of a class that is not ours: it gets no actor, and neither Events nor a status. */
+  readonly outside?: true;
 }

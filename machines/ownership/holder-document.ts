@@ -1,4 +1,4 @@
-import { isRecord, isWholeNumber, parseDocument } from '../documents/json-document.ts';
+import { isRecord, isWholeNumber, objectText, parseDocument } from '../documents/json-document.ts';
 import { dnsLabel } from '../hosts/host-names.ts';
 import { second } from '../time/durations.ts';
 import type { Holder } from './holders.ts';
@@ -29,15 +29,20 @@ const certificatePattern = /^[\w-]{16}$/;
 
 /** An entry is `"HOST": ["NAMESPACE", NOT_BEFORE, NOT_AFTER, "CERTIFICATE"]`, with times in whole seconds, as X.509 has them. */
 export function encodeHolders({ documents, holders }: HolderDocument): string {
-  const entries = [...holders].map(([host, { namespace, notBefore, notAfter, certificate }]) => [
-    host,
-    [namespace, Math.floor(notBefore / second), Math.floor(notAfter / second), certificate],
+  return objectText([
+    ['version', `${version}`],
+    ...(documents === undefined ? [] : [['documents', `${documents}`] as const]),
+    ['holders', objectText([...holders].map(([host, holder]) => [host, encodeEntry(holder)]))],
   ]);
-  return JSON.stringify({
-    version,
-    ...(documents === undefined ? {} : { documents }),
-    holders: Object.fromEntries(entries),
-  });
+}
+
+function encodeEntry({ namespace, notBefore, notAfter, certificate }: Holder): string {
+  return JSON.stringify([
+    namespace,
+    Math.floor(notBefore / second),
+    Math.floor(notAfter / second),
+    certificate,
+  ]);
 }
 
 const longestValues = ['n'.repeat(63), 1e10, 1e10, 'c'.repeat(16)];

@@ -1,4 +1,5 @@
 import { Shards } from '../documents/shards.ts';
+import { presentable } from '../reasons/foreign-text.ts';
 import { day } from '../time/durations.ts';
 import { isEqual } from './equality.ts';
 import {
@@ -203,5 +204,5 @@ export class HolderRecord {
 }
 
 function quoted(text: string): string {
-  return JSON.stringify(text.length > longestQuote ? `${text.slice(0, longestQuote)}…` : text);
+  return JSON.stringify(presentable(text, longestQuote));
 }

@@ -1,19 +1,30 @@
+import { isWildcard } from '../hosts/host-names.ts';
+import { second } from '../time/durations.ts';
 import { Schedule } from '../time/schedule.ts';
+import type { Zones } from '../zones/zone.ts';
 import {
+  byRank,
   byStrength,
   type Claim,
-  type ClaimKind,
+  type ClaimContent,
+  domainAbove,
   insertSorted,
   isStronger,
-  isWildcard,
   removeSorted,
   type SourceRecord,
+  wildcardAbove,
 } from './claim.ts';
+import { type ClassStanding, classStanding } from './class-standing.ts';
+import type { ServedInstead } from './desired-certificate.ts';
 import { isEqual } from './equality.ts';
 import type { Holder } from './holders.ts';
 import type { HostOwner } from './host-owner.ts';
+import { type IngressController, ingressController } from './ingress-controllers.ts';
 import { Reservations } from './reservations.ts';
 import type { SecretClaims } from './secret-claims.ts';
+import { firstClaim, servedInstead } from './served-certificate.ts';
+import { noClasses, type ServingClasses, servingClasses } from './serving-classes.ts';
+import { classNameOf, type IngressClassReference } from './source-spec.ts';
 
 export interface HostPolicy {
   /** `namespace`: a host belongs to one namespace; `any`: every namespace may have a certificate for it. */
@@ -22,24 +33,36 @@ export interface HostPolicy {
   readonly hostGrace: number;
   /** Only hosts that `kube-lego.io/domains` reserves for a namespace get a certificate, `LEGO_REQUIRE_DOMAINS`. */
   readonly requireDomains: boolean;
+  /** The class of an Ingress without one, `LEGO_DEFAULT_INGRESS_CLASS`. */
+  readonly defaultClass: string | undefined;
+  /** Ingress controllers by class, whatever IngressClasses say, `LEGO_INGRESS_CONTROLLER`. */
+  readonly controllers: ReadonlyMap<string, string>;
 }
 
 /** What is known of one host or wildcard. */
 interface HostEntry {
   readonly host: string;
   /** Strongest first. */
-  readonly claims: Claim[];
+  claims: Claim[];
   /** The Secrets that shall have it. An array: for most hosts it has one element, or none. */
-  readonly wantedBy: SecretClaims[];
+  wantedBy: SecretClaims[];
   holder: Holder | undefined;
   /** Since when no Ingress of the holder names it; milliseconds since the epoch. */
   unnamedSince: number | undefined;
   /** Only kept up to date while it is wanted. */
   owner: HostOwner | undefined;
+  /** Worked out when it is asked for. */
+  serving: ServingClasses | undefined;
+  /** Several Ingresses had claims at the last decision. */
+  contested: boolean;
 }
+
+/** Milliseconds by which a watch may be behind another one. What is older comes from a namespace that could not be read before. */
+const watchLag = 5 * second;
 
 const anyone: HostOwner = { by: 'anyone' };
 const nobody: HostOwner = { by: 'nobody' };
+const unknown: HostOwner = { by: 'unknown' };
 
 /**
  * Claims, holders and reservations by host. Changes are collected, and take effect together at `settle`: a claim that moves from one
@@ -52,44 +75,101 @@ export class HostIndex {
   /** The entries below a domain (`shop.example` → `a.shop.example`) that are wanted or held: a wildcard claim concerns them. */
   readonly #below = new Map<string, Set<HostEntry>>();
   readonly #changed = new Set<HostEntry>();
+  /** Whose claims are to be sorted before the first decision. */
+  readonly #unsorted = new Set<HostEntry>();
+  /** The first decision has begun: claims are sorted, and stay so. */
+  #deciding = false;
   /** Ends of grace periods that somebody waits for. */
   readonly #graces = new Schedule();
+  /** By class: `IngressClass.spec.controller`. */
+  readonly #controllers = new Map<string, string>();
+  #classesReadable = false;
+  /** The operator's DNS zones; undefined without DNS-01, and so without certificates for wildcards. */
+  #zones: Zones | undefined;
   /** Serial number of the current change; 0: ownership is not decided yet. */
   #serial = 0;
+  #rulesVersion = 0;
+  /** The seconds of the newest sources, in milliseconds since the epoch, each with the serial number that their claims have. */
+  readonly #newest = new Map<number, number>();
 
   constructor(policy: HostPolicy) {
     this.#policy = policy;
   }
 
-  /** Replaces the claims of a source. A claim that was there, and is not stronger now, keeps its age. */
-  claim(record: SourceRecord, kinds: ReadonlyMap<string, ClaimKind>): void {
+  /**
+   * Replaces the claims of a source. A claim that was there, and is not stronger now, keeps its age. Those that a new source brings along
+   * are as old as those of new sources that were created no earlier, and seen before it: then the sources' own ages decide.
+   */
+  claim(record: SourceRecord, contents: ReadonlyMap<string, ClaimContent>): void {
     const before = new Map(record.claims.map((claim) => [claim.host, claim]));
     const claims: Claim[] = [];
-    for (const [host, kind] of kinds) {
+    const isNew = record.firstSeen === undefined && this.#serial > 0;
+    const since = isNew ? this.#firstSeen(record.source.createdAt) : this.#serial;
+    record.firstSeen ??= since;
+    const className = this.#classOf(record);
+    const sameClass = record.placedClass === className;
+    record.placedClass = className;
+    for (const [host, { kind, secretName }] of contents) {
       const known = before.get(host);
-      if (known?.kind === kind) {
+      if (known?.kind === kind && known.secretName === secretName && sameClass) {
         claims.push(known);
         before.delete(host);
         continue;
       }
       const keepsAge = known !== undefined && !isStronger(kind, known.kind);
-      const claim = { record, host, kind, since: keepsAge ? known.since : this.#serial };
+      const claim = { record, host, kind, secretName, since: keepsAge ? known.since : since };
       claims.push(claim);
-      // At the start there may be thousands of claims to a host: they are sorted once.
-      if (this.#serial === 0) this.#entry(host).claims.push(claim);
-      else insertSorted(this.#entry(host).claims, claim, byStrength);
+      const entry = this.#entry(host);
+      this.#put(entry, claim);
       this.#touch(host);
     }
     for (const claim of before.values()) {
-      removeSorted(this.#entry(claim.host).claims, claim, byStrength);
+      this.#take(this.#entry(claim.host), claim);
       this.#touch(claim.host);
     }
-    record.claims = claims;
+    this.#rulesVersion += 1;
+    // Also of a claim that stays: the class of its Ingress may have changed.
+    for (const { host } of [...record.claims, ...claims]) {
+      const entry = this.#entries.get(host);
+      if (entry !== undefined) entry.serving = undefined;
+    }
+    // A copy has no room to grow.
+    record.claims = claims.slice();
+  }
+
+  get rulesVersion(): number {
+    return this.#rulesVersion;
+  }
+
+  /** The classes of the Ingresses that have a rule with this host; empty: a rule without host. */
+  servedBy(ruleHost: string): ServingClasses {
+    const entry = this.#entries.get(ruleHost);
+    if (entry === undefined || entry.claims.length === 0) return noClasses;
+    entry.serving ??= servingClasses(entry.claims, this.#policy.defaultClass);
+    return entry.serving;
+  }
+
+  /** @param controller undefined: there is no such class any more */
+  setController(className: string, controller: string | undefined): void {
+    if (this.#controllers.get(className) === controller) return;
+    if (controller === undefined) this.#controllers.delete(className);
+    else this.#controllers.set(className, controller);
+    this.#rulesVersion += 1;
+    if (!this.#deciding) return;
+    for (const { host, contested } of this.#entries.values()) if (contested) this.#touch(host);
+  }
+
+  /** @param readable all IngressClasses are known from now on; false: they may not be read */
+  setClassesReadable(readable: boolean): void {
+    if (readable === this.#classesReadable) return;
+    this.#classesReadable = readable;
+    this.#rulesVersion += 1;
   }
 
   want(host: string, secret: SecretClaims): void {
     const entry = this.#entry(host);
-    entry.wantedBy.push(secret);
+    if (entry.wantedBy.length === 0) entry.wantedBy = [secret];
+    else entry.wantedBy.push(secret);
     this.#mark(entry);
   }
 
@@ -114,15 +194,28 @@ export class HostIndex {
 
   hold(host: string, holder: Holder | undefined): void {
     const entry = this.#entry(host);
-    if (entry.holder?.namespace !== holder?.namespace) entry.unnamedSince = undefined;
+    if (entry.holder?.namespace !== holder?.namespace) {
+      entry.unnamedSince = undefined;
+      if (isWildcard(host)) this.#touchBelow(host);
+    }
     entry.holder = holder;
     this.#mark(entry);
+  }
+
+  get zones(): Zones | undefined {
+    return this.#zones;
+  }
+
+  setZones(zones: Zones): void {
+    this.#zones = zones;
+    // Whether wildcards may be beside the hosts of others.
+    for (const { host } of this.#entries.values()) if (isWildcard(host)) this.#touch(host);
   }
 
   /** Reservations have changed. */
   reserve(): void {
     // The first `settle` decides about all.
-    if (this.#serial === 0) return;
+    if (!this.#deciding) return;
     for (const entry of this.#entries.values()) if (entry.wantedBy.length > 0) this.#changed.add(entry);
   }
 
@@ -131,34 +224,114 @@ export class HostIndex {
     return this.#graces.next();
   }
 
+  /** The clock was set by so many milliseconds. */
+  moveGraces(by: number): void {
+    this.#graces.move(by);
+    for (const entry of this.#entries.values()) {
+      if (entry.unnamedSince === undefined) continue;
+      entry.unnamedSince += by;
+      this.#mark(entry);
+    }
+  }
+
   /** Ends the grace periods that are over. */
   endGraces(now: number): void {
     for (const host of this.#graces.takeDue(now)) this.#mark(this.#entry(host));
   }
 
+  /** Whether `settle` has something to do. */
+  get hasChanged(): boolean {
+    return this.#changed.size > 0;
+  }
+
   /**
-   * Decides whom the changed hosts belong to now. A claim that comes later is younger than all that are there.
+   * Decides whom the changed hosts belong to now, one in each step.
    *
-   * @param now milliseconds since the epoch
-   * @returns the Secrets with a host that has changed hands
+   * @param now milliseconds since the epoch, asked in each step
+   * @param concerned gets the Secrets with a host that has changed hands, or that several Ingresses name
    */
-  settle(now: number): Set<SecretClaims> {
-    const concerned = new Set<SecretClaims>();
-    if (this.#serial === 0) for (const { claims } of this.#changed) claims.sort(byStrength);
-    for (const entry of this.#changed) {
-      const before = entry.owner;
-      this.#decide(entry, now);
-      if (entry.owner !== before) for (const secret of entry.wantedBy) concerned.add(secret);
+  *settle(now: () => number, concerned: Set<SecretClaims>): Generator<undefined, void> {
+    for (const entry of this.#unsorted) {
+      this.#unsorted.delete(entry);
+      entry.claims.sort(byStrength);
+      yield;
     }
-    this.#changed.clear();
+    this.#deciding = true;
+    for (const entry of this.#changed) {
+      this.#changed.delete(entry);
+      const { owner: before, contested: wasContested } = entry;
+      entry.contested = entry.claims.length > 1;
+      this.#decide(entry, now());
+      if (entry.owner !== before || entry.contested || wasContested) {
+        for (const secret of entry.wantedBy) concerned.add(secret);
+      }
+      yield;
+    }
+  }
+
+  /** A claim that comes later is younger than all that are there. */
+  endChange(): void {
     this.#serial += 1;
-    return concerned;
+  }
+
+  /**
+   * Likewise, when ownership is first decided.
+   * @param times at which the sources were created, in milliseconds since the epoch
+   */
+  endFirstChange(times: readonly number[]): void {
+    const latest = times.reduce((one, other) => Math.max(one, other), 0);
+    for (const time of times) if (time > latest - watchLag - second) this.#firstSeen(time);
+    this.endChange();
   }
 
   /** As of the last `settle`, for a host that is wanted; else worked out. */
   ownerOf(host: string, now: number): HostOwner {
     const entry = this.#entries.get(host);
     return entry?.owner ?? this.#ownerNow(entry ?? newEntry(host), now);
+  }
+
+  /** Whether the ingress controller serves the host with another Secret than this one. */
+  servedInstead(
+    host: string,
+    secret: { readonly namespace: string; readonly secretName: string },
+  ): ServedInstead | undefined {
+    const entry = this.#entries.get(host);
+    if (entry === undefined || !entry.contested) return undefined;
+    const classOf = (claim: Claim) => this.#classOf(claim.record);
+    return servedInstead(entry.claims, secret, classOf, (claim) => this.#orderOf(claim));
+  }
+
+  /** @param className see `classNameOf` */
+  controllerOf(className: string): IngressController {
+    return ingressController(this.#policy.controllers.get(className) ?? this.#controllers.get(className));
+  }
+
+  standingOf(ingressClass: IngressClassReference): ClassStanding {
+    return classStanding(ingressClass, {
+      configured: this.#policy.controllers,
+      observed: this.#controllers,
+      readable: this.#classesReadable,
+    });
+  }
+
+  /** The watches of several namespaces do not tell in the order of creation. */
+  #firstSeen(time: number): number {
+    const createdAt = Math.floor(time / second) * second;
+    const latest = Math.max(createdAt, ...this.#newest.keys());
+    if (createdAt < latest - watchLag) return this.#serial;
+    const notOlder = [...this.#newest].filter(([at]) => at >= createdAt).map(([, serial]) => serial);
+    const serial = Math.min(this.#serial, ...notOlder);
+    this.#newest.set(createdAt, serial);
+    for (const at of this.#newest.keys()) if (at < latest - watchLag) this.#newest.delete(at);
+    return serial;
+  }
+
+  #classOf(record: Pick<SourceRecord, 'source'>): string {
+    return classNameOf(record.source.ingressClass, this.#policy.defaultClass);
+  }
+
+  #orderOf({ record }: Claim) {
+    return this.controllerOf(this.#classOf(record)).order;
   }
 
   #decide(entry: HostEntry, now: number): void {
@@ -176,10 +349,41 @@ export class HostIndex {
   }
 
   #ownerNow(entry: HostEntry, now: number): HostOwner {
+    const owner = this.#ownerBesideWildcards(entry, now);
+    const { host } = entry;
+    if (this.#zones === undefined || owner.namespace === undefined) return owner;
+    if (!isWildcard(host)) return this.#wildcardOwner(host, owner, now) ?? owner;
+    if (this.#zones.mayCoverOthers(owner.namespace, host)) return owner;
+    const reserver = this.reservations.otherBelow(host.slice(2), owner.namespace);
+    if (reserver !== undefined) return { by: 'hosts-below', namespace: reserver };
+    for (const below of this.#below.get(host.slice(2)) ?? []) {
+      if (isWildcard(below.host)) continue;
+      const its = this.#ownerBesideWildcards(below, now);
+      const isForeign = its.namespace !== undefined && its.namespace !== owner.namespace;
+      if (isForeign && this.#wildcardOwner(below.host, its, now) === undefined) {
+        return { by: 'hosts-below', namespace: its.namespace };
+      }
+    }
+    return owner;
+  }
+
+  /** Whoever holds a wildcard has the hosts below it that nobody held or reserved before, unless the zone says otherwise. */
+  #wildcardOwner(host: string, owner: HostOwner, now: number): HostOwner | undefined {
+    if (owner.by !== 'claim') return undefined;
+    const above = this.#wildcard(host);
+    const holder = above?.holder?.namespace;
+    if (above === undefined || holder === undefined || holder === owner.namespace) return undefined;
+    const { by, namespace } = this.#ownerBesideWildcards(above, now);
+    const stands = (by === 'holder' || by === 'grace') && namespace === holder;
+    if (!stands || this.#zones?.mayCoverOthers(holder, above.host) === true) return undefined;
+    return { by: 'wildcard', namespace: holder };
+  }
+
+  #ownerBesideWildcards(entry: HostEntry, now: number): HostOwner {
     const { host, holder, unnamedSince } = entry;
     const reserved = this.reservations.namespaceOf(host);
     if (reserved !== undefined) return { by: 'reservation', namespace: reserved };
-    if (this.#policy.requireDomains) return nobody;
+    if (this.#policy.requireDomains) return this.reservations.readable ? nobody : unknown;
     if (this.#policy.hostOwnership === 'any') return anyone;
     if (holder !== undefined) {
       const { namespace } = holder;
@@ -187,14 +391,20 @@ export class HostIndex {
       const until = unnamedSince + this.#policy.hostGrace;
       if (now < until) return { by: 'grace', namespace, until };
     }
-    const claim = this.#strongest(entry);
-    return claim === undefined ? anyone : { by: 'claim', namespace: claim.record.source.namespace };
+    const { claim, tied } = this.#strongest(entry);
+    if (claim === undefined || claim.kind === 'lists-refused') return anyone;
+    const { namespace } = claim.record.source;
+    const others = tied.some(({ record }) => record.source.namespace !== namespace);
+    return { by: 'claim', namespace, ...(others ? { equalAge: true } : {}) };
   }
 
-  #strongest({ host, claims: [own] }: HostEntry): Claim | undefined {
-    const [above] = this.#wildcard(host)?.claims ?? [];
-    const claim = own === undefined || (above !== undefined && byStrength(above, own) < 0) ? above : own;
-    return claim?.kind === 'lists-refused' ? undefined : claim;
+  #strongest({ host, claims }: HostEntry) {
+    const orderOf = (claim: Claim) => this.#orderOf(claim);
+    const own = firstClaim(claims, orderOf);
+    const above = firstClaim(this.#wildcard(host)?.claims ?? [], orderOf);
+    if (own.claim === undefined || above.claim === undefined) return own.claim === undefined ? above : own;
+    // Of one rank, the exact name comes first in every ingress controller.
+    return byRank(above.claim, own.claim) < 0 ? above : own;
   }
 
   #isNamedBy({ host, claims }: HostEntry, namespace: string): boolean {
@@ -203,25 +413,48 @@ export class HostIndex {
   }
 
   #wildcard(host: string): HostEntry | undefined {
-    return this.#entries.get(`*.${domainAbove(host)}`);
+    return this.#entries.get(wildcardAbove(host));
+  }
+
+  #put(entry: HostEntry, claim: Claim): void {
+    if (this.#deciding || entry.claims.length === 0) {
+      entry.claims = insertSorted(entry.claims, claim, byStrength);
+      return;
+    }
+    // At the start there may be thousands of claims to a host: they are sorted once.
+    entry.claims.push(claim);
+    this.#unsorted.add(entry);
+  }
+
+  #take({ claims }: HostEntry, claim: Claim): void {
+    if (this.#deciding) removeSorted(claims, claim, byStrength);
+    else claims.splice(claims.indexOf(claim), 1);
   }
 
   /** The claims to a host, or to all hosts below a wildcard, have changed. */
   #touch(host: string): void {
     this.#mark(this.#entry(host));
-    if (!isWildcard(host)) return;
-    for (const entry of this.#below.get(host.slice(2)) ?? []) this.#changed.add(entry);
+    if (isWildcard(host)) this.#touchBelow(host);
+  }
+
+  #touchBelow(wildcard: string): void {
+    for (const entry of this.#below.get(wildcard.slice(2)) ?? []) this.#changed.add(entry);
   }
 
   #mark(entry: HostEntry): void {
     this.#changed.add(entry);
     this.#file(entry);
+    if (this.#zones === undefined) return;
+    // A certificate for the wildcard above may depend on whose this host is.
+    const above = this.#wildcard(entry.host);
+    if (above !== undefined && above.wantedBy.length > 0) this.#changed.add(above);
   }
 
   #file(entry: HostEntry): void {
     const domain = domainAbove(entry.host);
     const siblings = this.#below.get(domain);
-    if (entry.wantedBy.length > 0 || entry.holder !== undefined) {
+    const concernsWildcards = this.#zones !== undefined && entry.claims.length > 0;
+    if (entry.wantedBy.length > 0 || entry.holder !== undefined || concernsWildcards) {
       if (siblings === undefined) this.#below.set(domain, new Set([entry]));
       else siblings.add(entry);
     } else if (siblings?.delete(entry) === true && siblings.size === 0) this.#below.delete(domain);
@@ -244,11 +477,7 @@ function newEntry(host: string): HostEntry {
     holder: undefined,
     unnamedSince: undefined,
     owner: undefined,
+    serving: undefined,
+    contested: false,
   };
-}
-
-/** `a.shop.example` → `shop.example`; empty for a single label. */
-function domainAbove(host: string): string {
-  const dot = host.indexOf('.');
-  return dot === -1 ? '' : host.slice(dot + 1);
 }

@@ -1,26 +1,44 @@
 // Which source owns which Secret, and which namespace a host belongs to (docs/decisions/005-host-ownership.md). The supervisor keeps one
 // `Ownership` of all sources and gives each actor its `Assignment`; src/sources fills in `SourceSpec`.
 
-import { someOf } from '../reasons/foreign-text.ts';
+import { isWildcard } from '../hosts/host-names.ts';
 import type { Failure } from '../reasons/reasons.ts';
-import { kindsOfClaims, type SourceRecord } from './claim.ts';
+import { lastingMessage, type RecordedFailure } from '../reasons/status-text.ts';
+import { Zones } from '../zones/zone.ts';
+import { AliasIndex } from './alias-index.ts';
+import { noticesAbout, noticesOfOthersServed, troubleTold } from './assignment-notices.ts';
+import { choose } from './challenge-choice.ts';
+import { type ChallengeRule, challengeRules, type ServedHosts } from './challenge-rules.ts';
+import { contentsOfClaims, type SourceRecord } from './claim.ts';
+import type { ClassStanding } from './class-standing.ts';
 import {
   type Assignment,
   type DesiredCertificate,
   type HostRoute,
   isKeyType,
-  type Standing,
 } from './desired-certificate.ts';
 import { isEqual } from './equality.ts';
 import type { Holder, NamespaceSpec } from './holders.ts';
 import { HostIndex, type HostPolicy } from './host-index.ts';
 import type { HostOwner } from './host-owner.ts';
-import { SecretClaims } from './secret-claims.ts';
+import { isKeystore, readKeystore } from './keystore.ts';
+import { SecretClaims, type SecretOutcome, type SourceHistory } from './secret-claims.ts';
 import { type SourceKey, sourceKey } from './source-key.ts';
-import { hasRefusedSetting, type ReadingRules, readSource, type WantedSecret } from './source-reading.ts';
-import type { SourceSpec } from './source-spec.ts';
+import { type ReadingRules, readSource, refusedSettings, type SourceReading } from './source-reading.ts';
+import type { IngressClassReference, SourceSpec } from './source-spec.ts';
 
-export interface OwnershipPolicy extends HostPolicy, ReadingRules {}
+export interface OwnershipPolicy extends HostPolicy, ReadingRules {
+  /** Whether there is DNS-01, and so certificates for wildcards. */
+  readonly dns01: boolean;
+}
+
+type Place = Pick<HostRoute, 'host' | 'ingressClasses'>;
+
+/** The hosts of a certificate, as in `DesiredCertificate`. */
+interface Places {
+  readonly hosts: readonly Place[];
+  readonly keeps: readonly Place[];
+}
 
 const noHosts: ReadonlySet<string> = new Set();
 
@@ -35,28 +53,75 @@ export class Ownership {
   readonly #policy: OwnershipPolicy;
   readonly #records = new Map<SourceKey, SourceRecord>();
   readonly #secrets = new Map<string, SecretClaims>();
+  readonly #aliases = new AliasIndex();
   readonly #hosts: HostIndex;
   #settled = false;
+  /** The rest of the first decision. */
+  #settling: Generator<undefined, void> | undefined;
   /** Secrets to merge, and sources whose claims are to be renewed, at the end of a change. */
   readonly #unmerged = new Set<SecretClaims>();
   readonly #unclaimed = new Set<SourceRecord>();
+  /** Secrets that are merged, but whose certificate is not renewed yet. */
+  readonly #merged = new Map<SecretClaims, Places>();
+  /** The time of the last decision. */
+  #now = 0;
 
   constructor(policy: OwnershipPolicy) {
     this.#policy = policy;
     this.#hosts = new HostIndex(policy);
+    if (policy.dns01) this.#hosts.setZones(new Zones([]));
   }
 
-  /** Decides, from now on with each change. The age of a claim is that of its source before this, and the order of arrival after. */
-  settle(now: number): void {
-    this.#settled = true;
-    this.#conclude(now);
+  /**
+   * Decides, from now on with each change. The age of a claim is that of its source before this, and the order of arrival after.
+   *
+   * @param history of a source: whoever shares a Secret is told of its failures as before, until its owner tells its outcome anew
+   * @param most steps, each about a source, a Secret or a host; to be called again for the rest
+   * @returns whether all is decided; nothing is before
+   */
+  settle(
+    now: number,
+    history?: (source: SourceSpec) => SourceHistory,
+    most = Number.POSITIVE_INFINITY,
+  ): boolean {
+    this.#now = now;
+    this.#settling ??= this.#decideAll(history);
+    for (let steps = 0; steps < most; steps += 1) {
+      if (this.#settling.next().done !== true) continue;
+      this.#settling = undefined;
+      this.#hosts.endFirstChange(Array.from(this.#records.values(), ({ source }) => source.createdAt));
+      this.#settled = true;
+      return true;
+    }
+    return false;
+  }
+
+  *#decideAll(history: ((source: SourceSpec) => SourceHistory) | undefined): Generator<undefined, void> {
+    // The assignment of each source changes.
+    const affected = new Set<SourceKey>();
+    yield* this.#steps(affected);
+    if (history === undefined) return;
+    const histories = new Map<SourceRecord, SourceHistory>();
+    // A source may share hundreds of Secrets.
+    const historyOf = (record: SourceRecord): SourceHistory => {
+      const known = histories.get(record) ?? history(record.source);
+      histories.set(record, known);
+      return known;
+    };
+    for (const secret of this.#secrets.values()) {
+      if (secret.isShared) secret.trouble = recordedTrouble(secret, historyOf);
+      yield;
+    }
+    // What has changed between two calls.
+    yield* this.#steps(affected);
   }
 
   source(key: SourceKey): SourceSpec | undefined {
     return this.#records.get(key)?.source;
   }
 
-  keys(): Iterable<SourceKey> {
+  /** Goes on through what is added meanwhile. */
+  keys(): IterableIterator<SourceKey> {
     return this.#records.keys();
   }
 
@@ -66,16 +131,25 @@ export class Ownership {
     const known = this.#records.get(key);
     if (known !== undefined && isSameObject(known.source, source)) {
       const same = isSameRequest(known.source, source);
+      if (!same) this.#aliases.replace(known, known.source, source);
       known.source = source;
       if (same) return new Set();
       this.#leave(known);
-      known.reading = readSource(source, this.#policy);
+      known.reading = this.#read(source);
       this.#join(known);
       return this.#conclude(now, key);
     }
     if (known !== undefined) this.#remove(key, known);
-    const record: SourceRecord = { source, reading: readSource(source, this.#policy), claims: [] };
+    // With all of its fields at once V8 keeps it in one piece.
+    const record: SourceRecord = {
+      source,
+      reading: this.#read(source),
+      claims: [],
+      firstSeen: undefined,
+      placedClass: undefined,
+    };
     this.#records.set(key, record);
+    this.#aliases.replace(record, undefined, source);
     this.#join(record);
     return this.#conclude(now, key);
   }
@@ -100,6 +174,18 @@ export class Ownership {
     return this.#conclude(now);
   }
 
+  /** Whoever shares a Secret is told of its failures. @param owner the source whose actor works on these Secrets */
+  setOutcomes(owner: SourceKey, outcomes: readonly SecretOutcome[]): Affected {
+    const affected = new Set<SourceKey>();
+    const own = this.#records.get(owner);
+    if (own === undefined) return affected;
+    for (const { secretName, failure } of outcomes) {
+      const secret = this.#secrets.get(secretKey(own.source.namespace, secretName));
+      if (secret?.owner === own) this.#tell(secret, failure, affected);
+    }
+    return affected;
+  }
+
   setNamespace(namespace: NamespaceSpec, now: number): Affected {
     if (this.#hosts.reservations.set(namespace)) this.#hosts.reserve();
     return this.#conclude(now);
@@ -107,6 +193,47 @@ export class Ownership {
 
   deleteNamespace(name: string, now: number): Affected {
     if (this.#hosts.reservations.delete(name)) this.#hosts.reserve();
+    return this.#conclude(now);
+  }
+
+  /**
+   * The ingress controller of a class, which decides between Ingresses of one second, and whether the class has challenge rules.
+   *
+   * @param controller `IngressClass.spec.controller`; undefined: there is no such class any more
+   */
+  setClass(name: string, controller: string | undefined, now: number): Affected {
+    this.#hosts.setController(name, controller);
+    return this.#conclude(now);
+  }
+
+  /** Whether IngressClasses can be read: then those that were set are all. */
+  setClassesReadable(readable: boolean): void {
+    this.#hosts.setClassesReadable(readable);
+  }
+
+  /** Whether Namespaces can be read. */
+  setNamespacesReadable(readable: boolean, now: number): Affected {
+    if (readable !== this.#hosts.reservations.readable) this.#hosts.reserve();
+    this.#hosts.reservations.readable = readable;
+    return this.#conclude(now);
+  }
+
+  /** Replaces the operator's DNS zones; nothing changes without DNS-01. */
+  setZones(after: Zones, now: number): Affected {
+    const before = this.#hosts.zones;
+    if (before === undefined) return new Set();
+    if (isEqual(before.all, after.all) && isEqual(before.closed, after.closed)) return new Set();
+    this.#hosts.setZones(after);
+    const isConcerned = (host: string): boolean =>
+      isWildcard(host) || before.lists(host) || after.lists(host);
+    for (const record of this.#records.values()) {
+      const { enabled, challenge, tls } = record.source;
+      const mayChange = challenge !== undefined || tls.some(({ hosts }) => hosts.some(isConcerned));
+      if (!enabled || !mayChange) continue;
+      this.#leave(record);
+      record.reading = this.#read(record.source);
+      this.#join(record);
+    }
     return this.#conclude(now);
   }
 
@@ -118,6 +245,12 @@ export class Ownership {
   /** When `endGraces` has something to do. */
   nextGraceEnd(): number | undefined {
     return this.#hosts.nextGraceEnd();
+  }
+
+  /** The clock was set by so many milliseconds, to `now`: grace periods end neither earlier nor later. */
+  moveGraces(by: number, now: number): Affected {
+    this.#hosts.moveGraces(by);
+    return this.#conclude(now);
   }
 
   endGraces(now: number): Affected {
@@ -134,10 +267,15 @@ export class Ownership {
     for (const wanted of own.reading.wanted) {
       const secret = this.#secrets.get(secretKey(own.source.namespace, wanted.secretName));
       if (secret === undefined) continue;
-      if (secret.owner === own && secret.certificate !== undefined) desired.push(secret.certificate);
+      if (secret.owner === own && secret.certificate !== undefined) {
+        desired.push(secret.certificate);
+        notices.push(...noticesOfOthersServed(secret.certificate));
+      }
       notices.push(...noticesAbout(secret, own, wanted, this.#policy.mostNames));
     }
-    return { desired, notices, retry: own.source.retry };
+    // Copies have no room to grow.
+    const assignment = { desired: desired.slice(), notices: notices.slice(), retry: own.source.retry };
+    return own.reading.outside === true ? { ...assignment, outside: true } : assignment;
   }
 
   /** The key of the source that owns this Secret; undefined if none does. */
@@ -146,16 +284,48 @@ export class Ownership {
     return owner === undefined ? undefined : sourceKey(owner.source);
   }
 
+  classStanding(ingressClass: IngressClassReference): ClassStanding {
+    return this.#hosts.standingOf(ingressClass);
+  }
+
+  /** Another one after each change that `challengeRules` or `classStanding` may depend on. */
+  get rulesVersion(): number {
+    return this.#hosts.rulesVersion;
+  }
+
+  /** The rules for the challenges of a host of a certificate in this namespace, as of now. */
+  challengeRules(namespace: string, route: Pick<HostRoute, 'host' | 'ingressClasses'>): ChallengeRule[] {
+    const { defaultClass } = this.#policy;
+    const sites: ServedHosts = {
+      servedBy: (ruleHost) => this.#hosts.servedBy(ruleHost),
+      aliased: (host) => this.#aliases.find(host, namespace, defaultClass),
+      merges: (className) => this.#hosts.controllerOf(className).merges === true,
+    };
+    return challengeRules(sites, namespace, route, defaultClass);
+  }
+
   /** Whom a host belongs to. For operators: an app team is not told whose it is. */
   hostOwner(host: string, now: number): HostOwner {
     return this.#hosts.ownerOf(host, now);
   }
 
+  #read(source: SourceSpec): SourceReading {
+    return readSource(source, this.#policy, this.#hosts.zones);
+  }
+
+  #tell(secret: SecretClaims, failure: Failure | undefined, affected: Set<SourceKey>): void {
+    const before = secret.trouble;
+    secret.trouble = failure;
+    if (before === failure || !secret.isShared || isSameTrouble(before, failure)) return;
+    for (const record of secret.records) if (record !== secret.owner) affected.add(sourceKey(record.source));
+  }
+
   #remove(key: SourceKey, record: SourceRecord): void {
+    this.#aliases.replace(record, record.source, undefined);
     this.#records.delete(key);
     this.#unclaimed.delete(record);
     this.#leave(record);
-    this.#hosts.claim(record, new Map());
+    if (record.firstSeen !== undefined) this.#hosts.claim(record, new Map());
   }
 
   #join(record: SourceRecord): void {
@@ -184,32 +354,59 @@ export class Ownership {
     for (const secret of this.#hosts.wantedBy(host)) if (secret.dependsOnHolders) this.#unmerged.add(secret);
   }
 
-  /** Merges Secrets, then places claims, which depend on what was merged, then decides about hosts, which depends on claims. */
   #conclude(now: number, changed?: SourceKey): Affected {
     const affected = new Set<SourceKey>();
     if (!this.#settled) return affected;
     if (changed !== undefined) affected.add(changed);
-    const merged = new Map([...this.#unmerged].map((secret) => [secret, this.#merge(secret, affected)]));
-    this.#unmerged.clear();
-    for (const record of this.#unclaimed) {
-      const { namespace } = record.source;
-      const refusedIn = (name: string) => this.#secrets.get(secretKey(namespace, name))?.refused ?? noHosts;
-      this.#hosts.claim(record, kindsOfClaims(record, refusedIn));
-    }
-    this.#unclaimed.clear();
-    for (const secret of this.#hosts.settle(now)) {
-      if (!merged.has(secret)) this.#update(secret, secret.certificate?.hosts ?? [], now, affected);
-    }
-    for (const [secret, routes] of merged) this.#update(secret, routes, now, affected);
+    this.#now = now;
+    const steps = this.#steps(affected);
+    while (steps.next().done !== true);
+    this.#hosts.endChange();
     return affected;
   }
 
-  #merge(secret: SecretClaims, affected: Set<SourceKey>): Pick<HostRoute, 'host' | 'ingressClass'>[] {
-    const { hosts: before, owner, refused: refusedBefore, namespace } = secret;
-    const { kept, refused } = secret.merge(this.#policy.mostNames, (host) =>
+  /**
+   * Merges Secrets, then places claims, which depend on what was merged, then decides about hosts, which depends on claims. More may
+   * change between two steps of the first decision.
+   */
+  *#steps(affected: Set<SourceKey>): Generator<undefined, void> {
+    const merged = this.#merged;
+    const concerned = new Set<SecretClaims>();
+    while (this.#unmerged.size > 0 || this.#unclaimed.size > 0 || this.#hosts.hasChanged) {
+      for (const secret of this.#unmerged) {
+        this.#unmerged.delete(secret);
+        merged.set(secret, this.#merge(secret, affected));
+        yield;
+      }
+      for (const record of this.#unclaimed) {
+        this.#unclaimed.delete(record);
+        const { namespace } = record.source;
+        const refusedIn = (name: string) => this.#secrets.get(secretKey(namespace, name))?.refused ?? noHosts;
+        this.#hosts.claim(record, contentsOfClaims(record, refusedIn));
+        yield;
+      }
+      yield* this.#hosts.settle(() => this.#now, concerned);
+      for (const secret of concerned) {
+        concerned.delete(secret);
+        if (!merged.has(secret)) this.#update(secret, placesOf(secret.certificate), affected);
+        yield;
+      }
+      for (const [secret, places] of merged) {
+        merged.delete(secret);
+        this.#update(secret, places, affected);
+        yield;
+      }
+    }
+  }
+
+  #merge(secret: SecretClaims, affected: Set<SourceKey>): Places {
+    const { owner, refused: refusedBefore, namespace } = secret;
+    const before = this.#wantedHosts(secret);
+    const { kept, refused, keeps } = secret.merge(this.#policy.mostNames, (host) =>
       this.#hosts.isHeldBy(namespace, host),
     );
     secret.refused = refused;
+    if (secret.owner !== owner) secret.trouble = undefined;
     for (const host of before) if (!kept.has(host) && !refused.has(host)) this.#hosts.unwant(host, secret);
     for (const host of [...kept.keys(), ...refused]) if (!before.has(host)) this.#hosts.want(host, secret);
     const refusalsChanged = !isEqual([...refusedBefore], [...refused]);
@@ -220,75 +417,107 @@ export class Ownership {
       }
     }
     if (secret.owner === undefined) this.#secrets.delete(secretKey(namespace, secret.secretName));
-    return [...kept].map(([host, { source }]) => ({ host, ingressClass: source.ingressClass }));
+    return { hosts: placed(kept), keeps: placed(keeps) };
+  }
+
+  /** The hosts of its certificate and refused ones, as last merged. */
+  #wantedHosts(secret: SecretClaims): ReadonlySet<string> {
+    const hosts = (this.#merged.get(secret) ?? secret.certificate)?.hosts ?? [];
+    return new Set([...hosts.map(({ host }) => host), ...secret.refused]);
   }
 
   /** Keeps the certificate, as the same object, if nothing about it has changed. */
-  #update(
-    secret: SecretClaims,
-    routes: readonly Pick<HostRoute, 'host' | 'ingressClass'>[],
-    now: number,
-    affected: Set<SourceKey>,
-  ): void {
+  #update(secret: SecretClaims, places: Places, affected: Set<SourceKey>): void {
     const { owner, namespace, secretName } = secret;
     if (owner === undefined) return;
     const { keyType, profile, selfCheck } = owner.source;
+    const [refusal] = refusedSettings(owner.source);
+    const keystore = readKeystore(owner.source.keystore);
+    const route = (place: Place): HostRoute => ({
+      ...place,
+      ...this.#standing(secret, place.host),
+      ...this.#challenge(owner.source, place.host),
+    });
+    const hosts = places.hosts.map(route);
+    const keeps = hosts.length > 0 || refusal !== undefined ? places.keeps.map(route) : [];
     const certificate: DesiredCertificate = {
       namespace,
       secretName,
-      hosts: routes.map(({ host, ingressClass }) => ({
-        host,
-        ingressClass,
-        ...this.#standing(namespace, host, now),
-      })),
+      hosts,
       keyType: keyType !== undefined && isKeyType(keyType) ? keyType : undefined,
       profile,
       selfCheck: selfCheck?.toLowerCase() !== 'false',
-      ...(hasRefusedSetting(owner.source) ? { settingsRefused: true } : {}),
+      ...(isKeystore(keystore) ? { keystore } : {}),
+      ...(keeps.length === 0 ? {} : { keeps }),
+      ...(refusal === undefined ? {} : { refusedSetting: refusal }),
     };
-    const next = routes.length === 0 ? undefined : certificate;
+    const next = hosts.length + keeps.length === 0 ? undefined : certificate;
     if (isEqual(next, secret.certificate)) return;
     secret.certificate = next;
+    // Nobody works on it any more.
+    if (next === undefined) this.#tell(secret, undefined, affected);
     affected.add(sourceKey(owner.source));
   }
 
-  #standing(namespace: string, host: string, now: number): { standing: Standing; until?: number } {
-    const { by, namespace: owner, until } = this.#hosts.ownerOf(host, now);
-    if (by === 'anyone' || owner === namespace) return { standing: 'ours' };
+  /** A host that nothing can prove is kept for its holder, and is told so by the solver that it would need. */
+  #challenge(source: SourceSpec, host: string): Pick<HostRoute, 'challenge'> {
+    const { zones } = this.#hosts;
+    return zones === undefined || choose(source, host, zones) === 'http-01' ? {} : { challenge: 'dns-01' };
+  }
+
+  #standing(secret: SecretClaims, host: string): Omit<HostRoute, 'host' | 'ingressClasses' | 'challenge'> {
+    const { by, namespace: owner, until, equalAge } = this.#hosts.ownerOf(host, this.#now);
+    if (by === 'hosts-below') return { standing: 'covers-others' };
+    if (by === 'anyone' || owner === secret.namespace) {
+      const instead = this.#hosts.servedInstead(host, secret);
+      return { standing: 'ours', ...(instead === undefined ? {} : { servedInstead: instead }) };
+    }
     switch (by) {
       case 'nobody':
         return { standing: 'not-reserved' };
+      case 'unknown':
+        return { standing: 'unknown' };
       case 'reservation':
         return { standing: 'reserved' };
       case 'grace':
         return { standing: 'grace', ...(until === undefined ? {} : { until }) };
       default:
-        return { standing: 'elsewhere' };
+        return { standing: 'elsewhere', ...(equalAge === undefined ? {} : { equalAge }) };
     }
   }
 }
 
-function noticesAbout(
-  { secretName, owner, refused }: SecretClaims,
-  record: SourceRecord,
-  { hosts, heldOnly }: WantedSecret,
-  mostNames: number,
-): Failure[] {
-  const notices: Failure[] = [];
-  if (owner !== undefined && owner !== record) {
-    const message = `Secret ${secretName} is owned by the older ${owner.source.kind} ${owner.source.name}.`;
-    notices.push({ code: 'SecretOwnedByOther', message });
+function placed(hosts: ReadonlyMap<string, HostRoute['ingressClasses']>): Place[] {
+  return [...hosts].map(([host, ingressClasses]) => ({ host, ingressClasses }));
+}
+
+function placesOf(certificate: DesiredCertificate | undefined): Places {
+  return { hosts: withoutStanding(certificate?.hosts), keeps: withoutStanding(certificate?.keeps) };
+}
+
+function withoutStanding(routes: readonly HostRoute[] = []): Place[] {
+  return routes.map(({ host, ingressClasses }) => ({ host, ingressClasses }));
+}
+
+/** What its owner has recorded; where that says nothing of a failure or its end, what those that share it were told last. */
+function recordedTrouble(
+  secret: SecretClaims,
+  historyOf: (record: SourceRecord) => SourceHistory,
+): RecordedFailure | undefined {
+  const { owner, secretName, certificate } = secret;
+  if (owner === undefined || certificate === undefined) return undefined;
+  const { outcomes } = historyOf(owner);
+  if (outcomes.has(secretName)) return outcomes.get(secretName);
+  for (const record of secret.records) {
+    const told = troubleTold(historyOf(record).notices, secret, record);
+    if (told !== undefined) return told;
   }
-  // An entry of which only some hosts are accepted has its own notice.
-  const left = heldOnly || refused.size === 0 ? [] : hosts.filter((host) => refused.has(host));
-  if (left.length === 0) return notices;
-  const [refusal] = owner !== undefined && hasRefusedSetting(owner.source) ? owner.reading.notices : [];
-  if (refusal !== undefined) {
-    const message = `Secret ${secretName} gets no new hosts: a setting of the Ingress that owns it is refused.`;
-    return [...notices, { code: refusal.code, message }];
-  }
-  const message = `Secret ${secretName} would need a certificate for more hosts than the CA allows, ${mostNames}. Left out: ${someOf(left)}.`;
-  return [...notices, { code: 'TooManyHosts', message }];
+  return undefined;
+}
+
+function isSameTrouble(one: Failure | undefined, other: Failure | undefined): boolean {
+  if (one === undefined || other === undefined) return one === other;
+  return one.code === other.code && lastingMessage(one) === lastingMessage(other);
 }
 
 function isSameObject(known: SourceSpec, source: SourceSpec): boolean {

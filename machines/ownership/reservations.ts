@@ -33,6 +33,8 @@ function isDomain(domain: string): boolean {
 
 /** Which namespace the operator has reserved a host for. */
 export class Reservations {
+  /** Namespaces can be read; if not, it is unknown what they reserve. */
+  readable = true;
   readonly #byName = new Map<string, NamespaceSpec>();
   /** The oldest first: it has the domain. */
   readonly #byDomain = new Map<string, NamespaceSpec[]>();
@@ -69,6 +71,15 @@ export class Reservations {
   lostBy(name: string): readonly string[] {
     const domains = this.#byName.get(name)?.domains ?? [];
     return domains.filter((domain) => this.#byDomain.get(domain)?.[0]?.name !== name);
+  }
+
+  /** A namespace other than this one that has reserved a host one label below the domain. */
+  otherBelow(domain: string, namespace: string): string | undefined {
+    for (const [reserved, [first]] of this.#byDomain) {
+      const isBelow = !reserved.startsWith('*.') && reserved.slice(reserved.indexOf('.') + 1) === domain;
+      if (isBelow && first !== undefined && first.name !== namespace) return first.name;
+    }
+    return undefined;
   }
 
   /** By the most specific reservation; undefined if there is none. */

@@ -1,5 +1,9 @@
+import type { Failure } from '../reasons/reasons.ts';
+import type { RecordedFailure } from '../reasons/status-text.ts';
 import { byAge, insertSorted, type SourceRecord } from './claim.ts';
-import type { DesiredCertificate } from './desired-certificate.ts';
+import type { DesiredCertificate, HostRoute } from './desired-certificate.ts';
+import { isEqual } from './equality.ts';
+import { mostClasses } from './serving-classes.ts';
 import { hasRefusedSetting, type WantedSecret } from './source-reading.ts';
 
 /** A source that names a Secret. */
@@ -8,12 +12,28 @@ interface Member {
   readonly wanted: WantedSecret;
 }
 
+/** How the certificate of a Secret fares; `failure` is undefined if it is good. */
+export interface SecretOutcome {
+  readonly secretName: string;
+  readonly failure: Failure | undefined;
+}
+
+/** What an earlier process has said of a source. Anyone who may write the source may have written it. */
+export interface SourceHistory {
+  /** Of the Secrets that it owned, by name: those that are known, see `SecretOutcome`. */
+  readonly outcomes: ReadonlyMap<string, RecordedFailure | undefined>;
+  /** About the source itself; few. */
+  readonly notices: readonly RecordedFailure[];
+}
+
 /** The hosts of all sources of a Secret. */
 interface Merger {
-  /** Of the certificate: each with the source that asks for it, those of the oldest source first. */
-  readonly kept: ReadonlyMap<string, SourceRecord>;
+  /** Of the certificate: each with the classes of the sources that ask for it, those of the oldest source first. */
+  readonly kept: ReadonlyMap<string, HostRoute['ingressClasses']>;
   /** Hosts that do not fit into the certificate, or may only keep one that they have. */
   readonly refused: ReadonlySet<string>;
+  /** Those of them that keep what covers them now: nothing is wrong with them but a setting. */
+  readonly keeps: ReadonlyMap<string, HostRoute['ingressClasses']>;
 }
 
 const none: ReadonlySet<string> = new Set();
@@ -23,7 +43,7 @@ export class SecretClaims {
   readonly namespace: string;
   readonly secretName: string;
   /** Oldest first. */
-  readonly #members: Member[] = [];
+  #members: Member[] = [];
   /** As last merged. */
   owner: SourceRecord | undefined;
   refused: Merger['refused'] = none;
@@ -31,15 +51,16 @@ export class SecretClaims {
   certificate: DesiredCertificate | undefined;
   /** Whether holders decide which hosts are kept. */
   dependsOnHolders = false;
+  /** Why it has no new certificate, as its owner was told last. */
+  trouble: Failure | undefined;
 
   constructor(namespace: string, secretName: string) {
     this.namespace = namespace;
     this.secretName = secretName;
   }
 
-  /** Of the certificate and refused ones. */
-  get hosts(): Set<string> {
-    return new Set([...(this.certificate?.hosts ?? []).map(({ host }) => host), ...this.refused]);
+  get isShared(): boolean {
+    return this.#members.length > 1;
   }
 
   get records(): SourceRecord[] {
@@ -47,7 +68,7 @@ export class SecretClaims {
   }
 
   put(record: SourceRecord, wanted: WantedSecret): void {
-    insertSorted(this.#members, { record, wanted }, byAgeOfRecord);
+    this.#members = insertSorted(this.#members, { record, wanted }, byAgeOfRecord);
   }
 
   remove(record: SourceRecord): void {
@@ -65,17 +86,21 @@ export class SecretClaims {
     const [oldest] = this.#members;
     // Its settings apply to the certificate.
     const unclear = oldest !== undefined && hasRefusedSetting(oldest.record.source);
-    const all = new Map<string, SourceRecord>();
+    const all = new Map<string, HostRoute['ingressClasses']>();
     const eligible = new Set<string>();
+    const keeping = new Set<string>();
     for (const { record, wanted } of this.#members) {
+      const own = [record.source.ingressClass];
       for (const host of wanted.hosts) {
-        if (!all.has(host)) all.set(host, record);
-        if (!wanted.heldOnly && !unclear) eligible.add(host);
+        all.set(host, joined(all.get(host), own));
+        const isProvable = wanted.unprovable?.includes(host) !== true;
+        if (!wanted.heldOnly && !unclear && isProvable) eligible.add(host);
+        else if (unclear || hasRefusedSetting(record.source)) keeping.add(host);
       }
     }
     this.owner = oldest?.record;
     this.dependsOnHolders = all.size > mostNames || eligible.size < all.size;
-    if (!this.dependsOnHolders) return { kept: all, refused: none };
+    if (!this.dependsOnHolders) return { kept: all, refused: none, keeps: new Map() };
     const hosts = [...all.keys()];
     const held = hosts.filter(isHeld);
     const others = hosts.filter((host) => eligible.has(host) && !isHeld(host));
@@ -83,8 +108,20 @@ export class SecretClaims {
     return {
       kept: new Map([...all].filter(([host]) => chosen.has(host))),
       refused: new Set(hosts.filter((host) => !chosen.has(host))),
+      keeps: new Map(
+        [...all].filter(([host]) => all.size <= mostNames && keeping.has(host) && !chosen.has(host)),
+      ),
     };
   }
+}
+
+function joined(
+  classes: HostRoute['ingressClasses'] = [],
+  own: HostRoute['ingressClasses'],
+): HostRoute['ingressClasses'] {
+  if (classes.length === 0) return own;
+  const more = own.filter((one) => !classes.some((known) => isEqual(known, one)));
+  return more.length === 0 ? classes : [...classes, ...more].slice(0, mostClasses);
 }
 
 function byAgeOfRecord({ record: one }: Member, { record: other }: Member): number {

@@ -1,8 +1,11 @@
 import { type HostRules, validateHost } from '../hosts/host-names.ts';
 import { someOf } from '../reasons/foreign-text.ts';
 import type { Failure, ReasonCode } from '../reasons/reasons.ts';
+import { isChallengeType, type Zones } from '../zones/zone.ts';
 import { adoptAnnotation, adoptCommand } from './adoption.ts';
+import { type Choice, choose } from './challenge-choice.ts';
 import { isKeyType } from './desired-certificate.ts';
+import { isKeystore, readKeystore } from './keystore.ts';
 import { retryAnnotation, type SourceSpec, type TlsEntry } from './source-spec.ts';
 
 export interface ReadingRules extends HostRules {
@@ -21,6 +24,8 @@ export interface WantedSecret {
   readonly hosts: readonly string[];
   /** Only hosts that have a certificate already keep it: something about the entry is refused. */
   readonly heldOnly: boolean;
+  /** Likewise these of its hosts: no challenge can prove them. */
+  readonly unprovable?: readonly string[];
 }
 
 /** What a source asks kube-lego for. */
@@ -31,6 +36,8 @@ export interface SourceReading {
   readonly notices: readonly Failure[];
   /** It asks for nothing, but serves its hosts: not enabled, of a class that is not ours, or managed by cert-manager. */
   readonly bystander: boolean;
+  /** Its class is not ours: maybe another kube-lego's, which tells its state. */
+  readonly outside?: true;
 }
 
 const nothing: SourceReading = Object.freeze({ wanted: [], notices: [], bystander: true });
@@ -38,21 +45,23 @@ const nothing: SourceReading = Object.freeze({ wanted: [], notices: [], bystande
 /** Notices of one kind for one source: the rest is only counted. */
 const mostAlike = 20;
 
-export function readSource(source: SourceSpec, rules: ReadingRules): SourceReading {
+/** @param zones the operator's DNS zones; undefined without DNS-01 */
+export function readSource(source: SourceSpec, rules: ReadingRules, zones: Zones | undefined): SourceReading {
   if (!source.enabled) return nothing;
   const foreign = foreignTo(source, rules);
-  if (foreign !== undefined) return { ...nothing, notices: [foreign] };
+  if (foreign !== undefined) {
+    const outside = foreign.code === 'UnsupportedIngressClass' ? ({ outside: true } as const) : {};
+    return { ...nothing, notices: [foreign], ...outside };
+  }
   const notices = new Notices();
   for (const refusal of [...refusedAnnotations(source), ...excessOf(source)]) notices.add(refusal);
+  const keystore = readKeystore(source.keystore);
+  if (keystore !== undefined && !isKeystore(keystore)) notices.add(keystore);
   const unclear = hasRefusedSetting(source);
-  const wanted = new Map<string, WantedSecret>();
-  for (const entry of source.tls) {
-    const read = readEntry(entry, rules, notices);
-    if (read === undefined) continue;
-    if (wanted.has(read.secretName)) {
-      const message = `Secret ${read.secretName} is named by more than one entry of spec.tls; only the first counts.`;
-      notices.add({ code: 'DuplicateSecretName', message });
-    } else wanted.set(read.secretName, unclear ? { ...read, heldOnly: true } : read);
+  const wanted: WantedSecret[] = [];
+  for (const entry of mergedEntries(source.tls)) {
+    const read = readEntry(entry, rules, notices, (host) => choose(source, host, zones));
+    if (read !== undefined) wanted.push(unclear ? { ...read, heldOnly: true } : read);
   }
   const inTls = new Set(source.tls.flatMap(({ hosts }) => hosts));
   for (const host of source.ruleHosts) {
@@ -60,8 +69,15 @@ export function readSource(source: SourceSpec, rules: ReadingRules): SourceReadi
     const message = `Host ${host} has a rule but is not in spec.tls, so it gets no certificate.`;
     notices.add({ code: 'HostNotInTls', message, host });
   }
-  if (source.misplacedAdopt && wanted.size > 0) notices.add(misplacedAdopt(source, [...wanted.keys()]));
-  return { wanted: [...wanted.values()], notices: notices.list(), bystander: false };
+  if (source.misplacedAdopt && wanted.length > 0) {
+    notices.add(
+      misplacedAdopt(
+        source,
+        wanted.map(({ secretName }) => secretName),
+      ),
+    );
+  }
+  return { wanted, notices: notices.list(), bystander: false };
 }
 
 function foreignTo(
@@ -85,21 +101,29 @@ function foreignTo(
 }
 
 /** Whether a setting cannot be met: this must neither cause an order without it nor end the care for a good certificate. */
-export function hasRefusedSetting({ keyType, excess }: SourceSpec): boolean {
-  const tooLong = excess?.annotations.some((key) => key !== retryAnnotation) ?? false;
-  return tooLong || (keyType !== undefined && !isKeyType(keyType));
+export function hasRefusedSetting(source: SourceSpec): boolean {
+  return refusedSettings(source).length > 0;
 }
 
-function refusedAnnotations({ keyType, excess }: SourceSpec): Failure[] {
-  const tooLong = (excess?.annotations ?? []).map(
-    (key): Failure => ({
-      code: 'AnnotationTooLong',
-      message: `The value of the annotation ${key} is too long.`,
-    }),
-  );
-  return keyType === undefined || isKeyType(keyType)
-    ? tooLong
-    : [...tooLong, { code: 'UnsupportedKeyType', message: `Key type ${keyType} is unknown.` }];
+/** The settings of the certificate that cannot be met. */
+export function refusedSettings({ keyType, excess, challenge }: SourceSpec): Failure[] {
+  const refused = (excess?.annotations ?? []).filter((key) => key !== retryAnnotation).map(tooLong);
+  if (keyType !== undefined && !isKeyType(keyType)) {
+    refused.push({ code: 'UnsupportedKeyType', message: `Key type ${keyType} is unknown.` });
+  }
+  if (challenge !== undefined && !isChallengeType(challenge)) {
+    refused.push({ code: 'UnsupportedChallenge', message: `Challenge type ${challenge} is unknown.` });
+  }
+  return refused;
+}
+
+function refusedAnnotations(source: SourceSpec): Failure[] {
+  const retryTooLong = source.excess?.annotations.includes(retryAnnotation) ?? false;
+  return [...refusedSettings(source), ...(retryTooLong ? [tooLong(retryAnnotation)] : [])];
+}
+
+function tooLong(annotation: string): Failure {
+  return { code: 'AnnotationTooLong', message: `The value of the annotation ${annotation} is too long.` };
 }
 
 function excessOf({ kind, excess }: SourceSpec): Failure[] {
@@ -114,10 +138,24 @@ function excessOf({ kind, excess }: SourceSpec): Failure[] {
   return [{ code: 'TooLarge', message: `The ${kind} is too large: ${parts.join(', ')} were not read.` }];
 }
 
+/** The entries of one Secret as one, with the hosts of all. Those without a Secret stay apart. */
+function mergedEntries(entries: readonly TlsEntry[]): TlsEntry[] {
+  const named = Map.groupBy(
+    entries.filter(({ secretName }) => secretName !== undefined && secretName !== ''),
+    ({ secretName }) => secretName,
+  );
+  const merged = [...named].map(([secretName, same]): TlsEntry => {
+    const hosts = [...new Set(same.flatMap((entry) => entry.hosts))];
+    return { secretName, hosts, ...(same.some(({ incomplete }) => incomplete) ? { incomplete: true } : {}) };
+  });
+  return [...merged, ...entries.filter(({ secretName }) => secretName === undefined || secretName === '')];
+}
+
 function readEntry(
   { secretName, hosts, incomplete }: TlsEntry,
   rules: ReadingRules,
   notices: Notices,
+  choice: (host: string) => Choice,
 ): WantedSecret | undefined {
   if (secretName === undefined || secretName === '') {
     const message = `An entry of spec.tls (${someOf(hosts) || 'no hosts'}) names no Secret.`;
@@ -131,8 +169,11 @@ function readEntry(
   }
   const provable = [...new Set(hosts)].filter((host) => {
     const invalid = validateHost(host, rules);
-    if (invalid !== undefined) notices.add({ ...invalid, host });
-    return invalid === undefined;
+    const chosen = choice(host);
+    const refusal =
+      invalid ?? (typeof chosen !== 'string' && chosen.code === 'WildcardHost' ? chosen : undefined);
+    if (refusal !== undefined) notices.add({ ...refusal, host });
+    return refusal === undefined;
   });
   if (provable.length === 0) return undefined;
   const tooMany = provable.length > rules.mostNames;
@@ -140,7 +181,18 @@ function readEntry(
     const message = `Secret ${secretName} would need a certificate for ${provable.length} hosts; the CA allows ${rules.mostNames}.`;
     notices.add({ code: 'TooManyHosts', message });
   }
-  return { secretName, hosts: provable, heldOnly: tooMany || incomplete === true };
+  const unprovable = provable.filter((host) => {
+    const chosen = choice(host);
+    if (typeof chosen !== 'string') notices.add({ ...chosen, host });
+    return typeof chosen !== 'string';
+  });
+  return {
+    secretName,
+    // A copy has no room to grow.
+    hosts: provable.slice(),
+    heldOnly: tooMany || incomplete === true,
+    ...(unprovable.length === 0 ? {} : { unprovable }),
+  };
 }
 
 /** For the first few Secrets: a cut command would be a wrong one. */

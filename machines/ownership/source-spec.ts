@@ -1,3 +1,4 @@
+import type { KeystoreRequest } from './keystore.ts';
 import type { SourceReference } from './source-key.ts';
 
 /** The class of an Ingress: `spec.ingressClassName`, the annotation of Kubernetes before 1.18, or none. */
@@ -29,8 +30,7 @@ export interface Excess {
 /**
  * Projection of an object that requests certificates, such as an Ingress: hosts, Secrets, class. Only a difference here, except in
  * our own `status`, is a change; other fields (labels, other annotations, managedFields) are ignored. Bounded, whatever the object
- * contains. If `enabled` is false, it is a claim to its hosts, and only identity and hosts are filled in, as compactly as possible:
- * `tls` has no Secret names and only those hosts that have no rule.
+ * contains. If `enabled` is false, it is a claim to its hosts, and only identity, class and hosts are filled in.
  */
 export interface SourceSpec extends SourceReference {
   readonly uid: string;
@@ -42,6 +42,12 @@ export interface SourceSpec extends SourceReference {
   readonly tls: readonly TlsEntry[];
   /** Hosts of `spec.rules` with a path that is not only for ACME challenges. */
   readonly ruleHosts: readonly string[];
+  /** It has a rule without host, or a default backend: it serves every host that no other rule names. */
+  readonly servesAnyHost?: true | undefined;
+  /** Further hosts that its ingress controller serves as those of its rules, by an annotation of that controller. */
+  readonly aliases?: readonly string[] | undefined;
+  /** The ingress controller redirects `www.HOST` to `HOST` or the other way round, for each host of the rules. */
+  readonly redirectsWww?: true | undefined;
   /** `kube-lego.io/adopt` is set, which belongs on a Secret. */
   readonly misplacedAdopt?: true | undefined;
   /** `kube-lego.io/retry`: each new value resets the back-off. */
@@ -49,9 +55,17 @@ export interface SourceSpec extends SourceReference {
   readonly keyType: string | undefined;
   readonly profile: string | undefined;
   readonly selfCheck: string | undefined;
+  readonly keystore?: KeystoreRequest | undefined;
+  /** `kube-lego.io/challenge`: the type of challenge. */
+  readonly challenge?: string | undefined;
   /** An issuer annotation of cert-manager is present. */
   readonly certManager: boolean;
   readonly excess?: Excess | undefined;
   /** The raw value of `kube-lego.io/status`, not validated. */
   readonly status?: string | undefined;
+}
+
+/** What ingress controllers know the class by: its name, in whichever form; without one, that of the cluster's default class. */
+export function classNameOf(ingressClass: IngressClassReference, defaultClass: string | undefined): string {
+  return ingressClass.form === 'none' ? (defaultClass ?? '') : ingressClass.name;
 }

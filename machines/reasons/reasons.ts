@@ -1,15 +1,19 @@
 // Why an Ingress may have no good certificate: the stable codes with their remedies, the other Events, and redaction. Used by all
 // rooms that report a failure, and by the generated docs.
 
+import { sentences } from './sentences.ts';
+
 /**
  * What happens after a failure.
  *
  * - `attempt`: a certificate's own failure; its back-off ladder decides (1 min, 10 min, 100 min, daily).
+ * - `check`: found by a check before an order, which costs the CA nothing: it is repeated every minute at first, see
+ *   `checkPause`.
  * - `transient`: nobody's failure (API server or CA unreachable, CA busy); retried within minutes.
  * - `notice`: nothing has failed, but people should know.
  * - `terminal`: nothing is tried until the Ingress or the Secret changes; checked every check interval.
  */
-export type FailureKind = 'attempt' | 'transient' | 'terminal' | 'notice';
+export type FailureKind = 'attempt' | 'check' | 'transient' | 'terminal' | 'notice';
 
 export interface Reason {
   /** The object to check. */
@@ -36,12 +40,6 @@ export const reasons = {
     kind: 'terminal',
     remedy: 'List the hosts of the certificate under spec.tls[].hosts.',
   },
-  DuplicateSecretName: {
-    about: 'Ingress',
-    meaning: 'Two entries of spec.tls name the same Secret; only the first counts.',
-    kind: 'terminal',
-    remedy: 'Name each Secret once; list all its hosts in that entry.',
-  },
   TooManyHosts: {
     about: 'Ingress',
     meaning: 'A Secret would need a certificate for more hosts than a CA allows in one.',
@@ -58,7 +56,29 @@ export const reasons = {
     about: 'Ingress',
     meaning: 'A host under spec.tls is a wildcard, which HTTP-01 cannot validate.',
     kind: 'terminal',
-    remedy: 'List each host by name. Wildcards need DNS-01, which is not supported yet.',
+    remedy:
+      'List each host by name; or ask the cluster operator for DNS-01 (LEGO_DNS_ZONES, docs/dns-01.md), and set no kube-lego.io/challenge: http-01.',
+  },
+  NoDnsZone: {
+    about: 'Ingress',
+    meaning:
+      'The host needs DNS-01, because it is a wildcard or kube-lego.io/challenge says so, and no DNS zone that the operator lets this namespace use has it.',
+    kind: 'check',
+    remedy:
+      'Ask the cluster operator to list a zone of the host in the zones ConfigMap, with this namespace under namespaces: kube-lego explain prints the lines.',
+  },
+  WildcardOverOthers: {
+    about: 'Ingress',
+    meaning: 'The wildcard would cover a host that belongs to another namespace.',
+    kind: 'terminal',
+    remedy:
+      'List each host by name, or ask the cluster operator: wildcards-beside-others of the DNS zone lets this namespace have such wildcards.',
+  },
+  UnsupportedChallenge: {
+    about: 'Ingress',
+    meaning: 'The annotation kube-lego.io/challenge names an unknown type of challenge.',
+    kind: 'terminal',
+    remedy: 'Set kube-lego.io/challenge to http-01 or dns-01, or remove it.',
   },
   HostNotInTls: {
     about: 'Ingress',
@@ -71,6 +91,20 @@ export const reasons = {
     meaning: 'The annotation kube-lego.io/key-type names an unknown key type.',
     kind: 'terminal',
     remedy: 'Set kube-lego.io/key-type to ec-p256, rsa-2048, rsa-3072 or rsa-4096, or remove it.',
+  },
+  UnsupportedKeystore: {
+    about: 'Ingress',
+    meaning:
+      'The annotation kube-lego.io/keystore or kube-lego.io/keystore-password is missing or has no valid value, so the Secret gets a certificate and no keystore.',
+    kind: 'notice',
+    remedy:
+      'Set kube-lego.io/keystore to pkcs12, and kube-lego.io/keystore-password to SECRET/KEY: a Secret of the same namespace, and the key in it that holds the password. For no keystore, remove both.',
+  },
+  ProfileNotOffered: {
+    about: 'Ingress',
+    meaning: 'The CA does not offer the profile that kube-lego.io/profile or LEGO_PROFILE names.',
+    kind: 'attempt',
+    remedy: 'Set kube-lego.io/profile to a profile that the CA offers, or remove it.',
   },
   AnnotationTooLong: {
     about: 'Ingress',
@@ -87,7 +121,8 @@ export const reasons = {
   },
   UnsupportedIngressClass: {
     about: 'Ingress',
-    meaning: 'The class of the Ingress is not in LEGO_SUPPORTED_INGRESS_CLASS.',
+    meaning:
+      'The class of the Ingress is not in LEGO_SUPPORTED_INGRESS_CLASS. Another kube-lego may manage it, so only kube-lego explain says this, and no Event or status.',
     kind: 'terminal',
     remedy: 'Use a supported class, or add this one to LEGO_SUPPORTED_INGRESS_CLASS.',
   },
@@ -107,10 +142,19 @@ export const reasons = {
   },
   SecretOwnedByOther: {
     about: 'Ingress',
-    meaning: 'An older Ingress of the namespace names the same Secret and owns it.',
+    meaning:
+      'Another Ingress of the namespace, an older one or one of the same second, names the same Secret and owns it.',
     kind: 'notice',
     remedy:
       'The Secret gets one certificate for the hosts of both; name another Secret if that is not intended.',
+  },
+  ServedByOther: {
+    about: 'Ingress',
+    meaning:
+      "Another Ingress lists the host under spec.tls, too, and comes first for the ingress controller: that one's Secret is served, even if it is missing or empty, and then visitors get a certificate of the ingress controller itself.",
+    kind: 'notice',
+    remedy:
+      'Remove the host from spec.tls of the other Ingress, or name this Secret there if it is in this namespace. If it is in another namespace, ask the cluster operator.',
   },
   HostOwnedElsewhere: {
     about: 'Ingress',
@@ -126,6 +170,14 @@ export const reasons = {
     kind: 'terminal',
     remedy:
       'Ask the cluster operator to list the host in the annotation kube-lego.io/domains of the Namespace.',
+  },
+  NamespacesUnreadable: {
+    about: 'Ingress',
+    meaning:
+      'Only hosts that are reserved for a namespace get a certificate (LEGO_REQUIRE_DOMAINS), and kube-lego may not read the Namespaces.',
+    kind: 'terminal',
+    remedy:
+      'The cluster operator applies the ClusterRole kube-lego-cluster-scoped (deploy/base/cluster-scoped-role.yaml); kube-lego sees that by itself.',
   },
   // What is wrong with the Secret.
   ForeignSecret: {
@@ -160,8 +212,9 @@ export const reasons = {
     about: 'Secret',
     meaning:
       'The API server does not let kube-lego write the Secret: a permission, a policy, a webhook or a quota.',
-    kind: 'attempt',
-    remedy: "Allow kube-lego's ServiceAccount to write this Secret: see what the API server says.",
+    kind: 'check',
+    remedy:
+      "Allow kube-lego's ServiceAccount to write this Secret: see who refuses it, and why. LEGO_OBJECT_LABELS and LEGO_OBJECT_ANNOTATIONS give it what a policy requires.",
   },
   SecretChanged: {
     about: 'Secret',
@@ -176,6 +229,35 @@ export const reasons = {
     remedy:
       "Find out who: kubectl get secret NAME -o jsonpath='{.metadata.managedFields[*].manager}' names the writers, the audit log who deletes. Take the Secret out of what Helm, Argo CD or Flux applies.",
   },
+  KeystoreNotWritten: {
+    about: 'Secret',
+    meaning:
+      'The certificate in the Secret is good, but its keystore is missing, or is still that of an earlier certificate or password.',
+    kind: 'notice',
+    remedy:
+      'Put a password of 1 to 256 printable ASCII characters, without a line break, into the Secret that kube-lego.io/keystore-password names. It is seen within LEGO_CHECK_INTERVAL, or when kube-lego.io/retry on the Ingress gets a new value.',
+  },
+  NotYetValid: {
+    about: 'Secret',
+    meaning: 'The certificate begins in the future, by a day at most: one of two clocks is wrong.',
+    kind: 'notice',
+    remedy: "Check the clock of kube-lego's node. A certificate that begins later than that is replaced.",
+  },
+  ClockSkewed: {
+    about: 'Secret',
+    meaning: "The clock of kube-lego's machine and the CA's differ by more than a day: one of them is wrong.",
+    kind: 'notice',
+    remedy:
+      "Synchronise the clock of kube-lego's node (NTP). If it is right, look at what stands between kube-lego and the CA: a proxy that answers with a wrong Date.",
+  },
+  CertificateFlawed: {
+    about: 'Secret',
+    meaning:
+      'Some servers or clients cannot use the certificate as the CA sent it, also when it was ordered again: it comes without that of its issuer, or OpenSSL or Go refuses it.',
+    kind: 'notice',
+    remedy:
+      "Nothing if yours can, such as clients that know the issuer of a company's own CA; otherwise tell the CA.",
+  },
   // What is in the way of the challenge.
   IngressControllerDoesNotMerge: {
     about: 'challenge',
@@ -184,20 +266,85 @@ export const reasons = {
     kind: 'terminal',
     remedy: 'Use an ingress controller that merges a host across Ingresses: see docs/ingress-controllers.md.',
   },
+  HostHasNoRule: {
+    about: 'challenge',
+    meaning:
+      'No Ingress of the namespace has a rule for the host, and another namespace serves it by a wildcard, a rule without host or a default backend: the challenges of all hosts of that site would be led to kube-lego.',
+    kind: 'check',
+    remedy: 'Add a rule for the host to the Ingress that lists it under spec.tls.',
+  },
   ChallengeRuleRefused: {
     about: 'challenge',
-    meaning: 'The API server or a webhook refuses a challenge Ingress with this host.',
-    kind: 'attempt',
+    meaning:
+      "The API server, a policy or a webhook refuses kube-lego's challenge Ingress, as such or with this host.",
+    kind: 'check',
     remedy:
-      "Allow the challenge Ingress in kube-lego's namespace to carry this host: see what the API server says.",
+      "Allow the challenge Ingress in kube-lego's namespace: see who refuses it, and why. LEGO_OBJECT_LABELS, LEGO_CHALLENGE_INGRESS_LABELS and LEGO_CHALLENGE_INGRESS_ANNOTATIONS give it what a policy requires.",
+  },
+  ChallengeRuleRemoved: {
+    about: 'challenge',
+    meaning:
+      "A mutating webhook or a controller removes the rule for the host from kube-lego's challenge Ingress each time it is written.",
+    kind: 'check',
+    remedy:
+      "Find who changes Ingresses in kube-lego's namespace (kubectl get mutatingwebhookconfigurations; policy engines; GitOps tools that prune), and exempt the challenge Ingress.",
+  },
+  ChallengeRuleNotWritten: {
+    about: 'challenge',
+    meaning: "The rule for the host could not be written to kube-lego's challenge Ingress within a minute.",
+    kind: 'transient',
+    remedy: 'Nothing: kube-lego tries again. If it lasts, see its log for what the API server says.',
   },
   SelfCheckFailed: {
     about: 'challenge',
     meaning:
       "A test request to the host's public name did not come back to kube-lego, so the CA was not asked.",
-    kind: 'attempt',
+    kind: 'check',
     remedy:
       "Point the host's DNS at the ingress controller, and let /.well-known/acme-challenge/ through on port 80.",
+  },
+  DnsZoneNotFound: {
+    about: 'challenge',
+    meaning:
+      'The DNS does not tell which zone and name servers have the record of the challenge, so the CA was not asked.',
+    kind: 'check',
+    remedy:
+      'Check that the domain is delegated, that its name servers answer, and what CNAMEs at _acme-challenge lead to: kube-lego zones shows it.',
+  },
+  DnsNotWritable: {
+    about: 'challenge',
+    meaning: 'The record of the challenge cannot be written, so the CA was not asked.',
+    kind: 'check',
+    remedy: 'The cluster operator checks the DNS zone: kube-lego zones tries it.',
+  },
+  DnsUpdateFailed: {
+    about: 'challenge',
+    meaning: "The challenge's record could not be written while the CA's order was open.",
+    kind: 'attempt',
+    remedy: 'The cluster operator checks the DNS zone: kube-lego zones tries it.',
+  },
+  DnsPropagation: {
+    about: 'challenge',
+    meaning:
+      "Not every authoritative name server had the challenge's record within LEGO_DNS_PROPAGATION_TIMEOUT, so the CA did not look for it.",
+    kind: 'attempt',
+    remedy:
+      'See why that name server is behind (NOTIFY, transfer, its log), or set LEGO_DNS_PROPAGATION_TIMEOUT higher.',
+  },
+  IngressClassNotFound: {
+    about: 'challenge',
+    meaning: 'The self-check failed, and there is no IngressClass of the name that the Ingress gives.',
+    kind: 'check',
+    remedy:
+      "Correct spec.ingressClassName: kubectl get ingressclass lists the classes. An ingress controller that goes by the name alone needs no IngressClass: then point the host's DNS at it.",
+  },
+  NoIngressClass: {
+    about: 'challenge',
+    meaning:
+      'The self-check failed, and the Ingress names no class, so perhaps no ingress controller serves it.',
+    kind: 'check',
+    remedy:
+      "Set spec.ingressClassName to the class of the ingress controller that the host's DNS leads to, unless that serves an Ingress without class.",
   },
   HostLeftOut: {
     about: 'challenge',
@@ -244,6 +391,14 @@ export const reasons = {
     kind: 'attempt',
     remedy: 'Wait: the order is made as soon as the CA allows it.',
   },
+  LedgerDamaged: {
+    about: 'cluster',
+    meaning:
+      "A document of the rate-limit ledger could not be read, and so it is not known how much of the CA's limits is used up: they are taken for used up, and recover as they do at the CA. Renewals that the CA exempts from its limits do not wait.",
+    kind: 'attempt',
+    remedy:
+      'Wait; or, if fewer orders than the CA allows were made in the past week, delete the ConfigMap with that number (kube-lego-ledger-N, of the staging CA kube-lego-rehearsal-ledger-N) in the namespace of kube-lego, and restart kube-lego.',
+  },
   TooManyAttempts: {
     about: 'CA',
     meaning:
@@ -258,6 +413,12 @@ export const reasons = {
     remedy:
       'Fix the host, open the link in the Event PauseLink on this Ingress, then set kube-lego.io/retry to a new value. If the Event has expired, a new value brings a new one. Otherwise the CA is asked once a day.',
   },
+  OrderPending: {
+    about: 'CA',
+    meaning: 'The CA takes long over an order: its validation of the hosts, or the certificate itself.',
+    kind: 'notice',
+    remedy: 'Nothing: kube-lego waits for the CA; see its status page if it takes longer.',
+  },
   CertificateRejected: {
     about: 'CA',
     meaning: 'The CA issued a certificate that does not fit the order.',
@@ -270,11 +431,41 @@ export const reasons = {
     kind: 'transient',
     remedy: 'Check the connection to the CA (LEGO_URL, HTTPS_PROXY) and its status page.',
   },
+  OrderUnfinished: {
+    about: 'CA',
+    meaning: 'The CA has not finished the order yet, or does not answer questions about it.',
+    kind: 'transient',
+    remedy:
+      'Nothing is lost: kube-lego goes on with the same order, and looks at it at once when kube-lego.io/retry gets a new value.',
+  },
+  OrderedElsewhere: {
+    about: 'cluster',
+    meaning:
+      'A certificate for the same hosts is being ordered for another Secret, or by another process of kube-lego.',
+    kind: 'transient',
+    remedy: 'Nothing to do: the next attempt goes on from there.',
+  },
+  OrderJournalFull: {
+    about: 'cluster',
+    meaning:
+      'The order journal (Secret kube-lego-journal-0) has no room for another order, or not for this namespace.',
+    kind: 'transient',
+    remedy: 'Check why so many orders stay unfinished: the CA, and the Events of the other Ingresses.',
+  },
+  RecordUnavailable: {
+    about: 'cluster',
+    meaning:
+      "One of kube-lego's own records, without which it makes no order, cannot be read or written: the rate-limit ledger, the order journal, the record of holders, the Secret of the ACME account, or the Lease of the process that acts.",
+    kind: 'transient',
+    remedy:
+      "Mend what the message names: usually a permission of kube-lego's Role (deploy/base/role.yaml). kube-lego goes on by itself within half a minute.",
+  },
   ApiServerDenied: {
     about: 'cluster',
     meaning: 'The API server does not let kube-lego read or write what it needs.',
     kind: 'transient',
-    remedy: "Check kube-lego's ServiceAccount, Roles and bindings: see deploy/base.",
+    remedy:
+      "Check kube-lego's ServiceAccount, Roles and bindings (see deploy/base), and the policies and webhooks of the cluster.",
   },
   ApiServerUnavailable: {
     about: 'cluster',
@@ -304,8 +495,17 @@ export interface Failure {
   readonly retryAt?: number;
   /** The message ends with its own remedy, which replaces that of `reasons`. */
   readonly namesRemedy?: true;
+  /** The CA found no address of a host: its record may come at any moment. */
+  readonly unresolved?: true;
+  /** Nothing was sent: a refusal that others have met holds the order, which goes back into the queue. */
+  readonly held?: true;
   /** The CA had created the order, and counted it. */
   readonly orderMade?: true;
+}
+
+/** Whether a self-check had a definite answer, and not ours. */
+export function isSelfCheckFailure(code: ReasonCode): boolean {
+  return code === 'SelfCheckFailed' || code === 'IngressClassNotFound' || code === 'NoIngressClass';
 }
 
 export function failureKind(failure: Failure): FailureKind {
@@ -313,8 +513,6 @@ export function failureKind(failure: Failure): FailureKind {
 }
 
 /** The message with a remedy. */
-export function describeFailure(failure: Failure): string {
-  return failure.namesRemedy === true
-    ? failure.message
-    : `${failure.message} ${reasons[failure.code].remedy}`;
+export function describeFailure({ code, message, namesRemedy }: Failure): string {
+  return namesRemedy === true ? sentences(message) : sentences(message, reasons[code].remedy);
 }

@@ -19,6 +19,24 @@ export function statusMessage(failure: Failure): string {
   return describeFailure({ ...failure, message: presentable(failure.message, longest) });
 }
 
+/** A failure as the status annotation has it: the message is that of `statusMessage`. */
+export type RecordedFailure = Pick<Failure, 'code' | 'message'> & { readonly namesRemedy: true };
+
+/** The same for one that was recorded, and for text of somebody else in its place. */
+export function recordedFailure(failure: Failure): RecordedFailure {
+  return { code: failure.code, message: statusMessage(failure), namesRemedy: true };
+}
+
+/** What of a message stays the same as long as its reason does: which of a host's addresses has answered does not. */
+export function lastingText(message: string): string {
+  return message.replaceAll(/(?<= from )[\da-f.:]+(?=[ :,])/g, '');
+}
+
+/** By which a failure is known again. */
+export function lastingMessage(failure: Failure): string {
+  return lastingText(statusMessage(failure));
+}
+
 /** The value of `kube-lego.io/retry` as recorded in the status annotation: truncated. */
 export function retryMark(retry: string): string {
   return presentable(retry, longestRetry);

@@ -17,6 +17,8 @@ export interface AdmissionLimits {
   readonly ordersInFlight: number;
 }
 
+/** Admissions at a time: some milliseconds, with what they set off. */
+const mostAtOnce = 20;
 /** Ignore changes of a time under a minute or 10 % of what is left. */
 const minimumChange = minute;
 const accountLimit = 'orders-per-account';
@@ -41,8 +43,11 @@ export class Admission {
   readonly #setsAdmitted = new Set<string>();
   #serial = 0;
   #hostsAdmitted = 0;
+  #hostsRepeating = 0;
   /** Number of waiting rounds with a hold. */
   #held = 0;
+  /** The last `grants` has left some that may be admitted. */
+  #goesOn = false;
   #trouble: Hold | undefined;
   /** Rounds whose hold has changed in this call of `grants`. */
   readonly #told = new Set<Progress>();
@@ -63,6 +68,11 @@ export class Admission {
 
   get ordersInFlight(): number {
     return this.#slots.ordering;
+  }
+
+  /** Hosts in admitted rounds that repeat a check. */
+  get hostsRepeating(): number {
+    return this.#hostsRepeating;
   }
 
   /** Number of rounds in each stage, and of admitted hosts. */
@@ -88,6 +98,7 @@ export class Admission {
     return { orders, withinDay: Math.max(orders - beyondDay, 0), lastAt };
   }
 
+  /** It is looked at with all that come in this turn of the event loop, see `next`. */
   enter(round: Round, now: number): void {
     this.leave(round.id, now);
     const { id, hosts } = round;
@@ -145,8 +156,10 @@ export class Admission {
   next(now: number): number | undefined {
     const trouble = this.#slots.awaiting.size === 0 ? undefined : this.#budget.trouble(now)?.until;
     const waits = this.#waiting > 0;
-    const turn = waits && this.#hasRoom() ? this.#queues.next(now) : undefined;
-    return earliest([trouble, turn, waits ? this.#outlook.next : undefined]);
+    if (!waits) return trouble;
+    if (this.#goesOn || this.#queues.hasArrivals) return now;
+    const turn = this.#hasRoom() ? this.#queues.next(now) : undefined;
+    return earliest([trouble, turn, this.#outlook.next]);
   }
 
   /** Grants what is free, and says what holds others. What would take long is done a part at a time, see `next`. */
@@ -154,10 +167,12 @@ export class Admission {
     const grants: Grant[] = [];
     this.#shares.expire(now);
     this.#queues.refresh(now);
-    for (let first = this.#first(now); first !== undefined; first = this.#first(now)) {
+    let first = this.#first(now);
+    for (; first !== undefined && grants.length < mostAtOnce; first = this.#first(now)) {
       this.#admit(first, now);
       grants.push({ id: first.round.id, grant: 'admission' });
     }
+    this.#goesOn = first !== undefined;
     // Less room is left for those that have not been told.
     if (grants.length > 0 && this.#waiting > this.#held) this.#outlook.changed(now);
     for (const progress of this.#slots.give(({ round }) => this.#budget.enter(round.id, now))) {
@@ -170,11 +185,12 @@ export class Admission {
       () => this.#queues.inOrder(),
       (progress, taken) => this.#foresee(progress, taken, now),
     );
-    for (const { round, hold } of this.#told) {
-      if (hold !== undefined) grants.push({ id: round.id, grant: 'none', hold });
-    }
+    // First what holds others: they are passed because of that.
+    const holds = [...this.#told].flatMap(({ round, hold }): Grant[] =>
+      hold === undefined ? [] : [{ id: round.id, grant: 'none', hold }],
+    );
     this.#told.clear();
-    return grants;
+    return [...holds, ...grants];
   }
 
   get #waiting(): number {
@@ -201,6 +217,7 @@ export class Admission {
     this.#unhold(progress);
     progress.stage = 'admitted';
     this.#hostsAdmitted += round.hosts.length;
+    if (round.repeats) this.#hostsRepeating += round.hosts.length;
     this.#setsAdmitted.add(identifiers);
     this.#budget.reserve(round, now);
     const limits = this.#budget.sharedLimits(round).filter(({ limit }) => limit !== accountLimit);
@@ -213,6 +230,7 @@ export class Admission {
   #returnAdmission({ round, identifiers, shared }: Progress, now: number): void {
     const { namespace } = round;
     this.#hostsAdmitted -= round.hosts.length;
+    if (round.repeats) this.#hostsRepeating -= round.hosts.length;
     this.#setsAdmitted.delete(identifiers);
     this.#queues.setLeft(identifiers, now);
     const { freed, spent } = this.#budget.release(round.id, now);

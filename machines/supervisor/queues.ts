@@ -45,6 +45,11 @@ export class Queues {
     this.#lanes = new Lanes(shareOf);
   }
 
+  /** Whether `refresh` has something to look at. */
+  get hasArrivals(): boolean {
+    return this.#arrived.size > 0;
+  }
+
   add(progress: Progress): void {
     this.#arrived.add(progress);
   }

@@ -6,6 +6,8 @@ import type { FairQueue, Queued } from './fair-queue.ts';
 export interface Round extends PlannedOrder {
   /** When visitors begin to be affected, in milliseconds since the epoch. */
   readonly harmAt: number;
+  /** The last round ended in a check before its order, which is repeated now. */
+  readonly repeats?: boolean;
 }
 
 /** What a round may do now, or why it must wait. */

@@ -1,12 +1,16 @@
 import { FairQueue } from './fair-queue.ts';
 import type { Progress } from './round.ts';
+import { Shares } from './shares.ts';
+
+/** The share of a namespace that is its orders. */
+const slotShare = 'slots';
 
 /** Who may order: as many at a time as there are slots. */
 export class Slots {
   readonly #count: number;
   readonly #awaiting = new Set<Progress>();
-  readonly #orderingOf = new Map<string, number>();
-  readonly #queue = new FairQueue<Progress>((namespace) => this.#orderingOf.get(namespace) ?? 0);
+  readonly #shares = new Shares((_, namespace, change) => this.#queue.changeShare(namespace, change));
+  readonly #queue = new FairQueue<Progress>((namespace) => this.#shares.of(slotShare, namespace));
   #ordering = 0;
 
   constructor(count: number) {
@@ -32,8 +36,10 @@ export class Slots {
   /** The order has ended, or is no longer needed. */
   return(progress: Progress): void {
     if (progress.stage === 'awaiting-slot') this.#stopAwaiting(progress);
-    else if (progress.stage === 'ordering') this.#changeOrdering(progress, -1);
-    else return;
+    else if (progress.stage === 'ordering') {
+      this.#ordering -= 1;
+      this.#shares.giveBack(slotShare, progress.round.namespace);
+    } else return;
     progress.stage = 'admitted';
   }
 
@@ -47,7 +53,8 @@ export class Slots {
       if (this.#ordering >= this.#count || !enter(first)) break;
       this.#stopAwaiting(first);
       first.stage = 'ordering';
-      this.#changeOrdering(first, 1);
+      this.#ordering += 1;
+      this.#shares.take(slotShare, first.round.namespace);
       given.push(first);
     }
     return given;
@@ -56,13 +63,5 @@ export class Slots {
   #stopAwaiting(progress: Progress): void {
     this.#awaiting.delete(progress);
     this.#queue.delete(progress);
-  }
-
-  #changeOrdering({ round: { namespace } }: Progress, change: 1 | -1): void {
-    this.#ordering += change;
-    const count = (this.#orderingOf.get(namespace) ?? 0) + change;
-    if (count > 0) this.#orderingOf.set(namespace, count);
-    else this.#orderingOf.delete(namespace);
-    this.#queue.changeShare(namespace, change);
   }
 }

@@ -1,123 +1,95 @@
 // The supervisor as a pure function: `decide` maps state and event to commands. Here also admission (who may order, fairly) and the
 // schedule of all wake times. src/actors runs it: passes events in and executes the commands.
 
-import type { BudgetChange, OrderBudget } from '../authority/order-budget.ts';
-import type { Hold } from '../ledger/hold.ts';
+import type { OrderBudget } from '../authority/order-budget.ts';
 import type { Assignment } from '../ownership/desired-certificate.ts';
 import { isEqual } from '../ownership/equality.ts';
-import type { Holder, NamespaceSpec } from '../ownership/holders.ts';
+import type { NamespaceSpec } from '../ownership/holders.ts';
 import { Ownership, type OwnershipPolicy } from '../ownership/ownership.ts';
+import type { SourceHistory } from '../ownership/secret-claims.ts';
 import { type SourceKey, sourceKey } from '../ownership/source-key.ts';
 import type { SourceSpec } from '../ownership/source-spec.ts';
 import { minute, second } from '../time/durations.ts';
 import { earliest } from '../time/earliest.ts';
 import { Schedule } from '../time/schedule.ts';
+import { Zones } from '../zones/zone.ts';
 import { Admission, type AdmissionLimits } from './admission.ts';
-import type { Grant, Round } from './round.ts';
-
-export type SupervisorEvent =
-  | { readonly type: 'SOURCE_OBSERVED'; readonly source: SourceSpec }
-  | { readonly type: 'SOURCE_GONE'; readonly key: SourceKey }
-  /** A Secret was created, changed or deleted; the next check reads it. */
-  | { readonly type: 'SECRET_CHANGED'; readonly namespace: string; readonly secretName: string }
-  /** The initial list of all sources is complete. Ownership is decided when holders and Namespaces have been read, too. */
-  | { readonly type: 'SYNCED' }
-  /**
-   * The record of holders was read, by host; it replaces what was known. `recordExisted` is false if there was none, or one whose
-   * import was not completed (see `IMPORT_COMPLETE`). A record that cannot be read is not reported.
-   */
-  | {
-      readonly type: 'HOLDERS_READ';
-      readonly holders: ReadonlyMap<string, Holder>;
-      readonly recordExisted: boolean;
-    }
-  /** Certificates for these hosts were issued, or found while importing, and are recorded. */
-  | { readonly type: 'HOSTS_PROVED'; readonly hosts: readonly string[]; readonly holder: Holder }
-  /** These hosts were removed from the record. */
-  | { readonly type: 'HOLDERS_PRUNED'; readonly hosts: readonly string[] }
-  | { readonly type: 'NAMESPACE_OBSERVED'; readonly namespace: NamespaceSpec }
-  | { readonly type: 'NAMESPACE_GONE'; readonly name: string }
-  /** The initial list of all Namespaces is complete, or Namespaces may not be read and reserve nothing. */
-  | { readonly type: 'NAMESPACES_READ' }
-  | { readonly type: 'WAKE_AT'; readonly key: SourceKey; readonly at: number | undefined }
-  | { readonly type: 'TIMER' }
-  | { readonly type: 'ROUND_STARTED'; readonly round: Round }
-  | { readonly type: 'SLOT_REQUESTED'; readonly id: string }
-  | { readonly type: 'SLOT_RETURNED'; readonly id: string }
-  | { readonly type: 'ROUND_ENDED'; readonly id: string }
-  /** Capacity in the CA's limits was freed, or the CA answers again, or no longer. */
-  | { readonly type: 'ROOM_CHANGED'; readonly change: BudgetChange }
-  /** The user says that the CA no longer pauses these hosts. */
-  | { readonly type: 'PAUSES_LIFTED'; readonly hosts: readonly string[] }
-  /** The ledger has been restored: from now on orders may be made. */
-  | { readonly type: 'LEDGER_READ' }
-  /** The actor of a source died of an unexpected error. */
-  | { readonly type: 'ACTOR_FAILED'; readonly key: SourceKey }
-  /** The process is shutting down: running orders are finished, none are started. */
-  | { readonly type: 'DRAIN' };
-
-export type SupervisorCommand =
-  | {
-      readonly type: 'START';
-      readonly key: SourceKey;
-      readonly source: SourceSpec;
-      readonly assignment: Assignment;
-    }
-  | { readonly type: 'ASSIGN'; readonly key: SourceKey; readonly assignment: Assignment }
-  | { readonly type: 'STOP'; readonly key: SourceKey }
-  | { readonly type: 'WAKE'; readonly key: SourceKey }
-  | { readonly type: 'ADMIT'; readonly id: string }
-  | { readonly type: 'GRANT_SLOT'; readonly id: string }
-  | { readonly type: 'HOLD'; readonly id: string; readonly hold: Hold }
-  | { readonly type: 'LIFT_PAUSES'; readonly hosts: readonly string[] }
-  /**
-   * Every source that stood at the start without a record has been checked once: from now on a certificate that is found makes no
-   * holder.
-   */
-  | { readonly type: 'IMPORT_COMPLETE' }
-  /** The Namespace reserves domains that an older one has reserved, in vain. */
-  | { readonly type: 'DOMAINS_TAKEN'; readonly namespace: string; readonly domains: readonly string[] }
-  /** Sets the only timer; undefined clears it. */
-  | { readonly type: 'SET_TIMER'; readonly at: number | undefined };
+import { RecheckPace } from './recheck-pace.ts';
+import { RecordNotices } from './record-notices.ts';
+import type { Grant } from './round.ts';
+import type { SupervisorCommand, SupervisorEvent } from './supervisor-messages.ts';
 
 export interface SupervisorPolicy {
   readonly ownership: OwnershipPolicy;
   readonly admission: AdmissionLimits;
 }
 
-type Unread = 'sources' | 'holders' | 'namespaces';
+type History = ((source: SourceSpec) => SourceHistory) | undefined;
+
+type Unread = 'sources' | 'holders' | 'namespaces' | 'classes' | 'zones';
 
 export interface SupervisorState {
   readonly ownership: Ownership;
+  /** What an earlier process has said of a source. */
+  readonly history: History;
   /** The running actors with their latest assignment. */
   readonly running: Map<SourceKey, Assignment>;
   readonly schedule: Schedule<SourceKey>;
+  readonly rechecks: RecheckPace;
   /** Checks due to changed Secrets. */
   readonly secretChecks: Schedule<SourceKey>;
   readonly admission: Admission;
   ledgerRead: boolean;
-  /** What ownership still waits for; empty: it is decided. */
+  /** For rounds that wait, and for sources before ownership is decided. */
+  readonly roundNotices: RecordNotices<string>;
+  readonly sourceNotices: RecordNotices<SourceKey>;
+  /** What ownership still waits for. */
   readonly unread: Set<Unread>;
+  /** Ownership is decided. */
+  decided: boolean;
+  /** The sources whose actors are still to be started after that; undefined: none. */
+  starting: Iterator<SourceKey> | undefined;
   /** Without a record: the sources whose Secrets are not checked yet. Their certificates make holders. */
   importing: Set<SourceKey> | undefined;
   draining: boolean;
   timer: number | undefined;
 }
 
+/** Steps of the first decision at a time: some milliseconds. */
+const decidesAtOnce = 500;
+/** Sources at a time, at the start: some milliseconds with all that they set off. */
+const startsAtOnce = 100;
 /** Before a failed actor is restarted. */
 const restartDelay = minute;
 /** Debounces changes of Secrets. */
 const secretCheckDelay = second;
 
-export function initialSupervisorState(policy: SupervisorPolicy, budget: OrderBudget): SupervisorState {
+/** @param history see `Ownership.settle` */
+export function initialSupervisorState(
+  policy: SupervisorPolicy,
+  budget: OrderBudget,
+  history?: History,
+): SupervisorState {
   return {
     ownership: new Ownership(policy.ownership),
+    history,
     running: new Map(),
     schedule: new Schedule(),
+    rechecks: new RecheckPace(),
     secretChecks: new Schedule(),
     admission: new Admission(policy.admission, budget),
     ledgerRead: false,
-    unread: new Set(['sources', 'holders', 'namespaces']),
+    roundNotices: new RecordNotices(),
+    sourceNotices: new RecordNotices(),
+    unread: new Set([
+      'sources',
+      'holders',
+      'namespaces',
+      'classes',
+      ...(policy.ownership.dns01 ? (['zones'] as const) : []),
+    ]),
+    decided: false,
+    starting: undefined,
     importing: undefined,
     draining: false,
     timer: undefined,
@@ -125,7 +97,7 @@ export function initialSupervisorState(policy: SupervisorPolicy, budget: OrderBu
 }
 
 /**
- * Decides what to do about an event, without effects. The state is modified in place: with 100,000 sources, a copy per event would
+ * Decides what to do about an event, without effects. `now` never steps without a `CLOCK_SET` that says so. The state is modified in place: with 100,000 sources, a copy per event would
  * cost more than the decision.
  *
  * @param now milliseconds since the epoch
@@ -140,7 +112,7 @@ export function decide(
   const commands = state.draining
     ? decideDraining(state, event, caNow)
     : decideRunning(state, event, now, caNow);
-  if (state.unread.size === 0 && state.importing?.size === 0) {
+  if (state.decided && state.starting === undefined && state.importing?.size === 0) {
     state.importing = undefined;
     commands.push({ type: 'IMPORT_COMPLETE' });
   }
@@ -180,13 +152,29 @@ function decideRunning(
     case 'NAMESPACE_GONE':
       return assign(state, state.ownership.deleteNamespace(event.name, now));
     case 'NAMESPACES_READ':
-      return read(state, 'namespaces', now);
+      return [
+        ...assign(state, state.ownership.setNamespacesReadable(event.denied !== true, now)),
+        ...read(state, 'namespaces', now),
+      ];
+    case 'CLASS_OBSERVED':
+      return assign(state, state.ownership.setClass(event.name, event.controller, now));
+    case 'CLASS_GONE':
+      return assign(state, state.ownership.setClass(event.name, undefined, now));
+    case 'CLASSES_READ':
+      state.ownership.setClassesReadable(event.denied !== true);
+      return read(state, 'classes', now);
+    case 'ZONES_READ':
+      return [
+        ...assign(state, state.ownership.setZones(new Zones(event.zones, event.closed), now)),
+        ...read(state, 'zones', now),
+      ];
     case 'WAKE_AT':
       state.importing?.delete(event.key);
       // A late event of a stopped actor must not wake its successor.
       if (event.at === undefined || !state.running.has(event.key)) state.schedule.delete(event.key);
       else state.schedule.set(event.key, event.at);
-      return [];
+      state.rechecks.set(event.key, state.running.has(event.key) ? event.recheckAt : undefined);
+      return assign(state, state.ownership.setOutcomes(event.key, event.outcomes ?? []));
     case 'SECRET_CHANGED': {
       const owner = state.ownership.ownerOf(event.namespace, event.secretName);
       if (owner !== undefined && state.running.has(owner) && !state.secretChecks.has(owner)) {
@@ -196,14 +184,25 @@ function decideRunning(
     }
     case 'TIMER': {
       state.timer = undefined;
-      const due = new Set([...state.schedule.takeDue(now), ...state.secretChecks.takeDue(now)]);
+      const due = new Set([
+        ...state.schedule.takeDue(now),
+        ...state.secretChecks.takeDue(now),
+        ...state.rechecks.take(now, state.admission.hostsRepeating, (key) => hostsOf(state, key)),
+      ]);
       const freed = assign(state, state.ownership.endGraces(now));
-      return [...freed, ...[...due].flatMap((key) => wake(state, key)), ...grant(state, caNow)];
+      return [
+        ...freed,
+        ...(state.decided ? startSome(state) : decideSome(state, now)),
+        ...[...due].flatMap((key) => wake(state, key)),
+        ...tellOfRecords(state, now),
+        ...grant(state, caNow),
+      ];
     }
+    case 'CLOCK_SET':
+      return setClock(state, event.by, now);
     case 'ACTOR_FAILED':
-      state.running.delete(event.key);
-      state.importing?.delete(event.key);
-      state.secretChecks.delete(event.key);
+      // It has stopped already.
+      stop(state, event.key);
       if (state.ownership.source(event.key)?.enabled === true)
         state.schedule.set(event.key, now + restartDelay);
       return [];
@@ -211,9 +210,17 @@ function decideRunning(
       state.draining = true;
       return [];
     case 'ROUND_STARTED':
+      applyToAdmission(state, event, caNow);
+      state.roundNotices.add(event.round.id);
+      // With those that begin together, by the timer.
+      return [];
     case 'SLOT_REQUESTED':
+      state.roundNotices.add(event.id);
+      applyToAdmission(state, event, caNow);
+      return grant(state, caNow);
     case 'SLOT_RETURNED':
     case 'ROUND_ENDED':
+      state.roundNotices.delete(event.id);
       applyToAdmission(state, event, caNow);
       return grant(state, caNow);
     case 'PAUSES_LIFTED':
@@ -221,12 +228,24 @@ function decideRunning(
     case 'ROOM_CHANGED':
       state.admission.roomChanged(event.change, caNow);
       return grant(state, caNow);
+    case 'RECORDS_CHANGED':
+      state.roundNotices.set(event.troubles);
+      state.sourceNotices.set(event.troubles);
+      return grant(state, caNow);
     case 'LEDGER_READ':
       state.ledgerRead = true;
       return grant(state, caNow);
     default:
       return event satisfies never;
   }
+}
+
+/** What is waited for comes neither earlier nor later. The actors then tell anew when they are to be woken. */
+function setClock(state: SupervisorState, by: number, now: number): SupervisorCommand[] {
+  const { ownership, rechecks, running, roundNotices, schedule, secretChecks, sourceNotices } = state;
+  for (const times of [schedule, rechecks, secretChecks, roundNotices, sourceNotices]) times.move(by);
+  const moved = [...running.keys()].map((key) => ({ type: 'MOVE_TIMES', key, by }) as const);
+  return [...moved, ...assign(state, ownership.moveGraces(by, now))];
 }
 
 function decideDraining(state: SupervisorState, event: SupervisorEvent, caNow: number): SupervisorCommand[] {
@@ -240,22 +259,47 @@ function decideDraining(state: SupervisorState, event: SupervisorEvent, caNow: n
   }
 }
 
-function nextTime(
-  { schedule, secretChecks, ownership, admission, ledgerRead }: SupervisorState,
-  now: number,
-  caNow: number,
-): number | undefined {
-  const byCa = ledgerRead ? admission.next(caNow) : undefined;
+function nextTime(state: SupervisorState, now: number, caNow: number): number | undefined {
+  const { schedule, secretChecks, rechecks, ownership, admission } = state;
+  const { roundNotices, sourceNotices } = state;
+  const byCa = mayOrder(state) ? admission.next(caNow) : undefined;
   return earliest([
     schedule.next(),
     secretChecks.next(),
+    rechecks.next(),
     ownership.nextGraceEnd(),
+    isStarting(state) ? now : undefined,
+    roundNotices.next(now),
+    sourceNotices.next(now),
     byCa === undefined ? undefined : byCa - caNow + now,
   ]);
 }
 
-function grant({ admission, ledgerRead }: SupervisorState, now: number): SupervisorCommand[] {
-  return ledgerRead ? admission.grants(now).map(commandOf) : [];
+/** Whether the records that orders need can be read and written, as far as is known. */
+function mayOrder({ ledgerRead, roundNotices }: SupervisorState): boolean {
+  return ledgerRead && !roundNotices.blocked;
+}
+
+function grant(state: SupervisorState, now: number): SupervisorCommand[] {
+  if (!mayOrder(state)) return [];
+  const grants = state.admission.grants(now);
+  for (const { id, grant: granted } of grants) if (granted !== 'none') state.roundNotices.delete(id);
+  return grants.map(commandOf);
+}
+
+/** Tells whoever waits for a record. */
+function tellOfRecords(state: SupervisorState, now: number): SupervisorCommand[] {
+  const { roundNotices, sourceNotices, ownership } = state;
+  const rounds = roundNotices
+    .take(now)
+    .map(({ waiter: id, finding }) => ({ type: 'TELL_ROUND', id, finding }) as const);
+  const sources = sourceNotices.take(now).flatMap(({ waiter, finding }) => {
+    const source = ownership.source(waiter);
+    // That it is over, its actor tells.
+    if (source?.enabled !== true || finding === undefined) return [];
+    return [{ type: 'TELL_SOURCE', source, finding } as const];
+  });
+  return [...rounds, ...sources];
 }
 
 function commandOf(grant: Grant): SupervisorCommand {
@@ -268,12 +312,14 @@ function observe(state: SupervisorState, source: SourceSpec, now: number): Super
   const key = sourceKey(source);
   const known = state.ownership.source(key);
   const affected = state.ownership.set(source, now);
+  if (!state.decided && known?.uid !== source.uid) state.sourceNotices.add(key);
   const goesOn = source.enabled && known?.uid === source.uid;
   return [...(goesOn ? [] : stop(state, key)), ...assign(state, affected)];
 }
 
 function forget(state: SupervisorState, key: SourceKey, now: number): SupervisorCommand[] {
   const affected = state.ownership.delete(key, now);
+  state.sourceNotices.delete(key);
   return [...stop(state, key), ...assign(state, affected)];
 }
 
@@ -289,8 +335,14 @@ function reserve(state: SupervisorState, namespace: NamespaceSpec, now: number):
 function stop(state: SupervisorState, key: SourceKey): SupervisorCommand[] {
   state.schedule.delete(key);
   state.secretChecks.delete(key);
+  state.rechecks.set(key, undefined);
   state.importing?.delete(key);
   return state.running.delete(key) ? [{ type: 'STOP', key }] : [];
+}
+
+function hostsOf({ running }: SupervisorState, key: SourceKey): number {
+  const desired = running.get(key)?.desired ?? [];
+  return desired.reduce((sum, { hosts }) => sum + hosts.length, 0);
 }
 
 function wake(state: SupervisorState, key: SourceKey): SupervisorCommand[] {
@@ -298,10 +350,36 @@ function wake(state: SupervisorState, key: SourceKey): SupervisorCommand[] {
 }
 
 function read(state: SupervisorState, what: Unread, now: number): SupervisorCommand[] {
-  if (!state.unread.delete(what) || state.unread.size > 0) return [];
-  state.ownership.settle(now);
-  const commands = assign(state, state.ownership.keys());
-  for (const key of state.running.keys()) state.importing?.add(key);
+  return state.unread.delete(what) ? decideSome(state, now) : [];
+}
+
+/** Whether something of the start is left for the next turn of the event loop. */
+function isStarting({ decided, starting, unread }: SupervisorState): boolean {
+  return decided ? starting !== undefined : unread.size === 0;
+}
+
+/** Decides ownership, a part in each turn of the event loop. */
+function decideSome(state: SupervisorState, now: number): SupervisorCommand[] {
+  if (state.unread.size > 0) return [];
+  state.decided = state.ownership.settle(now, state.history, decidesAtOnce);
+  if (!state.decided) return [];
+  state.sourceNotices.clear();
+  state.starting = state.ownership.keys();
+  return startSome(state);
+}
+
+/** Starts the next actors; the others follow in later turns of the event loop. */
+function startSome(state: SupervisorState): SupervisorCommand[] {
+  const commands: SupervisorCommand[] = [];
+  for (let count = 0; count < startsAtOnce && state.starting !== undefined; count += 1) {
+    const { done, value: key } = state.starting.next();
+    if (done === true) state.starting = undefined;
+    // It may have come, and been checked, since.
+    else if (!state.running.has(key)) {
+      commands.push(...assign(state, [key]));
+      if (state.running.has(key)) state.importing?.add(key);
+    }
+  }
   return commands;
 }
 
@@ -312,6 +390,10 @@ function assign(state: SupervisorState, keys: Iterable<SourceKey>): SupervisorCo
     const source = state.ownership.source(key);
     const assignment = state.ownership.assignment(key);
     if (source === undefined || assignment === undefined) continue;
+    if (assignment.outside === true) {
+      commands.push(...stop(state, key));
+      continue;
+    }
     const running = state.running.get(key);
     if (running === undefined) {
       state.running.set(key, assignment);

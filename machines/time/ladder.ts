@@ -17,6 +17,26 @@ export function pauseAfter(ladder: Ladder, failures: number): number {
   return ladder[Math.min(Math.max(failures, 1), ladder.length) - 1] ?? ladder[0];
 }
 
+/** Checks that are repeated every minute, and those after which a day has passed. */
+const checksAtFirst = 10;
+const checksOfDay = checksAtFirst + (day - checksAtFirst * minute) / (5 * minute);
+
+/**
+ * The pause after a check that failed and cost the CA nothing, such as the self-check, in milliseconds: what it waits for, such as a
+ * DNS record, may come at any moment.
+ * @param failures consecutive, including this one
+ */
+export function checkPause(failures: number): number {
+  if (failures <= checksAtFirst) return minute;
+  return failures <= checksOfDay ? 5 * minute : 30 * minute;
+}
+
+/** How many checks have failed in so many milliseconds, about. */
+export function checksWithin(elapsed: number): number {
+  if (elapsed < checksAtFirst * minute) return 0;
+  return elapsed < day ? checksAtFirst : checksOfDay;
+}
+
 /**
  * Exponential back-off, in milliseconds.
  * @param failures consecutive, including this one

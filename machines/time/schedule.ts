@@ -26,6 +26,11 @@ export class Schedule<Key extends string = string> {
     }
   }
 
+  /** Moves all times by so many milliseconds: their order stays. */
+  move(by: number): void {
+    for (const entry of this.#entries.values()) entry.at += by;
+  }
+
   has(key: Key): boolean {
     return this.#entries.has(key);
   }

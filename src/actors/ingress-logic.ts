@@ -2,6 +2,7 @@ import { certificateMachine } from '../../machines/ingress/certificate.ts';
 import { ingressMachine } from '../../machines/ingress/ingress.ts';
 import { type CheckSecretsOptions, checkSecretsLogic } from '../steps/check-secrets.ts';
 import { type ObtainCertificateOptions, obtainCertificate } from '../steps/obtain-certificate.ts';
+import { exemptionOf, unfinishedOrder } from '../steps/order-record.ts';
 import { type ProvisionChallengeOptions, provisionChallenge } from '../steps/provision-challenge.ts';
 import type { Rehearsal } from '../steps/rehearse-order.ts';
 import { stepLogic } from '../steps/step.ts';
@@ -32,13 +33,14 @@ export function createIngressLogic({
 }: IngressLogicOptions): typeof ingressMachine {
   const certificate = certificateMachine.provide({
     actors: {
-      round: rounds.logic(),
+      round: rounds.logic((input) => exemptionOf(unfinishedOrder(steps, input), input)),
       provisionChallenge: stepLogic(clock, (input, signal) =>
         observer.provisioning(input, () => provisionChallenge(steps, input, signal)),
       ),
       obtainCertificate: stepLogic(clock, (input, signal) =>
         observer.obtaining(input, async () => {
-          await steps.rehearsal?.rehearse(input, steps.solvers.presenters(input), signal);
+          const isNew = unfinishedOrder(steps, input) === undefined;
+          if (isNew) await steps.rehearsal?.rehearse(input, steps.solvers.presenters(input), signal);
           return obtainCertificate(steps, input, signal);
         }),
       ),

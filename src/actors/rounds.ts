@@ -1,25 +1,21 @@
 import { type CallbackActorLogic, fromCallback } from 'xstate';
+import { type CertificateInput, roundOf } from '../../machines/ingress/certificate.ts';
 import type { Hold } from '../../machines/ledger/hold.ts';
-import type { Round } from '../../machines/supervisor/round.ts';
-import type { SupervisorEvent } from '../../machines/supervisor/supervisor.ts';
+import type { Failure } from '../../machines/reasons/reasons.ts';
+import type { SupervisorEvent } from '../../machines/supervisor/supervisor-messages.ts';
 
 type Request = { readonly type: 'REQUEST_SLOT' } | { readonly type: 'RETURN_SLOT' };
 type Permit =
   | { readonly type: 'ADMITTED' | 'SLOT_GRANTED'; readonly at: number }
-  | { readonly type: 'HELD'; readonly hold: Hold; readonly at: number };
-
-interface Running {
-  permit(permit: Permit): void;
-  /** It has held a slot, so it may have an order at the CA: the shutdown waits for it. */
-  ordered: boolean;
-}
+  | { readonly type: 'HELD'; readonly hold: Hold; readonly at: number }
+  | { readonly type: 'PENDING'; readonly finding: Failure | undefined; readonly at: number };
 
 /**
  * The running rounds: passes their requests to the supervisor and its permits back, and releases a round's resources at its end in
  * any case.
  */
 export class Rounds {
-  readonly #running = new Map<string, Running>();
+  readonly #running = new Map<string, (permit: Permit) => void>();
   readonly #tellSupervisor: (event: SupervisorEvent) => void;
   readonly #release: (id: string) => void;
 
@@ -29,31 +25,34 @@ export class Rounds {
     this.#release = release;
   }
 
-  /** Number of running rounds that have begun an order. */
-  get ordered(): number {
-    return [...this.#running.values()].filter(({ ordered }) => ordered).length;
-  }
-
   admit(id: string, at: number): void {
-    this.#running.get(id)?.permit({ type: 'ADMITTED', at });
+    this.#running.get(id)?.({ type: 'ADMITTED', at });
   }
 
   hold(id: string, hold: Hold, at: number): void {
-    this.#running.get(id)?.permit({ type: 'HELD', hold, at });
+    this.#running.get(id)?.({ type: 'HELD', hold, at });
+  }
+
+  /** The CA takes long over its order, or it waits for a record of kube-lego; undefined: it does not any more. */
+  pending(id: string, finding: Failure | undefined, at: number): void {
+    this.#running.get(id)?.({ type: 'PENDING', finding, at });
   }
 
   grantSlot(id: string, at: number): void {
-    const running = this.#running.get(id);
-    if (running === undefined) return;
-    running.ordered = true;
-    running.permit({ type: 'SLOT_GRANTED', at });
+    this.#running.get(id)?.({ type: 'SLOT_GRANTED', at });
   }
 
-  /** The logic of the actor `round` of a certificate. */
-  logic(): CallbackActorLogic<Request, Round> {
-    return fromCallback<Request, Round>(({ input: round, sendBack, receive }) => {
+  /**
+   * The logic of the actor `round` of a certificate.
+   * @param exemptionOf from rate limits, as of now
+   */
+  logic(
+    exemptionOf: (input: CertificateInput) => CertificateInput['exemption'],
+  ): CallbackActorLogic<Request, CertificateInput> {
+    return fromCallback<Request, CertificateInput>(({ input, sendBack, receive }) => {
+      const round = { ...roundOf(input), exemption: exemptionOf(input) };
       const { id } = round;
-      this.#running.set(id, { permit: sendBack, ordered: false });
+      this.#running.set(id, sendBack);
       receive((request) => {
         this.#tellSupervisor({
           type: request.type === 'REQUEST_SLOT' ? 'SLOT_REQUESTED' : 'SLOT_RETURNED',

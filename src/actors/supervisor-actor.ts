@@ -7,15 +7,18 @@ import type { IngressPolicy } from '../../machines/ingress/ingress-context.ts';
 import { entryNamed, type StatusDocument } from '../../machines/ingress/status.ts';
 import type { Assignment } from '../../machines/ownership/desired-certificate.ts';
 import type { SourceKey } from '../../machines/ownership/source-key.ts';
+import type { SourceSpec } from '../../machines/ownership/source-spec.ts';
+import type { Failure } from '../../machines/reasons/reasons.ts';
 import {
   decide,
   initialSupervisorState,
-  type SupervisorCommand,
-  type SupervisorEvent,
   type SupervisorPolicy,
 } from '../../machines/supervisor/supervisor.ts';
-import { decodeStatus } from '../kubernetes/records/status-annotation.ts';
+import type { SupervisorCommand, SupervisorEvent } from '../../machines/supervisor/supervisor-messages.ts';
+import { hour } from '../../machines/time/durations.ts';
+import { decodeStatus, historyOf } from '../kubernetes/records/status-annotation.ts';
 import type { Clock } from '../time/clock.ts';
+import type { SteadyClock } from '../time/steady-clock.ts';
 import type { Rounds } from './rounds.ts';
 
 export type IngressActor = ActorRefFrom<typeof ingressMachine>;
@@ -31,6 +34,9 @@ interface StopEvent {
   readonly type: 'xstate.stop';
 }
 
+/** Milliseconds: the clock is looked at so often even if nothing else happens. */
+const longestSleep = hour;
+
 type Scope = Pick<AnyActorScope, 'self' | 'stopChild'>;
 
 export interface SupervisorOptions {
@@ -38,14 +44,18 @@ export interface SupervisorOptions {
   /** The Ingress machine with its effects provided. */
   readonly ingressMachine: typeof ingressMachine;
   readonly budget: OrderBudget;
-  readonly rounds: Pick<Rounds, 'admit' | 'grantSlot' | 'hold'>;
+  readonly rounds: Pick<Rounds, 'admit' | 'grantSlot' | 'hold' | 'pending'>;
   /** The actors; only the supervisor changes it. */
   readonly actors: Map<SourceKey, IngressActor>;
-  readonly clock: Clock;
+  readonly clock: Pick<SteadyClock, keyof Clock | 'follow'>;
   /** The CA's clock, for its limits; `byMachine` converts to `clock`. */
   readonly caClock: { now(): number; byMachine(at: number): number };
+  /** The clock was set by so many milliseconds. */
+  readonly onClockSet?: ((by: number) => void) | undefined;
   /** The owner of these hosts has requested a retry, although a CA had paused them. */
   readonly onPausesLifted?: ((hosts: readonly string[]) => void) | undefined;
+  /** See the command `TELL_SOURCE`. */
+  readonly onSourceWaits?: ((source: SourceSpec, finding: Failure, at: number) => void) | undefined;
   /** See the command `DOMAINS_TAKEN`. */
   readonly onDomainsTaken?: ((namespace: string, domains: readonly string[]) => void) | undefined;
   /** See the command `IMPORT_COMPLETE`. */
@@ -68,7 +78,9 @@ export function createSupervisorLogic({
   actors,
   clock,
   caClock,
+  onClockSet,
   onPausesLifted,
+  onSourceWaits,
   onDomainsTaken,
   onImportComplete,
   onStopped,
@@ -83,13 +95,19 @@ export function createSupervisorLogic({
         for (const key of actors.keys()) stop(key, scope);
         return state;
       }
+      const by = clock.follow();
       const now = clock.now();
+      if (by !== 0) {
+        onClockSet?.(by);
+        const moved = decide(state, { type: 'CLOCK_SET', by }, now, caClock.now());
+        for (const command of moved.commands) execute(command, now, scope);
+      }
       const happened = isActorError(event) ? died(event, scope) : event;
       const decision = decide(state, happened, now, caClock.now());
       for (const command of decision.commands) execute(command, now, scope);
       return decision.state;
     },
-    initialSupervisorState(policy, budget),
+    initialSupervisorState(policy, budget, historyOf),
   );
 
   function execute(command: SupervisorCommand, at: number, scope: Scope): void {
@@ -116,6 +134,8 @@ export function createSupervisorLogic({
         return actors.get(command.key)?.send({ type: 'ASSIGNED', assignment: command.assignment, at });
       case 'STOP':
         return stop(command.key, scope);
+      case 'MOVE_TIMES':
+        return actors.get(command.key)?.send({ type: 'CLOCK_SET', by: command.by, at });
       case 'WAKE':
         return actors.get(command.key)?.send({ type: 'WAKE', at });
       case 'ADMIT':
@@ -124,6 +144,10 @@ export function createSupervisorLogic({
         return rounds.grantSlot(command.id, at);
       case 'HOLD':
         return rounds.hold(command.id, { ...command.hold, until: caClock.byMachine(command.hold.until) }, at);
+      case 'TELL_ROUND':
+        return rounds.pending(command.id, command.finding, at);
+      case 'TELL_SOURCE':
+        return onSourceWaits?.(command.source, command.finding, at);
       case 'LIFT_PAUSES':
         return onPausesLifted?.(command.hosts);
       case 'DOMAINS_TAKEN':
@@ -133,7 +157,8 @@ export function createSupervisorLogic({
       case 'SET_TIMER':
         clock.clearTimeout(timer);
         if (command.at !== undefined) {
-          timer = clock.setTimeout(() => scope.self.send({ type: 'TIMER' }), command.at - at);
+          const wait = Math.min(command.at - at, longestSleep);
+          timer = clock.setTimeout(() => scope.self.send({ type: 'TIMER' }), wait);
         }
         return;
       default:

@@ -57,7 +57,7 @@ export class BacklogWatch {
     const { read, clock, log } = this.#options;
     const backlog = read();
     this.#current = backlog;
-    const now = clock.now();
+    const now = clock.monotonic();
     if (backlog === undefined || backlog.orders < fewestLogged || now - this.#loggedAt < logInterval) return;
     this.#loggedAt = now;
     const { orders, withinDay } = backlog;

@@ -1,6 +1,7 @@
 import { isWithin } from '../../machines/assessment/renewal.ts';
 import type { CertificateInput } from '../../machines/ingress/certificate.ts';
 import type { Account, AccountStore } from '../acme/account/account.ts';
+import type { AuthorizationReport } from '../acme/order/authorization.ts';
 import {
   type ObtainedCertificate,
   type OrderInput,
@@ -12,6 +13,8 @@ import type { CaClock } from '../acme/transport/ca-clock.ts';
 import { AcmeProblem } from '../acme/transport/problem.ts';
 import type { AcmeTransport } from '../acme/transport/transport.ts';
 import type { LedgerKeeper } from '../ledger/ledger-keeper.ts';
+import { untilAborted } from '../time/clock.ts';
+import type { Draining } from './draining.ts';
 import type { OrderGates } from './order-gates.ts';
 import type { OrderReports } from './order-reports.ts';
 
@@ -22,8 +25,32 @@ export interface WantedCertificate
       'hosts' | 'presenterOf' | 'csr' | 'profile' | 'preferredChain' | 'onNotice' | 'onAuthorization'
     >,
     Pick<CertificateInput, 'id' | 'exemption' | 'predecessor'> {
+  /** The order has entered this phase. */
+  readonly onPhase?: (phase: OrderPhase) => void;
   /** The CA has paused a name; only the Ingress's owner may see the link that unpauses it. */
   readonly onPauseLink: (link: string) => void;
+  /** All hosts are proven: the CA does not ask for the challenges again. */
+  readonly onProven?: () => void;
+  /** Undefined for an order whose certificate nobody keeps: no end of the process waits for it. */
+  readonly journaling?: OrderJournaling | undefined;
+}
+
+/** Keeps an order across crashes. */
+export interface OrderJournaling {
+  /** URL of an unfinished order to go on with, and when the CA may be asked about it, by its clock. */
+  readonly earlierOrder: { readonly url: string; readonly waitUntil: number } | undefined;
+  /**
+   * Awaited before new-order.
+   * @param exemption by which the CA may count it
+   * @returns whether an earlier round has sent it for the same entry, with an unknown result
+   */
+  begin(exemption: CertificateInput['exemption'], signal: AbortSignal): Promise<boolean>;
+  /** New-order is sent now. */
+  send(): void;
+  /** Awaited before the CA validates the hosts. */
+  place(orderUrl: string, signal: AbortSignal): Promise<void>;
+  /** The CA is not to be asked about the order before this, by its clock: for so many milliseconds. */
+  wait(until: number, ms: number): void;
 }
 
 /** The parts of the CA that an order uses. */
@@ -32,9 +59,14 @@ export interface CaOrderOptions {
   readonly transport: AcmeTransport;
   readonly clock: CaClock;
   readonly gates: OrderGates;
-  readonly keeper: Pick<LedgerKeeper, 'changed' | 'refused'>;
+  readonly keeper: Pick<LedgerKeeper, 'changed' | 'refused' | 'written'>;
   readonly reports: OrderReports;
+  readonly draining: Draining;
 }
+
+/** What the CA may be at work with, beside the hosts. */
+const newOrder = 'new-order';
+const certificate = 'certificate';
 
 /** One order at a CA, from the gates to the certificate; its progress is reported to the CA's budget. */
 export class CaOrder {
@@ -53,9 +85,15 @@ export class CaOrder {
     this.#exemption = wanted.exemption;
   }
 
-  /** Whether the CA has created the order, also if it failed later. */
+  /** Whether the CA has created the order, now or in an earlier round, also if it failed later. */
   get made(): boolean {
-    return this.#options.reports.orderMade;
+    return this.#options.reports.orderMade || this.#wanted.journaling?.earlierOrder !== undefined;
+  }
+
+  /** Until when a refusal of the CA holds the next order for these hosts, by the machine's clock. */
+  get refusedUntil(): number | undefined {
+    const { hosts: identifiers, exemption } = this.#wanted;
+    return this.#options.gates.refusedUntil({ identifiers, exemption });
   }
 
   /**
@@ -69,6 +107,7 @@ export class CaOrder {
       const { chainPem } = await account.withAccount(this.#signal, (held) => this.#place(held));
       return chainPem;
     } catch (error) {
+      this.#options.draining.end(this.#wanted.id);
       this.#signal.throwIfAborted();
       // A refusal must be stored: no retry after a crash.
       if (reports.failed(error)) keeper.refused();
@@ -84,8 +123,8 @@ export class CaOrder {
   /** Orders with `replaces`; if the CA refuses that, once more without. */
   async #place(account: Account): Promise<ObtainedCertificate> {
     const { clock, reports, transport } = this.#options;
-    const { hosts, presenterOf, csr, profile, preferredChain, predecessor } = this.#wanted;
-    const { onNotice, onAuthorization } = this.#wanted;
+    const { hosts, csr, presenterOf, profile, preferredChain, predecessor } = this.#wanted;
+    const { journaling, onNotice } = this.#wanted;
     const { renewalInfo } = await transport.directory(account.directoryUrl, this.#signal);
     const order: OrderInput = {
       account,
@@ -98,14 +137,28 @@ export class CaOrder {
       profile,
       preferredChain,
       onNotice,
-      onAuthorization,
+      onAuthorization: (report) => this.#follow(report),
       onPhase: (phase) => this.#enter(phase),
       onOrderMade: () => reports.made(),
+      onPlaced: (url) => this.#record(url),
+      // If it drains by then, the CA would validate a host that nobody answers for.
+      beforeAnswer: (host, signal) => this.#begin(host, signal),
+      onWait: (ms) => {
+        this.#isOver(certificate);
+        journaling?.wait(clock.now() + ms, ms);
+      },
     };
     const replaces = renewalInfo === undefined ? undefined : predecessor?.id;
     this.#replacing = replaces !== undefined;
     try {
-      return await placeOrder({ ...order, replaces });
+      const earlierOrder = journaling?.earlierOrder;
+      if (earlierOrder !== undefined) this.#options.gates.beforeQuestion();
+      const wait = Math.max(0, (earlierOrder?.waitUntil ?? 0) - clock.now());
+      return await placeOrder({
+        ...order,
+        replaces,
+        earlierOrder: earlierOrder && { ...earlierOrder, wait },
+      });
     } catch (error) {
       if (!this.#replacing || !isRefusedReplacement(error)) throw error;
       this.#replacing = false;
@@ -114,18 +167,57 @@ export class CaOrder {
   }
 
   async #enter(phase: OrderPhase): Promise<void> {
-    const { gates, reports } = this.#options;
-    const { id, hosts: identifiers } = this.#wanted;
+    const { gates, keeper, reports } = this.#options;
+    const { id, hosts: identifiers, journaling } = this.#wanted;
     this.#endTurn?.();
     if (phase === 'ordering') {
       if (this.#exemption === 'ari' && !this.#isFree()) {
         this.#exemption = this.#wanted.predecessor?.otherwise ?? 'none';
       }
-      const order = { id, identifiers, exemption: this.#exemption };
+      if ((await journaling?.begin(this.#exemption, this.#signal)) === true) {
+        reports.repeats();
+        // The entry of the journal tells of one order after a crash: the one before is in the ledger then. This takes seconds, after
+        // which only the gates know whether the CA wants all to wait.
+        await untilAborted(keeper.written(), this.#signal);
+      }
+      const planned = this.#wanted.exemption;
+      const order = { id, identifiers, exemption: this.#exemption, planned };
       this.#endTurn = await gates.beforeOrder(order, this.#signal);
+      await this.#begin(newOrder, this.#signal);
+      journaling?.send();
     }
-    if (phase === 'finalizing') await gates.beforeCertificate({ identifiers }, this.#signal);
+    if (phase === 'downloading') this.#isUnderWay(certificate);
+    if (phase === 'finalizing') {
+      this.#isUnderWay(certificate);
+      this.#wanted.onProven?.();
+    }
     reports.enters(phase);
+    this.#wanted.onPhase?.(phase);
+  }
+
+  async #record(url: string): Promise<void> {
+    await this.#wanted.journaling?.place(url, this.#signal);
+    this.#isOver(newOrder);
+  }
+
+  #follow(report: AuthorizationReport): void {
+    // One that is invalid ends the order in a moment, which is to be told.
+    if (report.status === 'valid') this.#isOver(report.host);
+    this.#wanted.onAuthorization?.(report);
+  }
+
+  /** Resolves when the CA may be asked for this, unless the process drains. */
+  async #begin(part: string, signal: AbortSignal): Promise<void> {
+    await this.#options.draining.pass(signal);
+    this.#isUnderWay(part);
+  }
+
+  #isUnderWay(part: string): void {
+    if (this.#wanted.journaling !== undefined) this.#options.draining.add(this.#wanted.id, part);
+  }
+
+  #isOver(part: string): void {
+    this.#options.draining.delete(this.#wanted.id, part);
   }
 
   /** Whether it is exempt from rate limits: a replacement within the suggested window. */

@@ -5,9 +5,11 @@ import type { Logger } from 'pino';
 import { type BudgetChange, OrderBudget, type PlannedOrder } from '../../machines/authority/order-budget.ts';
 import type { OrderReport } from '../../machines/authority/order-report.ts';
 import type { Ledger } from '../../machines/ledger/ledger.ts';
+import type { OrderRequest } from '../../machines/ledger/order-limits.ts';
 import type { RateLimits } from '../../machines/ledger/rate-limits.ts';
-import { type AccountOptions, AccountStore } from '../acme/account/account.ts';
+import { type AccountOptions, AccountStore, type Revocable } from '../acme/account/account.ts';
 import type { AccountSecretStore } from '../acme/account/account-secret.ts';
+import { type OrderProgress, readProgress } from '../acme/order/order.ts';
 import { RenewalInfoSource } from '../acme/order/renewal-info.ts';
 import { CaClock } from '../acme/transport/ca-clock.ts';
 import { ClockWatch } from '../acme/transport/clock-watch.ts';
@@ -16,12 +18,13 @@ import { AcmeTransport, type TransportOptions } from '../acme/transport/transpor
 import { createLedger, LedgerKeeper, type LedgerStore } from '../ledger/ledger-keeper.ts';
 import type { Clock } from '../time/clock.ts';
 import { CaOrder, type WantedCertificate } from './ca-order.ts';
+import type { Draining } from './draining.ts';
 import { OrderGates } from './order-gates.ts';
 import { OrderReports } from './order-reports.ts';
 
 export interface CaOptions
   extends Pick<AccountOptions, 'directoryUrl' | 'email' | 'externalAccount' | 'keyTypes'>,
-    Pick<TransportOptions, 'userAgent' | 'caBundle' | 'proxy' | 'onRequest'> {
+    Pick<TransportOptions, 'userAgent' | 'caBundle' | 'proxy' | 'mayWrite' | 'onRequest'> {
   readonly rateLimits: RateLimits;
   /** Default for certificates without one. */
   readonly profile: string | undefined;
@@ -29,10 +32,9 @@ export interface CaOptions
   readonly ledgerStore: LedgerStore;
   /** The machine's clock. */
   readonly clock: Clock;
-  /** Monotonic milliseconds; `performance.now` if not given. */
-  readonly monotonic?: (() => number) | undefined;
   /** Aborts background writes. */
   readonly signal: AbortSignal;
+  readonly draining: Draining;
   readonly log: Logger;
   /** Replaces HTTPS and acme-client, in tests. */
   readonly newTransport?: ((options: TransportOptions) => AcmeTransport) | undefined;
@@ -41,6 +43,14 @@ export interface CaOptions
   readonly onReport?: ((report: OrderReport) => void) | undefined;
   /** The room for queued orders has changed. */
   readonly onRoomChanged?: ((change: BudgetChange) => void) | undefined;
+}
+
+/** An entry of the order journal. */
+interface UnfinishedOrder {
+  readonly id: string;
+  readonly directoryUrl: string;
+  readonly hosts: readonly string[];
+  readonly exemption: OrderRequest['exemption'];
 }
 
 /**
@@ -70,7 +80,7 @@ export class CertificateAuthority {
     this.directoryUrl = directoryUrl;
     this.profile = options.profile;
     this.rateLimits = rateLimits;
-    this.clock = new CaClock(options.clock, options.monotonic);
+    this.clock = new CaClock(options.clock);
     this.transport = this.#newTransport();
     this.ledger = createLedger(rateLimits, directoryUrl);
     this.budget = new OrderBudget(this.ledger);
@@ -86,7 +96,7 @@ export class CertificateAuthority {
         else log.warn(trouble, 'The rate-limit ledger could not be read or written; kube-lego tries again.');
       },
     });
-    this.#gates = new OrderGates({ ledger, budget, keeper: this.#keeper, rateLimits, clock });
+    this.#gates = new OrderGates({ ledger, budget, rateLimits, clock });
     this.account = this.#newAccount();
     this.renewalInfo = new RenewalInfoSource({ transport, directoryUrl, clock });
   }
@@ -97,6 +107,28 @@ export class CertificateAuthority {
     this.budget.resume(this.clock.now());
     this.#restored = true;
     if (this.#liftedEarly.length > 0) this.liftPauses(this.#liftedEarly);
+  }
+
+  /**
+   * Counts what a crash has left to the order journal; after `restore` and before the first order.
+   * @param entries of the journal, also those of other CAs
+   */
+  resumeOrders(entries: Iterable<UnfinishedOrder>): void {
+    for (const { id, directoryUrl, hosts: identifiers, exemption } of entries) {
+      if (directoryUrl !== this.directoryUrl) continue;
+      const order = { identifiers, purpose: 'renewal', exemption, newSet: true } as const;
+      this.ledger.resumeOrder(id, order, this.clock.now());
+    }
+  }
+
+  /** This entry of the order journal has ended. */
+  settleOrder(entry: string): void {
+    this.ledger.settleOrder(entry, this.clock.now());
+  }
+
+  /** Resolves when the stored ledger counts all that has ended up to now. Rejects only with the signal's reason. */
+  counted(): Promise<void> {
+    return this.#keeper.written();
   }
 
   /**
@@ -116,9 +148,37 @@ export class CertificateAuthority {
   /** Creates an admitted order. */
   order(wanted: WantedCertificate, signal: AbortSignal): CaOrder {
     const { account, clock, profile, transport } = this;
+    const { draining } = this.#options;
     const reports = new OrderReports(wanted.id, wanted.hosts, (report) => this.report(report));
-    const parts = { account, transport, clock, gates: this.#gates, keeper: this.#keeper, reports };
+    const parts = { account, transport, clock, gates: this.#gates, keeper: this.#keeper, reports, draining };
     return new CaOrder(parts, { ...wanted, profile: wanted.profile ?? profile }, signal);
+  }
+
+  /**
+   * How far the CA is with an order.
+   * @param id of the round
+   * @throws StepError if the CA has asked all to wait; AcmeProblem, AccountError, what the store of the account throws, or the signal's
+   *   reason
+   */
+  async progressOf(id: string, orderUrl: string, signal: AbortSignal): Promise<OrderProgress> {
+    this.#gates.beforeQuestion();
+    try {
+      return await this.account.withAccount(signal, (account) => readProgress(account, orderUrl, signal));
+    } catch (error) {
+      const reports = new OrderReports(id, [], (report) => this.report(report));
+      if (reports.failed(error)) this.#keeper.refused();
+      throw error;
+    }
+  }
+
+  /**
+   * Revokes a certificate (RFC 8555 section 7.6).
+   * @throws StepError if the CA has asked all to wait; AcmeProblem, AccountError, what the store of the account throws, or the signal's
+   *   reason
+   */
+  async revoke(certificate: Revocable, signal: AbortSignal): Promise<void> {
+    this.#gates.beforeQuestion();
+    await this.account.revoke(certificate, signal);
   }
 
   /** Reports the progress of an order: the only way into the budget and the ledger. */
@@ -150,7 +210,7 @@ export class CertificateAuthority {
   }
 
   #newTransport(): AcmeTransport {
-    const { directoryUrl, userAgent, caBundle, log, onRequest, proxy } = this.#options;
+    const { directoryUrl, userAgent, caBundle, log, mayWrite, onRequest, proxy } = this.#options;
     const clockWatch = new ClockWatch(caName(directoryUrl), log);
     const { newTransport = (options) => new AcmeTransport(options) } = this.#options;
     return newTransport({
@@ -158,6 +218,7 @@ export class CertificateAuthority {
       userAgent,
       caBundle,
       proxy,
+      mayWrite,
       onRequest: (report) => {
         onRequest?.(report);
         clockWatch.check(this.clock);
@@ -178,7 +239,7 @@ export class CertificateAuthority {
       email,
       externalAccount,
       keyTypes,
-      beforeAsking: () => this.#gates.beforeRegistration(),
+      beforeAsking: () => this.#gates.beforeQuestion(),
       onTrouble: (retryAfter) => {
         this.report({ type: 'CA_UNAVAILABLE', id: 'registration', retryAfter });
         if (retryAfter !== undefined) this.#keeper.refused();

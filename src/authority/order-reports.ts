@@ -3,7 +3,7 @@ import { readBlock } from '../../machines/ledger/learned-block.ts';
 import { AccountError } from '../acme/account/account-error.ts';
 import type { OrderPhase } from '../acme/order/order.ts';
 import { OrderError } from '../acme/protocol/order-error.ts';
-import { AcmeProblem } from '../acme/transport/problem.ts';
+import { AcmeProblem, isRefusedReading } from '../acme/transport/problem.ts';
 
 /** Reports the progress of one round's order at a CA. */
 export class OrderReports {
@@ -19,12 +19,20 @@ export class OrderReports {
     this.#send = send;
   }
 
+  /** An earlier round has sent the same order. */
+  repeats(): void {
+    this.#send({ type: 'ORDER_REPEATED', id: this.#id });
+  }
+
   /** The order is about to enter this phase. */
   enters(phase: OrderPhase): void {
     const id = this.#id;
     if (phase === 'ordering') this.#send({ type: 'ORDER_SENT', id });
     if (phase === 'finalizing') this.#send({ type: 'HOSTS_PROVEN', id, hosts: this.#hosts });
-    if (phase === 'downloading') this.#send({ type: 'CERTIFICATE_ISSUED', id });
+    if (phase === 'downloading') {
+      const earlier = this.#phase !== 'finalizing';
+      this.#send({ type: 'CERTIFICATE_ISSUED', id, ...(earlier && { counted: true }) });
+    }
     this.#phase = phase;
   }
 
@@ -52,7 +60,8 @@ export class OrderReports {
       return retryAfter !== undefined;
     }
     if (!(error instanceof OrderError)) return false;
-    const block = error.cause instanceof AcmeProblem ? readBlock(error.cause) : undefined;
+    const { cause } = error;
+    const block = cause instanceof AcmeProblem && !isRefusedReading(cause) ? readBlock(cause) : undefined;
     if (this.#made) {
       if (isGivenUp(error)) this.#send({ type: 'ORDER_FAILED', id });
       if (block !== undefined) this.#send({ type: 'LIMIT_MET', id, block });

@@ -1,18 +1,11 @@
-/** Minimal DER (ITU-T X.690), enough to find one extension. */
-interface Element {
-  readonly tag: number;
-  readonly content: Buffer;
-}
+import { DerError, DerReader, derTag } from './der.ts';
 
-const sequence = 0x30;
-const integer = 0x02;
-const octetString = 0x04;
 /** `[3] EXPLICIT Extensions` of a TBSCertificate (RFC 5280 section 4.1). */
-const extensions = 0xa3;
+const extensionsTag = 0xa3;
 /** `[0] IMPLICIT KeyIdentifier` of an AuthorityKeyIdentifier (RFC 5280 section 4.2.1.1). */
-const keyIdentifier = 0x80;
+const keyIdentifierTag = 0x80;
 /** 2.5.29.35 */
-const authorityKeyIdentifier = Buffer.from('551d23', 'hex');
+const authorityKeyIdentifier = '551d23';
 
 /**
  * The ARI certificate identifier (RFC 9773 section 4.1): authority key identifier and serial number, each base64url, joined by
@@ -22,41 +15,34 @@ const authorityKeyIdentifier = Buffer.from('551d23', 'hex');
  * @returns undefined for a certificate without an authority key identifier, or invalid DER
  */
 export function certificateId({ raw }: { readonly raw: Buffer }): string | undefined {
-  const [tbs] = elements(elements(raw)[0]?.content);
-  const fields = elements(tbs?.content);
-  const serial = fields.find(({ tag }) => tag === integer)?.content;
-  const authority = authorityOf(fields.find(({ tag }) => tag === extensions)?.content);
-  if (serial === undefined || authority === undefined) return undefined;
-  return `${authority.toString('base64url')}.${serial.toString('base64url')}`;
+  try {
+    const tbs = new DerReader(raw, 'certificate').sequence().sequence();
+    const serial = find(tbs, derTag.integer);
+    const extensions = find(tbs, extensionsTag);
+    const authority = extensions && authorityOf(new DerReader(extensions, 'extensions').sequence());
+    if (serial === undefined || authority === undefined) return undefined;
+    return `${authority.toString('base64url')}.${serial.toString('base64url')}`;
+  } catch (error) {
+    if (error instanceof DerError) return undefined;
+    throw error;
+  }
 }
 
-function authorityOf(wrapped: Buffer | undefined): Buffer | undefined {
-  for (const { content } of elements(elements(wrapped)[0]?.content)) {
-    const parts = elements(content);
-    if (parts[0]?.content.equals(authorityKeyIdentifier) !== true) continue;
-    const value = parts.find(({ tag }) => tag === octetString)?.content;
-    const [names] = elements(value);
-    return names?.tag === sequence
-      ? elements(names.content).find(({ tag }) => tag === keyIdentifier)?.content
-      : undefined;
+/** The content of the next element with this tag; those before it are skipped. */
+function find(reader: DerReader, tag: number): Buffer | undefined {
+  while (!reader.isEmpty) {
+    const element = reader.any();
+    if (element.tag === tag) return element.content;
   }
   return undefined;
 }
 
-/** The sequence of elements, up to the first that cannot be parsed. */
-function elements(der: Buffer = Buffer.alloc(0)): Element[] {
-  const found: Element[] = [];
-  let at = 0;
-  while (at + 2 <= der.length) {
-    const tag = der.readUInt8(at);
-    const first = der.readUInt8(at + 1);
-    const lengthBytes = first < 0x80 ? 0 : first - 0x80;
-    const start = at + 2 + lengthBytes;
-    if (lengthBytes > 4 || start > der.length) return found;
-    const length = lengthBytes === 0 ? first : der.readUIntBE(at + 2, lengthBytes);
-    if (start + length > der.length) return found;
-    found.push({ tag, content: der.subarray(start, start + length) });
-    at = start + length;
+function authorityOf(extensions: DerReader): Buffer | undefined {
+  while (!extensions.isEmpty) {
+    const extension = extensions.sequence();
+    if (extension.objectIdentifier() !== authorityKeyIdentifier) continue;
+    const value = find(extension, derTag.octetString);
+    return value && find(new DerReader(value, 'authority key identifier').sequence(), keyIdentifierTag);
   }
-  return found;
+  return undefined;
 }

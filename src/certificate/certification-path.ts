@@ -1,4 +1,5 @@
 import type { X509Certificate } from 'node:crypto';
+import { issuerOf, subjectOf } from './pem.ts';
 
 /** A leaf, its issuers in order, and what belongs to no path. */
 export interface CertificationPath {
@@ -34,8 +35,20 @@ export function certificationPath(
   return { path, strays: [...rest.values()] };
 }
 
+/** Whether a chain leads on from the leaf: it is self-signed, or its issuer is there. */
+export function hasIssuer(leaf: X509Certificate, chain: readonly X509Certificate[]): boolean {
+  return chain.some((certificate) => isIssuedBy(leaf, certificate)) || isRoot(leaf);
+}
+
 function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
-  return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey);
+  try {
+    // OpenSSL's check also refuses what has nothing to do with the issuer, such as a key usage without bits.
+    const isNamed = certificate.checkIssued(issuer) || issuerOf(certificate) === subjectOf(issuer);
+    return isNamed && certificate.verify(issuer.publicKey);
+  } catch {
+    // A public key of a type that OpenSSL does not know.
+    return false;
+  }
 }
 
 function isRoot(certificate: X509Certificate): boolean {

@@ -2,13 +2,13 @@
 // src/secret; no I/O.
 
 import { createPrivateKey, type X509Certificate } from 'node:crypto';
+import { toleratedClockError } from '../../machines/assessment/defects.ts';
 import { covers } from '../../machines/hosts/host-names.ts';
 import { oneLine } from '../../machines/reasons/foreign-text.ts';
-import { day, minute } from '../../machines/time/durations.ts';
-import { certificateId } from './certificate-id.ts';
-import { certificationPath } from './certification-path.ts';
-import { fingerprintOf } from './fingerprint.ts';
-import { dnsNamesOf, parseCertificate, pemBlocks } from './pem.ts';
+import { minute } from '../../machines/time/durations.ts';
+import { certificationPath, hasIssuer } from './certification-path.ts';
+import { dnsNamesOf, parseCertificate, pemBlocks, subjectOf } from './pem.ts';
+import { readCertificate } from './reading.ts';
 
 /** Error codes for the certificates that a CA sent. */
 export type ChainErrorCode =
@@ -44,15 +44,12 @@ export interface VerifiedChain {
   readonly notBefore: number;
   /** Milliseconds since the epoch. */
   readonly notAfter: number;
+  /** Some servers or clients cannot use it, and another order would not help. */
+  readonly flawed: boolean;
   /** What people should know of it. */
   readonly notices: readonly string[];
 }
 
-/**
- * How far in the future a certificate may begin, in milliseconds. It is stored all the same, since it is unknown which clock is
- * wrong, and another order would not help.
- */
-const toleratedClockError = day;
 const longestSubject = 255;
 /** Of those in a message. */
 const mostNames = 20;
@@ -63,6 +60,7 @@ const mostNames = 20;
  *
  * @param hosts lower case
  * @param now milliseconds since the epoch
+ * @param caNow likewise by the CA's clock: the leaf must be valid by one of the two, since either may be wrong
  * @throws ChainError
  */
 export function verifyChain(
@@ -70,6 +68,7 @@ export function verifyChain(
   keyPem: string,
   hosts: readonly string[],
   now: number,
+  caNow: number = now,
 ): VerifiedChain {
   const chain = readChain(chainPem);
   if (chain.length === 0) throw new ChainError('NoCertificate', 'The CA sent no certificate.');
@@ -78,20 +77,35 @@ export function verifyChain(
   if (leaf === undefined) throw new ChainError('KeyMismatch', 'The CA sent a certificate for another key.');
   const surplus = checkHosts(dnsNamesOf(leaf), hosts);
   const { path, strays } = certificationPath(leaf, chain, now);
-  if (path.length === 1 && strays.length > 0) {
+  // What follows the leaf in its path has issued it.
+  if (path.length === 1 && strays.length > 0 && !hasIssuer(leaf, path)) {
     throw new ChainError(
       'BrokenChain',
       'None of the certificates that the CA sent has issued the first one.',
     );
   }
-  const { notBefore, notAfter, notice } = checkValidity(leaf, now);
-  const notices = [surplus, describeStrays(strays), path.length === 1 ? noIssuer : undefined, notice];
+  const { notBefore, notAfter, notice } = checkValidity(leaf, now, caNow);
+  const sorted = path.map(String).join('');
+  const read = readCertificate(Buffer.from(sorted), Buffer.from(keyPem));
+  if (read.kind !== 'readable') {
+    const why = read.kind === 'unreadable' ? `: ${read.detail}` : '';
+    throw new ChainError('Unparsable', `The CA sent a certificate that no server can use${why}.`);
+  }
+  const { issuerMissing = false, refused } = read;
+  const notices = [
+    surplus,
+    describeStrays(strays),
+    issuerMissing ? noIssuer : undefined,
+    refused && `The CA sent a certificate that is not usable everywhere: ${refused}.`,
+    notice,
+  ];
   return {
-    chainPem: path.map(String).join(''),
-    id: certificateId(leaf),
-    fingerprint: fingerprintOf(leaf),
+    chainPem: sorted,
+    id: read.id,
+    fingerprint: read.fingerprint,
     notBefore,
     notAfter,
+    flawed: issuerMissing || refused !== undefined,
     notices: notices.filter((words) => words !== undefined),
   };
 }
@@ -101,7 +115,9 @@ const noIssuer =
 
 function describeStrays(strays: readonly X509Certificate[]): string | undefined {
   if (strays.length === 0) return undefined;
-  const subjects = strays.map(({ subject }) => oneLine(subject, longestSubject)).join('; ');
+  const subjects = strays
+    .map((stray) => oneLine(subjectOf(stray), longestSubject) || 'one without a name')
+    .join('; ');
   return `The CA sent certificates that do not belong to the chain, and they are left out: ${subjects}.`;
 }
 
@@ -144,19 +160,20 @@ function checkHosts(dnsNames: readonly string[], hosts: readonly string[]): stri
 function checkValidity(
   leaf: X509Certificate,
   now: number,
+  caNow: number,
 ): { readonly notBefore: number; readonly notAfter: number; readonly notice: string | undefined } {
   const notBefore = leaf.validFromDate.getTime();
   const notAfter = leaf.validToDate.getTime();
   // This form also refuses an unreadable date (NaN).
-  if (!(notAfter > now && notAfter > notBefore)) {
+  if (!(notAfter > Math.min(now, caNow) && notAfter > notBefore)) {
     const message = `The CA sent a certificate that expired at ${leaf.validTo}; is the local clock right?`;
     throw new ChainError('Expired', message);
   }
-  if (!(notBefore <= now + toleratedClockError)) {
+  if (!(notBefore <= Math.max(now, caNow) + toleratedClockError)) {
     const message = `The CA sent a certificate that is not valid before ${leaf.validFrom}; is the local clock right?`;
     throw new ChainError('NotYetValid', message);
   }
-  const minutes = Math.ceil((notBefore - now) / minute);
+  const minutes = Math.ceil((notBefore - Math.max(now, caNow)) / minute);
   const notice =
     minutes > 0
       ? `The certificate is valid only in ${minutes} min by the local clock: this clock or the CA's is wrong.`

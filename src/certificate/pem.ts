@@ -19,17 +19,38 @@ export function* pemBlocks(text: string): Generator<PemBlock> {
   }
 }
 
-/** Characters: a certificate for a thousand names. One of a megabyte would take a tenth of a second to read. */
+/** Octets of a `tls.crt`: a hundred certificates, or one for two thousand names. One of a megabyte would take a tenth of a second to read. */
+export const longestChain = 256 * 1024;
+/** Characters: a certificate for a thousand names. */
 const longestCertificate = 128 * 1024;
 
 /** The certificate in a PEM block; undefined when it cannot be parsed, or is much larger than any CA makes them. */
 export function parseCertificate(block: PemBlock): X509Certificate | undefined {
-  if (block.text.length > longestCertificate) return undefined;
+  return block.text.length > longestCertificate ? undefined : certificateOf(block.text);
+}
+
+/** The certificate in PEM (the first one) or DER; undefined when it cannot be parsed. */
+export function certificateOf(encoded: Buffer | string): X509Certificate | undefined {
   try {
-    return new X509Certificate(block.text);
+    return new X509Certificate(encoded);
   } catch {
     return undefined;
   }
+}
+
+/** The issuer's distinguished name, an attribute on each line. */
+export function issuerOf({ issuer }: X509Certificate): string {
+  return textOf(issuer);
+}
+
+/** Likewise the subject's. */
+export function subjectOf({ subject }: X509Certificate): string {
+  return textOf(subject);
+}
+
+/** Node has undefined for a name without attributes, unlike its types. */
+function textOf(name: string | undefined): string {
+  return name ?? '';
 }
 
 /**

@@ -27,7 +27,11 @@ export class Vault {
   /** Creates a key and returns its random id. */
   async create(type: KeyType): Promise<string> {
     const generate = (): Promise<string> => this.#generate(type);
-    const keyPem = await (type === 'ec-p256' ? generate() : this.#rsaLimit(generate));
+    return this.hold(await (type === 'ec-p256' ? generate() : this.#rsaLimit(generate)));
+  }
+
+  /** Takes a key that exists already, PKCS#8 PEM, and returns its random id. */
+  hold(keyPem: string): string {
     const id = randomUUID();
     this.#keys.set(id, keyPem);
     return id;

@@ -45,11 +45,45 @@ export class ChallengeSolvers {
     return all;
   }
 
+  /** Whether one of these hosts can be found now, and could not at its last check. */
+  async haveAppeared(routes: readonly HostRoute[], signal: AbortSignal): Promise<boolean> {
+    const found = await this.#askEach(routes, (solver, hosts) => solver.haveAppeared?.(hosts, signal));
+    return found.includes(true);
+  }
+
+  /**
+   * Has the hosts looked at again by their solvers.
+   * @returns undefined if one of them may be provable now
+   */
+  async recheck(
+    routes: readonly HostRoute[],
+    signal: AbortSignal,
+  ): Promise<readonly HostVerdict[] | undefined> {
+    const verdicts = await this.#askEach(routes, (solver, hosts) => solver.recheck?.(hosts, signal));
+    return verdicts.some((some) => some === undefined) ? undefined : verdicts.flatMap((some) => some ?? []);
+  }
+
   cleanUp(round: string): void {
     for (const solver of this.#all) solver.cleanUp(round);
   }
 
   canJudge(route: HostRoute): boolean {
     return this.#choose(route).canJudge(route.host);
+  }
+
+  /** Asks each solver about the hosts that are its own. */
+  #askEach<T>(
+    routes: readonly HostRoute[],
+    ask: (solver: ChallengeSolver, hosts: readonly string[]) => Promise<T> | undefined,
+  ): Promise<(T | undefined)[]> {
+    const parts = Map.groupBy(routes, (route) => this.#choose(route));
+    return Promise.all(
+      Array.from(parts, async ([solver, some]) =>
+        ask(
+          solver,
+          some.map(({ host }) => host),
+        ),
+      ),
+    );
   }
 }

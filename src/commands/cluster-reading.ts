@@ -2,6 +2,7 @@ import type { Holder } from '../../machines/ownership/holders.ts';
 import { Ownership } from '../../machines/ownership/ownership.ts';
 import { type SourceKey, sourceKey } from '../../machines/ownership/source-key.ts';
 import type { SourceSpec } from '../../machines/ownership/source-spec.ts';
+import { type Zone, Zones } from '../../machines/zones/zone.ts';
 import type { Config } from '../config/config.ts';
 import { supervisorPolicy } from '../config/policies.ts';
 import type { KubernetesClient } from '../kubernetes/client/client.ts';
@@ -13,6 +14,7 @@ import {
   secrets,
 } from '../kubernetes/client/collections.ts';
 import { isForbidden, unless } from '../kubernetes/client/kubernetes-error.ts';
+import { historyOf } from '../kubernetes/records/status-annotation.ts';
 import { keyOf } from '../kubernetes/watch/projections.ts';
 import { arrayField, recordField, stringField } from '../process/json.ts';
 import { isRecordedAsOurs } from '../secret/secret-reading.ts';
@@ -34,10 +36,13 @@ interface Survey {
   readonly partial: boolean;
   /** By host; undefined if the record may not be read. */
   readonly holders: ReadonlyMap<string, Holder> | undefined;
+  /** Names of the IngressClasses; undefined if they may not be listed. */
+  readonly classes: readonly string[] | undefined;
 }
 
 /**
  * @param now milliseconds since the epoch
+ * @param seen what counts in place of an Ingress that was read
  * @throws KubernetesError if not even the named namespace may be read, or none at all if none is named
  */
 export async function surveyIngresses(
@@ -46,10 +51,11 @@ export async function surveyIngresses(
   namespace: string | undefined,
   now: number,
   signal: AbortSignal,
+  seen: (ingress: unknown) => unknown = (ingress) => ingress,
 ): Promise<Survey> {
-  const [{ listed, ...where }, { holders, namespaces }] = await Promise.all([
-    listIngresses(client, config, namespace, signal),
-    readOwnership(client, config.namespace, signal),
+  const [{ listed, ...where }, { holders, namespaces, classes, zones }] = await Promise.all([
+    listIngresses(client, config, namespace, signal, seen),
+    readOwnership(client, config, signal),
   ]);
   const specs = listed.map(({ spec }) => spec);
   const policy = supervisorPolicy(config).ownership;
@@ -57,12 +63,34 @@ export async function surveyIngresses(
   const requireDomains = policy.requireDomains && namespaces !== undefined;
   const ownership = new Ownership({ ...policy, requireDomains });
   for (const spec of namespaces ?? []) ownership.setNamespace(spec, now);
+  ownership.setZones(zones ?? zonesOfAll(specs), now);
+  for (const { name, controller } of classes ?? []) ownership.setClass(name, controller, now);
+  ownership.setClassesReadable(classes !== undefined);
   if (holders !== undefined) ownership.replaceHolders(holders, now);
   for (const spec of specs) ownership.set(spec, now);
-  ownership.settle(now);
+  ownership.settle(now, historyOf);
   const ingresses = new Map(specs.map((spec) => [sourceKey(spec), spec]));
   const named = new Set(listed.flatMap(({ secrets: names }) => names));
-  return { ingresses, ownership, named, holders, ...where };
+  return { ingresses, ownership, named, holders, classes: classes?.map(({ name }) => name), ...where };
+}
+
+/** Where the zones may not be read, nothing is said against a host that needs one. */
+function zonesOfAll(specs: readonly SourceSpec[]): Zones {
+  const hosts = specs.flatMap(({ tls }) => tls.flatMap((entry) => entry.hosts));
+  const domains = new Set(hosts.map((host) => host.replace(/^\*\./, '')));
+  return new Zones([...domains].map(openZone));
+}
+
+function openZone(domain: string): Zone {
+  return {
+    domain,
+    provider: 'rfc2136',
+    namespaces: 'any',
+    wildcardsBesideOthers: [],
+    challenge: 'http-01',
+    nameServers: [],
+    settings: {},
+  };
 }
 
 /** All namespaces that may be listed; if the named one is not among them, only that one. */
@@ -71,9 +99,10 @@ async function listIngresses(
   { annotationKey, watchNamespaces: watched }: Config,
   namespace: string | undefined,
   signal: AbortSignal,
+  seen: (ingress: unknown) => unknown,
 ) {
   const read = (object: unknown) => ({
-    spec: projectIngress(object, { annotationKey }),
+    spec: projectIngress(seen(object), { annotationKey }),
     secrets: secretsNamedBy(object),
   });
   const listIn = (place?: string) => list(client, collectionPath(ingresses, place), signal, read);

@@ -1,11 +1,14 @@
 import { parseArgs } from 'node:util';
-
-export const commands = ['status', 'explain'] as const;
-export type Command = (typeof commands)[number];
+import {
+  isRevocationReason,
+  type RevocationReason,
+  revocationReasons,
+} from '../../machines/revocation/revocation.ts';
+import { type Command, commands } from './command-help.ts';
 
 /** The parsed command line. */
 export type Request =
-  | { readonly kind: 'help'; readonly text: string }
+  | { readonly kind: 'help'; readonly command: Command }
   | { readonly kind: 'errors'; readonly errors: readonly string[] }
   | (Common & {
       readonly kind: 'status';
@@ -18,6 +21,38 @@ export type Request =
       readonly namespace: string;
       readonly name: string;
       readonly offline: boolean;
+    })
+  | (Common & { readonly kind: 'retry'; readonly namespace: string; readonly name: string })
+  | (Common & { readonly kind: 'page'; readonly browser: boolean })
+  | (Common & {
+      readonly kind: 'revoke';
+      readonly namespace: string;
+      readonly secretName: string;
+      readonly reason: RevocationReason;
+      /** Without waiting for another certificate. */
+      readonly now: boolean;
+      readonly dryRun: boolean;
+      /** Without a question. */
+      readonly yes: boolean;
+    })
+  | (Common & { readonly kind: 'account' })
+  | (Common & {
+      readonly kind: 'zones';
+      /** Undefined: all. */
+      readonly domain: string | undefined;
+      readonly offline: boolean;
+    })
+  | (Common & {
+      readonly kind: 'import';
+      /** Undefined: all. */
+      readonly namespace: string | undefined;
+      readonly apply: boolean;
+      readonly revert: boolean;
+    })
+  | (Common & {
+      readonly kind: 'rollover';
+      /** Without a question. */
+      readonly yes: boolean;
     });
 
 interface Common {
@@ -26,44 +61,6 @@ interface Common {
   readonly context: string | undefined;
 }
 
-const exitCodes = `Exit code: 0 all is well, 1 something is wrong or may not be read, 2 the command line or a setting is
-invalid, 3 the API server cannot be reached.`;
-const settings = `Reads with your kubeconfig (KUBECONFIG), in a pod with its ServiceAccount, and writes nothing. LEGO_ variables of the
-controller that differ from the defaults (LEGO_KUBE_ANNOTATION, LEGO_WATCH_NAMESPACE, LEGO_URL, LEGO_NAMESPACE, ...)
-have to be set here, too. In its pod they are:
-  kubectl exec -n kube-lego deployment/kube-lego -- kube-lego`;
-const common = `  -o, --output text|json  default: text
-      --context NAME      context of the kubeconfig
-  -h, --help              this text`;
-
-const help: Readonly<Record<Command, string>> = {
-  status: `Usage: kube-lego status [options]
-
-The state of every managed Ingress, a line for each Secret: its certificate, or why there is none, and what happens
-next; then the Secrets that no Ingress names any more, and the watched namespaces whose Ingresses may not be listed.
-
-  -n, --namespace NAME    only this namespace
-      --problems          only what needs action
-  -w, --watch             repeat every few seconds
-${common}
-
-${settings} status
-${exitCodes}
-`,
-  explain: `Usage: kube-lego explain NAMESPACE/INGRESS [options]
-
-Why this Ingress has a certificate or none, what happens next and what to do: checks annotation, class, hosts, DNS,
-challenge path, Secret and the last answer of the CA. In the pod, or with a kubectl port-forward of port 9403, it also
-asks the controller: its state, the progress of each host, what an order waits for, and the last transitions.
-
-      --offline           skip the checks of DNS and hosts
-${common}
-
-${settings} explain NAMESPACE/INGRESS
-${exitCodes}
-`,
-};
-
 export function isCommand(word: string | undefined): word is Command {
   return commands.some((command) => command === word);
 }
@@ -71,10 +68,18 @@ export function isCommand(word: string | undefined): word is Command {
 /** @param argv the arguments after the command */
 export function readRequest(command: Command, argv: readonly string[]): Request {
   try {
-    return command === 'status' ? readStatus(argv) : readExplain(argv);
+    return readers[command](argv);
   } catch (error) {
-    return refusal(command, error instanceof Error ? error.message : String(error));
+    const text = error instanceof Error ? error.message : String(error);
+    // What Node adds is about arguments that begin with a hyphen.
+    const [words = ''] = error instanceof RequestError ? [text] : text.split('. ');
+    return { kind: 'errors', errors: [words, `See kube-lego ${command} --help.`] };
   }
+}
+
+/** The command line is no request; the message says why. */
+class RequestError extends Error {
+  override readonly name = 'RequestError';
 }
 
 const commonOptions = {
@@ -95,12 +100,11 @@ function readStatus(argv: readonly string[]): Request {
     },
   });
   const { help: asksForHelp, output, context, namespace, problems, watch } = values;
-  if (asksForHelp) return { kind: 'help', text: help.status };
+  if (asksForHelp) return { kind: 'help', command: 'status' };
   if (positionals.length > 0) {
-    return refusal('status', `${positionals.join(' ')}: kube-lego status takes only options.`);
+    throw new RequestError(`${positionals.join(' ')}: kube-lego status takes only options.`);
   }
-  if (!isFormat(output)) return refusal('status', `--output=${output}: must be text or json.`);
-  return { kind: 'status', output, context, namespace, problems, watch };
+  return { kind: 'status', output: formatOf(output), context, namespace, problems, watch };
 }
 
 function readExplain(argv: readonly string[]): Request {
@@ -110,19 +114,138 @@ function readExplain(argv: readonly string[]): Request {
     options: { ...commonOptions, offline: { type: 'boolean', default: false } },
   });
   const { help: asksForHelp, output, context, offline } = values;
-  if (asksForHelp) return { kind: 'help', text: help.explain };
+  if (asksForHelp) return { kind: 'help', command: 'explain' };
+  const [namespace, name] = namesOf(positionals, 'Ingress');
+  return { kind: 'explain', output: formatOf(output), context, namespace, name, offline };
+}
+
+function readRetry(argv: readonly string[]): Request {
+  const { values, positionals } = parseArgs({
+    args: [...argv],
+    allowPositionals: true,
+    options: commonOptions,
+  });
+  const { help: asksForHelp, output, context } = values;
+  if (asksForHelp) return { kind: 'help', command: 'retry' };
+  const [namespace, name] = namesOf(positionals, 'Ingress');
+  return { kind: 'retry', output: formatOf(output), context, namespace, name };
+}
+
+function readPage(argv: readonly string[]): Request {
+  const { values, positionals } = parseArgs({
+    args: [...argv],
+    allowPositionals: true,
+    options: {
+      context: commonOptions.context,
+      help: commonOptions.help,
+      'no-browser': { type: 'boolean', default: false },
+    },
+  });
+  const { help: asksForHelp, context, 'no-browser': withoutBrowser } = values;
+  if (asksForHelp) return { kind: 'help', command: 'page' };
+  if (positionals.length > 0) {
+    throw new RequestError(`${positionals.join(' ')}: kube-lego page takes only options.`);
+  }
+  return { kind: 'page', output: 'text', context, browser: !withoutBrowser };
+}
+
+function readRevoke(argv: readonly string[]): Request {
+  const { values, positionals } = parseArgs({
+    args: [...argv],
+    allowPositionals: true,
+    options: {
+      ...commonOptions,
+      reason: { type: 'string' },
+      now: { type: 'boolean', default: false },
+      'dry-run': { type: 'boolean', default: false },
+      yes: { type: 'boolean', short: 'y', default: false },
+    },
+  });
+  const { help: asksForHelp, output, context, reason, now, 'dry-run': dryRun, yes } = values;
+  if (asksForHelp) return { kind: 'help', command: 'revoke' };
+  const [namespace, secretName] = namesOf(positionals, 'Secret');
+  const all = Object.keys(revocationReasons).join(', ');
+  if (!isRevocationReason(reason)) throw new RequestError(`--reason=${reason ?? ''}: must be one of ${all}.`);
+  const format = formatOf(output);
+  if (dryRun && yes) throw new RequestError('--yes: with --dry-run nothing is asked.');
+  return { kind: 'revoke', output: format, context, namespace, secretName, reason, now, dryRun, yes };
+}
+
+function readAccount(argv: readonly string[]): Request {
+  const { values, positionals } = parseArgs({
+    args: [...argv],
+    allowPositionals: true,
+    options: { ...commonOptions, yes: { type: 'boolean', short: 'y', default: false } },
+  });
+  const { help: asksForHelp, output, context, yes } = values;
+  if (asksForHelp) return { kind: 'help', command: 'account' };
+  const [action, ...others] = positionals;
+  if ((action !== undefined && action !== 'rollover') || others.length > 0) {
+    throw new RequestError(`${positionals.join(' ')}: kube-lego account takes rollover, or only options.`);
+  }
+  const format = formatOf(output);
+  if (action === undefined && yes) {
+    throw new RequestError('--yes: kube-lego account asks nothing; only kube-lego account rollover does.');
+  }
+  return action === 'rollover'
+    ? { kind: 'rollover', output: format, context, yes }
+    : { kind: 'account', output: format, context };
+}
+
+function readZones(argv: readonly string[]): Request {
+  const { values, positionals } = parseArgs({
+    args: [...argv],
+    allowPositionals: true,
+    options: { ...commonOptions, offline: { type: 'boolean', default: false } },
+  });
+  const { help: asksForHelp, output, context, offline } = values;
+  if (asksForHelp) return { kind: 'help', command: 'zones' };
+  const [domain, ...others] = positionals;
+  if (others.length > 0) throw new RequestError(`${others.join(' ')}: kube-lego zones takes one domain.`);
+  return { kind: 'zones', output: formatOf(output), context, domain, offline };
+}
+
+function readImport(argv: readonly string[]): Request {
+  const { values, positionals } = parseArgs({
+    args: [...argv],
+    allowPositionals: true,
+    options: {
+      ...commonOptions,
+      namespace: { type: 'string', short: 'n' },
+      apply: { type: 'boolean', default: false },
+      revert: { type: 'boolean', default: false },
+    },
+  });
+  const { help: asksForHelp, output, context, namespace, apply, revert } = values;
+  if (asksForHelp) return { kind: 'help', command: 'import' };
+  if (positionals.join(' ') !== 'cert-manager') {
+    throw new RequestError('Say what to import from: kube-lego import cert-manager.');
+  }
+  return { kind: 'import', output: formatOf(output), context, namespace, apply, revert };
+}
+
+const readers: Readonly<Record<Command, (argv: readonly string[]) => Request>> = {
+  status: readStatus,
+  explain: readExplain,
+  retry: readRetry,
+  revoke: readRevoke,
+  account: readAccount,
+  zones: readZones,
+  import: readImport,
+  page: readPage,
+};
+
+/** The one argument `NAMESPACE/NAME`. @throws RequestError */
+function namesOf(positionals: readonly string[], kind: string): [namespace: string, name: string] {
   const [, namespace, name] = /^([^/]+)\/([^/]+)$/.exec(positionals[0] ?? '') ?? [];
   if (namespace === undefined || name === undefined || positionals.length !== 1) {
-    return refusal('explain', 'Name one Ingress as NAMESPACE/NAME.');
+    throw new RequestError(`Name one ${kind} as NAMESPACE/NAME.`);
   }
-  if (!isFormat(output)) return refusal('explain', `--output=${output}: must be text or json.`);
-  return { kind: 'explain', output, context, namespace, name, offline };
+  return [namespace, name];
 }
 
-function isFormat(output: string): output is 'text' | 'json' {
-  return output === 'text' || output === 'json';
-}
-
-function refusal(command: Command, error: string): Request {
-  return { kind: 'errors', errors: [error, `See kube-lego ${command} --help.`] };
+/** @throws RequestError */
+function formatOf(output: string): 'text' | 'json' {
+  if (output === 'text' || output === 'json') return output;
+  throw new RequestError(`--output=${output}: must be text or json.`);
 }

@@ -1,28 +1,31 @@
-// `kube-lego status` and `kube-lego explain`: read-only checks of the cluster and the live state of the controller. Called by
-// main.ts.
+// The commands: `status` and `explain` read the cluster and the live state of the controller, `revoke` and `retry` leave a request to it,
+// `account` shows the account, `zones` tries the DNS zones, `import` takes Ingresses over from
+// cert-manager, `page` shows the live page. Called by terminal.ts.
 
 import { minute, second } from '../../machines/time/durations.ts';
 import { readConfig } from '../config/config.ts';
 import { createKubernetesClient, type KubernetesClient } from '../kubernetes/client/client.ts';
 import { loadKubeConfig } from '../kubernetes/client/kube-config.ts';
 import { isForbidden, KubernetesError } from '../kubernetes/client/kubernetes-error.ts';
-import { type Clock, sleep } from '../time/clock.ts';
-import { type Command, type Request, readRequest } from './command-line.ts';
+import { sleep } from '../time/clock.ts';
+import { showAccount } from './account/account-command.ts';
+import { rollOver } from './account/rollover-command.ts';
+import { type Command, helpOf } from './command-help.ts';
+import { type Request, readRequest } from './command-line.ts';
+import type { CommandOptions } from './command-options.ts';
 import { explain } from './explain/explain.ts';
 import { explanationText } from './explain/explanation.ts';
+import { importFromCertManager } from './import/import-command.ts';
+import { isLeaderless } from './leader.ts';
+import { showPage } from './page-command.ts';
+import { retryIngress } from './retry-command.ts';
+import { revoke } from './revoke/revoke-command.ts';
 import type { CommandSettings } from './secret-standing.ts';
 import { overviewOf, overviewText, problemsOf } from './status-command.ts';
 import { needsAttention } from './status-rows.ts';
 import { jsonText, printable } from './terminal-text.ts';
 
-export interface CommandOptions {
-  readonly env: NodeJS.ProcessEnv;
-  readonly clock: Clock;
-  /** Ends a running command. */
-  readonly signal: AbortSignal;
-  readonly print: (text: string) => void;
-  readonly complain: (text: string) => void;
-}
+type Asked = Exclude<Request, { readonly kind: 'help' | 'errors' }>;
 
 const watchInterval = 5 * second;
 const timeLimit = 2 * minute;
@@ -31,7 +34,7 @@ const installedIn = 'kube-lego';
 const clearScreen = '\u001B[H\u001B[2J';
 
 /**
- * Runs `kube-lego status` or `kube-lego explain`.
+ * Runs a command.
  *
  * @param argv the arguments after the command
  * @returns the exit code: 0 all is well, 1 something is wrong or may not be read, 2 the command line or a setting is invalid, 3 the API
@@ -44,7 +47,7 @@ export async function runCommand(
 ): Promise<number> {
   const request = readRequest(command, argv);
   if (request.kind === 'help') {
-    options.print(request.text);
+    options.print(helpOf(request.command, options.program));
     return 0;
   }
   if (request.kind === 'errors') return refuse(request.errors, options);
@@ -64,17 +67,48 @@ export async function runCommand(
     return 3;
   }
   try {
-    return request.kind === 'explain'
-      ? await tellStory(client, config, request, options)
-      : await tellStatus(client, config, request, options);
+    switch (request.kind) {
+      case 'explain':
+        return await tellStory(client, config, request, options);
+      case 'retry':
+        return await retryIngress(client, request, options);
+      case 'page':
+        return await showPage(client, config, request, options);
+      case 'status':
+        return await tellStatus(client, config, request, options);
+      case 'revoke':
+        return await revoke(client, config, request, options);
+      case 'account':
+        return await showAccount(client, config, request, options);
+      case 'import':
+        return await importFromCertManager(client, config, request, options);
+      case 'rollover':
+        return await rollOver(client, config, request, options);
+      case 'zones': {
+        const { showZones } = await import('./zones/zones-command.ts');
+        return await showZones(client, config, request, options);
+      }
+      default:
+        return request satisfies never;
+    }
   } catch (error) {
-    if (options.signal.aborted) return 0;
+    if (options.signal.aborted) return interrupted(request, options);
     if (!isUnanswered(error)) throw error;
     options.complain(unanswered(error));
     return 3;
   } finally {
     await client.close();
   }
+}
+
+/** It has not told what its exit code 0 would say; only `status --watch` has no other end. */
+function interrupted(request: Asked, { complain }: CommandOptions): number {
+  if (request.kind === 'status') return request.watch ? 0 : 1;
+  if (request.kind === 'import') complain('Interrupted. Run it again: it goes on where it has ended.');
+  if (request.kind === 'revoke' || request.kind === 'rollover') {
+    complain('Interrupted. What has been requested goes on: run the command again to see how far it is.');
+  }
+  return 1;
 }
 
 async function tellStory(
@@ -101,7 +135,8 @@ async function tellStatus(
     const all = await overviewOf(client, config, namespace, now, limit);
     const shown = problems ? problemsOf(all) : all;
     print(before + (output === 'json' ? jsonText(shown) : overviewText(shown, now)));
-    return all.rows.some(needsAttention) || all.denied.length > 0 ? 1 : 0;
+    const isAmiss = all.rows.some(needsAttention) || all.denied.length > 0 || isLeaderless(all.leader);
+    return isAmiss ? 1 : 0;
   };
   if (!watch) return look('');
   for (;;) {

@@ -3,6 +3,7 @@ import type { AssessmentPolicy } from '../../machines/assessment/defects.ts';
 import type { HolderOf } from '../../machines/assessment/proof.ts';
 import { isForeign, type SecretFacts } from '../../machines/assessment/secret-facts.ts';
 import type { DesiredCertificate } from '../../machines/ownership/desired-certificate.ts';
+import type { Holder } from '../../machines/ownership/holders.ts';
 import type { Config } from '../config/config.ts';
 import { assessmentPolicy } from '../config/policies.ts';
 import { isForbidden } from '../kubernetes/client/kubernetes-error.ts';
@@ -21,21 +22,26 @@ export type CommandSettings = Config & {
   readonly directoryKnown: boolean;
 };
 
-/** @throws KubernetesError if the API server is unreachable */
+/**
+ * @param holders the record, by host; undefined if it may not be read: then the Secret is believed
+ * @throws KubernetesError if the API server is unreachable
+ */
 export async function readStanding(
   secrets: Pick<SecretStore, 'read'>,
   desired: DesiredCertificate,
   config: CommandSettings,
+  holders: ReadonlyMap<string, Holder> | undefined,
   now: number,
   signal: AbortSignal,
 ): Promise<SecretStanding> {
   const { namespace, secretName } = desired;
   try {
     const facts = factsOf(await secrets.read(namespace, secretName, signal));
+    const holderOf = holders === undefined ? believed(desired, facts) : (host: string) => holders.get(host);
     return {
       kind: 'read',
       facts,
-      assessment: assess(desired, facts, policyFor(facts, config), believed(desired, facts), now),
+      assessment: assess(desired, facts, policyFor(facts, config), holderOf, now),
     };
   } catch (error) {
     if (!isForbidden(error)) throw error;
@@ -48,7 +54,7 @@ export function isLeftAlone(standing: SecretStanding): boolean {
   return standing.kind === 'read' && standing.facts.kind === 'present' && isForeign(standing.facts);
 }
 
-/** The record of holders is not read here: the Secret is believed. */
+/** As if the record of holders named what is in the Secret. */
 function believed({ namespace }: DesiredCertificate, facts: SecretFacts): HolderOf {
   if (facts.kind === 'absent' || facts.certificate.kind !== 'readable') return () => undefined;
   const { notBefore, notAfter, fingerprint } = facts.certificate;

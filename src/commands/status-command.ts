@@ -3,16 +3,22 @@ import { type SourceReference, sourceKey } from '../../machines/ownership/source
 import type { KubernetesClient } from '../kubernetes/client/client.ts';
 import { SecretStore } from '../kubernetes/records/secret-store.ts';
 import { listOwnSecrets, surveyIngresses } from './cluster-reading.ts';
+import { type Leader, leaderText, readLeader } from './leader.ts';
+import { readRevocations, revocationLine } from './revoke/requested-revocations.ts';
 import { type CommandSettings, readStanding, type SecretStanding } from './secret-standing.ts';
 import { entryOf, needsAttention, type StatusRow, statusRows } from './status-rows.ts';
 import { statusTable } from './status-table.ts';
+import { printable } from './terminal-text.ts';
 
 export interface Overview {
   readonly rows: readonly StatusRow[];
   /** `namespace/name` of our Secrets that no Ingress, managed or not, names; undefined if Secrets may not be listed. */
   readonly orphans: readonly string[] | undefined;
+  readonly leader: Leader;
   /** Watched namespaces whose Ingresses may not be listed. */
   readonly denied: readonly string[];
+  /** Revocations that are not done, each a line; none if they may not be read. */
+  readonly revocations: readonly string[];
 }
 
 const readsInFlight = 16;
@@ -25,21 +31,24 @@ export async function overviewOf(
   now: number,
   signal: AbortSignal,
 ): Promise<Overview> {
-  const survey = await surveyIngresses(client, config, namespace, now, signal);
-  const { ingresses, ownership, named, namespaces: surveyed } = survey;
+  const [survey, leader] = await Promise.all([
+    surveyIngresses(client, config, namespace, now, signal),
+    readLeader(client, config.namespace, now, signal),
+  ]);
+  const { ingresses, ownership, named, holders, namespaces: surveyed } = survey;
   const secrets = new SecretStore(client);
   const limit = pLimit(readsInFlight);
   const pending: Promise<StatusRow[]>[] = [];
   for (const spec of [...ingresses.values()].toSorted(byKey)) {
     const assignment = ownership.assignment(sourceKey(spec));
-    if (assignment === undefined) continue;
+    if (assignment === undefined || assignment.outside === true) continue;
     if (namespace !== undefined && spec.namespace !== namespace) continue;
     const unrecorded = assignment.desired.filter(({ secretName }) => entryOf(spec, secretName) === undefined);
     const reads = unrecorded.map((desired) =>
       limit(
         async (): Promise<[string, SecretStanding]> => [
           desired.secretName,
-          await readStanding(secrets, desired, config, now, signal),
+          await readStanding(secrets, desired, config, holders, now, signal),
         ],
       ),
     );
@@ -51,11 +60,15 @@ export async function overviewOf(
   // Ingresses can name only Secrets of their own namespace.
   const own = await listOwnSecrets(client, wanted, signal);
   const denied = namespace === undefined ? survey.denied : [];
-  return { rows, orphans: own?.filter((key) => !named.has(key)), denied };
+  const requested = (await readRevocations(client, config.namespace, signal)) ?? [];
+  const revocations = requested
+    .filter((entry) => entry.state.phase !== 'revoked' && (namespace ?? entry.namespace) === entry.namespace)
+    .map(revocationLine);
+  return { rows, orphans: own?.filter((key) => !named.has(key)), leader, denied, revocations };
 }
 
 /** The overview as text. */
-export function overviewText({ rows, orphans, denied }: Overview, now: number): string {
+export function overviewText({ rows, orphans, leader, denied, revocations }: Overview, now: number): string {
   const table = rows.length === 0 ? 'kube-lego manages no Ingress.' : statusTable(rows, now);
   const counts = Map.groupBy(rows, ({ state }) => state);
   const summary = [...counts].map(([state, { length }]) => `${length} ${state}`).join(', ');
@@ -72,7 +85,17 @@ export function overviewText({ rows, orphans, denied }: Overview, now: number): 
           `Not shown, because their Ingresses may not be listed: ${denied.join(', ')}. ` +
             'Use a kubeconfig that may list Ingresses there, too.',
         ];
-  return [table, '', ...(summary === '' ? [] : [summary]), ...orphaned, ...hidden].join('\n').trimEnd();
+  return [
+    table,
+    '',
+    ...(summary === '' ? [] : [summary]),
+    leaderText(leader),
+    ...orphaned,
+    ...revocations.map(printable),
+    ...hidden,
+  ]
+    .join('\n')
+    .trimEnd();
 }
 
 /** Only rows that need action. */

@@ -50,17 +50,18 @@ export function statusRows(
     const standing = standings.get(secretName);
     return { ...about, ...(standing === undefined ? { state: 'unknown' } : fromStanding(standing)) };
   });
-  const findings = assignment.notices.map(
-    (notice): StatusRow => ({ ingress, hosts: [], ...finding(notice) }),
-  );
+  const said = new Set(rows.map(({ message }) => message));
+  const findings = assignment.notices
+    .map((notice): StatusRow => ({ ingress, hosts: [], ...finding(notice) }))
+    .filter(({ message }) => !said.has(message));
   if (rows.length + findings.length > 0) return [...rows, ...findings];
   return [{ ingress, state: 'noted', hosts: [], message: 'No spec.tls, so no certificate.' }];
 }
 
 function fromEntry(entry: CertificateEntry, now: number) {
-  const { state, notAfter, renewAt, nextAttempt, reason, message } = entry;
+  const { state, notAfter, renewAt, nextAttempt, blockedUntil, reason, message } = entry;
   const expired = state === 'good' && Date.parse(notAfter ?? '') <= now;
-  const next = renewAt ?? nextAttempt;
+  const next = renewAt ?? nextAttempt ?? blockedUntil;
   return {
     state: expired ? 'expired' : state,
     ...(notAfter === undefined ? {} : { notAfter }),
@@ -85,12 +86,16 @@ function fromStanding(standing: SecretStanding): Pick<StatusRow, 'state'> & Part
       return { state: 'good', ...end, ...(next === undefined ? {} : { next }) };
     }
     case 'due':
-      return { state: 'due', message: assessment.message };
+      return { state: 'due', ...endOf(assessment), message: assessment.message };
     case 'refused':
-      return finding(assessment.failure);
+      return { ...finding(assessment.failure), ...endOf(assessment) };
     default:
       return assessment satisfies never;
   }
+}
+
+function endOf({ servesUntil }: { readonly servesUntil?: number | undefined }): Pick<StatusRow, 'notAfter'> {
+  return servesUntil === undefined ? {} : { notAfter: new Date(servesUntil).toISOString() };
 }
 
 function finding(failure: Failure) {

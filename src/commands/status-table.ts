@@ -1,3 +1,4 @@
+import { kindOfReason } from '../../machines/ingress/status.ts';
 import type { StatusRow } from './status-rows.ts';
 import { durationText, printable } from './terminal-text.ts';
 
@@ -44,11 +45,17 @@ function left(time: string | undefined, now: number): string {
   return at <= now ? 'expired' : durationText(at - now);
 }
 
-function next({ state, next: time }: StatusRow, now: number): string {
+function next({ state, reason, next: time }: StatusRow, now: number): string {
   const at = Date.parse(time ?? '');
-  if (Number.isNaN(at)) return '';
+  if (Number.isNaN(at)) return state === 'failed' && isRepeated(reason) ? 'retry in minutes' : '';
   const action = state === 'failed' ? 'retry' : 'renew';
   return at <= now ? `${action} now` : `${action} in ${durationText(at - now)}`;
+}
+
+/** The status has no time for what is repeated every few minutes. */
+function isRepeated(reason: string | undefined): boolean {
+  const kind = kindOfReason(reason);
+  return kind === 'check' || kind === 'transient';
 }
 
 function hostsOf({ hosts }: StatusRow): string {

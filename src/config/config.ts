@@ -19,6 +19,8 @@ const ca = optionGroups['CA and account'];
 const certificates = optionGroups.Certificates;
 const ingresses = optionGroups.Ingresses;
 const challenge = optionGroups['Challenge and self-check'];
+const objects = optionGroups['Objects that kube-lego writes'];
+const leadership = optionGroups['Leader election'];
 const ports = optionGroups['Ports and logs'];
 
 /** All settings, validated. Durations are milliseconds. */
@@ -108,6 +110,8 @@ function assemble(settings: Settings, notices: Notice[], proxy: ProxySettings) {
     /** Undefined: every class. */
     supportedIngressClasses: settings.find(ingresses.supportedIngressClasses),
     defaultIngressClass: settings.find(ingresses.defaultIngressClass),
+    /** By class. */
+    ingressControllers: settings.get(ingresses.ingressControllers),
     hostOwnership: currentOwnership(settings.get(ingresses.hostOwnership), notices),
     hostGrace: settings.get(ingresses.hostGrace),
     requireDomains: settings.get(ingresses.requireDomains) === 'true',
@@ -117,15 +121,29 @@ function assemble(settings: Settings, notices: Notice[], proxy: ProxySettings) {
     serviceName: readServiceName(settings),
     servicePort: settings.find(challenge.servicePort) ?? responderPort,
     challengeIngressAnnotations: settings.get(challenge.challengeIngressAnnotations),
+    challengeIngressLabels: settings.get(challenge.challengeIngressLabels),
+    /** Of every object that kube-lego writes. */
+    objectMetadata: {
+      labels: settings.get(objects.objectLabels),
+      annotations: settings.get(objects.objectAnnotations),
+    },
     challengePathTypes: settings.get(challenge.challengePathType) satisfies PathTypes,
     selfCheckTimeout: settings.get(challenge.selfCheckTimeout),
+    propagationDelay: settings.get(challenge.propagationDelay),
     dnsServers,
+    /** The ConfigMap of the DNS zones; undefined: no DNS-01. */
+    dnsZones: settings.find(challenge.dnsZones),
+    dnsPropagationTimeout: settings.get(challenge.dnsPropagationTimeout),
     http01Port,
     httpsPort,
     /** A CA with its own root certificate, or that validates at other ports, is a private one. */
     publicCa: caBundle === undefined && http01Port === 80 && httpsPort === 443,
     /** Hosts may resolve to loopback: only with a private CA that validates at another port, or a local DNS server. */
     allowLoopback: http01Port !== 80 || dnsServers?.some(isLoopback) === true,
+
+    /** Undefined: not in a pod. */
+    podName: settings.find(leadership.podName),
+    leaseDuration: settings.get(leadership.leaseDuration),
 
     port: responderPort,
     metricsPort: settings.get(ports.metricsPort),

@@ -203,14 +203,26 @@ export const optionGroups = {
     supportedIngressClasses: {
       variable: 'LEGO_SUPPORTED_INGRESS_CLASS',
       placeholder: 'CLASSES',
-      description: 'Ingress classes that are managed, separated by commas. Unset: every class.',
+      description:
+        'Ingress classes that are managed, separated by commas. Unset: every class. Ingresses of other ones are left to another kube-lego.',
       parse: values.listOf(values.objectName),
     },
     defaultIngressClass: {
       variable: 'LEGO_DEFAULT_INGRESS_CLASS',
       placeholder: 'CLASS',
-      description: 'The class that LEGO_SUPPORTED_INGRESS_CLASS assumes for an Ingress that names none.',
+      description:
+        'The class of an Ingress that names none, for LEGO_SUPPORTED_INGRESS_CLASS and for the spelling of challenge rules.',
       parse: values.objectName,
+    },
+    ingressControllers: {
+      variable: 'LEGO_INGRESS_CONTROLLER',
+      placeholder: 'CONTROLLERS',
+      description:
+        'The ingress controllers of classes, as CLASS=CONTROLLER, separated by commas, for classes without an IngressClass, or where ' +
+        'IngressClasses may not be read; it comes before what they say. CONTROLLER is what IngressClass.spec.controller would be, ' +
+        'such as nginx.org/ingress-controller.',
+      fallback: '',
+      parse: values.classControllers,
     },
     hostOwnership: {
       variable: 'LEGO_HOST_OWNERSHIP',
@@ -287,6 +299,15 @@ export const optionGroups = {
       fallback: '',
       parse: values.annotations,
     },
+    challengeIngressLabels: {
+      variable: 'LEGO_CHALLENGE_INGRESS_LABELS',
+      placeholder: 'LABELS',
+      description:
+        'Further labels of the challenge Ingress: key=value pairs separated by commas, or a JSON object. The admission policies want ' +
+        'them listed: see docs/ingress-controllers.md.',
+      fallback: '',
+      parse: values.labels,
+    },
     challengePathType: {
       variable: 'LEGO_CHALLENGE_PATH_TYPE',
       placeholder: 'TYPES',
@@ -303,13 +324,38 @@ export const optionGroups = {
       fallback: '30s',
       parse: values.durationWithin(second, 10 * minute),
     },
+    propagationDelay: {
+      variable: 'LEGO_PROPAGATION_DELAY',
+      placeholder: 'DURATION',
+      description:
+        'How long an order waits for the ingress controller to take up the challenge rule where kube-lego.io/self-check is "false", ' +
+        'or where the rules of the site have changed since the self-check.',
+      fallback: '10s',
+      parse: values.durationWithin(0, 10 * minute),
+    },
     dnsServers: {
       variable: 'LEGO_DNS_SERVERS',
       placeholder: 'ADDRESSES',
       description:
-        'DNS servers that see what the CA sees, for the self-check, separated by commas. With them a name that does not ' +
-        "exist costs no order. Unset: the pod's own.",
+        'DNS servers that see what the CA sees, for the self-check and the zones of DNS-01, separated by commas. With them a name that does not ' +
+        "exist, or has only addresses that the internet cannot reach, costs no order. Unset: the pod's own.",
       parse: values.listOf(values.dnsServer),
+    },
+    dnsZones: {
+      variable: 'LEGO_DNS_ZONES',
+      placeholder: 'NAME',
+      description:
+        "ConfigMap in kube-lego's namespace with the DNS zones whose hosts are proven by DNS-01, wildcards among them: see docs/dns-01.md, and " +
+        'deploy/components/dns-01. Unset: there is no DNS-01.',
+      parse: values.objectName,
+    },
+    dnsPropagationTimeout: {
+      variable: 'LEGO_DNS_PROPAGATION_TIMEOUT',
+      placeholder: 'DURATION',
+      description:
+        'How long an order waits for all authoritative name servers to have the record of a DNS-01 challenge.',
+      fallback: '3m',
+      parse: values.durationWithin(second, 9 * minute),
     },
     http01Port: {
       variable: 'LEGO_HTTP01_PORT',
@@ -324,6 +370,46 @@ export const optionGroups = {
       description: 'Port at which the CA follows redirects to https; other than 443 only with a private CA.',
       fallback: '443',
       parse: values.port,
+    },
+  },
+  'Objects that kube-lego writes': {
+    objectLabels: {
+      variable: 'LEGO_OBJECT_LABELS',
+      placeholder: 'LABELS',
+      description:
+        'Labels of every object that kube-lego writes (TLS Secrets, the challenge Ingress, its records, Events), for policies that require ' +
+        'them: key=value pairs separated by commas, or a JSON object. What a Secret has already stays as it is. The admission policies ' +
+        'want them listed in the annotation kube-lego.io/object-labels of its ServiceAccount, as key=value or key.',
+      fallback: '',
+      parse: values.labels,
+    },
+    objectAnnotations: {
+      variable: 'LEGO_OBJECT_ANNOTATIONS',
+      placeholder: 'ANNOTATIONS',
+      description:
+        'Annotations of every object that kube-lego writes, likewise; listed in the annotation kube-lego.io/object-annotations of its ' +
+        'ServiceAccount.',
+      fallback: '',
+      parse: values.objectAnnotations,
+    },
+  },
+  'Leader election': {
+    podName: {
+      variable: 'LEGO_POD_NAME',
+      placeholder: 'NAME',
+      description:
+        'Name of the pod, by which the Lease kube-lego tells processes apart. The Deployment sets it. Unset: the host name and a ' +
+        'random part.',
+      parse: values.objectName,
+    },
+    leaseDuration: {
+      variable: 'LEGO_LEASE_DURATION',
+      placeholder: 'DURATION',
+      description:
+        'When another process may take over from one that does not renew the Lease; one that stops hands over at once. The leader ' +
+        'acts no more after two thirds of it without the API server.',
+      fallback: '60s',
+      parse: values.durationWithin(3 * second, hour),
     },
   },
   'Ports and logs': {

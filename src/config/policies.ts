@@ -32,6 +32,8 @@ export function supervisorPolicy(config: Config) {
       toUnicode: domainToUnicode,
       supportedClasses: config.supportedIngressClasses,
       defaultClass: config.defaultIngressClass,
+      controllers: config.ingressControllers,
+      dns01: config.dnsZones !== undefined,
     },
     admission: { hosts: hostsAdmitted, ordersInFlight: config.maxOrdersInFlight },
     ingress: { checkInterval: config.checkInterval, minimumValidity: config.minimumValidity },

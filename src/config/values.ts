@@ -90,7 +90,7 @@ export const annotationKey: Parser<string> = (value) => {
   const goodName = /^[A-Za-z0-9](?:[\w.-]{0,61}[A-Za-z0-9])?$/.test(name);
   const goodPrefix = prefix === undefined || prefix.split('.').every((label) => dnsLabel.test(label));
   if (!goodName || !goodPrefix || rest.length > 0) {
-    throw new ValueError('must be an annotation key, such as kubernetes.io/tls-acme');
+    throw new ValueError('must be a key of annotations or labels, such as kubernetes.io/tls-acme');
   }
   return value;
 };
@@ -105,6 +105,33 @@ export const dnsServer: Parser<string> = (value) => {
   }
   return value;
 };
+
+/** Labels for objects of ours, in the form of `annotations`. */
+export const labels: Parser<Readonly<Record<string, string>>> = (value) => {
+  const found = annotations(value);
+  for (const [key, label] of Object.entries(found)) {
+    if (!/^(?:[A-Za-z0-9](?:[\w.-]{0,61}[A-Za-z0-9])?)?$/.test(label)) {
+      throw new ValueError(
+        `must have values of at most 63 letters, digits, and _ . - within; that of ${key} is none`,
+      );
+    }
+  }
+  return unreserved(found, ['app.kubernetes.io/managed-by']);
+};
+
+/** Annotations for objects of ours; none that kube-lego or an ingress controller would act upon. */
+export const objectAnnotations: Parser<Readonly<Record<string, string>>> = (value) =>
+  unreserved(annotations(value), ['kubernetes.io/tls-acme', 'kubernetes.io/ingress.class']);
+
+function unreserved(
+  found: Readonly<Record<string, string>>,
+  reserved: readonly string[],
+): Readonly<Record<string, string>> {
+  const taken = Object.keys(found).find((key) => reserved.includes(key) || key.startsWith('kube-lego.io/'));
+  if (taken !== undefined)
+    throw new ValueError(`must not contain ${taken}, which kube-lego acts upon itself`);
+  return found;
+}
 
 /** `key=value` pairs separated by commas or line breaks, or a JSON object, needed for a value with a comma. */
 export const annotations: Parser<Readonly<Record<string, string>>> = (value) => {
@@ -134,6 +161,20 @@ export const pathTypes: Parser<PathTypes> = (value) => {
     else byClass.set(objectName(className), type);
   }
   return { other, byClass };
+};
+
+/** `nginx=nginx.org/ingress-controller`: ingress classes with the `spec.controller` of their IngressClass. */
+export const classControllers: Parser<ReadonlyMap<string, string>> = (value) => {
+  const pairs = listOf(text)(value).map((item): [string, string] => {
+    const [className = '', controller, ...more] = item.split('=');
+    if (controller === undefined || more.length > 0 || !/^[\w.-]+(?:\/[\w.-]+)+$/.test(controller)) {
+      throw new ValueError(
+        'must be CLASS=CONTROLLER, with the controller as in IngressClass.spec.controller',
+      );
+    }
+    return [objectName(className), controller];
+  });
+  return new Map(pairs);
 };
 
 /** pino's levels, and logrus' names, which the kube-lego of 2016 used. */

@@ -1,6 +1,7 @@
 import type { CertificateRecord } from '../../machines/ingress/certificate-record.ts';
-import { findingsOf } from '../../machines/ingress/certificate-record.ts';
+import { countOfFailures, findingsOf } from '../../machines/ingress/certificate-record.ts';
 import type { IngressContext } from '../../machines/ingress/ingress-context.ts';
+import type { HostOwner } from '../../machines/ownership/host-owner.ts';
 import type { SourceKey } from '../../machines/ownership/source-key.ts';
 import { second } from '../../machines/time/durations.ts';
 import type { IngressActor } from '../actors/supervisor-actor.ts';
@@ -22,6 +23,8 @@ export interface DetailsOptions {
     secretName: string,
     signal: AbortSignal,
   ) => Promise<StoredCertificate | undefined>;
+  /** Whom a host belongs to. */
+  readonly hostOwner: (host: string) => HostOwner;
   /** The detail of this Ingress has changed. */
   readonly onChange: (key: SourceKey) => void;
 }
@@ -29,6 +32,7 @@ export interface DetailsOptions {
 /** Milliseconds. */
 const readLimit = 5 * second;
 const retryInterval = 10 * second;
+const mostElsewhere = 20;
 
 /** The cached content of a Secret. */
 interface Reading {
@@ -72,11 +76,26 @@ export class Details {
       certificates: context.certificates.map((record) => ({
         ...this.#readings.get(key)?.get(record.desired.secretName)?.certificate,
         ...certificateOf(record),
+        ...this.#elsewhere(record),
         hosts: journal.of(key, record.desired.secretName),
       })),
       timeline,
       path: path.length === 0 ? [{ state: value, at: context.since }] : path,
     };
+  }
+
+  #elsewhere({ desired }: CertificateRecord): Pick<CertificateDetail, 'elsewhere'> {
+    const others = desired.hosts.filter(({ standing }) => standing !== 'ours').slice(0, mostElsewhere);
+    const owned = others.map(({ host }) => {
+      const { by, namespace, until } = this.#options.hostOwner(host);
+      return {
+        host,
+        by,
+        ...(namespace === undefined ? {} : { namespace }),
+        ...(until === undefined ? {} : { until }),
+      };
+    });
+    return owned.length === 0 ? {} : { elsewhere: owned };
   }
 
   /** Reads the Secrets that have changed since the last read. */
@@ -123,7 +142,7 @@ function certificateOf(record: CertificateRecord): Omit<CertificateDetail, 'host
   return {
     ...certificateRowOf(record),
     ...(error === undefined ? {} : { error }),
-    failures: failures.attempt + failures.transient,
+    failures: countOfFailures(failures),
     ...(status.kind === 'failed' && status.nextAttemptAt !== undefined
       ? { nextAttemptAt: status.nextAttemptAt }
       : {}),

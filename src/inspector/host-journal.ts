@@ -1,7 +1,7 @@
 import type { CertificateInput } from '../../machines/ingress/certificate.ts';
 import type { SourceKey } from '../../machines/ownership/source-key.ts';
 import { presentable } from '../../machines/reasons/foreign-text.ts';
-import { type HostProgress, type HostStep, hostSteps } from './protocol.ts';
+import { type HostProgress, type HostStep, stepsOf } from './protocol.ts';
 
 type StepState = HostProgress['steps'][number]['state'];
 
@@ -15,6 +15,8 @@ interface Round {
   readonly source: SourceKey;
   readonly secretName: string;
   readonly hosts: ReadonlyMap<string, Map<HostStep, Reached>>;
+  /** Those that are proven by DNS-01. */
+  readonly byDns: ReadonlySet<string>;
 }
 
 /** Failed rounds are kept until the next one, up to this number of hosts; beyond it the oldest source is dropped. */
@@ -39,7 +41,12 @@ export class HostJournal {
   }
 
   begin({ id, source, desired: { secretName }, hosts }: CertificateInput): void {
-    const round = { source, secretName, hosts: new Map(hosts.map(({ host }) => [host, new Map()])) };
+    const round = {
+      source,
+      secretName,
+      hosts: new Map(hosts.map(({ host }) => [host, new Map()])),
+      byDns: new Set(hosts.flatMap(({ host, challenge }) => (challenge === 'dns-01' ? host : []))),
+    };
     this.#running.set(id, round);
     this.#drop(source, secretName);
     const others = this.#latest.get(source);
@@ -67,6 +74,7 @@ export class HostJournal {
     if (round === undefined) return;
     const reason = detail === undefined ? {} : { detail: presentable(detail, longestDetail) };
     for (const host of hosts ?? round.hosts.keys()) {
+      if (!stepsOf(challengeOf(round, host)).includes(step)) continue;
       round.hosts.get(host)?.set(step, { state, at: this.#now(), ...reason });
     }
     this.onChange?.(round.source);
@@ -107,7 +115,10 @@ export class HostJournal {
     const round = this.#latest.get(source)?.get(secretName);
     return [...(round?.hosts ?? [])].map(([host, reached]) => ({
       host,
-      steps: hostSteps.map((step) => ({ step, ...(reached.get(step) ?? { state: 'waiting' as const }) })),
+      steps: stepsOf(challengeOf(round, host)).map((step) => ({
+        step,
+        ...(reached.get(step) ?? { state: 'waiting' as const }),
+      })),
     }));
   }
 
@@ -129,6 +140,10 @@ export class HostJournal {
     rounds?.delete(secretName);
     if (rounds?.size === 0) this.#latest.delete(source);
   }
+}
+
+function challengeOf(round: Pick<Round, 'byDns'> | undefined, host: string): 'http-01' | 'dns-01' {
+  return round?.byDns.has(host) === true ? 'dns-01' : 'http-01';
 }
 
 function stopRunning(steps: Map<HostStep, Reached>): void {

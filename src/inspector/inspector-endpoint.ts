@@ -1,4 +1,3 @@
-import type { Server } from 'node:http';
 import { hostname } from 'node:os';
 import type { Logger } from 'pino';
 import type { Lifetime } from '../../machines/assessment/renewal-forecast.ts';
@@ -11,7 +10,7 @@ import { factsOf } from '../secret/secret-reading.ts';
 import type { Clock } from '../time/clock.ts';
 import type { HostJournal } from './host-journal.ts';
 import { Inspector } from './inspector.ts';
-import { createInspectorServer } from './inspector-server.ts';
+import type { Inspection } from './inspector-server.ts';
 import type { Inspectable } from './observation.ts';
 import { RenewalCalendar } from './renewal-calendar.ts';
 import { StatelyEndpoint } from './stately.ts';
@@ -38,8 +37,8 @@ export interface InspectorSetup {
   readonly log: Logger;
 }
 
-/** The page's server and its data; nothing is observed without viewers. */
-export function createInspector(setup: InspectorSetup): { readonly server: Server; stop(): void } {
+/** The page's data; nothing is observed without viewers. */
+export function createInspector(setup: InspectorSetup): Inspection & { stop(): void } {
   const onError = (error: unknown): void =>
     setup.log.error(error, 'The inspector failed to observe the actors.');
   const { version, supervisor, actors, journal, ca, secrets, clock } = setup;
@@ -62,14 +61,19 @@ export function createInspector(setup: InspectorSetup): { readonly server: Serve
     journal,
     readCertificate: async (namespace, secretName, signal) =>
       storedCertificateOf(factsOf(await secrets.read(namespace, secretName, signal))),
+    hostOwner: (host) => supervisor.getSnapshot().context.ownership.hostOwner(host, clock.now()),
     onError,
   });
-  const server = createInspectorServer(inspector);
   const { system, sessionId: rootId } = supervisor;
   const stately = setup.stately ? new StatelyEndpoint({ actors, system, rootId, clock, onError }) : undefined;
-  stately?.attach(server);
   return {
-    server,
+    views: () => inspector.views(),
+    detail: (key) => inspector.detail(key),
+    watch: (...viewer) => inspector.watch(...viewer),
+    get hasRoom() {
+      return inspector.hasRoom;
+    },
+    upgrade: stately && ((...upgraded) => stately.upgrade(...upgraded)),
     stop: () => {
       stately?.stop();
       inspector.stop();

@@ -1,12 +1,19 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
 import { isSourceKey, type SourceKey } from '../../machines/ownership/source-key.ts';
 import { second } from '../../machines/time/durations.ts';
 import { createBoundedServer, type ServerBounds } from '../process/bounded-server.ts';
+import { type FollowerStanding, followerPage, followerView } from './follower.ts';
+import { sseFrame } from './frame-ring.ts';
 import type { Inspector } from './inspector.ts';
+import { contentSecurityPolicy } from './page/assets.ts';
 import { pageFile } from './page/files.ts';
 
-/** What the server needs from the inspector. */
-type Inspection = Pick<Inspector, 'views' | 'detail' | 'watch' | 'hasRoom'>;
+/** What is shown of the process that leads. */
+export interface Inspection extends Pick<Inspector, 'views' | 'detail' | 'watch' | 'hasRoom'> {
+  /** Answers the request for a WebSocket; undefined if there is none. */
+  readonly upgrade?: ((request: IncomingMessage, socket: Duplex, head: Buffer) => void) | undefined;
+}
 
 /** No time limit of answers: `/events` is a stream, whose viewers the inspector counts. */
 const bounds: ServerBounds = {
@@ -21,14 +28,20 @@ const bounds: ServerBounds = {
  * Serves the page and its data (see protocol.ts), on 127.0.0.1 only and read-only. A request with another Host or Origin is
  * refused, against DNS rebinding.
  */
-export function createInspectorServer(inspection: Inspection): Server {
-  return createBoundedServer(bounds, (request, response) => {
-    answer(inspection, request, response).catch(() => response.destroy());
+export function createInspectorServer(now: () => Inspection | FollowerStanding): Server {
+  const server = createBoundedServer(bounds, (request, response) => {
+    answer(now(), request, response).catch(() => response.destroy());
   });
+  server.on('upgrade', (request, socket, head) => {
+    const role = now();
+    if ('upgrade' in role && role.upgrade !== undefined) role.upgrade(request, socket, head);
+    else socket.destroy();
+  });
+  return server;
 }
 
 async function answer(
-  inspection: Inspection,
+  role: Inspection | FollowerStanding,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
@@ -43,26 +56,46 @@ async function answer(
     return;
   }
   const [path = '/', query] = (request.url ?? '/').split('?');
+  if ('waitingFor' in role) return answerFollowing(role, path, method, response);
   if (path === '/events') {
     if (method === 'HEAD') send(response, 405, 'a stream needs GET');
-    else if (!inspection.hasRoom) send(response, 503, 'too many viewers: close one of the pages');
+    else if (!role.hasRoom) send(response, 503, 'too many viewers: close one of the pages');
     else {
       const asked = new URLSearchParams(query);
       const after = textOf(headers['last-event-id']) ?? asked.get('after') ?? undefined;
-      inspection.watch(response, after, keyOf(asked.get('source')));
+      role.watch(response, after, keyOf(asked.get('source')));
     }
     return;
   }
   const target = targetOf(path);
-  if (target === undefined) {
-    const file = await pageFile(path);
-    if (file === undefined) send(response, 404, 'not found');
-    else response.writeHead(200, file.headers).end(method === 'HEAD' ? undefined : file.body);
-    return;
-  }
-  const data = target.key === undefined ? inspection.views() : inspection.detail(target.key);
+  if (target === undefined) return sendFile(response, path, method);
+  const data = target.key === undefined ? role.views() : role.detail(target.key);
   if (data === undefined) send(response, 404, 'no such Ingress, or it requests no certificate');
   else send(response, 200, JSON.stringify(data), 'application/json');
+}
+
+async function answerFollowing(
+  standing: FollowerStanding,
+  path: string,
+  method: string,
+  response: ServerResponse,
+): Promise<void> {
+  const view = followerView(standing);
+  if (path === '/') {
+    response.setHeader('content-security-policy', contentSecurityPolicy);
+    const page = followerPage(view);
+    send(response, 200, method === 'HEAD' ? '' : page, 'text/html');
+  } else if (path === '/events') {
+    const frame = sseFrame(undefined, 'following', JSON.stringify(view));
+    send(response, 200, method === 'HEAD' ? '' : frame, 'text/event-stream');
+  } else if (path.startsWith('/page/')) await sendFile(response, path, method);
+  else send(response, 503, JSON.stringify(view), 'application/json');
+}
+
+async function sendFile(response: ServerResponse, path: string, method: string): Promise<void> {
+  const file = await pageFile(path);
+  if (file === undefined) send(response, 404, 'not found');
+  else response.writeHead(200, file.headers).end(method === 'HEAD' ? undefined : file.body);
 }
 
 interface Target {

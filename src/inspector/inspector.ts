@@ -33,6 +33,7 @@ export interface InspectorOptions {
   readonly supervisor: () => SupervisorView;
   readonly journal: HostJournal;
   readonly readCertificate: DetailsOptions['readCertificate'];
+  readonly hostOwner: DetailsOptions['hostOwner'];
   /** An error of the observer; the actors are not affected. */
   readonly onError: (error: unknown) => void;
 }
@@ -72,7 +73,7 @@ export class Inspector {
   #isStopped = false;
 
   constructor(options: InspectorOptions) {
-    const { actors, clock, journal, readCertificate, onError } = options;
+    const { actors, clock, journal, readCertificate, hostOwner, onError } = options;
     const onChange = (key: SourceKey): void => {
       this.#changed.add(key);
     };
@@ -86,6 +87,7 @@ export class Inspector {
       stories: this.#recorder.stories,
       journal,
       readCertificate,
+      hostOwner,
       onChange,
     });
   }
@@ -138,11 +140,11 @@ export class Inspector {
 
   #start(): void {
     const { clock, system, journal } = this.#options;
-    this.#lastWatchedAt = clock.now();
+    this.#lastWatchedAt = clock.monotonic();
     if (this.#timer !== undefined) return;
     this.#recorder.start(system);
     journal.onChange = (key) => this.#changed.add(key);
-    this.#heartbeatAt = clock.now();
+    this.#heartbeatAt = clock.monotonic();
     this.#arm();
   }
 
@@ -166,9 +168,11 @@ export class Inspector {
 
   #send(): void {
     this.#arm();
-    const now = this.#options.clock.now();
-    if (this.#viewers.size > 0) this.#lastWatchedAt = now;
-    if (now - this.#lastWatchedAt >= patience) {
+    const { clock } = this.#options;
+    const now = clock.now();
+    const passed = clock.monotonic();
+    if (this.#viewers.size > 0) this.#lastWatchedAt = passed;
+    if (passed - this.#lastWatchedAt >= patience) {
       this.#end();
       return;
     }
@@ -182,8 +186,8 @@ export class Inspector {
       frames.set(key, frame);
       viewer.send(frame);
     }
-    if (now - this.#heartbeatAt < heartbeatInterval) return;
-    this.#heartbeatAt = now;
+    if (passed - this.#heartbeatAt < heartbeatInterval) return;
+    this.#heartbeatAt = passed;
     const heartbeat = sseFrame(undefined, 'heartbeat', JSON.stringify({ now } satisfies Heartbeat));
     for (const viewer of this.#viewers.keys()) viewer.send(heartbeat);
   }

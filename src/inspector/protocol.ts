@@ -1,6 +1,7 @@
 import type { CertificatePhase } from '../../machines/ingress/certificate.ts';
 import type { IngressState } from '../../machines/ingress/ingress-context.ts';
 import type { LimitName } from '../../machines/ledger/rate-limits.ts';
+import type { HostOwner } from '../../machines/ownership/host-owner.ts';
 import type { SourceKey } from '../../machines/ownership/source-key.ts';
 
 /*
@@ -15,7 +16,20 @@ import type { SourceKey } from '../../machines/ownership/source-key.ts';
  *                                    frames since, else a new snapshot is sent.
  *   ?source=KIND/NAMESPACE/NAME      besides, the `detail` (IngressDetail) of this one, at once and after each change, or `gone`:
  *                                    over the same connection, because a browser has six to one server for all its tabs
+ *
+ * A replica that follows answers all but / and /page/* with 503 and FollowerView, and /events with the one event `following`.
  */
+
+export interface FollowerView {
+  readonly following: true;
+  readonly pod: string;
+  /** Why it follows; a clause. */
+  readonly why: string;
+  /** The pod that leads, if known. */
+  readonly leader?: string;
+  /** Gets to the leader's page. */
+  readonly command?: string;
+}
 
 export interface Snapshot {
   readonly version: 1;
@@ -84,21 +98,38 @@ export interface CertificateDetail extends CertificateRow {
   readonly error?: { readonly code: string; readonly message: string };
   readonly failures: number;
   readonly nextAttemptAt?: number;
+  /** Hosts that belong to others. */
+  readonly elsewhere?: readonly HostElsewhere[];
   /** What it waits for. */
   readonly hold?: { readonly scope: string; readonly until: number };
 }
 
+export interface HostElsewhere {
+  readonly host: string;
+  readonly by: HostOwner['by'];
+  readonly namespace?: string;
+  /** The end of the grace period, in milliseconds since the epoch. */
+  readonly until?: number;
+}
+
 /** The steps of a host to its certificate, in order. */
-export const hostSteps = [
+const hostSteps = [
   'dns',
   'route',
   'self-check',
+  'record',
   'challenge',
   'authorization',
   'order',
   'secret',
 ] as const;
 export type HostStep = (typeof hostSteps)[number];
+
+/** Those that a host has, by its type of challenge. */
+export function stepsOf(challenge: 'http-01' | 'dns-01'): readonly HostStep[] {
+  const others: readonly HostStep[] = challenge === 'dns-01' ? ['route', 'self-check'] : ['record'];
+  return hostSteps.filter((step) => !others.includes(step));
+}
 
 export interface HostProgress {
   readonly host: string;

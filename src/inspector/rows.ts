@@ -2,6 +2,7 @@ import type { CertificateRecord } from '../../machines/ingress/certificate-recor
 import { findingsOf } from '../../machines/ingress/certificate-record.ts';
 import type { IngressContext, IngressState } from '../../machines/ingress/ingress-context.ts';
 import { nextStepOf } from '../../machines/ingress/ingress-view.ts';
+import { allHosts } from '../../machines/ownership/desired-certificate.ts';
 import { type Failure, failureKind } from '../../machines/reasons/reasons.ts';
 import { shownFailure } from '../../machines/reasons/status-text.ts';
 import type { IngressActor } from '../actors/supervisor-actor.ts';
@@ -17,7 +18,7 @@ export function rowOf(state: IngressState, context: IngressContext): IngressRow 
     uid,
     state,
     since,
-    hosts: certificates.flatMap(({ desired }) => desired.hosts.map(({ host }) => host)),
+    hosts: certificates.flatMap(({ desired }) => allHosts(desired)),
     next: { action: next.action, ...(next.at === undefined ? {} : { at: next.at }) },
     ...(error === undefined ? {} : { error }),
   };
@@ -39,12 +40,11 @@ export class RowTexts {
   }
 }
 
-export function certificateRowOf({ desired, status }: CertificateRecord): CertificateRow {
-  const notAfter = status.kind === 'good' || status.kind === 'failed' ? status.notAfter : undefined;
+export function certificateRowOf({ desired, servesUntil, status }: CertificateRecord): CertificateRow {
   return {
     secret: desired.secretName,
     state: status.kind === 'working' ? status.phase : status.kind,
-    ...(notAfter === undefined ? {} : { notAfter }),
+    ...(servesUntil === undefined ? {} : { notAfter: servesUntil }),
     ...(status.kind === 'good' ? { renewAt: status.renewAt } : {}),
   };
 }

@@ -4,6 +4,7 @@ import { certificateMachine } from '../../machines/ingress/certificate.ts';
 import { findingsOf } from '../../machines/ingress/certificate-record.ts';
 import { ingressMachine } from '../../machines/ingress/ingress.ts';
 import type { IngressContext } from '../../machines/ingress/ingress-context.ts';
+import { allHosts } from '../../machines/ownership/desired-certificate.ts';
 import { sourceName } from '../../machines/ownership/source-key.ts';
 import { isRecord, recordField, stringField } from '../process/json.ts';
 import { certificateRowOf, errorOf } from './rows.ts';
@@ -140,7 +141,7 @@ function sanitizedContext(context: Record<string, unknown>): object {
       nextCheckAt,
       certificates: certificates.map((record) => ({
         ...certificateRowOf(record),
-        hosts: record.desired.hosts.map(({ host }) => host),
+        hosts: allHosts(record.desired),
         reason: errorOf(findingsOf(record))?.code,
       })),
     };

@@ -1,4 +1,4 @@
-import type { IncomingMessage, Server } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { WebSocket, WebSocketServer } from 'ws';
@@ -42,13 +42,11 @@ export class StatelyEndpoint {
     this.#options = options;
   }
 
-  /** Handles all upgrades of this server. */
-  attach(server: Server): void {
-    server.on('upgrade', (request, socket, head) => {
-      this.#upgrade(request, socket, head).catch((error: unknown) => {
-        socket.destroy();
-        this.#options.onError(error);
-      });
+  /** Answers the request for a WebSocket. */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    this.#upgrade(request, socket, head).catch((error: unknown) => {
+      socket.destroy();
+      this.#options.onError(error);
     });
   }
 

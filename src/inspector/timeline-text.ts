@@ -26,6 +26,8 @@ export function textOf(event: { readonly type: string }): string | undefined {
       const hold = recordField(event, 'hold');
       return `${type} ${secret}: ${stringField(hold, 'scope') ?? ''}, until ${isoTime(hold?.['until'])}`;
     }
+    case 'CERTIFICATE_PENDING':
+      return `${type} ${secret}`;
     case 'CERTIFICATE_FINISHED': {
       const outcome = recordField(event, 'outcome');
       const code = stringField(recordField(outcome, 'failure'), 'code');

@@ -1,19 +1,24 @@
-// Persistence of a CA's rate-limit ledger: write-ahead before an order, write-behind for all else. Used by the CA object
-// (src/authority).
+// Persistence of a CA's rate-limit ledger, write-behind: what a crash leaves unwritten, the order journal tells of. Used by the CA
+// object (src/authority).
 
 import { hash } from 'node:crypto';
 import { registeredDomain } from '../../machines/hosts/registered-domain.ts';
 import { Ledger } from '../../machines/ledger/ledger.ts';
-import type { OrderRequest } from '../../machines/ledger/order-limits.ts';
 import type { RateLimits } from '../../machines/ledger/rate-limits.ts';
 import { second } from '../../machines/time/durations.ts';
+import { asAsked, isConflict } from '../kubernetes/client/kubernetes-error.ts';
+import { retryConflicts } from '../kubernetes/client/retry-conflicts.ts';
 import { type Clock, sleep } from '../time/clock.ts';
+import { GroupCommit } from '../time/group-commit.ts';
 import { retry } from '../time/retry.ts';
 
 /** Storage of the ledger's documents, by shard. */
 export interface LedgerStore {
   read(signal: AbortSignal): Promise<ReadonlyMap<number, string>>;
-  /** @param text undefined: delete it */
+  /**
+   * @param text undefined: delete it
+   * @throws KubernetesError Conflict if the document is not as last read or written here
+   */
   write(shard: number, text: string | undefined, signal: AbortSignal): Promise<void>;
 }
 
@@ -26,11 +31,9 @@ export interface LedgerKeeperOptions {
   readonly onTrouble: (trouble: unknown) => void;
 }
 
-/** Milliseconds between two writes, to batch changes. */
-const pause = 3 * second;
-const longestPause = 30 * second;
-/** Before a finalization: 15 seconds in total. */
-const finalizing = { shortestPause: 500, longestPause: 8 * second, mostTries: 6 };
+/** Milliseconds from a change to its write, to batch changes. */
+const delay = 3 * second;
+const restorePauses = { shortestPause: 0.5 * second, longestPause: 30 * second };
 
 /** The ledger of one CA: its keys are salted with the directory URL, so another CA starts empty. */
 export function createLedger(rateLimits: RateLimits, directoryUrl: string): Ledger {
@@ -39,104 +42,76 @@ export function createLedger(rateLimits: RateLimits, directoryUrl: string): Ledg
   return new Ledger(rateLimits, registeredDomain, shortHash);
 }
 
-/** Keeps the ledger across restarts. An order is written before it is sent. */
+/** Keeps the ledger across restarts. */
 export class LedgerKeeper {
   readonly #options: LedgerKeeperOptions;
-  #writing: Promise<void> | undefined;
-  #flushPlanned = false;
+  readonly #commits: GroupCommit;
+  /** A write that has not begun. */
+  #planned: Promise<void> | undefined;
+  /** Somebody else has written the ledger. */
+  #outdated = false;
+  readonly #draining = new AbortController();
 
   constructor(options: LedgerKeeperOptions) {
     this.#options = options;
+    const { clock, signal, onTrouble: onFailure } = options;
+    const write = (): Promise<void> => this.#writeChanges();
+    this.#commits = new GroupCommit({ clock, signal, interval: 0, write, onFailure, pauseAfter: asAsked });
   }
 
   /** Restores the ledger. Rejects only with the signal's reason. */
   async restore(): Promise<void> {
-    const { ledger, store, clock, signal, onTrouble } = this.#options;
-    const restore = async (): Promise<void> => {
-      const documents = await store.read(signal);
-      for (const sentence of ledger.restore(documents, clock.now())) onTrouble(sentence);
-    };
-    await retry(restore, { clock, signal, shortestPause: 500, longestPause, onFailure: onTrouble });
-  }
-
-  /**
-   * Resolves when the stored ledger covers one more order.
-   * @throws what the store throws
-   */
-  async coverOrder(signal: AbortSignal): Promise<void> {
-    const { ledger, clock } = this.#options;
-    // Others may use up the covered orders first.
-    while (!ledger.coversOrders(clock.now())) {
-      signal.throwIfAborted();
-      if (this.#writing === undefined) ledger.coverOrders(clock.now());
-      await this.#write();
-    }
-  }
-
-  /**
-   * Resolves when the stored ledger covers the certificate of this order. Callers during one write share the next.
-   *
-   * @throws the store's error after 15 seconds of retries
-   */
-  async coverCertificate(order: Pick<OrderRequest, 'identifiers'>, signal: AbortSignal): Promise<void> {
-    const { ledger, clock } = this.#options;
-    // The order exists and its hosts are proven: a short outage of the API server must not cost it.
-    const cover = async (): Promise<void> => {
-      while (!ledger.coversCertificate(order, clock.now())) {
-        signal.throwIfAborted();
-        if (this.#writing === undefined) ledger.coverCertificate(order, clock.now());
-        await this.#write();
-      }
-    };
-    await retry(cover, { clock, signal, ...finalizing });
+    const { clock, signal, onTrouble } = this.#options;
+    await retry(() => this.#read(), { clock, signal, ...restorePauses, onFailure: onTrouble });
   }
 
   /** The ledger may have changed: write it later. */
   changed(): void {
-    if (this.#flushPlanned) return;
-    this.#flushPlanned = true;
-    void this.#flush();
+    // Rejects only if the process is stopping: `drain` writes the rest.
+    this.written().catch(() => undefined);
   }
 
-  /** A refusal must survive a crash: write it at once, or later if that fails. */
+  /** Resolves when all changes up to now are written, however long it takes. Rejects only with the signal's reason. */
+  written(): Promise<void> {
+    this.#planned ??= this.#flush();
+    return this.#planned;
+  }
+
+  /** A refusal must survive a crash: write it at once. */
   refused(): void {
-    void this.drain().catch(() => this.changed());
+    // If it fails, the group repeats it.
+    this.#commits.commit().catch(() => undefined);
   }
 
-  /** Writes pending changes. */
+  /** Writes pending changes, from now on without delay. */
   async drain(): Promise<void> {
-    await this.#write();
-    await this.#write();
+    this.#draining.abort();
+    await this.#commits.commit().catch(() => this.#commits.persist(this.#options.signal));
   }
 
   async #flush(): Promise<void> {
-    const { clock, signal, onTrouble } = this.#options;
-    try {
-      await sleep(clock, pause, signal);
-      const write = (): Promise<void> => {
-        this.#flushPlanned = false;
-        return this.#write();
-      };
-      const onFailure = (error: unknown): void => {
-        this.#flushPlanned = true;
-        onTrouble(error);
-      };
-      await retry(write, { clock, signal, shortestPause: 2 * pause, longestPause, onFailure });
-    } catch {
-      // The process is stopping; `drain` writes the rest.
-    }
+    const { clock, signal } = this.#options;
+    await sleep(clock, delay, AbortSignal.any([signal, this.#draining.signal])).catch(() => undefined);
+    // What changes from now on may be too late for this write.
+    this.#planned = undefined;
+    await this.#commits.persist(signal);
   }
 
-  /** One write at a time: an older document must not overwrite a newer one. */
-  #write(): Promise<void> {
-    this.#writing ??= this.#writeChanges().finally(() => {
-      this.#writing = undefined;
-    });
-    return this.#writing;
+  async #read(): Promise<void> {
+    const { ledger, store, clock, signal, onTrouble } = this.#options;
+    const documents = await store.read(signal);
+    this.#outdated = false;
+    for (const sentence of ledger.restore(documents, clock.now())) onTrouble(sentence);
   }
 
   async #writeChanges(): Promise<void> {
+    const { clock, signal } = this.#options;
+    await retryConflicts(() => this.#writeOnce(), 'The rate-limit ledger is', { clock, signal });
+  }
+
+  async #writeOnce(): Promise<void> {
     const { ledger, store, clock, signal } = this.#options;
+    if (this.#outdated) await this.#read();
     const unwritten = new Map(
       ledger.takeChanges(clock.now()).map(({ shard, text }) => [shard, text] as const),
     );
@@ -145,9 +120,10 @@ export class LedgerKeeper {
         await store.write(shard, text, signal);
         unwritten.delete(shard);
       }
-      ledger.changesWritten();
-    } finally {
-      if (unwritten.size > 0) ledger.returnChanges(unwritten.keys());
+    } catch (error) {
+      this.#outdated = isConflict(error);
+      ledger.returnChanges(unwritten.keys());
+      throw error;
     }
   }
 }

@@ -56,10 +56,17 @@ export const sampledMetrics = {
     labels: [],
     series: one,
   },
+  statusesRefused: {
+    name: 'kube_lego_statuses_refused',
+    type: 'gauge',
+    help: 'Ingresses whose annotation kube-lego.io/status is out of date, because its write was refused; the Event StatusNotWritten and the log say by whom.',
+    labels: [],
+    series: one,
+  },
   notAfter: {
     name: 'kube_lego_certificate_not_after_timestamp_seconds',
     type: 'gauge',
-    help: 'End of the current certificate; absent if there is none, and until the Secret has been read.',
+    help: 'End of the certificate in use, also while the next one fails or waits; absent if there is none, and until the Secret has been read.',
     labels: ['namespace', 'secret'],
     series: perSecret,
   },
@@ -73,7 +80,7 @@ export const sampledMetrics = {
   failures: {
     name: 'kube_lego_certificate_failures',
     type: 'gauge',
-    help: 'Failures in a row, at least 1, until there is a good certificate; absent if there are none.',
+    help: 'Failures in a row, at least 1, until there is a good certificate; absent if there are none, and until the Secret has been read.',
     labels: ['namespace', 'secret'],
     series: `${perSecret}, only while it fails`,
   },
@@ -96,7 +103,7 @@ export const sampledMetrics = {
     type: 'gauge',
     help: 'Secrets whose order waits for a limit of the CA, or for the CA to recover, by cause.',
     labels: ['cause'],
-    series: '9',
+    series: '10',
   },
   ordersInFlight: {
     name: 'kube_lego_orders_in_flight',
@@ -157,7 +164,7 @@ export const sampledMetrics = {
   clockSkew: {
     name: 'kube_lego_ca_clock_skew_seconds',
     type: 'gauge',
-    help: "How far the CA's clock is ahead of the local one; absent before its first answer.",
+    help: "How far the CA's clock is ahead of the local one; absent before it is known.",
     labels: [],
     series: one,
   },
@@ -181,6 +188,20 @@ export const sampledMetrics = {
     help: '1 if this replica can answer challenges, as /readyz says.',
     labels: [],
     series: one,
+  },
+  leading: {
+    name: 'kube_lego_leader',
+    type: 'gauge',
+    help: '1 if this process has the Lease, and acts; 0 if it follows the one that has it.',
+    labels: [],
+    series: one,
+  },
+  recordsFailing: {
+    name: 'kube_lego_record_failing',
+    type: 'gauge',
+    help: '1 while this record of kube-lego cannot be read or written: no order is made meanwhile, and the Ingresses say why (RecordUnavailable). That of the revocations holds up only these.',
+    labels: ['record'],
+    series: '7',
   },
   eventLoopLag: {
     name: 'kube_lego_event_loop_lag_seconds',

@@ -1,5 +1,10 @@
 import { certificatePhases } from '../../machines/ingress/certificate.ts';
-import type { CertificateRecord, CertificateStatus } from '../../machines/ingress/certificate-record.ts';
+import {
+  type CertificateRecord,
+  type CertificateStatus,
+  countOfFailures,
+  servingUntil,
+} from '../../machines/ingress/certificate-record.ts';
 import {
   type IngressContext,
   type IngressState,
@@ -31,7 +36,7 @@ type CertificateMetric = Extract<
 
 const ingressStates: readonly IngressState[] = ['checking', ...settledStates];
 const certificateStates = ['unchecked', 'good', 'held', ...certificatePhases, 'backing-off', 'needs-change'];
-const holdCauses = [...limitNames, 'blocked', 'paused', 'unavailable', 'attempts'];
+const holdCauses = [...limitNames, 'blocked', 'paused', 'unavailable', 'attempts', 'damaged'];
 
 /**
  * Samples of the certificates, from the actors.
@@ -68,7 +73,8 @@ export function certificateSamples(
       if (status.kind === 'working' && status.hold !== undefined) increment(byCause, status.hold.cause);
 
       const labels = { namespace, secret: desired.secretName };
-      const end = servingUntil(status, now);
+      // Also after its end, where nothing has failed: the alert must not resolve by itself.
+      const end = status.kind === 'good' ? status.notAfter : servingUntil(record, now);
       if (end !== undefined) notAfter.push({ labels, value: end / 1000 });
       if (status.kind === 'good') renewal.push({ labels, value: status.renewAt / 1000 });
       const failed = failuresOf(record);
@@ -94,14 +100,16 @@ function standingOf(status: CertificateStatus): string {
   return status.kind;
 }
 
-/** A renewal becomes urgent at the certificate's end; a missing or broken certificate is urgent at once. */
-function servingUntil(status: CertificateStatus, now: number): number | undefined {
-  if (status.kind === 'unchecked') return undefined;
-  if (status.kind !== 'working') return status.notAfter;
-  return status.round.harmAt > now ? status.round.harmAt : undefined;
+/** A Secret that was never read has not failed: it may well hold a good certificate. */
+function failuresOf({ status, failures, servesUntil }: CertificateRecord): number {
+  if (status.kind === 'good') return 0;
+  const unread = servesUntil === undefined && failures.attempt === 0 && isUnread(status);
+  if (unread) return 0;
+  return Math.max(countOfFailures(failures), status.kind === 'failed' ? 1 : 0);
 }
 
-function failuresOf({ status, failures }: CertificateRecord): number {
-  if (status.kind === 'good') return 0;
-  return Math.max(failures.attempt + failures.transient, status.kind === 'failed' ? 1 : 0);
+function isUnread(status: CertificateStatus): boolean {
+  return (
+    status.kind === 'failed' && ['ApiServerDenied', 'ApiServerUnavailable'].includes(status.failure.code)
+  );
 }

@@ -5,25 +5,30 @@ import type { MetricsEndpoint } from './endpoint.ts';
 
 export interface Readiness {
   readonly ok: boolean;
-  /** One line of text: what it waits for, if anything. */
+  /** One line of text: what it waits for, or who leads. */
   readonly detail: string;
 }
 
-/** What `/readyz` waits for: without both, no challenge can be answered. */
-export function readiness(done: {
-  readonly accountRead: boolean;
-  readonly challengesListed: boolean;
+/** What `/readyz` waits for: without it, a host that is validated may be unknown, and who takes over would have to list it. */
+export function readiness(standing: {
+  /** The plural of what has not been listed yet. */
+  readonly unread: string | undefined;
+  /** Who leads, if this process does not; a clause. */
+  readonly following: string | undefined;
 }): Readiness {
-  if (!done.accountRead) return { ok: false, detail: 'waiting for the account Secret to be read' };
-  if (!done.challengesListed) {
-    return { ok: false, detail: 'waiting for the challenge Ingresses to be listed' };
-  }
-  return { ok: true, detail: 'ready' };
+  const { following, unread } = standing;
+  if (unread !== undefined) return { ok: false, detail: `waiting for the ${unread} to be listed` };
+  return {
+    ok: true,
+    detail: following === undefined ? 'ready' : `ready; it follows: ${following}`,
+  };
 }
 
 export interface HealthOptions {
   /** Whether this replica can answer challenges. Must not depend on the current state of CA or API server. */
   readonly ready: () => Readiness;
+  /** A line for each record that cannot be read or written, and for a watch that is interrupted: told, and no reason to send challenges elsewhere. */
+  readonly troubles: () => readonly string[];
 }
 
 export interface MetricsServerOptions extends HealthOptions {
@@ -39,7 +44,7 @@ const bounds: ServerBounds = {
   requestsPerConnection: 1000,
 };
 
-/** Serves `/healthz` (the event loop runs) and `/readyz`, on a port that nobody but the kubelet needs. */
+/** Serves `/healthz` (the event loop runs; `?verbose`: with what is amiss) and `/readyz`, on a port that nobody but the kubelet needs. */
 export function createHealthServer(options: HealthOptions): Server {
   return createBoundedServer(bounds, listener(options));
 }
@@ -49,22 +54,38 @@ export function createMetricsServer(options: MetricsServerOptions): Server {
   return createBoundedServer(bounds, listener(options));
 }
 
-function listener({ ready, metrics }: HealthOptions & Partial<MetricsServerOptions>): RequestListener {
+function listener({
+  ready,
+  troubles,
+  metrics,
+}: HealthOptions & Partial<MetricsServerOptions>): RequestListener {
   return (request, response) => {
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       response.setHeader('allow', 'GET, HEAD');
       return say(response, 405, 'only GET and HEAD');
     }
-    const [path] = (request.url ?? '').split('?');
+    const [path, query] = (request.url ?? '').split('?');
     if (path === '/metrics' && metrics !== undefined) return void metrics.answer(response);
-    if (path === '/healthz') return say(response, 200, 'ok');
+    if (path === '/healthz') {
+      const verbose = new URLSearchParams(query).has('verbose');
+      return say(response, 200, 'ok', verbose ? troubles() : []);
+    }
     if (path !== '/readyz') return say(response, 404, 'not found');
     const { ok, detail } = ready();
-    say(response, ok ? 200 : 503, detail);
+    say(response, ok ? 200 : 503, detail, troubles());
   };
 }
 
-function say(response: ServerResponse, status: number, text: string): void {
+function say(
+  response: ServerResponse,
+  status: number,
+  ...lines: readonly (string | readonly string[])[]
+): void {
   response.writeHead(status, { 'content-type': 'text/plain', 'cache-control': 'no-store' });
-  response.end(`${text}\n`);
+  response.end(
+    lines
+      .flat()
+      .map((line) => `${line}\n`)
+      .join(''),
+  );
 }

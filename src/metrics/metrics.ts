@@ -78,8 +78,8 @@ export class Metrics {
   }
 
   /** One call at a time. */
-  async text(samples: Samples): Promise<string> {
-    for (const [key, gauge] of this.#sampled) gauge.samples = samples[key];
+  async text(samples: Partial<Samples>): Promise<string> {
+    for (const [key, gauge] of this.#sampled) gauge.samples = samples[key] ?? [];
     try {
       return await this.#registry.metrics();
     } finally {

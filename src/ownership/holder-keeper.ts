@@ -4,8 +4,10 @@
 import { HolderRecord, type RecordChanges } from '../../machines/ownership/holder-record.ts';
 import type { Holder, HostProof } from '../../machines/ownership/holders.ts';
 import { day, minute, second } from '../../machines/time/durations.ts';
-import { KubernetesError } from '../kubernetes/client/kubernetes-error.ts';
+import { asAsked, isConflict } from '../kubernetes/client/kubernetes-error.ts';
+import { retryConflicts } from '../kubernetes/client/retry-conflicts.ts';
 import { type Clock, sleep, untilAborted } from '../time/clock.ts';
+import { GroupCommit } from '../time/group-commit.ts';
 import { retry } from '../time/retry.ts';
 
 /** Storage of the record's documents, by number; a document that somebody else has changed is not overwritten. */
@@ -28,23 +30,19 @@ export interface HolderKeeperOptions {
 }
 
 /** Milliseconds from the start of a write to the start of the next: in a rush all certificates of that time share one. */
-const writeInterval = 200;
+const writeInterval = 400;
 /** Milliseconds: certificates found at the first start are not urgent, and usually all are found within this. */
 const findingDelay = 30 * second;
 const restorePauses = { shortestPause: 0.5 * second, longestPause: 30 * second };
 /** Milliseconds from the start. */
 const firstPruning = 10 * minute;
-/** Of a write that finds the record changed by others. */
-const mostMerges = 5;
 
 export class HolderKeeper {
   readonly #options: HolderKeeperOptions;
   readonly #record = new HolderRecord();
   /** Set in the record, but not written yet. */
   #unwritten = new Map<string, Holder>();
-  #running: Promise<void> | undefined;
-  #queued: Promise<void> | undefined;
-  #begunAt = Number.NEGATIVE_INFINITY;
+  readonly #commits: GroupCommit;
   /** The last write has failed. */
   #failed = false;
   /** Somebody else has written to the record. */
@@ -54,6 +52,16 @@ export class HolderKeeper {
 
   constructor(options: HolderKeeperOptions) {
     this.#options = options;
+    const { clock, signal } = options;
+    const write = (): Promise<void> => this.#writeChanges();
+    this.#commits = new GroupCommit({
+      clock,
+      signal,
+      interval: writeInterval,
+      write,
+      onFailure: options.onTrouble,
+      pauseAfter: asAsked,
+    });
   }
 
   /** Certificates of before the record may still make holders. */
@@ -123,7 +131,15 @@ export class HolderKeeper {
    */
   async flush(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    await untilAborted(this.#write(), signal);
+    await untilAborted(this.#commits.commit(), signal);
+  }
+
+  /**
+   * Like `flush`, but after a failure it waits for the repetition.
+   * @throws the signal's reason
+   */
+  async persist(signal: AbortSignal): Promise<void> {
+    await this.#commits.persist(signal);
   }
 
   /**
@@ -153,45 +169,25 @@ export class HolderKeeper {
 
   /** @param delay milliseconds */
   async #flushAfter(delay: number): Promise<void> {
-    const { clock, signal, onTrouble } = this.#options;
+    const { clock, signal } = this.#options;
     try {
       if (delay > 0) await sleep(clock, delay, signal);
       this.#flushPlanned = false;
-      const flush = (): Promise<void> => this.flush(signal);
-      await retry(flush, { clock, signal, ...restorePauses, onFailure: onTrouble });
+      await this.#commits.commit();
     } catch {
-      // The process is stopping. The next one finds the same certificates.
+      // It is repeated; or the process is stopping, and the next one finds the same certificates.
     }
-  }
-
-  /** A write that begins after this call. */
-  #write(): Promise<void> {
-    this.#queued ??= this.#writeAfter(this.#running);
-    return this.#queued;
-  }
-
-  async #writeAfter(before: Promise<void> | undefined): Promise<void> {
-    const { clock, signal } = this.#options;
-    await before?.catch(() => undefined);
-    const left = Math.min(this.#begunAt + writeInterval - clock.now(), writeInterval);
-    if (left > 0) await sleep(clock, left, signal);
-    this.#begunAt = clock.now();
-    this.#running = this.#queued;
-    this.#queued = undefined;
-    await this.#writeChanges();
   }
 
   async #writeChanges(): Promise<void> {
     const { store, clock, signal } = this.#options;
-    const pauses = { shortestPause: 0, longestPause: 0, mostTries: mostMerges, pauseAfter: onlyConflicts };
+    const subject = `ConfigMap ${store.nameOf(0)} and its like are`;
     try {
-      await retry(() => this.#writeOnce(), { clock, signal, ...pauses });
+      await retryConflicts(() => this.#writeOnce(), subject, { clock, signal });
       this.#failed = false;
     } catch (error) {
       this.#failed = true;
-      if (!isConflict(error)) throw error;
-      const message = `${store.nameOf(0)} and its like are changed by another client again and again`;
-      throw new KubernetesError('ServerError', `ConfigMap ${message}`, { cause: error });
+      throw error;
     }
   }
 
@@ -238,14 +234,4 @@ export class HolderKeeper {
   #report({ troubles }: RecordChanges): void {
     for (const trouble of troubles) this.#options.onTrouble(trouble);
   }
-}
-
-function isConflict(error: unknown): boolean {
-  return error instanceof KubernetesError && error.code === 'Conflict';
-}
-
-/** For `retry`: at once. */
-function onlyConflicts(error: unknown): number {
-  if (isConflict(error)) return 0;
-  throw error;
 }

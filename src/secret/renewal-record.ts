@@ -1,6 +1,6 @@
 import { drawRenewal, type RenewalWindow } from '../../machines/assessment/renewal.ts';
 import type { SuggestedWindow } from '../acme/order/renewal-info.ts';
-import { stringField } from '../process/json.ts';
+import { parsedJson, stringField } from '../process/json.ts';
 
 /** Annotation on a Secret: the CA's renewal window and the time chosen in it. */
 export const renewalAnnotation = 'kube-lego.io/renewal';
@@ -14,15 +14,11 @@ export function writeRenewal(id: string, { start, end, at, url }: RenewalWindow)
 /** @returns undefined for a text that is not about this certificate */
 export function readRenewal(text: string | undefined, id: string | undefined): RenewalWindow | undefined {
   if (text === undefined || id === undefined) return undefined;
-  try {
-    const found: unknown = JSON.parse(text);
-    if (stringField(found, 'certificate') !== id) return undefined;
-    const time = (field: string): number => Date.parse(stringField(found, field) ?? '');
-    const window = { start: time('start'), end: time('end'), at: time('at'), url: stringField(found, 'url') };
-    return window.start < window.end && !Number.isNaN(window.at) ? window : undefined;
-  } catch {
-    return undefined;
-  }
+  const found = parsedJson(text);
+  if (stringField(found, 'certificate') !== id) return undefined;
+  const time = (field: string): number => Date.parse(stringField(found, field) ?? '');
+  const window = { start: time('start'), end: time('end'), at: time('at'), url: stringField(found, 'url') };
+  return window.start < window.end && !Number.isNaN(window.at) ? window : undefined;
 }
 
 /** The record after an ARI answer: the chosen time is kept while the window stays the same. */

@@ -3,6 +3,7 @@
 
 import type { SecretFacts } from '../../machines/assessment/secret-facts.ts';
 import { adoptAnnotation } from '../../machines/ownership/adoption.ts';
+import type { RevocationReason } from '../../machines/revocation/revocation.ts';
 import { readCertificate } from '../certificate/reading.ts';
 import { managedByLabel } from '../kubernetes/records/managed-by.ts';
 import type { StoredSecret } from '../kubernetes/records/secret-store.ts';
@@ -17,6 +18,8 @@ export const profileAnnotation = 'kube-lego.io/issued-profile';
 export const selfCheckedAnnotation = 'kube-lego.io/self-checked';
 /** Annotation: the key type that it was ordered with. */
 export const keyTypeAnnotation = 'kube-lego.io/issued-key-type';
+/** Annotation: the fingerprint of a certificate that the CA sent with a flaw, which another order does not mend. */
+export const flawedAnnotation = 'kube-lego.io/flawed';
 /** The annotation of the kube-lego of 2016 on its Secrets. */
 const markerOf2016 = 'kubernetes.io/tls-acme';
 const certManagerAnnotations = ['cert-manager.io/issuer-name', 'cert-manager.io/certificate-name'];
@@ -33,13 +36,18 @@ export function isRecordedAsOurs(annotations: Readonly<Record<string, unknown>>)
   );
 }
 
-/** The input of the assessment. */
-export function factsOf(stored: StoredSecret | undefined): SecretFacts {
+/**
+ * The input of the assessment.
+ * @param revocation see `RevocationRegister.reasonFor`
+ */
+export function factsOf(stored: StoredSecret | undefined, revocation?: RevocationReason): SecretFacts {
   if (stored === undefined) return { kind: 'absent' };
-  const { uid, resourceVersion, type, immutable, annotations, labels } = stored;
+  const { uid, resourceVersion, type, immutable, annotations, labels, repeat } = stored;
   const manager = labels[managedByLabel.key];
   const certificate = readCertificate(stored.certificatePem, stored.keyPem);
-  const id = certificate.kind === 'readable' ? certificate.id : undefined;
+  const { id, fingerprint } =
+    certificate.kind === 'readable' ? certificate : { id: undefined, fingerprint: undefined };
+  const flawed = annotations[flawedAnnotation];
   return {
     kind: 'present',
     uid,
@@ -49,13 +57,16 @@ export function factsOf(stored: StoredSecret | undefined): SecretFacts {
     ours: manager === managedByLabel.value || isRecordedAsOurs(annotations),
     adopt: annotations[adoptAnnotation]?.trim().toLowerCase() === 'true',
     managedByOther: manager !== undefined && manager !== managedByLabel.value,
+    ...(repeat === undefined ? {} : { repeat }),
     certManager: certManagerAnnotations.some((key) => Object.hasOwn(annotations, key)),
     directory: annotations[directoryAnnotation],
     omission: readOmission(annotations[omissionAnnotation]),
     profile: annotations[profileAnnotation],
     selfChecked: annotations[selfCheckedAnnotation] === 'true',
+    asSent: flawed !== undefined && flawed === fingerprint,
     orderedKeyType: annotations[keyTypeAnnotation],
     window: readRenewal(annotations[renewalAnnotation], id),
+    ...(revocation === undefined ? {} : { revocation }),
     certificate,
   };
 }

@@ -10,7 +10,7 @@ export class Denial {
   #since: number | undefined;
 
   /**
-   * @param now milliseconds since the epoch
+   * @param now monotonic milliseconds
    * @returns whether it stands since this error
    */
   beginsWith(error: unknown, now: number): boolean {

@@ -1,12 +1,10 @@
 import type { Logger } from 'pino';
 import { domainsAnnotation } from '../../machines/ownership/reservations.ts';
-import type { SupervisorEvent } from '../../machines/supervisor/supervisor.ts';
+import type { SupervisorEvent } from '../../machines/supervisor/supervisor-messages.ts';
 import type { KubernetesClient } from '../kubernetes/client/client.ts';
 import { collectionPath, namespaces } from '../kubernetes/client/collections.ts';
-import { isForbidden } from '../kubernetes/client/kubernetes-error.ts';
-import { Reflector } from '../kubernetes/watch/reflector.ts';
 import type { Clock } from '../time/clock.ts';
-import { Denial } from './denial.ts';
+import { watchClusterScoped } from './cluster-scoped-watch.ts';
 import { type ObservedNamespace, projectNamespace } from './namespace-projection.ts';
 
 /** A word of `kube-lego.io/domains` that reserves nothing. */
@@ -16,6 +14,10 @@ export interface InvalidDomain {
 }
 
 export interface NamespaceWatch {
+  /** What has been told so far, again, and whether that is all. */
+  known(): Iterable<SupervisorEvent>;
+  /** All are known, or they may not be read. */
+  readonly read: boolean;
   /** Namespaces may not be read, so that none reserves anything. */
   readonly denied: boolean;
   invalidDomains(): InvalidDomain[];
@@ -34,37 +36,35 @@ export function watchNamespaces(
   log: Logger,
   tellSupervisor: (event: SupervisorEvent) => void,
 ): NamespaceWatch {
-  const denial = new Denial();
-  const reflector = new Reflector<ObservedNamespace>({
+  const watch = watchClusterScoped<ObservedNamespace>({
     client,
     path: collectionPath(namespaces),
+    plural: 'Namespaces',
     metadataOnly: true,
     clock,
     signal,
+    log,
     project: projectNamespace,
-    onUpsert(_, { invalid, ...namespace }) {
-      if (invalid.length > 0)
-        log.warn({ namespace: namespace.name }, invalidMessage(namespace.name, invalid));
-      tellSupervisor({ type: 'NAMESPACE_OBSERVED', namespace });
+    onUpsert(_, namespace) {
+      const { invalid, name } = namespace;
+      if (invalid.length > 0) log.warn({ namespace: name }, invalidMessage(name, invalid));
+      tellSupervisor(observed(namespace));
     },
     onDelete: (_, { name }) => tellSupervisor({ type: 'NAMESPACE_GONE', name }),
-    onSynced() {
-      if (denial.stands) log.info('Namespaces can be read now.');
-      denial.end();
-      tellSupervisor({ type: 'NAMESPACES_READ' });
-    },
-    onError(error) {
-      if (!isForbidden(error))
-        log.warn(error, 'The watch of Namespaces was interrupted; kube-lego reconnects.');
-      if (reflector.state.synced || !denial.beginsWith(error, clock.now())) return;
-      log.error(error, denialMessage);
-      tellSupervisor({ type: 'NAMESPACES_READ' });
-    },
+    onRead: (denied) => tellSupervisor(read(denied)),
+    onDenied: (error) => log.error(error, denialMessage),
   });
-  reflector.start();
+  const { reflector } = watch;
   return {
+    *known() {
+      for (const [, namespace] of reflector.entries()) yield observed(namespace);
+      if (watch.read) yield read(watch.denied);
+    },
+    get read() {
+      return watch.read;
+    },
     get denied() {
-      return denial.stands;
+      return watch.denied;
     },
     invalidDomains: () =>
       [...reflector.entries()].flatMap(([namespace, { invalid }]) =>
@@ -72,6 +72,14 @@ export function watchNamespaces(
       ),
     stopped: () => reflector.stopped(),
   };
+}
+
+function observed({ invalid: _, ...namespace }: ObservedNamespace): SupervisorEvent {
+  return { type: 'NAMESPACE_OBSERVED', namespace };
+}
+
+function read(denied: boolean): SupervisorEvent {
+  return { type: 'NAMESPACES_READ', ...(denied && { denied }) };
 }
 
 const denialMessage =

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { SupervisorEvent } from '../../machines/supervisor/supervisor.ts';
+import type { SupervisorEvent } from '../../machines/supervisor/supervisor-messages.ts';
 import type { Config } from '../config/config.ts';
 import type { KubernetesClient } from '../kubernetes/client/client.ts';
 import { collectionPath, secrets } from '../kubernetes/client/collections.ts';

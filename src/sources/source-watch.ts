@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import { parseSourceKey, type SourceKey, sourceKey } from '../../machines/ownership/source-key.ts';
 import type { SourceSpec } from '../../machines/ownership/source-spec.ts';
-import type { SupervisorEvent } from '../../machines/supervisor/supervisor.ts';
+import type { SupervisorEvent } from '../../machines/supervisor/supervisor-messages.ts';
 import type { Config } from '../config/config.ts';
 import type { KubernetesClient } from '../kubernetes/client/client.ts';
 import { collectionPath } from '../kubernetes/client/collections.ts';
@@ -14,6 +14,12 @@ import type { Source } from './source.ts';
 const unread: ReadonlySet<string> = new Set(['managedFields', 'labels']);
 
 export interface SourceWatch {
+  /** What has been told so far, again, and whether that is all. */
+  known(): Iterable<SupervisorEvent>;
+  /** All that are there are known, except those of left-out namespaces. */
+  readonly synced: boolean;
+  /** Resolves when each list that has been read is watched again. @throws the signal's reason */
+  watching(signal: AbortSignal): Promise<unknown>;
   /** The last known version of the object. */
   find(key: SourceKey): SourceSpec | undefined;
   /** State of the watches of this kind, one for each watched namespace, or one for all. */
@@ -62,21 +68,36 @@ export function watchSources(
       onError: (error) => {
         log.warn(error, `The watch of ${source.resource} was interrupted; kube-lego reconnects.`);
         if (namespace === undefined || reflector.state.synced) return;
-        if (!denial.beginsWith(error, clock.now())) return;
+        if (!denial.beginsWith(error, clock.monotonic())) return;
         log.error({ namespace, err: error }, leftOutMessage(source, namespace));
         reportWhenSynced();
       },
     });
     return { kind: source.kind, reflector, denial };
   });
-  const reportWhenSynced = (): void => {
+  const isSynced = (): boolean => {
     const synced = watches.filter(({ reflector }) => reflector.state.synced);
     const leftOut = watches.filter(({ denial }) => denial.stands);
-    if (synced.length > 0 && synced.length + leftOut.length === watches.length)
-      tellSupervisor({ type: 'SYNCED' });
+    return synced.length > 0 && synced.length + leftOut.length === watches.length;
+  };
+  const reportWhenSynced = (): void => {
+    if (isSynced()) tellSupervisor({ type: 'SYNCED' });
   };
   for (const { reflector } of watches) reflector.start();
   return {
+    *known() {
+      for (const { reflector } of watches) {
+        for (const [, source] of reflector.entries()) yield { type: 'SOURCE_OBSERVED', source };
+      }
+      if (isSynced()) yield { type: 'SYNCED' };
+    },
+    get synced() {
+      return isSynced();
+    },
+    watching(signal) {
+      const read = watches.filter(({ reflector }) => reflector.state.synced);
+      return Promise.all(read.map(({ reflector }) => reflector.watching(signal)));
+    },
     find(key) {
       const { kind, namespace, name } = parseSourceKey(key);
       const ofKind = watches.filter((watch) => watch.kind === kind);

@@ -1,7 +1,8 @@
 import type { CertificateInput } from '../../machines/ingress/certificate.ts';
-import type { KeyType } from '../../machines/ownership/desired-certificate.ts';
+import type { Failure } from '../../machines/reasons/reasons.ts';
 import { StepError } from '../../machines/reasons/step-error.ts';
 import type { AuthorizationReport } from '../acme/order/authorization.ts';
+import type { OrderPhase } from '../acme/order/order.ts';
 import type { CertificateAuthority } from '../authority/certificate-authority.ts';
 import { type CommonName, createCsr } from '../certificate/csr.ts';
 import type { IssuedCertificates } from '../certificate/issued-certificates.ts';
@@ -9,10 +10,12 @@ import type { Vault } from '../certificate/vault.ts';
 import type { ChallengeSolvers } from '../challenges/challenge-solvers.ts';
 import type { Clock } from '../time/clock.ts';
 import { failureOf } from './failures.ts';
+import { entryFor, exemptionOf, type JournalOptions, OrderRecord, wantedOrder } from './order-record.ts';
+import { SlowPhases } from './slow-phases.ts';
 
-export interface ObtainCertificateOptions {
-  readonly ca: Pick<CertificateAuthority, 'order'>;
-  readonly solvers: Pick<ChallengeSolvers, 'presenters'>;
+export interface ObtainCertificateOptions extends JournalOptions {
+  readonly ca: JournalOptions['ca'] & Pick<CertificateAuthority, 'order'>;
+  readonly solvers: Pick<ChallengeSolvers, 'presenters' | 'cleanUp'>;
   readonly vault: Vault;
   readonly issued: IssuedCertificates;
   readonly clock: Clock;
@@ -20,28 +23,36 @@ export interface ObtainCertificateOptions {
   readonly onPause: (link: string, input: CertificateInput) => void;
   /** Progress of the authorization of a host of this round. */
   readonly onAuthorization?: (id: string, report: AuthorizationReport) => void;
+  /** The CA takes long over the order of this round. */
+  readonly onSlow?: (id: string, finding: Failure) => void;
   /** A warning that does not fail the round. */
   readonly onNotice: (notice: string, input: CertificateInput) => void;
-  /** Default for Ingresses without one. */
-  readonly keyType: KeyType;
   readonly preferredChain: string | undefined;
   readonly commonName?: CommonName | undefined;
 }
 
-/** Creates the key and orders the certificate; returns the vault's id of both. */
+/** Creates the key and orders the certificate, or goes on with an unfinished order; returns the vault's id of both. */
 export async function obtainCertificate(
   options: ObtainCertificateOptions,
   input: CertificateInput,
   signal: AbortSignal,
 ): Promise<string> {
-  const { id, desired, exemption, predecessor } = input;
-  const { ca, vault, issued, clock, preferredChain } = options;
-  const keyId = await vault.create(desired.keyType ?? options.keyType);
+  const { id, desired, predecessor } = input;
+  const { ca, vault, issued, journal, clock, preferredChain } = options;
+  await journal.ready(signal);
+  const wanted = wantedOrder(options, input);
+  const earlier = entryFor(journal, wanted);
+  for (const other of journal.of(wanted.namespace, wanted.secretName)) {
+    if (other.id !== earlier?.id) journal.letGo(other, 'other hosts or settings are wanted now');
+  }
+  const keyId = earlier === undefined ? await vault.create(wanted.keyType) : vault.hold(earlier.keyPem);
   if (signal.aborted) vault.destroy(keyId);
   signal.throwIfAborted();
   issued.holdKey(id, keyId);
   const hosts = input.hosts.map(({ host }) => host);
-  const csr = await createCsr(hosts, vault.keyPem(keyId), options.commonName);
+  const csr = createCsr(hosts, vault.keyPem(keyId), options.commonName);
+  const record = new OrderRecord(journal, { ...wanted, keyPem: vault.keyPem(keyId) }, earlier);
+  const slow = new SlowPhases(clock, (phase) => options.onSlow?.(id, slowOrder(desired.secretName, phase)));
   const order = ca.order(
     {
       id,
@@ -50,19 +61,43 @@ export async function obtainCertificate(
       csr,
       profile: desired.profile,
       preferredChain,
-      exemption,
+      exemption: exemptionOf(earlier, input),
       predecessor,
       onNotice: (notice) => options.onNotice(notice, input),
       onAuthorization: (report) => options.onAuthorization?.(id, report),
+      onProven: () => options.solvers.cleanUp(id),
+      onPhase: (phase) => slow.enter(phase),
       onPauseLink: (link) => options.onPause(link, input),
+      journaling: record,
     },
     signal,
   );
   try {
     issued.add(keyId, await order.obtain());
   } catch (error) {
-    if (!order.made) throw error;
-    throw new StepError({ ...failureOf(error, clock.now()), orderMade: true }, { cause: error });
+    record.failed(error);
+    signal.throwIfAborted();
+    const failure = failureOf(error, clock.now());
+    // What the CA has refused is not asked for before that ends.
+    const retryAt = Math.max(failure.retryAt ?? 0, order.refusedUntil ?? 0);
+    throw new StepError(
+      {
+        ...failure,
+        ...(retryAt === 0 ? {} : { retryAt }),
+        ...(order.made ? { orderMade: true as const } : {}),
+      },
+      { cause: error },
+    );
+  } finally {
+    slow.end();
   }
   return keyId;
+}
+
+function slowOrder(secretName: string, phase: OrderPhase): Failure {
+  const what = phase === 'proving' ? 'has not validated the hosts yet' : 'has not issued the certificate yet';
+  return {
+    code: 'OrderPending',
+    message: `The CA works on the order for Secret ${secretName}, and ${what}.`,
+  };
 }

@@ -1,54 +1,83 @@
+import { hostsToBlame } from '../../machines/assessment/rescue.ts';
 import type { CertificateInput } from '../../machines/ingress/certificate.ts';
+import type { Failure } from '../../machines/reasons/reasons.ts';
+import { sentences } from '../../machines/reasons/sentences.ts';
 import { StepError } from '../../machines/reasons/step-error.ts';
 import type { Account } from '../acme/account/account.ts';
+import type { CertificateAuthority } from '../authority/certificate-authority.ts';
 import type { HostVerdict } from '../challenges/challenge-solver.ts';
 import type { ChallengeSolvers } from '../challenges/challenge-solvers.ts';
+import { throwUnlessProvable } from '../challenges/unprovable.ts';
 import { KubernetesError } from '../kubernetes/client/kubernetes-error.ts';
-import type { SecretStore } from '../kubernetes/records/secret-store.ts';
+import type { CertificateToStore, SecretStore } from '../kubernetes/records/secret-store.ts';
 import type { HolderKeeper } from '../ownership/holder-keeper.ts';
-import { sentence } from './failures.ts';
+import { secretNotWritable } from './failures.ts';
+import { isFinalized, type JournalOptions } from './order-record.ts';
 
-export interface ProvisionChallengeOptions {
+export interface ProvisionChallengeOptions extends JournalOptions {
+  readonly ca: JournalOptions['ca'] & Pick<CertificateAuthority, 'progressOf'>;
   readonly account: { ensureAccount(signal: AbortSignal): Promise<Pick<Account, 'thumbprint'>> };
   readonly secrets: Pick<SecretStore, 'proveWritable'>;
+  /** What to try the write of the Secret with. */
+  readonly trial: (input: CertificateInput) => Promise<CertificateToStore>;
   readonly holders: Pick<HolderKeeper, 'proveWritable'>;
-  readonly solvers: Pick<ChallengeSolvers, 'prepare'>;
+  readonly solvers: Pick<ChallengeSolvers, 'prepare' | 'recheck'>;
   /** A warning about a host that does not fail the round. */
   readonly onNotice: (notice: string, input: CertificateInput) => void;
 }
 
 /**
- * The checks before an order: there is an account, the Secret and the record of holders are writable, and each host can be proven. A host that cannot be checked
- * from inside the cluster is left to the CA.
+ * The checks before an order: there is an account, the Secret and the record of holders are writable, and each host can be proven. A
+ * host that cannot be checked from inside the cluster is left to the CA. An order whose certificate has been asked for needs no proof.
  */
 export async function provisionChallenge(
-  { account, secrets, holders, solvers, onNotice }: ProvisionChallengeOptions,
+  options: ProvisionChallengeOptions,
   input: CertificateInput,
   signal: AbortSignal,
 ): Promise<undefined> {
+  const { account, secrets, trial, holders, solvers, onNotice } = options;
+  const { id: round, desired, answered: judged = [], unready = [] } = input;
+  // Hosts that have failed the self-check show that it is not.
+  if (unready.length === 0 && (await isFinalized(options, input, signal))) return undefined;
+  const { selfCheck } = desired;
+  const hosts = hostsToPrepare(input);
+  const again = hosts.filter(({ host }) => unready.includes(host));
+  const known = selfCheck && again.length > 0 ? await solvers.recheck(again, signal) : undefined;
+  if (known !== undefined) throwUnlessProvable(known);
   const [{ thumbprint }] = await Promise.all([
     account.ensureAccount(signal),
-    proveWritable(secrets, input, signal),
+    trial(input).then((certificate) => proveWritable(secrets, input, certificate, signal)),
     holders.proveWritable(signal),
   ]);
-  const { id: round, hosts, desired, answered: judged = [] } = input;
-  const { selfCheck } = desired;
-  const verdicts = await solvers.prepare({ round, hosts, thumbprint, selfCheck, judged }, signal);
+  const preparation = { round, namespace: desired.namespace, hosts, thumbprint, selfCheck, judged, unready };
+  const verdicts = await solvers.prepare(preparation, signal);
   for (const verdict of verdicts) {
     if (verdict.kind === 'provable' && verdict.notice !== undefined) onNotice(verdict.notice, input);
     // Ask the CA anyway: it may reach what we cannot.
     if (verdict.kind === 'unknown') onNotice(verdict.message, input);
   }
   proveReturn(input, verdicts);
-  const wrong = verdicts.filter((verdict) => verdict.kind === 'not-provable');
-  const [first, second] = wrong;
-  if (first === undefined) return undefined;
-  throw new StepError({
-    code: first.code,
-    message: wrong.map(({ message }) => message).join(' '),
-    hosts: wrong.map(({ host }) => host),
-    ...(second === undefined ? { host: first.host } : {}),
-  });
+  throwUnlessProvable(verdicts);
+  if (input.early !== undefined) proveAppearance(input.early.failure, verdicts);
+  return undefined;
+}
+
+/** A round that ends before an order in any case concerns the hosts that may return, not those that are served meanwhile. */
+function hostsToPrepare({ hosts, returning }: CertificateInput): CertificateInput['hosts'] {
+  if (returning === undefined || returning.passed) return hosts;
+  return hosts.filter(({ host }) => returning.hosts.includes(host));
+}
+
+/** The CA has failed to validate these hosts a while ago: it is asked ahead of time only if they reach us now. */
+function proveAppearance(failure: Failure, verdicts: readonly HostVerdict[]): void {
+  const blamed = hostsToBlame(failure) ?? [];
+  const unsure = verdicts.flatMap((verdict) =>
+    verdict.kind === 'unknown' && blamed.includes(verdict.host) ? [verdict] : [],
+  );
+  const [first] = unsure;
+  if (first === undefined) return;
+  const message = sentences(...unsure.map((one) => one.message), 'The CA is asked again in its time.');
+  throw new StepError({ code: 'SelfCheckFailed', message, hosts: unsure.map(({ host }) => host) });
 }
 
 /**
@@ -74,7 +103,7 @@ function proveReturn({ returning, desired }: CertificateInput, verdicts: readonl
   if (passing.length === 0) {
     throw new StepError({
       code: 'HostLeftOut',
-      message: `${hosts.join(', ')} cannot return to ${secret} yet: ${[...failing.values()].join(' ')}`,
+      message: `${hosts.join(', ')} cannot return to ${secret} yet: ${sentences(...failing.values())}`,
     });
   }
   throw new StepError({
@@ -87,14 +116,14 @@ function proveReturn({ returning, desired }: CertificateInput, verdicts: readonl
 async function proveWritable(
   secrets: Pick<SecretStore, 'proveWritable'>,
   { desired: { namespace, secretName }, found }: CertificateInput,
+  certificate: CertificateToStore,
   signal: AbortSignal,
 ): Promise<void> {
   try {
-    await secrets.proveWritable(namespace, secretName, found, signal);
+    await secrets.proveWritable(namespace, secretName, found, certificate, signal);
   } catch (error) {
     if (!(error instanceof KubernetesError) || !isRefusal(error)) throw error;
-    const message = `Secret ${secretName} cannot be written: ${sentence(error.message)}`;
-    throw new StepError({ code: 'SecretNotWritable', message }, { cause: error });
+    throw secretNotWritable(secretName, error);
   }
 }
 

@@ -12,7 +12,7 @@ import { failureOf } from './failures.ts';
 export interface RehearsalOptions {
   /** The staging CA. Its account has the same key as the production CA's: the responder answers for both. */
   readonly ca: Pick<CertificateAuthority, 'admit' | 'order' | 'release'>;
-  readonly clock: Pick<Clock, 'now'>;
+  readonly clock: Pick<Clock, 'now' | 'monotonic'>;
   readonly commonName?: CommonName | undefined;
   /** The staging CA has paused a name; only the Ingress's owner may see the link that unpauses it. */
   readonly onPause: (link: string, input: CertificateInput) => void;
@@ -46,15 +46,16 @@ export class Rehearsal {
     const { clock } = this.#options;
     const hosts = input.hosts.map(({ host }) => host);
     const set = hosts.toSorted().join();
-    if ((this.#passed.get(set) ?? Number.NEGATIVE_INFINITY) > clock.now() - countsFor) return;
+    if ((this.#passed.get(set) ?? Number.NEGATIVE_INFINITY) > clock.monotonic() - countsFor) return;
     try {
       await this.#order(input, hosts, presenterOf, signal);
     } catch (error) {
       signal.throwIfAborted();
-      const failure = failureOf(error, clock.now());
+      // The queue is that of the other CA, and does not wait for this one.
+      const { held: _held, ...failure } = failureOf(error, clock.now());
       throw new StepError({ ...failure, message: inRehearsal(failure.message) }, { cause: error });
     }
-    this.#remember(set, clock.now());
+    this.#remember(set, clock.monotonic());
   }
 
   /** The certificate is discarded. */
@@ -67,7 +68,7 @@ export class Rehearsal {
     const { ca, commonName, onPause } = this.#options;
     const { id, desired } = input;
     const exemption = 'none';
-    const csr = await createCsr(hosts, await generateKey('ec-p256'), commonName);
+    const csr = createCsr(hosts, await generateKey('ec-p256'), commonName);
     ca.admit({ id, namespace: desired.namespace, hosts, purpose: 'first', exemption });
     try {
       const onPauseLink = (link: string): void => onPause(link, input);

@@ -13,7 +13,7 @@ import {
   windowDiffers,
   writeRenewal,
 } from '../secret/renewal-record.ts';
-import type { Clock } from '../time/clock.ts';
+import { type Clock, untilAborted } from '../time/clock.ts';
 
 export interface RenewalWatchOptions {
   /** Not asked while its breaker is open; errors of ARI do not affect the breaker. */
@@ -25,6 +25,8 @@ export interface RenewalWatchOptions {
   };
   readonly secrets: Pick<SecretStore, 'annotate'>;
   readonly clock: Clock;
+  /** Ends all requests. */
+  readonly signal: AbortSignal;
 }
 
 interface FirstSuggestion {
@@ -43,22 +45,20 @@ export interface Watched {
 
 /** Let's Encrypt's interval for ARI is six hours; requests after a restart or an outage are spread over it. */
 const rhythm = 6 * hour;
-/** Milliseconds. A request must delay neither the end of a round nor a check. */
+/** Milliseconds. A request must delay neither the end of a round nor a check: its answer may come later. */
 const askingLimit = 2 * second;
 const pauseAfterRefusal = 10 * minute;
-/** Deletions are not reported here: beyond this number the map is cleared, and requests are spread again. */
-const mostSecrets = 200_000;
+/** Replaced certificates are not reported here: beyond this number the map is cleared, and requests are spread again. */
+const mostCertificates = 200_000;
 
 interface Known {
-  /** ARI id of the certificate (RFC 9773 section 4.1). */
-  readonly id: string;
   /** Milliseconds since the epoch by the CA's clock, like all times here. */
   readonly askAt: number;
   /** The CA's last answer to this process. */
   readonly suggested?: SuggestedWindow | undefined;
   /** A window that is not on the Secret yet. */
   readonly unrecorded?: RenewalWindow | undefined;
-  /** The last answer, if its write failed, and the time of the next write: ARI may not be requested again so soon. */
+  /** The last answer, if its write failed or nobody waited for it, and the time of the next write: ARI may not be requested again so soon. */
   readonly refused?: { readonly suggested: SuggestedWindow; readonly writeAt: number } | undefined;
 }
 
@@ -69,7 +69,7 @@ interface Known {
  */
 export class RenewalWatch {
   readonly #options: RenewalWatchOptions;
-  /** By the uid of the Secret. */
+  /** By certificate, not by Secret: a Retry-After also holds when somebody deletes the Secret and creates it again. */
   readonly #known = new Map<string, Known>();
 
   constructor(options: RenewalWatchOptions) {
@@ -78,19 +78,16 @@ export class RenewalWatch {
 
   /**
    * The first request, after a certificate was stored; postponed if there is no answer in time.
-   * @param stored uid of the Secret, and id of the certificate (RFC 9773 section 4.1)
+   * @param id of the certificate (RFC 9773 section 4.1)
    * @throws the signal's reason
    */
-  async first(
-    { uid, id }: { readonly uid: string; readonly id: string },
-    signal: AbortSignal,
-  ): Promise<FirstSuggestion> {
+  async first(id: string, signal: AbortSignal): Promise<FirstSuggestion> {
     const { ca } = this.#options;
     const turn = this.#turnOf(id);
     const { window: suggested, askAt } =
       turn === undefined ? await this.#ask(id, signal) : { window: undefined, askAt: turn };
     const window = suggested && recordOf(id, suggested, undefined, ca.clock.now());
-    this.#remember(uid, { id, askAt, suggested, unrecorded: window });
+    this.#remember(id, { askAt, suggested, unrecorded: window });
     return { window, askAt: ca.clock.byMachine(askAt) };
   }
 
@@ -103,18 +100,17 @@ export class RenewalWatch {
     secret: PresentSecret,
     signal: AbortSignal,
   ): Promise<Watched> {
-    const { certificate, directory, uid } = secret;
+    const { certificate, directory } = secret;
     const { ca, clock, secrets } = this.#options;
     const now = ca.clock.now();
     const isIssuedHere = !isForeign(secret) && directory === ca.directoryUrl;
     if (certificate.kind !== 'readable' || certificate.id === undefined || !isIssuedHere) {
-      this.#known.delete(uid);
       return { secret, askAt: undefined };
     }
     const { id, notAfter } = certificate;
-    const last = this.#known.get(uid);
-    const isNew = last?.id !== id;
-    const known = isNew ? { id, askAt: nextBeat(uid, rhythm, now) } : this.#inTurn(last);
+    const last = this.#known.get(id);
+    const isNew = last === undefined;
+    const known: Known = isNew ? { askAt: nextBeat(id, rhythm, now) } : this.#inTurn(id, last);
     const window = secret.window ?? known.unrecorded;
     const confirmed =
       window !== undefined && known.suggested !== undefined && isSuggested(window, known.suggested, now);
@@ -126,14 +122,14 @@ export class RenewalWatch {
       window !== undefined && !confirmed && window.at <= now && (isNew || known.suggested !== undefined);
     const turn = isClaim ? this.#turnOf(id) : checkAt;
     if ((isNew && !isClaim) || (turn !== undefined && turn > now) || notAfter <= clock.now()) {
-      this.#remember(uid, known);
+      this.#remember(id, known);
       return { secret: seen, askAt: ca.clock.byMachine(checkAt) };
     }
+    // An answer holds until its Retry-After, whatever a tenant writes meanwhile.
+    const answer = known.askAt > now ? (known.refused?.suggested ?? known.suggested) : undefined;
     const { window: suggested, askAt } =
-      known.refused === undefined || known.askAt <= now
-        ? await this.#ask(id, signal)
-        : { window: known.refused.suggested, askAt: known.askAt };
-    this.#remember(uid, { ...known, askAt, suggested, refused: undefined });
+      answer === undefined ? await this.#ask(id, signal) : { window: answer, askAt: known.askAt };
+    this.#remember(id, { ...known, askAt, suggested, refused: undefined });
     if (suggested === undefined) return { secret: seen, askAt: ca.clock.byMachine(askAt) };
     const record = recordOf(id, suggested, window, now);
     if (!windowDiffers(secret.window, record)) {
@@ -142,21 +138,21 @@ export class RenewalWatch {
     const annotations = { [renewalAnnotation]: writeRenewal(id, record) };
     try {
       const version = await secrets.annotate(namespace, secretName, secret, annotations, signal);
-      this.#remember(uid, { id, askAt, suggested });
+      this.#remember(id, { askAt, suggested });
       const found = { ...secret, ...version, window: record, windowConfirmed: true };
       return { secret: found, askAt: ca.clock.byMachine(askAt) };
     } catch (error) {
       if (!(error instanceof KubernetesError)) throw error;
       // A changed window that cannot be stored is not used: a conflict, or no permission.
       const writeAt = now + pauseAfterRefusal;
-      this.#remember(uid, { ...known, askAt, refused: { suggested, writeAt } });
+      this.#remember(id, { ...known, askAt, refused: { suggested, writeAt } });
       return { secret: seen, askAt: ca.clock.byMachine(writeAt) };
     }
   }
 
   /** Postpones a due request while the CA's breaker is open. */
-  #inTurn(known: Known): Known {
-    const turn = known.askAt > this.#options.ca.clock.now() ? undefined : this.#turnOf(known.id);
+  #inTurn(id: string, known: Known): Known {
+    const turn = known.askAt > this.#options.ca.clock.now() ? undefined : this.#turnOf(id);
     return turn === undefined ? known : { ...known, askAt: turn };
   }
 
@@ -167,23 +163,39 @@ export class RenewalWatch {
     return trouble && nextBeat(id, rhythm, trouble.until);
   }
 
-  #remember(uid: string, known: Known): void {
-    if (this.#known.size >= mostSecrets) this.#known.clear();
-    this.#known.set(uid, known);
+  #remember(id: string, known: Known): void {
+    if (this.#known.size >= mostCertificates) this.#known.clear();
+    this.#known.set(id, known);
   }
 
-  /** One request; postponed if there is no answer in time. */
+  /** One request; postponed if there is no answer in time. It goes on then: the answer may have a Retry-After. */
   async #ask(id: string, signal: AbortSignal): Promise<RenewalInfo> {
     const { ca, clock } = this.#options;
+    signal.throwIfAborted();
     const limit = new AbortController();
     const timer = clock.setTimeout(() => limit.abort(), askingLimit);
+    const asking = ca.renewalInfo.ask(id, this.#options.signal);
     try {
-      return await ca.renewalInfo.ask(id, AbortSignal.any([signal, limit.signal]));
+      return await untilAborted(asking, AbortSignal.any([signal, limit.signal]));
     } catch (error) {
-      if (signal.aborted || !limit.signal.aborted) throw error;
-      return { window: undefined, askAt: nextBeat(id, rhythm, ca.clock.now()) };
+      if (!signal.aborted && !limit.signal.aborted) throw error;
+      const askAt = nextBeat(id, rhythm, ca.clock.now());
+      asking.then(
+        (late) => this.#takeLate(id, late, askAt),
+        // The process ends.
+        () => undefined,
+      );
+      signal.throwIfAborted();
+      return { window: undefined, askAt };
     } finally {
       clock.clearTimeout(timer);
     }
+  }
+
+  /** @param checkAt the next check */
+  #takeLate(id: string, { askAt, window }: RenewalInfo, checkAt: number): void {
+    const known = this.#known.get(id);
+    const refused = window && { suggested: window, writeAt: checkAt };
+    this.#remember(id, { ...known, askAt: Math.max(askAt, known?.askAt ?? 0), refused });
   }
 }

@@ -4,36 +4,39 @@ import type { SecretFacts, SecretVersion } from '../../machines/assessment/secre
 import type { CertificateInput, StoredValidity } from '../../machines/ingress/certificate.ts';
 import type { DesiredCertificate } from '../../machines/ownership/desired-certificate.ts';
 import type { HostProof } from '../../machines/ownership/holders.ts';
+import { sentences } from '../../machines/reasons/sentences.ts';
 import { StepError } from '../../machines/reasons/step-error.ts';
 import { second } from '../../machines/time/durations.ts';
 import { verifyChain } from '../certificate/chain.ts';
 import type { IssuedCertificates } from '../certificate/issued-certificates.ts';
 import type { ChallengeSolvers } from '../challenges/challenge-solvers.ts';
-import { KubernetesError } from '../kubernetes/client/kubernetes-error.ts';
+import type { OrderJournal } from '../journal/order-journal.ts';
+import { isDenied, KubernetesError } from '../kubernetes/client/kubernetes-error.ts';
 import type { CertificateToStore, SecretStore } from '../kubernetes/records/secret-store.ts';
 import type { HolderKeeper } from '../ownership/holder-keeper.ts';
-import { omissionAnnotation, writeOmission } from '../secret/omission.ts';
-import {
-  directoryAnnotation,
-  factsOf,
-  keyTypeAnnotation,
-  profileAnnotation,
-  selfCheckedAnnotation,
-} from '../secret/secret-reading.ts';
+import type { RevocationRegister } from '../revocation/revocation-register.ts';
+import { issuanceRecord } from '../secret/issuance-record.ts';
+import { factsOf } from '../secret/secret-reading.ts';
 import type { Clock } from '../time/clock.ts';
 import { retry } from '../time/retry.ts';
-import { sentence } from './failures.ts';
+import { secretNotWritable } from './failures.ts';
+import type { Keystores } from './keystores.ts';
 import type { RenewalWatch } from './renewal-watch.ts';
 
 export interface StoreCertificateOptions {
   readonly secrets: Pick<SecretStore, 'read' | 'write'>;
-  readonly holders: Pick<HolderKeeper, 'record' | 'flush'>;
+  readonly holders: Pick<HolderKeeper, 'record' | 'flush' | 'persist'>;
   readonly issued: Pick<IssuedCertificates, 'get'>;
+  readonly journal: Pick<OrderJournal, 'of' | 'end'>;
+  readonly revocations: Pick<RevocationRegister, 'reasonFor'>;
   readonly policy: AssessmentPolicy;
   /** Undefined without ARI. */
   readonly renewals?: Pick<RenewalWatch, 'first'> | undefined;
   readonly clock: Clock;
+  /** By whose clock the new certificate is judged, too: this machine's may be wrong. */
+  readonly ca: { readonly clock: Pick<Clock, 'now'> };
   readonly solvers: Pick<ChallengeSolvers, 'canJudge'>;
+  readonly keystores: Pick<Keystores, 'keep'>;
   /** A warning that does not fail the round. */
   readonly onNotice: (notice: string, input: CertificateInput) => void;
 }
@@ -50,73 +53,114 @@ export async function storeCertificate(
   input: CertificateInput & { readonly issued: string },
   signal: AbortSignal,
 ): Promise<StoredValidity> {
-  const { issued, policy, renewals, clock, onNotice } = options;
+  const { ca, clock, issued, policy, renewals, onNotice } = options;
   const { chainPem, keyPem } = issued.get(input.issued);
   const hosts = input.hosts.map(({ host }) => host);
-  const verified = verifyChain(chainPem, keyPem, hosts, clock.now());
-  const { id, chainPem: verifiedPem, fingerprint, notBefore, notAfter, notices } = verified;
+  const verified = verify(options, input, () =>
+    verifyChain(chainPem, keyPem, hosts, clock.now(), ca.clock.now()),
+  );
+  const { id, chainPem: verifiedPem, fingerprint, notBefore, notAfter, flawed, notices } = verified;
   for (const notice of notices) onNotice(notice, input);
   const { namespace } = input.desired;
   await record(options, input, signal, { hosts, namespace, notBefore, notAfter, certificate: fingerprint });
   const selfChecked =
     input.desired.selfCheck && input.hosts.every((route) => options.solvers.canJudge(route));
   const keyType = input.desired.keyType ?? policy.keyType;
-  const uid = await write(options, input, signal, {
+  await write(options, input, signal, {
     chainPem: verifiedPem,
     keyPem,
-    annotations: {
-      [directoryAnnotation]: policy.directory,
-      [profileAnnotation]: input.desired.profile ?? policy.profile ?? '',
-      ...(keyType === undefined ? {} : { [keyTypeAnnotation]: keyType }),
-      ...(selfChecked ? { [selfCheckedAnnotation]: 'true' } : {}),
-      ...(input.omission === undefined ? {} : { [omissionAnnotation]: writeOmission(input.omission) }),
-    },
+    annotations: issuanceRecord({
+      directory: policy.directory,
+      profile: input.desired.profile ?? policy.profile,
+      keyType,
+      selfChecked,
+      flawed: flawed ? fingerprint : undefined,
+      omission: input.omission,
+    }),
   });
+  endOrder(options, input);
   // Only now: a crash during the request must not lose the certificate.
-  const suggestion = id === undefined ? undefined : await renewals?.first({ uid, id }, signal);
-  return { notBefore, notAfter, window: suggestion?.window, askAt: suggestion?.askAt };
+  const kept = await keepKeystore(options, input, signal);
+  const suggestion = id === undefined ? undefined : await renewals?.first(id, signal);
+  const caAhead = ca.clock.now() - clock.now();
+  const askAt = kept ? suggestion?.askAt : clock.now() + second;
+  return { notBefore, notAfter, window: suggestion?.window, askAt, caAhead };
 }
 
-/** Likewise retried: the next round would find out before its order that the record cannot be written. */
+/** Whether the keystore is that of the new certificate; if not, the next check says why, or tries again. */
+async function keepKeystore(
+  { keystores, secrets }: StoreCertificateOptions,
+  { desired }: CertificateInput,
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (desired.keystore === undefined) return true;
+  try {
+    const stored = await secrets.read(desired.namespace, desired.secretName, signal);
+    return stored !== undefined && (await keystores.keep(desired, stored, signal)) === undefined;
+  } catch (error) {
+    if (!(error instanceof KubernetesError)) throw error;
+    return false;
+  }
+}
+
+/** A certificate that does not fit its order is not fetched again. */
+function verify<T>(options: StoreCertificateOptions, input: CertificateInput, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    endOrder(options, input);
+    throw error;
+  }
+}
+
+function endOrder(
+  { journal }: Pick<StoreCertificateOptions, 'journal'>,
+  { desired }: CertificateInput,
+): void {
+  for (const entry of journal.of(desired.namespace, desired.secretName)) journal.end(entry);
+}
+
+/** However long it takes: the next round would find out before its order that the record cannot be written. */
 async function record(
-  { holders, clock, onNotice }: StoreCertificateOptions,
+  { holders, onNotice }: StoreCertificateOptions,
   input: CertificateInput,
   signal: AbortSignal,
   proof: HostProof,
 ): Promise<void> {
   holders.record(proof);
-  const pauseAfter = (error: unknown, pause: number): number => {
+  try {
+    await holders.flush(signal);
+  } catch (error) {
     if (!(error instanceof KubernetesError)) throw error;
-    onNotice(`The holder of the hosts is not recorded yet: ${sentence(error.message)}`, input);
-    return Math.max(pause, error.retryAfter ?? 0);
-  };
-  await retry(() => holders.flush(signal), { clock, signal, ...pauses, pauseAfter });
+    onNotice(`The holder of the hosts is not recorded yet: ${sentences(error.words)}`, input);
+    await holders.persist(signal);
+  }
 }
 
 /**
  * Writes the assessed version of the Secret. After a conflict the Secret is assessed again and written only if it is still due and not
  * foreign.
- * @returns the uid of the Secret
  */
 async function write(
-  { secrets, policy, clock, onNotice }: StoreCertificateOptions,
+  { ca, secrets, policy, revocations, clock, onNotice }: StoreCertificateOptions,
   input: CertificateInput,
   signal: AbortSignal,
   certificate: CertificateToStore,
-): Promise<string> {
+): Promise<void> {
   const { namespace, secretName } = input.desired;
   let found: SecretVersion | undefined = input.found;
   let judged = true;
   let conflicts = 0;
-  const judgeAndWrite = async (): Promise<string> => {
+  const judgeAndWrite = async (): Promise<void> => {
     if (!judged) {
       const present = await secrets.read(namespace, secretName, signal);
       // The answer to an earlier write was lost.
-      if (present?.certificatePem?.toString() === certificate.chainPem) return present.uid;
-      found = judgeAgain(input.desired, factsOf(present), policy, clock.now());
+      if (present?.certificatePem?.toString() === certificate.chainPem) return;
+      const facts = factsOf(present, revocations.reasonFor(present?.certificatePem));
+      found = judgeAgain(input.desired, facts, policy, clock.now(), ca.clock.now());
       judged = true;
     }
-    return (await secrets.write(namespace, secretName, found, certificate, signal)).uid;
+    await secrets.write(namespace, secretName, found, certificate, signal);
   };
   const pauseAfter = (error: unknown, pause: number): number => {
     if (!(error instanceof KubernetesError)) throw error;
@@ -127,9 +171,9 @@ async function write(
       // a second, and lose the certificate.
       if (conflicts === 1) return 0;
     } else if (!isPassing(error)) {
-      throw new StepError({ code: 'SecretNotWritable', message: sentence(error.message) }, { cause: error });
+      throw secretNotWritable(secretName, error);
     }
-    onNotice(`The certificate is not stored yet: ${sentence(error.message)}`, input);
+    onNotice(`The certificate is not stored yet: ${sentences(error.words)}`, input);
     return Math.max(pause, error.retryAfter ?? 0);
   };
   return retry(judgeAndWrite, { clock, signal, ...pauses, pauseAfter });
@@ -141,8 +185,9 @@ function judgeAgain(
   facts: SecretFacts,
   policy: AssessmentPolicy,
   now: number,
+  caNow: number,
 ): SecretVersion | undefined {
-  const assessment = assess(desired, facts, policy, () => undefined, now);
+  const assessment = assess(desired, facts, policy, () => undefined, now, caNow);
   if (assessment.kind === 'refused') throw new StepError(assessment.failure);
   if (assessment.kind === 'due') return assessment.found;
   const message = `Another client stored a good certificate in Secret ${desired.secretName} in the meantime.`;
@@ -153,6 +198,6 @@ function judgeAgain(
  * Whether the write may succeed later. Includes Forbidden: the permission was proven before the order, and an API server that has just
  * started denies everything until it has loaded its roles.
  */
-function isPassing({ code, transient }: KubernetesError): boolean {
-  return transient || code === 'Unauthorized' || code === 'Forbidden';
+function isPassing(error: KubernetesError): boolean {
+  return error.transient || isDenied(error);
 }

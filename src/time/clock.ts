@@ -2,8 +2,12 @@
 
 /** Time as a parameter: `systemClock` in production, a controlled clock in tests. */
 export interface Clock {
-  /** Milliseconds since the Unix epoch. */
+  /**
+   * Milliseconds since the Unix epoch; can be set, also backwards. For what others write or read: certificates, records, messages.
+   */
   now(): number;
+  /** Milliseconds since some moment of this process, never set. For every interval within the process. */
+  monotonic(): number;
   /** Calls `fn` once after `ms` milliseconds, of any length; the result is for `clearTimeout` only. */
   setTimeout(fn: () => void, ms: number): unknown;
   /** Does nothing for a handle that has fired, was cleared, or came from another clock. */
@@ -36,6 +40,7 @@ class Timer {
 /** The system clock. Its timers keep the process alive, as Node's do. */
 export const systemClock: Clock = {
   now: () => Date.now(),
+  monotonic: () => performance.now(),
   setTimeout: (fn, ms) => new Timer(fn, ms),
   clearTimeout: (handle) => {
     if (handle instanceof Timer) handle.cancel();
@@ -69,6 +74,10 @@ export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<v
  * @throws what the work throws, or the signal's reason as soon as it is aborted
  */
 export async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  if (signal.aborted) {
+    work.catch(() => undefined);
+    throw signal.reason;
+  }
   const aborted = Promise.withResolvers<never>();
   const abort = (): void => aborted.reject(signal.reason);
   signal.addEventListener('abort', abort, { once: true });
@@ -76,6 +85,25 @@ export async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Pr
     return await Promise.race([work, aborted.promise]);
   } finally {
     signal.removeEventListener('abort', abort);
+  }
+}
+
+/**
+ * Runs work with a signal that is aborted after so many milliseconds, unless it has ended.
+ * @param reason of the abort
+ */
+export async function workWithin<T>(
+  clock: Clock,
+  limit: number,
+  reason: () => unknown,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const late = new AbortController();
+  const timer = clock.setTimeout(() => late.abort(reason()), limit);
+  try {
+    return await work(late.signal);
+  } finally {
+    clock.clearTimeout(timer);
   }
 }
 

@@ -14,6 +14,8 @@ export class Turns {
 
   /** Resolves when all others had their turn. */
   async next(): Promise<void> {
+    // After I/O, Node runs the first one before it looks for more I/O.
+    await nextTurn();
     await nextTurn();
     this.#began = performance.now();
   }

@@ -2,6 +2,7 @@ import { type Actor, createActor, type InspectionEvent } from 'xstate';
 import type { OrderReport } from '../../machines/authority/order-report.ts';
 import { type SourceKey, sourceField } from '../../machines/ownership/source-key.ts';
 import { someOf } from '../../machines/reasons/foreign-text.ts';
+import { second } from '../../machines/time/durations.ts';
 import type { AuthorizationReport } from '../acme/order/authorization.ts';
 import { Announcer } from '../actors/announcer.ts';
 import { createIngressLogic } from '../actors/ingress-logic.ts';
@@ -9,12 +10,17 @@ import type { RoundObserver } from '../actors/round-observer.ts';
 import { Rounds } from '../actors/rounds.ts';
 import { createSupervisorLogic, type IngressActor } from '../actors/supervisor-actor.ts';
 import { IssuedCertificates } from '../certificate/issued-certificates.ts';
+import { TrialPairs } from '../certificate/trial-pair.ts';
 import { Vault } from '../certificate/vault.ts';
 import { assessmentPolicy, supervisorPolicy } from '../config/policies.ts';
+import type { OrderJournal } from '../journal/order-journal.ts';
 import type { SourceStatusWriter } from '../kubernetes/records/source-status.ts';
 import { guarded } from '../process/guarded.ts';
+import type { RevocationRegister } from '../revocation/revocation-register.ts';
+import { Keystores } from '../steps/keystores.ts';
 import { pauseLinkEvent } from '../steps/pause-link.ts';
 import { RenewalWatch } from '../steps/renewal-watch.ts';
+import { trialCertificate } from '../steps/trial-certificate.ts';
 import type { Authorities } from './ca.ts';
 import type { Challenges } from './challenges.ts';
 import type { Cluster } from './cluster.ts';
@@ -34,6 +40,8 @@ export interface ActorsOptions {
   readonly authorities: Authorities;
   readonly challenges: Challenges;
   readonly ownership: HostOwnership;
+  readonly orders: OrderJournal;
+  readonly revocations: RevocationRegister;
   readonly status: SourceStatusWriter;
   readonly observer: IssuanceObserver;
   /** XState inspection of all actors. */
@@ -59,9 +67,11 @@ export function setUpActors(runtime: Runtime, options: ActorsOptions): Actors {
       observer.roundEnded(id);
       options.challenges.solvers.cleanUp(id);
       issued.release(id);
+      authorities.draining.end(id);
     },
   );
   const ingresses = new Map<SourceKey, IngressActor>();
+  const announcer = new Announcer(options.cluster.events, options.status, log);
   const supervisor = createActor(
     createSupervisorLogic({
       policy: supervisorPolicy(config),
@@ -69,20 +79,34 @@ export function setUpActors(runtime: Runtime, options: ActorsOptions): Actors {
       ingressMachine: createIngressLogic({
         rounds,
         clock,
-        announcer: new Announcer(options.cluster.events, options.status, log),
+        announcer,
         observer,
-        steps: createSteps(runtime, options, { vault, issued }),
+        steps: {
+          ...createSteps(runtime, options, { vault, issued }),
+          onSlow: (id, finding) => rounds.pending(id, finding, clock.now()),
+        },
       }),
       rounds,
       actors: ingresses,
       clock,
       caClock: ca.clock,
+      onSourceWaits: (source, finding, at) => announcer.announceWaiting(source, finding, at),
+      onClockSet: (by) => {
+        const direction = by > 0 ? 'forward' : 'back';
+        log.warn(
+          { seconds: Math.round(by / second) },
+          `The clock of this machine was set ${direction}, or stood still: what kube-lego waits for is moved along.`,
+        );
+      },
       onDomainsTaken: (namespace, domains) =>
         log.warn(
           { namespace, domains: someOf(domains) },
           'Domains in kube-lego.io/domains of this Namespace are reserved for an older Namespace, and stay with it.',
         ),
-      onPausesLifted: (hosts) => authorities.liftPauses(hosts),
+      onPausesLifted: (hosts) => {
+        authorities.liftPauses(hosts);
+        options.orders.lookAtOnce(hosts);
+      },
       onImportComplete: () => options.ownership.completeImport(),
       onStopped: (source) => observer.sourceGone(source),
       onActorError: (source, error) =>
@@ -99,8 +123,8 @@ export function setUpActors(runtime: Runtime, options: ActorsOptions): Actors {
 }
 
 function createSteps(
-  { config, clock, log }: Runtime,
-  { cluster, authorities, challenges, ownership, observer }: ActorsOptions,
+  { config, clock, log, signal }: Runtime,
+  { cluster, authorities, challenges, ownership, orders, revocations, observer }: ActorsOptions,
   keys: { readonly vault: Vault; readonly issued: IssuedCertificates },
 ): Parameters<typeof createIngressLogic>[0]['steps'] {
   const { ca, rehearsal } = authorities;
@@ -111,8 +135,17 @@ function createSteps(
     ca,
     account: ca.account,
     holders: ownership.holders,
+    journal: orders,
+    revocations,
     rehearsal,
-    renewals: new RenewalWatch({ ca, secrets, clock }),
+    trial: trialCertificate({
+      pairs: new TrialPairs(),
+      policy: assessmentPolicy(config),
+      keyType: config.keyType,
+      clock,
+    }),
+    renewals: new RenewalWatch({ ca, secrets, clock, signal }),
+    keystores: new Keystores(secrets),
     onPause: (link, input) => events.publish(pauseLinkEvent(input, link)),
     onAuthorization: (round, report) => observer.authorization(round, report),
     onNotice: (notice, { source, desired }) =>

@@ -1,10 +1,27 @@
+import type { Server } from 'node:http';
+import type { Zones } from '../../machines/zones/zone.ts';
 import type { AccountStore } from '../acme/account/account.ts';
 import type { PreparationReport } from '../challenges/challenge-solver.ts';
 import { ChallengeSolvers } from '../challenges/challenge-solvers.ts';
-import { Http01Solver } from '../challenges/http-01/http-01-solver.ts';
+import type { ChallengeTemplate } from '../challenges/http-01/challenge-ingress/challenge-manifest.ts';
+import type { ChallengeWatch } from '../challenges/http-01/challenge-ingress/challenge-watch.ts';
+import { type Http01Options, Http01Solver } from '../challenges/http-01/http-01-solver.ts';
+import { createResponder } from '../challenges/http-01/responder.ts';
+import type { Config } from '../config/config.ts';
 import { pathTypeOf, selfCheckSettings } from '../config/policies.ts';
 import type { Cluster } from './cluster.ts';
+import { type Dns01, setUpDns01 } from './dns-01.ts';
 import type { Runtime } from './runtime.ts';
+
+/** The responder of every replica: it answers for what the challenge Ingresses list, whoever has written them. */
+export function setUpResponder({ clock, log }: Runtime, watch: ChallengeWatch): Server {
+  return createResponder({
+    thumbprintOf: (host) => watch.thumbprintOf(host),
+    refresh: () => watch.refresh(),
+    onError: (error) => log.warn(error, 'The responder could not check a host in the challenge Ingresses.'),
+    clock,
+  });
+}
 
 /** Observes the preparation of hosts. */
 export interface PreparationObserver {
@@ -15,32 +32,54 @@ export interface PreparationObserver {
 export interface Challenges {
   readonly solvers: ChallengeSolvers;
   readonly http01: Http01Solver;
+  /** Undefined without DNS zones. */
+  readonly dns01: Dns01 | undefined;
 }
 
 export function setUpChallenges(
-  { config, clock, log, signal, userAgent }: Runtime,
-  { client }: Cluster,
+  runtime: Runtime,
+  cluster: Cluster,
+  { watch, zones }: { readonly watch: ChallengeWatch; readonly zones: () => Zones },
   account: Pick<AccountStore, 'thumbprint'>,
   observer: PreparationObserver,
+  sites: Http01Options['sites'],
 ): Challenges {
+  const { config, clock, log, signal, userAgent } = runtime;
+  const { client } = cluster;
+  const onReport: Http01Options['onReport'] = (round, report) => observer.preparation(round, report);
   const http01 = new Http01Solver({
     client,
     clock,
     signal,
+    watch,
+    template: challengeTemplate(config),
+    thumbprint: () => account.thumbprint(),
+    ingressName: config.ingressName,
+    leftoverNames: config.leftoverIngressNames,
+    selfCheck: selfCheckSettings(config, userAgent, clock),
+    propagationDelay: config.propagationDelay,
+    sites,
+    onReport,
+    onError: (error) =>
+      log.warn(error, 'The challenge Ingress could not be read or written; kube-lego tries again.'),
+  });
+  const dns01 = config.dnsZones === undefined ? undefined : setUpDns01(runtime, cluster, { zones, onReport });
+  const byDns = dns01?.solver;
+  const solvers =
+    byDns === undefined
+      ? new ChallengeSolvers([http01], () => http01)
+      : new ChallengeSolvers([http01, byDns], ({ challenge }) => (challenge === 'dns-01' ? byDns : http01));
+  return { solvers, http01, dns01 };
+}
+
+export function challengeTemplate(config: Config): ChallengeTemplate {
+  const { challengeIngressAnnotations, challengeIngressLabels, objectMetadata } = config;
+  return {
     namespace: config.namespace,
     serviceName: config.serviceName,
     servicePort: config.servicePort,
-    ingressName: config.ingressName,
-    annotations: config.challengeIngressAnnotations,
+    labels: { ...objectMetadata.labels, ...challengeIngressLabels },
+    annotations: { ...objectMetadata.annotations, ...challengeIngressAnnotations },
     pathType: (ingressClass) => pathTypeOf(config, ingressClass),
-    leftoverNames: config.leftoverIngressNames,
-    selfCheck: selfCheckSettings(config, userAgent, clock),
-    thumbprint: () => account.thumbprint(),
-    onReport: (round, report) => observer.preparation(round, report),
-    onError: (error) =>
-      log.warn(error, 'The challenge Ingress could not be read or written; kube-lego tries again.'),
-    onResponderError: (error) =>
-      log.warn(error, 'The responder could not check a host in the challenge Ingresses.'),
-  });
-  return { solvers: new ChallengeSolvers([http01], () => http01), http01 };
+  };
 }

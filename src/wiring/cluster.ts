@@ -1,33 +1,74 @@
 import type { KubeConfig } from '@kubernetes/client-node';
+import { type RecordName, RecordTroubles } from '../../machines/records/record-troubles.ts';
 import { createKubernetesClient, type KubernetesClient } from '../kubernetes/client/client.ts';
 import type { ApiRequestReport } from '../kubernetes/client/request-report.ts';
 import { KubernetesAccountSecret } from '../kubernetes/records/account-record.ts';
 import { EventRecorder } from '../kubernetes/records/events.ts';
+import { RecordObserver } from '../kubernetes/records/record-observer.ts';
 import { SecretStore } from '../kubernetes/records/secret-store.ts';
 import { sourceOf } from '../sources/source.ts';
 import type { Runtime } from './runtime.ts';
 
-/** The client of the API server, and the records stored there. */
+/** The clients of every replica. */
+export interface Connections {
+  /** For the watches: it sends no write. */
+  readonly reader: KubernetesClient;
+  /** With a connection of its own: a burst of other requests does not hold up the renewal of the Lease. */
+  readonly lease: KubernetesClient;
+  /** One more, for a process that leads as long as this is true. */
+  writer(mayWrite: () => boolean): KubernetesClient;
+}
+
+export function connectToCluster(
+  { clock, userAgent }: Runtime,
+  kubeConfig: KubeConfig,
+  onRequest: (report: ApiRequestReport) => void,
+): Connections {
+  const common = { userAgent, clock, onRequest };
+  return {
+    reader: createKubernetesClient(kubeConfig, { ...common, mayWrite: () => false }),
+    lease: createKubernetesClient(kubeConfig, { ...common, connections: 1 }),
+    writer: (mayWrite) => createKubernetesClient(kubeConfig, { ...common, mayWrite }),
+  };
+}
+
+/** The client of the process that leads, and the records stored in the cluster. */
 export interface Cluster {
   readonly client: KubernetesClient;
   readonly secrets: SecretStore;
   readonly accountSecret: KubernetesAccountSecret;
   readonly events: EventRecorder;
+  /** Of our own records. */
+  readonly records: Pick<RecordTroubles, 'current'>;
+  /** Reports whether this record can be read and written. */
+  readonly observerOf: (record: RecordName) => RecordObserver;
 }
 
-export function connectToCluster(
-  { config, clock, log, userAgent, sources }: Runtime,
-  kubeConfig: KubeConfig,
-  onRequest: (report: ApiRequestReport) => void,
+export function setUpRecords(
+  { config, clock, log, sources }: Runtime,
+  client: KubernetesClient,
+  onRecordsChanged: () => void,
 ): Cluster {
-  const client = createKubernetesClient(kubeConfig, { userAgent, clock, onRequest });
+  const { objectMetadata: metadata } = config;
+  const records = new RecordTroubles(onRecordsChanged);
+  const observerOf = (record: RecordName): RecordObserver => new RecordObserver(record, records, clock);
+  const { accountSecretName, namespace } = config;
   return {
     client,
-    secrets: new SecretStore(client),
-    accountSecret: new KubernetesAccountSecret(client, config.namespace, config.accountSecretName),
+    records,
+    observerOf,
+    secrets: new SecretStore(client, metadata),
+    accountSecret: new KubernetesAccountSecret(
+      client,
+      namespace,
+      accountSecretName,
+      metadata,
+      observerOf('account'),
+    ),
     events: new EventRecorder({
       client,
       clock,
+      metadata,
       apiVersionOf: (kind) => sourceOf(sources, kind).apiVersion,
       onError: (error) => log.warn(error, 'An Event was not written.'),
     }),

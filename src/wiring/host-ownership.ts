@@ -1,36 +1,35 @@
 import type { Holder } from '../../machines/ownership/holders.ts';
 import type { Ownership } from '../../machines/ownership/ownership.ts';
-import type { SupervisorEvent } from '../../machines/supervisor/supervisor.ts';
+import type { SupervisorEvent } from '../../machines/supervisor/supervisor-messages.ts';
 import { NumberedDocuments } from '../kubernetes/records/numbered-documents.ts';
 import { HolderKeeper } from '../ownership/holder-keeper.ts';
-import { type NamespaceWatch, watchNamespaces } from '../sources/namespace-watch.ts';
 import type { Cluster } from './cluster.ts';
 import type { Runtime } from './runtime.ts';
 
-/** Whom hosts belong to: the record of holders, and what Namespaces reserve. */
+/** Whom hosts belong to, by the record of holders. */
 export interface HostOwnership {
   readonly holders: HolderKeeper;
-  /** Undefined before `start`. */
-  readonly namespaces: NamespaceWatch | undefined;
-  /** Starts the watch of Namespaces. */
-  start(): void;
   /** Starts to read the record, and to forget what nobody needs. */
   restore(ownership: () => Pick<Ownership, 'hostOwner'>): void;
   /** All certificates of before the record have been found. */
   completeImport(): void;
   /** Writes pending changes. */
   flush(signal: AbortSignal): Promise<void>;
-  /** Resolves when the watch has ended after the abort of the runtime's signal. */
-  stopped(): Promise<void>;
 }
 
 export function setUpOwnership(
   { config, clock, log, signal }: Runtime,
-  { client }: Cluster,
+  { client, observerOf }: Cluster,
   tellSupervisor: (event: SupervisorEvent) => void,
 ): HostOwnership {
   const holders = new HolderKeeper({
-    store: new NumberedDocuments(client, config.namespace, 'holders'),
+    store: new NumberedDocuments(
+      client,
+      config.namespace,
+      'holders',
+      config.objectMetadata,
+      observerOf('holders'),
+    ),
     clock,
     signal,
     onHolder: (hosts, holder) => tellSupervisor({ type: 'HOSTS_PROVED', hosts, holder }),
@@ -47,15 +46,8 @@ export function setUpOwnership(
       ownership().hostOwner(host, clock.now()).namespace === namespace;
     await holders.tend(isNeeded, (hosts) => tellSupervisor({ type: 'HOLDERS_PRUNED', hosts }));
   };
-  let namespaces: NamespaceWatch | undefined;
   return {
     holders,
-    get namespaces() {
-      return namespaces;
-    },
-    start() {
-      namespaces = watchNamespaces(client, clock, signal, log, tellSupervisor);
-    },
     restore(ownership) {
       // Rejects only with the signal's reason.
       restore(ownership).catch(() => undefined);
@@ -65,9 +57,6 @@ export function setUpOwnership(
       holders.completeImport();
     },
     flush: (limit) => holders.flush(limit),
-    async stopped() {
-      await namespaces?.stopped();
-    },
   };
 }
 

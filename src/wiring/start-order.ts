@@ -1,58 +1,59 @@
 // One file for each line of controller.ts: creates the objects of a room and connects them. This one has the start and stop order.
-// Called by controller.ts only.
+// Called by controller.ts and term.ts only.
 
+import type { Server } from 'node:http';
+import { setImmediate } from 'node:timers/promises';
 import { second } from '../../machines/time/durations.ts';
 import type { Part } from '../process/lifecycle.ts';
 import { close, type Listener, listen } from '../process/listening.ts';
-import { settleWithin, sleep } from '../time/clock.ts';
-import type { Actors } from './actors.ts';
-import type { Authorities } from './ca.ts';
-import type { Challenges } from './challenges.ts';
-import type { Cluster } from './cluster.ts';
-import type { HostOwnership } from './host-ownership.ts';
+import { tendHeap, v8Heap } from '../process/resting-heap.ts';
+import { settleWithin } from '../time/clock.ts';
+import type { Caches } from './caches.ts';
+import type { Connections } from './cluster.ts';
+import { drained } from './drained.ts';
+import type { Leadership, LedTerm } from './leadership.ts';
 import type { Runtime } from './runtime.ts';
-import type { Sources } from './sources.ts';
+import type { TermRooms } from './term-rooms.ts';
 import type { Viewers } from './viewers.ts';
 
 interface Rooms {
-  readonly cluster: Cluster;
-  readonly authorities: Authorities;
-  readonly challenges: Challenges;
-  readonly ownership: HostOwnership;
-  readonly sources: Sources;
-  readonly actors: Actors;
+  readonly connections: Connections;
+  readonly caches: Caches;
+  readonly responder: Server;
+  readonly leadership: Leadership<LedTerm>;
   readonly viewers: Viewers;
   /** Aborts the signal of the runtime. */
   readonly abort: () => void;
 }
 
-/** Milliseconds within the pod's grace period of 30 seconds: first orders may end, then the rules are removed. */
-const drainLimit = 20 * second;
+/** Milliseconds within the pod's grace period of 30 seconds, after the orders at the CA have ended. */
 const cleanUpLimit = 4 * second;
 
-/** The parts of the process in start order; they stop in reverse order. */
+/** The parts of every replica in start order; they stop in reverse order. */
 export function startOrder(runtime: Runtime, rooms: Rooms): Part[] {
-  return [
-    connections(rooms),
-    servers(runtime, rooms),
-    caches(rooms),
-    state(runtime, rooms),
-    work(runtime, rooms),
-  ];
+  return [apiConnections(rooms), servers(runtime, rooms), caches(runtime, rooms), rooms.leadership.part];
 }
 
-function connections({ cluster, authorities }: Rooms): Part {
+/** The parts of the process that leads, which has the above. */
+export function termOrder(
+  runtime: Runtime,
+  rooms: TermRooms & { readonly follow: () => Promise<void>; readonly end: () => void },
+): Part[] {
+  return [background(rooms), state(runtime, rooms), work(runtime, rooms)];
+}
+
+function apiConnections({ connections }: Rooms): Part {
   return {
     name: 'connections',
     async stop() {
-      await Promise.all([cluster.client.close(), authorities.close()]);
+      await Promise.all([connections.reader.close(), connections.lease.close()]);
     },
   };
 }
 
-function servers({ config }: Runtime, { challenges, viewers }: Rooms): Part {
+function servers({ config }: Runtime, { responder, viewers }: Rooms): Part {
   const listeners: readonly Listener[] = [
-    { server: challenges.http01.responder, port: config.port },
+    { server: responder, port: config.port },
     { server: viewers.health, port: config.healthPort },
     { server: viewers.metrics, port: config.metricsPort },
     { server: viewers.inspector, port: config.inspectorPort, host: '127.0.0.1' },
@@ -71,57 +72,93 @@ function servers({ config }: Runtime, { challenges, viewers }: Rooms): Part {
 }
 
 /** The watches; their stop also ends all background work. */
-function caches({ challenges, ownership, sources, abort }: Rooms): Part {
+function caches({ clock, signal }: Runtime, { caches, abort }: Rooms): Part {
   return {
     name: 'caches',
     start() {
-      challenges.http01.start();
-      ownership.start();
-      sources.start();
+      void tendHeap({ clock, signal, heap: v8Heap() });
+      return caches.start();
     },
     async stop() {
       abort();
-      await Promise.all([sources.stopped(), ownership.stopped()]);
+      await caches.stopped();
+    },
+  };
+}
+
+/** What goes on beside the work; its stop ends it all. */
+function background({ cluster, authorities, viewers, end }: TermRooms & { readonly end: () => void }): Part {
+  return {
+    name: 'background',
+    start: () => viewers.start(),
+    async stop() {
+      end();
+      viewers.stop();
+      await Promise.all([cluster.client.close(), authorities.close()]);
     },
   };
 }
 
 /** The persistent state. */
 function state(
-  { clock }: Runtime,
-  { authorities, challenges, ownership, cluster, sources, actors }: Rooms,
+  { clock, signal }: Runtime,
+  { authorities, challenges, ownership, orders, revocations, cluster, status, actors }: TermRooms,
 ): Part {
   return {
     name: 'state',
     start() {
-      authorities.restore(() => actors.supervisor.send({ type: 'LEDGER_READ' }));
+      challenges.http01.start();
+      challenges.dns01?.start();
+      Promise.all([authorities.restore(), orders.restore()]).then(
+        () => {
+          authorities.ca.resumeOrders(orders.entries);
+          actors.supervisor.send({ type: 'LEDGER_READ' });
+        },
+        // They reject only with the signal's reason.
+        () => undefined,
+      );
       ownership.restore(() => actors.supervisor.getSnapshot().context.ownership);
+      void orders.tend();
+      void revocations.tend();
     },
-    stop: () =>
-      settleWithin(clock, cleanUpLimit, (signal) => [
-        challenges.http01.removeAll(signal),
-        cluster.events.drain(signal),
-        sources.status.drain(signal),
+    async stop() {
+      if (signal.aborted) {
+        // What they have not written yet is another process's to tell.
+        await Promise.all([cluster.events.drain(signal), status.writer.drain(signal)]);
+        return;
+      }
+      await settleWithin(clock, cleanUpLimit, (limit) => [
+        challenges.http01.close((host) => orders.concerns(host), limit),
+        ...(challenges.dns01 === undefined ? [] : [challenges.dns01.close(limit)]),
+        cluster.events.drain(limit),
+        status.writer.drain(limit),
         authorities.flush(),
-        ownership.flush(signal),
-      ]),
+        ownership.flush(limit),
+        orders.flush(limit),
+      ]);
+    },
   };
 }
 
-function work({ config, clock, log }: Runtime, { actors }: Rooms): Part {
-  const { supervisor, rounds } = actors;
+function work(
+  { config, clock, log, signal }: Runtime,
+  { actors, authorities, cluster, follow }: TermRooms & { readonly follow: () => Promise<void> },
+): Part {
+  const { supervisor } = actors;
   return {
     name: 'work',
     start() {
       supervisor.start();
+      void follow();
       const { directoryUrl: directory, namespace } = config;
       log.info({ directory, namespace }, `kube-lego ${config.version} is running.`);
     },
     async stop() {
       supervisor.send({ type: 'DRAIN' });
-      const limit = clock.now() + drainLimit;
-      while (rounds.ordered > 0 && clock.now() < limit) await sleep(clock, 50);
+      if (!signal.aborted) await drained(clock, authorities.draining, cluster.accountSecret);
       supervisor.stop();
+      // The rounds that this aborts leave their orders in the journal, or take them out of it.
+      await setImmediate();
     },
   };
 }

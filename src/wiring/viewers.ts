@@ -1,31 +1,16 @@
 import type { Server } from 'node:http';
-import { BacklogWatch } from '../authority/backlog-watch.ts';
-import { lifetimesOf } from '../config/policies.ts';
-import type { HostJournal } from '../inspector/host-journal.ts';
-import { createInspector } from '../inspector/inspector-endpoint.ts';
+import { hostname } from 'node:os';
+import { troubleLine } from '../../machines/records/record-troubles.ts';
+import { createInspectorServer } from '../inspector/inspector-server.ts';
 import { MetricsEndpoint } from '../metrics/endpoint.ts';
 import { createHealthServer, createMetricsServer, readiness } from '../metrics/health.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { ProcessSamples } from '../metrics/process-samples.ts';
-import { takeSamples } from '../metrics/sample-sources.ts';
-import type { Actors } from './actors.ts';
-import type { Authorities } from './ca.ts';
-import type { Challenges } from './challenges.ts';
-import type { Cluster } from './cluster.ts';
-import type { HostOwnership } from './host-ownership.ts';
+import { leaderSamples, replicaSamples } from '../metrics/sample-sources.ts';
+import type { Caches } from './caches.ts';
+import type { Leadership, LedTerm } from './leadership.ts';
 import type { Runtime } from './runtime.ts';
-import type { Sources } from './sources.ts';
-
-export interface ViewersOptions {
-  readonly cluster: Cluster;
-  readonly authorities: Authorities;
-  readonly challenges: Challenges;
-  readonly ownership: HostOwnership;
-  readonly sources: Sources;
-  readonly actors: Actors;
-  readonly metrics: Metrics;
-  readonly journal: HostJournal;
-}
+import type { TermRooms } from './term-rooms.ts';
 
 /** Health, metrics and the page; read-only. */
 export interface Viewers {
@@ -36,71 +21,81 @@ export interface Viewers {
   stop(): void;
 }
 
-export function setUpViewers({ config, clock, log }: Runtime, options: ViewersOptions): Viewers {
-  const { cluster, authorities, challenges, ownership, sources, actors, metrics, journal } = options;
-  const { ca } = authorities;
-  const { supervisor, ingresses } = actors;
-  const ready = () =>
-    readiness({ accountRead: authorities.accountRead, challengesListed: challenges.http01.state.synced });
-  const admission = () => supervisor.getSnapshot().context.admission;
+export interface ViewersOptions {
+  readonly caches: Caches;
+  readonly leadership: Leadership<LedTerm & TermRooms>;
+  readonly metrics: Metrics;
+}
+
+export function setUpViewers(
+  { config, clock, log }: Runtime,
+  { caches, leadership, metrics }: ViewersOptions,
+): Viewers {
+  const ready = () => readiness({ unread: caches.unread, following: following(leadership) });
+  const recordTroubles = () => [...leadership.troubles, ...(leadership.term?.cluster.records.current ?? [])];
+  const troubles = () => [...recordTroubles().map(troubleLine), ...caches.interruptions];
   const process = new ProcessSamples(config.version);
-  const samples = () =>
-    takeSamples({
-      clock,
-      ca,
-      ingresses: () => ingresses.values().map((actor) => actor.getSnapshot()),
-      hostOwnership: () => ({
-        held: ownership.holders.size,
-        complete: !ownership.holders.importing,
-        invalidDomains: ownership.namespaces?.invalidDomains().length,
+  const samples = () => {
+    const { term } = leadership;
+    return {
+      ...replicaSamples({
+        ingressReflectors: caches.ingressStates,
+        challengeReflector: caches.challenges.state,
+        ready: ready().ok,
+        leading: leadership.leading,
+        recordTroubles: recordTroubles(),
+        process,
       }),
-      ordersInFlight: () => admission().ordersInFlight,
-      ordersInFlightLimit: config.maxOrdersInFlight,
-      ingressReflectors: () => sources.ingressStates,
-      challengeReflector: () => challenges.http01.state,
-      ready: () => ready().ok,
-      process,
-    });
-  const backlogWatch = new BacklogWatch({
-    read: () => {
-      const backlog = admission().backlog(ca.clock.now());
-      return backlog && { ...backlog, lastAt: ca.clock.byMachine(backlog.lastAt) };
-    },
-    clock,
-    log,
-  });
-  const inspector = createInspector({
-    version: config.version,
-    stately: config.statelyInspector,
-    backlog: () => backlogWatch.current,
-    lifetimes: lifetimesOf(config),
-    supervisor,
-    actors: ingresses,
-    journal,
-    ca,
-    secrets: cluster.secrets,
-    clock,
-    log,
-  });
+      ...(term === undefined ? {} : samplesOf(term, caches, config.maxOrdersInFlight, clock)),
+    };
+  };
   return {
-    health: createHealthServer({ ready }),
+    health: createHealthServer({ ready, troubles }),
     metrics: createMetricsServer({
       ready,
+      troubles,
       metrics: new MetricsEndpoint({
         contentType: metrics.contentType,
         text: () => metrics.text(samples()),
         onError: (error) => log.error(error, 'The metrics cannot be read.'),
       }),
     }),
-    inspector: inspector.server,
-    start() {
-      backlogWatch.start();
-      process.start();
-    },
-    stop() {
-      inspector.stop();
-      backlogWatch.stop();
-      process.stop();
-    },
+    inspector: createInspectorServer(
+      () =>
+        leadership.term?.viewers.inspection ?? {
+          pod: config.podName ?? hostname(),
+          leader: leadership.leader,
+          waitingFor: leadership.waitingFor,
+          namespace: config.namespace,
+          port: config.inspectorPort,
+        },
+    ),
+    start: () => process.start(),
+    stop: () => process.stop(),
   };
+}
+
+function following({ leading, waitingFor }: Leadership<LedTerm & TermRooms>): string | undefined {
+  return leading ? undefined : waitingFor;
+}
+
+function samplesOf(
+  { authorities: { ca }, actors, ownership, status }: TermRooms,
+  { invalidDomains }: Caches,
+  ordersInFlightLimit: number,
+  clock: Runtime['clock'],
+) {
+  return leaderSamples({
+    clock,
+    ca,
+    ingresses: actors.ingresses.values().map((actor) => actor.getSnapshot()),
+    hostOwnership: {
+      held: ownership.holders.size,
+      complete: !ownership.holders.importing,
+      invalidDomains: invalidDomains?.length,
+    },
+    statusesRefused: status.writer.refused,
+    ordersInFlight: actors.supervisor.getSnapshot().context.admission.ordersInFlight,
+    ordersInFlightLimit,
+  });
 }

@@ -1,4 +1,8 @@
-import type { AccountSecret, AccountSecretStore } from '../../src/acme/account/account-secret.ts';
+import type {
+  AccountChanges,
+  AccountSecret,
+  AccountSecretStore,
+} from '../../src/acme/account/account-secret.ts';
 
 /** An account Secret in memory, with resource versions as the API server counts them. */
 export class MemoryStore implements AccountSecretStore {
@@ -32,10 +36,14 @@ export class MemoryStore implements AccountSecretStore {
     return Promise.resolve(this.#write(data));
   }
 
-  update(current: AccountSecret, data: Readonly<Record<string, Buffer>>): Promise<AccountSecret | undefined> {
+  update(current: AccountSecret, data: AccountChanges): Promise<AccountSecret | undefined> {
     if (this.#secret?.resourceVersion !== current.resourceVersion) return Promise.resolve(undefined);
     this.history.push(`update ${Object.keys(data).join(' ')}`);
-    return Promise.resolve(this.#write({ ...this.#secret.data, ...data }));
+    const all: [string, Buffer | undefined][] = Object.entries({ ...this.#secret.data, ...data });
+    const kept = all.flatMap(([key, value]): [string, Buffer][] =>
+      value === undefined ? [] : [[key, value]],
+    );
+    return Promise.resolve(this.#write(Object.fromEntries(kept)));
   }
 
   #write(data: Readonly<Record<string, Buffer>>): AccountSecret {

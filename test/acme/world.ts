@@ -53,7 +53,7 @@ export class World implements AsyncDisposable {
   }
 
   async obtain(hosts: readonly string[], changes: Partial<OrderInput> = {}): ReturnType<typeof placeOrder> {
-    const csr = await createCsr(hosts, newKeyPem());
+    const csr = createCsr(hosts, newKeyPem());
     const signal = changes.signal ?? new AbortController().signal;
     const { transport } = this;
     return this.pebble.guard(

@@ -4,6 +4,7 @@ import { createActor } from 'xstate';
 import type { SourceKey } from '../../machines/ownership/source-key.ts';
 import { createSupervisorLogic, type IngressActor } from '../../src/actors/supervisor-actor.ts';
 import { Recorder } from '../../src/inspector/recorder.ts';
+import { SteadyClock } from '../../src/time/steady-clock.ts';
 import {
   hour,
   ingressSpec,
@@ -34,9 +35,10 @@ function supervision() {
         admit: () => undefined,
         grantSlot: () => undefined,
         hold: (_, { until }) => holds.push(until),
+        pending: () => undefined,
       },
       actors,
-      clock,
+      clock: new SteadyClock(clock),
       caClock: aheadOf(clock, hour),
       onStopped: (key) => stopped.push(key),
       onActorError: (_, error) => fail(error),
@@ -51,10 +53,11 @@ function supervision() {
 
 describe('the supervisor as an actor', () => {
   it('says by our clock until when an order waits, although the CA counts by its own', () => {
-    const { budget, holds, supervisor } = supervision();
+    const { budget, clock, holds, supervisor } = supervision();
     budget.report({ type: 'CA_UNAVAILABLE', id: 'other', retryAfter: 600_000 }, now + hour);
     const round = { id: '1', namespace: 'shop', hosts: ['a.example.com'], harmAt: now } as const;
     supervisor.send({ type: 'ROUND_STARTED', round: { ...round, purpose: 'first', exemption: 'none' } });
+    clock.advance(0);
     supervisor.send({ type: 'SLOT_REQUESTED', id: '1' });
     assert.deepEqual(holds, [now + 600_000]);
   });

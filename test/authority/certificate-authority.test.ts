@@ -4,6 +4,7 @@ import pino from 'pino';
 import type { BudgetChange } from '../../machines/authority/order-budget.ts';
 import type { LearnedBlock } from '../../machines/ledger/learned-block.ts';
 import { CertificateAuthority } from '../../src/authority/certificate-authority.ts';
+import { Draining } from '../../src/authority/draining.ts';
 import { MemoryStore } from '../acme/memory-store.ts';
 import { MemoryLedgerStore } from '../ledger/memory-ledger-store.ts';
 import { day, hour, minute } from '../machines/builders.ts';
@@ -27,6 +28,7 @@ const clock = new ManualClock();
 function newCa(directoryUrl = 'https://ca.example/directory', ledgerStore = new MemoryLedgerStore()) {
   const changes: BudgetChange[] = [];
   const ca = new CertificateAuthority({
+    draining: new Draining(),
     directoryUrl,
     rateLimits: { limits: {}, reserve: 0 },
     profile: undefined,
@@ -34,7 +36,6 @@ function newCa(directoryUrl = 'https://ca.example/directory', ledgerStore = new 
     ledgerStore,
     userAgent: 'test',
     clock,
-    monotonic: () => clock.now(),
     signal: new AbortController().signal,
     log: pino({ level: 'silent' }),
     onRoomChanged: (change) => changes.push(change),

@@ -4,7 +4,7 @@ import { OrderBudget } from '../../machines/authority/order-budget.ts';
 import type { OrderRequest } from '../../machines/ledger/order-limits.ts';
 import { presetLimits } from '../../machines/ledger/rate-limits.ts';
 import { StepError } from '../../machines/reasons/step-error.ts';
-import { OrderGates } from '../../src/authority/order-gates.ts';
+import { type GatedOrder, OrderGates } from '../../src/authority/order-gates.ts';
 import { createLedger } from '../../src/ledger/ledger-keeper.ts';
 import { failureOf } from '../../src/steps/failures.ts';
 import { aheadOf } from '../time/ahead-clock.ts';
@@ -23,10 +23,10 @@ function newTurns(url = directory) {
   const rateLimits = presetLimits(url);
   const ledger = createLedger(rateLimits, url);
   const budget = new OrderBudget(ledger);
-  const keeper = { coverOrder: () => Promise.resolve(), coverCertificate: () => Promise.resolve() };
-  const gates = new OrderGates({ ledger, budget, keeper, rateLimits, clock: aheadOf(clock) });
+  const gates = new OrderGates({ ledger, budget, rateLimits, clock: aheadOf(clock) });
   const turns = {
-    take: (asked: OrderRequest, until: AbortSignal) => gates.beforeOrder({ id: 'round', ...asked }, until),
+    take: (asked: OrderRequest & Pick<GatedOrder, 'planned'>, until: AbortSignal) =>
+      gates.beforeOrder({ id: 'round', ...asked }, until),
   };
   return { budget, clock, ledger, turns };
 }
@@ -106,6 +106,54 @@ describe('the last gate before a new order', () => {
       return true;
     });
     assert.equal(await isSettled(turns.take(order('a.other.example'), signal)), true);
+  });
+
+  test('what waits for a refusal of seconds is asked for at its end, one order after the other', async () => {
+    const { clock, ledger, turns } = newTurns('https://ca.internal/directory');
+    const scope = { type: 'account' } as const;
+    const block = { cause: 'blocked', scope, retryAfter: 6000 } as const;
+    ledger.learn(block, order('a.example'), clock.now());
+    const orders = ['b', 'c', 'd'].map((name) => turns.take(order(`${name}.example`), signal));
+    const settled = async () => (await Promise.all(orders.map(isSettled))).filter(Boolean).length;
+    clock.advance(5000);
+    assert.equal(await settled(), 0);
+    clock.advance(1000);
+    assert.equal(await settled(), 1);
+    ledger.learn(block, order('b.example'), clock.now());
+    (await Promise.race(orders))();
+    assert.equal(await settled(), 1, 'the others wait for the end of the next refusal');
+    clock.advance(6000);
+    assert.equal(await settled(), 2);
+  });
+
+  test('what waits for a longer refusal goes back into the queue, and has not failed', async () => {
+    const { clock, ledger, turns } = newTurns();
+    ledger.learn(
+      { cause: 'orders-per-account', scope: { type: 'account' }, retryAfter: hour },
+      order('a.example'),
+      clock.now(),
+    );
+    const heldOf = async (planned: OrderRequest['exemption']) => {
+      const error: unknown = await turns
+        .take({ ...order('b.example'), planned }, signal)
+        .catch((caught: unknown) => caught);
+      return failureOf(error, clock.now()).held;
+    };
+    assert.equal(await heldOf('none'), true);
+    assert.equal(await heldOf('ari'), undefined, 'the queue would let it through at once, again and again');
+  });
+
+  test('an order does not wait at the gate for one short refusal after the other', async () => {
+    const { clock, ledger, turns } = newTurns('https://ca.internal/directory');
+    const block = { cause: 'blocked', scope: { type: 'account' }, retryAfter: 10_000 } as const;
+    ledger.learn(block, order('a.example'), clock.now());
+    const waiting = turns.take(order('b.example'), signal);
+    for (let count = 0; count < 10 && !(await isSettled(waiting)); count += 1) {
+      clock.advance(9999);
+      ledger.learn(block, order('a.example'), clock.now());
+      clock.advance(1);
+    }
+    await assert.rejects(waiting, (error) => failureOf(error, clock.now()).held === true);
   });
 
   test('what a busy CA asks to wait for holds for those that were let through before, until it is over', async () => {

@@ -1,39 +1,51 @@
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import process from 'node:process';
 import { parseArgs, styleText } from 'node:util';
 import { LocalError } from '../../deploy/local/local-error.ts';
+import { profilingOptions, sharesIn } from './cpu-profile.ts';
 import { measureHostile } from './hostile/hostile.ts';
 import { measureIdleness } from './idleness.ts';
 import { measureBurst, measureOne } from './issuance.ts';
 import { measurePage } from './page.ts';
 import { measureRush } from './rush.ts';
-import type { Progress } from './stage.ts';
+import { measureScale } from './scale.ts';
+import type { Bench } from './stage.ts';
 import { type Row, table } from './table.ts';
 import { measureUpgrade } from './upgrade.ts';
 import { measureWaits } from './waits.ts';
+import { measureWildcards } from './wildcards.ts';
 
-const parts: Readonly<Record<string, (progress: Progress) => Promise<Row[]>>> = {
+const parts: Readonly<Record<string, (bench: Bench) => Promise<Row[]>>> = {
   one: measureOne,
   burst: measureBurst,
   idle: measureIdleness,
+  wildcards: measureWildcards,
   upgrade: measureUpgrade,
   waits: measureWaits,
   rush: measureRush,
   page: measurePage,
   hostile: measureHostile,
+  scale: measureScale,
 };
+/** It takes longer than all others. */
+const onlyNamed = 'scale';
 
 const help = `npm run bench [-- PART...]
 
 Measures kube-lego as it is shipped (self-check on, LEGO_MAX_ORDERS_IN_FLIGHT 10) on a real API server and a real CA, everything on
 this machine, and prints a table with the goals. Takes about eight minutes; other work on the machine shows in the result.
 
-  PART         one of the parts below; without any, all of them
+  PART         one of the parts below; without any, all of them but scale
   --only PART  the same
+  --profile    also writes CPU profiles of the controller, *.cpuprofile, and prints how its time divides (not for page and hostile)
   --help       this text
 
   one     one Ingress at a time: time to the filled Secret (p50 of 20, 1.5 s apart), API writes, CA requests
   burst   200 Ingresses at once: certificates a second, API writes and CA requests for each; and in the same run the
           floor, which is a bare ACME loop on a fresh CA of the same configuration with as many orders in flight
+  wildcards  100 wildcards at once by DNS-01, at a name server of this process: DNS updates and queries, API writes for each
   idle    restart with 1,000 valid certificates, memory, growth up to 5,000, and an idle minute
   upgrade the first start with 1,000 valid certificates of a version without a record of holders
   waits   the same CA with Retry-After of 3 and 5 s: no request earlier, and no time lost beyond
@@ -41,13 +53,17 @@ this machine, and prints a table with the goals. Takes about eight minutes; othe
           the floor is the bare loop at the same CA
   page    the inspector's page with 10,000 Ingresses of which 100 change a second: first paint, CPU of browser and controller;
           supervisor, actors and inspector are the real ones, in a process without API server and CA
-  hostile what attackers can write, serve and answer, a row each: the longest turn of the controller's event loop (CPU of its
-          main thread, and by the clock, in which other work on the machine shows), memory, and whether the probes are answered
+  hostile what attackers can write, serve and answer, a row each: the longest turn of the controller's event loop (by the
+          clock, in which other work on the machine shows, and CPU of its main thread), memory, and whether the probes are answered
+  scale   10,000 and 100,000 Ingresses with valid certificates: start, memory, an idle minute, a change, a renewal, and the
+          longest block of the event loop; creating them takes most of a quarter of an hour and 3 GB of memory
 
 A first certificate, which makes the ACME account, is issued before each part and not counted. API writes are those of the
 controller's ServiceAccount in the API server's audit log, CA requests those in the CA's log.
 
 Exit code: 0 when everything was measured, whatever the result; 1 when a part could not be measured; 2 for a wrong option.`;
+
+const mostShares = 25;
 
 const seeHelp = 'See npm run bench -- --help.\n';
 
@@ -57,6 +73,7 @@ function readOptions() {
   try {
     const options = {
       only: { type: 'string', multiple: true },
+      profile: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     } as const;
     return parseArgs({ options, allowPositionals: true });
@@ -66,12 +83,15 @@ function readOptions() {
   }
 }
 
-async function run(names: readonly string[]): Promise<void> {
+/** @param profiles directory for CPU profiles of the controller */
+async function run(names: readonly string[], profiles: string | undefined): Promise<void> {
+  const environment: Record<string, string> =
+    profiles === undefined ? {} : { NODE_OPTIONS: profilingOptions(profiles) };
   const rows: Row[] = [];
   const unmeasured: string[] = [];
   for (const name of names) {
     try {
-      rows.push(...(await measured(name)));
+      rows.push(...(await measured(name, environment)));
     } catch (error) {
       rows.push(failed(name, error));
       unmeasured.push(name);
@@ -79,6 +99,7 @@ async function run(names: readonly string[]): Promise<void> {
   }
   progress('');
   process.stdout.write(`${table(rows)}\n\n`);
+  if (profiles !== undefined) process.stdout.write(`${await profileText(profiles)}\n`);
   const missed = rows.filter(({ met }) => !met);
   if (missed.length === 0) process.stdout.write('All goals are met.\n');
   else {
@@ -93,20 +114,31 @@ async function run(names: readonly string[]): Promise<void> {
 }
 
 /** Pebble can deadlock, which is not kube-lego's fault: then the part is measured once more, with a fresh pebble. */
-async function measured(name: string): Promise<Row[]> {
+async function measured(name: string, environment: Bench['environment']): Promise<Row[]> {
   const measure = parts[name];
   if (measure === undefined) throw new Error(`there is no part ${name}`);
   const report = (text: string): void => progress(`${name}: ${text}`);
   for (let attempt = 1; ; attempt += 1) {
     report('starting the servers');
     try {
-      return await measure(report);
+      return await measure({ progress: report, environment });
     } catch (error) {
       if (!(error instanceof LocalError) || error.code !== 'Deadlocked' || attempt > 1) throw error;
       progress('');
       process.stderr.write(`${name}: ${error.message}\n${name}: measured once more, with a fresh pebble.\n`);
     }
   }
+}
+
+/** Where the controller's time went, and where its profiles are. */
+async function profileText(directory: string): Promise<string> {
+  const shares = await sharesIn(directory);
+  const total = shares.reduce((sum, { self }) => sum + self, 0);
+  const lines = shares
+    .slice(0, mostShares)
+    .map(({ part, self }) => `  ${((100 * self) / total).toFixed(1).padStart(5)} %  ${part}`);
+  const seconds = (total / 1000).toFixed(1);
+  return `The controller's main thread was busy for ${seconds} s:\n${lines.join('\n')}\nProfiles, for a viewer such as Chrome's: ${directory}\n`;
 }
 
 function failed(name: string, error: unknown): Row {
@@ -121,7 +153,7 @@ function progress(text: string): void {
 }
 
 const chosen = [...(values.only ?? []), ...positionals];
-const names = chosen.length > 0 ? chosen : Object.keys(parts);
+const names = chosen.length > 0 ? chosen : Object.keys(parts).filter((name) => name !== onlyNamed);
 const unknown = names.filter((name) => !Object.hasOwn(parts, name));
 if (values.help) process.stdout.write(`${help}\n`);
 else if (unknown.length > 0) {
@@ -129,4 +161,4 @@ else if (unknown.length > 0) {
     `There is no part ${unknown.join(', ')}; there are: ${Object.keys(parts).join(', ')}.\n${seeHelp}`,
   );
   process.exitCode = 2;
-} else await run(names);
+} else await run(names, values.profile ? await mkdtemp(join(tmpdir(), 'kube-lego-profiles-')) : undefined);

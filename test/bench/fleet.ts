@@ -1,5 +1,5 @@
 import type { ApiClient } from '../../deploy/local/api-client.ts';
-import { Authority } from '../../deploy/local/authority.ts';
+import { Authority, type IssuedCertificate } from '../../deploy/local/authority.ts';
 
 export const benchNamespaces = Array.from({ length: 10 }, (_, index) => `bench-${index}`);
 
@@ -39,30 +39,40 @@ export async function createIngress(
   });
 }
 
-/** Creates Ingresses with Secrets that need no action. */
+/** The Secret of a member as kube-lego has written it. */
+export function secretOf(
+  { namespace, secretName }: Member,
+  directoryUrl: string,
+  { chainPem, keyPem }: IssuedCertificate,
+): object {
+  return {
+    metadata: {
+      name: secretName,
+      namespace,
+      labels: { 'app.kubernetes.io/managed-by': 'kube-lego' },
+      annotations: { 'kube-lego.io/directory': directoryUrl },
+    },
+    type: 'kubernetes.io/tls',
+    data: { 'tls.crt': base64(chainPem), 'tls.key': base64(keyPem) },
+  };
+}
+
+/**
+ * Creates Ingresses with Secrets that need no action.
+ * @param onCreated called for each
+ */
 export async function createValid(
   api: ApiClient,
   directoryUrl: string,
   fleet: readonly Member[],
+  onCreated: () => void = () => undefined,
 ): Promise<void> {
   const authority = new Authority('Benchmark');
   await inParallel(fleet, async (member) => {
-    const { namespace, secretName, host } = member;
-    const { chainPem, keyPem } = authority.issue({ hosts: [host] });
-    await api.expect(`/api/v1/namespaces/${namespace}/secrets`, {
-      method: 'POST',
-      body: {
-        metadata: {
-          name: secretName,
-          namespace,
-          labels: { 'app.kubernetes.io/managed-by': 'kube-lego' },
-          annotations: { 'kube-lego.io/directory': directoryUrl },
-        },
-        type: 'kubernetes.io/tls',
-        data: { 'tls.crt': base64(chainPem), 'tls.key': base64(keyPem) },
-      },
-    });
+    const body = secretOf(member, directoryUrl, authority.issue({ hosts: [member.host] }));
+    await api.expect(`/api/v1/namespaces/${member.namespace}/secrets`, { method: 'POST', body });
     await createIngress(api, member);
+    onCreated();
   });
 }
 

@@ -1,10 +1,13 @@
 import { createHash, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
+import process from 'node:process';
 import { crypto as acmeCrypto } from 'acme-client';
 import { Agent, request } from 'undici';
 import { arrayField } from '../../src/process/json.ts';
+import { inParallel } from './fleet.ts';
 import { patience } from './patience.ts';
+import type { Row } from './table.ts';
 
 export interface FloorOptions {
   readonly directoryUrl: string;
@@ -54,7 +57,11 @@ export class Floor implements AsyncDisposable {
     });
     server.listen(port, '127.0.0.1');
     await once(server, 'listening');
-    const agent = new Agent({ connect: { ca: caBundle }, connections: 64, allowH2: false });
+    const agent = new Agent({
+      connect: { ca: caBundle, timeout: patience },
+      connections: 64,
+      allowH2: false,
+    });
     const floor = new Floor(agent, server, privateKey, jwk);
     if (pollInterval !== undefined) floor.#pollInterval = pollInterval;
     const directory = await floor.#send('GET', directoryUrl);
@@ -144,6 +151,53 @@ export class Floor implements AsyncDisposable {
     if (url === undefined) throw new Error(`the directory has no ${resource}`);
     return url;
   }
+}
+
+/** What the bare loop reached. */
+export interface FloorResult {
+  readonly perSecond: number;
+  /** Milliseconds of CPU of this process for each certificate: the loop's own cost. */
+  readonly cpuEach: number;
+}
+
+/**
+ * Orders a certificate for each host, after one for a warm-up.
+ * @param guard throws if the CA hangs
+ */
+export async function measureFloor(
+  options: FloorOptions,
+  hosts: readonly string[],
+  inFlight: number,
+  guard: <T>(work: Promise<T>) => Promise<T> = (work) => work,
+): Promise<FloorResult> {
+  await using floor = await Floor.start(options);
+  await floor.issue('warm-up.example.com');
+  const startedAt = performance.now();
+  const before = process.cpuUsage();
+  await guard(inParallel(hosts, (host) => floor.issue(host), inFlight));
+  const { user, system } = process.cpuUsage(before);
+  const took = performance.now() - startedAt;
+  return { perSecond: (hosts.length * 1000) / took, cpuEach: (user + system) / 1000 / hosts.length };
+}
+
+/** The row of the bare loop, measured before and after what is compared with it. */
+export function floorRow(
+  what: string,
+  before: FloorResult,
+  after: FloorResult,
+): { readonly floor: FloorResult; readonly row: Row } {
+  const floor = {
+    perSecond: (before.perSecond + after.perSecond) / 2,
+    cpuEach: (before.cpuEach + after.cpuEach) / 2,
+  };
+  const row = {
+    what,
+    peer: '–',
+    goal: '–',
+    measured: `${floor.perSecond.toFixed(1)} (before ${before.perSecond.toFixed(1)}, after ${after.perSecond.toFixed(1)})`,
+    met: true,
+  };
+  return { floor, row };
 }
 
 function encode(value: unknown): string {

@@ -3,7 +3,7 @@ import { peakMemory } from '../commands/command-run.ts';
 import { type ApiWrites, apiWritesSince, describeWrites } from './api-writes.ts';
 import { createValid, members } from './fleet.ts';
 import { patience } from './patience.ts';
-import { type Progress, Stage } from './stage.ts';
+import { type Bench, Stage } from './stage.ts';
 import type { Row } from './table.ts';
 import { ProcessUsage } from './usage.ts';
 import { watched } from './watched.ts';
@@ -20,8 +20,9 @@ export interface Restart {
 }
 
 /** The cost of many healthy Ingresses: at a restart, in memory, and in an idle minute. */
-export async function measureIdleness(progress: Progress): Promise<Row[]> {
-  await using stage = await Stage.start();
+export async function measureIdleness(bench: Bench): Promise<Row[]> {
+  await using stage = await Stage.start(bench);
+  const { progress } = bench;
   await stage.controller.stop();
   progress(`creating ${fleet} Ingresses with valid certificates`);
   // Includes the one that created the account.
@@ -100,7 +101,7 @@ async function minuteOf(usage: ProcessUsage): Promise<number> {
 export async function restart(stage: Stage, count: number): Promise<Restart> {
   await stage.ca.take();
   const since = Date.now();
-  stage.controller = await stage.world.startController();
+  await stage.restartController();
   const usage = new ProcessUsage(stage.controller.pid);
   const deadline = performance.now() + patience;
   for (;;) {

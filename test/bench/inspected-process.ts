@@ -10,8 +10,10 @@ import type { SourceKey } from '../../machines/ownership/source-key.ts';
 import { createSupervisorLogic, type IngressActor } from '../../src/actors/supervisor-actor.ts';
 import { HostJournal } from '../../src/inspector/host-journal.ts';
 import { createInspector } from '../../src/inspector/inspector-endpoint.ts';
+import { createInspectorServer } from '../../src/inspector/inspector-server.ts';
 import { createLedger } from '../../src/ledger/ledger-keeper.ts';
 import { systemClock } from '../../src/time/clock.ts';
+import { SteadyClock } from '../../src/time/steady-clock.ts';
 import { day, hour, ingressSpec, ownershipRead, supervisorPolicy } from '../machines/builders.ts';
 import { aheadOf } from '../time/ahead-clock.ts';
 import { changesPerSecond, fleet, type Word } from './inspected.ts';
@@ -56,9 +58,14 @@ const supervisor = createActor(
         ),
       },
     }),
-    rounds: { admit: () => undefined, grantSlot: () => undefined, hold: () => undefined },
+    rounds: {
+      admit: () => undefined,
+      grantSlot: () => undefined,
+      hold: () => undefined,
+      pending: () => undefined,
+    },
     actors,
-    clock: systemClock,
+    clock: new SteadyClock(systemClock),
     caClock: aheadOf(systemClock),
     onActorError: (key, error) => {
       throw new Error(`the actor of ${key} died`, { cause: error });
@@ -76,7 +83,7 @@ supervisor.send({ type: 'LEDGER_READ' });
 for (const event of ownershipRead) supervisor.send(event);
 supervisor.send({ type: 'SYNCED' });
 
-const inspector = createInspector({
+const inspection = createInspector({
   version: 'benchmark',
   stately: false,
   supervisor,
@@ -89,9 +96,9 @@ const inspector = createInspector({
   clock: systemClock,
   log: pino({ level: 'error' }),
 });
-inspector.server.listen(0, '127.0.0.1');
-await once(inspector.server, 'listening');
-const address = inspector.server.address();
+const server = createInspectorServer(() => inspection).listen(0, '127.0.0.1');
+await once(server, 'listening');
+const address = server.address();
 process.send?.({ port: address !== null && typeof address === 'object' ? address.port : 0 } satisfies Word);
 
 let timer: NodeJS.Timeout | undefined;

@@ -5,8 +5,8 @@ import { startPebble } from '../../deploy/local/pebble.ts';
 import { type ApiWrites, apiWritesSince, describeWrites } from './api-writes.ts';
 import { isNewNonce } from './ca-requests.ts';
 import { createIngress, inParallel, members } from './fleet.ts';
-import { Floor } from './floor.ts';
-import { type Progress, Stage } from './stage.ts';
+import { type FloorResult, floorRow, measureFloor } from './floor.ts';
+import { type Bench, type Progress, Stage } from './stage.ts';
 import type { Row } from './table.ts';
 import { watched } from './watched.ts';
 
@@ -17,8 +17,9 @@ const fleet = 200;
 const inFlight = 10;
 
 /** One Ingress at a time: the total cost of the first, and the times of twenty, one after the other. */
-export async function measureOne(progress: Progress): Promise<Row[]> {
-  await using stage = await Stage.start();
+export async function measureOne(bench: Bench): Promise<Row[]> {
+  await using stage = await Stage.start(bench);
+  const { progress } = bench;
   progress('one Ingress alone');
   await stage.ca.take();
   const since = Date.now();
@@ -45,9 +46,9 @@ export async function measureOne(progress: Progress): Promise<Row[]> {
     {
       what: 'API writes, one alone',
       peer: '62',
-      goal: '≤ 5',
+      goal: '≤ 7',
       measured: `${writes.total} (${describeWrites(writes)})`,
-      met: writes.total <= 5,
+      met: writes.total <= 7,
     },
     {
       what: 'CA requests, one alone',
@@ -66,32 +67,28 @@ interface Burst {
 }
 
 /** Many Ingresses at once, with the floor before and after. */
-export async function measureBurst(progress: Progress): Promise<Row[]> {
-  await using stage = await Stage.start();
-  const before = await measureFloor(stage, 'floor-before', progress);
+export async function measureBurst(bench: Bench): Promise<Row[]> {
+  await using stage = await Stage.start(bench);
+  const { progress } = bench;
+  const before = await floorOf(stage, 'floor-before', progress);
   const { perSecond, writes, requests } = await runBurst(stage, 1000, progress);
   const seen = await watched(stage, () => runBurst(stage, 2000, progress));
-  const after = await measureFloor(stage, 'floor-after', progress);
-  const floor = (before + after) / 2;
-  const ratio = perSecond / floor;
+  const after = await floorOf(stage, 'floor-after', progress);
+  const what = `floor: a bare ACME loop, ${inFlight} in flight, certificates/s`;
+  const { floor, row } = floorRow(what, before, after);
+  const ratio = perSecond / floor.perSecond;
   const newNonces = requests.filter(isNewNonce).length;
   const lastNewNonce = requests.findLastIndex(isNewNonce) + 1;
   const writesEach = writes.total / fleet;
   const requestsEach = requests.length / fleet;
   return [
-    {
-      what: `floor: a bare ACME loop, ${inFlight} in flight, certificates/s`,
-      peer: '–',
-      goal: '–',
-      measured: `${floor.toFixed(1)} (before ${before.toFixed(1)}, after ${after.toFixed(1)})`,
-      met: true,
-    },
+    row,
     {
       what: `${fleet} Ingresses created at once, certificates/s`,
       peer: '0.56 default, 4.4 tuned',
-      goal: '≥ 30, and ≥ 0.25 × floor',
+      goal: '≥ 0.6 × floor',
       measured: `${perSecond.toFixed(1)} = ${ratio.toFixed(2)} × floor`,
-      met: perSecond >= 30 && ratio >= 0.25,
+      met: ratio >= 0.6,
     },
     {
       what: `the same once more with a viewer of the page, certificates/s`,
@@ -103,9 +100,9 @@ export async function measureBurst(progress: Progress): Promise<Row[]> {
     {
       what: `API writes per certificate, ${fleet} at once`,
       peer: '62',
-      goal: '≤ 4; challenge Ingress ≤ 6 in all',
+      goal: '≤ 3.5; challenge Ingress ≤ 6 in all',
       measured: `${writesEach.toFixed(2)} (${describeWrites(writes)})`,
-      met: writesEach <= 4 && writes.challengeIngresses <= 6,
+      met: writesEach <= 3.5 && writes.challengeIngresses <= 6,
     },
     {
       what: `CA requests per certificate, ${fleet} at once`,
@@ -146,8 +143,8 @@ async function runBurst(stage: Stage, first: number, progress: Progress): Promis
   };
 }
 
-/** @returns certificates per second of the bare loop, on a fresh pebble of the same configuration */
-async function measureFloor({ world }: Stage, name: string, progress: Progress): Promise<number> {
+/** The bare loop on a fresh pebble of the same configuration. */
+async function floorOf({ world }: Stage, name: string, progress: Progress): Promise<FloorResult> {
   progress('floor');
   const [port = 0, tlsPort = 0] = await freePorts(2);
   await using pebble = await startPebble({
@@ -158,12 +155,10 @@ async function measureFloor({ world }: Stage, name: string, progress: Progress):
     dnsAddress: world.dns.address,
   });
   const caBundle = await readFile(pebble.caBundle, 'utf8');
-  await using floor = await Floor.start({ directoryUrl: pebble.directoryUrl, caBundle, port });
-  await floor.issue('warm-up.example.com');
-  const startedAt = performance.now();
   const hosts = members(0, fleet).map(({ host }) => host);
-  await pebble.guard(inParallel(hosts, (host) => floor.issue(host), inFlight));
-  return (fleet * 1000) / (performance.now() - startedAt);
+  const options = { directoryUrl: pebble.directoryUrl, caBundle, port };
+  // Awaited here: the CA ends with this function.
+  return await measureFloor(options, hosts, inFlight, (work) => pebble.guard(work));
 }
 
 function quantile(values: readonly number[], part: number): number {

@@ -3,7 +3,7 @@ import type { CDPSession, Page } from 'playwright-core';
 import { openBrowser } from '../page/browser.ts';
 import { changesPerSecond, fleet, Inspected } from './inspected.ts';
 import { patience } from './patience.ts';
-import type { Progress } from './stage.ts';
+import type { Bench } from './stage.ts';
 import type { Row } from './table.ts';
 import { ProcessUsage } from './usage.ts';
 
@@ -11,7 +11,7 @@ const period = 20_000;
 const what = `${fleet.toLocaleString('en')} Ingresses of which ${changesPerSecond} change a second`;
 
 /** The cost of the page: first paint, and the CPU of browser and controller. */
-export async function measurePage(progress: Progress): Promise<Row[]> {
+export async function measurePage({ progress }: Bench): Promise<Row[]> {
   progress(`starting ${fleet} Ingresses`);
   await using inspected = await Inspected.start();
   const usage = new ProcessUsage(inspected.pid);

@@ -1,20 +1,23 @@
 import { readFile } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import { freePorts } from '../../deploy/local/free-ports.ts';
 import { apiWritesSince, describeWrites } from './api-writes.ts';
 import { createIngress, inParallel, members } from './fleet.ts';
-import { Floor } from './floor.ts';
-import { type Progress, Stage } from './stage.ts';
+import { type FloorResult, floorRow, measureFloor } from './floor.ts';
+import { type Bench, type Progress, Stage } from './stage.ts';
 import { StrictCaProcess } from './strict-ca-process.ts';
 import type { Row } from './table.ts';
 import { ProcessUsage } from './usage.ts';
 
 const fleet = 1000;
 const inFlight = 50;
+const minute = 60_000;
 
 /** More Ingresses at once than pebble supports, at the strict CA of the tests; the floor before and after. */
-export async function measureRush(progress: Progress): Promise<Row[]> {
+export async function measureRush(bench: Bench): Promise<Row[]> {
+  const { progress } = bench;
   let started: StrictCaProcess | undefined;
-  await using stage = await Stage.start({}, async (world) => {
+  await using stage = await Stage.start(bench, {}, async (world) => {
     started = await StrictCaProcess.start(world, 'strict-ca', world.edge.httpPort);
     return {
       LEGO_URL: started.directoryUrl,
@@ -24,38 +27,50 @@ export async function measureRush(progress: Progress): Promise<Row[]> {
   });
   await using ca = started;
   if (ca === undefined) throw new Error('the strict CA was not started');
-  const before = await measureFloor(stage, 'floor-before', progress);
+  const before = await floorOf(stage, 'floor-before', progress);
   const usage = new ProcessUsage(stage.controller.pid);
   const cpuBefore = await usage.cpuSeconds();
   await ca.take();
   const since = Date.now();
   const took = await run(stage, progress);
   const cpu = (await usage.cpuSeconds()) - cpuBefore;
-  const residentBytes = await usage.residentBytes();
+  const peakBytes = await usage.peakBytes();
+  const settledBytes = delay(minute).then(() => usage.residentBytes());
+  // Awaited below, in any case.
+  settledBytes.catch(() => undefined);
   await stage.challengesGone();
   const requests = await ca.take();
   const writes = await apiWritesSince(stage.world.cluster.auditLog, since);
-  const after = await measureFloor(stage, 'floor-after', progress);
-  const floor = (before + after) / 2;
+  const after = await floorOf(stage, 'floor-after', progress);
+  const { floor, row } = floorRow(
+    `floor at the strict CA, ${inFlight} in flight, certificates/s`,
+    before,
+    after,
+  );
+  progress('the rest of a minute');
+  const restBytes = await settledBytes;
   const perSecond = fleet / took;
-  const ratio = perSecond / floor;
+  const ratio = perSecond / floor.perSecond;
+  const cpuEach = (cpu * 1000) / fleet;
+  const cpuRatio = cpuEach / floor.cpuEach;
   const refused = requests.filter((request) => !/ 2\d\d$/.test(request)).length;
   const requestsEach = requests.length / fleet;
   const writesEach = writes.total / fleet;
   return [
-    {
-      what: `floor at the strict CA, ${inFlight} in flight, certificates/s`,
-      peer: '–',
-      goal: '–',
-      measured: `${floor.toFixed(1)} (before ${before.toFixed(1)}, after ${after.toFixed(1)})`,
-      met: true,
-    },
+    row,
     {
       what: `${fleet} Ingresses at once, ${inFlight} in flight, certificates/s`,
       peer: '–',
-      goal: '≥ 0.25 × floor',
+      goal: '≥ 0.5 × floor',
       measured: `${perSecond.toFixed(1)} = ${ratio.toFixed(2)} × floor; ${took.toFixed(1)} s in all, ${cpu.toFixed(1)} s of CPU`,
-      met: ratio >= 0.25,
+      met: ratio >= 0.5,
+    },
+    {
+      what: 'CPU of the controller for each of them',
+      peer: '–',
+      goal: '≤ 2 × that of the bare loop',
+      measured: `${cpuEach.toFixed(1)} ms = ${cpuRatio.toFixed(1)} × ${floor.cpuEach.toFixed(1)} ms`,
+      met: cpuRatio <= 2,
     },
     {
       what: `CA requests per certificate, ${fleet} at once`,
@@ -72,11 +87,11 @@ export async function measureRush(progress: Progress): Promise<Row[]> {
       met: writesEach <= 4,
     },
     {
-      what: `RSS after ${fleet} issuances`,
+      what: `highest RSS in ${fleet} issuances, and RSS a minute after`,
       peer: '167 MB',
-      goal: '≤ 250 MB',
-      measured: `${(residentBytes / 1e6).toFixed(0)} MB`,
-      met: residentBytes <= 250e6,
+      goal: '≤ 250 MB, ≤ 160 MB',
+      measured: `${(peakBytes / 1e6).toFixed(0)} MB, ${(restBytes / 1e6).toFixed(0)} MB`,
+      met: peakBytes <= 250e6 && restBytes <= 160e6,
     },
   ];
 }
@@ -100,16 +115,13 @@ async function run({ secrets, world }: Stage, progress: Progress): Promise<numbe
   return (Math.max(...times) - startedAt) / 1000;
 }
 
-/** @returns certificates per second of the bare loop, at a fresh CA of the same kind */
-async function measureFloor({ world }: Stage, name: string, progress: Progress): Promise<number> {
+/** The bare loop at a fresh CA of the same kind. */
+async function floorOf({ world }: Stage, name: string, progress: Progress): Promise<FloorResult> {
   progress('floor');
   const [port = 0] = await freePorts(1);
   await using ca = await StrictCaProcess.start(world, name, port);
   const caBundle = await readFile(ca.caBundle, 'utf8');
-  await using floor = await Floor.start({ directoryUrl: ca.directoryUrl, caBundle, port });
-  await floor.issue('warm-up.example.com');
-  const startedAt = performance.now();
   const hosts = members(0, fleet).map(({ host }) => host);
-  await inParallel(hosts, (host) => floor.issue(host), inFlight);
-  return (fleet * 1000) / (performance.now() - startedAt);
+  // Awaited here: the CA ends with this function.
+  return await measureFloor({ directoryUrl: ca.directoryUrl, caBundle, port }, hosts, inFlight);
 }

@@ -4,7 +4,7 @@ import { arrayField, recordField, stringField } from '../../src/process/json.ts'
 import { apiWritesSince, describeWrites } from './api-writes.ts';
 import { createValid, members } from './fleet.ts';
 import { restart } from './idleness.ts';
-import { type Progress, Stage } from './stage.ts';
+import { type Bench, Stage } from './stage.ts';
 import type { Row } from './table.ts';
 
 const fleet = 1000;
@@ -12,8 +12,9 @@ const records = '/api/v1/namespaces/kube-lego/configmaps?labelSelector=kube-lego
 const recordLimit = 30_000;
 
 /** The first start of this version after one that kept no record of holders, until the record is written. */
-export async function measureUpgrade(progress: Progress): Promise<Row[]> {
-  await using stage = await Stage.start();
+export async function measureUpgrade(bench: Bench): Promise<Row[]> {
+  await using stage = await Stage.start(bench);
+  const { progress } = bench;
   await stage.controller.stop();
   progress(`creating ${fleet} Ingresses with certificates of the version before`);
   // Includes the one that created the account.

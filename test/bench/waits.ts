@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { CaRecorder, type Exchange } from './ca-recorder.ts';
 import { members } from './fleet.ts';
-import { type Progress, Stage } from './stage.ts';
+import { type Bench, Stage } from './stage.ts';
 import type { Row } from './table.ts';
 
 const samples = 3;
@@ -20,9 +20,9 @@ interface Outcome {
 }
 
 /** Pebble with its default Retry-After: no request earlier than allowed, and no time lost beyond it. */
-export async function measureWaits(progress: Progress): Promise<Row[]> {
-  const quick = await measure(undefined, progress);
-  const slow = await measure(validationSleep, progress);
+export async function measureWaits(bench: Bench): Promise<Row[]> {
+  const quick = await measure(undefined, bench);
+  const slow = await measure(validationSleep, bench);
   const outcomes = [...quick, ...slow];
   const early = outcomes.reduce((sum, outcome) => sum + outcome.early, 0);
   const waits = outcomes.reduce((sum, outcome) => sum + outcome.waits, 0);
@@ -46,10 +46,10 @@ export async function measureWaits(progress: Progress): Promise<Row[]> {
   ];
 }
 
-async function measure(sleep: number | undefined, progress: Progress): Promise<Outcome[]> {
+async function measure(sleep: number | undefined, bench: Bench): Promise<Outcome[]> {
   let recorder: CaRecorder | undefined;
   const pebble = { retryAfter, ...(sleep === undefined ? {} : { validationSleep: sleep }) };
-  await using stage = await Stage.start({ pebble }, async (world) => {
+  await using stage = await Stage.start(bench, { pebble }, async (world) => {
     recorder = await CaRecorder.start(world.pebble, world.session.directory);
     return { LEGO_URL: recorder.directoryUrl, LEGO_CA_BUNDLE: recorder.caBundle };
   });
@@ -58,7 +58,7 @@ async function measure(sleep: number | undefined, progress: Progress): Promise<O
   const outcomes: Outcome[] = [];
   for (const member of members(1, samples)) {
     await delay(pauseBetween);
-    progress(
+    bench.progress(
       `Retry-After ${retryAfter.authz} s and ${retryAfter.order} s: ${outcomes.length + 1} of ${samples}`,
     );
     const before = recording.exchanges.length;

@@ -27,6 +27,11 @@ export class Accounts {
     this.#options = options;
   }
 
+  /** The one that was registered last. */
+  get last(): CaAccount | undefined {
+    return [...this.#byUrl.values()].at(-1);
+  }
+
   /** @throws Refusal if there is none, or none any more */
   byUrl(url: string): CaAccount {
     const account = this.#byUrl.get(url);

@@ -95,7 +95,7 @@ export class Client {
   }
 
   async finalize(order: Reply, names: readonly string[], keyPem = newKeyPem()): Promise<Reply> {
-    return this.post(stringField(order.json, 'finalize') ?? '', { csr: await csrOf(names, keyPem) });
+    return this.post(stringField(order.json, 'finalize') ?? '', { csr: csrOf(names, keyPem) });
   }
 
   /** All of it. @returns the order, valid */
@@ -135,9 +135,8 @@ export async function startCa(options: Partial<CaOptions> = {}): Promise<{
 }
 
 /** DER in base64url. */
-export async function csrOf(names: readonly string[], keyPem: string): Promise<string> {
-  const pem = (await createCsr(names, keyPem)).toString();
-  return Buffer.from(pem.replaceAll(/-----[^-]+-----|\s/g, ''), 'base64').toString('base64url');
+export function csrOf(names: readonly string[], keyPem: string): string {
+  return createCsr(names, keyPem).toString('base64url');
 }
 
 /** The CA looks for proofs in promises alone, which have come to their end by then. */

@@ -44,6 +44,8 @@ export interface IssuanceParts {
 export class Issuance {
   readonly #parts: IssuanceParts;
   #issued = 0;
+  /** SubjectPublicKeyInfo, base64. */
+  readonly #blockedKeys = new Set<string>();
 
   constructor(parts: IssuanceParts) {
     this.#parts = parts;
@@ -151,20 +153,32 @@ export class Issuance {
   ): Issued & { readonly notAfter: number } {
     const { issuer, limits, renewalInfo } = this.#parts;
     this.#issued += 1;
-    // Let's Encrypt's begin an hour before they are made.
-    const notBefore = Math.floor(at / 1000) * 1000 - hour;
-    const notAfter = notBefore + this.#profile(profile).validity(at) - 1000;
+    const { backdated = hour, validity } = this.#profile(profile);
+    const notBefore = Math.floor(at / 1000) * 1000 - backdated;
+    const notAfter = notBefore + validity(at) - 1000;
     const made = issuer.issue(this.#issued, identifiers, publicKeyDer, { notBefore, notAfter });
     renewalInfo.add({ id: made.certificateId, account, identifiers, notBefore, notAfter });
     limits.issued(identifiers, at);
     return { ...made, notAfter };
   }
 
-  /** The certificate of a serial number, for its revocation. */
-  revoke(certificate: CaCertificate): void {
-    if (certificate.revoked)
+  /**
+   * A second time only for a key whose compromise is shown, which no certificate is issued for from then on.
+   * @param keyShown SubjectPublicKeyInfo
+   */
+  revoke(
+    certificate: CaCertificate,
+    reason: number,
+    { keyShown }: { readonly keyShown?: Buffer | undefined } = {},
+  ): void {
+    const { options } = this.#parts;
+    if (keyShown !== undefined) this.#blockedKeys.add(keyShown.toString('base64'));
+    if (certificate.revoked && (keyShown === undefined || certificate.revocationReason === 1))
       throw new Refusal({ type: 'alreadyRevoked', detail: 'Certificate already revoked', status: 400 });
     certificate.revoked = true;
+    certificate.revocationReason = reason;
+    const byKey = keyShown !== undefined;
+    options.onEvent?.({ type: 'revoked', certificateId: certificate.id, reason, byKey, at: options.now() });
   }
 
   #checkPauses(account: CaAccount, identifiers: readonly Identifier[]): void {
@@ -186,6 +200,8 @@ export class Issuance {
     const accountKey = order.account.key.object.export({ type: 'spki', format: 'der' });
     if (request.publicKeyDer.equals(accountKey))
       throw badCsr('certificate public key must be different than account key');
+    if (this.#blockedKeys.has(request.publicKeyDer.toString('base64')))
+      throw badCsr('invalid public key in CSR: public key is forbidden');
     return request.publicKeyDer;
   }
 
@@ -200,6 +216,8 @@ export class Issuance {
     // The client may have given up in the meantime.
     if (authorization.status !== 'pending') return;
     const error = findingProblem(found, identifier.value, token);
+    if (error !== undefined)
+      options.onEvent?.({ type: 'proof-failed', identifier: identifier.value, at: now });
     if (error === undefined) limits.succeeded(account, identifier);
     else if (limits.failed(account, identifier)) {
       pauses.pause(account, identifier.value);

@@ -24,6 +24,8 @@ export type CaEvent =
       readonly reused: boolean;
       readonly at: number;
     }
+  /** A host could not be validated. */
+  | { readonly type: 'proof-failed'; readonly identifier: string; readonly at: number }
   | ({ readonly type: 'denied'; readonly at: number } & Denial)
   | { readonly type: 'paused'; readonly identifier: string; readonly at: number }
   | {
@@ -32,6 +34,15 @@ export type CaEvent =
       readonly certificateId: string;
       readonly notAfter: number;
       readonly exemption: Exemption;
+      readonly at: number;
+    }
+  | {
+      readonly type: 'revoked';
+      readonly certificateId: string;
+      /** RFC 5280 section 5.3.1 */
+      readonly reason: number;
+      /** Signed by the certificate's own key. */
+      readonly byKey: boolean;
       readonly at: number;
     };
 

@@ -170,7 +170,7 @@ async function seen(index: number, series: readonly Run[]): Promise<object> {
     for (const { hosts, wrong = [], named = hosts } of series) {
       responder.wrongHosts.clear();
       for (const host of wrong) responder.wrongHosts.add(host);
-      const csr = await createCsr(named, newKeyPem());
+      const csr = createCsr(named, newKeyPem());
       const { signal } = new AbortController();
       const work = accounts.withAccount(signal, (account) =>
         placeOrder({ account, transport, clock, signal, hosts, presenterOf, csr }),

@@ -3,6 +3,8 @@ export interface CaProfile {
   readonly description: string;
   /** Of a certificate that is issued now. */
   readonly validity: (now: number) => number;
+  /** A certificate begins so long before it is made; an hour if not given, as at Let's Encrypt. */
+  readonly backdated?: number;
   /** How long a proof can be used again. */
   readonly authorizationLifetime: (now: number) => number;
   readonly pendingLifetime: number;

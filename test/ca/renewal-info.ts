@@ -16,6 +16,8 @@ export interface CaCertificate {
   readonly notBefore: number;
   readonly notAfter: number;
   revoked: boolean;
+  /** RFC 5280 section 5.3.1 */
+  revocationReason: number | undefined;
   replacement: CaOrder | undefined;
   window: RenewalWindow | undefined;
 }
@@ -36,7 +38,13 @@ export class RenewalInfo {
   }
 
   add(parts: Pick<CaCertificate, 'id' | 'account' | 'identifiers' | 'notBefore' | 'notAfter'>): void {
-    this.#certificates.set(parts.id, { ...parts, revoked: false, replacement: undefined, window: undefined });
+    this.#certificates.set(parts.id, {
+      ...parts,
+      revoked: false,
+      revocationReason: undefined,
+      replacement: undefined,
+      window: undefined,
+    });
   }
 
   /** @throws Refusal if there is no such certificate */

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { X509Certificate } from 'node:crypto';
+import { createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { recordField, stringField } from '../../src/process/json.ts';
+import { newKeyPem } from '../acme/keys.ts';
 import type { ScriptedCa } from './ca.ts';
 import { Client, type Reply, startCa } from './client.ts';
 import type { CaEvent, CaOptions } from './options.ts';
@@ -22,6 +23,10 @@ async function startIssued(options: Partial<CaOptions> = {}) {
 function certificateUrl(ca: ScriptedCa, id: string): string {
   const serial = Buffer.from(id.split('.')[1] ?? '', 'base64url').toString('hex');
   return `${ca.origin}/certificate/${serial}`;
+}
+
+function orderUrl({ headers }: Reply): string {
+  return headers['location'] ?? '';
 }
 
 function windowOf(ca: ScriptedCa, client: Client, id: string): Promise<Reply> {
@@ -73,6 +78,32 @@ describe('a certificate', () => {
     assert.equal((await client.post(url, { certificate })).status, 200);
     assert.equal((await client.post(url, { certificate })).problem, 'alreadyRevoked');
     assert.equal(ca.renewalInfo.get(id).revoked, true);
+  });
+
+  it('is revoked by its own key, too, which is never certified again', async () => {
+    const { ca, client } = await startCa();
+    const keyPem = newKeyPem();
+    const order = await client.order([host]);
+    await client.prove(order);
+    await client.finalize(order, [host], keyPem);
+    const { json } = await client.post(orderUrl(order));
+    const { body } = await client.post(stringField(json, 'certificate') ?? '');
+    const certificate = new X509Certificate(body).raw.toString('base64url');
+    const url = `${ca.origin}/revoke-cert`;
+    const signedBy = (pem: string) => {
+      const key = createPrivateKey(pem);
+      const { crv, kty, x, y } = createPublicKey(key).export({ format: 'jwk' });
+      return { key, header: { kid: undefined, jwk: { crv, kty, x, y } } };
+    };
+    const stranger = await client.post(url, { certificate, reason: 1 }, signedBy(newKeyPem()));
+    assert.deepEqual([stranger.status, stranger.problem], [403, 'unauthorized']);
+    assert.equal((await client.post(url, { certificate, reason: 4 })).status, 200);
+    assert.equal((await client.post(url, { certificate, reason: 1 }, signedBy(keyPem))).status, 200);
+    const again = await client.post(url, { certificate, reason: 1 }, signedBy(keyPem));
+    assert.equal(again.problem, 'alreadyRevoked');
+    const next = await client.order(['b.example.com']);
+    await client.prove(next);
+    assert.equal((await client.finalize(next, ['b.example.com'], keyPem)).problem, 'badCSR');
   });
 });
 

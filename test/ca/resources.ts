@@ -1,3 +1,4 @@
+import { type KeyObject, X509Certificate } from 'node:crypto';
 import { stringField } from '../../src/process/json.ts';
 import { type Accounts, accountJson, type CaAccount } from './accounts.ts';
 import type { Authorizations, CaAuthorization } from './authorizations.ts';
@@ -80,6 +81,7 @@ export class Resources {
   #signed(endpoint: CaEndpoint, path: readonly string[], request: CaRequest, signed: Signed): Draft {
     if (endpoint === 'new-account') return this.#newAccount(signed, request);
     const { account, jws } = signed;
+    if (endpoint === 'revoke-cert') return this.#revoke(signed);
     if (account === undefined) throw malformed('No Key ID in JWS header');
     if (this.newTerms !== undefined) throw termsChanged(this.newTerms);
     switch (endpoint) {
@@ -109,8 +111,6 @@ export class Resources {
       case 'certificate':
         read(jws);
         return this.#certificate(path[1] ?? '', account);
-      case 'revoke-cert':
-        return this.#revoke(account, jws);
       default:
         throw notFound('such page');
     }
@@ -197,7 +197,8 @@ export class Resources {
     return { headers, text: order.certificate.chainPem };
   }
 
-  #revoke(account: CaAccount, jws: Jws): Draft {
+  /** RFC 8555 section 7.6: by the account that it was issued to, or by its own key. */
+  #revoke({ account, jws, key }: Signed): Draft {
     const payload = payloadOf(jws);
     const der = Buffer.from(stringField(payload, 'certificate') ?? '', 'base64url');
     const reason = payload['reason'] ?? 0;
@@ -208,8 +209,16 @@ export class Resources {
         status: 400,
       });
     const certificate = this.#parts.renewalInfo.within(der);
-    if (certificate.account !== account) throw unauthorized('The requester did not issue the certificate');
-    this.#parts.issuance.revoke(certificate);
+    if (account === undefined && !publicKeyOf(der).equals(spkiOf(key.object)))
+      throw unauthorized(
+        'JWK embedded in revocation request must be the same public key as the cert to be revoked',
+      );
+    if (account !== undefined && certificate.account !== account)
+      throw unauthorized('The requester did not issue the certificate');
+    // Boulder takes the signature of its key for the proof of a compromise.
+    this.#parts.issuance.revoke(certificate, account === undefined ? 1 : Number(reason), {
+      keyShown: account === undefined ? spkiOf(key.object) : undefined,
+    });
     return {};
   }
 
@@ -231,6 +240,19 @@ export class Resources {
     if (count === undefined) throw malformed('The URL is not valid');
     return { headers, text: `<p>Unpaused ${count} identifiers</p>` };
   }
+}
+
+/** SubjectPublicKeyInfo of a certificate. */
+function publicKeyOf(der: Buffer): Buffer {
+  try {
+    return spkiOf(new X509Certificate(der).publicKey);
+  } catch {
+    throw malformed('Unable to parse certificate DER');
+  }
+}
+
+function spkiOf(key: KeyObject): Buffer {
+  return key.export({ type: 'spki', format: 'der' });
 }
 
 function allow(request: CaRequest, ...methods: readonly string[]): void {

@@ -13,6 +13,8 @@ export interface CaServerOptions extends Partial<CaOptions> {
   readonly vaHttpPort: number;
   /** HOST:PORT of a DNS server that is asked for each host; without it all hosts exist. */
   readonly dnsAddress?: string | undefined;
+  /** What happens around a request, which `handle` has the CA answer: called when the whole request is there. */
+  readonly around?: ((request: CaRequest, handle: () => Promise<CaAnswer>) => Promise<CaAnswer>) | undefined;
 }
 
 const validationLimit = 60_000; // milliseconds
@@ -25,10 +27,18 @@ export class CaServer implements AsyncDisposable {
   readonly caBundle: string;
   readonly #server: Server;
   readonly #validator: Validator;
+  readonly #around: NonNullable<CaServerOptions['around']>;
 
-  private constructor(server: Server, validator: Validator, ca: ScriptedCa, caBundle: string) {
+  private constructor(
+    server: Server,
+    validator: Validator,
+    ca: ScriptedCa,
+    caBundle: string,
+    around: CaServerOptions['around'],
+  ) {
     this.#server = server;
     this.#validator = validator;
+    this.#around = around ?? ((_request, handle) => handle());
     this.ca = ca;
     this.caBundle = caBundle;
     server.on('request', (request, response) => {
@@ -36,7 +46,7 @@ export class CaServer implements AsyncDisposable {
     });
   }
 
-  static async start({ vaHttpPort, dnsAddress, ...options }: CaServerOptions): Promise<CaServer> {
+  static async start({ vaHttpPort, dnsAddress, around, ...options }: CaServerOptions): Promise<CaServer> {
     const authority = new Authority('Listener of the strict CA');
     const { chainPem, keyPem } = authority.issue({ hosts: ['localhost'], addresses: ['127.0.0.1'] });
     const server = createServer({ cert: chainPem, key: keyPem });
@@ -52,7 +62,7 @@ export class CaServer implements AsyncDisposable {
       ...options,
       origin: `https://127.0.0.1:${address.port}`,
     });
-    return new CaServer(server, validator, ca, authority.certificatePem);
+    return new CaServer(server, validator, ca, authority.certificatePem, around);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -75,7 +85,7 @@ export class CaServer implements AsyncDisposable {
       body,
       source: request.socket.remoteAddress,
     };
-    send(await this.ca.handle(received), request, response);
+    send(await this.#around(received, () => this.ca.handle(received)), request, response);
   }
 }
 

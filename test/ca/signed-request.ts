@@ -39,7 +39,8 @@ export function authenticate(
   checkAlgorithm(jws, parties.options.algorithms);
   if ((jws.jwk === undefined) === (jws.kid === undefined))
     throw malformed('jwk and kid header fields are mutually exclusive, and one of them is needed');
-  if (jws.jwk !== undefined && endpoint !== 'new-account') throw malformed('No Key ID in JWS header');
+  if (jws.jwk !== undefined && endpoint !== 'new-account' && endpoint !== 'revoke-cert')
+    throw malformed('No Key ID in JWS header');
   if (jws.jwk === undefined && endpoint === 'new-account') throw malformed('No embedded JWK in JWS header');
   const account = jws.kid === undefined ? undefined : parties.accounts.byUrl(jws.kid);
   const key = account?.key ?? publicKey(jws.jwk ?? {});

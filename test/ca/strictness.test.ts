@@ -206,7 +206,7 @@ describe('an order', () => {
     const url = stringField(placed.json, 'finalize') ?? '';
     assert.equal((await client.post(url, { csr: 'AAAA' })).problem, 'badCSR');
     assert.equal((await client.post(url, { csr: '+++=' })).problem, 'malformed');
-    const csr = Buffer.from(await csrOf(names, newKeyPem()), 'base64url');
+    const csr = Buffer.from(csrOf(names, newKeyPem()), 'base64url');
     csr.writeUInt8(csr.readUInt8(csr.length - 1) ^ 1, csr.length - 1);
     assert.equal((await client.post(url, { csr: csr.toString('base64url') })).problem, 'badCSR');
     assert.equal((await client.finalize(placed, names)).json['status'], 'valid');

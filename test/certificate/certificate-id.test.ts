@@ -1,13 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { certificateId } from '../../src/certificate/certificate-id.ts';
-
-function der(tag: number, ...parts: readonly Buffer[]): Buffer {
-  const content = Buffer.concat(parts);
-  const length =
-    content.length < 0x80 ? [content.length] : [0x82, Math.floor(content.length / 256), content.length % 256];
-  return Buffer.concat([Buffer.from([tag, ...length]), content]);
-}
+import { der, extension } from './der-building.ts';
 
 /** A certificate as far as its id is concerned (RFC 5280 section 4.1). */
 function certificate(serial: string, ...extensions: readonly Buffer[]): { raw: Buffer } {
@@ -25,14 +19,9 @@ function certificate(serial: string, ...extensions: readonly Buffer[]): { raw: B
   return { raw: der(0x30, tbs, algorithm, der(0x03, Buffer.alloc(257))) };
 }
 
-function extension(oid: string, value: Buffer, critical = false): Buffer {
-  const flag = critical ? [der(0x01, Buffer.from([0xff]))] : [];
-  return der(0x30, der(0x06, Buffer.from(oid, 'hex')), ...flag, der(0x04, value));
-}
-
 const keyId = Buffer.from('69885b6b87464041e1b37b847ba0ae2cde01c8d4', 'hex');
-const authority = extension('551d23', der(0x30, der(0x80, keyId)));
-const usage = extension('551d0f', der(0x03, Buffer.from([5, 0xa0])), true);
+const authority = extension('0603551d23', der(0x30, der(0x80, keyId)));
+const usage = extension('0603551d0f', der(0x03, Buffer.from([5, 0xa0])), 0xff);
 
 describe('the id by which a CA knows a certificate', () => {
   it('is that of the example in RFC 9773 section 4.1', () => {
@@ -44,7 +33,7 @@ describe('the id by which a CA knows a certificate', () => {
 
   it('is unknown for a certificate without an authority key identifier', () => {
     assert.equal(certificateId(certificate('01', usage)), undefined);
-    const issuerOnly = extension('551d23', der(0x30, der(0x82, Buffer.from([1]))));
+    const issuerOnly = extension('0603551d23', der(0x30, der(0x82, Buffer.from([1]))));
     assert.equal(certificateId(certificate('01', issuerOnly)), undefined);
   });
 

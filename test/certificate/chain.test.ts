@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
-import { X509Certificate } from 'node:crypto';
+import { createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { crypto as acmeCrypto } from 'acme-client';
 import { ChainError, type ChainErrorCode, verifyChain } from '../../src/certificate/chain.ts';
 import { createCsr } from '../../src/certificate/csr.ts';
 import { generateKey } from '../../src/certificate/key.ts';
+import { readSigningRequest } from '../ca/csr.ts';
+import { der, sequence, toPem } from './der-building.ts';
+import { AnyCa, alternativeNames } from './loading/certificate-fields.ts';
 import { day, newKeyPem, TestCa } from './test-ca.ts';
 
 const root = new TestCa('Test Root');
@@ -88,6 +91,22 @@ describe('verifying what a CA sent', () => {
     const { chainPem, notices } = verified(good.certificatePem);
     assert.equal(chainPem, good.certificatePem);
     assert.match(notices.join(), /^The CA sent the certificate without that of its issuer/);
+  });
+
+  it('takes one that some servers refuse, with a notice: another order would not help', () => {
+    const ca = new AnyCa('Odd CA');
+    const negative = { serial: der(0x02, Buffer.from([0x80])), extensions: [alternativeNames(...hosts)] };
+    const sent = ca.pemOf(createPrivateKey(good.keyPem), negative) + ca.pem;
+    const { flawed, notices } = verifyChain(sent, good.keyPem, hosts, now);
+    assert.equal(flawed, true);
+    assert.match(notices.join(), /servers written in Go .* cannot load tls\.crt: negative serial number\.$/);
+    assert.equal(verifyChain(good.chainPem, good.keyPem, hosts, now).flawed, false);
+  });
+
+  it('names a stray without a name', () => {
+    const nameless = new AnyCa('').pemOf(createPrivateKey(newKeyPem()), { subject: sequence() });
+    const { notices } = verifyChain(good.chainPem + nameless, good.keyPem, hosts, now);
+    assert.match(notices.join(), /are left out: one without a name\./);
   });
 
   it('takes one with names that the CA has added, with a notice', () => {
@@ -179,8 +198,8 @@ describe('verifying what a CA sent', () => {
 describe('asking for a certificate', () => {
   it('names hosts as alternative names only, also one too long for a common name', async () => {
     const long = `${'a'.repeat(60)}.${'b'.repeat(60)}.example.com`;
-    const csr = await createCsr([long, 'a.example.com'], await generateKey('ec-p256'));
-    const { commonName, altNames } = acmeCrypto.readCsrDomains(csr);
+    const csr = createCsr([long, 'a.example.com'], await generateKey('ec-p256'));
+    const { commonName, altNames } = acmeCrypto.readCsrDomains(toPem('CERTIFICATE REQUEST', csr));
     assert.equal(commonName ?? undefined, undefined);
     assert.deepEqual(altNames, [long, 'a.example.com']);
   });
@@ -193,17 +212,22 @@ describe('asking for a certificate', () => {
       [[long, exact, 'a.example.com'], exact],
       [[long], undefined],
     ] as const) {
-      const csr = await createCsr(names, await generateKey('ec-p256'), 'first');
-      const { commonName, altNames } = acmeCrypto.readCsrDomains(csr);
+      const csr = createCsr(names, await generateKey('ec-p256'), 'first');
+      const { commonName, altNames } = acmeCrypto.readCsrDomains(toPem('CERTIFICATE REQUEST', csr));
       assert.equal(commonName ?? undefined, expected);
       assert.deepEqual(altNames, names);
     }
   });
 
-  it('works with RSA keys', async () => {
-    const csr = await createCsr(['a.example.com'], await generateKey('rsa-2048'));
-    assert.deepEqual(acmeCrypto.readCsrDomains(csr).altNames, ['a.example.com']);
-  });
+  for (const keyType of ['ec-p256', 'rsa-2048'] as const) {
+    it(`is signed with a key of type ${keyType}`, async () => {
+      const keyPem = await generateKey(keyType);
+      // It checks the signature, and reads DER by code of its own.
+      const { publicKeyDer, identifiers } = readSigningRequest(createCsr(['a.example.com'], keyPem));
+      assert.deepEqual(identifiers, [{ type: 'dns', value: 'a.example.com' }]);
+      assert.deepEqual(publicKeyDer, createPublicKey(keyPem).export({ type: 'spki', format: 'der' }));
+    });
+  }
 
   it('makes a test certificate that Node takes for one', () => {
     assert.ok(

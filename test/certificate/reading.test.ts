@@ -3,7 +3,8 @@ import { createHash, createPrivateKey, generateKeyPairSync } from 'node:crypto';
 import { describe, it } from 'node:test';
 import type { CertificateFacts } from '../../machines/assessment/secret-facts.ts';
 import { readCertificate } from '../../src/certificate/reading.ts';
-import { day, newKeyPem, TestCa, toPem } from './test-ca.ts';
+import { derOf, toPem } from './der-building.ts';
+import { day, newKeyPem, TestCa } from './test-ca.ts';
 
 const ca = new TestCa('Test Root');
 const good = ca.leaf({ dnsNames: ['a.example.com'] });
@@ -18,30 +19,17 @@ function readable(facts: CertificateFacts): Extract<CertificateFacts, { kind: 'r
   return facts;
 }
 
-/** Of the first block. */
-function derOf(pem: string): Buffer {
-  const [, base64 = ''] = pem.split(/-----[^-]*-----/);
-  return Buffer.from(base64, 'base64');
-}
-
 function detail(facts: CertificateFacts): string {
   return facts.kind === 'unreadable' ? facts.detail : `not unreadable but ${facts.kind}`;
 }
 
 describe('reading the key pair of a Secret', () => {
   it('reads no more of a chain, a certificate or a key than a real one has', () => {
-    const garbage = toPem('CERTIFICATE', Buffer.from('garbage'));
-    const long = `${good.chainPem.repeat(16)}${garbage}`;
-    assert.equal(readable(read(long, good.keyPem)).keyMatches, true);
-    assert.match(
-      detail(read(`${good.chainPem}${garbage}`, good.keyPem)),
-      /certificate \d in tls.crt cannot be parsed/,
-    );
-    const dnsNames = Array.from({ length: 60_000 }, (_, index) => `h${index}`);
-    const huge = ca.leaf({ dnsNames });
-    assert.match(detail(read(huge.chainPem, huge.keyPem)), /certificate 1 in tls.crt cannot be parsed/);
+    const long = good.chainPem.repeat(16);
+    assert.equal(readable(read(long, good.keyPem)).refused, undefined);
+    assert.equal(detail(read(long.repeat(30), good.keyPem)), 'tls.crt is too long');
     const key = toPem('PRIVATE KEY', Buffer.alloc(500_000));
-    assert.match(detail(read(good.chainPem, key)), /the private key in tls.key is too long/);
+    assert.equal(detail(read(good.chainPem, key)), 'tls.key is too long');
   });
 
   it('finds the dates, names, key type and issuer of a good one', () => {
@@ -129,15 +117,33 @@ describe('reading the key pair of a Secret', () => {
     );
     assert.equal(detail(read(good.keyPem, good.keyPem)), 'tls.crt holds no certificate in PEM form');
     assert.equal(
-      detail(read(good.certificatePem + toPem('CERTIFICATE', Buffer.from('nonsense')), good.keyPem)),
-      'certificate 2 in tls.crt cannot be parsed',
+      detail(read(good.certificatePem.trimEnd() + ca.certificatePem, good.keyPem)),
+      'no server can load tls.crt (OpenSSL: bad end line; Go: no certificate in PEM form)',
     );
     assert.equal(detail(read(good.chainPem, good.chainPem)), 'tls.key holds no private key in PEM form');
     assert.equal(detail(read(good.chainPem, encrypted)), 'the private key in tls.key is encrypted');
     assert.equal(
       detail(read(good.chainPem, toPem('PRIVATE KEY', Buffer.from('nonsense')))),
-      'the private key in tls.key cannot be parsed',
+      'no server can load tls.key (OpenSSL: unsupported; Go: invalid private key)',
     );
+  });
+
+  it('says which servers cannot load what others can', () => {
+    assert.equal(
+      readable(read(good.certificatePem + toPem('CERTIFICATE', Buffer.from('nonsense')), good.keyPem))
+        .refused,
+      'servers with OpenSSL (nginx, HAProxy) cannot load tls.crt: too long',
+    );
+    const mislabelled = toPem('RSA PRIVATE KEY', derOf(good.keyPem));
+    assert.match(
+      readable(read(good.chainPem, mislabelled)).refused ?? '',
+      /^servers with OpenSSL \(nginx, HAProxy\) cannot load tls.key: /,
+    );
+  });
+
+  it('says at which place the certificate of the key is, if not at the first', () => {
+    const { keyMatches, place } = readable(read(ca.certificatePem + good.certificatePem, good.keyPem));
+    assert.deepEqual([keyMatches, place], [false, 2]);
   });
 
   it('survives any damage of either part', () => {

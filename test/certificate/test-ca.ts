@@ -6,6 +6,7 @@ import {
   randomBytes,
   sign,
 } from 'node:crypto';
+import { commonName, der, oid, sequence, toPem } from './der-building.ts';
 
 export const day = 24 * 60 * 60_000;
 
@@ -70,9 +71,9 @@ export class TestCa {
       // The first byte keeps the number positive.
       der(0x02, Buffer.from([0x40]), randomBytes(15)),
       ecdsaWithSha256,
-      name(this.#name),
+      commonName(this.#name),
       sequence(time(notBefore), time(notAfter)),
-      name(subject),
+      subject === '' ? sequence() : commonName(subject),
       createPublicKey(key).export({ type: 'spki', format: 'der' }),
       ...(extensions.length === 0 ? [] : [der(0xa3, sequence(...extensions))]),
     );
@@ -81,38 +82,12 @@ export class TestCa {
   }
 }
 
-export function toPem(label: string, content: Buffer): string {
-  const lines = content.toString('base64').match(/.{1,64}/g) ?? [];
-  return `-----BEGIN ${label}-----\n${lines.join('\n')}\n-----END ${label}-----\n`;
-}
-
 function exportKey(key: KeyObject): string {
   return key.export({ type: 'pkcs8', format: 'pem' }).toString();
 }
 
 const ecdsaWithSha256 = sequence(oid('06082a8648ce3d040302'));
 const basicConstraints = sequence(oid('0603551d13'), der(0x04, sequence(der(0x01, Buffer.from([0xff])))));
-
-function oid(hex: string): Buffer {
-  return Buffer.from(hex, 'hex');
-}
-
-function name(commonName: string): Buffer {
-  return commonName === ''
-    ? sequence()
-    : sequence(der(0x31, sequence(oid('0603550403'), der(0x0c, Buffer.from(commonName)))));
-}
-
-function sequence(...parts: readonly Buffer[]): Buffer {
-  return der(0x30, ...parts);
-}
-
-function der(tag: number, ...parts: readonly Buffer[]): Buffer {
-  const content = Buffer.concat(parts);
-  const { length } = content;
-  if (length < 0x80) return Buffer.concat([Buffer.from([tag, length]), content]);
-  return Buffer.concat([Buffer.from([tag, 0x82, length >> 8, length & 0xff]), content]);
-}
 
 /** GeneralizedTime, which a certificate may carry only from 2050 on but everyone reads. */
 function time(milliseconds: number): Buffer {

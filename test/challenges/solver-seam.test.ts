@@ -11,6 +11,7 @@ import { Announcer } from '../../src/actors/announcer.ts';
 import { createIngressLogic } from '../../src/actors/ingress-logic.ts';
 import { Rounds } from '../../src/actors/rounds.ts';
 import { CertificateAuthority } from '../../src/authority/certificate-authority.ts';
+import { Draining } from '../../src/authority/draining.ts';
 import { IssuedCertificates } from '../../src/certificate/issued-certificates.ts';
 import { Vault } from '../../src/certificate/vault.ts';
 import type { ChallengeSolver, HostVerdict, Preparation } from '../../src/challenges/challenge-solver.ts';
@@ -19,9 +20,13 @@ import type { CertificateToStore } from '../../src/kubernetes/records/secret-sto
 import { systemClock } from '../../src/time/clock.ts';
 import { MemoryStore } from '../acme/memory-store.ts';
 import { CaServer } from '../ca/server.ts';
+import { memoryJournal } from '../journal/memory-journal.ts';
 import { MemoryLedgerStore } from '../ledger/memory-ledger-store.ts';
 import { assignment, day, desiredCertificate, hour, now, route } from '../machines/builders.ts';
 import { noHolders } from '../ownership/no-holders.ts';
+import { noRevocations } from '../revocation/no-revocations.ts';
+import { noKeystores } from '../steps/no-keystores.ts';
+import { noTrial } from '../steps/no-trial.ts';
 import { eventually } from '../time/eventually.ts';
 
 /** Proves hosts by values in a zone (RFC 8555 section 8.4), and writes down what it is asked for. */
@@ -66,6 +71,7 @@ async function issue(t: TestContext, solver: ZoneSolver, ...hosts: string[]) {
     vaHttpPort: 1,
     onEvent: ({ type }) => {
       if (type === 'order-made') orders += 1;
+      if (type === 'issued') solver.calls.push('issued');
     },
     validateDns: (host, keyAuthorization) =>
       Promise.resolve(solver.zone.get(host)?.has(digestOf(keyAuthorization)) === true ? 'ok' : 'dns'),
@@ -75,6 +81,7 @@ async function issue(t: TestContext, solver: ZoneSolver, ...hosts: string[]) {
   const { caBundle } = ca;
   const { directoryUrl } = ca.ca;
   const authority = new CertificateAuthority({
+    draining: new Draining(),
     directoryUrl,
     rateLimits: { limits: {}, reserve: 0 },
     profile: undefined,
@@ -107,7 +114,7 @@ async function issue(t: TestContext, solver: ZoneSolver, ...hosts: string[]) {
     clock: systemClock,
     announcer: new Announcer(
       { publish: ({ reason, message }) => void told.push(`${reason}: ${message}`) },
-      { publish: () => undefined, said: () => undefined },
+      { publish: () => undefined, publishWaiting: () => undefined, said: () => undefined },
       pino({ level: 'silent' }),
     ),
     observer: {
@@ -119,7 +126,10 @@ async function issue(t: TestContext, solver: ZoneSolver, ...hosts: string[]) {
       ca: authority,
       account: authority.account,
       holders: noHolders,
+      journal: memoryJournal(),
+      revocations: noRevocations,
       solvers,
+      keystores: noKeystores,
       vault,
       issued,
       clock: systemClock,
@@ -131,6 +141,7 @@ async function issue(t: TestContext, solver: ZoneSolver, ...hosts: string[]) {
           return Promise.resolve({ uid: 'uid', resourceVersion: '1' });
         },
       },
+      trial: noTrial,
       onPause: () => undefined,
       onNotice: () => undefined,
       policy: { minimumValidity: 30 * day, directory: directoryUrl, staging: false },
@@ -152,12 +163,12 @@ async function issue(t: TestContext, solver: ZoneSolver, ...hosts: string[]) {
     },
   }).start();
 
-  await eventually('the round has ended', () => told.length > 0 && solver.calls.includes('cleanUp'));
+  await eventually('the round has ended', () => told.length > 0 && solver.calls.at(-1) === 'cleanUp');
   return { stored, told, orders };
 }
 
 describe('a solver of another type of challenge', { timeout: 60_000 }, () => {
-  it('gets a certificate through the unchanged rest, a wildcard too, and is cleaned up after', async (t) => {
+  it('gets a certificate through the unchanged rest, a wildcard too, and is cleaned up when the CA has looked', async (t) => {
     const solver = new ZoneSolver();
     const { stored, told } = await issue(t, solver, 'example.com', '*.example.com');
     assert.match(told.join(), /^CertificateIssued: /);
@@ -165,8 +176,18 @@ describe('a solver of another type of challenge', { timeout: 60_000 }, () => {
     assert.deepEqual(leaf?.subjectAltName?.split(', ').toSorted(), ['DNS:*.example.com', 'DNS:example.com']);
     const [first, ...others] = solver.calls;
     assert.equal(first, 'prepare example.com *.example.com');
-    assert.equal(others.pop(), 'cleanUp');
+    assert.deepEqual(others.splice(-3), ['cleanUp', 'issued', 'cleanUp']);
     assert.deepEqual(others.toSorted(), ['present *.example.com', 'present example.com']);
+  });
+
+  it('has the wildcard named that the CA could not validate, not the host above it', async (t) => {
+    const solver = new ZoneSolver();
+    const inZone = solver.present.bind(solver);
+    solver.present = async (round, challenge) => {
+      if (!challenge.wildcard) await inZone(round, challenge);
+    };
+    const { told } = await issue(t, solver, 'example.com', '*.example.com');
+    assert.match(told.join(), /^ChallengeFailed: .*\*\.example\.com/);
   });
 
   it('whose preparation finds a host wrong costs no order, and is cleaned up', async (t) => {
@@ -185,12 +206,20 @@ describe('a solver of another type of challenge', { timeout: 60_000 }, () => {
 });
 
 describe('the solvers', () => {
+  const preparation = {
+    round: '1',
+    namespace: 'shop',
+    thumbprint: 'x',
+    selfCheck: true,
+    judged: [],
+    unready: [],
+  };
+
   it('are each given the hosts that are theirs', async () => {
     const [one, other] = [new ZoneSolver(), new ZoneSolver()];
     const solvers = new ChallengeSolvers([one, other], ({ host }) => (host.startsWith('*.') ? one : other));
     const hosts = ['*.a.example', 'b.example', '*.c.example'].map((host) => route(host));
-    const preparation = { round: '1', hosts, thumbprint: 'x', selfCheck: true, judged: [] };
-    const verdicts = await solvers.prepare(preparation, new AbortController().signal);
+    const verdicts = await solvers.prepare({ ...preparation, hosts }, new AbortController().signal);
     assert.equal(verdicts.length, 3);
     assert.deepEqual([one.calls, other.calls], [['prepare *.a.example *.c.example'], ['prepare b.example']]);
     solvers.cleanUp('1');
@@ -212,8 +241,7 @@ describe('the solvers', () => {
       host.startsWith('*.') ? failing : slow,
     );
     const hosts = ['*.a.example', 'b.example'].map((host) => route(host));
-    const preparation = { round: '1', hosts, thumbprint: 'x', selfCheck: true, judged: [] };
-    await assert.rejects(solvers.prepare(preparation, new AbortController().signal), /no zone/);
+    await assert.rejects(solvers.prepare({ ...preparation, hosts }, new AbortController().signal), /no zone/);
     assert.deepEqual(ended, ['slow']);
   });
 });

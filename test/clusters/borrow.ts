@@ -5,24 +5,33 @@ import process from 'node:process';
 import { createInterface } from 'node:readline/promises';
 import { startCluster } from '../../deploy/local/cluster.ts';
 import { ClusterAccess, type ClusterParts } from '../../deploy/local/cluster-access.ts';
+import { applyBase } from '../../deploy/local/manifests.ts';
 import { isRecord } from '../../src/process/json.ts';
+import type { Holding } from './lent-cluster.ts';
 
 /**
- * An empty cluster that nobody else uses; it is given back by `stop`, or when this process ends. Without the test run's
- * lender (a test file that is run by itself) it is started here.
+ * A cluster that nobody else uses; it is given back by `stop`, or when this process ends. Without the test run's lender (a
+ * test file that is run by itself) it is started here.
  *
  * For tests that use a cluster as it is. Who stops its API server, or wants flags of its own, calls `startCluster`.
  */
-export async function borrowCluster(): Promise<ClusterAccess> {
+export async function borrowCluster(holding: Holding = 'nothing'): Promise<ClusterAccess> {
   const port = process.env['TEST_CLUSTERS'];
-  if (port === undefined) return startCluster();
+  if (port === undefined) return startOwn(holding);
   const lease = connect(Number(port), '127.0.0.1');
+  lease.write(`${holding}\n`);
   const { value } = await createInterface(lease)[Symbol.asyncIterator]().next();
   const answer: unknown = JSON.parse(String(value));
   assert.ok(isParts(answer), `No cluster to borrow: ${String(value)}`);
   // Whoever forgets to stop it shall not be kept alive by it.
   lease.unref();
   return new BorrowedCluster(answer, lease);
+}
+
+async function startOwn(holding: Holding): Promise<ClusterAccess> {
+  const cluster = await startCluster();
+  if (holding === 'deployment') await applyBase(cluster.adminKubeconfig);
+  return cluster;
 }
 
 class BorrowedCluster extends ClusterAccess {

@@ -1,13 +1,6 @@
 import assert from 'node:assert/strict';
 import { arrayField, stringField } from '../../src/process/json.ts';
 
-interface Entry {
-  /** base64 */
-  readonly value: string;
-  /** revision of the last change */
-  readonly revision: string;
-}
-
 /** Most operations of a transaction. */
 const atOnce = 100;
 
@@ -16,13 +9,16 @@ const itsOwn = new RegExp(
   '^/registry/(?:leases/kube-system/|peerserverleases/|masterleases/|ipaddresses/10\\.0\\.0\\.1$|services/specs/default/kubernetes$)',
 );
 
+/** What the API server heeds a moment after it has changed: policies, their bindings, webhooks. */
+const admission = /^\/registry\/(?:validating|mutating)(?:admissionpolic|webhookconfigurations)/;
+
 /** What is in an etcd at some moment, by the gateway of its API (https://etcd.io/docs/v3.6/dev-guide/api_grpc_gateway/). */
 export class EtcdContent {
   readonly #url: string;
-  /** by key, base64 */
-  readonly #entries: ReadonlyMap<string, Entry>;
+  /** values by key, base64 */
+  readonly #entries: ReadonlyMap<string, string>;
 
-  private constructor(url: string, entries: ReadonlyMap<string, Entry>) {
+  private constructor(url: string, entries: ReadonlyMap<string, string>) {
     this.#url = url;
     this.#entries = entries;
   }
@@ -32,30 +28,31 @@ export class EtcdContent {
     return new EtcdContent(url, await entriesOf(url));
   }
 
-  /** Takes back what has changed since. The API server hears of it as of any change by another API server. */
-  async restore(): Promise<void> {
+  /**
+   * Takes back what has changed since. The API server hears of it as of any change by another API server.
+   * @returns whether other requests are admitted now
+   */
+  async restore(): Promise<boolean> {
     const current = await entriesOf(this.#url);
-    const operations: unknown[] = [];
-    for (const key of current.keys()) {
-      if (!this.#entries.has(key)) operations.push({ requestDeleteRange: { key } });
-    }
-    for (const [key, { value, revision }] of this.#entries) {
-      if (current.get(key)?.revision !== revision) operations.push({ requestPut: { key, value } });
-    }
+    const added = [...current.keys()].filter((key) => !this.#entries.has(key));
+    const changed = [...this.#entries].filter(([key, value]) => current.get(key) !== value);
+    const operations = [
+      ...added.map((key) => ({ requestDeleteRange: { key } })),
+      ...changed.map(([key, value]) => ({ requestPut: { key, value } })),
+    ];
     for (let from = 0; from < operations.length; from += atOnce) {
       await call(this.#url, 'txn', { success: operations.slice(from, from + atOnce) });
     }
+    return [...added, ...changed.map(([key]) => key)].some((key) => admission.test(decode(key)));
   }
 }
 
-async function entriesOf(url: string): Promise<Map<string, Entry>> {
-  const entries = new Map<string, Entry>();
+async function entriesOf(url: string): Promise<Map<string, string>> {
+  const entries = new Map<string, string>();
   const answer = await call(url, 'range', { key: encode('/registry/'), range_end: encode('/registry0') });
   for (const found of arrayField(answer, 'kvs')) {
     const key = stringField(found, 'key') ?? '';
-    const revision = stringField(found, 'mod_revision') ?? '';
-    const value = stringField(found, 'value') ?? '';
-    if (!itsOwn.test(Buffer.from(key, 'base64').toString())) entries.set(key, { value, revision });
+    if (!itsOwn.test(decode(key))) entries.set(key, stringField(found, 'value') ?? '');
   }
   return entries;
 }
@@ -69,4 +66,8 @@ async function call(url: string, method: string, body: unknown): Promise<unknown
 
 function encode(key: string): string {
   return Buffer.from(key).toString('base64');
+}
+
+function decode(key: string): string {
+  return Buffer.from(key, 'base64').toString();
 }

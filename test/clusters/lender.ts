@@ -1,30 +1,25 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { truncate } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import process from 'node:process';
-import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { type Cluster, startCluster } from '../../deploy/local/cluster.ts';
-import type { ClusterParts } from '../../deploy/local/cluster-access.ts';
 import { readImage } from '../../deploy/local/controller.ts';
-import { EtcdContent } from './etcd-content.ts';
+import { type Holding, LentCluster } from './lent-cluster.ts';
 
-/** The API server compiles its admission policies anew once a second: until then, deleted ones are in force. */
-const settleTime = 2000; // milliseconds
-
-interface Lent {
-  readonly cluster: Cluster;
-  /** as it is after its start */
-  readonly content: EtcdContent;
+interface Returned {
+  readonly cluster: LentCluster;
+  /** whether it holds only what it did before it was lent */
+  readonly clean: Promise<boolean>;
 }
 
-/** Lends clusters, each to one connection at a time: what a connection is told first is a cluster, and its end gives it back. */
+/**
+ * Lends clusters, each to one connection at a time: that says in a line what it shall hold, is told in another where the cluster is, and
+ * gives it back by its end.
+ */
 export class Lender {
   readonly #server: Server;
-  readonly #started = new Set<Cluster>();
-  /** Given back; those that could not be emptied turn out undefined. */
-  readonly #returning: Promise<Lent | undefined>[] = [];
+  readonly #started = new Set<LentCluster>();
+  readonly #returned: Returned[] = [];
   #compiled: Promise<void> | undefined;
 
   private constructor(server: Server) {
@@ -54,34 +49,42 @@ export class Lender {
   async #lend(lease: Socket): Promise<void> {
     const ended = once(lease, 'close').catch(() => undefined);
     try {
-      const lent = (await this.#returning.shift()) ?? (await this.#start());
-      const { directory, serverUrl, adminKubeconfig, auditLog, ca, adminToken } = lent.cluster;
-      const parts: ClusterParts = { directory, serverUrl, adminKubeconfig, auditLog, ca, adminToken };
-      lease.write(`${JSON.stringify(parts)}\n`);
+      const [asked]: unknown[] = await once(lease, 'data');
+      lease.resume();
+      const holding = String(asked).trim() === 'deployment' ? 'deployment' : 'nothing';
+      const cluster = await this.#take(holding);
+      await cluster.prepare(holding);
+      lease.write(`${JSON.stringify(cluster.parts)}\n`);
       await ended;
-      this.#returning.push(this.#emptied(lent));
+      this.#returned.push({ cluster, clean: this.#clean(cluster) });
     } catch (error) {
       lease.end(`${JSON.stringify({ error: String(error) })}\n`);
     }
   }
 
-  async #start(): Promise<Lent> {
-    this.#compiled ??= compile();
-    const [cluster] = await Promise.all([startCluster(), this.#compiled]);
-    this.#started.add(cluster);
-    return { cluster, content: await EtcdContent.read(cluster.etcdUrl) };
+  /** One that holds this, if there is one. */
+  async #take(holding: Holding): Promise<LentCluster> {
+    const fitting = this.#returned.findIndex(({ cluster }) => cluster.holding === holding);
+    const [returned] = this.#returned.splice(Math.max(fitting, 0), 1);
+    return returned !== undefined && (await returned.clean) ? returned.cluster : this.#start();
   }
 
-  async #emptied(lent: Lent): Promise<Lent | undefined> {
+  async #start(): Promise<LentCluster> {
+    // It only saves time.
+    this.#compiled ??= compile().catch(() => undefined);
+    const [cluster] = await Promise.all([LentCluster.start(), this.#compiled]);
+    this.#started.add(cluster);
+    return cluster;
+  }
+
+  async #clean(cluster: LentCluster): Promise<boolean> {
     try {
-      await lent.content.restore();
-      await delay(settleTime);
-      await truncate(lent.cluster.auditLog);
-      return lent;
+      await cluster.clean();
+      return true;
     } catch {
-      this.#started.delete(lent.cluster);
-      await lent.cluster.stop();
-      return undefined;
+      this.#started.delete(cluster);
+      await cluster.stop();
+      return false;
     }
   }
 }

@@ -4,16 +4,15 @@ import { after, afterEach, before, describe, it } from 'node:test';
 import { Authority } from '../../deploy/local/authority.ts';
 import type { Explanation } from '../../src/commands/explain/explanation.ts';
 import { refusal } from '../controller-failures/api-refusal.ts';
-import { type BadEntry, badEntries, secondEntry, uncommonHosts } from '../controller-failures/bad-entries.ts';
-import type { Answer, Interference, Passage } from '../controller-failures/faulty-proxy.ts';
+import { type BadEntry, badEntries, uncommonHosts } from '../controller-failures/bad-entries.ts';
+import type { Interference, Passage } from '../controller-failures/faulty-proxy.ts';
 import { ingress, type Manifest, secret } from '../controller-failures/objects.ts';
 import { type Stage, startStage } from '../controller-failures/stage.ts';
 import { eventually } from '../time/eventually.ts';
-import { besideController, explained, runBehindProxy } from './command-run.ts';
+import { besideController, explained, explainedInTrouble, runBehindProxy } from './command-run.ts';
 
 const secrets = '/api/v1/namespaces/shop/secrets';
 const ingresses = '/apis/networking.k8s.io/v1/ingresses';
-const html = { 'content-type': 'text/html' };
 const json = { 'content-type': 'application/json' };
 
 const unauthorized = refusal(401, 'Unauthorized', 'the token has expired');
@@ -47,20 +46,13 @@ describe('kube-lego explain of an Ingress', { timeout: 280_000 }, () => {
     });
   }
 
-  it('that names a Secret twice says so, though the first entry has its certificate', async () => {
-    const first = { secretName: 'good-tls', hosts: ['good.example.com'] };
-    await stage.apply(site('twice', [first, secondEntry.entry]));
-    await stage.untilIssued('shop/twice');
-    const { verdict, why, next, remedy, checks } = await explained(stage, 'shop/twice');
-    assert.equal(verdict, 'failing');
-    assert.match(`${why} ${remedy}`, secondEntry.told);
-    assert.equal(next, 'It is not tried until the Ingress changes.');
-    assert.ok(checks.some(({ about, result }) => about === 'Secret good-tls' && result === 'ok'));
-  });
-
-  it('of long hosts, one of them named twice, says that all is well', async () => {
+  it('of long hosts, one of them named twice, in two entries of one Secret, says that all is well', async () => {
+    const hosts = [uncommonHosts, uncommonHosts.slice(1)];
     await stage.apply(
-      site('uncommon', [{ secretName: 'uncommon-tls', hosts: [...uncommonHosts, ...uncommonHosts] }]),
+      site(
+        'uncommon',
+        hosts.map((some) => ({ secretName: 'uncommon-tls', hosts: some })),
+      ),
     );
     await stage.untilIssued('shop/uncommon');
     const { verdict, why } = await explained(stage, 'shop/uncommon');
@@ -83,29 +75,7 @@ describe('kube-lego explain of an Ingress', { timeout: 280_000 }, () => {
   }
 });
 
-describe('kube-lego explain, while the CA answers an order with', { timeout: 280_000 }, () => {
-  const notTheCa = /Check that LEGO_URL is the directory of an ACME CA and that no proxy answers/;
-  const theWay = /Check LEGO_URL, HTTPS_PROXY and that the cluster allows egress to the CA/;
-  const cases: Readonly<Record<string, { readonly answer: Answer | 'hang-up'; readonly told: RegExp }>> = {
-    page: { answer: { status: 200, headers: html, body: '<html>PRIVATE</html>' }, told: notTheCa },
-    garbage: { answer: { status: 201, headers: json, body: '{"status": PRIVATE' }, told: notTheCa },
-    half: { answer: { status: 201, headers: json, body: 'x'.repeat(2000), half: true }, told: theWay },
-    nothing: { answer: 'hang-up', told: theWay },
-  };
-  for (const [name, { answer, told }] of Object.entries(cases)) {
-    it(`${name}, says so at once, though no outcome is written yet`, async () => {
-      stage.ca.interfere = ({ path }) => (path === '/order-plz' ? Promise.resolve(answer) : undefined);
-      const explanation = await explainedInTrouble(name);
-      assert.match(explanation.why, /^CaUnavailable: /);
-      assert.match(explanation.why, told);
-      assert.doesNotMatch(explanation.why, /PRIVATE/);
-      assert.match(explanation.remedy ?? '', /^Check the connection to the CA/);
-      // The next order is not held back for what became of this one.
-      stage.ca.interfere = () => undefined;
-      await stage.untilIssued(`shop/${name}`);
-    });
-  }
-
+describe('kube-lego explain, while the CA answers with', { timeout: 280_000 }, () => {
   it('a date that is an hour off, says that all is well', async () => {
     stage.ca.interfere = async ({ forward }) => {
       const answer = await forward();
@@ -135,7 +105,9 @@ describe('kube-lego explain, while the API server answers the controller with', 
     it(`${answer.status}, says so at once, though no outcome is written yet`, async () => {
       stage.apiServer.interfere = ({ path }) =>
         path === `${secrets}/${name}-tls` ? Promise.resolve(answer) : undefined;
-      const explanation = await explainedInTrouble(name);
+      await stage.apply(site(name));
+      await stage.untilState(`shop/${name}`, 'backing-off');
+      const explanation = await explainedInTrouble(stage, `shop/${name}`);
       assert.match(explanation.why, told);
       assert.match(explanation.remedy ?? '', remedy);
     });
@@ -202,29 +174,14 @@ describe('kube-lego explain, when the API server answers it with', { timeout: 12
     const explanation: Explanation = JSON.parse(output);
     assert.equal(code, 1);
     assert.equal(explanation.verdict, 'failing');
-    const found = explanation.checks.find(({ about }) => about === 'Secret good-tls');
-    assert.equal(found?.text, 'Secret good-tls may not be read with this kubeconfig.');
+    const found = explanation.checks.find(({ about }) => about === 'Secret prose-tls');
+    assert.equal(found?.text, 'Secret prose-tls may not be read with this kubeconfig.');
   });
 
   async function explainBehind(interfere: Interference) {
-    return runBehindProxy(stage, ['explain', 'shop/twice', '-o', 'json'], interfere);
+    return runBehindProxy(stage, 'explain', ['shop/prose', '-o', 'json'], interfere);
   }
 });
-
-/** What is told of the Ingress `shop/NAME` in the pod, as soon as its first round has come to nothing. */
-async function explainedInTrouble(name: string): Promise<Explanation> {
-  await stage.apply(site(name));
-  await stage.untilState(`shop/${name}`, 'backing-off');
-  for (let looks = 1; looks <= 20; looks += 1) {
-    const explanation = await explained(stage, `shop/${name}`, besideController(stage));
-    // It is tried again after seconds: on a busy machine `explain` meets the next try, or the one after.
-    if (explanation.next.startsWith('kube-lego is checking')) continue;
-    assert.equal(explanation.verdict, 'failing');
-    assert.match(explanation.next, /^It is tried again at /);
-    return { ...explanation, why: explanation.why.replace(/^(\w+), \d+ times in a row:/, '$1:') };
-  }
-  return assert.fail('it never backs off');
-}
 
 /** An Ingress `shop/NAME` with these entries of `spec.tls`, or one good one; the API server refuses rules for some of the hosts. */
 function site(

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { commands, readRequest } from '../../src/commands/command-line.ts';
+import { commands, helpOf } from '../../src/commands/command-help.ts';
+import { readRequest } from '../../src/commands/command-line.ts';
 import { statusTable } from '../../src/commands/status-table.ts';
 import { now } from '../machines/builders.ts';
 
-describe('the command line of status and explain', () => {
+describe('the command line', () => {
   it('knows its options', () => {
     assert.deepEqual(readRequest('status', ['-n', 'shop', '--problems', '-o', 'json']), {
       kind: 'status',
@@ -22,13 +23,25 @@ describe('the command line of status and explain', () => {
       name: 'web',
       offline: true,
     });
+    assert.deepEqual(readRequest('revoke', ['shop/web-tls', '--reason', 'superseded', '-y', '--now']), {
+      kind: 'revoke',
+      output: 'text',
+      context: undefined,
+      namespace: 'shop',
+      secretName: 'web-tls',
+      reason: 'superseded',
+      now: true,
+      dryRun: false,
+      yes: true,
+    });
+    assert.deepEqual(readRequest('account', []), { kind: 'account', output: 'text', context: undefined });
   });
 
   for (const command of commands) {
     it(`has a help for ${command} that fits a terminal and names the exit codes`, () => {
-      const request = readRequest(command, ['whatever', '--help']);
-      assert.equal(request.kind, 'help');
-      const text = request.kind === 'help' ? request.text : '';
+      assert.deepEqual(readRequest(command, ['whatever', '--help']), { kind: 'help', command });
+      const text = helpOf(command, 'kubectl lego');
+      assert.ok(text.startsWith(`Usage: kubectl lego ${command}`));
       for (const line of text.split('\n')) assert.ok(line.length <= 120, line);
       assert.match(text, /Exit code: 0 .* 1 .* 2 .* 3 /s);
     });
@@ -43,6 +56,13 @@ describe('the command line of status and explain', () => {
     ['explain', ['shop/web', 'shop/other']],
     ['explain', ['shop/']],
     ['explain', ['shop/web', '--watch']],
+    ['revoke', ['shop/web-tls']],
+    ['revoke', ['web-tls', '--reason', 'superseded']],
+    ['revoke', ['shop/web-tls', '--reason', 'cACompromise']],
+    ['revoke', ['shop/web-tls', '--reason', '__proto__']],
+    ['revoke', ['shop/web-tls', '--reason', 'superseded', '--dry-run', '--yes']],
+    ['account', ['delete']],
+    ['account', ['--yes']],
   ] as const) {
     it(`refuses ${command} ${argv.join(' ')}, and says where the help is`, () => {
       const request = readRequest(command, argv);

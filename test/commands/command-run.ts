@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { readImage } from '../../deploy/local/controller.ts';
 import { readKubeconfig, writeKubeconfig } from '../../deploy/local/kubeconfig.ts';
 import type { World } from '../../deploy/local/world.ts';
+import type { Command } from '../../src/commands/command-help.ts';
 import type { Explanation } from '../../src/commands/explain/explanation.ts';
 import { runCommand as runCommandHere } from '../../src/commands/run.ts';
 import { systemClock } from '../../src/time/clock.ts';
@@ -29,8 +30,37 @@ export const inherited: Readonly<NodeJS.ProcessEnv> = {
   NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'],
 };
 
-/** Runs `kube-lego` as somebody does on another machine; without the controller's inspector, unless its port is given. */
+/**
+ * Runs `kube-lego status` or `kube-lego explain` as somebody does on another machine; without the controller's inspector, unless its port
+ * is given. In this process: most tests are about what it says, and a process of its own would cost each of them a second.
+ */
 export async function runCommand(
+  { world }: Stage,
+  command: Command,
+  argv: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Outcome> {
+  const env = { ...surroundings(world), ...environment };
+  // Where the client looks for it.
+  process.env['KUBECONFIG'] = env['KUBECONFIG'];
+  const said = { output: '', errors: '' };
+  const code = await runCommandHere(command, argv, {
+    program: 'kube-lego',
+    env,
+    clock: systemClock,
+    signal: new AbortController().signal,
+    print: (text) => {
+      said.output += `${text}\n`;
+    },
+    complain: (text) => {
+      said.errors += `${text}\n`;
+    },
+  });
+  return { code, ...said };
+}
+
+/** Runs the program `kube-lego` likewise, where the process itself is what a test is about. */
+export async function runProgram(
   { world }: Stage,
   argv: readonly string[],
   environment: Readonly<Record<string, string>> = {},
@@ -59,6 +89,7 @@ function surroundings({ cluster, dns, edge }: World): Record<string, string> {
 /** Runs the command with a proxy between it and the API server. */
 export async function runBehindProxy(
   { world }: Stage,
+  command: Command,
   argv: readonly string[],
   interfere: Interference,
   environment: Readonly<Record<string, string>> = {},
@@ -70,38 +101,33 @@ export async function runBehindProxy(
   const { token } = await readKubeconfig(adminKubeconfig);
   const user = { user: 'admin', namespace: 'shop', token };
   await writeKubeconfig(KUBECONFIG, { ...user, server: proxy.url, ca: proxy.caPem });
-  return await runCommand({ world }, argv, { ...environment, KUBECONFIG });
+  return await runCommand({ world }, command, argv, { ...environment, KUBECONFIG });
 }
 
-/**
- * What `kube-lego explain -o json` says of the Ingress `namespace/name`; its exit code fits. In this process: most tests are about what it
- * says, and a process of its own would cost each of them a second.
- */
+/** What `kube-lego explain -o json` says of the Ingress `namespace/name`; its exit code fits. */
 export async function explained(
-  { world }: Stage,
+  stage: Stage,
   key: string,
   environment: Readonly<Record<string, string>> = {},
 ): Promise<Explanation> {
-  const env = { ...surroundings(world), ...environment };
-  // Where the client looks for it.
-  process.env['KUBECONFIG'] = env['KUBECONFIG'];
-  let output = '';
-  let errors = '';
-  const code = await runCommandHere('explain', [key, '-o', 'json'], {
-    env,
-    clock: systemClock,
-    signal: new AbortController().signal,
-    print: (text) => {
-      output += text;
-    },
-    complain: (text) => {
-      errors += text;
-    },
-  });
+  const { code, output, errors } = await runCommand(stage, 'explain', [key, '-o', 'json'], environment);
   assert.ok(output !== '', errors);
   const explanation: Explanation = JSON.parse(output);
   assert.equal(code, explanation.verdict === 'good' ? 0 : 1);
   return explanation;
+}
+
+/** What is told in the pod of an Ingress whose round has come to nothing; `why` without how often. */
+export async function explainedInTrouble(stage: Stage, key: string): Promise<Explanation> {
+  for (let looks = 1; looks <= 20; looks += 1) {
+    const explanation = await explained(stage, key, besideController(stage));
+    // It is tried again after seconds: on a busy machine `explain` meets the next try, or the one after.
+    if (explanation.next.startsWith('kube-lego is checking')) continue;
+    assert.equal(explanation.verdict, 'failing');
+    assert.match(explanation.next, /^It is tried again at /);
+    return { ...explanation, why: explanation.why.replace(/^(\w+), \d+ times in a row:/, '$1:') };
+  }
+  return assert.fail('it never backs off');
 }
 
 /** Where the controller can be asked, as in its pod. */
@@ -119,7 +145,7 @@ export async function peakMemory(stage: Stage, argv: readonly string[]): Promise
     ...besideController(stage),
     NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(report)}`,
   };
-  const { errors } = await runCommand(stage, argv, environment, image.arguments);
+  const { errors } = await runProgram(stage, argv, environment, image.arguments);
   const [, kibibytes] = /^peak=(\d+)$/m.exec(errors) ?? [];
   assert.ok(kibibytes, errors);
   return Number(kibibytes) * 1024;

@@ -64,6 +64,7 @@ describe('the configuration without any setting', () => {
     assert.deepEqual([config.metricsPort, config.inspectorPort, config.healthPort], [9402, 9403, 9404]);
     assert.deepEqual([config.http01Port, config.httpsPort, config.allowLoopback], [80, 443, false]);
     assert.equal(config.selfCheckTimeout, 30_000);
+    assert.equal(config.propagationDelay, 10_000);
     assert.equal(config.maxOrdersInFlight, 10);
     assert.deepEqual(config.challengePathTypes, { other: 'ImplementationSpecific', byClass: new Map() });
     assert.equal(config.logType, 'auto');
@@ -100,6 +101,36 @@ describe('the configuration', () => {
     assert.deepEqual(config.dnsServers, ['192.0.2.53', '[2001:db8::53]:5353', '2001:db8::54']);
     const json = accepted({ LEGO_CHALLENGE_INGRESS_ANNOTATIONS: '{"a.example/one": "1,2"}' });
     assert.deepEqual(json.config.challengeIngressAnnotations, { 'a.example/one': '1,2' });
+  });
+
+  it('reads the ingress controllers of classes, and refuses what names none', () => {
+    const { config } = accepted({
+      LEGO_INGRESS_CONTROLLER: 'f5=nginx.org/ingress-controller, web=k8s.io/a/b',
+    });
+    assert.deepEqual(
+      config.ingressControllers,
+      new Map([
+        ['f5', 'nginx.org/ingress-controller'],
+        ['web', 'k8s.io/a/b'],
+      ]),
+    );
+    assert.deepEqual(accepted({}).config.ingressControllers, new Map());
+    for (const value of ['f5', 'f5=', 'f5=nginx', '=a.example/b', 'F 5=a.example/b', 'a=b.example/c=d']) {
+      assert.match(errors({ LEGO_INGRESS_CONTROLLER: value }).join(), /LEGO_INGRESS_CONTROLLER/, value);
+    }
+  });
+
+  it('reads what every object of kube-lego is to have', () => {
+    const { config } = accepted({
+      LEGO_OBJECT_LABELS: 'team=platform, example.com/tier=',
+      LEGO_OBJECT_ANNOTATIONS: '{"a.example/owner": "a, b"}',
+      LEGO_CHALLENGE_INGRESS_LABELS: 'shard=acme',
+    });
+    assert.deepEqual(config.objectMetadata, {
+      labels: { team: 'platform', 'example.com/tier': '' },
+      annotations: { 'a.example/owner': 'a, b' },
+    });
+    assert.deepEqual(config.challengeIngressLabels, { shard: 'acme' });
   });
 
   it('allows loopback only with a port or DNS server that no public CA has', () => {
@@ -334,6 +365,29 @@ describe('wrong values', () => {
       'LEGO_CA_BUNDLE=/hmac: names a file whose content must be certificates in PEM form.',
     ]);
   });
+});
+
+describe('what every object of kube-lego is to have', () => {
+  for (const [variable, value, expected] of [
+    ['LEGO_OBJECT_LABELS', 'team=a b', /must have values of at most 63 letters.*; that of team is none/],
+    ['LEGO_CHALLENGE_INGRESS_LABELS', `team=${'x'.repeat(64)}`, /must have values of at most 63/],
+    [
+      'LEGO_OBJECT_LABELS',
+      'app.kubernetes.io/managed-by=Helm',
+      /must not contain app\.kubernetes\.io\/managed-by/,
+    ],
+    ['LEGO_OBJECT_LABELS', 'kube-lego.io/ledger=x', /must not contain kube-lego\.io\/ledger/],
+    ['LEGO_OBJECT_ANNOTATIONS', 'kube-lego.io/adopt=true', /must not contain kube-lego\.io\/adopt/],
+    ['LEGO_OBJECT_ANNOTATIONS', 'kubernetes.io/tls-acme=true', /must not contain kubernetes\.io\/tls-acme/],
+    ['LEGO_OBJECT_LABELS', 'team', /must be key=value pairs/],
+    ['LEGO_OBJECT_LABELS', '-team=a', /must be a key of annotations or labels/],
+  ] as const) {
+    it(`is not ${variable}=${value.slice(0, 40)}`, () => {
+      const [error = '', ...others] = errors({ [variable]: value });
+      assert.match(error, expected);
+      assert.deepEqual(others, []);
+    });
+  }
 });
 
 describe('--help, --version and docs/configuration.md', () => {

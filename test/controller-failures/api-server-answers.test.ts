@@ -34,7 +34,7 @@ interface Case {
 }
 
 const remedies = {
-  denied: String.raw`\. Check kube-lego's ServiceAccount, Roles and bindings: see deploy/base\.`,
+  denied: String.raw`\. Check kube-lego's ServiceAccount, Roles and bindings \(see deploy/base\), and the policies and webhooks of the cluster\.`,
   unavailable: String.raw`\. Check the API server\.`,
   changed: String.raw`\. Nothing: the Secret is checked again\.`,
 };

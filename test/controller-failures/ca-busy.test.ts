@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { statusAnnotation } from '../../machines/ingress/status.ts';
-import { arrayField, recordField, stringField } from '../../src/process/json.ts';
+import { arrayField } from '../../src/process/json.ts';
 import { busy } from '../ca/faults.ts';
+import { saidOf } from '../kubernetes/records/written-status.ts';
 import { eventually } from '../time/eventually.ts';
-import { ingress } from './objects.ts';
+import { ingress, ingressPath } from './objects.ts';
 import { type Stage, startStage } from './stage.ts';
 import { StrictCa } from './strict-ca.ts';
 
 /** Seconds; long enough for a restart in its middle. */
-const wait = 20;
+const wait = 10;
 /** Milliseconds in which requests that were under way when the first was refused may still arrive. */
 const underWay = 1000;
 const sites = ['one', 'two', 'three', 'four', 'five'];
@@ -35,10 +35,7 @@ function asked(): { readonly at: number; readonly status: number }[] {
 }
 
 async function statusOf(key: string): Promise<string> {
-  const [namespace = '', name = ''] = key.split('/');
-  const object = await stage.object(`/apis/networking.k8s.io/v1/namespaces/${namespace}/ingresses/${name}`);
-  const annotations = recordField(recordField(object, 'metadata'), 'annotations');
-  return stringField(annotations, statusAnnotation) ?? '';
+  return saidOf(await stage.object(ingressPath(key)));
 }
 
 /** Where the ledger is kept, of which nothing is kept before at a CA without limits. */

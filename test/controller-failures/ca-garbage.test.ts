@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
+import { explainedInTrouble } from '../commands/command-run.ts';
 import type { Answer } from './faulty-proxy.ts';
 import { ingress } from './objects.ts';
 import { type Stage, startStage } from './stage.ts';
@@ -43,7 +44,7 @@ describe('a CA that answers an order with', { timeout: 300_000 }, () => {
   after(() => stage.stop());
 
   for (const [name, { answer, told }] of Object.entries(answers)) {
-    it(`${name}: people are told what to look at, and the certificate comes when the CA is itself again`, async () => {
+    it(`${name}: people are told what to look at, by kube-lego explain too, and the certificate comes when the CA is itself again`, async () => {
       const key = `shop/${name}`;
       stage.ca.interfere = ({ path }) => {
         if (path !== '/order-plz') return undefined;
@@ -56,8 +57,18 @@ describe('a CA that answers an order with', { timeout: 300_000 }, () => {
       const { next } = await stage.untilState(key, 'backing-off');
       // The first step of a failure of its own would be a minute.
       assert.ok((next.at ?? Number.POSITIVE_INFINITY) - Date.now() < 45_000, 'it is tried again soon');
+      await assertExplained(key, told);
       stage.ca.interfere = () => undefined;
       await stage.untilIssued(key);
     });
   }
 });
+
+/** At once, though no outcome is written into the status yet. */
+async function assertExplained(key: string, told: RegExp): Promise<void> {
+  const { why, remedy = '' } = await explainedInTrouble(stage, key);
+  assert.match(why, /^CaUnavailable: /);
+  assert.match(`${why} ${remedy}`, told);
+  assert.doesNotMatch(why, /PRIVATE/);
+  assert.match(remedy, /^Check the connection to the CA/);
+}

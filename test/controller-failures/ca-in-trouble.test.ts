@@ -49,8 +49,9 @@ describe('a CA that rejects every second nonce', () => {
     );
     await stage.untilIssued(...names.map((name) => `shop/${name}`));
     for (const name of names) {
-      const reasons = (await stage.events(`shop/${name}`)).map(({ reason }) => reason);
-      assert.deepEqual(reasons, ['CertificateIssued']);
+      const reasons = async () => (await stage.events(`shop/${name}`)).map(({ reason }) => reason);
+      await eventually(`shop/${name} has an Event`, async () => (await reasons()).length > 0);
+      assert.deepEqual(await reasons(), ['CertificateIssued']);
     }
     // Seven requests for each certificate would do if none was rejected.
     const requests = (await readFile(stage.world.pebble.log, 'utf8')).split('POST /').length - 1;

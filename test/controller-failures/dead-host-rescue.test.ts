@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { Authority } from '../../deploy/local/authority.ts';
-import { recordField, stringField } from '../../src/process/json.ts';
 import { assertStored } from '../controller/certificate.ts';
+import { saidOf } from '../kubernetes/records/written-status.ts';
 import { eventually } from '../time/eventually.ts';
-import { ingress, secret } from './objects.ts';
+import { ingress, ingressPath, secret } from './objects.ts';
 import { type Stage, startStage } from './stage.ts';
 
 const day = 24 * 3_600_000;
@@ -63,9 +63,8 @@ describe('a certificate that is about to end, with a dead host among others', { 
     await stage.startController(environment);
     await stage.untilState('shop/shared', 'backing-off');
     await eventually('the status names it', async () => {
-      const found = await stage.object('/apis/networking.k8s.io/v1/namespaces/shop/ingresses/shared');
-      const annotations = recordField(recordField(found, 'metadata'), 'annotations');
-      return /HostLeftOut.*dead\.example\.com/.test(stringField(annotations, 'kube-lego.io/status') ?? '');
+      const status = saidOf(await stage.object(ingressPath('shop/shared')));
+      return /HostLeftOut.*dead\.example\.com/.test(status);
     });
     assert.equal(await stage.orders(), 1);
   });

@@ -48,9 +48,9 @@ describe('50 dead hosts that were there before 10 good ones', () => {
     const noAddress = await stage.untilWarned(keyOf('dead-0.example.com'), 'SelfCheckFailed');
     assert.match(noAddress, /^Host dead-0\.example\.com .*address/);
     assert.ok(noAddress.includes(remedy), noAddress);
-    const noClass = await stage.untilWarned(keyOf('dead-1.example.com'), 'SelfCheckFailed');
-    assert.match(noClass, /^Host dead-1\.example\.com answers the challenge with status 404/);
-    assert.ok(noClass.includes(remedy), noClass);
+    const noClass = await stage.untilWarned(keyOf('dead-1.example.com'), 'IngressClassNotFound');
+    assert.match(noClass, /^Host dead-1\.example\.com answers the challenge with status 404 from 127/);
+    assert.match(noClass, /, and there is no IngressClass nobody\. Correct spec\.ingressClassName/);
     assert.equal(await stage.orders(), goodHosts.length);
   });
 });

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { request as askServer, createServer, type Server } from 'node:https';
+import type { Transform } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { Authority } from '../../deploy/local/authority.ts';
 
@@ -37,6 +38,8 @@ export class FaultyProxy implements AsyncDisposable {
   readonly caPem: string;
   readonly #server: Server;
   interfere: Interference = () => undefined;
+  /** What an answer that passes goes through on its way; undefined for nothing. */
+  reshape: (passage: Passage) => Transform | undefined = () => undefined;
 
   /** Use `startFaultyProxy`. */
   constructor(url: string, caPem: string, server: Server) {
@@ -64,14 +67,17 @@ export class FaultyProxy implements AsyncDisposable {
 /**
  * @param target https://127.0.0.1:PORT of the real server
  * @param targetCa PEM that its certificate is signed by
+ * @param marks headers of each request besides its own
  */
-export async function startFaultyProxy(target: string, targetCa: string): Promise<FaultyProxy> {
+export async function startFaultyProxy(
+  target: string,
+  targetCa: string,
+  marks: () => Readonly<Record<string, string>> = () => ({}),
+): Promise<FaultyProxy> {
   const authority = new Authority('faulty proxy');
   const { chainPem, keyPem } = authority.issue({ hosts: ['localhost'], addresses: ['127.0.0.1'] });
   const server = createServer({ cert: chainPem, key: keyPem }, (incoming, response) => {
-    pass(incoming, response, target, targetCa, (passage) => proxy.interfere(passage)).catch(() =>
-      response.destroy(),
-    );
+    pass(incoming, response, { target, targetCa, marks }, proxy).catch(() => response.destroy());
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -81,12 +87,17 @@ export async function startFaultyProxy(target: string, targetCa: string): Promis
   return proxy;
 }
 
+interface Destination {
+  readonly target: string;
+  readonly targetCa: string;
+  readonly marks: () => Readonly<Record<string, string>>;
+}
+
 async function pass(
   incoming: IncomingMessage,
   response: ServerResponse,
-  target: string,
-  targetCa: string,
-  interfere: Interference,
+  { target, targetCa, marks }: Destination,
+  proxy: Pick<FaultyProxy, 'interfere' | 'reshape'>,
 ): Promise<void> {
   const body = await text(incoming);
   const { method = '', url = '' } = incoming;
@@ -94,7 +105,7 @@ async function pass(
     const outgoing = askServer(new URL(url, target), {
       method,
       ca: targetCa,
-      headers: incoming.headers,
+      headers: { ...incoming.headers, ...marks() },
       servername: '',
     });
     response.once('close', () => outgoing.destroy());
@@ -110,7 +121,8 @@ async function pass(
     const plain = Object.entries(headers).map(([name, value]) => [name, String(value)] as const);
     return { status, headers: Object.fromEntries(plain), body: await text(answer) };
   };
-  const decided = await interfere({ method, path, query, body, forward });
+  const passage = { method, path, query, body, forward };
+  const decided = await proxy.interfere(passage);
   if (decided === 'hang-up') response.destroy();
   else if (decided !== undefined) send(response, decided);
   else {
@@ -118,7 +130,13 @@ async function pass(
     answer.once('error', () => response.destroy());
     response.writeHead(answer.statusCode ?? 0, answer.headers);
     response.flushHeaders();
-    answer.pipe(response);
+    const shape = proxy.reshape(passage);
+    if (shape === undefined) answer.pipe(response);
+    else {
+      shape.once('error', () => response.destroy()).once('close', () => answer.destroy());
+      response.once('close', () => shape.destroy());
+      answer.pipe(shape).pipe(response);
+    }
   }
 }
 

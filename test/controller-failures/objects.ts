@@ -72,6 +72,46 @@ export function secret(
   };
 }
 
+/** A policy and its binding, which add these labels and annotations to whatever is written. */
+export function stamps(
+  name: string,
+  resources: readonly (readonly [apiGroup: string, resource: string])[],
+  added: {
+    readonly labels: Readonly<Record<string, string>>;
+    readonly annotations: Readonly<Record<string, string>>;
+  },
+): Manifest[] {
+  const apiVersion = 'admissionregistration.k8s.io/v1';
+  const [labels, annotations] = [JSON.stringify(added.labels), JSON.stringify(added.annotations)];
+  const expression = `Object{metadata: Object.metadata{labels: ${labels}, annotations: ${annotations}}}`;
+  return [
+    {
+      apiVersion,
+      kind: 'MutatingAdmissionPolicy',
+      metadata: { name },
+      spec: {
+        failurePolicy: 'Fail',
+        reinvocationPolicy: 'Never',
+        matchConstraints: {
+          resourceRules: resources.map(([apiGroup, resource]) => ({
+            apiGroups: [apiGroup],
+            apiVersions: ['*'],
+            operations: ['CREATE', 'UPDATE'],
+            resources: [resource],
+          })),
+        },
+        mutations: [{ patchType: 'ApplyConfiguration', applyConfiguration: { expression } }],
+      },
+    },
+    {
+      apiVersion,
+      kind: 'MutatingAdmissionPolicyBinding',
+      metadata: { name },
+      spec: { policyName: name },
+    },
+  ];
+}
+
 /** A policy and its binding: requests that match are refused, unless `allows` (CEL) is true of them. */
 export function policy(
   name: string,

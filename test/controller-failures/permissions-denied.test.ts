@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { recordField } from '../../src/process/json.ts';
+import { arrayField, isRecord, recordField } from '../../src/process/json.ts';
+import { saidOf } from '../kubernetes/records/written-status.ts';
 import { eventually } from '../time/eventually.ts';
-import { ingress, type Manifest, policy } from './objects.ts';
+import { ingress, ingressPath, type Manifest, policy } from './objects.ts';
 import { type Stage, startStage } from './stage.ts';
 
 const account = 'system:serviceaccount:kube-lego:kube-lego';
+const rolePath = '/apis/rbac.authorization.k8s.io/v1/namespaces/kube-lego/roles/kube-lego';
 const clusterRoleBinding = '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/kube-lego';
 
 let stage: Stage;
@@ -13,7 +15,7 @@ let stage: Stage;
 before(async () => {
   stage = await startStage({
     namespaces: ['shop', 'locked', 'read-only', 'hidden'],
-    isDenialMeant: ({ namespace }) => namespace === 'read-only' || namespace === 'hidden',
+    isDenialMeant: ({ namespace }) => ['read-only', 'hidden', 'kube-lego'].includes(namespace),
   });
   await stage.startController();
 });
@@ -47,7 +49,7 @@ describe('a policy that denies Secrets in one namespace', () => {
     );
     assert.match(
       message,
-      /Allow kube-lego's ServiceAccount to write this Secret: see what the API server says\./,
+      /Allow kube-lego's ServiceAccount to write this Secret: see who refuses it, and why\./,
     );
     assert.equal(await stage.orders(), 1);
   });
@@ -89,7 +91,7 @@ describe('RBAC that allows no writing, or not even reading, of the Secrets of a 
     assert.match(unwritable, /^Secret web-tls cannot be written: .*cannot create resource "secrets"/);
     const unreadable = await stage.untilWarned('hidden/web', 'ApiServerDenied');
     assert.match(unreadable, /cannot get resource "secrets"/);
-    assert.match(unreadable, /Check kube-lego's ServiceAccount, Roles and bindings: see deploy\/base\./);
+    assert.match(unreadable, /Check kube-lego's ServiceAccount, Roles and bindings \(see deploy\/base\)/);
     assert.equal(await stage.orders(), 1);
 
     await stage.apply({ ...binding('kube-lego'), kind: 'ClusterRoleBinding' });
@@ -104,6 +106,105 @@ describe('RBAC that allows no writing, or not even reading, of the Secrets of a 
   });
 });
 
+describe('a Role that does not let kube-lego keep its records', () => {
+  it('is told on every Ingress that waits, in the probes and in a metric, and it goes on when it is mended', async () => {
+    const role = await readRole();
+    await withoutVerbs(role, 'secrets', 'kube-lego-journal-0', ['update']);
+    await stage.apply(ingress('shop/first', { tls: { 'first-tls': ['first.example.com'] } }));
+    const failed = await stage.untilWarned('shop/first', 'RecordUnavailable');
+    assert.match(
+      failed,
+      /^Secret kube-lego\/kube-lego-journal-0 \(the order journal\) cannot be written: .*cannot update resource "secrets"/,
+    );
+    assert.match(
+      failed,
+      /Allow kube-lego's ServiceAccount to update secrets in namespace kube-lego: its Role/,
+    );
+    const begun = Date.now();
+    await stage.apply(
+      ingress('shop/second', { tls: { 'second-tls': ['second.example.com'] } }),
+      ingress('locked/second', { tls: { 'second-tls': ['second-locked.example.com'] } }),
+    );
+    for (const key of ['shop/second', 'locked/second']) {
+      assert.ok(failed.startsWith(await stage.untilWarned(key, 'RecordUnavailable')));
+      await untilStatus(key, (status) => /"state":"waiting".*"reason":"RecordUnavailable"/.test(status));
+    }
+    assert.ok(Date.now() - begun < 30_000, 'within half a minute');
+    assert.equal((await stage.view('shop/second'))?.state, 'queued');
+    for (const path of ['/readyz', '/healthz?verbose']) {
+      assert.match(
+        await stage.controller.page('metrics', path),
+        /^(ready|ok)\nsince .*: Secret kube-lego\/kube-lego-journal-0 /,
+      );
+    }
+    assert.match(await stage.controller.metrics(), /^kube_lego_record_failing\{record="journal"\} 1$/m);
+    assert.equal(await stage.orders(), 3, 'nothing is ordered that could be lost');
+
+    await stage.world.api.expect(rolePath, { method: 'PUT', body: role });
+    await stage.untilIssued('shop/first', 'shop/second');
+    for (const key of ['shop/second', 'locked/second']) {
+      await untilStatus(key, (status) => !status.includes('RecordUnavailable'));
+    }
+    // An answer is cached for a second.
+    await eventually('the metric is 0', async () =>
+      /^kube_lego_record_failing\{record="journal"\} 0$/m.test(await stage.controller.metrics()),
+    );
+  });
+
+  it('is told as well at the start, when nobody knows yet whose hosts are whose', async () => {
+    const role = await readRole();
+    await stage.controller.stop();
+    await withoutVerbs(role, 'configmaps', undefined, ['list']);
+    await stage.apply(ingress('shop/third', { tls: { 'third-tls': ['third.example.com'] } }));
+    await stage.startController();
+    const told = await stage.untilWarned('shop/third', 'RecordUnavailable');
+    assert.match(
+      told,
+      /^ConfigMap kube-lego\/kube-lego-\w+-0 \(.*\) cannot be read: .*cannot list resource "configmaps"/,
+    );
+    await untilStatus('shop/third', (status) => /"notices":\[\{"reason":"RecordUnavailable"/.test(status));
+    assert.doesNotMatch(await statusOf('shop/second'), /RecordUnavailable/, 'all is well with it');
+
+    await stage.world.api.expect(rolePath, { method: 'PUT', body: role });
+    await stage.untilIssued('shop/third');
+    await untilStatus('shop/third', (status) => !status.includes('RecordUnavailable'));
+  });
+});
+
+/** To be put back whatever its version is then. */
+async function readRole(): Promise<Record<string, unknown>> {
+  const role = await stage.world.api.expect(rolePath);
+  assert.ok(isRecord(role));
+  return { ...role, metadata: { ...recordField(role, 'metadata'), resourceVersion: undefined } };
+}
+
+/** Takes away verbs of a resource, or of one object. */
+async function withoutVerbs(
+  role: Record<string, unknown>,
+  resource: string,
+  name: string | undefined,
+  verbs: readonly string[],
+): Promise<void> {
+  const isMeant = (rule: unknown): boolean =>
+    arrayField(rule, 'resources').includes(resource) &&
+    (name === undefined || arrayField(rule, 'resourceNames').includes(name));
+  const rules = arrayField(role, 'rules').map((rule) =>
+    isRecord(rule) && isMeant(rule)
+      ? { ...rule, verbs: arrayField(rule, 'verbs').filter((verb) => !verbs.includes(String(verb))) }
+      : rule,
+  );
+  await stage.world.api.expect(rolePath, { method: 'PUT', body: { ...role, rules } });
+  for (const verb of verbs) await untilAllowed(verb, 'kube-lego', false, resource, name);
+}
+
+async function untilStatus(key: string, fits: (status: string) => boolean): Promise<void> {
+  await eventually(`the status of ${key} fits`, async () => fits(await statusOf(key)));
+}
+
+async function statusOf(key: string): Promise<string> {
+  return saidOf(await stage.object(ingressPath(key)));
+}
+
 /** Binds the ClusterRole to our ServiceAccount, in one namespace if it is given. */
 function binding(role: string, namespace?: string): Manifest {
   return {
@@ -116,16 +217,28 @@ function binding(role: string, namespace?: string): Manifest {
 }
 
 /** The authorizer learns of a binding a moment after it was written. */
-async function untilAllowed(verb: string, namespace: string, allowed: boolean): Promise<void> {
-  await eventually(`${verb} of Secrets in ${namespace} is ${allowed ? 'allowed' : 'denied'}`, async () => {
-    const review = await stage.world.api.expect('/apis/authorization.k8s.io/v1/subjectaccessreviews', {
-      method: 'POST',
-      body: {
-        apiVersion: 'authorization.k8s.io/v1',
-        kind: 'SubjectAccessReview',
-        spec: { user: account, resourceAttributes: { verb, namespace, resource: 'secrets' } },
-      },
-    });
-    return recordField(review, 'status')?.['allowed'] === allowed;
-  });
+async function untilAllowed(
+  verb: string,
+  namespace: string,
+  allowed: boolean,
+  resource = 'secrets',
+  name?: string,
+): Promise<void> {
+  await eventually(
+    `${verb} of ${resource} in ${namespace} is ${allowed ? 'allowed' : 'denied'}`,
+    async () => {
+      const review = await stage.world.api.expect('/apis/authorization.k8s.io/v1/subjectaccessreviews', {
+        method: 'POST',
+        body: {
+          apiVersion: 'authorization.k8s.io/v1',
+          kind: 'SubjectAccessReview',
+          spec: {
+            user: account,
+            resourceAttributes: { verb, namespace, resource, ...(name === undefined ? {} : { name }) },
+          },
+        },
+      });
+      return recordField(review, 'status')?.['allowed'] === allowed;
+    },
+  );
 }

@@ -67,6 +67,7 @@ describe('a CA whose limit is reached', { timeout: 240_000 }, () => {
   it('is not asked after a crash either', async () => {
     const before = await stage.view('shop/second');
     const orders = await stage.orders();
+    const crashedAt = Date.now();
     await stage.controller.kill();
     await stage.startController(environment);
     const view = await stage.untilView(
@@ -74,7 +75,10 @@ describe('a CA whose limit is reached', { timeout: 240_000 }, () => {
       'the wait goes on',
       ({ state, next }) => state === 'queued' && next.at !== undefined,
     );
-    assert.ok(Math.abs((view.next.at ?? 0) - (before?.next.at ?? 0)) <= 1000);
+    const moved = (view.next.at ?? 0) - (before?.next.at ?? 0);
+    // The journal may have the first order still, which then counts from the restart on.
+    const restart = Date.now() - crashedAt;
+    assert.ok(moved >= -1000 && moved <= restart + 10_000, `by ${moved} ms, ${restart} ms after the crash`);
     assert.equal(await stage.orders(), orders);
   });
 

@@ -19,7 +19,7 @@ for (const { redirect, status, challenge } of [
   // The challenge Ingress says by annotation that it is not to be redirected.
   { redirect: 'host', status: 308, challenge: 'by http' },
   // The whole host before any path is looked at: the challenge is answered over https, with whatever certificate.
-  { redirect: 'all', status: 301, challenge: 'by https' },
+  { redirect: 'all', status: 308, challenge: 'by https' },
 ] as const) {
   describe(`behind a lagging edge that redirects (${redirect}), a certificate`, { timeout: 150_000 }, () => {
     before(async () => {
@@ -30,7 +30,7 @@ for (const { redirect, status, challenge } of [
       });
       await stage.apply(ingress('shop/web', { tls: { 'web-tls': [host] } }));
       await eventually('both instances redirect', () => bothRedirect('/'));
-      await stage.startController({ LEGO_PROFILE: 'one' });
+      await stage.startController({ LEGO_PROFILE: 'one', LEGO_PROPAGATION_DELAY: '3s' });
     });
     after(() => stage.stop());
 
@@ -64,6 +64,13 @@ for (const { redirect, status, challenge } of [
         30_000,
       );
       assert.equal(await stage.orders(), 2);
+    });
+
+    it('without self-check is issued by its first order, too: it waits until the rule is taken up', async () => {
+      const annotations = { 'kube-lego.io/self-check': 'false' };
+      await stage.apply(ingress('shop/blind', { tls: { 'blind-tls': ['blind.example.com'] }, annotations }));
+      await stage.untilIssued('shop/blind');
+      assert.equal(await stage.orders(), 3);
     });
   });
 }

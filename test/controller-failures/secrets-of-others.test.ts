@@ -105,15 +105,21 @@ describe('a Secret with a broken certificate', () => {
   it('of somebody else is left alone, whatever is wrong with it', async () => {
     const one = authority.issue({ hosts: ['mixed.example.com'] });
     const other = authority.issue({ hosts: ['mixed.example.com'] });
+    const joined = authority.issue({ hosts: ['joined.example.com'] });
     const before = await stage.orders();
     await stage.apply(
+      secret('shop/joined-tls', {
+        'tls.crt': joined.chainPem.replace('-----\n-----', '----------'),
+        'tls.key': joined.keyPem,
+      }),
+      ingress('shop/joined', { tls: { 'joined-tls': ['joined.example.com'] } }),
       secret('shop/mixed-tls', { 'tls.crt': one.chainPem, 'tls.key': other.keyPem }),
       secret('shop/prose-tls', { 'tls.crt': 'not a certificate', 'tls.key': 'nor a key' }),
       ingress('shop/mixed', { tls: { 'mixed-tls': ['mixed.example.com'] } }),
       ingress('shop/prose', { tls: { 'prose-tls': ['prose.example.com'] } }),
     );
 
-    for (const name of ['mixed', 'prose']) {
+    for (const name of ['joined', 'mixed', 'prose']) {
       const message = await stage.untilWarned(`shop/${name}`, 'ForeignSecret');
       assert.match(message, new RegExp(`^Secret ${name}-tls cannot be used for this certificate\\. `));
     }

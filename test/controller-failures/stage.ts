@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import process from 'node:process';
 import type { AuditRecord } from '../../deploy/local/audit-log.ts';
 import type { ControllerProcess } from '../../deploy/local/controller.ts';
-import { readKubeconfig, writeKubeconfig } from '../../deploy/local/kubeconfig.ts';
+import type { EdgeOptions } from '../../deploy/local/edge/options.ts';
+import { isProfileName } from '../../deploy/local/edge/profiles.ts';
 import { applyObjects } from '../../deploy/local/manifests.ts';
 import { startWorld, type World, type WorldOptions } from '../../deploy/local/world.ts';
 import type { IngressView } from '../../machines/ingress/ingress-view.ts';
@@ -14,6 +15,7 @@ import { eventually } from '../time/eventually.ts';
 import { assertPermitted, controllerRequests } from './controller-requests.ts';
 import { type FaultyProxy, startFaultyProxy } from './faulty-proxy.ts';
 import type { Manifest } from './objects.ts';
+import { proxiedKubeconfig } from './proxied-kubeconfig.ts';
 
 /** An Event as `kubectl describe ingress` shows it. */
 export interface Told {
@@ -193,7 +195,7 @@ export class Stage {
   /** What leads the controller through the proxies. */
   async #detours(): Promise<Record<string, string>> {
     const { ca, apiServer } = this.#proxies;
-    const { cluster, session } = this.world;
+    const { session } = this.world;
     const variables: Record<string, string> = {};
     if (ca !== undefined) {
       variables['LEGO_URL'] = this.directoryUrl;
@@ -201,16 +203,7 @@ export class Stage {
       await writeFile(variables['LEGO_CA_BUNDLE'], ca.caPem);
     }
     if (apiServer !== undefined) {
-      const genuine = await cluster.serviceAccountKubeconfig('kube-lego', 'kube-lego');
-      const { token } = await readKubeconfig(genuine);
-      variables['KUBECONFIG'] = join(session.directory, 'proxied.kubeconfig');
-      await writeKubeconfig(variables['KUBECONFIG'], {
-        server: apiServer.url,
-        ca: apiServer.caPem,
-        token,
-        user: 'kube-lego',
-        namespace: 'kube-lego',
-      });
+      variables['KUBECONFIG'] = await proxiedKubeconfig(this.world, apiServer, 'proxied');
     }
     return variables;
   }
@@ -257,13 +250,16 @@ interface Proxies {
 }
 
 /**
- * How long the edge takes to take up a change, in milliseconds: `TEST_EDGE_DELAY`. Ingress controllers take up to some
- * seconds, and everything has to come out the same.
+ * Which ingress controller the edge behaves like, `TEST_EDGE_PROFILE`, and how long it takes to take up a change, in milliseconds,
+ * `TEST_EDGE_DELAY`. Ingress controllers differ, and take up to some seconds, and everything has to come out the same.
  */
-function edgeDelay(): number {
-  const delay = Number(process.env['TEST_EDGE_DELAY'] ?? 0);
+function edgeOfEnvironment(): Pick<EdgeOptions, 'profile' | 'delay'> {
+  const { TEST_EDGE_PROFILE: profile = 'local', TEST_EDGE_DELAY: given } = process.env;
+  assert.ok(isProfileName(profile), `TEST_EDGE_PROFILE: there is no profile ${profile}`);
+  if (given === undefined) return { profile };
+  const delay = Number(given);
   assert.ok(Number.isInteger(delay) && delay >= 0, 'TEST_EDGE_DELAY has to be a number of milliseconds');
-  return delay;
+  return { profile, delay };
 }
 
 /** The real servers, the controller not started yet. Stop it after the tests. */
@@ -273,8 +269,10 @@ export async function startStage({
   isDenialMeant = () => false,
   ...options
 }: StageOptions = {}): Promise<Stage> {
-  const edge = { delay: edgeDelay(), ...options.edge };
-  const world = await startWorld({ ...options, edge, cluster: options.cluster ?? (await borrowCluster()) });
+  const edge = { ...edgeOfEnvironment(), ...options.edge };
+  const clusters =
+    options.cluster === undefined ? { cluster: await borrowCluster('deployment'), deployed: true } : {};
+  const world = await startWorld({ ...options, ...clusters, edge });
   const { cluster, pebble } = world;
   const pebbleCa = await readFile(pebble.caBundle, 'utf8');
   const proxies = {

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { CaEvent, CaOptions } from '../ca/options.ts';
-import { CaServer } from '../ca/server.ts';
+import type { CaEvent } from '../ca/options.ts';
+import { CaServer, type CaServerOptions } from '../ca/server.ts';
 import type { Stage } from './stage.ts';
 
 type Asked = Extract<CaEvent, { type: 'request' }>;
@@ -21,7 +21,7 @@ export class StrictCa implements AsyncDisposable {
     this.#events = events;
   }
 
-  static async start({ world }: Stage, options: Partial<CaOptions> = {}): Promise<StrictCa> {
+  static async start({ world }: Stage, options: Partial<CaServerOptions> = {}): Promise<StrictCa> {
     const events: CaEvent[] = [];
     const server = await CaServer.start({
       vaHttpPort: world.edge.httpPort,
@@ -33,6 +33,11 @@ export class StrictCa implements AsyncDisposable {
     await writeFile(bundle, server.caBundle);
     const environment = { LEGO_URL: server.ca.directoryUrl, LEGO_CA_BUNDLE: bundle };
     return new StrictCa(server, environment, events);
+  }
+
+  /** All that happened at it. */
+  get events(): readonly CaEvent[] {
+    return this.#events;
   }
 
   get requests(): readonly Asked[] {

@@ -10,6 +10,7 @@ import { createController } from '../../src/controller.ts';
 import { systemClock } from '../../src/time/clock.ts';
 import { ingress } from '../controller-failures/objects.ts';
 import { type Stage, startStage } from '../controller-failures/stage.ts';
+import { onFailure } from '../process/controller-config.ts';
 import { eventually } from '../time/eventually.ts';
 
 let stage: Stage;
@@ -54,11 +55,12 @@ describe('the inspection of an issuance', { timeout: 120_000 }, () => {
       await readFile(await world.cluster.serviceAccountKubeconfig('kube-lego', 'kube-lego'), 'utf8'),
     );
     const controller = createController({
-      config: { ...reading.config, port: world.ports.responder },
+      config: { ...reading.config, port: (await world.releasePorts()).responder },
       kubeConfig,
       log: pino({ level: 'silent' }),
       clock: systemClock,
       inspect: (event) => seen.push(everythingIn(event)),
+      onFailure,
     });
     try {
       await controller.start();

@@ -36,7 +36,8 @@ export async function untilCovers(stage: Stage, key: string, hosts: readonly str
     eventually(
       `Secret ${key} covers ${hosts.join(', ')}`,
       async () => (await hostsIn(stage, key)).join() === wanted,
-      60_000,
+      // A self-check that failed while the objects were applied is repeated after a minute.
+      130_000,
     ),
   );
 }

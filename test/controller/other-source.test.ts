@@ -11,8 +11,10 @@ import type { Lifecycle } from '../../src/process/lifecycle.ts';
 import { ingressSource } from '../../src/sources/ingress/ingress-source.ts';
 import type { Source } from '../../src/sources/source.ts';
 import { systemClock } from '../../src/time/clock.ts';
+import { borrowCluster } from '../clusters/borrow.ts';
 import { ingress } from '../controller-failures/objects.ts';
-import { configOf } from '../process/controller-config.ts';
+import { saidOf } from '../kubernetes/records/written-status.ts';
+import { configOf, onFailure } from '../process/controller-config.ts';
 import { recordedLog } from '../process/recorded-log.ts';
 import { eventually } from '../time/eventually.ts';
 
@@ -56,10 +58,12 @@ describe('a source of another kind beside the Ingress', { timeout: 240_000 }, ()
   const { log, records } = recordedLog();
 
   before(async () => {
-    world = await startWorld({ namespaces: ['shop'] });
+    const cluster = await borrowCluster('deployment');
+    world = await startWorld({ cluster, deployed: true, namespaces: ['shop'] });
     const kubeConfig = new KubeConfig();
     kubeConfig.loadFromFile(world.cluster.adminKubeconfig);
-    const { ports, pebble, dns, edge } = world;
+    const { pebble, dns, edge } = world;
+    const ports = await world.releasePorts();
     const config = configOf({
       LEGO_NAMESPACE: 'kube-lego',
       LEGO_EMAIL: 'ops@example.com',
@@ -75,7 +79,14 @@ describe('a source of another kind beside the Ingress', { timeout: 240_000 }, ()
       LEGO_HTTPS_PORT: String(edge.httpsPort),
     });
     const sources = [ingressSource(config), configMapSource];
-    controller = createController({ config, kubeConfig, log, clock: systemClock, sources });
+    controller = createController({
+      config,
+      kubeConfig,
+      log,
+      clock: systemClock,
+      sources,
+      onFailure,
+    });
     await controller.start();
   });
   after(async () => {
@@ -103,19 +114,18 @@ describe('a source of another kind beside the Ingress', { timeout: 240_000 }, ()
       return pem && new X509Certificate(Buffer.from(pem, 'base64')).subjectAltName;
     };
     const object = () => world.api.expect('/api/v1/namespaces/shop/configmaps/site');
-    const status = async () =>
-      stringField(recordField(recordField(await object(), 'metadata'), 'annotations'), 'kube-lego.io/status');
+    const status = async () => saidOf(await object());
     await eventually(
       'both have their certificates, and are told so',
       async () =>
         (await namesIn('map-tls')) === 'DNS:map.example.com, DNS:www.map.example.com' &&
         (await namesIn('site-tls')) === 'DNS:site.example.com' &&
-        (await status()) !== undefined,
+        (await status()) !== '',
       90_000,
     );
 
     const uid = stringField(recordField(await object(), 'metadata'), 'uid');
-    assert.match((await status()) ?? '', new RegExp(`"map-tls":\\{"state":"good",.*"ingress":"${uid}"`));
+    assert.match(await status(), new RegExp(`"map-tls":\\{"state":"good",.*"ingress":"${uid}"`));
     const events = arrayField(await world.api.expect('/api/v1/namespaces/shop/events'), 'items');
     const involved = events.map((event) => recordField(event, 'involvedObject'));
     assert.deepEqual(

@@ -24,16 +24,17 @@ describe('a controller that ends in the middle of an order', { timeout: 240_000 
   });
   after(() => stage.stop());
 
-  /** Paths of pebble's, each the first request of a step. */
+  /** Paths of pebble's, each the first request of a step, and how many orders there may be in all. */
   const steps = {
-    account: '/dir',
-    order: '/order-plz',
-    validation: '/authZ/',
-    finalization: '/finalize-order/',
-    download: '/certZ/',
-  };
-  for (const [step, prefix] of Object.entries(steps)) {
-    it(`by a crash at its ${step} gets the certificate after its start, for one more order at most`, async () => {
+    account: ['/dir', 1],
+    // Pebble makes the one whose answer nobody has heard, and does not answer with it again.
+    order: ['/order-plz', 2],
+    validation: ['/authZ/', 1],
+    finalization: ['/finalize-order/', 1],
+    download: ['/certZ/', 1],
+  } as const;
+  for (const [step, [prefix, mostOrders]] of Object.entries(steps)) {
+    it(`by a crash at its ${step} gets the certificate after its start, from order ${mostOrders} at the latest`, async () => {
       const orders = await stage.orders();
       const held = gate();
       stage.ca.interfere = ({ path, forward }) => (path.startsWith(prefix) ? held.pass(forward) : undefined);
@@ -50,7 +51,7 @@ describe('a controller that ends in the middle of an order', { timeout: 240_000 
 
       await stage.untilIssued(`shop/${step}`);
       await assertStored(stage, `shop/${step}-tls`, [`${step}.example.com`]);
-      assert.ok((await stage.orders()) <= orders + 2);
+      assert.ok((await stage.orders()) <= orders + mostOrders);
     });
   }
 
@@ -92,8 +93,7 @@ describe('a controller that ends in the middle of an order', { timeout: 240_000 
     },
     {
       state: 'storing',
-      // The key has gone with the process, so that the certificate of the first one is lost.
-      mostOrders: 2,
+      mostOrders: 1,
       keep: (name) =>
         keptBy(
           name,
@@ -144,7 +144,8 @@ describe('a controller that ends in the middle of an order', { timeout: 240_000 
     const names = [...Object.keys(steps), ...states.map(({ state }) => state), 'asked'];
     await stage.untilIssued(...names.map((name) => `shop/${name}`));
     const writes = (await controllerRequests(stage.world.cluster.auditLog)).filter(
-      ({ verb, receivedAt }) => receivedAt > startedAt && !['get', 'list', 'watch'].includes(verb),
+      ({ verb, resource, receivedAt }) =>
+        receivedAt > startedAt && resource !== 'leases' && !['get', 'list', 'watch'].includes(verb),
     );
     assert.deepEqual(writes, []);
     assert.equal(asked, 0);

@@ -36,20 +36,31 @@ describe('the status annotation', { timeout: 240_000 }, () => {
     assert.deepEqual(described, ['create secrets', 'create events', 'patch ingresses']);
   });
 
-  it('tells why there is none, how often that happened, and when it is tried again', async () => {
-    await stage.world.dns.setNoAddress('dead.example.com');
-    await stage.apply(ingress('shop/dead', { tls: { 'dead-tls': ['dead.example.com'] } }));
-    const entry = await untilEntry('shop/dead', 'dead-tls', ({ failures }) => failures === 1);
+  it('tells why there is none, and of a check that is repeated neither how often nor when', async () => {
+    for (const host of ['dead.example.com', 'lost.example.com']) await stage.world.dns.setNoAddress(host);
+    await stage.apply(
+      ingress('shop/dead', { tls: { 'dead-tls': ['dead.example.com'] } }),
+      ingress('shop/lost', { tls: { 'lost-tls': ['lost.example.com'] } }),
+    );
+    await untilEntry('shop/lost', 'lost-tls', ({ state }) => state === 'failed');
+    const entry = await untilEntry('shop/dead', 'dead-tls', ({ state }) => state === 'failed');
     assert.equal(entry.reason, 'SelfCheckFailed');
     assert.equal(entry.host, 'dead.example.com');
     assert.match(entry.message ?? '', /^Host dead\.example\.com .* Point the host's DNS/);
-    assert.ok(Date.parse(entry.nextAttempt ?? '') > Date.now());
+    assert.deepEqual([entry.failures, entry.nextAttempt], [undefined, undefined]);
   });
 
   it('lets a restart go on where the back-off was, without a write, a word, or a request to the CA', async () => {
+    const sharers = ['shop/good-sharer', 'shop/dead-sharer'] as const;
+    await stage.apply(
+      ingress('shop/good-sharer', { tls: { 'good-tls': ['good.example.com'] } }),
+      ingress('shop/dead-sharer', { tls: { 'dead-tls': ['dead.example.com'] } }),
+    );
+    await untilNotices('shop/good-sharer', ['SecretOwnedByOther']);
+    await untilNotices('shop/dead-sharer', ['SecretOwnedByOther', 'SelfCheckFailed']);
     const [before] = await Promise.all([
       stage.view('shop/dead'),
-      stage.untilWarned('shop/dead', 'SelfCheckFailed'),
+      ...[sharers[1], 'shop/dead'].map((key) => stage.untilWarned(key, 'SelfCheckFailed')),
     ]);
     await stage.controller.kill();
     await nextSecond();
@@ -58,7 +69,8 @@ describe('the status annotation', { timeout: 240_000 }, () => {
     await stage.startController(impatient);
     const view = await stage.untilState('shop/dead', 'backing-off');
     await stage.untilIssued('shop/good');
-    assert.equal(wholeSeconds(view.next.at), wholeSeconds(before?.next.at));
+    for (const key of sharers) await stage.untilState(key, 'idle');
+    assert.ok((view.next.at ?? 0) > Date.now() && (view.next.at ?? 0) < Date.now() + 70_000);
     assert.deepEqual(view.problems, before?.problems);
     await stage.controller.stop();
     // A challenge Ingress that the crash has left behind is taken away.
@@ -66,6 +78,7 @@ describe('the status annotation', { timeout: 240_000 }, () => {
     await stage.startController(impatient);
     assert.deepEqual(told, []);
     assert.equal(await stage.orders(), orders);
+    for (const key of sharers) await stage.world.api.expect(ingressPath(key), { method: 'DELETE' });
   });
 
   it('records which retry was acted on', async () => {
@@ -75,22 +88,24 @@ describe('the status annotation', { timeout: 240_000 }, () => {
       async () => (await statusOf('shop/dead'))?.retry === 'once',
       30_000,
     );
-    assert.equal((await statusOf('shop/dead'))?.secrets['dead-tls']?.failures, 1);
   });
 
-  it('is written anew when somebody spoils it, and nobody comes to harm', async () => {
-    await annotate('shop/good', { [statusAnnotation]: '{"version":1,"ingress":7' });
-    await annotate('shop/dead', { [statusAnnotation]: 'x'.repeat(200_000), 'kube-lego.io/retry': 'again' });
-    await untilEntry('shop/dead', 'dead-tls', ({ state }) => state === 'failed');
-    await stage.untilIssued('shop/good');
-    await annotate('shop/good', { 'kube-lego.io/retry': 'look again' });
-    await untilEntry('shop/good', 'good-tls', ({ state }) => state === 'good');
-  });
+  // Side by side: each waits for the end of a self-check.
+  describe('of an Ingress that fails', { concurrency: true }, () => {
+    it('is written anew when somebody spoils it, and nobody comes to harm', async () => {
+      await annotate('shop/good', { [statusAnnotation]: '{"version":1,"ingress":7' });
+      await annotate('shop/dead', { [statusAnnotation]: 'x'.repeat(200_000), 'kube-lego.io/retry': 'again' });
+      await untilEntry('shop/dead', 'dead-tls', ({ state }) => state === 'failed');
+      await stage.untilIssued('shop/good');
+      await annotate('shop/good', { 'kube-lego.io/retry': 'look again' });
+      await untilEntry('shop/good', 'good-tls', ({ state }) => state === 'good');
+    });
 
-  it('comes back at the next look when somebody takes it away', async () => {
-    await annotate('shop/dead', { [statusAnnotation]: null });
-    await annotate('shop/dead', { 'kube-lego.io/key-type': 'ec-p256' });
-    await untilEntry('shop/dead', 'dead-tls', ({ state }) => state === 'failed');
+    it('comes back at the next look when somebody takes it away', async () => {
+      await annotate('shop/lost', { [statusAnnotation]: null });
+      await annotate('shop/lost', { 'kube-lego.io/key-type': 'ec-p256' });
+      await untilEntry('shop/lost', 'lost-tls', ({ state }) => state === 'failed');
+    });
   });
 
   it('of another Ingress that was copied with it counts for nothing', async () => {
@@ -101,10 +116,8 @@ describe('the status annotation', { timeout: 240_000 }, () => {
     await untilEntry('shop/copy', 'copy-tls', ({ state }) => state === 'good');
     const status = await statusOf('shop/copy');
     assert.deepEqual(Object.keys(status?.secrets ?? {}), ['copy-tls']);
-    assert.deepEqual(
-      status?.notices?.map(({ reason }) => reason),
-      ['SecretOwnedByOther'],
-    );
+    // Of its own, and of the failure of the Secret that it shares.
+    await untilNotices('shop/copy', ['SecretOwnedByOther', 'SelfCheckFailed']);
   });
 
   it('outlasts an API server that is away when there is something to tell', async () => {
@@ -183,6 +196,17 @@ async function untilEntry(
   );
   assert.ok(found);
   return found;
+}
+
+/** Waits until the status has these notices and no others, by their reasons. */
+async function untilNotices(key: string, expected: readonly string[]): Promise<void> {
+  await stage.guard(
+    eventually(
+      `${key} is told ${expected.join()}`,
+      async () => (await statusOf(key))?.notices?.map(({ reason }) => reason).join() === expected.join(),
+      30_000,
+    ),
+  );
 }
 
 async function annotate(key: string, annotations: Readonly<Record<string, string | null>>): Promise<void> {

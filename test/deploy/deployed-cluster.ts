@@ -32,14 +32,22 @@ export class DeployedCluster implements AsyncDisposable {
     this.#account = account;
   }
 
-  /** @returns what the API server answers our ServiceAccount */
+  /** @returns what the API server answers our ServiceAccount, which names itself as the manager of what it writes */
   asKubeLego(path: string, request?: ApiRequest): Promise<ApiAnswer> {
-    return this.#account.request(path, request);
+    const isWrite = ['POST', 'PUT', 'PATCH'].includes(request?.method ?? 'GET');
+    if (!isWrite || path.includes('fieldManager=')) return this.#account.request(path, request);
+    const separator = path.includes('?') ? '&' : '?';
+    return this.#account.request(`${path}${separator}fieldManager=kube-lego`, request);
   }
 
   /** @returns the object; @throws when the API server refuses */
   asAdmin(path: string, request?: ApiRequest): Promise<unknown> {
     return this.#admin.expect(path, request);
+  }
+
+  /** path of the admin's */
+  get kubeconfig(): string {
+    return this.#cluster.adminKubeconfig;
   }
 
   /** @param path of a folder or file, from `deploy/` on */
@@ -53,19 +61,27 @@ export class DeployedCluster implements AsyncDisposable {
   }
 }
 
+const usualAccount: ServiceAccount = { namespace: 'kube-lego', name: 'kube-lego' };
+
 /**
  * Installs a folder in a new cluster, besides it the namespaces team-a and team-b, and waits until the admission policies take
  * force.
  * @param folder in `deploy/`, or an overlay elsewhere by its absolute path
  * @param serviceAccount what the folder calls ours
  */
-export async function deploy(
-  folder: string,
-  serviceAccount: ServiceAccount = { namespace: 'kube-lego', name: 'kube-lego' },
+export async function deploy(folder: string, serviceAccount = usualAccount): Promise<DeployedCluster> {
+  const path = resolve(deployFolder, folder);
+  return installed(({ adminKubeconfig }) => applyManifests(adminKubeconfig, [path]), serviceAccount);
+}
+
+/** As `deploy`, by another way to install. */
+export async function installed(
+  install: (cluster: ClusterAccess) => Promise<unknown>,
+  serviceAccount: ServiceAccount,
 ): Promise<DeployedCluster> {
   const cluster = await borrowCluster();
   try {
-    await applyManifests(cluster.adminKubeconfig, [resolve(deployFolder, folder)]);
+    await install(cluster);
     const admin = cluster.adminClient();
     for (const name of ['team-a', 'team-b']) {
       await admin.expect('/api/v1/namespaces', { method: 'POST', body: { metadata: { name } } });
@@ -88,7 +104,7 @@ const refusedIngress = {
   path: '/apis/networking.k8s.io/v1/namespaces/team-a/ingresses',
   body: { metadata: { name: 'probe' }, spec: { rules: [{ host: 'probe.example' }] } },
 };
-/** Creations that the policies refuse, one for each of them; RBAC refuses the last two itself, unless it was widened. */
+/** Creations that the policies refuse, one for each of them; RBAC refuses the last three itself, unless it was widened. */
 const refusedCreates = [
   { path: '/api/v1/namespaces/team-a/secrets', body: { metadata: { name: 'probe' } } },
   {
@@ -96,6 +112,10 @@ const refusedCreates = [
     body: { metadata: { name: 'probe' }, involvedObject: { namespace: 'team-a', kind: 'Pod', name: 'a' } },
   },
   { path: '/api/v1/namespaces/team-a/configmaps', body: { metadata: { name: 'probe' } } },
+  {
+    path: '/apis/coordination.k8s.io/v1/namespaces/team-a/leases',
+    body: { metadata: { name: 'probe' } },
+  },
   refusedIngress,
 ];
 
@@ -117,6 +137,7 @@ export async function widenRole(deployed: DeployedCluster): Promise<void> {
   const verbs = ['create', 'update', 'patch', 'delete'];
   const rules = [
     { apiGroups: [''], resources: ['secrets', 'configmaps', 'events'], verbs },
+    { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs },
     { apiGroups: ['networking.k8s.io'], resources: ['ingresses', 'ingresses/status'], verbs },
   ];
   await deployed.asAdmin(`${rbac}/clusterroles`, { method: 'POST', body: { metadata, rules } });

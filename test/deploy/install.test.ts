@@ -1,33 +1,17 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { cp, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { type Manifest, readManifests } from '../../deploy/local/manifests.ts';
+import { type Manifest, parseManifests, readManifests } from '../../deploy/local/manifests.ts';
 import manifest from '../../package.json' with { type: 'json' };
+import { chartFolder, helm } from './chart/helm.ts';
 import { type DeployedCluster, deploy, deployFolder } from './deployed-cluster.ts';
+import { argumentOf, argumentsOf, installCommands } from './install-commands.ts';
 
 const deployment = '/apis/apps/v1/namespaces/kube-lego/deployments/kube-lego';
 const staging = 'https://acme-staging-v02.api.letsencrypt.org/directory';
 const production = 'https://acme-v02.api.letsencrypt.org/directory';
-
-/** The commands of the README's section Install, each with its one argument. */
-function installCommands(): { command: string; argument: string }[] {
-  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
-  const block = /^### Install\n.*?^```sh\n(.*?)^```/ms.exec(readme)?.[1] ?? '';
-  return block.split('\n').flatMap((line) => {
-    if (line === '') return [];
-    const [, command = '', argument = ''] =
-      /^(docker build -t|docker push|kubectl apply -k) (\S+?)(?: \.)?$/.exec(line) ??
-      assert.fail(`what is: ${line}`);
-    return [{ command, argument }];
-  });
-}
-
-function argumentOf(command: string): string {
-  return installCommands().find((one) => one.command === command)?.argument ?? assert.fail(`no ${command}`);
-}
 
 /** A part of an object, by the names of its fields and the indexes of its elements. */
 function at(value: unknown, ...path: readonly (string | number)[]): unknown {
@@ -77,9 +61,9 @@ describe("the README's way to install", { timeout: 120_000 }, () => {
   it('builds, pushes and runs the same image, of the version in package.json', async () => {
     assert.deepEqual(
       installCommands().map(({ command }) => command),
-      ['docker build -t', 'docker push', 'kubectl apply -k'],
+      ['npm run image --', 'docker push', 'helm install', 'kubectl apply -k'],
     );
-    const built = argumentOf('docker build -t');
+    const built = argumentOf('npm run image --');
     assert.equal(built, `registry.example.com/kube-lego:${manifest.version}`);
     assert.equal(argumentOf('docker push'), built);
     assert.equal(at(containerOf(await cluster.asAdmin(deployment)), 'image'), built);
@@ -87,6 +71,15 @@ describe("the README's way to install", { timeout: 120_000 }, () => {
       ({ kind }) => kind === 'Deployment',
     );
     assert.equal(at(containerOf(base), 'image'), `kube-lego:${manifest.version}`);
+  });
+
+  it('is the same by Helm: that image, that e-mail address, the staging CA', async () => {
+    const [name = '', chart = '', ...options] = argumentsOf('helm install');
+    assert.equal(resolve(deployFolder, '..', chart), resolve(chartFolder));
+    const rendered = parseManifests(await helm(['template', name, chartFolder, ...options]), 'the chart');
+    const container = containerOf(ofKind(rendered, 'Deployment'));
+    assert.equal(at(container, 'image'), argumentOf('npm run image --'));
+    assert.deepEqual(at(ofKind(rendered, 'ConfigMap'), 'data'), { 'lego.email': 'you@example.com' });
   });
 
   it('gives the pod the e-mail address and the CA of the overlay', async () => {
@@ -112,6 +105,17 @@ describe("the README's way to install", { timeout: 120_000 }, () => {
     assert.equal(at(settings, 'data', 'lego.url'), production);
   });
 
+  it('rolls the Deployment when the root certificate of a private CA changes', async () => {
+    const overlay = join(copy, 'overlays/private-ca');
+    const before = ofKind(await readManifests(overlay), 'Deployment');
+    await cluster.apply(overlay);
+    await writeFile(join(overlay, 'ca.crt'), 'another');
+    const after = ofKind(await readManifests(overlay), 'Deployment');
+    assert.notDeepEqual(at(after, 'spec', 'template'), at(before, 'spec', 'template'));
+    const [volume] = Object(at(after, 'spec', 'template', 'spec', 'volumes'));
+    assert.match(String(at(volume, 'configMap', 'name')), /^kube-lego-ca-bundle-\w+$/);
+  });
+
   it('works the same with chosen namespaces, and with the components', async () => {
     const components = 'components: [../../components/secret-watch, ../../components/prometheus]';
     const manifests = await change('  - ../../base\n', `  - ../../namespaced\n${components}\n`);
@@ -120,6 +124,6 @@ describe("the README's way to install", { timeout: 120_000 }, () => {
     const env = JSON.stringify(at(containerOf(rendered), 'env'));
     assert.match(env, /LEGO_WATCH_NAMESPACE/);
     assert.match(env, /LEGO_SECRET_WATCH/);
-    assert.equal(at(containerOf(rendered), 'image'), argumentOf('docker build -t'));
+    assert.equal(at(containerOf(rendered), 'image'), argumentOf('npm run image --'));
   });
 });

@@ -6,6 +6,7 @@ import { basename, dirname, join, relative } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { loadYaml } from '@kubernetes/client-node';
 import { type Manifest, readManifests } from '../../deploy/local/manifests.ts';
+import { arrayField, isRecord, recordField, stringField } from '../../src/process/json.ts';
 import { type DeployedCluster, deploy, deployFolder } from './deployed-cluster.ts';
 
 interface Kustomization {
@@ -56,6 +57,37 @@ describe('the objects of deploy/base', { timeout: 120_000 }, () => {
     await cluster[Symbol.asyncDispose]();
   });
 
+  it('are two replicas, of which none is taken away before another is ready', () => {
+    const specOf = (kind: string): Record<string, unknown> | undefined =>
+      recordField(
+        manifests.find((one) => one.kind === kind),
+        'spec',
+      );
+    const { replicas, strategy } = specOf('Deployment') ?? {};
+    assert.equal(replicas, 2);
+    assert.deepEqual(recordField(strategy, 'rollingUpdate'), { maxSurge: 1, maxUnavailable: 0 });
+    const spread = arrayField(podOf(manifests).spec, 'topologySpreadConstraints');
+    assert.deepEqual(
+      spread.map((constraint) => stringField(constraint, 'topologyKey')),
+      ['topology.kubernetes.io/zone', 'kubernetes.io/hostname'],
+    );
+    for (const constraint of spread) {
+      assert.equal(
+        stringField(constraint, 'whenUnsatisfiable'),
+        'ScheduleAnyway',
+        'a cluster may have one node',
+      );
+      assert.deepEqual(
+        recordField(constraint, 'labelSelector'),
+        recordField(specOf('Deployment'), 'selector'),
+      );
+    }
+    const budget = specOf('PodDisruptionBudget');
+    assert.equal(budget?.['maxUnavailable'], 1);
+    assert.deepEqual(recordField(budget, 'selector'), recordField(specOf('Deployment'), 'selector'));
+    assert.equal(specOf('Service')?.['publishNotReadyAddresses'], true);
+  });
+
   it('include a pod that the strictest Pod Security Standard admits', async () => {
     const pod = podOf(manifests);
     // The namespace itself enforces it.
@@ -72,12 +104,23 @@ describe('the objects of deploy/base', { timeout: 120_000 }, () => {
     assert.deepEqual(await cluster.asAdmin(path), before);
   });
 
-  it('can be merged by the components secret-watch and network-policy', async () => {
+  it('say in their lists what the API server would add there, so that `kubectl apply` again finds nothing to change', async () => {
+    // It compares such a list as a whole; the lists of a Deployment and a Service it merges by their keys.
+    for (const manifest of manifests.filter(({ kind }) => !['Deployment', 'Service'].includes(kind))) {
+      const stored = await cluster.asAdmin(pathOf(manifest));
+      assert.deepEqual(listsIn(stored, manifest), listsIn(manifest, manifest), identityOf(manifest));
+    }
+  });
+
+  it('can be merged by the components secret-watch, network-policy and dns-01', async () => {
     const overlay = await mkdtemp(join(await realpath(tmpdir()), 'kube-lego-overlay-'));
     // kustomize takes no absolute paths.
-    const [base, ...components] = ['base', 'components/secret-watch', 'components/network-policy'].map(
-      (folder) => relative(overlay, join(deployFolder, folder)),
-    );
+    const [base, ...components] = [
+      'base',
+      'components/secret-watch',
+      'components/network-policy',
+      'components/dns-01',
+    ].map((folder) => relative(overlay, join(deployFolder, folder)));
     const kustomization = { resources: [base], components };
     await writeFile(join(overlay, 'kustomization.yaml'), JSON.stringify(kustomization));
     await cluster.apply(overlay);
@@ -124,6 +167,26 @@ describe('the examples', { timeout: 120_000 }, () => {
 function podOf(manifests: readonly Manifest[]): { metadata: object; spec: object } {
   const template = at(find(manifests, 'Deployment'), 'spec', 'template');
   return { metadata: at(template, 'metadata'), spec: at(template, 'spec') };
+}
+
+function identityOf({ kind, metadata }: Manifest): string {
+  return `${kind} ${metadata.name}`;
+}
+
+function pathOf({ apiVersion, kind, metadata }: Manifest): string {
+  const plural = kind.toLowerCase().replace(/y$/, 'ie');
+  const scope = metadata.namespace === undefined ? '' : `namespaces/${metadata.namespace}/`;
+  return `${apiVersion.includes('/') ? '/apis' : '/api'}/${apiVersion}/${scope}${plural}s/${metadata.name}`;
+}
+
+/** What an object has in the place of each list of a manifest, by the names of its fields. */
+function listsIn(object: unknown, manifest: unknown, path = ''): Record<string, unknown> {
+  if (Array.isArray(manifest)) return { [path]: object };
+  if (!isRecord(manifest)) return {};
+  const parts = Object.entries(manifest).map(([name, part]) =>
+    listsIn(Object(object)[name], part, `${path}.${name}`),
+  );
+  return Object.assign({}, ...parts);
 }
 
 function find(manifests: readonly Manifest[], kind: string): Manifest {

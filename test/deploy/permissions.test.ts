@@ -88,8 +88,17 @@ async function assertKeepsOwnNamespace(): Promise<void> {
 /** As kube-lego writes it. */
 function challengeIngress({ namespace, name }: { namespace: string; name: string }): object {
   const pathType = () => 'ImplementationSpecific' as const;
-  const template = { namespace, serviceName: 'kube-lego', servicePort: 8080, annotations: {}, pathType };
-  return challengeManifest(template, name, { form: 'annotation', name: 'nginx' }, ['a.example']);
+  const service = { serviceName: 'kube-lego', servicePort: 8080 };
+  const template = { namespace, ...service, labels: {}, annotations: {}, pathType };
+  return challengeManifest(
+    template,
+    name,
+    { form: 'annotation', name: 'nginx' },
+    {
+      rules: new Map([['a.example', 'a.example']]),
+      thumbprint: 'LPJNul-wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ',
+    },
+  );
 }
 
 function merge(path: string, body: object): Promise<ApiAnswer> {
@@ -123,9 +132,10 @@ describe('deploy/base', { timeout: 120_000 }, () => {
     await cluster[Symbol.asyncDispose]();
   });
 
-  it('lets kube-lego see every Ingress and look up a class', async () => {
+  it('lets kube-lego see every Ingress and every class', async () => {
     assertDone(await request('GET', `${networking}/ingresses?limit=500`));
-    assertDone(await request('GET', `${networking}/ingressclasses/nginx`));
+    assertDone(await request('GET', `${networking}/ingressclasses`));
+    await assertWatches(`${networking}/ingressclasses`);
   });
 
   it('lets kube-lego keep a certificate in any namespace', async () => {
@@ -169,7 +179,7 @@ describe('deploy/base', { timeout: 120_000 }, () => {
   });
 
   it('says nothing about other kinds of objects', async () => {
-    for (const path of ['/api/v1/pods', '/api/v1/configmaps', `${networking}/ingressclasses`]) {
+    for (const path of ['/api/v1/pods', '/api/v1/configmaps', `${networking}/networkpolicies`]) {
       assertForbidden(await request('GET', path));
     }
   });
@@ -196,7 +206,7 @@ describe('deploy/namespaced', { timeout: 120_000 }, () => {
     await assertServes('default');
     await assertTellsStatus('default');
     await assertKeepsOwnNamespace();
-    assertDone(await request('GET', `${networking}/ingressclasses/nginx`));
+    assertDone(await request('GET', `${networking}/ingressclasses`));
   });
 
   it('knows nothing of what other namespaces contain', async () => {

@@ -58,7 +58,7 @@ describe('the repository of the kube-lego of 2016', () => {
       'package.json',
       ...globSync('{src,machines,deploy,docs,examples,bin}/**/*.{ts,mjs,json,yaml,md}', { cwd: root }),
     ];
-    for (const file of [...files, 'README.md', 'Dockerfile']) {
+    for (const file of [...files, 'README.md', 'deploy/image/Dockerfile']) {
       const text = readFileSync(join(root, file), 'utf8');
       assert.doesNotMatch(text, /github\.com\/jetstack\/kube-lego(?!\/issues\/)/, file);
     }

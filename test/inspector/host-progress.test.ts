@@ -47,6 +47,48 @@ function verdict(progress: HostProgressWriter, host: string, told: Verdict, isLa
 }
 
 describe('how far the hosts have come', () => {
+  it('has the steps of its challenge for each host', async () => {
+    const journal = new HostJournal(() => now);
+    journal.onChange = () => undefined;
+    const progress = new HostProgressWriter(journal);
+    const wild = route('*.example.com', { challenge: 'dns-01' });
+    const desired = desiredCertificate({ hosts: [wild, route('example.com')] });
+    await progress.provisioning(certificateInput({ id: '1', desired }), () => {
+      progress.preparation('1', { host: '*.example.com', step: 'dns', state: 'done' });
+      progress.preparation('1', {
+        host: '*.example.com',
+        step: 'record',
+        state: 'running',
+        detail: 'ns1 has it',
+      });
+      return done();
+    });
+    assert.deepEqual(
+      journal
+        .of('Ingress/shop/web', 'web-tls')
+        .map(({ steps }) => steps.map(({ step, state }) => `${step} ${state}`)),
+      [
+        [
+          'dns done',
+          'record running',
+          'challenge waiting',
+          'authorization waiting',
+          'order waiting',
+          'secret waiting',
+        ],
+        [
+          'dns waiting',
+          'route running',
+          'self-check waiting',
+          'challenge waiting',
+          'authorization waiting',
+          'order waiting',
+          'secret waiting',
+        ],
+      ],
+    );
+  });
+
   it('goes on step by step, host by host', async () => {
     const journal = new HostJournal(() => now);
     journal.onChange = () => undefined;

@@ -34,6 +34,7 @@ export async function inspected(t: TestContext, changes: Partial<InspectorOption
   const { system } = run.parent;
   const journal = new HostJournal(() => clock.now());
   const inspector = new Inspector({
+    hostOwner: () => ({ by: 'anyone' }),
     actors,
     system: {
       inspect: (observer: (event: InspectionEvent) => void) => {
@@ -55,7 +56,7 @@ export async function inspected(t: TestContext, changes: Partial<InspectorOption
     onError: (error) => errors.push(error),
     ...changes,
   });
-  const server = createInspectorServer(inspector);
+  const server = createInspectorServer(() => inspector);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();

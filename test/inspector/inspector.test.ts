@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { now } from '../machines/builders.ts';
+import { assignment, desiredCertificate, minute, now, route } from '../machines/builders.ts';
 import { dueResult, settled } from '../machines/issuance.ts';
 import { eventually } from '../time/eventually.ts';
 import { EventStream } from './event-stream.ts';
@@ -149,6 +149,24 @@ describe('the inspector', { timeout: 60_000 }, () => {
     clock.advance(beat);
     await stream.until('detail', 3);
     assert.deepEqual(reads, ['shop/web-tls']);
+  });
+
+  it('says whom a host belongs to that the Ingress may not have', async (t) => {
+    const until = now + 5 * minute;
+    const { run, clock, url } = await inspected(t, {
+      hostOwner: () => ({ by: 'grace', namespace: 'blog', until }),
+    });
+    const stream = await EventStream.open(`${url}/events?source=Ingress/shop/web`);
+    t.after(() => stream.close());
+    const { certificates } = await stream.until('detail');
+    assert.equal(certificates[0]?.elsewhere, undefined);
+    const hosts = [route('web.example.com'), route('theirs.example.com', { standing: 'grace', until })];
+    await run.assign({ ...assignment([]), desired: [desiredCertificate({ hosts })] }, now);
+    clock.advance(beat);
+    const next = await stream.until('detail', 2);
+    assert.deepEqual(next.certificates[0]?.elsewhere, [
+      { host: 'theirs.example.com', by: 'grace', namespace: 'blog', until },
+    ]);
   });
 
   it('reads a Secret again when it could not be read', async (t) => {

@@ -39,7 +39,7 @@ async function endpoint(t: TestContext) {
     onError: (error) => assert.fail(String(error)),
   });
   const server = createServer();
-  stately.attach(server);
+  server.on('upgrade', (...upgraded) => stately.upgrade(...upgraded));
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   t.after(async () => {

@@ -8,6 +8,7 @@ import { RenewalCalendar } from '../../src/inspector/renewal-calendar.ts';
 import { supervisorView } from '../../src/inspector/supervisor-view.ts';
 import { day, desiredCertificate, hour, minute, now } from '../machines/builders.ts';
 import { aheadOf } from '../time/ahead-clock.ts';
+import { ManualClock } from '../time/manual-clock.ts';
 
 function world() {
   const limits = {
@@ -20,7 +21,7 @@ function world() {
   const view = (caNow = now) =>
     supervisorView({
       state: { unread: new Set(), draining: false, admission },
-      ca: { ledger, budget, clock: aheadOf({ now: () => now }, caNow - now) },
+      ca: { ledger, budget, clock: aheadOf(new ManualClock(now), caNow - now) },
       backlog: undefined,
       renewals: [],
     });
@@ -108,7 +109,7 @@ describe('the renewals of the coming ninety days', () => {
       {
         desired: desiredCertificate(),
         status: { kind: 'good', notAfter: renewAt + 30 * day, renewAt } as const,
-        failures: { attempt: 0, transient: 0 },
+        failures: { attempt: 0, check: 0, transient: 0 },
         notices: [],
       },
     ],

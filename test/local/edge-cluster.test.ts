@@ -71,7 +71,7 @@ async function createIngressClass(api: ApiClient, name: string): Promise<void> {
     method: 'POST',
     body: {
       metadata: { name, annotations: { 'ingressclass.kubernetes.io/is-default-class': 'true' } },
-      spec: { controller: 'kube-lego.io/local-edge' },
+      spec: { controller: 'haproxy-ingress.github.io/controller/local' },
     },
   });
 }

@@ -89,7 +89,7 @@ describe('forwarding', () => {
 
   it('keeps a connection only if told to', async (t) => {
     for (const keepAlive of [true, false]) {
-      const { httpPort } = await edgeTo(t, await appPort(t), [], { keepAlive });
+      const { httpPort } = await edgeTo(t, await appPort(t), [], {}, { keepAlive });
       const agent = new Agent({ keepAlive: true });
       const { headers } = await ask(httpPort, { agent });
       agent.destroy();

@@ -10,6 +10,7 @@ import {
 
 export interface IngressDraft {
   readonly createdAt?: string;
+  readonly uid?: string;
   readonly className?: string;
   readonly annotations?: Record<string, string>;
   /** host → path → service:port, or path → [type, service:port] */
@@ -25,6 +26,7 @@ export function ingress(key: string, draft: IngressDraft): Change {
     metadata: {
       namespace,
       name,
+      uid: draft.uid ?? key,
       creationTimestamp: draft.createdAt ?? '2026-01-01T00:00:00Z',
       annotations: draft.annotations,
     },

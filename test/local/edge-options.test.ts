@@ -1,24 +1,22 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type EdgeOptions, edgeArguments, parseEdgeArguments } from '../../deploy/local/edge/options.ts';
+import { profiles } from '../../deploy/local/edge/profiles.ts';
 
 const least: EdgeOptions = { kubeconfig: '/tmp/kubeconfig', services: { 'shop/web:80': 1001 } };
 
 describe('options of the edge', () => {
-  it('default to an edge that merges hosts, at once and without redirects', () => {
+  it('default to the profile of no controller', () => {
     const { kubeconfig, server } = parseEdgeArguments(edgeArguments(least));
     assert.equal(kubeconfig, '/tmp/kubeconfig');
     assert.deepEqual(server, {
-      mode: 'merge',
-      redirect: 'off',
-      controllerName: 'kube-lego.io/local-edge',
+      behaviour: profiles.local,
+      controllerName: 'haproxy-ingress.github.io/controller/local',
       className: undefined,
       withoutClass: false,
       services: new Map([['shop/web:80', 1001]]),
-      delay: 0,
-      lag: 0,
-      missingCertificate: 'self-signed',
       keepAlive: true,
+      address: '127.0.0.1',
       httpPort: 0,
       httpsPort: 0,
     });
@@ -32,18 +30,27 @@ describe('options of the edge', () => {
         controllerName: 'example.com/edge',
         className: 'edge',
         withoutClass: true,
-        mode: 'oldest',
-        redirect: 'all',
+        profile: 'f5-nginx',
+        redirect: 'host',
         delay: 2_000,
+        interval: 1_000,
         lag: 500,
+        missingCertificate: 'self-signed',
         keepAlive: false,
+        address: '127.0.0.2',
         httpPort: 8000,
         httpsPort: 8443,
       }),
     );
     assert.deepEqual(server, {
-      mode: 'oldest',
-      redirect: 'all',
+      behaviour: {
+        ...profiles['f5-nginx'],
+        redirect: 'host',
+        delay: 2_000,
+        interval: 1_000,
+        lag: 500,
+        missingCertificate: 'self-signed',
+      },
       controllerName: 'example.com/edge',
       className: 'edge',
       withoutClass: true,
@@ -51,10 +58,8 @@ describe('options of the edge', () => {
         ['a/b:http', 1],
         ['c/d:80', 2],
       ]),
-      delay: 2_000,
-      lag: 500,
-      missingCertificate: 'refuse',
       keepAlive: false,
+      address: '127.0.0.2',
       httpPort: 8000,
       httpsPort: 8443,
     });
@@ -64,14 +69,14 @@ describe('options of the edge', () => {
     assert.throws(
       () =>
         parseEdgeArguments([
-          '--mode=both',
+          '--profile=all',
           '--delay=-1',
           '--lag=1h',
           '--service=web=80',
           '--http-port=99999',
         ]),
       (error: Error) =>
-        ['--kubeconfig', '--mode', '--delay', '--lag', '--service', '--http-port'].every((name) =>
+        ['--kubeconfig', '--profile', '--delay', '--lag', '--service', '--http-port'].every((name) =>
           error.message.includes(name),
         ),
     );

@@ -17,6 +17,10 @@ class HandClock implements Clock {
     return this.#now;
   }
 
+  monotonic(): number {
+    return this.#now;
+  }
+
   setTimeout(fn: () => void, ms: number): number {
     this.#lastId += 1;
     this.#timers.set(this.#lastId, { at: this.#now + ms, fn });
@@ -37,14 +41,17 @@ class HandClock implements Clock {
   }
 }
 
-function propagationOf(delay: number): {
+function propagationOf(
+  delay: number,
+  interval = 0,
+): {
   clock: HandClock;
   delivered: string[];
   propagation: Propagation<string>;
 } {
   const clock = new HandClock();
   const delivered: string[] = [];
-  const propagation = new Propagation<string>(clock, delay, (item) => delivered.push(item));
+  const propagation = new Propagation<string>(clock, { delay, interval }, (item) => delivered.push(item));
   return { clock, delivered, propagation };
 }
 
@@ -79,6 +86,27 @@ describe('propagation of changes', () => {
     assert.equal(clock.armed, 1);
     clock.turnTo(2_000);
     assert.deepEqual(delivered, ['first', 'second', 'third']);
+    assert.equal(clock.armed, 0);
+  });
+
+  it('takes up the first change soon, and then all of an interval together', () => {
+    const { clock, delivered, propagation } = propagationOf(200, 2_000);
+    propagation.push('first');
+    clock.turnTo(100);
+    propagation.push('with it');
+    clock.turnTo(200);
+    assert.deepEqual(delivered, ['first', 'with it']);
+    clock.turnTo(300);
+    propagation.push('next');
+    clock.turnTo(2_100);
+    propagation.push('with the next');
+    assert.deepEqual(delivered, ['first', 'with it']);
+    clock.turnTo(2_200);
+    assert.deepEqual(delivered, ['first', 'with it', 'next', 'with the next']);
+    clock.turnTo(60_000);
+    propagation.push('after a pause');
+    clock.turnTo(60_200);
+    assert.equal(delivered.at(-1), 'after a pause');
     assert.equal(clock.armed, 0);
   });
 

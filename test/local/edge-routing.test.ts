@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Change } from '../../deploy/local/edge/objects.ts';
-import { type Redirect, RoutingTable } from '../../deploy/local/edge/routing.ts';
+import { type Behaviour, profiles, type Redirect } from '../../deploy/local/edge/profiles.ts';
+import { RoutingTable } from '../../deploy/local/edge/routing.ts';
 import { ingress, ingressClass, noIngress, service } from './edge-objects.ts';
 
 const challenge = '/.well-known/acme-challenge/';
@@ -19,16 +20,14 @@ const knownServices = [
 ];
 
 interface Setting {
-  mode?: 'merge' | 'oldest';
-  redirect?: Redirect;
+  behaviour?: Partial<Behaviour>;
   className?: string;
   withoutClass?: boolean;
 }
 
-function tableOf(changes: readonly Change[], setting: Setting = {}): RoutingTable {
+function tableOf(changes: readonly Change[], { behaviour, ...setting }: Setting = {}): RoutingTable {
   const table = new RoutingTable({
-    mode: 'merge',
-    redirect: 'off',
+    behaviour: { ...profiles.local, ...behaviour },
     controllerName: 'example.com/edge',
     className: undefined,
     withoutClass: true,
@@ -51,7 +50,7 @@ function by(backend: string): RoutingTable {
 }
 
 function withRedirect(redirect: Redirect, changes: readonly Change[] = [site, challengeRule]): RoutingTable {
-  return tableOf(changes, { redirect });
+  return tableOf(changes, { behaviour: { redirect } });
 }
 
 const site = ingress('shop/site', {
@@ -187,9 +186,9 @@ describe('Services', () => {
   });
 });
 
-describe("mode 'oldest'", () => {
+describe("sharing 'oldest'", () => {
   it('rejects a younger challenge rule', () => {
-    const table = tableOf([site, challengeRule], { mode: 'oldest' });
+    const table = tableOf([site, challengeRule], { behaviour: { sharing: 'oldest' } });
     assert.equal(ask(table, 'shop.test', `${challenge}token`), 1001);
     assert.equal(ask(table, 'shop.test', '/'), 1001);
   });
@@ -200,7 +199,7 @@ describe("mode 'oldest'", () => {
       rules: { 'shop.test': { '/': 'web:80' } },
       tls: { cert: ['shop.test'] },
     });
-    const table = tableOf([young, challengeRule], { mode: 'oldest' });
+    const table = tableOf([young, challengeRule], { behaviour: { sharing: 'oldest' } });
     assert.equal(ask(table, 'shop.test', '/'), 'not-found');
     assert.deepEqual(table.secretsOf('shop.test'), []);
     table.apply(noIngress('kube-lego/kube-lego'));
@@ -238,7 +237,7 @@ describe('redirect to https', () => {
 
   it("'all' comes before any path, unless the Ingress with the tls section switches it off", () => {
     const table = withRedirect('all');
-    assert.equal(ask(table, 'shop.test', `${challenge}token`), 301);
+    assert.equal(ask(table, 'shop.test', `${challenge}token`), 308);
     table.apply(
       ingress('shop/site', {
         annotations: { 'nginx.org/redirect-to-https': 'False' },

@@ -6,6 +6,7 @@ import type { TestContext } from 'node:test';
 import { connect as connectTls } from 'node:tls';
 import { startApp } from '../../deploy/local/app.ts';
 import type { Change } from '../../deploy/local/edge/objects.ts';
+import { type Behaviour, profiles } from '../../deploy/local/edge/profiles.ts';
 import { selfSignedCertificate } from '../../deploy/local/edge/self-signed.ts';
 import { EdgeServer, type EdgeServerOptions } from '../../deploy/local/edge/server.ts';
 import { systemClock } from '../../src/time/clock.ts';
@@ -22,20 +23,18 @@ export async function edgeTo(
   t: TestContext,
   port: number,
   changes: readonly Change[] = [],
+  behaviour: Partial<Behaviour> = {},
   options: Partial<EdgeServerOptions> = {},
 ): Promise<{ edge: EdgeServer; httpPort: number; httpsPort: number }> {
   const edge = new EdgeServer(
     {
-      mode: 'merge',
-      redirect: 'off',
+      behaviour: { ...profiles.local, ...behaviour },
       controllerName: 'example.com/edge',
       className: undefined,
       withoutClass: true,
       services: new Map([['shop/web:80', port]]),
-      delay: 0,
-      lag: 0,
-      missingCertificate: 'self-signed',
       keepAlive: true,
+      address: '127.0.0.1',
       httpPort: 0,
       httpsPort: 0,
       ...options,

@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { access, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, before, describe, test } from 'node:test';
+import { inOrder, longest } from '../file-order.mjs';
 
-const command = join(import.meta.dirname, '../run.mjs');
+const root = join(import.meta.dirname, '../..');
+const command = join(root, 'test/run.mjs');
 
 describe('npm test', () => {
   let folder: string;
@@ -53,6 +55,16 @@ describe('npm test', () => {
     assert.match(files, /^ +\d+\.\d s {2}\S*(one|two)\.test\.ts\n.*\n$/);
   });
 
+  test('begins with the files that take longest', async () => {
+    const other = join(root, 'test/acme/order/order.test.ts');
+    const given = [other, ...longest.map((path) => join(root, path))];
+    for (const file of given) await access(file);
+    assert.deepEqual(inOrder(given), [relative('', other), ...given.slice(1)]);
+    const files = ['one.test.ts', join(folder, 'room/two.test.ts')];
+    const { output } = await runNode(['--test', '--test-concurrency=1', ...files], folder);
+    assert.match(output, /two is slow[^]*one is slow/);
+  });
+
   test('of a path that is wrong is an error', async () => {
     const wrong = [
       {
@@ -86,10 +98,20 @@ describe('what ${name} does', () => {
 `;
 }
 
-async function npmTest(args: readonly string[]): Promise<{ code: unknown; output: string; errors: string }> {
+interface Outcome {
+  readonly code: unknown;
+  readonly output: string;
+  readonly errors: string;
+}
+
+async function npmTest(args: readonly string[]): Promise<Outcome> {
+  return runNode([command, ...args]);
+}
+
+async function runNode(args: readonly string[], cwd?: string): Promise<Outcome> {
   // Node's own, by which it knows its test processes.
   const { NODE_TEST_CONTEXT: _context, ...env } = process.env;
-  const run = spawn(process.execPath, [command, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const run = spawn(process.execPath, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
   const [output, errors, [code]] = await Promise.all([text(run.stdout), text(run.stderr), once(run, 'exit')]);
   return { code, output, errors };
 }

@@ -19,12 +19,15 @@ test('a build fills the cache, says at which step it is, and leaves a word about
   const { code, errors } = await build(tools);
   assert.equal(code, 0, errors);
   for (const name of toolNames) assert.ok(findTool(name, tools.environment()), name);
-  assert.match(errors, /^Building pebble, .*, promtool with Go, once, into .*kube-lego\/tools$/m);
+  assert.match(
+    errors,
+    /^Building load-key-pairs, pebble, .*, promtool with Go, once, into .*kube-lego\/tools$/m,
+  );
   // `lib` is common to the modules, and counted once.
-  assert.match(errors, /^What there is to compile: done after 0 s \(3 modules downloaded, 7 packages\)$/m);
-  assert.match(errors, /^\[1\/6\] pebble: 0 of 2 packages$/m);
-  assert.match(errors, /^\[5\/6\] kube-apiserver: linking$/m);
-  assert.match(errors, /^\[6\/6\] promtool: done after 0 s$/m);
+  assert.match(errors, /^What there is to compile: done after 0 s \(5 modules downloaded, 9 packages\)$/m);
+  assert.match(errors, /^\[1\/8\] load-key-pairs: 0 of 2 packages$/m);
+  assert.match(errors, /^\[6\/8\] kube-apiserver: linking$/m);
+  assert.match(errors, /^\[8\/8\] promtool: done after 0 s$/m);
   assert.match(
     await readFile(join(cacheRoot(tools.environment()), 'README'), 'utf8'),
     /Delete this folder whenever you\s+like/,
@@ -95,7 +98,7 @@ describe('a failed build shows what Go said, and the remedy:', () => {
       );
       const { code, errors } = await build(tools);
       assert.equal(code, 1);
-      assert.match(errors, /Building pebble failed: go ended with 1\.\n/);
+      assert.match(errors, /Building load-key-pairs failed: go ended with 1\.\n/);
       assert.ok(errors.includes(said));
       assert.match(errors, remedy);
     });

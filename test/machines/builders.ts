@@ -12,8 +12,9 @@ import type {
   HostRoute,
 } from '../../machines/ownership/desired-certificate.ts';
 import type { Holder } from '../../machines/ownership/holders.ts';
+import type { OwnershipPolicy } from '../../machines/ownership/ownership.ts';
 import type { SourceSpec } from '../../machines/ownership/source-spec.ts';
-import type { SupervisorEvent } from '../../machines/supervisor/supervisor.ts';
+import type { SupervisorEvent } from '../../machines/supervisor/supervisor-messages.ts';
 
 export const minute = 60_000;
 export const hour = 60 * minute;
@@ -45,24 +46,28 @@ export function ingressSpec(changes: Partial<SourceSpec> = {}): SourceSpec {
   };
 }
 
+export const ownershipPolicy: OwnershipPolicy = {
+  hostOwnership: 'namespace',
+  hostGrace: 300_000,
+  requireDomains: false,
+  mostNames: 100,
+  supportedClasses: undefined,
+  names: 'public',
+  toUnicode: domainToUnicode,
+  defaultClass: undefined,
+  controllers: new Map(),
+  dns01: false,
+};
+
 /** What the supervisor goes by, unless a test is about that. */
 export const supervisorPolicy = {
-  ownership: {
-    hostOwnership: 'namespace',
-    hostGrace: 300_000,
-    requireDomains: false,
-    mostNames: 100,
-    supportedClasses: undefined,
-    names: 'public',
-    toUnicode: domainToUnicode,
-    defaultClass: undefined,
-  },
+  ownership: ownershipPolicy,
   admission: { hosts: 500, ordersInFlight: 10 },
   ingress: { checkInterval: 8 * hour, minimumValidity: 30 * day },
 } as const;
 
 export function route(host: string, changes: Partial<HostRoute> = {}): HostRoute {
-  return { host, ingressClass: { form: 'field', name: 'nginx' }, standing: 'ours', ...changes };
+  return { host, ingressClasses: [{ form: 'field', name: 'nginx' }], standing: 'ours', ...changes };
 }
 
 /** What the Secret `shop/web-tls` should hold: a certificate for `web.example.com`. */
@@ -143,6 +148,7 @@ export function secretFacts(changes: Partial<PresentSecret> = {}): PresentSecret
 export const ownershipRead: readonly SupervisorEvent[] = [
   { type: 'HOLDERS_READ', holders: new Map(), recordExisted: true },
   { type: 'NAMESPACES_READ' },
+  { type: 'CLASSES_READ' },
 ];
 
 /** A record in which each host has a certificate like that of `certificateFacts`, issued for namespace `shop`. */

@@ -10,8 +10,8 @@ import {
 import { type CheckOutput, ingressMachine, type RoundEnd } from '../../machines/ingress/ingress.ts';
 import type { CheckResult, IngressInput } from '../../machines/ingress/ingress-updates.ts';
 import type { Assignment, DesiredCertificate } from '../../machines/ownership/desired-certificate.ts';
-import type { Round } from '../../machines/supervisor/round.ts';
-import type { SupervisorEvent } from '../../machines/supervisor/supervisor.ts';
+import type { SupervisorEvent } from '../../machines/supervisor/supervisor-messages.ts';
+import { earliest } from '../../machines/time/earliest.ts';
 import { day, hour, now } from './builders.ts';
 
 /** An effect that was begun and waits for the test to end it. */
@@ -70,7 +70,7 @@ export class Issuance {
 
   readonly certificateMachine = certificateMachine.provide({
     actors: {
-      round: fromCallback<RoundRequest, Round>(({ input, sendBack, receive }) => {
+      round: fromCallback<RoundRequest, CertificateInput>(({ input, sendBack, receive }) => {
         const name = input.id.split('/')[1] ?? input.id;
         this.log.push(`enter ${name}`);
         this.#permits.set(name, sendBack);
@@ -136,7 +136,7 @@ export class Issuance {
           ingress = this.createIngress(self, input);
           ingress.start();
         } else if (event.type === 'STOP' && ingress !== undefined) stopChild(ingress);
-        else if (event.type === 'WAKE_AT') this.wakeTimes.push(event.at);
+        else if (event.type === 'WAKE_AT') this.wakeTimes.push(earliest([event.at, event.recheckAt]));
         else if (event.type === 'PAUSES_LIFTED') this.lifted.push(...event.hosts);
         else if ('error' in event) this.errors.push(event);
         return state;

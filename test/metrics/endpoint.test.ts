@@ -11,7 +11,9 @@ import { eventually } from '../time/eventually.ts';
 async function serve(text: () => Promise<string>, errors: unknown[] = []): Promise<Site> {
   const { contentType } = new Metrics();
   const metrics = new MetricsEndpoint({ contentType, text, onError: (error) => errors.push(error) });
-  return Site.serve(createMetricsServer({ ready: () => ({ ok: true, detail: 'ready' }), metrics }));
+  return Site.serve(
+    createMetricsServer({ ready: () => ({ ok: true, detail: 'ready' }), troubles: () => [], metrics }),
+  );
 }
 
 function ask(site: Site, method = 'GET'): Promise<Response> {

@@ -15,13 +15,11 @@ const retried: CertificateStatus = {
   kind: 'failed',
   failure: { code: 'ChallengeFailed', message: 'The CA did not reach secret-host.example.com.' },
   nextAttemptAt: now + hour,
-  notAfter: now + 5 * day,
 };
 const stuck: CertificateStatus = {
   kind: 'failed',
   failure: { code: 'ForeignSecret', message: 'Somebody else made it.' },
   nextAttemptAt: undefined,
-  notAfter: undefined,
 };
 
 function working(phase: CertificatePhase, harmAt: number, hold?: Hold): CertificateStatus {
@@ -131,11 +129,18 @@ describe('what is scraped', () => {
     using world = new ScrapeWorld();
     world.ingresses.push(
       standing('Ingress/shop/a', 'idle', { good }),
-      standing('Ingress/shop/b', 'backing-off', { retried, stuck }, { attempts: 2 }),
-      standing('Ingress/shop/c', 'validating', {
-        renewed: working('validating', now + 9 * day),
-        missing: working('validating', now),
-      }),
+      standing(
+        'Ingress/shop/b',
+        'backing-off',
+        { retried, stuck },
+        { attempts: 2, servesUntil: { retried: now + 5 * day } },
+      ),
+      standing(
+        'Ingress/shop/c',
+        'validating',
+        { renewed: working('validating', now + 9 * day), missing: working('validating', now) },
+        { servesUntil: { renewed: now + 9 * day } },
+      ),
     );
     const text = await world.text();
     const seconds = (time: number): number => time / 1000;
@@ -271,7 +276,11 @@ describe('the number of series', () => {
     const before = seriesOf(await world.text()).size;
     for (let count = 0; count < 1000; count += 1) {
       const status = count % 2 === 0 ? good : retried;
-      world.ingresses.push(standing(`Ingress/shop/web-${count}`, 'idle', { [`tls-${count}`]: status }));
+      const name = `tls-${count}`;
+      const servesUntil = { [name]: now + 5 * day };
+      world.ingresses.push(
+        standing(`Ingress/shop/web-${count}`, 'idle', { [name]: status }, { servesUntil }),
+      );
     }
     const after = seriesOf(await world.text()).size;
     assert.equal(after - before, 2000 + 1);

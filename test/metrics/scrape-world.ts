@@ -9,7 +9,7 @@ import { createLedger } from '../../src/ledger/ledger-keeper.ts';
 import type { IngressStanding } from '../../src/metrics/certificate-samples.ts';
 import { Metrics } from '../../src/metrics/metrics.ts';
 import { ProcessSamples } from '../../src/metrics/process-samples.ts';
-import { takeSamples } from '../../src/metrics/sample-sources.ts';
+import { leaderSamples, replicaSamples } from '../../src/metrics/sample-sources.ts';
 import { assignment, hour, now } from '../machines/builders.ts';
 
 const directory = 'https://ca.example/directory';
@@ -32,6 +32,7 @@ export class ScrapeWorld implements Disposable {
   /** Milliseconds that the CA's clock is ahead. */
   skew = 0;
   synced = true;
+  leads = true;
   clockSkew: number | undefined = undefined;
   readonly #process = new ProcessSamples('1.2.3');
   readonly #budget = new OrderBudget(this.ledger);
@@ -41,28 +42,37 @@ export class ScrapeWorld implements Disposable {
   }
 
   text(): Promise<string> {
-    return this.metrics.text(
-      takeSamples({
-        clock: { now: () => now },
-        ca: {
-          clock: { now: () => now + this.skew, skew: this.clockSkew },
-          ledger: this.ledger,
-          rateLimits: this.rateLimits,
-          budget: this.#budget,
-        },
-        ingresses: () => this.ingresses,
-        hostOwnership: () => ({ held: this.heldHosts, complete: false, invalidDomains: 2 }),
-        ordersInFlight: () => this.ordersInFlight,
-        ordersInFlightLimit: 50,
-        ingressReflectors: () => [
+    return this.metrics.text({
+      ...replicaSamples({
+        ingressReflectors: [
           { synced: true, watching: true },
           { synced: this.synced, watching: false },
         ],
-        challengeReflector: () => ({ synced: true, watching: true }),
-        ready: () => this.synced,
+        challengeReflector: { synced: true, watching: true },
+        leading: this.leads,
+        ready: this.synced,
+        recordTroubles: [{ record: 'journal' }],
         process: this.#process,
       }),
-    );
+      ...(this.leads ? this.#ofLeader() : {}),
+    });
+  }
+
+  #ofLeader() {
+    return leaderSamples({
+      clock: { now: () => now },
+      ca: {
+        clock: { now: () => now + this.skew, skew: this.clockSkew },
+        ledger: this.ledger,
+        rateLimits: this.rateLimits,
+        budget: this.#budget,
+      },
+      ingresses: this.ingresses,
+      statusesRefused: 0,
+      hostOwnership: { held: this.heldHosts, complete: false, invalidDomains: 2 },
+      ordersInFlight: this.ordersInFlight,
+      ordersInFlightLimit: 50,
+    });
   }
 
   [Symbol.dispose](): void {
@@ -70,12 +80,19 @@ export class ScrapeWorld implements Disposable {
   }
 }
 
-/** An Ingress in this state since then, each of its Secrets as it is said. */
+/**
+ * An Ingress in this state since then, each of its Secrets as it is said.
+ * @param servesUntil of the Secrets that are not good
+ */
 export function standing(
   key: SourceKey,
   value: IngressState,
   statuses: Readonly<Record<string, CertificateStatus>>,
-  { since = now, attempts = 0 } = {},
+  {
+    since = now,
+    attempts = 0,
+    servesUntil = {},
+  }: { since?: number; attempts?: number; servesUntil?: Readonly<Record<string, number>> } = {},
 ): IngressStanding {
   const context = initialIngressContext({
     key,
@@ -84,10 +101,15 @@ export function standing(
     policy,
     at: now,
   });
-  const certificates = context.certificates.map((record) => ({
-    ...record,
-    status: statuses[record.desired.secretName] ?? record.status,
-    failures: { ...record.failures, attempt: attempts },
-  }));
+  const certificates = context.certificates.map((record) => {
+    const { secretName } = record.desired;
+    const status = statuses[secretName] ?? record.status;
+    return {
+      ...record,
+      status,
+      servesUntil: status.kind === 'good' ? status.notAfter : servesUntil[secretName],
+      failures: { ...record.failures, attempt: attempts },
+    };
+  });
   return { value, context: { ...context, since, certificates } };
 }

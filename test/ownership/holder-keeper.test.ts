@@ -65,7 +65,7 @@ describe('the keeper of the record of holders', () => {
     keeper.record(proof('shop', ['later.example.com']));
     const later = keeper.flush(signal);
     await setImmediate();
-    clock.advance(200);
+    clock.advance(400);
     await Promise.all([...writes, later]);
     assert.equal(documents.writes, 2);
     assert.equal(Object.keys(await heldIn(documents)).length, 101);
@@ -95,11 +95,11 @@ describe('the keeper of the record of holders', () => {
     documents.refusal = new KubernetesError('Forbidden', 'no');
     keeper.record(proof('shop', ['www.example.com']));
     await assert.rejects(keeper.flush(signal), /no/);
-    clock.advance(200);
+    clock.advance(400);
     await assert.rejects(keeper.proveWritable(signal), /no/);
     assert.equal(told.size, 0);
     documents.refusal = undefined;
-    clock.advance(200);
+    clock.advance(400);
     await keeper.proveWritable(signal);
     assert.equal(told.size, 1);
     assert.deepEqual(await heldIn(documents), { 'www.example.com': 'shop' });
@@ -153,7 +153,7 @@ describe('the keeper of the record of holders', () => {
     assert.equal(other.told.get('both.example.com')?.namespace, 'blog');
     // The earlier process has the older certificate of this host, and learns of the later one.
     one.keeper.record(proof('shop', ['shop.example.com'], start));
-    one.clock.advance(200);
+    one.clock.advance(400);
     await one.keeper.flush(one.signal);
     assert.equal(one.told.get('both.example.com')?.namespace, 'blog');
     assert.equal((await heldIn(documents))['both.example.com'], 'blog');
@@ -168,7 +168,7 @@ describe('the keeper of the record of holders', () => {
     await keeper.flush(signal);
     documents.put(0, undefined);
     keeper.record(proof('blog', ['blog.example.com']));
-    clock.advance(200);
+    clock.advance(400);
     await keeper.flush(signal);
     const next = open(documents).keeper;
     assert.equal((await next.restore()).size, 2);
@@ -195,7 +195,7 @@ describe('the keeper of the record of holders', () => {
     keeper.find(proof('shop', ['blog.example.com']));
     assert.equal(told.get('www0.example.com')?.namespace, 'shop');
     assert.equal(documents.writes, 1, 'nothing is urgent');
-    clock.advance(200);
+    clock.advance(400);
     keeper.completeImport();
     for (let turns = 0; turns < 20; turns += 1) await setImmediate();
     assert.equal(documents.writes, 3, 'in two documents');

@@ -3,12 +3,13 @@ import type { HolderKeeper } from '../../src/ownership/holder-keeper.ts';
 /** A complete record that nothing is written to. */
 export const noHolders: Pick<
   HolderKeeper,
-  'importing' | 'get' | 'find' | 'record' | 'flush' | 'proveWritable'
+  'importing' | 'get' | 'find' | 'record' | 'flush' | 'persist' | 'proveWritable'
 > = {
   importing: false,
   get: () => undefined,
   find: () => undefined,
   record: () => undefined,
   flush: () => Promise.resolve(),
+  persist: () => Promise.resolve(),
   proveWritable: () => Promise.resolve(),
 };

@@ -1,4 +1,5 @@
 import { KubernetesError } from '../../src/kubernetes/client/kubernetes-error.ts';
+import type { LedgerStore } from '../../src/ledger/ledger-keeper.ts';
 import type { HolderStore } from '../../src/ownership/holder-keeper.ts';
 
 /** Documents in memory that several processes write to, each over nothing that another one has written. */
@@ -22,7 +23,7 @@ export class SharedDocuments {
   }
 
   /** The documents as one process sees them. */
-  open(): HolderStore {
+  open(): HolderStore & LedgerStore {
     const known = new Map<number, number>();
     return {
       nameOf: (shard) => `kube-lego/kube-lego-holders-${shard}`,

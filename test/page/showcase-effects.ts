@@ -16,7 +16,9 @@ import type { HostProgressWriter } from '../../src/inspector/host-progress.ts';
 import { provisionChallenge } from '../../src/steps/provision-challenge.ts';
 import { stepLogic } from '../../src/steps/step.ts';
 import { type Clock, sleep } from '../../src/time/clock.ts';
+import { noUnfinishedOrders } from '../journal/memory-journal.ts';
 import { noHolders } from '../ownership/no-holders.ts';
+import { noTrial } from '../steps/no-trial.ts';
 
 export const directory = 'https://acme-v02.api.letsencrypt.org/directory';
 
@@ -53,7 +55,9 @@ export function showcaseLogic({
   const steps = {
     account: { ensureAccount: () => Promise.resolve({ thumbprint: 'thumbprint' }) },
     secrets: { proveWritable: () => Promise.resolve() },
+    trial: noTrial,
     holders: noHolders,
+    ...noUnfinishedOrders(),
     onNotice: () => undefined,
   };
   const prove = async (input: CertificateInput, { host }: HostRoute): Promise<HostVerdict> => {
@@ -69,11 +73,12 @@ export function showcaseLogic({
       report({ step: 'self-check', state: 'done' });
       return { host, kind: 'provable' };
     }
-    const message = `Host ${host} answers the challenge with status 404: the challenge rule is not in effect there, or another server was asked.`;
+    const message = `Host ${host} answers the challenge with status 404 from 203.0.113.7: the challenge rule is not in effect there, or another server was asked.`;
     report({ step: 'self-check', state: 'failed', detail: message });
     return { host, kind: 'not-provable', code: 'SelfCheckFailed', message };
   };
   const solversOf = (input: CertificateInput) => ({
+    recheck: () => Promise.resolve(undefined),
     async prepare({ hosts }: Preparation) {
       await sleep(clock, 900);
       return Promise.all(hosts.map((route) => prove(input, route)));
@@ -82,7 +87,7 @@ export function showcaseLogic({
 
   const certificate = certificateMachine.provide({
     actors: {
-      round: rounds.logic(),
+      round: rounds.logic(({ exemption }) => exemption),
       provisionChallenge: stepLogic(clock, (input, signal) =>
         progress.provisioning(input, () =>
           provisionChallenge({ ...steps, solvers: solversOf(input) }, input, signal),

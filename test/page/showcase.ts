@@ -14,6 +14,7 @@ import { RenewalCalendar } from '../../src/inspector/renewal-calendar.ts';
 import { storedCertificateOf } from '../../src/inspector/stored-certificate.ts';
 import { supervisorView } from '../../src/inspector/supervisor-view.ts';
 import { createLedger } from '../../src/ledger/ledger-keeper.ts';
+import { SteadyClock } from '../../src/time/steady-clock.ts';
 import { EventStream } from '../inspector/event-stream.ts';
 import {
   certificateFacts,
@@ -92,7 +93,7 @@ export class Showcase implements AsyncDisposable {
         }),
         rounds,
         actors: this.#actors,
-        clock,
+        clock: new SteadyClock(clock),
         caClock: aheadOf(clock),
         onActorError: (key, error) => {
           throw new Error(`the actor of ${key} died`, { cause: error });
@@ -105,6 +106,7 @@ export class Showcase implements AsyncDisposable {
       [],
     );
     this.#inspector = new Inspector({
+      hostOwner: () => ({ by: 'holder', namespace: 'blog' }),
       actors: this.#actors,
       system: this.#supervisor.system,
       clock,
@@ -128,7 +130,7 @@ export class Showcase implements AsyncDisposable {
         throw new Error('the inspector failed', { cause: error });
       },
     });
-    this.#server = createInspectorServer(this.#inspector);
+    this.#server = createInspectorServer(() => this.#inspector);
   }
 
   static async start(): Promise<Showcase> {

@@ -6,7 +6,7 @@ import type {
   Snapshot,
   SupervisorView,
 } from '../../src/inspector/protocol.ts';
-import { hostSteps } from '../../src/inspector/protocol.ts';
+import { stepsOf } from '../../src/inspector/protocol.ts';
 
 const minute = 60_000;
 const day = 24 * 60 * minute;
@@ -59,8 +59,9 @@ export function progressOf(
   state: HostProgress['steps'][number]['state'] = 'running',
   detail?: string,
 ): HostProgress {
-  const index = reached === 'end' ? hostSteps.length : hostSteps.indexOf(reached);
-  const steps = hostSteps.map((step, place) => {
+  const all = stepsOf('http-01');
+  const index = reached === 'end' ? all.length : all.indexOf(reached);
+  const steps = all.map((step, place) => {
     if (place < index) return { step, state: 'done' as const, at: Date.now() - (index - place) * 1000 };
     if (place > index) return { step, state: 'waiting' as const };
     return { step, state, at: Date.now(), ...(detail === undefined ? {} : { detail }) };

@@ -22,3 +22,7 @@ export function configOf(env: Readonly<Record<string, string>>): Config {
   assert.equal(reading.kind, 'config');
   return reading.config;
 }
+
+export function onFailure(error: unknown): void {
+  assert.ifError(error);
+}

@@ -11,7 +11,7 @@ import { pino } from 'pino';
 import { createController } from '../../src/controller.ts';
 import { ApiStandIn } from '../kubernetes/api-stand-in.ts';
 import { ManualClock } from '../time/manual-clock.ts';
-import { configOf, controllerEnv } from './controller-config.ts';
+import { configOf, controllerEnv, onFailure } from './controller-config.ts';
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const portNames = ['LEGO_PORT', 'LEGO_METRICS_PORT', 'LEGO_HEALTH_PORT', 'LEGO_INSPECTOR_PORT'] as const;
@@ -38,7 +38,7 @@ for (const taken of portNames) {
       const KUBECONFIG = join(directory, 'config');
       await writeFile(KUBECONFIG, api.kubeConfig.exportConfig());
       const child = spawn(process.execPath, [main], {
-        env: { PATH: process.env['PATH'], KUBECONFIG, ...env },
+        env: { NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'], KUBECONFIG, ...env },
         stdio: ['ignore', 'pipe', 'inherit'],
         // A test that is cancelled never gets to `finally`.
         signal,
@@ -59,7 +59,7 @@ for (const taken of portNames) {
 
     it('leaves nothing open', async () => {
       const clock = new ManualClock();
-      const options = { config: configOf(env), kubeConfig: api.kubeConfig, clock };
+      const options = { config: configOf(env), kubeConfig: api.kubeConfig, clock, onFailure };
       const controller = createController({ ...options, log: pino({ level: 'silent' }) });
       await assert.rejects(controller.start(), { code: 'EADDRINUSE' });
       assert.deepEqual(clock.pending, []);

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
-import { ApiClient } from '../../deploy/local/api-client.ts';
+import type { ApiClient } from '../../deploy/local/api-client.ts';
 import { Authority } from '../../deploy/local/authority.ts';
-import { readKubeconfig } from '../../deploy/local/kubeconfig.ts';
 import { decodeHolders } from '../../machines/ownership/holder-document.ts';
 import { arrayField, recordField, stringField } from '../../src/process/json.ts';
 import { ingress, type Manifest, secret } from '../controller-failures/objects.ts';
 import { type Stage, startStage } from '../controller-failures/stage.ts';
 import { eventually } from '../time/eventually.ts';
+import { enter } from './tenant.ts';
 
 // mallory may do everything in the namespace mallory: also write Secrets and ConfigMaps.
 
@@ -46,27 +46,12 @@ async function untilRecorded(expected: Record<string, string>): Promise<void> {
 describe('the record of holders', { timeout: 280_000 }, () => {
   before(async () => {
     stage = await startStage({ namespaces: ['alice', 'mallory'] });
-    const binding = { namespace: 'mallory', name: 'mallory' };
     await stage.apply(
-      { apiVersion: 'v1', kind: 'ServiceAccount', metadata: binding },
-      {
-        apiVersion: 'rbac.authorization.k8s.io/v1',
-        kind: 'RoleBinding',
-        metadata: binding,
-        roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'cluster-admin' },
-        subjects: [{ kind: 'ServiceAccount', ...binding }],
-      },
       marked('alice/old-tls', 'CA of the version before', 'old.example.com'),
       ingress('alice/old', { tls: { 'old-tls': ['old.example.com'] } }),
     );
-    mallory = new ApiClient(
-      await readKubeconfig(await stage.world.cluster.serviceAccountKubeconfig('mallory', 'mallory')),
-    );
-    await eventually(
-      'her rights are known',
-      async () => (await mallory.request('/api/v1/namespaces/mallory/secrets')).status === 200,
-      30_000,
-    );
+    const role = { kind: 'ClusterRole', name: 'cluster-admin' } as const;
+    mallory = await enter(stage, 'mallory', 'mallory', role, '/api/v1/namespaces/mallory/secrets');
     await stage.startController();
   });
   after(async () => {

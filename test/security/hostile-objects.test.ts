@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { ApiClient } from '../../deploy/local/api-client.ts';
 import { statusAnnotation } from '../../machines/ingress/status.ts';
-import { recordField, stringField } from '../../src/process/json.ts';
+import { recordField } from '../../src/process/json.ts';
 import { Kubelet } from '../bench/hostile/kubelet.ts';
 import { ingress, ingressPath, type Manifest } from '../controller-failures/objects.ts';
 import { type Stage, startStage } from '../controller-failures/stage.ts';
-import { startTenant } from './tenant.ts';
+import { startTenant, untilStatus } from './tenant.ts';
 
 // mallory writes Ingresses that are as large and as ugly as the API server takes them. What each costs to the millisecond is measured by
 // `npm run bench -- --only hostile`.
@@ -94,8 +94,7 @@ describe('the author of hostile Ingresses', { timeout: 300_000 }, () => {
 
   it('has written no line of the log, no Event and no status', async () => {
     const message = await stage.untilWarned('shop/key-type', 'AnnotationTooLong');
-    const metadata = recordField(await stage.object(ingressPath('shop/key-type')), 'metadata');
-    const status = stringField(recordField(metadata, 'annotations'), statusAnnotation) ?? '';
+    const status = await untilStatus(stage, 'shop/key-type');
     const log = (await stage.log()).map((record) => JSON.stringify(record));
     const page = await stage.controller.page('inspector', '/sources');
     for (const text of [message, status, page, ...log]) {

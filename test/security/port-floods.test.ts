@@ -36,7 +36,8 @@ describe('a flood of the ports of kube-lego', { timeout: 120_000 }, () => {
     api.put(challengeIngress);
     const account = { metadata: { name: 'kube-lego-account' }, data: { 'tls.key': btoa(newKeyPem()) } };
     api.override = ({ method }, response, { pathname }) => {
-      // The rule of a former process stays: nobody can take it away.
+      // Nobody else leads. The rule of a former process stays: nobody can take it away.
+      if (pathname.includes('/leases')) return false;
       if (method !== 'GET') sendStatus(response, 403, 'Forbidden', 'read-only');
       else if (pathname.endsWith('/secrets/kube-lego-account')) sendJson(response, 200, account);
       else return false;
@@ -180,7 +181,13 @@ const challengeIngress = {
     name: 'kube-lego',
     namespace: 'kube-lego',
     uid: 'u',
+    resourceVersion: '1',
+    creationTimestamp: '2026-01-01T00:00:00Z',
     labels: { 'app.kubernetes.io/managed-by': 'kube-lego' },
+    annotations: {
+      'kube-lego.io/challenge-hosts': host,
+      'kube-lego.io/challenge-thumbprint': 'A'.repeat(43),
+    },
   },
   spec: { rules: [{ host, http: { paths: [{ path: '/.well-known/acme-challenge/', backend }] } }] },
 };

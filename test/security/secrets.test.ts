@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { ApiClient } from '../../deploy/local/api-client.ts';
+import type { ApiClient } from '../../deploy/local/api-client.ts';
 import { Authority } from '../../deploy/local/authority.ts';
-import { readKubeconfig } from '../../deploy/local/kubeconfig.ts';
 import { statusAnnotation } from '../../machines/ingress/status.ts';
 import { arrayField, recordField, stringField } from '../../src/process/json.ts';
 import { ingress, ingressPath, type Manifest, secret, secretPath } from '../controller-failures/objects.ts';
 import { type Stage, startStage } from '../controller-failures/stage.ts';
+import { saidOf } from '../kubernetes/records/written-status.ts';
 import { eventually } from '../time/eventually.ts';
+import { startTenant } from './tenant.ts';
 
 // mallory may write Ingresses in the namespace shop and read its Events; Secrets she may neither read nor write.
 
@@ -21,39 +22,7 @@ let mallory: ApiClient;
 before(async () => {
   stage = await startStage({ namespaces: ['shop'] });
   await stage.startController();
-  const rbac = {
-    apiVersion: 'rbac.authorization.k8s.io/v1',
-    metadata: { namespace: 'shop', name: 'mallory' },
-  };
-  await stage.apply(
-    { apiVersion: 'v1', kind: 'ServiceAccount', metadata: rbac.metadata },
-    {
-      ...rbac,
-      kind: 'Role',
-      rules: [
-        {
-          apiGroups: ['networking.k8s.io'],
-          resources: ['ingresses'],
-          verbs: ['get', 'create', 'update', 'patch'],
-        },
-        { apiGroups: [''], resources: ['events'], verbs: ['list'] },
-      ],
-    },
-    {
-      ...rbac,
-      kind: 'RoleBinding',
-      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'mallory' },
-      subjects: [{ kind: 'ServiceAccount', namespace: 'shop', name: 'mallory' }],
-    },
-  );
-  mallory = new ApiClient(
-    await readKubeconfig(await stage.world.cluster.serviceAccountKubeconfig('shop', 'mallory')),
-  );
-  await eventually(
-    'her rights are known',
-    async () => (await mallory.request('/api/v1/namespaces/shop/events')).status === 200,
-    30_000,
-  );
+  mallory = await startTenant(stage, 'shop', 'mallory');
 });
 after(async () => {
   await mallory.close();
@@ -75,9 +44,8 @@ async function told(key: string): Promise<string[]> {
   const events = arrayField(await mallory.expect('/api/v1/namespaces/shop/events'), 'items')
     .filter((event) => stringField(recordField(event, 'involvedObject'), 'name') === name)
     .map((event) => `${stringField(event, 'reason')}: ${stringField(event, 'message')}`);
-  const metadata = recordField(await mallory.expect(ingressPath(key)), 'metadata');
-  const status = stringField(recordField(metadata, 'annotations'), statusAnnotation);
-  return [...events, ...(status === undefined ? [] : [status])];
+  const status = saidOf(await mallory.expect(ingressPath(key)));
+  return [...events, ...(status === '' ? [] : [status])];
 }
 
 async function untilTold(key: string, reason: string): Promise<string> {
@@ -111,7 +79,7 @@ describe('the author of Ingresses who may neither read nor write Secrets', { tim
 
   it('learns of any Secret of others that it cannot be used, and nothing more', async () => {
     const other = authority.issue({ hosts: ['payments.example.com'] });
-    const expired = authority.issue({ hosts: ['probe.example.com'], notAfter: Date.now() - 1000 });
+    const expired = authority.issue({ hosts: ['expired.probe.example.com'], notAfter: Date.now() - 1000 });
     const empty = { 'tls.crt': '', 'tls.key': '' };
     const secrets: Readonly<Record<string, Manifest>> = {
       opaque: secret('shop/opaque', { password: 'PRIVATE' }, { type: 'Opaque' }),
@@ -129,7 +97,7 @@ describe('the author of Ingresses who may neither read nor write Secrets', { tim
     await stage.apply(...Object.values(secrets));
     const names = Object.keys(secrets);
     for (const name of names)
-      await applied(ingress(`shop/${name}`, { tls: { [name]: ['probe.example.com'] } }));
+      await applied(ingress(`shop/${name}`, { tls: { [name]: [`${name}.probe.example.com`] } }));
 
     const messages = new Set<string>();
     for (const name of names) {

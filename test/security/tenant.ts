@@ -1,6 +1,8 @@
 import { ApiClient } from '../../deploy/local/api-client.ts';
 import { readKubeconfig } from '../../deploy/local/kubeconfig.ts';
+import { ingressPath } from '../controller-failures/objects.ts';
 import type { Stage } from '../controller-failures/stage.ts';
+import { statusTextOf } from '../kubernetes/records/written-status.ts';
 import { eventually } from '../time/eventually.ts';
 
 /** Somebody who may write Ingresses in this namespace (and these core resources), read its Events, and has no other rights. */
@@ -10,31 +12,62 @@ export async function startTenant(
   name: string,
   writes: readonly 'secrets'[] = [],
 ): Promise<ApiClient> {
-  const rbac = { apiVersion: 'rbac.authorization.k8s.io/v1', metadata: { namespace, name } };
   const verbs = ['get', 'create', 'update', 'patch', 'delete'];
-  await stage.apply(
-    { apiVersion: 'v1', kind: 'ServiceAccount', metadata: rbac.metadata },
-    {
-      ...rbac,
-      kind: 'Role',
-      rules: [
-        { apiGroups: ['networking.k8s.io'], resources: ['ingresses'], verbs },
-        { apiGroups: [''], resources: ['events'], verbs: ['list'] },
-        ...(writes.length === 0 ? [] : [{ apiGroups: [''], resources: writes, verbs: [...verbs, 'list'] }]),
-      ],
+  await stage.apply({
+    apiVersion: 'rbac.authorization.k8s.io/v1',
+    kind: 'Role',
+    metadata: { namespace, name },
+    rules: [
+      { apiGroups: ['networking.k8s.io'], resources: ['ingresses'], verbs },
+      { apiGroups: [''], resources: ['events'], verbs: ['list'] },
+      ...(writes.length === 0 ? [] : [{ apiGroups: [''], resources: writes, verbs: [...verbs, 'list'] }]),
+    ],
+  });
+  const events = `/api/v1/namespaces/${namespace}/events`;
+  return enter(stage, namespace, name, { kind: 'Role', name }, events);
+}
+
+/** The text of the status annotation of an Ingress; it is written a moment after the Event. */
+export async function untilStatus(stage: Pick<Stage, 'object'>, key: string): Promise<string> {
+  let status: string | undefined;
+  await eventually(
+    `the status of ${key} is written`,
+    async () => {
+      status = statusTextOf(await stage.object(ingressPath(key)));
+      return status !== undefined;
     },
+    30_000,
+  );
+  return status ?? '';
+}
+
+/**
+ * Somebody who has this role in this namespace.
+ * @param path of what the role lets them read
+ */
+export async function enter(
+  stage: Pick<Stage, 'apply' | 'world'>,
+  namespace: string,
+  name: string,
+  role: { readonly kind: 'Role' | 'ClusterRole'; readonly name: string },
+  path: string,
+): Promise<ApiClient> {
+  const metadata = { namespace, name };
+  await stage.apply(
+    { apiVersion: 'v1', kind: 'ServiceAccount', metadata },
     {
-      ...rbac,
+      apiVersion: 'rbac.authorization.k8s.io/v1',
       kind: 'RoleBinding',
-      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name },
-      subjects: [{ kind: 'ServiceAccount', namespace, name }],
+      metadata,
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', ...role },
+      subjects: [{ kind: 'ServiceAccount', ...metadata }],
     },
   );
   const { cluster } = stage.world;
   const tenant = new ApiClient(await readKubeconfig(await cluster.serviceAccountKubeconfig(namespace, name)));
   await eventually(
     `the rights of ${name} are known`,
-    async () => (await tenant.request(`/api/v1/namespaces/${namespace}/events`)).status === 200,
+    async () => (await tenant.request(path)).status === 200,
     30_000,
   );
   return tenant;

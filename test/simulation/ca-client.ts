@@ -129,6 +129,8 @@ async function ask(
 /** The way to the CA, with nothing under way but the answer's latency. */
 class PlainTransport extends AcmeTransport {
   readonly #options: Timed;
+  /** By whether it names renewal information. */
+  readonly #directories = new Map<boolean, AcmeDirectory>();
 
   constructor(options: Timed, parts: TransportOptions) {
     super(parts);
@@ -140,16 +142,23 @@ class PlainTransport extends AcmeTransport {
   }
 
   override directory(): Promise<AcmeDirectory> {
+    const { hasRenewalInfo } = this.#options.ca;
+    const known = this.#directories.get(hasRenewalInfo) ?? this.#readDirectory(hasRenewalInfo);
+    this.#directories.set(hasRenewalInfo, known);
+    return Promise.resolve(known);
+  }
+
+  #readDirectory(hasRenewalInfo: boolean): AcmeDirectory {
     const resources = {
       newNonce: directoryUrl,
       newAccount: directoryUrl,
       newOrder: directoryUrl,
-      ...(this.#options.ca.hasRenewalInfo ? { renewalInfo: `https://${ca}/ari` } : {}),
+      ...(hasRenewalInfo ? { renewalInfo: `https://${ca}/ari` } : {}),
       meta: { profiles },
     };
     const directory = readDirectory(resources, directoryUrl);
     if (directory === undefined) throw new Error('this is no directory');
-    return Promise.resolve(directory);
+    return directory;
   }
 }
 

@@ -31,7 +31,7 @@ interface Side {
   ): Promise<Answer>;
   renewalInfo(id: string): Promise<Answer>;
   readonly newOrderUrl: string;
-  csr(hosts: readonly string[]): Promise<string>;
+  csr(hosts: readonly string[]): string;
   setGood(host: string, good: boolean): void;
   advance(milliseconds: number): Promise<void>;
   now(): number;
@@ -75,9 +75,9 @@ async function strictSide(): Promise<Side> {
     newOrderUrl: `${ca.origin}/new-order`,
     ask: async (_, url, payload) => answer(await client.post(url, payload)),
     renewalInfo: async (id) => answer(await client.get(`${ca.origin}/renewal-info/${id}`)),
-    csr: async (hosts) => {
+    csr: (hosts) => {
       const name = hosts.join();
-      const csr = csrs.get(name) ?? (await csrOf(hosts, key));
+      const csr = csrs.get(name) ?? csrOf(hosts, key);
       csrs.set(name, csr);
       return csr;
     },
@@ -128,7 +128,7 @@ function simulatedSide(): Side {
     newOrderUrl: `${origin}/new-order`,
     ask,
     renewalInfo: (id) => ask('renewal-info', `${origin}/ari/${id}`),
-    csr: async (names) => (await createCsr(names, 'a key')).toString(),
+    csr: (names) => createCsr(names, 'a key').toString(),
     setGood: (host, good) => hosts.set(host, good ? 'good' : 'dead'),
     advance: (milliseconds) => time.runUntil(time.now + milliseconds),
     now: () => time.now,
@@ -197,7 +197,7 @@ class Customer {
     const order = this.#orders.get(hosts.join());
     if (order === undefined) return;
     const before = side.lastId();
-    const csr = await side.csr(hosts);
+    const csr = side.csr(hosts);
     const answer = await side.ask('finalize', stringField(order.json, 'finalize') ?? '', { csr });
     // How soon it comes to `valid` is left to chance.
     this.said.push(answer.status < 300 ? 'finalized' : said(answer, side.now()));

@@ -52,8 +52,8 @@ export function plainKey(type: string, serial: number): Promise<string> {
 }
 
 /** In place of src/certificate/csr.ts. */
-export function createCsr(hosts: readonly string[], keyPem: string): Promise<Buffer> {
-  return Promise.resolve(Buffer.from(JSON.stringify({ hosts, key: keyPem })));
+export function createCsr(hosts: readonly string[], keyPem: string): Buffer {
+  return Buffer.from(JSON.stringify({ hosts, key: keyPem }));
 }
 
 export function readPlainCsr(csr: Buffer | string): {
@@ -102,5 +102,5 @@ export function verifyChain(
   if (plain.notAfter <= now) throw new ChainError('Expired', 'The CA sent a certificate that has ended.');
   const { notBefore, notAfter } = plain;
   const [id, fingerprint] = [certificateIdOf(plain), fingerprintOf(plain)];
-  return { chainPem, notBefore, notAfter, notices: [], id, fingerprint };
+  return { chainPem, notBefore, notAfter, flawed: false, notices: [], id, fingerprint };
 }

@@ -1,23 +1,25 @@
 import type { CertificateFacts, SecretVersion } from '../../machines/assessment/secret-facts.ts';
 import { type SourceKey, sourceKey } from '../../machines/ownership/source-key.ts';
 import type { SourceSpec } from '../../machines/ownership/source-spec.ts';
-import type { SupervisorEvent } from '../../machines/supervisor/supervisor.ts';
+import type { SupervisorEvent } from '../../machines/supervisor/supervisor-messages.ts';
 import { readCertificate } from '../../src/certificate/reading.ts';
 import { KubernetesError } from '../../src/kubernetes/client/kubernetes-error.ts';
 import { managedByLabel } from '../../src/kubernetes/records/managed-by.ts';
 import { type CertificateToStore, type StoredSecret } from '../../src/kubernetes/records/secret-store.ts';
 import type { LedgerStore } from '../../src/ledger/ledger-keeper.ts';
+import { SharedJournal } from '../journal/shared-journal.ts';
 import { SharedDocuments } from '../ownership/shared-documents.ts';
 
 /** A certificate in a Secret. */
 export type HeldCertificate = Extract<CertificateFacts, { kind: 'readable' }>;
 
-/** Everything that outlives a controller: Ingresses with their status, Secrets, the documents of the ledger and of holders. */
+/** Everything that outlives a controller: Ingresses with their status, Secrets, the documents of the ledger and of holders, the journal of orders. */
 export class Cluster {
   readonly ingresses = new Map<SourceKey, SourceSpec>();
   /** Documents and characters of the ledger that were written. */
   readonly ledgerWrites = { count: 0, characters: 0 };
   readonly holders = new SharedDocuments();
+  readonly orders = new SharedJournal();
   /** How many Events there were, by reason. */
   readonly events = new Map<string, number>();
   /** The controller that watches. */
@@ -25,7 +27,7 @@ export class Cluster {
   /** Told of each certificate that comes to lie in a Secret. */
   onStored: ((secret: string, certificate: HeldCertificate) => void) | undefined;
   readonly #secrets = new Map<string, StoredSecret>();
-  readonly #ledger = new Map<number, string>();
+  readonly #ledger = new SharedDocuments();
   #version = 0;
 
   addIngress(ingress: SourceSpec): void {
@@ -115,14 +117,16 @@ export class Cluster {
     this.#secrets.delete(name);
   }
 
-  readonly ledgerStore: LedgerStore = {
-    read: () => Promise.resolve(new Map(this.#ledger)),
-    write: (shard, text) => {
-      this.ledgerWrites.count += 1;
-      this.ledgerWrites.characters += text?.length ?? 0;
-      if (text === undefined) this.#ledger.delete(shard);
-      else this.#ledger.set(shard, text);
-      return Promise.resolve();
-    },
-  };
+  /** The ledger as one process sees it. */
+  openLedger(): LedgerStore {
+    const store = this.#ledger.open();
+    return {
+      read: (signal) => store.read(signal),
+      write: (shard, text, signal) => {
+        this.ledgerWrites.count += 1;
+        this.ledgerWrites.characters += text?.length ?? 0;
+        return store.write(shard, text, signal);
+      },
+    };
+  }
 }

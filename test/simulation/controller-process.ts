@@ -1,4 +1,3 @@
-import { domainToUnicode } from 'node:url';
 import pino from 'pino';
 import { createActor } from 'xstate';
 import { presetLimits } from '../../machines/ledger/rate-limits.ts';
@@ -8,6 +7,7 @@ import { Announcer } from '../../src/actors/announcer.ts';
 import { createIngressLogic } from '../../src/actors/ingress-logic.ts';
 import { createSupervisorLogic, type IngressActor } from '../../src/actors/supervisor-actor.ts';
 import { CertificateAuthority } from '../../src/authority/certificate-authority.ts';
+import { Draining } from '../../src/authority/draining.ts';
 import { IssuedCertificates } from '../../src/certificate/issued-certificates.ts';
 import { Vault } from '../../src/certificate/vault.ts';
 import type { ChallengeSolver } from '../../src/challenges/challenge-solver.ts';
@@ -16,11 +16,18 @@ import { hostVerdict } from '../../src/challenges/http-01/self-check/host-verdic
 import { SelfCheckMemory } from '../../src/challenges/http-01/self-check/self-check-memory.ts';
 import { HostJournal } from '../../src/inspector/host-journal.ts';
 import { HostProgressWriter } from '../../src/inspector/host-progress.ts';
+import { OrderJournal } from '../../src/journal/order-journal.ts';
+import type { SecretStore } from '../../src/kubernetes/records/secret-store.ts';
 import type { IngressStanding } from '../../src/metrics/certificate-samples.ts';
 import { HolderKeeper } from '../../src/ownership/holder-keeper.ts';
 import { RenewalWatch } from '../../src/steps/renewal-watch.ts';
 import type { Clock } from '../../src/time/clock.ts';
 import { sleep } from '../../src/time/clock.ts';
+import { SteadyClock } from '../../src/time/steady-clock.ts';
+import { ownershipPolicy } from '../machines/builders.ts';
+import { noRevocations } from '../revocation/no-revocations.ts';
+import { noKeystores } from '../steps/no-keystores.ts';
+import { noTrial } from '../steps/no-trial.ts';
 import type { Cluster } from './cluster.ts';
 import type { Hosts } from './hosts.ts';
 import type { Random } from './random.ts';
@@ -64,14 +71,17 @@ export class ControllerProcess {
   readonly #supervisor: { start(): unknown; send(event: SupervisorInput): void };
   readonly #ca: CertificateAuthority;
   readonly #holders: HolderKeeper;
+  readonly #orders: OrderJournal;
   readonly #actors = new Map<SourceKey, IngressActor>();
 
   constructor(options: ProcessOptions) {
     this.#options = options;
     const { time, cluster, hosts, witness } = options;
-    const clock = new ProcessClock(time, options.clockError);
-    this.#clock = clock;
+    this.#clock = new ProcessClock(time, options.clockError);
+    const clock = new SteadyClock(this.#clock);
+    const ledgerStore = cluster.openLedger();
     const ca = new CertificateAuthority({
+      draining: new Draining(),
       ...options.ca.connect(),
       directoryUrl,
       rateLimits: presetLimits(directoryUrl),
@@ -81,15 +91,14 @@ export class ControllerProcess {
       ledgerStore: {
         read: async (signal) => {
           await sleep(clock, readTime, signal);
-          return cluster.ledgerStore.read(signal);
+          return ledgerStore.read(signal);
         },
         write: async (shard, text, signal) => {
           await sleep(clock, writeTime, signal);
-          await cluster.ledgerStore.write(shard, text, signal);
+          await ledgerStore.write(shard, text, signal);
         },
       },
       clock,
-      monotonic: () => time.now,
       signal: this.#death.signal,
       log: pino(
         { level: 'warn' },
@@ -117,6 +126,25 @@ export class ControllerProcess {
       onHolder: (hosts, holder) => supervisor.send({ type: 'HOSTS_PROVED', hosts, holder }),
       onTrouble: (trouble) => witness.troubled(String(trouble)),
     });
+    const orderStore = cluster.orders.open();
+    this.#orders = new OrderJournal({
+      store: {
+        ...orderStore,
+        write: async (entries, signal) => {
+          await sleep(clock, writeTime, signal);
+          await orderStore.write(entries, signal);
+        },
+      },
+      // Those of the model are no more than names.
+      isPrivateKey: () => true,
+      isWanted: () => true,
+      clock,
+      signal: this.#death.signal,
+      onTrouble: (trouble) => witness.troubled(String(trouble)),
+      onLetGo: () => undefined,
+      onEnded: ({ id }) => this.#ca.settleOrder(id),
+      counted: () => this.#ca.counted(),
+    });
     const vault = new Vault(options.ca.keyMaker());
     const issued = new IssuedCertificates(vault);
     const journal = new HostJournal(() => clock.now());
@@ -136,7 +164,8 @@ export class ControllerProcess {
         return Promise.all(
           routes.map(async ({ host }) => {
             await sleep(clock, options.random.between(...selfCheckTimes), signal);
-            return hostVerdict(host, selfChecks.judge(host, hosts.verdict(host)));
+            const verdict = selfChecks.judge(host, hosts.verdict(host));
+            return hostVerdict(host, verdict, { timeLimit: 30_000, classes: [] });
           }),
         );
       },
@@ -157,7 +186,14 @@ export class ControllerProcess {
         ca,
         account: ca.account,
         holders: this.#holders,
-        renewals: new RenewalWatch({ ca, secrets: secretsOf(cluster, clock), clock }),
+        journal: this.#orders,
+        revocations: noRevocations,
+        renewals: new RenewalWatch({
+          ca,
+          secrets: secretsOf(cluster, clock),
+          clock,
+          signal: this.#death.signal,
+        }),
         onPause: () => cluster.countEvent('PauseLink'),
         vault,
         issued,
@@ -165,6 +201,8 @@ export class ControllerProcess {
         clock,
         onNotice: () => undefined,
         secrets: secretsOf(cluster, clock),
+        trial: noTrial,
+        keystores: noKeystores,
         policy: { minimumValidity: 30 * day, directory: directoryUrl, staging: false },
         keyType: 'ec-p256',
         preferredChain: undefined,
@@ -173,16 +211,7 @@ export class ControllerProcess {
     const supervisor = createActor(
       createSupervisorLogic({
         policy: {
-          ownership: {
-            hostOwnership: 'namespace',
-            hostGrace: 300_000,
-            requireDomains: false,
-            mostNames: 100,
-            names: 'public',
-            toUnicode: domainToUnicode,
-            supportedClasses: undefined,
-            defaultClass: undefined,
-          },
+          ownership: ownershipPolicy,
           admission: { hosts: 500, ordersInFlight: 10 },
           ingress: { checkInterval: options.checkInterval, minimumValidity: 30 * day },
         },
@@ -212,13 +241,17 @@ export class ControllerProcess {
     cluster.watcher = (event) => supervisor.send(event);
     supervisor.send({ type: 'SYNCED' });
     supervisor.send({ type: 'NAMESPACES_READ' });
+    supervisor.send({ type: 'CLASSES_READ' });
     void this.#holders.restore().then(
       (holders) =>
         supervisor.send({ type: 'HOLDERS_READ', holders, recordExisted: !this.#holders.importing }),
       () => undefined,
     );
-    void this.#ca.restore().then(
-      () => supervisor.send({ type: 'LEDGER_READ' }),
+    void Promise.all([this.#ca.restore(), this.#orders.restore()]).then(
+      () => {
+        this.#ca.resumeOrders(this.#orders.entries);
+        supervisor.send({ type: 'LEDGER_READ' });
+      },
       () => undefined,
     );
   }
@@ -243,8 +276,7 @@ function secretsOf(cluster: Cluster, clock: Clock) {
       await sleep(clock, readTime, signal);
       return cluster.read(namespace, name);
     },
-    proveWritable: (_namespace: string, _name: string, _existing: unknown, signal: AbortSignal) =>
-      sleep(clock, writeTime, signal),
+    proveWritable: (...[, , , , signal]: ProofArguments) => sleep(clock, writeTime, signal),
     write: async (...[namespace, name, existing, certificate, signal]: WriteArguments) => {
       await sleep(clock, writeTime, signal);
       return cluster.write(namespace, name, existing, certificate);
@@ -257,4 +289,5 @@ function secretsOf(cluster: Cluster, clock: Clock) {
 }
 
 type AnnotateArguments = [...Parameters<Cluster['annotate']>, AbortSignal];
+type ProofArguments = Parameters<SecretStore['proveWritable']>;
 type WriteArguments = [...Parameters<Cluster['write']>, AbortSignal];

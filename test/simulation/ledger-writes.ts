@@ -66,14 +66,12 @@ export async function writesOfColdStart(names: number): Promise<ColdStartWrites>
     for (let hold = ledger.hold(order, time.now); hold !== undefined; hold = ledger.hold(order, time.now))
       await sleep(clock, hold.until - time.now, signal);
     ledger.orderCreated(order, time.now);
-    await keeper.coverOrder(signal);
     ledger.orderMade(order, time.now);
     await sleep(clock, orderTime, signal);
     if (fails) {
       ledger.authorizationFailed(host, time.now);
       ledger.orderEnded(order, time.now);
     } else {
-      await keeper.coverCertificate(order, signal);
       ledger.certificateIssued(order, time.now);
     }
     keeper.changed();

@@ -1,7 +1,7 @@
 import type { OrderReport } from '../../machines/authority/order-report.ts';
 import type { Hold } from '../../machines/ledger/hold.ts';
 import type { Round } from '../../machines/supervisor/round.ts';
-import type { SupervisorEvent } from '../../machines/supervisor/supervisor.ts';
+import type { SupervisorEvent } from '../../machines/supervisor/supervisor-messages.ts';
 import { Rounds } from '../../src/actors/rounds.ts';
 
 export interface RoundsWitness {

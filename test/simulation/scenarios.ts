@@ -63,7 +63,7 @@ export const scenarios: readonly Scenario[] = [
     title: 'a week without the CA, and an hour now and then',
     full: { ingresses: 5000, days: 200 },
     fast: { ingresses: 60, days: 35 },
-    strict: { ingresses: 30, days: 35 },
+    strict: { ingresses: 15, days: 35 },
     prepare: (world, size) => {
       settled(world, size);
       const { now } = world.time;
@@ -102,7 +102,7 @@ export const scenarios: readonly Scenario[] = [
     title: '30 % of the sites fail, some for a time, some for ever',
     full: { ingresses: 5000, days: 200 },
     fast: { ingresses: 60, days: 150 },
-    strict: { ingresses: 30, days: 150 },
+    strict: { ingresses: 15, days: 150 },
     prepare: (world, size) => {
       const population = settled(world, size);
       const { hosts, random, time } = world;

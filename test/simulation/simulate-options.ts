@@ -99,7 +99,8 @@ function kindOfCa(text: string): CaKind {
   throw new UsageError(`--ca takes model or strict, not ${text}.`);
 }
 
-function wholeNumber(option: string, text: string, least: number): number {
+/** @throws UsageError */
+export function wholeNumber(option: string, text: string, least: number): number {
   if (/^\d{1,9}$/.test(text) && Number(text) >= least) return Number(text);
   throw new UsageError(`--${option} takes a whole number from ${least}, not ${text}.`);
 }

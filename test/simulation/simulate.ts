@@ -1,13 +1,12 @@
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { readOptions, UsageError } from './simulate-options.ts';
-import { standInForCertificates, standInForThreads } from './stand-ins.ts';
+import { standInForCertificates } from './stand-ins.ts';
 
 try {
   const args = process.argv.slice(2);
   const options = readOptions(args);
-  if (options.ca === 'strict') standInForThreads();
-  else standInForCertificates();
+  if (options.ca === 'model') standInForCertificates();
   // They hold for what is imported later.
   const { scenarios } = await import('./scenarios.ts');
   const { plannedRuns, simulate, simulateApart } = await import('./simulation-runs.ts');

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import type { Outcome } from './run.ts';
 import type { Size } from './scenarios.ts';
-import { standInForCertificates, standInForThreads } from './stand-ins.ts';
+import { standInForCertificates } from './stand-ins.ts';
 import type { CaKind } from './world.ts';
 
 /** A run that is wanted. */
@@ -39,8 +39,7 @@ export class SimulationThread implements AsyncDisposable {
 
 /** In the thread. */
 async function serve(ca: CaKind): Promise<void> {
-  if (ca === 'strict') standInForThreads();
-  else standInForCertificates();
+  if (ca === 'model') standInForCertificates();
   // They hold for what is imported later.
   const { scenarios } = await import('./scenarios.ts');
   const { run } = await import('./run.ts');

@@ -1,22 +1,10 @@
 import assert from 'node:assert/strict';
-import { after, describe, test } from 'node:test';
+import { test } from 'node:test';
 import { writesOfColdStart } from './ledger-writes.ts';
+import { testScenarios, untroubled } from './scenario-tests.ts';
 import { scenarios } from './scenarios.ts';
-import { SimulationThread } from './simulation-thread.ts';
 
-const seed = 1;
-const thread = new SimulationThread('model');
-after(() => thread[Symbol.asyncDispose]());
-
-describe('a simulation in small', () => {
-  for (const { name, title, fast } of scenarios) {
-    test(`${name}: ${title}`, async () => {
-      const outcome = await thread.run(name, fast, seed);
-      assert.deepEqual(outcome.violations, [], `npm run simulate -- --scenario ${name} --fast`);
-      assert.ok(outcome.issuances > 0, 'something happened');
-    });
-  }
-
+testScenarios('model', untroubled, (thread) => {
   test('a crash within a second of a refusal: nothing is asked for again before its end', async () => {
     const outcome = await thread.run('other-client', { ingresses: 200, days: 8 }, 5);
     assert.deepEqual(outcome.violations, []);

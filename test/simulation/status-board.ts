@@ -40,6 +40,9 @@ export class StatusBoard {
     if (!isPlanned) this.#clock.setTimeout(() => this.#write(key), delay);
   }
 
+  /** Here all records can be read. */
+  publishWaiting(): void {}
+
   said({ key, uid }: Pick<IngressContext, 'key' | 'uid'>): StatusDocument | undefined {
     const ingress = this.#cluster.ingresses.get(key);
     return ingress?.uid === uid ? this.#decode(key, ingress.status) : undefined;

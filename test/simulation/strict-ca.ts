@@ -171,12 +171,14 @@ export class StrictCa implements SimulatedCa {
         return;
       case 'request':
       case 'paused':
+      case 'revoked':
+      case 'proof-failed':
     }
   }
 }
 
 /** What a Retry-After is about: an order, an authorization with its challenge, a certificate's renewal, or all new orders. */
-function resourceOf(url: string): string {
+export function resourceOf(url: string): string {
   return new URL(url).pathname
     .replace(/^\/finalize\//, '/order/')
     .replace(/^\/challenge\/(\d+)\/.*/, '/authz/$1');

@@ -16,15 +16,9 @@ export class VirtualTime {
   #turn = 0;
   readonly #heap: Timer[] = [];
 
-  readonly #realWork: () => Promise<void> | undefined;
-
-  /**
-   * @param start milliseconds since the epoch
-   * @param realWork resolved when what other threads do is done; undefined if they do nothing. Time stands still meanwhile.
-   */
-  constructor(start: number, realWork: () => Promise<void> | undefined = () => undefined) {
+  /** @param start milliseconds since the epoch */
+  constructor(start: number) {
     this.#now = start;
-    this.#realWork = realWork;
   }
 
   /** Milliseconds since the epoch. */
@@ -46,7 +40,7 @@ export class VirtualTime {
 
   /** @param goOn asked before each jump: whether the rest is wanted */
   async runUntil(end: number, goOn: () => boolean = () => true): Promise<void> {
-    await this.#rest();
+    await rest();
     for (let next = this.#heap[0]; next !== undefined && next.at <= end && goOn(); next = this.#heap[0]) {
       this.#now = next.at;
       for (let due = this.#heap[0]; due !== undefined && due.at <= this.#now; due = this.#heap[0]) {
@@ -55,21 +49,13 @@ export class VirtualTime {
         due.run = undefined;
         run?.();
       }
-      await this.#rest();
+      await rest();
     }
     if (goOn()) this.#now = Math.max(this.#now, end);
     // Signals, output and the test runner's limit have their turn between two days.
     await new Promise((resolve) => {
       setImmediate(resolve);
     });
-  }
-
-  async #rest(): Promise<void> {
-    await rest();
-    for (let work = this.#realWork(); work !== undefined; work = this.#realWork()) {
-      await work;
-      await rest();
-    }
   }
 
   #push(timer: Timer): void {
@@ -121,6 +107,10 @@ export class ProcessClock implements Clock {
 
   now(): number {
     return this.#time.now + this.#error();
+  }
+
+  monotonic(): number {
+    return this.#time.now;
   }
 
   setTimeout(run: () => void, ms: number): unknown {

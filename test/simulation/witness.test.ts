@@ -127,10 +127,10 @@ describe('what watches over a simulation', () => {
       const failure = { code: 'ChallengeFailed', message: 'It failed.' } as const;
       const status =
         attempts > 0
-          ? ({ kind: 'failed', failure, nextAttemptAt: start + hour, notAfter } as const)
+          ? ({ kind: 'failed', failure, nextAttemptAt: start + hour } as const)
           : ({ kind: 'good', notAfter, renewAt: notAfter - 30 * day } as const);
       return alert.holds(
-        standing('Ingress/shop/web', 'idle', { web: status }, { attempts }),
+        standing('Ingress/shop/web', 'idle', { web: status }, { attempts, servesUntil: { web: notAfter } }),
         'shop/web',
         start,
       );

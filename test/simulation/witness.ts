@@ -79,6 +79,8 @@ export class Witness implements CaWitness {
   readonly #rounds = new Map<string, Round>();
   /** Rounds whose order the CA has made. */
   readonly #ordered = new Set<string>();
+  /** Rounds whose order the CA may have made. */
+  readonly #sent = new Set<string>();
   readonly #refusals = new Map<string, number>();
   readonly #retryAfters = new RetryAfters();
   readonly #ordersOfSet = new Map<string, number[]>();
@@ -190,17 +192,21 @@ export class Witness implements CaWitness {
     const { now } = this.#options.time;
     const round = this.#rounds.get(id);
     const made = this.#ordered.delete(id);
+    const sent = this.#sent.delete(id);
     const counted = made && round?.exemption === 'none';
     this.#rounds.delete(id);
     this.#admissions.leaves(id, {
       least: counted ? now + accountPeriod - accountMargin : 0,
-      most: made ? now + accountPeriod + accountMargin : 0,
+      // Of one without an answer nobody knows.
+      most: made || sent ? now + accountPeriod + accountMargin : 0,
     });
     this.#slots.leaves(id);
   }
 
   /** What the order of a round comes to, as the controller knows it. */
   reported({ type, id }: OrderReport): void {
+    if (type === 'ORDER_SENT') this.#sent.add(id);
+    if (type === 'ORDER_REFUSED') this.#sent.delete(id);
     if (type === 'ORDER_MADE') this.#ordered.add(id);
   }
 
@@ -208,6 +214,7 @@ export class Witness implements CaWitness {
   processEnded(): void {
     this.#rounds.clear();
     this.#ordered.clear();
+    this.#sent.clear();
     this.#admissions.clear();
     this.#slots.clear();
     this.#retryAfters.forget((scope) => scope.startsWith('/') && scope !== newOrders);

@@ -3,7 +3,6 @@ import { MemoryStore } from '../acme/memory-store.ts';
 import { ModelCa } from './ca.ts';
 import { Cluster } from './cluster.ts';
 import { ControllerProcess } from './controller-process.ts';
-import { csrsDone } from './csr-in-turn.ts';
 import { Hosts } from './hosts.ts';
 import { Random } from './random.ts';
 import { type CaLimit, directoryUrl, type SimulatedCa } from './simulated-ca.ts';
@@ -32,7 +31,7 @@ const start = Date.UTC(2026, 10, 2);
 /** A cluster, a CA and the internet between them, with one kube-lego. */
 export class World {
   readonly random: Random;
-  readonly time = new VirtualTime(start, csrsDone);
+  readonly time = new VirtualTime(start);
   readonly cluster = new Cluster();
   readonly hosts = new Hosts(this.time);
   readonly witness: Witness;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
-import type { SupervisorEvent } from '../../machines/supervisor/supervisor.ts';
+import type { SupervisorEvent } from '../../machines/supervisor/supervisor-messages.ts';
 import { createKubernetesClient, type KubernetesClient } from '../../src/kubernetes/client/client.ts';
 import { type NamespaceWatch, watchNamespaces } from '../../src/sources/namespace-watch.ts';
 import { systemClock } from '../../src/time/clock.ts';
@@ -87,11 +87,12 @@ describe('the watch of Namespaces', () => {
       await setImmediate();
       return isRead();
     });
-    assert.equal(namespaces.denied, true);
+    assert.deepEqual([namespaces.denied, told], [true, [{ type: 'NAMESPACES_READ', denied: true }]]);
     for (let tries = 0; tries < 5; tries += 1) {
+      await eventually(`try ${tries} is denied`, () => clock.pending.length === 1);
       clock.advance(30_000);
-      await setImmediate();
     }
+    await eventually('the last try is denied', () => clock.pending.length === 1);
     const said = messages().filter((message) => message.includes('Namespaces cannot be listed'));
     assert.equal(said.length, 1);
     assert.match(said[0] ?? '', /LEGO_REQUIRE_DOMAINS.*kube-lego-cluster-scoped/);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
-import type { SupervisorEvent } from '../../machines/supervisor/supervisor.ts';
+import type { SupervisorEvent } from '../../machines/supervisor/supervisor-messages.ts';
 import type { StreamBody } from '../../src/kubernetes/client/api-answer.ts';
 import { createKubernetesClient, type KubernetesClient } from '../../src/kubernetes/client/client.ts';
 import { watchSecrets } from '../../src/sources/secret-watch.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { ServerResponse } from 'node:http';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import type { SupervisorEvent } from '../../machines/supervisor/supervisor.ts';
+import type { SupervisorEvent } from '../../machines/supervisor/supervisor-messages.ts';
 import { createKubernetesClient, type KubernetesClient } from '../../src/kubernetes/client/client.ts';
 import { ingressSource } from '../../src/sources/ingress/ingress-source.ts';
 import { type SourceWatch, watchSources } from '../../src/sources/source-watch.ts';

@@ -6,8 +6,12 @@ import type { HostProof } from '../../machines/ownership/holders.ts';
 import type { StoredSecret } from '../../src/kubernetes/records/secret-store.ts';
 import { checkSecretsLogic } from '../../src/steps/check-secrets.ts';
 import { TestCa } from '../certificate/test-ca.ts';
+import { memoryJournal } from '../journal/memory-journal.ts';
 import { day, desiredCertificate, now } from '../machines/builders.ts';
+import { noRevocations } from '../revocation/no-revocations.ts';
+import { aheadOf } from '../time/ahead-clock.ts';
 import { ManualClock } from '../time/manual-clock.ts';
+import { noKeystores } from './no-keystores.ts';
 
 const certificate = new TestCa('CA of 2016').leaf({
   dnsNames: ['web.example.com'],
@@ -33,7 +37,12 @@ async function check(importing: boolean): Promise<{ output: CheckOutput; found: 
     holders: { importing, get: () => undefined, find: (proof) => found.push(proof) },
     policy: { minimumValidity: 30 * day, directory: 'https://ca.example/directory', staging: false },
     clock,
-    ca: { clock },
+    ca: { clock: aheadOf(clock), directoryUrl: 'https://ca.example/directory', profile: undefined },
+    keyType: 'ec-p256',
+    journal: memoryJournal(),
+    revocations: noRevocations,
+    keystores: noKeystores,
+    solvers: { haveAppeared: () => Promise.resolve(false) },
   });
   const actor = createActor(logic, { input: [desiredCertificate()] }).start();
   return { output: await toPromise(actor), found };

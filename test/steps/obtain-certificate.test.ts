@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { problem } from '../acme/scripted-ca.ts';
-import { now } from '../machines/builders.ts';
+import { day, hour, minute, now } from '../machines/builders.ts';
 import { Ordering } from './ordering.ts';
 
 const tooMany = 'too many new orders (300) from this account in the last 3h0m0s, retry after 1 h';
@@ -82,6 +82,24 @@ describe('a limit of the CA', () => {
       ordering.ca.scripts.set('/new-order', () => refusal);
       await ordering.run();
       assert.deepEqual(ordering.written, ['in a while']);
+    });
+  }
+});
+
+describe('the next attempt after a refusal', () => {
+  const paused = 'Your account is temporarily prevented from requesting certificates for web.example.com.';
+  for (const [what, detail, headers, wait] of [
+    ['when the CA says', tooMany, { 'retry-after': '3600' }, hour],
+    ['after the pause of a limit of which it does not', 'Too many of something.', {}, minute],
+    ['after a day where the CA has paused the name', paused, {}, day],
+    ['likewise, whatever shorter time it gives for that', paused, { 'retry-after': '7200' }, 2 * hour],
+  ] as const) {
+    it(`is ${what}: until then nothing is sent`, async () => {
+      ordering.ca.scripts.set('/new-order', () => problem(429, 'rateLimited', detail, headers));
+      const failure = await ordering.run();
+      const waits = (failure?.retryAt ?? now) - now;
+      assert.ok(Math.abs(waits - wait) <= 2000, `${waits} ms`);
+      assert.equal(failure?.held, undefined, 'the CA was asked');
     });
   }
 });

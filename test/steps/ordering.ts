@@ -7,6 +7,7 @@ import { AccountStore } from '../../src/acme/account/account.ts';
 import { CaClock } from '../../src/acme/transport/ca-clock.ts';
 import { AcmeTransport } from '../../src/acme/transport/transport.ts';
 import { CaOrder, type WantedCertificate } from '../../src/authority/ca-order.ts';
+import { Draining } from '../../src/authority/draining.ts';
 import { OrderGates } from '../../src/authority/order-gates.ts';
 import { OrderReports } from '../../src/authority/order-reports.ts';
 import { IssuedCertificates } from '../../src/certificate/issued-certificates.ts';
@@ -14,12 +15,15 @@ import { Vault } from '../../src/certificate/vault.ts';
 import { createLedger } from '../../src/ledger/ledger-keeper.ts';
 import { failureOf } from '../../src/steps/failures.ts';
 import { obtainCertificate } from '../../src/steps/obtain-certificate.ts';
+import { exemptionOf, unfinishedOrder } from '../../src/steps/order-record.ts';
 import { systemClock } from '../../src/time/clock.ts';
 import { MemoryStore } from '../acme/memory-store.ts';
 import { type Reply, ScriptedCa } from '../acme/scripted-ca.ts';
 import { presenterOf } from '../challenges/presenter.ts';
+import { memoryJournal } from '../journal/memory-journal.ts';
 import { certificateInput, now, route } from '../machines/builders.ts';
 import { aheadOf } from '../time/ahead-clock.ts';
+import { ManualClock } from '../time/manual-clock.ts';
 
 const rateLimits = presetLimits('https://acme-v02.api.letsencrypt.org/directory');
 
@@ -29,8 +33,13 @@ export class Ordering {
   readonly ledger = createLedger(rateLimits, '');
   readonly budget = new OrderBudget(this.ledger);
   readonly reports: OrderReport[] = [];
+  readonly journal = memoryJournal();
+  /** Of the process; the next one has another. */
+  draining = new Draining();
   /** When the keeper of the ledger was asked to write. */
   readonly written: string[] = [];
+  /** Until the ledger is written. */
+  writing: Promise<void> = Promise.resolve();
   readonly #clock: CaClock;
   readonly #transport: AcmeTransport;
   readonly #account: AccountStore;
@@ -77,20 +86,27 @@ export class Ordering {
   ): Promise<Failure | undefined> {
     const input = certificateInput({ hosts: [route('a.example')], ...changes });
     const { budget } = this;
-    const { id, exemption } = input;
+    const { id } = input;
+    const ca = {
+      directoryUrl: this.ca.directoryUrl,
+      profile: undefined,
+      clock: aheadOf(systemClock),
+      order: (wanted: WantedCertificate, until: AbortSignal) => this.#order(wanted, until),
+    };
+    const kept = { ca, journal: this.journal, keyType: 'ec-p256' } as const;
+    const exemption = exemptionOf(unfinishedOrder(kept, input), input);
     budget.reserve({ id, namespace: 'shop', hosts: ['a.example'], purpose: 'first', exemption }, now);
     const vault = new Vault();
     try {
       await obtainCertificate(
         {
-          ca: { order: (wanted, until) => this.#order(wanted, until) },
-          solvers: { presenters: () => presenterOf },
+          ...kept,
+          solvers: { presenters: () => presenterOf, cleanUp: () => undefined },
           vault,
           issued: new IssuedCertificates(vault),
-          clock: systemClock,
+          clock: new ManualClock(now),
           onPause: () => undefined,
           onNotice: () => undefined,
-          keyType: 'ec-p256',
           preferredChain: undefined,
         },
         input,
@@ -110,16 +126,20 @@ export class Ordering {
       this.reports.push(report);
       budget.report(report, now);
     });
-    const cover = { coverOrder: () => Promise.resolve(), coverCertificate: () => Promise.resolve() };
-    const clock = aheadOf({ now: () => now });
-    const keeper = { changed: () => written.push('in a while'), refused: () => written.push('at once') };
+    const clock = aheadOf(new ManualClock(now));
+    const keeper = {
+      changed: () => written.push('in a while'),
+      refused: () => written.push('at once'),
+      written: () => this.writing,
+    };
     const parts = {
       account: this.#account,
       transport: this.#transport,
       clock: this.#clock,
-      gates: new OrderGates({ ledger, budget, keeper: cover, rateLimits, clock }),
+      gates: new OrderGates({ ledger, budget, rateLimits, clock }),
       keeper,
       reports,
+      draining: this.draining,
     };
     return new CaOrder(parts, wanted, signal);
   }

@@ -7,6 +7,7 @@ import type { RateLimits } from '../../machines/ledger/rate-limits.ts';
 import { StepError } from '../../machines/reasons/step-error.ts';
 import { AcmeTransport } from '../../src/acme/transport/transport.ts';
 import { CertificateAuthority } from '../../src/authority/certificate-authority.ts';
+import { Draining } from '../../src/authority/draining.ts';
 import { Rehearsal } from '../../src/steps/rehearse-order.ts';
 import { MemoryStore } from '../acme/memory-store.ts';
 import { problem, ScriptedCa } from '../acme/scripted-ca.ts';
@@ -48,6 +49,7 @@ describe('a rehearsal', () => {
     const { caBundle, directoryUrl } = ca;
     ending = new AbortController();
     authority = new CertificateAuthority({
+      draining: new Draining(),
       directoryUrl,
       rateLimits,
       profile: undefined,
@@ -55,7 +57,6 @@ describe('a rehearsal', () => {
       ledgerStore: store,
       userAgent: 'test',
       clock,
-      monotonic: () => clock.now(),
       signal: ending.signal,
       log: pino({ level: 'warn' }, { write: (line) => assert.match(line, /The local clock is/) }),
       newTransport: (options) =>
@@ -66,7 +67,8 @@ describe('a rehearsal', () => {
       clock,
       onPause: (link, { source }) => void links.push(`${source} ${link}`),
     });
-    authority.clock.observe(ca.now(), authority.clock.monotonic());
+    // Its time is believed.
+    for (let times = 0; times < 2; times += 1) authority.clock.observe(ca.now(), authority.clock.monotonic());
     await authority.restore();
   }
 
@@ -126,26 +128,23 @@ describe('a rehearsal', () => {
     assert.equal(ca.count('/new-order'), 2);
   });
 
-  for (const [what, limit, expected] of [
-    ['its order leaves', 'orders-per-account', [1, 1]],
-    ['its order is finalized', 'certificates-per-exact-set', [0, 1]],
-  ] as const) {
-    it(`is written down before ${what}, where that is counted`, async () => {
-      await crash();
-      await start({ limits: { [limit]: { burst: 20, period: day } }, reserve: 0 });
-      const kept: number[] = [];
-      const certificate = ca.url('/certificate');
-      for (const [path, status, order] of [
-        ['/new-order', 201, { status: 'ready' }],
-        ['/finalize', 200, { status: 'valid', certificate }],
-      ] as const) {
-        ca.scripts.set(path, () => {
-          kept.push([...store.documents.values()].flatMap((text) => [...decodeLedger(text).buckets]).length);
-          return { status, headers: { location: ca.url('/order') }, body: ca.order(order) };
-        });
-      }
-      await rehearsal.rehearse({ ...input, id: '1' }, presenterOf, new AbortController().signal);
-      assert.deepEqual(kept, expected);
-    });
-  }
+  it('is counted some seconds after its end', async () => {
+    await crash();
+    await start({ limits: { 'orders-per-account': { burst: 20, period: day } }, reserve: 0 });
+    const certificate = ca.url('/certificate');
+    for (const [path, status, order] of [
+      ['/new-order', 201, { status: 'ready' }],
+      ['/finalize', 200, { status: 'valid', certificate }],
+    ] as const) {
+      ca.scripts.set(path, () => {
+        return { status, headers: { location: ca.url('/order') }, body: ca.order(order) };
+      });
+    }
+    await rehearsal.rehearse({ ...input, id: '1' }, presenterOf, new AbortController().signal);
+    await setImmediate();
+    clock.advance(3000);
+    await setImmediate();
+    const kept = [...store.documents.values()].flatMap((text) => [...decodeLedger(text).buckets]);
+    assert.equal(kept.length, 1);
+  });
 });

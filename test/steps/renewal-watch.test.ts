@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import type { RenewalWindow } from '../../machines/assessment/renewal.ts';
 import { OrderBudget } from '../../machines/authority/order-budget.ts';
 import { type RenewalInfo, RenewalInfoSource } from '../../src/acme/order/renewal-info.ts';
@@ -158,7 +159,6 @@ describe('what the CA says of a renewal', () => {
 describe('the watch over renewals', () => {
   const place = { namespace: 'shop', secretName: 'web-tls' };
   const known = secretFacts({ directory, certificate: certificateFacts({ id: 'id' }) });
-  const stored = { uid: known.uid, id: 'id' };
   /** Milliseconds by which the CA's clock is ahead of ours. */
   const caAhead = 10 * minute;
   const caIsWell = { budget: { trouble: () => undefined } };
@@ -189,6 +189,7 @@ describe('the watch over renewals', () => {
         },
       },
       clock,
+      signal,
     });
     return {
       renewals,
@@ -203,7 +204,9 @@ describe('the watch over renewals', () => {
   it('asks nobody at a start, but within six hours, each certificate at its own time', async () => {
     const { check, asked } = watch();
     const times = await Promise.all(
-      Array.from({ length: 100 }, (_, index) => check({ ...known, uid: `uid-${index}` })),
+      Array.from({ length: 100 }, (_, index) =>
+        check({ ...known, certificate: certificateFacts({ id: `id-${index}` }) }),
+      ),
     );
     assert.equal(asked(), 0);
     const waits = times.map(({ askAt = 0 }) => askAt - now);
@@ -234,7 +237,7 @@ describe('the watch over renewals', () => {
   it('asks about a new certificate at once, acts upon the answer, and records it when it asks next', async () => {
     const answer = { window: { ...window, url: undefined }, askAt: now + 8 * hour };
     const { renewals, clock, check, asked, written } = watch(answer, { ...answer, askAt: now + 16 * hour });
-    const first = await renewals.first(stored, signal);
+    const first = await renewals.first('id', signal);
     assert.equal(first.window?.end, window.end);
     const before = await check();
     assert.equal(before.askAt, now + 8 * hour);
@@ -257,8 +260,9 @@ describe('the watch over renewals', () => {
       },
       secrets: { annotate: () => Promise.reject(new KubernetesError('Forbidden', 'PATCH Secret')) },
       clock,
+      signal,
     });
-    const first = await renewals.first(stored, signal);
+    const first = await renewals.first('id', signal);
     for (const wait of [0, 10 * minute]) {
       clock.advance(wait);
       const { secret, askAt } = await renewals.check(place, known, signal);
@@ -269,7 +273,7 @@ describe('the watch over renewals', () => {
 
   it('forgets what it was told when another certificate takes the place', async () => {
     const { renewals, check } = watch({ window: { ...window, url: undefined }, askAt: now + 8 * hour });
-    await renewals.first({ uid: known.uid, id: 'the one before' }, signal);
+    await renewals.first('the one before', signal);
     assert.equal((await check()).secret.window, undefined);
   });
 
@@ -293,8 +297,9 @@ describe('the watch over renewals', () => {
             : Promise.resolve({ uid: known.uid, resourceVersion: '2' }),
       },
       clock,
+      signal,
     });
-    await renewals.first(stored, signal);
+    await renewals.first('id', signal);
     const { secret, askAt } = await renewals.check(place, known, signal);
     assert.equal(secret, known);
     assert.equal(askAt, now + 10 * minute);
@@ -315,7 +320,9 @@ describe('the watch over renewals', () => {
     assert.equal(again.secret.window?.start, window.start, 'nor later');
     const harmless = await check({ ...known, window: { ...claimed, at: now + day } });
     assert.equal(harmless.secret.windowConfirmed, undefined);
-    assert.equal(asked(), 2);
+    assert.deepEqual([asked(), written.length], [1, 2], 'the CA not before its Retry-After');
+    const anew = await check({ ...known, uid: 'created-anew', window: claimed });
+    assert.deepEqual([anew.secret.window?.start, asked()], [window.start, 1], 'nor of a Secret created anew');
   });
 
   it('does not keep the end of a round waiting for an answer', async () => {
@@ -332,13 +339,57 @@ describe('the watch over renewals', () => {
       },
       secrets: { annotate: () => Promise.reject(new Error('nothing is to be written')) },
       clock,
+      signal,
     });
-    const first = renewals.first(stored, signal);
+    const first = renewals.first('id', signal);
     clock.advance(2000);
     const { window: suggested, askAt } = await first;
     assert.equal(suggested, undefined);
     assert.ok(askAt > now && askAt <= now + 7 * hour);
   });
+
+  for (const [what, late] of [
+    ['a refusal', { window: undefined, askAt: now + 30 * hour }],
+    ['a window', { window: { ...window, url: undefined }, askAt: now + 30 * hour }],
+  ] as const) {
+    it(`keeps to the time that ${what} names, though it comes when nobody waits any more`, async () => {
+      const clock = new ManualClock(now);
+      const { promise, resolve } = Promise.withResolvers<RenewalInfo>();
+      let asked = 0;
+      let written = 0;
+      const renewals = new RenewalWatch({
+        ca: {
+          directoryUrl: directory,
+          renewalInfo: {
+            ask: () => {
+              asked += 1;
+              return promise;
+            },
+          },
+          ...caIsWell,
+          clock: aheadOf(clock),
+        },
+        secrets: {
+          annotate: () => {
+            written += 1;
+            return Promise.resolve({ uid: known.uid, resourceVersion: '2' });
+          },
+        },
+        clock,
+        signal,
+      });
+      const first = renewals.first('id', signal);
+      clock.advance(2000);
+      const { askAt } = await first;
+      resolve(late);
+      await setImmediate();
+      clock.advance(askAt - clock.now());
+      const { secret, askAt: next } = await renewals.check(place, known, signal);
+      assert.deepEqual([asked, next], [1, now + 30 * hour]);
+      assert.equal(secret.window?.start, late.window?.start);
+      assert.equal(written, late.window === undefined ? 0 : 1);
+    });
+  }
 
   it('asks nothing while the CA is in trouble, but within six hours after it, each question at its own time', async () => {
     const answer = { window: { ...window, url: undefined }, askAt: now + 30 * hour };
@@ -349,7 +400,7 @@ describe('the watch over renewals', () => {
     const end = clock.now() + 3 * hour;
     const { secret, askAt = 0 } = await check();
     assert.equal(secret.window, undefined);
-    const first = await renewals.first({ uid: 'uid-of-another', id: 'another' }, signal);
+    const first = await renewals.first('another', signal);
     assert.equal(first.window, undefined);
     assert.ok([askAt, first.askAt].every((at) => at >= end && at <= end + 6 * hour));
     assert.notEqual(askAt, first.askAt);
@@ -396,11 +447,13 @@ describe('the watch over renewals', () => {
         secrets: { annotate: () => assert.fail('nothing is to be written') },
         clock: {
           now: () => time.now() + error,
+          monotonic: () => time.monotonic(),
           setTimeout: (run, ms) => time.setTimeout(run, ms),
           clearTimeout: (handle) => time.clearTimeout(handle),
         },
+        signal,
       });
-      await renewals.first(stored, signal);
+      await renewals.first('id', signal);
       error = jump;
       time.advance(6 * hour - 1);
       const { askAt } = await renewals.check(place, known, signal);
@@ -435,6 +488,7 @@ describe('the watch over renewals', () => {
         },
       },
       clock,
+      signal,
     });
     const { askAt: beat = 0 } = await renewals.check(place, known, signal);
     clock.advance(beat - now);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createPublicKey } from 'node:crypto';
-import { beforeEach, describe, it } from 'node:test';
+import { afterEach, beforeEach, describe, it } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import type { RenewalWindow } from '../../machines/assessment/renewal.ts';
 import type { StoredValidity } from '../../machines/ingress/certificate.ts';
@@ -12,9 +12,12 @@ import { type StoreCertificateOptions, storeCertificate } from '../../src/steps/
 import { newKeyPem } from '../acme/keys.ts';
 import { Issuer } from '../ca/issuer.ts';
 import { seededRandom } from '../ca/random.ts';
+import { memoryJournal } from '../journal/memory-journal.ts';
 import { certificateInput, day, hour, now } from '../machines/builders.ts';
 import { SharedDocuments } from '../ownership/shared-documents.ts';
+import { noRevocations } from '../revocation/no-revocations.ts';
 import { ManualClock } from '../time/manual-clock.ts';
+import { noKeystores } from './no-keystores.ts';
 
 const issuer = new Issuer(now, seededRandom(1));
 const keyPem = newKeyPem();
@@ -33,8 +36,9 @@ describe('a certificate in hand', () => {
   let documents: SharedDocuments;
   let clock: ManualClock;
   let notices: string[];
+  let sent: string;
   let answered: string[];
-  let asked: { readonly uid: string; readonly id: string }[];
+  let asked: string[];
   let answer: PromiseWithResolvers<{ readonly window: RenewalWindow | undefined; readonly askAt: number }>;
 
   beforeEach(() => {
@@ -42,10 +46,12 @@ describe('a certificate in hand', () => {
     documents = new SharedDocuments();
     clock = new ManualClock(now);
     notices = [];
+    sent = chainPem;
     answered = [];
     asked = [];
     answer = Promise.withResolvers();
   });
+  afterEach(() => assert.deepEqual(notices, []));
 
   function keeper(): HolderKeeper {
     return new HolderKeeper({
@@ -53,7 +59,7 @@ describe('a certificate in hand', () => {
       clock,
       signal: new AbortController().signal,
       onHolder: () => assert.equal(written.length, 0, 'the holder is told before the Secret is written'),
-      onTrouble: (trouble) => assert.fail(String(trouble)),
+      onTrouble: (trouble) => assert.equal(trouble, documents.refusal),
     });
   }
 
@@ -70,7 +76,10 @@ describe('a certificate in hand', () => {
           ...changes,
         },
         holders: keeper(),
-        issued: { get: () => ({ chainPem, keyPem }) },
+        issued: { get: () => ({ chainPem: sent, keyPem }) },
+        journal: memoryJournal(),
+        revocations: noRevocations,
+        ca: { clock },
         policy: {
           minimumValidity: 30 * day,
           directory: 'https://ca.example/directory',
@@ -85,6 +94,7 @@ describe('a certificate in hand', () => {
           },
         },
         clock,
+        keystores: noKeystores,
         solvers: { canJudge: ({ host }) => answered.includes(host) },
         onNotice: (notice) => notices.push(notice),
       },
@@ -96,13 +106,34 @@ describe('a certificate in hand', () => {
   it('is stored before the CA is asked when to renew it, and the round is told what it says', async () => {
     const storing = store();
     answer.resolve({ window, askAt });
-    assert.deepEqual(await storing, { notBefore: now - hour, notAfter: now + 90 * day, window, askAt });
-    assert.deepEqual(asked, [{ uid: 'uid-of-secret', id: certificateId }]);
+    assert.deepEqual(await storing, {
+      notBefore: now - hour,
+      notAfter: now + 90 * day,
+      window,
+      askAt,
+      caAhead: 0,
+    });
+    assert.deepEqual(asked, [certificateId]);
     assert.deepEqual(written[0]?.annotations, {
       'kube-lego.io/directory': 'https://ca.example/directory',
       'kube-lego.io/issued-profile': '',
       'kube-lego.io/issued-key-type': 'ec-p256',
     });
+  });
+
+  it('is marked if the CA has sent it without its issuer, so that it is not ordered again for that', async () => {
+    sent = chainPem.slice(0, chainPem.indexOf('-----BEGIN', 1));
+    answer.resolve({ window, askAt });
+    await store();
+    const [stored] = written;
+    const found = readCertificate(Buffer.from(stored?.chainPem ?? ''), Buffer.from(keyPem));
+    assert.equal(found.kind === 'readable' && found.issuerMissing, true);
+    assert.equal(
+      stored?.annotations['kube-lego.io/flawed'],
+      found.kind === 'readable' ? found.fingerprint : undefined,
+    );
+    assert.match(notices.join(), /without that of its issuer/);
+    notices.length = 0;
   });
 
   it('makes its namespace the holder of its hosts', async () => {
@@ -125,7 +156,7 @@ describe('a certificate in hand', () => {
       clock.advance(30_000);
     }
     assert.equal(written.length, 0);
-    assert.match(notices[0] ?? '', /^The holder of the hosts is not recorded yet: .*it is away\.$/);
+    assert.match(notices.join('\n'), /^The holder of the hosts is not recorded yet: .*it is away\.$/);
     documents.refusal = undefined;
     answer.resolve({ window, askAt });
     for (let turns = 0; turns < 20 && written.length === 0; turns += 1) {
@@ -134,6 +165,7 @@ describe('a certificate in hand', () => {
     }
     await storing;
     assert.equal(written.length, 1);
+    notices.length = 0;
   });
 
   it('is marked where its hosts have passed the self-check', async () => {
@@ -163,6 +195,6 @@ describe('a certificate in hand', () => {
       },
     });
     assert.equal(notAfter, now + 90 * day);
-    assert.deepEqual(asked, [{ uid: 'uid-of-secret', id: certificateId }]);
+    assert.deepEqual(asked, [certificateId]);
   });
 });

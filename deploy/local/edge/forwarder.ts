@@ -2,7 +2,7 @@ import { Agent, type IncomingMessage, request, type ServerResponse } from 'node:
 import type { Decision, RoutingTable } from './routing.ts';
 
 export interface ForwarderOptions {
-  /** the https port that redirects name; 443 is left out of them */
+  /** the https port, for redirects that name it; 443 is left out of them */
   readonly httpsPort: () => number;
   /** whether a client may send a second request over its connection */
   readonly keepAlive: boolean;
@@ -48,7 +48,7 @@ export class Forwarder {
         return;
       case 'redirect': {
         const port = this.#options.httpsPort();
-        const authority = port === 443 ? host : `${host}:${port}`;
+        const authority = decision.port === 'none' || port === 443 ? host : `${host}:${port}`;
         response.setHeader('location', `https://${authority}${target}`);
         answer(incoming, response, decision.status, 'moved to https');
         return;

@@ -1,9 +1,11 @@
 import type { Backend, IngressObject, Path } from './objects.ts';
+import type { Behaviour } from './profiles.ts';
 
 /** What one Ingress says about one host. */
 export interface Claim {
   /** 'namespace/name' of the Ingress */
   readonly ingress: string;
+  readonly uid: string;
   readonly createdAt: number;
   readonly sslRedirect: boolean;
   /** whether a rule of the Ingress names the host; false if only its tls section does */
@@ -30,39 +32,53 @@ export interface HostRoutes {
   readonly known: boolean;
   /** in order of precedence */
   readonly routes: readonly Route[];
-  /** the claims whose Ingress lists the host under tls, oldest first */
+  /** the claims whose Ingress lists the host under tls, the first Ingress first */
   readonly tls: readonly Claim[];
 }
 
 /** Every claim of an Ingress, by host. */
-export function claimsOf(key: string, ingress: IngressObject): Map<string, Claim> {
+export function claimsOf(
+  key: string,
+  ingress: IngressObject,
+  { defaultBackend: scope }: Pick<Behaviour, 'defaultBackend'>,
+): Map<string, Claim> {
   const claims = new Map<string, Claim>();
-  const base = { ingress: key, createdAt: ingress.createdAt, sslRedirect: ingress.sslRedirect };
-  const none = { hasRule: false, paths: [], defaultBackend: ingress.defaultBackend, tls: false };
+  const { uid, createdAt, sslRedirect, defaultBackend } = ingress;
+  const ofEveryHost = scope === 'every-host' || ingress.rules.length === 0;
+  const none: Claim = {
+    ingress: key,
+    uid,
+    createdAt,
+    sslRedirect,
+    hasRule: false,
+    paths: [],
+    tls: false,
+    secret: undefined,
+    defaultBackend: ofEveryHost ? undefined : defaultBackend,
+  };
+  if (ofEveryHost && defaultBackend !== undefined) claims.set('', { ...none, hasRule: true, defaultBackend });
   for (const { host, paths } of ingress.rules) {
-    const former = claims.get(host)?.paths ?? [];
-    claims.set(host, { ...base, ...none, secret: undefined, hasRule: true, paths: [...former, ...paths] });
-  }
-  if (ingress.rules.length === 0 && ingress.defaultBackend !== undefined) {
-    claims.set('', { ...base, ...none, secret: undefined, hasRule: true });
+    const former = claims.get(host) ?? none;
+    claims.set(host, { ...former, hasRule: true, paths: [...former.paths, ...paths] });
   }
   for (const { hosts, secret } of ingress.tls) {
     for (const host of hosts) {
-      const claim = claims.get(host) ?? { ...base, ...none, secret };
+      const claim = claims.get(host) ?? none;
       if (!claim.tls) claims.set(host, { ...claim, tls: true, secret });
     }
   }
   return claims;
 }
 
-/**
- * Merges the claims on one host. In mode 'merge' every rule counts; in mode 'oldest' the oldest Ingress with a rule for
- * the host has it alone, as F5 NGINX does with its ordinary Ingresses.
- */
-export function mergeClaims(claims: Iterable<Claim>, mode: 'merge' | 'oldest'): HostRoutes {
-  const byAge = [...claims].toSorted(olderFirst);
-  const owner = byAge.find((claim) => claim.hasRule);
-  const admitted = mode === 'merge' || owner === undefined ? byAge : [owner];
+/** Merges the claims on one host. */
+export function mergeClaims(
+  claims: Iterable<Claim>,
+  { sharing, equalAge }: Pick<Behaviour, 'sharing' | 'equalAge'>,
+): HostRoutes {
+  const firstBefore = orderOf(equalAge);
+  const inOrder = [...claims].toSorted(firstBefore);
+  const owner = inOrder.find((claim) => claim.hasRule);
+  const admitted = sharing === 'merge' || owner === undefined ? inOrder : [owner];
   const routes = admitted.flatMap((claim) => claim.paths.map((path): Route => ({ claim, ...path })));
   for (const claim of admitted) {
     if (claim.hasRule && claim.defaultBackend !== undefined) {
@@ -71,7 +87,7 @@ export function mergeClaims(claims: Iterable<Claim>, mode: 'merge' | 'oldest'): 
   }
   return {
     known: owner !== undefined,
-    routes: routes.toSorted(byPrecedence),
+    routes: routes.toSorted((one, other) => byPath(one, other) || firstBefore(one.claim, other.claim)),
     tls: admitted.filter((claim) => claim.tls),
   };
 }
@@ -112,18 +128,28 @@ const pathTypes: Record<Route['type'], PathSemantics> = {
   },
 };
 
-/** Longest path first, then Exact (both as the Ingress API documents), then the older Ingress. */
-function byPrecedence(a: Route, b: Route): number {
+/** Longest path first, then Exact, as the Ingress API documents. */
+function byPath(one: Route, other: Route): number {
   return (
-    pathTypes[b.type].length(b.path) - pathTypes[a.type].length(a.path) ||
-    Number(b.type === 'Exact') - Number(a.type === 'Exact') ||
-    olderFirst(a.claim, b.claim)
+    pathTypes[other.type].length(other.path) - pathTypes[one.type].length(one.path) ||
+    Number(other.type === 'Exact') - Number(one.type === 'Exact')
   );
 }
 
-/** Creation times are whole seconds, so ties are common; ingress-nginx breaks them by namespace and name. */
-function olderFirst(a: Claim, b: Claim): number {
-  return a.createdAt - b.createdAt || (a.ingress < b.ingress ? -1 : Number(a.ingress > b.ingress));
+/** Oldest first. Creation times are whole seconds, so ties are common. */
+function orderOf(equalAge: Behaviour['equalAge']): (one: Claim, other: Claim) => number {
+  const tie = tieBreaks[equalAge];
+  return (one, other) => one.createdAt - other.createdAt || tie(one, other);
+}
+
+const tieBreaks: Record<Behaviour['equalAge'], (one: Claim, other: Claim) => number> = {
+  'lower-name': (one, other) => compare(one.ingress, other.ingress),
+  'higher-name': (one, other) => compare(other.ingress, one.ingress),
+  'larger-uid': (one, other) => compare(other.uid, one.uid),
+};
+
+function compare(one: string, other: string): number {
+  return one === other ? 0 : one < other ? -1 : 1;
 }
 
 function withoutFinalSlash(path: string): string {

@@ -1,7 +1,7 @@
 import process from 'node:process';
-import { KubeConfig } from '@kubernetes/client-node';
-import { createKubernetesClient } from '../../../src/kubernetes/client/client.ts';
 import { systemClock } from '../../../src/time/clock.ts';
+import { readKubeconfig } from '../kubeconfig.ts';
+import { ApiStreams } from './api-streams.ts';
 import { parseEdgeArguments } from './options.ts';
 import { EdgeServer } from './server.ts';
 import { followObjects } from './sources.ts';
@@ -12,14 +12,13 @@ import { followObjects } from './sources.ts';
  */
 async function main(): Promise<void> {
   const { kubeconfig, server } = parseEdgeArguments(process.argv.slice(2));
-  const config = new KubeConfig();
-  config.loadFromFile(kubeconfig);
-  const client = createKubernetesClient(config, { userAgent: 'local-edge' });
+  const client = new ApiStreams(await readKubeconfig(kubeconfig));
   const edge = new EdgeServer(server, systemClock);
   const stop = new AbortController();
   const end = (): void => {
     stop.abort();
-    void Promise.allSettled([edge.close(), client.close()]).then(() => process.exit(0));
+    client.close();
+    void edge.close().finally(() => process.exit(0));
   };
   process.once('SIGTERM', end).once('SIGINT', end);
   await followObjects({

@@ -22,6 +22,7 @@ export interface Path {
 export interface IngressObject {
   readonly namespace: string;
   readonly name: string;
+  readonly uid: string;
   /** milliseconds since the epoch; the API server counts whole seconds */
   readonly createdAt: number;
   readonly className: string | undefined;
@@ -75,6 +76,7 @@ export function projectIngress(object: unknown): IngressObject {
   return {
     namespace,
     name: stringField(metadata, 'name') ?? '',
+    uid: stringField(metadata, 'uid') ?? '',
     createdAt: Date.parse(stringField(metadata, 'creationTimestamp') ?? '') || 0,
     className: stringField(spec, 'ingressClassName'),
     classAnnotation: stringField(annotations, 'kubernetes.io/ingress.class'),

@@ -1,39 +1,43 @@
 import { parseArgs } from 'node:util';
-import type { Redirect } from './routing.ts';
+import { type Behaviour, isProfileName, type ProfileName, profiles, type Redirect } from './profiles.ts';
 import type { EdgeServerOptions } from './server.ts';
 
 /** Everything an edge process is told when it starts. */
 export interface EdgeOptions {
-  /** path of a kubeconfig whose user may list and watch Ingresses, IngressClasses, Services and Secrets */
+  /** path of a kubeconfig of a local cluster, whose user may list and watch Ingresses, IngressClasses, Services and Secrets */
   readonly kubeconfig: string;
   /** 'namespace/name:port' (number or name) → a port on loopback */
   readonly services: Readonly<Record<string, number>>;
-  /** the `spec.controller` of the IngressClasses to serve; default 'kube-lego.io/local-edge' */
+  /** the `spec.controller` of the IngressClasses to serve; default `defaultController` */
   readonly controllerName?: string;
   /** only this one of the controller's classes, and the name that the legacy annotation must have; default: all */
   readonly className?: string;
   /** serve Ingresses that name no class, even if none of the controller's classes is the default; default false */
   readonly withoutClass?: boolean;
-  /** 'merge' (default): all Ingresses share a host; 'oldest': the oldest one has it alone, as with F5 NGINX */
-  readonly mode?: 'merge' | 'oldest';
-  /** when plain http is redirected to https; default 'off' */
+  /** the controller that it behaves like; default 'local', that of none. What follows replaces parts of the profile. */
+  readonly profile?: ProfileName;
   readonly redirect?: Redirect;
-  /** milliseconds until a change takes effect, 0 (default) to 60,000 */
+  /** milliseconds until a change takes effect, up to 60,000 */
   readonly delay?: number;
-  /** milliseconds by which a second instance, which gets every second connection, is later still; 0 (default): no second one */
+  /** milliseconds between two changes of what is in effect, up to 60,000 */
+  readonly interval?: number;
+  /** milliseconds by which a second instance is later still, up to 60,000 */
   readonly lag?: number;
-  /** for a name without a usable Secret; default 'self-signed' in mode 'merge', 'refuse' in mode 'oldest' */
-  readonly missingCertificate?: 'self-signed' | 'refuse';
+  readonly missingCertificate?: Behaviour['missingCertificate'];
   /** whether clients may keep connections; default true */
   readonly keepAlive?: boolean;
+  /** where it listens; default 127.0.0.1 */
+  readonly address?: string;
   /** default: any free port */
   readonly httpPort?: number;
   /** default: any free port */
   readonly httpsPort?: number;
 }
 
+/** One of which kube-lego knows that it merges hosts, as the edge does: haproxy-ingress with `--controller-class=local`. */
+export const defaultController = 'haproxy-ingress.github.io/controller/local';
+
 const redirects = ['off', 'ingress', 'host', 'all'] as const satisfies readonly Redirect[];
-const modes = ['merge', 'oldest'] as const;
 const missingCertificates = ['self-signed', 'refuse'] as const;
 
 /** The command line that `parseEdgeArguments` turns into the same options. */
@@ -42,11 +46,13 @@ export function edgeArguments(options: EdgeOptions): string[] {
     kubeconfig: options.kubeconfig,
     controller: options.controllerName,
     class: options.className,
-    mode: options.mode,
+    profile: options.profile,
     redirect: options.redirect,
     delay: options.delay,
+    interval: options.interval,
     lag: options.lag,
     'missing-certificate': options.missingCertificate,
+    address: options.address,
     'http-port': options.httpPort,
     'https-port': options.httpsPort,
   };
@@ -72,15 +78,17 @@ export function parseEdgeArguments(argv: readonly string[]): {
     options: {
       kubeconfig: { type: 'string', default: '' },
       service: { type: 'string', multiple: true, default: [] },
-      controller: { type: 'string', default: 'kube-lego.io/local-edge' },
+      controller: { type: 'string', default: defaultController },
       class: { type: 'string' },
       'without-class': { type: 'boolean', default: false },
-      mode: { type: 'string', default: 'merge' },
-      redirect: { type: 'string', default: 'off' },
-      delay: { type: 'string', default: '0' },
-      lag: { type: 'string', default: '0' },
+      profile: { type: 'string', default: 'local' },
+      redirect: { type: 'string' },
+      delay: { type: 'string' },
+      interval: { type: 'string' },
+      lag: { type: 'string' },
       'missing-certificate': { type: 'string' },
       'keep-alive': { type: 'boolean', default: true },
+      address: { type: 'string', default: '127.0.0.1' },
       'http-port': { type: 'string', default: '0' },
       'https-port': { type: 'string', default: '0' },
     },
@@ -106,19 +114,33 @@ export function parseEdgeArguments(argv: readonly string[]): {
       services.set(service, numberUpTo('service', port, 65_535));
     }
   }
-  const mode = oneOf('mode', values.mode, modes);
-  const missingCertificate = values['missing-certificate'] ?? (mode === 'oldest' ? 'refuse' : 'self-signed');
+  const { profile: name } = values;
+  if (!isProfileName(name)) {
+    problems.push(`--profile must be one of ${Object.keys(profiles).join(', ')}, not '${name}'`);
+  }
+  const profile: Behaviour = isProfileName(name) ? profiles[name] : profiles.local;
+  const milliseconds = (option: 'delay' | 'interval' | 'lag'): number =>
+    numberUpTo(option, values[option] ?? String(profile[option]), 60_000);
+  const behaviour: Behaviour = {
+    ...profile,
+    redirect: oneOf('redirect', values.redirect ?? profile.redirect, redirects),
+    missingCertificate: oneOf(
+      'missing-certificate',
+      values['missing-certificate'] ?? profile.missingCertificate,
+      missingCertificates,
+    ),
+    delay: milliseconds('delay'),
+    interval: milliseconds('interval'),
+    lag: milliseconds('lag'),
+  };
   const server: EdgeServerOptions = {
-    mode,
-    redirect: oneOf('redirect', values.redirect, redirects),
+    behaviour,
     controllerName: values.controller,
     className: values.class,
     withoutClass: values['without-class'],
     services,
-    delay: numberUpTo('delay', values.delay, 60_000),
-    lag: numberUpTo('lag', values.lag, 60_000),
-    missingCertificate: oneOf('missing-certificate', missingCertificate, missingCertificates),
     keepAlive: values['keep-alive'],
+    address: values.address,
     httpPort: numberUpTo('http-port', values['http-port'], 65_535),
     httpsPort: numberUpTo('https-port', values['https-port'], 65_535),
   };

@@ -1,19 +1,10 @@
+import { challengePath } from '../../../machines/hosts/challenge-path.ts';
 import { type Claim, claimsOf, type HostRoutes, matches, mergeClaims, type Route } from './host-table.ts';
 import type { Backend, Change, ClassObject, IngressObject, ServiceObject } from './objects.ts';
-
-/**
- * When plain http is answered with a redirect to https:
- * - `off` never;
- * - `ingress` if the rule that takes the request comes from an Ingress whose tls section lists the host;
- * - `host` if any Ingress lists the host under tls, for each of its paths, save those of an Ingress that says otherwise
- *   by annotation (ingress-nginx and haproxy-ingress with their exemption of the challenge path taken out);
- * - `all` before any path is looked at, as F5 NGINX does: the oldest Ingress that lists the host under tls decides.
- */
-export type Redirect = 'off' | 'ingress' | 'host' | 'all';
+import type { Behaviour } from './profiles.ts';
 
 export interface RoutingOptions {
-  readonly mode: 'merge' | 'oldest';
-  readonly redirect: Redirect;
+  readonly behaviour: Behaviour;
   /** the `spec.controller` of the IngressClasses that are ours */
   readonly controllerName: string;
   /** only this one of the controller's classes */
@@ -26,9 +17,11 @@ export interface RoutingOptions {
 
 export type Decision =
   | { readonly kind: 'forward'; readonly port: number; readonly ingress: string }
-  | { readonly kind: 'redirect'; readonly status: 301 | 308 }
+  | { readonly kind: 'redirect'; readonly status: number; readonly port: 'own' | 'none' }
   | { readonly kind: 'not-found' }
   | { readonly kind: 'unavailable'; readonly service: string };
+
+const exemptPath = challengePath.slice(0, -1);
 
 /**
  * What an ingress controller makes of the objects it has seen: which request goes where. Pure; a lookup is one or two
@@ -73,40 +66,48 @@ export class RoutingTable {
    * @param path the request path without its query
    */
   route(scheme: 'http' | 'https', host: string, path: string): Decision {
-    const found = this.#find(host);
-    if (found === undefined) return { kind: 'not-found' };
-    const { redirect } = this.#options;
-    if (scheme === 'http' && redirect === 'all' && found.tls[0]?.sslRedirect === true) {
-      return { kind: 'redirect', status: 301 };
+    const { redirect, redirectStatus, redirectPort, fallThrough } = this.#options.behaviour;
+    const moved: Decision = { kind: 'redirect', status: redirectStatus, port: redirectPort };
+    const candidates = this.#candidates(scheme, host);
+    const [own] = candidates;
+    if (own === undefined) return { kind: 'not-found' };
+    if (scheme === 'http' && redirect === 'all' && own.tls[0]?.sslRedirect === true) return moved;
+    for (const found of fallThrough ? candidates : [own]) {
+      const route = found.routes.find((candidate) => matches(candidate, path));
+      if (route === undefined) continue;
+      return scheme === 'http' && this.#redirects(found, route) ? moved : this.#forward(route);
     }
-    const route = found.routes.find((candidate) => matches(candidate, path));
-    if (scheme === 'http' && this.#redirects(found, route)) return { kind: 'redirect', status: 308 };
-    if (route === undefined) return { kind: 'not-found' };
-    const port = route.backend === undefined ? undefined : this.#localPort(route.backend);
+    return { kind: 'not-found' };
+  }
+
+  /** 'namespace/name' of the Secrets that may serve a host, first one first. */
+  secretsOf(host: string): string[] {
+    const lists = [host, wildcardOf(host)].map((name) => this.#hosts.get(name)?.tls ?? []);
+    const claims = lists.find(({ length }) => length > 0) ?? [];
+    const serving = this.#options.behaviour.certificate === 'first-ingress' ? claims.slice(0, 1) : claims;
+    return serving.flatMap((claim) => claim.secret ?? []);
+  }
+
+  #forward({ backend, claim }: Route): Decision {
+    const port = backend === undefined ? undefined : this.#localPort(backend);
     return port === undefined
-      ? { kind: 'unavailable', service: route.backend?.service ?? 'no Service' }
-      : { kind: 'forward', port, ingress: route.claim.ingress };
+      ? { kind: 'unavailable', service: backend?.service ?? 'no Service' }
+      : { kind: 'forward', port, ingress: claim.ingress };
   }
 
-  /** The Secrets ('namespace/name') named for a host, those of the oldest Ingress first. */
-  secretsOf(host: string): readonly string[] {
-    const claims = this.#hosts.get(host)?.tls ?? this.#hosts.get(wildcardOf(host))?.tls ?? [];
-    return claims.flatMap((claim) => claim.secret ?? []);
+  #redirects(host: HostRoutes, { path, claim }: Route): boolean {
+    const { redirect, exemptsChallengeRules } = this.#options.behaviour;
+    if (!claim.sslRedirect || (exemptsChallengeRules && path.startsWith(exemptPath))) return false;
+    return redirect === 'ingress' ? claim.tls : redirect === 'host' && host.tls.length > 0;
   }
 
-  #redirects(host: HostRoutes, route: Route | undefined): boolean {
-    const { redirect } = this.#options;
-    if (redirect === 'ingress') return route !== undefined && route.claim.tls && route.claim.sslRedirect;
-    return redirect === 'host' && host.tls.length > 0 && (route === undefined || route.claim.sslRedirect);
-  }
-
-  /** The host itself, else its wildcard, else the rules for every host: never a mixture, as with nginx's servers. */
-  #find(host: string): HostRoutes | undefined {
-    for (const name of [host, wildcardOf(host), '']) {
-      const routes = this.#hosts.get(name);
-      if (routes?.known === true) return routes;
-    }
-    return undefined;
+  /** The host itself, its wildcard, the rules for every host: those that there are, the most specific one first. */
+  #candidates(scheme: 'http' | 'https', host: string): HostRoutes[] {
+    const served = scheme === 'http' || this.#options.behaviour.https === 'all-hosts';
+    return [host, wildcardOf(host), '']
+      .map((name) => this.#hosts.get(name))
+      .filter((routes) => routes !== undefined)
+      .filter(({ known, tls }) => known && (served || tls.length > 0));
   }
 
   #localPort(backend: Backend): number | undefined {
@@ -120,7 +121,10 @@ export class RoutingTable {
 
   #refresh(key: string): void {
     const ingress = this.#ingresses.get(key);
-    const claims = ingress !== undefined && this.#isOurs(ingress) ? claimsOf(key, ingress) : undefined;
+    const claims =
+      ingress !== undefined && this.#isOurs(ingress)
+        ? claimsOf(key, ingress, this.#options.behaviour)
+        : undefined;
     const former = this.#active.get(key);
     if (claims === undefined && former === undefined) return;
     store(this.#active, key, claims);
@@ -136,7 +140,7 @@ export class RoutingTable {
     store(
       this.#hosts,
       host,
-      claims.size === 0 ? undefined : mergeClaims(claims.values(), this.#options.mode),
+      claims.size === 0 ? undefined : mergeClaims(claims.values(), this.#options.behaviour),
     );
   }
 

@@ -6,21 +6,14 @@ import type { Clock } from '../../../src/time/clock.ts';
 import { CertificateStore } from './certificates.ts';
 import { Forwarder } from './forwarder.ts';
 import type { Change } from './objects.ts';
-import { Propagation } from './propagation.ts';
+import { type Pace, Propagation } from './propagation.ts';
 import { type RoutingOptions, RoutingTable } from './routing.ts';
 import { selfSignedCertificate } from './self-signed.ts';
 
 export interface EdgeServerOptions extends RoutingOptions {
-  /** milliseconds from a change to the first instance's serving by it */
-  readonly delay: number;
-  /** milliseconds by which the second instance is later still; with 0 there is only one instance */
-  readonly lag: number;
-  /**
-   * What a TLS client gets for a name without a usable Secret: a self-signed certificate, as from ingress-nginx, Traefik
-   * and HAProxy, or a failed handshake, as from F5 NGINX.
-   */
-  readonly missingCertificate: 'self-signed' | 'refuse';
   readonly keepAlive: boolean;
+  /** where it listens: an IPv4 address of this machine */
+  readonly address: string;
   /** 0 = any free port */
   readonly httpPort: number;
   /** 0 = any free port */
@@ -55,8 +48,9 @@ export class EdgeServer {
       keepAlive: options.keepAlive,
       upstreamTimeout: 60_000,
     });
-    const delays = options.lag === 0 ? [options.delay] : [options.delay, options.delay + options.lag];
-    this.#instances = delays.map((delay) => this.#createInstance(delay));
+    const { delay, interval, lag } = options.behaviour;
+    const delays = lag === 0 ? [delay] : [delay, delay + lag];
+    this.#instances = delays.map((its) => this.#createInstance({ delay: its, interval }));
     this.#listeners = {
       http: this.#createListener((instance) => instance.http),
       https: this.#createListener((instance) => instance.https),
@@ -75,8 +69,9 @@ export class EdgeServer {
 
   async listen(): Promise<{ httpPort: number; httpsPort: number }> {
     const { http, https } = this.#listeners;
-    http.listen(this.#options.httpPort, '127.0.0.1', 1024);
-    https.listen(this.#options.httpsPort, '127.0.0.1', 1024);
+    const { address, httpPort, httpsPort } = this.#options;
+    http.listen(httpPort, address, 1024);
+    https.listen(httpsPort, address, 1024);
     await Promise.all([once(http, 'listening'), once(https, 'listening')]);
     return { httpPort: portOf(http), httpsPort: portOf(https) };
   }
@@ -93,7 +88,7 @@ export class EdgeServer {
     await Promise.all(closed);
   }
 
-  #createInstance(delay: number): Instance {
+  #createInstance(pace: Pace): Instance {
     const table = new RoutingTable(this.#options);
     const certificates = new CertificateStore();
     const apply = (change: Change): void => {
@@ -106,7 +101,9 @@ export class EdgeServer {
     const https = createHttpsServer(
       {
         // Without a certificate of its own the server fails the handshake with an alert.
-        ...(this.#options.missingCertificate === 'refuse' ? {} : defaultCertificate(this.#clock.now())),
+        ...(this.#options.behaviour.missingCertificate === 'refuse'
+          ? {}
+          : defaultCertificate(this.#clock.now())),
         SNICallback: (name, done) => {
           const host = name.toLowerCase();
           done(null, certificates.contextFor(host, table.secretsOf(host)));
@@ -117,7 +114,7 @@ export class EdgeServer {
       },
     );
     for (const server of [http, https]) server.on('clientError', (_error, socket) => socket.destroy());
-    return { apply, propagation: new Propagation(this.#clock, delay, apply), http, https };
+    return { apply, propagation: new Propagation(this.#clock, pace, apply), http, https };
   }
 
   #createListener(serverOf: (instance: Instance) => HttpServer | HttpsServer): Server {

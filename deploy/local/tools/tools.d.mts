@@ -1,9 +1,11 @@
 export type ToolName =
+  | 'load-key-pairs'
   | 'pebble'
   | 'pebble-challtestsrv'
   | 'kustomize'
   | 'etcd'
   | 'kube-apiserver'
+  | 'helm'
   | 'promtool';
 
 /** How Go builds a tool. */
@@ -13,6 +15,8 @@ export interface Recipe {
   readonly package: string;
   /** of `go build` */
   readonly flags: readonly string[];
+  /** files of the module's own code, which decide what is built */
+  readonly sources?: readonly string[];
 }
 
 export const recipes: Readonly<Record<ToolName, Recipe>>;

@@ -12,6 +12,9 @@ import { fileURLToPath } from 'node:url';
 const apiServerVersion = '-X k8s.io/component-base/version.gitVersion=v1.36.3';
 const servers = { module: 'servers', flags: [`-ldflags=-s -w ${apiServerVersion}`] };
 const kustomize = { module: 'kustomize', flags: ['-ldflags=-s -w'] };
+const helm = { module: 'helm', flags: ['-ldflags=-s -w'] };
+/** A program of our own, in Go's standard library alone. */
+const keyPairs = { module: 'key-pairs', flags: ['-ldflags=-s -w'], sources: ['main.go'] };
 /** Service discovery, which is most of Prometheus, is left out. */
 const promtool = { module: 'promtool', flags: ['-tags=remove_all_sd', '-ldflags=-s -w'] };
 
@@ -20,11 +23,13 @@ const promtool = { module: 'promtool', flags: ['-tags=remove_all_sd', '-ldflags=
  * `module` is the folder of its go.mod: one module cannot hold them all, their requirements exclude each other.
  */
 export const recipes = {
+  'load-key-pairs': { ...keyPairs, package: 'kube-lego.io/deploy/local/tools/key-pairs' },
   pebble: { ...servers, package: 'github.com/letsencrypt/pebble/v2/cmd/pebble' },
   'pebble-challtestsrv': { ...servers, package: 'github.com/letsencrypt/pebble/v2/cmd/pebble-challtestsrv' },
   kustomize: { ...kustomize, package: 'sigs.k8s.io/kustomize/kustomize/v5' },
   etcd: { ...servers, package: 'go.etcd.io/etcd/server/v3' },
   'kube-apiserver': { ...servers, package: 'k8s.io/kubernetes/cmd/kube-apiserver' },
+  helm: { ...helm, package: 'helm.sh/helm/v4/cmd/helm' },
   promtool: { ...promtool, package: 'github.com/prometheus/prometheus/cmd/promtool' },
 };
 
@@ -53,9 +58,10 @@ export function cacheRoot(environment) {
 
 /** Where the tool is kept once it is built. Its folder's name changes with all that decides what is built. */
 export function cachePath(name, environment) {
-  const { module, flags } = recipes[name];
+  const { module, flags, sources = [] } = recipes[name];
   const hash = createHash('sha256').update(JSON.stringify(flags));
-  for (const file of ['go.mod', 'go.sum']) hash.update(readFileSync(join(moduleFolder(module), file)));
+  for (const file of ['go.mod', 'go.sum', ...sources])
+    hash.update(readFileSync(join(moduleFolder(module), file)));
   const key = hash.digest('hex').slice(0, 16);
   return join(cacheRoot(environment), `${module}-${key}-${process.platform}-${process.arch}`, name);
 }

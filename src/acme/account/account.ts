@@ -11,8 +11,10 @@ import { AcmeProblem } from '../transport/problem.ts';
 import { SharedRun } from '../transport/shared-run.ts';
 import { AccountError } from './account-error.ts';
 import { AccountHold, accountProblem } from './account-hold.ts';
-import { refusalData, registrationData } from './account-secret.ts';
+import { type RolloverState, refusalData, registrationData, rolloverData } from './account-secret.ts';
+import { AccountUses } from './account-uses.ts';
 import { KeptAccount, type KeptAccountOptions, type LoadedAccount } from './kept-account.ts';
+import { KeyChange } from './key-change.ts';
 import { type FoundAccount, Registration, type RegistrationOptions } from './registration.ts';
 
 /** A registered account, ready for orders. */
@@ -21,6 +23,21 @@ export interface Account {
   readonly directoryUrl: string;
   readonly url: string;
   readonly thumbprint: string;
+}
+
+/** What the account store keeps of it. */
+interface OpenAccount extends Account {
+  readonly requests: SignedRequests;
+}
+
+/** A certificate to revoke (RFC 8555 section 7.6). */
+export interface Revocable {
+  /** DER. */
+  readonly certificate: Buffer;
+  /** Code of RFC 5280 section 5.3.1. */
+  readonly reason: number;
+  /** The certificate's own key, to sign in place of the account. */
+  readonly key?: AccountKey | undefined;
 }
 
 export interface AccountOptions extends RegistrationOptions, KeptAccountOptions {
@@ -35,10 +52,14 @@ export interface AccountOptions extends RegistrationOptions, KeptAccountOptions 
 export class AccountStore {
   readonly #options: AccountOptions;
   readonly #registration: Registration;
-  readonly #opening: SharedRun<Account>;
+  readonly #opening: SharedRun<OpenAccount>;
   readonly #hold: AccountHold;
   readonly #kept: KeptAccount;
-  #account: Account | undefined;
+  readonly #users = new AccountUses();
+  readonly #keyChange: KeyChange;
+  #account: OpenAccount | undefined;
+  /** Counts how often what was read of the Secret is outdated. */
+  #reading = 0;
   #uses = 0;
   /** The CA does not know the recorded account URL. */
   #lost = false;
@@ -49,22 +70,14 @@ export class AccountStore {
     this.#options = options;
     this.#hold = new AccountHold(options.directoryUrl, options.store.name, options.clock);
     this.#kept = new KeptAccount(options);
+    this.#keyChange = new KeyChange({ ...options, kept: this.#kept, now: () => options.clock.now() });
     this.#registration = new Registration(options, this.#hold);
     this.#opening = new SharedRun((signal) => this.#reportingRefusals(this.#open(signal)));
   }
 
-  /** The thumbprint of the account key; undefined before the Secret was read or written once. */
+  /** The thumbprint of the account key; undefined before the Secret was read or written once, as by `ensureAccount`. */
   thumbprint(): string | undefined {
     return this.#kept.thumbprint;
-  }
-
-  /**
-   * Reads the key without creating one and without a request to the CA: for the responder's start.
-   * @returns undefined if there is no account Secret yet
-   * @throws AccountError `unusable-secret`, what the store throws, or the signal's reason
-   */
-  async loadThumbprint(signal: AbortSignal): Promise<string | undefined> {
-    return (await this.#kept.find(signal))?.stored.key.thumbprint;
   }
 
   /**
@@ -72,7 +85,11 @@ export class AccountStore {
    * time in the error.
    * @throws AccountError, AcmeProblem, what the store throws, or the signal's reason
    */
-  async ensureAccount(signal: AbortSignal): Promise<Account> {
+  ensureAccount(signal: AbortSignal): Promise<Account> {
+    return this.#ensure(signal);
+  }
+
+  async #ensure(signal: AbortSignal): Promise<OpenAccount> {
     signal.throwIfAborted();
     if (this.#account === undefined) return this.#opening.join(signal);
     this.#hold.throwIfHeld();
@@ -80,10 +97,54 @@ export class AccountStore {
   }
 
   /**
+   * Whether another key is requested for the account; if so, the Secret says from now on that orders in flight are waited for.
+   * @throws AccountError, what the store throws, or the signal's reason
+   */
+  async announceKeyChange(signal: AbortSignal): Promise<boolean> {
+    const found = await this.#kept.peek(signal);
+    if (found?.stored.nextKey === undefined) return false;
+    if (found.stored.rollover?.phase === 'draining') return true;
+    const draining = rolloverData({ phase: 'draining', at: this.#options.clock.now() });
+    await this.#kept.change(found, draining, signal);
+    return true;
+  }
+
+  /**
+   * Changes the key of the account, if that is requested, when nothing is in flight with the old one.
+   * @returns the outcome; undefined if no change is requested
+   * @throws AcmeProblem, AccountError, what the store throws, or the signal's reason: it is to be called again
+   */
+  changeKey(signal: AbortSignal): Promise<RolloverState | undefined> {
+    return this.alone(signal, async () => {
+      this.#options.beforeAsking?.();
+      return this.#keyChange.run(signal);
+    });
+  }
+
+  /**
+   * Runs `work` when nothing is in flight with the account; afterwards its key is read again.
+   * @throws what the work throws, or the signal's reason
+   */
+  alone<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    return this.#users.alone(signal, async () => {
+      try {
+        return await work();
+      } finally {
+        this.#account = undefined;
+        this.#reading += 1;
+      }
+    });
+  }
+
+  /**
    * Runs `work` with the account. If the CA answers `accountDoesNotExist` (it was reset), the same key is registered again and the
    * work repeated once. If it requires user action, there is no request for a day.
    */
   async withAccount<T>(signal: AbortSignal, work: (account: Account) => Promise<T>): Promise<T> {
+    return this.#users.shared(signal, () => this.#withAccount(signal, work));
+  }
+
+  async #withAccount<T>(signal: AbortSignal, work: (account: Account) => Promise<T>): Promise<T> {
     const account = await this.ensureAccount(signal);
     try {
       return await this.#held(work, account);
@@ -92,6 +153,22 @@ export class AccountStore {
       this.#forget(account, error);
       return this.#held(work, await this.ensureAccount(signal));
     }
+  }
+
+  /**
+   * Revokes a certificate. A refusal is about the certificate, and does not hold the account.
+   * @throws AccountError, AcmeProblem, what the store throws, or the signal's reason
+   */
+  async revoke({ certificate, reason, key }: Revocable, signal: AbortSignal): Promise<void> {
+    const { directoryUrl, transport } = this.#options;
+    if (key !== undefined) {
+      await new SignedRequests({ transport, directoryUrl, key }).revoke(signal, certificate, reason);
+      return;
+    }
+    await this.#users.shared(signal, async () => {
+      const { requests } = await this.#ensure(signal);
+      await requests.revoke(signal, certificate, reason);
+    });
   }
 
   async #held<T>(work: (account: Account) => Promise<T>, account: Account): Promise<T> {
@@ -132,7 +209,7 @@ export class AccountStore {
   #forget(account: Account, cause: unknown): void {
     if (this.#account !== account) return;
     const { clock, directoryUrl } = this.#options;
-    const wait = (this.#registeredAgainAt ?? Number.NEGATIVE_INFINITY) + hour - clock.now();
+    const wait = (this.#registeredAgainAt ?? Number.NEGATIVE_INFINITY) + hour - clock.monotonic();
     if (wait > 0) {
       const time = new Date(clock.byMachine(clock.now() + wait)).toISOString();
       const message =
@@ -146,9 +223,10 @@ export class AccountStore {
     this.#lost = true;
   }
 
-  async #open(signal: AbortSignal): Promise<Account> {
+  async #open(signal: AbortSignal): Promise<OpenAccount> {
     this.#hold.throwIfHeld();
-    const loaded = await this.#kept.load(signal);
+    const reading = this.#reading;
+    const loaded = await this.#keyChange.resolve(await this.#kept.load(signal), signal);
     const { key: storedKey, url: known } = loaded.stored;
     const { key, url } =
       known === undefined || this.#lost
@@ -156,10 +234,12 @@ export class AccountStore {
         : { key: storedKey, url: known };
     const { directoryUrl, transport } = this.#options;
     const requests = new SignedRequests({ transport, directoryUrl, key }, url);
-    this.#account = { requests, directoryUrl, url, thumbprint: key.thumbprint };
-    if (this.#lost) this.#registeredAgainAt = this.#options.clock.now();
+    const account = { requests, directoryUrl, url, thumbprint: key.thumbprint };
+    // Its key may have been changed meanwhile.
+    if (reading === this.#reading) this.#account = account;
+    if (this.#lost) this.#registeredAgainAt = this.#options.clock.monotonic();
     this.#lost = false;
-    return this.#account;
+    return account;
   }
 
   /** Finds or creates the account of the key and records its URL. */

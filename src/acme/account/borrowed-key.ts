@@ -1,8 +1,10 @@
-import { type AccountSecret, type AccountSecretStore, keyField } from './account-secret.ts';
-
-type Data = Readonly<Record<string, Buffer>>;
-
-const prefix = 'rehearsal-';
+import {
+  type AccountChanges,
+  type AccountSecret,
+  type AccountSecretStore,
+  keyField,
+  borrowedPrefix as prefix,
+} from './account-secret.ts';
 
 /**
  * The account Secret as seen by the staging CA: the same key, and the fields of its registration prefixed with `rehearsal-`. No
@@ -26,7 +28,11 @@ export class BorrowedKey implements AccountSecretStore {
     return Promise.resolve(undefined);
   }
 
-  async update(secret: AccountSecret, data: Data, signal: AbortSignal): Promise<AccountSecret | undefined> {
+  async update(
+    secret: AccountSecret,
+    data: AccountChanges,
+    signal: AbortSignal,
+  ): Promise<AccountSecret | undefined> {
     const fields = Object.entries(data).map(([field, value]) => [`${prefix}${field}`, value] as const);
     return borrowed(await this.#owner.update(secret, Object.fromEntries(fields), signal));
   }

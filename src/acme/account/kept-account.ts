@@ -2,6 +2,7 @@ import { type AccountKeyType, acceptedKeyType } from '../protocol/account-key.ts
 import type { AcmeProblem } from '../transport/problem.ts';
 import { AccountError } from './account-error.ts';
 import {
+  type AccountChanges,
   type AccountSecret,
   type AccountSecretStore,
   newAccountData,
@@ -48,6 +49,16 @@ export class KeptAccount {
   async find(signal: AbortSignal): Promise<LoadedAccount | undefined> {
     const secret = await this.#options.store.read(signal);
     return secret === undefined ? undefined : this.#loaded(secret, false);
+  }
+
+  /**
+   * The Secret as it is now, while the account goes on as it was loaded.
+   * @throws like `find`
+   */
+  async peek(signal: AbortSignal): Promise<LoadedAccount | undefined> {
+    const { directoryUrl, store } = this.#options;
+    const secret = await store.read(signal);
+    return secret && { secret, stored: readStoredAccount(secret, store.name, directoryUrl), fresh: false };
   }
 
   /**
@@ -103,6 +114,17 @@ export class KeptAccount {
     if ((await store.update(now.secret, data, signal)) === undefined) throw this.#changed();
   }
 
+  /**
+   * Changes these fields of the Secret as it was loaded.
+   * @returns the account as it is now
+   * @throws AccountError `secret-changed`, what the store throws, or the signal's reason
+   */
+  async change({ secret }: LoadedAccount, data: AccountChanges, signal: AbortSignal): Promise<LoadedAccount> {
+    const written = await this.#options.store.update(secret, data, signal);
+    if (written === undefined) throw this.#changed();
+    return this.#loaded(written, false);
+  }
+
   #loaded(secret: AccountSecret, fresh: boolean): LoadedAccount {
     const stored = readStoredAccount(secret, this.#options.store.name, this.#options.directoryUrl);
     this.#thumbprint = stored.key.thumbprint;
@@ -112,7 +134,7 @@ export class KeptAccount {
   #changed(): AccountError {
     return new AccountError(
       'secret-changed',
-      `Secret ${this.#options.store.name} was changed by another client during the registration. The next attempt reads it again.`,
+      `Secret ${this.#options.store.name} was changed by another client meanwhile. The next attempt reads it again.`,
       { transient: true },
     );
   }

@@ -38,6 +38,8 @@ export interface Proving {
   readonly thumbprint: string;
   /** Host name of the CA, for messages. */
   readonly ca: string;
+  /** Awaited when the challenge of this host is presented, before it is answered. */
+  readonly beforeAnswer: (host: string, signal: AbortSignal) => Promise<void>;
   readonly onAuthorization?: ((report: AuthorizationReport) => void) | undefined;
 }
 
@@ -56,10 +58,16 @@ export async function proveHosts(proving: Proving, urls: readonly string[]): Pro
   const polling = { ...proving.polling, signal: AbortSignal.any([signal, stop.signal]) };
   let grace: unknown;
   let first: unknown;
+  let unfinished: unknown;
   const proofs = urls.map(async (url) => {
     try {
       await new Authorization({ ...proving, polling }, url).prove();
     } catch (error) {
+      // The CA's time for one host takes none from the others.
+      if (error instanceof OrderError && error.kind === 'out-of-time') {
+        unfinished ??= error;
+        throw error;
+      }
       first ??= error;
       grace ??= clock.setTimeout(() => stop.abort(), graceAfterFailure);
       throw error;
@@ -73,7 +81,7 @@ export async function proveHosts(proving: Proving, urls: readonly string[]): Pro
     return error instanceof OrderError && error.kind === 'challenge-failed' ? error.failures : [];
   });
   if (failures.length > 0) throw challengeFailed(proving.ca, failures);
-  if (first !== undefined) throw first;
+  if (first !== undefined || unfinished !== undefined) throw first ?? unfinished;
 }
 
 const isAboutHost: ReadonlySet<OrderErrorKind> = new Set([
@@ -101,7 +109,7 @@ class Authorization {
     const { polling } = this.#proving;
     const read = (): Promise<CallResult<AuthorizationObject>> => this.#read();
     const found = await poll(polling, 0, read, (authorization) => authorization);
-    const host = found.identifier.value.toLowerCase();
+    const host = nameOf(found);
     try {
       await this.#proveFound(host, found, read);
       this.#proving.onAuthorization?.({ host, status: 'valid' });
@@ -123,6 +131,7 @@ class Authorization {
     if (this.#isValid(found)) return;
     const challenge = this.#challenge(found);
     await this.#present(challenge, found);
+    await this.#proving.beforeAnswer(host, polling.signal);
     // `processing`: the CA returned an order whose challenge was answered before; it needs no second answer.
     const wait = challenge.status === 'pending' ? await this.#answer(challenge) : this.#asked;
     this.#confirmed ||= challenge.status !== 'pending';
@@ -145,7 +154,7 @@ class Authorization {
   #isValid(authorization: AuthorizationObject): boolean {
     if (authorization.status === 'valid') return true;
     if (authorization.status === 'pending') return false;
-    const host = authorization.identifier.value;
+    const host = nameOf(authorization);
     const problem = authorization.challenges.find(({ error }) => error !== undefined)?.error;
     if (problem !== undefined) throw challengeFailed(this.#proving.ca, [{ host, problem }]);
     throw new OrderError(
@@ -154,9 +163,9 @@ class Authorization {
     );
   }
 
-  #presenter({ identifier, wildcard }: AuthorizationObject): Presenter {
-    const name = identifier.value.toLowerCase();
-    const presenter = this.#proving.presenterOf(wildcard ? `*.${name}` : name);
+  #presenter(authorization: AuthorizationObject): Presenter {
+    const name = nameOf(authorization);
+    const presenter = this.#proving.presenterOf(name);
     if (presenter !== undefined) return presenter;
     throw new OrderError(
       'identifiers-differ',
@@ -188,7 +197,7 @@ class Authorization {
     const offered = authorization.challenges.map((challenge) => challenge.type).join(', ');
     throw new OrderError(
       'challenge-not-offered',
-      `${this.#proving.ca} offers no ${type.toUpperCase()} challenge for ${authorization.identifier.value} (it offers: ${offered}). Use a CA that does.`,
+      `${this.#proving.ca} offers no ${type.toUpperCase()} challenge for ${nameOf(authorization)} (it offers: ${offered}). Use a CA that does.`,
     );
   }
 
@@ -210,7 +219,7 @@ class Authorization {
    * Answers again if the first answer was lost, or if a challenge that is still pending has an error (step-ca, RFC 8555 section
    * 8.2): that CA waits for the client's retry, and polling would never end.
    */
-  async #answerAgain(challenge: ChallengeObject, { identifier }: AuthorizationObject): Promise<void> {
+  async #answerAgain(challenge: ChallengeObject, authorization: AuthorizationObject): Promise<void> {
     if (challenge.status !== 'pending' || (this.#confirmed && challenge.error === undefined)) return;
     if (this.#answers < maxAnswers) {
       const asked = await this.#answer(challenge);
@@ -218,7 +227,8 @@ class Authorization {
       return;
     }
     const problem = challenge.error;
-    if (problem !== undefined) throw challengeFailed(this.#proving.ca, [{ host: identifier.value, problem }]);
+    if (problem !== undefined)
+      throw challengeFailed(this.#proving.ca, [{ host: nameOf(authorization), problem }]);
     throw this.#malformed('the authorization takes no answer');
   }
 
@@ -230,4 +240,10 @@ class Authorization {
       ca: this.#proving.ca,
     });
   }
+}
+
+/** The host or wildcard as it was ordered. */
+function nameOf({ identifier, wildcard }: AuthorizationObject): string {
+  const name = identifier.value.toLowerCase();
+  return wildcard ? `*.${name}` : name;
 }

@@ -2,15 +2,15 @@
 // (src/authority/ca-order.ts).
 
 import { normalizeHost } from '../../../machines/hosts/host-names.ts';
-import { minute } from '../../../machines/time/durations.ts';
+import { minute, second } from '../../../machines/time/durations.ts';
 import type { Account } from '../account/account.ts';
 import type { OrderObject } from '../protocol/objects.ts';
 import { OrderError, type OrderErrorKind, orderFailed, requestRefused } from '../protocol/order-error.ts';
 import { caName } from '../transport/connection.ts';
 import { AcmeProblem } from '../transport/problem.ts';
 import type { AcmeTransport, CallResult } from '../transport/transport.ts';
-import { type AuthorizationReport, type Presenter, proveHosts } from './authorization.ts';
-import { type OrderClock, type Polling, poll } from './polling.ts';
+import { type AuthorizationReport, type Presenter, type Proving, proveHosts } from './authorization.ts';
+import { longestAsked, type OrderClock, type Polling, poll, waitTurn } from './polling.ts';
 
 /** The phase that an order enters. */
 export type OrderPhase = 'ordering' | 'proving' | 'finalizing' | 'downloading';
@@ -24,9 +24,11 @@ export interface OrderInput {
   readonly hosts: readonly string[];
   /** The presenter of this host; undefined if not a host of the order. */
   readonly presenterOf: (host: string) => Presenter | undefined;
-  /** The CSR for exactly these hosts, PEM. */
+  /** The CSR for exactly these hosts, DER. */
   readonly csr: Buffer;
   readonly profile?: string | undefined;
+  /** An unfinished order for these hosts, made with the key of the CSR: a new one is made only if the CA has it no more. */
+  readonly earlierOrder?: EarlierOrder | undefined;
   /** Id of the certificate to replace (RFC 9773 section 5), if the CA supports ARI. */
   readonly replaces?: string | undefined;
   /** Common name of the issuer of the preferred chain; costs a request for each alternate chain. */
@@ -35,15 +37,29 @@ export interface OrderInput {
   readonly onNotice?: ((notice: string) => void) | undefined;
   /** Progress of each host's authorization. */
   readonly onAuthorization?: ((report: AuthorizationReport) => void) | undefined;
-  /** Milliseconds from new-order to the certificate, `orderTimeLimit` if not given; the order may expire earlier. */
+  /** Milliseconds from new-order to the finalization, `orderTimeLimit` if not given; the order may expire earlier. */
   readonly timeLimit?: number | undefined;
   /** Called and awaited before each phase; from `proving` on with the order's URL. */
   readonly onPhase?: ((phase: OrderPhase, orderUrl: string | undefined) => void | Promise<void>) | undefined;
   /** The CA has created or returned an order, and counted it: also if we cannot use it. */
   readonly onOrderMade?: (() => void) | undefined;
+  /** The order is one that we can use: awaited before a challenge is answered, and before the finalization. */
+  readonly onPlaced?: ((orderUrl: string) => Promise<void>) | undefined;
+  /** Awaited after that, when the challenge of this host is presented and before it is answered. */
+  readonly beforeAnswer?: ((host: string, signal: AbortSignal) => Promise<void>) | undefined;
+  /** The CA asks to wait so many milliseconds with the next question about the order, at least ten seconds. */
+  readonly onWait?: ((ms: number) => void) | undefined;
+}
+
+export interface EarlierOrder {
+  readonly url: string;
+  /** Milliseconds before the CA may be asked about it. */
+  readonly wait: number;
 }
 
 export const orderTimeLimit = 10 * minute;
+/** Milliseconds from the finalization to the certificate: nobody has to be proven any more, so a later run can go on with it. */
+const issuanceTimeLimit = 90 * second;
 const certificateEnd = '-----END CERTIFICATE-----';
 
 export interface ObtainedCertificate {
@@ -53,7 +69,7 @@ export interface ObtainedCertificate {
 }
 
 /**
- * Runs an order from new-order to the certificate (RFC 8555 section 7.4).
+ * Runs an order from new-order, or from where an earlier run has left it, to the certificate (RFC 8555 section 7.4).
  *
  * Retries: reads after network errors; the answer to a challenge and the finalization only after a read has shown that the first
  * did not arrive. A new-order whose answer is lost is not repeated here but by the caller's next attempt, for which Boulder returns
@@ -64,31 +80,72 @@ export async function placeOrder(input: OrderInput): Promise<ObtainedCertificate
   return new OrderRun(input).run();
 }
 
+/** Whether the certificate of an order has been asked for, so that no host needs to be proven any more. */
+export interface OrderProgress {
+  readonly finalized: boolean;
+  /** Milliseconds before the CA may be asked again. */
+  readonly retryAfter: number | undefined;
+}
+
+/** @throws AcmeProblem, or the signal's reason */
+export async function readProgress(
+  account: Account,
+  orderUrl: string,
+  signal: AbortSignal,
+): Promise<OrderProgress> {
+  try {
+    const { retryAfter, value } = await account.requests.order(signal, orderUrl);
+    return { finalized: value.status === 'processing' || value.status === 'valid', retryAfter };
+  } catch (error) {
+    if (error instanceof AcmeProblem && isGone(error)) return { finalized: false, retryAfter: undefined };
+    throw error;
+  }
+}
+
 class OrderRun {
   readonly #input: OrderInput;
   readonly #ca: string;
+  readonly #timeLimit: number;
   readonly #timeLimitEnds: number;
+  /** Retry-After of the earlier order, as read. */
+  #asked: number | undefined;
 
   constructor(input: OrderInput) {
     this.#input = input;
     this.#ca = caName(input.account.directoryUrl);
-    this.#timeLimitEnds = input.clock.monotonic() + (input.timeLimit ?? orderTimeLimit);
+    this.#timeLimit = input.timeLimit ?? orderTimeLimit;
+    this.#timeLimitEnds = input.clock.monotonic() + this.#timeLimit;
   }
 
   async run(): Promise<ObtainedCertificate> {
-    const { account, presenterOf, onAuthorization } = this.#input;
-    await this.#checkProfile();
-    await this.#phase('ordering', undefined);
-    const order = await this.#place();
-    const polling = this.#polling(order);
+    const { account, presenterOf, beforeAnswer, onAuthorization, onPlaced } = this.#input;
+    const order = (await this.#resume()) ?? (await this.#place());
+    const placed = Promise.resolve(onPlaced?.(order.url));
+    // Awaited below, in any case; until then the hosts are prepared.
+    placed.catch(() => undefined);
     if (order.status === 'pending') {
+      const polling = this.#polling(order);
       await this.#phase('proving', order.url);
       const { requests, thumbprint } = account;
-      const proving = { requests, thumbprint, presenterOf, polling, ca: this.#ca, onAuthorization };
+      const proving: Proving = {
+        requests,
+        thumbprint,
+        presenterOf,
+        polling,
+        ca: this.#ca,
+        onAuthorization,
+        beforeAnswer: async (host, signal) => {
+          await placed;
+          await beforeAnswer?.(host, signal);
+        },
+      };
       await this.#refusedAs('refused', () => proveHosts(proving, order.authorizations));
     }
-    await this.#phase('finalizing', order.url);
-    const certificateUrl = await this.#finalize(order, polling);
+    await placed;
+    if (isUnfinished(order)) await this.#phase('finalizing', order.url);
+    const ends = this.#input.clock.monotonic() + Math.min(this.#timeLimit, issuanceTimeLimit);
+    const polling = this.#polling(order, ends);
+    const certificateUrl = await this.#finalized(order, polling);
     await this.#phase('downloading', order.url);
     const chainPem = await this.#refusedAs('refused', () => this.#download(certificateUrl, polling));
     return { chainPem, orderUrl: order.url };
@@ -113,9 +170,33 @@ class OrderRun {
     );
   }
 
+  /** The order that an earlier run has left, as it is now; undefined if there is none that may still become a certificate. */
+  async #resume(): Promise<OrderObject | undefined> {
+    const { account, earlierOrder, hosts, signal } = this.#input;
+    if (earlierOrder === undefined) return undefined;
+    const read = async (): Promise<CallResult<OrderObject>> => {
+      const answer = await account.requests.order(signal, earlierOrder.url);
+      this.#asked = answer.retryAfter;
+      return answer;
+    };
+    try {
+      const polling = this.#polling({});
+      // Who names the wait has it in the journal already.
+      if (earlierOrder.wait > 0) await waitTurn(polling, earlierOrder.wait, 0);
+      const order = await poll(polling, 0, read, (found) => found);
+      return isFor(order, hosts) && order.status !== 'invalid' ? order : undefined;
+    } catch (error) {
+      if (!(error instanceof AcmeProblem)) throw error;
+      if (isGone(error)) return undefined;
+      throw requestRefused('refused', hosts, error);
+    }
+  }
+
   /** Creates the order and checks that we can use it. */
   async #place(): Promise<OrderObject> {
     const { account, hosts, profile, replaces, onOrderMade, signal } = this.#input;
+    await this.#checkProfile();
+    await this.#phase('ordering', undefined);
     const { value: order } = await this.#refusedAs('refused', () =>
       account.requests.newOrder(signal, { hosts, profile, replaces }),
     );
@@ -147,10 +228,10 @@ class OrderRun {
   }
 
   /** A CA may list the names in another order, add some (such as that with `www.`), or leave them to the certificate. */
-  #checkNames({ identifiers }: OrderObject): void {
+  #checkNames(order: OrderObject): void {
     const { hosts, onNotice } = this.#input;
-    const names = new Set(identifiers.map(({ value }) => normalizeHost(value)));
-    if (names.size > 0 && hosts.some((host) => !names.has(host))) {
+    const names = namesOf(order);
+    if (!isFor(order, hosts)) {
       throw this.#error(
         'identifiers-differ',
         `the CA made an order for other names (${[...names].join(', ')})`,
@@ -159,6 +240,18 @@ class OrderRun {
     const added = [...names].filter((name) => !hosts.includes(name));
     if (added.length > 0)
       onNotice?.(`${this.#ca} added ${added.join(', ')} to the order for ${hosts.join(', ')}.`);
+  }
+
+  /** @returns the certificate's URL */
+  async #finalized(order: OrderObject, polling: Polling): Promise<string> {
+    if (isUnfinished(order)) return this.#finalize(order, polling);
+    const url = this.#certificateUrl(order);
+    if (url !== undefined) return url;
+    const { account, signal } = this.#input;
+    const read = (): Promise<CallResult<OrderObject>> => account.requests.order(signal, order.url);
+    return this.#refusedAs('refused', () =>
+      poll(polling, this.#asked, read, (found) => this.#certificateUrl(found)),
+    );
   }
 
   /**
@@ -233,24 +326,30 @@ class OrderRun {
     });
   }
 
-  #polling(order: OrderObject): Polling {
-    const { clock, hosts, signal } = this.#input;
+  /** @param ends our time limit, in monotonic milliseconds */
+  #polling(order: Partial<Pick<OrderObject, 'expires'>>, ends = this.#timeLimitEnds): Polling {
+    const { clock, hosts, onWait, signal } = this.#input;
     const expires = clock.monotonic() + (order.expires ?? Number.POSITIVE_INFINITY) - clock.now();
-    const deadline = Math.min(this.#timeLimitEnds, expires);
+    const deadline = Math.min(ends, expires);
     return {
       clock,
       signal,
       deadline,
+      onWait,
       outOfTime: (retryAfter) => {
-        const limit = deadline === expires ? 'the order expires' : 'our time limit for an order ends';
+        const expired = deadline === expires;
+        const limit = expired ? 'the order expires' : 'our time limit for an order ends';
+        const next = expired
+          ? 'A new attempt makes a new order.'
+          : 'The next attempt goes on with this order.';
         const asked =
           retryAfter === undefined || retryAfter === 0
             ? ''
             : `; it asks to wait ${Math.round(retryAfter / 1000)} s`;
         return new OrderError(
-          'out-of-time',
-          `No certificate for ${hosts.join(', ')}: ${this.#ca} did not finish before ${limit}${asked}. A new attempt makes a new order.`,
-          retryAfter === undefined ? {} : { retryAfter },
+          expired ? 'expired' : 'out-of-time',
+          `No certificate for ${hosts.join(', ')} yet: ${this.#ca} did not finish before ${limit}${asked}. ${next}`,
+          retryAfter === undefined ? {} : { retryAfter: Math.min(retryAfter, longestAsked) },
         );
       },
     };
@@ -274,3 +373,26 @@ class OrderRun {
     return new OrderError(kind, `No certificate for ${this.#input.hosts.join(', ')}: ${what} (${this.#ca}).`);
   }
 }
+
+/** Its certificate has not been asked for. */
+function isUnfinished({ status }: OrderObject): boolean {
+  return status === 'pending' || status === 'ready';
+}
+
+/** Whether the order is for all of these hosts, as far as it says. */
+function isFor(order: OrderObject, hosts: readonly string[]): boolean {
+  const names = namesOf(order);
+  return names.size === 0 || hosts.every((host) => names.has(host));
+}
+
+function namesOf({ identifiers }: OrderObject): ReadonlySet<string> {
+  return new Set(identifiers.map(({ value }) => normalizeHost(value)));
+}
+
+/** Whether the CA, or this account, has no such order any more. A proxy that answers in the CA's place does not know. */
+function isGone({ status = 0, type }: AcmeProblem): boolean {
+  if (type === 'invalidResponse') return false;
+  return status === 404 || status === 410 || ((status === 400 || status === 403) && goneTypes.has(type));
+}
+
+const goneTypes: ReadonlySet<string> = new Set(['malformed', 'unauthorized']);

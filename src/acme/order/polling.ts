@@ -10,23 +10,31 @@ const ownWaits = [30, 70, 180, 400, 1000, 2000, 4000, 7000, 10_000];
 const failureWait = 500;
 /** In a row; one more is thrown. */
 const maxFailures = 5;
+/** Milliseconds: a longer Retry-After is not meant, and the next look comes after `shortLook`, or in the next run. */
+export const longestAsked = 60 * 60_000;
+const shortLook = 60_000;
+/** Milliseconds: shorter waits are over before a process has started again. */
+const leastTold = 10_000;
 /** Node's timers may fire a little early; a Retry-After must never be undercut. */
 const timerError = 5;
 
 /** The CA's, by whose monotonic part an order's time runs out: a `Date` that is wrong ends no order. */
-export type OrderClock = Pick<CaClock, keyof Clock | 'monotonic'>;
+export type OrderClock = Pick<CaClock, keyof Clock>;
 
 export interface Polling {
   readonly clock: OrderClock;
   readonly signal: AbortSignal;
   /** Monotonic milliseconds. */
   readonly deadline: number;
+  /** The CA asks to wait so many milliseconds with the next question. */
+  readonly onWait?: ((ms: number) => void) | undefined;
   /** The error if the next poll is after the deadline; with the CA's Retry-After, if that is the cause. */
   readonly outOfTime: (retryAfter: number | undefined) => Error;
 }
 
 /**
- * Polls a resource until it is settled. A Retry-After is kept to the millisecond, without one the waits grow from 30 ms to 10 s.
+ * Polls a resource until it is settled. A Retry-After of up to an hour is kept to the millisecond, without one the waits grow from 30 ms
+ * to 10 s. After a longer one the resource is read once more.
  * POST-as-GET has no side effects, so network errors, 5xx and 429 are retried a few times.
  * @param settle the result, or undefined to poll further; its error ends the polling
  * @param firstWait milliseconds before the first read; undefined for the usual schedule
@@ -41,8 +49,15 @@ export async function poll<T, R>(
   let asked = firstWait;
   let failures = 0;
   let trouble: AcmeProblem | undefined;
+  let looksLast = false;
   for (let round = 0; ; round += 1) {
-    if (round > 0 || firstWait !== 0) await waitTurn(polling, asked, round, trouble);
+    if (round > 0 || firstWait !== 0) {
+      if (asked !== undefined && asked >= leastTold) polling.onWait?.(Math.min(asked, longestAsked));
+      const absurd: boolean =
+        trouble === undefined && !looksLast && asked !== undefined && asked > longestAsked;
+      await waitTurn(polling, absurd ? shortLook : asked, round, trouble);
+      looksLast ||= absurd;
+    }
     try {
       const { value, retryAfter } = await read();
       failures = 0;

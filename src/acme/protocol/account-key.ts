@@ -47,6 +47,11 @@ export function acceptedKeyType(
   });
 }
 
+/** The type of a new key whose signatures have the same algorithm as those of this one; the default if there is none. */
+export function likeKey({ algorithm }: Pick<AccountKey, 'algorithm'>): AccountKeyType {
+  return accountKeyTypes.find((type) => algorithms[type] === algorithm) ?? accountKeyTypes[0];
+}
+
 /** A new private key, PKCS#8 PEM. */
 export async function generateAccountKey(type: AccountKeyType): Promise<string> {
   const [family, size = ''] = type.split('-');

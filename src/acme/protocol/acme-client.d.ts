@@ -12,6 +12,8 @@ declare module 'acme-client/src/http.js' {
       externalAccountBinding?: { readonly kid: string; readonly hmacKey: string },
     );
     jwk: Readonly<Record<string, unknown>> | null;
+    /** A flattened JWS of the payload, with `jwk` and without nonce. */
+    createSignedBody(url: string, payload: object): object;
     maxBadNonceRetries: number;
     request(url: string, method: string, options: { readonly data: object }): Promise<HttpClient.Response>;
     getDirectory(): Promise<Readonly<Record<string, unknown>>>;
@@ -55,12 +57,4 @@ declare module 'acme-client/src/api.js' {
 declare module 'acme-client/src/util.js' {
   /** @returns the first chain if the issuer is in none */
   export function findCertificateChainForIssuer(chains: readonly string[], issuer: string): string;
-}
-
-declare module 'acme-client/src/crypto/index.js' {
-  export function createCsr(
-    data: { altNames: string[]; commonName?: string },
-    keyPem: string,
-  ): Promise<[Buffer, Buffer]>;
-  export function getPemBodyAsB64u(pem: Buffer): string;
 }

@@ -1,4 +1,5 @@
 import { oneLine } from '../../../machines/reasons/foreign-text.ts';
+import { sentences } from '../../../machines/reasons/sentences.ts';
 import { AcmeProblem, isPause, type Problem, problemWords } from '../transport/problem.ts';
 
 /**
@@ -11,7 +12,8 @@ import { AcmeProblem, isPause, type Problem, problemWords } from '../transport/p
  * - `authorization-lost`: an authorization was deactivated, revoked or has expired.
  * - `csr-refused`: the CA refused the CSR.
  * - `invalid`: the order failed after its hosts were proven.
- * - `out-of-time`: the order expired, or exceeded our time limit.
+ * - `expired`: the order expired.
+ * - `out-of-time`: the order is unfinished at the end of our time limit.
  */
 export type OrderErrorKind =
   | 'refused'
@@ -23,6 +25,7 @@ export type OrderErrorKind =
   | 'authorization-lost'
   | 'csr-refused'
   | 'invalid'
+  | 'expired'
   | 'out-of-time';
 
 /** The CA's problem with one host. */
@@ -87,7 +90,7 @@ export function challengeFailed(ca: string, failures: readonly HostProblem[]): O
   const words = failures.map(
     ({ host, problem }) => `${ca} could not validate ${host} (${problem.type}): ${problemWords(problem)}`,
   );
-  return new OrderError('challenge-failed', words.join(' '), { failures });
+  return new OrderError('challenge-failed', sentences(...words), { failures });
 }
 
 /** The error of an order that became invalid after its hosts were proven. */
@@ -115,10 +118,8 @@ export function requestRefused(
     .filter((part) => part.identifier !== undefined)
     .slice(0, mostParticulars)
     .map((part) => `${part.identifier?.value} (${part.type}): ${problemWords(part)}`);
-  return new OrderError(kind, [`No certificate for ${subject}: ${cause.message}`, ...particulars].join(' '), {
-    cause,
-    failures,
-  });
+  const message = sentences(`No certificate for ${subject}: ${cause.message}`, ...particulars);
+  return new OrderError(kind, message, { cause, failures });
 }
 
 /** Problem types about an identifier: in an order with one host they are about that host. */

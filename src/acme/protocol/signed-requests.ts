@@ -2,10 +2,9 @@
 // transport sends them. Called by the account and by orders.
 
 import AcmeApi from 'acme-client/src/api.js';
-import { getPemBodyAsB64u } from 'acme-client/src/crypto/index.js';
 import HttpClient from 'acme-client/src/http.js';
 import { findCertificateChainForIssuer } from 'acme-client/src/util.js';
-import { stringField } from '../../process/json.ts';
+import { arrayField, stringField } from '../../process/json.ts';
 import { caName } from '../transport/connection.ts';
 import { AcmeProblem, type Endpoint } from '../transport/problem.ts';
 import { readLinks } from '../transport/problem-document.ts';
@@ -41,6 +40,13 @@ export interface OrderRequest {
   readonly replaces?: string | undefined;
 }
 
+/** The used fields of an account. */
+export interface AccountObject {
+  readonly status: string;
+  readonly contact: readonly string[];
+  readonly createdAt: number | undefined;
+}
+
 /** Alternate chains that are downloaded; Let's Encrypt offers up to three. */
 const mostAlternates = 5;
 
@@ -49,7 +55,7 @@ export class SignedRequests {
   readonly #options: SignedRequestsOptions;
   readonly #accountUrl: string | undefined;
 
-  /** @param accountUrl undefined before the registration: then only `findAccount` and `createAccount` work */
+  /** @param accountUrl undefined before the registration: then only `findAccount`, `createAccount` and `revoke` work */
   constructor(options: SignedRequestsOptions, accountUrl?: string) {
     this.#options = options;
     this.#accountUrl = accountUrl;
@@ -58,8 +64,8 @@ export class SignedRequests {
   /** Finds the account of the key (section 7.3.1); it may be deactivated. */
   async findAccount(signal: AbortSignal): Promise<{ readonly url: string; readonly isValid: boolean }> {
     const { url } = await this.#newAccount(signal, { onlyReturnExisting: true });
-    const data = await this.#updateAccount(signal, url, null);
-    return { url, isValid: stringField(data, 'status') === 'valid' };
+    const { status } = await this.account(signal, url);
+    return { url, isValid: status === 'valid' };
   }
 
   /**
@@ -75,6 +81,20 @@ export class SignedRequests {
     const { url, exists } = await this.#newAccount(signal, { ...terms });
     if (exists) await this.#updateAccount(signal, url, terms);
     return url;
+  }
+
+  /**
+   * The account as the CA shows it (section 7.1.2), for people: nothing of it is checked but the types.
+   * @returns `createdAt`: milliseconds since the epoch, of CAs that tell it
+   */
+  async account(signal: AbortSignal, url: string): Promise<AccountObject> {
+    const data = await this.#updateAccount(signal, url, null);
+    const createdAt = Date.parse(stringField(data, 'createdAt') ?? '');
+    return {
+      status: stringField(data, 'status') ?? '',
+      contact: arrayField(data, 'contact').filter((contact) => typeof contact === 'string'),
+      createdAt: Number.isNaN(createdAt) ? undefined : createdAt,
+    };
   }
 
   async newOrder(
@@ -100,13 +120,13 @@ export class SignedRequests {
     return { value: this.#order('order', url, data), retryAfter };
   }
 
-  /** @param csr PEM */
+  /** @param csr DER */
   async finalize(
     signal: AbortSignal,
     { finalize, url }: Pick<OrderObject, 'finalize' | 'url'>,
     csr: Buffer,
   ): Promise<CallResult<OrderObject>> {
-    const payload = { csr: getPemBodyAsB64u(csr) };
+    const payload = { csr: csr.toString('base64url') };
     const { data, retryAfter } = await this.#ask(signal, 'finalize', (api) =>
       api.apiRequest(finalize, payload),
     );
@@ -136,6 +156,30 @@ export class SignedRequests {
     const alternates = await Promise.all(links.map((link) => this.#chain(signal, link)));
     const chains = [value, ...alternates.map((alternate) => alternate.value)];
     return { value: findCertificateChainForIssuer(chains, preferredIssuer), retryAfter };
+  }
+
+  /**
+   * Gives the account another key (section 7.3.5), which signs the inner request. If the answer is lost, only the CA knows which of
+   * the keys is the account's.
+   */
+  async changeKey(signal: AbortSignal, next: AccountKey): Promise<void> {
+    const change = { account: this.#accountUrl, oldKey: this.#options.key.jwk };
+    const inner = new Exchange({ ...this.#options, key: next }, signal, 'key-change');
+    await this.#ask(signal, 'key-change', async (api) => {
+      const url = await inner.getResourceUrl('keyChange');
+      return api.apiRequest(url, inner.createSignedBody(url, change));
+    });
+  }
+
+  /**
+   * Revokes a certificate (section 7.6): signed by the account, or by the certificate's own key if the account has no URL here.
+   * @param certificate DER
+   * @param reason code of RFC 5280 section 5.3.1
+   */
+  async revoke(signal: AbortSignal, certificate: Buffer, reason: number): Promise<void> {
+    const payload = { certificate: certificate.toString('base64url'), reason };
+    const how = { includeJwsKid: this.#accountUrl !== undefined, includeExternalAccountBinding: false };
+    await this.#ask(signal, 'revoke-cert', (api) => api.apiResourceRequest('revokeCert', payload, [], how));
   }
 
   async #chain(

@@ -1,5 +1,5 @@
 import { oneLine } from '../../../machines/reasons/foreign-text.ts';
-import { arrayField, isRecord, stringField } from '../../process/json.ts';
+import { arrayField, isRecord, parsedJson, stringField } from '../../process/json.ts';
 import { type CaAnswer, caName } from './connection.ts';
 import { AcmeProblem, type Endpoint } from './problem.ts';
 import { absoluteUrl, readLinks, readProblem } from './problem-document.ts';
@@ -12,7 +12,7 @@ export interface Answered {
   readonly answer: CaAnswer;
   /** The body, if it is JSON. */
   readonly json: unknown;
-  /** Time of receipt by the CA's clock; milliseconds since the epoch. */
+  /** When the CA has answered, by its own word if it gives one; milliseconds since the epoch. A Retry-After date counts from here. */
   readonly at: number;
 }
 
@@ -20,16 +20,21 @@ export interface Answered {
 const longestChain = 16;
 const mostAlgorithms = 20;
 const longestTarget = 200;
+/** RFC 8555 sections 7.6 and 7.3.5 ask for no body. */
+const emptyAnswers: ReadonlySet<Endpoint> = new Set(['revoke-cert', 'key-change']);
 const redirects: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 
 export function answered(endpoint: Endpoint, url: string, answer: CaAnswer, at: number): Answered {
-  return { endpoint, url, answer, json: parseJson(answer.text), at };
+  return { endpoint, url, answer, json: parsedJson(answer.text.replace(/^\uFEFF/, '')), at };
 }
+
+/** Milliseconds since the epoch: an HTTP date has four digits for the year, but V8 reads more, up to the last time that can be printed. */
+const latestDate = Date.UTC(9999, 0);
 
 /** The time in the `Date` header, in milliseconds since the epoch. */
 export function answerDate(answer: CaAnswer): number | undefined {
   const date = Date.parse(answer.headers['date'] ?? '');
-  return Number.isNaN(date) ? undefined : date;
+  return date >= 0 && date < latestDate ? date : undefined;
 }
 
 /** Retry-After in milliseconds. */
@@ -44,7 +49,7 @@ export function rejectsNonce({ answer, json }: Answered): boolean {
 
 /**
  * The body of a successful answer: PEM for a certificate, else a JSON object; an empty one if it cannot be read, but the answer says
- * where the resource is.
+ * where the resource is, or if there is nothing to say.
  * @throws AcmeProblem if it is anything else, or for an error status
  */
 export function contentOf(from: Answered): string | Record<string, unknown> {
@@ -52,6 +57,7 @@ export function contentOf(from: Answered): string | Record<string, unknown> {
   if (answer.status >= 300) throw refusal(from);
   if (endpoint === 'certificate') return chainOf(from);
   if (isRecord(json)) return json;
+  if (emptyAnswers.has(endpoint) && answer.text === '') return {};
   if (locationOf(from) !== undefined) return {};
   throw invalid(from, 'is no JSON object');
 }
@@ -120,12 +126,4 @@ export function refusal(from: Answered): AcmeProblem {
 function readAlgorithms(json: unknown): string[] {
   const names = arrayField(json, 'algorithms').slice(0, mostAlgorithms);
   return names.filter((name) => typeof name === 'string' && /^[A-Za-z0-9-]{1,20}$/.test(name)).map(String);
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text.replace(/^\uFEFF/, ''));
-  } catch {
-    return undefined;
-  }
 }

@@ -14,10 +14,10 @@ interface Wait {
  * keep only its own wait, and the next one send a request within it.
  */
 export class AskedWaits {
-  readonly #clock: Pick<CaClock, 'now'>;
+  readonly #clock: Pick<CaClock, 'monotonic'>;
   readonly #waits = new Map<string, Wait>();
 
-  constructor(clock: Pick<CaClock, 'now'>) {
+  constructor(clock: Pick<CaClock, 'monotonic'>) {
     this.#clock = clock;
   }
 
@@ -33,7 +33,7 @@ export class AskedWaits {
     holdsForAll: (problem: AcmeProblem) => boolean = () => true,
   ): Promise<T> {
     const wait = this.#waits.get(shared);
-    const now = this.#clock.now();
+    const now = this.#clock.monotonic();
     const until = wait?.breaker.namedUntil(now);
     if (wait !== undefined && until !== undefined) {
       const { ca, detail, endpoint, instance, status, subproblems, termsOfService, type } = wait.problem;
@@ -52,7 +52,7 @@ export class AskedWaits {
 
   #begin(shared: string, problem: AcmeProblem, retryAfter: number): void {
     const breaker = this.#waits.get(shared)?.breaker ?? new Breaker({ threshold: 1, longestProbe: minute });
-    breaker.failed(shared, this.#clock.now(), retryAfter);
+    breaker.failed(shared, this.#clock.monotonic(), retryAfter);
     this.#waits.set(shared, { breaker, problem });
   }
 }

@@ -23,7 +23,7 @@ export class ClockWatch {
     if (disagree && !this.#warned) {
       const direction = skew > 0 ? 'behind' : 'ahead of';
       this.#log.warn(
-        `The local clock is ${Math.round(Math.abs(skew) / minute)} minutes ${direction} that of ${this.#ca}: certificates may seem not valid yet or expired. Synchronise the clocks of the nodes (NTP).`,
+        `The local clock is ${Math.round(Math.abs(skew) / minute)} minutes ${direction} that of ${this.#ca}: certificates may seem not valid yet or expired; where it is more than a day, they are judged by the CA's, within limits. Synchronise the clocks of the nodes (NTP).`,
       );
     }
     this.#warned = disagree;

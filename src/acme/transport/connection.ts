@@ -5,6 +5,7 @@ import { type Dispatcher, EnvHttpProxyAgent, request } from 'undici';
 import { oneLine } from '../../../machines/reasons/foreign-text.ts';
 import { second } from '../../../machines/time/durations.ts';
 import { plainHeaders } from '../../process/headers.ts';
+import { fenced } from '../../process/write-fence.ts';
 import { AcmeProblem, type Endpoint } from './problem.ts';
 
 /** One request to the CA. */
@@ -34,6 +35,8 @@ export interface ConnectionOptions {
   readonly connections?: number | undefined;
   /** URL of a proxy, empty for none, and the hosts that are reached without it, as in NO_PROXY. */
   readonly proxy?: { readonly httpsProxy: string; readonly noProxy: string } | undefined;
+  /** Whether signed requests may be sent now, asked when each is sent; they may if not given. */
+  readonly mayWrite?: (() => boolean) | undefined;
   /** Resolves host names, in tests. */
   readonly lookup?: LookupFunction | undefined;
 }
@@ -72,7 +75,7 @@ export class CaConnection {
       ...(options.lookup && { lookup: options.lookup }),
     };
     const { httpsProxy, noProxy } = options.proxy ?? { httpsProxy: '', noProxy: '' };
-    this.#dispatcher = new EnvHttpProxyAgent({
+    const pool = new EnvHttpProxyAgent({
       connections: options.connections ?? 32,
       allowH2: false,
       maxHeaderSize: longestHeaders,
@@ -84,6 +87,7 @@ export class CaConnection {
       httpsProxy,
       noProxy,
     });
+    this.#dispatcher = fenced(pool, options.mayWrite ?? (() => true), (message) => new Error(message));
   }
 
   /**

@@ -1,5 +1,6 @@
 import { presentable } from '../../../machines/reasons/foreign-text.ts';
 import { linkForOwner } from '../../../machines/reasons/redaction.ts';
+import { sentences } from '../../../machines/reasons/sentences.ts';
 
 /** Kind of a request to the CA: label of its metrics and subject of its errors. */
 export type Endpoint =
@@ -13,7 +14,9 @@ export type Endpoint =
   | 'challenge'
   | 'finalize'
   | 'certificate'
-  | 'renewal-info';
+  | 'renewal-info'
+  | 'revoke-cert'
+  | 'key-change';
 
 export interface Identifier {
   readonly type: string;
@@ -108,6 +111,18 @@ export function isPause({ type, detail }: Pick<Problem, 'type' | 'detail'>): boo
   return type === 'rateLimited' && /temporarily prevented from requesting certificates/i.test(detail);
 }
 
+/** Whether the CA would give the same answer to the same request again. */
+export function isLastingRefusal(error: unknown): error is AcmeProblem {
+  return (
+    error instanceof AcmeProblem && !error.transient && error.type !== 'rateLimited' && error.status !== 429
+  );
+}
+
+/** Whether the CA has refused to tell of an order: that changes nothing about the order. */
+export function isRefusedReading({ endpoint }: Pick<AcmeProblem, 'endpoint'>): boolean {
+  return endpoint === 'order' || endpoint === 'certificate';
+}
+
 const remedies: Readonly<Record<string, string>> = {
   unreachable:
     'Check LEGO_URL, HTTPS_PROXY and that the cluster allows egress to the CA; kube-lego tries again.',
@@ -153,7 +168,7 @@ export function problemWords(
   problem: { readonly type: string; readonly detail: string },
   whatToDo: string = remedy(problem),
 ): string {
-  return `${sentence(problem)} ${isPause(problem) ? '' : whatToDo}`.trim();
+  return sentences(detailOf(problem), isPause(problem) ? '' : whatToDo);
 }
 
 function describe(init: AcmeProblemInit, whatToDo?: string): string {
@@ -166,16 +181,15 @@ function describe(init: AcmeProblemInit, whatToDo?: string): string {
   const what = spoken
     ? `${init.ca} refused the ${init.endpoint} request`
     : `The ${init.endpoint} request to ${init.ca} failed`;
-  return `${what} (${init.type}${status}): ${problemWords(init, whatToDo)} ${where}`.trim();
+  return sentences(`${what} (${init.type}${status}): ${problemWords(init, whatToDo)}`, where);
 }
 
 /**
- * The detail as a sentence on one line of bounded length, without key authorizations and without the capability URL of a paused
+ * The detail on one line of bounded length, without key authorizations and without the capability URL of a paused
  * identifier in any form.
  */
-function sentence(problem: Pick<Problem, 'type' | 'detail'>): string {
+function detailOf(problem: Pick<Problem, 'type' | 'detail'>): string {
   const { detail } = problem;
   const said = isPause(problem) ? detail.replaceAll(/https?:\/\/\S*/g, linkForOwner) : detail;
-  const line = presentable(said, longestWords);
-  return /[.!?]$/.test(line) ? line : `${line}.`;
+  return presentable(said, longestWords);
 }

@@ -74,6 +74,7 @@ export interface SignedAnswer {
 
 interface CachedDirectory {
   readonly run: SharedRun<AcmeDirectory>;
+  /** `at` in monotonic milliseconds. */
   current: { readonly directory: AcmeDirectory; readonly at: number } | undefined;
 }
 
@@ -109,7 +110,8 @@ export class AcmeTransport {
   async directory(url: string, signal: AbortSignal): Promise<AcmeDirectory> {
     const known = this.#directories.get(url) ?? this.#newDirectory(url);
     const { current } = known;
-    if (current !== undefined && this.#clock.now() - current.at < directoryMaxAge) return current.directory;
+    if (current !== undefined && this.#clock.monotonic() - current.at < directoryMaxAge)
+      return current.directory;
     return known.run.join(signal);
   }
 
@@ -190,7 +192,7 @@ export class AcmeTransport {
           if (from.answer.status >= 300) throw refusal(from);
           const directory = readDirectory(from.json, from.url);
           if (directory === undefined) throw invalid(from, 'is no ACME directory');
-          cached.current = { directory, at: this.#clock.now() };
+          cached.current = { directory, at: this.#clock.monotonic() };
           return directory;
         }),
       ),
@@ -217,7 +219,7 @@ export class AcmeTransport {
       const answer = await this.#connection.send(asked);
       const date = answerDate(answer);
       if (date !== undefined) this.#clock.observe(date, sentAt);
-      const from = answered(endpoint, url, answer, this.#clock.now());
+      const from = answered(endpoint, url, answer, date ?? this.#clock.now());
       const { status } = answer;
       report({
         status,

@@ -2,90 +2,131 @@
  * HTTP-01 (RFC 8555 section 8.3): rules of a challenge Ingress route the CA's requests to the responder, which answers for every
  * token. So everything is set up before the order, and checked through the public name. Called by the steps of a round.
  */
-import type { Server } from 'node:http';
 import type { HostRoute } from '../../../machines/ownership/desired-certificate.ts';
 import { StepError } from '../../../machines/reasons/step-error.ts';
-import type { ReflectorState } from '../../kubernetes/watch/reflector.ts';
+import type { OfferedChallenge } from '../../acme/order/authorization.ts';
+import { sleep } from '../../time/clock.ts';
+import { resolveHost } from '../addresses.ts';
 import type { ChallengeSolver, HostVerdict, Preparation, PreparationReport } from '../challenge-solver.ts';
-import {
-  ChallengeIngresses,
-  type ChallengeIngressOptions,
-  RuleRefusedError,
-} from './challenge-ingress/challenge-ingress.ts';
-import { IngressClasses } from './ingress-class.ts';
-import { createResponder } from './responder.ts';
-import { hostVerdict, reportsOf } from './self-check/host-verdict.ts';
+import { throwUnlessProvable } from '../unprovable.ts';
+import { ChallengeIngresses, type ChallengeIngressOptions } from './challenge-ingress/challenge-ingress.ts';
+import { RoundRules, type RoundRulesOptions } from './round-rules.ts';
+import { hostVerdict, reportsOf, unresolvedVerdict } from './self-check/host-verdict.ts';
 import { awaitReachable, type ReachabilitySettings } from './self-check/reachability.ts';
 import type { Verdict } from './self-check/self-check.ts';
 import { SelfCheckMemory } from './self-check/self-check-memory.ts';
 
+/** Milliseconds between two looks whether this pod is ready. */
+const readinessPause = 250;
+/** For the rules of a site to settle; who changes them again and again is not waited for. */
+const mostWaits = 3;
+
 export interface Http01Options extends ChallengeIngressOptions {
-  readonly selfCheck: Omit<ReachabilitySettings, 'thumbprint' | 'onVerdict'>;
-  /** Thumbprint of the account key; undefined without an account. */
-  readonly thumbprint: () => string | undefined;
+  readonly sites: RoundRulesOptions['sites'];
+  readonly selfCheck: Omit<ReachabilitySettings, 'thumbprint' | 'onVerdict' | 'repeated'>;
+  /** Milliseconds, `LEGO_PROPAGATION_DELAY`. */
+  readonly propagationDelay: number;
   readonly onReport: (round: string, report: PreparationReport) => void;
-  /** The responder could not check a host; it answered 404. */
-  readonly onResponderError: (error: unknown) => void;
 }
 
 export class Http01Solver implements ChallengeSolver {
   readonly type = 'http-01';
-  readonly responder: Server;
   readonly #options: Http01Options;
-  readonly #rules: ChallengeIngresses;
-  readonly #classes: IngressClasses;
+  readonly #ingresses: ChallengeIngresses;
+  readonly #rules: RoundRules;
+  readonly #preparations = new Map<string, Preparation>();
   readonly #memory: SelfCheckMemory;
 
   constructor(options: Http01Options) {
-    const { client, clock } = options;
+    const { clock } = options;
     this.#options = options;
-    this.#rules = new ChallengeIngresses(options);
-    this.#classes = new IngressClasses({ client, clock });
-    this.#memory = new SelfCheckMemory(clock);
-    this.responder = createResponder({
-      thumbprint: options.thumbprint,
-      hasHost: (host) => this.#rules.has(host),
-      refresh: () => this.#rules.refresh(),
-      onError: options.onResponderError,
+    this.#ingresses = new ChallengeIngresses(options);
+    this.#rules = new RoundRules({
+      ingresses: this.#ingresses,
+      sites: options.sites,
       clock,
+      signal: options.signal,
     });
+    this.#memory = new SelfCheckMemory(clock);
   }
 
-  /** Starts the watch and the reconciliation of the challenge Ingresses. */
+  /** Starts the reconciliation of the challenge Ingresses. */
   start(): void {
-    this.#rules.start();
+    this.#ingresses.start();
   }
 
-  /** State of the watch of the challenge Ingresses; before it is synced no host is answered. */
-  get state(): ReflectorState {
-    return this.#rules.state;
+  /**
+   * Removes all rules, at the end.
+   * @param isNeeded whether an order that has not ended still relies on the rule for this host
+   */
+  close(isNeeded: (host: string) => boolean, signal: AbortSignal): Promise<void> {
+    return this.#ingresses.close(isNeeded, signal);
   }
 
-  /** Removes all rules, at the shutdown. */
-  removeAll(signal: AbortSignal): Promise<void> {
-    return this.#rules.removeAll(signal);
+  /** The rules of some site may have changed. */
+  follow(): void {
+    this.#rules.follow();
   }
 
   async prepare(preparation: Preparation, signal: AbortSignal): Promise<readonly HostVerdict[]> {
-    const { round, hosts, selfCheck } = preparation;
-    await this.#proveMerging(hosts, signal);
-    try {
-      await this.#rules.acquire(round, hosts, signal);
-    } catch (error) {
-      if (!(error instanceof RuleRefusedError)) throw error;
-      const { host, message } = error;
-      throw new StepError({ code: 'ChallengeRuleRefused', message, host, hosts: [host] }, { cause: error });
+    const { round, namespace, hosts, selfCheck } = preparation;
+    this.#preparations.set(round, preparation);
+    await this.#rules.acquire(round, { namespace, hosts }, signal);
+    if (!selfCheck) {
+      await this.#propagation(signal);
+      this.#rules.proveStanding(round);
+      return [];
     }
-    if (!selfCheck) return [];
-    return Promise.all(hosts.map(({ host }) => this.#check(host, preparation, signal)));
+    const verdicts = await Promise.all(hosts.map((route) => this.#check(route, preparation, signal)));
+    if (verdicts.some(({ kind }) => kind !== 'provable')) this.#rules.proveStanding(round);
+    return verdicts;
   }
 
-  /** The responder answers for every token. */
-  present(): Promise<void> {
-    return Promise.resolve();
+  /** By the resolver of the self-check: a host that the CA alone does not find would appear again and again. */
+  async haveAppeared(hosts: readonly string[], signal: AbortSignal): Promise<boolean> {
+    const lost = hosts.filter((host) => this.#memory.isUnresolved(host));
+    const found = await Promise.all(lost.map((host) => resolveHost(host, this.#options.selfCheck, signal)));
+    return found.some(({ kind }) => kind === 'addresses');
+  }
+
+  /** A name that does not resolve needs no challenge rule and no request. */
+  async recheck(hosts: readonly string[], signal: AbortSignal): Promise<readonly HostVerdict[] | undefined> {
+    const resolutions = await Promise.all(
+      hosts.map((host) => resolveHost(host, this.#options.selfCheck, signal)),
+    );
+    const verdicts = hosts.flatMap((host, index) => unresolvedVerdict(host, resolutions[index]) ?? []);
+    return verdicts.length < hosts.length ? undefined : verdicts;
+  }
+
+  /**
+   * The responder answers for every token. But when the rules of the site have changed since the self-check, the ingress controller may
+   * take up the site's change before that of the challenge rule, and a validation in between fails.
+   */
+  async present(
+    round: string,
+    { host, keyAuthorization }: OfferedChallenge,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { clock, propagationDelay } = this.#options;
+    const preparation = this.#preparations.get(round);
+    if (preparation !== undefined && !keyAuthorization.endsWith(`.${preparation.thumbprint}`)) {
+      const message = `The account key was changed when host ${host} had been prepared: it is prepared again.`;
+      throw new StepError({ code: 'OrderUnfinished', message });
+    }
+    const route = preparation?.hosts.find((one) => one.host === host);
+    if (preparation === undefined || route === undefined) return;
+    let settled: number | undefined;
+    for (let waits = 0; waits < mostWaits && settled !== this.#rules.changedAt(round); waits += 1) {
+      settled = this.#rules.changedAt(round);
+      const rest = settled === undefined ? 0 : settled + propagationDelay - clock.monotonic();
+      if (rest > 0) await sleep(clock, rest, signal);
+    }
+    if (settled === undefined || !preparation.selfCheck) return;
+    throwUnlessProvable([await this.#check(route, preparation, signal)]);
   }
 
   cleanUp(round: string): void {
+    this.#preparations.delete(round);
     this.#rules.release(round);
   }
 
@@ -93,30 +134,37 @@ export class Http01Solver implements ChallengeSolver {
     return this.#memory.hasAnswered(host);
   }
 
-  async #proveMerging(hosts: readonly HostRoute[], signal: AbortSignal): Promise<void> {
-    for (const { host, ingressClass } of hosts) {
-      const controller = await this.#classes.nonMergingController(ingressClass, signal);
-      if (controller === undefined) continue;
-      const message = `Ingress controller ${controller} gives host ${host} to one Ingress only: a challenge Ingress would not work, or would take the site down.`;
-      throw new StepError({ code: 'IngressControllerDoesNotMerge', message, host });
+  /** Without a self-check nothing tells when this pod can answer and the ingress controller has taken up the rule. */
+  async #propagation(signal: AbortSignal): Promise<void> {
+    const { clock, propagationDelay, selfCheck, watch } = this.#options;
+    for (const end = clock.monotonic() + selfCheck.timeLimit; !watch.state.synced; ) {
+      if (clock.monotonic() >= end) {
+        const message = 'The challenge Ingresses cannot be watched, so no challenge could be answered.';
+        throw new StepError({ code: 'ApiServerUnavailable', message });
+      }
+      await sleep(clock, readinessPause, signal);
     }
+    await sleep(clock, propagationDelay, signal);
   }
 
   /** Checks the host through its public name until it answers or the time limit. */
   async #check(
-    host: string,
-    { round, thumbprint, judged }: Preparation,
+    route: HostRoute,
+    { round, namespace, thumbprint, judged, unready }: Preparation,
     signal: AbortSignal,
   ): Promise<HostVerdict> {
+    const { host } = route;
     const report = (change: Omit<PreparationReport, 'host'>): void =>
       this.#options.onReport(round, { host, ...change });
     report({ step: 'route', state: 'done' });
     report({ step: 'self-check', state: 'running' });
     const onVerdict = (verdict: Verdict): void => reportsOf(verdict, false).forEach(report);
-    const settings = { ...this.#options.selfCheck, thumbprint, onVerdict };
+    const repeated = unready.includes(host);
+    const settings = { ...this.#options.selfCheck, thumbprint, onVerdict, repeated };
     const seen = await awaitReachable(host, settings, signal);
     const verdict = this.#memory.judge(host, seen, judged.includes(host));
     reportsOf(verdict, true).forEach(report);
-    return hostVerdict(host, verdict);
+    const { timeLimit } = this.#options.selfCheck;
+    return hostVerdict(host, verdict, { timeLimit, classes: this.#rules.classesOf(namespace, route) });
   }
 }

@@ -12,13 +12,14 @@ const tokenAtStart = /^([A-Za-z0-9_-]{16,128})(?:\?|$)/;
 const patience = 2 * second;
 
 export interface ResponderOptions {
-  /** RFC 7638 thumbprint of the account key, base64url; undefined without an account. */
-  thumbprint(): string | undefined;
-  /** Whether a challenge Ingress has this host; lower case, without port and trailing dot. */
-  hasHost(host: string): boolean;
+  /**
+   * RFC 7638 thumbprint of the account key that this host is validated for, base64url; undefined for a host that is not being validated.
+   * @param host lower case, without port and trailing dot
+   */
+  thumbprintOf(host: string): string | undefined;
   /** Lists the challenge Ingresses; called for every unknown host, so it must be rate-limited. */
   refresh(): Promise<void>;
-  /** Errors of `thumbprint` and `hasHost`; the request was answered with 404. */
+  /** Errors of `thumbprintOf`; the request was answered with 404. */
   onError(error: unknown): void;
   readonly clock: Clock;
 }
@@ -33,34 +34,49 @@ const bounds: ServerBounds = {
   requestsPerConnection: 1000,
 };
 
+/** The host is not known, and whether it is being validated could not be asked. */
+const cannotTell = Symbol('cannot tell');
+
 /**
  * The HTTP-01 responder: answers every token with TOKEN.THUMBPRINT, for hosts that are being validated. Stateless: any replica
  * answers. Echoing the token is safe because of its strict alphabet, text/plain and nosniff; only hosts in a challenge Ingress are
  * answered, so a host that merely points here cannot be proven.
  *
+ * Where it cannot tell, because the API server is away, it closes the connection: a 404 would fail the order, while ingress controllers
+ * ask another replica after a connection that broke.
+ *
  * Listen with `server.listen(port)`. Node handles failed connections and malformed requests.
  */
 export function createResponder(options: ResponderOptions): Server {
-  async function refresh(): Promise<void> {
+  /** @returns whether they have been listed */
+  async function refresh(): Promise<boolean> {
     const answered = new AbortController();
-    await Promise.race([
-      // Answer from the cache; the reader reports its own errors.
-      options.refresh().catch(() => undefined),
-      sleep(options.clock, patience, answered.signal).catch(() => undefined),
+    const listed = await Promise.race([
+      // The reader reports its own errors.
+      options.refresh().then(
+        () => true,
+        () => false,
+      ),
+      sleep(options.clock, patience, answered.signal).then(
+        () => false,
+        () => false,
+      ),
     ]);
     answered.abort();
+    return listed;
   }
 
-  async function answerTo(request: IncomingMessage): Promise<string | undefined> {
+  async function answerTo(request: IncomingMessage): Promise<string | typeof cannotTell | undefined> {
     if (request.method !== 'GET' && request.method !== 'HEAD') return undefined;
     const token = requestedToken(request);
     const host = requestedHost(request);
     if (token === undefined || host === undefined) return undefined;
-    if (!options.hasHost(host)) {
-      await refresh();
-      if (!options.hasHost(host)) return undefined;
+    let thumbprint = options.thumbprintOf(host);
+    if (thumbprint === undefined) {
+      const listed = await refresh();
+      thumbprint = options.thumbprintOf(host);
+      if (thumbprint === undefined && !listed) return cannotTell;
     }
-    const thumbprint = options.thumbprint();
     return thumbprint === undefined ? undefined : `${token}.${thumbprint}`;
   }
 
@@ -70,7 +86,10 @@ export function createResponder(options: ResponderOptions): Server {
         options.onError(error);
         return undefined;
       })
-      .then((keyAuthorization) => respond(request, response, keyAuthorization));
+      .then((answer) => {
+        if (answer === cannotTell) response.destroy();
+        else respond(request, response, answer);
+      });
   });
 }
 

@@ -1,6 +1,7 @@
 import type { CertificateEntry } from '../../../machines/ingress/status.ts';
 import { adoptCommand } from '../../../machines/ownership/adoption.ts';
 import type { DesiredCertificate } from '../../../machines/ownership/desired-certificate.ts';
+import { sentences } from '../../../machines/reasons/sentences.ts';
 import type { CertificateDetail, IngressDetail } from '../../inspector/protocol.ts';
 import { isLeftAlone, type SecretStanding } from '../secret-standing.ts';
 import { type Check, type Explanation, isProblem, timeAhead } from './explanation.ts';
@@ -80,7 +81,9 @@ function failureOf({ desired, entry, live }: DesiredStanding, now: number) {
   }
   if (told === undefined) return undefined;
   const { text, remedy } = checkOutcome(desired.secretName, told);
-  return { why: text, next: nextOf(told, now), remedy };
+  const at = told.nextAttempt === undefined ? live?.nextAttemptAt : undefined;
+  const next = at === undefined ? nextOf(told, now) : `It is tried again ${timeAhead(at, now)}.`;
+  return { why: text, next, remedy };
 }
 
 /** The conclusion if no failure is known. */
@@ -93,18 +96,18 @@ function waiting(
   const { text } = checkSecret(desired, standing, now);
   const hold = live === undefined ? undefined : liveHold(live, now);
   if (hold !== undefined) {
-    return { verdict: 'waiting', why: `${text} ${hold}`, next: liveNext ?? 'The order is made then.' };
+    return { verdict: 'waiting', why: sentences(text, hold), next: liveNext ?? 'The order is made then.' };
   }
   if (entry?.state === 'waiting') {
-    const why = `${text} ${entry.message ?? ''}`.trim();
+    const why = sentences(text, entry.message ?? '');
     return { verdict: 'waiting', why, next: liveNext ?? nextOf(entry, now) };
   }
   const wait = checks.find(({ about }) => about === 'CA');
   if (wait !== undefined) {
     return {
       verdict: 'waiting',
-      why: `${text} ${wait.text}`,
-      next: `The order is made then. ${wait.remedy ?? ''}`.trim(),
+      why: sentences(text, wait.text),
+      next: sentences('The order is made then.', wait.remedy ?? ''),
     };
   }
   const obstacle = checks.find(isProblem);
@@ -112,7 +115,7 @@ function waiting(
     liveNext ??
     'kube-lego handles it within seconds; if not, see its log: it may not be running, or not see the Ingress.';
   if (obstacle === undefined || liveNext !== undefined) return { verdict: 'waiting', why: text, next };
-  return { ...problem(`${text} ${obstacle.text}`, next, obstacle.remedy), verdict: 'waiting' };
+  return { ...problem(sentences(text, obstacle.text), next, obstacle.remedy), verdict: 'waiting' };
 }
 
 function problem(why: string, next: string, remedy: string | undefined) {

@@ -2,23 +2,29 @@
 // run.ts.
 
 import { sourceKey } from '../../../machines/ownership/source-key.ts';
+import { classNameOf, type IngressClassReference } from '../../../machines/ownership/source-spec.ts';
 import type { KubernetesClient } from '../../kubernetes/client/client.ts';
 import { NumberedDocuments } from '../../kubernetes/records/numbered-documents.ts';
 import { SecretStore } from '../../kubernetes/records/secret-store.ts';
 import { projectIngress } from '../../sources/ingress/ingress-projection.ts';
 import type { Clock } from '../../time/clock.ts';
 import { readIngress, surveyIngresses } from '../cluster-reading.ts';
+import { leaderCheck, readLeader } from '../leader.ts';
 import { askController } from '../live-detail.ts';
+import { readRevocations } from '../revoke/requested-revocations.ts';
 import { type CommandSettings, readStanding } from '../secret-standing.ts';
 import { entryOf } from '../status-rows.ts';
 import { conclude, type DesiredStanding, isGood } from './conclusion.ts';
+import { checkDns } from './dns-checks.ts';
 import { type Check, type Explanation, isProblem } from './explanation.ts';
-import { checkClass, checkGate, checkWish } from './ingress-checks.ts';
+import { checkAddress, checkClasses, checkGate, checkRules, checkWish } from './ingress-checks.ts';
 import { checkLimits, type LedgerStores } from './limit-checks.ts';
 import { liveChecks } from './live-checks.ts';
 import { checkOwners } from './owner-checks.ts';
 import { checkHost, checkService } from './path-checks.ts';
+import { checkRevocations } from './revocation-checks.ts';
 import { checkOutcome, checkSecret } from './secret-checks.ts';
+import { checkServed } from './served-checks.ts';
 
 export interface ExplainOptions {
   readonly client: KubernetesClient;
@@ -49,10 +55,16 @@ export async function explain(
   if (gate.some(isProblem)) return stopped(ingress, gate);
 
   const now = clock.now();
-  const { ownership, partial, holders } = await surveyIngresses(client, config, namespace, now, signal);
+  const {
+    ownership,
+    partial,
+    holders,
+    classes: existing,
+  } = await surveyIngresses(client, config, namespace, now, signal);
   const assignment = ownership.assignment(sourceKey(spec));
   if (assignment === undefined) return stopped(ingress, gate);
-  const wish = checkWish(assignment);
+  const document = `${config.namespace}/${config.dnsZones ?? ''}`;
+  const wish = [...checkWish(assignment), ...checkDns(assignment, { namespace, document })];
   if (assignment.desired.length === 0) return stopped(ingress, [...gate, ...wish]);
 
   const secrets = new SecretStore(client);
@@ -60,14 +72,25 @@ export async function explain(
   const live = answer.kind === 'told' ? answer.detail : undefined;
   const standings = await Promise.all(
     assignment.desired.map(async (desired): Promise<DesiredStanding> => {
-      const standing = await readStanding(secrets, desired, config, now, signal);
+      const standing = await readStanding(secrets, desired, config, holders, now, signal);
       const { secretName } = desired;
       const certificate = live?.certificates.find(({ secret }) => secret === secretName);
       return { desired, standing, entry: entryOf(spec, secretName), live: certificate };
     }),
   );
-  const [classes, service, paths] = await Promise.all([
-    checkClass(client, spec.ingressClass, object, clock, signal),
+  if (assignment.desired.every(({ hosts }) => hosts.length === 0) && !standings.some(isCaredFor))
+    return stopped(ingress, [...gate, ...wish]);
+  const rules = assignment.desired.flatMap(({ hosts }) =>
+    hosts.flatMap((route) =>
+      route.challenge === 'dns-01' ? [] : ownership.challengeRules(namespace, route),
+    ),
+  );
+  const references = distinctClasses([spec.ingressClass, ...rules.map(({ ingressClass }) => ingressClass)]);
+  const operator = !partial || holders !== undefined;
+  const [leader, requested, served, service, paths] = await Promise.all([
+    readLeader(client, config.namespace, now, signal),
+    readRevocations(client, config.namespace, signal),
+    checkServed(assignment, operator, secrets, signal),
     checkService(client, config, signal),
     offline ? [] : checkPaths(standings, config, signal),
   ]);
@@ -81,9 +104,13 @@ export async function explain(
     ...checkOwners(assignment, {
       hostOwner: (host) => ownership.hostOwner(host, now),
       holders,
-      operator: !partial || holders !== undefined,
+      operator,
     }),
-    ...classes,
+    ...served,
+    ...checkClasses(references, (ingressClass) => ownership.classStanding(ingressClass), existing),
+    checkAddress(object),
+    ...checkRules(rules),
+    leaderCheck(leader),
     ...(answer.kind === 'stranger' ? [stranger] : []),
     ...(live === undefined ? [service] : liveChecks(live, now)),
     ...limits,
@@ -91,10 +118,15 @@ export async function explain(
     ...standings.flatMap(({ desired, standing, entry }) => [
       checkSecret(desired, standing, now),
       checkOutcome(desired.secretName, entry),
+      ...checkRevocations(desired, requested ?? []),
     ]),
   ];
   const conclusion = conclude(standings, wish, live?.row, checks, now);
   return { ingress, ...conclusion, checks, ...(live === undefined ? {} : { live }) };
+}
+
+function distinctClasses(all: readonly IngressClassReference[]): IngressClassReference[] {
+  return [...new Map(all.map((reference) => [classNameOf(reference, undefined), reference])).values()];
 }
 
 const incomplete: Check = {
@@ -116,12 +148,21 @@ function ledgersOf(client: KubernetesClient, { namespace }: CommandSettings): Le
   };
 }
 
+/** A certificate of hosts that get no new one is cared for. */
+function isCaredFor({ standing }: DesiredStanding): boolean {
+  return standing.kind === 'unknown' || standing.assessment.kind !== 'refused';
+}
+
 /** No further checks are possible. */
 function stopped(ingress: string, checks: readonly Check[]): Explanation {
   const shared = checks.find(({ about }) => about === 'SecretOwnedByOther');
-  if (shared !== undefined && !checks.some(isProblem)) {
-    const next = 'It shares the certificate of the older Ingress: run kube-lego explain for that one.';
-    return { ingress, verdict: 'good', why: shared.text, next, checks };
+  const own = checks.find(isProblem);
+  if (shared !== undefined) {
+    const next =
+      'It shares the certificate of the Ingress that owns the Secret: run kube-lego explain for that one.';
+    const { text: why, remedy } = own ?? { text: shared.text, remedy: undefined };
+    const verdict = own === undefined ? 'good' : 'failing';
+    return { ingress, verdict, why, next, ...(remedy === undefined ? {} : { remedy }), checks };
   }
   const problem = checks.find(isProblem) ?? checks.findLast(({ result }) => result === 'note');
   return {
@@ -140,6 +181,8 @@ async function checkPaths(
   signal: AbortSignal,
 ): Promise<Check[]> {
   const bad = standings.filter((standing) => !isGood(standing));
-  const hosts = [...new Set(bad.flatMap(({ desired }) => desired.hosts.map(({ host }) => host)))];
+  const routes = bad.flatMap(({ desired }) => desired.hosts);
+  const reached = routes.filter(({ challenge }) => challenge !== 'dns-01');
+  const hosts = [...new Set(reached.map(({ host }) => host))];
   return (await Promise.all(hosts.slice(0, mostHosts).map((host) => checkHost(host, config, signal)))).flat();
 }

@@ -1,4 +1,5 @@
 import { type ReasonCode, reasons } from '../../../machines/reasons/reasons.ts';
+import { sentences } from '../../../machines/reasons/sentences.ts';
 import type { IngressDetail } from '../../inspector/protocol.ts';
 import { durationText, printable } from '../terminal-text.ts';
 
@@ -47,8 +48,8 @@ const marks = { ok: 'ok', problem: 'PROBLEM', note: 'note', unknown: '?' } as co
 export function explanationText({ ingress, verdict, why, next, remedy, checks }: Explanation): string {
   const width = Math.max(...checks.map(({ about }) => about.length));
   const walk = checks.map((check) => {
-    const own = check.remedy === undefined || check.text.endsWith(check.remedy) ? '' : ` ${check.remedy}`;
-    return `  ${marks[check.result].padEnd(7)}  ${check.about.padEnd(width)}  ${printable(check.text + own)}`;
+    const own = check.remedy === undefined || check.text.endsWith(check.remedy) ? '' : check.remedy;
+    return `  ${marks[check.result].padEnd(7)}  ${check.about.padEnd(width)}  ${printable(sentences(check.text, own))}`;
   });
   return [
     `Ingress ${ingress}: ${verdict}`,

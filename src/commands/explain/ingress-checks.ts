@@ -1,11 +1,11 @@
+import type { ChallengeRule } from '../../../machines/ownership/challenge-rules.ts';
+import type { ClassStanding } from '../../../machines/ownership/class-standing.ts';
 import type { Assignment } from '../../../machines/ownership/desired-certificate.ts';
 import type { IngressClassReference, SourceSpec } from '../../../machines/ownership/source-spec.ts';
+import { someOf } from '../../../machines/reasons/foreign-text.ts';
 import { failureKind, reasons } from '../../../machines/reasons/reasons.ts';
-import { IngressClasses } from '../../challenges/http-01/ingress-class.ts';
 import type { Config } from '../../config/config.ts';
-import type { KubernetesClient } from '../../kubernetes/client/client.ts';
 import { arrayField, recordField, stringField } from '../../process/json.ts';
-import type { Clock } from '../../time/clock.ts';
 import type { Check } from './explanation.ts';
 
 /** Whether kube-lego manages the Ingress. @param object as sent by the API server */
@@ -41,9 +41,10 @@ export function checkWish({ desired, notices }: Assignment): Check[] {
     const result = failureKind(notice) === 'notice' ? 'note' : 'problem';
     return { about: notice.code, result, text: notice.message, remedy: reasons[notice.code].remedy };
   });
-  const wishes = desired.map(({ secretName, hosts }): Check => {
+  const wishes = desired.flatMap(({ secretName, hosts }): Check[] => {
+    if (hosts.length === 0) return [];
     const text = `Secret ${secretName} should hold a certificate for ${hosts.map(({ host }) => host).join(', ')}.`;
-    return { about: 'spec.tls', result: 'ok', text };
+    return [{ about: 'spec.tls', result: 'ok', text }];
   });
   if (findings.length + wishes.length > 0) return [...findings, ...wishes];
   const remedy = 'List hosts and a secretName under spec.tls.';
@@ -51,29 +52,43 @@ export function checkWish({ desired, notices }: Assignment): Check[] {
   return [{ about: 'spec.tls', result: 'problem', text, remedy }];
 }
 
-/** Which ingress controller serves the Ingress, and whether a challenge Ingress works with it. */
-export async function checkClass(
-  client: KubernetesClient,
-  reference: IngressClassReference,
-  object: unknown,
-  clock: Clock,
-  signal: AbortSignal,
-): Promise<Check[]> {
-  const about = 'class';
-  const checks: Check[] = [];
-  if (reference.form === 'none') {
-    const text = 'The Ingress names no class: the default class serves it, or every ingress controller.';
-    checks.push({ about, result: 'note', text });
-  } else {
-    const controller = await new IngressClasses({ client, clock }).nonMergingController(reference, signal);
-    if (controller === undefined) {
-      checks.push({ about, result: 'ok', text: `The Ingress is of class ${reference.name}.` });
-    } else {
-      const text = `The ingress controller of class ${reference.name}, ${controller}, gives a host to one Ingress only.`;
-      const { remedy } = reasons.IngressControllerDoesNotMerge;
-      checks.push({ about, result: 'problem', text, remedy });
+/** Which ingress controllers serve the hosts, and whether a challenge Ingress works with them. */
+export function checkClasses(
+  references: readonly IngressClassReference[],
+  standingOf: (ingressClass: IngressClassReference) => ClassStanding,
+  /** Undefined if they may not be listed. */
+  existing: readonly string[] | undefined,
+): Check[] {
+  const classes = references.map((reference) => ({ reference, ...standingOf(reference) }));
+  // One that works is enough, if that is where the DNS leads to.
+  const works = classes.some(
+    ({ reference, exists, nonMerging }) =>
+      reference.form !== 'none' && exists !== false && nonMerging === undefined,
+  );
+  const result = works ? 'note' : 'problem';
+  return classes.map(({ reference, exists, nonMerging }): Check => {
+    const about = 'class';
+    if (reference.form === 'none') {
+      const text =
+        'The Ingress names no class: it is served by ingress controllers that take such an Ingress, if there are any.';
+      return { about, result: 'note', text };
     }
-  }
+    const { form, name } = reference;
+    if (nonMerging !== undefined) {
+      const text = `The ingress controller of class ${name}, ${nonMerging}, gives a host to one Ingress only.`;
+      return { about, result, text, remedy: reasons.IngressControllerDoesNotMerge.remedy };
+    }
+    if (exists !== false) return { about, result: 'ok', text: `The Ingress is of class ${name}.` };
+    const others = existing === undefined ? '' : `, only ${someOf(existing, 10) || 'none at all'}`;
+    const text = `The Ingress is of class ${name}, and there is no IngressClass of this name${others}.`;
+    const { remedy } = reasons.IngressClassNotFound;
+    // Without the object, some controllers serve a class by its name in the annotation.
+    return { about, result: form === 'field' ? result : 'note', text, remedy };
+  });
+}
+
+/** The address that an ingress controller has given the Ingress. @param object as sent by the API server */
+export function checkAddress(object: unknown): Check {
   const balancer = recordField(recordField(object, 'status'), 'loadBalancer');
   const addresses = arrayField(balancer, 'ingress').flatMap(
     (entry) => stringField(entry, 'ip') ?? stringField(entry, 'hostname') ?? [],
@@ -82,6 +97,28 @@ export async function checkClass(
     addresses.length === 0
       ? 'No ingress controller has given the Ingress an address yet; some never do.'
       : `Its ingress controller gave it the address ${addresses.join(', ')}.`;
-  checks.push({ about: 'address', result: addresses.length === 0 ? 'note' : 'ok', text });
-  return checks;
+  return { about: 'address', result: addresses.length === 0 ? 'note' : 'ok', text };
+}
+
+/** How the challenge rules of the hosts are spelt, where they do not name them, and hosts that can have none. */
+export function checkRules(rules: readonly ChallengeRule[]): Check[] {
+  const foreign = rules.filter((rule) => rule.foreign === true).map(({ host }) => host);
+  const unserved = [...new Set(foreign)].map((host): Check => {
+    const text = `${host}: has no rule in this namespace, and a wildcard or a rule without host of another namespace serves it.`;
+    return { about: 'rule', result: 'problem', text, remedy: reasons.HostHasNoRule.remedy };
+  });
+  const spelt = Map.groupBy(
+    rules.filter((rule) => rule.foreign !== true && rule.host !== rule.ruleHost),
+    ({ ruleHost }) => ruleHost,
+  );
+  const spellings = [...spelt].map(([ruleHost, of]): Check => {
+    const rule = ruleHost === '' ? 'a rule without host' : `a rule for ${ruleHost}`;
+    const hosts = someOf([...new Set(of.map(({ host }) => host))]);
+    return {
+      about: 'rule',
+      result: 'note',
+      text: `${hosts}: served by ${rule}, so the challenge rule is one, too.`,
+    };
+  });
+  return [...unserved, ...spellings];
 }

@@ -4,6 +4,7 @@ import type { Ledger } from '../../../machines/ledger/ledger.ts';
 import type { OrderRequest } from '../../../machines/ledger/order-limits.ts';
 import { presetLimits, type RateLimits } from '../../../machines/ledger/rate-limits.ts';
 import type { DesiredCertificate } from '../../../machines/ownership/desired-certificate.ts';
+import { sentences } from '../../../machines/reasons/sentences.ts';
 import { isForbidden } from '../../kubernetes/client/kubernetes-error.ts';
 import { createLedger, type LedgerStore } from '../../ledger/ledger-keeper.ts';
 import type { CommandSettings, SecretStanding } from '../secret-standing.ts';
@@ -60,7 +61,8 @@ function ledgerChecks(ledger: Ledger, standings: readonly DesiredStanding[], now
     const { secretName } = desired;
     const hold = ledger.hold(orderOf(desired, standing), now);
     if (hold === undefined) return [];
-    const text = `Secret ${secretName}: ${describeHold(hold).message} The limit has room ${timeAhead(hold.until, now)}.`;
+    const room = `The limit has room ${timeAhead(hold.until, now)}.`;
+    const text = sentences(`Secret ${secretName}: ${describeHold(hold).message}`, room);
     return [{ about: 'limits', result: 'note', text }];
   });
   return [...busy, ...holds];

@@ -1,4 +1,5 @@
 import { isReasonCode } from '../../../machines/ingress/status.ts';
+import { sentences } from '../../../machines/reasons/sentences.ts';
 import type { CertificateDetail, HostProgress, HostStep, IngressDetail } from '../../inspector/protocol.ts';
 import { type Check, isoTime, type Told, timeAhead, withoutRemedy } from './explanation.ts';
 
@@ -6,6 +7,7 @@ const stepNames: Readonly<Record<HostStep, string>> = {
   dns: 'DNS',
   route: 'challenge route',
   'self-check': 'self-check',
+  record: 'DNS record',
   challenge: 'challenge',
   authorization: 'authorization',
   order: 'order',
@@ -51,7 +53,7 @@ export function liveTrouble({ state, error, failures }: CertificateDetail): Told
 export function liveHold({ hold, error }: CertificateDetail, now: number): string | undefined {
   if (hold === undefined) return undefined;
   const what = error === undefined ? `The order waits (${hold.scope}).` : toldOf(error).text;
-  return `${what} It is made ${timeAhead(hold.until, now)}.`;
+  return sentences(what, `It is made ${timeAhead(hold.until, now)}.`);
 }
 
 function certificateChecks(certificate: CertificateDetail, now: number): Check[] {

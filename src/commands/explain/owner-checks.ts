@@ -31,7 +31,7 @@ export function checkOwners({ desired }: Assignment, knowledge: OwnerKnowledge):
 
 function ownerWords(
   host: string,
-  { by, namespace = '' }: HostOwner,
+  { by, namespace = '', equalAge }: HostOwner,
   holder: Holder | undefined,
   own: string,
 ): string {
@@ -49,9 +49,17 @@ function ownerWords(
         : `${held}. No Ingress there names it any more, so it is free when LEGO_HOST_GRACE is over.`;
     }
     case 'claim':
-      return `Nobody holds ${host} yet; it belongs to namespace ${namespace}, whose Ingress routes or lists it first.`;
+      return equalAge
+        ? `Nobody holds ${host} yet; it belongs to namespace ${namespace}: of Ingresses of the same second, the ingress controller takes that one first.`
+        : `Nobody holds ${host} yet; it belongs to namespace ${namespace}, whose Ingress routes or lists it first.`;
+    case 'wildcard':
+      return `Namespace ${namespace} holds the wildcard above ${host}, so hosts below it that nobody had before are its own.`;
+    case 'hosts-below':
+      return `${host} would cover a host that belongs to namespace ${namespace}.`;
     case 'nobody':
       return `No Namespace reserves ${host}, and LEGO_REQUIRE_DOMAINS is true.`;
+    case 'unknown':
+      return 'Namespaces cannot be read, so it is unknown what they reserve, and LEGO_REQUIRE_DOMAINS is true.';
     case 'anyone':
       return `${host} belongs to nobody.`;
     default:

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { resolveHost } from '../../challenges/http-01/self-check/addresses.ts';
+import { resolveHost } from '../../challenges/addresses.ts';
 import { selfCheck } from '../../challenges/http-01/self-check/self-check.ts';
 import type { Config } from '../../config/config.ts';
 import { selfCheckSettings } from '../../config/policies.ts';
@@ -31,11 +31,11 @@ export async function checkHost(host: string, config: Config, signal: AbortSigna
   if (verdict.kind === 'reachable') throw new Error('unreachable: the account is random');
   const text = verdict.message.replaceAll(' from inside the cluster', ' from here');
   if (verdict.kind === 'inconclusive') return [dns, { about, result: 'problem', text, remedy: pathRemedy }];
-  const { status } = verdict;
+  const { status, from, remedy = pathRemedy } = verdict;
   if (status === undefined || (status >= 300 && status !== 404)) {
-    return [dns, { about, result: 'problem', text, remedy: pathRemedy }];
+    return [dns, { about, result: 'problem', text, remedy }];
   }
-  const fine = `A server answers with status ${status}, which is right while no challenge is pending.`;
+  const fine = `${from ?? 'A server'} answers with status ${status}, which is right while no challenge is pending.`;
   return [dns, { about, result: 'ok', text: fine }];
 }
 

@@ -3,7 +3,7 @@ import { hostTable } from './hosts.mjs';
 import { lifetime } from './lifetime.mjs';
 import { calendarDay, counted, distance, moment } from './words.mjs';
 
-/** @import { CertificateDetail } from '../protocol.ts' */
+/** @import { CertificateDetail, HostElsewhere } from '../protocol.ts' */
 
 /** @type {Readonly<Record<string, string>>} */
 const signs = { good: 'idle', failed: 'backing-off', unchecked: 'checking' };
@@ -74,8 +74,25 @@ function facts(certificate, now) {
     'Next attempt',
     nextAttemptAt === undefined ? undefined : `${moment(nextAttemptAt)}, ${distance(nextAttemptAt, now)}`,
   );
+  for (const { host, by, namespace, until } of certificate.elsewhere ?? []) {
+    const end = until === undefined ? '' : `, until ${moment(until)}`;
+    add(host, `${namespace === undefined ? '' : `belongs to ${namespace}: `}${reasonsOfOwners[by]}${end}`);
+  }
   return list;
 }
+
+/** @type {Readonly<Record<HostElsewhere['by'], string>>} */
+const reasonsOfOwners = {
+  reservation: 'reserved by kube-lego.io/domains',
+  holder: 'it holds the last certificate',
+  grace: 'it held the last certificate, and no Ingress there names the host any more',
+  claim: 'its Ingress routes or lists the host first',
+  wildcard: 'it holds the wildcard above',
+  'hosts-below': 'a host below this wildcard is its own',
+  nobody: 'no Namespace reserves it, and LEGO_REQUIRE_DOMAINS is true',
+  unknown: 'Namespaces cannot be read, and LEGO_REQUIRE_DOMAINS is true',
+  anyone: 'free',
+};
 
 /** @param {number | undefined} start @param {number | undefined} end @param {number} now */
 function range(start, end, now) {

@@ -8,6 +8,7 @@ const steps = [
   ['dns', 'DNS'],
   ['route', 'Route'],
   ['self-check', 'Self-check'],
+  ['record', 'DNS record'],
   ['challenge', 'Challenge'],
   ['authorization', 'Authorization'],
   ['order', 'Order'],
@@ -21,11 +22,12 @@ const steps = [
  */
 export function hostTable(hosts) {
   const head = element('tr', {}, element('th', { scope: 'col' }, 'Host'));
-  for (const [, words] of steps) head.append(element('th', { scope: 'col' }, words));
+  const shown = steps.filter(([name]) => hosts.some((host) => host.steps.some(({ step }) => step === name)));
+  for (const [, words] of shown) head.append(element('th', { scope: 'col' }, words));
   const body = element('tbody', {});
   /** @type {Set<string>} */
   const said = new Set();
-  for (const host of hosts) body.append(...hostRows(host, said));
+  for (const host of hosts) body.append(...hostRows(host, shown, said));
   return element(
     'div',
     { class: 'scroller' },
@@ -35,15 +37,20 @@ export function hostTable(hosts) {
 
 /**
  * @param {HostProgress} progress
+ * @param {typeof steps} shown the columns; a host has not all of them
  * @param {Set<string>} said texts already shown above: an error of the order applies to all its hosts, and is shown once
  */
-function hostRows({ host, steps: reached }, said) {
+function hostRows({ host, steps: reached }, shown, said) {
   const row = element('tr', {}, element('th', { scope: 'row' }, ...breakable(host)));
   /** @type {HTMLElement[]} */
   const remarks = [];
-  for (const [name, words] of steps) {
+  for (const [name, words] of shown) {
     const step = reached.find((one) => one.step === name);
-    const state = step?.state ?? 'waiting';
+    if (step === undefined) {
+      row.append(element('td', {}));
+      continue;
+    }
+    const { state } = step;
     const title = [
       state,
       ...(step?.at === undefined ? [] : [moment(step.at)]),

@@ -57,6 +57,8 @@ const connection = new FeedConnection(
       if (isDetail(data)) detail.show(data);
     },
     gone: () => detail.showGone(),
+    // Another process leads now: the page says which.
+    following: () => location.reload(),
     heartbeat: (data) => {
       if (isHeartbeat(data)) store.setClock(data.now);
     },

@@ -3,7 +3,9 @@ import type { KubeConfig } from '@kubernetes/client-node';
 import { Agent, type Dispatcher, ProxyAgent } from 'undici';
 import { second } from '../../../machines/time/durations.ts';
 import { isRecord } from '../../process/json.ts';
+import { fenced } from '../../process/write-fence.ts';
 import type { Clock } from '../../time/clock.ts';
+import { KubernetesError } from './kubernetes-error.ts';
 
 /** How to reach the API server now: address, credentials, connection pools. */
 export interface Route {
@@ -37,14 +39,17 @@ export class ApiConnection {
   readonly #kubeConfig: KubeConfig;
   readonly #clock: Clock;
   readonly #connections: number;
+  readonly #mayWrite: () => boolean;
   readonly #server: string;
   readonly #proxy: string | undefined;
   #identity: Identity | undefined;
   #reading: Promise<Route> | undefined;
   #route: Route | undefined;
   #readAt = Number.NEGATIVE_INFINITY;
+  #closed = false;
 
-  constructor(kubeConfig: KubeConfig, clock: Clock, connections: number) {
+  /** @param mayWrite whether requests that change something may be sent now */
+  constructor(kubeConfig: KubeConfig, clock: Clock, connections: number, mayWrite: () => boolean) {
     const cluster = kubeConfig.getCurrentCluster();
     if (cluster === null) {
       throw new TypeError(
@@ -54,13 +59,15 @@ export class ApiConnection {
     this.#kubeConfig = kubeConfig;
     this.#clock = clock;
     this.#connections = connections;
+    this.#mayWrite = mayWrite;
     this.#server = cluster.server.replace(/\/+$/, '');
     this.#proxy = cluster.proxyUrl;
   }
 
-  /** @throws the error of reading the credentials, e.g. ENOENT of a token file */
+  /** @throws KubernetesError after `close`; the error of reading the credentials, e.g. ENOENT of a token file */
   route(): Promise<Route> | Route {
-    if (this.#route !== undefined && this.#clock.now() - this.#readAt < credentialsLifetime)
+    if (this.#closed) throw new KubernetesError('Unreachable', 'The connection to the API server is closed');
+    if (this.#route !== undefined && this.#clock.monotonic() - this.#readAt < credentialsLifetime)
       return this.#route;
     this.#reading ??= this.#read().finally(() => {
       this.#reading = undefined;
@@ -73,8 +80,10 @@ export class ApiConnection {
     this.#readAt = Number.NEGATIVE_INFINITY;
   }
 
-  /** Aborts requests in flight and closes all connections. */
+  /** Aborts requests in flight and closes all connections; none is opened again. */
   async close(): Promise<void> {
+    this.#closed = true;
+    await this.#reading?.catch(() => undefined);
     const route = this.#route;
     this.#route = undefined;
     if (route !== undefined) await Promise.all([route.calls.destroy(), route.streams.destroy()]);
@@ -87,13 +96,15 @@ export class ApiConnection {
     const route: Route = {
       server: this.#server,
       headers: identity.headers,
-      calls: (samePool ? previous?.calls : undefined) ?? this.#pool(identity.tls, this.#connections),
+      calls:
+        (samePool ? previous?.calls : undefined) ??
+        fenced(this.#pool(identity.tls, this.#connections), this.#mayWrite, unsent),
       streams: (samePool ? previous?.streams : undefined) ?? this.#pool(identity.tls, null),
     };
     if (previous !== undefined && !samePool) retire(previous);
     this.#identity = identity;
     this.#route = route;
-    this.#readAt = this.#clock.now();
+    this.#readAt = this.#clock.monotonic();
     return route;
   }
 
@@ -123,6 +134,10 @@ async function readIdentity(kubeConfig: KubeConfig): Promise<Identity> {
     if (value !== undefined && value !== null) tls[name] = value;
   }
   return { tls, headers };
+}
+
+function unsent(message: string): KubernetesError {
+  return new KubernetesError('Unreachable', message);
 }
 
 function sameTls(left: Record<string, unknown>, right: Record<string, unknown>): boolean {

@@ -3,7 +3,9 @@
 
 import { AsyncLocalStorage } from 'node:async_hooks';
 import {
+  CoordinationV1Api,
   CoreV1Api,
+  CustomObjectsApi,
   createConfiguration,
   type KubeConfig,
   NetworkingV1Api,
@@ -34,6 +36,8 @@ export interface StreamOptions {
 export interface KubernetesClient {
   readonly core: CoreV1Api;
   readonly networking: NetworkingV1Api;
+  readonly coordination: CoordinationV1Api;
+  readonly custom: CustomObjectsApi;
   /**
    * Aborts the requests of `work` with `signal`: `client.call(signal, ({ core }) => core.readNamespacedSecret(…))`.
    * Without it only the time limit ends a request.
@@ -50,8 +54,26 @@ export interface KubernetesClient {
    *
    * @param path of the object
    * @param fieldManager who is said to own the fields
+   * @param dryRun only tests whether it would be admitted
    */
-  mergePatch(path: string, body: object, fieldManager: string, signal: AbortSignal): Promise<void>;
+  mergePatch(
+    path: string,
+    body: object,
+    fieldManager: string,
+    signal: AbortSignal,
+    dryRun?: boolean,
+  ): Promise<void>;
+  /**
+   * Deletes exactly this version of an object of any kind; what belongs to it is deleted in the background.
+   *
+   * @param dryRun only tests whether it would be admitted
+   */
+  remove(
+    path: string,
+    version: { readonly uid: string; readonly resourceVersion: string },
+    signal: AbortSignal,
+    dryRun?: boolean,
+  ): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -63,6 +85,8 @@ export interface KubernetesClientOptions {
   readonly userAgent?: string;
   readonly clock?: Clock;
   readonly onRequest?: (report: ApiRequestReport) => void;
+  /** Whether requests that change something may be sent now, asked when each is sent; they may if not given. */
+  readonly mayWrite?: () => boolean;
 }
 
 /** Maximum of tries of a call that the API server answers with 429 and Retry-After. */
@@ -71,6 +95,8 @@ const mostTries = 4;
 const longestRetryAfter = 10 * second;
 const longestAnswer = 32 * 1024 * 1024;
 const longestErrorAnswer = 64 * 1024;
+/** Bytes of white space before an object. */
+const longestSpace = 64;
 
 /**
  * A client with pooled connections and a time limit on every request. Only here a 429 with a Retry-After of at most ten
@@ -81,7 +107,8 @@ export function createKubernetesClient(
   options: KubernetesClientOptions = {},
 ): KubernetesClient {
   const clock = options.clock ?? systemClock;
-  const connection = new ApiConnection(kubeConfig, clock, options.connections ?? 8);
+  const { connections = 8, mayWrite = () => true } = options;
+  const connection = new ApiConnection(kubeConfig, clock, connections, mayWrite);
   return new PooledClient(
     connection,
     clock,
@@ -102,6 +129,8 @@ interface Call {
 class PooledClient implements KubernetesClient {
   readonly core: CoreV1Api;
   readonly networking: NetworkingV1Api;
+  readonly coordination: CoordinationV1Api;
+  readonly custom: CustomObjectsApi;
   readonly #connection: ApiConnection;
   readonly #clock: Clock;
   readonly #requestTimeout: number;
@@ -128,11 +157,18 @@ class PooledClient implements KubernetesClient {
     });
     this.core = new CoreV1Api(configuration);
     this.networking = new NetworkingV1Api(configuration);
+    this.coordination = new CoordinationV1Api(configuration);
+    this.custom = new CustomObjectsApi(configuration);
   }
 
   async call<T>(signal: AbortSignal, work: (client: KubernetesClient) => Promise<T>): Promise<T> {
     signal.throwIfAborted();
-    return this.#signals.run(signal, () => work(this));
+    try {
+      return await this.#signals.run(signal, () => work(this));
+    } catch (error) {
+      if (signal.aborted || error instanceof KubernetesError) throw error;
+      throw unreadable();
+    }
   }
 
   async stream(
@@ -166,13 +202,41 @@ class PooledClient implements KubernetesClient {
     }
   }
 
-  async mergePatch(path: string, body: object, fieldManager: string, signal: AbortSignal): Promise<void> {
+  async mergePatch(
+    path: string,
+    body: object,
+    fieldManager: string,
+    signal: AbortSignal,
+    dryRun = false,
+  ): Promise<void> {
     signal.throwIfAborted();
     await this.#tried({
       method: 'PATCH',
-      url: `${path}?fieldManager=${encodeURIComponent(fieldManager)}`,
+      url: `${path}?fieldManager=${encodeURIComponent(fieldManager)}${dryRun ? '&dryRun=All' : ''}`,
       headers: { accept: 'application/json', 'content-type': 'application/merge-patch+json' },
       body: JSON.stringify(body),
+      signal,
+    });
+  }
+
+  async remove(
+    path: string,
+    { uid, resourceVersion }: { readonly uid: string; readonly resourceVersion: string },
+    signal: AbortSignal,
+    dryRun = false,
+  ): Promise<void> {
+    signal.throwIfAborted();
+    // In the query the API server overlooks a dry run where there is a body.
+    const options = {
+      preconditions: { uid, resourceVersion },
+      propagationPolicy: 'Background',
+      ...(dryRun ? { dryRun: ['All'] } : {}),
+    };
+    await this.#tried({
+      method: 'DELETE',
+      url: path,
+      headers: { accept: 'application/json', 'content-type': 'application/json' },
+      body: JSON.stringify(options),
       signal,
     });
   }
@@ -239,6 +303,7 @@ class PooledClient implements KubernetesClient {
     if (answer.statusCode >= 300)
       throw await this.#refusal(subject, answer.statusCode, answer.headers, answer.body);
     const content = await readAll(answer.body, longestAnswer);
+    if (!/^\s*\{/.test(content.toString('latin1', 0, longestSpace))) throw unreadable();
     return new ResponseContext(answer.statusCode, plainHeaders(answer.headers), {
       text: () => Promise.resolve(content.toString('utf8')),
       binary: () => Promise.resolve(content),
@@ -256,6 +321,11 @@ class PooledClient implements KubernetesClient {
     const content = await readAll(body, longestErrorAnswer).catch(() => Buffer.alloc(0));
     return errorFromAnswer(subject, status, content.toString('utf8'), plainHeaders(headers)['retry-after']);
   }
+}
+
+/** Without the cause: an error of the JSON parser repeats what it has met, which may be part of a key. */
+function unreadable(): KubernetesError {
+  return new KubernetesError('InvalidResponse', 'The API server sent an answer that cannot be read');
 }
 
 /** The kept-alive connection turned out closed. */

@@ -7,7 +7,12 @@ export interface Collection {
 }
 
 export const ingresses: Collection = { apiVersion: 'networking.k8s.io/v1', resource: 'ingresses' };
+export const ingressClasses: Collection = {
+  apiVersion: 'networking.k8s.io/v1',
+  resource: 'ingressclasses',
+};
 export const namespaces: Collection = { apiVersion: 'v1', resource: 'namespaces' };
+export const configMaps: Collection = { apiVersion: 'v1', resource: 'configmaps' };
 export const secrets: Collection = { apiVersion: 'v1', resource: 'secrets' };
 
 /** The API path of the collection, in one namespace or in all. */

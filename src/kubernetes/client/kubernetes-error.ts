@@ -1,6 +1,6 @@
 import { presentable } from '../../../machines/reasons/foreign-text.ts';
 import { minute, second } from '../../../machines/time/durations.ts';
-import { isRecord, stringField } from '../../process/json.ts';
+import { isRecord, parsedJson, stringField } from '../../process/json.ts';
 
 /**
  * Error codes.
@@ -27,6 +27,13 @@ export type KubernetesErrorCode =
   | 'ServerError'
   | 'InvalidResponse';
 
+interface KubernetesErrorOptions {
+  readonly status?: number | undefined;
+  readonly retryAfter?: number | undefined;
+  readonly words?: string | undefined;
+  readonly cause?: unknown;
+}
+
 /** A failed request to the API server. The message contains the request line and the server's message, never a body. */
 export class KubernetesError extends Error {
   override readonly name = 'KubernetesError';
@@ -35,16 +42,15 @@ export class KubernetesError extends Error {
   readonly status: number | undefined;
   /** Retry-After in milliseconds, five minutes at most. */
   readonly retryAfter: number | undefined;
+  /** For a person: who of the cluster's policies and webhooks refuses, and its words; else the message. One line. */
+  readonly words: string;
 
-  constructor(
-    code: KubernetesErrorCode,
-    message: string,
-    options: { status?: number | undefined; retryAfter?: number | undefined; cause?: unknown } = {},
-  ) {
+  constructor(code: KubernetesErrorCode, message: string, options: KubernetesErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.status = options.status;
     this.retryAfter = options.retryAfter;
+    this.words = options.words ?? message;
   }
 
   /** Whether the API server is unreachable, failing or busy, so that the same request may succeed later. */
@@ -58,6 +64,16 @@ export class KubernetesError extends Error {
 /** Whether the API server answered Forbidden. */
 export function isForbidden(error: unknown): boolean {
   return error instanceof KubernetesError && error.code === 'Forbidden';
+}
+
+/** Whether the API server does not let this identity do it, or does not know it any more. */
+export function isDenied(error: unknown): boolean {
+  return isForbidden(error) || (error instanceof KubernetesError && error.code === 'Unauthorized');
+}
+
+/** Whether the object is not as it was read. */
+export function isConflict(error: unknown): error is KubernetesError {
+  return error instanceof KubernetesError && error.code === 'Conflict';
 }
 
 /** Undefined instead of the one error that the caller expects. */
@@ -76,8 +92,13 @@ export async function unless<T>(code: KubernetesErrorCode, work: () => Promise<T
  * @throws every other error
  */
 export function unlessTransient(error: unknown, pause: number): number {
-  if (error instanceof KubernetesError && error.transient) return Math.max(pause, error.retryAfter ?? 0);
+  if (error instanceof KubernetesError && error.transient) return asAsked(error, pause);
   throw error;
+}
+
+/** @returns milliseconds: the pause, and at least the API server's Retry-After */
+export function asAsked(error: unknown, pause: number): number {
+  return error instanceof KubernetesError ? Math.max(pause, error.retryAfter ?? 0) : pause;
 }
 
 const longestServerMessage = 600;
@@ -112,7 +133,19 @@ export function errorFromAnswer(
   return new KubernetesError(code, `${subject}: ${status} ${answer?.reason ?? code}: ${said}`, {
     status,
     retryAfter: parseRetryAfter(retryAfter),
+    words: denialIn(said),
   });
+}
+
+/** Admission control (policies, webhooks) begins with who is asked, and ends with its own words. */
+const denial =
+  /\b(ValidatingAdmissionPolicy|admission webhook) ['"]([^'"]{1,253})['"][^:]{0,300}? denied (?:the )?request: (.+)$/;
+
+/** @returns undefined if it is no refusal of admission control */
+function denialIn(said: string): string | undefined {
+  const [, kind = '', name = '', words] = denial.exec(said) ?? [];
+  if (words === undefined) return undefined;
+  return `the ${kind === 'admission webhook' ? 'webhook' : 'policy'} "${name}" of the cluster says: ${words}`;
 }
 
 /**
@@ -157,12 +190,7 @@ function codeOf(status: number, reason: string | undefined, fromApi: boolean): K
 }
 
 function parseStatus(body: string): { reason: string | undefined; message: string } | undefined {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(body);
-  } catch {
-    return undefined;
-  }
+  const parsed = parsedJson(body);
   if (!isRecord(parsed) || parsed['kind'] !== 'Status') return undefined;
   const reason = stringField(parsed, 'reason');
   return {

@@ -1,17 +1,29 @@
 import type { V1Secret } from '@kubernetes/client-node';
-import type { AccountSecret, AccountSecretStore } from '../../acme/account/account-secret.ts';
+import type { AccountChanges, AccountSecret, AccountSecretStore } from '../../acme/account/account-secret.ts';
 import type { KubernetesClient } from '../client/client.ts';
 import { unless } from '../client/kubernetes-error.ts';
-import { fieldManager, managedByLabel } from './managed-by.ts';
+import { fieldManager } from './managed-by.ts';
+import { addMissing, newMetadata, noMetadata, type ObjectMetadata } from './object-metadata.ts';
+import type { RecordObserver, RecordRequest } from './record-observer.ts';
 
 /** Stores the ACME account in a Secret (`kube-lego-account` since 2016). Throws KubernetesError or the signal's reason. */
 export class KubernetesAccountSecret implements AccountSecretStore {
   readonly name: string;
   readonly #client: KubernetesClient;
+  readonly #metadata: ObjectMetadata;
   readonly #reference: { readonly namespace: string; readonly name: string };
+  readonly #observer: RecordObserver | undefined;
 
-  constructor(client: KubernetesClient, namespace: string, name: string) {
+  constructor(
+    client: KubernetesClient,
+    namespace: string,
+    name: string,
+    metadata: ObjectMetadata = noMetadata,
+    observer?: RecordObserver,
+  ) {
+    this.#observer = observer;
     this.#client = client;
+    this.#metadata = metadata;
     this.#reference = { namespace, name };
     this.name = `${namespace}/${name}`;
   }
@@ -28,13 +40,15 @@ export class KubernetesAccountSecret implements AccountSecretStore {
     const body: V1Secret = {
       apiVersion: 'v1',
       kind: 'Secret',
-      metadata: { name, namespace, labels: { [managedByLabel.key]: managedByLabel.value } },
+      metadata: newMetadata(namespace, name, this.#metadata),
       type: 'Opaque',
       data: encoded(data),
     };
     return unless('AlreadyExists', async () => {
-      const made = await this.#client.call(signal, ({ core }) =>
-        core.createNamespacedSecret({ namespace, body, fieldManager }),
+      const made = await this.#observed('create', () =>
+        this.#client.call(signal, ({ core }) =>
+          core.createNamespacedSecret({ namespace, body, fieldManager }),
+        ),
       );
       return decoded(made);
     });
@@ -43,7 +57,7 @@ export class KubernetesAccountSecret implements AccountSecretStore {
   /** Reads the object again to keep its labels and foreign keys; the resourceVersion detects other changes. */
   async update(
     current: AccountSecret,
-    data: Readonly<Record<string, Buffer>>,
+    data: AccountChanges,
     signal: AbortSignal,
   ): Promise<AccountSecret | undefined> {
     const now = await this.#get(signal);
@@ -51,26 +65,39 @@ export class KubernetesAccountSecret implements AccountSecretStore {
       return undefined;
     const body = now.object;
     body.data = { ...body.data, ...encoded(data) };
+    for (const [field, value] of Object.entries(data)) if (value === undefined) delete body.data[field];
+    addMissing((body.metadata ??= {}), this.#metadata);
     return unless('Conflict', async () => {
-      const written = await this.#client.call(signal, ({ core }) =>
-        core.replaceNamespacedSecret({ ...this.#reference, body, fieldManager }),
+      const written = await this.#observed('update', () =>
+        this.#client.call(signal, ({ core }) =>
+          core.replaceNamespacedSecret({ ...this.#reference, body, fieldManager }),
+        ),
       );
       return decoded(written);
     });
   }
 
   async #get(signal: AbortSignal): Promise<{ object: V1Secret; stored: AccountSecret } | undefined> {
-    return unless('NotFound', async () => {
-      const object = await this.#client.call(signal, ({ core }) =>
-        core.readNamespacedSecret(this.#reference),
-      );
-      return { object, stored: decoded(object) };
-    });
+    const object = await this.#observed('get', () =>
+      unless('NotFound', () =>
+        this.#client.call(signal, ({ core }) => core.readNamespacedSecret(this.#reference)),
+      ),
+    );
+    return object && { object, stored: decoded(object) };
+  }
+
+  #observed<T>(verb: RecordRequest['verb'], work: () => Promise<T>): Promise<T> {
+    if (this.#observer === undefined) return work();
+    return this.#observer.observe({ verb, kind: 'Secret', name: this.name }, work);
   }
 }
 
-function encoded(data: Readonly<Record<string, Buffer>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(data).map(([key, value]) => [key, value.toString('base64')]));
+function encoded(data: AccountChanges): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(data).flatMap(([key, value]) =>
+      value === undefined ? [] : [[key, value.toString('base64')]],
+    ),
+  );
 }
 
 function decoded(object: V1Secret): AccountSecret {
@@ -82,5 +109,6 @@ function decoded(object: V1Secret): AccountSecret {
     data: Object.fromEntries(data),
     uid: object.metadata?.uid ?? '',
     resourceVersion: object.metadata?.resourceVersion ?? '',
+    createdAt: object.metadata?.creationTimestamp?.getTime(),
   };
 }

@@ -8,8 +8,10 @@ export interface EventShare {
 }
 
 interface Cause {
+  /** In monotonic milliseconds. */
   readonly written: number[];
   heldBack: number;
+  /** In milliseconds since the epoch. */
   heldBackSince: number;
 }
 
@@ -34,27 +36,28 @@ export class EventBudget {
     readonly reason: string;
   }): EventShare | undefined {
     const now = this.#clock.now();
+    const passed = this.#clock.monotonic();
     const key = `${event.source.uid} ${event.reason}`;
     const cause = this.#causes.get(key) ?? { written: [], heldBack: 0, heldBackSince: now };
     this.#causes.delete(key);
-    this.#forget(now);
+    this.#forget(passed);
     this.#causes.set(key, cause);
-    while (cause.written[0] !== undefined && cause.written[0] <= now - hour) cause.written.shift();
+    while (cause.written[0] !== undefined && cause.written[0] <= passed - hour) cause.written.shift();
     if (cause.written.length >= anHour[event.type]) {
       if (cause.heldBack === 0) cause.heldBackSince = now;
       cause.heldBack++;
       return undefined;
     }
     const share = { count: cause.heldBack + 1, since: cause.heldBack === 0 ? now : cause.heldBackSince };
-    cause.written.push(now);
+    cause.written.push(passed);
     cause.heldBack = 0;
     return share;
   }
 
   /** Forgets causes without an Event for an hour, and the oldest ones beyond the maximum. */
-  #forget(now: number): void {
+  #forget(passed: number): void {
     for (const [key, { written }] of this.#causes) {
-      const quiet = (written.at(-1) ?? now) <= now - hour;
+      const quiet = (written.at(-1) ?? passed) <= passed - hour;
       if (!quiet && this.#causes.size <= mostCauses) break;
       this.#causes.delete(key);
     }

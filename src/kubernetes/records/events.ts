@@ -9,6 +9,7 @@ import type { KubernetesClient } from '../client/client.ts';
 import { unless, unlessTransient } from '../client/kubernetes-error.ts';
 import { EventBudget, type EventShare } from './event-budget.ts';
 import { fieldManager } from './managed-by.ts';
+import { noMetadata, type ObjectMetadata } from './object-metadata.ts';
 
 /** An Event, as shown by `kubectl describe`. */
 export interface SourceEvent {
@@ -28,6 +29,7 @@ export interface EventRecorderOptions {
   readonly apiVersionOf: (kind: string) => string;
   /** Called for Events that could not be written or found the queue full. */
   readonly onError?: (error: unknown) => void;
+  readonly metadata?: ObjectMetadata;
   /** Maximum of queued Events; default 1,000. */
   readonly queueLimit?: number;
 }
@@ -112,11 +114,17 @@ export class EventRecorder {
     const at = this.#options.clock.now();
     const words = cut(presentable(message, longestMessage), longestMessage);
     const { kind, namespace, name, uid } = source;
+    const { labels, annotations } = this.#options.metadata ?? noMetadata;
     const unique = `${at.toString(16)}${(this.#serial++ % 0x1000).toString(16).padStart(3, '0')}`;
     return {
       apiVersion: 'v1',
       kind: 'Event',
-      metadata: { namespace, name: `${name.slice(0, 200).replace(/[.-]+$/, '')}.${unique}` },
+      metadata: {
+        namespace,
+        name: `${name.slice(0, 200).replace(/[.-]+$/, '')}.${unique}`,
+        labels: { ...labels },
+        annotations: { ...annotations },
+      },
       involvedObject: { apiVersion: this.#options.apiVersionOf(kind), kind, namespace, name, uid },
       type,
       reason,

@@ -1,6 +1,9 @@
+import type { V1ObjectMeta } from '@kubernetes/client-node';
 import type { KubernetesClient } from '../client/client.ts';
 import { KubernetesError, unless } from '../client/kubernetes-error.ts';
 import { fieldManager, managedByLabel } from './managed-by.ts';
+import { noMetadata, type ObjectMetadata } from './object-metadata.ts';
+import type { RecordObserver, RecordRequest } from './record-observer.ts';
 
 interface Kind {
   /** The number follows. */
@@ -8,8 +11,10 @@ interface Kind {
   /** Selects the documents of this kind. */
   readonly label: readonly [key: string, value: string];
   readonly dataKey: string;
-  /** A document is replaced only as this process has read or written it last. */
-  readonly guarded: boolean;
+}
+
+interface Found extends ObjectMetadata {
+  readonly resourceVersion: string | undefined;
 }
 
 const ledgerLabel = 'kube-lego.io/ledger';
@@ -19,19 +24,16 @@ const kinds = {
     prefix: 'kube-lego-ledger-',
     label: [ledgerLabel, 'rate-limits'],
     dataKey: 'ledger.json',
-    guarded: false,
   },
   rehearsals: {
     prefix: 'kube-lego-rehearsal-ledger-',
     label: [ledgerLabel, 'rehearsal'],
     dataKey: 'ledger.json',
-    guarded: false,
   },
   holders: {
     prefix: 'kube-lego-holders-',
     label: ['kube-lego.io/record', 'holders'],
     dataKey: 'holders.json',
-    guarded: true,
   },
 } as const satisfies Record<string, Kind>;
 
@@ -39,17 +41,28 @@ const kinds = {
 const pageSize = 100;
 
 /**
- * The numbered documents of one record, each in a ConfigMap of our namespace. Throws KubernetesError or the signal's reason.
+ * The numbered documents of one record, each in a ConfigMap of our namespace, which is replaced or deleted only as this process has read
+ * or written it last. Throws KubernetesError or the signal's reason.
  */
 export class NumberedDocuments {
   readonly #client: Pick<KubernetesClient, 'call'>;
   readonly #namespace: string;
   readonly #kind: Kind;
-  /** By number, the resourceVersion last read or written. */
-  #versions = new Map<number, string | undefined>();
+  readonly #objectMetadata: ObjectMetadata;
+  readonly #observer: RecordObserver | undefined;
+  /** By number, the metadata last read or written. */
+  #found = new Map<number, Found>();
 
-  constructor(client: Pick<KubernetesClient, 'call'>, namespace: string, kind: keyof typeof kinds) {
+  constructor(
+    client: Pick<KubernetesClient, 'call'>,
+    namespace: string,
+    kind: keyof typeof kinds,
+    metadata: ObjectMetadata = noMetadata,
+    observer?: RecordObserver,
+  ) {
     this.#client = client;
+    this.#observer = observer;
+    this.#objectMetadata = metadata;
     this.#namespace = namespace;
     this.#kind = kinds[kind];
   }
@@ -64,91 +77,120 @@ export class NumberedDocuments {
     const { prefix, label, dataKey } = this.#kind;
     const page = { namespace: this.#namespace, labelSelector: label.join('='), limit: pageSize };
     const documents = new Map<number, string>();
-    const versions = new Map<number, string | undefined>();
+    const all = new Map<number, Found>();
     let _continue: string | undefined;
     do {
       const from = _continue === undefined ? page : { ...page, _continue };
-      const { items, metadata } = await this.#client.call(signal, ({ core }) =>
-        core.listNamespacedConfigMap(from),
+      const { items, metadata } = await this.#observed('list', 0, () =>
+        this.#client.call(signal, ({ core }) => core.listNamespacedConfigMap(from)),
       );
       for (const { metadata: found, data } of items) {
         const shard = shardOf(found?.name ?? '', prefix);
-        if (shard === undefined) continue;
+        if (shard === undefined || found === undefined) continue;
         documents.set(shard, data?.[dataKey] ?? '');
-        versions.set(shard, found?.resourceVersion);
+        all.set(shard, toKeep(found));
       }
       _continue = metadata?._continue;
     } while (_continue !== undefined && _continue !== '');
-    this.#versions = versions;
+    this.#found = all;
     return documents;
   }
 
   /**
-   * Creates or replaces a document.
+   * Creates or replaces a document. Labels and annotations that others have put on its ConfigMap are kept.
    *
    * @param text undefined: delete it
-   * @throws KubernetesError Conflict if the record is guarded and somebody else has changed or deleted the document: read again
+   * @throws KubernetesError Conflict if somebody else has created, changed or deleted the document: read again
    */
   async write(shard: number, text: string | undefined, signal: AbortSignal): Promise<void> {
     if (text === undefined) return this.#delete(shard, signal);
-    const written = this.#kind.guarded
-      ? await this.#writeGuarded(shard, text, signal)
-      : ((await this.#replace(shard, text, undefined, signal)) ?? (await this.#create(shard, text, signal)));
-    this.#versions.set(shard, written.metadata?.resourceVersion);
+    try {
+      const written = await this.#write(shard, text, signal);
+      this.#found.set(shard, toKeep(written.metadata ?? {}));
+    } catch (error) {
+      // Perhaps for what others have put on it and taken away again since.
+      if (error instanceof KubernetesError && !error.transient) this.#found.delete(shard);
+      throw error;
+    }
   }
 
-  async #writeGuarded(shard: number, text: string, signal: AbortSignal) {
-    const version = this.#versions.get(shard);
-    const written =
-      version === undefined
-        ? await unless('AlreadyExists', () => this.#create(shard, text, signal))
-        : await this.#replace(shard, text, version, signal);
+  async #write(shard: number, text: string, signal: AbortSignal) {
+    const isKnown = this.#found.has(shard);
+    const written = isKnown
+      ? await this.#replace(shard, text, signal)
+      : await unless('AlreadyExists', () => this.#create(shard, text, signal));
     if (written !== undefined) return written;
-    const change = version === undefined ? 'was created' : 'was deleted';
+    const change = isKnown ? 'was deleted' : 'was created';
     throw new KubernetesError('Conflict', `ConfigMap ${this.nameOf(shard)} ${change} by another client`);
   }
 
   async #delete(shard: number, signal: AbortSignal): Promise<void> {
-    const { name, namespace } = this.#metadata(shard);
-    await unless('NotFound', () =>
-      this.#client.call(signal, ({ core }) => core.deleteNamespacedConfigMap({ namespace, name })),
-    );
-    this.#versions.delete(shard);
+    const { name, namespace, resourceVersion } = this.#metadata(shard, this.#found.get(shard));
+    await this.#observed('delete', shard, async () => {
+      // One that could not be created is not wanted any more.
+      if (resourceVersion === undefined) return;
+      const body = { preconditions: { resourceVersion } };
+      await unless('NotFound', () =>
+        this.#client.call(signal, ({ core }) => core.deleteNamespacedConfigMap({ namespace, name, body })),
+      );
+    });
+    this.#found.delete(shard);
   }
 
   /** @returns undefined if there is none */
-  #replace(shard: number, text: string, resourceVersion: string | undefined, signal: AbortSignal) {
-    const body = this.#body(shard, text, resourceVersion);
-    const { name, namespace } = body.metadata;
-    return unless('NotFound', () =>
-      this.#client.call(signal, ({ core }) =>
-        core.replaceNamespacedConfigMap({ namespace, name, body, fieldManager }),
+  #replace(shard: number, text: string, signal: AbortSignal) {
+    const metadata = this.#metadata(shard, this.#found.get(shard));
+    const { name, namespace } = metadata;
+    const body = this.#body(metadata, text);
+    return this.#observed('update', shard, () =>
+      unless('NotFound', () =>
+        this.#client.call(signal, ({ core }) =>
+          core.replaceNamespacedConfigMap({ namespace, name, body, fieldManager }),
+        ),
       ),
     );
   }
 
   #create(shard: number, text: string, signal: AbortSignal) {
-    const body = this.#body(shard, text);
-    const { namespace } = body.metadata;
-    return this.#client.call(signal, ({ core }) =>
-      core.createNamespacedConfigMap({ namespace, body, fieldManager }),
+    const metadata = this.#metadata(shard);
+    const { namespace } = metadata;
+    const body = this.#body(metadata, text);
+    return this.#observed('create', shard, () =>
+      this.#client.call(signal, ({ core }) =>
+        core.createNamespacedConfigMap({ namespace, body, fieldManager }),
+      ),
     );
   }
 
-  #body(shard: number, text: string, resourceVersion?: string) {
-    const version = resourceVersion === undefined ? {} : { resourceVersion };
-    const metadata = { ...this.#metadata(shard), ...version };
+  #observed<T>(verb: RecordRequest['verb'], shard: number, work: () => Promise<T>): Promise<T> {
+    if (this.#observer === undefined) return work();
+    return this.#observer.observe({ verb, kind: 'ConfigMap', name: this.nameOf(shard) }, work);
+  }
+
+  #body(metadata: V1ObjectMeta, text: string) {
     return { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { [this.#kind.dataKey]: text } };
   }
 
-  #metadata(shard: number) {
-    const [key, value] = this.#kind.label;
+  #metadata(shard: number, { resourceVersion, labels, annotations }: Partial<Found> = {}) {
+    const { prefix } = this.#kind;
+    const wanted = this.#objectMetadata;
     return {
-      name: `${this.#kind.prefix}${shard}`,
+      name: `${prefix}${shard}`,
       namespace: this.#namespace,
-      labels: { [managedByLabel.key]: managedByLabel.value, [key]: value },
+      labels: { ...wanted.labels, ...labels, ...ownLabels(this.#kind) },
+      annotations: { ...wanted.annotations, ...annotations },
+      ...(resourceVersion === undefined ? {} : { resourceVersion }),
     };
   }
+}
+
+function ownLabels({ label: [key, value] }: Kind): Record<string, string> {
+  return { [managedByLabel.key]: managedByLabel.value, [key]: value };
+}
+
+/** Of what others add only labels and annotations: a finalizer that has been removed meanwhile must not come back. */
+function toKeep({ resourceVersion, labels = {}, annotations = {} }: V1ObjectMeta): Found {
+  return { resourceVersion, labels, annotations };
 }
 
 function shardOf(name: string, prefix: string): number | undefined {

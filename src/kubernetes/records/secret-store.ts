@@ -7,12 +7,17 @@ import { adoptAnnotation } from '../../../machines/ownership/adoption.ts';
 import type { KubernetesClient } from '../client/client.ts';
 import { KubernetesError, unless } from '../client/kubernetes-error.ts';
 import { fieldManager, managedByLabel } from './managed-by.ts';
+import { noMetadata, type ObjectMetadata, toRepeat } from './object-metadata.ts';
 
 /**
  * In place of `true` once the certificate is stored: one request is one adoption. If somebody takes our marks off the Secret, or
  * cert-manager takes it over, an old request must not let us overwrite it.
  */
 const adoptionDone = 'done';
+
+/** Annotation on a Secret: what its keystore was made of. */
+export const keystoreMarkAnnotation = 'kube-lego.io/keystore-mark';
+const keystoreKey = 'keystore.p12';
 
 /** A TLS Secret as read. */
 export interface StoredSecret {
@@ -24,8 +29,11 @@ export interface StoredSecret {
   readonly certificatePem: Buffer | undefined;
   /** `tls.key`, likewise. */
   readonly keyPem: Buffer | undefined;
+  /** `keystore.p12`, if there is one. */
+  readonly keystore?: Buffer;
   readonly annotations: Readonly<Record<string, string>>;
   readonly labels: Readonly<Record<string, string>>;
+  readonly repeat?: SecretVersion['repeat'];
 }
 
 export interface CertificateToStore {
@@ -38,9 +46,12 @@ export interface CertificateToStore {
 /** TLS Secrets by name: read, test whether a write would be admitted, write. Never list or watch. */
 export class SecretStore {
   readonly #client: Pick<KubernetesClient, 'call'>;
+  readonly #metadata: ObjectMetadata;
 
-  constructor(client: Pick<KubernetesClient, 'call'>) {
+  /** @param metadata for each Secret that is written; on an existing one it changes nothing that is there */
+  constructor(client: Pick<KubernetesClient, 'call'>, metadata: ObjectMetadata = noMetadata) {
     this.#client = client;
+    this.#metadata = metadata;
   }
 
   /** @returns undefined if there is none. @throws KubernetesError for every other failure */
@@ -49,30 +60,50 @@ export class SecretStore {
       this.#client.call(signal, ({ core }) => core.readNamespacedSecret({ namespace, name })),
     );
     if (secret === undefined) return undefined;
+    const repeat = toRepeat(secret.metadata, this.#metadata);
+    const keystore = decode(secret.data?.[keystoreKey]);
     return {
       ...identityOf(secret, namespace, name),
       type: secret.type ?? '',
       immutable: secret.immutable ?? false,
       certificatePem: decode(secret.data?.['tls.crt']),
       keyPem: decode(secret.data?.['tls.key']),
+      ...(keystore === undefined ? {} : { keystore }),
       annotations: secret.metadata?.annotations ?? {},
       labels: secret.metadata?.labels ?? {},
+      ...(repeat === undefined ? {} : { repeat }),
     };
   }
 
+  /** The value of one key of any Secret; undefined if there is no such Secret or key. @throws KubernetesError */
+  async readKey(
+    namespace: string,
+    name: string,
+    key: string,
+    signal: AbortSignal,
+  ): Promise<Buffer | undefined> {
+    const secret = await unless('NotFound', () =>
+      this.#client.call(signal, ({ core }) => core.readNamespacedSecret({ namespace, name })),
+    );
+    const { data } = secret ?? {};
+    return data !== undefined && Object.hasOwn(data, key) ? decode(data[key]) : undefined;
+  }
+
   /**
-   * Tests the write with `dryRun=All` and empty data, so that RBAC, policies, webhooks, quota, type and immutability reject it
-   * before an order is spent.
+   * Tests the write with `dryRun=All`, so that RBAC, policies, webhooks, quota, type and immutability reject it before an order is
+   * spent.
    * @param existing the assessed Secret; undefined if there was none
+   * @param trial like what will be written: policies and webhooks may look into it
    * @throws KubernetesError with the code of the rejection; Conflict or AlreadyExists if the Secret has changed
    */
   async proveWritable(
     namespace: string,
     name: string,
     existing: SecretVersion | undefined,
+    trial: CertificateToStore,
     signal: AbortSignal,
   ): Promise<void> {
-    await this.#put(namespace, name, existing, { chainPem: '', keyPem: '', annotations: {} }, signal, 'All');
+    await this.#put(namespace, name, existing, trial, signal, 'All');
   }
 
   /**
@@ -103,6 +134,27 @@ export class SecretStore {
     signal: AbortSignal,
   ): Promise<SecretVersion> {
     const body = { metadata: { uid, resourceVersion, annotations } };
+    return this.#patch(namespace, name, body, signal);
+  }
+
+  /**
+   * Sets or removes the keystore of exactly this Secret, with the annotation that tells what it was made of.
+   * @param mark with `keystore`: the value of the annotation; both undefined: removed
+   * @throws KubernetesError Conflict if the Secret has changed; nothing is written then
+   */
+  async putKeystore(
+    namespace: string,
+    name: string,
+    { uid, resourceVersion }: SecretVersion,
+    { keystore, mark }: { readonly keystore?: Buffer; readonly mark?: string },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const metadata = { uid, resourceVersion, annotations: { [keystoreMarkAnnotation]: mark ?? null } };
+    const data = { [keystoreKey]: keystore?.toString('base64') ?? null };
+    await this.#patch(namespace, name, { metadata, data }, signal);
+  }
+
+  async #patch(namespace: string, name: string, body: object, signal: AbortSignal): Promise<SecretVersion> {
     const secret = await this.#client.call(signal, ({ core }) =>
       core.patchNamespacedSecret(
         { namespace, name, body, fieldManager },
@@ -120,10 +172,16 @@ export class SecretStore {
     signal: AbortSignal,
     dryRun?: 'All',
   ): Promise<V1Secret> {
-    const labels =
-      existing?.managedByOther === true ? {} : { labels: { [managedByLabel.key]: managedByLabel.value } };
+    const wanted = this.#metadata;
+    const { labels, annotations: repeated } = existing?.repeat ?? noMetadata;
+    const mark = existing?.managedByOther === true ? {} : { [managedByLabel.key]: managedByLabel.value };
     const adopted = existing?.adopt === true ? { [adoptAnnotation]: adoptionDone } : {};
-    const metadata = { namespace, name, ...labels, annotations: { ...annotations, ...adopted } };
+    const metadata = {
+      namespace,
+      name,
+      labels: { ...wanted.labels, ...labels, ...mark },
+      annotations: { ...wanted.annotations, ...repeated, ...annotations, ...adopted },
+    };
     const body = {
       apiVersion: 'v1',
       kind: 'Secret',

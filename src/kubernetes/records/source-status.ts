@@ -4,12 +4,15 @@ import {
   type StatusDocument,
   statusAnnotation,
   statusOf,
+  statusOfWaiting,
 } from '../../../machines/ingress/status.ts';
 import { statusDiffers } from '../../../machines/ingress/status-difference.ts';
 import type { SourceKey } from '../../../machines/ownership/source-key.ts';
+import type { Failure } from '../../../machines/reasons/reasons.ts';
 import { minute, second } from '../../../machines/time/durations.ts';
 import { type Clock, sleep } from '../../time/clock.ts';
 import { retry } from '../../time/retry.ts';
+import { Turns } from '../../time/turns.ts';
 import type { KubernetesClient } from '../client/client.ts';
 import { KubernetesError, unlessTransient } from '../client/kubernetes-error.ts';
 import { fieldManager } from './managed-by.ts';
@@ -26,11 +29,18 @@ export interface SourceStatusOptions {
   readonly handedBy?: string | undefined;
   /** Called for writes that failed. */
   readonly onError: (error: unknown) => void;
+  /** The API server, a policy or a webhook refuses the write, so that the annotation is out of date. */
+  readonly onRefused?: (key: SourceKey, uid: string, error: KubernetesError) => void;
 }
 
 interface Waiting {
   readonly uid: string;
   readonly text: string | null;
+}
+
+interface Change {
+  readonly context: IngressContext;
+  readonly ended: boolean;
 }
 
 /** Milliseconds: batches the outcomes of a source, and lets more urgent requests go first. */
@@ -48,7 +58,12 @@ const echoLimit = minute;
  */
 export class SourceStatusWriter {
   readonly #options: SourceStatusOptions;
+  /** Not compared yet. */
+  readonly #changed = new Map<SourceKey, Change>();
+  #comparing = false;
   readonly #waiting = new Map<SourceKey, Waiting>();
+  /** Whose last write was refused. */
+  readonly #refused = new Set<SourceKey>();
   readonly #writing = new Map<SourceKey, Waiting>();
   /** Writes that the watch may not have shown yet, oldest first. */
   readonly #written = new Map<SourceKey, Waiting & { readonly at: number }>();
@@ -66,6 +81,35 @@ export class SourceStatusWriter {
    * @param ended a round has just ended
    */
   publish(context: IngressContext, ended = false): void {
+    const { key, uid } = context;
+    const before = this.#changed.get(key);
+    const endedBefore = before?.context.uid === uid && before.ended;
+    this.#changed.set(key, { context, ended: ended || endedBefore });
+    if (!this.#comparing) void this.#compareSoon();
+  }
+
+  /** In the next turn: the rounds of hundreds of Secrets of a source may end in one. */
+  async #compareSoon(): Promise<void> {
+    this.#comparing = true;
+    const turns = new Turns();
+    await turns.next();
+    for (const [key, change] of this.#changed) {
+      this.#take(key, change);
+      if (turns.isOver) await turns.next();
+    }
+    this.#comparing = false;
+  }
+
+  #take(key: SourceKey, change: Change): void {
+    this.#changed.delete(key);
+    try {
+      this.#compare(change);
+    } catch (error) {
+      this.#report(error);
+    }
+  }
+
+  #compare({ context, ended }: Change): void {
     const { key, uid, at } = context;
     const text = this.#there(key, uid);
     const there = decodeStatus(text);
@@ -80,12 +124,35 @@ export class SourceStatusWriter {
     }
   }
 
+  /** Publishes why a source without an actor waits. */
+  publishWaiting(key: SourceKey, uid: string, finding: Failure): void {
+    const { clock, handedBy } = this.#options;
+    const there = this.said({ key, uid });
+    const document = {
+      ...statusOfWaiting(uid, finding, there),
+      ...(handedBy === undefined ? {} : { handedBy }),
+    };
+    if (there !== undefined && !statusDiffers(there, document, clock.now())) return;
+    this.#enqueue(key, { uid, text: encodeStatus(document) });
+  }
+
   /** Removes our status from a source that is not managed any more; text of others stays. */
   retract(key: SourceKey, uid: string): void {
+    this.#changed.delete(key);
     const there = decodeStatus(this.#there(key, uid));
     const own = there?.ingress === uid && there.handedBy === this.#options.handedBy;
     if (own) this.#enqueue(key, { uid, text: null });
     else this.#waiting.delete(key);
+  }
+
+  /** Number of sources whose annotation is out of date, because the write was refused. */
+  get refused(): number {
+    return this.#refused.size;
+  }
+
+  /** The source is gone. */
+  forget(key: SourceKey): void {
+    this.#refused.delete(key);
   }
 
   /** The watch shows this value. Once it has shown a write, its values count again, also if the annotation is absent. */
@@ -100,6 +167,7 @@ export class SourceStatusWriter {
 
   /** Writes all that is queued, without delay, and resolves when done or when the signal is aborted; never rejects. */
   async drain(signal: AbortSignal): Promise<void> {
+    for (const [key, change] of this.#changed) this.#take(key, change);
     this.#draining.abort();
     const abort = (): void => this.#stopping.abort(signal.reason);
     if (signal.aborted) abort();
@@ -131,8 +199,10 @@ export class SourceStatusWriter {
       this.#writing.set(key, waiting);
       try {
         if (await this.#write(key, waiting)) this.#remember(key, waiting);
+        this.#refused.delete(key);
       } catch (error) {
         this.#report(error);
+        this.#noteRefusal(key, waiting, error);
       } finally {
         this.#writing.delete(key);
       }
@@ -168,7 +238,7 @@ export class SourceStatusWriter {
     this.#written.delete(key);
     // The watch may be faster than the answer to the write.
     if ((this.#options.found(key) ?? null) === waiting.text) return;
-    this.#written.set(key, { ...waiting, at: this.#options.clock.now() });
+    this.#written.set(key, { ...waiting, at: this.#options.clock.monotonic() });
     for (const [other, { at }] of this.#written) {
       if (!this.#isOld(at)) break;
       this.#written.delete(other);
@@ -177,7 +247,13 @@ export class SourceStatusWriter {
 
   /** Whether the watch must have shown a write of that time by now. */
   #isOld(at: number): boolean {
-    return at <= this.#options.clock.now() - echoLimit;
+    return at <= this.#options.clock.monotonic() - echoLimit;
+  }
+
+  #noteRefusal(key: SourceKey, { uid }: Waiting, error: unknown): void {
+    if (!(error instanceof KubernetesError) || error.transient) return;
+    this.#refused.add(key);
+    this.#options.onRefused?.(key, uid, error);
   }
 
   #report(error: unknown): void {

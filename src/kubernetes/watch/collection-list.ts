@@ -100,7 +100,9 @@ async function readPage(
             `GET ${path}: more than ${mostInPage} objects in a page`,
           );
         }
-        each(parseJson(object.toString('utf8')));
+        const parsed = parseJson(object.toString('utf8'));
+        if (turns.isOver) await turns.next();
+        each(parsed);
         if (turns.isOver) await turns.next();
       }
       // Node hands over up to 32 pieces in one turn.

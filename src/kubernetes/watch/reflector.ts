@@ -5,7 +5,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { hour, second } from '../../../machines/time/durations.ts';
 import { doubledPause } from '../../../machines/time/ladder.ts';
 import { recordField, stringField } from '../../process/json.ts';
-import { type Clock, sleep } from '../../time/clock.ts';
+import { type Clock, sleep, untilAborted } from '../../time/clock.ts';
 import { Turns } from '../../time/turns.ts';
 import type { KubernetesClient } from '../client/client.ts';
 import { metadataForms } from '../client/collections.ts';
@@ -84,6 +84,8 @@ export class Reflector<T extends object> {
   #relistAt = 0;
   readonly #pages: PageSize;
   #running: Promise<void> | undefined;
+  /** Resolves when a watch is open. */
+  #opened: PromiseWithResolvers<void> | undefined;
 
   constructor(options: ReflectorOptions<T>) {
     this.#options = options;
@@ -117,6 +119,13 @@ export class Reflector<T extends object> {
     this.#running ??= this.#run();
   }
 
+  /** Resolves when a watch is open, so that what was changed while none was is told at once. @throws the signal's reason */
+  async watching(signal: AbortSignal): Promise<void> {
+    if (this.#condition.watching) return;
+    this.#opened ??= Promise.withResolvers();
+    await untilAborted(this.#opened.promise, signal);
+  }
+
   /** Resolves when the signal was aborted and all is closed; never rejects. */
   async stopped(): Promise<void> {
     await this.#running;
@@ -126,7 +135,7 @@ export class Reflector<T extends object> {
     const { clock, signal } = this.#options;
     while (!signal.aborted) {
       try {
-        if (this.#resourceVersion === undefined || clock.now() >= this.#relistAt) await this.#list();
+        if (this.#resourceVersion === undefined || clock.monotonic() >= this.#relistAt) await this.#list();
         await this.#watch();
       } catch (error) {
         if (signal.aborted) break;
@@ -170,7 +179,7 @@ export class Reflector<T extends object> {
     }
     this.#resourceVersion = resourceVersion;
     this.#update({ synced: true });
-    this.#relistAt = clock.now() + relistInterval * (0.9 + 0.2 * this.#random());
+    this.#relistAt = clock.monotonic() + relistInterval * (0.9 + 0.2 * this.#random());
     this.#projections.guard(() => this.#options.onSynced?.());
   }
 
@@ -182,7 +191,7 @@ export class Reflector<T extends object> {
     query.set('allowWatchBookmarks', 'true');
     query.set('timeoutSeconds', String(seconds));
     if (this.#resourceVersion !== undefined) query.set('resourceVersion', this.#resourceVersion);
-    const startedAt = clock.now();
+    const startedAt = clock.monotonic();
     const bodyTimeout = Math.min(longestSilence, (seconds + 15) * second);
     const { body } = await client.stream(path, query, { signal, bodyTimeout, ...this.#form('watch') });
     this.#update({ watching: true, lastError: undefined });
@@ -196,11 +205,11 @@ export class Reflector<T extends object> {
     } catch (error) {
       // After an idle time-out, or a broken connection that had worked, the next watch is opened without a pause.
       signal.throwIfAborted();
-      const served = clock.now() - startedAt >= shortestWatch;
+      const served = clock.monotonic() - startedAt >= shortestWatch;
       if (!served || !(error instanceof Error) || error instanceof KubernetesError) throw error;
       this.#failures = 0;
     }
-    if (clock.now() - startedAt >= shortestWatch) this.#failures = 0;
+    if (clock.monotonic() - startedAt >= shortestWatch) this.#failures = 0;
     else if (events === 0) {
       throw new KubernetesError('ServerError', `GET ${path}: the API server closed the watch at once`);
     }
@@ -241,6 +250,10 @@ export class Reflector<T extends object> {
   #update(change: Partial<Condition>): void {
     const before = this.#condition;
     this.#condition = { ...before, ...change };
+    if (change.watching === true) {
+      this.#opened?.resolve();
+      this.#opened = undefined;
+    }
     if (!isDeepStrictEqual(before, this.#condition)) this.#since = this.#options.clock.now();
   }
 }

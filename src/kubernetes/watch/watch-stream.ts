@@ -17,7 +17,9 @@ export async function* watchEvents(
   const turns = new Turns();
   for await (const piece of body) {
     for (const event of cutter.feed(piece)) {
-      yield parseJson(event.toString('utf8'));
+      const parsed = parseJson(event.toString('utf8'));
+      if (turns.isOver) await turns.next();
+      yield parsed;
       if (turns.isOver) await turns.next();
     }
     // Node hands over up to 32 pieces in one turn.

@@ -14,26 +14,17 @@ const longestName = 253;
 export const nothing: readonly never[] = Object.freeze([]);
 
 type Spec = Record<string, unknown> | undefined;
-type Hosts = Pick<SourceSpec, 'tls' | 'ruleHosts'>;
+type Hosts = Pick<SourceSpec, 'tls' | 'ruleHosts' | 'servesAnyHost'>;
 
-/** The hosts of an Ingress that asks for certificates. */
+/** The hosts of an Ingress. */
 export function hostsOf(spec: Spec): Hosts & { readonly excess: Omit<Excess, 'annotations'> } {
   const { tls, entries, tlsHosts } = listedHosts(spec);
-  const { hosts, beyond } = routedHosts(spec);
-  return { tls, ruleHosts: sharedWith(tls, hosts), excess: { entries, tlsHosts, ruleHosts: beyond } };
-}
-
-/** The hosts that an Ingress claims that asks for nothing. */
-export function claimedHosts(spec: Spec): Hosts {
-  const { hosts: routed } = routedHosts(spec);
-  const routes = new Set(routed);
-  const listed = new Set<string>();
-  for (const { hosts } of listedHosts(spec).tls) {
-    for (const host of hosts) if (!routes.has(host)) listed.add(host);
-  }
+  const { hosts, beyond, ...any } = routedHosts(spec);
   return {
-    ruleHosts: routed.length === 0 ? nothing : routed,
-    tls: listed.size === 0 ? nothing : [{ secretName: undefined, hosts: [...listed] }],
+    tls: tls.length === 0 ? nothing : tls,
+    ruleHosts: hosts.length === 0 ? nothing : sharedWith(tls, hosts),
+    ...any,
+    excess: { entries, tlsHosts, ruleHosts: beyond },
   };
 }
 
@@ -56,31 +47,31 @@ function listedHosts(
       ...(read.length < hosts.length ? { incomplete: true } : {}),
     });
   }
-  return { tls, entries: entries.length - tls.length, tlsHosts };
+  // A copy has no room to grow: it is kept for each Ingress.
+  return { tls: tls.slice(), entries: entries.length - tls.length, tlsHosts };
 }
 
-/** The distinct hosts of `spec.rules`, of the challenge's rules, too; rules without host are skipped. */
-export function ruleHosts(spec: Spec): readonly string[] {
-  const hosts = new Set<string>();
-  for (const rule of arrayField(spec, 'rules')) {
-    const host = stringField(rule, 'host');
-    if (host !== undefined && host !== '') hosts.add(normalizeHost(host));
-  }
-  return [...hosts];
-}
-
-/** The distinct hosts of `spec.rules`. Who only answers a host's ACME challenges does not route it. */
-function routedHosts(spec: Spec): { readonly hosts: readonly string[]; readonly beyond: number } {
+/** The distinct hosts of `spec.rules`, and whether it serves all. Who only answers a host's ACME challenges does not route it. */
+function routedHosts(
+  spec: Spec,
+): { readonly hosts: readonly string[]; readonly beyond: number } & Pick<Hosts, 'servesAnyHost'> {
   const hosts = new Set<string>();
   const rules = arrayField(spec, 'rules');
+  let servesAnyHost = recordField(spec, 'defaultBackend') !== undefined;
   let read = 0;
   for (const rule of rules) {
     if (hosts.size === mostRuleHosts) break;
     read += 1;
-    const host = stringField(rule, 'host');
-    if (host !== undefined && host !== '' && !isChallengeOnly(rule)) hosts.add(hostWithin(host));
+    if (isChallengeOnly(rule)) continue;
+    const host = stringField(rule, 'host') ?? '';
+    if (host === '') servesAnyHost = true;
+    else hosts.add(hostWithin(host));
   }
-  return { hosts: [...hosts], beyond: rules.length - read };
+  return {
+    hosts: [...hosts],
+    beyond: rules.length - read,
+    ...(servesAnyHost ? { servesAnyHost: true } : {}),
+  };
 }
 
 function isChallengeOnly(rule: unknown): boolean {

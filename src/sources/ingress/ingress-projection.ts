@@ -1,14 +1,21 @@
+import { normalizeHost } from '../../../machines/hosts/host-names.ts';
 import { statusAnnotation } from '../../../machines/ingress/status.ts';
 import { adoptAnnotation } from '../../../machines/ownership/adoption.ts';
+import {
+  keystoreAnnotation,
+  keystorePasswordAnnotation,
+  longestPasswordReference,
+} from '../../../machines/ownership/keystore.ts';
 import {
   type IngressClassReference,
   retryAnnotation,
   type SourceSpec,
 } from '../../../machines/ownership/source-spec.ts';
+import { challengeAnnotation } from '../../../machines/zones/zone.ts';
 import { KubernetesError } from '../../kubernetes/client/kubernetes-error.ts';
 import { creationTime } from '../../kubernetes/watch/projections.ts';
 import { recordField, stringField } from '../../process/json.ts';
-import { claimedHosts, hostsOf, nothing } from './ingress-hosts.ts';
+import { hostsOf, nothing } from './ingress-hosts.ts';
 
 export interface IngressProjectionOptions {
   /** The annotation that enables kube-lego: `kubernetes.io/tls-acme`, or `LEGO_KUBE_ANNOTATION`. */
@@ -48,24 +55,31 @@ export function projectIngress(object: unknown, options: IngressProjectionOption
   const own = { ...identity, ...absent, ...(status === undefined ? {} : { status }) };
   if (metadata?.['deletionTimestamp'] !== undefined) return own;
   const spec = recordField(object, 'spec');
-  if (!isTrue(annotations, options.annotationKey)) return { ...own, ...claimedHosts(spec) };
-  const { tls, ruleHosts, excess } = hostsOf(spec);
-  const [retry, keyType, profile, selfCheck] = inputAnnotations.map((key) => valueWithin(annotations, key));
-  const ingressClass = ingressClassOf(spec, annotations);
+  const namedClass = ingressClassOf(spec, annotations);
+  const isClassTooLong = namedClass.form !== 'none' && namedClass.name.length > longestName;
+  const ingressClass = isClassTooLong ? noClass : namedClass;
+  const aliases = aliasesIn(annotations);
+  const { excess, ...hosts } = hostsOf(spec);
+  if (!isTrue(annotations, options.annotationKey)) return { ...own, ingressClass, ...hosts, ...aliases };
+  const [retry, keyType, profile, selfCheck, challenge] = inputAnnotations.map((key) =>
+    valueWithin(annotations, key),
+  );
   const tooLong = inputAnnotations.filter((key) => isTooLong(annotations, key));
-  if (ingressClass.form !== 'none' && ingressClass.name.length > longestName) tooLong.push(classAnnotation);
+  if (isClassTooLong) tooLong.push(classAnnotation);
   const beyond = excess.entries + excess.tlsHosts + excess.ruleHosts + tooLong.length > 0;
   return {
     ...identity,
     enabled: true,
-    ingressClass: tooLong.includes(classAnnotation) ? noClass : ingressClass,
-    tls,
-    ruleHosts,
+    ingressClass,
+    ...hosts,
+    ...aliases,
     misplacedAdopt: annotations?.[adoptAnnotation] === undefined ? undefined : true,
     retry,
     keyType,
     profile,
     selfCheck,
+    ...keystoreIn(annotations),
+    ...(challenge === undefined ? {} : { challenge }),
     certManager: Object.keys(annotations ?? {}).some(isIssuerAnnotation),
     excess: beyond ? { ...excess, annotations: tooLong } : undefined,
     status,
@@ -77,6 +91,7 @@ const inputAnnotations: readonly string[] = [
   'kube-lego.io/key-type',
   'kube-lego.io/profile',
   'kube-lego.io/self-check',
+  challengeAnnotation,
 ];
 
 const absent = {
@@ -103,6 +118,30 @@ function ingressClassOf(
   return noClass;
 }
 
+/** Of ingress-nginx (comma separated) and haproxy-ingress, in both of its prefixes. */
+const aliasAnnotations: readonly string[] = [
+  'nginx.ingress.kubernetes.io/server-alias',
+  'haproxy-ingress.github.io/server-alias',
+  'ingress.kubernetes.io/server-alias',
+];
+const longestAliases = 4096;
+const mostAliases = 100;
+const wwwRedirect = 'nginx.ingress.kubernetes.io/from-to-www-redirect';
+
+/** Patterns are left out: whom they match is the controller's business. */
+function aliasesIn(
+  annotations: Record<string, unknown> | undefined,
+): Pick<SourceSpec, 'aliases' | 'redirectsWww'> {
+  const texts = aliasAnnotations.flatMap((key) => stringField(annotations, key) ?? []);
+  const names = texts.flatMap((text) => (text.length > longestAliases ? [] : text.split(/[\s,]+/)));
+  const hosts = names.filter((name) => /^[a-z0-9][a-z0-9.-]{0,252}$/i.test(name)).map(normalizeHost);
+  const aliases = [...new Set(hosts)].slice(0, mostAliases);
+  return {
+    ...(aliases.length === 0 ? {} : { aliases }),
+    ...(isTrue(annotations, wwwRedirect) ? { redirectsWww: true } : {}),
+  };
+}
+
 function statusIn(annotations: Record<string, unknown> | undefined): string | undefined {
   const status = stringField(annotations, statusAnnotation);
   return status !== undefined && status.length > longestStatus ? '' : status;
@@ -110,6 +149,15 @@ function statusIn(annotations: Record<string, unknown> | undefined): string | un
 
 function valueWithin(annotations: Record<string, unknown> | undefined, key: string): string | undefined {
   return isTooLong(annotations, key) ? undefined : stringField(annotations, key);
+}
+
+/** A value that is too long for a valid one counts as an empty one. */
+function keystoreIn(annotations: Record<string, unknown> | undefined): Pick<SourceSpec, 'keystore'> {
+  const [type, password] = [keystoreAnnotation, keystorePasswordAnnotation].map((key) => {
+    const value = stringField(annotations, key);
+    return value !== undefined && value.length > longestPasswordReference ? '' : value;
+  });
+  return type === undefined && password === undefined ? {} : { keystore: { type, password } };
 }
 
 function isTooLong(annotations: Record<string, unknown> | undefined, key: string): boolean {

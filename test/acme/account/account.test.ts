@@ -1,15 +1,18 @@
 import assert from 'node:assert/strict';
-import { createHash, createPublicKey } from 'node:crypto';
+import { X509Certificate } from 'node:crypto';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import type { OrderReport } from '../../../machines/authority/order-report.ts';
 import { type AccountOptions, AccountStore } from '../../../src/acme/account/account.ts';
 import { AccountError } from '../../../src/acme/account/account-error.ts';
+import { nextKeyData } from '../../../src/acme/account/account-secret.ts';
 import { BorrowedKey } from '../../../src/acme/account/borrowed-key.ts';
+import { readAccountKey } from '../../../src/acme/protocol/account-key.ts';
 import { requestRefused } from '../../../src/acme/protocol/order-error.ts';
 import { CaClock } from '../../../src/acme/transport/ca-clock.ts';
 import { AcmeProblem } from '../../../src/acme/transport/problem.ts';
 import { AcmeTransport } from '../../../src/acme/transport/transport.ts';
 import { OrderReports } from '../../../src/authority/order-reports.ts';
+import { createCsr } from '../../../src/certificate/csr.ts';
 import { failureOf } from '../../../src/steps/failures.ts';
 import { type Clock, systemClock } from '../../../src/time/clock.ts';
 import { newKeyPem, oldKeyPem } from '../keys.ts';
@@ -37,10 +40,10 @@ class ShiftedClock implements Clock {
   error = 0;
 
   now(): number {
-    return this.steady() + performance.timeOrigin + this.error;
+    return this.monotonic() + performance.timeOrigin + this.error;
   }
 
-  steady(): number {
+  monotonic(): number {
     return performance.now() + this.ahead;
   }
 
@@ -65,8 +68,8 @@ describe('account at a scripted CA', () => {
     await ca.start();
     store = new MemoryStore();
     clock = new ShiftedClock();
-    ca.now = () => clock.steady() + performance.timeOrigin;
-    caClock = new CaClock(clock, () => clock.steady());
+    ca.now = () => clock.monotonic() + performance.timeOrigin;
+    caClock = new CaClock(clock);
     transport = new AcmeTransport({
       clock: caClock,
       userAgent: 'test',
@@ -181,19 +184,6 @@ describe('account at a scripted CA', () => {
     store.read = () => Promise.reject(new Error('the API server is away'));
     await assert.rejects(accounts().ensureAccount(signal), /the API server is away/);
     assert.deepEqual(store.history, []);
-  });
-
-  test('the thumbprint is known without asking the CA', async () => {
-    assert.equal(await accounts().loadThumbprint(signal), undefined);
-    const pem = newKeyPem();
-    store = new MemoryStore({ 'tls.key': pem });
-    const { crv, kty, x, y } = createPublicKey(pem).export({ format: 'jwk' });
-    const expected = createHash('sha256').update(JSON.stringify({ crv, kty, x, y })).digest('base64url');
-    const held = accounts();
-    assert.equal(held.thumbprint(), undefined);
-    assert.equal(await held.loadThumbprint(signal), expected);
-    assert.equal(held.thumbprint(), expected);
-    assert.deepEqual(ca.received, []);
   });
 
   test('a Secret that another hand touched meanwhile keeps its change and gets the URL', async () => {
@@ -482,6 +472,32 @@ describe('account at pebble', { timeout: 60_000 }, () => {
       found.map(({ existing }) => existing),
       [true],
     );
+  });
+
+  test('its certificates are revoked by it or by their own key, and its key is changed', async () => {
+    const store = new MemoryStore();
+    await using world = await startWorld({ store });
+    const { accounts } = world;
+    const keyPem = newKeyPem();
+    const obtain = async (host: string): Promise<Buffer> => {
+      const { chainPem } = await world.obtain([host], { csr: createCsr([host], keyPem) });
+      return new X509Certificate(chainPem).raw;
+    };
+    const [one, other] = [await obtain('a.example'), await obtain('b.example')];
+    await accounts.revoke({ certificate: one, reason: 4 }, signal);
+    await assert.rejects(accounts.revoke({ certificate: one, reason: 4 }, signal), {
+      type: 'alreadyRevoked',
+    });
+    await accounts.revoke({ certificate: other, reason: 1, key: readAccountKey(keyPem) }, signal);
+
+    const { url } = await accounts.ensureAccount(signal);
+    const next = newKeyPem();
+    const secret = await store.read();
+    assert.ok(secret && (await store.update(secret, nextKeyData(next))));
+    assert.equal((await accounts.changeKey(signal))?.phase, 'changed');
+    await world.obtain(['c.example']);
+    const { thumbprint, url: after } = await world.restarted().ensureAccount(signal);
+    assert.deepEqual([thumbprint, after], [readAccountKey(next).thumbprint, url]);
   });
 
   test('an external account binding is asked for before anything is sent, and used when configured', async () => {

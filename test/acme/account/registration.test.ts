@@ -25,7 +25,7 @@ function world(caOptions: Partial<CaOptions>, data?: Readonly<Record<string, str
   const clock = new ManualClock();
   const ca = new ScriptedCa({ now: () => clock.now(), validate: () => Promise.resolve('ok'), ...caOptions });
   const connection = new DirectConnection(ca);
-  const caClock = new CaClock(clock, () => clock.now());
+  const caClock = new CaClock(clock);
   const transport = new AcmeTransport({ clock: caClock, userAgent: 'test', connection });
   const store = new MemoryStore(data);
   const open = (changes: Partial<AccountOptions> = {}): AccountStore =>

@@ -22,6 +22,10 @@ class EagerClock implements Clock {
     return Date.now() + this.#ahead;
   }
 
+  monotonic(): number {
+    return this.now();
+  }
+
   setTimeout(fn: () => void, ms: number): unknown {
     const fire = (): void => {
       this.waits.push(ms);
@@ -54,7 +58,7 @@ describe('order', () => {
   const { signal } = new AbortController();
 
   before(async () => {
-    csr = await createCsr(['a.example'], newKeyPem());
+    csr = createCsr(['a.example'], newKeyPem());
   });
 
   beforeEach(async () => {
@@ -62,7 +66,7 @@ describe('order', () => {
     await ca.start();
     clock = new EagerClock();
     ca.now = () => clock.now();
-    caClock = new CaClock(clock, () => clock.now());
+    caClock = new CaClock(clock);
     transport = new AcmeTransport({
       clock: caClock,
       userAgent: 'test',
@@ -301,22 +305,161 @@ describe('order', () => {
     assert.deepEqual(clock.waits.slice(0, 5), [30, 70, 7005, 400, 1000]);
   });
 
-  test('a wait beyond the time limit ends the order at once, and says how long the CA wants', async () => {
-    ca.scripts.set('/finalize', () => ({
+  test('a wait beyond the time limit ends the order after one more look, and says how long the CA wants', async () => {
+    const processing = () => ({
       headers: { 'retry-after': '7200' },
       body: ca.order({ status: 'processing' }),
-    }));
+    });
+    ca.scripts.set('/finalize', processing);
+    ca.scripts.set('/order', processing);
     const error = await failure();
     assert.equal(error.kind, 'out-of-time');
-    assert.equal(error.retryAfter, 7_200_000);
+    assert.equal(error.retryAfter, 3_600_000);
+    assert.equal(ca.received.filter(({ path }) => path === '/order').length, 1);
     assert.match(
       error.message,
       /a\.example.*before our time limit for an order ends; it asks to wait 7200 s/,
     );
   });
 
+  test('a wait of a day for what is done within a minute costs nothing', async () => {
+    const finalize = ca.scripts.get('/finalize');
+    ca.scripts.set('/finalize', (received, times) => {
+      finalize?.(received, times);
+      return { headers: { 'retry-after': '86400' }, body: ca.order({ status: 'processing' }) };
+    });
+    const began = clock.now();
+    await obtain();
+    assert.ok(clock.now() - began < 70_000);
+  });
+
+  test('a wait of a day for one host takes no time from the others', async () => {
+    const hosts = ['a.example', 'b.example'];
+    const identifiers = hosts.map((value) => ({ type: 'dns', value }));
+    const authorizations = hosts.map((host) => ca.url(`/authz/${host}`));
+    ca.scripts.set('/new-order', () => ({
+      status: 201,
+      headers: { location: ca.url('/order') },
+      body: ca.order({ identifiers, authorizations }),
+    }));
+    for (const value of hosts) {
+      const identifier = { type: 'dns', value };
+      ca.scripts.set(`/authz/${value}`, (_, times) =>
+        value === 'a.example'
+          ? { headers: { 'retry-after': '86400' }, body: ca.authorization({ identifier }) }
+          : {
+              headers: { 'retry-after': '50' },
+              body: ca.authorization({ identifier, ...(times > 4 && { status: 'valid' }) }),
+            },
+      );
+    }
+    const reports: string[] = [];
+    const error = await failure({
+      hosts,
+      onAuthorization: ({ host, status }) => reports.push(`${host} ${status}`),
+    });
+    assert.equal(error.kind, 'out-of-time');
+    assert.ok(reports.includes('b.example valid'), reports.join());
+  });
+
+  test('an order that takes the CA minutes after its finalization is left to it after 90 seconds', async () => {
+    ca.scripts.set('/order', () => ({ body: ca.order({ status: 'processing' }) }));
+    const began = clock.now();
+    assert.equal((await failure()).kind, 'out-of-time');
+    const took = clock.now() - began;
+    assert.ok(took > 75_000 && took <= 95_000, `${took} ms`);
+  });
+
+  test('an order that cannot be recorded is not proven', async () => {
+    const trouble = new Error('the journal cannot be written');
+    await assert.rejects(obtain({ onPlaced: () => Promise.reject(trouble) }), trouble);
+    assert.deepEqual(paths().slice(-1), ['/authz']);
+  });
+
+  test('an order is prepared while it is recorded, and no challenge is answered before', async () => {
+    const recorded = Promise.withResolvers<void>();
+    const presented = Promise.withResolvers<void>();
+    const certificate = obtain({
+      onPlaced: () => recorded.promise,
+      presenterOf: () => ({
+        type: 'http-01',
+        present: async () => presented.resolve(),
+      }),
+    });
+    await presented.promise;
+    await new Promise((resolve) => {
+      setTimeout(resolve, 50);
+    });
+    assert(!paths().includes('/challenge'));
+    recorded.resolve();
+    await certificate;
+    assert(paths().includes('/challenge'));
+  });
+
+  describe('that an earlier run has left', () => {
+    for (const [status, requests] of [
+      ['pending', ['/order', '/authz', '/challenge', '/authz', '/finalize', '/order', '/certificate']],
+      ['ready', ['/order', '/finalize', '/order', '/certificate']],
+      ['processing', ['/order', '/order', '/certificate']],
+      ['valid', ['/order', '/certificate']],
+    ] as const) {
+      test(`and is ${status} goes on, and no other is made`, async () => {
+        const certificate = ca.url('/certificate');
+        const valid = { body: ca.order({ status: 'valid', certificate }) };
+        ca.scripts.set('/order', (_, times) =>
+          times === 1 && status !== 'valid' ? { body: ca.order({ status }) } : valid,
+        );
+        const placed: string[] = [];
+        await obtain({
+          earlierOrder: { url: ca.url('/order'), wait: 0 },
+          onPlaced: async (url) => {
+            placed.push(url);
+          },
+        });
+        assert.deepEqual(placed, [ca.url('/order')]);
+        assert.deepEqual(paths(), requests);
+      });
+    }
+
+    for (const [what, answer] of [
+      ['gone', { status: 404, body: { type: 'urn:ietf:params:acme:error:malformed', detail: 'No order' } }],
+      ['invalid', undefined],
+    ] as const) {
+      test(`and is ${what} is made anew`, async () => {
+        const order = ca.scripts.get('/order');
+        ca.scripts.set('/order', (received, times) =>
+          times === 1 ? (answer ?? { body: ca.order({ status: 'invalid' }) }) : order?.(received, times),
+        );
+        await obtain({ earlierOrder: { url: ca.url('/order'), wait: 0 } });
+        assert.equal(ca.received.filter(({ path }) => path === '/new-order').length, 1);
+      });
+    }
+
+    test('and is waited for as an earlier answer asks has only what the next answers ask told', async () => {
+      const certificate = ca.url('/certificate');
+      ca.scripts.set('/order', (_, times) =>
+        times === 1
+          ? { headers: { 'retry-after': '20' }, body: ca.order({ status: 'processing' }) }
+          : { body: ca.order({ status: 'valid', certificate }) },
+      );
+      const told: number[] = [];
+      await obtain({ earlierOrder: { url: ca.url('/order'), wait: 15_000 }, onWait: (ms) => told.push(ms) });
+      assert.deepEqual(told, [20_000]);
+      assert.deepEqual(clock.waits, [15_005, 20_005]);
+    });
+
+    test('and cannot be read is not made anew', async () => {
+      ca.scripts.set('/order', () => ({ status: 503, body: {} }));
+      const error = await failure({ earlierOrder: { url: ca.url('/order'), wait: 0 } });
+      assert.ok(error.transient);
+      assert.equal(ca.received.filter(({ path }) => path === '/new-order').length, 0);
+    });
+  });
+
   test('an order that never ends is given up when it expires, by the clock of the CA', async () => {
     ca.clockError = -3_600_000;
+    // Its second answer by the new time will be that to new-order.
+    caClock.observe(Date.now() + ca.clockError, clock.monotonic());
     const expires = new Date(Date.now() + ca.clockError + 60_000).toISOString();
     ca.scripts.set('/new-order', () => ({
       status: 201,
@@ -326,7 +469,7 @@ describe('order', () => {
     ca.scripts.set('/authz', () => ({ body: ca.authorization() }));
     const started = clock.now();
     const error = await failure();
-    assert.equal(error.kind, 'out-of-time');
+    assert.equal(error.kind, 'expired');
     assert.match(error.message, /before the order expires/);
     const took = clock.now() - started;
     assert.ok(took > 30_000 && took <= 61_000, `${took} ms`);

@@ -37,7 +37,7 @@ function world(options: Partial<CaOptions>) {
   const accounts = new AccountStore({ transport, clock, store: new MemoryStore(), directoryUrl });
   const obtain = async (commonName?: CommonName): Promise<VerifiedChain> => {
     const keyPem = newKeyPem();
-    const csr = await createCsr(hosts, keyPem, commonName);
+    const csr = createCsr(hosts, keyPem, commonName);
     const account = await accounts.ensureAccount(signal);
     const order = { account, transport, clock, signal, hosts, presenterOf, csr };
     const { chainPem } = await placeOrder(order);

@@ -61,6 +61,33 @@ describe('transport', () => {
     new SignedRequests({ transport: by, directoryUrl: ca.directoryUrl, key }, ca.url('/account'));
   const order = (by = transport): Promise<unknown> => account(by).newOrder(signal, { hosts: ['a.example'] });
 
+  test('sends no signed request while it may not, and sends them again when it may', async () => {
+    let mayWrite = true;
+    const fenced = new AcmeTransport({
+      clock: caClock,
+      userAgent: 'kube-lego',
+      caBundle: ca.caBundle,
+      proxy: noProxy,
+      mayWrite: () => mayWrite,
+    });
+    try {
+      await order(fenced);
+      mayWrite = false;
+      ca.received.length = 0;
+      const { message, transient, type } = await refusal(order(fenced));
+      assert.deepEqual([type, transient], ['unreachable', true]);
+      assert.match(message, /does not lead/);
+      assert.deepEqual(
+        ca.received.filter(({ method }) => method === 'POST'),
+        [],
+      );
+      mayWrite = true;
+      await order(fenced);
+    } finally {
+      await fenced.close();
+    }
+  });
+
   test('says who it is, speaks ACME types, and takes its nonces from earlier answers', async () => {
     await order();
     await order();
@@ -227,6 +254,8 @@ describe('transport', () => {
       error.retryAfter !== undefined && Math.abs(error.retryAfter - 30_000) <= 1000,
       String(error.retryAfter),
     );
+    ca.scripts.set('/renewal-info', () => ({ body: {} }));
+    await transport.get(signal, 'renewal-info', ca.url('/renewal-info'));
     assert.ok(Math.abs((caClock.skew ?? 0) - 3_600_000) < 2000);
   });
 
@@ -422,7 +451,7 @@ describe('transport', () => {
   test('asks for no directory and no nonce before the time that the CA named to any of the calls', async () => {
     let now = 0;
     const fresh = new AcmeTransport({
-      clock: new CaClock(systemClock, () => now),
+      clock: new CaClock({ ...systemClock, monotonic: () => now }),
       userAgent: 'test',
       caBundle: ca.caBundle,
       proxy: noProxy,
@@ -467,7 +496,7 @@ describe('transport', () => {
       close: () => Promise.resolve(),
     };
     const fresh = new AcmeTransport({
-      clock: new CaClock(systemClock, () => now),
+      clock: new CaClock({ ...systemClock, monotonic: () => now }),
       userAgent: 'test',
       connection,
     });
@@ -539,14 +568,25 @@ describe('transport', () => {
         },
         close: () => Promise.resolve(),
       };
-      const clock = { ...systemClock, now: () => start + passed + error };
-      const known = new CaClock(clock, () => passed);
+      const clock = { ...systemClock, now: () => start + passed + error, monotonic: () => passed };
+      const known = new CaClock(clock);
       const fresh = new AcmeTransport({ clock: known, userAgent: 'test', connection });
       const get = (): Promise<unknown> => fresh.get(signal, 'renewal-info', 'https://ca.example/1');
       await get();
       assert.equal(known.skew, 0);
       await get();
       assert.equal(known.skew, -jump);
+    }
+  });
+
+  test('believes no Date that no CA can mean, so that every time can be printed', async () => {
+    for (const date of ['Tue, 13 Sep 275760 00:00:00 GMT', 'Wed, 31 Dec 1969 23:59:59 GMT', 'soon']) {
+      const answer = { status: 200, headers: { date }, text: '{}' };
+      const connection = { send: () => Promise.resolve(answer), close: () => Promise.resolve() };
+      const clock = new CaClock(systemClock);
+      const transport = new AcmeTransport({ clock, userAgent: 'test', connection });
+      await transport.get(signal, 'renewal-info', 'https://ca.example/1');
+      assert.equal(clock.skew, undefined, date);
     }
   });
 

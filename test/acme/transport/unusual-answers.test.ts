@@ -89,7 +89,7 @@ describe('an unusual answer', () => {
     const { value: made } = await account.order(signal, ca.url('/order'));
     await account.authorization(signal, ca.url('/authz'));
     await account.answerChallenge(signal, ca.url('/challenge'));
-    await account.finalize(signal, made, await createCsr(['a.example'], newKeyPem()));
+    await account.finalize(signal, made, createCsr(['a.example'], newKeyPem()));
     await account.certificate(signal, ca.url('/certificate'));
   });
 

@@ -16,12 +16,15 @@ import { type Session, startSession } from '../../../deploy/local/session.ts';
 import { recordField, stringField } from '../../../src/process/json.ts';
 import { CaServer } from '../../ca/server.ts';
 import { inParallel } from '../fleet.ts';
+import { type Stall, Stalls } from '../stalls.ts';
 import { ProcessUsage } from '../usage.ts';
 import { Kubelet } from './kubelet.ts';
-import { type Stall, Stalls } from './stalls.ts';
 
 /** Milliseconds until an attack counts as successful, and the next row is measured. */
 const patience = 120_000;
+
+/** What V8 chooses in a pod with a memory limit of 512 MiB. */
+const podHeap = '--max-old-space-size=256';
 
 /** The attacker's namespace, and that of a tenant who is to get a certificate all the same. */
 export const mallory = 'mallory';
@@ -69,7 +72,7 @@ export class HostileStage implements AsyncDisposable {
     this.#ports = parts.ports;
     this.sitePort = parts.sitePort;
     this.#api = parts.cluster.adminClient();
-    this.#stalls = new Stalls(join(parts.session.directory, 'stalls'));
+    this.#stalls = new Stalls(join(parts.session.directory, 'stalls'), podHeap);
   }
 
   static async create(): Promise<HostileStage> {
@@ -120,6 +123,8 @@ export class HostileStage implements AsyncDisposable {
         LEGO_CA_BUNDLE: join(this.#session.directory, 'ca.pem'),
         LEGO_DNS_SERVERS: this.#dns.address,
         LEGO_HTTP01_PORT: String(this.sitePort),
+        // Nothing has to take up the challenge rule here.
+        LEGO_PROPAGATION_DELAY: '0s',
         ...this.#stalls.environment,
       },
     });

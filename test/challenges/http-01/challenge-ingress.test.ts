@@ -1,12 +1,19 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import { type Cluster, startCluster } from '../../../deploy/local/cluster.ts';
+import type { ChallengeRule } from '../../../machines/ownership/challenge-rules.ts';
 import type { IngressClassReference } from '../../../machines/ownership/source-spec.ts';
 import {
   ChallengeIngresses,
   type ChallengeIngressOptions,
   RuleRefusedError,
 } from '../../../src/challenges/http-01/challenge-ingress/challenge-ingress.ts';
+import type { ChallengeTemplate } from '../../../src/challenges/http-01/challenge-ingress/challenge-manifest.ts';
+import {
+  type ChallengeObserver,
+  ChallengeWatch,
+} from '../../../src/challenges/http-01/challenge-ingress/challenge-watch.ts';
 import type { KubernetesClient } from '../../../src/kubernetes/client/client.ts';
 import { KubernetesError } from '../../../src/kubernetes/client/kubernetes-error.ts';
 import { arrayField, recordField, stringField } from '../../../src/process/json.ts';
@@ -19,12 +26,20 @@ const traefik: IngressClassReference = { form: 'field', name: 'traefik' };
 const haproxyByAnnotation: IngressClassReference = { form: 'annotation', name: 'haproxy' };
 const noClass: IngressClassReference = { form: 'none' };
 
+/** Rules that name their hosts. */
+const named =
+  (ingressClass: IngressClassReference, ...hosts: string[]) =>
+  (): ChallengeRule[] =>
+    hosts.map((host) => ({ host, ruleHost: host, ingressClass }));
+
 describe('the challenge Ingress', () => {
   let cluster: Cluster;
   let world: ApiWorld;
   let clock: ManualClock;
   let stop: AbortController;
   let challenges: ChallengeIngresses;
+  let watch: ChallengeWatch;
+  let thumbprint: string;
   let errors: unknown[];
   let namespace: string;
   let serial = 0;
@@ -41,22 +56,42 @@ describe('the challenge Ingress', () => {
     clock = new ManualClock();
     stop = new AbortController();
     errors = [];
+    thumbprint = 'LPJNul-wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ';
     challenges = create();
   });
   afterEach(() => stop.abort());
 
-  function create(options: Partial<ChallengeIngressOptions> = {}): ChallengeIngresses {
-    return new ChallengeIngresses({
-      client: world.client,
-      clock,
-      signal: stop.signal,
+  function create({
+    client = world.client,
+    labels = {},
+    annotations = {},
+    pathType = () => 'ImplementationSpecific',
+    ...options
+  }: Partial<
+    Omit<ChallengeIngressOptions, 'client'> & ChallengeTemplate & { client: KubernetesClient }
+  > = {}) {
+    const template: ChallengeTemplate = {
       namespace,
       serviceName: 'kube-lego',
       servicePort: 8080,
-      onError: (error) => errors.push(error),
-      ...options,
-    });
+      labels,
+      annotations,
+      pathType,
+    };
+    const onError = (error: unknown): number => errors.push(error);
+    const common = { client, clock, signal: stop.signal, template, onError };
+    watch = new ChallengeWatch(common);
+    return new ChallengeIngresses({ ...common, watch, thumbprint: () => thumbprint, ...options });
   }
+
+  /** Starts the watch, too. */
+  function start(): void {
+    watch.start();
+    challenges.start();
+  }
+
+  /** Whether the responder answers for this host. */
+  const has = (host: string): boolean => watch.thumbprintOf(host) === thumbprint;
 
   /** Turns the clock by nothing until the promise settles: what is due now happens, what is due later does not. */
   async function now<T>(promise: Promise<T>): Promise<T> {
@@ -72,7 +107,7 @@ describe('the challenge Ingress', () => {
   }
 
   const acquire = (owner: string, host: string, ingressClass: IngressClassReference = nginx): Promise<void> =>
-    now(challenges.acquire(owner, [{ host, ingressClass }], stop.signal));
+    now(challenges.acquire(owner, named(ingressClass, host), stop.signal));
 
   const path = (name = ''): string => `/apis/networking.k8s.io/v1/namespaces/${namespace}/ingresses/${name}`;
 
@@ -82,9 +117,12 @@ describe('the challenge Ingress', () => {
     return {
       core: client.core,
       networking: client.networking,
+      coordination: client.coordination,
+      custom: client.custom,
       call,
       stream: (...parameters) => client.stream(...parameters),
       mergePatch: (...parameters) => client.mergePatch(...parameters),
+      remove: (...parameters) => client.remove(...parameters),
       close: () => client.close(),
     };
   }
@@ -102,7 +140,7 @@ describe('the challenge Ingress', () => {
   const verbs = async (): Promise<string[]> => (await world.writes(namespace)).map(({ verb }) => verb);
 
   it('is created at once, with one rule for the challenge path and nothing else', async () => {
-    await acquire('shop/tls', 'Shop.Example.');
+    await acquire('shop/tls', 'shop.example');
     const object = await world.admin.expect(path('kube-lego'));
     assert.deepEqual(recordField(object, 'spec'), {
       ingressClassName: 'nginx',
@@ -129,8 +167,8 @@ describe('the challenge Ingress', () => {
       stringField(annotations, 'nginx.ingress.kubernetes.io/whitelist-source-range'),
       '0.0.0.0/0,::/0',
     );
-    assert.equal(challenges.has('SHOP.example'), true);
-    assert.equal(challenges.has('other.example'), false);
+    assert.equal(has('SHOP.example'), true);
+    assert.equal(has('other.example'), false);
   });
 
   it('carries configured annotations and path types', async () => {
@@ -150,7 +188,7 @@ describe('the challenge Ingress', () => {
     await acquire('first', 'first.example');
     const owners = Array.from({ length: 199 }, (_, i) => `owner-${i}`);
     const all = owners.map((owner) =>
-      challenges.acquire(owner, [{ host: `${owner}.example`, ingressClass: nginx }], stop.signal),
+      challenges.acquire(owner, named(nginx, `${owner}.example`), stop.signal),
     );
     clock.advance(999);
     assert.deepEqual(await verbs(), ['create']);
@@ -160,20 +198,157 @@ describe('the challenge Ingress', () => {
       clock.advance(30);
       challenges.release(owner);
     }
-    assert.equal(challenges.has('first.example'), true);
-    clock.advance(10_000);
+    assert.equal(has('first.example'), true);
+    clock.advance(1000);
     await eventually('it is deleted', async () => Object.keys(await rules()).length === 0);
     assert.deepEqual(await verbs(), ['create', 'update', 'delete']);
-    assert.equal(challenges.has('first.example'), false);
+    assert.equal(has('first.example'), false);
   });
 
-  it('loses released hosts with the next write', async () => {
+  for (const jump of [-5, 5]) {
+    it(`is written a second after its last write, though the clock was set by ${jump} h`, async () => {
+      await acquire('shop/tls', 'shop.example');
+      clock.set(jump * 3_600_000);
+      const second = challenges.acquire('blog/tls', named(nginx, 'blog.example'), stop.signal);
+      await eventually('its write is due', () => clock.pending.includes(1000));
+      clock.advance(1000);
+      await now(second);
+      assert.deepEqual(await rules(), { 'kube-lego': ['blog.example', 'shop.example'] });
+    });
+  }
+
+  it('loses released hosts with the next write, or after ten seconds', async () => {
     await acquire('a', 'a.example');
+    await acquire('kept', 'a.example');
     challenges.release('a');
     clock.advance(1000);
     await acquire('b', 'b.example');
-    assert.deepEqual(await rules(), { 'kube-lego': ['b.example'] });
-    assert.deepEqual(await verbs(), ['create', 'update']);
+    challenges.release('kept');
+    clock.advance(1000);
+    await acquire('c', 'c.example');
+    assert.deepEqual(await rules(), { 'kube-lego': ['b.example', 'c.example'] });
+    challenges.release('b');
+    clock.advance(9999);
+    assert.deepEqual(await verbs(), ['create', 'update', 'update']);
+    clock.advance(1);
+    await eventually('it is out', async () => (await rules())['kube-lego']?.join() === 'c.example');
+  });
+
+  it('is deleted a second after its last host was released', async () => {
+    await acquire('a', 'a.example');
+    clock.advance(60_000);
+    challenges.release('a');
+    clock.advance(999);
+    assert.deepEqual(await verbs(), ['create']);
+    clock.advance(1);
+    await eventually('it is deleted', async () => Object.keys(await rules()).length === 0);
+  });
+
+  it("spells its rules as the sites' own, lists the hosts beside them, and follows the sites", async () => {
+    let wanted: ChallengeRule[] = [
+      { host: 'a.example', ruleHost: '', ingressClass: nginx },
+      { host: 'b.example', ruleHost: '', ingressClass: nginx },
+      { host: 'c.wild.example', ruleHost: '*.wild.example', ingressClass: nginx },
+      { host: 'd.example', ruleHost: 'd.example', ingressClass: nginx },
+    ];
+    const listed = async (): Promise<unknown> =>
+      recordField(recordField(await world.admin.expect(path('kube-lego')), 'metadata'), 'annotations')?.[
+        'kube-lego.io/challenge-hosts'
+      ];
+    await now(challenges.acquire('all', () => wanted, stop.signal));
+    assert.deepEqual(await rules(), { 'kube-lego': ['', '*.wild.example', 'd.example'] });
+    assert.equal(await listed(), 'a.example,b.example,c.wild.example,d.example');
+    const isListed = ['a.example', 'c.wild.example', 'other.wild.example', 'x.example', '', '*.wild.example'];
+    assert.deepEqual(
+      isListed.map((host) => has(host)),
+      [true, true, false, false, false, false],
+    );
+
+    // a.example gets a rule of its own, d.example loses its one.
+    wanted = [
+      { host: 'a.example', ruleHost: 'a.example', ingressClass: nginx },
+      ...wanted.slice(1, 3),
+      { host: 'd.example', ruleHost: '', ingressClass: nginx },
+    ];
+    challenges.follow();
+    challenges.follow();
+    clock.advance(1000);
+    await eventually('it follows', async () => {
+      const [own = []] = Object.values(await rules());
+      return own.join() === ',*.wild.example,a.example';
+    });
+    assert.equal(await listed(), 'a.example,b.example,c.wild.example,d.example');
+
+    // Another class serves b.example, too.
+    wanted = [...wanted, { host: 'b.example', ruleHost: 'b.example', ingressClass: traefik }];
+    challenges.follow();
+    await eventually('both have their rules', async () => {
+      clock.advance(1000);
+      return (await rules())['kube-lego-traefik']?.join() === 'b.example';
+    });
+    challenges.release('all');
+    await eventually('all are gone', async () => {
+      clock.advance(1000);
+      return Object.keys(await rules()).length === 0;
+    });
+  });
+
+  it("loses a released host at once when its rule is not spelt as the site's own any more", async () => {
+    let ruleHost = 'a.example';
+    const wanted = (): ChallengeRule[] => [{ host: 'a.example', ruleHost, ingressClass: nginx }];
+    await acquire('other', 'other.example');
+    clock.advance(1000);
+    await now(challenges.acquire('a', wanted, stop.signal));
+    challenges.release('a');
+    clock.advance(1000);
+    challenges.follow();
+    assert.deepEqual(await rules(), { 'kube-lego': ['a.example', 'other.example'] });
+    ruleHost = '';
+    challenges.follow();
+    clock.advance(0);
+    await eventually('it is out', async () => (await rules())['kube-lego']?.join() === 'other.example');
+    challenges.follow();
+    challenges.release('other');
+    clock.advance(1000);
+    await eventually('it is deleted', async () => Object.keys(await rules()).length === 0);
+  });
+
+  it('of a kube-lego before the list of hosts is read by its rules, and spelt anew', async () => {
+    const backend = { service: { name: 'kube-lego', port: { number: 8080 } } };
+    const paths = [{ path: '/.well-known/acme-challenge/', pathType: 'ImplementationSpecific', backend }];
+    await world.admin.expect(path(), {
+      method: 'POST',
+      body: {
+        metadata: { name: 'kube-lego', labels: { 'app.kubernetes.io/managed-by': 'kube-lego' } },
+        spec: { ingressClassName: 'nginx', rules: [{ host: 'a.example', http: { paths } }] },
+      },
+    });
+    start();
+    await eventually('it is synced', () => watch.state.synced);
+    // For which account key, nobody has said.
+    assert.equal(has('a.example'), false);
+    const wanted = [{ host: 'a.example', ruleHost: '*.example', ingressClass: nginx }];
+    await now(challenges.acquire('a', () => wanted, stop.signal));
+    assert.deepEqual(await rules(), { 'kube-lego': ['*.example'] });
+    assert.deepEqual([has('a.example'), has('b.example')], [true, false]);
+  });
+
+  it('fails all hosts that a refused rule serves, in words that tell which rule, and no others', async () => {
+    await refuseHost(world, namespace, '*.refused.example');
+    const by = (ruleHost: string, ...hosts: string[]): Promise<void> => {
+      const wanted = hosts.map((host) => ({ host, ruleHost, ingressClass: nginx }));
+      return challenges.acquire(hosts.join(), () => wanted, stop.signal);
+    };
+    const good = [by('', 'a.example'), by('b.example', 'b.example')];
+    const bad = ['c', 'd'].map((name) => by('*.refused.example', `${name}.refused.example`));
+    for (const outcome of await now(Promise.allSettled(bad))) {
+      assert.match(
+        String(outcome.status === 'rejected' && outcome.reason),
+        /^RuleRefusedError: The challenge Ingress may not carry a rule for \*\.refused\.example, by which [cd]\.refused\.example is served: /,
+      );
+    }
+    await now(Promise.all(good));
+    assert.deepEqual(await rules(), { 'kube-lego': ['', 'b.example'] });
   });
 
   it('needs no write for a host that is still there', async () => {
@@ -222,10 +397,54 @@ describe('the challenge Ingress', () => {
     assert.equal(annotations?.['kubernetes.io/ingress.class'], 'haproxy');
   });
 
+  it('is younger than the sites that it must be younger than: the one that was just written, else a further one', async () => {
+    const site = (host: string, after: number) => () =>
+      named(nginx, host)().map((rule) => ({ ...rule, after }));
+    const hour = 3_600_000;
+    await acquire('a', 'a.example');
+    const rest = Promise.all([
+      challenges.acquire('b', site('b.example', Date.now() - hour), stop.signal),
+      challenges.acquire('c', site('c.example', Date.now() + hour), stop.signal),
+    ]);
+    await eventually('they have their rules', () => {
+      clock.advance(1_000);
+      return has('b.example') && has('c.example');
+    });
+    await rest;
+    assert.deepEqual(await rules(), {
+      'kube-lego': ['a.example', 'b.example'],
+      'kube-lego-nginx': ['c.example'],
+    });
+  });
+
+  it('stays the one of a rule that stands, although a younger site comes', async () => {
+    let after: number | undefined;
+    const wanted = () => named(nginx, 'a.example')().map((rule) => ({ ...rule, after }));
+    await now(challenges.acquire('a', wanted, stop.signal));
+    after = Date.now() + 3_600_000;
+    assert.deepEqual(challenges.follow(), []);
+    clock.advance(60_000);
+    await acquire('b', 'b.example');
+    assert.deepEqual(await rules(), { 'kube-lego': ['a.example', 'b.example'] });
+  });
+
+  it('says so when a rule is refused that changes while it stands', async () => {
+    await refuseHost(world, namespace, '*.refused.example');
+    let ruleHost = 'a.refused.example';
+    const wanted = () => [{ host: 'a.refused.example', ruleHost, ingressClass: nginx }];
+    await now(challenges.acquire('a', wanted, stop.signal));
+    ruleHost = '*.refused.example';
+    assert.deepEqual(challenges.follow(), ['a']);
+    await eventually('the refusal is told', () => {
+      clock.advance(1000);
+      return errors.some((error) => error instanceof RuleRefusedError);
+    });
+  });
+
   it('is split by size', async () => {
     challenges = create({ maxRules: 2 });
-    const hosts = ['a', 'b', 'c', 'd', 'e'].map((name) => ({ host: `${name}.example`, ingressClass: nginx }));
-    await now(challenges.acquire('all', hosts, stop.signal));
+    const hosts = ['a', 'b', 'c', 'd', 'e'].map((name) => `${name}.example`);
+    await now(challenges.acquire('all', named(nginx, ...hosts), stop.signal));
     assert.deepEqual(await rules(), {
       'kube-lego': ['a.example', 'b.example'],
       'kube-lego-nginx': ['c.example', 'd.example'],
@@ -234,12 +453,12 @@ describe('the challenge Ingress', () => {
   });
 
   it('leaves out the one host that the API server refuses, and names it', async () => {
-    const good = Array.from({ length: 20 }, (_, i) => ({ host: `good-${i}.example`, ingressClass: nginx }));
-    const ofGood = challenges.acquire('good', good, stop.signal);
-    const ofBad = challenges.acquire('bad', [{ host: 'bad_name.example', ingressClass: nginx }], stop.signal);
+    const good = Array.from({ length: 20 }, (_, i) => `good-${i}.example`);
+    const ofGood = challenges.acquire('good', named(nginx, ...good), stop.signal);
+    const ofBad = challenges.acquire('bad', named(nginx, 'bad_name.example'), stop.signal);
     await assert.rejects(now(ofBad), (error) => {
       assert(error instanceof RuleRefusedError);
-      assert.equal(error.host, 'bad_name.example');
+      assert.deepEqual(error.hosts, ['bad_name.example']);
       assert.match(error.message, /bad_name\.example: .*422 Invalid: .*RFC 1123/);
       return true;
     });
@@ -253,15 +472,14 @@ describe('the challenge Ingress', () => {
   });
 
   it('leaves out the host that a policy refuses, also in an object that exists', async () => {
-    await refuseHost(world, 'forbidden.example');
+    await refuseHost(world, namespace, 'forbidden.example');
     await acquire('a', 'a.example');
     clock.advance(1000);
-    const b = challenges.acquire('b', [{ host: 'b.example', ingressClass: nginx }], stop.signal);
-    const hosts = ['c.example', 'forbidden.example'].map((host) => ({ host, ingressClass: nginx }));
-    const bad = challenges.acquire('bad', hosts, stop.signal);
+    const b = challenges.acquire('b', named(nginx, 'b.example'), stop.signal);
+    const bad = challenges.acquire('bad', named(nginx, 'c.example', 'forbidden.example'), stop.signal);
     await assert.rejects(now(bad), (error) => {
       assert(error instanceof RuleRefusedError);
-      assert.equal(error.host, 'forbidden.example');
+      assert.deepEqual(error.hosts, ['forbidden.example']);
       assert.match(error.message, /this host is not for kube-lego/);
       return true;
     });
@@ -269,17 +487,40 @@ describe('the challenge Ingress', () => {
     assert.deepEqual(await rules(), { 'kube-lego': ['a.example', 'b.example'] });
   });
 
-  it('refuses a rule without host', async () => {
-    await assert.rejects(
-      challenges.acquire('a', [{ host: '.', ingressClass: nginx }], stop.signal),
-      RuleRefusedError,
-    );
-    assert.deepEqual(await verbs(), []);
+  it('has the labels of the operator, and keeps those of others', async () => {
+    challenges = create({ labels: { team: 'platform' } });
+    challenges.start();
+    await acquire('a', 'a.example');
+    await world.admin.expect(path('kube-lego'), {
+      method: 'PATCH',
+      contentType: 'application/merge-patch+json',
+      body: { metadata: { labels: { team: 'web', note: 'keep' } } },
+    });
+    await watch.refresh();
+    const ours = { team: 'platform', 'app.kubernetes.io/managed-by': 'kube-lego' };
+    await eventually('it is put right', async () => {
+      clock.advance(1000);
+      const metadata = recordField(await world.admin.expect(path('kube-lego')), 'metadata');
+      return isDeepStrictEqual(metadata?.['labels'], { ...ours, note: 'keep' });
+    });
+  });
+
+  it('blames no host if it is refused as such', async () => {
+    const word = 'the label team is required on every Ingress';
+    await requireLabel(world, namespace, 'team', word);
+    const both = challenges.acquire('a', named(nginx, 'a.example', 'b.example'), stop.signal);
+    await assert.rejects(now(both), (error) => {
+      assert(error instanceof RuleRefusedError);
+      assert.deepEqual(error.hosts, []);
+      const words = `The challenge Ingress is refused: the policy "of-${namespace}" of the cluster says: ${word}.`;
+      assert.equal(error.message, words);
+      return true;
+    });
   });
 
   it('holds nothing for an owner whose signal is aborted', async () => {
     const abort = new AbortController();
-    const waiting = challenges.acquire('a', [{ host: 'a.example', ingressClass: nginx }], abort.signal);
+    const waiting = challenges.acquire('a', named(nginx, 'a.example'), abort.signal);
     abort.abort(new Error('changed'));
     await assert.rejects(waiting, /changed/);
     clock.advance(60_000);
@@ -288,8 +529,8 @@ describe('the challenge Ingress', () => {
   });
 
   it('is made again when somebody deletes it, and put right when somebody edits it', async () => {
-    challenges.start();
-    await eventually('it is synced', () => challenges.synced);
+    start();
+    await eventually('it is synced', () => watch.state.synced);
     await acquire('a', 'a.example');
     clock.advance(60_000);
     await world.admin.expect(path('kube-lego'), { method: 'DELETE' });
@@ -325,21 +566,42 @@ describe('the challenge Ingress', () => {
         return result;
       }),
     });
-    challenges.start();
-    await eventually('it is synced', () => challenges.synced);
+    start();
+    await eventually('it is synced', () => watch.state.synced);
     await acquire('a', 'a.example');
     await world.admin.expect(path('kube-lego'), { method: 'DELETE' });
-    await eventually('the watch has told of it', () => !challenges.has('a.example'));
+    await eventually('the watch has told of it', () => !has('a.example'));
     answer.resolve();
     await eventually('it is back', async () => {
       clock.advance(1000);
       return Object.hasOwn(await rules(), 'kube-lego');
     });
-    await eventually('it is known', () => challenges.has('a.example'));
+    await eventually('it is known', () => has('a.example'));
+  });
+
+  it('is taken for what is read when a write of it conflicts, though the watch told of its deletion', async () => {
+    const follow = watch.follow.bind(watch);
+    const observers: ChallengeObserver[] = [];
+    watch.follow = (observer, signal) => {
+      observers.push(observer);
+      follow(observer, signal);
+    };
+    start();
+    await eventually('it is synced', () => watch.state.synced);
+    await acquire('a', 'a.example');
+    const uid = stringField(recordField(await world.admin.expect(path('kube-lego')), 'metadata'), 'uid');
+    assert.ok(uid !== undefined);
+    for (const observer of observers) observer.observeDeletion({ name: 'kube-lego', uid });
+    const added = challenges.acquire('b', named(nginx, 'b.example'), stop.signal);
+    await eventually('it has the rule', async () => {
+      clock.advance(1000);
+      return (await rules())['kube-lego']?.join() === 'a.example,b.example';
+    });
+    await added;
   });
 
   it('is not written because a controller reports a status or adds annotations', async () => {
-    challenges.start();
+    start();
     await acquire('a', 'a.example');
     await world.admin.expect(path('kube-lego/status'), {
       method: 'PATCH',
@@ -352,7 +614,7 @@ describe('the challenge Ingress', () => {
       contentType: 'application/merge-patch+json',
     });
     const version = Number(stringField(recordField(annotated, 'metadata'), 'resourceVersion'));
-    await eventually('the watch is up to date', () => Number(challenges.state.resourceVersion) >= version);
+    await eventually('the watch is up to date', () => Number(watch.state.resourceVersion) >= version);
     clock.advance(5000);
     await acquire('b', 'b.example');
     assert.deepEqual(await verbs(), ['create', 'update']);
@@ -366,14 +628,34 @@ describe('the challenge Ingress', () => {
     stop.abort();
     stop = new AbortController();
     challenges = create();
-    challenges.start();
-    await eventually('it is synced', () => challenges.synced);
-    assert.equal(challenges.has('b.example'), true);
+    start();
+    await eventually('it is synced', () => watch.state.synced);
+    assert.equal(has('b.example'), true);
     await acquire('a', 'a.example', nginx);
     clock.advance(10_000);
     await eventually('the other is gone', async () => Object.keys(await rules()).join() === 'kube-lego');
-    assert.equal(challenges.has('a.example'), true);
-    assert.equal(challenges.has('b.example'), false);
+    assert.equal(has('a.example'), true);
+    await eventually('the other host is not answered any more', () => !has('b.example'));
+  });
+
+  it('of a former process keeps its rules for the removal delay: the CA may be about to ask for them', async () => {
+    await acquire('a', 'a.example');
+    clock.advance(1000);
+    await acquire('b', 'b.example');
+    clock.advance(1000);
+    stop.abort();
+    stop = new AbortController();
+    challenges = create();
+    start();
+    await eventually('it is synced', () => watch.state.synced);
+    await acquire('c', 'c.example');
+    assert.deepEqual(await rules(), { 'kube-lego': ['a.example', 'b.example', 'c.example'] });
+    challenges.release('c');
+    clock.advance(2000);
+    await acquire('b', 'b.example');
+    assert.deepEqual((await rules())['kube-lego']?.includes('a.example'), true);
+    clock.advance(8000);
+    await eventually('the others are gone', async () => (await rules())['kube-lego']?.join() === 'b.example');
   });
 
   it('takes the place of the one that the kube-lego of 2016 left, and touches no other', async () => {
@@ -396,7 +678,7 @@ describe('the challenge Ingress', () => {
     await make('kube-lego-nginx', ['/.well-known/acme-challenge']);
     await make('another', ['/.well-known/acme-challenge', '/']);
     challenges = create({ leftoverNames: ['kube-lego-nginx', 'another'] });
-    challenges.start();
+    start();
     await eventually('it is gone', async () => Object.keys(await rules()).join() === 'another');
   });
 
@@ -415,7 +697,7 @@ describe('the challenge Ingress', () => {
           : world.client.call(signal, work),
       ),
     });
-    challenges.start();
+    start();
     for (const [index, pause] of [1000, 2000].entries()) {
       await eventually('it failed', () => errors.length === index + 1);
       await eventually('it is tried again', () => clock.pending.includes(pause));
@@ -438,11 +720,11 @@ describe('the challenge Ingress', () => {
       defaultBackend: backend,
       rules: [{ host: 'fallback.example', http: challenge }],
     });
-    challenges.start();
-    await eventually('it is synced', () => challenges.synced);
+    start();
+    await eventually('it is synced', () => watch.state.synced);
     await acquire('a', 'a.example');
     clock.advance(1000);
-    await now(challenges.refresh());
+    await now(watch.refresh());
     challenges.release('a');
     await eventually('ours is gone', async () => {
       clock.advance(10_000);
@@ -450,7 +732,7 @@ describe('the challenge Ingress', () => {
     });
     assert.deepEqual(await rules(), { fallback: ['fallback.example'], 'kube-lego': ['site.example'] });
     assert.deepEqual(
-      ['site.example', 'fallback.example'].map((host) => challenges.has(host)),
+      ['site.example', 'fallback.example'].map((host) => has(host)),
       [false, false],
     );
   });
@@ -463,11 +745,12 @@ describe('the challenge Ingress', () => {
   });
 
   it('is found by a refresh when the watch has not told of it', async () => {
-    const other = create();
     await acquire('a', 'a.example');
-    assert.equal(other.has('a.example'), false);
+    create();
+    const other = watch;
+    assert.equal(has('a.example'), false);
     await now(Promise.all([other.refresh(), other.refresh(), other.refresh()]));
-    assert.equal(other.has('a.example'), true);
+    assert.equal(has('a.example'), true);
     let again = false;
     const second = other.refresh().then(() => {
       again = true;
@@ -481,33 +764,75 @@ describe('the challenge Ingress', () => {
 
   it('is taken away at once at the end of the process', async () => {
     await acquire('a', 'a.example');
-    await challenges.removeAll(AbortSignal.timeout(5000));
+    await challenges.close(() => false, AbortSignal.timeout(5000));
     assert.deepEqual(await rules(), {});
-    assert.equal(challenges.has('a.example'), false);
+    assert.equal(has('a.example'), false);
+  });
+
+  it('keeps at the end of the process the rules of orders that go on', async () => {
+    await acquire('a', 'a.example');
+    clock.advance(1000);
+    await acquire('b', 'b.example');
+    challenges.release('b');
+    await challenges.close((host) => host === 'b.example', AbortSignal.timeout(5000));
+    assert.deepEqual(await rules(), { 'kube-lego': ['b.example'] });
+  });
+
+  it('has its hosts answered for a new account key from its next write on', async () => {
+    await acquire('a', 'a.example');
+    const former = thumbprint;
+    thumbprint = 'A'.repeat(43);
+    assert.equal(watch.thumbprintOf('a.example'), former);
+    clock.advance(1000);
+    await acquire('b', 'b.example');
+    assert.deepEqual(
+      ['a.example', 'b.example'].map((host) => watch.thumbprintOf(host)),
+      [thumbprint, thumbprint],
+    );
+  });
+
+  it('has nobody answer for a host that it has no rule for, whoever lists that there', async () => {
+    start();
+    await acquire('a', 'a.example');
+    const annotations = {
+      'kube-lego.io/challenge-hosts': 'a.example,victim.example',
+      'kube-lego.io/challenge-thumbprint': 'B'.repeat(43),
+    };
+    await world.admin.expect(path('kube-lego'), {
+      method: 'PATCH',
+      contentType: 'application/merge-patch+json',
+      body: { metadata: { annotations } },
+    });
+    await watch.refresh();
+    assert.equal(watch.thumbprintOf('a.example'), annotations['kube-lego.io/challenge-thumbprint']);
+    assert.equal(watch.thumbprintOf('victim.example'), undefined);
+    // Whoever may write it could as well route its hosts to a server of his own; it is written anew.
+    clock.advance(1000);
+    await eventually('it is repaired', () => has('a.example'));
   });
 
   it('is written when the API server comes back', async () => {
-    challenges.start();
-    await eventually('it is synced', () => challenges.synced);
+    start();
+    await eventually('it is synced', () => watch.state.synced);
     await cluster.stopApiServer();
-    const waiting = challenges.acquire('a', [{ host: 'a.example', ingressClass: nginx }], stop.signal);
+    const waiting = challenges.acquire('a', named(nginx, 'a.example'), stop.signal);
     clock.advance(0);
     await eventually('a write failed', () => errors.length > 0);
     await cluster.startApiServer();
     clock.advance(1000);
     await now(waiting);
-    assert.equal(challenges.has('a.example'), true);
+    assert.equal(has('a.example'), true);
   });
 
   it('gives up after some failures, with what the API server said', async () => {
     await cluster.stopApiServer();
-    const waiting = challenges.acquire('a', [{ host: 'a.example', ingressClass: nginx }], stop.signal);
+    const waiting = challenges.acquire('a', named(nginx, 'a.example'), stop.signal);
     const failed = assert.rejects(
       waiting,
       /POST .*\/ingresses: the API server cannot be reached: ECONNREFUSED/,
     );
     for (let tries = 1; tries <= 4; tries++) {
-      clock.advance(30_000);
+      clock.advance(14_000);
       await eventually('one more failure', () => errors.length === tries);
     }
     await failed;
@@ -515,7 +840,24 @@ describe('the challenge Ingress', () => {
   });
 });
 
-async function refuseHost(world: ApiWorld, host: string): Promise<void> {
+function refuseHost(world: ApiWorld, namespace: string, host: string): Promise<void> {
+  const expression = `!object.spec.rules.exists(r, has(r.host) && r.host == '${host}')`;
+  return refuseUnless(world, namespace, { expression, message: 'this host is not for kube-lego' }, host);
+}
+
+function requireLabel(world: ApiWorld, namespace: string, label: string, message: string): Promise<void> {
+  const expression = `has(object.metadata.labels) && '${label}' in object.metadata.labels`;
+  return refuseUnless(world, namespace, { expression, message }, 'probe.example');
+}
+
+/** @param probe a host that it refuses */
+async function refuseUnless(
+  world: ApiWorld,
+  namespace: string,
+  { expression, message }: { readonly expression: string; readonly message: string },
+  probe: string,
+): Promise<void> {
+  const name = `of-${namespace}`;
   const policies = '/apis/admissionregistration.k8s.io/v1';
   const spec = {
     failurePolicy: 'Fail',
@@ -529,33 +871,23 @@ async function refuseHost(world: ApiWorld, host: string): Promise<void> {
         },
       ],
     },
-    validations: [
-      {
-        expression: `!object.spec.rules.exists(r, r.host == '${host}')`,
-        message: 'this host is not for kube-lego',
-      },
-    ],
+    validations: [{ expression: `object.metadata.namespace != '${namespace}' || (${expression})`, message }],
   };
   await world.admin.expect(`${policies}/validatingadmissionpolicies`, {
     method: 'POST',
-    body: { metadata: { name: 'no-such-host' }, spec },
+    body: { metadata: { name }, spec },
   });
   await world.admin.expect(`${policies}/validatingadmissionpolicybindings`, {
     method: 'POST',
     body: {
-      metadata: { name: 'no-such-host' },
-      spec: { policyName: 'no-such-host', validationActions: ['Deny'] },
+      metadata: { name },
+      spec: { policyName: name, validationActions: ['Deny'] },
     },
   });
   await eventually('the policy is in force', async () => {
-    const body = { metadata: { name: 'probe' }, spec: { rules: [{ host }] } };
-    const answer = await world.admin.request(
-      '/apis/networking.k8s.io/v1/namespaces/default/ingresses?dryRun=All',
-      {
-        method: 'POST',
-        body,
-      },
-    );
+    const body = { metadata: { name: 'probe' }, spec: { rules: [{ host: probe }] } };
+    const path = `/apis/networking.k8s.io/v1/namespaces/${namespace}/ingresses?dryRun=All`;
+    const answer = await world.admin.request(path, { method: 'POST', body });
     return answer.status === 422;
   });
 }

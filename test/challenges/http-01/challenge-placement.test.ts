@@ -3,14 +3,14 @@ import { describe, it } from 'node:test';
 import type { IngressClassReference } from '../../../machines/ownership/source-spec.ts';
 import {
   type Place,
-  placeHost,
+  placeRule,
 } from '../../../src/challenges/http-01/challenge-ingress/challenge-placement.ts';
 import { findRefusedHosts } from '../../../src/challenges/http-01/challenge-ingress/refused-hosts.ts';
 
 const nginx: IngressClassReference = { form: 'field', name: 'nginx' };
 
 function place(name: string, ingressClass: IngressClassReference | undefined, ...hosts: string[]): Place {
-  return { name, ingressClass, hosts: new Set(hosts) };
+  return { name, ingressClass, createdAt: undefined, hosts: new Set(hosts), ruleHosts: new Set(hosts) };
 }
 
 function nameFor(
@@ -18,9 +18,10 @@ function nameFor(
   ingressClass: IngressClassReference,
   host = 'a.example',
   foreign: string[] = [],
+  ruleHost = host,
 ): string {
-  const options = { baseName: 'kube-lego', maxRules: 2, foreignNames: new Set(foreign) };
-  return placeHost(places, { host, ingressClass }, options);
+  const options = { baseName: 'kube-lego', maxRules: 2, maxHosts: 4, foreignNames: new Set(foreign) };
+  return placeRule(places, { host, ruleHost, ingressClass }, options);
 }
 
 describe('the place of a host', () => {
@@ -33,13 +34,52 @@ describe('the place of a host', () => {
     assert.equal(nameFor(places, nginx), 'two');
   });
 
+  it('is where its rule already is, until there are too many hosts', () => {
+    const hosts = new Set(['b.example', 'c.example']);
+    const full = { ...place('full', nginx), hosts, ruleHosts: new Set(['x.example', '*.example']) };
+    const places = [place('roomy', nginx, 'd.example'), full];
+    assert.equal(nameFor(places, nginx, 'a.example', [], '*.example'), 'full');
+    assert.equal(nameFor(places, nginx, 'a.example'), 'roomy');
+    for (const host of ['e.example', 'f.example']) hosts.add(host);
+    assert.equal(nameFor(places, nginx, 'a.example', [], '*.example'), 'roomy');
+  });
+
   it('is never with another class, or with the same one named in another form', () => {
-    const places = [place('kube-lego', { form: 'annotation', name: 'nginx' }, 'a.example')];
+    const places = [place('kube-lego', { form: 'annotation', name: 'nginx' }, 'b.example')];
     assert.equal(nameFor(places, nginx), 'kube-lego-nginx');
+    assert.equal(nameFor(places, { form: 'field', name: 'other' }, 'b.example'), 'kube-lego-other');
+  });
+
+  it('is found without a look at the rules of other classes', () => {
+    const other: Place = {
+      ...place('kube-lego', { form: 'field', name: 'other' }),
+      get hosts(): never {
+        throw new Error('its hosts are read');
+      },
+      get ruleHosts(): never {
+        throw new Error('its rules are read');
+      },
+    };
+    assert.equal(nameFor([other], nginx), 'kube-lego-nginx');
+  });
+
+  it('is with the same class named in another form if the rule is there', () => {
+    const places = [place('kube-lego', { form: 'annotation', name: 'nginx' }, '')];
+    assert.equal(nameFor(places, nginx, 'a.example', [], ''), 'kube-lego');
   });
 
   it('is a free name again when the object of another class is gone', () => {
     assert.equal(nameFor([place('kube-lego', undefined)], nginx), 'kube-lego');
+  });
+
+  it('is in one that is younger than a site with a default backend', () => {
+    const old = { ...place('kube-lego', nginx, 'a.example'), createdAt: 2000 };
+    const young = { ...place('young', nginx, 'b.example'), createdAt: 3000 };
+    const options = { baseName: 'kube-lego', maxRules: 2, maxHosts: 4, foreignNames: new Set<string>() };
+    const rule = { host: 'a.example', ruleHost: 'a.example', ingressClass: nginx, after: 2000 };
+    assert.equal(placeRule([old, young], rule, options), 'young');
+    assert.equal(placeRule([old], rule, options), 'kube-lego-nginx');
+    assert.equal(placeRule([old], { ...rule, after: 1000 }, options), 'kube-lego');
   });
 
   it('has a number when the name of the class is taken or not ours', () => {

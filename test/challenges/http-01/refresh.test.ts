@@ -45,6 +45,21 @@ describe('a reading that many ask for', () => {
     await second;
   });
 
+  it('waits no longer when the clock was set back', async () => {
+    const first = refresh.run();
+    await turn();
+    readings[0]?.resolve();
+    await first;
+    clock.set(-5 * 3_600_000);
+    const second = refresh.run();
+    await turn();
+    assert.deepEqual(clock.pending, [1000]);
+    clock.advance(1000);
+    await turn();
+    readings[1]?.resolve();
+    await second;
+  });
+
   it('begins at most once an interval', async () => {
     const first = refresh.run();
     await turn();

@@ -38,6 +38,20 @@ describe('a host that gives no answer when it is asked from inside', () => {
     });
   }
 
+  for (const jump of [-24, 24]) {
+    it(`costs no order for half a day, though the clock was set by ${jump} h`, () => {
+      const clock = new ManualClock();
+      const memory = new SelfCheckMemory(clock);
+      memory.judge(host, good);
+      memory.judge(host, silence);
+      clock.set(jump * hour);
+      clock.advance(11 * hour);
+      assert.equal(memory.judge(host, silence).kind, 'wrong-answer');
+      clock.advance(hour);
+      assert.equal(memory.judge(host, silence), silence);
+    });
+  }
+
   it('that answered an earlier process costs no order either, for half a day; then it is left to the CA', () => {
     const clock = new ManualClock();
     const memory = new SelfCheckMemory(clock);
@@ -67,4 +81,14 @@ describe('a host that gives no answer when it is asked from inside', () => {
     assert.equal(memory.judge('host-0.example.com', silence).kind, 'inconclusive');
     assert.equal(memory.judge('host-20000.example.com', silence).kind, 'wrong-answer');
   });
+});
+
+it('knows which hosts did not resolve at their last check', () => {
+  const memory = new SelfCheckMemory(new ManualClock());
+  const unresolved: Verdict = { kind: 'inconclusive', message: 'It does not exist.', unresolved: true };
+  memory.judge(host, unresolved);
+  assert.ok(memory.isUnresolved(host));
+  assert.ok(!memory.isUnresolved('other.example'));
+  memory.judge(host, { kind: 'inconclusive', message: 'It is silent.' });
+  assert.ok(!memory.isUnresolved(host));
 });

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import type { RequestListener } from 'node:http';
 import { createServer } from 'node:net';
 import { after, before, beforeEach, describe, it } from 'node:test';
+import { resolveHost } from '../../../src/challenges/addresses.ts';
 import {
   type SelfCheckSettings,
   selfCheck,
@@ -86,23 +87,35 @@ describe('the self-check names a wrong answer', () => {
     [
       'of the app',
       saying(200, '<html>the secret of the page</html>'),
-      `${intro} 200, but not with kube-lego's text: the application or another server took the request.`,
+      `${intro} 200 from 127.0.0.1, but not with kube-lego's text: the application or another server took the request.`,
     ],
-    ['longer than a CA reads', saying(200, 'x'.repeat(200_000)), `${intro} 200, but not with`],
+    ['longer than a CA reads', saying(200, 'x'.repeat(200_000)), `${intro} 200 from 127.0.0.1, but not with`],
     [
       'for another account',
       answering('of-another-account'),
-      `${intro} 200, but for another ACME account: another ACME client is in the way.`,
+      `${intro} 200 from 127.0.0.1, but for another ACME account: another ACME client is in the way.`,
     ],
     [
       '404',
       saying(404, 'the secret of the page'),
-      `${intro} 404: the challenge rule is not in effect there, or another server was asked.`,
+      `${intro} 404 from 127.0.0.1: the challenge rule is not in effect there, or another server was asked.`,
     ],
-    ['403', saying(403, ''), `${intro} 403: authentication, an allow-list or a firewall is in front of`],
-    ['503', saying(503, ''), `${intro} 503: the ingress controller cannot reach kube-lego.`],
-    ['204', saying(204, ''), `${intro} 204 instead of 200.`],
-    ['303, which no CA follows', saying(303, '', { location: '/x' }), `${intro} 303 instead of 200.`],
+    [
+      '403',
+      saying(403, ''),
+      `${intro} 403 from 127.0.0.1: authentication, an allow-list or a firewall is in front of`,
+    ],
+    [
+      '502',
+      saying(502, ''),
+      `${intro} 502 from 127.0.0.1: the ingress controller cannot reach kube-lego, or`,
+    ],
+    ['204', saying(204, ''), `${intro} 204 from 127.0.0.1 instead of 200.`],
+    [
+      '303, which no CA follows',
+      saying(303, '', { location: '/x' }),
+      `${intro} 303 from 127.0.0.1 instead of 200.`,
+    ],
   ] as const) {
     it(name, async () => {
       const verdict = await verdictOn(listener);
@@ -111,6 +124,14 @@ describe('the self-check names a wrong answer', () => {
       assert.doesNotMatch(JSON.stringify(verdict), /secret/);
     });
   }
+
+  it('without the Server header of a private address, which may be that of an internal server', async () => {
+    const verdict = await verdictOn(saying(404, '', { server: 'Vault/1.2.3' }));
+    assert.equal(
+      messageOf(verdict),
+      `${intro} 404 from 127.0.0.1: the challenge rule is not in effect there, or another server was asked.`,
+    );
+  });
 
   it('with white space in front of ours', async () => {
     const verdict = await verdictOn((request, response) => {
@@ -477,6 +498,26 @@ describe('the self-check and the DNS', () => {
       const message = messageOf(await check(80, 443, 'odd.example.test'));
       assert.match(message, /^wrong-answer: .* an address that the internet cannot reach\.$/, address);
     }
+  });
+
+  for (const address of ['10.1.2.3', '100.64.0.9', '172.31.0.1', '192.168.1.1', 'fd00::5', '64:ff9b:1::a']) {
+    it(`is definite that a CA of the internet cannot reach ${address}, which the configured servers know`, async () => {
+      const name = `private-${address.replaceAll(/\W+/g, '-')}.example.test`;
+      dns.set(name, [address]);
+      const verdict = await selfCheck(name, { ...settings(80), publicCa: true }, AbortSignal.timeout(5000));
+      assert.match(
+        messageOf(verdict),
+        /^wrong-answer: Host private-\S+ resolves to \S+, an address that the internet cannot reach\.$/,
+      );
+    });
+  }
+
+  it('passes over private addresses beside one of the internet, as the CA does', async () => {
+    const name = 'mixed.example.test';
+    dns.set(name, ['10.1.2.3', 'fd00::5', '203.0.113.7']);
+    const all = { ...settings(80), publicCa: true };
+    const found = await resolveHost(name, all, AbortSignal.timeout(5000));
+    assert.deepEqual(found, { kind: 'addresses', ipv6: undefined, ipv4: '203.0.113.7' });
   });
 
   it('asks loopback only where the configuration allows it', async () => {

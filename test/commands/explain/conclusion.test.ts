@@ -2,12 +2,13 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { assess } from '../../../machines/assessment/assessment.ts';
 import type { CertificateEntry } from '../../../machines/ingress/status.ts';
-import { describeFailure, type Failure } from '../../../machines/reasons/reasons.ts';
+import { describeFailure, type Failure, reasons } from '../../../machines/reasons/reasons.ts';
 import { conclude, type DesiredStanding } from '../../../src/commands/explain/conclusion.ts';
 import { liveChecks } from '../../../src/commands/explain/live-checks.ts';
 import { checkSecret } from '../../../src/commands/explain/secret-checks.ts';
 import type { CertificateDetail } from '../../../src/inspector/protocol.ts';
 import {
+  certificateFacts,
   day,
   desiredCertificate,
   hour,
@@ -31,7 +32,7 @@ describe('explain, which hears the controller, concludes', () => {
     assert.equal(verdict, 'failing');
     assert.equal(why, 'ApiServerDenied: GET secrets: 403 Forbidden: no.');
     assert.equal(next, 'It is tried again at 2026-11-24T12:01:00Z (in 60 s).');
-    assert.equal(remedy, "Check kube-lego's ServiceAccount, Roles and bindings: see deploy/base.");
+    assert.equal(remedy, reasons.ApiServerDenied.remedy);
   });
 
   it('from what the controller says now, where another failure is written', () => {
@@ -126,6 +127,20 @@ it('explain tells the controller’s story: state, hosts step by step, what has 
       '12:00:03Z E3; 12:00:04Z E4; 12:00:05Z E5; 12:00:06Z E6; 12:00:07Z E7; 12:00:08Z E8.',
     ],
   ]);
+});
+
+it('explain tells of a good certificate that not everybody can use, and whose issuer has no name', () => {
+  const certificate = certificateFacts({ issuer: '', issuerMissing: true });
+  const facts = secretFacts({ certificate, asSent: true });
+  const policy = { minimumValidity: day, directory: 'https://ca.example.com/directory', staging: false };
+  const assessment = assess(desired, facts, policy, nobodyRecorded, now);
+  const { result, text, remedy } = checkSecret(desired, { kind: 'read', facts, assessment }, now);
+  assert.equal(result, 'note');
+  assert.match(
+    text,
+    /^Its certificate covers all hosts .* as the CA sent it, .* without the certificate of its issuer/,
+  );
+  assert.match(remedy ?? '', /otherwise tell the CA/);
 });
 
 it('explain tells when the CA wants a good certificate renewed', () => {

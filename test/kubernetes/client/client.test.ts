@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import type { ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
@@ -28,6 +29,14 @@ describe('the Kubernetes client', () => {
   });
 
   const read = (): Promise<unknown> => client.call(signal, ({ core }) => core.readNamespacedSecret(secret));
+
+  it('opens no connection again when it is closed', async () => {
+    await read();
+    await client.close();
+    const asked = api.requests.length;
+    await assert.rejects(read(), { code: 'Unreachable', message: /is closed$/ });
+    assert.equal(api.requests.length, asked);
+  });
 
   async function failure(): Promise<KubernetesError> {
     try {
@@ -97,6 +106,25 @@ describe('the Kubernetes client', () => {
         return true;
       };
       assert.equal((await failure()).code, 'InvalidResponse');
+    });
+  }
+
+  for (const body of [
+    '',
+    'null',
+    '[]',
+    '"LS0tLS1CRUdJTiBQUklW',
+    '{"data":{"tls.key":LS0tLS1CRUdJTiBQUklW',
+    '{"metadata":{"ownerReferences":5}}',
+  ]) {
+    it(`neither uses nor repeats an answer that cannot be read: ${body}`, async () => {
+      api.override = (_, response) => {
+        response.writeHead(200, { 'content-type': 'application/json' }).end(body);
+        return true;
+      };
+      const { code, message, cause } = await failure();
+      assert.deepEqual([code, cause], ['InvalidResponse', undefined]);
+      assert.doesNotMatch(message, /LS0t/);
     });
   }
 
@@ -262,4 +290,61 @@ describe('the Kubernetes client', () => {
       (error) => error === stop.signal.reason,
     );
   });
+
+  describe('of a process that may lose its right to write', () => {
+    let mayWrite: boolean;
+    let fenced: KubernetesClient;
+    let sent: string[];
+    const sockets = new Set<unknown>();
+    const answers: ServerResponse[] = [];
+    beforeEach(() => {
+      mayWrite = true;
+      sent = [];
+      fenced = createKubernetesClient(api.kubeConfig, { clock, connections: 1, mayWrite: () => mayWrite });
+      api.override = (request, response) => {
+        sockets.add(request.socket);
+        sent.push(`${request.method} ${request.url?.split('?')[0]}`);
+        answers.push(response);
+        return true;
+      };
+    });
+    afterEach(() => fenced.close());
+
+    const patch = (path: string) => fenced.mergePatch(path, {}, 'kube-lego', signal);
+    const refused = { code: 'Unreachable', message: /^PATCH \/second: not sent, .* does not lead$/ };
+
+    it('sends no write that had to wait for its connection, and goes on to use that', async () => {
+      const first = patch('/first');
+      await eventually('the first is sent', () => sent.length === 1);
+      const second = patch('/second');
+      const third = fenced.call(signal, ({ core }) => core.readNamespacedSecret(secret));
+      mayWrite = false;
+      sendJson(taken(answers), 200, {});
+      await first;
+      await assert.rejects(second, refused);
+      await eventually('the read is sent', () => sent.length === 2);
+      const response = taken(answers);
+      sendJson(response, 200, { kind: 'Secret', metadata: { name: 'tls' } });
+      await third;
+      assert.deepEqual(sent, ['PATCH /first', 'GET /api/v1/namespaces/shop/secrets/tls']);
+      assert.equal(sockets.size, 1);
+    });
+
+    it('repeats no write that the API server was too busy for', async () => {
+      const second = patch('/second');
+      await eventually('it is sent', () => sent.length === 1);
+      sendStatus(taken(answers), 429, 'TooManyRequests', 'busy', { 'retry-after': '2' });
+      await eventually('it waits', () => clock.pending[0] === 2000);
+      mayWrite = false;
+      clock.advance(2000);
+      await assert.rejects(second, refused);
+      assert.equal(sent.length, 1);
+    });
+  });
 });
+
+function taken(answers: ServerResponse[]): ServerResponse {
+  const answer = answers.shift();
+  assert(answer !== undefined);
+  return answer;
+}

@@ -1,14 +1,24 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { KubeConfig } from '@kubernetes/client-node';
-import { startCluster } from '../../../deploy/local/cluster.ts';
+import { AccountStore } from '../../../src/acme/account/account.ts';
+import { AccountError } from '../../../src/acme/account/account-error.ts';
+import { readStoredAccount } from '../../../src/acme/account/account-secret.ts';
+import { accountKeyTypes } from '../../../src/acme/protocol/account-key.ts';
+import { CaClock } from '../../../src/acme/transport/ca-clock.ts';
+import { AcmeTransport } from '../../../src/acme/transport/transport.ts';
 import { createKubernetesClient } from '../../../src/kubernetes/client/client.ts';
 import { KubernetesAccountSecret } from '../../../src/kubernetes/records/account-record.ts';
+import { systemClock } from '../../../src/time/clock.ts';
+import { retry } from '../../../src/time/retry.ts';
+import { DirectConnection } from '../../acme/direct-connection.ts';
+import { ScriptedCa } from '../../ca/ca.ts';
+import { borrowCluster } from '../../clusters/borrow.ts';
 
 const { signal } = new AbortController();
 
 test('the account Secret in a real API server', { timeout: 60_000 }, async (context) => {
-  await using cluster = await startCluster();
+  await using cluster = await borrowCluster();
   const kubeConfig = new KubeConfig();
   kubeConfig.loadFromFile(cluster.adminKubeconfig);
   const client = createKubernetesClient(kubeConfig);
@@ -53,8 +63,61 @@ test('the account Secret in a real API server', { timeout: 60_000 }, async (cont
     assert.equal(await store.update(current, { 'tls.key': Buffer.from('x') }, signal), undefined);
   });
 
+  for (const [what, algorithms] of [
+    ['', undefined],
+    [', also if it does not accept the first type of key', ['RS256']],
+  ] as const) {
+    await context.test(`processes that start at once register one account${what}`, async () => {
+      const ca = new ScriptedCa({ now: () => Date.now(), validate: () => Promise.resolve('ok'), algorithms });
+      const connection = new DirectConnection(ca);
+      const clock = new CaClock(systemClock);
+      const transport = new AcmeTransport({ clock, userAgent: 'test', connection });
+      const name = `account-of-${algorithms?.[0]?.toLowerCase() ?? 'all'}`;
+      const clients = Array.from({ length: 4 }, () => createKubernetesClient(kubeConfig));
+      const accounts = await Promise.all(
+        clients.map((own) => {
+          const account = new AccountStore({
+            store: new KubernetesAccountSecret(own, 'default', name),
+            keyTypes: accountKeyTypes,
+            directoryUrl: ca.directoryUrl,
+            transport,
+            clock,
+          });
+          return retry(() => account.ensureAccount(signal), {
+            clock,
+            signal,
+            shortestPause: 10,
+            longestPause: 10,
+            mostTries: 5,
+            pauseAfter(error, pause) {
+              if (!(error instanceof AccountError && error.transient)) throw error;
+              return pause;
+            },
+          });
+        }),
+      );
+      await Promise.all(clients.map((own) => own.close()));
+      const made = connection.exchanged.filter(
+        ({ endpoint, status }) => endpoint === 'new-account' && status === 201,
+      );
+      assert.equal(made.length, 1);
+      assert.equal(new Set(accounts.map(({ url, thumbprint }) => `${url} ${thumbprint}`)).size, 1);
+      const kept = await new KubernetesAccountSecret(client, 'default', name).read(signal);
+      assert.ok(kept);
+      const { key, url } = readStoredAccount(kept, name, ca.directoryUrl);
+      assert.deepEqual([url, key.thumbprint], [accounts[0]?.url, accounts[0]?.thumbprint]);
+    });
+  }
+
   await context.test('a trouble with the API server is not an absent Secret', async () => {
-    await cluster.stopApiServer();
-    await assert.rejects(store.read(signal), { name: 'KubernetesError' });
+    const absent = new KubeConfig();
+    absent.loadFromClusterAndUser(
+      { name: 'absent', server: 'https://127.0.0.1:1', skipTLSVerify: false },
+      { name: 'somebody' },
+    );
+    const away = createKubernetesClient(absent);
+    context.after(() => away.close());
+    const lost = new KubernetesAccountSecret(away, 'default', 'kube-lego-account');
+    await assert.rejects(lost.read(signal), { name: 'KubernetesError' });
   });
 });

@@ -44,6 +44,20 @@ describe('the Events of one cause', () => {
     });
   }
 
+  for (const jump of [-day, day]) {
+    it(`are written again after an hour, and no earlier, though the clock was set by ${jump / hour} h`, () => {
+      const clock = new ManualClock();
+      const budget = new EventBudget(clock);
+      const take = () =>
+        budget.take({ source: { uid: 'uid-1' }, type: 'Warning', reason: 'SelfCheckFailed' });
+      for (let turn = 0; turn < 5; turn += 1) assert.equal(take()?.count, 1);
+      clock.set(jump);
+      assert.equal(take(), undefined);
+      clock.advance(hour);
+      assert.equal(take()?.count, 2);
+    });
+  }
+
   it('are none of another Ingress, nor of another reason', () => {
     const budget = new EventBudget(new ManualClock());
     const type = 'Warning';

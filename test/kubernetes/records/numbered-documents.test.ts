@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { KubernetesError } from '../../../src/kubernetes/client/kubernetes-error.ts';
 import { NumberedDocuments } from '../../../src/kubernetes/records/numbered-documents.ts';
+import { recordField } from '../../../src/process/json.ts';
 import { startApiWorld } from '../api-world.ts';
 
 const { signal } = new AbortController();
@@ -35,30 +36,60 @@ test('numbered documents in ConfigMaps of a real API server', { timeout: 60_000 
     assert.deepEqual(await open('orders').read(signal), new Map([[0, 'of the ledger']]));
   });
 
-  await context.test(
-    'that are guarded are written over nothing that another process has written',
-    async () => {
-      const [one, other] = [open('holders'), open('holders')];
+  await context.test('are written over nothing that another process has written', async () => {
+    for (const [kind, prefix] of [
+      ['holders', 'kube-lego-holders'],
+      ['orders', 'kube-lego-ledger'],
+    ] as const) {
+      const [one, other] = [open(kind), open(kind)];
       await one.read(signal);
       await other.read(signal);
       await one.write(1, 'by one', signal);
       await assert.rejects(other.write(1, 'by the other', signal), isConflict);
       await one.write(200, 'by one', signal);
       await assert.rejects(other.write(200, 'by the other', signal), isConflict);
-      await admin.expect(`${path}/kube-lego-holders-1`, { method: 'DELETE' });
+      await admin.expect(`${path}/${prefix}-1`, { method: 'DELETE' });
       await assert.rejects(one.write(1, 'after the deletion', signal), isConflict);
       await other.read(signal);
       await other.write(1, 'by the other', signal);
-      assert.equal((await open('holders').read(signal)).get(1), 'by the other');
-    },
-  );
+      assert.equal((await open(kind).read(signal)).get(1), 'by the other');
+    }
+  });
 
-  await context.test('of a ledger are overwritten, and deleted when they are empty', async () => {
+  await context.test('keep what others put on them, and get on when that is gone', async () => {
+    const change = (name: string, metadata: object) =>
+      admin.expect(`${path}/${name}`, {
+        method: 'PATCH',
+        contentType: 'application/merge-patch+json',
+        body: { metadata },
+      });
+    const labelsOf = async (name: string) =>
+      recordField(recordField(await admin.expect(`${path}/${name}`), 'metadata'), 'labels');
+    for (const [kind, name] of [
+      ['rehearsals', 'kube-lego-rehearsal-ledger-300'],
+      ['holders', 'kube-lego-holders-300'],
+    ] as const) {
+      await open(kind).write(300, 'first', signal);
+      await change(name, { labels: { team: 'a' } });
+      const documents = open(kind);
+      await documents.read(signal);
+      await documents.write(300, 'second', signal);
+      assert.equal((await labelsOf(name))?.['team'], 'a');
+      await change(name, { labels: { team: null } });
+      await documents.read(signal);
+      await documents.write(300, 'third', signal);
+      assert.equal((await documents.read(signal)).get(300), 'third');
+      await documents.write(300, undefined, signal);
+    }
+  });
+
+  await context.test('are deleted when they are empty, unless another process has written them', async () => {
     const [one, other] = [open('rehearsals'), open('rehearsals')];
     await one.write(0, 'by one', signal);
+    await other.read(signal);
     await other.write(0, 'by the other', signal);
-    await one.write(0, 'by one again', signal);
-    assert.deepEqual(await one.read(signal), new Map([[0, 'by one again']]));
+    await assert.rejects(one.write(0, undefined, signal), isConflict);
+    assert.deepEqual(await one.read(signal), new Map([[0, 'by the other']]));
     await one.write(0, undefined, signal);
     await one.write(0, undefined, signal);
     assert.deepEqual(await one.read(signal), new Map());

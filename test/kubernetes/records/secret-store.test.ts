@@ -52,7 +52,7 @@ describe('the Secret store', () => {
   });
 
   it('creates a Secret and reads it back', async () => {
-    await store.proveWritable(namespace, 'new', undefined, signal);
+    await store.proveWritable(namespace, 'new', undefined, certificate, signal);
     assert.equal(await store.read(namespace, 'new', signal), undefined);
     const written = await store.write(namespace, 'new', undefined, certificate, signal);
     const read = await store.read(namespace, 'new', signal);
@@ -91,7 +91,7 @@ describe('the Secret store', () => {
       },
     });
     const judged = await store.read(namespace, 'kept', signal);
-    await store.proveWritable(namespace, 'kept', judged, signal);
+    await store.proveWritable(namespace, 'kept', judged, certificate, signal);
     await store.write(namespace, 'kept', judged, certificate, signal);
     const object = await world.admin.expect(`${path}/kept`);
     assert.deepEqual(recordField(object, 'data'), {
@@ -107,6 +107,52 @@ describe('the Secret store', () => {
     assert(managers.includes('kube-lego'));
   });
 
+  it('gives a Secret what the operator wants on it, and takes nothing away or over', async () => {
+    const metadata = (team: string) => ({ labels: { team }, annotations: { 'a.example/owner': team } });
+    const platform = new SecretStore(world.client, metadata('platform'));
+    const has = async (name: string) => {
+      const read = await platform.read(namespace, name, signal);
+      return [read?.labels['team'], read?.annotations['a.example/owner']];
+    };
+    await platform.write(namespace, 'made', undefined, certificate, signal);
+    assert.deepEqual(await has('made'), ['platform', 'platform']);
+
+    await make('placeholder', {});
+    await platform.write(
+      namespace,
+      'placeholder',
+      await platform.read(namespace, 'placeholder', signal),
+      certificate,
+      signal,
+    );
+    assert.deepEqual(await has('placeholder'), ['platform', 'platform']);
+    // Other settings since: what is there stays, also what an earlier write has set.
+    for (const later of [new SecretStore(world.client, metadata('web')), store]) {
+      const judged = factsOf(await later.read(namespace, 'placeholder', signal));
+      assert(judged.kind === 'present');
+      await later.write(namespace, 'placeholder', judged, certificate, signal);
+      assert.deepEqual(await has('placeholder'), ['platform', 'platform']);
+    }
+
+    const theirs = { labels: { team: 'theirs' }, annotations: {} };
+    await world.admin.expect(path, {
+      method: 'POST',
+      body: {
+        type: 'kubernetes.io/tls',
+        data: { 'tls.crt': '', 'tls.key': '' },
+        metadata: { name: 'theirs', ...theirs },
+      },
+    });
+    await platform.write(
+      namespace,
+      'theirs',
+      await platform.read(namespace, 'theirs', signal),
+      certificate,
+      signal,
+    );
+    assert.deepEqual(await has('theirs'), ['theirs', 'platform']);
+  });
+
   it('fulfils a request for adoption once', async () => {
     await world.admin.expect(path, {
       method: 'POST',
@@ -118,7 +164,7 @@ describe('the Secret store', () => {
     });
     const facts = factsOf(await store.read(namespace, 'adopted', signal));
     assert(facts.kind === 'present' && facts.adopt && !facts.ours);
-    await store.proveWritable(namespace, 'adopted', facts, signal);
+    await store.proveWritable(namespace, 'adopted', facts, certificate, signal);
     await store.write(namespace, 'adopted', facts, certificate, signal);
     const written = await store.read(namespace, 'adopted', signal);
     assert.equal(written?.annotations['kube-lego.io/adopt'], 'done');
@@ -140,7 +186,7 @@ describe('the Secret store', () => {
     const deployed = factsOf(await store.read(namespace, 'deployed', signal));
     assert(deployed.kind === 'present' && deployed.resourceVersion !== first.resourceVersion);
     assert.equal(deployed.ours, true, 'by our annotation');
-    await store.proveWritable(namespace, 'deployed', deployed, signal);
+    await store.proveWritable(namespace, 'deployed', deployed, certificate, signal);
     await store.write(namespace, 'deployed', deployed, { ...certificate, chainPem: 'CHAIN 2' }, signal);
     const renewed = await store.read(namespace, 'deployed', signal);
     assert.equal(renewed?.certificatePem?.toString(), 'CHAIN 2');
@@ -188,7 +234,10 @@ describe('the Secret store', () => {
       body: { metadata: { labels: { new: 'label' } } },
     });
     await assert.rejects(store.write(namespace, 'moving', judged, certificate, signal), withCode('Conflict'));
-    await assert.rejects(store.proveWritable(namespace, 'moving', judged, signal), withCode('Conflict'));
+    await assert.rejects(
+      store.proveWritable(namespace, 'moving', judged, certificate, signal),
+      withCode('Conflict'),
+    );
     await world.admin.expect(`${path}/moving`, { method: 'DELETE' });
     await assert.rejects(store.write(namespace, 'moving', judged, certificate, signal), withCode('Conflict'));
     assert.equal(await store.read(namespace, 'moving', signal), undefined);
@@ -201,7 +250,7 @@ describe('the Secret store', () => {
     const judged = await store.read(namespace, 'frozen', signal);
     assert.equal(judged?.immutable, true);
     await assert.rejects(
-      store.proveWritable(namespace, 'frozen', judged, signal),
+      store.proveWritable(namespace, 'frozen', judged, certificate, signal),
       withCode('Invalid', /immutable/),
     );
   });
@@ -211,18 +260,18 @@ describe('the Secret store', () => {
     const judged = await store.read(namespace, 'opaque', signal);
     assert.equal(judged?.type, 'Opaque');
     await assert.rejects(
-      store.proveWritable(namespace, 'opaque', judged, signal),
+      store.proveWritable(namespace, 'opaque', judged, certificate, signal),
       withCode('Invalid', /type: .*immutable/),
     );
   });
 
   it('finds out beforehand that a policy or quota objects, and the namespace is missing', async () => {
     await assert.rejects(
-      store.proveWritable('no-such-namespace', 'x', undefined, signal),
+      store.proveWritable('no-such-namespace', 'x', undefined, certificate, signal),
       withCode('NotFound', /namespaces "no-such-namespace" not found/),
     );
     await assert.rejects(
-      store.proveWritable(namespace, 'Bad_Name', undefined, signal),
+      store.proveWritable(namespace, 'Bad_Name', undefined, certificate, signal),
       withCode('Invalid', /Bad_Name/),
     );
   });

@@ -4,6 +4,7 @@ import type { IngressContext } from '../../../machines/ingress/ingress-context.t
 import { initialIngressContext } from '../../../machines/ingress/ingress-updates.ts';
 import { parseSourceKey, type SourceKey } from '../../../machines/ownership/source-key.ts';
 import { ingresses, objectPath } from '../../../src/kubernetes/client/collections.ts';
+import { KubernetesError } from '../../../src/kubernetes/client/kubernetes-error.ts';
 import { SourceStatusWriter } from '../../../src/kubernetes/records/source-status.ts';
 import { decodeStatus } from '../../../src/kubernetes/records/status-annotation.ts';
 import { recordField, stringField } from '../../../src/process/json.ts';
@@ -72,10 +73,16 @@ describe('the writer of the status', { timeout: 120_000 }, () => {
 
   it('writes the last of many outcomes, and leaves the rest of the Ingress alone', async () => {
     const uid = await create('often');
-    const status = writer();
+    let compared = 0;
+    const status = writer(() => {
+      compared += 1;
+      return undefined;
+    });
     for (let failures = 1; failures <= 50; failures += 1)
       status.publish(failed('often', uid, failures), true);
+    assert.equal(compared, 0, 'not while the rounds end');
     await status.drain(signal);
+    assert.ok(compared < 50, `compared ${compared} times`);
     assert.equal(await failuresOf('often'), 50);
     assert.equal((await annotationsOf('often'))?.['note'], 'keep');
     assert.equal(await patchesOf('often'), 1);
@@ -104,6 +111,35 @@ describe('the writer of the status', { timeout: 120_000 }, () => {
     await status.drain(signal);
     assert.equal(await failuresOf('late'), 2);
     assert.equal(await patchesOf('late'), 2);
+  });
+
+  it('counts and tells a refusal, until a write passes', async () => {
+    const uid = await create('refused');
+    const refusal = new KubernetesError('Invalid', 'PATCH: 422', {
+      words: 'the policy "p" of the cluster says: no',
+    });
+    let refuses = true;
+    const told: string[] = [];
+    const status = new SourceStatusWriter({
+      client: {
+        mergePatch: (...parameters) =>
+          refuses ? Promise.reject(refusal) : world.client.mergePatch(...parameters),
+      },
+      pathOf,
+      clock: systemClock,
+      found: () => undefined,
+      onError: () => undefined,
+      onRefused: (key, of, { words }) => told.push(`${key} ${of === uid}: ${words}`),
+    });
+    status.publish(failed('refused', uid, 1), true);
+    await status.drain(signal);
+    assert.equal(status.refused, 1);
+    assert.deepEqual(told, ['Ingress/shop/refused true: the policy "p" of the cluster says: no']);
+    refuses = false;
+    status.publish(failed('refused', uid, 2), true);
+    await status.drain(signal);
+    assert.equal(status.refused, 0);
+    assert.equal(await failuresOf('refused'), 2);
   });
 
   it('writes hundreds without an end to any of them, and nothing twice', async () => {
@@ -230,12 +266,11 @@ function failed(name: string, uid: string, attempt: number): IngressContext {
     kind: 'failed',
     failure,
     nextAttemptAt: at + attempt * hour,
-    notAfter: undefined,
   } as const;
   const certificates = base.certificates.map((record) => ({
     ...record,
     status,
-    failures: { attempt, transient: 0 },
+    failures: { attempt, check: 0, transient: 0 },
   }));
   return { ...base, certificates };
 }

@@ -198,6 +198,19 @@ describe('a Secret of ours is due', () => {
       `The certificate in Secret web-tls expired at ${ends.today}.`,
       now,
     ],
+    'not-yet-valid': [
+      secretFacts({ certificate: certificateFacts({ notBefore: now + 2 * day }) }),
+      `The certificate in Secret web-tls is not valid before ${new Date(now + 2 * day).toISOString()}.`,
+      now,
+    ],
+    'issuer-missing': [
+      secretFacts({
+        directory: production.directory,
+        certificate: certificateFacts({ issuerMissing: true }),
+      }),
+      'The certificate in Secret web-tls is not usable everywhere: it comes without the certificate of its issuer, and clients that do not know that cannot trust it.',
+      now,
+    ],
     'hosts-not-covered': [
       secretFacts(),
       'The certificate in Secret web-tls does not cover a.example.com, b.example.com.',
@@ -232,6 +245,14 @@ describe('a Secret of ours is due', () => {
       );
     });
   }
+
+  it('says which certificate its key belongs to, if it is there', () => {
+    const certificate = certificateFacts({ keyMatches: false, place: 2 });
+    assert.equal(
+      due(judge(secretFacts({ certificate }))).message,
+      'The tls.key in Secret web-tls does not belong to its certificate, but to number 2 in tls.crt: servers want that first.',
+    );
+  });
 
   it('names the version that was judged, or that there was none', () => {
     assert.equal(due(judge(absent)).found, undefined);
@@ -418,18 +439,104 @@ describe('a staging directory', () => {
   });
 });
 
+describe('a certificate that not everybody can use', () => {
+  const directory = production.directory;
+  const alone = certificateFacts({ issuerMissing: true });
+  const refused = certificateFacts({ refused: 'servers written in Go cannot load tls.crt: x' });
+
+  it('is ordered again, and serves meanwhile', () => {
+    for (const certificate of [alone, refused]) {
+      const { serving, servesUntil } = due(judge(secretFacts({ directory, certificate })));
+      assert.deepEqual([serving?.notAfter, servesUntil], [certificate.notAfter, certificate.notAfter]);
+    }
+    assert.match(due(judge(secretFacts({ certificate: refused }))).message, /Go cannot load tls\.crt: x\.$/);
+  });
+
+  it('is kept, with a notice, if the CA has sent it so', () => {
+    for (const [certificate, words] of [
+      [alone, /^CertificateFlawed: .* without the certificate of its issuer/],
+      [refused, /^CertificateFlawed: .* servers written in Go cannot load tls\.crt: x\./],
+    ] as const) {
+      const assessment = judge(secretFacts({ directory, certificate, asSent: true }));
+      assert.equal(assessment.kind, 'good');
+      assert.match(notices(assessment).join(), words);
+    }
+  });
+
+  it('is not ordered again for its issuer alone where it came from elsewhere', () => {
+    assert.equal(judge(secretFacts({ certificate: alone })).kind, 'good');
+    assert.equal(judge(secretFacts({ ours: false, certificate: alone })).kind, 'good');
+  });
+
+  it('is no business of ours in a Secret of somebody else, but for whoever may read it', () => {
+    const assessment = judge(secretFacts({ ours: false, certificate: refused }));
+    assert.match(refusal(assessment), /^ForeignSecret: (?!.*Go)/);
+    assert.match(
+      assessment.kind === 'refused' ? (assessment.detail ?? '') : '',
+      /Go cannot load tls\.crt: x/,
+    );
+  });
+});
+
+describe('a certificate that begins in the future', () => {
+  it('is kept for a day, with a notice: it is unknown which clock is wrong', () => {
+    const certificate = certificateFacts({ notBefore: now + day });
+    const assessment = judge(secretFacts({ certificate }));
+    assert.equal(assessment.kind, 'good');
+    assert.match(notices(assessment).join(), /^NotYetValid: .* valid only in 1440 min by the local clock\./);
+  });
+
+  it('serves nobody if that is later', () => {
+    const certificate = certificateFacts({ notBefore: now + day + minute });
+    const { serving, servesUntil } = due(judge(secretFacts({ certificate })));
+    assert.deepEqual([serving, servesUntil], [undefined, undefined]);
+  });
+});
+
 function notices(assessment: Assessment): string[] {
   return assessment.notices.map((failure) => `${failure.code}: ${describeFailure(failure)}`);
 }
 
 describe('a certificate whose settings are refused', () => {
   const secret = secretFacts({ directory: production.directory, profile: 'shortlived' });
+  const refusedSetting = { code: 'UnsupportedKeyType', message: 'Key type RSA-2048 is unknown.' } as const;
 
   it('is kept as it is, and renewed in time', () => {
     assert.equal(reasonOf(judge(secret)), 'profile-changed');
-    assert.equal(judge(secret, { settingsRefused: true }).kind, 'good');
+    assert.equal(judge(secret, { refusedSetting }).kind, 'good');
     const old = { ...secret, certificate: certificateFacts({ notAfter: now + day }) };
-    assert.equal(reasonOf(judge(old, { settingsRefused: true })), 'near-expiry');
+    assert.equal(reasonOf(judge(old, { refusedSetting })), 'near-expiry');
+  });
+
+  const keeps = [route('web.example.com'), route('new.example.com')];
+
+  it('is cared for also where no record of it exists, as far as it covers the hosts', () => {
+    const desired = { hosts: [], keeps, refusedSetting };
+    assert.equal(judge(secret, desired).kind, 'good');
+    assert.equal(judge({ ...secret, ours: false }, desired).kind, 'good');
+    const old = { ...secret, certificate: certificateFacts({ notAfter: now + day }) };
+    const found = due(judge(old, desired));
+    assert.deepEqual(
+      [found.reason, found.hosts.map(({ host }) => host)],
+      ['near-expiry', ['web.example.com']],
+    );
+  });
+
+  it('is not ordered where there is none: a Secret that is missing, of other hosts, or empty', () => {
+    const other = { ...secret, certificate: certificateFacts({ dnsNames: ['other.example.com'] }) };
+    const empty = { ...secret, certificate: { kind: 'empty' } as const };
+    for (const facts of [absent, other, empty]) {
+      const found = judge(facts, { hosts: [], keeps, refusedSetting });
+      assert.equal(
+        refusal(found),
+        'UnsupportedKeyType: Key type RSA-2048 is unknown. Set kube-lego.io/key-type to ec-p256, rsa-2048, rsa-3072 or rsa-4096, or remove it.',
+      );
+    }
+  });
+
+  it('does not count for a host that another namespace owns', () => {
+    const elsewhere = [route('web.example.com', { standing: 'elsewhere' })];
+    assert.equal(judge(secret, { hosts: [], keeps: elsewhere, refusedSetting }).kind, 'refused');
   });
 });
 
@@ -480,13 +587,18 @@ describe('a host that another namespace owns', () => {
     const kept = route('kept.example.com', { standing: 'grace', until: now + 5 * minute });
     const reserved = route('reserved.example.com', { standing: 'reserved' });
     const open = route('open.example.com', { standing: 'not-reserved' });
-    const said = notices(judge(secretFacts(), { hosts: [route('web.example.com'), kept, reserved, open] }));
+    const unread = route('unread.example.com', { standing: 'unknown' });
+    const hosts = [route('web.example.com'), kept, reserved, open, unread];
+    const assessment = judge(secretFacts(), { hosts });
+    assert.equal(assessment.notices[0]?.retryAt, kept.until, 'until when is told as a time, too');
+    const said = notices(assessment);
     assert.match(
       said[0] ?? '',
       /^HostOwnedElsewhere: Host kept\S+ is kept until 2026-11-24T12:05:00\.000Z for/,
     );
     assert.match(said[1] ?? '', /^HostOwnedElsewhere: Host reserved\S+ is reserved for another namespace/);
     assert.match(said[2] ?? '', /^DomainNotReserved: Host open\S+ is not reserved for this namespace/);
+    assert.match(said[3] ?? '', /^NamespacesUnreadable: Whether host unread\S+ is reserved for this/);
   });
 
   it('refuses the Secret when there is no other, and every one of them is named', () => {

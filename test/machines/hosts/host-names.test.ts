@@ -12,7 +12,7 @@ function message(host: string): string | undefined {
   return validate(host, 'public')?.message;
 }
 
-describe('a host that HTTP-01 can prove', () => {
+describe('a host that a CA can certify', () => {
   const longest = `${'a'.repeat(49)}.`.repeat(5).slice(0, 250);
   for (const host of [
     'example.com',
@@ -24,19 +24,25 @@ describe('a host that HTTP-01 can prove', () => {
     `${'a'.repeat(61)}.io`,
     `${'a'.repeat(63)}.example.com`,
     `${longest}com`,
+    '*.example.com',
+    '*.a.example.com',
   ]) {
     it(`${host.slice(0, 50)} (${host.length})`, () => assert.equal(validate(host, 'public'), undefined));
   }
 });
 
-describe('a host that HTTP-01 cannot prove is refused in words', () => {
-  it('a wildcard, with its own code', () => {
-    assert.deepEqual(validate('*.example.com', 'public'), {
-      code: 'WildcardHost',
-      message: 'Host *.example.com is a wildcard, which HTTP-01 cannot validate.',
-    });
-  });
+describe('a host that no CA can certify is refused in words', () => {
   for (const [host, expected] of [
+    ['*', 'Host * has an asterisk that is not its whole first label, as in *.example.com.'],
+    [
+      'a*.example.com',
+      'Host a*.example.com has an asterisk that is not its whole first label, as in *.example.com.',
+    ],
+    [
+      '*.*.example.com',
+      'Host *.*.example.com has an asterisk that is not its whole first label, as in *.example.com.',
+    ],
+    ['*.com', 'Host com is a single label; a CA needs the full name, such as com.example.com.'],
     ['', 'An empty host cannot have a certificate.'],
     ['192.0.2.1', 'Host 192.0.2.1 is an IP address, not a DNS name.'],
     ['2001:db8::1', 'Host 2001:db8::1 is an IP address, not a DNS name.'],

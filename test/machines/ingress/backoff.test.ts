@@ -41,7 +41,16 @@ describe('after a failure a certificate is tried again', () => {
   it('when the CA allows it where the CA has named its time, and never in a rush', () => {
     const limited = failure('RateLimited', now + hour);
     assert.equal(nextAttempt(limited, 4, 'uid/a', now), now + hour);
-    assert.ok((nextAttempt(failure('RateLimited', now), 4, 'uid/a', now) ?? 0) > now + 4 * minute);
+    for (const failures of [1, 10]) {
+      const soon = nextAttempt(failure('RateLimited', now + 6000), failures, 'uid/a', now) ?? 0;
+      assert.ok(soon - now <= 6000, 'who has bad luck again is back in the queue');
+    }
+    for (const failures of [1, 2, 10]) {
+      const unregistered = failure('AccountNotReady', now + 6000);
+      assert.ok((nextAttempt(unregistered, failures, 'uid/a', now) ?? 0) <= now + 6000);
+    }
+    assert.ok((nextAttempt(failure('RateLimited', now), 1, 'uid/a', now) ?? 0) > now + 4000);
+    assert.ok((nextAttempt(failure('RateLimited', now), 14, 'uid/a', now) ?? 0) > now + 4 * minute);
     assert.ok((nextAttempt(failure('RateLimited'), 4, 'uid/a', now) ?? 0) > now + day / 2);
   });
 

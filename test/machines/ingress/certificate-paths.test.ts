@@ -12,7 +12,12 @@ const input = certificateInput({ id: 'uid/web-tls/1' });
 
 // The paths are walked without a parent.
 const machine: AnyStateMachine = certificateMachine.provide({
-  actions: { reportPhase: () => undefined, reportHold: () => undefined, reportOutcome: () => undefined },
+  actions: {
+    reportPhase: () => undefined,
+    reportHold: () => undefined,
+    reportPending: () => undefined,
+    reportOutcome: () => undefined,
+  },
 });
 
 const failure: Failure = { code: 'ChallengeFailed', message: 'It failed.' };
@@ -22,6 +27,7 @@ const events = [
   { type: 'ADMITTED', at: now },
   { type: 'SLOT_GRANTED', at: now },
   { type: 'HELD', at: now, hold: { cause: 'blocked', scope: 'these names', until: now } },
+  { type: 'PENDING', at: now, finding: { code: 'OrderPending', message: 'It takes long.' } },
   ...['provisioning-challenge', 'validating.ordering', 'storing'].flatMap((state) =>
     [
       { kind: 'done', at: now, value: state === 'storing' ? validity : 'vault-id' },

@@ -14,10 +14,12 @@ import {
   applyAssignment,
   applyHold,
   applyOutcome,
+  applyPending,
   applyPhase,
   applyWake,
   initialIngressContext,
 } from '../../../machines/ingress/ingress-updates.ts';
+import { viewOf } from '../../../machines/ingress/ingress-view.ts';
 import { statusOf } from '../../../machines/ingress/status.ts';
 import type { Assignment, DesiredCertificate } from '../../../machines/ownership/desired-certificate.ts';
 import type { Failure } from '../../../machines/reasons/reasons.ts';
@@ -123,7 +125,7 @@ describe('a certificate that is lost each time that it was stored', () => {
       const { status } = record(context, 'a');
       assert.ok(status.kind === 'failed');
       assert.equal(status.failure.code, 'SecretOverwritten');
-      assert.equal(status.notAfter, undefined, 'nothing serves');
+      assert.equal(record(context, 'a').servesUntil, undefined, 'nothing serves');
       const waits = nextAttempt(context, 'a') - context.at;
       assert.ok(Math.abs(waits - wait) <= 0.15 * wait + 1);
       assert.equal(
@@ -236,7 +238,7 @@ describe('back-off of a certificate', () => {
     const [a] = toCheck(context);
     assert.ok(a !== undefined);
     const good = applyAssessments(context, [goodResult(a)], now + 1);
-    assert.deepEqual(record(good, 'a').failures, { attempt: 0, transient: 0 });
+    assert.deepEqual(record(good, 'a').failures, { attempt: 0, check: 0, transient: 0 });
   });
 
   it('outlives trouble with the API server, and so does what the CA said', () => {
@@ -264,7 +266,7 @@ describe('back-off of a certificate', () => {
       now,
     );
     assert.equal(stateOf(troubled), 'backing-off');
-    assert.deepEqual(record(troubled, 'a').failures, { attempt: 0, transient: 1 });
+    assert.deepEqual(record(troubled, 'a').failures, { attempt: 0, check: 0, transient: 1 });
     const at = nextAttempt(troubled, 'a');
     assert.equal(stateOf(checkDue(applyWake(troubled, at), at)), 'queued');
   });
@@ -330,7 +332,7 @@ describe('a new assignment', () => {
   it('ends the back-off of what has changed', () => {
     const changed = desiredCertificate({ secretName: 'a', hosts: [route('new.example.com')] });
     const context = applyAssignment(failed, { ...assignment(['b']), desired: [changed] }, now + 1);
-    assert.deepEqual(record(context, 'a').failures, { attempt: 0, transient: 0 });
+    assert.deepEqual(record(context, 'a').failures, { attempt: 0, check: 0, transient: 0 });
     assert.equal(stateOf(checkDue(context, now + 1)), 'queued');
   });
 
@@ -359,7 +361,7 @@ describe('a new assignment', () => {
   const changes: Record<string, Partial<DesiredCertificate>> = {
     'other hosts': { hosts: [route('new.example.com')] },
     'another class': {
-      hosts: [route('a.example.com', { ingressClass: { form: 'field', name: 'traefik' } })],
+      hosts: [route('a.example.com', { ingressClasses: [{ form: 'field', name: 'traefik' }] })],
     },
     'a host that another namespace owns': { hosts: [route('a.example.com', { standing: 'elsewhere' })] },
     'another kind of key': { keyType: 'rsa-2048' },
@@ -398,7 +400,19 @@ describe('the retry annotation', () => {
 
   it('resets the back-off with a new value', () => {
     assert.ok(isTriedAtOnce(retried(failed, 'new', now + 1), now + 1));
-    assert.deepEqual(record(retried(failed, 'new', now + 1), 'a').failures, { attempt: 0, transient: 0 });
+    assert.deepEqual(record(retried(failed, 'new', now + 1), 'a').failures, {
+      attempt: 0,
+      check: 0,
+      transient: 0,
+    });
+  });
+
+  it('has an order that the CA has not finished looked at at once, though the CA named a time', () => {
+    const due = checkDue(begin(assignment(['a'], { retry: 'old' })));
+    const unfinished = { code: 'OrderUnfinished', message: 'It is at work.', retryAt: now + hour } as const;
+    const waiting = failRound(due, 'a', unfinished);
+    assert.ok(!isTriedAtOnce(waiting, now + 1));
+    assert.ok(isTriedAtOnce(retried(waiting, 'new', now + 1), now + 1));
   });
 
   it('does nothing with a value that was there before, nor when it is removed', () => {
@@ -431,6 +445,7 @@ describe('the retry annotation', () => {
     assert.deepEqual(roundsOf(asked), roundsOf(again));
     assert.deepEqual(record(failRound(asked, 'a', dead, now + hour), 'a').failures, {
       attempt: 1,
+      check: 0,
       transient: 0,
     });
   });
@@ -453,8 +468,8 @@ describe('the retry annotation', () => {
       [{ kind: 'unavailable', secretName: 'a', failure: unreachable }],
       now + 1,
     );
-    const { status } = record(troubled, 'a');
-    assert.ok(status.kind === 'failed' && status.notAfter !== undefined);
+    const { servesUntil, status } = record(troubled, 'a');
+    assert.ok(status.kind === 'failed' && servesUntil !== undefined);
   });
 
   it('is acted on by a process that finds it beside an older one in the status', () => {
@@ -480,5 +495,76 @@ describe('the retry annotation', () => {
     assert.ok(!isTriedAtOnce(asked, now + 1));
     assert.equal(nextAttempt(checkDue(asked, now + 1), 'a'), retryAt);
     assert.ok(isTriedAtOnce(asked, retryAt));
+  });
+});
+
+describe('an order that a refusal holds which others have met', () => {
+  const retryAt = now + hour;
+  const held: Failure = { code: 'RateLimited', message: 'The order waits.', retryAt, held: true };
+
+  it('goes back into the queue within a second, and counts as no failure', () => {
+    let context = checkDue(begin(assignment(['a'])));
+    for (let count = 1; count <= 10; count += 1) {
+      context = failRound(context, 'a', held, context.at);
+      assert.deepEqual(record(context, 'a').failures, { attempt: 0, check: 0, transient: 0 });
+      assert.deepEqual(statusOf(context).secrets, {}, 'nothing is said of it');
+      const at = nextAttempt(context, 'a');
+      assert.equal(at - context.at, 1000);
+      context = checkDue(applyWake(context, at), at);
+      assert.equal(stateOf(context), 'queued');
+    }
+  });
+});
+
+describe('a name that the CA has paused', () => {
+  const paused: Failure = { code: 'NamePaused', message: 'It is paused.', retryAt: now + day };
+
+  it('is next asked for at the end of the pause, or when its owner says that it is lifted', () => {
+    const failed = failRound(checkDue(begin(assignment(['a'], { retry: 'old' }))), 'a', paused);
+    assert.equal(nextAttempt(failed, 'a'), now + day);
+    assert.equal(statusOf(failed).secrets['a']?.nextAttempt, '2026-11-25T12:00:00Z');
+    const asked = applyAssignment(failed, assignment(['a'], { retry: 'new' }), now + 1);
+    assert.equal(stateOf(checkDue(asked, now + 1)), 'queued');
+    const restarted = initialIngressContext({
+      key: 'Ingress/shop/web',
+      uid: failed.uid,
+      assignment: assignment(['a'], { retry: 'new' }),
+      policy: failed.policy,
+      status: statusOf(failed),
+      at: now + 1,
+    });
+    assert.equal(stateOf(checkDue(restarted, now + 1)), 'queued');
+  });
+});
+
+describe('an order over which the CA takes long', () => {
+  const pending: Failure = { code: 'OrderPending', message: 'The CA has not issued the certificate yet.' };
+
+  it('is told of in status and page until the round goes on', () => {
+    const validating = applyPhase(checkDue(begin(assignment(['a']))), 'a', 'validating', now);
+    const slow = applyPending(validating, 'a', pending, now + minute);
+    const { state, reason, nextAttempt: next } = statusOf(slow).secrets['a'] ?? {};
+    assert.deepEqual([state, reason, next], ['waiting', 'OrderPending', undefined]);
+    const view = viewOf('validating', slow);
+    assert.match(view.notices.join(), /^The CA has not issued the certificate yet\./);
+    assert.equal(view.next.action, 'store the certificate when the CA has finished the order');
+    assert.deepEqual(view.problems, [], 'nothing has failed');
+    const storing = applyPhase(slow, 'a', 'storing', now + 2 * minute);
+    assert.deepEqual(viewOf('storing', storing).notices, []);
+  });
+
+  it('is not restored: after a restart the order is taken up again, or made anew', () => {
+    const validating = applyPhase(checkDue(begin(assignment(['a']))), 'a', 'validating', now);
+    const status = statusOf(applyPending(validating, 'a', pending, now + minute));
+    const { key, policy, uid } = validating;
+    const restarted = initialIngressContext({
+      key,
+      uid,
+      assignment: assignment(['a']),
+      policy,
+      status,
+      at: now,
+    });
+    assert.equal(record(restarted, 'a').status.kind, 'unchecked');
   });
 });

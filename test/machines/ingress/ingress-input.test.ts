@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { domainToUnicode } from 'node:url';
 import { Ownership, type OwnershipPolicy } from '../../../machines/ownership/ownership.ts';
 import { sourceKey } from '../../../machines/ownership/source-key.ts';
 import type { SourceSpec, TlsEntry } from '../../../machines/ownership/source-spec.ts';
 import { describeFailure } from '../../../machines/reasons/reasons.ts';
-import { ingressSpec, now } from '../builders.ts';
+import { ingressSpec, now, ownershipPolicy } from '../builders.ts';
 
 const good: TlsEntry = { secretName: 'good-tls', hosts: ['good.example.com'] };
 
@@ -17,17 +16,7 @@ interface Answer {
 }
 
 function answer(changes: Partial<SourceSpec>, policy: Partial<OwnershipPolicy> = {}): Answer {
-  const ownership = new Ownership({
-    hostOwnership: 'namespace',
-    hostGrace: 300_000,
-    requireDomains: false,
-    mostNames: 100,
-    supportedClasses: undefined,
-    names: 'public',
-    toUnicode: domainToUnicode,
-    defaultClass: undefined,
-    ...policy,
-  });
+  const ownership = new Ownership({ ...ownershipPolicy, ...policy });
   const ingress = ingressSpec(changes);
   ownership.set(ingress, now);
   ownership.settle(now);
@@ -35,7 +24,9 @@ function answer(changes: Partial<SourceSpec>, policy: Partial<OwnershipPolicy> =
   return {
     messages: assignment?.notices.map(describeFailure) ?? [],
     ordered: Object.fromEntries(
-      (assignment?.desired ?? []).map(({ secretName, hosts }) => [secretName, hosts.map(({ host }) => host)]),
+      (assignment?.desired ?? []).flatMap(({ secretName, hosts }) =>
+        hosts.length === 0 ? [] : [[secretName, hosts.map(({ host }) => host)]],
+      ),
     ),
   };
 }
@@ -47,6 +38,31 @@ function answerToEntry(entry: TlsEntry): Answer {
   assert.deepEqual(siblings, good.hosts, 'the good entry is ordered as if it were alone');
   return { messages, ordered: rest };
 }
+
+describe('entries of spec.tls with one secretName', () => {
+  const entry = (...hosts: string[]): TlsEntry => ({ secretName: 'good-tls', hosts });
+
+  it('are one certificate with the hosts of all, each once', () => {
+    const tls = [entry('b.example.com', 'a.example.com'), entry(), entry('a.example.com', 'c.example.com')];
+    assert.deepEqual(answer({ tls }), {
+      messages: [],
+      ordered: { 'good-tls': ['b.example.com', 'a.example.com', 'c.example.com'] },
+    });
+  });
+
+  it('have one answer if they list no hosts, and one about a bad host in any of them', () => {
+    assert.equal(answer({ tls: [entry(), entry()] }).messages.length, 1);
+    const { messages, ordered } = answer({ tls: [entry('192.0.2.7'), good, entry('192.0.2.7')] });
+    assert.deepEqual([messages.length, ordered], [1, { 'good-tls': good.hosts }]);
+  });
+
+  it('are too many together, and orders nothing new', () => {
+    const some = (from: number) => Array.from({ length: 60 }, (_, index) => `h${from + index}.example.com`);
+    const { messages, ordered } = answer({ tls: [entry(...some(0)), entry(...some(60))] });
+    assert.match(messages.join('\n'), /^Secret good-tls would need a certificate for 120 hosts/);
+    assert.deepEqual(ordered, {});
+  });
+});
 
 describe('a bad entry of spec.tls gets a clear answer and leaves its siblings alone', () => {
   it('without secretName', () => {
@@ -75,20 +91,11 @@ describe('a bad entry of spec.tls gets a clear answer and leaves its siblings al
     });
   });
 
-  it('with a secretName that another entry has', () => {
-    assert.deepEqual(answerToEntry({ secretName: 'good-tls', hosts: good.hosts }), {
-      messages: [
-        'Secret good-tls is named by more than one entry of spec.tls; only the first counts. Name each Secret once; list all its hosts in that entry.',
-      ],
-      ordered: {},
-    });
-  });
-
   const correct = 'Correct or remove the host in spec.tls.';
   const hosts = {
     'a wildcard': [
       '*.example.com',
-      'Host *.example.com is a wildcard, which HTTP-01 cannot validate. List each host by name. Wildcards need DNS-01, which is not supported yet.',
+      'Host *.example.com is a wildcard, which HTTP-01 cannot validate. List each host by name; or ask the cluster operator for DNS-01 (LEGO_DNS_ZONES, docs/dns-01.md), and set no kube-lego.io/challenge: http-01.',
     ],
     'an IPv4 address': ['192.0.2.7', `Host 192.0.2.7 is an IP address, not a DNS name. ${correct}`],
     'an IPv6 address': ['2001:db8::7', `Host 2001:db8::7 is an IP address, not a DNS name. ${correct}`],

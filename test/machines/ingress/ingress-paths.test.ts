@@ -72,8 +72,12 @@ function events(snapshot: AnyMachineSnapshot): PathEvent[] {
     const { at } = context;
     const finished = { type: 'CERTIFICATE_FINISHED', secretName, id: status.round.id, at };
     const hold = { cause: 'orders-per-account', scope: 'the account', until: at + hour };
+    const pending = { code: 'OrderPending', message: 'The CA takes long.' };
     return [
       ...(status.phase === 'queued' ? [{ type: 'CERTIFICATE_HELD', secretName, hold, at }] : []),
+      ...(status.phase === 'validating'
+        ? [{ type: 'CERTIFICATE_PENDING', secretName, finding: pending, at }]
+        : []),
       ...(next === undefined ? [] : [{ type: 'CERTIFICATE_PHASE', secretName, phase: next, at }]),
       ...(status.phase === 'storing'
         ? [
@@ -97,6 +101,7 @@ function events(snapshot: AnyMachineSnapshot): PathEvent[] {
   });
   const changes = [
     { type: 'WAKE', at: context.at + 2 * day },
+    { type: 'CLOCK_SET', by: 5 * hour, at: context.at + 5 * hour },
     {
       type: 'ASSIGNED',
       assignment: assignment(context.certificates.map(({ desired }) => desired.secretName)),

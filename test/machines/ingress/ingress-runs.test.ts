@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Failure } from '../../../machines/reasons/reasons.ts';
-import { assignment, hour, minute, now } from '../builders.ts';
+import { assignment, desiredCertificate, hour, minute, now, route } from '../builders.ts';
 import { dueResult, goodResult, settled, validity } from '../issuance.ts';
 import { advance, dead, leaves, start, startDue } from './ingress-run.ts';
 
@@ -240,6 +240,15 @@ describe('a new value of the retry annotation', () => {
     assert.deepEqual(run.world.lifted, ['a.example.com', 'b.example.com']);
     await run.assign(assignment(['a'], { retry: 'new' }), now + 2);
     assert.equal(run.world.lifted.length, 2);
+    run.stop();
+  });
+
+  it('says nothing about a host that belongs to another namespace', async () => {
+    const run = await start(assignment(['a'], { retry: 'old' }));
+    const hosts = [route('theirs.example.com', { standing: 'elsewhere' }), route('a.example.com')];
+    const desired = [desiredCertificate({ secretName: 'a', hosts })];
+    await run.assign(assignment(['a'], { desired, retry: 'new' }), now + 1);
+    assert.deepEqual(run.world.lifted, ['a.example.com']);
     run.stop();
   });
 });

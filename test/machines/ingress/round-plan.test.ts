@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { assess } from '../../../machines/assessment/assessment.ts';
 import type { SecretFacts } from '../../../machines/assessment/secret-facts.ts';
 import type { CertificateInput } from '../../../machines/ingress/certificate.ts';
+import { unchecked } from '../../../machines/ingress/certificate-record.ts';
 import { type IngressContext, roundsOf } from '../../../machines/ingress/ingress-context.ts';
 import {
   applyAssessments,
@@ -118,7 +119,7 @@ describe('a host that is silent after a restart', () => {
       ['ChallengeFailed', []],
     ] as const) {
       const restarted = begin({ status: statusOf(failed(code)), at: now + day });
-      assert.deepEqual(round(check(restarted, { kind: 'absent' }, now + day)).answered, answered);
+      assert.deepEqual(round(check(restarted, { kind: 'absent' }, now + day + hour)).answered, answered);
     }
   });
 });
@@ -155,5 +156,43 @@ describe('an order without a host that fails', () => {
       rescue(['a.example.com', 'b.example.com'], { notBefore: now - 130 * day }).exemption,
       'none',
     );
+  });
+});
+
+describe('a renewal whose settings are refused', () => {
+  const ending = { notBefore: now - 80 * day, notAfter: now + 10 * day, keyType: 'rsa-2048' } as const;
+  const secret = { ...secretOf(names, ending), profile: 'tlsserver' };
+  const refusedSetting = { code: 'UnsupportedKeyType', message: 'It is unknown.' } as const;
+  const settings = ({ desired: { keyType, profile } }: CertificateInput) => [keyType, profile];
+  const beginWith = (changes: Partial<typeof desired>): IngressContext => ({
+    ...begin(),
+    certificates: [unchecked({ ...desired, ...changes })],
+  });
+
+  it('is made with those of its certificate, but for what is valid', () => {
+    assert.deepEqual(settings(round(check(beginWith({ refusedSetting }), secret))), [
+      'rsa-2048',
+      'tlsserver',
+    ]);
+    const wanted = { refusedSetting, profile: 'shortlived' };
+    assert.deepEqual(settings(round(check(beginWith(wanted), secret))), ['rsa-2048', 'shortlived']);
+    assert.deepEqual(
+      settings(round(check(begin(), secret))),
+      [undefined, undefined],
+      'else with the defaults',
+    );
+  });
+
+  it('goes on with the last profile when the CA does not offer the new one, and only then', () => {
+    const failure = { code: 'ProfileNotOffered', message: 'It is not offered.' } as const;
+    const wanted = beginWith({ profile: 'shortlve' });
+    const failed = (context: IngressContext) =>
+      applyOutcome(context, desired.secretName, { kind: 'failed', failure }, now);
+    const first = check(wanted, secret);
+    assert.deepEqual(settings(round(first)), [undefined, 'shortlve']);
+    assert.deepEqual(settings(round(check(failed(first), secret, now + hour))), [undefined, 'tlsserver']);
+    const good = { ...secretOf(names), profile: 'tlsserver' };
+    const changed = failed(check(wanted, good));
+    assert.deepEqual(settings(round(check(changed, good, now + hour))), [undefined, 'shortlve']);
   });
 });

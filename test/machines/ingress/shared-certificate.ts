@@ -4,7 +4,12 @@ import type { AssessmentPolicy } from '../../../machines/assessment/defects.ts';
 import type { Omission } from '../../../machines/assessment/rescue.ts';
 import type { SecretFacts } from '../../../machines/assessment/secret-facts.ts';
 import type { CertificateInput, CertificateOutcome } from '../../../machines/ingress/certificate.ts';
-import { type IngressContext, roundsOf, wakeTime } from '../../../machines/ingress/ingress-context.ts';
+import {
+  type IngressContext,
+  recheckTime,
+  roundsOf,
+  wakeTime,
+} from '../../../machines/ingress/ingress-context.ts';
 import {
   applyAssessments,
   applyOutcome,
@@ -15,9 +20,12 @@ import {
 import { type CertificateEntry, type StatusDocument, statusOf } from '../../../machines/ingress/status.ts';
 import type { Failure } from '../../../machines/reasons/reasons.ts';
 import { StepError } from '../../../machines/reasons/step-error.ts';
+import { earliest } from '../../../machines/time/earliest.ts';
 import type { HostVerdict } from '../../../src/challenges/challenge-solver.ts';
 import { provisionChallenge } from '../../../src/steps/provision-challenge.ts';
+import { noUnfinishedOrders } from '../../journal/memory-journal.ts';
 import { noHolders } from '../../ownership/no-holders.ts';
+import { noTrial } from '../../steps/no-trial.ts';
 import {
   assignment,
   certificateFacts,
@@ -94,9 +102,13 @@ export class SharedCertificate {
     for (let steps = 0; this.time < until; steps += 1) {
       assert.ok(steps < 20_000, 'it never rests');
       await this.#check();
-      this.time = Math.max(this.time + 1, Math.min(wakeTime(this.#context) ?? until, until));
+      this.time = Math.max(this.time + 1, Math.min(this.#wakeTime() ?? until, until));
       this.#context = applyWake(this.#context, this.time);
     }
+  }
+
+  #wakeTime(): number | undefined {
+    return earliest([wakeTime(this.#context), recheckTime(this.#context)]);
   }
 
   #begin(): IngressContext {
@@ -142,8 +154,13 @@ export class SharedCertificate {
         {
           account: { ensureAccount: () => Promise.resolve({ thumbprint: 'thumbprint' }) },
           secrets: { proveWritable: () => Promise.resolve() },
+          trial: noTrial,
           holders: noHolders,
-          solvers: { prepare: ({ hosts }) => Promise.resolve(hosts.map(({ host }) => this.#verdict(host))) },
+          ...noUnfinishedOrders(),
+          solvers: {
+            prepare: ({ hosts }) => Promise.resolve(hosts.map(({ host }) => this.#verdict(host))),
+            recheck: () => Promise.resolve(undefined),
+          },
           onNotice: () => undefined,
         },
         round,

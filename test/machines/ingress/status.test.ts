@@ -6,11 +6,19 @@ import {
   applyAssignment,
   applyHold,
   applyOutcome,
+  applyPending,
   applyPhase,
   initialIngressContext,
 } from '../../../machines/ingress/ingress-updates.ts';
-import { isEmpty, type StatusDocument, statusOf } from '../../../machines/ingress/status.ts';
+import {
+  isAllWell,
+  isEmpty,
+  type StatusDocument,
+  statusOf,
+  statusOfWaiting,
+} from '../../../machines/ingress/status.ts';
 import { statusDiffers } from '../../../machines/ingress/status-difference.ts';
+import { historyIn } from '../../../machines/ingress/status-restore.ts';
 import type { Assignment } from '../../../machines/ownership/desired-certificate.ts';
 import type { Failure } from '../../../machines/reasons/reasons.ts';
 import { decodeStatus, encodeStatus } from '../../../src/kubernetes/records/status-annotation.ts';
@@ -209,7 +217,7 @@ describe('a restart', () => {
     const next = nextAttempt(failed, 'a');
     assert.ok(next !== undefined);
     assert.ok(Math.abs((nextAttempt(restored, 'a') ?? 0) - next) <= 1000);
-    assert.deepEqual(record(restored, 'a').failures, { attempt: 3, transient: 0 });
+    assert.deepEqual(record(restored, 'a').failures, { attempt: 3, check: 0, transient: 0 });
     assert.deepEqual(record(restored, 'b').status, { kind: 'unchecked' });
     const checked = checkDue(restored, at);
     assert.equal(record(checked, 'a').status.kind, 'failed');
@@ -238,7 +246,7 @@ describe('a restart', () => {
       [document, { ...given, desired: given.desired.map((one) => ({ ...one, hosts: one.hosts.slice(1) })) }],
     ] as const) {
       assert.deepEqual(record(begin(wish, status), 'a').status, { kind: 'unchecked' });
-      assert.deepEqual(record(begin(wish, status), 'a').failures, { attempt: 0, transient: 0 });
+      assert.deepEqual(record(begin(wish, status), 'a').failures, { attempt: 0, check: 0, transient: 0 });
     }
   });
 
@@ -292,6 +300,47 @@ describe('a restart', () => {
   });
 });
 
+describe('who shares a Secret', () => {
+  const failed = statusOf(failTimes(begin(assignment(['a', 'b'])), 'a', dead, 1));
+  const message = 'The host is dead. See the message.';
+  const entry = { state: 'failed', since: '2026-11-24T12:00:00Z', reason: dead.code, message } as const;
+  const outcomesIn = (secrets: StatusDocument['secrets'], uid = 'uid') => [
+    ...historyIn({ ingress: 'uid', secrets }, uid).outcomes,
+  ];
+
+  it('is told after a restart what failed, and what was good again', () => {
+    const failure = { code: dead.code, message, namesRemedy: true } as const;
+    assert.deepEqual(
+      outcomesIn({ a: entry, b: { ...entry, state: 'good' }, c: { ...entry, state: 'waiting' } }),
+      [
+        ['a', failure],
+        ['b', undefined],
+      ],
+    );
+    assert.deepEqual(historyIn({ ...failed, notices: [{ reason: dead.code, message }] }, 'uid').notices, [
+      failure,
+    ]);
+  });
+
+  it('is not told of what passes, or was copied, and of nothing that nobody knows; and nothing endless', () => {
+    assert.deepEqual(outcomesIn({ a: { ...entry, reason: 'CaUnavailable' } }), []);
+    assert.deepEqual(outcomesIn({ a: entry }, 'another'), []);
+    assert.deepEqual(historyIn({ ...failed, notices: [{ reason: 'Forged', message }] }, 'uid').notices, []);
+    assert.deepEqual(outcomesIn({ a: { ...entry, reason: 'constructor' } }), []);
+    const [endless] = outcomesIn({ a: { ...entry, message: 'x\n'.repeat(9000) } });
+    assert.match(endless?.[1]?.message ?? '', /^[x ]{800}…/);
+  });
+
+  it('gets no write for another address of the same host', () => {
+    const told = (address: string) => {
+      const notice = { reason: dead.code, message: `It answers with status 404 from ${address}. See there.` };
+      return { ...failed, notices: [notice] };
+    };
+    assert.ok(!statusDiffers(told('192.0.2.1'), told('2001:db8::1'), now));
+    assert.ok(statusDiffers(told('192.0.2.1'), failed, now));
+  });
+});
+
 describe('the text of the annotation', () => {
   for (const text of [
     undefined,
@@ -321,5 +370,54 @@ describe('the text of the annotation', () => {
     const text = JSON.stringify({ version: 1, ingress: 'uid', secrets, notices: 'none', omitted: '3' });
     const kept = { state: 'failed', since: '2026-11-24T12:00:00Z' };
     assert.deepEqual(decodeStatus(text), { secrets: { a: kept, constructor: kept }, ingress: 'uid' });
+  });
+});
+
+describe('the status of an Ingress that waits for a record of kube-lego', () => {
+  const finding: Failure = {
+    code: 'RecordUnavailable',
+    message: 'It is denied. Allow it.',
+    namesRemedy: true,
+  };
+
+  it('says so, and says it no more when it waits only for its turn', () => {
+    const begun = checkDue(begin(assignment(['a'])));
+    const waiting = statusOf(applyPending(begun, 'a', finding, now));
+    assert.deepEqual(
+      [waiting.secrets['a']?.state, waiting.secrets['a']?.reason],
+      ['waiting', 'RecordUnavailable'],
+    );
+    assert.deepEqual(statusOf(applyPending(begun, 'a', undefined, now), waiting).secrets, {});
+  });
+
+  it('keeps the number of failures before that', () => {
+    const context = failRound(checkDue(begin(assignment(['a']))), 'a');
+    const begun = checkDue(context, now + hour);
+    const waiting = statusOf(applyPending(begun, 'a', finding, now), statusOf(context));
+    const { a } = statusOf(applyPending(begun, 'a', undefined, now), waiting).secrets;
+    assert.deepEqual([a?.failures, a?.reason], [1, undefined]);
+  });
+
+  it('is a notice beside what was said of its Secrets, as long as it has no actor', () => {
+    const before = statusOf(failRound(checkDue(begin(assignment(['a']))), 'a'));
+    const notices = [{ reason: 'RecordUnavailable', message: finding.message }];
+    assert.deepEqual(statusOfWaiting('uid', finding, before), { ...before, notices });
+    assert.deepEqual(statusOfWaiting('another', finding, before), {
+      secrets: {},
+      ingress: 'another',
+      notices,
+    });
+    const fresh = begin(assignment(['a']));
+    const good = statusOf(
+      applyAssessments(
+        fresh,
+        fresh.certificates.map(({ desired }) => goodResult(desired)),
+        now,
+      ),
+    );
+    assert.equal(isAllWell(good, 'uid', now), true);
+    assert.equal(isAllWell(good, 'another', now), false);
+    assert.equal(isAllWell(before, 'uid', now), false);
+    assert.equal(isAllWell(good, 'uid', now + 3650 * day), false, 'its renewal is due');
   });
 });

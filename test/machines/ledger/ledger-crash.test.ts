@@ -34,23 +34,28 @@ const step = fc.record({
 });
 type Step = typeof step extends fc.Arbitrary<infer One> ? One : never;
 
-/** Milliseconds, as src/acme/order/order.ts has it. */
-const orderTimeLimit = 600_000;
-
 /** An order at the CA, and how much of it the ledger has heard. */
 interface Running {
+  /** Id of its entry in the journal. */
+  readonly entry: string;
   readonly order: OrderRequest;
   readonly end: Step['end'];
   left: number;
   stage: 'asked' | 'made' | 'finalized' | 'issued';
-  finalizedAt: number;
+  /** It was begun by an earlier process. */
+  resumed: boolean;
 }
 
-/** A process with its ledger, and what it wrote, which is all that is left of it after a crash. */
+/** A process with its ledger; what it wrote, and the entries of the journal, are all that is left of it after a crash. */
 class Process {
   readonly #limits: RateLimits;
   readonly #ca: Ca;
   readonly #documents = new Map<number, string>();
+  /** Written at once; taken out when the ledger is written. */
+  readonly #journal = new Map<string, OrderRequest>();
+  readonly #ended = new Set<string>();
+  #takingOut: readonly string[] = [];
+  #entries = 0;
   #books: Ledger;
   #running: Running[] = [];
   #writing: LedgerShard[] | undefined;
@@ -61,25 +66,24 @@ class Process {
     this.#books = ledger(limits);
   }
 
-  /** Makes the order if the ledger holds it not, as src/ledger/ledger-keeper.ts and the steps do it. */
+  /** Makes the order if the ledger holds it not, as src/authority/ca-order.ts and the steps do it. */
   order({ order, end, after }: Step, time: number): void {
     const books = this.#books;
     if (books.hold(order, time) !== undefined) return;
     if (this.#running.some((one) => one.order.identifiers === order.identifiers)) return;
     books.orderCreated(order, time);
-    while (!books.coversOrders(time)) {
-      books.coverOrders(time);
-      this.#writeAll(time);
-    }
-    assert.equal(this.#ca.newOrder(order, time), undefined, 'the CA refuses what the ledger allowed');
-    if (end === 'refused' && order.exemption === 'none') this.#ca.refund(time);
-    this.#running.push({ order, end, left: after, stage: 'asked', finalizedAt: 0 });
+    this.#entries += 1;
+    const entry = `${this.#entries}`;
+    this.#journal.set(entry, order);
+    this.#send({ order, end, resumed: false }, time);
+    this.#running.push({ entry, order, end, left: after, stage: 'asked', resumed: false });
   }
 
   /** Every order gets on by a stage, of which the ledger hears one step later: in between the process may end. */
   goOn(time: number): void {
     for (const one of this.#running) {
-      if (one.stage === 'asked' && one.end !== 'refused') {
+      if (one.stage === 'asked' && one.resumed) this.#askAgain(one, time);
+      else if (one.stage === 'asked' && one.end !== 'refused') {
         this.#books.orderMade(one.order, time);
         one.stage = 'made';
       } else if (one.left > 0) {
@@ -114,14 +118,21 @@ class Process {
 
   /**
    * Nothing is written any more, what was under way is never heard of again, and the CA forgets nothing. The last writing may
-   * have reached its place unheard.
+   * have reached its place unheard. The orders of the journal go on.
    */
   crash({ writing }: Pick<Step, 'writing'>, time: number): void {
     if (writing === 'done' && this.#writing !== undefined) store(this.#writing, this.#documents);
-    this.#running = [];
     this.#writing = undefined;
+    this.#ended.clear();
     this.#books = ledger(this.#limits);
     assert.deepEqual(this.#books.restore(this.#documents, time), []);
+    for (const [entry, order] of this.#journal) {
+      this.#books.resumeOrder(entry, { ...order, newSet: true }, time);
+    }
+    this.#running = this.#running.filter(({ entry }) => this.#journal.has(entry));
+    for (const one of this.#running) one.resumed = true;
+    const known = new Set(this.#running.map(({ entry }) => entry));
+    for (const entry of this.#journal.keys()) if (!known.has(entry)) this.#settle(entry, time);
   }
 
   stop(time: number): void {
@@ -129,19 +140,30 @@ class Process {
     this.crash({ writing: 'done' }, time);
   }
 
+  #send({ order, end, resumed }: Pick<Running, 'order' | 'end' | 'resumed'>, time: number): void {
+    this.#books.orderSent(order, time);
+    // One entry stands for one order.
+    if (resumed) this.#writeAll(time);
+    assert.equal(this.#ca.newOrder(order, time), undefined, 'the CA refuses what the ledger allowed');
+    if (end === 'refused' && order.exemption === 'none') this.#ca.refund(time);
+  }
+
+  /** The reply was lost: the CA counts another order. */
+  #askAgain(one: Running, time: number): void {
+    if (this.#books.hold(one.order, time) !== undefined) return;
+    this.#books.orderCreated(one.order, time);
+    this.#send(one, time);
+    one.resumed = false;
+  }
+
   #end(one: Running, time: number): void {
-    const { order, end, stage } = one;
+    const { entry, order, end, stage } = one;
     const books = this.#books;
     if (end === 'issued' && stage === 'made') {
-      while (!books.coversCertificate(order, time)) {
-        books.coverCertificate(order, time);
-        this.#writeAll(time);
-      }
       one.stage = 'finalized';
-      one.finalizedAt = time;
       return;
     }
-    if (stage === 'finalized' && time <= one.finalizedAt + orderTimeLimit) {
+    if (stage === 'finalized') {
       assert.ok(this.#ca.issue(order, time), 'more certificates than the CA allows');
       one.stage = 'issued';
       return;
@@ -149,7 +171,13 @@ class Process {
     if (stage === 'issued') books.certificateIssued(order, time);
     else if (end === 'refused') books.orderRefused(order, time);
     else books.orderEnded(order, time);
+    this.#settle(entry, time);
     one.left = -1;
+  }
+
+  #settle(entry: string, time: number): void {
+    this.#books.settleOrder(entry, time);
+    this.#ended.add(entry);
   }
 
   #writeAll(time: number): void {
@@ -159,6 +187,7 @@ class Process {
   }
 
   #beginWriting(time: number): void {
+    this.#takingOut = [...this.#ended];
     this.#writing = this.#books.takeChanges(time);
   }
 
@@ -166,7 +195,10 @@ class Process {
     if (this.#writing === undefined) return;
     store(this.#writing, this.#documents);
     this.#writing = undefined;
-    this.#books.changesWritten();
+    for (const entry of this.#takingOut) {
+      this.#journal.delete(entry);
+      this.#ended.delete(entry);
+    }
   }
 }
 

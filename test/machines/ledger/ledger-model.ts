@@ -119,7 +119,7 @@ export class Ca {
   }
 }
 
-/** @param burst the most that a limit allows at once: from 10 on orders are written down ahead of use */
+/** @param burst the most that a limit allows at once */
 export function rateLimitsUpTo(burst: number): fc.Arbitrary<RateLimits> {
   const limit = fc.record({
     burst: fc.oneof(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 4, max: burst })),

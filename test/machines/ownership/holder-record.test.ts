@@ -139,6 +139,19 @@ describe('the record of holders', () => {
     }
   });
 
+  it('repeats nothing of a document that looks like a key, or that a terminal obeys', () => {
+    for (const text of [
+      '-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMG',
+      'k'.repeat(120),
+      '\u001b[31m\u202eabc',
+    ]) {
+      const record = new HolderRecord();
+      record.restore(new Map(), nameOf);
+      const [trouble = ''] = record.merge(new Map([[0, text]]), nameOf).troubles;
+      assert.doesNotMatch(trouble, /MIGH|kkkk|[\p{Cc}\p{Cf}]/u);
+    }
+  });
+
   it('repairs a document that becomes unreadable, from memory', () => {
     const { record, documents } = filled(2500);
     const before = new Map(record.entries());

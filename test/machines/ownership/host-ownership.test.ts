@@ -4,8 +4,8 @@ import type { Holder } from '../../../machines/ownership/holders.ts';
 import { Ownership, type OwnershipPolicy } from '../../../machines/ownership/ownership.ts';
 import { type SourceKey, sourceKey } from '../../../machines/ownership/source-key.ts';
 import type { SourceSpec } from '../../../machines/ownership/source-spec.ts';
-import { day, ingressSpec, minute, now } from '../builders.ts';
-import { policy, spell } from './ownership-model.ts';
+import { day, ingressSpec, minute, now, ownershipPolicy } from '../builders.ts';
+import { spell } from './ownership-model.ts';
 
 const host = 'web.example.com';
 const tls = [{ secretName: 'web-tls', hosts: [host] }];
@@ -34,7 +34,7 @@ class Cluster {
   time = now;
 
   constructor(sources: readonly SourceSpec[], changes: Partial<OwnershipPolicy> = {}, held?: string) {
-    this.ownership = new Ownership({ ...policy, ...changes });
+    this.ownership = new Ownership({ ...ownershipPolicy, ...changes });
     for (const source of sources) this.see(source);
     if (held !== undefined) this.issue(held);
     this.ownership.settle(this.time);
@@ -115,6 +115,32 @@ describe('a host without a holder', () => {
     assert.deepEqual(new Cluster([listing('lister', older), wildcard]).hosts('lister'), elsewhere);
     const deep = { ...wildcard, ruleHosts: ['*.com'] };
     assert.deepEqual(new Cluster([listing('lister', older), deep]).hosts('lister'), ours);
+  });
+
+  it('is routed by an alias of a rule, or the redirect to one, like by a rule', () => {
+    const alias = plain('router', { ...younger, ruleHosts: ['www.web.example.com'], aliases: [host] });
+    for (const router of [alias, { ...alias, aliases: undefined, redirectsWww: true as const }]) {
+      const cluster = new Cluster([listing('lister', older), router]);
+      assert.deepEqual(cluster.hosts('lister'), elsewhere);
+      cluster.see(site('late', { createdAt: now }));
+      assert.deepEqual(cluster.hosts('late'), elsewhere);
+      cluster.remove('router');
+      assert.deepEqual(cluster.hosts('late'), ours);
+    }
+    const withoutRule = { ...alias, ruleHosts: [], servesAnyHost: true as const };
+    assert.deepEqual(new Cluster([listing('lister', older), withoutRule]).hosts('lister'), ours);
+  });
+
+  it('is routed by an alias last if its own certificate is refused', () => {
+    const many = Array.from({ length: 200 }, (_, index) => `${index}.example.com`);
+    const alias = site('router', {
+      ...older,
+      ruleHosts: ['www.web.example.com'],
+      aliases: [host],
+      tls: [{ secretName: 'many', hosts: [host, ...many] }],
+    });
+    assert.deepEqual(new Cluster([alias, site('other', younger)]).hosts('other'), ours);
+    assert.deepEqual(new Cluster([alias, listing('other', younger)]).hosts('other'), elsewhere);
   });
 
   it('is routed by a wildcard rule whose own certificate is refused', () => {
@@ -217,12 +243,6 @@ describe('a claim that can come to nothing', () => {
       tls: [{ secretName: 'web-tls', hosts: [host], incomplete: true }],
     },
     'no Secret': { tls: [{ secretName: undefined, hosts: [host] }] },
-    'a Secret that an earlier entry names': {
-      tls: [
-        { secretName: 'web-tls', hosts: ['other.example.com'] },
-        { secretName: 'web-tls', hosts: [host] },
-      ],
-    },
   };
   for (const [what, changes] of Object.entries(refused)) {
     it(`blocks nobody: ${what}`, () => {
@@ -365,6 +385,17 @@ describe('kube-lego.io/domains on a Namespace', () => {
     cluster.reserve('held', ['*.example.com']);
     assert.deepEqual(cluster.hosts('held'), ours);
   });
+
+  it('is unknown where Namespaces cannot be read, which is another reason than that there is none', () => {
+    const cluster = new Cluster([site('shop')], { requireDomains: true });
+    cluster.ownership.setNamespacesReadable(false, now);
+    assert.deepEqual(cluster.hosts('shop'), [`${host}: unknown`]);
+    cluster.ownership.setNamespacesReadable(true, now);
+    assert.deepEqual(cluster.hosts('shop'), [`${host}: not-reserved`]);
+    const usual = new Cluster([site('shop')]);
+    usual.ownership.setNamespacesReadable(false, now);
+    assert.deepEqual(usual.hosts('shop'), ours, 'without LEGO_REQUIRE_DOMAINS it makes no difference');
+  });
 });
 
 describe('more hosts in a Secret than the CA allows', () => {
@@ -415,7 +446,14 @@ describe('a setting that is refused', () => {
     cluster.see(site('shop', { ...typo, tls: more }));
     const [certificate] = cluster.ownership.assignment('Ingress/shop/web')?.desired ?? [];
     assert.deepEqual(cluster.hosts('shop'), ours);
-    assert.deepEqual([certificate?.settingsRefused, certificate?.keyType], [true, undefined]);
+    assert.deepEqual(
+      [certificate?.refusedSetting?.code, certificate?.keyType],
+      ['UnsupportedKeyType', undefined],
+    );
+    assert.deepEqual(
+      certificate?.keeps?.map((kept) => kept.host),
+      ['more.example.com'],
+    );
     assert.match(cluster.notices('shop').join(), /^UnsupportedKeyType: Key type rsa2048 is unknown\.$/);
   });
 
@@ -429,6 +467,20 @@ describe('a setting that is refused', () => {
       /^Secret web-tls gets no new hosts: a setting of the Ingress that/,
     );
     assert.deepEqual(cluster.hosts('shop'), []);
+  });
+
+  it('is named, and not another annotation that is refused, too', () => {
+    const none = { entries: 0, tlsHosts: 0, ruleHosts: 0 };
+    const annotations = ['kube-lego.io/retry'];
+    const cluster = new Cluster([site('shop', { ...typo, excess: { ...none, annotations } })]);
+    const hosts = ['more.example.com'];
+    const tls = [{ secretName: 'web-tls', hosts }];
+    cluster.see(listing('shop', { name: 'young', createdAt: now, tls }));
+    const { notices = [] } = cluster.ownership.assignment('Ingress/shop/young') ?? {};
+    assert.deepEqual(
+      notices.map(({ code }) => code),
+      ['SecretOwnedByOther', 'UnsupportedKeyType'],
+    );
   });
 });
 

@@ -4,11 +4,10 @@ import * as fc from 'fast-check';
 import { Ownership, type OwnershipPolicy } from '../../../machines/ownership/ownership.ts';
 import { sourceKey } from '../../../machines/ownership/source-key.ts';
 import type { SourceSpec } from '../../../machines/ownership/source-spec.ts';
-import { day, ingressSpec, now } from '../builders.ts';
-import { policy } from './ownership-model.ts';
+import { day, ingressSpec, now, ownershipPolicy } from '../builders.ts';
 
 function settled(ingresses: readonly SourceSpec[], changes: Partial<OwnershipPolicy> = {}): Ownership {
-  const ownership = new Ownership({ ...policy, ...changes });
+  const ownership = new Ownership({ ...ownershipPolicy, ...changes });
   for (const ingress of ingresses) ownership.set(ingress, now);
   ownership.settle(now);
   return ownership;

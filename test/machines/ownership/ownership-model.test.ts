@@ -4,8 +4,8 @@ import * as fc from 'fast-check';
 import { Ownership } from '../../../machines/ownership/ownership.ts';
 import { type SourceKey, sourceKey } from '../../../machines/ownership/source-key.ts';
 import type { SourceSpec } from '../../../machines/ownership/source-spec.ts';
-import { ingressSpec, minute, now } from '../builders.ts';
-import { OwnershipModel, policy, spell } from './ownership-model.ts';
+import { ingressSpec, minute, now, ownershipPolicy } from '../builders.ts';
+import { OwnershipModel, spell } from './ownership-model.ts';
 
 const seed = 20261124;
 const namespaces = ['a', 'b'];
@@ -24,15 +24,15 @@ const someHosts = fc.oneof(
   { weight: 2, arbitrary: fc.constantFrom([...p, x], [x, ...q], [...p, ...q, x], [...q, ...p, x]) },
 );
 
-/** In minutes. */
+/** In seconds. */
 const ages: Readonly<Record<string, number>> = {
-  'a-one-0': 4,
-  'a-one-1': 1,
-  'a-two-0': 2,
-  'a-two-1': 2,
-  'b-one-0': 3,
-  'b-one-1': 1,
-  'b-two-0': 5,
+  'a-one-0': 240,
+  'a-one-1': 2,
+  'a-two-0': 4,
+  'a-two-1': 4,
+  'b-one-0': 5,
+  'b-one-1': 2,
+  'b-two-0': 300,
 };
 
 const anIngress = fc
@@ -45,13 +45,14 @@ const anIngress = fc
       selector: ({ secretName }) => secretName,
       maxLength: 2,
     }),
-    ruleHosts: fc.constantFrom([], [], ['x.shop.example'], ['*.shop.example']),
+    ruleHosts: fc.constantFrom([], [], ['x.shop.example'], ['*.shop.example'], ['other.example']),
+    aliases: fc.constantFrom(undefined, undefined, ['x.shop.example']),
     certManager: fc.nat(9).map((number) => number === 0),
   })
   .map(({ life, ...ingress }) => {
     // Made again under its name, it has another uid and another age.
     const uid = `${ingress.namespace}-${ingress.name}-${life}`;
-    return ingressSpec({ ...ingress, uid, createdAt: now - minute * (ages[uid] ?? 0) });
+    return ingressSpec({ ...ingress, uid, createdAt: now - 1000 * (ages[uid] ?? 0) });
   });
 
 type Step =
@@ -59,14 +60,15 @@ type Step =
   | { readonly do: 'forget'; readonly key: SourceKey }
   | { readonly do: 'hold'; readonly hosts: readonly string[]; readonly namespace: string | undefined }
   | { readonly do: 'reserve'; readonly name: string; readonly domains: readonly string[] | undefined }
+  | { readonly do: 'class'; readonly controller: string | undefined }
   | { readonly do: 'pass'; readonly minutes: number }
-  | { readonly do: 'settle' };
+  | { readonly do: 'settle'; readonly most?: number };
 
 const domains = fc.uniqueArray(
   fc.constantFrom('*.shop.example', 'shop.example', 'x.shop.example', '*.x.shop.example', '*.example'),
   { maxLength: 2 },
 );
-const aStep: fc.Arbitrary<Step> = fc.oneof(
+const changes: fc.WeightedArbitrary<Step>[] = [
   { weight: 10, arbitrary: anIngress.map((source): Step => ({ do: 'observe', source })) },
   { weight: 3, arbitrary: fc.constantFrom(...keys).map((key): Step => ({ do: 'forget', key })) },
   {
@@ -85,11 +87,35 @@ const aStep: fc.Arbitrary<Step> = fc.oneof(
       domains: fc.option(domains, { nil: undefined }),
     }),
   },
-  { weight: 3, arbitrary: fc.nat(4).map((minutes): Step => ({ do: 'pass', minutes })) },
-);
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant('class' as const),
+      controller: fc.constantFrom(
+        'haproxy-ingress.github.io/controller',
+        'k8s.io/ingress-nginx',
+        'nginx.org/ingress-controller',
+        undefined,
+      ),
+    }),
+  },
+];
+const aStep = fc.oneof(...changes, {
+  weight: 3,
+  arbitrary: fc.nat(4).map((minutes): Step => ({ do: 'pass', minutes })),
+});
+/** Of the first decision, or what happens between two parts of it. */
+const aPart = fc.oneof(...changes, {
+  weight: 20,
+  arbitrary: fc.nat(4).map((most): Step => ({ do: 'settle', most })),
+});
 const steps = fc
-  .tuple(fc.array(aStep, { maxLength: 6 }), fc.array(aStep, { maxLength: 30, size: 'max' }))
-  .map(([before, after]): Step[] => [...before, { do: 'settle' }, ...after]);
+  .tuple(
+    fc.array(aStep, { maxLength: 6 }),
+    fc.array(aPart, { maxLength: 12 }),
+    fc.array(aStep, { maxLength: 30, size: 'max' }),
+  )
+  .map(([before, during, after]): Step[] => [...before, ...during, { do: 'settle' }, ...after]);
 
 /** The product and the model, to which the same happens. */
 class Pair {
@@ -97,8 +123,8 @@ class Pair {
   readonly model: OwnershipModel;
   time = now;
 
-  constructor(changes: Partial<typeof policy>) {
-    this.ownership = new Ownership({ ...policy, mostNames, ...changes });
+  constructor(changes: Partial<typeof ownershipPolicy>) {
+    this.ownership = new Ownership({ ...ownershipPolicy, mostNames, ...changes });
     this.model = new OwnershipModel({ mostNames, ...changes });
   }
 
@@ -131,13 +157,15 @@ class Pair {
         model.namespaces.set(name, namespace);
         return this.#changed(ownership.setNamespace(namespace, this.time));
       }
+      case 'class':
+        model.controller = step.controller;
+        return this.#changed(ownership.setClass('nginx', step.controller, this.time));
       case 'pass': {
         this.time += step.minutes * minute;
         return ownership.endGraces(this.time);
       }
       default:
-        model.settled = true;
-        ownership.settle(this.time);
+        model.settled ||= ownership.settle(this.time, undefined, step.most);
         return this.#changed(new Set());
     }
   }
@@ -148,6 +176,11 @@ class Pair {
       product: Object.fromEntries(keys.map((key) => [key, this.#desired(key)])),
       model: Object.fromEntries(keys.map((key) => [key, this.model.desired(key, this.time)])),
     };
+  }
+
+  /** All that each source is assigned and told, as text. */
+  told(): Map<SourceKey, string | undefined> {
+    return new Map(keys.map((key) => [key, JSON.stringify(this.ownership.assignment(key))]));
   }
 
   #changed(affected: ReadonlySet<SourceKey>): ReadonlySet<SourceKey> {
@@ -179,13 +212,14 @@ describe('ownership, whatever happens in whatever order', () => {
         fc.property(steps, (steps) => {
           const pair = new Pair(changes);
           for (const step of steps) {
-            const before = pair.assigned().product;
+            const before = pair.told();
             const affected = pair.take(step);
             const { product, model } = pair.assigned();
             assert.deepEqual(product, model);
+            const after = pair.told();
             const silent = keys.filter((key) => {
-              const same = JSON.stringify(before[key]) === JSON.stringify(product[key]);
-              return !same && before[key] !== undefined && product[key] !== undefined && !affected.has(key);
+              const [old, fresh] = [before.get(key), after.get(key)];
+              return old !== fresh && old !== undefined && fresh !== undefined && !affected.has(key);
             });
             assert.deepEqual(silent, []);
           }

@@ -1,20 +1,9 @@
-import { domainToUnicode } from 'node:url';
 import type { HostRoute } from '../../../machines/ownership/desired-certificate.ts';
 import type { NamespaceSpec } from '../../../machines/ownership/holders.ts';
 import type { OwnershipPolicy } from '../../../machines/ownership/ownership.ts';
 import { type SourceKey, sourceKey } from '../../../machines/ownership/source-key.ts';
 import type { SourceSpec } from '../../../machines/ownership/source-spec.ts';
-
-export const policy: OwnershipPolicy = {
-  hostOwnership: 'namespace',
-  hostGrace: 300_000,
-  requireDomains: false,
-  mostNames: 100,
-  supportedClasses: undefined,
-  names: 'public',
-  toUnicode: domainToUnicode,
-  defaultClass: undefined,
-};
+import { ownershipPolicy } from '../builders.ts';
 
 /** Strongest first. */
 const kinds = ['routes', 'routes though refused', 'lists', 'lists though refused'] as const;
@@ -36,12 +25,17 @@ export class OwnershipModel {
   readonly holders = new Map<string, string>();
   readonly namespaces = new Map<string, NamespaceSpec>();
   #claims: SeenClaim[] = [];
+  /** Since when a source is there. */
+  readonly #seen = new Map<SourceKey, number>();
+  #newest: { readonly createdAt: number; readonly since: number }[] = [];
+  /** Of the one class. */
+  controller: string | undefined;
   #unnamed = new Map<string, number>();
   #changes = 0;
   settled = false;
 
   constructor(changes: Partial<OwnershipPolicy> = {}) {
-    this.#policy = { ...policy, ...changes };
+    this.#policy = { ...ownershipPolicy, ...changes };
   }
 
   /** To be called after each change. */
@@ -49,12 +43,15 @@ export class OwnershipModel {
     if (!this.settled) return;
     const before = this.#claims;
     const since = this.#changes;
+    const brought = new Set([...this.sources.keys()].filter((key) => !this.#seen.has(key)));
+    for (const key of brought) this.#see(key, since);
     this.#claims = [...this.sources.values()].flatMap((source) =>
       this.#hostsOf(source).map((host) => {
         const key = sourceKey(source);
         const kind = this.#kind(source, host);
         const known = before.find((claim) => claim.key === key && claim.host === host);
-        return { key, host, kind, since: known !== undefined && kind >= known.kind ? known.since : since };
+        if (known !== undefined && kind >= known.kind) return { key, host, kind, since: known.since };
+        return { key, host, kind, since: brought.has(key) ? (this.#seen.get(key) ?? since) : since };
       }),
     );
     this.#changes += 1;
@@ -73,7 +70,18 @@ export class OwnershipModel {
 
   delete(key: SourceKey): void {
     this.sources.delete(key);
+    this.#seen.delete(key);
     this.#claims = this.#claims.filter((claim) => claim.key !== key);
+  }
+
+  /** None was there before another one that is not younger by its own age, unless that is seen too late. */
+  #see(key: SourceKey, since: number): void {
+    const createdAt = this.sources.get(key)?.createdAt ?? 0;
+    const late = this.#newest.some((seen) => seen.createdAt > createdAt + 5_000);
+    const younger = this.#newest.filter((seen) => seen.createdAt >= createdAt);
+    const first = late ? since : Math.min(since, ...younger.map((seen) => seen.since));
+    this.#seen.set(key, first);
+    if (!late) this.#newest.push({ createdAt, since: first });
   }
 
   hold(host: string, namespace: string | undefined): void {
@@ -122,15 +130,24 @@ export class OwnershipModel {
     }
     const [best] = this.#claims
       .filter((claim) => reaches(claim.host, host) && kinds[claim.kind] !== 'lists though refused')
-      .toSorted((one, other) => one.kind - other.kind || one.since - other.since || this.#byAge(one, other));
+      .toSorted(
+        (one, other) => one.kind - other.kind || one.since - other.since || this.#byAge(one, other, host),
+      );
     const owner = best === undefined ? namespace : this.sources.get(best.key)?.namespace;
     return { standing: owner === namespace ? 'ours' : 'elsewhere' };
   }
 
-  #byAge(one: SeenClaim, other: SeenClaim): number {
+  #byAge(one: SeenClaim, other: SeenClaim, host: string): number {
     const [first, second] = [this.sources.get(one.key), this.sources.get(other.key)];
     if (first === undefined || second === undefined) return 0;
-    return first.createdAt - second.createdAt || (first.uid < second.uid ? -1 : 1);
+    const exactFirst = Number(other.host === host) - Number(one.host === host);
+    return first.createdAt - second.createdAt || exactFirst || this.#byOrder(first, second);
+  }
+
+  #byOrder(one: SourceSpec, other: SourceSpec): number {
+    const byName = sourceKey(one) < sourceKey(other) ? -1 : 1;
+    if (this.controller === 'k8s.io/ingress-nginx') return -byName;
+    return this.controller === 'nginx.org/ingress-controller' ? (one.uid > other.uid ? -1 : 1) : byName;
   }
 
   #isNamed(host: string, namespace: string): boolean {
@@ -140,8 +157,12 @@ export class OwnershipModel {
     );
   }
 
-  #hostsOf({ ruleHosts, tls }: SourceSpec): string[] {
-    return [...new Set([...ruleHosts, ...tls.flatMap(({ hosts }) => hosts)])];
+  #hostsOf(source: SourceSpec): string[] {
+    return [...new Set([...this.#routed(source), ...source.tls.flatMap(({ hosts }) => hosts)])];
+  }
+
+  #routed({ ruleHosts, aliases = [] }: SourceSpec): readonly string[] {
+    return ruleHosts.length === 0 ? [] : [...ruleHosts, ...aliases];
   }
 
   #kind(source: SourceSpec, host: string): number {
@@ -150,7 +171,7 @@ export class OwnershipModel {
       this.#kept(source.namespace, secretName).includes(host),
     );
     const refused = this.#asks(source) && listed.length > 0 && !granted;
-    return (source.ruleHosts.includes(host) ? 0 : 2) + (refused ? 1 : 0);
+    return (this.#routed(source).includes(host) ? 0 : 2) + (refused ? 1 : 0);
   }
 
   #asks({ enabled, certManager }: SourceSpec): boolean {
@@ -161,7 +182,9 @@ export class OwnershipModel {
     return [...this.sources.values()]
       .filter((source) => source.namespace === namespace && this.#asks(source))
       .filter(({ tls }) => tls.some((entry) => entry.secretName === secretName && entry.hosts.length > 0))
-      .toSorted((one, other) => one.createdAt - other.createdAt || (one.uid < other.uid ? -1 : 1));
+      .toSorted(
+        (one, other) => one.createdAt - other.createdAt || (sourceKey(one) < sourceKey(other) ? -1 : 1),
+      );
   }
 
   #kept(namespace: string, secretName: string): string[] {

@@ -4,9 +4,8 @@ import { Ownership } from '../../../machines/ownership/ownership.ts';
 import { sourceKey } from '../../../machines/ownership/source-key.ts';
 import type { SourceSpec } from '../../../machines/ownership/source-spec.ts';
 import { projectIngress } from '../../../src/sources/ingress/ingress-projection.ts';
-import { ingressSpec, minute, now } from '../builders.ts';
+import { ingressSpec, minute, now, ownershipPolicy } from '../builders.ts';
 import { countSteps } from '../steps.ts';
-import { policy } from './ownership-model.ts';
 
 const annotationKey = 'kubernetes.io/tls-acme';
 
@@ -24,11 +23,12 @@ function ingress(namespace: string, tls: unknown, hosts: readonly string[] = [],
 /** Everything that happens to one Ingress in its life, beside others. */
 function live(object: unknown, others: readonly SourceSpec[] = []): void {
   const spec = projectIngress(object, { annotationKey });
-  const ownership = new Ownership(policy);
+  const ownership = new Ownership(ownershipPolicy);
   for (const other of others) ownership.set(other, now);
   ownership.set(spec, now);
   ownership.settle(now);
-  ownership.assignment(sourceKey(spec));
+  const desired = ownership.assignment(sourceKey(spec))?.desired ?? [];
+  for (const { hosts } of desired) for (const route of hosts) ownership.challengeRules(spec.namespace, route);
   ownership.set(projectIngress(object, { annotationKey }), now);
   ownership.set({ ...spec, retry: '1' }, now);
   const hosts = spec.tls.flatMap((entry) => entry.hosts);
@@ -86,6 +86,12 @@ describe('ten times as many Ingresses take less than fifteen times the steps, wh
       namespace: `n${index}`,
       tls: [{ secretName: 's', hosts: named('h', 50) }],
     }),
+    'that serve any host, of as many classes': (index) => ({
+      namespace: `n${index}`,
+      tls: [],
+      servesAnyHost: true,
+      ingressClass: { form: 'annotation', name: `class-${index}` },
+    }),
     'that share a Secret': (index) => ({ name: `i${index}` }),
     'below a wildcard': (index) => ({
       namespace: `n${index}`,
@@ -106,4 +112,21 @@ describe('ten times as many Ingresses take less than fifteen times the steps, wh
       assert.ok(growth(of, 30) < 15);
     });
   }
+});
+
+it('the challenge rules of a host are found without a look at its aliases in other namespaces', () => {
+  let looks = 0;
+  const other: SourceSpec = {
+    ...ingressSpec({ tls: [], ruleHosts: ['a.example.com'], aliases: ['h.example.com'] }),
+    get namespace() {
+      looks += 1;
+      return 'other';
+    },
+  };
+  const ownership = new Ownership(ownershipPolicy);
+  ownership.set(other, now);
+  ownership.settle(now);
+  const before = looks;
+  ownership.challengeRules('shop', { host: 'h.example.com', ingressClasses: [other.ingressClass] });
+  assert.equal(looks, before);
 });

@@ -1,29 +1,23 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { domainToUnicode } from 'node:url';
 import type { Assignment } from '../../../machines/ownership/desired-certificate.ts';
-import { Ownership, type OwnershipPolicy } from '../../../machines/ownership/ownership.ts';
+import { Ownership } from '../../../machines/ownership/ownership.ts';
+import type { SourceHistory } from '../../../machines/ownership/secret-claims.ts';
 import type { SourceKey } from '../../../machines/ownership/source-key.ts';
 import type { SourceSpec } from '../../../machines/ownership/source-spec.ts';
 import { describeFailure } from '../../../machines/reasons/reasons.ts';
-import { day, ingressSpec, now } from '../builders.ts';
+import { recordedFailure } from '../../../machines/reasons/status-text.ts';
+import { day, ingressSpec, now, ownershipPolicy } from '../builders.ts';
 
-const everything: OwnershipPolicy = {
-  hostOwnership: 'namespace',
-  hostGrace: 300_000,
-  requireDomains: false,
-  mostNames: 100,
-  supportedClasses: undefined,
-  names: 'public',
-  toUnicode: domainToUnicode,
-  defaultClass: undefined,
-};
-
-function ownershipOf(ingresses: readonly SourceSpec[], policy = everything): Ownership {
+function ownershipOf(ingresses: readonly SourceSpec[], policy = ownershipPolicy): Ownership {
   const ownership = new Ownership(policy);
   for (const ingress of ingresses) ownership.set(ingress, now);
   ownership.settle(now);
   return ownership;
+}
+
+function history(known: Partial<SourceHistory>): SourceHistory {
+  return { outcomes: new Map(), notices: [], ...known };
 }
 
 function assignmentOf(ownership: Ownership, key: SourceKey): Assignment {
@@ -67,16 +61,79 @@ describe('a Secret that several Ingresses of a namespace name', () => {
     assert.deepEqual(secretsOf(ownership, 'Ingress/shop/young'), {});
   });
 
-  it('takes each host with the class of the Ingress that serves it, the oldest first', () => {
+  it('takes each host with the classes of the Ingresses that ask for it, the oldest first', () => {
     const [certificate] = assignmentOf(ownershipOf([young, old]), 'Ingress/shop/old').desired;
     assert.deepEqual(
-      certificate?.hosts.map(({ host, ingressClass }) => [host, ingressClass]),
+      certificate?.hosts.map(({ host, ingressClasses }) => [host, ...ingressClasses]),
       [
         ['old.example.com', { form: 'field', name: 'nginx' }],
-        ['both.example.com', { form: 'field', name: 'nginx' }],
+        ['both.example.com', { form: 'field', name: 'nginx' }, { form: 'annotation', name: 'traefik' }],
         ['young.example.com', { form: 'annotation', name: 'traefik' }],
       ],
     );
+  });
+
+  /** As the actor of its owner finds it, longer than what is recorded, and as it is recorded. */
+  const found = (address: string) => {
+    const message = `Host old.example.com answers with status 404 from ${address}: ${'what that means '.repeat(30)}`;
+    return { code: 'SelfCheckFailed', message } as const;
+  };
+  const failure = recordedFailure(found('192.0.2.1'));
+  const toldOf = (ownership: Ownership, name = 'young') =>
+    assignmentOf(ownership, `Ingress/shop/${name}`).notices.find(({ code }) => code === failure.code)
+      ?.message;
+
+  it('tells the others of its failures, for as long as it fails', () => {
+    const ownership = ownershipOf([young, old], { ...ownershipPolicy, mostNames: 2 });
+    const outcomes = [{ secretName: 'shared', failure: found('192.0.2.1') }];
+    assert.deepEqual([...ownership.setOutcomes('Ingress/shop/old', outcomes)], ['Ingress/shop/young']);
+    assert.deepEqual([...ownership.setOutcomes('Ingress/shop/old', outcomes)], [], 'once');
+    assert.equal(toldOf(ownership), `Secret shared of the older Ingress old: ${failure.message}`);
+    assert.equal(toldOf(ownership, 'old'), undefined, 'the owner has it in its status');
+    ownership.setOutcomes('Ingress/shop/young', [{ secretName: 'shared', failure: undefined }]);
+    assert.ok(toldOf(ownership), 'nobody but its owner says so');
+    ownership.setOutcomes('Ingress/shop/old', [{ secretName: 'shared', failure: undefined }]);
+    assert.equal(toldOf(ownership), undefined);
+    ownership.setOutcomes('Ingress/shop/old', outcomes);
+    ownership.set({ ...old, keyType: 'dsa' }, now);
+    assert.equal(toldOf(ownership), undefined, 'nobody works on it');
+    ownership.set(old, now);
+    ownership.setOutcomes('Ingress/shop/old', outcomes);
+    ownership.delete('Ingress/shop/old', now);
+    assert.equal(toldOf(ownership), undefined, 'its next owner finds out for itself');
+  });
+
+  it('goes on telling them after a restart, before its owner tells the same again', () => {
+    const told = { ...failure, message: `Secret shared of the older Ingress old: ${failure.message}` };
+    const cases: [string, SourceHistory, SourceHistory, string | undefined][] = [
+      [
+        'as the owner has recorded',
+        history({ outcomes: new Map([['shared', failure]]) }),
+        history({}),
+        told.message,
+      ],
+      ['as they were told', history({}), history({ notices: [told] }), told.message],
+      [
+        'its end, which was not told',
+        history({ outcomes: new Map([['shared', undefined]]) }),
+        history({ notices: [told] }),
+        undefined,
+      ],
+      ['nothing new', history({}), history({ notices: [failure] }), undefined],
+      ['nothing that the owner was told', history({ notices: [told] }), history({}), undefined],
+    ];
+    for (const [what, ofOwner, ofSharer, expected] of cases) {
+      const ownership = new Ownership(ownershipPolicy);
+      for (const ingress of [young, old]) ownership.set(ingress, now);
+      ownership.settle(now, ({ name }) => (name === 'old' ? ofOwner : ofSharer));
+      assert.equal(toldOf(ownership), expected, what);
+      if (expected === undefined) continue;
+      for (const address of ['192.0.2.1', '192.0.2.7']) {
+        const outcomes = [{ secretName: 'shared', failure: found(address) }];
+        assert.deepEqual([...ownership.setOutcomes('Ingress/shop/old', outcomes)], [], what);
+        assert.equal(toldOf(ownership), expected.replace('192.0.2.1', address), what);
+      }
+    }
   });
 
   it('tells the others who owns it', () => {
@@ -107,7 +164,7 @@ describe('a Secret that several Ingresses of a namespace name', () => {
 
   it('has nothing to do with a Secret of the same name in another namespace', () => {
     const ownership = ownershipOf([old, ingressSpec({ namespace: 'blog', tls: young.tls })], {
-      ...everything,
+      ...ownershipPolicy,
       hostOwnership: 'any',
     });
     assert.deepEqual(secretsOf(ownership, 'Ingress/shop/old'), {

@@ -3,13 +3,12 @@ import { describe, it } from 'node:test';
 import { OrderBudget } from '../../../machines/authority/order-budget.ts';
 import { registeredDomain } from '../../../machines/hosts/registered-domain.ts';
 import { Ledger } from '../../../machines/ledger/ledger.ts';
+import type { OwnershipPolicy } from '../../../machines/ownership/ownership.ts';
+import type { SourceHistory } from '../../../machines/ownership/secret-claims.ts';
 import type { SourceSpec } from '../../../machines/ownership/source-spec.ts';
-import {
-  decide,
-  initialSupervisorState,
-  type SupervisorCommand,
-  type SupervisorEvent,
-} from '../../../machines/supervisor/supervisor.ts';
+import type { Round } from '../../../machines/supervisor/round.ts';
+import { decide, initialSupervisorState } from '../../../machines/supervisor/supervisor.ts';
+import type { SupervisorCommand, SupervisorEvent } from '../../../machines/supervisor/supervisor-messages.ts';
 import {
   day,
   hour,
@@ -29,14 +28,25 @@ class Supervision {
   skew = 0;
   readonly budget: OrderBudget;
 
-  constructor(budget = orderBudget(), read = ownershipRead) {
+  constructor(
+    budget = orderBudget(),
+    read = ownershipRead,
+    ownership: Partial<OwnershipPolicy> = {},
+    history?: (source: SourceSpec) => SourceHistory,
+  ) {
     this.budget = budget;
-    this.#state = initialSupervisorState(supervisorPolicy, budget);
+    const policy = { ...supervisorPolicy, ownership: { ...supervisorPolicy.ownership, ...ownership } };
+    this.#state = initialSupervisorState(policy, budget, history);
     this.tell(...read);
   }
 
   tell(...events: SupervisorEvent[]): string[] {
     return this.commands(...events).map((command) => this.#words(command));
+  }
+
+  tellAt(time: number, ...events: SupervisorEvent[]): string[] {
+    this.time = time;
+    return this.tell(...events);
   }
 
   commands(...events: SupervisorEvent[]): SupervisorCommand[] {
@@ -54,6 +64,9 @@ class Supervision {
     if (command.type === 'DOMAINS_TAKEN') {
       return `DOMAINS_TAKEN ${command.namespace} ${command.domains.join()}`;
     }
+    if (command.type === 'TELL_SOURCE') return `TELL_SOURCE ${command.source.name} ${command.finding.code}`;
+    if (command.type === 'TELL_ROUND')
+      return `TELL_ROUND ${command.id} ${command.finding?.message ?? 'over'}`;
     return `${command.type} ${'key' in command ? command.key : command.id}`;
   }
 }
@@ -63,6 +76,12 @@ function observed(changes: Partial<SourceSpec> = {}): SupervisorEvent {
 }
 
 const synced: SupervisorEvent = { type: 'SYNCED' };
+
+/** A round that starts, and the next turn of the event loop. */
+function begun(round: Round): SupervisorEvent[] {
+  return [{ type: 'ROUND_STARTED', round }, { type: 'TIMER' }];
+}
+
 const key = 'Ingress/shop/web';
 
 function running(...ingresses: SupervisorEvent[]): Supervision {
@@ -74,11 +93,27 @@ function running(...ingresses: SupervisorEvent[]): Supervision {
 describe('ownership', () => {
   const noRecord = { type: 'HOLDERS_READ', holders: new Map(), recordExisted: false } as const;
   const namespacesRead = { type: 'NAMESPACES_READ' } as const;
+  const classesRead = { type: 'CLASSES_READ' } as const;
   const checked = (name: string) =>
     ({ type: 'WAKE_AT', key: `Ingress/shop/${name}`, at: undefined }) as const;
 
-  it('is decided when sources, holders and Namespaces have been read, in any order', () => {
-    const events = [synced, noRecord, namespacesRead];
+  for (const hours of [-5, 5]) {
+    it(`wakes an Ingress as long after as it has asked for, though the clock was set by ${hours} h`, () => {
+      const supervision = new Supervision();
+      supervision.tell(synced, observed());
+      supervision.tell({ type: 'WAKE_AT', key: 'Ingress/shop/web', at: now + minute });
+      const by = hours * hour;
+      const commands = supervision.tellAt(now + by, { type: 'CLOCK_SET', by });
+      assert.deepEqual(commands, ['MOVE_TIMES Ingress/shop/web', `SET_TIMER +${minute + by}`]);
+      assert.ok(
+        !supervision.tellAt(now + by + minute - 1, { type: 'TIMER' }).includes('WAKE Ingress/shop/web'),
+      );
+      assert.ok(supervision.tellAt(now + by + minute, { type: 'TIMER' }).includes('WAKE Ingress/shop/web'));
+    });
+  }
+
+  it('is decided when sources, holders, Namespaces and classes have been read, in any order', () => {
+    const events = [synced, noRecord, namespacesRead, classesRead];
     for (const last of events) {
       const supervision = new Supervision(orderBudget(), []);
       const others = events.filter((event) => event !== last);
@@ -88,7 +123,7 @@ describe('ownership', () => {
   });
 
   it('has certificates imported until each Ingress that stood there was checked, if there is no record', () => {
-    const supervision = new Supervision(orderBudget(), [noRecord, namespacesRead]);
+    const supervision = new Supervision(orderBudget(), [noRecord, namespacesRead, classesRead]);
     const names = ['one', 'two', 'three', 'four'];
     supervision.tell(...names.map((name) => observed({ name })), synced);
     assert.deepEqual(supervision.tell(observed({ name: 'young' })), ['START Ingress/shop/young']);
@@ -101,8 +136,81 @@ describe('ownership', () => {
 
   it('has nothing imported if there is a record, and is done at once if there is no Ingress', () => {
     assert.deepEqual(running().tell(checked('web')), []);
-    const supervision = new Supervision(orderBudget(), [noRecord, namespacesRead]);
+    const supervision = new Supervision(orderBudget(), [noRecord, namespacesRead, classesRead]);
     assert.deepEqual(supervision.tell(synced), ['IMPORT_COMPLETE']);
+  });
+});
+
+describe('a check that is repeated before an order', () => {
+  const names = Array.from({ length: 80 }, (_, index) => `web-${index}`);
+  const keyOf = (name: string) => `Ingress/shop/${name}` as const;
+  const recheck = (name: string) =>
+    ({ type: 'WAKE_AT', key: keyOf(name), at: now + hour, recheckAt: now + minute }) as const;
+  const woken = (commands: readonly string[]) => commands.filter((command) => command.startsWith('WAKE'));
+  const start = () =>
+    running(
+      ...names.map((name) => observed({ name, tls: [{ secretName: name, hosts: [`${name}.example.com`] }] })),
+    );
+
+  it('is woken for at a pace, some together', () => {
+    const supervision = start();
+    supervision.tell(...names.map(recheck));
+    const timer = { type: 'TIMER' } as const;
+    assert.equal(woken(supervision.tellAt(now + minute, timer)).length, 50);
+    assert.equal(woken(supervision.tellAt(now + minute + 1000, timer)).length, 0);
+    assert.equal(woken(supervision.tellAt(now + minute + 10_000, timer)).length, 30);
+  });
+
+  it('waits for those that run, and is forgotten with its Ingress', () => {
+    const supervision = start();
+    supervision.tell(...names.map(recheck));
+    const rounds = names.slice(0, 50).map((name) => ({
+      id: name,
+      namespace: 'shop',
+      hosts: [`${name}.example.com`],
+      harmAt: now,
+      purpose: 'first' as const,
+      exemption: 'none' as const,
+      repeats: true,
+    }));
+    supervision.tell(...rounds.map((round) => ({ type: 'ROUND_STARTED', round }) as const));
+    // Some are admitted in each turn.
+    for (let turn = 1; turn < 10; turn += 1) supervision.tellAt(now + turn, { type: 'TIMER' });
+    assert.equal(woken(supervision.tellAt(now + minute, { type: 'TIMER' })).length, 0);
+    supervision.tell(...rounds.slice(0, 30).map(({ id }) => ({ type: 'ROUND_ENDED', id }) as const));
+    supervision.tell(
+      ...names.slice(0, 70).map((name) => ({ type: 'SOURCE_GONE', key: keyOf(name) }) as const),
+    );
+    assert.equal(woken(supervision.tellAt(now + minute + 10_000, { type: 'TIMER' })).length, 10);
+  });
+});
+
+describe('an Ingress that shares a Secret', () => {
+  it('is told when its outcome changes, and not else', () => {
+    const shared = { tls: [{ secretName: 'web-tls', hosts: ['b.example.com'] }], createdAt: now - 1 };
+    const failure = { code: 'SelfCheckFailed', message: 'It is dead.', namesRemedy: true } as const;
+    const start = (history?: () => SourceHistory) => {
+      const supervision = new Supervision(undefined, undefined, undefined, history);
+      supervision.tell(observed(), observed({ ...shared, name: 'young' }), synced);
+      return supervision;
+    };
+    const told = (supervision: Supervision, outcome: typeof failure | undefined) =>
+      supervision
+        .tell({
+          type: 'WAKE_AT',
+          key,
+          at: now + hour,
+          outcomes: [{ secretName: 'web-tls', failure: outcome }],
+        })
+        .filter((command) => command.startsWith('ASSIGN'));
+    const supervision = start();
+    assert.deepEqual(told(supervision, failure), ['ASSIGN Ingress/shop/young']);
+    assert.deepEqual(told(supervision, failure), []);
+    assert.deepEqual(told(supervision, undefined), ['ASSIGN Ingress/shop/young']);
+    const outcomes = new Map([['web-tls', failure]]);
+    const restarted = start(() => ({ outcomes, notices: [] }));
+    assert.deepEqual(told(restarted, failure), [], 'it was told before the restart');
+    assert.deepEqual(told(restarted, undefined), ['ASSIGN Ingress/shop/young']);
   });
 });
 
@@ -201,6 +309,15 @@ describe('an Ingress actor is started', () => {
     assert.deepEqual(running().tell(observed({ name: 'other', enabled: false })), []);
   });
 
+  it('not for an Ingress of a class that is left to another kube-lego, until its class changes', () => {
+    const supervision = new Supervision(orderBudget(), ownershipRead, { supportedClasses: ['nginx'] });
+    const ofClass = (name: string) => observed({ ingressClass: { form: 'field', name } });
+    assert.deepEqual(supervision.tell(ofClass('traefik'), synced, { type: 'LEDGER_READ' }), []);
+    assert.deepEqual(supervision.tell(ofClass('nginx')), [`START ${key}`]);
+    assert.deepEqual(supervision.tell(ofClass('traefik')), [`STOP ${key}`]);
+    assert.deepEqual(supervision.tell(observed({ ingressClass: { form: 'none' } })), []);
+  });
+
   it('when the annotation is put on', () => {
     const supervision = running(observed({ enabled: false }));
     assert.deepEqual(supervision.tell(observed()), [`START ${key}`]);
@@ -285,7 +402,7 @@ describe('3000 Ingresses that share a host and a Secret', () => {
   it('are judged, and judged again when one of them changes', () => {
     const supervision = new Supervision();
     supervision.tell(...many.map(observed));
-    assert.equal(supervision.tell(synced).length, many.length);
+    supervision.tell(synced, ...many.map(() => ({ type: 'TIMER' }) as const));
     for (const ingress of many.slice(1, 100)) {
       const ruleHosts = ['plain.example.com'];
       assert.deepEqual(supervision.tell(observed({ ...ingress, ruleHosts })), [
@@ -297,6 +414,34 @@ describe('3000 Ingresses that share a host and a Secret', () => {
       command.type === 'ASSIGN' && command.assignment.desired.length > 0 ? [command.key] : [],
     );
     assert.deepEqual(owners, ['Ingress/shop/web-1']);
+  });
+});
+
+describe('the Ingresses that stand at the start', () => {
+  it('are not decided about and started all in one turn, and each is once', () => {
+    const noRecord = { type: 'HOLDERS_READ', holders: new Map(), recordExisted: false } as const;
+    const supervision = new Supervision(orderBudget(), [
+      noRecord,
+      { type: 'NAMESPACES_READ' },
+      { type: 'CLASSES_READ' },
+    ]);
+    const names = Array.from({ length: 1000 }, (_, index) => `web-${index}`);
+    supervision.tell(...names.map((name) => observed({ name })));
+    const turns = [supervision.tell(synced)];
+    assert.deepEqual(turns, [['SET_TIMER +0']]);
+    const hasStarted = (turn: readonly string[]) => turn.some((words) => words.startsWith('START'));
+    while (!turns.some(hasStarted)) turns.push(supervision.tell({ type: 'TIMER' }));
+    turns.push(supervision.tell(observed({ name: 'web-900', retry: 'new' })));
+    const checked = { type: 'WAKE_AT', key: 'Ingress/shop/web-900', at: undefined } as const;
+    assert.deepEqual(supervision.tell(checked), []);
+    do turns.push(supervision.tell({ type: 'TIMER' }));
+    while (turns.at(-1)?.includes('SET_TIMER +0') === true);
+    for (const turn of turns) assert.ok(turn.length <= 101, `${turn.length} commands in a turn`);
+    const started = turns.flat().filter((words) => words.startsWith('START'));
+    assert.deepEqual(started.toSorted(), names.map((name) => `START Ingress/shop/${name}`).toSorted());
+    const others = names.filter((name) => name !== 'web-900');
+    const last = others.map((name) => ({ ...checked, key: `Ingress/shop/${name}` }) as const);
+    assert.deepEqual(supervision.tell(...last), ['IMPORT_COMPLETE'], 'web-900 was checked meanwhile');
   });
 });
 
@@ -411,7 +556,8 @@ describe('rounds', () => {
 
   it('are admitted, and given a slot when they ask for it', () => {
     const supervision = running();
-    assert.deepEqual(supervision.tell({ type: 'ROUND_STARTED', round }), ['ADMIT r']);
+    assert.deepEqual(supervision.tell({ type: 'ROUND_STARTED', round }), ['SET_TIMER +0']);
+    assert.deepEqual(supervision.tell({ type: 'TIMER' }), ['ADMIT r']);
     assert.deepEqual(supervision.tell({ type: 'SLOT_REQUESTED', id: 'r' }), ['GRANT_SLOT r']);
   });
 
@@ -419,9 +565,9 @@ describe('rounds', () => {
     const supervision = running();
     const twin = { ...round, id: 'twin' };
     const other = { ...round, id: 'other', hosts: ['other.example.com'] };
-    supervision.tell({ type: 'ROUND_STARTED', round }, { type: 'SLOT_REQUESTED', id: 'r' });
-    assert.deepEqual(supervision.tell({ type: 'ROUND_STARTED', round: twin }), [], 'the same set of hosts');
-    assert.deepEqual(supervision.tell({ type: 'ROUND_STARTED', round: other }), ['ADMIT other']);
+    supervision.tell(...begun(round), { type: 'SLOT_REQUESTED', id: 'r' });
+    assert.deepEqual(supervision.tell(...begun(twin)), ['SET_TIMER +0'], 'the same set of hosts');
+    assert.deepEqual(supervision.tell(...begun(other)), ['SET_TIMER +0', 'ADMIT other']);
     assert.deepEqual(supervision.tell({ type: 'ROUND_ENDED', id: 'r' }), ['ADMIT twin']);
   });
 
@@ -431,12 +577,48 @@ describe('rounds', () => {
     assert.deepEqual(supervision.tell({ type: 'LEDGER_READ' }), ['ADMIT r']);
   });
 
+  it('wait while a record cannot be written, and are told why when that lasts', () => {
+    const supervision = running();
+    const trouble = {
+      record: 'journal',
+      operation: 'write',
+      object: 'Secret s',
+      cause: 'denied',
+      since: now,
+    } as const;
+    const troubles = [{ ...trouble, message: 'The journal is denied', remedy: 'Allow it' }];
+    supervision.tell({ type: 'RECORDS_CHANGED', troubles });
+    supervision.tell(...begun(round));
+    supervision.time = now + 15_000;
+    const told = ['TELL_ROUND r The journal is denied. Allow it.'];
+    assert.deepEqual(supervision.tell({ type: 'TIMER' }), told);
+    const mended = supervision.tell({ type: 'RECORDS_CHANGED', troubles: [] });
+    assert.deepEqual(mended, ['ADMIT r']);
+  });
+
+  it('are told for a source whose actor waits for the record of holders', () => {
+    const supervision = new Supervision(orderBudget(), []);
+    const trouble = {
+      record: 'holders',
+      operation: 'read',
+      object: 'ConfigMap h',
+      cause: 'denied',
+      since: now,
+    } as const;
+    supervision.tell(observed(), observed({ name: 'other', enabled: false }), synced, {
+      type: 'RECORDS_CHANGED',
+      troubles: [{ ...trouble, message: 'It is denied', remedy: 'Allow it' }],
+    });
+    supervision.time = now + 15_000;
+    assert.deepEqual(supervision.tell({ type: 'TIMER' }), ['TELL_SOURCE web RecordUnavailable']);
+  });
+
   it('wait, over a restart, as long as the CA had asked all to', () => {
     const ledger = new Ledger({ limits: {}, reserve: 0 }, registeredDomain, (text) => text);
     const supervision = new Supervision(new OrderBudget(ledger));
     ledger.learnUnavailable(10 * minute, now);
     supervision.budget.resume(now);
-    supervision.tell({ type: 'ROUND_STARTED', round }, { type: 'LEDGER_READ' });
+    supervision.tell(...begun(round), { type: 'LEDGER_READ' });
     const asked = supervision.tell({ type: 'SLOT_REQUESTED', id: 'r' });
     assert.deepEqual(asked, ['HOLD r', `SET_TIMER +${10 * minute}`]);
     supervision.time = now + 10 * minute;
@@ -446,12 +628,12 @@ describe('rounds', () => {
   it('wait by the clock of the CA for what it counts', () => {
     const supervision = running();
     supervision.skew = -hour;
-    supervision.tell({ type: 'ROUND_STARTED', round }, { type: 'SLOT_REQUESTED', id: 'r' });
+    supervision.tell(...begun(round), { type: 'SLOT_REQUESTED', id: 'r' });
     supervision.budget.report({ type: 'CA_UNAVAILABLE', id: 'r', retryAfter: 10 * minute }, now - hour);
     supervision.tell(
       { type: 'ROOM_CHANGED', change: 'health' },
       { type: 'ROUND_ENDED', id: 'r' },
-      { type: 'ROUND_STARTED', round },
+      ...begun(round),
     );
     assert.deepEqual(supervision.tell({ type: 'SLOT_REQUESTED', id: 'r' }), [
       'HOLD r',

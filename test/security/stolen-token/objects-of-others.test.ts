@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { assertDone, assertForbidden, assertRefused, widenRole } from '../../deploy/deployed-cluster.ts';
-import { base64, core, networking, ours, pair, Thief, tls } from './thief.ts';
+import { base64, core, finalizers, networking, ours, ownerReferences, pair, Thief, tls } from './thief.ts';
 
 let thief: Thief;
 
@@ -9,9 +9,6 @@ before(async () => {
   thief = await Thief.enter();
 });
 after(() => thief[Symbol.asyncDispose]());
-
-const finalizers = ['example.com/held'];
-const ownerReferences = [{ apiVersion: 'v1', kind: 'Node', name: 'n', uid: 'u' }];
 
 describe('a Secret created with a stolen token', () => {
   const secrets = `${core}/team-a/secrets`;
@@ -130,14 +127,18 @@ describe('a Secret that is there, with a stolen token', () => {
         [{ metadata: { annotations: { note: 'new' } } }, /only annotations kube-lego\.io/],
         [{ metadata: { finalizers } }, /not change ownerReferences, finalizers/],
         [{ metadata: { ownerReferences } }, /not change ownerReferences, finalizers/],
-        [{ data: { 'more.crt': base64('more') } }, /only tls\.crt and tls\.key in the data/],
-        [{ data: { 'ca.crt': base64('other root') } }, /only tls\.crt and tls\.key in the data/],
-        [{ data: { 'ca.crt': null } }, /only tls\.crt and tls\.key in the data/],
+        [{ data: { 'more.crt': base64('more') } }, /only tls\.crt, tls\.key and keystore\.p12 in the data/],
+        [
+          { data: { 'ca.crt': base64('other root') } },
+          /only tls\.crt, tls\.key and keystore\.p12 in the data/,
+        ],
+        [{ data: { 'ca.crt': null } }, /only tls\.crt, tls\.key and keystore\.p12 in the data/],
         [{ immutable: true }, /immutable/],
       ] as const) {
         assertRefused(await thief.patch(path, change), message);
       }
       assertDone(await thief.patch(path, { ...stolen, metadata: { labels: ours } }));
+      assertDone(await thief.patch(path, { data: { 'keystore.p12': base64('made of it') } }));
     });
   }
 
@@ -149,7 +150,7 @@ describe('a Secret that is there, with a stolen token', () => {
     for (const [change, message] of [
       [{ labels: ours }, /sets only the label/],
       [{ labels: { team: 'b' } }, /sets only the label/],
-      [{ labels: { team: null } }, /sets only the label/],
+      [{ labels: { team: null } }, /removes no label/],
       [{ annotations: { note: 'lost' } }, /only annotations kube-lego\.io/],
       [{ annotations: { note: null } }, /only annotations kube-lego\.io/],
     ] as const) {
@@ -203,6 +204,119 @@ describe('a Secret that is there, with a stolen token', () => {
   });
 });
 
+describe('what the API server records of other field managers, with a stolen token,', () => {
+  const addsNothing = /adds nothing to what metadata\.managedFields records of others/;
+  const filtered = { 'nginx.ingress.kubernetes.io/whitelist-source-range': '192.0.2.0/24' };
+  const keys = (names: object) => Object.fromEntries(Object.keys(names).map((name) => [`f:${name}`, {}]));
+  const entry = (manager: string, operation: string, fields: object, apiVersion: string) => ({
+    manager,
+    operation,
+    apiVersion,
+    time: '2020-01-01T00:00:00Z',
+    fieldsType: 'FieldsV1',
+    fieldsV1: fields,
+  });
+
+  it('does not let the next apply of an Ingress remove what somebody else has set', async () => {
+    const path = `${networking}/team-b/ingresses/applied`;
+    const apiVersion = 'networking.k8s.io/v1';
+    const rules = [{ host: 'web.example' }];
+    const labels = { app: 'web' };
+    const hers = { labels: { team: 'a' }, annotations: filtered };
+    const hersToo = { tls: [{ hosts: ['web.example'], secretName: 'web-tls' }] };
+    const manifest = (metadata: object, spec: object) => ({
+      apiVersion,
+      kind: 'Ingress',
+      metadata: { name: 'applied', ...metadata },
+      spec: { rules, ...spec },
+    });
+    const copied = { labels, annotations: { 'kube-lego.io/status': 'copied' } };
+    await thief.applied(path, manifest(copied, {}), 'gitops');
+    await thief.changed(path, { metadata: hers, spec: hersToo });
+
+    const status = { 'kube-lego.io/status': '{}' };
+    const said = (managedFields: object[]) => ({ metadata: { annotations: status, managedFields } });
+    const ofLabels = { 'f:metadata': { 'f:labels': keys({ ...labels, ...hers.labels }) } };
+    const ofAnnotations = { 'f:metadata': { 'f:annotations': keys({ ...status, ...filtered }) } };
+    const ofSpec = { 'f:spec': { 'f:rules': {}, 'f:tls': {} } };
+    for (const fields of [ofLabels, ofAnnotations, ofSpec]) {
+      for (const [manager, operation] of [
+        ['gitops', 'Apply'],
+        ['gitops', 'Update'],
+        ['another', 'Apply'],
+      ] as const) {
+        const forged = said([entry(manager, operation, fields, apiVersion)]);
+        assertRefused(await thief.patch(path, forged), addsNothing);
+      }
+    }
+    const all = {
+      labels: { ...labels, ...hers.labels },
+      annotations: { ...filtered, ...copied.annotations },
+    };
+    const both = manifest(all, hersToo);
+    assertRefused(await thief.apply(path, both, 'gitops'), addsNothing);
+    const named = { metadata: { annotations: status } };
+    assertRefused(await thief.patch(`${path}?fieldManager=gitops`, named), addsNothing);
+
+    // The API server takes the annotation from gitops.
+    assertDone(await thief.patch(path, named));
+    // Of itself it may say anything: that lets nobody remove a field.
+    assertDone(await thief.patch(path, said([entry('kube-lego', 'Update', ofSpec, apiVersion)])));
+    const kept = { metadata: { ...hers, annotations: { ...filtered, ...status } }, spec: hersToo };
+    assert.partialDeepStrictEqual(await thief.applied(path, manifest({ labels }, {}), 'gitops'), kept);
+  });
+
+  it('may be merged by the API server, where an Ingress has too many managers', async () => {
+    const path = `${networking}/team-b/ingresses`;
+    await thief.given(path, { metadata: { name: 'crowded' }, spec: { rules: [{ host: 'many.example' }] } });
+    for (let index = 0; index < 12; index++) {
+      const annotations = { [`note-${index}`]: 'keep' };
+      await thief.changed(`${path}/crowded?fieldManager=m${index}`, { metadata: { annotations } });
+    }
+    const metadata = { annotations: { 'kube-lego.io/status': '{}' } };
+    const answer = await thief.patch(`${path}/crowded`, { metadata });
+    assertDone(answer);
+    assert.match(JSON.stringify(answer.body), /"ancient-changes"/);
+  });
+
+  it('does not let the next apply of a Secret of ours remove what somebody else has set', async () => {
+    const path = `${core}/team-b/secrets/applied`;
+    const manifest = (metadata: object) => ({
+      apiVersion: 'v1',
+      kind: 'Secret',
+      ...tls,
+      metadata: { name: 'applied', ...metadata },
+    });
+    const hers = { labels: { team: 'a' }, annotations: { note: 'keep' } };
+    await thief.applied(path, manifest({ labels: ours }), 'gitops');
+    await thief.changed(path, { metadata: hers, data: { 'ca.crt': base64('root') } });
+
+    const fields = { 'f:metadata': { 'f:labels': keys(hers.labels) }, 'f:data': { 'f:ca.crt': {} } };
+    for (const [part, forged] of Object.entries(fields)) {
+      const managedFields = [entry('gitops', 'Apply', { [part]: forged }, 'v1')];
+      assertRefused(await thief.patch(path, { metadata: { managedFields } }), addsNothing);
+    }
+    // Nor the next one of kube-lego itself, which would be refused for that.
+    for (const forged of [
+      { 'f:data': { 'f:ca.crt': {} } },
+      { 'f:immutable': {} },
+      { 'f:metadata': { 'f:finalizers': {} } },
+      { 'f:metadata': { 'f:labels': keys({ 'kube-lego.io/note': 'keep' }) } },
+    ]) {
+      const managedFields = [entry('kube-lego', 'Apply', forged, 'v1')];
+      assertRefused(await thief.patch(path, { metadata: { managedFields } }), /its own server-side apply/);
+    }
+    const both = manifest({ ...hers, labels: { ...ours, ...hers.labels } });
+    assertRefused(await thief.apply(path, both, 'gitops'), addsNothing);
+
+    // The API server takes the certificate from gitops.
+    const renewed = { ...manifest({ labels: ours }), data: { ...pair, 'tls.crt': base64('next chain') } };
+    assertDone(await thief.apply(path, renewed));
+    const kept = { metadata: hers, data: { 'ca.crt': base64('root') } };
+    assert.partialDeepStrictEqual(await thief.applied(path, manifest({ labels: ours }), 'gitops'), kept);
+  });
+});
+
 describe('an Ingress of somebody else, with a stolen token', () => {
   const ingresses = `${networking}/team-a/ingresses`;
   const annotated = (annotations: Readonly<Record<string, string | null>>) => ({ metadata: { annotations } });
@@ -223,11 +337,20 @@ describe('an Ingress of somebody else, with a stolen token', () => {
 
   it('of the largest size that fits may be told its status, too', async () => {
     const hosts = Array.from({ length: 30_000 }, (_, index) => ({ host: `h${index}.web.example` }));
-    const annotations = Object.fromEntries(
-      Array.from({ length: 10_000 }, (_, index) => [`k${index}`, '1234567890']),
-    );
+    // The status is taken over from another field manager.
+    const annotations = Object.fromEntries([
+      ['kube-lego.io/status', 'copied'],
+      ...Array.from({ length: 10_000 }, (_, index) => [`k${index}`, '1234567890']),
+    ]);
     await thief.given(ingresses, { metadata: { name: 'large', annotations }, spec: { rules: hosts } });
     assertDone(await thief.patch(`${ingresses}/large`, annotated({ 'kube-lego.io/status': '{}' })));
+    const labels = Object.fromEntries(Array.from({ length: 20_000 }, (_, index) => [`l${index}`, 'x']));
+    const rules = [{ host: 'labelled.web.example' }];
+    const copied = { name: 'labelled', labels, annotations: { 'kube-lego.io/status': 'copied' } };
+    await thief.given(ingresses, { metadata: copied, spec: { rules } });
+    assertDone(await thief.patch(`${ingresses}/labelled`, annotated({ 'kube-lego.io/status': '{}' })));
+    const other = annotated({ 'kube-lego.io/status': '{}', note: 'other' });
+    assertRefused(await thief.patch(`${ingresses}/labelled`, other), /not note/);
   });
 
   for (const annotations of [
@@ -295,7 +418,7 @@ describe('an Event written with a stolen token', () => {
     'in the name of the kubelet': [{ source: { component: 'kubelet' } }, /itself as their source/],
     'reported by the kubelet': [{ reportingComponent: 'kubelet' }, /itself as their source/],
     'with a label': [{ metadata: { name: 'web.2', labels: { team: 'b' } } }, /no labels/],
-    'with a finalizer': [{ metadata: { name: 'web.2', finalizers } }, /no labels/],
+    'with a finalizer': [{ metadata: { name: 'web.2', finalizers } }, /no generateName/],
   };
   for (const [what, [changes, message]] of Object.entries(attempts)) {
     it(`may not be ${what}`, async () => {
@@ -371,7 +494,11 @@ describe('the admission policies, under a role that is too wide', () => {
     assertRefused(await thief.patch(`${ingresses}/web/status`, status), /only annotations/);
   });
 
-  it('still let it write ConfigMaps nowhere else, and only new Events', async () => {
+  it('still let it write ConfigMaps and its Lease nowhere else, and only new Events', async () => {
+    const lease = await thief.create('/apis/coordination.k8s.io/v1/namespaces/team-a/leases', {
+      metadata: { name: 'kube-lego' },
+    });
+    assertRefused(lease, /only the Lease kube-lego in its own namespace/);
     const answer = await thief.create(`${core}/team-a/configmaps`, {
       metadata: { name: 'kube-lego-ledger-0' },
     });

@@ -1,7 +1,8 @@
 import { after, before, describe, it } from 'node:test';
+import { recordField, stringField } from '../../../src/process/json.ts';
 import { assertDone, assertForbidden, assertRefused } from '../../deploy/deployed-cluster.ts';
 import { eventually } from '../../time/eventually.ts';
-import { base64, core, networking, ours, Thief, tls } from './thief.ts';
+import { base64, core, finalizers, networking, ours, ownerReferences, Thief, tls } from './thief.ts';
 
 let thief: Thief;
 
@@ -9,9 +10,6 @@ before(async () => {
   thief = await Thief.enter();
 });
 after(() => thief[Symbol.asyncDispose]());
-
-const finalizers = ['example.com/held'];
-const ownerReferences = [{ apiVersion: 'v1', kind: 'Node', name: 'n', uid: 'u' }];
 
 describe("in kube-lego's own namespace, with a stolen token, an Ingress", () => {
   const ingresses = `${networking}/kube-lego/ingresses`;
@@ -71,7 +69,7 @@ describe("in kube-lego's own namespace, with a stolen token, an Ingress", () => 
       listed,
     ],
     'that asks for a certificate': [{ annotations: { 'kubernetes.io/tls-acme': 'true' } }, listed],
-    'with another label': [{ labels: { ...ours, team: 'b' } }, /changes no other one/],
+    'with another label': [{ labels: { ...ours, team: 'b' } }, /changes no other label/],
     'without our label': [{ labels: {} }, /has the label/],
     'with a finalizer': [{ finalizers }, /sets no generateName/],
     'with an owner': [{ ownerReferences }, /sets no generateName/],
@@ -93,7 +91,9 @@ describe("in kube-lego's own namespace, with a stolen token, an Ingress", () => 
     assertRefused(await thief.send('PUT', dashboard, taken), unchanged);
     assertRefused(await thief.patch(dashboard, { metadata: { labels: ours } }), unchanged);
     assertRefused(await thief.send('DELETE', dashboard), /deletes no Ingress of its own namespace but/);
-    assertDone(await thief.patch(dashboard, { metadata: { annotations: { 'kube-lego.io/status': '{}' } } }));
+    const status = { metadata: { annotations: { 'kube-lego.io/status': '{}' } } };
+    assertRefused(await thief.patch(`${dashboard}?fieldManager=gitops`, status), /managedFields records/);
+    assertDone(await thief.patch(dashboard, status));
   });
 
   it('may be a challenge Ingress, keeps what others put on it, and goes again', async () => {
@@ -110,7 +110,7 @@ describe("in kube-lego's own namespace, with a stolen token, an Ingress", () => 
     for (const [changes, message] of [
       [{ annotations: { ...kept.annotations, note: 'other' } }, listed],
       [{ annotations }, listed],
-      [{ labels: ours }, /changes no other one/],
+      [{ labels: ours }, /changes no other label/],
       [{ finalizers: [] }, /sets no generateName/],
     ] as const) {
       const body = { metadata: { ...kept, ...changes }, spec: { rules } };
@@ -119,13 +119,16 @@ describe("in kube-lego's own namespace, with a stolen token, an Ingress", () => 
     assertDone(await thief.send('DELETE', `${ingresses}/challenge`));
   });
 
-  it('may have as many rules as kube-lego puts into one', async () => {
+  it('may have as many rules, and list as many hosts, as kube-lego puts into one', async () => {
     const many = Array.from({ length: 250 }, (_, index) => ({
       host: `h${index}.example`,
       http: { paths: [path] },
     }));
+    const hosts = Array.from({ length: 500 }, (_, index) => `${index}.`.padEnd(253, 'x')).join();
+    const named = { ...metadata, name: 'many', annotations: { 'kube-lego.io/challenge-hosts': hosts } };
+    assertDone(await thief.create(ingresses, { metadata: named, spec: { rules: many } }));
     assertDone(
-      await thief.create(ingresses, { metadata: { ...metadata, name: 'many' }, spec: { rules: many } }),
+      await thief.send('PUT', `${ingresses}/many`, { metadata: named, spec: { rules: many.slice(1) } }),
     );
     assertDone(await thief.send('DELETE', `${ingresses}/many`));
   });
@@ -136,11 +139,16 @@ describe("in kube-lego's own namespace, with a stolen token, an Ingress", () => 
     assertDone(await thief.send('DELETE', `${ingresses}/kube-lego-nginx`));
   });
 
-  it('may have the annotations that the operator lists on the ServiceAccount, and no others', async () => {
+  it('may have what the operator lists on the ServiceAccount, and nothing else', async () => {
     const account = `${core}/kube-lego/serviceaccounts/kube-lego`;
     const bypass = 'nginx.ingress.kubernetes.io/enable-global-auth';
     const entryPoint = 'traefik.ingress.kubernetes.io/router.entrypoints';
-    const keys = { 'kube-lego.io/challenge-annotations': `${bypass}, ${entryPoint}` };
+    const keys = {
+      'kube-lego.io/challenge-annotations': `${bypass}=false, ${entryPoint}`,
+      'kube-lego.io/challenge-labels': 'shard',
+      'kube-lego.io/object-labels': 'team=platform, tier',
+      'kube-lego.io/object-annotations': 'a.example/owner=platform',
+    };
     await thief.changed(account, { metadata: { annotations: keys } });
     const named = (more: object) => ({
       metadata: { ...metadata, name: 'listed', annotations: { ...annotations, ...more } },
@@ -155,6 +163,34 @@ describe("in kube-lego's own namespace, with a stolen token, an Ingress", () => 
     assertDone(await thief.create(ingresses, asked));
     const more = named({ 'nginx.ingress.kubernetes.io/auth-url': 'https://attacker.example' });
     assertRefused(await thief.send('PUT', `${ingresses}/listed`, more), listed);
+    assertRefused(await thief.send('PUT', `${ingresses}/listed`, named({ [bypass]: 'true' })), listed);
+    const labels = { ...ours, team: 'platform', shard: 'any', tier: 'any' };
+    const owner = { 'a.example/owner': 'platform' };
+    const labelled = {
+      ...asked,
+      metadata: { ...asked.metadata, labels, annotations: { ...annotations, ...owner } },
+    };
+    assertDone(
+      await thief.send('PUT', `${ingresses}/listed`, {
+        ...labelled,
+        metadata: { ...labelled.metadata, annotations: { ...asked.metadata.annotations, ...owner } },
+      }),
+    );
+    const secrets = `${core}/team-a/secrets`;
+    const wanted = { labels: { ...ours, team: 'platform', tier: 'any' }, annotations: owner };
+    assertDone(await thief.create(secrets, { ...tls, metadata: { name: 'listed', ...wanted } }));
+    await thief.given(secrets, { ...tls, metadata: { name: 'theirs', labels: { ...ours, team: 'theirs' } } });
+    assertDone(
+      await thief.patch(`${secrets}/theirs`, { metadata: { labels: { tier: 'any' }, annotations: owner } }),
+    );
+    for (const denied of [{ team: 'platform' }, { shard: 'any' }]) {
+      assertRefused(
+        await thief.patch(`${secrets}/theirs`, { metadata: { labels: denied } }),
+        /sets only the label/,
+      );
+    }
+    const other = { metadata: { annotations: { 'a.example/owner': 'other' } } };
+    assertRefused(await thief.patch(`${secrets}/theirs`, other), /only annotations kube-lego\.io/);
     assertForbidden(
       await thief.patch(account, { metadata: { annotations: { 'kube-lego.io/service': 'other' } } }),
     );
@@ -172,6 +208,7 @@ describe("in kube-lego's own namespace, with a stolen token,", () => {
     for (const [fields, metadata, message] of [
       [opaque, { name: 'other' }, /only Secrets of type/],
       [opaque, { name: 'kube-lego-journal-x' }, /only Secrets of type/],
+      [opaque, { name: 'kube-lego-revocations-2' }, /only Secrets of type/],
       [tls, { name: 'kube-lego-account' }, /its records of type Opaque/],
       [
         { type: 'kubernetes.io/service-account-token' },
@@ -229,6 +266,47 @@ describe("in kube-lego's own namespace, with a stolen token,", () => {
     }
   });
 
+  it('no Lease may be written but that of kube-lego, which lasts an hour at most', async () => {
+    const leases = '/apis/coordination.k8s.io/v1/namespaces/kube-lego/leases';
+    const spec = { holderIdentity: 'thief', leaseDurationSeconds: 3600 };
+    const metadata = { name: 'kube-lego', labels: ours };
+    const sets = /sets no generateName, ownerReferences or finalizers of its Lease/;
+    const attempts = [
+      [{ metadata: { ...metadata, name: 'other' } }, /writes only the Lease kube-lego/],
+      [{ metadata: { labels: ours, generateName: 'kube-lego' } }, /writes only the Lease kube-lego/],
+      [{ metadata: { ...metadata, labels: { team: 'b' } } }, /not team/],
+      [{ metadata: { ...metadata, annotations: { note: 'new' } } }, /not note/],
+      [{ metadata: { ...metadata, finalizers } }, sets],
+      [{ metadata: { ...metadata, ownerReferences } }, sets],
+      [{ spec: { ...spec, leaseDurationSeconds: 3601 } }, /lasts an hour at most/],
+    ] as const;
+    for (const [changes, message] of attempts)
+      assertRefused(await thief.create(leases, { metadata, spec, ...changes }), message);
+    // RBAC grants the update of every Lease there.
+    const other = `${leases}/ingress-controller-leader`;
+    await thief.given(leases, { metadata: { name: 'ingress-controller-leader' } });
+    const theirs = recordField((await thief.send('GET', other)).body, 'metadata');
+    assertRefused(
+      await thief.send('PUT', other, { metadata: theirs, spec }),
+      /writes only the Lease kube-lego/,
+    );
+    assertDone(await thief.create(leases, { metadata, spec }));
+    // What an admin has put on it stays, and does not stop kube-lego.
+    const kept = { ...metadata, labels: { ...ours, team: 'a' }, finalizers };
+    await thief.changed(`${leases}/kube-lego`, { metadata: kept });
+    const read = await thief.send('GET', `${leases}/kube-lego`);
+    const resourceVersion = stringField(recordField(read.body, 'metadata'), 'resourceVersion');
+    const body = { metadata: { ...kept, resourceVersion }, spec };
+    for (const [changes, message] of [
+      [{ spec: { ...spec, leaseDurationSeconds: 2 ** 31 - 1 } }, /lasts an hour at most/],
+      [{ metadata: { ...body.metadata, labels: { ...ours, team: 'b' } } }, /not team/],
+      [{ metadata: { ...body.metadata, finalizers: [...finalizers, 'example.com/more'] } }, sets],
+    ] as const)
+      assertRefused(await thief.send('PUT', `${leases}/kube-lego`, { ...body, ...changes }), message);
+    assertDone(await thief.send('PUT', `${leases}/kube-lego`, body));
+    assertForbidden(await thief.send('DELETE', `${leases}/kube-lego`));
+  });
+
   it('no record may carry what another program acts on', async () => {
     const name = 'kube-lego-ledger-1';
     for (const [metadata, fields] of [
@@ -240,7 +318,10 @@ describe("in kube-lego's own namespace, with a stolen token,", () => {
       [{}, { immutable: true }],
     ] as const) {
       const body = { ...fields, metadata: { name, ...metadata } };
-      assertRefused(await thief.create(configMaps, body), /a ConfigMap of kube-lego has the labels/);
+      assertRefused(
+        await thief.create(configMaps, body),
+        /a ConfigMap of kube-lego has (the labels|neither)/,
+      );
     }
   });
 });

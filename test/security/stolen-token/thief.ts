@@ -6,6 +6,8 @@ export const networking = '/apis/networking.k8s.io/v1/namespaces';
 export const base64 = (text: string): string => Buffer.from(text).toString('base64');
 export const pair = { 'tls.crt': base64('chain'), 'tls.key': base64('key') };
 export const tls = { type: 'kubernetes.io/tls', data: pair };
+export const finalizers = ['example.com/held'];
+export const ownerReferences = [{ apiVersion: 'v1', kind: 'Node', name: 'n', uid: 'u' }];
 export const ours = { 'app.kubernetes.io/managed-by': 'kube-lego' };
 
 /** Somebody who has the token of kube-lego's ServiceAccount, and with it the roles of deploy/base, not more. */
@@ -20,23 +22,24 @@ export class Thief implements AsyncDisposable {
     return new Thief(await deploy('base'));
   }
 
+  /** @param path without a query, the request is sent under kube-lego's field manager */
   send(method: NonNullable<ApiRequest['method']>, path: string, body?: object): Promise<ApiAnswer> {
-    return this.cluster.asKubeLego(path, { method, ...(body === undefined ? {} : { body }) });
+    if (body === undefined) return this.cluster.asKubeLego(path, { method });
+    return this.cluster.asKubeLego(asFieldManager(path), { method, body });
   }
 
   create(path: string, body: object): Promise<ApiAnswer> {
     return this.send('POST', path, body);
   }
 
+  /** @param path without a query, the request is sent under kube-lego's field manager */
   patch(path: string, body: object): Promise<ApiAnswer> {
-    return this.cluster.asKubeLego(path, mergePatch(body));
+    return this.cluster.asKubeLego(asFieldManager(path), mergePatch(body));
   }
 
-  /** Server-side apply, in kube-lego's name. */
-  apply(path: string, body: object): Promise<ApiAnswer> {
-    const contentType = 'application/apply-patch+yaml';
-    const query = 'fieldManager=kube-lego&force=true';
-    return this.cluster.asKubeLego(`${path}?${query}`, { method: 'PATCH', contentType, body });
+  /** Server-side apply, under this field manager. */
+  apply(path: string, body: object, manager = 'kube-lego'): Promise<ApiAnswer> {
+    return this.cluster.asKubeLego(forced(path, manager), applyPatch(body));
   }
 
   /** What an admin has put there. */
@@ -49,9 +52,26 @@ export class Thief implements AsyncDisposable {
     await this.cluster.asAdmin(path, mergePatch(body));
   }
 
+  /** What an admin has applied there (server-side apply), under this field manager. */
+  applied(path: string, body: object, manager: string): Promise<unknown> {
+    return this.cluster.asAdmin(forced(path, manager), applyPatch(body));
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.cluster[Symbol.asyncDispose]();
   }
+}
+
+function asFieldManager(path: string): string {
+  return path.includes('?') ? path : `${path}?fieldManager=kube-lego`;
+}
+
+function forced(path: string, manager: string): string {
+  return `${path}?fieldManager=${manager}&force=true`;
+}
+
+function applyPatch(body: object) {
+  return { method: 'PATCH', contentType: 'application/apply-patch+yaml', body } as const;
 }
 
 function mergePatch(body: object) {

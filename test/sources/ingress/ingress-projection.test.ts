@@ -14,6 +14,14 @@ function project(annotations: object, spec: unknown = {}, metadata: object = {})
 const ours = { 'kubernetes.io/tls-acme': 'true' };
 
 describe('the projection of an Ingress', () => {
+  it('keeps what is asked of a keystore, as far as it can be valid', () => {
+    const ours = { 'kubernetes.io/tls-acme': 'true' };
+    const asked = { 'kube-lego.io/keystore': 'pkcs12', 'kube-lego.io/keystore-password': 'x'.repeat(1000) };
+    assert.deepEqual(project({ ...ours, ...asked }).keystore, { type: 'pkcs12', password: '' });
+    assert.equal(project(asked).keystore, undefined);
+    assert.equal(project(ours).keystore, undefined);
+  });
+
   it('keeps what kube-lego needs, and hosts as DNS compares them', () => {
     const spec = {
       ingressClassName: 'nginx',
@@ -39,6 +47,7 @@ describe('the projection of an Ingress', () => {
       ingressClass: { form: 'field', name: 'nginx' },
       tls: [{ secretName: 'tls', hosts: ['shop.example', 'www.shop.example'] }],
       ruleHosts: ['shop.example', 'other.example'],
+      servesAnyHost: true,
       misplacedAdopt: true,
       retry: '1',
       keyType: 'rsa-2048',
@@ -70,7 +79,7 @@ describe('the projection of an Ingress', () => {
     assert.equal(projectIngress(object, { annotationKey: 'example.com/acme' }).enabled, true);
   });
 
-  it('keeps of what is not enabled which hosts it routes, and which it only lists', () => {
+  it('keeps of what is not enabled its class, the hosts it routes, and the Secrets of those it lists', () => {
     const spec = {
       ingressClassName: 'nginx',
       tls: [
@@ -82,8 +91,11 @@ describe('the projection of an Ingress', () => {
     const { enabled, tls, ruleHosts, ingressClass } = project({ 'kube-lego.io/retry': '1' }, spec);
     assert.equal(enabled, false);
     assert.deepEqual(ruleHosts, ['a.example', '*.wild.example']);
-    assert.deepEqual(tls, [{ secretName: undefined, hosts: ['listed.example'] }]);
-    assert.deepEqual(ingressClass, { form: 'none' });
+    assert.deepEqual(tls, [
+      { secretName: 'one', hosts: ['a.example', 'listed.example'] },
+      { secretName: 'two', hosts: ['listed.example'] },
+    ]);
+    assert.deepEqual(ingressClass, { form: 'field', name: 'nginx' });
   });
 
   it('takes no memory of its own for what an idle Ingress does not have', () => {
@@ -115,6 +127,33 @@ describe('the projection of an Ingress', () => {
       rule('e.example'),
     ];
     assert.deepEqual(project({}, { rules }).ruleHosts, ['c.example', 'd.example', 'e.example']);
+  });
+
+  it('has the aliases that an annotation of its ingress controller names, within bounds', () => {
+    const key = 'nginx.ingress.kubernetes.io/server-alias';
+    const of = (value: string): unknown =>
+      project({ [key]: value }, { rules: [{ host: 'a.example' }] }).aliases;
+    assert.deepEqual(of('WWW.a.example, b.example.,~^c, *.d, b.example'), ['www.a.example', 'b.example']);
+    assert.deepEqual(project({ ...ours, 'ingress.kubernetes.io/server-alias': 'x.y' }).aliases, ['x.y']);
+    assert.equal(project({ 'nginx.ingress.kubernetes.io/from-to-www-redirect': 'true' }).redirectsWww, true);
+    const many = Array.from({ length: 101 }, (_, index) => `${index}.example`);
+    assert.deepEqual(of(many.join()), many.slice(0, 100));
+    for (const value of ['', '.', '~.*', 'a,'.repeat(3000)]) assert.equal(of(value), undefined);
+  });
+
+  it('serves any host by a rule without host or a default backend, unless that only answers ACME challenges', () => {
+    const http = (path: string) => ({ http: { paths: [{ path }] } });
+    const cases: readonly (readonly [object, true | undefined])[] = [
+      [{ rules: [http('/')] }, true],
+      [{ rules: [{ host: 'a.example' }, { host: '', ...http('/') }] }, true],
+      [{ defaultBackend: { service: { name: 'web', port: { number: 80 } } } }, true],
+      [{ rules: [{ host: 'a.example' }] }, undefined],
+      [{ rules: [http('/.well-known/acme-challenge/')] }, undefined],
+      [{ tls: [{ hosts: ['a.example'], secretName: 's' }] }, undefined],
+    ];
+    for (const [spec, expected] of cases) {
+      for (const annotations of [ours, {}]) assert.equal(project(annotations, spec).servesAnyHost, expected);
+    }
   });
 
   it('finds the class in the field, else in the annotation, else nowhere', () => {
@@ -200,7 +239,7 @@ describe('an Ingress that is larger than any that serves a purpose', () => {
   it('is bounded without our annotation, too', () => {
     const hosts = named('h', 140_000);
     const { tls, ruleHosts } = project({}, { tls: [{ hosts }], rules: hosts.map((host) => ({ host })) });
-    assert.deepEqual([tls.length, ruleHosts.length], [0, 2000]);
+    assert.deepEqual([tls.length, tls[0]?.hosts.length, ruleHosts.length], [1, 2000, 2000]);
   });
 
   it('is read to the bound of entries', () => {

@@ -1,34 +1,32 @@
-// The challenge Ingresses: which host is in which object, who holds it, and their watch. Used by the HTTP-01 solver.
+// The challenge Ingresses as the process that leads writes them: which host is in which object, and who holds it. Used by the HTTP-01
+// solver.
 
-import { normalizeHost } from '../../../../machines/hosts/host-names.ts';
-import type { IngressClassReference } from '../../../../machines/ownership/source-spec.ts';
+import type { ChallengeRule } from '../../../../machines/ownership/challenge-rules.ts';
+import { isEqual } from '../../../../machines/ownership/equality.ts';
+import { someOf } from '../../../../machines/reasons/foreign-text.ts';
+import { sentences } from '../../../../machines/reasons/sentences.ts';
 import { minute, second } from '../../../../machines/time/durations.ts';
 import type { KubernetesClient } from '../../../kubernetes/client/client.ts';
-import { ourSelector } from '../../../kubernetes/records/managed-by.ts';
-import { Reflector, type ReflectorState } from '../../../kubernetes/watch/reflector.ts';
+import { KubernetesError } from '../../../kubernetes/client/kubernetes-error.ts';
 import type { Clock } from '../../../time/clock.ts';
 import { retry } from '../../../time/retry.ts';
-import type { ChallengeTemplate, ObservedChallenge } from './challenge-manifest.ts';
-import { ChallengeObjects } from './challenge-objects.ts';
-import { type ChallengeHost, placeHost } from './challenge-placement.ts';
-import { ChallengeWriter } from './challenge-writer.ts';
-import { Refresh } from './refresh.ts';
+import { type ChallengeTemplate, mostHosts, type ObservedChallenge } from './challenge-manifest.ts';
+import { placeRule } from './challenge-placement.ts';
+import type { ChallengeWatch } from './challenge-watch.ts';
+import { ChallengeWriter, type RefusedRule } from './challenge-writer.ts';
+import { RuleNotServedError } from './rule-not-served.ts';
 
 export interface ChallengeIngressOptions {
-  readonly client: KubernetesClient;
+  readonly client: Pick<KubernetesClient, 'call'>;
   readonly clock: Clock;
   /** Ends everything; the objects stay, for the next process to adopt or remove. */
   readonly signal: AbortSignal;
-  /** Namespace of the challenge Ingresses and the responder's Service: the controller's own. */
-  readonly namespace: string;
-  readonly serviceName: string;
-  readonly servicePort: number;
+  readonly watch: ChallengeWatch;
+  readonly template: ChallengeTemplate;
+  /** RFC 7638 thumbprint of the account key that hosts are validated for, base64url; known before the first one is acquired. */
+  readonly thumbprint: () => string | undefined;
   /** Default `kube-lego`; further classes get `kube-lego-CLASS`. */
   readonly ingressName?: string;
-  /** Added to the fixed ones; these win. */
-  readonly annotations?: Readonly<Record<string, string>>;
-  /** Default `ImplementationSpecific` for every class. */
-  readonly pathType?: ChallengeTemplate['pathType'];
   /** Milliseconds between two writes of one Ingress, default 1,000. */
   readonly minWriteInterval?: number;
   /** Milliseconds before a released host is removed, if no other write removes it earlier, default 10,000. */
@@ -41,106 +39,117 @@ export interface ChallengeIngressOptions {
   readonly onError?: (error: unknown) => void;
 }
 
-/** The API server or an admission policy refuses a challenge Ingress with this host. */
+/** What is refused: a clause after "The challenge Ingress". */
+function refusalOf(rules: readonly RefusedRule[]): string {
+  const [first, second] = rules;
+  if (first === undefined) return 'is refused';
+  if (second !== undefined) return `may not carry the rules for ${someOf(rules.map(({ host }) => host))}`;
+  const { host, ruleHost } = first;
+  const own = ruleHost === '' ? 'without host' : `for ${ruleHost}`;
+  const why = ruleHost === host ? '' : `, by which ${host} is served`;
+  return `may not carry a rule ${own}${why}`;
+}
+
+/** The API server, a policy or a webhook refuses a challenge Ingress: as such, or with these hosts. */
 export class RuleRefusedError extends Error {
   override readonly name = 'RuleRefusedError';
   readonly code = 'RuleRefused';
-  readonly host: string;
+  /** Empty if no host is to blame. */
+  readonly hosts: readonly string[];
 
-  constructor(host: string, cause: Error) {
-    super(`The challenge Ingress may not carry a rule for ${host}: ${cause.message}`, { cause });
-    this.host = host;
+  constructor(rules: readonly RefusedRule[], cause: Error) {
+    const words = cause instanceof KubernetesError ? cause.words : cause.message;
+    super(sentences(`The challenge Ingress ${refusalOf(rules)}: ${words}`), { cause });
+    this.hosts = rules.map(({ host }) => host);
   }
 }
 
+/** Milliseconds: in a rush a rule waits for a few writes, of which there is one a second. */
+const longestAcquisition = minute;
+/** Once may be a person who tidies up. */
+const removalsUntilTold = 2;
+
+/** From then on those without object are forgotten: each class of a site gets one. */
+const mostWriters = 100;
+
 interface Held {
-  readonly host: string;
-  readonly ingressClass: IngressClassReference;
-  writer: ChallengeWriter;
+  readonly rule: ChallengeRule;
+  readonly writer: ChallengeWriter;
+}
+
+/** Whether it is held as this rule is spelt. */
+function stands({ rule, writer }: Held, { host, ruleHost, ingressClass }: ChallengeRule): boolean {
+  const isSame = rule.host === host && rule.ruleHost === ruleHost;
+  return isSame && isEqual(rule.ingressClass, ingressClass) && writer.holds(rule);
+}
+
+/** Why a claim has waited in vain. */
+function notServed({ held }: Claim): RuleNotServedError {
+  const missing = held.filter(({ rule, writer }) => !writer.serves(rule.host));
+  const removed = missing.filter(({ rule, writer }) => writer.misses(rule.host));
+  const hosts = (removed.length > 0 ? removed : missing).map(({ rule }) => rule.host);
+  return new RuleNotServedError(removed.length > 0 ? 'removed' : 'not-written', [...new Set(hosts)]);
 }
 
 interface Claim {
   readonly owner: string;
-  readonly held: Held[];
+  /** The rules that it needs now. */
+  readonly wanted: () => readonly ChallengeRule[];
+  held: Held[];
   settled: boolean;
+  /** How often its rules were written and found removed, by host. */
+  readonly removals: Map<string, number>;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
 
 /**
  * The Ingresses that route `/.well-known/acme-challenge/` of the hosts being validated to our responder.
- * Needs the verbs list, watch, create, update and delete on Ingresses in its namespace.
+ * Needs the verbs create, update and delete on Ingresses in its namespace, besides those of their watch.
  *
  * @example
- * await challenges.acquire('shop/web', [{ host: 'shop.example', ingressClass: { form: 'field', name: 'nginx' } }], signal);
+ * const nginx = { form: 'field', name: 'nginx' };
+ * await challenges.acquire('web', () => [{ host: 'shop.example', ruleHost: '*.example', ingressClass: nginx }], signal);
  * // … the CA asks …
- * challenges.release('shop/web');
+ * challenges.release('web');
  */
 export class ChallengeIngresses {
   readonly #options: ChallengeIngressOptions;
-  readonly #template: ChallengeTemplate;
   readonly #writers = new Map<string, ChallengeWriter>();
   readonly #claims = new Map<string, Claim>();
+  /** Claims that were released, until their hosts are removed. */
+  readonly #released = new Set<Claim>();
   readonly #foreignNames = new Set<string>();
-  readonly #objects: ChallengeObjects;
-  readonly #reflector: Reflector<ObservedChallenge>;
-  readonly #refresh: Refresh;
   #removingLeftovers = false;
 
   constructor(options: ChallengeIngressOptions) {
     this.#options = options;
-    this.#template = {
-      namespace: options.namespace,
-      serviceName: options.serviceName,
-      servicePort: options.servicePort,
-      annotations: options.annotations ?? {},
-      pathType: options.pathType ?? (() => 'ImplementationSpecific'),
-    };
-    this.#objects = new ChallengeObjects(
-      options.client,
-      this.#template,
-      ({ name, uid }) => this.#writers.get(name)?.uid === uid,
-    );
-    this.#reflector = new Reflector<ObservedChallenge>({
-      client: options.client,
-      clock: options.clock,
-      signal: options.signal,
-      path: this.#objects.path,
-      labelSelector: ourSelector,
-      project: (object) => this.#objects.observe(object),
-      onUpsert: (_, observed) => this.#observe(observed),
-      onDelete: (_, { name, uid }) => this.#writers.get(name)?.observeDeletion(uid),
-      onSynced: () => this.#removeLeftovers(),
-      ...(options.onError === undefined ? {} : { onError: options.onError }),
-    });
-    this.#refresh = new Refresh(options.clock, options.signal, second, () => this.#readAll());
-  }
-
-  /** The first list is complete; from then on `has` is at worst stale. */
-  get synced(): boolean {
-    return this.#reflector.state.synced;
-  }
-
-  get state(): ReflectorState {
-    return this.#reflector.state;
   }
 
   /**
-   * Starts the watch and the reconciliation. Hosts of an earlier process are removed after `removalDelay`, unless they are acquired
-   * before; so is the Ingress of the kube-lego of 2016.
+   * Starts the reconciliation. Hosts of an earlier process are removed after `removalDelay`, unless they are acquired before; so is the
+   * Ingress of the kube-lego of 2016.
    */
   start(): void {
-    this.#reflector.start();
+    const { signal, watch } = this.#options;
+    const observer = {
+      observe: (observed: ObservedChallenge) => this.#observe(observed),
+      observeDeletion: ({ name, uid }: Pick<ObservedChallenge, 'name' | 'uid'>) =>
+        this.#writers.get(name)?.observeDeletion(uid),
+      onSynced: () => this.#removeLeftovers(),
+    };
+    watch.follow(observer, signal);
   }
 
   /**
-   * Resolves when the API server has a rule for each host; the owner then holds these hosts, in place of its earlier ones, until
+   * Resolves when the API server has each of these rules; the owner then holds their hosts, in place of its earlier ones, until
    * `release`. A host with several owners stays until the last of them releases it.
    * @param owner any id of the owner, e.g. namespace/secret
-   * @throws RuleRefusedError if one of these hosts is refused; KubernetesError if writing fails repeatedly; the
-   *   signal's reason. The owner then holds nothing.
+   * @param wanted the rules as of now; asked again by `follow`
+   * @throws RuleRefusedError if one of these hosts is refused; KubernetesError if writing fails repeatedly; RuleNotServedError if
+   *   the API server does not have them after a minute; the signal's reason. The owner then holds nothing.
    */
-  acquire(owner: string, hosts: readonly ChallengeHost[], signal: AbortSignal): Promise<void> {
+  acquire(owner: string, wanted: () => readonly ChallengeRule[], signal: AbortSignal): Promise<void> {
     const former = this.#claims.get(owner);
     return new Promise((resolve, reject) => {
       if (signal.aborted) {
@@ -148,11 +157,18 @@ export class ChallengeIngresses {
         return;
       }
       const abort = (): void => this.#fail(claim, signal.reason);
-      const done = (): void => signal.removeEventListener('abort', abort);
+      const { clock } = this.#options;
+      const timer = clock.setTimeout(() => this.#fail(claim, notServed(claim)), longestAcquisition);
+      const done = (): void => {
+        clock.clearTimeout(timer);
+        signal.removeEventListener('abort', abort);
+      };
       const claim: Claim = {
         owner,
+        wanted,
         held: [],
         settled: false,
+        removals: new Map(),
         resolve: () => {
           done();
           resolve();
@@ -162,14 +178,9 @@ export class ChallengeIngresses {
           reject(error);
         },
       };
-      const bad = hosts.find(({ host }) => normalizeHost(host) === '');
-      if (bad !== undefined) {
-        reject(new RuleRefusedError(bad.host, new TypeError('a rule without host would catch every host')));
-        return;
-      }
       signal.addEventListener('abort', abort, { once: true });
       this.#claims.set(owner, claim);
-      for (const { host, ingressClass } of hosts) this.#place(claim, normalizeHost(host), ingressClass);
+      for (const rule of wanted()) this.#place(claim, rule);
       if (former !== undefined) this.#drop(former, new Error(`${owner} acquired again`));
       this.#settleClaims();
     });
@@ -181,35 +192,63 @@ export class ChallengeIngresses {
     if (claim === undefined) return;
     this.#claims.delete(owner);
     this.#drop(claim, new Error(`${owner} released its hosts`));
+    this.#released.add(claim);
+    this.#forgetRemoved();
   }
 
-  /** Whether a challenge Ingress has a rule for this host (in any spelling). */
-  has(host: string): boolean {
-    const normal = normalizeHost(host);
-    return this.#writers.values().some((writer) => writer.has(normal));
+  /** Hosts of this owner whose rules somebody removes again and again. */
+  removedFrom(owner: string): string[] {
+    const removals = this.#claims.get(owner)?.removals ?? new Map<string, number>();
+    return [...removals].flatMap(([host, times]) => (times >= removalsUntilTold ? [host] : []));
+  }
+
+  /** Whether there is a rule that sites could change for. */
+  get standing(): boolean {
+    return this.#claims.size + this.#released.size > 0;
   }
 
   /**
-   * Lists the challenge Ingresses, for a responder whose watch may lag. At most one request per second, shared by all callers that
-   * wait for it.
-   * @throws KubernetesError
+   * The rules that are wanted may have changed. One that stands stays where it is, although a site has become younger: ingress-nginx
+   * refuses a second one with the same host and path.
+   *
+   * @returns the owners of those that have changed
    */
-  refresh(): Promise<void> {
-    return this.#refresh.run();
+  follow(): string[] {
+    const changed: string[] = [];
+    for (const claim of this.#claims.values()) {
+      const former = claim.held;
+      const wanted = claim.wanted();
+      const kept = wanted.map((rule) => former.find((held) => stands(held, rule)));
+      if (wanted.length === former.length && kept.every((held) => held !== undefined)) continue;
+      changed.push(claim.owner);
+      claim.held = [];
+      for (const [index, rule] of wanted.entries()) {
+        const held = kept[index];
+        if (held === undefined) this.#place(claim, rule);
+        else claim.held.push(held);
+      }
+      for (const one of former) this.#letGo(one);
+    }
+    for (const claim of this.#released) this.#expelMisspelt(claim);
+    this.#settleClaims();
+    return changed;
   }
 
-  /** Removes all rules at once, at the shutdown; call it before the signal of the options is aborted. */
-  async removeAll(signal: AbortSignal): Promise<void> {
+  /**
+   * Removes all rules at once, at the end; call it before the signal of the options is aborted.
+   * @param isNeeded whether an order that has not ended still relies on the rule for this host: it stays for the next process
+   */
+  async close(isNeeded: (host: string) => boolean, signal: AbortSignal): Promise<void> {
     for (const owner of this.#claims.keys()) this.release(owner);
-    await Promise.all(this.#writers.values().map((writer) => writer.flush(signal)));
+    await Promise.all(this.#writers.values().map((writer) => writer.close(isNeeded, signal)));
   }
 
-  #place(claim: Claim, host: string, ingressClass: IngressClassReference): void {
+  #place(claim: Claim, rule: ChallengeRule): void {
     const { ingressName: baseName = 'kube-lego', maxRules = 250 } = this.#options;
-    const placement = { baseName, maxRules, foreignNames: this.#foreignNames };
-    const writer = this.#writer(placeHost(this.#writers.values(), { host, ingressClass }, placement));
-    claim.held.push({ host, ingressClass, writer });
-    writer.hold(host, ingressClass);
+    const placement = { baseName, maxRules, maxHosts: mostHosts, foreignNames: this.#foreignNames };
+    const writer = this.#writer(placeRule(this.#writers.values(), rule, placement));
+    claim.held.push({ rule, writer });
+    writer.hold(rule);
   }
 
   #drop(claim: Claim, reason: Error): void {
@@ -217,14 +256,26 @@ export class ChallengeIngresses {
       claim.settled = true;
       claim.reject(reason);
     }
-    for (const { host, writer } of claim.held) {
-      const heldByOther = this.#claims
-        .values()
-        .some(
-          (other) =>
-            other !== claim && other.held.some((held) => held.writer === writer && held.host === host),
-        );
-      if (!heldByOther) writer.release(host);
+    for (const held of claim.held) this.#letGo(held);
+  }
+
+  /** Unless a claim holds the host there. */
+  #letGo({ rule: { host }, writer }: Held): void {
+    if (this.#claimsOn(writer, host).length === 0) writer.release(host);
+  }
+
+  /** A rule that still stands for a released host is removed at once when it is not spelt as the site's own any more. */
+  #expelMisspelt({ held, wanted }: Claim): void {
+    const rules = wanted();
+    for (const { rule, writer } of held) {
+      const stands = rules.some(({ host, ruleHost }) => host === rule.host && ruleHost === rule.ruleHost);
+      if (!stands) writer.expel(rule.host);
+    }
+  }
+
+  #forgetRemoved(): void {
+    for (const claim of this.#released) {
+      if (!claim.held.some(({ rule, writer }) => writer.lists(rule.host))) this.#released.delete(claim);
     }
   }
 
@@ -238,7 +289,7 @@ export class ChallengeIngresses {
 
   #settleClaims(): void {
     for (const claim of this.#claims.values()) {
-      if (claim.settled || !claim.held.every(({ host, writer }) => writer.has(host))) continue;
+      if (claim.settled || !claim.held.every(({ rule, writer }) => writer.serves(rule.host))) continue;
       claim.settled = true;
       claim.resolve();
     }
@@ -247,21 +298,47 @@ export class ChallengeIngresses {
   #writer(name: string): ChallengeWriter {
     const existing = this.#writers.get(name);
     if (existing !== undefined) return existing;
-    const { client, clock, signal, minWriteInterval = second, removalDelay = 10 * second } = this.#options;
+    if (this.#writers.size >= mostWriters) {
+      for (const [other, { isIdle }] of this.#writers) if (isIdle) this.#writers.delete(other);
+    }
+    const { client, clock, signal, template, thumbprint, watch } = this.#options;
+    const { minWriteInterval = second, removalDelay = 10 * second } = this.#options;
     const onError = (error: unknown): void => this.#options.onError?.(error);
     const writer = new ChallengeWriter({
       name,
-      template: this.#template,
+      template,
+      thumbprint,
       client,
       clock,
       signal,
       minWriteInterval,
       removalDelay,
-      find: (signal) => this.#objects.find(name, signal),
-      onChange: () => this.#settleClaims(),
-      onRefused: (host, cause) => {
-        for (const claim of this.#claimsOn(writer, host))
-          this.#fail(claim, new RuleRefusedError(host, cause));
+      deletionDelay: second,
+      find: (signal) => watch.objects.find(name, signal),
+      onWritten: (observed) => watch.note(observed),
+      onDeleted: (uid) => watch.noteDeletion(uid),
+      onChange: () => {
+        this.#forgetRemoved();
+        this.#settleClaims();
+      },
+      onRefused: ({ rules, byHost }) => {
+        for (const claim of this.#claimsOn(writer)) {
+          const held = claim.held.filter((one) => one.writer === writer);
+          const refused = rules.filter(({ host }) => held.some(({ rule }) => rule.host === host));
+          const [first] = refused;
+          if (first === undefined) continue;
+          const refusal = new RuleRefusedError(byHost ? refused : [], first.cause);
+          if (claim.settled) onError(refusal);
+          else this.#fail(claim, refusal);
+        }
+      },
+      onRemoved: (hosts) => {
+        for (const claim of this.#claimsOn(writer)) {
+          for (const { rule } of claim.held) {
+            if (!hosts.includes(rule.host)) continue;
+            claim.removals.set(rule.host, (claim.removals.get(rule.host) ?? 0) + 1);
+          }
+        }
       },
       onForeign: () => this.#moveAway(writer),
       onFailure: (cause) => {
@@ -275,7 +352,7 @@ export class ChallengeIngresses {
 
   #claimsOn(writer: ChallengeWriter, host?: string): Claim[] {
     return [...this.#claims.values()].filter((claim) =>
-      claim.held.some((held) => held.writer === writer && (host === undefined || held.host === host)),
+      claim.held.some((held) => held.writer === writer && (host === undefined || held.rule.host === host)),
     );
   }
 
@@ -283,9 +360,9 @@ export class ChallengeIngresses {
     this.#foreignNames.add(writer.name);
     this.#writers.delete(writer.name);
     for (const claim of this.#claimsOn(writer)) {
-      for (const { host, ingressClass } of claim.held.splice(0)) {
-        writer.release(host);
-        this.#place(claim, host, ingressClass);
+      for (const { rule } of claim.held.splice(0)) {
+        writer.release(rule.host);
+        this.#place(claim, rule);
       }
     }
   }
@@ -296,19 +373,16 @@ export class ChallengeIngresses {
   }
 
   #removeLeftovers(): void {
-    const { leftoverNames = ['kube-lego-nginx'], clock, signal, onError } = this.#options;
+    const { leftoverNames = ['kube-lego-nginx'], clock, signal, watch, onError } = this.#options;
     if (this.#removingLeftovers) return;
     this.#removingLeftovers = true;
     const remove = async (): Promise<void> => {
-      for (const name of leftoverNames) await this.#objects.removeLeftoverOf2016(name, signal);
+      for (const name of leftoverNames)
+        await watch.objects.removeLeftoverOf2016(this.#options.client, name, signal);
     };
     const pauses = { shortestPause: second, longestPause: 5 * minute };
     const onFailure = (error: unknown): void => onError?.(error);
     // Rejects only when the process ends.
     retry(remove, { clock, signal, ...pauses, onFailure }).catch(() => undefined);
-  }
-
-  async #readAll(): Promise<void> {
-    for (const observed of await this.#objects.all(this.#options.signal)) this.#observe(observed);
   }
 }

@@ -1,10 +1,12 @@
 import type { V1Ingress } from '@kubernetes/client-node';
 import { challengePath } from '../../../../machines/hosts/challenge-path.ts';
+import { normalizeHost } from '../../../../machines/hosts/host-names.ts';
+import { anyHost, wildcardAbove } from '../../../../machines/ownership/claim.ts';
 import type { IngressClassReference } from '../../../../machines/ownership/source-spec.ts';
 import { KubernetesError } from '../../../kubernetes/client/kubernetes-error.ts';
 import { managedByLabel } from '../../../kubernetes/records/managed-by.ts';
+import { creationTime } from '../../../kubernetes/watch/projections.ts';
 import { arrayField, isRecord, recordField, stringField } from '../../../process/json.ts';
-import { ruleHosts } from '../../../sources/ingress/ingress-hosts.ts';
 import { classAnnotation } from '../../../sources/ingress/ingress-projection.ts';
 
 /** The common part of all challenge Ingresses of this controller. */
@@ -13,7 +15,9 @@ export interface ChallengeTemplate {
   /** The Service of the responder, in the same namespace. */
   readonly serviceName: string;
   readonly servicePort: number;
-  /** `LEGO_CHALLENGE_INGRESS_ANNOTATIONS`; they win over `challengeAnnotations`. */
+  /** `LEGO_OBJECT_LABELS` and `LEGO_CHALLENGE_INGRESS_LABELS`. */
+  readonly labels: Readonly<Record<string, string>>;
+  /** `LEGO_OBJECT_ANNOTATIONS` and `LEGO_CHALLENGE_INGRESS_ANNOTATIONS`; they win over `challengeAnnotations`. */
   readonly annotations: Readonly<Record<string, string>>;
   /** `ImplementationSpecific` is a prefix for the common controllers; some versions of ingress-nginx refuse a dot in the others. */
   readonly pathType: (ingressClass: IngressClassReference) => 'ImplementationSpecific' | 'Prefix';
@@ -42,35 +46,70 @@ const challengeAnnotations: Readonly<Record<string, string>> = Object.freeze({
   'ingress.cilium.io/force-https': 'disabled',
 });
 
+/**
+ * The hosts that are validated, separated by commas. The rules do not tell them: a rule is spelt as the site's own that serves the
+ * host, which may be a wildcard's, or one without host.
+ */
+const hostsAnnotation = 'kube-lego.io/challenge-hosts';
+
+/**
+ * RFC 7638 thumbprint of the account key, which is no secret. With the hosts it is all that the responder of any replica needs, and
+ * both change in one write.
+ */
+const thumbprintAnnotation = 'kube-lego.io/challenge-thumbprint';
+
+/** A SHA-256 hash in base64url. */
+const thumbprintForm = /^[A-Za-z0-9_-]{43}$/;
+
+/** Hosts of one challenge Ingress: with 253 characters each, half of what the API server allows for all annotations. */
+export const mostHosts = 500;
+
 /** A challenge Ingress of the API server, reduced to the compared fields and those that an update must send back. */
 export interface ObservedChallenge {
   readonly name: string;
   readonly uid: string;
   readonly resourceVersion: string;
   readonly ingressClass: IngressClassReference;
+  /** Milliseconds since the epoch. */
+  readonly createdAt: number;
+  /** The hosts that are validated. */
   readonly hosts: ReadonlySet<string>;
-  /** Our fields as one comparable string: spec, label and our annotations. */
+  /** With which the responder answers for them; undefined if there is none that could be one. */
+  readonly thumbprint: string | undefined;
+  /** Hosts of its rules; empty: a rule without host. */
+  readonly ruleHosts: ReadonlySet<string>;
+  /** Our fields as one comparable string: spec, and our labels and annotations. */
   readonly fingerprint: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
   readonly finalizers: readonly string[];
 }
 
-/**
- * The object to write for these hosts. Labels, annotations and finalizers of others are kept.
- * @param hosts at least one; the API server refuses an Ingress without rules, and we want none with a default backend
- */
+/** What is validated at an Ingress. */
+export interface Validated {
+  /**
+   * `host` of the rule by host that is validated; at least one: the API server refuses an Ingress without rules, and we want none with a
+   * default backend.
+   */
+  readonly rules: ReadonlyMap<string, string>;
+  /** RFC 7638 thumbprint of the account key, base64url. */
+  readonly thumbprint: string | undefined;
+}
+
+/** The object to write. Labels, annotations and finalizers of others are kept. */
 export function challengeManifest(
   template: ChallengeTemplate,
   name: string,
   ingressClass: IngressClassReference,
-  hosts: readonly string[],
+  { rules, thumbprint }: Validated,
   present?: ObservedChallenge,
 ): V1Ingress {
   const pathType = template.pathType(ingressClass);
   const service = { name: template.serviceName, port: { number: template.servicePort } };
   const path = { path: challengePath, pathType, backend: { service } };
   const annotations: Record<string, string> = { ...present?.annotations, ...ownAnnotations(template) };
+  annotations[hostsAnnotation] = [...rules.keys()].toSorted().join(',');
+  if (thumbprint !== undefined) annotations[thumbprintAnnotation] = thumbprint;
   if (ingressClass.form === 'annotation') annotations[classAnnotation] = ingressClass.name;
   const className = classNameToWrite(ingressClass, present);
   return {
@@ -79,7 +118,7 @@ export function challengeManifest(
     metadata: {
       namespace: template.namespace,
       name,
-      labels: { ...present?.labels, [managedByLabel.key]: managedByLabel.value },
+      labels: { ...present?.labels, ...ownLabels(template) },
       annotations,
       ...(present === undefined ? {} : { resourceVersion: present.resourceVersion, uid: present.uid }),
       ...(present === undefined || present.finalizers.length === 0
@@ -88,7 +127,10 @@ export function challengeManifest(
     },
     spec: {
       ...(className === undefined ? {} : { ingressClassName: className }),
-      rules: hosts.map((host) => ({ host, http: { paths: [path] } })),
+      rules: [...new Set(rules.values())].toSorted().map((host) => ({
+        ...(host === '' ? {} : { host }),
+        http: { paths: [path] },
+      })),
     },
   };
 }
@@ -102,6 +144,10 @@ function classNameToWrite(
   if (ingressClass.form === 'none' && present?.ingressClass.form === 'field')
     return present.ingressClass.name;
   return undefined;
+}
+
+function ownLabels({ labels }: ChallengeTemplate): Record<string, string> {
+  return { ...labels, [managedByLabel.key]: managedByLabel.value };
 }
 
 function ownAnnotations(template: ChallengeTemplate): Record<string, string> {
@@ -127,20 +173,43 @@ export function observeChallenge(object: unknown, template: ChallengeTemplate): 
   const annotations = strings(recordField(metadata, 'annotations'));
   const labels = strings(recordField(metadata, 'labels'));
   const className = stringField(spec, 'ingressClassName');
-  const ours = [...Object.keys(ownAnnotations(template)), classAnnotation].map(
-    (key) => annotations[key] ?? null,
+  const ours = [
+    ...[...Object.keys(ownAnnotations(template)), classAnnotation, hostsAnnotation, thumbprintAnnotation].map(
+      (key) => annotations[key] ?? null,
+    ),
+    ...Object.keys(ownLabels(template)).map((key) => labels[key] ?? null),
+  ];
+  const ruleHosts = new Set(
+    arrayField(spec, 'rules').map((rule) => normalizeHost(stringField(rule, 'host') ?? '')),
   );
   return {
     name,
     uid,
     resourceVersion,
+    createdAt: creationTime(metadata),
     ingressClass: readClass(className, annotations[classAnnotation]),
-    hosts: new Set(ruleHosts(spec)),
-    fingerprint: canonical([spec ?? null, ours, labels[managedByLabel.key] ?? null]),
+    hosts: new Set(listedHosts(annotations[hostsAnnotation]) ?? [...ruleHosts].filter(isHost)),
+    thumbprint: thumbprintForm.exec(annotations[thumbprintAnnotation] ?? '')?.[0],
+    ruleHosts,
+    fingerprint: canonical([spec ?? null, ours]),
     labels,
     annotations,
     finalizers: arrayField(metadata, 'finalizers').filter((value) => typeof value === 'string'),
   };
+}
+
+/** @returns undefined for a challenge Ingress of a kube-lego before this annotation: its rules name the hosts */
+function listedHosts(annotation: string | undefined): string[] | undefined {
+  return annotation?.split(',', mostHosts).map(normalizeHost).filter(isHost);
+}
+
+function isHost(text: string): boolean {
+  return text !== '' && !text.includes('*');
+}
+
+/** `host` of the rule that routes this host; undefined if none does. */
+export function ruleHostOf(host: string, ruleHosts: ReadonlySet<string>): string | undefined {
+  return [host, wildcardAbove(host), anyHost].find((ruleHost) => ruleHosts.has(ruleHost));
 }
 
 /** The Ingress of the kube-lego of 2016. */

@@ -16,13 +16,13 @@ const longestList = 64 * 1024 * 1024;
 /** The challenge Ingresses in the API server, read by list only: no further verb is needed. */
 export class ChallengeObjects {
   readonly path: string;
-  readonly #client: Pick<KubernetesClient, 'call' | 'stream'>;
+  readonly #client: Pick<KubernetesClient, 'stream'>;
   readonly #template: ChallengeTemplate;
   readonly #isKnown: (observed: ObservedChallenge) => boolean;
 
   /** @param isKnown whether this object was a challenge Ingress before, even if edited since */
   constructor(
-    client: Pick<KubernetesClient, 'call' | 'stream'>,
+    client: Pick<KubernetesClient, 'stream'>,
     template: ChallengeTemplate,
     isKnown: (observed: ObservedChallenge) => boolean,
   ) {
@@ -60,14 +60,18 @@ export class ChallengeObjects {
   }
 
   /** The Ingress of 2016 has the same hosts and path as ours and no label; nobody else removes it. */
-  async removeLeftoverOf2016(name: string, signal: AbortSignal): Promise<void> {
+  async removeLeftoverOf2016(
+    client: Pick<KubernetesClient, 'call'>,
+    name: string,
+    signal: AbortSignal,
+  ): Promise<void> {
     const object = await this.#named(name, signal);
     const metadata = recordField(object, 'metadata');
     const uid = stringField(metadata, 'uid');
     const label = stringField(recordField(metadata, 'labels'), managedByLabel.key);
     if (uid === undefined || label !== undefined || !servesChallengesOnly(object)) return;
     const { namespace } = this.#template;
-    await this.#client.call(signal, ({ networking }) =>
+    await client.call(signal, ({ networking }) =>
       networking.deleteNamespacedIngress({ namespace, name, body: { preconditions: { uid } } }),
     );
   }

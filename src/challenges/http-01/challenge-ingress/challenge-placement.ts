@@ -1,16 +1,16 @@
-import type { IngressClassReference } from '../../../../machines/ownership/source-spec.ts';
-
-/** A host to be validated, with its ingress class. */
-export interface ChallengeHost {
-  readonly host: string;
-  readonly ingressClass: IngressClassReference;
-}
+import type { ChallengeRule } from '../../../../machines/ownership/challenge-rules.ts';
+import { classNameOf, type IngressClassReference } from '../../../../machines/ownership/source-spec.ts';
 
 /** A challenge Ingress, existing or planned; without class and hosts it is free for any class. */
 export interface Place {
   readonly name: string;
   readonly ingressClass: IngressClassReference | undefined;
+  /** Milliseconds since the epoch; undefined if it does not exist yet. */
+  readonly createdAt: number | undefined;
+  /** The hosts that are validated. */
   readonly hosts: ReadonlySet<string>;
+  /** Hosts of its rules: these hosts, wildcards, or empty. */
+  readonly ruleHosts: ReadonlySet<string>;
 }
 
 export interface PlacementOptions {
@@ -18,6 +18,8 @@ export interface PlacementOptions {
   readonly baseName: string;
   /** Rules per Ingress; large objects are a problem for some controllers and etcd. */
   readonly maxRules: number;
+  /** Hosts per Ingress, which can share a rule. */
+  readonly maxHosts: number;
   /** Names of foreign objects. */
   readonly foreignNames: ReadonlySet<string>;
 }
@@ -26,16 +28,29 @@ export interface PlacementOptions {
 const longestNamePart = 200;
 
 /**
- * The name of the challenge Ingress for this host. A placed host is not moved, because it would be without rule for a moment; else
- * an Ingress of its class with room, else a new name: `kube-lego` for the first class, `kube-lego-CLASS` for the next ones, with a
- * number if that is taken too.
+ * The name of the challenge Ingress for this rule. A placed host is not moved, because it would be without rule for a moment; else
+ * the Ingress of its class that has the rule, whichever form names the class there (the webhook of ingress-nginx refuses a second
+ * one with the same host and path), or one with room, else a new name: `kube-lego` for the first class, `kube-lego-CLASS` for the next ones, with a number if that is
+ * taken too.
  */
-export function placeHost(places: Iterable<Place>, wanted: ChallengeHost, options: PlacementOptions): string {
+export function placeRule(places: Iterable<Place>, wanted: ChallengeRule, options: PlacementOptions): string {
   const all = [...places];
-  const ofClass = all.filter(({ ingressClass }) => sameClass(ingressClass, wanted.ingressClass));
-  const present = ofClass.find(({ hosts }) => hosts.has(wanted.host));
-  const roomy = present ?? ofClass.find(({ hosts }) => hosts.size < options.maxRules);
-  if (roomy !== undefined) return roomy.name;
+  const young = all.filter(
+    ({ createdAt }) => createdAt === undefined || createdAt > (wanted.after ?? Number.NEGATIVE_INFINITY),
+  );
+  const ofClass = young.filter(({ ingressClass }) => sameClass(ingressClass, wanted.ingressClass));
+  const withHost = ofClass.filter(({ hosts }) => hosts.has(wanted.host));
+  const withRule = young.filter(
+    (one) => sameClassName(one.ingressClass, wanted.ingressClass) && one.ruleHosts.has(wanted.ruleHost),
+  );
+  const place =
+    withHost.find((one) => withRule.includes(one)) ??
+    withRule.find(({ hosts }) => hosts.size < options.maxHosts) ??
+    withHost[0] ??
+    ofClass.find(
+      ({ hosts, ruleHosts }) => hosts.size < options.maxHosts && ruleHosts.size < options.maxRules,
+    );
+  if (place !== undefined) return place.name;
   const taken = new Set(all.filter(({ ingressClass }) => ingressClass !== undefined).map(({ name }) => name));
   return newName(wanted.ingressClass, options, taken);
 }
@@ -43,6 +58,10 @@ export function placeHost(places: Iterable<Place>, wanted: ChallengeHost, option
 function sameClass(a: IngressClassReference | undefined, b: IngressClassReference | undefined): boolean {
   if (a === undefined || b === undefined || a.form !== b.form) return false;
   return a.form === 'none' || b.form === 'none' || a.name === b.name;
+}
+
+function sameClassName(a: IngressClassReference | undefined, b: IngressClassReference): boolean {
+  return a !== undefined && classNameOf(a, undefined) === classNameOf(b, undefined);
 }
 
 function newName(

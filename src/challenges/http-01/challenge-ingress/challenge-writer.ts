@@ -1,4 +1,5 @@
 import type { V1Ingress } from '@kubernetes/client-node';
+import type { ChallengeRule } from '../../../../machines/ownership/challenge-rules.ts';
 import type { IngressClassReference } from '../../../../machines/ownership/source-spec.ts';
 import { second } from '../../../../machines/time/durations.ts';
 import { doubledPause } from '../../../../machines/time/ladder.ts';
@@ -12,9 +13,12 @@ import {
   isOlder,
   type ObservedChallenge,
   observeChallenge,
+  ruleHostOf,
+  type Validated,
 } from './challenge-manifest.ts';
 import type { Place } from './challenge-placement.ts';
 import { findRefusedHosts } from './refused-hosts.ts';
+import { RuleRepairs } from './rule-repairs.ts';
 
 export interface ChallengeWriterOptions {
   readonly name: string;
@@ -26,18 +30,40 @@ export interface ChallengeWriterOptions {
   readonly minWriteInterval: number;
   /** Milliseconds before a released host is removed, if no other write removes it earlier. */
   readonly removalDelay: number;
+  /** Milliseconds before the Ingress is deleted whose last host was released. */
+  readonly deletionDelay: number;
   /** Reads the object of this name; `mine` is undefined for a foreign one. */
   readonly find: (
     signal: AbortSignal,
   ) => Promise<{ readonly exists: boolean; readonly mine: ObservedChallenge | undefined }>;
+  /** RFC 7638 thumbprint of the account key that the held hosts are validated for. */
+  readonly thumbprint: () => string | undefined;
+  /** This process has written this version. */
+  readonly onWritten: (observed: ObservedChallenge) => void;
+  readonly onDeleted: (uid: string) => void;
   /** The object in the API server has changed. */
   readonly onChange: () => void;
-  readonly onRefused: (host: string, cause: Error) => void;
+  readonly onRefused: (refusal: Refusal) => void;
+  /** The rules of these hosts were written, and are not there: somebody has removed them. */
+  readonly onRemoved: (hosts: readonly string[]) => void;
   /** A foreign object has this name: its hosts must be placed elsewhere. */
   readonly onForeign: () => void;
   /** Several writes failed for another reason than a refused host. */
   readonly onFailure: (cause: KubernetesError) => void;
   readonly onError: (error: unknown) => void;
+}
+
+export interface RefusedRule {
+  readonly host: string;
+  /** `host` of the rule: the host, a wildcard, or empty. */
+  readonly ruleHost: string;
+  readonly cause: Error;
+}
+
+export interface Refusal {
+  readonly rules: readonly RefusedRule[];
+  /** False if every host is refused and none is named: the object is refused as such, for example for want of a label. */
+  readonly byHost: boolean;
 }
 
 interface Deleted {
@@ -58,9 +84,20 @@ const refusals: readonly string[] = ['Invalid', 'Forbidden', 'BadRequest'];
 export class ChallengeWriter implements Place {
   readonly name: string;
   readonly #options: ChallengeWriterOptions;
-  readonly #held = new Set<string>();
+  /** `host` of the rule by host. */
+  readonly #held = new Map<string, string>();
+  readonly #repairs: RuleRepairs;
+  /** `host` of the rule by host, of an earlier process: the CA may be about to ask for them. They stay for the removal delay. */
+  #inherited: ReadonlyMap<string, string> = new Map();
+  #inheritedUntil = Number.NEGATIVE_INFINITY;
+  /** Released hosts whose rule may do harm. */
+  readonly #expelled = new Set<string>();
+  /** Since when no host is held; those of an earlier process may be needed again in a moment. */
+  #emptySince = Number.POSITIVE_INFINITY;
   #ingressClass: IngressClassReference | undefined;
   #known: ObservedChallenge | undefined;
+  /** Worked out when they are asked for: there may be thousands of rules to place. */
+  #all: { readonly hosts: Set<string>; readonly ruleHosts: Set<string>; readonly known: unknown } | undefined;
   /** The last deleted object: late events of it are ignored. */
   #deleted: Deleted | undefined;
   /** The API server's result of our last write; webhooks and defaults may change it. */
@@ -75,6 +112,7 @@ export class ChallengeWriter implements Place {
   constructor(options: ChallengeWriterOptions) {
     this.name = options.name;
     this.#options = options;
+    this.#repairs = new RuleRepairs(options.clock, options.minWriteInterval);
     options.signal.addEventListener('abort', () => this.#disarm(), { once: true });
   }
 
@@ -88,24 +126,74 @@ export class ChallengeWriter implements Place {
     return this.#known?.uid;
   }
 
-  /** Hosts that are held or still in the object. */
-  get hosts(): ReadonlySet<string> {
-    return this.#known === undefined ? this.#held : new Set([...this.#held, ...this.#known.hosts]);
+  get createdAt(): number | undefined {
+    return this.#known?.createdAt;
   }
 
-  /** Whether the last known object has a rule for this host. */
-  has(host: string): boolean {
+  /** Hosts that are held or still in the object. */
+  get hosts(): ReadonlySet<string> {
+    return this.#heldOrKnown().hosts;
+  }
+
+  /** Of the rules that are needed or still in the object. */
+  get ruleHosts(): ReadonlySet<string> {
+    return this.#heldOrKnown().ruleHosts;
+  }
+
+  /** There is nothing to do, and no object. */
+  get isIdle(): boolean {
+    return this.#held.size === 0 && this.#known === undefined && this.#writing === undefined;
+  }
+
+  /** Whether the last known object lists this host. */
+  lists(host: string): boolean {
     return this.#known?.hosts.has(host) === true;
   }
 
-  hold(host: string, ingressClass: IngressClassReference): void {
+  /** Whether it also has the rule that this host is held with, and the thumbprint that it is answered with. */
+  serves(host: string): boolean {
+    const ruleHost = this.#held.get(host);
+    if (ruleHost === undefined || !this.lists(host)) return false;
+    const { ruleHosts, thumbprint } = this.#known ?? {};
+    return ruleHosts?.has(ruleHost) === true && thumbprint === this.#options.thumbprint();
+  }
+
+  /** Whether the rule that this host is held with was written, and is not there. */
+  misses(host: string): boolean {
+    const ruleHost = this.#held.get(host);
+    if (ruleHost === undefined || this.serves(host)) return false;
+    return this.#repairs.wasPlaced(host, ruleHost, this.#options.thumbprint());
+  }
+
+  /** Whether this host is held with this rule. */
+  holds({ host, ruleHost }: ChallengeRule): boolean {
+    return this.#held.get(host) === ruleHost;
+  }
+
+  hold({ host, ruleHost, ingressClass }: ChallengeRule): void {
+    if (this.#held.get(host) === ruleHost) return;
     this.#ingressClass ??= ingressClass;
-    this.#held.add(host);
+    if (this.#held.has(host)) this.#all = undefined;
+    this.#held.set(host, ruleHost);
+    this.#all?.hosts.add(host);
+    this.#all?.ruleHosts.add(ruleHost);
+    this.#expelled.delete(host);
+    this.#emptySince = Number.POSITIVE_INFINITY;
     this.#settle();
   }
 
   release(host: string): void {
-    if (this.#held.delete(host)) this.#settle();
+    if (!this.#held.delete(host)) return;
+    this.#all = undefined;
+    if (this.#held.size === 0) this.#emptySince = this.#options.clock.monotonic();
+    this.#settle();
+  }
+
+  /** Removes this host, if it is not held, with the next possible write. */
+  expel(host: string): void {
+    if (this.#held.has(host) || !this.lists(host)) return;
+    this.#expelled.add(host);
+    this.#settle();
   }
 
   /** A new state of the object, from the watch, a list or an answer; undefined if it is deleted. */
@@ -116,6 +204,8 @@ export class ChallengeWriter implements Place {
       if (observed.uid === known.uid && observed.resourceVersion === known.resourceVersion) return;
       if (isOlder(observed.resourceVersion, known.resourceVersion)) return;
     }
+    const isFirst = known === undefined && this.#written === undefined && this.#deleted === undefined;
+    if (isFirst && observed !== undefined) this.#inherit(observed);
     this.#known = observed;
     if (observed !== undefined) this.#ingressClass ??= observed.ingressClass;
     this.#options.onChange();
@@ -128,40 +218,70 @@ export class ChallengeWriter implements Place {
     if (this.#known !== undefined && this.#known.uid === uid) this.observe(undefined);
   }
 
-  /** Writes pending changes now; for the shutdown. */
-  async flush(signal: AbortSignal): Promise<void> {
+  /** At the end, when no host is held: removes all rules at once, except those of hosts that orders still rely on. */
+  async close(isNeeded: (host: string) => boolean, signal: AbortSignal): Promise<void> {
     await this.#writing;
     this.#disarm();
-    if (this.#isUrgent() || this.#hasRemovable()) await this.#put(signal);
+    const known = this.#known;
+    if (known === undefined) return;
+    const needed = [...known.hosts].filter(isNeeded);
+    if (needed.length === 0) await this.#delete(known, signal);
+    else if (needed.length < known.hosts.size)
+      await this.#send(this.#validated(rulesOf(needed, known)), signal);
+  }
+
+  #heldOrKnown() {
+    const known = this.#known;
+    if (this.#all === undefined || this.#all.known !== known) {
+      const hosts = new Set([...this.#held.keys(), ...(known?.hosts ?? [])]);
+      const ruleHosts = new Set([...this.#held.values(), ...(known?.ruleHosts ?? [])]);
+      this.#all = { hosts, ruleHosts, known };
+    }
+    return this.#all;
   }
 
   #settle(): void {
-    const { clock, signal, minWriteInterval, removalDelay } = this.#options;
+    const { clock, signal, minWriteInterval, removalDelay, deletionDelay } = this.#options;
     if (this.#writing !== undefined) return;
     this.#disarm();
     const removable = this.#hasRemovable();
-    this.#removableSince = removable ? (this.#removableSince ?? clock.now()) : undefined;
+    this.#removableSince = removable ? (this.#removableSince ?? clock.monotonic()) : undefined;
     if (signal.aborted) return;
     if (this.#held.size === 0 && this.#known === undefined) this.#ingressClass = undefined;
-    if (!this.#isUrgent() && this.#removableSince === undefined) return;
-    const due = this.#isUrgent() ? clock.now() : (this.#removableSince ?? clock.now()) + removalDelay;
-    const at = Math.max(due, this.#lastWriteAt + minWriteInterval, this.#notBefore);
+    if (!removable) this.#expelled.clear();
+    const isUrgent = this.#isUrgent();
+    if (!isUrgent && !removable) return;
+    const removal = (this.#removableSince ?? clock.monotonic()) + removalDelay;
+    const urgent = isUrgent || [...this.#expelled].some((host) => this.lists(host));
+    const removalDue = Math.min(removal, this.#emptySince + deletionDelay);
+    const due = urgent ? clock.monotonic() : Math.max(removalDue, this.#inheritedUntil);
+    const pause = isUrgent && this.#isRepair() ? this.#repairs.pause : minWriteInterval;
+    const at = Math.max(due, this.#lastWriteAt + pause, this.#notBefore);
     this.#timer = clock.setTimeout(() => {
       this.#writing = this.#write();
-    }, at - clock.now());
+    }, at - clock.monotonic());
   }
 
-  /** A rule is missing, or the object differs from our last write. */
+  /** A rule is missing, or names a host that is served otherwise now, or the object differs from our last write. */
   #isUrgent(): boolean {
     if (this.#held.size === 0) return false;
     const known = this.#known;
     if (known === undefined || known.fingerprint !== this.#written) return true;
-    return [...this.#held].some((host) => !known.hosts.has(host));
+    const needed = new Set(this.#held.values());
+    return [...this.#held.keys()].some(
+      (host) => !this.serves(host) || (!needed.has(host) && known.ruleHosts.has(host)),
+    );
   }
 
   #hasRemovable(): boolean {
     if (this.#known === undefined) return false;
-    return this.#held.size === 0 || [...this.#known.hosts].some((host) => !this.#held.has(host));
+    const { hosts, ruleHosts } = this.#known;
+    const needed = new Set(this.#held.values());
+    return (
+      this.#held.size === 0 ||
+      [...hosts].some((host) => !this.#held.has(host)) ||
+      [...ruleHosts].some((ruleHost) => !needed.has(ruleHost))
+    );
   }
 
   async #write(): Promise<void> {
@@ -179,19 +299,48 @@ export class ChallengeWriter implements Place {
 
   async #put(signal: AbortSignal): Promise<void> {
     const { clock } = this.#options;
-    const hosts = [...this.#held].toSorted();
     const known = this.#known;
-    this.#lastWriteAt = clock.now();
+    this.#lastWriteAt = clock.monotonic();
+    let deleted = false;
     try {
-      if (hosts.length > 0) this.#accept(await this.#send(hosts, signal));
+      if (this.#held.size > 0) await this.#putRules(signal);
       else if (known !== undefined) {
         await this.#delete(known, signal);
-        this.#deleted = { uid: known.uid, resourceVersion: known.resourceVersion };
-        this.#known = undefined;
+        deleted = true;
       }
     } finally {
-      this.#lastWriteAt = clock.now();
+      // The deletion has waited long enough: who comes next need not wait for it.
+      this.#lastWriteAt = deleted ? Number.NEGATIVE_INFINITY : clock.monotonic();
     }
+  }
+
+  async #putRules(signal: AbortSignal): Promise<void> {
+    const removed = [...this.#held.keys()].filter((host) => this.misses(host));
+    if (this.#isUrgent() && this.#isRepair()) this.#repairs.begin();
+    if (removed.length > 0) this.#options.onRemoved(removed);
+    const validated = this.#validated(new Map(this.#heldAndInherited()));
+    const answer = await this.#send(validated, signal);
+    this.#repairs.placed(validated);
+    this.#accept(answer);
+  }
+
+  #validated(rules: Validated['rules']): Validated {
+    return { rules, thumbprint: this.#options.thumbprint() };
+  }
+
+  #isRepair(): boolean {
+    return this.#repairs.isRepair(this.#validated(this.#held));
+  }
+
+  #inherit(observed: ObservedChallenge): void {
+    const { clock, removalDelay } = this.#options;
+    this.#inherited = rulesOf(observed.hosts, observed);
+    this.#inheritedUntil = clock.monotonic() + removalDelay;
+  }
+
+  #heldAndInherited(): ReadonlyMap<string, string> {
+    if (this.#options.clock.monotonic() >= this.#inheritedUntil) this.#inherited = new Map();
+    return this.#inherited.size === 0 ? this.#held : new Map([...this.#inherited, ...this.#held]);
   }
 
   #accept(answer: V1Ingress): void {
@@ -199,6 +348,7 @@ export class ChallengeWriter implements Place {
     this.#written = observed.fingerprint;
     // The watch may have reported a later version before this answer arrived.
     this.observe(observed);
+    if (this.#known === observed) this.#options.onWritten(observed);
   }
 
   #isGone({ uid, resourceVersion }: ObservedChallenge): boolean {
@@ -207,10 +357,10 @@ export class ChallengeWriter implements Place {
     return deleted.resourceVersion === undefined || !isOlder(deleted.resourceVersion, resourceVersion);
   }
 
-  #send(hosts: readonly string[], signal: AbortSignal, dryRun?: 'All'): Promise<V1Ingress> {
+  #send(validated: Validated, signal: AbortSignal, dryRun?: 'All'): Promise<V1Ingress> {
     const { template, client, name } = this.#options;
     const ingressClass = this.#ingressClass ?? { form: 'none' };
-    const body = challengeManifest(template, name, ingressClass, hosts, this.#known);
+    const body = challengeManifest(template, name, ingressClass, validated, this.#known);
     const parameters = {
       namespace: template.namespace,
       body,
@@ -232,16 +382,21 @@ export class ChallengeWriter implements Place {
         networking.deleteNamespacedIngress({ namespace: template.namespace, name, body: { preconditions } }),
       ),
     );
+    this.#deleted = preconditions;
+    this.#known = undefined;
+    this.#repairs.removed();
+    this.#options.onDeleted(known.uid);
   }
 
   async #recover(error: unknown): Promise<void> {
     if (!(error instanceof KubernetesError)) throw error;
-    const hosts = [...this.#held].toSorted();
-    if (refusals.includes(error.code) && hosts.length > 0) {
-      await this.#refuse(hosts, error);
+    if (refusals.includes(error.code) && this.#held.size > 0) {
+      await this.#refuse(error);
     } else if (['Conflict', 'AlreadyExists', 'NotFound'].includes(error.code)) {
       const { exists, mine } = await this.#options.find(this.#options.signal);
-      this.#known = mine === undefined || this.#isGone(mine) ? undefined : mine;
+      // What is read now is there, whatever has been told of its deletion.
+      if (mine !== undefined && mine.uid === this.#deleted?.uid) this.#deleted = undefined;
+      this.#known = mine;
       if (exists && mine === undefined) this.#options.onForeign();
       else this.#postpone(error);
     } else {
@@ -249,10 +404,19 @@ export class ChallengeWriter implements Place {
     }
   }
 
-  async #refuse(hosts: readonly string[], refusal: KubernetesError): Promise<void> {
+  async #refuse(refusal: KubernetesError): Promise<void> {
+    if (this.#inherited.size > 0) {
+      // They may be what is refused, and nobody here waits for them.
+      this.#inherited = new Map();
+      this.#lastWriteAt = Number.NEGATIVE_INFINITY;
+      return;
+    }
+    const held = new Map(this.#held);
+    const ruleHosts = [...new Set(held.values())].toSorted();
     const tryOut = async (subset: readonly string[]): Promise<Error | undefined> => {
+      const rules = new Map([...held].filter(([, ruleHost]) => subset.includes(ruleHost)));
       try {
-        await this.#send(subset, this.#options.signal, 'All');
+        await this.#send(this.#validated(rules), this.#options.signal, 'All');
         return undefined;
       } catch (error) {
         if (error instanceof KubernetesError && refusals.includes(error.code)) return error;
@@ -261,14 +425,18 @@ export class ChallengeWriter implements Place {
     };
     // RBAC does not depend on hosts: no need to try each.
     const refused = / cannot (create|update) resource /.test(refusal.message)
-      ? new Map(hosts.map((host) => [host, refusal]))
-      : await findRefusedHosts(hosts, refusal, tryOut);
+      ? new Map(ruleHosts.map((ruleHost) => [ruleHost, refusal]))
+      : await findRefusedHosts(ruleHosts, refusal, tryOut);
     // Nothing was written: the other hosts need not wait.
     this.#lastWriteAt = Number.NEGATIVE_INFINITY;
-    for (const [host, cause] of refused) {
-      this.#held.delete(host);
-      this.#options.onRefused(host, cause);
-    }
+    const rules = [...held].flatMap(([host, ruleHost]): RefusedRule[] => {
+      const cause = refused.get(ruleHost);
+      return cause === undefined || this.#held.get(host) !== ruleHost ? [] : [{ host, ruleHost, cause }];
+    });
+    for (const { host } of rules) this.#held.delete(host);
+    this.#all = undefined;
+    const isNamed = rules.some(({ ruleHost, cause }) => ruleHost !== '' && cause.message.includes(ruleHost));
+    this.#options.onRefused({ rules, byHost: isNamed || refused.size < ruleHosts.length });
   }
 
   #postpone(error: unknown): void {
@@ -276,7 +444,7 @@ export class ChallengeWriter implements Place {
     this.#failures++;
     const known = error instanceof KubernetesError ? error : undefined;
     const backoff = doubledPause(minWriteInterval, longestBackoff, this.#failures);
-    this.#notBefore = clock.now() + Math.max(backoff, known?.retryAfter ?? 0);
+    this.#notBefore = clock.monotonic() + Math.max(backoff, known?.retryAfter ?? 0);
     onError(error);
     if (known !== undefined && this.#failures % failuresUntilReported === 0) onFailure(known);
   }
@@ -285,4 +453,12 @@ export class ChallengeWriter implements Place {
     this.#options.clock.clearTimeout(this.#timer);
     this.#timer = undefined;
   }
+}
+
+/** `host` of the rule by host, as an object has them. */
+function rulesOf(
+  hosts: Iterable<string>,
+  { ruleHosts }: Pick<ObservedChallenge, 'ruleHosts'>,
+): ReadonlyMap<string, string> {
+  return new Map(Array.from(hosts, (host) => [host, ruleHostOf(host, ruleHosts) ?? host]));
 }

@@ -30,9 +30,9 @@ export class Refresh {
   async #take(): Promise<void> {
     try {
       await this.#reading.catch(() => undefined);
-      const pause = this.#lastAt + this.#interval - this.#clock.now();
+      const pause = this.#lastAt + this.#interval - this.#clock.monotonic();
       await (pause > 0 ? sleep(this.#clock, pause, this.#signal) : Promise.resolve());
-      this.#lastAt = this.#clock.now();
+      this.#lastAt = this.#clock.monotonic();
     } finally {
       this.#next = undefined;
     }

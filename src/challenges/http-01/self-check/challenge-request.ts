@@ -3,7 +3,7 @@ import http from 'node:http';
 import https from 'node:https';
 import { readInSlices } from '../../../process/sliced-reads.ts';
 import type { Clock } from '../../../time/clock.ts';
-import { isAddressLiteral } from './addresses.ts';
+import { isAddressLiteral } from '../../addresses.ts';
 
 /** The result of one request. `reason` is an error code, never text of the server. */
 export type Answer =
@@ -11,6 +11,10 @@ export type Answer =
       readonly kind: 'answer';
       readonly status: number;
       readonly location: string | undefined;
+      /** The header `Server`, as sent. */
+      readonly server: string | undefined;
+      /** That was connected to. */
+      readonly address: string;
       /** Truncated at `maxBodyLength`; empty for a redirect. */
       readonly body: string;
     }
@@ -80,7 +84,7 @@ export function requestChallenge(request: ChallengeRequest, signal: AbortSignal)
       if (interimAnswers > mostInterimAnswers) outgoing.destroy(new InterimAnswers());
     });
     outgoing.on('response', (response) => {
-      readAnswer(response, resolve);
+      readAnswer(response, address, resolve);
     });
     outgoing.on('error', (error) => {
       if (signal.aborted) reject(signal.reason);
@@ -107,14 +111,19 @@ function serverName(url: URL): string {
   return isAddressLiteral(url.hostname) ? '' : url.hostname;
 }
 
-function readAnswer(response: http.IncomingMessage, resolve: (answer: Answer) => void): void {
+function readAnswer(
+  response: http.IncomingMessage,
+  address: string,
+  resolve: (answer: Answer) => void,
+): void {
   const { statusCode: status = 0 } = response;
-  const { location } = response.headers;
+  const { location, server: named } = response.headers;
+  const server = typeof named === 'string' ? named : undefined;
   const chunks: Buffer[] = [];
   let length = 0;
   const finish = (): void => {
     const body = Buffer.concat(chunks).subarray(0, maxBodyLength).toString('latin1');
-    resolve({ kind: 'answer', status, location, body });
+    resolve({ kind: 'answer', status, location, server, address, body });
     response.destroy();
   };
   if (status !== 200) {

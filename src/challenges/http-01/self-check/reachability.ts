@@ -5,6 +5,8 @@ import { type SelfCheckSettings, selfCheck, type Verdict } from './self-check.ts
 export interface ReachabilitySettings extends SelfCheckSettings {
   /** Milliseconds, `LEGO_SELF_CHECK_TIMEOUT`. */
   readonly timeLimit: number;
+  /** The host has failed before, and may be somebody else's server: it gets few requests. */
+  readonly repeated?: boolean;
   /** Called with each verdict before the last one. */
   readonly onVerdict?: (verdict: Verdict) => void;
 }
@@ -17,9 +19,8 @@ export interface ReachabilitySettings extends SelfCheckSettings {
 const goodAnswersInARow = 2;
 
 /** Milliseconds. Growing by half, the waits overshoot the moment a rule takes effect by a third at most. */
-const firstPause = 20;
-const longestPause = 2 * second;
-const growth = 1.5;
+const pauses = { first: 20, longest: 2 * second, growth: 1.5 };
+const pausesOfRepeated = { first: second, longest: 8 * second, growth: 2 };
 
 /**
  * Waits until our answer arrives from the host twice in a row, on new connections. Ingress controllers need up to some seconds for a
@@ -32,7 +33,8 @@ export async function awaitReachable(
   settings: ReachabilitySettings,
   signal: AbortSignal,
 ): Promise<Verdict> {
-  const { clock, timeLimit } = settings;
+  const { clock, timeLimit, repeated = false } = settings;
+  const { first, longest, growth } = repeated ? pausesOfRepeated : pauses;
   const limit = new AbortController();
   const timer = clock.setTimeout(() => limit.abort(), timeLimit);
   const either = AbortSignal.any([signal, limit.signal]);
@@ -41,24 +43,28 @@ export async function awaitReachable(
   let last: Verdict = { kind: 'inconclusive', message };
   let good = 0;
   let redirected: true | undefined;
-  let pause = firstPause;
+  let changing: true | undefined;
+  let pause = first;
   try {
     for (;;) {
       const verdict = await selfCheck(host, settings, either, undialable);
       const reachable = verdict.kind === 'reachable';
       const disagrees = reachable && good > 0 && verdict.redirected !== redirected;
       good = reachable ? (disagrees ? 1 : good + 1) : 0;
-      if (reachable) redirected = verdict.redirected;
+      if (reachable) {
+        redirected = verdict.redirected;
+        changing = true;
+      }
       if (good === goodAnswersInARow) return verdict;
       if (reachable && !disagrees) continue;
       last = verdict;
       settings.onVerdict?.(verdict);
       await sleep(clock, pause, either);
-      pause = Math.min(pause * growth, longestPause);
+      pause = Math.min(pause * growth, longest);
     }
   } catch (error) {
     if (signal.aborted || !limit.signal.aborted) throw error;
-    return last;
+    return last.kind === 'wrong-answer' && changing ? { ...last, changing } : last;
   } finally {
     clock.clearTimeout(timer);
   }

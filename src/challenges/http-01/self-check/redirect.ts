@@ -1,6 +1,6 @@
 import { domainToUnicode } from 'node:url';
 import { validateHost } from '../../../../machines/hosts/host-names.ts';
-import { isAddressLiteral } from './addresses.ts';
+import { isAddressLiteral } from '../../addresses.ts';
 
 /** The ports that a CA connects to: 80 and 443, or others for a private CA. */
 export interface ChallengePorts {

@@ -5,9 +5,10 @@ import { randomBytes } from 'node:crypto';
 import { challengePath } from '../../../../machines/hosts/challenge-path.ts';
 import { second } from '../../../../machines/time/durations.ts';
 import type { Clock } from '../../../time/clock.ts';
-import { type AddressPolicy, isPrivate, type Resolution, resolveHost } from './addresses.ts';
+import { type AddressPolicy, isPrivate, type Resolution, resolveHost } from '../../addresses.ts';
 import { type Answer, maxBodyLength, requestChallenge } from './challenge-request.ts';
 import { type ChallengePorts, followRedirect, isRedirect, portOf } from './redirect.ts';
+import { describeWrongAnswer } from './wrong-answer.ts';
 
 /**
  * Whether the CA's request for a challenge would reach us.
@@ -15,7 +16,7 @@ import { type ChallengePorts, followRedirect, isRedirect, portOf } from './redir
  * - `wrong-answer`: another server answers, or the name does not resolve: the CA need not be asked.
  * - `inconclusive`: no connection or no resolution from inside the cluster; from outside it may work.
  *
- * Messages are one sentence and never contain what the server sent. Of another host than the one that is checked they tell nothing
+ * Messages never contain what the server sent, but the header `Server` of a host with an address of the internet. Of another host than the one that is checked they tell nothing
  * but its name: a redirect can lead to any server that this pod reaches, and the owner of the host reads the message.
  */
 export type Verdict =
@@ -33,14 +34,18 @@ export type Verdict =
       readonly status: number | undefined;
       /** The host, or the first other one that it redirects to. */
       readonly finalHost: string;
+      /** The address of the host that answered, and its `Server`, if it is not another host's. */
+      readonly from?: string;
+      /** Instead of the usual one. */
+      readonly remedy?: string | undefined;
       /** The name, or the target of its redirect, does not resolve. */
       readonly unresolved?: boolean;
+      /** Before it, kube-lego has answered. */
+      readonly changing?: true;
     }
   | { readonly kind: 'inconclusive'; readonly message: string; readonly unresolved?: boolean };
 
 export interface SelfCheckSettings extends Omit<AddressPolicy, 'publicOnly'> {
-  /** Whether the CA is one of the internet: then a redirect to another host is followed only to addresses there. */
-  readonly publicCa: boolean;
   /** RFC 7638 thumbprint of the account key, base64url, in our responders' answers. */
   readonly thumbprint: string;
   readonly ports: ChallengePorts;
@@ -102,7 +107,7 @@ class Check {
       const answer = await this.#ask(url);
       if ('verdict' in answer) return answer.verdict;
       if (answer.kind !== 'answer') return this.#noAnswer(url, answer);
-      if (!isRedirect(answer.status)) return this.#judge(url, answer.status, answer.body);
+      if (!isRedirect(answer.status)) return this.#judge(url, answer);
       const target = followRedirect(answer.location, this.#visited, this.#settings);
       if ('refusal' in target) {
         return this.#wrong(url, `redirects the challenge ${target.refusal}`, answer.status);
@@ -161,13 +166,18 @@ class Check {
       : `${this.#subject(url)} redirects it to where kube-lego does not follow.`;
   }
 
-  #judge(url: URL, status: number, body: string): Verdict {
+  #judge(url: URL, answer: Extract<Answer, { kind: 'answer' }>): Verdict {
     const { thumbprint } = this.#settings;
+    const { status, body, address } = answer;
     if (status === 200 && body.length < maxBodyLength && body.trimEnd() === `${this.#token}.${thumbprint}`) {
       const verdict: Verdict = { kind: 'reachable', notice: this.#notice };
       return this.#visited.length > 1 ? { ...verdict, redirected: true } : verdict;
     }
-    return this.#wrong(url, meaningOf(status, body, this.#token), status);
+    // Of an internal server nothing is told but the status.
+    const server = isPrivate(address) ? undefined : answer.server;
+    const { what, ...more } = describeWrongAnswer({ status, body, token: this.#token, address, server });
+    const verdict = this.#wrong(url, what, status);
+    return this.#otherHost() === undefined ? { ...verdict, ...more } : verdict;
   }
 
   #noAnswer(url: URL, { kind, reason }: Exclude<Answer, { kind: 'answer' }>): Verdict {
@@ -216,21 +226,4 @@ class Check {
   #otherHost(): URL | undefined {
     return this.#visited.find(({ hostname }) => hostname !== this.#visited[0]?.hostname);
   }
-}
-
-/** A clause after the host's name. */
-function meaningOf(status: number, body: string, token: string): string {
-  const answers = `answers the challenge with status ${status}`;
-  if (status === 200) {
-    return body.startsWith(`${token}.`)
-      ? `${answers}, but for another ACME account: another ACME client is in the way`
-      : `${answers}, but not with kube-lego's text: the application or another server took the request`;
-  }
-  if (status === 404)
-    return `${answers}: the challenge rule is not in effect there, or another server was asked`;
-  if (status === 401 || status === 403 || status === 407) {
-    return `${answers}: authentication, an allow-list or a firewall is in front of the challenge path`;
-  }
-  if (status >= 500) return `${answers}: the ingress controller cannot reach kube-lego`;
-  return `${answers} instead of 200`;
 }

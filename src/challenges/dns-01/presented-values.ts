@@ -1,0 +1,207 @@
+import { createHash } from 'node:crypto';
+import { second } from '../../../machines/time/durations.ts';
+import { KubernetesError } from '../../kubernetes/client/kubernetes-error.ts';
+import { retryConflicts } from '../../kubernetes/client/retry-conflicts.ts';
+import { parsedJson, stringField } from '../../process/json.ts';
+import { type Clock, untilAborted, workWithin } from '../../time/clock.ts';
+import { GroupCommit } from '../../time/group-commit.ts';
+import { retry } from '../../time/retry.ts';
+import { type ChallengeValue, ProviderError } from './providers/provider.ts';
+
+/** A value that may stand in the DNS because of us. */
+export interface PresentedValue extends ChallengeValue {
+  /** Of the zones document's entry by which it was written. */
+  readonly domain: string;
+}
+
+/** Storage of the values, as texts by id. */
+export interface ValueStore {
+  /** For messages: NAMESPACE/NAME. */
+  readonly name: string;
+  read(signal: AbortSignal): Promise<ReadonlyMap<string, string>>;
+  /** @throws KubernetesError Conflict if the entries are not as last read or written here */
+  write(entries: ReadonlyMap<string, string>, signal: AbortSignal): Promise<void>;
+}
+
+export interface PresentedValuesOptions {
+  readonly store: ValueStore;
+  readonly clock: Clock;
+  /** Ends all work. */
+  readonly signal: AbortSignal;
+  /** The record cannot be read or written and is retried, or an entry is damaged. */
+  readonly onTrouble: (trouble: unknown) => void;
+}
+
+/** Milliseconds from the start of a write to the start of the next: in a rush many values share one. */
+const writeInterval = 40;
+const writeBurst = 3;
+/** A Secret holds 1 MiB; more than these are in use at no time. */
+const mostValues = 2000;
+/** Writes that a value is waited for: half a minute of an outage does not cost its order. */
+const mostWrites = 6;
+const pauses = { shortestPause: 0.5 * second, longestPause: 30 * second };
+/** Milliseconds: whoever waits for the record is told that it cannot be read. */
+const readLimit = 20 * second;
+
+/**
+ * The record of our values in the DNS: each is written down before it is added, and struck out when it has been removed, so that a crash
+ * leaves none behind.
+ */
+export class PresentedValues {
+  readonly #options: PresentedValuesOptions;
+  readonly #commits: GroupCommit;
+  readonly #values = new Map<string, PresentedValue>();
+  /** Of others or of an earlier process, not yet read as values. */
+  #stored: ReadonlyMap<string, string> = new Map();
+  /** Not written yet. */
+  readonly #removed = new Set<string>();
+  #outdated = true;
+  #restored: Promise<void> | undefined;
+  /** Why it could not be read. */
+  #trouble: unknown;
+
+  constructor(options: PresentedValuesOptions) {
+    this.#options = options;
+    const { clock, signal } = options;
+    this.#commits = new GroupCommit({
+      clock,
+      signal,
+      interval: writeInterval,
+      burst: writeBurst,
+      write: () => this.#write(),
+      onFailure: options.onTrouble,
+    });
+  }
+
+  /** What an earlier process has left behind; resolves when the record has been read, however long that takes. */
+  async restore(): Promise<readonly PresentedValue[]> {
+    const { clock, signal, onTrouble } = this.#options;
+    const onFailure = (error: unknown): void => {
+      this.#trouble = error;
+      onTrouble(error);
+    };
+    this.#restored ??= retry(() => this.#read(), { clock, signal, ...pauses, onFailure });
+    await this.#restored;
+    return [...this.#values.values()];
+  }
+
+  /**
+   * Resolves when the record has been read.
+   * @throws what the store throws, if that takes too long; or the signal's reason
+   */
+  async ready(signal: AbortSignal): Promise<void> {
+    const { clock, store } = this.#options;
+    const reason = (): unknown =>
+      this.#trouble ?? new KubernetesError('Timeout', `Secret ${store.name} has not been read yet`);
+    await workWithin(clock, readLimit, reason, async (limit) => {
+      await untilAborted(this.restore(), AbortSignal.any([signal, limit]));
+    });
+  }
+
+  /**
+   * Resolves when the value is written down: it may be added.
+   * @throws ProviderError if there is no room, what the store throws, or the signal's reason
+   */
+  async add(value: PresentedValue, signal: AbortSignal): Promise<void> {
+    await this.ready(signal);
+    const id = idOf(value);
+    if (this.#values.size >= mostValues && !this.#values.has(id)) {
+      throw new ProviderError(
+        'unreachable',
+        `Secret ${this.#options.store.name} has room for ${mostValues} values, and as many have not been removed from the DNS yet.`,
+        "The controller's log names records whose values cannot be removed, and why: httpreq may answer no /cleanup.",
+      );
+    }
+    // A write under way may be striking it out.
+    const isBeingRemoved = this.#removed.delete(id);
+    this.#values.set(id, value);
+    if (this.#stored.has(id) && !isBeingRemoved) return;
+    await this.#commits.persist(signal, mostWrites);
+  }
+
+  /** It has been removed; written with one of the next writes. */
+  remove(value: PresentedValue): void {
+    const id = idOf(value);
+    this.#values.delete(id);
+    this.#removed.add(id);
+    // A write that fails is repeated.
+    this.#commits.commit().catch(() => undefined);
+  }
+
+  async #write(): Promise<void> {
+    const { clock, signal, store } = this.#options;
+    await retryConflicts(() => this.#writeOnce(), `Secret ${store.name} is`, { clock, signal });
+  }
+
+  async #writeOnce(): Promise<void> {
+    const { signal, store } = this.#options;
+    if (this.#outdated) await this.#read();
+    const removed = [...this.#removed];
+    const entries = new Map(this.#stored);
+    for (const [id, value] of this.#values) entries.set(id, textOf(value));
+    for (const id of removed) entries.delete(id);
+    if (!isSame(entries, this.#stored)) {
+      try {
+        await store.write(entries, signal);
+      } catch (error) {
+        this.#outdated = true;
+        throw error;
+      }
+    }
+    this.#stored = entries;
+    for (const id of removed) if (!this.#values.has(id)) this.#removed.delete(id);
+  }
+
+  async #read(): Promise<void> {
+    const { onTrouble, signal, store } = this.#options;
+    this.#stored = await store.read(signal);
+    this.#outdated = false;
+    for (const [id, text] of this.#stored) {
+      if (this.#values.has(id) || this.#removed.has(id)) continue;
+      const value = valueIn(text);
+      if (value === undefined) onTrouble(`Entry ${id} of Secret ${store.name} is damaged, and removed.`);
+      if (value === undefined) this.#removed.add(id);
+      else this.#values.set(id, value);
+    }
+  }
+}
+
+/** The key of a value in the store, the same in every process. */
+export function idOf({ record, value }: Pick<ChallengeValue, 'record' | 'value'>): string {
+  return createHash('sha256').update(`${record.name} ${value}`).digest('hex').slice(0, 32);
+}
+
+/** RFC 8555 section 8.4. */
+export function valueOf(keyAuthorization: string): string {
+  return createHash('sha256').update(keyAuthorization).digest('base64url');
+}
+
+function textOf({ domain, host, record, keyAuthorization }: PresentedValue): string {
+  const { name, zone, primary } = record;
+  return JSON.stringify({ domain, host, name, zone, primary, keyAuthorization });
+}
+
+function valueIn(text: string): PresentedValue | undefined {
+  const json = parsedJson(text);
+  const [domain, host, name, zone, primary, keyAuthorization] = [
+    'domain',
+    'host',
+    'name',
+    'zone',
+    'primary',
+    'keyAuthorization',
+  ].map((field) => stringField(json, field));
+  if (domain === undefined || host === undefined || name === undefined) return undefined;
+  if (zone === undefined || primary === undefined || keyAuthorization === undefined) return undefined;
+  return {
+    domain,
+    host,
+    record: { name, zone, primary },
+    keyAuthorization,
+    value: valueOf(keyAuthorization),
+  };
+}
+
+function isSame(one: ReadonlyMap<string, string>, other: ReadonlyMap<string, string>): boolean {
+  return one.size === other.size && [...one].every(([id, text]) => other.get(id) === text);
+}

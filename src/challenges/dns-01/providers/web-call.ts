@@ -1,0 +1,82 @@
+import { rootCertificates } from 'node:tls';
+import { Agent, request } from 'undici';
+import { second } from '../../../../machines/time/durations.ts';
+import { ProviderError } from './provider.ts';
+
+export interface WebCall {
+  readonly url: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body: object;
+}
+
+/** Milliseconds for all of an exchange: such a service may have slow DNS behind it. */
+const timeLimit = 30 * second;
+const longestAnswer = 64 * 1024;
+
+/** Sends JSON to services that the operator has named; no redirect is followed, as it could lead the credentials elsewhere. */
+export class WebCaller {
+  readonly #agent: Agent;
+  readonly #userAgent: string;
+
+  /** @param caBundle further trusted root certificates, PEM */
+  constructor(userAgent: string, caBundle: string | undefined) {
+    this.#userAgent = userAgent;
+    const trust = caBundle === undefined ? {} : { ca: [...rootCertificates, caBundle] };
+    this.#agent = new Agent({ connections: 8, allowH2: false, connect: { timeout: 10 * second, ...trust } });
+  }
+
+  /**
+   * @returns the text of a 2xx answer
+   * @throws ProviderError, without anything of the answer's text; or the signal's reason
+   */
+  async post({ url, headers, body }: WebCall, signal: AbortSignal): Promise<string> {
+    signal.throwIfAborted();
+    const { host } = new URL(url);
+    const limit = AbortSignal.timeout(timeLimit);
+    let status: number;
+    let text: string;
+    try {
+      const answer = await request(url, {
+        method: 'POST',
+        dispatcher: this.#agent,
+        signal: AbortSignal.any([signal, limit]),
+        headers: { 'content-type': 'application/json', 'user-agent': this.#userAgent, ...headers },
+        body: JSON.stringify(body),
+      });
+      status = answer.statusCode;
+      text = await readWithin(answer.body);
+    } catch (error) {
+      signal.throwIfAborted();
+      const why = limit.aborted
+        ? `gives no answer within ${timeLimit / second} s`
+        : `cannot be reached (${codeOf(error)})`;
+      throw new ProviderError('unreachable', `The DNS service ${host} ${why}.`, undefined, { cause: error });
+    }
+    if (status >= 200 && status < 300) return text;
+    const refused = status >= 300 && status < 500 && status !== 408 && status !== 429;
+    throw new ProviderError(
+      refused ? 'refused' : 'unreachable',
+      `The DNS service ${host} answers with status ${status}.`,
+      status === 401 || status === 403 ? 'Correct the credentials in the Secret of the zone.' : undefined,
+    );
+  }
+
+  close(): Promise<void> {
+    return this.#agent.destroy();
+  }
+}
+
+async function readWithin(body: AsyncIterable<Uint8Array>): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of body) {
+    length += chunk.length;
+    if (length > longestAnswer) break;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : 'no connection';
+}

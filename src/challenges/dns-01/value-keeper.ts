@@ -1,0 +1,166 @@
+import { minute, second } from '../../../machines/time/durations.ts';
+import type { Zone, Zones } from '../../../machines/zones/zone.ts';
+import { type Clock, sleep, untilAborted } from '../../time/clock.ts';
+import { retry } from '../../time/retry.ts';
+import { idOf, type PresentedValue, type PresentedValues } from './presented-values.ts';
+import { ProviderError } from './providers/provider.ts';
+import type { Providers } from './providers/providers.ts';
+
+export interface ValueKeeperOptions {
+  readonly values: PresentedValues;
+  readonly providers: Pick<Providers, 'of'>;
+  readonly zones: () => Zones;
+  readonly clock: Clock;
+  /** Ends all work. */
+  readonly signal: AbortSignal;
+  /** A value cannot be removed, and is tried on. */
+  readonly onTrouble: (error: unknown, value: PresentedValue) => void;
+}
+
+interface Kept {
+  readonly value: PresentedValue;
+  /** Rounds whose order needs it. */
+  readonly rounds: Set<string>;
+  /** What goes on with it in the DNS, one thing at a time. */
+  work: Promise<void>;
+}
+
+const removalPauses = { shortestPause: second, longestPause: 5 * minute };
+/** Milliseconds that what an earlier process has left is given for its order to be taken up again. */
+const leftoverDelay = 2 * minute;
+
+/** Adds values to the DNS for rounds, and removes each when no round needs it any more, however long that takes. */
+export class ValueKeeper {
+  readonly #options: ValueKeeperOptions;
+  readonly #kept = new Map<string, Kept>();
+  /** By record name: the round that has it alone, as it has room for few values. */
+  readonly #holders = new Map<
+    string,
+    { readonly round: string; readonly freed: PromiseWithResolvers<void> }
+  >();
+
+  constructor(options: ValueKeeperOptions) {
+    this.#options = options;
+  }
+
+  /** Number of values in the DNS. */
+  get size(): number {
+    return this.#kept.size;
+  }
+
+  /**
+   * Resolves when values can be written down.
+   * @throws KubernetesError, or the signal's reason
+   */
+  ready(signal: AbortSignal): Promise<void> {
+    return this.#options.values.ready(signal);
+  }
+
+  /** Removes, after a while, what an earlier process has left. Rejects only with the signal's reason. */
+  async removeLeftovers(): Promise<void> {
+    const { clock, signal, values } = this.#options;
+    const left = await values.restore();
+    for (const value of left) this.#entry(value);
+    await sleep(clock, leftoverDelay, signal);
+    for (const value of left) this.#removeUnlessNeeded(value);
+  }
+
+  /**
+   * Resolves when the provider has taken the value.
+   * @param alone names of the records that the round needs for itself, of all its values
+   * @throws ProviderError, KubernetesError, or the signal's reason
+   */
+  async add(
+    round: string,
+    value: PresentedValue,
+    alone: readonly string[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { providers, values } = this.#options;
+    const provider = await providers.of(this.#zoneOf(value), signal);
+    // In one order for all rounds: two that share two records would else wait for each other.
+    for (const name of alone.toSorted()) await this.#hold(name, round, signal);
+    const kept = this.#entry(value);
+    kept.rounds.add(round);
+    await untilAborted(kept.work, signal);
+    await values.add(value, signal);
+    await provider.add(value, signal);
+  }
+
+  /** No order of this round needs its values any more. */
+  release(round: string): void {
+    for (const [name, holder] of this.#holders) {
+      if (holder.round !== round) continue;
+      this.#holders.delete(name);
+      holder.freed.resolve();
+    }
+    for (const { rounds, value } of this.#kept.values()) {
+      if (rounds.delete(round)) this.#removeUnlessNeeded(value);
+    }
+  }
+
+  /** Resolves when all that is being removed has been, or when the signal is aborted. */
+  async settled(signal: AbortSignal): Promise<void> {
+    const unneeded = [...this.#kept.values()].filter(({ rounds }) => rounds.size === 0);
+    await untilAborted(Promise.all(unneeded.map(({ work }) => work)), signal);
+  }
+
+  #zoneOf({ domain }: PresentedValue): Zone {
+    const zone = this.#options.zones().of(domain);
+    if (zone?.domain === domain) return zone;
+    throw new ProviderError(
+      'refused',
+      `The DNS zone ${domain} is gone from the zones document, or has a mistake there.`,
+      'Have it listed for as long as kube-lego has values in it.',
+    );
+  }
+
+  async #hold(name: string, round: string, signal: AbortSignal): Promise<void> {
+    for (;;) {
+      const holder = this.#holders.get(name);
+      if (holder?.round === round) return;
+      if (holder === undefined) {
+        this.#holders.set(name, { round, freed: Promise.withResolvers() });
+        return;
+      }
+      await untilAborted(holder.freed.promise, signal);
+    }
+  }
+
+  #entry(value: PresentedValue): Kept {
+    const id = idOf(value);
+    const known = this.#kept.get(id);
+    if (known !== undefined) return known;
+    const kept: Kept = { value, rounds: new Set(), work: Promise.resolve() };
+    this.#kept.set(id, kept);
+    return kept;
+  }
+
+  #removeUnlessNeeded(value: PresentedValue): void {
+    const kept = this.#kept.get(idOf(value));
+    if (kept === undefined || kept.rounds.size > 0) return;
+    // It ends with the process; the next one finds the value in the record.
+    kept.work = kept.work.then(() => this.#remove(kept)).catch(() => undefined);
+  }
+
+  async #remove(kept: Kept): Promise<void> {
+    const { clock, onTrouble, providers, signal, values } = this.#options;
+    const { value, rounds } = kept;
+    let told = false;
+    const onFailure = (error: unknown): void => {
+      if (!told) onTrouble(error, value);
+      told = true;
+    };
+    await retry(
+      async () => {
+        if (rounds.size > 0) return;
+        const provider = await providers.of(this.#zoneOf(value), signal);
+        await provider.remove(value, signal);
+      },
+      { clock, signal, ...removalPauses, onFailure },
+    );
+    if (rounds.size > 0) return;
+    this.#kept.delete(idOf(value));
+    values.remove(value);
+  }
+}

@@ -1,0 +1,23 @@
+import type { KubernetesClient } from '../../kubernetes/client/client.ts';
+import { unless } from '../../kubernetes/client/kubernetes-error.ts';
+import { SecretEntries } from '../../kubernetes/records/secret-entries.ts';
+import { type RevocationEntry, readRevocation } from '../../revocation/revocation-entry.ts';
+import { progressText } from './progress-text.ts';
+
+/** The requested revocations; undefined if they may not be read, as by an app team. @throws KubernetesError */
+export async function readRevocations(
+  client: KubernetesClient,
+  namespace: string,
+  signal: AbortSignal,
+): Promise<RevocationEntry[] | undefined> {
+  const texts = await unless('Forbidden', () =>
+    new SecretEntries(client, namespace, 'revocations').read(signal),
+  );
+  return texts && [...texts].flatMap(([id, text]) => readRevocation(id, text) ?? []);
+}
+
+/** One revocation as a line. */
+export function revocationLine(entry: RevocationEntry): string {
+  const { namespace, secretName, serial } = entry;
+  return `Certificate ${serial} of Secret ${namespace}/${secretName}: ${progressText(entry)}`;
+}

@@ -1,0 +1,66 @@
+import type { V1Secret } from '@kubernetes/client-node';
+import type { KubernetesClient } from '../client/client.ts';
+import { GuardedObject } from './guarded-object.ts';
+import { fieldManager } from './managed-by.ts';
+import type { ObjectMetadata } from './object-metadata.ts';
+import type { RecordObserver } from './record-observer.ts';
+
+/** The Secrets of our namespace that hold a record each: unfinished orders, requested revocations, and values in the DNS. */
+export const recordSecrets = {
+  journal: 'kube-lego-journal-0',
+  revocations: 'kube-lego-revocations',
+  dns: 'kube-lego-dns-values',
+} as const;
+
+/**
+ * The entries of a record in one Secret, as texts by key, so that its resourceVersion is the lock of all. Throws KubernetesError or the
+ * signal's reason.
+ */
+export class SecretEntries {
+  readonly #secret: GuardedObject<V1Secret>;
+
+  constructor(
+    client: Pick<KubernetesClient, 'call'>,
+    namespace: string,
+    record: keyof typeof recordSecrets,
+    metadata?: ObjectMetadata,
+    observer?: RecordObserver,
+  ) {
+    const name = recordSecrets[record];
+    const requests = {
+      read: ({ core }: KubernetesClient) => core.readNamespacedSecret({ namespace, name }),
+      create: ({ core }: KubernetesClient, body: V1Secret) =>
+        core.createNamespacedSecret({ namespace, body, fieldManager }),
+      replace: ({ core }: KubernetesClient, body: V1Secret) =>
+        core.replaceNamespacedSecret({ namespace, name, body, fieldManager }),
+    };
+    this.#secret = new GuardedObject({
+      client,
+      kind: 'Secret',
+      namespace,
+      name,
+      metadata,
+      requests,
+      observer,
+    });
+  }
+
+  get name(): string {
+    return this.#secret.name;
+  }
+
+  async read(signal: AbortSignal): Promise<ReadonlyMap<string, string>> {
+    const found = await this.#secret.read(signal);
+    const data = Object.entries(found?.data ?? {});
+    return new Map(data.map(([key, value]) => [key, Buffer.from(value, 'base64').toString('utf8')]));
+  }
+
+  /** Creates or replaces all of it. @throws KubernetesError Conflict if it is not as last read or written here */
+  async write(entries: ReadonlyMap<string, string>, signal: AbortSignal): Promise<void> {
+    const data = Object.fromEntries(
+      Array.from(entries, ([key, text]) => [key, Buffer.from(text).toString('base64')]),
+    );
+    const fields = { apiVersion: 'v1', kind: 'Secret', type: 'Opaque', data };
+    await this.#secret.write((metadata) => ({ ...fields, metadata }), signal);
+  }
+}

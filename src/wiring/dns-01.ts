@@ -1,0 +1,87 @@
+import { getServers } from 'node:dns';
+import type { Zones } from '../../machines/zones/zone.ts';
+import type { ChallengeSolver, PreparationReport } from '../challenges/challenge-solver.ts';
+import { SecretEntries } from '../kubernetes/records/secret-entries.ts';
+import type { Cluster } from './cluster.ts';
+import type { Runtime } from './runtime.ts';
+
+/** DNS-01, whose code is loaded when it starts: who has no DNS zones pays nothing for it. */
+export interface Dns01 {
+  readonly solver: ChallengeSolver;
+  /** Starts to remove what an earlier process has left in the DNS. */
+  start(): void;
+  /** Removes what no order needs any more. */
+  close(signal: AbortSignal): Promise<void>;
+}
+
+interface Surroundings {
+  readonly zones: () => Zones;
+  readonly onReport: (round: string, report: PreparationReport) => void;
+}
+
+export function setUpDns01(runtime: Runtime, cluster: Cluster, surroundings: Surroundings): Dns01 {
+  let loading: ReturnType<typeof load> | undefined;
+  const loaded = (): ReturnType<typeof load> => {
+    loading ??= load(runtime, cluster, surroundings);
+    return loading;
+  };
+  return {
+    solver: {
+      type: 'dns-01',
+      prepare: async (preparation, signal) => (await loaded()).solver.prepare(preparation, signal),
+      present: async (round, challenge, signal) => (await loaded()).solver.present(round, challenge, signal),
+      cleanUp(round) {
+        // Before it is loaded there is nothing to remove.
+        loading?.then(({ solver }) => solver.cleanUp(round)).catch(() => undefined);
+      },
+      canJudge: () => false,
+    },
+    start() {
+      // Rejects only with the signal's reason.
+      loaded()
+        .then(({ keeper }) => keeper.removeLeftovers())
+        .catch(() => undefined);
+    },
+    async close(signal) {
+      if (loading === undefined) return;
+      const { keeper } = await loading;
+      await keeper.settled(signal);
+    },
+  };
+}
+
+async function load(
+  { config, clock, log, signal, userAgent }: Runtime,
+  { client }: Cluster,
+  { zones, onReport }: Surroundings,
+) {
+  const { createDns01 } = await import('../challenges/dns-01/create-dns-01.ts');
+  const { allowLoopback, caBundle, dnsServers, namespace, objectMetadata: metadata } = config;
+  return createDns01({
+    client,
+    store: new SecretEntries(client, namespace, 'dns', metadata),
+    namespace,
+    metadata,
+    zones,
+    resolvers: dnsServers ?? getServers(),
+    allowLoopback,
+    clock,
+    signal,
+    userAgent,
+    caBundle,
+    propagationTimeout: config.dnsPropagationTimeout,
+    onReport,
+    onTrouble: (trouble) =>
+      typeof trouble === 'string'
+        ? log.error(trouble)
+        : log.error(
+            trouble,
+            'The record of values in the DNS cannot be read or written; kube-lego tries again.',
+          ),
+    onNotRemoved: (error, { record }) =>
+      log.warn(
+        { err: error, record: record.name },
+        'A value in the DNS was not removed; kube-lego tries again.',
+      ),
+  });
+}

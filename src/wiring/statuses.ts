@@ -1,0 +1,62 @@
+import { statusAnnotation } from '../../machines/ingress/status.ts';
+import { parseSourceKey, sourceField, sourceKey } from '../../machines/ownership/source-key.ts';
+import { occasions } from '../../machines/reasons/event-reasons.ts';
+import { sentences } from '../../machines/reasons/sentences.ts';
+import type { SupervisorEvent } from '../../machines/supervisor/supervisor-messages.ts';
+import type { Config } from '../config/config.ts';
+import { usualAnnotationKey } from '../config/options.ts';
+import { SourceStatusWriter } from '../kubernetes/records/source-status.ts';
+import { ingressSource } from '../sources/ingress/ingress-source.ts';
+import { sourcePath } from '../sources/source.ts';
+import type { Caches } from './caches.ts';
+import type { Cluster } from './cluster.ts';
+import type { Runtime } from './runtime.ts';
+
+/** Ingresses only. */
+export function defaultSources(config: Config): Runtime['sources'] {
+  return [ingressSource(config)];
+}
+
+/** The status annotation of the sources. */
+export interface Status {
+  readonly writer: SourceStatusWriter;
+  /** A source was seen: what its annotation says may be out of date, or nobody's any more. */
+  observe(event: SupervisorEvent): void;
+}
+
+export function setUpStatus(
+  { config, clock, log, sources }: Runtime,
+  { client, events }: Cluster,
+  caches: Pick<Caches, 'find'>,
+): Status {
+  const writer = new SourceStatusWriter({
+    client,
+    clock,
+    pathOf: (key) => sourcePath(sources, key),
+    handedBy: config.annotationKey === usualAnnotationKey ? undefined : config.annotationKey,
+    found: (key) => caches.find(key)?.status,
+    onError: (error) => log.warn(error, 'The status of a source was not written.'),
+    onRefused: (key, uid, { words }) => {
+      const message = sentences(
+        `The annotation ${statusAnnotation} is out of date, because it cannot be written: ${words}`,
+        occasions.StatusNotWritten.remedy,
+      );
+      log.warn({ ...sourceField(key), reason: 'StatusNotWritten' }, message);
+      const source = { ...parseSourceKey(key), uid };
+      events.publish({ source, type: 'Warning', reason: 'StatusNotWritten', message });
+    },
+  });
+  return {
+    writer,
+    observe(event) {
+      if (event.type === 'SOURCE_OBSERVED') {
+        const { source } = event;
+        const key = sourceKey(source);
+        writer.seen(key, source.status);
+        // Also without an actor: the annotation may have been removed while nobody led.
+        if (!source.enabled) writer.retract(key, source.uid);
+      }
+      if (event.type === 'SOURCE_GONE') writer.forget(event.key);
+    },
+  };
+}

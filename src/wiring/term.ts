@@ -1,0 +1,99 @@
+import type { InspectionEvent } from 'xstate';
+import { holdsOrders } from '../../machines/records/record-troubles.ts';
+import type { SupervisorEvent } from '../../machines/supervisor/supervisor-messages.ts';
+import { setUpActors } from './actors.ts';
+import { setUpAuthorities } from './ca.ts';
+import type { Caches } from './caches.ts';
+import { setUpChallenges } from './challenges.ts';
+import { type Connections, setUpRecords } from './cluster.ts';
+import { setUpOwnership } from './host-ownership.ts';
+import { setUpJournal } from './journal.ts';
+import type { LedTerm, TermLimits } from './leadership.ts';
+import type { Observers } from './observers.ts';
+import { type RevocationsOptions, setUpRevocations } from './revocations.ts';
+import type { Runtime } from './runtime.ts';
+import { termOrder } from './start-order.ts';
+import { setUpStatus } from './statuses.ts';
+import type { TermRooms } from './term-rooms.ts';
+import { setUpTermViewers } from './term-viewers.ts';
+
+export interface TermOptions {
+  readonly connections: Connections;
+  readonly caches: Caches;
+  readonly observers: Observers;
+  readonly inspect: ((event: InspectionEvent) => void) | undefined;
+}
+
+/** What a process has while it leads. */
+export interface Term extends TermRooms, LedTerm {}
+
+/**
+ * All that acts, wired but not started. It is made anew for each term, as by a new process, so that nothing of an earlier term is relied
+ * on; only the caches, which no term changes, are taken over.
+ *
+ * @throws Error if the CA bundle cannot be used
+ */
+export function setUpTerm(
+  replica: Runtime,
+  { lost, mayAct, troubles: ofLease }: TermLimits,
+  { connections, caches, observers, inspect }: TermOptions,
+): Term {
+  const ended = new AbortController();
+  const runtime: Runtime = { ...replica, signal: AbortSignal.any([lost, ended.signal]) };
+  const { metrics, issuance: observer } = observers;
+
+  const onTroubles = (): void =>
+    actors.supervisor.send({
+      type: 'RECORDS_CHANGED',
+      troubles: [...ofLease(), ...cluster.records.current].filter(holdsOrders),
+    });
+  const cluster = setUpRecords(runtime, connections.writer(mayAct), onTroubles);
+  const authorities = setUpAuthorities(runtime, {
+    cluster,
+    mayWrite: mayAct,
+    onReport: (report) => observer.order(report),
+    onRequest: (report) => metrics.acmeRequest(report),
+    tellSupervisor: (event) => actors.supervisor.send(event),
+  });
+  const { ca } = authorities;
+  const sites = () => actors.supervisor.getSnapshot().context.ownership;
+  const challengeCaches = { watch: caches.challenges, zones: () => caches.zones };
+  const challenges = setUpChallenges(runtime, cluster, challengeCaches, ca.account, observer, sites);
+  const status = setUpStatus(runtime, cluster, caches);
+  const tell = (event: SupervisorEvent): void => {
+    status.observe(event);
+    actors.supervisor.send(event);
+    challenges.http01.follow();
+  };
+  const ownership = setUpOwnership(runtime, cluster, tell);
+  const isWanted: RevocationsOptions['isWanted'] = ({ namespace, secretName }) =>
+    !caches.sourcesRead || sites().ownerOf(namespace, secretName) !== undefined;
+  const orders = setUpJournal(runtime, cluster, ca, isWanted);
+  const revocations = setUpRevocations(runtime, { cluster, ca, isWanted, actors: () => actors });
+  const actors = setUpActors(runtime, {
+    cluster,
+    authorities,
+    challenges,
+    ownership,
+    orders,
+    revocations: revocations.register,
+    status: status.writer,
+    observer,
+    inspect,
+  });
+  const viewers = setUpTermViewers(runtime, { cluster, authorities, actors, journal: observers.journal });
+  const rooms: TermRooms = {
+    cluster,
+    authorities,
+    challenges,
+    ownership,
+    orders,
+    revocations,
+    status,
+    actors,
+    viewers,
+  };
+  const follow = (): Promise<void> => caches.follow(tell, runtime.signal);
+  const parts = termOrder(runtime, { ...rooms, follow, end: () => ended.abort() });
+  return { ...rooms, parts, onTroubles };
+}

@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { readServer } from '../../../src/challenges/dns-01/lookup/dns-exchange.ts';
+import {
+  answersText,
+  awaitPropagation,
+  laggards,
+  type PropagationOptions,
+} from '../../../src/challenges/dns-01/lookup/propagation.ts';
+import { type Clock, systemClock } from '../../../src/time/clock.ts';
+import { zoneServer } from './dns-world.ts';
+
+const signal = new AbortController().signal;
+const name = '_acme-challenge.shop.example';
+
+/** Fifty times as fast. */
+const fastClock: Clock = {
+  ...systemClock,
+  monotonic: () => systemClock.monotonic() * 50,
+  setTimeout: (fn, ms) => systemClock.setTimeout(fn, ms / 50),
+};
+
+describe('propagation', { timeout: 60_000 }, () => {
+  async function twoServers(t: Parameters<typeof zoneServer>[0]) {
+    const [primary, secondary] = await Promise.all([zoneServer(t), zoneServer(t)]);
+    const servers = [primary, secondary].map(({ address }, index) => ({
+      name: `ns${index + 1}.shop.example`,
+      addresses: [readServer(address)],
+    }));
+    const wait = (options: Partial<PropagationOptions> = {}) =>
+      awaitPropagation(
+        { name, nameServers: servers },
+        'value',
+        { clock: systemClock, timeLimit: 10_000, wanted: 'present', ...options },
+        signal,
+      );
+    return { primary, secondary, wait };
+  }
+
+  it('has ended when every server has the value, beside others', async (t) => {
+    const { primary, secondary, wait } = await twoServers(t);
+    for (const server of [primary, secondary]) {
+      server.add('TXT', name, 'another');
+      server.add('TXT', name, 'value');
+    }
+    secondary.fallBehind();
+    secondary.remove('TXT', name, 'value');
+    assert.equal((await wait()).done, true);
+  });
+
+  it('waits for a secondary that is behind', async (t) => {
+    const { primary, secondary, wait } = await twoServers(t);
+    secondary.fallBehind();
+    for (const server of [primary, secondary]) server.add('TXT', name, 'value');
+    let rounds = 0;
+    const { done } = await wait({
+      onAnswers() {
+        rounds += 1;
+        if (rounds === 2) secondary.catchUp();
+      },
+    });
+    assert.deepEqual([done, rounds], [true, 3]);
+  });
+
+  it('names the server that is behind at the time limit', async (t) => {
+    const { primary, secondary, wait } = await twoServers(t);
+    primary.add('TXT', name, 'value');
+    const { done, answers } = await wait({ timeLimit: 300 });
+    assert.equal(done, false);
+    assert.equal(laggards(answers), `ns2.shop.example (${secondary.address}) does not have it`);
+    assert.match(answersText(answers), /^ns1\.shop\.example \(.*\) has it, ns2/);
+  });
+
+  it('waits a while for a server that never answers, and for nobody else if one has answered', async (t) => {
+    const { primary, secondary, wait } = await twoServers(t);
+    primary.add('TXT', name, 'value');
+    await secondary[Symbol.asyncDispose]();
+    const begun = fastClock.monotonic();
+    const { done, answers } = await wait({ clock: fastClock, timeLimit: 120_000 });
+    assert.deepEqual([done, answers.map(({ state }) => state)], [true, ['has', 'silent']]);
+    const waited = fastClock.monotonic() - begun;
+    assert.ok(waited >= 15_000 && waited < 120_000, `${waited} ms`);
+    await primary[Symbol.asyncDispose]();
+    assert.equal((await wait({ clock: fastClock, timeLimit: 60_000 })).done, false);
+  });
+
+  it('says that no server can be reached, where the pod has no way to any of them', () => {
+    const v4 = { server: 'ns1.shop.example (192.0.2.1)', state: 'has' } as const;
+    const v6 = { server: 'ns1.shop.example (2001:db8::1)', state: 'no-way' } as const;
+    assert.equal(laggards([v6]), `${v6.server} cannot be reached from this pod`);
+    assert.equal(laggards([{ ...v4, state: 'has-not' }, v6]), `${v4.server} does not have it`);
+  });
+
+  it('is not as wanted while a value is still there', async (t) => {
+    const { primary, secondary, wait } = await twoServers(t);
+    secondary.add('TXT', name, 'value');
+    assert.equal((await wait({ timeLimit: 300, wanted: 'absent' })).done, false);
+    secondary.remove('TXT', name, 'value');
+    assert.equal((await wait({ wanted: 'absent' })).done, true);
+    assert.equal(primary.asked.length > 0, true);
+  });
+
+  it('ends with the round', async (t) => {
+    const { wait } = await twoServers(t);
+    const stop = new AbortController();
+    const waiting = awaitPropagation(
+      { name, nameServers: [] },
+      'value',
+      { clock: systemClock, timeLimit: 60_000, wanted: 'present' },
+      stop.signal,
+    );
+    stop.abort(new Error('the round is over'));
+    await assert.rejects(waiting, /the round is over/);
+    assert.equal((await wait({ timeLimit: 0 })).done, false);
+  });
+});

@@ -1,0 +1,130 @@
+import { join } from 'node:path';
+import type { ApiClient } from '../../../deploy/local/api-client.ts';
+import type { ClusterAccess } from '../../../deploy/local/cluster-access.ts';
+import { applyObjects, readManifests } from '../../../deploy/local/manifests.ts';
+import { runGo } from '../../../deploy/local/tools/go.ts';
+import { arrayField, parsedJson, recordField, stringField } from '../../../src/process/json.ts';
+import { eventually } from '../../time/eventually.ts';
+
+const group = '/apis/cert-manager.io/v1';
+const kinds = ['certificates', 'issuers', 'clusterissuers'];
+
+/** Has the API server know cert-manager's own definitions of its kinds, from its Go module. */
+export async function installCertManagerKinds(cluster: ClusterAccess, api: ApiClient): Promise<void> {
+  const args = ['mod', 'download', '-json', 'github.com/cert-manager/cert-manager'];
+  const answer = parsedJson(await runGo({ module: 'cert-manager', args, environment: process.env }));
+  const crds = join(stringField(answer, 'Dir') ?? '', 'deploy/crds');
+  const files = kinds.map((kind) => join(crds, `cert-manager.io_${kind}.yaml`));
+  await applyObjects(cluster.adminKubeconfig, (await Promise.all(files.map(readManifests))).flat());
+  await eventually(
+    'the kinds of cert-manager are served',
+    async () => {
+      const { body } = await api.request(group);
+      const known = arrayField(body, 'resources').map((resource) => stringField(resource, 'name'));
+      const answers = await Promise.all(kinds.map((kind) => api.request(`${group}/${kind}`)));
+      return kinds.every((kind) => known.includes(kind)) && answers.every(({ status }) => status === 200);
+    },
+    60_000,
+  );
+}
+
+export function certificatesPath(namespace: string): string {
+  return `${group}/namespaces/${namespace}/certificates`;
+}
+
+/**
+ * What cert-manager does that matters to an import, by its certificate-shim (pkg/controller/certificate-shim/sync.go) and the policies by
+ * which it issues (internal/controller/certificates/policies/checks.go): it makes a Certificate of each entry of `spec.tls` of an Ingress
+ * with an issuer annotation, and orders when the Secret is not there or is not marked as that issuer's.
+ */
+export class CertManagerStandIn implements AsyncDisposable {
+  /** `namespace/name` of the Certificates that it has ordered for. */
+  readonly orders: string[] = [];
+  readonly #api: ApiClient;
+  readonly #namespace: string;
+  readonly #stopping = new AbortController();
+  #looks = 0;
+  readonly #running: Promise<void>;
+
+  constructor(api: ApiClient, namespace: string) {
+    this.#api = api;
+    this.#namespace = namespace;
+    this.#running = this.#run();
+  }
+
+  /** Waits until it has looked at everything once more. */
+  async hasLooked(): Promise<void> {
+    const before = this.#looks;
+    await eventually('cert-manager has looked', () => this.#looks >= before + 2, 20_000);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopping.abort();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stopping.signal.aborted) {
+      await this.#look();
+      this.#looks += 1;
+    }
+  }
+
+  async #look(): Promise<void> {
+    const path = `/apis/networking.k8s.io/v1/namespaces/${this.#namespace}/ingresses`;
+    for (const ingress of arrayField(await this.#api.expect(path), 'items')) await this.#sync(ingress);
+    const certificates = await this.#api.expect(certificatesPath(this.#namespace));
+    for (const certificate of arrayField(certificates, 'items')) await this.#issueIfDue(certificate);
+  }
+
+  async #sync(ingress: unknown): Promise<void> {
+    const metadata = recordField(ingress, 'metadata');
+    const annotations = recordField(metadata, 'annotations');
+    const issuer = stringField(annotations, 'cert-manager.io/issuer');
+    const ofCluster = stringField(annotations, 'cert-manager.io/cluster-issuer');
+    if (issuer === undefined && ofCluster === undefined) return;
+    const [name, uid] = [stringField(metadata, 'name'), stringField(metadata, 'uid')];
+    for (const entry of arrayField(recordField(ingress, 'spec'), 'tls')) {
+      const secretName = stringField(entry, 'secretName');
+      const body = {
+        apiVersion: 'cert-manager.io/v1',
+        kind: 'Certificate',
+        metadata: {
+          name: secretName,
+          ownerReferences: [
+            {
+              apiVersion: 'networking.k8s.io/v1',
+              kind: 'Ingress',
+              name,
+              uid,
+              controller: true,
+              blockOwnerDeletion: true,
+            },
+          ],
+        },
+        spec: {
+          secretName,
+          dnsNames: arrayField(entry, 'hosts'),
+          issuerRef: {
+            name: ofCluster ?? issuer,
+            kind: ofCluster === undefined ? 'Issuer' : 'ClusterIssuer',
+            group: 'cert-manager.io',
+          },
+          usages: ['digital signature', 'key encipherment'],
+        },
+      };
+      // Of two Ingresses that share a Secret, the second one is refused.
+      await this.#api.request(certificatesPath(this.#namespace), { method: 'POST', body });
+    }
+  }
+
+  async #issueIfDue(certificate: unknown): Promise<void> {
+    const spec = recordField(certificate, 'spec');
+    const path = `/api/v1/namespaces/${this.#namespace}/secrets/${stringField(spec, 'secretName') ?? ''}`;
+    const { status, body } = await this.#api.request(path);
+    const annotations = recordField(recordField(body, 'metadata'), 'annotations');
+    const issuer = stringField(recordField(spec, 'issuerRef'), 'name');
+    if (status === 200 && stringField(annotations, 'cert-manager.io/issuer-name') === issuer) return;
+    this.orders.push(`${this.#namespace}/${stringField(recordField(certificate, 'metadata'), 'name') ?? ''}`);
+  }
+}

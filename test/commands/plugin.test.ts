@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { cp, mkdir, mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import packageJson from '../../package.json' with { type: 'json' };
+import { commands } from '../../src/commands/command-help.ts';
+import { completionsOf } from '../../src/commands/completion.ts';
+import { inherited } from './command-run.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+describe('the plugin of kubectl', () => {
+  let folder: string;
+  let installed: string;
+
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'kube-lego-'));
+    installed = join(folder, 'node_modules/kube-lego');
+    await mkdir(installed, { recursive: true });
+    for (const part of [...packageJson.files, 'package.json'])
+      await cp(join(root, part), join(installed, part), { recursive: true });
+    await symlink(join(root, 'node_modules'), join(installed, 'node_modules'));
+    await mkdir(join(folder, 'bin'));
+    for (const [name, file] of Object.entries(packageJson.bin)) {
+      await symlink(join(installed, file), join(folder, 'bin', name));
+    }
+  });
+  after(() => rm(folder, { recursive: true, force: true }));
+
+  function run(program: string, ...argv: readonly string[]) {
+    const PATH = `${join(folder, 'bin')}:${dirname(process.execPath)}:${inherited['PATH'] ?? ''}`;
+    return promisify(execFile)(join(folder, 'bin', program), [...argv], {
+      env: { ...inherited, PATH, KUBECONFIG: join(folder, 'none') },
+    });
+  }
+
+  it('runs as npm installs it, under the names by which kubectl looks for it', async () => {
+    assert.deepEqual(Object.keys(packageJson.bin).toSorted(), ['kubectl-lego', 'kubectl_complete-lego']);
+    const { stdout, stderr } = await run('kubectl-lego', 'explain', '--help');
+    assert.match(stdout, /^Usage: kubectl lego explain NAMESPACE\/INGRESS/);
+    assert.equal(stderr, '');
+  });
+
+  it('never starts the controller', async () => {
+    await assert.rejects(run('kubectl-lego'), { code: 2, stdout: /Usage: kubectl lego COMMAND/ });
+    await assert.rejects(run('kubectl-lego', '--kube-annotation=x'), {
+      code: 2,
+      stderr: /no command of kubectl lego/,
+    });
+  });
+
+  it('has a guide that names every command', async () => {
+    const guide = await readFile(join(root, 'docs/kubectl-plugin.md'), 'utf8');
+    const missing = commands.filter((command) => !guide.includes(`\n| \`kubectl lego ${command}`));
+    assert.deepEqual(missing, []);
+  });
+
+  it('has kubectl complete its words', async () => {
+    const { stdout } = await run('kubectl_complete-lego', 'st');
+    assert.equal(stdout, 'status\n:4\n');
+    assert.equal((await run('kubectl_complete-lego', 'explain', '')).stdout, ':4\n', 'without a cluster');
+  });
+});
+
+describe('the completion of a word', () => {
+  const ingresses = ['shop/web', 'shop/api', 'blog/web'];
+  for (const [words, expected] of [
+    [['re'], ['retry', 'revoke']],
+    [
+      ['explain', 'shop/'],
+      ['shop/web', 'shop/api'],
+    ],
+    [['explain', 'shop/web', ''], []],
+    [
+      ['explain', '--o'],
+      ['--offline', '--output'],
+    ],
+    [
+      ['status', '-o', ''],
+      ['text', 'json'],
+    ],
+    [['import', ''], ['cert-manager']],
+    [['import', 'cert-manager', '--re'], ['--revert']],
+    [['nothing', ''], []],
+    [[''], commands],
+  ] as const) {
+    it(`of "${words.join(' ')}" is ${expected.join(', ') || 'none'}`, async () => {
+      assert.deepEqual(await completionsOf(words, () => Promise.resolve(ingresses)), expected);
+    });
+  }
+});

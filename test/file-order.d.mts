@@ -1,0 +1,2 @@
+export const longest: readonly string[];
+export function inOrder(files: readonly string[]): string[];

@@ -1,0 +1,3 @@
+import { testScenarios, troubled } from './scenario-tests.ts';
+
+testScenarios('strict', troubled);
