@@ -13,6 +13,8 @@ const sections: Readonly<Record<Reason['about'], string>> = {
 const consequences: Readonly<Record<FailureKind, string>> = {
   attempt:
     'It is tried again after about 1, 10 and 100 minutes, then daily, but never before the CA allows it.',
+  check:
+    'Nothing was asked of the CA. It is checked again every minute at first, every five minutes later, and every half hour after a day (less often where hundreds of hosts fail).',
   transient: 'It does not count as a failure, and is tried again within minutes.',
   terminal:
     'Nothing is tried until the Ingress or the Secret changes; it is checked again every `LEGO_CHECK_INTERVAL`.',
@@ -49,12 +51,12 @@ function section(title: string, text: string, remedy: string): string {
 }
 
 const entryFields: Readonly<Record<keyof CertificateEntry, string>> = {
-  state: '`good`, `failed`, or `waiting` for a limit of the CA',
+  state: '`good`, `failed`, or `waiting` for a limit of the CA, or for an order that it takes long over',
   since: 'when state and reason last changed',
-  notAfter: 'end of the current certificate; absent if it failed and there is none',
+  notAfter: 'end of the certificate in use, also while the next one fails or waits; absent if there is none',
   renewAt: 'when it will be renewed',
   reason: 'one of the codes below',
-  message: 'what happened, and what to do',
+  message: 'what happened, and what to do, as an array of lines',
   host: 'the host that failed, if it is one',
   failures: 'number of failures in a row',
   nextAttempt: 'when it is tried again; absent if only a change helps, or if it is within minutes',
@@ -82,21 +84,22 @@ An Ingress without a good certificate always has a reason, and a reason always h
 
 - \`kubectl describe ingress NAME\`: Events with the reason, what happened and what to do, and the annotation below.
 - \`kube-lego explain NAMESPACE/NAME\`: checks each step from the annotation to the certificate.
-- \`kube-lego status\`: all Ingresses in a table; \`--problems\` shows only those that need action.
+- \`kube-lego status\`: all Ingresses in a table, and which pod leads; \`--problems\` shows only those that need action.
 - \`kubectl logs -n kube-lego deployment/kube-lego\`: the same with more details, as JSON.
 
-The two commands only read, either with your own kubeconfig (there \`kube-lego\` is \`node src/main.ts\`), or in the pod, where they also
-ask the controller: \`kubectl exec -n kube-lego deployment/kube-lego -- kube-lego explain shop/web\`. Their exit code is 0 if all is
-well, 1 if something is wrong or may not be read, 2 if the command line is invalid, 3 if the API server cannot be reached.
+The two commands only read, either with your own kubeconfig ([\`kubectl lego\`](kubectl-plugin.md)), or in the pod, where they also ask the
+controller: \`kubectl exec -n kube-lego deployment/kube-lego -- kube-lego explain shop/web\`. Their exit code is 0 if all is well, 1 if
+something is wrong or may not be read, 2 if the command line is invalid, 3 if the API server cannot be reached. In the pod they share the
+memory limit of the controller: a command begins after those before it have, and says so if less than 128 MiB are left.
 
 To try again at once after a fix: \`kubectl annotate ingress NAME --overwrite kube-lego.io/retry="$(date)"\`. At most three times an
 hour, and never before a time that the CA has given.
 
 ## The annotation \`kube-lego.io/status\`
 
-Compact JSON, written when an outcome changes, not for work in progress. A certificate that was good when kube-lego first saw it gets
-no entry. Times are in UTC. After a restart kube-lego continues from it: a failing certificate waits as long as it would have. What
-others write into it can make nothing happen earlier than the CA allows, or later than after a day.
+JSON in lines that \`kubectl describe\` shows in full, written when an outcome changes, not for work in progress. A certificate that was
+good when kube-lego first saw it gets no entry. Times are in UTC. After a restart kube-lego continues from it: a failing certificate waits
+as long as it would have. What others write into it can make nothing happen earlier than the CA allows, or later than after a day.
 
 | field | meaning |
 | --- | --- |

@@ -1,0 +1,45 @@
+import { execFile } from 'node:child_process';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { type Manifest, parseManifests } from '../../../deploy/local/manifests.ts';
+import { toolPath } from '../../../deploy/local/tools/tool-path.ts';
+
+export const chartFolder = fileURLToPath(new URL('../../../deploy/chart/', import.meta.url));
+
+/** Nothing of the user's: neither repositories nor plugins. The folders need not exist. */
+const homes = ['CACHE', 'CONFIG', 'DATA'].map((kind): [string, string] => [
+  `HELM_${kind}_HOME`,
+  join(tmpdir(), 'kube-lego-no-helm-home'),
+]);
+
+/**
+ * Runs helm.
+ * @param values for `--values=-`
+ * @returns what it says on standard output
+ * @throws Error with what it says on standard error
+ */
+export async function helm(args: readonly string[], values: object = {}): Promise<string> {
+  const run = promisify(execFile)(toolPath('helm'), args, {
+    env: { ...process.env, ...Object.fromEntries(homes) },
+    maxBuffer: 2 ** 24,
+  });
+  run.child.stdin?.on('error', () => undefined);
+  run.child.stdin?.end(JSON.stringify(values));
+  return (await run).stdout;
+}
+
+export interface Release {
+  readonly name: string;
+  readonly namespace: string;
+}
+
+export const usualRelease: Release = { name: 'kube-lego', namespace: 'kube-lego' };
+
+/** @returns the objects that the chart makes of these values */
+export async function renderChart(values: object, release = usualRelease): Promise<Manifest[]> {
+  const { name, namespace } = release;
+  const args = ['template', name, chartFolder, '--namespace', namespace, '--values=-'];
+  return parseManifests(await helm(args, values), 'the chart');
+}
