@@ -34,6 +34,9 @@ const bounds: ServerBounds = {
   requestsPerConnection: 1000,
 };
 
+/** The answer to `GET /`, whatever the host. */
+const healthy = 'OK\n';
+
 /** The host is not known, and whether it is being validated could not be asked. */
 const cannotTell = Symbol('cannot tell');
 
@@ -44,6 +47,8 @@ const cannotTell = Symbol('cannot tell');
  *
  * Where it cannot tell, because the API server is away, it closes the connection: a 404 would fail the order, while ingress controllers
  * ask another replica after a connection that broke.
+ *
+ * `GET /` is answered with 200: some load balancers (GKE's by default) check a backend by it, and send no challenge to one that fails.
  *
  * Listen with `server.listen(port)`. Node handles failed connections and malformed requests.
  */
@@ -68,6 +73,7 @@ export function createResponder(options: ResponderOptions): Server {
 
   async function answerTo(request: IncomingMessage): Promise<string | typeof cannotTell | undefined> {
     if (request.method !== 'GET' && request.method !== 'HEAD') return undefined;
+    if (request.url === '/') return healthy;
     const token = requestedToken(request);
     const host = requestedHost(request);
     if (token === undefined || host === undefined) return undefined;
@@ -104,13 +110,9 @@ function requestedHost(request: IncomingMessage): string | undefined {
   return normalizeHost(authority.replace(/:\d*$/, ''));
 }
 
-function respond(
-  request: IncomingMessage,
-  response: ServerResponse,
-  keyAuthorization: string | undefined,
-): void {
-  const body = keyAuthorization ?? 'Not found\n';
-  response.writeHead(keyAuthorization === undefined ? 404 : 200, {
+function respond(request: IncomingMessage, response: ServerResponse, answer: string | undefined): void {
+  const body = answer ?? 'Not found\n';
+  response.writeHead(answer === undefined ? 404 : 200, {
     'content-type': 'text/plain',
     'content-length': Buffer.byteLength(body),
     'cache-control': 'no-store',

@@ -100,9 +100,26 @@ describe('the responder answers', () => {
   });
 });
 
+describe('the responder and the health check of a load balancer', () => {
+  it('says 200 to GET / and HEAD /, whatever the host, and before there is an account', async () => {
+    const world = new World();
+    world.thumbprint = undefined;
+    await using site = await world.start();
+    for (const host of ['10.0.0.7:8080', 'shop.example.com']) {
+      const { status, body } = await ask(site, '/', host);
+      assert.deepEqual([status, body], [200, 'OK\n'], host);
+    }
+    const { status, body, headers } = await ask(site, '/', '10.0.0.7', 'HEAD');
+    assert.deepEqual([status, body, headers['content-length']], [200, '', '3']);
+    assert.equal(world.refreshes, 0);
+  });
+});
+
 describe('the responder says 404', () => {
   for (const [name, target, host, method] of [
-    ['to another path', '/', undefined, 'GET'],
+    ['to another path', '/index.html', undefined, 'GET'],
+    ['to a query of the root', '/?x', undefined, 'GET'],
+    ['to another method of the root', '/', undefined, 'POST'],
     ['to the bare challenge path', '/.well-known/acme-challenge/', undefined, 'GET'],
     ['to a path behind the token', `${path}/x`, undefined, 'GET'],
     [
@@ -174,6 +191,7 @@ describe('the responder and a host that it does not know yet', () => {
     const world = new World();
     await using site = await world.start();
     await ask(site, '/', 'new.example.com');
+    await ask(site, '/index.html', 'new.example.com');
     await ask(site, path, 'new.example.com', 'POST');
     assert.equal(world.refreshes, 0);
   });
