@@ -69,6 +69,9 @@ Secret kube-lego-revocations in kube-lego's namespace, and the controller does i
                           superseded: another certificate has taken its place
                           cessationOfOperation: the hosts are given up; remove the Ingress first, or it gets another
                           unspecified
+      --serial NUMBER     only the certificate with this serial number, as printed by --dry-run and by openssl. If the
+                          Secret has another one by now, nothing is requested: the command says how far the
+                          revocation is, if it was requested before
       --now               revoke it at once: until a new certificate is there, a revoked one is served
       --dry-run           only say what would be done
   -y, --yes               ask nothing

@@ -29,6 +29,8 @@ export type Request =
       readonly namespace: string;
       readonly secretName: string;
       readonly reason: RevocationReason;
+      /** No other certificate is meant, as `serialOf` writes it; undefined: the one in the Secret. */
+      readonly serial: string | undefined;
       /** Without waiting for another certificate. */
       readonly now: boolean;
       readonly dryRun: boolean;
@@ -156,19 +158,21 @@ function readRevoke(argv: readonly string[]): Request {
     options: {
       ...commonOptions,
       reason: { type: 'string' },
+      serial: { type: 'string' },
       now: { type: 'boolean', default: false },
       'dry-run': { type: 'boolean', default: false },
       yes: { type: 'boolean', short: 'y', default: false },
     },
   });
   const { help: asksForHelp, output, context, reason, now, 'dry-run': dryRun, yes } = values;
+  const serial = values.serial === undefined ? undefined : serialOf(values.serial);
   if (asksForHelp) return { kind: 'help', command: 'revoke' };
   const [namespace, secretName] = namesOf(positionals, 'Secret');
   const all = Object.keys(revocationReasons).join(', ');
   if (!isRevocationReason(reason)) throw new RequestError(`--reason=${reason ?? ''}: must be one of ${all}.`);
   const format = formatOf(output);
   if (dryRun && yes) throw new RequestError('--yes: with --dry-run nothing is asked.');
-  return { kind: 'revoke', output: format, context, namespace, secretName, reason, now, dryRun, yes };
+  return { kind: 'revoke', output: format, context, namespace, secretName, reason, serial, now, dryRun, yes };
 }
 
 function readAccount(argv: readonly string[]): Request {
@@ -242,6 +246,19 @@ function namesOf(positionals: readonly string[], kind: string): [namespace: stri
     throw new RequestError(`Name one ${kind} as NAMESPACE/NAME.`);
   }
   return [namespace, name];
+}
+
+/** A serial number, in any of the ways in which it is printed, as Node writes it. @throws RequestError */
+function serialOf(text: string): string {
+  const digits = text
+    .replaceAll(':', '')
+    .replace(/^0x/i, '')
+    .replace(/^0+(?=.)/, '');
+  if (!/^[\da-f]{1,40}$/i.test(digits)) {
+    throw new RequestError(`--serial=${text}: must be a serial number, hexadecimal, with or without colons.`);
+  }
+  const even = digits.length % 2 === 0 ? digits : `0${digits}`;
+  return even.toUpperCase();
 }
 
 /** @throws RequestError */

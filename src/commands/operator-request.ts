@@ -43,13 +43,18 @@ export class Following {
   readonly #options: Pick<CommandOptions, 'clock' | 'complain'>;
   readonly #begun: number;
   readonly #timeLimit: number;
+  readonly #again: string;
   #warned = false;
 
-  /** @param timeLimit milliseconds */
-  constructor(timeLimit: number, options: Pick<CommandOptions, 'clock' | 'complain'>) {
+  /**
+   * @param timeLimit milliseconds
+   * @param again what is to be run to see how far the request is
+   */
+  constructor(timeLimit: number, again: string, options: Pick<CommandOptions, 'clock' | 'complain'>) {
     this.#options = options;
     this.#begun = options.clock.monotonic();
     this.#timeLimit = timeLimit;
+    this.#again = again;
   }
 
   /** Whether the time is over, which is said; also, once, that nobody has taken the request up yet. */
@@ -57,7 +62,7 @@ export class Following {
     const { clock, complain } = this.#options;
     const waited = clock.monotonic() - this.#begun;
     if (waited > this.#timeLimit) {
-      complain('kube-lego goes on with it; run the command again to see how far it is.');
+      complain(`kube-lego goes on with it; run ${this.#again} to see how far it is.`);
       return true;
     }
     if (!takenUp && !this.#warned && waited > takenUpWithin) {

@@ -106,7 +106,11 @@ function interrupted(request: Asked, { complain }: CommandOptions): number {
   if (request.kind === 'status') return request.watch ? 0 : 1;
   if (request.kind === 'import') complain('Interrupted. Run it again: it goes on where it has ended.');
   if (request.kind === 'revoke' || request.kind === 'rollover') {
-    complain('Interrupted. What has been requested goes on: run the command again to see how far it is.');
+    // The Secret may have another certificate by then.
+    const serial = request.kind === 'revoke' ? ' with --serial and the serial number above,' : '';
+    complain(
+      `Interrupted. What has been requested goes on: run the command again${serial} to see how far it is.`,
+    );
   }
   return 1;
 }

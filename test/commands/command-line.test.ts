@@ -30,10 +30,17 @@ describe('the command line', () => {
       namespace: 'shop',
       secretName: 'web-tls',
       reason: 'superseded',
+      serial: undefined,
       now: true,
       dryRun: false,
       yes: true,
     });
+    for (const serial of ['0A1B2C', 'a1b2c', '0x0a1b2c', '00:0A:1B:2C']) {
+      assert.partialDeepStrictEqual(
+        readRequest('revoke', ['shop/web-tls', '--reason', 'superseded', '--serial', serial]),
+        { serial: '0A1B2C' },
+      );
+    }
     assert.deepEqual(readRequest('account', []), { kind: 'account', output: 'text', context: undefined });
   });
 
@@ -59,6 +66,7 @@ describe('the command line', () => {
     ['revoke', ['shop/web-tls']],
     ['revoke', ['web-tls', '--reason', 'superseded']],
     ['revoke', ['shop/web-tls', '--reason', 'cACompromise']],
+    ['revoke', ['shop/web-tls', '--reason', 'superseded', '--serial', '12 34']],
     ['revoke', ['shop/web-tls', '--reason', '__proto__']],
     ['revoke', ['shop/web-tls', '--reason', 'superseded', '--dry-run', '--yes']],
     ['account', ['delete']],

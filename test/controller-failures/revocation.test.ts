@@ -107,6 +107,18 @@ describe('kube-lego revoke', { timeout: 240_000 }, () => {
       const list = await stage.object('/api/v1/namespaces/shop/events');
       return arrayField(list, 'items').some((event) => stringField(event, 'reason') === 'CertificateRevoked');
     });
+    const { serialNumber } = new X509Certificate(before.chain);
+    const asked = ['shop/web-tls', '--reason', 'keyCompromise', '--yes', '--serial'];
+    const repeated = await revoke(...asked, serialNumber.toLowerCase());
+    assert.equal(repeated.code, 0, repeated.errors);
+    assert.match(repeated.output, /has another certificate now\.\nIt was revoked at/);
+    const unknown = await revoke(...asked, 'BADC0DE0');
+    assert.equal(unknown.code, 1);
+    assert.match(
+      unknown.errors,
+      /does not hold the certificate with serial number BADC0DE0 but the one with/,
+    );
+    assert.equal(madeOf('revoked'), 1);
     const again = await pairIn('shop/web-tls');
     await stage.apply(secret('shop/web-tls', { 'tls.crt': before.chain, 'tls.key': before.key }));
     await stage.world.api.expect(ingressPath('shop/web'), {

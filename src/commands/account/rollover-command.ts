@@ -75,7 +75,11 @@ async function follow(
 ): Promise<boolean> {
   const { clock, complain, signal } = options;
   let drains = false;
-  for (const following = new Following(timeLimit, options); ; await sleep(clock, lookInterval, signal)) {
+  for (
+    const following = new Following(timeLimit, 'the command again', options);
+    ;
+    await sleep(clock, lookInterval, signal)
+  ) {
     const stored = await read();
     if (stored?.key.thumbprint === next) {
       say('The account has the new key, and the old one is gone.');

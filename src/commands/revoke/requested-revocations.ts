@@ -16,6 +16,19 @@ export async function readRevocations(
   return texts && [...texts].flatMap(([id, text]) => readRevocation(id, text) ?? []);
 }
 
+/** What was requested before for the certificate with this serial number, when it was in this Secret. */
+export function requestedBefore(
+  entries: Iterable<RevocationEntry>,
+  wanted: Pick<RevocationEntry, 'namespace' | 'secretName' | 'serial'>,
+): RevocationEntry | undefined {
+  for (const entry of entries) {
+    const { namespace, secretName, serial } = entry;
+    const isOfSecret = namespace === wanted.namespace && secretName === wanted.secretName;
+    if (isOfSecret && serial === wanted.serial) return entry;
+  }
+  return undefined;
+}
+
 /** One revocation as a line. */
 export function revocationLine(entry: RevocationEntry): string {
   const { namespace, secretName, serial } = entry;

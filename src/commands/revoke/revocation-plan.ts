@@ -44,6 +44,9 @@ export class NotRevocableError extends Error {
   readonly code = 'NotRevocableError';
 }
 
+/** The Secret does not hold the certificate that is meant. */
+export class OtherCertificateError extends NotRevocableError {}
+
 interface Wish {
   readonly namespace: string;
   readonly secretName: string;
@@ -55,21 +58,26 @@ interface Wish {
  * Reads the Secret and judges whether its certificate may be revoked: a Secret can be written by a tenant, and may hold a certificate
  * of somebody else. What proves the right is the private key of the certificate, or the record of holders.
  *
+ * @param meant serial number of the certificate, hexadecimal; undefined: whichever it is
  * @param now milliseconds since the epoch
- * @throws NotRevocableError, or KubernetesError
+ * @throws NotRevocableError, OtherCertificateError, or KubernetesError
  */
 export async function planRevocation(
   client: KubernetesClient,
   config: CommandSettings,
   wish: Wish,
+  meant: string | undefined,
   now: number,
   signal: AbortSignal,
 ): Promise<RevocationPlan> {
   const { namespace, secretName, reason } = wish;
   const key = `${namespace}/${secretName}`;
   const stored = await new SecretStore(client).read(namespace, secretName, signal);
+  const leaf = readLeaf(stored?.certificatePem);
+  if (meant !== undefined && leaf?.certificate.serialNumber !== meant) {
+    throw new OtherCertificateError(otherCertificate(key, meant, leaf?.certificate.serialNumber));
+  }
   if (stored === undefined) throw new NotRevocableError(`There is no Secret ${key}.`);
-  const leaf = readLeaf(stored.certificatePem);
   if (leaf === undefined) throw new NotRevocableError(`Secret ${key} holds no readable certificate.`);
   const { certificate, notAfter, notBefore, publicKey } = leaf;
   if (!(notAfter > now)) {
@@ -125,6 +133,16 @@ function isHeld(
     holders
       ?.values()
       .some((holder) => holder.namespace === namespace && holder.certificate === fingerprint) ?? false
+  );
+}
+
+/** A CA can't be asked for a certificate by its serial number (RFC 8555 has no such request), and takes nothing less to revoke it. */
+function otherCertificate(key: string, meant: string, found: string | undefined): string {
+  const holds = found === undefined ? 'no certificate' : `the one with serial number ${found}`;
+  return (
+    `Secret ${key} does not hold the certificate with serial number ${meant} but ${holds}, and its revocation was not requested before. ` +
+    'If you have the older one, make another Secret of it and its key in the same namespace, and name that; ' +
+    'see kube-lego revoke --help.'
   );
 }
 

@@ -17,7 +17,14 @@ import { exitWithoutConsent, Following, lookInterval } from '../operator-request
 import type { CommandSettings } from '../secret-standing.ts';
 import { jsonText, printable } from '../terminal-text.ts';
 import { progressText } from './progress-text.ts';
-import { NotRevocableError, planRevocation, planText, type RevocationPlan } from './revocation-plan.ts';
+import { requestedBefore, revocationLine } from './requested-revocations.ts';
+import {
+  NotRevocableError,
+  OtherCertificateError,
+  planRevocation,
+  planText,
+  type RevocationPlan,
+} from './revocation-plan.ts';
 
 export type RevokeRequest = Extract<Request, { kind: 'revoke' }>;
 
@@ -32,36 +39,18 @@ export async function revoke(
   request: RevokeRequest,
   options: CommandOptions,
 ): Promise<number> {
-  const { clock, complain, print, signal } = options;
-  const { dryRun, namespace, now, output, reason, secretName, yes } = request;
-  const say = (text: string): void => (output === 'json' ? complain(text) : print(text));
+  const { clock, complain, print } = options;
+  const say = (text: string): void => (request.output === 'json' ? complain(text) : print(text));
+  const register = new RevocationRegister({
+    store: new SecretEntries(client, config.namespace, 'revocations', config.objectMetadata),
+    clock,
+    onDamage: complain,
+  });
   try {
-    const wish = { namespace, secretName, reason, replaceFirst: !now };
-    const [plan, leader] = await Promise.all([
-      planRevocation(client, config, wish, clock.now(), signal),
-      readLeader(client, config.namespace, clock.now(), signal),
-    ]);
-    say(planText(plan).split('\n').map(printable).join('\n'));
-    // Before the key is copied to a namespace where perhaps no kube-lego is.
-    if (isLeaderless(leader)) complain(`${leaderText(leader)} LEGO_NAMESPACE is to name its namespace.`);
-    if (dryRun) {
-      if (output === 'json') print(jsonText(planJson(plan)));
-      return 0;
-    }
-    const consent = { yes, question, wish: 'it is to be revoked', refused: 'Nothing is revoked.' };
-    const exitCode = await exitWithoutConsent(consent, say, options);
-    if (exitCode !== undefined) return exitCode;
-    const register = new RevocationRegister({
-      store: new SecretEntries(client, config.namespace, 'revocations', config.objectMetadata),
-      clock,
-      onDamage: complain,
-    });
-    const entry = await register.request(plan.entry, signal);
-    if (entry.requestedAt !== plan.entry.requestedAt) {
-      say(`It was requested before, at ${new Date(entry.requestedAt).toISOString()}.`);
-    }
-    const state = await follow(register, entry, say, options);
-    if (output === 'json') print(jsonText(outcomeJson(entry, state)));
+    const begun = await begin({ client, config, register, say }, request, options);
+    if (typeof begun === 'number') return begun;
+    const state = await follow(register, begun, say, options);
+    if (request.output === 'json') print(jsonText(outcomeJson(begun, state)));
     return state.phase === 'revoked' ? 0 : 1;
   } catch (error) {
     if (error instanceof NotRevocableError || error instanceof RegisterFullError) {
@@ -82,15 +71,64 @@ export async function revoke(
   }
 }
 
+interface Parts {
+  readonly client: KubernetesClient;
+  readonly config: CommandSettings;
+  readonly register: RevocationRegister;
+  readonly say: (text: string) => void;
+}
+
+/** Requests it, with the operator's consent, unless that was done before. @returns the request, or the exit code without one */
+async function begin(
+  { client, config, register, say }: Parts,
+  { dryRun, namespace, now, output, reason, secretName, serial, yes }: RevokeRequest,
+  options: CommandOptions,
+): Promise<RevocationEntry | number> {
+  const { clock, complain, print, signal } = options;
+  const wish = { namespace, secretName, reason, replaceFirst: !now };
+  const [plan, leader] = await Promise.all([
+    planRevocation(client, config, wish, serial, clock.now(), signal).catch(async (error: unknown) => {
+      if (!(error instanceof OtherCertificateError) || serial === undefined) throw error;
+      await register.read(signal);
+      const requested = requestedBefore(register.entries.values(), { namespace, secretName, serial });
+      return requested ?? Promise.reject(error);
+    }),
+    readLeader(client, config.namespace, clock.now(), signal),
+  ]);
+  if (!('entry' in plan)) {
+    say(`Secret ${printable(`${namespace}/${secretName}`)} has another certificate now.`);
+    if (!dryRun) return plan;
+    if (output === 'json') print(jsonText(outcomeJson(plan, plan.state)));
+    else say(printable(revocationLine(plan)));
+    return 0;
+  }
+  say(planText(plan).split('\n').map(printable).join('\n'));
+  // Before the key is copied to a namespace where perhaps no kube-lego is.
+  if (isLeaderless(leader)) complain(`${leaderText(leader)} LEGO_NAMESPACE is to name its namespace.`);
+  if (dryRun) {
+    if (output === 'json') print(jsonText(planJson(plan)));
+    return 0;
+  }
+  const consent = { yes, question, wish: 'it is to be revoked', refused: 'Nothing is revoked.' };
+  const exitCode = await exitWithoutConsent(consent, say, options);
+  if (exitCode !== undefined) return exitCode;
+  const entry = await register.request(plan.entry, signal);
+  if (entry.requestedAt !== plan.entry.requestedAt) {
+    say(`It was requested before, at ${new Date(entry.requestedAt).toISOString()}.`);
+  }
+  return entry;
+}
+
 /** Tells each step until the revocation has ended, or the time is over. */
 async function follow(
   register: RevocationRegister,
-  { fingerprint, requestedAt }: RevocationEntry,
+  { fingerprint, requestedAt, serial }: RevocationEntry,
   say: (text: string) => void,
   options: CommandOptions,
 ): Promise<RevocationState> {
   const { clock, signal } = options;
-  const following = new Following(timeLimit, options);
+  // Without the number the next run would be about the certificate that has taken its place.
+  const following = new Following(timeLimit, `the command again with --serial ${serial}`, options);
   let told = '';
   for (;;) {
     const entry = register.entries.get(fingerprint);
