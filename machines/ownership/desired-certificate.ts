@@ -40,11 +40,13 @@ export interface ServedInstead {
   readonly certain: boolean;
 }
 
-/** A host of a certificate, with the classes of the Ingresses that ask for it. */
+/** A host of a certificate, with the classes of the Ingresses and the Gateways that ask for it. */
 export interface HostRoute {
   readonly host: string;
-  /** At least one: that of the oldest Ingress comes first. */
+  /** At least one, unless only Gateways ask: that of the oldest Ingress comes first. */
   readonly ingressClasses: readonly IngressClassReference[];
+  /** Gateways and ListenerSets that ask for it, sorted; absent if none does. */
+  readonly gateways?: readonly SourceKey[];
   readonly standing: Standing;
   /** How it is proven, if not by HTTP-01. */
   readonly challenge?: 'dns-01';
@@ -61,9 +63,10 @@ export interface HostRoute {
  * back-off, by its changes.
  */
 export function requestedRoutes(hosts: readonly HostRoute[]) {
-  return hosts.map(({ host, ingressClasses, standing, challenge }) => [
+  return hosts.map(({ host, ingressClasses, gateways = [], standing, challenge }) => [
     host,
     ...ingressClasses,
+    ...gateways,
     standing === 'ours',
     ...(challenge === undefined ? [] : [challenge]),
   ]);
