@@ -9,8 +9,10 @@ const itsOwn = new RegExp(
   '^/registry/(?:leases/kube-system/|peerserverleases/|masterleases/|ipaddresses/10\\.0\\.0\\.1$|services/specs/default/kubernetes$)',
 );
 
-/** What the API server heeds a moment after it has changed: policies, their bindings, webhooks. */
-const admission = /^\/registry\/(?:validating|mutating)(?:admissionpolic|webhookconfigurations)/;
+/** What the API server heeds a moment after it has changed: policies, their bindings, webhooks, definitions of kinds. */
+const heededLater = new RegExp(
+  '^/registry/(?:(?:validating|mutating)(?:admissionpolic|webhookconfigurations)|apiextensions[.]k8s[.]io/)',
+);
 
 /** What is in an etcd at some moment, by the gateway of its API (https://etcd.io/docs/v3.6/dev-guide/api_grpc_gateway/). */
 export class EtcdContent {
@@ -30,7 +32,7 @@ export class EtcdContent {
 
   /**
    * Takes back what has changed since. The API server hears of it as of any change by another API server.
-   * @returns whether other requests are admitted now
+   * @returns whether other requests are admitted, or other kinds served
    */
   async restore(): Promise<boolean> {
     const current = await entriesOf(this.#url);
@@ -43,7 +45,7 @@ export class EtcdContent {
     for (let from = 0; from < operations.length; from += atOnce) {
       await call(this.#url, 'txn', { success: operations.slice(from, from + atOnce) });
     }
-    return [...added, ...changed.map(([key]) => key)].some((key) => admission.test(decode(key)));
+    return [...added, ...changed.map(([key]) => key)].some((key) => heededLater.test(decode(key)));
   }
 }
 

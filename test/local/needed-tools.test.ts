@@ -15,6 +15,13 @@ describe('the tools that are built for', () => {
     // What a program starts counts as well as what it imports.
     'test/local/session.test.ts': ['etcd', 'kube-apiserver'],
     'test/local/pebble.test.ts': ['pebble', 'pebble-challtestsrv'],
+    'test/local/gateway-api.test.ts': [
+      'etcd',
+      'gateway-api-crds',
+      'kube-apiserver',
+      'kustomize',
+      'older-gateway-api-crds',
+    ],
     'test/metrics/alerts.test.ts': ['promtool'],
     'test/authority/order-gates.test.ts': [],
   };

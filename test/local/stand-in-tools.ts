@@ -1,6 +1,7 @@
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { recipes } from '../../deploy/local/tools/tools.mjs';
 
 /** A PATH that holds the usual tools of a shell and stand-ins for Go and npm, but nothing that is really installed. */
 export class StandInTools implements AsyncDisposable {
@@ -35,14 +36,25 @@ export class StandInTools implements AsyncDisposable {
 
   /**
    * A `go` that says it is of this version, lists a package `lib` beside each program as not compiled, and whose builds
-   * write a line into `builds` and take a moment.
+   * write a line into `builds` and take a moment. The modules of definitions lie in its cache already.
    * @param seconds how long each build takes
    */
   async addGo(version: string, seconds = 0): Promise<void> {
+    const modules = join(this.directory, 'modules');
+    for (const recipe of Object.values(recipes)) {
+      if (!('download' in recipe)) continue;
+      for (const file of recipe.files) {
+        const path = join(modules, recipe.download, file);
+        await mkdir(dirname(path), { recursive: true });
+        await writeFile(path, `file: ${file}\n`);
+      }
+    }
     await this.add(
       'go',
       `case $1 in
       version) echo "go version go${version} linux/amd64" ;;
+      mod) ;;
+      env) echo ${modules} ;;
       list)
         echo "go: downloading example.com/module v1.0.0" >&2
         while [ "$1" != -f ]; do shift; done

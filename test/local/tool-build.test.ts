@@ -7,10 +7,11 @@ import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { describe, test } from 'node:test';
 import { Pace } from '../../deploy/local/tools/pace.ts';
-import { cachePath, cacheRoot, findTool, toolNames } from '../../deploy/local/tools/tools.mjs';
+import { cachePath, cacheRoot, findTool, recipes, toolNames } from '../../deploy/local/tools/tools.mjs';
 import { eventually } from '../time/eventually.ts';
 import { StandInTools } from './stand-in-tools.ts';
 
+const programs = toolNames.filter((name) => 'package' in recipes[name]);
 const prepare = join(import.meta.dirname, '../../deploy/local/tools/prepare.ts');
 
 test('a build fills the cache, says at which step it is, and leaves a word about what the folder is', async () => {
@@ -21,13 +22,14 @@ test('a build fills the cache, says at which step it is, and leaves a word about
   for (const name of toolNames) assert.ok(findTool(name, tools.environment()), name);
   assert.match(
     errors,
-    /^Building load-key-pairs, pebble, .*, promtool with Go, once, into .*kube-lego\/tools$/m,
+    /^Building gateway-api-crds, .*, load-key-pairs, pebble, .*, promtool with Go, once, into .*kube-lego\/tools$/m,
   );
   // `lib` is common to the modules, and counted once.
   assert.match(errors, /^What there is to compile: done after 0 s \(5 modules downloaded, 9 packages\)$/m);
-  assert.match(errors, /^\[1\/8\] load-key-pairs: 0 of 2 packages$/m);
-  assert.match(errors, /^\[6\/8\] kube-apiserver: linking$/m);
-  assert.match(errors, /^\[8\/8\] promtool: done after 0 s$/m);
+  assert.match(errors, /^\[1\/11\] gateway-api-crds: done after 0 s$/m);
+  assert.match(errors, /^\[4\/11\] load-key-pairs: 0 of 2 packages$/m);
+  assert.match(errors, /^\[9\/11\] kube-apiserver: linking$/m);
+  assert.match(errors, /^\[11\/11\] promtool: done after 0 s$/m);
   assert.match(
     await readFile(join(cacheRoot(tools.environment()), 'README'), 'utf8'),
     /Delete this folder whenever you\s+like/,
@@ -50,7 +52,7 @@ test('two builds at the same time build each tool once', async () => {
     results.map(({ code }) => code),
     [0, 0],
   );
-  assert.equal((await buildsOf(tools)).length, toolNames.length);
+  assert.equal((await buildsOf(tools)).length, programs.length);
   assert(results.some(({ errors }) => errors.includes('Another process is building tools')));
 });
 
@@ -66,11 +68,30 @@ test('a build that is killed leaves nothing that passes for a tool, and does not
   await eventually('the first build has begun', () => existsSync(join(tools.directory, 'builds')));
   process.kill(-builder.pid, 'SIGKILL');
   await once(builder, 'exit');
-  for (const name of toolNames) assert.equal(findTool(name, tools.environment()), undefined);
+  for (const name of programs) assert.equal(findTool(name, tools.environment()), undefined);
   await tools.addGo('1.26.9');
   const { code, errors } = await build(tools);
   assert.equal(code, 0, errors);
   assert.doesNotMatch(errors, /Another process/);
+});
+
+test('definitions of kinds are put together from a module, even if only a newer Go could compile that', async () => {
+  await using tools = await StandInTools.create();
+  await tools.addGo('1.26.9');
+  await tools.add('newer-go', await readFile(join(tools.directory, 'bin/go'), 'utf8'));
+  const tooNew =
+    'echo "go: example.com/m@v1.7.0 requires go >= 1.27.0 (running go 1.26.9; GOTOOLCHAIN=local)" >&2';
+  await tools.add(
+    'go',
+    `[ "$1" != mod ] || { ${tooNew}; exit 1; }\nexec ${tools.directory}/bin/newer-go "$@"`,
+  );
+  const { code, errors } = await build(tools, ['older-gateway-api-crds']);
+  assert.equal(code, 0, errors);
+  const path = findTool('older-gateway-api-crds', tools.environment());
+  assert.match(
+    await readFile(path ?? '', 'utf8'),
+    /^file: .*_gatewayclasses\.yaml\n\n---\n[^]*_xlistenersets\.yaml\n$/,
+  );
 });
 
 describe('a failed build shows what Go said, and the remedy:', () => {
@@ -98,7 +119,7 @@ describe('a failed build shows what Go said, and the remedy:', () => {
       );
       const { code, errors } = await build(tools);
       assert.equal(code, 1);
-      assert.match(errors, /Building load-key-pairs failed: go ended with 1\.\n/);
+      assert.match(errors, /Building gateway-api-crds failed: go ended with 1\.\n/);
       assert.ok(errors.includes(said));
       assert.match(errors, remedy);
     });

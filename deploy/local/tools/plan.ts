@@ -1,20 +1,20 @@
 import { type GoCommand, runGo } from './go.ts';
-import { type Recipe, recipes, type ToolName } from './tools.mjs';
+import { type ProgramName, type ProgramRecipe, recipes } from './tools.mjs';
 
-/** One tool that is to be built. */
+/** One program that is to be built. */
 export interface Step {
-  readonly name: ToolName;
-  readonly recipe: Recipe;
+  readonly name: ProgramName;
+  readonly recipe: ProgramRecipe;
   /** import paths of what Go has to compile for it: what neither its cache holds nor an earlier step compiles */
   readonly packages: ReadonlySet<string>;
 }
 
 /**
- * Asks Go what has to be compiled for each of the tools; downloads their modules, if need be.
+ * Asks Go what has to be compiled for each of the programs; downloads their modules, if need be.
  * @throws LocalError BuildFailed
  */
 export async function planBuild(
-  names: readonly ToolName[],
+  names: readonly ProgramName[],
   go: Pick<GoCommand, 'environment' | 'onDownload'>,
 ): Promise<readonly Step[]> {
   const modules = Map.groupBy(names, (name) => recipes[name].module);
@@ -49,7 +49,7 @@ const format =
 
 async function list(
   module: string,
-  names: readonly ToolName[],
+  names: readonly ProgramName[],
   go: Pick<GoCommand, 'environment' | 'onDownload'>,
 ): Promise<Listing> {
   const flags = names.slice(0, 1).flatMap((name) => recipes[name].flags);

@@ -1,4 +1,6 @@
-export type ToolName =
+export type ToolName = ProgramName | DefinitionsName;
+
+export type ProgramName =
   | 'load-key-pairs'
   | 'pebble'
   | 'pebble-challtestsrv'
@@ -8,8 +10,11 @@ export type ToolName =
   | 'helm'
   | 'promtool';
 
-/** How Go builds a tool. */
-export interface Recipe {
+/** Files of YAML: definitions of kinds of Kubernetes objects */
+export type DefinitionsName = 'gateway-api-crds' | 'older-gateway-api-crds' | 'cert-manager-crds';
+
+/** How Go builds a program. */
+export interface ProgramRecipe {
   /** folder of its go.mod, beside this file */
   readonly module: string;
   readonly package: string;
@@ -19,7 +24,19 @@ export interface Recipe {
   readonly sources?: readonly string[];
 }
 
-export const recipes: Readonly<Record<ToolName, Recipe>>;
+/** Which files of a module are put together to one. */
+export interface DefinitionsRecipe {
+  /** folder of the go.mod and the go.sum that the download is verified by, beside this file */
+  readonly module: string;
+  /** `path@version` */
+  readonly download: string;
+  /** paths within the module */
+  readonly files: readonly string[];
+}
+
+export const recipes: Readonly<
+  Record<ProgramName, ProgramRecipe> & Record<DefinitionsName, DefinitionsRecipe>
+>;
 export const toolNames: readonly ToolName[];
 
 export function isToolName(text: string): text is ToolName;

@@ -1,5 +1,5 @@
-// The programs that the commands of this repository run beside their own code, built by Go: which they are, where they are
-// kept, and whether Go can build them. Who calls it: the launcher, which knows from here before it installs anything
+// What the commands of this repository use beside their own code and has to come through Go: programs that it builds, and
+// definitions of kinds out of modules that it only downloads. Which they are, where they are kept, and whether Go can make them. Who calls it: the launcher, which knows from here before it installs anything
 // whether Go is needed, so plain JavaScript for Node 20; build.ts; tool-path.ts.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -18,11 +18,37 @@ const keyPairs = { module: 'key-pairs', flags: ['-ldflags=-s -w'], sources: ['ma
 /** Service discovery, which is most of Prometheus, is left out. */
 const promtool = { module: 'promtool', flags: ['-tags=remove_all_sd', '-ldflags=-s -w'] };
 
+function gatewayApi(version, files) {
+  const paths = files.map((file) => `config/crd/${file}.yaml`);
+  return { module: 'gateway-api', download: `sigs.k8s.io/gateway-api@${version}`, files: paths };
+}
+const certManagerKinds = ['certificates', 'issuers', 'clusterissuers'];
+
 /**
- * In the order in which they are built: the quick ones first, so that an interrupted build has something to show.
+ * In the order in which they are made: the quick ones first, so that an interrupted build has something to show.
  * `module` is the folder of its go.mod: one module cannot hold them all, their requirements exclude each other.
  */
 export const recipes = {
+  'gateway-api-crds': gatewayApi('v1.7.0', [
+    'standard/gateway.networking.k8s.io_gatewayclasses',
+    'standard/gateway.networking.k8s.io_gateways',
+    'standard/gateway.networking.k8s.io_httproutes',
+    'standard/gateway.networking.k8s.io_listenersets',
+    'standard/gateway.networking.k8s.io_referencegrants',
+  ]),
+  // The last one with XListenerSet, and without ReferenceGrant v1.
+  'older-gateway-api-crds': gatewayApi('v1.4.1', [
+    'standard/gateway.networking.k8s.io_gatewayclasses',
+    'standard/gateway.networking.k8s.io_gateways',
+    'standard/gateway.networking.k8s.io_httproutes',
+    'standard/gateway.networking.k8s.io_referencegrants',
+    'experimental/gateway.networking.x-k8s.io_xlistenersets',
+  ]),
+  'cert-manager-crds': {
+    module: 'cert-manager',
+    download: 'github.com/cert-manager/cert-manager@v1.21.2',
+    files: certManagerKinds.map((kind) => `deploy/crds/cert-manager.io_${kind}.yaml`),
+  },
   'load-key-pairs': { ...keyPairs, package: 'kube-lego.io/deploy/local/tools/key-pairs' },
   pebble: { ...servers, package: 'github.com/letsencrypt/pebble/v2/cmd/pebble' },
   'pebble-challtestsrv': { ...servers, package: 'github.com/letsencrypt/pebble/v2/cmd/pebble-challtestsrv' },
@@ -56,10 +82,10 @@ export function cacheRoot(environment) {
   return join(base, 'kube-lego', 'tools');
 }
 
-/** Where the tool is kept once it is built. Its folder's name changes with all that decides what is built. */
+/** Where the tool is kept once it is made. Its folder's name changes with all that decides what is in it. */
 export function cachePath(name, environment) {
-  const { module, flags, sources = [] } = recipes[name];
-  const hash = createHash('sha256').update(JSON.stringify(flags));
+  const { module, sources = [], flags, download, files } = recipes[name];
+  const hash = createHash('sha256').update(JSON.stringify(flags ?? [download, files]));
   for (const file of ['go.mod', 'go.sum', ...sources])
     hash.update(readFileSync(join(moduleFolder(module), file)));
   const key = hash.digest('hex').slice(0, 16);
@@ -70,7 +96,7 @@ export function cachePath(name, environment) {
 export function findTool(name, environment) {
   const assets = environment.KUBEBUILDER_ASSETS;
   const candidates = [...(assets ? [join(assets, name)] : []), cachePath(name, environment)];
-  return candidates.find(isExecutable);
+  return candidates.find('package' in recipes[name] ? isExecutable : isFile);
 }
 
 /** What keeps Go from building these tools, with the remedy; undefined if nothing does. */
@@ -122,8 +148,12 @@ function compareVersions(a, b) {
 function isExecutable(path) {
   try {
     accessSync(path, constants.X_OK);
-    return statSync(path).isFile();
+    return isFile(path);
   } catch {
     return false;
   }
+}
+
+function isFile(path) {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
 }

@@ -1,31 +1,16 @@
-import { join } from 'node:path';
 import type { ApiClient } from '../../../deploy/local/api-client.ts';
 import type { ClusterAccess } from '../../../deploy/local/cluster-access.ts';
-import { applyObjects, readManifests } from '../../../deploy/local/manifests.ts';
-import { runGo } from '../../../deploy/local/tools/go.ts';
-import { arrayField, parsedJson, recordField, stringField } from '../../../src/process/json.ts';
+import { installKinds } from '../../../deploy/local/kinds.ts';
+import { readManifests } from '../../../deploy/local/manifests.ts';
+import { toolPath } from '../../../deploy/local/tools/tool-path.ts';
+import { arrayField, recordField, stringField } from '../../../src/process/json.ts';
 import { eventually } from '../../time/eventually.ts';
 
 const group = '/apis/cert-manager.io/v1';
-const kinds = ['certificates', 'issuers', 'clusterissuers'];
 
-/** Has the API server know cert-manager's own definitions of its kinds, from its Go module. */
-export async function installCertManagerKinds(cluster: ClusterAccess, api: ApiClient): Promise<void> {
-  const args = ['mod', 'download', '-json', 'github.com/cert-manager/cert-manager'];
-  const answer = parsedJson(await runGo({ module: 'cert-manager', args, environment: process.env }));
-  const crds = join(stringField(answer, 'Dir') ?? '', 'deploy/crds');
-  const files = kinds.map((kind) => join(crds, `cert-manager.io_${kind}.yaml`));
-  await applyObjects(cluster.adminKubeconfig, (await Promise.all(files.map(readManifests))).flat());
-  await eventually(
-    'the kinds of cert-manager are served',
-    async () => {
-      const { body } = await api.request(group);
-      const known = arrayField(body, 'resources').map((resource) => stringField(resource, 'name'));
-      const answers = await Promise.all(kinds.map((kind) => api.request(`${group}/${kind}`)));
-      return kinds.every((kind) => known.includes(kind)) && answers.every(({ status }) => status === 200);
-    },
-    60_000,
-  );
+/** Has the API server know cert-manager's own definitions of its kinds. */
+export async function installCertManagerKinds(cluster: ClusterAccess): Promise<void> {
+  await installKinds(cluster, await readManifests(toolPath('cert-manager-crds')));
 }
 
 export function certificatesPath(namespace: string): string {

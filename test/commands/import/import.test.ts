@@ -97,7 +97,7 @@ describe('kube-lego import cert-manager', { timeout: 240_000 }, () => {
 
   before(async () => {
     stage = await startStage({ namespaces });
-    await installCertManagerKinds(stage.world.cluster, stage.world.api);
+    await installCertManagerKinds(stage.world.cluster);
     await stage.apply(
       issuer('ClusterIssuer', 'le', acme(stage.directoryUrl, http01)),
       issuer('ClusterIssuer', 'elsewhere', acme('https://ca.example/directory', http01)),
