@@ -1,0 +1,50 @@
+import type { AllowedRoutes, LabelSelector } from './gateway-objects.ts';
+
+/**
+ * Whether a listener lets in routes of a namespace.
+ *
+ * @param listenerNamespace of the Gateway or ListenerSet that has the listener
+ * @param labelsOf labels of a Namespace
+ */
+export function lets(
+  allowed: AllowedRoutes,
+  listenerNamespace: string,
+  namespace: string,
+  labelsOf: (namespace: string) => Readonly<Record<string, string>>,
+): boolean {
+  switch (allowed.from) {
+    case 'All':
+      return true;
+    case 'Same':
+      return namespace === listenerNamespace;
+    case 'Selector':
+      return selects(allowed.selector, labelsOf(namespace));
+    case 'None':
+      return false;
+    default:
+      return allowed satisfies never;
+  }
+}
+
+/** As the API server does; an unknown operator selects nothing. */
+export function selects(selector: LabelSelector, labels: Readonly<Record<string, string>>): boolean {
+  const equal = Object.entries(selector.matchLabels).every(([key, value]) => labels[key] === value);
+  return (
+    equal &&
+    selector.matchExpressions.every(({ key, operator, values }) => {
+      const value = labels[key];
+      switch (operator) {
+        case 'In':
+          return value !== undefined && values.includes(value);
+        case 'NotIn':
+          return value === undefined || !values.includes(value);
+        case 'Exists':
+          return value !== undefined;
+        case 'DoesNotExist':
+          return value === undefined;
+        default:
+          return false;
+      }
+    })
+  );
+}
