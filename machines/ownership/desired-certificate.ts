@@ -40,12 +40,12 @@ export interface ServedInstead {
   readonly certain: boolean;
 }
 
-/** A host of a certificate, with the classes of the Ingresses and the Gateways that ask for it. */
+/** A host of a certificate, with the ways by which those that ask for it are reached: at least one. */
 export interface HostRoute {
   readonly host: string;
-  /** At least one, unless only Gateways ask: that of the oldest Ingress comes first. */
+  /** Of the Ingresses: that of the oldest one comes first. */
   readonly ingressClasses: readonly IngressClassReference[];
-  /** Gateways and ListenerSets that ask for it, sorted; absent if none does. */
+  /** The Gateways and ListenerSets, the oldest first; at most `mostGateways`. */
   readonly gateways?: readonly SourceKey[];
   readonly standing: Standing;
   /** How it is proven, if not by HTTP-01. */

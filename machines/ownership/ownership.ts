@@ -22,7 +22,7 @@ import type { Holder, NamespaceSpec } from './holders.ts';
 import { HostIndex, type HostPolicy } from './host-index.ts';
 import type { HostOwner } from './host-owner.ts';
 import { isKeystore, readKeystore } from './keystore.ts';
-import { SecretClaims, type SecretOutcome, type SourceHistory } from './secret-claims.ts';
+import { SecretClaims, type SecretOutcome, type SourceHistory, type Ways } from './secret-claims.ts';
 import { type SourceKey, sourceKey } from './source-key.ts';
 import { type ReadingRules, readSource, refusedSettings, type SourceReading } from './source-reading.ts';
 import type { IngressClassReference, SourceSpec } from './source-spec.ts';
@@ -32,7 +32,7 @@ export interface OwnershipPolicy extends HostPolicy, ReadingRules {
   readonly dns01: boolean;
 }
 
-type Place = Pick<HostRoute, 'host' | 'ingressClasses'>;
+type Place = Pick<HostRoute, 'host'> & Ways;
 
 /** The hosts of a certificate, as in `DesiredCertificate`. */
 interface Places {
@@ -465,7 +465,7 @@ export class Ownership {
     return zones === undefined || choose(source, host, zones) === 'http-01' ? {} : { challenge: 'dns-01' };
   }
 
-  #standing(secret: SecretClaims, host: string): Omit<HostRoute, 'host' | 'ingressClasses' | 'challenge'> {
+  #standing(secret: SecretClaims, host: string): Omit<HostRoute, keyof Place | 'challenge'> {
     const { by, namespace: owner, until, equalAge } = this.#hosts.ownerOf(host, this.#now);
     if (by === 'hosts-below') return { standing: 'covers-others' };
     if (by === 'anyone' || owner === secret.namespace) {
@@ -487,8 +487,8 @@ export class Ownership {
   }
 }
 
-function placed(hosts: ReadonlyMap<string, HostRoute['ingressClasses']>): Place[] {
-  return [...hosts].map(([host, ingressClasses]) => ({ host, ingressClasses }));
+function placed(hosts: ReadonlyMap<string, Ways>): Place[] {
+  return [...hosts].map(([host, ways]) => ({ host, ...ways }));
 }
 
 function placesOf(certificate: DesiredCertificate | undefined): Places {
@@ -496,7 +496,11 @@ function placesOf(certificate: DesiredCertificate | undefined): Places {
 }
 
 function withoutStanding(routes: readonly HostRoute[] = []): Place[] {
-  return routes.map(({ host, ingressClasses }) => ({ host, ingressClasses }));
+  return routes.map(({ host, ingressClasses, gateways }) => ({
+    host,
+    ingressClasses,
+    ...(gateways === undefined ? {} : { gateways }),
+  }));
 }
 
 /** What its owner has recorded; where that says nothing of a failure or its end, what those that share it were told last. */

@@ -4,6 +4,7 @@ import { byAge, insertSorted, type SourceRecord } from './claim.ts';
 import type { DesiredCertificate, HostRoute } from './desired-certificate.ts';
 import { isEqual } from './equality.ts';
 import { mostClasses } from './serving-classes.ts';
+import { sourceKey } from './source-key.ts';
 import { hasRefusedSetting, type WantedSecret } from './source-reading.ts';
 
 /** A source that names a Secret. */
@@ -26,14 +27,20 @@ export interface SourceHistory {
   readonly notices: readonly RecordedFailure[];
 }
 
+/** How the sources that ask for a host are reached. */
+export type Ways = Pick<HostRoute, 'ingressClasses' | 'gateways'>;
+
+/** Gateways and ListenerSets of one host in one Secret: a challenge route may be written for each. */
+export const mostGateways = 8;
+
 /** The hosts of all sources of a Secret. */
 interface Merger {
-  /** Of the certificate: each with the classes of the sources that ask for it, those of the oldest source first. */
-  readonly kept: ReadonlyMap<string, HostRoute['ingressClasses']>;
+  /** Of the certificate: each with the ways to the sources that ask for it, those of the oldest source first. */
+  readonly kept: ReadonlyMap<string, Ways>;
   /** Hosts that do not fit into the certificate, or may only keep one that they have. */
   readonly refused: ReadonlySet<string>;
   /** Those of them that keep what covers them now: nothing is wrong with them but a setting. */
-  readonly keeps: ReadonlyMap<string, HostRoute['ingressClasses']>;
+  readonly keeps: ReadonlyMap<string, Ways>;
 }
 
 const none: ReadonlySet<string> = new Set();
@@ -86,11 +93,11 @@ export class SecretClaims {
     const [oldest] = this.#members;
     // Its settings apply to the certificate.
     const unclear = oldest !== undefined && hasRefusedSetting(oldest.record.source);
-    const all = new Map<string, HostRoute['ingressClasses']>();
+    const all = new Map<string, Ways>();
     const eligible = new Set<string>();
     const keeping = new Set<string>();
     for (const { record, wanted } of this.#members) {
-      const own = [record.source.ingressClass];
+      const own = waysTo(record);
       for (const host of wanted.hosts) {
         all.set(host, joined(all.get(host), own));
         const isProvable = wanted.unprovable?.includes(host) !== true;
@@ -115,13 +122,24 @@ export class SecretClaims {
   }
 }
 
-function joined(
-  classes: HostRoute['ingressClasses'] = [],
-  own: HostRoute['ingressClasses'],
-): HostRoute['ingressClasses'] {
-  if (classes.length === 0) return own;
-  const more = own.filter((one) => !classes.some((known) => isEqual(known, one)));
-  return more.length === 0 ? classes : [...classes, ...more].slice(0, mostClasses);
+function waysTo({ source }: SourceRecord): Ways {
+  return source.gateway === true
+    ? { ingressClasses: [], gateways: [sourceKey(source)] }
+    : { ingressClasses: [source.ingressClass] };
+}
+
+function joined(known: Ways | undefined, own: Ways): Ways {
+  if (known === undefined) return own;
+  const gateways = united(known.gateways, own.gateways, mostGateways);
+  return {
+    ingressClasses: united(known.ingressClasses, own.ingressClasses, mostClasses),
+    ...(gateways.length === 0 ? {} : { gateways }),
+  };
+}
+
+function united<T>(known: readonly T[] = [], own: readonly T[] = [], most: number): readonly T[] {
+  const more = own.filter((one) => !known.some((other) => isEqual(other, one)));
+  return more.length === 0 ? known : [...known, ...more].slice(0, most);
 }
 
 function byAgeOfRecord({ record: one }: Member, { record: other }: Member): number {

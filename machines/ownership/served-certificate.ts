@@ -54,7 +54,10 @@ export function servedInstead(
   if (claims.length < 2) return undefined;
   const isOwn = (claim: Claim): boolean =>
     claim.secretName === secretName && claim.record.source.namespace === namespace;
-  const listing = claims.slice(0, mostClaims).filter((claim) => claim.secretName !== undefined);
+  // A Gateway serves what its listeners say, whatever Ingresses there are.
+  const listing = claims
+    .slice(0, mostClaims)
+    .filter(({ record, secretName: listed }) => listed !== undefined && record.source.gateway !== true);
   if (listing.every(isOwn)) return undefined;
   const byClass = Map.groupBy(listing, classOf);
   for (const ofClass of byClass.values()) {

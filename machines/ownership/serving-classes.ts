@@ -38,7 +38,7 @@ export function servingClasses(claims: readonly Claim[], defaultClass: string | 
   const besideDefault = new Map<string, number>();
   const oldest = new Map<string, number>();
   for (const { kind, record } of claims) {
-    if (!hasRule(kind)) continue;
+    if (!hasRule(kind) || record.source.gateway === true) continue;
     const { namespace, ingressClass, createdAt, servesAnyHost } = record.source;
     const name = classNameOf(ingressClass, defaultClass);
     oldest.set(name, Math.min(createdAt, oldest.get(name) ?? createdAt));

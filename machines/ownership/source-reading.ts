@@ -54,7 +54,8 @@ export function readSource(source: SourceSpec, rules: ReadingRules, zones: Zones
     return { ...nothing, notices: [foreign], ...outside };
   }
   const notices = new Notices();
-  for (const refusal of [...refusedAnnotations(source), ...excessOf(source)]) notices.add(refusal);
+  for (const refusal of [...refusedAnnotations(source), ...excessOf(source), ...(source.notices ?? [])])
+    notices.add(refusal);
   const keystore = readKeystore(source.keystore);
   if (keystore !== undefined && !isKeystore(keystore)) notices.add(keystore);
   const unclear = hasRefusedSetting(source);
@@ -64,7 +65,7 @@ export function readSource(source: SourceSpec, rules: ReadingRules, zones: Zones
     if (read !== undefined) wanted.push(unclear ? { ...read, heldOnly: true } : read);
   }
   const inTls = new Set(source.tls.flatMap(({ hosts }) => hosts));
-  for (const host of source.ruleHosts) {
+  for (const host of source.gateway === true ? [] : source.ruleHosts) {
     if (host === '' || inTls.has(host)) continue;
     const message = `Host ${host} has a rule but is not in spec.tls, so it gets no certificate.`;
     notices.add({ code: 'HostNotInTls', message, host });
@@ -81,7 +82,7 @@ export function readSource(source: SourceSpec, rules: ReadingRules, zones: Zones
 }
 
 function foreignTo(
-  { certManager, kind, ingressClass }: SourceSpec,
+  { certManager, gateway, kind, ingressClass }: SourceSpec,
   { supportedClasses, defaultClass }: ReadingRules,
 ): Failure | undefined {
   if (certManager) {
@@ -91,7 +92,7 @@ function foreignTo(
     };
   }
   const className = ingressClass.form === 'none' ? defaultClass : ingressClass.name;
-  if (supportedClasses === undefined) return undefined;
+  if (supportedClasses === undefined || gateway === true) return undefined;
   if (className !== undefined && supportedClasses.includes(className)) return undefined;
   const message =
     className === undefined

@@ -1,3 +1,4 @@
+import type { Failure } from '../reasons/reasons.ts';
 import type { KeystoreRequest } from './keystore.ts';
 import type { SourceReference } from './source-key.ts';
 
@@ -39,6 +40,10 @@ export interface SourceSpec extends SourceReference {
   /** The annotation `kubernetes.io/tls-acme`, compared case-insensitively. */
   readonly enabled: boolean;
   readonly ingressClass: IngressClassReference;
+  /** Its hosts are reached through it as a Gateway or ListenerSet: it has no class, and other hosts than those of `tls` are no mistake. */
+  readonly gateway?: true | undefined;
+  /** About what it asks for in vain, found when it was read. */
+  readonly notices?: readonly Failure[] | undefined;
   readonly tls: readonly TlsEntry[];
   /** Hosts of `spec.rules` with a path that is not only for ACME challenges. */
   readonly ruleHosts: readonly string[];
