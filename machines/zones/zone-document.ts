@@ -72,7 +72,8 @@ export const providerSettings: Readonly<Record<ProviderName, Readonly<Record<str
   },
 };
 
-const commonSettings: Readonly<Record<string, Setting>> = {
+/** Of every zone. */
+export const commonSettings: Readonly<Record<string, Setting>> = {
   provider: {
     required: true,
     expects: providerNames.join(', '),

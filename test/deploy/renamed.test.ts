@@ -47,3 +47,25 @@ describe('an overlay that gives kube-lego another namespace', { timeout: 180_000
     await assertRestricted(join(copy, 'namespaced'), 'default');
   });
 });
+
+describe('an overlay with DNS zones that gives kube-lego a suffix', () => {
+  it('has it read the ConfigMap of that name, and its Role, too', async () => {
+    const [base, component] = ['base', 'components/dns-01'].map((name) =>
+      relative(folder, join(deployFolder, name)),
+    );
+    const zones = {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: 'kube-lego-zones', namespace: 'kube-lego' },
+    };
+    await writeFile(join(folder, 'zones.json'), JSON.stringify(zones));
+    const kustomization = { nameSuffix: '-2', resources: [base, 'zones.json'], components: [component] };
+    await writeFile(join(folder, 'kustomization.yaml'), JSON.stringify(kustomization));
+    const manifests = await readManifests(folder);
+    assert.equal(configOf(manifests, 'kube-lego').dnsZones, 'kube-lego-zones-2');
+    const role = manifests.find(
+      ({ kind, metadata }) => kind === 'Role' && metadata.name === 'kube-lego-dns-01-2',
+    );
+    assert.partialDeepStrictEqual(role, { rules: [{ resourceNames: ['kube-lego-zones-2'] }] });
+  });
+});

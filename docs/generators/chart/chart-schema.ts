@@ -1,3 +1,5 @@
+import { providerNames } from '../../../machines/zones/zone.ts';
+import { commonSettings, providerSettings } from '../../../machines/zones/zone-document.ts';
 import { chartSettings } from './chart-settings.ts';
 import type { ChartValue } from './value-comments.ts';
 
@@ -30,7 +32,7 @@ function propertiesOf(values: readonly ChartValue[], depth: number): object {
 }
 
 function leaf(key: string, { description, annotation, fallback }: ChartValue): object {
-  const { settings, needs: _needs, ...keywords } = annotation;
+  const { settings, zones, needs: _needs, ...keywords } = annotation;
   if (settings === true) {
     const properties = chartSettings().map(({ key: name, option, schema }): [string, object] => [
       name,
@@ -38,7 +40,19 @@ function leaf(key: string, { description, annotation, fallback }: ChartValue): o
     ]);
     return { ...closed(Object.fromEntries(properties)), description };
   }
+  if (zones === true) {
+    return { type: 'object', additionalProperties: zone(), ...keywords, description, default: fallback };
+  }
   return { ...typeOf(key, fallback), ...keywords, description, default: fallback };
+}
+
+/** One entry of the zones document. Which settings a provider has, kube-lego says. */
+function zone(): object {
+  const names = [commonSettings, ...Object.values(providerSettings)].flatMap((group) => Object.keys(group));
+  const list = { type: 'array', items: { type: 'string' } };
+  const properties = names.map((name): [string, object] => [name, { anyOf: [{ type: 'string' }, list] }]);
+  const provider = { enum: providerNames };
+  return { ...closed({ ...Object.fromEntries(properties), provider }), required: ['provider'] };
 }
 
 function typeOf(key: string, fallback: unknown): object {

@@ -18,6 +18,8 @@ export interface Annotation {
   readonly examples?: readonly unknown[];
   /** the value holds kube-lego's settings, each under its name */
   readonly settings?: boolean;
+  /** the value holds DNS zones, each under its domain */
+  readonly zones?: boolean;
   /** other values, without which this one has no effect */
   readonly needs?: unknown;
 }

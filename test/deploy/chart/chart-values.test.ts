@@ -5,6 +5,7 @@ import { describe, it } from 'node:test';
 import type { Manifest } from '../../../deploy/local/manifests.ts';
 import { type ChartSetting, chartSettings } from '../../../docs/generators/chart/chart-settings.ts';
 import { type ChartValue, readChartValues } from '../../../docs/generators/chart/value-comments.ts';
+import { readZones } from '../../../machines/zones/zone-document.ts';
 import { isRecord, recordField } from '../../../src/process/json.ts';
 import { configOf } from '../confinement.ts';
 import { chartFolder, renderChart } from './helm.ts';
@@ -142,6 +143,59 @@ describe('settings of every type', () => {
       watchNamespaces: ['shop', 'blog'],
     });
     assert.match(JSON.stringify(config.rateLimits), /1000000/);
+  });
+});
+
+describe('DNS zones among the values', () => {
+  const dns01 = {
+    enabled: true,
+    zones: {
+      'shop.example': {
+        provider: 'rfc2136',
+        namespaces: ['shop', 'blog'],
+        'tsig-key': 'kube-lego',
+        secret: 'shop-zone',
+      },
+      'blog.example': { provider: 'external-dns', namespaces: '*', challenge: 'dns-01' },
+    },
+  };
+
+  it('are the document that kube-lego reads, and their Secrets may be read', async () => {
+    const manifests = await renderChart({ dns01 });
+    const document = manifests.find(
+      ({ kind, metadata }) => kind === 'ConfigMap' && metadata.name === 'kube-lego-zones',
+    );
+    const { zones, invalid } = readZones(recordField(document, 'data') ?? {});
+    assert.deepEqual(invalid, []);
+    assert.partialDeepStrictEqual(zones, [
+      { domain: 'blog.example', namespaces: 'any', challenge: 'dns-01' },
+      {
+        domain: 'shop.example',
+        namespaces: ['shop', 'blog'],
+        settings: { 'tsig-key': 'kube-lego', secret: 'shop-zone' },
+      },
+    ]);
+    assert.equal(configOf(manifests, 'kube-lego').dnsZones, document?.metadata.name);
+    const role = manifests.find(({ metadata }) => metadata.name === 'kube-lego-dns-01');
+    assert.match(JSON.stringify(role), /\["kube-lego-zone","shop-zone"\]/);
+  });
+
+  it('are refused with a setting that none has, and without a provider', async () => {
+    const zone = { provider: 'external-dns', tsigKey: 'kube-lego' };
+    await assert.rejects(renderChart({ dns01: { zones: { 'a.example': zone } } }), /tsigKey/);
+    await assert.rejects(renderChart({ dns01: { zones: { 'a.example': {} } } }), /provider/);
+    await assert.rejects(renderChart({ dns01: { zones: { 'a.example': { provider: 'no' } } } }), /provider/);
+  });
+});
+
+describe('values that would contradict one another', () => {
+  it('are refused', async () => {
+    await assert.rejects(
+      renderChart({ podMonitor: { enabled: true }, serviceMonitor: { enabled: true } }),
+      /scrape every pod twice/,
+    );
+    const digest = `sha256:${'0'.repeat(64)}`;
+    await assert.rejects(renderChart({ image: { tag: '1.0.0', digest } }), /no effect beside image\.digest/);
   });
 });
 
