@@ -47,9 +47,10 @@ export function isVersion(text: string): boolean {
   return new RegExp(`^${semanticVersion.source}$`).test(text);
 }
 
-/** The next one of a series of previews: 1.0.0-alpha.1 → 1.0.0-alpha.2. After a finished version: its next patch. */
+/** The next one of a series of previews: 1.0.0-alpha.1 → 1.0.0-alpha.2, 1.0.0-beta → 1.0.0-beta.1. After a finished version: its next patch. */
 export function nextVersion(version: string): string {
-  return version.replace(/\d+$/, (last) => String(Number(last) + 1));
+  const [, before = '', last] = /^(.*\.)(\d+)$/.exec(version) ?? [];
+  return last === undefined ? `${version}.1` : `${before}${Number(last) + 1}`;
 }
 
 function versionAfter(prefix: string): RegExp {

@@ -20,6 +20,8 @@ describe('the version', () => {
   it('follows on the last one', () => {
     assert.equal(nextVersion('1.0.0-alpha.9'), '1.0.0-alpha.10');
     assert.equal(nextVersion('1.2.3'), '1.2.4');
+    assert.equal(nextVersion('1.0.0-beta'), '1.0.0-beta.1');
+    assert.equal(nextVersion('1.0.0-rc1'), '1.0.0-rc1.1');
   });
 });
 
