@@ -72,7 +72,7 @@ export const reasons = {
     meaning: 'The wildcard would cover a host that belongs to another namespace.',
     kind: 'terminal',
     remedy:
-      'List each host by name, or ask the cluster operator: wildcards-beside-others of the DNS zone lets this namespace have such wildcards.',
+      'List each host by name, or ask the cluster operator to reserve the domain for this namespace (kube-lego.io/domains), or to list it under wildcards-beside-others of the DNS zone.',
   },
   UnsupportedChallenge: {
     about: 'Ingress',

@@ -63,6 +63,11 @@ export class Zones {
     return this.#entryOf(name) !== undefined;
   }
 
+  /** Whether this very domain has no entry, not even an invalid one. */
+  lacks(domain: string): boolean {
+    return !this.#byDomain.has(domain);
+  }
+
   /** The entry for a host, if this namespace may use it. */
   usableBy(namespace: string, name: string): Zone | undefined {
     const zone = this.of(name);

@@ -56,7 +56,7 @@ async function load(
   { zones, onReport }: Surroundings,
 ) {
   const { createDns01 } = await import('../challenges/dns-01/create-dns-01.ts');
-  const { allowLoopback, caBundle, dnsServers, namespace, objectMetadata: metadata } = config;
+  const { allowLoopback, caBundle, dnsServers, namespace, objectMetadata: metadata, proxy } = config;
   return createDns01({
     client,
     store: new SecretEntries(client, namespace, 'dns', metadata),
@@ -69,6 +69,7 @@ async function load(
     signal,
     userAgent,
     caBundle,
+    proxy,
     propagationTimeout: config.dnsPropagationTimeout,
     onReport,
     onTrouble: (trouble) =>
@@ -82,6 +83,11 @@ async function load(
       log.warn(
         { err: error, record: record.name },
         'A value in the DNS was not removed; kube-lego tries again.',
+      ),
+    onGivenUp: ({ domain, record }) =>
+      log.warn(
+        { record: record.name },
+        `A value in the DNS stays there: zone ${domain}, by which it was written, has not been listed for a day. Remove the TXT record by hand.`,
       ),
   });
 }

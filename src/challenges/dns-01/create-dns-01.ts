@@ -7,9 +7,10 @@ import { readServer } from './lookup/dns-exchange.ts';
 import { NameServers } from './lookup/name-servers.ts';
 import { PresentedValues, type PresentedValuesOptions, type ValueStore } from './presented-values.ts';
 import { Providers } from './providers/providers.ts';
+import type { WebCallerOptions } from './providers/web-call.ts';
 import { ValueKeeper, type ValueKeeperOptions } from './value-keeper.ts';
 
-export interface DnsSurroundings {
+export interface DnsSurroundings extends WebCallerOptions {
   readonly client: Pick<KubernetesClient, 'call'>;
   readonly namespace: string;
   readonly metadata: ObjectMetadata;
@@ -18,9 +19,6 @@ export interface DnsSurroundings {
   readonly resolvers: readonly string[];
   readonly allowLoopback: boolean;
   readonly clock: Clock;
-  readonly userAgent: string;
-  /** PEM. */
-  readonly caBundle: string | undefined;
 }
 
 /** Look-ups and providers, as the solver and `kube-lego zones` use them. */
@@ -41,6 +39,7 @@ export interface Dns01Surroundings extends DnsSurroundings {
   readonly onReport: Dns01Options['onReport'];
   readonly onTrouble: PresentedValuesOptions['onTrouble'];
   readonly onNotRemoved: ValueKeeperOptions['onTrouble'];
+  readonly onGivenUp: ValueKeeperOptions['onGivenUp'];
 }
 
 /** The solver with all that it needs. */
@@ -48,10 +47,19 @@ export function createDns01(surroundings: Dns01Surroundings): {
   readonly solver: Dns01Solver;
   readonly keeper: ValueKeeper;
 } {
-  const { clock, signal, store, zones, propagationTimeout, onReport, onTrouble, onNotRemoved } = surroundings;
+  const { clock, signal, store, zones, propagationTimeout, onReport, onTrouble } = surroundings;
+  const { onNotRemoved, onGivenUp } = surroundings;
   const { names, providers } = createDnsAccess(surroundings);
   const values = new PresentedValues({ store, clock, signal, onTrouble });
-  const keeper = new ValueKeeper({ values, providers, zones, clock, signal, onTrouble: onNotRemoved });
+  const keeper = new ValueKeeper({
+    values,
+    providers,
+    zones,
+    clock,
+    signal,
+    onTrouble: onNotRemoved,
+    onGivenUp,
+  });
   signal.addEventListener('abort', () => void providers.close(), { once: true });
   const solver = new Dns01Solver({
     placement: () => ({ zones: zones(), names, providers }),

@@ -1,4 +1,4 @@
-import { minute, second } from '../../../machines/time/durations.ts';
+import { day, minute, second } from '../../../machines/time/durations.ts';
 import type { Zone, Zones } from '../../../machines/zones/zone.ts';
 import { type Clock, sleep, untilAborted } from '../../time/clock.ts';
 import { retry } from '../../time/retry.ts';
@@ -15,6 +15,8 @@ export interface ValueKeeperOptions {
   readonly signal: AbortSignal;
   /** A value cannot be removed, and is tried on. */
   readonly onTrouble: (error: unknown, value: PresentedValue) => void;
+  /** It is not tried any more: nobody has listed its zone again. */
+  readonly onGivenUp: (value: PresentedValue) => void;
 }
 
 interface Kept {
@@ -26,6 +28,8 @@ interface Kept {
 }
 
 const removalPauses = { shortestPause: second, longestPause: 5 * minute };
+/** Milliseconds for the operator to list again a zone that has gone from the zones document, whose values only its settings can remove. */
+const patience = day;
 /** Milliseconds that what an earlier process has left is given for its order to be taken up again. */
 const leftoverDelay = 2 * minute;
 
@@ -144,8 +148,9 @@ export class ValueKeeper {
   }
 
   async #remove(kept: Kept): Promise<void> {
-    const { clock, onTrouble, providers, signal, values } = this.#options;
+    const { clock, onGivenUp, onTrouble, providers, signal, values, zones } = this.#options;
     const { value, rounds } = kept;
+    const begun = clock.monotonic();
     let told = false;
     const onFailure = (error: unknown): void => {
       if (!told) onTrouble(error, value);
@@ -154,6 +159,10 @@ export class ValueKeeper {
     await retry(
       async () => {
         if (rounds.size > 0) return;
+        if (zones().lacks(value.domain) && clock.monotonic() - begun >= patience) {
+          onGivenUp(value);
+          return;
+        }
         const provider = await providers.of(this.#zoneOf(value), signal);
         await provider.remove(value, signal);
       },

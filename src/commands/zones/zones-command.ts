@@ -116,6 +116,7 @@ async function tryZone(
     clock,
     userAgent: `${userAgent(config.version, config.homepage)} zones`,
     caBundle: config.caBundle,
+    proxy: config.proxy,
   });
   const steps: string[] = [];
   try {

@@ -56,10 +56,12 @@ function solving(
     signal: ended.signal,
     userAgent: 'test',
     caBundle: undefined,
+    proxy: { httpsProxy: '', noProxy: '' },
     propagationTimeout,
     onReport: (_, report) => void reports.push(report),
     onTrouble: (trouble) => void troubles.push(trouble),
     onNotRemoved: (error) => void troubles.push(error),
+    onGivenUp: () => assert.fail('a value was given up'),
   });
   const { signal } = new AbortController();
   return {

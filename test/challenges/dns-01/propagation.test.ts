@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { describe, it, type TestContext } from 'node:test';
+import type { ZoneServerOptions } from '../../../deploy/local/zone-server.ts';
 import { readServer } from '../../../src/challenges/dns-01/lookup/dns-exchange.ts';
 import {
   answersText,
@@ -21,8 +22,11 @@ const fastClock: Clock = {
 };
 
 describe('propagation', { timeout: 60_000 }, () => {
-  async function twoServers(t: Parameters<typeof zoneServer>[0]) {
-    const [primary, secondary] = await Promise.all([zoneServer(t), zoneServer(t)]);
+  async function twoServers(t: TestContext, ofSecondary?: ZoneServerOptions['zones']) {
+    const [primary, secondary] = await Promise.all([
+      zoneServer(t),
+      zoneServer(t, ofSecondary === undefined ? {} : { zones: ofSecondary }),
+    ]);
     const servers = [primary, secondary].map(({ address }, index) => ({
       name: `ns${index + 1}.shop.example`,
       addresses: [readServer(address)],
@@ -82,6 +86,17 @@ describe('propagation', { timeout: 60_000 }, () => {
     assert.ok(waited >= 15_000 && waited < 120_000, `${waited} ms`);
     await primary[Symbol.asyncDispose]();
     assert.equal((await wait({ clock: fastClock, timeLimit: 60_000 })).done, false);
+  });
+
+  it('waits a while for a server that has not the zone, and goes on if another has the value', async (t) => {
+    const { primary, wait } = await twoServers(t, { 'other.example': ['ns2.other.example'] });
+    primary.add('TXT', name, 'value');
+    const { done, answers } = await wait({ clock: fastClock, timeLimit: 120_000 });
+    assert.deepEqual([done, answers.map(({ state }) => state)], [true, ['has', 'wrong']]);
+    primary.remove('TXT', name, 'value');
+    const missing = await wait({ clock: fastClock, timeLimit: 30_000 });
+    assert.equal(missing.done, false);
+    assert.match(laggards(missing.answers), /ns1.* does not have it, ns2.* answers REFUSED$/);
   });
 
   it('says that no server can be reached, where the pod has no way to any of them', () => {

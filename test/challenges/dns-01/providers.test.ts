@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { json } from 'node:stream/consumers';
 import { describe, it, type TestContext } from 'node:test';
 import { readServer } from '../../../src/challenges/dns-01/lookup/dns-exchange.ts';
@@ -24,6 +24,7 @@ type Answer = (path: string, body: unknown, request: IncomingMessage, response: 
 async function service(
   t: TestContext,
   answer: Answer,
+  proxy = { httpsProxy: '', noProxy: '' },
 ): Promise<{ readonly url: string; readonly web: WebCaller }> {
   const server = createServer((request, response) => {
     void json(request).then((body) => {
@@ -31,16 +32,19 @@ async function service(
       response.end('{"secret": "of the service"}');
     });
   });
+  const url = await listen(t, server);
+  const web = new WebCaller({ userAgent: 'test', caBundle: undefined, proxy });
+  t.after(() => web.close());
+  return { url, web };
+}
+
+async function listen(t: TestContext, server: Server): Promise<string> {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
+  t.after(() => server[Symbol.asyncDispose]());
   const address = server.address();
   assert.ok(typeof address === 'object' && address !== null);
-  const web = new WebCaller('test', undefined);
-  t.after(async () => {
-    await web.close();
-    await server[Symbol.asyncDispose]();
-  });
-  return { url: `http://127.0.0.1:${address.port}/`, web };
+  return `http://127.0.0.1:${address.port}/`;
 }
 
 function isLoggedIn({ headers }: IncomingMessage): boolean {
@@ -102,6 +106,33 @@ describe('httpreq', { timeout: 60_000 }, () => {
     assert.match(await failure(), /^refused: .* answers with status 302\.$/);
     status = 503;
     assert.match(await failure(), /^unreachable: .* answers with status 503\.$/);
+  });
+});
+
+describe('services behind HTTPS_PROXY', { timeout: 60_000 }, () => {
+  /** The services that were asked for, at a proxy that leads to none of them. */
+  async function asked(t: TestContext, noProxy: string, url?: string): Promise<string[]> {
+    const tunnels: string[] = [];
+    const proxy = createServer();
+    proxy.on('connect', (request, client) => {
+      tunnels.push(request.url ?? '');
+      client.end('HTTP/1.1 502 Bad Gateway\r\n\r\n');
+    });
+    const httpsProxy = await listen(t, proxy);
+    const own = await service(t, () => 200, { httpsProxy, noProxy });
+    const call = own.web.post({ url: url ?? own.url, body: {} }, signal);
+    if (url === undefined) await call;
+    else
+      await assert.rejects(call, (error) => error instanceof ProviderError && error.code === 'unreachable');
+    return tunnels;
+  }
+
+  it('are reached through it, except for what NO_PROXY lists and for Services of the cluster', async (t) => {
+    const closed = 'https://localhost:1/update';
+    assert.deepEqual(await asked(t, '', closed), ['localhost:1']);
+    assert.deepEqual(await asked(t, 'localhost', closed), []);
+    assert.deepEqual(await asked(t, ''), []);
+    assert.deepEqual(await asked(t, '', 'https://dns.shop.svc:1/'), []);
   });
 });
 

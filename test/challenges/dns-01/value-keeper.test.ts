@@ -1,18 +1,38 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
-import { PresentedValues, valueOf } from '../../../src/challenges/dns-01/presented-values.ts';
+import {
+  type PresentedValue,
+  PresentedValues,
+  valueOf,
+} from '../../../src/challenges/dns-01/presented-values.ts';
 import type { DnsProvider } from '../../../src/challenges/dns-01/providers/provider.ts';
 import { ValueKeeper } from '../../../src/challenges/dns-01/value-keeper.ts';
-import { systemClock } from '../../../src/time/clock.ts';
+import { type Clock, systemClock } from '../../../src/time/clock.ts';
 import { MemoryValues, zonesOf } from './dns-world.ts';
 
+/** Its waits cost no time. */
+function hastyClock(): Clock {
+  let now = 0;
+  return {
+    ...systemClock,
+    monotonic: () => now,
+    setTimeout: (fn, ms) => {
+      now += ms;
+      return systemClock.setTimeout(fn, 0);
+    },
+  };
+}
+
 /** Of a process that ends with the test, with a provider whose records have room for two values. */
-function keeping(t: TestContext) {
+function keeping(t: TestContext, clock = systemClock) {
   const ended = new AbortController();
   t.after(() => ended.abort());
   const { signal } = ended;
-  const onTrouble = (trouble: unknown): never => assert.fail(String(trouble));
-  const common = { clock: systemClock, signal, onTrouble };
+  const troubles: string[] = [];
+  const onTrouble = (trouble: unknown): void => void troubles.push(String(trouble));
+  const common = { clock, signal, onTrouble };
+  const store = new MemoryValues();
+  const givenUp = Promise.withResolvers<PresentedValue>();
   const added: string[] = [];
   const provider: DnsProvider = {
     room: 2,
@@ -22,24 +42,25 @@ function keeping(t: TestContext) {
     },
     remove: () => Promise.resolve(),
   };
-  const zones = zonesOf({ 'shop.example': 'provider: external-dns' });
+  const world = { zones: zonesOf({ 'shop.example': 'provider: external-dns' }) };
   const keeper = new ValueKeeper({
     ...common,
-    values: new PresentedValues({ ...common, store: new MemoryValues() }),
+    values: new PresentedValues({ ...common, store }),
     providers: { of: () => Promise.resolve(provider) },
-    zones: () => zones,
+    zones: () => world.zones,
+    onGivenUp: givenUp.resolve,
   });
   const add = (round: string, name: string): Promise<void> => {
     const record = { name, zone: 'auth.example', primary: 'ns1.auth.example' };
     const value = { domain: 'shop.example', host: 'shop.example', record, keyAuthorization: round };
     return keeper.add(round, { ...value, value: valueOf(`${round}${name}`) }, ['b', 'a'], signal);
   };
-  return { keeper, add, added };
+  return { keeper, add, added, store, world, troubles, givenUp: givenUp.promise };
 }
 
 describe('the keeper of values', { timeout: 30_000 }, () => {
   it('lets orders that share two records have them one after the other', async (t) => {
-    const { keeper, add, added } = keeping(t);
+    const { keeper, add, added, troubles } = keeping(t);
     const first = [add('1', 'a')];
     const second = [add('2', 'b'), add('2', 'a')];
     first.push(add('1', 'b'));
@@ -48,5 +69,33 @@ describe('the keeper of values', { timeout: 30_000 }, () => {
     keeper.release('1');
     await Promise.all(second);
     assert.deepEqual(added.toSorted(), ['1 a', '1 b', '2 a', '2 b']);
+    assert.deepEqual(troubles, []);
+  });
+
+  it('waits a day for a zone to be listed again, and gives its values up then', async (t) => {
+    const clock = hastyClock();
+    const { keeper, add, store, world, troubles, givenUp } = keeping(t, clock);
+    await add('1', 'a');
+    world.zones = zonesOf({});
+    const begun = clock.monotonic();
+    keeper.release('1');
+    assert.equal((await givenUp).record.name, 'a');
+    assert.ok(clock.monotonic() - begun >= 24 * 3_600_000);
+    await keeper.settled(AbortSignal.timeout(10_000));
+    assert.equal(keeper.size, 0);
+    assert.match(troubles.join(), /^ProviderError: The DNS zone shop\.example is gone[^,]*,?[^,]*$/);
+    while (store.entries.size > 0) await new Promise(setImmediate);
+  });
+
+  it('waits longer where the entry has a mistake', async (t) => {
+    const { keeper, add, world } = keeping(t, hastyClock());
+    await add('1', 'a');
+    world.zones = zonesOf({ 'shop.example': 'provider: none' });
+    keeper.release('1');
+    for (let turns = 0; turns < 500; turns += 1) await new Promise(setImmediate);
+    assert.equal(keeper.size, 1);
+    world.zones = zonesOf({ 'shop.example': 'provider: external-dns' });
+    await keeper.settled(AbortSignal.timeout(10_000));
+    assert.equal(keeper.size, 0);
   });
 });

@@ -24,13 +24,13 @@ export interface PropagationOptions {
 
 /** Milliseconds between two rounds of questions. */
 const pauses = { shortest: 0.5 * second, longest: 5 * second };
-/** Milliseconds and questions after which a server that never answers is no longer waited for, if others answer. */
+/** Milliseconds and questions after which a server that never answers for the zone is no longer waited for, if others do. */
 const patience = 15 * second;
 const leastQuestions = 3;
 
 /**
- * Asks every authoritative server, over both address families, until all have the value (or none). A server that never answers is out
- * of order for the CA, too: it goes on to the next one.
+ * Asks every authoritative server, over both address families, until all have the value (or none). A server that never answers, or that
+ * the parent zone names and that has not the zone (lame), is out of order for the CA, too: it goes on to the next one.
  *
  * @returns what they said last, and whether that is as wanted; false at the time limit
  * @throws the signal's reason
@@ -45,7 +45,7 @@ export async function awaitPropagation(
   const servers = nameServers.flatMap((server) =>
     server.addresses.map((address) => ({ address, label: labelOf(server.name, address) })),
   );
-  const everAnswered = new Set<string>();
+  const everServed = new Set<string>();
   let pause = pauses.shortest;
   for (let questions = 1; ; questions += 1) {
     const answers = await Promise.all(
@@ -55,11 +55,12 @@ export async function awaitPropagation(
       })),
     );
     onAnswers?.(answers);
-    for (const { server, state } of answers) if (state !== 'silent') everAnswered.add(server);
+    for (const { server, state } of answers)
+      if (state === 'has' || state === 'has-not') everServed.add(server);
     const elapsed = clock.monotonic() - begun;
     const isPatient = elapsed < Math.min(patience, timeLimit) || questions < leastQuestions;
     const counted = answers.filter(
-      ({ server, state }) => state !== 'no-way' && (isPatient || everAnswered.has(server)),
+      ({ server, state }) => state !== 'no-way' && (isPatient || everServed.has(server)),
     );
     const good = wanted === 'present' ? 'has' : 'has-not';
     if (counted.length > 0 && counted.every(({ state }) => state === good)) return { done: true, answers };

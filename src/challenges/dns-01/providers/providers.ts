@@ -15,18 +15,15 @@ import { ExternalDnsProvider } from './external-dns.ts';
 import { HttpreqProvider } from './httpreq.ts';
 import { type DnsProvider, ProviderError } from './provider.ts';
 import { Rfc2136Provider } from './rfc2136.ts';
-import { WebCaller } from './web-call.ts';
+import { WebCaller, type WebCallerOptions } from './web-call.ts';
 
-export interface ProvidersOptions {
+export interface ProvidersOptions extends WebCallerOptions {
   readonly client: Pick<KubernetesClient, 'call'>;
   /** Ours, with the Secrets of the zones. */
   readonly namespace: string;
   readonly metadata: ObjectMetadata;
   readonly names: Pick<NameServers, 'addressesOf'>;
   readonly clock: Clock;
-  readonly userAgent: string;
-  /** PEM. */
-  readonly caBundle: string | undefined;
 }
 
 type SecretData = ReadonlyMap<string, string>;
@@ -44,7 +41,7 @@ export class Providers {
 
   constructor(options: ProvidersOptions) {
     this.#options = options;
-    this.#web = new WebCaller(options.userAgent, options.caBundle);
+    this.#web = new WebCaller(options);
     this.#secrets = new SharedLookups({ clock: options.clock, memory, most: mostRemembered });
   }
 

@@ -1,5 +1,5 @@
-import { rootCertificates } from 'node:tls';
-import { Agent, request } from 'undici';
+import { getCACertificates } from 'node:tls';
+import { Agent, type Dispatcher, EnvHttpProxyAgent, request } from 'undici';
 import { second } from '../../../../machines/time/durations.ts';
 import { ProviderError } from './provider.ts';
 
@@ -13,16 +13,35 @@ export interface WebCall {
 const timeLimit = 30 * second;
 const longestAnswer = 64 * 1024;
 
+export interface WebCallerOptions {
+  readonly userAgent: string;
+  /** Additional trusted root certificates, PEM. */
+  readonly caBundle: string | undefined;
+  /** URL of a proxy, empty for none, and the hosts that are reached without it, as in NO_PROXY; Services of the cluster are in any case. */
+  readonly proxy: { readonly httpsProxy: string; readonly noProxy: string };
+}
+
 /** Sends JSON to services that the operator has named; no redirect is followed, as it could lead the credentials elsewhere. */
 export class WebCaller {
-  readonly #agent: Agent;
+  readonly #direct: Agent;
+  readonly #proxied: Dispatcher;
   readonly #userAgent: string;
 
-  /** @param caBundle further trusted root certificates, PEM */
-  constructor(userAgent: string, caBundle: string | undefined) {
+  constructor({ userAgent, caBundle, proxy }: WebCallerOptions) {
     this.#userAgent = userAgent;
-    const trust = caBundle === undefined ? {} : { ca: [...rootCertificates, caBundle] };
-    this.#agent = new Agent({ connections: 8, allowH2: false, connect: { timeout: 10 * second, ...trust } });
+    const trust = caBundle === undefined ? {} : { ca: [...getCACertificates('default'), caBundle] };
+    const common = { connections: 8, allowH2: false };
+    const connect = { timeout: 10 * second, ...trust };
+    this.#direct = new Agent({ ...common, connect });
+    this.#proxied = new EnvHttpProxyAgent({
+      ...common,
+      connect,
+      requestTls: trust,
+      proxyTls: connect,
+      // Always given: undici reads the environment otherwise. Plain HTTP is for Services only.
+      httpProxy: '',
+      ...proxy,
+    });
   }
 
   /**
@@ -31,14 +50,14 @@ export class WebCaller {
    */
   async post({ url, headers, body }: WebCall, signal: AbortSignal): Promise<string> {
     signal.throwIfAborted();
-    const { host } = new URL(url);
+    const { host, hostname } = new URL(url);
     const limit = AbortSignal.timeout(timeLimit);
     let status: number;
     let text: string;
     try {
       const answer = await request(url, {
         method: 'POST',
-        dispatcher: this.#agent,
+        dispatcher: isOfCluster(hostname) ? this.#direct : this.#proxied,
         signal: AbortSignal.any([signal, limit]),
         headers: { 'content-type': 'application/json', 'user-agent': this.#userAgent, ...headers },
         body: JSON.stringify(body),
@@ -61,9 +80,14 @@ export class WebCaller {
     );
   }
 
-  close(): Promise<void> {
-    return this.#agent.destroy();
+  async close(): Promise<void> {
+    await Promise.all([this.#direct.destroy(), this.#proxied.destroy()]);
   }
+}
+
+/** A Service, which a proxy outside could not reach, or this pod. */
+function isOfCluster(hostname: string): boolean {
+  return /\.svc(?:\.|$)/i.test(hostname) || hostname.startsWith('127.');
 }
 
 async function readWithin(body: AsyncIterable<Uint8Array>): Promise<string> {
