@@ -104,7 +104,9 @@ export class CaOrder {
   async obtain(): Promise<string> {
     const { account, keeper, reports } = this.#options;
     try {
-      const { chainPem } = await account.withAccount(this.#signal, (held) => this.#place(held));
+      const { chainPem } = await account.withAccount(this.#signal, (held, signal) =>
+        this.#place(held, signal),
+      );
       return chainPem;
     } catch (error) {
       this.#options.draining.end(this.#wanted.id);
@@ -121,16 +123,16 @@ export class CaOrder {
   }
 
   /** Orders with `replaces`; if the CA refuses that, once more without. */
-  async #place(account: Account): Promise<ObtainedCertificate> {
+  async #place(account: Account, signal: AbortSignal): Promise<ObtainedCertificate> {
     const { clock, reports, transport } = this.#options;
     const { hosts, csr, presenterOf, profile, preferredChain, predecessor } = this.#wanted;
     const { journaling, onNotice } = this.#wanted;
-    const { renewalInfo } = await transport.directory(account.directoryUrl, this.#signal);
+    const { renewalInfo } = await transport.directory(account.directoryUrl, signal);
     const order: OrderInput = {
       account,
       transport,
       clock,
-      signal: this.#signal,
+      signal,
       hosts,
       presenterOf,
       csr,
@@ -138,11 +140,11 @@ export class CaOrder {
       preferredChain,
       onNotice,
       onAuthorization: (report) => this.#follow(report),
-      onPhase: (phase) => this.#enter(phase),
+      onPhase: (phase) => this.#enter(phase, signal),
       onOrderMade: () => reports.made(),
-      onPlaced: (url) => this.#record(url),
+      onPlaced: (url) => this.#record(url, signal),
       // If it drains by then, the CA would validate a host that nobody answers for.
-      beforeAnswer: (host, signal) => this.#begin(host, signal),
+      beforeAnswer: (host, limit) => this.#begin(host, limit),
       onWait: (ms) => {
         this.#isOver(certificate);
         journaling?.wait(clock.now() + ms, ms);
@@ -166,7 +168,7 @@ export class CaOrder {
     }
   }
 
-  async #enter(phase: OrderPhase): Promise<void> {
+  async #enter(phase: OrderPhase, signal: AbortSignal): Promise<void> {
     const { gates, keeper, reports } = this.#options;
     const { id, hosts: identifiers, journaling } = this.#wanted;
     this.#endTurn?.();
@@ -174,16 +176,16 @@ export class CaOrder {
       if (this.#exemption === 'ari' && !this.#isFree()) {
         this.#exemption = this.#wanted.predecessor?.otherwise ?? 'none';
       }
-      if ((await journaling?.begin(this.#exemption, this.#signal)) === true) {
+      if ((await journaling?.begin(this.#exemption, signal)) === true) {
         reports.repeats();
         // The entry of the journal tells of one order after a crash: the one before is in the ledger then. This takes seconds, after
         // which only the gates know whether the CA wants all to wait.
-        await untilAborted(keeper.written(), this.#signal);
+        await untilAborted(keeper.written(), signal);
       }
       const planned = this.#wanted.exemption;
       const order = { id, identifiers, exemption: this.#exemption, planned };
-      this.#endTurn = await gates.beforeOrder(order, this.#signal);
-      await this.#begin(newOrder, this.#signal);
+      this.#endTurn = await gates.beforeOrder(order, signal);
+      await this.#begin(newOrder, signal);
       journaling?.send();
     }
     if (phase === 'downloading') this.#isUnderWay(certificate);
@@ -195,8 +197,8 @@ export class CaOrder {
     this.#wanted.onPhase?.(phase);
   }
 
-  async #record(url: string): Promise<void> {
-    await this.#wanted.journaling?.place(url, this.#signal);
+  async #record(url: string, signal: AbortSignal): Promise<void> {
+    await this.#wanted.journaling?.place(url, signal);
     this.#isOver(newOrder);
   }
 

@@ -163,7 +163,9 @@ export class CertificateAuthority {
   async progressOf(id: string, orderUrl: string, signal: AbortSignal): Promise<OrderProgress> {
     this.#gates.beforeQuestion();
     try {
-      return await this.account.withAccount(signal, (account) => readProgress(account, orderUrl, signal));
+      return await this.account.withAccount(signal, (account, limit) =>
+        readProgress(account, orderUrl, limit),
+      );
     } catch (error) {
       const reports = new OrderReports(id, [], (report) => this.report(report));
       if (reports.failed(error)) this.#keeper.refused();

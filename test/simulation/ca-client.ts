@@ -171,8 +171,11 @@ class PlainAccount extends AccountStore {
     this.#requests = new PlainRequests(options);
   }
 
-  override async withAccount<T>(signal: AbortSignal, work: (account: Account) => Promise<T>): Promise<T> {
-    return work({ ...(await this.ensureAccount(signal)), requests: this.#requests });
+  override async withAccount<T>(
+    signal: AbortSignal,
+    work: (account: Account, signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    return work({ ...(await this.ensureAccount(signal)), requests: this.#requests }, signal);
   }
 }
 

@@ -45,6 +45,22 @@ describe('an order whose round ends', () => {
     });
   }
 
+  it('because the account key is to be changed goes on with the new one, also where the CA never validates', async () => {
+    const { account, accountClock, ca } = ordering;
+    ca.scripts.set('/authz', () => ({ body: ca.authorization({}) }));
+    const stuck = ordering.run();
+    await eventually('the CA is asked to validate', () => ca.count('/challenge') > 0);
+    const alone = account.alone(new AbortController().signal, () => Promise.resolve('the key is changed'));
+    accountClock.advance(300_000);
+    assert.equal((await stuck)?.code, 'OrderUnfinished');
+    assert.equal(await alone, 'the key is changed');
+    const [key] = keys();
+    ca.scripts.set('/authz', () => ({ body: ca.authorization({ status: 'valid' }) }));
+    assert.equal(await ordering.run(), undefined);
+    assert.deepEqual(keys(), [key]);
+    assert.equal(newOrders(), 1);
+  });
+
   it('is not asked about before the CA wants it, in no process', async () => {
     const { ca, journal } = ordering;
     const ending = new AbortController();

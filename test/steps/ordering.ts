@@ -40,14 +40,23 @@ export class Ordering {
   readonly written: string[] = [];
   /** Until the ledger is written. */
   writing: Promise<void> = Promise.resolve();
+  readonly account: AccountStore;
+  /** By which the account is used. */
+  readonly accountClock: ManualClock;
   readonly #clock: CaClock;
   readonly #transport: AcmeTransport;
-  readonly #account: AccountStore;
 
-  private constructor(account: AccountStore, transport: AcmeTransport, clock: CaClock, ca: ScriptedCa) {
+  private constructor(
+    account: AccountStore,
+    accountClock: ManualClock,
+    transport: AcmeTransport,
+    clock: CaClock,
+    ca: ScriptedCa,
+  ) {
     this.ca = ca;
+    this.account = account;
+    this.accountClock = accountClock;
     this.#clock = clock;
-    this.#account = account;
     this.#transport = transport;
   }
 
@@ -60,8 +69,9 @@ export class Ordering {
     const transport = new AcmeTransport({ clock, userAgent: 'test', caBundle, proxy });
     const store = new MemoryStore();
     const { directoryUrl } = ca;
-    const account = new AccountStore({ transport, clock, store, directoryUrl });
-    return new Ordering(account, transport, clock, ca);
+    const accountClock = new ManualClock();
+    const account = new AccountStore({ transport, clock: new CaClock(accountClock), store, directoryUrl });
+    return new Ordering(account, accountClock, transport, clock, ca);
   }
 
   async stop(): Promise<void> {
@@ -133,7 +143,7 @@ export class Ordering {
       written: () => this.writing,
     };
     const parts = {
-      account: this.#account,
+      account: this.account,
       transport: this.#transport,
       clock: this.#clock,
       gates: new OrderGates({ ledger, budget, rateLimits, clock }),

@@ -55,7 +55,7 @@ export class AccountStore {
   readonly #opening: SharedRun<OpenAccount>;
   readonly #hold: AccountHold;
   readonly #kept: KeptAccount;
-  readonly #users = new AccountUses();
+  readonly #users: AccountUses;
   readonly #keyChange: KeyChange;
   #account: OpenAccount | undefined;
   /** Counts how often what was read of the Secret is outdated. */
@@ -69,6 +69,7 @@ export class AccountStore {
   constructor(options: AccountOptions) {
     this.#options = options;
     this.#hold = new AccountHold(options.directoryUrl, options.store.name, options.clock);
+    this.#users = new AccountUses(options.clock);
     this.#kept = new KeptAccount(options);
     this.#keyChange = new KeyChange({ ...options, kept: this.#kept, now: () => options.clock.now() });
     this.#registration = new Registration(options, this.#hold);
@@ -110,7 +111,7 @@ export class AccountStore {
   }
 
   /**
-   * Changes the key of the account, if that is requested, when nothing is in flight with the old one.
+   * Changes the key of the account, if that is requested, when nothing is in flight with the old one: see `alone`.
    * @returns the outcome; undefined if no change is requested
    * @throws AcmeProblem, AccountError, what the store throws, or the signal's reason: it is to be called again
    */
@@ -122,7 +123,7 @@ export class AccountStore {
   }
 
   /**
-   * Runs `work` when nothing is in flight with the account; afterwards its key is read again.
+   * Runs `work` when nothing is in flight with the account, which is interrupted after five minutes; afterwards its key is read again.
    * @throws what the work throws, or the signal's reason
    */
   alone<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
@@ -139,9 +140,13 @@ export class AccountStore {
   /**
    * Runs `work` with the account. If the CA answers `accountDoesNotExist` (it was reset), the same key is registered again and the
    * work repeated once. If it requires user action, there is no request for a day.
+   * @param work its signal is aborted with the given one, and with an OrderError `out-of-time` if it keeps the key from being changed
    */
-  async withAccount<T>(signal: AbortSignal, work: (account: Account) => Promise<T>): Promise<T> {
-    return this.#users.shared(signal, () => this.#withAccount(signal, work));
+  async withAccount<T>(
+    signal: AbortSignal,
+    work: (account: Account, signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    return this.#users.shared(signal, (limit) => this.#withAccount(limit, (account) => work(account, limit)));
   }
 
   async #withAccount<T>(signal: AbortSignal, work: (account: Account) => Promise<T>): Promise<T> {

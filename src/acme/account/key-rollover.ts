@@ -2,6 +2,7 @@ import { minute, second } from '../../../machines/time/durations.ts';
 import { type Clock, sleep } from '../../time/clock.ts';
 import type { AccountStore } from './account.ts';
 import type { RolloverState } from './account-secret.ts';
+import { patience } from './account-uses.ts';
 
 export interface KeyRolloverOptions {
   readonly account: AccountStore;
@@ -18,12 +19,15 @@ export interface KeyRolloverOptions {
 /** Milliseconds between two looks for a request, and after a trouble. */
 const interval = 10 * second;
 const pause = minute;
-/** Milliseconds that orders in flight may take to end, while no other one begins. */
-const drainLimit = 5 * minute;
+/**
+ * Milliseconds for all of it, while no order begins: for orders in flight at the CA and at the staging CA, which are interrupted after
+ * that, and for the change.
+ */
+const longestChange = 2 * patience + 2 * minute;
 
 /**
  * Changes the account's key when an operator has requested it in the account Secret: no order begins, those in flight end with the
- * old key, so that no challenge is pending when the CA switches; then orders go on with the new one, whose thumbprint is published with the
+ * old key, so that no challenge is pending when the CA switches, unless the CA takes longer over it than they are waited for; then orders go on with the new one, whose thumbprint is published with the
  * challenges of each.
  */
 export class KeyRollover {
@@ -60,10 +64,10 @@ export class KeyRollover {
       () =>
         limit.abort(
           new Error(
-            'orders in flight have not ended within 5 minutes, so the account key is not changed yet',
+            'orders in flight have not ended within 12 minutes, so the account key is not changed yet',
           ),
         ),
-      drainLimit,
+      longestChange,
     );
     try {
       const all = AbortSignal.any([signal, limit.signal]);

@@ -7,6 +7,7 @@ import { KeyRollover } from '../../../src/acme/account/key-rollover.ts';
 import { readAccountKey } from '../../../src/acme/protocol/account-key.ts';
 import { CaClock } from '../../../src/acme/transport/ca-clock.ts';
 import { AcmeTransport } from '../../../src/acme/transport/transport.ts';
+import { untilAborted } from '../../../src/time/clock.ts';
 import { ScriptedCa } from '../../ca/ca.ts';
 import { ManualClock } from '../../time/manual-clock.ts';
 import { DirectConnection } from '../direct-connection.ts';
@@ -107,7 +108,26 @@ describe('a rollover of the account key', () => {
     assert.equal(await later, next);
   });
 
-  it('is given up for now when orders in flight do not end, which goes on then', async () => {
+  it('interrupts after five minutes what has not ended by itself, and waits no second time', async () => {
+    const { account, changes, clock, request, rollover, used } = await startWorld();
+    const stuck = account.withAccount(signal, (_, limit) =>
+      untilAborted(new Promise<never>(() => undefined), limit),
+    );
+    const next = await request();
+    const work = rollover.workOff();
+    await new Promise(setImmediate);
+    const later = used(account);
+    clock.advance(299_000);
+    await new Promise(setImmediate);
+    assert.equal(changes(), 0);
+    clock.advance(1000);
+    await assert.rejects(stuck, { code: 'OrderError', kind: 'out-of-time' });
+    await work;
+    assert.equal(await later, next);
+    assert.equal(changes(), 1);
+  });
+
+  it('is given up for now when something in flight ends not even then, and goes on later', async () => {
     const { account, changes, clock, request, rollover, thumbprint, used } = await startWorld();
     const never = Promise.withResolvers<void>();
     void account.withAccount(signal, () => never.promise);
@@ -115,7 +135,7 @@ describe('a rollover of the account key', () => {
     const work = rollover.workOff();
     await new Promise(setImmediate);
     const later = used(account);
-    clock.advance(300_000);
+    clock.advance(720_000);
     await assert.rejects(work, /orders in flight have not ended/);
     assert.equal(await later, thumbprint);
     assert.equal(changes(), 0);
