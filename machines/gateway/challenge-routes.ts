@@ -1,0 +1,188 @@
+// At which listeners the challenges of a host are answered, and how the challenge routes there are spelt. Called by the HTTP-01 solver
+// whenever a host is prepared, and while its challenge stands after each change of a Gateway, ListenerSet or HTTPRoute.
+
+import { parseSourceKey, type SourceKey, sourceKey } from '../ownership/source-key.ts';
+import { lets } from './allowed-routes.ts';
+import type {
+  GatewayReading,
+  GatewayReference,
+  ListenerReading,
+  ParentReference,
+  RouteReading,
+} from './gateway-objects.ts';
+import { bySpecificity, serves } from './hostname-match.ts';
+
+/** A listener of a Gateway or ListenerSet, as a parentRef names it. */
+export interface ListenerReference extends GatewayReference {
+  readonly sectionName: string;
+}
+
+/** A hostname at a listener, which leads the challenges of a host to kube-lego. */
+export interface ChallengeSlot {
+  /** The host that is validated. */
+  readonly host: string;
+  readonly listener: ListenerReference;
+  /** Of the listener; undefined: all hosts. */
+  readonly listenerHostname: string | undefined;
+  /** Of the challenge route; undefined: it has none. */
+  readonly hostname: string | undefined;
+  /** Where the challenge route is: the listener lets in routes of this namespace. */
+  readonly namespace: string;
+}
+
+/**
+ * Why a Gateway or ListenerSet cannot lead the challenges of a host to kube-lego.
+ *
+ * - `not-found`: it does not exist, or is being deleted.
+ * - `no-http-listener`: no listener with protocol HTTP has this host, or each that has is refused or in conflict.
+ * - `no-routes`: the listener lets in routes neither of our namespace nor of its own.
+ */
+export interface Unplaced {
+  readonly host: string;
+  readonly gateway: GatewayReference;
+  readonly why: 'not-found' | 'no-http-listener' | 'no-routes';
+  /** `no-routes` only. */
+  readonly listener?: ListenerReference;
+}
+
+/** Gateway API objects of the cluster. */
+export interface GatewayObjects {
+  gateways(): Iterable<GatewayReading>;
+  routes(): Iterable<RouteReading>;
+  namespaceLabels(namespace: string): Readonly<Record<string, string>>;
+}
+
+/** The port of the CA's requests (RFC 8555 section 8.3). */
+const challengePort = 80;
+
+/** As of one moment: the objects by what is looked for. */
+export class ChallengeListeners {
+  readonly #gateways = new Map<SourceKey, GatewayReading>();
+  /** By Gateway or ListenerSet that they have been let in by. */
+  readonly #routes = new Map<
+    SourceKey,
+    { readonly hostnames: readonly string[]; readonly at: ParentReference }[]
+  >();
+  readonly #labelsOf: GatewayObjects['namespaceLabels'];
+  readonly #namespace: string;
+
+  /** @param namespace of kube-lego */
+  constructor(objects: GatewayObjects, namespace: string) {
+    this.#namespace = namespace;
+    this.#labelsOf = (of) => objects.namespaceLabels(of);
+    for (const gateway of objects.gateways()) this.#gateways.set(sourceKey(gateway), gateway);
+    for (const route of objects.routes()) {
+      if (!route.ours) this.#addRoute(route);
+    }
+  }
+
+  /**
+   * Where the challenges of this host are answered, for one Gateway or ListenerSet: at its own listeners, and those of a ListenerSet's
+   * Gateway. Of each port, requests reach the listener with the most specific hostname, of two equal ones that of the Gateway. The
+   * CA asks at port 80; where no listener has that port, a load balancer may translate it (Traefik's listeners have the ports of its
+   * container), which the self-check finds out.
+   */
+  slotsOf(host: string, key: SourceKey): readonly ChallengeSlot[] | Unplaced {
+    const gateway = this.#gateways.get(key);
+    const { kind, namespace, name } = parseSourceKey(key);
+    const reference = { kind: kind === 'ListenerSet' ? kind : 'Gateway', namespace, name } as const;
+    if (gateway === undefined) return { host, gateway: reference, why: 'not-found' };
+    const { parent } = gateway;
+    const above = parent && this.#gateways.get(sourceKey({ kind: 'Gateway', ...parent }));
+    const all = [above, gateway].flatMap((owner) => (owner === undefined ? [] : carrying(host, owner)));
+    const direct = all.filter(({ listener }) => listener.port === challengePort);
+    const byPort = Map.groupBy(direct.length > 0 ? direct : all, ({ listener }) => listener.port);
+    const chosen = Array.from(byPort.values(), (ofPort) =>
+      // Stable: that of the Gateway stays first.
+      ofPort
+        .toSorted((one, other) => bySpecificity(one.listener.hostname, other.listener.hostname))
+        .slice(0, 1),
+    ).flat();
+    if (chosen.length === 0) return { host, gateway: reference, why: 'no-http-listener' };
+    const slots = chosen.flatMap(({ owner, listener }) => this.#slotAt(host, owner, listener));
+    const [first] = chosen;
+    if (slots.length > 0 || first === undefined) return slots;
+    const listener = listenerReference(first.owner, first.listener);
+    return { host, gateway: reference, why: 'no-routes', listener };
+  }
+
+  #addRoute({ hostnames, parentRefs, parents }: RouteReading): void {
+    for (const at of parentRefs) {
+      // Not one that is only not refused yet: anybody can write a route, and could have challenges spelt by it.
+      const letIn = parents.some(
+        ({ parentRef, accepted }) => accepted?.status === true && isSame(parentRef, at),
+      );
+      if (!letIn) continue;
+      const key = sourceKey(at);
+      const known = this.#routes.get(key);
+      if (known === undefined) this.#routes.set(key, [{ hostnames, at }]);
+      else known.push({ hostnames, at });
+    }
+  }
+
+  #slotAt(host: string, owner: GatewayReading, listener: ListenerReading): ChallengeSlot[] {
+    const { allowedRoutes } = listener;
+    const namespace = [this.#namespace, owner.namespace].find((one) =>
+      lets(allowedRoutes, owner.namespace, one, this.#labelsOf),
+    );
+    if (namespace === undefined) return [];
+    return [
+      {
+        host,
+        listener: listenerReference(owner, listener),
+        listenerHostname: listener.hostname,
+        hostname: this.#spelling(host, owner, listener),
+        namespace,
+      },
+    ];
+  }
+
+  /**
+   * The hostname of the most specific route that serves the host there, as it is spelt. Of two routes the more specific hostname comes
+   * first, whatever their paths (HTTPRouteSpec.hostnames), and Envoy looks at one virtual host only: a challenge route that is more
+   * specific takes every other path of the host away from the site, one that is less specific is not found. Where no route serves the
+   * host, it is named.
+   */
+  #spelling(host: string, owner: GatewayReading, listener: ListenerReading): string | undefined {
+    const serving = (this.#routes.get(sourceKey(owner)) ?? [])
+      .filter(({ at }) => at.sectionName === undefined || at.sectionName === listener.name)
+      .filter(({ at }) => at.port === undefined || at.port === listener.port)
+      .flatMap(({ hostnames }): readonly (string | undefined)[] =>
+        hostnames.length === 0 ? [undefined] : hostnames,
+      )
+      .filter((hostname) => serves(hostname, host));
+    if (serving.length === 0) return host;
+    return serving.toSorted(bySpecificity)[0];
+  }
+}
+
+/** Its HTTP listeners that have this host. */
+function carrying(
+  host: string,
+  owner: GatewayReading,
+): { owner: GatewayReading; listener: ListenerReading }[] {
+  return owner.listeners
+    .filter(
+      ({ protocol, hostname, allowsHttpRoutes, accepted, conflicted }) =>
+        protocol === 'HTTP' &&
+        allowsHttpRoutes &&
+        accepted !== false &&
+        !conflicted &&
+        serves(hostname, host),
+    )
+    .map((listener) => ({ owner, listener }));
+}
+
+function listenerReference(
+  { kind, namespace, name }: GatewayReading,
+  listener: ListenerReading,
+): ListenerReference {
+  return { kind, namespace, name, sectionName: listener.name };
+}
+
+/** Whether both name the same parent in the same way. */
+export function isSame(one: ParentReference, other: ParentReference): boolean {
+  return (
+    sourceKey(one) === sourceKey(other) && one.sectionName === other.sectionName && one.port === other.port
+  );
+}

@@ -1,0 +1,178 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { ChallengeListeners } from '../../../machines/gateway/challenge-routes.ts';
+import type {
+  AllowedRoutes,
+  GatewayReading,
+  RouteReading,
+} from '../../../machines/gateway/gateway-objects.ts';
+import { sourceKey } from '../../../machines/ownership/source-key.ts';
+import { gateway, http, https, listenerSet, route } from './gateway-builders.ts';
+
+const namespace = 'kube-lego';
+
+function slotsFor(
+  host: string,
+  of: GatewayReading,
+  {
+    gateways = [of],
+    routes = [],
+  }: { gateways?: readonly GatewayReading[]; routes?: readonly RouteReading[] } = {},
+  labels: Readonly<Record<string, string>> = {},
+) {
+  const objects = { gateways: () => gateways, routes: () => routes, namespaceLabels: () => labels };
+  return new ChallengeListeners(objects, namespace).slotsOf(host, sourceKey(of));
+}
+
+/** `LISTENER of KIND: HOSTNAME, in NAMESPACE` of each slot, or why there is none. */
+function described(found: ReturnType<typeof slotsFor>): readonly string[] | string {
+  if ('why' in found) return found.why;
+  return found.map(
+    ({ listener, hostname, namespace: where }) =>
+      `${listener.sectionName} of ${listener.kind}: ${hostname ?? 'all hosts'}, in ${where}`,
+  );
+}
+
+describe('the challenges of a host are answered', () => {
+  it('at the HTTP listener, never at one for HTTPS', () => {
+    const web = gateway('web', https('https'), http('http'));
+    assert.deepEqual(described(slotsFor('a.example.com', web)), [
+      'http of Gateway: a.example.com, in kube-lego',
+    ]);
+  });
+
+  it('at that of the most specific hostname, which its requests reach', () => {
+    const web = gateway(
+      'web',
+      http('all'),
+      http('some', { hostname: '*.example.com' }),
+      http('other', { hostname: 'b.example.com' }),
+    );
+    assert.deepEqual(described(slotsFor('a.example.com', web)), [
+      'some of Gateway: a.example.com, in kube-lego',
+    ]);
+  });
+
+  it('at the listener of the ListenerSet that has the host, else at that of its Gateway', () => {
+    const web = gateway('web', http('http'));
+    const own = listenerSet('shop', web, http('own', { hostname: '*.example.com' }), https('https'));
+    const gateways = [web, own];
+    assert.deepEqual(described(slotsFor('a.example.com', own, { gateways })), [
+      'own of ListenerSet: a.example.com, in kube-lego',
+    ]);
+    assert.deepEqual(described(slotsFor('a.example.org', own, { gateways })), [
+      'http of Gateway: a.example.org, in kube-lego',
+    ]);
+  });
+
+  it('at the listener of the Gateway where both have the same hostname: it takes precedence', () => {
+    const web = gateway('web', http('http'));
+    const own = listenerSet('shop', web, http('own'));
+    assert.deepEqual(described(slotsFor('a.example.com', own, { gateways: [web, own] })), [
+      'http of Gateway: a.example.com, in kube-lego',
+    ]);
+  });
+
+  it('at no listener in conflict, refused, or that lets in no HTTPRoute', () => {
+    const web = gateway(
+      'web',
+      http('conflicted', { conflicted: true }),
+      http('refused', { accepted: false }),
+      http('grpc', { allowsHttpRoutes: false }),
+    );
+    assert.equal(described(slotsFor('a.example.com', web)), 'no-http-listener');
+  });
+
+  it('at port 80; at other ports only where there is none, for a load balancer that translates', () => {
+    const both = gateway('web', http('http'), http('other', { port: 8080 }));
+    const other = gateway('web', http('other', { port: 8000 }));
+    assert.deepEqual(described(slotsFor('a.example.com', both)), [
+      'http of Gateway: a.example.com, in kube-lego',
+    ]);
+    assert.deepEqual(described(slotsFor('a.example.com', other)), [
+      'other of Gateway: a.example.com, in kube-lego',
+    ]);
+  });
+
+  it('nowhere if the Gateway has gone, or has no HTTP listener with this host', () => {
+    const web = gateway('web', https('https'), http('http', { hostname: '*.example.org' }));
+    assert.equal(described(slotsFor('a.example.com', web)), 'no-http-listener');
+    assert.equal(described(slotsFor('a.example.com', web, { gateways: [] })), 'not-found');
+  });
+});
+
+describe('a challenge route is', () => {
+  const inNamespace = (allowedRoutes: AllowedRoutes, labels = {}) =>
+    described(slotsFor('a.example.com', gateway('web', http('http', { allowedRoutes })), {}, labels));
+
+  it("in kube-lego's namespace if the listener lets it in", () => {
+    const selector = { matchLabels: { team: 'tls' }, matchExpressions: [] };
+    const expected = ['http of Gateway: a.example.com, in kube-lego'];
+    assert.deepEqual(inNamespace({ from: 'All' }), expected);
+    assert.deepEqual(inNamespace({ from: 'Selector', selector }, { team: 'tls' }), expected);
+  });
+
+  it("in the listener's namespace if that alone is let in", () => {
+    assert.deepEqual(inNamespace({ from: 'Same' }), ['http of Gateway: a.example.com, in infra']);
+  });
+
+  it('nowhere if neither is let in', () => {
+    const selector = { matchLabels: { team: 'tls' }, matchExpressions: [] };
+    assert.equal(inNamespace({ from: 'None' }), 'no-routes');
+    assert.equal(inNamespace({ from: 'Selector', selector }), 'no-routes');
+  });
+});
+
+describe('the hostname of a challenge route is', () => {
+  const web = gateway('web', http('http'), http('other', { port: 8080 }));
+  const spelling = (...routes: readonly RouteReading[]) => {
+    const found = slotsFor('a.example.com', web, { routes });
+    return 'why' in found ? found.why : found.map(({ hostname }) => hostname);
+  };
+
+  it('that of the site, also a wildcard: a more specific one would take its other paths away', () => {
+    assert.deepEqual(spelling(route('site', web, ['*.example.com'])), ['*.example.com']);
+    assert.deepEqual(spelling(route('site', web, ['*.com', 'b.example.com'])), ['*.com']);
+  });
+
+  it('none where the site has none', () => {
+    assert.deepEqual(spelling(route('redirect', web, [])), [undefined]);
+  });
+
+  it('that of the most specific route, at which requests arrive', () => {
+    const routes = [
+      route('redirect', web, []),
+      route('all', web, ['*.example.com']),
+      route('site', web, ['a.example.com']),
+    ];
+    assert.deepEqual(spelling(...routes), ['a.example.com']);
+    assert.deepEqual(spelling(...routes.slice(0, 2)), ['*.example.com']);
+  });
+
+  it('the host itself where no route serves it there', () => {
+    assert.deepEqual(spelling(), ['a.example.com']);
+    assert.deepEqual(spelling(route('site', web, ['b.example.com'])), ['a.example.com']);
+    assert.deepEqual(spelling(route('site', web, ['*.example.com'], { sectionName: 'other' })), [
+      'a.example.com',
+    ]);
+    assert.deepEqual(spelling(route('site', web, ['*.example.com'], { port: 8080 })), ['a.example.com']);
+    const elsewhere = gateway('elsewhere', http('http'));
+    assert.deepEqual(spelling(route('site', elsewhere, ['*.example.com'])), ['a.example.com']);
+  });
+
+  it('not that of a route that is not let in, or of a challenge route', () => {
+    const wildcard = route('site', web, ['*.example.com']);
+    const { parentRefs } = wildcard;
+    const refused = { status: false, reason: 'NotAllowedByListeners', message: '', observedGeneration: 1 };
+    const parents = parentRefs.map((parentRef) => ({
+      parentRef,
+      controllerName: 'example.com/gateway',
+      accepted: refused,
+      resolvedRefs: undefined,
+    }));
+    const tenants = route('tenant', web, ['a.example.com']);
+    assert.deepEqual(spelling(wildcard, { ...tenants, parents }), ['*.example.com']);
+    assert.deepEqual(spelling(wildcard, { ...tenants, parents: [] }), ['*.example.com']);
+    assert.deepEqual(spelling(wildcard, { ...tenants, ours: true }), ['*.example.com']);
+  });
+});

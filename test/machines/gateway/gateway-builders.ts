@@ -1,0 +1,94 @@
+import type {
+  GatewayReading,
+  ListenerReading,
+  ParentReference,
+  RouteReading,
+} from '../../../machines/gateway/gateway-objects.ts';
+
+/** Of all Gateways and ListenerSets here. */
+export const gatewayNamespace = 'infra';
+
+function listener(
+  name: string,
+  protocol: string,
+  port: number,
+  change: Partial<ListenerReading>,
+): ListenerReading {
+  return {
+    name,
+    port,
+    protocol,
+    certificateRefs: [],
+    allowedRoutes: { from: 'All' },
+    allowsHttpRoutes: true,
+    accepted: true,
+    conflicted: false,
+    ...change,
+  };
+}
+
+export function http(name: string, change: Partial<ListenerReading> = {}): ListenerReading {
+  return listener(name, 'HTTP', 80, change);
+}
+
+export function https(name: string, change: Partial<ListenerReading> = {}): ListenerReading {
+  return listener(name, 'HTTPS', 443, { tlsMode: 'Terminate', ...change });
+}
+
+function reading(
+  reference: Pick<GatewayReading, 'kind' | 'name' | 'parent'>,
+  listeners: readonly ListenerReading[],
+): GatewayReading {
+  return {
+    ...reference,
+    namespace: gatewayNamespace,
+    uid: `uid-of-${reference.name}`,
+    createdAt: 0,
+    generation: 1,
+    settings: {
+      enabled: true,
+      retry: undefined,
+      keyType: undefined,
+      profile: undefined,
+      selfCheck: undefined,
+      certManager: false,
+    },
+    wildcards: false,
+    listeners,
+  };
+}
+
+export function gateway(name: string, ...listeners: readonly ListenerReading[]): GatewayReading {
+  return reading({ kind: 'Gateway', name }, listeners);
+}
+
+export function listenerSet(
+  name: string,
+  { namespace, name: of }: GatewayReading,
+  ...listeners: readonly ListenerReading[]
+): GatewayReading {
+  return reading({ kind: 'ListenerSet', name, parent: { namespace, name: of } }, listeners);
+}
+
+/** A route that the parent has let in. */
+export function route(
+  name: string,
+  parent: GatewayReading,
+  hostnames: readonly string[],
+  at: Pick<ParentReference, 'sectionName' | 'port'> = {},
+): RouteReading {
+  const parentRef = { kind: parent.kind, namespace: parent.namespace, name: parent.name, ...at };
+  const condition = { status: true, reason: 'Accepted', message: '', observedGeneration: 1 };
+  return {
+    namespace: 'shop',
+    name,
+    uid: `uid-of-${name}`,
+    generation: 1,
+    hostnames,
+    parentRefs: [parentRef],
+    parents: [
+      { parentRef, controllerName: 'example.com/gateway', accepted: condition, resolvedRefs: condition },
+    ],
+    ours: false,
+  };
+}
