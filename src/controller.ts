@@ -1,7 +1,7 @@
-import type { KubeConfig } from '@kubernetes/client-node';
 import type { Logger } from 'pino';
 import type { InspectionEvent } from 'xstate';
 import type { Config } from './config/config.ts';
+import type { ApiAccess } from './kubernetes/client/api-connection.ts';
 import { Lifecycle } from './process/lifecycle.ts';
 import { userAgent } from './process/user-agent.ts';
 import type { Clock } from './time/clock.ts';
@@ -19,7 +19,7 @@ import { setUpViewers } from './wiring/viewers.ts';
 
 export interface ControllerOptions {
   readonly config: Config;
-  readonly kubeConfig: KubeConfig;
+  readonly access: ApiAccess;
   readonly log: Logger;
   readonly clock: Clock;
   /** Sources of certificate requests; Ingresses, if not given. */
@@ -38,7 +38,7 @@ export interface ControllerOptions {
  */
 export function createController({
   config,
-  kubeConfig,
+  access,
   log,
   clock: systemClock,
   sources = defaultSources(config),
@@ -58,7 +58,7 @@ export function createController({
   const observers = setUpObservers(clock);
   const { metrics } = observers;
 
-  const connections = connectToCluster(runtime, kubeConfig, (report) => metrics.apiRequest(report));
+  const connections = connectToCluster(runtime, access, (report) => metrics.apiRequest(report));
   const caches = setUpCaches(runtime, connections);
   const responder = setUpResponder(runtime, caches.challenges);
   const leadership = setUpLeadership(

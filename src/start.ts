@@ -36,7 +36,7 @@ async function run({ config, notices }: Extract<ConfigReading, { kind: 'config' 
   try {
     const controller = createController({
       config,
-      kubeConfig: loadKubeConfig(),
+      access: loadKubeConfig(),
       log,
       clock: systemClock,
       onFailure: () => process.exit(1),

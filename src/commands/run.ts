@@ -58,7 +58,7 @@ export async function runCommand(
   const config = { ...reading.config, directoryKnown: options.env['LEGO_URL'] !== undefined };
   let client: KubernetesClient;
   try {
-    client = createKubernetesClient(loadKubeConfig(request.context), {
+    client = createKubernetesClient(loadKubeConfig({ context: request.context }), {
       userAgent: `kube-lego/${config.version} ${command}`,
       clock: options.clock,
     });

@@ -1,5 +1,5 @@
-import type { KubeConfig } from '@kubernetes/client-node';
 import { type RecordName, RecordTroubles } from '../../machines/records/record-troubles.ts';
+import type { ApiAccess } from '../kubernetes/client/api-connection.ts';
 import { createKubernetesClient, type KubernetesClient } from '../kubernetes/client/client.ts';
 import type { ApiRequestReport } from '../kubernetes/client/request-report.ts';
 import { KubernetesAccountSecret } from '../kubernetes/records/account-record.ts';
@@ -21,14 +21,14 @@ export interface Connections {
 
 export function connectToCluster(
   { clock, userAgent }: Runtime,
-  kubeConfig: KubeConfig,
+  access: ApiAccess,
   onRequest: (report: ApiRequestReport) => void,
 ): Connections {
   const common = { userAgent, clock, onRequest };
   return {
-    reader: createKubernetesClient(kubeConfig, { ...common, mayWrite: () => false }),
-    lease: createKubernetesClient(kubeConfig, { ...common, connections: 1 }),
-    writer: (mayWrite) => createKubernetesClient(kubeConfig, { ...common, mayWrite }),
+    reader: createKubernetesClient(access, { ...common, mayWrite: () => false }),
+    lease: createKubernetesClient(access, { ...common, connections: 1 }),
+    writer: (mayWrite) => createKubernetesClient(access, { ...common, mayWrite }),
   };
 }
 

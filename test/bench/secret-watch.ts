@@ -1,5 +1,5 @@
-import { KubeConfig } from '@kubernetes/client-node';
 import { createKubernetesClient, type KubernetesClient } from '../../src/kubernetes/client/client.ts';
+import { loadKubeConfig } from '../../src/kubernetes/client/kube-config.ts';
 import { Reflector } from '../../src/kubernetes/watch/reflector.ts';
 import { recordField, stringField } from '../../src/process/json.ts';
 import { systemClock } from '../../src/time/clock.ts';
@@ -19,9 +19,8 @@ export class SecretWatch implements AsyncDisposable {
   readonly #reflector: Reflector<Filled>;
 
   private constructor(kubeconfig: string, onSynced: () => void) {
-    const kubeConfig = new KubeConfig();
-    kubeConfig.loadFromFile(kubeconfig);
-    this.#client = createKubernetesClient(kubeConfig);
+    const access = loadKubeConfig({ env: { KUBECONFIG: kubeconfig } });
+    this.#client = createKubernetesClient(access);
     this.#reflector = new Reflector<Filled>({
       client: this.#client,
       path: '/api/v1/secrets',

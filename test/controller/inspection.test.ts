@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
 import { createPrivateKey, generateKeyPairSync, KeyObject } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { after, before, describe, it } from 'node:test';
-import { KubeConfig } from '@kubernetes/client-node';
 import { pino } from 'pino';
 import { freePorts } from '../../deploy/local/free-ports.ts';
 import { readConfig } from '../../src/config/config.ts';
 import { createController } from '../../src/controller.ts';
+import { loadKubeConfig } from '../../src/kubernetes/client/kube-config.ts';
 import { systemClock } from '../../src/time/clock.ts';
 import { ingress } from '../controller-failures/objects.ts';
 import { type Stage, startStage } from '../controller-failures/stage.ts';
@@ -50,13 +49,11 @@ describe('the inspection of an issuance', { timeout: 120_000 }, () => {
       () => stage.ca.caPem,
     );
     assert.equal(reading.kind, 'config');
-    const kubeConfig = new KubeConfig();
-    kubeConfig.loadFromString(
-      await readFile(await world.cluster.serviceAccountKubeconfig('kube-lego', 'kube-lego'), 'utf8'),
-    );
+    const kubeconfig = await world.cluster.serviceAccountKubeconfig('kube-lego', 'kube-lego');
+    const access = loadKubeConfig({ env: { KUBECONFIG: kubeconfig } });
     const controller = createController({
       config: { ...reading.config, port: (await world.releasePorts()).responder },
-      kubeConfig,
+      access,
       log: pino({ level: 'silent' }),
       clock: systemClock,
       inspect: (event) => seen.push(everythingIn(event)),

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
-import { KubeConfig } from '@kubernetes/client-node';
 import { applyObjects } from '../../deploy/local/manifests.ts';
 import { startWorld, type World } from '../../deploy/local/world.ts';
 import type { SourceSpec } from '../../machines/ownership/source-spec.ts';
 import { createController } from '../../src/controller.ts';
+import { loadKubeConfig } from '../../src/kubernetes/client/kube-config.ts';
 import { arrayField, recordField, stringField } from '../../src/process/json.ts';
 import type { Lifecycle } from '../../src/process/lifecycle.ts';
 import { ingressSource } from '../../src/sources/ingress/ingress-source.ts';
@@ -60,8 +60,7 @@ describe('a source of another kind beside the Ingress', { timeout: 240_000 }, ()
   before(async () => {
     const cluster = await borrowCluster('deployment');
     world = await startWorld({ cluster, deployed: true, namespaces: ['shop'] });
-    const kubeConfig = new KubeConfig();
-    kubeConfig.loadFromFile(world.cluster.adminKubeconfig);
+    const access = loadKubeConfig({ env: { KUBECONFIG: world.cluster.adminKubeconfig } });
     const { pebble, dns, edge } = world;
     const ports = await world.releasePorts();
     const config = configOf({
@@ -81,7 +80,7 @@ describe('a source of another kind beside the Ingress', { timeout: 240_000 }, ()
     const sources = [ingressSource(config), configMapSource];
     controller = createController({
       config,
-      kubeConfig,
+      access,
       log,
       clock: systemClock,
       sources,

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { KubeConfig } from '@kubernetes/client-node';
+import type { ApiAccess } from '../../src/kubernetes/client/api-connection.ts';
 
 export interface StandInObject {
   readonly metadata: {
@@ -38,16 +38,32 @@ export class ApiStandIn {
     return standIn;
   }
 
-  get kubeConfig(): KubeConfig {
+  get server(): string {
     const address = this.#server.address();
     if (address === null || typeof address === 'string') throw new Error('The stand-in does not listen');
-    const config = new KubeConfig();
-    const server = `http://127.0.0.1:${address.port}`;
-    config.loadFromClusterAndUser(
-      { name: 'stand-in', server, skipTLSVerify: true },
-      { name: 'test', token: 'secret' },
-    );
-    return config;
+    return `http://127.0.0.1:${address.port}`;
+  }
+
+  /** A kubeconfig for it. */
+  get kubeconfig(): string {
+    const name = 'stand-in';
+    return JSON.stringify({
+      clusters: [{ name, cluster: { server: this.server, 'insecure-skip-tls-verify': true } }],
+      users: [{ name, user: { token: 'secret' } }],
+      contexts: [{ name, context: { cluster: name, user: name } }],
+      'current-context': name,
+    });
+  }
+
+  get access(): ApiAccess {
+    const cluster = { name: 'stand-in', server: this.server, skipTLSVerify: true };
+    return {
+      getCurrentCluster: () => cluster,
+      applyToHTTPSOptions: (options) => {
+        options.headers = { Authorization: 'Bearer secret' };
+        return Promise.resolve();
+      },
+    };
   }
 
   get openWatches(): number {

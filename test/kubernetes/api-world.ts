@@ -1,8 +1,8 @@
-import { KubeConfig } from '@kubernetes/client-node';
 import type { ApiClient } from '../../deploy/local/api-client.ts';
 import { type AuditRecord, readAuditLog } from '../../deploy/local/audit-log.ts';
 import type { ClusterAccess } from '../../deploy/local/cluster-access.ts';
 import { createKubernetesClient, type KubernetesClient } from '../../src/kubernetes/client/client.ts';
+import { loadKubeConfig } from '../../src/kubernetes/client/kube-config.ts';
 import { borrowCluster } from '../clusters/borrow.ts';
 
 /** A real API server, somebody who sets things up and looks at them, and the client under test. */
@@ -21,9 +21,8 @@ const userAgent = 'under-test';
 export async function startApiWorld(given?: ClusterAccess): Promise<ApiWorld> {
   const cluster = given ?? (await borrowCluster());
   const admin = cluster.adminClient();
-  const kubeConfig = new KubeConfig();
-  kubeConfig.loadFromFile(cluster.adminKubeconfig);
-  const client = createKubernetesClient(kubeConfig, { userAgent });
+  const access = loadKubeConfig({ env: { KUBECONFIG: cluster.adminKubeconfig } });
+  const client = createKubernetesClient(access, { userAgent });
   return {
     cluster,
     admin,

@@ -37,7 +37,7 @@ describe('kube-lego', { timeout: 120_000 }, () => {
     const program = await readFile(join(root, 'bin/kube-lego'), 'utf8');
     await writeFile(entrypoint, program.replaceAll('/app/', root));
     await chmod(entrypoint, 0o755);
-    await writeFile(join(directory, 'config'), api.kubeConfig.exportConfig());
+    await writeFile(join(directory, 'config'), api.kubeconfig);
   });
   after(async () => {
     await api.stop();

@@ -25,7 +25,7 @@ describe('the controller', { timeout: 30_000 }, () => {
   const controller = () =>
     createController({
       config: configOf(env),
-      kubeConfig: api.kubeConfig,
+      access: api.access,
       log: pino({ level: 'silent' }),
       clock,
       onFailure,

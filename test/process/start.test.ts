@@ -36,7 +36,7 @@ for (const taken of portNames) {
     it('ends the process with 1 and says why', async ({ signal }) => {
       const directory = await mkdtemp(join(tmpdir(), 'kube-lego-start-'));
       const KUBECONFIG = join(directory, 'config');
-      await writeFile(KUBECONFIG, api.kubeConfig.exportConfig());
+      await writeFile(KUBECONFIG, api.kubeconfig);
       const child = spawn(process.execPath, [main], {
         env: { NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'], KUBECONFIG, ...env },
         stdio: ['ignore', 'pipe', 'inherit'],
@@ -59,7 +59,7 @@ for (const taken of portNames) {
 
     it('leaves nothing open', async () => {
       const clock = new ManualClock();
-      const options = { config: configOf(env), kubeConfig: api.kubeConfig, clock, onFailure };
+      const options = { config: configOf(env), access: api.access, clock, onFailure };
       const controller = createController({ ...options, log: pino({ level: 'silent' }) });
       await assert.rejects(controller.start(), { code: 'EADDRINUSE' });
       assert.deepEqual(clock.pending, []);

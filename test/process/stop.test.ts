@@ -28,7 +28,7 @@ describe('a stop while the API server accepts requests and answers none', { time
     const clock = new ManualClock();
     const controller = createController({
       config: configOf(await controllerEnv()),
-      kubeConfig: api.kubeConfig,
+      access: api.access,
       log: pino({ level: 'silent' }),
       clock,
       onFailure,

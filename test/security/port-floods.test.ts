@@ -45,7 +45,7 @@ describe('a flood of the ports of kube-lego', { timeout: 120_000 }, () => {
     };
     directory = await mkdtemp(join(tmpdir(), 'kube-lego-floods-'));
     const KUBECONFIG = join(directory, 'config');
-    await writeFile(KUBECONFIG, api.kubeConfig.exportConfig());
+    await writeFile(KUBECONFIG, api.kubeconfig);
     const env = await controllerEnv();
     process = spawn(globalThis.process.execPath, [main], {
       env: { PATH: globalThis.process.env['PATH'], KUBECONFIG, ...env },

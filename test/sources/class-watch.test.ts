@@ -21,7 +21,7 @@ it('an IngressClass is read by name and controller', () => {
 
 it('kube-lego goes on where IngressClasses are denied, says so once, and takes them up later', async (t) => {
   const api = await ApiStandIn.start();
-  const client = createKubernetesClient(api.kubeConfig);
+  const client = createKubernetesClient(api.access);
   const stop = new AbortController();
   const told: SupervisorEvent[] = [];
   const { log, records } = recordedLog();

@@ -127,7 +127,7 @@ describe('the watch of Namespaces', () => {
 
 async function standIn() {
   const api = await ApiStandIn.start();
-  const client = createKubernetesClient(api.kubeConfig);
+  const client = createKubernetesClient(api.access);
   return {
     api,
     client,

@@ -153,7 +153,7 @@ describe('the watch of Secrets that is denied', () => {
       sendStatus(response, 403, 'Forbidden', 'secrets is forbidden');
       return true;
     };
-    const client = createKubernetesClient(api.kubeConfig);
+    const client = createKubernetesClient(api.access);
     try {
       watch(client, clock, 'shop', 'other');
       for (let tries = 1; tries <= 3; tries += 1) {

@@ -34,7 +34,7 @@ describe('the watch of Ingresses in chosen namespaces', () => {
       refusal?.(response);
       return refusal !== undefined;
     };
-    client = createKubernetesClient(api.kubeConfig);
+    client = createKubernetesClient(api.access);
     clock = new ManualClock();
     stop = new AbortController();
     told = [];

@@ -34,7 +34,7 @@ describe('the caches of a process that takes over', () => {
       signal: stop.signal,
       userAgent: 'test',
     };
-    const connections = connectToCluster(runtime, api.kubeConfig, () => undefined);
+    const connections = connectToCluster(runtime, api.access, () => undefined);
     const caches = setUpCaches(runtime, connections);
     caches.start();
     follow = (told) => void caches.follow((event) => told.push(event), stop.signal);

@@ -4,6 +4,7 @@ import { selfCheck } from '../../challenges/http-01/self-check/self-check.ts';
 import type { Config } from '../../config/config.ts';
 import { selfCheckSettings } from '../../config/policies.ts';
 import type { KubernetesClient } from '../../kubernetes/client/client.ts';
+import { endpoints, services } from '../../kubernetes/client/collections.ts';
 import { isForbidden, unless } from '../../kubernetes/client/kubernetes-error.ts';
 import { arrayField } from '../../process/json.ts';
 import { systemClock } from '../../time/clock.ts';
@@ -51,17 +52,15 @@ export async function checkService(
   const reference = { namespace, name: serviceName };
   try {
     const service = await unless('NotFound', () =>
-      client.call(signal, ({ core }) => core.readNamespacedService(reference)),
+      client.call(signal, (api) => api.read(services, reference)),
     );
     if (service === undefined) {
       return { about, result: 'problem', text: `There is no Service ${name}.`, remedy };
     }
-    const endpoints = await unless('NotFound', () =>
-      client.call(signal, ({ core }) => core.readNamespacedEndpoints(reference)),
+    const found = await unless('NotFound', () =>
+      client.call(signal, (api) => api.read(endpoints, reference)),
     );
-    const ready = arrayField(endpoints, 'subsets').some(
-      (subset) => arrayField(subset, 'addresses').length > 0,
-    );
+    const ready = arrayField(found, 'subsets').some((subset) => arrayField(subset, 'addresses').length > 0);
     if (ready) return { about, result: 'ok', text: `Service ${name} has a ready pod.` };
   } catch (error) {
     if (!isForbidden(error)) throw error;

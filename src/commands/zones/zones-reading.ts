@@ -1,5 +1,6 @@
 import { readZones, type ZonesDocument } from '../../../machines/zones/zone-document.ts';
 import type { KubernetesClient } from '../../kubernetes/client/client.ts';
+import { configMaps } from '../../kubernetes/client/collections.ts';
 import { unless } from '../../kubernetes/client/kubernetes-error.ts';
 
 /**
@@ -14,7 +15,7 @@ export async function readZonesDocument(
   signal: AbortSignal,
 ): Promise<ZonesDocument | undefined> {
   const found = await unless('NotFound', () =>
-    client.call(signal, ({ core }) => core.readNamespacedConfigMap({ namespace, name })),
+    client.call(signal, (api) => api.read(configMaps, { namespace, name })),
   );
   return found === undefined ? undefined : readZones(found.data ?? {});
 }

@@ -19,6 +19,9 @@ export interface Route {
   readonly streams: Dispatcher;
 }
 
+/** Where the API server is, and how to apply the credentials for it. client-node's own KubeConfig is one. */
+export type ApiAccess = Pick<KubeConfig, 'getCurrentCluster' | 'applyToHTTPSOptions'>;
+
 interface Identity {
   readonly tls: Record<string, unknown>;
   readonly headers: Readonly<Record<string, string>>;
@@ -36,7 +39,7 @@ const tlsOptions = ['ca', 'cert', 'key', 'pfx', 'passphrase', 'rejectUnauthorize
  * certificates change, and the old one is closed after its last request.
  */
 export class ApiConnection {
-  readonly #kubeConfig: KubeConfig;
+  readonly #access: ApiAccess;
   readonly #clock: Clock;
   readonly #connections: number;
   readonly #mayWrite: () => boolean;
@@ -49,14 +52,14 @@ export class ApiConnection {
   #closed = false;
 
   /** @param mayWrite whether requests that change something may be sent now */
-  constructor(kubeConfig: KubeConfig, clock: Clock, connections: number, mayWrite: () => boolean) {
-    const cluster = kubeConfig.getCurrentCluster();
+  constructor(access: ApiAccess, clock: Clock, connections: number, mayWrite: () => boolean) {
+    const cluster = access.getCurrentCluster();
     if (cluster === null) {
       throw new TypeError(
         'The kubeconfig has no current cluster: set current-context to one of its contexts',
       );
     }
-    this.#kubeConfig = kubeConfig;
+    this.#access = access;
     this.#clock = clock;
     this.#connections = connections;
     this.#mayWrite = mayWrite;
@@ -90,7 +93,7 @@ export class ApiConnection {
   }
 
   async #read(): Promise<Route> {
-    const identity = await readIdentity(this.#kubeConfig);
+    const identity = await readIdentity(this.#access);
     const previous = this.#route;
     const samePool = this.#identity !== undefined && sameTls(this.#identity.tls, identity.tls);
     const route: Route = {
@@ -117,9 +120,9 @@ export class ApiConnection {
   }
 }
 
-async function readIdentity(kubeConfig: KubeConfig): Promise<Identity> {
+async function readIdentity(access: ApiAccess): Promise<Identity> {
   const options: RequestOptions = {};
-  await kubeConfig.applyToHTTPSOptions(options);
+  await access.applyToHTTPSOptions(options);
   const headers: Record<string, string> = {};
   if (isRecord(options.headers)) {
     for (const [name, value] of Object.entries(options.headers))

@@ -1,26 +1,14 @@
 // The client of the API server: connection, typed errors, metrics of each request. Used by the watches, the records and the
 // challenge Ingresses.
 
-import { AsyncLocalStorage } from 'node:async_hooks';
-import {
-  CoordinationV1Api,
-  CoreV1Api,
-  CustomObjectsApi,
-  createConfiguration,
-  type KubeConfig,
-  NetworkingV1Api,
-  type RequestContext,
-  ResponseContext,
-  ServerConfiguration,
-  wrapHttpLibrary,
-} from '@kubernetes/client-node';
-import type { Dispatcher } from 'undici';
 import { second } from '../../../machines/time/durations.ts';
 import { type Headers, plainHeaders } from '../../process/headers.ts';
+import { isRecord } from '../../process/json.ts';
 import { type Clock, systemClock } from '../../time/clock.ts';
 import { retry } from '../../time/retry.ts';
 import { readAll, type StreamBody } from './api-answer.ts';
-import { ApiConnection } from './api-connection.ts';
+import { ApiCalls, type ApiRequest, patchTypes, writeQuery } from './api-calls.ts';
+import { type ApiAccess, ApiConnection } from './api-connection.ts';
 import { errorFromAnswer, errorFromTransport, KubernetesError, transportCode } from './kubernetes-error.ts';
 import { type ApiRequestReport, type Exchange, reporting } from './request-report.ts';
 
@@ -34,15 +22,8 @@ export interface StreamOptions {
 
 /** Client of the API server with one identity. Throws only KubernetesError, or the reason of an aborted signal. */
 export interface KubernetesClient {
-  readonly core: CoreV1Api;
-  readonly networking: NetworkingV1Api;
-  readonly coordination: CoordinationV1Api;
-  readonly custom: CustomObjectsApi;
-  /**
-   * Aborts the requests of `work` with `signal`: `client.call(signal, ({ core }) => core.readNamespacedSecret(…))`.
-   * Without it only the time limit ends a request.
-   */
-  call<T>(signal: AbortSignal, work: (client: KubernetesClient) => Promise<T>): Promise<T>;
+  /** Aborts the requests of `work` with `signal`: `client.call(signal, (api) => api.read(secrets, { namespace, name }))`. */
+  call<T>(signal: AbortSignal, work: (api: ApiCalls) => Promise<T>): Promise<T>;
   /** A GET with a streamed body, for lists and watches. Status 400 and above is thrown. */
   stream(
     path: string,
@@ -95,20 +76,18 @@ const mostTries = 4;
 const longestRetryAfter = 10 * second;
 const longestAnswer = 32 * 1024 * 1024;
 const longestErrorAnswer = 64 * 1024;
-/** Bytes of white space before an object. */
-const longestSpace = 64;
 
 /**
  * A client with pooled connections and a time limit on every request. Only here a 429 with a Retry-After of at most ten
  * seconds is retried, up to four tries in all; a GET whose kept-alive connection turns out closed is repeated once.
  */
 export function createKubernetesClient(
-  kubeConfig: KubeConfig,
+  access: ApiAccess,
   options: KubernetesClientOptions = {},
 ): KubernetesClient {
   const clock = options.clock ?? systemClock;
   const { connections = 8, mayWrite = () => true } = options;
-  const connection = new ApiConnection(kubeConfig, clock, connections, mayWrite);
+  const connection = new ApiConnection(access, clock, connections, mayWrite);
   return new PooledClient(
     connection,
     clock,
@@ -118,26 +97,12 @@ export function createKubernetesClient(
   );
 }
 
-interface Call {
-  readonly method: Dispatcher.HttpMethod;
-  readonly url: string;
-  readonly headers: Record<string, string>;
-  readonly body: string | undefined;
-  readonly signal: AbortSignal | undefined;
-}
-
 class PooledClient implements KubernetesClient {
-  readonly core: CoreV1Api;
-  readonly networking: NetworkingV1Api;
-  readonly coordination: CoordinationV1Api;
-  readonly custom: CustomObjectsApi;
   readonly #connection: ApiConnection;
   readonly #clock: Clock;
   readonly #requestTimeout: number;
   readonly #userAgent: string;
   readonly #request: Exchange;
-  /** Passes the signal to the request, because client-node ignores one among its options. */
-  readonly #signals = new AsyncLocalStorage<AbortSignal>();
 
   constructor(
     connection: ApiConnection,
@@ -151,24 +116,10 @@ class PooledClient implements KubernetesClient {
     this.#requestTimeout = requestTimeout;
     this.#userAgent = userAgent;
     this.#request = request;
-    const configuration = createConfiguration({
-      baseServer: new ServerConfiguration('http://api-server', {}),
-      httpApi: wrapHttpLibrary({ send: (request) => this.#send(request) }),
-    });
-    this.core = new CoreV1Api(configuration);
-    this.networking = new NetworkingV1Api(configuration);
-    this.coordination = new CoordinationV1Api(configuration);
-    this.custom = new CustomObjectsApi(configuration);
   }
 
-  async call<T>(signal: AbortSignal, work: (client: KubernetesClient) => Promise<T>): Promise<T> {
-    signal.throwIfAborted();
-    try {
-      return await this.#signals.run(signal, () => work(this));
-    } catch (error) {
-      if (signal.aborted || error instanceof KubernetesError) throw error;
-      throw unreadable();
-    }
+  async call<T>(signal: AbortSignal, work: (api: ApiCalls) => Promise<T>): Promise<T> {
+    return work(new ApiCalls((request) => this.#tried(request, signal)));
   }
 
   async stream(
@@ -209,14 +160,15 @@ class PooledClient implements KubernetesClient {
     signal: AbortSignal,
     dryRun = false,
   ): Promise<void> {
-    signal.throwIfAborted();
-    await this.#tried({
-      method: 'PATCH',
-      url: `${path}?fieldManager=${encodeURIComponent(fieldManager)}${dryRun ? '&dryRun=All' : ''}`,
-      headers: { accept: 'application/json', 'content-type': 'application/merge-patch+json' },
-      body: JSON.stringify(body),
+    await this.#tried(
+      {
+        method: 'PATCH',
+        path: `${path}?${writeQuery({ fieldManager, dryRun })}`,
+        contentType: patchTypes.merge,
+        body,
+      },
       signal,
-    });
+    );
   }
 
   async remove(
@@ -225,46 +177,26 @@ class PooledClient implements KubernetesClient {
     signal: AbortSignal,
     dryRun = false,
   ): Promise<void> {
-    signal.throwIfAborted();
     // In the query the API server overlooks a dry run where there is a body.
-    const options = {
+    const body = {
       preconditions: { uid, resourceVersion },
       propagationPolicy: 'Background',
       ...(dryRun ? { dryRun: ['All'] } : {}),
     };
-    await this.#tried({
-      method: 'DELETE',
-      url: path,
-      headers: { accept: 'application/json', 'content-type': 'application/json' },
-      body: JSON.stringify(options),
-      signal,
-    });
+    await this.#tried({ method: 'DELETE', path, body }, signal);
   }
 
   close(): Promise<void> {
     return this.#connection.close();
   }
 
-  async #send(context: RequestContext): Promise<ResponseContext> {
-    const url = new URL(context.getUrl());
-    const body = context.getBody();
-    return this.#tried({
-      // The generated code uses only GET, POST, PUT, PATCH and DELETE, which are in undici's type.
-      method: context.getHttpMethod(),
-      url: url.pathname + url.search,
-      headers: context.getHeaders(),
-      body: typeof body === 'string' ? body : undefined,
-      signal: this.#signals.getStore(),
-    });
-  }
-
-  async #tried(sent: Call): Promise<ResponseContext> {
-    const { signal } = sent;
-    const subject = `${sent.method} ${sent.url.split('?')[0]}`;
+  async #tried<T>(sent: ApiRequest, signal: AbortSignal): Promise<T> {
+    signal.throwIfAborted();
+    const subject = `${sent.method} ${sent.path.split('?')[0]}`;
     let reconnects = sent.method === 'GET' ? 1 : 0;
-    const exchange = async (): Promise<ResponseContext> => {
+    const exchange = async (): Promise<T> => {
       try {
-        return await this.#exchange(subject, sent);
+        return await this.#exchange(subject, sent, signal);
       } catch (error) {
         throw errorFromTransport(subject, error);
       }
@@ -289,26 +221,29 @@ class PooledClient implements KubernetesClient {
     });
   }
 
-  async #exchange(subject: string, { method, url, headers, body, signal }: Call): Promise<ResponseContext> {
+  async #exchange<T>(
+    subject: string,
+    { method, path, contentType = 'application/json', body }: ApiRequest,
+    signal: AbortSignal,
+  ): Promise<T> {
     const route = await this.#connection.route();
-    const answer = await this.#request(route.server + url, {
+    const answer = await this.#request(route.server + path, {
       method,
-      headers: { ...headers, ...route.headers, 'user-agent': this.#userAgent },
-      body: body ?? null,
+      headers: {
+        accept: 'application/json',
+        ...(body === undefined ? {} : { 'content-type': contentType }),
+        ...route.headers,
+        'user-agent': this.#userAgent,
+      },
+      body: body === undefined ? null : JSON.stringify(body),
       dispatcher: route.calls,
       headersTimeout: this.#requestTimeout,
       bodyTimeout: this.#requestTimeout,
-      signal: signal ?? null,
+      signal,
     });
     if (answer.statusCode >= 300)
       throw await this.#refusal(subject, answer.statusCode, answer.headers, answer.body);
-    const content = await readAll(answer.body, longestAnswer);
-    if (!/^\s*\{/.test(content.toString('latin1', 0, longestSpace))) throw unreadable();
-    return new ResponseContext(answer.statusCode, plainHeaders(answer.headers), {
-      text: () => Promise.resolve(content.toString('utf8')),
-      binary: () => Promise.resolve(content),
-      stream: () => null,
-    });
+    return readObject(answer.body);
   }
 
   async #refusal(
@@ -323,9 +258,19 @@ class PooledClient implements KubernetesClient {
   }
 }
 
-/** Without the cause: an error of the JSON parser repeats what it has met, which may be part of a key. */
-function unreadable(): KubernetesError {
-  return new KubernetesError('InvalidResponse', 'The API server sent an answer that cannot be read');
+/**
+ * The object in an answer. That it is of the kind that was asked for is taken on the API server's word.
+ * @throws KubernetesError InvalidResponse, without the text, which may be part of a key
+ */
+async function readObject<T>(body: StreamBody): Promise<T> {
+  const content = await readAll(body, longestAnswer);
+  try {
+    const object: T = JSON.parse(content.toString('utf8'));
+    if (isRecord(object) && ['object', 'undefined'].includes(typeof object['metadata'])) return object;
+  } catch {
+    // Told below.
+  }
+  throw new KubernetesError('InvalidResponse', 'The API server sent an answer that cannot be read');
 }
 
 /** The kept-alive connection turned out closed. */

@@ -1,6 +1,7 @@
-import type { V1Secret } from '@kubernetes/client-node';
 import type { AccountChanges, AccountSecret, AccountSecretStore } from '../../acme/account/account-secret.ts';
+import type { Secret } from '../client/api-objects.ts';
 import type { KubernetesClient } from '../client/client.ts';
+import { secrets } from '../client/collections.ts';
 import { unless } from '../client/kubernetes-error.ts';
 import { fieldManager } from './managed-by.ts';
 import { addMissing, newMetadata, noMetadata, type ObjectMetadata } from './object-metadata.ts';
@@ -37,7 +38,7 @@ export class KubernetesAccountSecret implements AccountSecretStore {
     signal: AbortSignal,
   ): Promise<AccountSecret | undefined> {
     const { name, namespace } = this.#reference;
-    const body: V1Secret = {
+    const body: Secret = {
       apiVersion: 'v1',
       kind: 'Secret',
       metadata: newMetadata(namespace, name, this.#metadata),
@@ -46,9 +47,7 @@ export class KubernetesAccountSecret implements AccountSecretStore {
     };
     return unless('AlreadyExists', async () => {
       const made = await this.#observed('create', () =>
-        this.#client.call(signal, ({ core }) =>
-          core.createNamespacedSecret({ namespace, body, fieldManager }),
-        ),
+        this.#client.call(signal, (api) => api.create(secrets, namespace, body, { fieldManager })),
       );
       return decoded(made);
     });
@@ -69,19 +68,15 @@ export class KubernetesAccountSecret implements AccountSecretStore {
     addMissing((body.metadata ??= {}), this.#metadata);
     return unless('Conflict', async () => {
       const written = await this.#observed('update', () =>
-        this.#client.call(signal, ({ core }) =>
-          core.replaceNamespacedSecret({ ...this.#reference, body, fieldManager }),
-        ),
+        this.#client.call(signal, (api) => api.replace(secrets, this.#reference, body, { fieldManager })),
       );
       return decoded(written);
     });
   }
 
-  async #get(signal: AbortSignal): Promise<{ object: V1Secret; stored: AccountSecret } | undefined> {
+  async #get(signal: AbortSignal): Promise<{ object: Secret; stored: AccountSecret } | undefined> {
     const object = await this.#observed('get', () =>
-      unless('NotFound', () =>
-        this.#client.call(signal, ({ core }) => core.readNamespacedSecret(this.#reference)),
-      ),
+      unless('NotFound', () => this.#client.call(signal, (api) => api.read(secrets, this.#reference))),
     );
     return object && { object, stored: decoded(object) };
   }
@@ -100,15 +95,16 @@ function encoded(data: AccountChanges): Record<string, string> {
   );
 }
 
-function decoded(object: V1Secret): AccountSecret {
+function decoded(object: Secret): AccountSecret {
   const data = Object.entries(object.data ?? {}).map(([key, value]): [string, Buffer] => [
     key,
     Buffer.from(value, 'base64'),
   ]);
+  const createdAt = Date.parse(object.metadata?.creationTimestamp ?? '');
   return {
     data: Object.fromEntries(data),
     uid: object.metadata?.uid ?? '',
     resourceVersion: object.metadata?.resourceVersion ?? '',
-    createdAt: object.metadata?.creationTimestamp?.getTime(),
+    createdAt: Number.isNaN(createdAt) ? undefined : createdAt,
   };
 }

@@ -1,11 +1,12 @@
-import type { CoreV1Event } from '@kubernetes/client-node';
 import type { SourceReference } from '../../../machines/ownership/source-key.ts';
 import type { EventReason } from '../../../machines/reasons/event-reasons.ts';
 import { presentable } from '../../../machines/reasons/foreign-text.ts';
 import { second } from '../../../machines/time/durations.ts';
 import type { Clock } from '../../time/clock.ts';
 import { retry } from '../../time/retry.ts';
+import type { ApiEvent } from '../client/api-objects.ts';
 import type { KubernetesClient } from '../client/client.ts';
+import { events } from '../client/collections.ts';
 import { unless, unlessTransient } from '../client/kubernetes-error.ts';
 import { EventBudget, type EventShare } from './event-budget.ts';
 import { fieldManager } from './managed-by.ts';
@@ -98,19 +99,19 @@ export class EventRecorder {
     this.#working = undefined;
   }
 
-  async #write(body: CoreV1Event): Promise<void> {
+  async #write(body: ApiEvent): Promise<void> {
     const { client, clock } = this.#options;
     const { signal } = this.#stopping;
     const namespace = body.involvedObject.namespace ?? '';
     // The name is the same in every try, so that AlreadyExists means an earlier try succeeded.
     const create = () =>
       unless('AlreadyExists', () =>
-        client.call(signal, ({ core }) => core.createNamespacedEvent({ namespace, body, fieldManager })),
+        client.call(signal, (api) => api.create(events, namespace, body, { fieldManager })),
       );
     await retry(create, { clock, signal, ...pauses, pauseAfter: unlessTransient });
   }
 
-  #objectOf({ source, type, reason, message, link }: SourceEvent, share: EventShare): CoreV1Event {
+  #objectOf({ source, type, reason, message, link }: SourceEvent, share: EventShare): ApiEvent {
     const at = this.#options.clock.now();
     const words = cut(presentable(message, longestMessage), longestMessage);
     const { kind, namespace, name, uid } = source;
@@ -132,8 +133,8 @@ export class EventRecorder {
       source: { component },
       reportingComponent: component,
       reportingInstance: '',
-      firstTimestamp: new Date(share.since),
-      lastTimestamp: new Date(at),
+      firstTimestamp: new Date(share.since).toISOString(),
+      lastTimestamp: new Date(at).toISOString(),
       count: share.count,
     };
   }

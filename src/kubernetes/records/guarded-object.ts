@@ -1,24 +1,19 @@
-import type { V1ObjectMeta } from '@kubernetes/client-node';
+import type { ObjectMeta } from '../client/api-objects.ts';
 import type { KubernetesClient } from '../client/client.ts';
+import type { Collection } from '../client/collections.ts';
 import { KubernetesError, unless } from '../client/kubernetes-error.ts';
+import { fieldManager } from './managed-by.ts';
 import { addMissing, newMetadata, noMetadata, type ObjectMetadata } from './object-metadata.ts';
 import type { RecordObserver, RecordRequest } from './record-observer.ts';
 
-/** The requests for one object. */
-interface Requests<T> {
-  read(client: KubernetesClient): Promise<T>;
-  create(client: KubernetesClient, body: T): Promise<T>;
-  replace(client: KubernetesClient, body: T): Promise<T>;
-}
-
 export interface GuardedObjectOptions<T> {
   readonly client: Pick<KubernetesClient, 'call'>;
+  readonly collection: Collection<T>;
   readonly kind: RecordRequest['kind'];
   readonly namespace: string;
   readonly name: string;
   /** Of a new object, besides our label. */
   readonly metadata?: ObjectMetadata | undefined;
-  readonly requests: Requests<T>;
   readonly observer?: RecordObserver | undefined;
 }
 
@@ -26,7 +21,7 @@ export interface GuardedObjectOptions<T> {
  * One object of ours, which is replaced only as this process has read or written it last; what others have added to its metadata stays.
  * Throws KubernetesError or the signal's reason.
  */
-export class GuardedObject<T extends { metadata?: V1ObjectMeta }> {
+export class GuardedObject<T extends { metadata?: ObjectMeta }> {
   /** NAMESPACE/NAME. */
   readonly name: string;
   readonly #options: GuardedObjectOptions<T>;
@@ -40,9 +35,9 @@ export class GuardedObject<T extends { metadata?: V1ObjectMeta }> {
 
   /** @returns undefined if there is none */
   async read(signal: AbortSignal): Promise<T | undefined> {
-    const { client, requests } = this.#options;
+    const { client, collection, namespace, name } = this.#options;
     this.#found = await this.#observed('get', () =>
-      unless('NotFound', () => client.call(signal, (called) => requests.read(called))),
+      unless('NotFound', () => client.call(signal, (api) => api.read(collection, { namespace, name }))),
     );
     return this.#found;
   }
@@ -52,18 +47,24 @@ export class GuardedObject<T extends { metadata?: V1ObjectMeta }> {
    * @param bodyOf the object with this metadata
    * @throws KubernetesError Conflict if somebody else has created, changed or deleted it: read again
    */
-  async write(bodyOf: (metadata: V1ObjectMeta) => T, signal: AbortSignal): Promise<void> {
-    const { client, kind, name, namespace, metadata = noMetadata, requests } = this.#options;
+  async write(bodyOf: (metadata: ObjectMeta) => T, signal: AbortSignal): Promise<void> {
+    const { client, collection, kind, name, namespace, metadata = noMetadata } = this.#options;
     const found = this.#found;
     const present = found?.metadata;
     if (present !== undefined) addMissing(present, metadata);
     const body = bodyOf(present ?? newMetadata(namespace, name, metadata));
     const written = await (found === undefined
       ? this.#observed('create', () =>
-          unless('AlreadyExists', () => client.call(signal, (called) => requests.create(called, body))),
+          unless('AlreadyExists', () =>
+            client.call(signal, (api) => api.create(collection, namespace, body, { fieldManager })),
+          ),
         )
       : this.#observed('update', () =>
-          unless('NotFound', () => client.call(signal, (called) => requests.replace(called, body))),
+          unless('NotFound', () =>
+            client.call(signal, (api) =>
+              api.replace(collection, { namespace, name }, body, { fieldManager }),
+            ),
+          ),
         ));
     if (written === undefined) {
       const change = found === undefined ? 'was created' : 'was deleted';

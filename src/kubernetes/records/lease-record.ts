@@ -1,11 +1,11 @@
-import { type V1Lease, V1MicroTime } from '@kubernetes/client-node';
 import { oneLine } from '../../../machines/reasons/foreign-text.ts';
 import { second } from '../../../machines/time/durations.ts';
 import type { Lease, LeaseStore } from '../../leadership/leader-election.ts';
 import { recordField, stringField } from '../../process/json.ts';
+import type { Lease as LeaseObject } from '../client/api-objects.ts';
 import type { KubernetesClient } from '../client/client.ts';
+import { leases } from '../client/collections.ts';
 import { GuardedObject } from './guarded-object.ts';
-import { fieldManager } from './managed-by.ts';
 import type { ObjectMetadata } from './object-metadata.ts';
 import type { RecordObserver } from './record-observer.ts';
 
@@ -17,7 +17,7 @@ const mostTransitions = 2 ** 31 - 1;
 
 /** The Lease of the process that leads (coordination.k8s.io/v1). Throws KubernetesError or the signal's reason. */
 export class KubernetesLease implements LeaseStore {
-  readonly #lease: GuardedObject<V1Lease>;
+  readonly #lease: GuardedObject<LeaseObject>;
 
   constructor(
     client: Pick<KubernetesClient, 'call'>,
@@ -25,14 +25,16 @@ export class KubernetesLease implements LeaseStore {
     metadata?: ObjectMetadata,
     observer?: RecordObserver,
   ) {
-    const requests = {
-      read: ({ coordination }: KubernetesClient) => coordination.readNamespacedLease({ namespace, name }),
-      create: ({ coordination }: KubernetesClient, body: V1Lease) =>
-        coordination.createNamespacedLease({ namespace, body, fieldManager }),
-      replace: ({ coordination }: KubernetesClient, body: V1Lease) =>
-        coordination.replaceNamespacedLease({ namespace, name, body, fieldManager }),
-    };
-    this.#lease = new GuardedObject({ client, kind: 'Lease', namespace, name, metadata, requests, observer });
+    const collection = leases;
+    this.#lease = new GuardedObject({
+      client,
+      collection,
+      kind: 'Lease',
+      namespace,
+      name,
+      metadata,
+      observer,
+    });
   }
 
   get name(): string {
@@ -42,7 +44,6 @@ export class KubernetesLease implements LeaseStore {
   async read(signal: AbortSignal): Promise<Lease | undefined> {
     const found = await this.#lease.read(signal);
     if (found === undefined) return undefined;
-    // client-node looks at no types.
     const spec = recordField(found, 'spec');
     const { acquireTime, leaseDurationSeconds = 0, leaseTransitions, renewTime } = spec ?? {};
     return {
@@ -59,8 +60,8 @@ export class KubernetesLease implements LeaseStore {
     const spec = {
       holderIdentity: lease.holder,
       leaseDurationSeconds: Math.max(1, Math.round(lease.duration / second)),
-      renewTime: new V1MicroTime(lease.renewedAt),
-      acquireTime: new V1MicroTime(lease.acquiredAt),
+      renewTime: microTime(lease.renewedAt),
+      acquireTime: microTime(lease.acquiredAt),
       leaseTransitions: Math.min(lease.transitions, mostTransitions),
     };
     const apiVersion = 'coordination.k8s.io/v1';
@@ -72,8 +73,12 @@ function countOf(value: unknown): number | undefined {
   return Number.isInteger(value) && Number(value) >= 0 ? Number(value) : undefined;
 }
 
-/** Against its type, client-node reads a micro time as a string. */
 function timeOf(time: unknown): number {
-  const at = Date.parse(time instanceof Date ? time.toISOString() : String(time));
+  const at = Date.parse(String(time));
   return Number.isNaN(at) ? 0 : at;
+}
+
+/** With six digits of a second: the API server takes no other number of them for a MicroTime. */
+function microTime(at: number): string {
+  return new Date(at).toISOString().replace('Z', '000Z');
 }

@@ -1,5 +1,6 @@
-import type { V1ObjectMeta } from '@kubernetes/client-node';
+import type { ObjectMeta } from '../client/api-objects.ts';
 import type { KubernetesClient } from '../client/client.ts';
+import { configMaps } from '../client/collections.ts';
 import { KubernetesError, unless } from '../client/kubernetes-error.ts';
 import { fieldManager, managedByLabel } from './managed-by.ts';
 import { noMetadata, type ObjectMetadata } from './object-metadata.ts';
@@ -75,14 +76,14 @@ export class NumberedDocuments {
   /** All documents, by number. */
   async read(signal: AbortSignal): Promise<ReadonlyMap<number, string>> {
     const { prefix, label, dataKey } = this.#kind;
-    const page = { namespace: this.#namespace, labelSelector: label.join('='), limit: pageSize };
+    const page = { labelSelector: label.join('='), limit: String(pageSize) };
     const documents = new Map<number, string>();
     const all = new Map<number, Found>();
-    let _continue: string | undefined;
+    let token: string | undefined;
     do {
-      const from = _continue === undefined ? page : { ...page, _continue };
+      const from = token === undefined ? page : { ...page, continue: token };
       const { items, metadata } = await this.#observed('list', 0, () =>
-        this.#client.call(signal, ({ core }) => core.listNamespacedConfigMap(from)),
+        this.#client.call(signal, (api) => api.list(configMaps, this.#namespace, from)),
       );
       for (const { metadata: found, data } of items) {
         const shard = shardOf(found?.name ?? '', prefix);
@@ -90,8 +91,8 @@ export class NumberedDocuments {
         documents.set(shard, data?.[dataKey] ?? '');
         all.set(shard, toKeep(found));
       }
-      _continue = metadata?._continue;
-    } while (_continue !== undefined && _continue !== '');
+      token = metadata?.continue;
+    } while (token !== undefined && token !== '');
     this.#found = all;
     return documents;
   }
@@ -129,9 +130,8 @@ export class NumberedDocuments {
     await this.#observed('delete', shard, async () => {
       // One that could not be created is not wanted any more.
       if (resourceVersion === undefined) return;
-      const body = { preconditions: { resourceVersion } };
       await unless('NotFound', () =>
-        this.#client.call(signal, ({ core }) => core.deleteNamespacedConfigMap({ namespace, name, body })),
+        this.#client.call(signal, (api) => api.delete(configMaps, { namespace, name }, { resourceVersion })),
       );
     });
     this.#found.delete(shard);
@@ -144,8 +144,8 @@ export class NumberedDocuments {
     const body = this.#body(metadata, text);
     return this.#observed('update', shard, () =>
       unless('NotFound', () =>
-        this.#client.call(signal, ({ core }) =>
-          core.replaceNamespacedConfigMap({ namespace, name, body, fieldManager }),
+        this.#client.call(signal, (api) =>
+          api.replace(configMaps, { namespace, name }, body, { fieldManager }),
         ),
       ),
     );
@@ -156,9 +156,7 @@ export class NumberedDocuments {
     const { namespace } = metadata;
     const body = this.#body(metadata, text);
     return this.#observed('create', shard, () =>
-      this.#client.call(signal, ({ core }) =>
-        core.createNamespacedConfigMap({ namespace, body, fieldManager }),
-      ),
+      this.#client.call(signal, (api) => api.create(configMaps, namespace, body, { fieldManager })),
     );
   }
 
@@ -167,7 +165,7 @@ export class NumberedDocuments {
     return this.#observer.observe({ verb, kind: 'ConfigMap', name: this.nameOf(shard) }, work);
   }
 
-  #body(metadata: V1ObjectMeta, text: string) {
+  #body(metadata: ObjectMeta, text: string) {
     return { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { [this.#kind.dataKey]: text } };
   }
 
@@ -189,7 +187,7 @@ function ownLabels({ label: [key, value] }: Kind): Record<string, string> {
 }
 
 /** Of what others add only labels and annotations: a finalizer that has been removed meanwhile must not come back. */
-function toKeep({ resourceVersion, labels = {}, annotations = {} }: V1ObjectMeta): Found {
+function toKeep({ resourceVersion, labels = {}, annotations = {} }: ObjectMeta): Found {
   return { resourceVersion, labels, annotations };
 }
 

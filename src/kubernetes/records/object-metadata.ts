@@ -1,5 +1,5 @@
-import type { V1ObjectMeta } from '@kubernetes/client-node';
 import { arrayField, recordField, stringField } from '../../process/json.ts';
+import type { ObjectMeta } from '../client/api-objects.ts';
 import { fieldManager, managedByLabel } from './managed-by.ts';
 
 /** What the operator wants on every object that kube-lego creates: `LEGO_OBJECT_LABELS`, `LEGO_OBJECT_ANNOTATIONS`. */
@@ -15,7 +15,7 @@ export function newMetadata(
   namespace: string,
   name: string,
   { labels, annotations }: ObjectMetadata,
-): V1ObjectMeta {
+): ObjectMeta {
   return {
     name,
     namespace,
@@ -25,7 +25,7 @@ export function newMetadata(
 }
 
 /** Adds what is missing, for an update of an object as it was read. What is there stays. */
-export function addMissing(present: V1ObjectMeta, wanted: ObjectMetadata): void {
+export function addMissing(present: ObjectMeta, wanted: ObjectMetadata): void {
   present.labels = { ...wanted.labels, ...present.labels };
   present.annotations = { ...wanted.annotations, ...present.annotations };
 }
@@ -37,7 +37,7 @@ export function addMissing(present: V1ObjectMeta, wanted: ObjectMetadata): void 
  * @returns undefined: nothing
  */
 export function toRepeat(
-  present: V1ObjectMeta | undefined,
+  present: ObjectMeta | undefined,
   wanted: ObjectMetadata,
 ): ObjectMetadata | undefined {
   const applied = arrayField(present, 'managedFields')

@@ -1,7 +1,7 @@
-import type { V1Secret } from '@kubernetes/client-node';
+import type { Secret } from '../client/api-objects.ts';
 import type { KubernetesClient } from '../client/client.ts';
+import { secrets } from '../client/collections.ts';
 import { GuardedObject } from './guarded-object.ts';
-import { fieldManager } from './managed-by.ts';
 import type { ObjectMetadata } from './object-metadata.ts';
 import type { RecordObserver } from './record-observer.ts';
 
@@ -17,7 +17,7 @@ export const recordSecrets = {
  * signal's reason.
  */
 export class SecretEntries {
-  readonly #secret: GuardedObject<V1Secret>;
+  readonly #secret: GuardedObject<Secret>;
 
   constructor(
     client: Pick<KubernetesClient, 'call'>,
@@ -27,20 +27,13 @@ export class SecretEntries {
     observer?: RecordObserver,
   ) {
     const name = recordSecrets[record];
-    const requests = {
-      read: ({ core }: KubernetesClient) => core.readNamespacedSecret({ namespace, name }),
-      create: ({ core }: KubernetesClient, body: V1Secret) =>
-        core.createNamespacedSecret({ namespace, body, fieldManager }),
-      replace: ({ core }: KubernetesClient, body: V1Secret) =>
-        core.replaceNamespacedSecret({ namespace, name, body, fieldManager }),
-    };
     this.#secret = new GuardedObject({
       client,
+      collection: secrets,
       kind: 'Secret',
       namespace,
       name,
       metadata,
-      requests,
       observer,
     });
   }

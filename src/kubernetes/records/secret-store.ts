@@ -1,10 +1,11 @@
 // The objects that kube-lego writes: TLS Secrets, the account Secret, ledger ConfigMaps, Events, status annotations. Used by the
 // steps, the CA and the actors.
 
-import { PatchStrategy, setHeaderOptions, type V1Secret } from '@kubernetes/client-node';
 import type { SecretVersion } from '../../../machines/assessment/secret-facts.ts';
 import { adoptAnnotation } from '../../../machines/ownership/adoption.ts';
+import type { Secret } from '../client/api-objects.ts';
 import type { KubernetesClient } from '../client/client.ts';
+import { secrets } from '../client/collections.ts';
 import { KubernetesError, unless } from '../client/kubernetes-error.ts';
 import { fieldManager, managedByLabel } from './managed-by.ts';
 import { noMetadata, type ObjectMetadata, toRepeat } from './object-metadata.ts';
@@ -57,7 +58,7 @@ export class SecretStore {
   /** @returns undefined if there is none. @throws KubernetesError for every other failure */
   async read(namespace: string, name: string, signal: AbortSignal): Promise<StoredSecret | undefined> {
     const secret = await unless('NotFound', () =>
-      this.#client.call(signal, ({ core }) => core.readNamespacedSecret({ namespace, name })),
+      this.#client.call(signal, (api) => api.read(secrets, { namespace, name })),
     );
     if (secret === undefined) return undefined;
     const repeat = toRepeat(secret.metadata, this.#metadata);
@@ -83,7 +84,7 @@ export class SecretStore {
     signal: AbortSignal,
   ): Promise<Buffer | undefined> {
     const secret = await unless('NotFound', () =>
-      this.#client.call(signal, ({ core }) => core.readNamespacedSecret({ namespace, name })),
+      this.#client.call(signal, (api) => api.read(secrets, { namespace, name })),
     );
     const { data } = secret ?? {};
     return data !== undefined && Object.hasOwn(data, key) ? decode(data[key]) : undefined;
@@ -103,7 +104,7 @@ export class SecretStore {
     trial: CertificateToStore,
     signal: AbortSignal,
   ): Promise<void> {
-    await this.#put(namespace, name, existing, trial, signal, 'All');
+    await this.#put(namespace, name, existing, trial, signal, true);
   }
 
   /**
@@ -155,11 +156,8 @@ export class SecretStore {
   }
 
   async #patch(namespace: string, name: string, body: object, signal: AbortSignal): Promise<SecretVersion> {
-    const secret = await this.#client.call(signal, ({ core }) =>
-      core.patchNamespacedSecret(
-        { namespace, name, body, fieldManager },
-        setHeaderOptions('Content-Type', PatchStrategy.MergePatch),
-      ),
+    const secret = await this.#client.call(signal, (api) =>
+      api.patch(secrets, { namespace, name }, 'merge', body, { fieldManager }),
     );
     return identityOf(secret, namespace, name);
   }
@@ -170,8 +168,8 @@ export class SecretStore {
     existing: SecretVersion | undefined,
     { chainPem, keyPem, annotations }: CertificateToStore,
     signal: AbortSignal,
-    dryRun?: 'All',
-  ): Promise<V1Secret> {
+    dryRun?: boolean,
+  ): Promise<Secret> {
     const wanted = this.#metadata;
     const { labels, annotations: repeated } = existing?.repeat ?? noMetadata;
     const mark = existing?.managedByOther === true ? {} : { [managedByLabel.key]: managedByLabel.value };
@@ -188,29 +186,18 @@ export class SecretStore {
       type: 'kubernetes.io/tls',
       data: { 'tls.crt': encode(chainPem), 'tls.key': encode(keyPem) },
     };
-    const options = dryRun === undefined ? { fieldManager } : { fieldManager, dryRun };
-    return this.#client.call(signal, ({ core }) =>
-      existing === undefined
-        ? core.createNamespacedSecret({ namespace, body: { ...body, metadata }, ...options })
-        : core.patchNamespacedSecret(
-            {
-              namespace,
-              name,
-              // With both the API server applies to exactly the assessed object, or answers 409.
-              body: {
-                ...body,
-                metadata: { ...metadata, uid: existing.uid, resourceVersion: existing.resourceVersion },
-              },
-              force: true,
-              ...options,
-            },
-            setHeaderOptions('Content-Type', PatchStrategy.ServerSideApply),
-          ),
-    );
+    const options = { fieldManager, dryRun };
+    return this.#client.call(signal, (api) => {
+      if (existing === undefined) return api.create(secrets, namespace, { ...body, metadata }, options);
+      // With both the API server applies to exactly the assessed object, or answers 409.
+      const { uid, resourceVersion } = existing;
+      const assessed = { ...body, metadata: { ...metadata, uid, resourceVersion } };
+      return api.patch(secrets, { namespace, name }, 'apply', assessed, options);
+    });
   }
 }
 
-function identityOf(secret: V1Secret, namespace: string, name: string): SecretVersion {
+function identityOf(secret: Secret, namespace: string, name: string): SecretVersion {
   const { uid, resourceVersion } = secret.metadata ?? {};
   if (uid === undefined || resourceVersion === undefined) {
     throw new KubernetesError(

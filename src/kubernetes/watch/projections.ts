@@ -66,10 +66,9 @@ export class Projections<T extends object> {
   }
 }
 
-/** Milliseconds since the epoch; 0 for an invalid date. Of an object that was read as JSON, or by client-node, which makes a Date. */
+/** Milliseconds since the epoch; 0 for an invalid date. */
 export function creationTime(metadata: Record<string, unknown> | undefined): number {
-  const value = metadata?.['creationTimestamp'];
-  const time = value instanceof Date ? value.getTime() : Date.parse(typeof value === 'string' ? value : '');
+  const time = Date.parse(stringField(metadata, 'creationTimestamp') ?? '');
   return Number.isNaN(time) ? 0 : time;
 }
 

@@ -1,13 +1,6 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import {
-  CoordinationV1Api,
-  CoreV1Api,
-  CustomObjectsApi,
-  createConfiguration,
-  NetworkingV1Api,
-} from '@kubernetes/client-node';
-import {
   startZoneServer,
   type ZoneServer,
   type ZoneServerOptions,
@@ -17,6 +10,7 @@ import { readZones } from '../../../machines/zones/zone-document.ts';
 import { readServer } from '../../../src/challenges/dns-01/lookup/dns-exchange.ts';
 import { NameServers } from '../../../src/challenges/dns-01/lookup/name-servers.ts';
 import type { ValueStore } from '../../../src/challenges/dns-01/presented-values.ts';
+import { ApiCalls } from '../../../src/kubernetes/client/api-calls.ts';
 import type { KubernetesClient } from '../../../src/kubernetes/client/client.ts';
 import { KubernetesError } from '../../../src/kubernetes/client/kubernetes-error.ts';
 import { systemClock } from '../../../src/time/clock.ts';
@@ -100,25 +94,14 @@ export class MemoryValues implements ValueStore {
 export function secretsClient(
   secrets: Readonly<Record<string, Readonly<Record<string, string>>>>,
 ): Pick<KubernetesClient, 'call'> {
-  const core = new CoreV1Api(createConfiguration());
-  core.readNamespacedSecret = ({ name }) => {
+  const path = /^\/api\/v1\/namespaces\/[^/]+\/secrets\/([^/]+)$/;
+  const api = new ApiCalls((request) => {
+    const [, name = ''] = path.exec(request.path) ?? [];
+    assert.equal(request.method, 'GET');
     const found = secrets[name];
     if (found === undefined) return Promise.reject(new KubernetesError('NotFound', `no Secret ${name}`));
     const data = Object.entries(found).map(([key, value]) => [key, Buffer.from(value).toString('base64')]);
-    return Promise.resolve({ data: Object.fromEntries(data) });
-  };
-  const unused = (): never => assert.fail('the API server is asked for something else');
-  const configuration = createConfiguration();
-  const client: KubernetesClient = {
-    core,
-    networking: new NetworkingV1Api(configuration),
-    coordination: new CoordinationV1Api(configuration),
-    custom: new CustomObjectsApi(configuration),
-    call: (_, work) => work(client),
-    stream: unused,
-    mergePatch: unused,
-    remove: unused,
-    close: unused,
-  };
-  return client;
+    return Promise.resolve(JSON.parse(JSON.stringify({ data: Object.fromEntries(data) })));
+  });
+  return { call: (_, work) => work(api) };
 }

@@ -115,10 +115,6 @@ describe('the challenge Ingress', () => {
   function callingThrough(call: KubernetesClient['call']): KubernetesClient {
     const { client } = world;
     return {
-      core: client.core,
-      networking: client.networking,
-      coordination: client.coordination,
-      custom: client.custom,
       call,
       stream: (...parameters) => client.stream(...parameters),
       mergePatch: (...parameters) => client.mergePatch(...parameters),

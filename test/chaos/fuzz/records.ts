@@ -227,7 +227,7 @@ class LeaseServer implements AsyncDisposable {
 
   private constructor(api: ApiStandIn) {
     this.#api = api;
-    this.client = createKubernetesClient(api.kubeConfig);
+    this.client = createKubernetesClient(api.access);
     api.override = (request, response) => {
       this.#serve(request, response).catch(() => response.destroy());
       return true;

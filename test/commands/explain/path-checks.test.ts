@@ -15,7 +15,7 @@ describe('what explain says of the Service that challenges go to', () => {
   let client: KubernetesClient;
   before(async () => {
     api = await ApiStandIn.start();
-    client = createKubernetesClient(api.kubeConfig);
+    client = createKubernetesClient(api.access);
   });
   after(async () => {
     await client.close();

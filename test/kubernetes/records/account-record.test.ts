@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { KubeConfig } from '@kubernetes/client-node';
 import { AccountStore } from '../../../src/acme/account/account.ts';
 import { AccountError } from '../../../src/acme/account/account-error.ts';
 import { readStoredAccount } from '../../../src/acme/account/account-secret.ts';
@@ -8,20 +7,22 @@ import { accountKeyTypes } from '../../../src/acme/protocol/account-key.ts';
 import { CaClock } from '../../../src/acme/transport/ca-clock.ts';
 import { AcmeTransport } from '../../../src/acme/transport/transport.ts';
 import { createKubernetesClient } from '../../../src/kubernetes/client/client.ts';
+import { secrets } from '../../../src/kubernetes/client/collections.ts';
+import { loadKubeConfig } from '../../../src/kubernetes/client/kube-config.ts';
 import { KubernetesAccountSecret } from '../../../src/kubernetes/records/account-record.ts';
 import { systemClock } from '../../../src/time/clock.ts';
 import { retry } from '../../../src/time/retry.ts';
 import { DirectConnection } from '../../acme/direct-connection.ts';
 import { ScriptedCa } from '../../ca/ca.ts';
 import { borrowCluster } from '../../clusters/borrow.ts';
+import { ApiStandIn } from '../api-stand-in.ts';
 
 const { signal } = new AbortController();
 
 test('the account Secret in a real API server', { timeout: 60_000 }, async (context) => {
   await using cluster = await borrowCluster();
-  const kubeConfig = new KubeConfig();
-  kubeConfig.loadFromFile(cluster.adminKubeconfig);
-  const client = createKubernetesClient(kubeConfig);
+  const access = loadKubeConfig({ env: { KUBECONFIG: cluster.adminKubeconfig } });
+  const client = createKubernetesClient(access);
   context.after(() => client.close());
   const store = new KubernetesAccountSecret(client, 'default', 'kube-lego-account');
 
@@ -34,13 +35,13 @@ test('the account Secret in a real API server', { timeout: 60_000 }, async (cont
   });
 
   await context.test('keeps foreign keys, labels and annotations when the URL is written', async () => {
-    await client.call(signal, async ({ core }) => {
+    await client.call(signal, async (api) => {
       const reference = { namespace: 'default', name: 'kube-lego-account' };
-      const body = await core.readNamespacedSecret(reference);
+      const body = await api.read(secrets, reference);
       body.data = { ...body.data, 'acme-registration.json': Buffer.from('{}').toString('base64') };
       assert(body.metadata);
       body.metadata.annotations = { 'example.com/backup': 'yes' };
-      return core.replaceNamespacedSecret({ ...reference, body });
+      return api.replace(secrets, reference, body, { fieldManager: 'somebody' });
     });
     const current = await store.read(signal);
     assert(current);
@@ -54,8 +55,8 @@ test('the account Secret in a real API server', { timeout: 60_000 }, async (cont
       'acme-registration.json',
       'tls.key',
     ]);
-    const object = await client.call(signal, ({ core }) =>
-      core.readNamespacedSecret({ namespace: 'default', name: 'kube-lego-account' }),
+    const object = await client.call(signal, (api) =>
+      api.read(secrets, { namespace: 'default', name: 'kube-lego-account' }),
     );
     assert.equal(object.metadata?.annotations?.['example.com/backup'], 'yes');
     assert.equal(object.metadata?.labels?.['app.kubernetes.io/managed-by'], 'kube-lego');
@@ -73,7 +74,7 @@ test('the account Secret in a real API server', { timeout: 60_000 }, async (cont
       const clock = new CaClock(systemClock);
       const transport = new AcmeTransport({ clock, userAgent: 'test', connection });
       const name = `account-of-${algorithms?.[0]?.toLowerCase() ?? 'all'}`;
-      const clients = Array.from({ length: 4 }, () => createKubernetesClient(kubeConfig));
+      const clients = Array.from({ length: 4 }, () => createKubernetesClient(access));
       const accounts = await Promise.all(
         clients.map((own) => {
           const account = new AccountStore({
@@ -110,12 +111,9 @@ test('the account Secret in a real API server', { timeout: 60_000 }, async (cont
   }
 
   await context.test('a trouble with the API server is not an absent Secret', async () => {
-    const absent = new KubeConfig();
-    absent.loadFromClusterAndUser(
-      { name: 'absent', server: 'https://127.0.0.1:1', skipTLSVerify: false },
-      { name: 'somebody' },
-    );
-    const away = createKubernetesClient(absent);
+    const absent = await ApiStandIn.start();
+    const away = createKubernetesClient(absent.access);
+    await absent.stop();
     context.after(() => away.close());
     const lost = new KubernetesAccountSecret(away, 'default', 'kube-lego-account');
     await assert.rejects(lost.read(signal), { name: 'KubernetesError' });

@@ -89,7 +89,7 @@ describe('the Event recorder', () => {
 
   beforeEach(async () => {
     api = await ApiStandIn.start();
-    client = createKubernetesClient(api.kubeConfig);
+    client = createKubernetesClient(api.access);
     clock = new ManualClock();
     errors = [];
     bodies = [];

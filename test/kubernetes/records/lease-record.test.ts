@@ -11,7 +11,7 @@ const { signal } = new AbortController();
 /** A Lease as it stands there. */
 async function leaseWith(spec: unknown) {
   const api = await ApiStandIn.start();
-  const client = createKubernetesClient(api.kubeConfig);
+  const client = createKubernetesClient(api.access);
   let written: unknown;
   api.override = (request, response) => {
     const metadata = { name: 'kube-lego', namespace: 'kube-lego', resourceVersion: '1' };

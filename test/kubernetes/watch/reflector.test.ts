@@ -53,7 +53,7 @@ describe('a reflector', () => {
 
   beforeEach(async () => {
     api = await ApiStandIn.start();
-    client = createKubernetesClient(api.kubeConfig);
+    client = createKubernetesClient(api.access);
     clock = new ManualClock();
     stop = new AbortController();
     log = [];

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { KubernetesClient } from '../../../kubernetes/client/client.ts';
+import { dnsEndpoints } from '../../../kubernetes/client/collections.ts';
 import { isDenied, KubernetesError, unless } from '../../../kubernetes/client/kubernetes-error.ts';
 import { retryConflicts } from '../../../kubernetes/client/retry-conflicts.ts';
 import { fieldManager } from '../../../kubernetes/records/managed-by.ts';
@@ -16,7 +17,6 @@ export interface ExternalDnsOptions {
   readonly clock: Clock;
 }
 
-const crd = { group: 'externaldns.k8s.io', version: 'v1alpha1', plural: 'dnsendpoints' } as const;
 /** Seconds. */
 const ttl = 60;
 
@@ -69,15 +69,12 @@ export class ExternalDnsProvider implements DnsProvider {
     const before = targetsOf(found);
     const after = change(before);
     if (after.size === before.size) return;
-    const target = { ...crd, namespace, name };
     const present = recordField(found, 'metadata');
     if (after.size === 0) {
       const { uid, resourceVersion } = present ?? {};
       const preconditions = { uid: String(uid), resourceVersion: String(resourceVersion) };
       await unless('NotFound', () =>
-        client.call(signal, ({ custom }) =>
-          custom.deleteNamespacedCustomObject({ ...target, body: { preconditions } }),
-        ),
+        client.call(signal, (api) => api.delete(dnsEndpoints, { namespace, name }, preconditions)),
       );
       return;
     }
@@ -88,18 +85,18 @@ export class ExternalDnsProvider implements DnsProvider {
       targets: [...after],
     };
     const body = {
-      apiVersion: `${crd.group}/${crd.version}`,
+      apiVersion: dnsEndpoints.apiVersion,
       kind: 'DNSEndpoint',
       metadata: present ?? newMetadata(namespace, name, metadata),
       spec: { endpoints: [endpoint] },
     };
-    await client.call(signal, async ({ custom }) => {
+    await client.call(signal, async (api) => {
       if (present !== undefined) {
-        await custom.replaceNamespacedCustomObject({ ...target, body, fieldManager });
+        await api.replace(dnsEndpoints, { namespace, name }, body, { fieldManager });
         return;
       }
       const made = await unless('AlreadyExists', () =>
-        custom.createNamespacedCustomObject({ ...crd, namespace, body, fieldManager }),
+        api.create(dnsEndpoints, namespace, body, { fieldManager }),
       );
       if (made === undefined)
         throw new KubernetesError('Conflict', `DNSEndpoint ${name} was created by another client`);
@@ -109,7 +106,7 @@ export class ExternalDnsProvider implements DnsProvider {
   #read(name: string, signal: AbortSignal): Promise<unknown> {
     const { client, namespace } = this.#options;
     return unless('NotFound', () =>
-      client.call(signal, ({ custom }) => custom.getNamespacedCustomObject({ ...crd, namespace, name })),
+      client.call(signal, (api) => api.read(dnsEndpoints, { namespace, name })),
     );
   }
 

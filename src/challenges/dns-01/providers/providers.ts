@@ -3,6 +3,7 @@ import { normalizeHost } from '../../../../machines/hosts/host-names.ts';
 import { second } from '../../../../machines/time/durations.ts';
 import type { Zone } from '../../../../machines/zones/zone.ts';
 import type { KubernetesClient } from '../../../kubernetes/client/client.ts';
+import { secrets } from '../../../kubernetes/client/collections.ts';
 import { KubernetesError, unless } from '../../../kubernetes/client/kubernetes-error.ts';
 import type { ObjectMetadata } from '../../../kubernetes/records/object-metadata.ts';
 import { type Clock, workWithin } from '../../../time/clock.ts';
@@ -117,9 +118,7 @@ export class Providers {
         `Secret ${namespace}/${name} was not read within ${readLimit / second} s`,
       );
     const found = await workWithin(clock, readLimit, reason, (signal) =>
-      unless('NotFound', () =>
-        client.call(signal, ({ core }) => core.readNamespacedSecret({ namespace, name })),
-      ),
+      unless('NotFound', () => client.call(signal, (api) => api.read(secrets, { namespace, name }))),
     );
     if (found === undefined) {
       const message = `There is no Secret ${namespace}/${name}, which a DNS zone names.`;

@@ -1,8 +1,8 @@
-import type { V1Ingress } from '@kubernetes/client-node';
 import { challengePath } from '../../../../machines/hosts/challenge-path.ts';
 import { normalizeHost } from '../../../../machines/hosts/host-names.ts';
 import { anyHost, wildcardAbove } from '../../../../machines/ownership/claim.ts';
 import type { IngressClassReference } from '../../../../machines/ownership/source-spec.ts';
+import type { Ingress } from '../../../kubernetes/client/api-objects.ts';
 import { KubernetesError } from '../../../kubernetes/client/kubernetes-error.ts';
 import { managedByLabel } from '../../../kubernetes/records/managed-by.ts';
 import { creationTime } from '../../../kubernetes/watch/projections.ts';
@@ -103,7 +103,7 @@ export function challengeManifest(
   ingressClass: IngressClassReference,
   { rules, thumbprint }: Validated,
   present?: ObservedChallenge,
-): V1Ingress {
+): Ingress {
   const pathType = template.pathType(ingressClass);
   const service = { name: template.serviceName, port: { number: template.servicePort } };
   const path = { path: challengePath, pathType, backend: { service } };

@@ -71,9 +71,7 @@ export class ChallengeObjects {
     const label = stringField(recordField(metadata, 'labels'), managedByLabel.key);
     if (uid === undefined || label !== undefined || !servesChallengesOnly(object)) return;
     const { namespace } = this.#template;
-    await client.call(signal, ({ networking }) =>
-      networking.deleteNamespacedIngress({ namespace, name, body: { preconditions: { uid } } }),
-    );
+    await client.call(signal, (api) => api.delete(ingresses, { namespace, name }, { uid }));
   }
 
   async #named(name: string, signal: AbortSignal): Promise<unknown> {

@@ -1,9 +1,10 @@
-import type { V1Ingress } from '@kubernetes/client-node';
 import type { ChallengeRule } from '../../../../machines/ownership/challenge-rules.ts';
 import type { IngressClassReference } from '../../../../machines/ownership/source-spec.ts';
 import { second } from '../../../../machines/time/durations.ts';
 import { doubledPause } from '../../../../machines/time/ladder.ts';
+import type { Ingress } from '../../../kubernetes/client/api-objects.ts';
 import type { KubernetesClient } from '../../../kubernetes/client/client.ts';
+import { ingresses } from '../../../kubernetes/client/collections.ts';
 import { KubernetesError, unless } from '../../../kubernetes/client/kubernetes-error.ts';
 import { fieldManager } from '../../../kubernetes/records/managed-by.ts';
 import type { Clock } from '../../../time/clock.ts';
@@ -343,7 +344,7 @@ export class ChallengeWriter implements Place {
     return this.#inherited.size === 0 ? this.#held : new Map([...this.#inherited, ...this.#held]);
   }
 
-  #accept(answer: V1Ingress): void {
+  #accept(answer: Ingress): void {
     const observed = observeChallenge(answer, this.#options.template);
     this.#written = observed.fingerprint;
     // The watch may have reported a later version before this answer arrived.
@@ -357,20 +358,16 @@ export class ChallengeWriter implements Place {
     return deleted.resourceVersion === undefined || !isOlder(deleted.resourceVersion, resourceVersion);
   }
 
-  #send(validated: Validated, signal: AbortSignal, dryRun?: 'All'): Promise<V1Ingress> {
+  #send(validated: Validated, signal: AbortSignal, dryRun?: boolean): Promise<Ingress> {
     const { template, client, name } = this.#options;
     const ingressClass = this.#ingressClass ?? { form: 'none' };
     const body = challengeManifest(template, name, ingressClass, validated, this.#known);
-    const parameters = {
-      namespace: template.namespace,
-      body,
-      fieldManager,
-      ...(dryRun === undefined ? {} : { dryRun }),
-    };
-    return client.call(signal, ({ networking }) =>
+    const { namespace } = template;
+    const options = { fieldManager, dryRun };
+    return client.call(signal, (api) =>
       this.#known === undefined
-        ? networking.createNamespacedIngress(parameters)
-        : networking.replaceNamespacedIngress({ ...parameters, name }),
+        ? api.create(ingresses, namespace, body, options)
+        : api.replace(ingresses, { namespace, name }, body, options),
     );
   }
 
@@ -378,8 +375,8 @@ export class ChallengeWriter implements Place {
     const { template, client, name } = this.#options;
     const preconditions = { uid: known.uid, resourceVersion: known.resourceVersion };
     await unless('NotFound', () =>
-      client.call(signal, ({ networking }) =>
-        networking.deleteNamespacedIngress({ namespace: template.namespace, name, body: { preconditions } }),
+      client.call(signal, (api) =>
+        api.delete(ingresses, { namespace: template.namespace, name }, preconditions),
       ),
     );
     this.#deleted = preconditions;
@@ -416,7 +413,7 @@ export class ChallengeWriter implements Place {
     const tryOut = async (subset: readonly string[]): Promise<Error | undefined> => {
       const rules = new Map([...held].filter(([, ruleHost]) => subset.includes(ruleHost)));
       try {
-        await this.#send(this.#validated(rules), this.#options.signal, 'All');
+        await this.#send(this.#validated(rules), this.#options.signal, true);
         return undefined;
       } catch (error) {
         if (error instanceof KubernetesError && refusals.includes(error.code)) return error;
