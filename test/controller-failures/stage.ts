@@ -179,8 +179,16 @@ export class Stage {
     );
   }
 
+  /** Waits for the work while the CA answers. A failure says what the controller has last warned of. */
   async guard<T>(work: Promise<T>): Promise<T> {
-    return this.world.pebble.guard(work);
+    try {
+      return await this.world.pebble.guard(work);
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      throw new Error(`${message}\nThe last warnings of the controller:\n${await this.#lastWarnings()}`, {
+        cause: error,
+      });
+    }
   }
 
   /** Ends everything, and asserts that the controller, if it was started, has done all under its ServiceAccount. */
@@ -227,6 +235,17 @@ export class Stage {
       throw new Error(`${what}: not in time. There is ${JSON.stringify(last)}`, { cause: error });
     }
     return last;
+  }
+
+  async #lastWarnings(): Promise<string> {
+    if (this.#controller === undefined) return 'It was not started.';
+    const warnings = (await this.log()).filter(({ level }) => level === 'warn' || level === 'error');
+    return warnings.length === 0
+      ? 'None.'
+      : warnings
+          .slice(-10)
+          .map((record) => JSON.stringify(record))
+          .join('\n');
   }
 
   async #untilWarned(key: string, reason: string): Promise<string> {
