@@ -17,6 +17,7 @@ import { untilAborted } from '../time/clock.ts';
 import type { Draining } from './draining.ts';
 import type { OrderGates } from './order-gates.ts';
 import type { OrderReports } from './order-reports.ts';
+import type { Replacements } from './replacements.ts';
 
 /** The input of an order. */
 export interface WantedCertificate
@@ -61,6 +62,7 @@ export interface CaOrderOptions {
   readonly gates: OrderGates;
   readonly keeper: Pick<LedgerKeeper, 'changed' | 'refused' | 'written'>;
   readonly reports: OrderReports;
+  readonly replacements: Replacements;
   readonly draining: Draining;
 }
 
@@ -124,7 +126,7 @@ export class CaOrder {
 
   /** Orders with `replaces`; if the CA refuses that, once more without. */
   async #place(account: Account, signal: AbortSignal): Promise<ObtainedCertificate> {
-    const { clock, reports, transport } = this.#options;
+    const { clock, replacements, reports, transport } = this.#options;
     const { hosts, csr, presenterOf, profile, preferredChain, predecessor } = this.#wanted;
     const { journaling, onNotice } = this.#wanted;
     const { renewalInfo } = await transport.directory(account.directoryUrl, signal);
@@ -150,7 +152,7 @@ export class CaOrder {
         journaling?.wait(clock.now() + ms, ms);
       },
     };
-    const replaces = renewalInfo === undefined ? undefined : predecessor?.id;
+    const replaces = renewalInfo === undefined ? undefined : replacements.next(predecessor?.id);
     this.#replacing = replaces !== undefined;
     try {
       const earlierOrder = journaling?.earlierOrder;
@@ -162,6 +164,7 @@ export class CaOrder {
         earlierOrder: earlierOrder && { ...earlierOrder, wait },
       });
     } catch (error) {
+      if (replaces !== undefined && isFailureOfNewOrder(error)) replacements.failed(replaces);
       if (!this.#replacing || !isRefusedReplacement(error)) throw error;
       this.#replacing = false;
       return await placeOrder(order);
@@ -241,6 +244,13 @@ const notOfReplacements: ReadonlySet<string> = new Set([
   'rejectedIdentifier',
   'unsupportedIdentifier',
 ]);
+
+/** Whether the CA itself, not a proxy in front of it, has failed over a new order. */
+function isFailureOfNewOrder(error: unknown): boolean {
+  if (!(error instanceof OrderError) || !(error.cause instanceof AcmeProblem)) return false;
+  const { endpoint, type } = error.cause;
+  return endpoint === 'new-order' && type === 'serverInternal';
+}
 
 /** Whether the order may have been refused because of `replaces`: there is no common problem type for that. */
 function isRefusedReplacement(error: unknown): boolean {

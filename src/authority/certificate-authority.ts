@@ -21,6 +21,7 @@ import { CaOrder, type WantedCertificate } from './ca-order.ts';
 import type { Draining } from './draining.ts';
 import { OrderGates } from './order-gates.ts';
 import { OrderReports } from './order-reports.ts';
+import { Replacements } from './replacements.ts';
 
 export interface CaOptions
   extends Pick<AccountOptions, 'directoryUrl' | 'email' | 'externalAccount' | 'keyTypes'>,
@@ -69,6 +70,7 @@ export class CertificateAuthority {
   readonly #options: CaOptions;
   readonly #keeper: LedgerKeeper;
   readonly #gates: OrderGates;
+  readonly #replacements = new Replacements();
   #restored = false;
   /** Hosts whose pauses are to be lifted after `restore`. */
   #liftedEarly: string[] = [];
@@ -150,7 +152,10 @@ export class CertificateAuthority {
     const { account, clock, profile, transport } = this;
     const { draining } = this.#options;
     const reports = new OrderReports(wanted.id, wanted.hosts, (report) => this.report(report));
-    const parts = { account, transport, clock, gates: this.#gates, keeper: this.#keeper, reports, draining };
+    const gates = this.#gates;
+    const keeper = this.#keeper;
+    const replacements = this.#replacements;
+    const parts = { account, transport, clock, gates, keeper, reports, replacements, draining };
     return new CaOrder(parts, { ...wanted, profile: wanted.profile ?? profile }, signal);
   }
 

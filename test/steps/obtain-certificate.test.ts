@@ -160,4 +160,17 @@ describe('an order that says what it replaces', () => {
       assert.equal(ordering.ca.count('/new-order'), 1);
     });
   }
+
+  it('is made without that after the CA has failed over it', async () => {
+    const made = ordering.ca.scripts.get('/new-order');
+    const said: boolean[] = [];
+    ordering.ca.scripts.set('/new-order', (received, times) => {
+      const replaces = 'replaces' in Object(received.payload);
+      said.push(replaces);
+      return replaces ? problem(500, 'serverInternal', 'No order for it.') : made?.(received, times);
+    });
+    assert.equal((await ordering.run(renewal))?.code, 'CaUnavailable');
+    assert.equal(await ordering.run(renewal), undefined);
+    assert.deepEqual(said, [true, false]);
+  });
 });

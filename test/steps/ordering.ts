@@ -10,6 +10,7 @@ import { CaOrder, type WantedCertificate } from '../../src/authority/ca-order.ts
 import { Draining } from '../../src/authority/draining.ts';
 import { OrderGates } from '../../src/authority/order-gates.ts';
 import { OrderReports } from '../../src/authority/order-reports.ts';
+import { Replacements } from '../../src/authority/replacements.ts';
 import { IssuedCertificates } from '../../src/certificate/issued-certificates.ts';
 import { Vault } from '../../src/certificate/vault.ts';
 import { createLedger } from '../../src/ledger/ledger-keeper.ts';
@@ -44,6 +45,7 @@ export class Ordering {
   /** By which the account is used. */
   readonly accountClock: ManualClock;
   readonly #clock: CaClock;
+  readonly #replacements = new Replacements();
   readonly #transport: AcmeTransport;
 
   private constructor(
@@ -149,6 +151,7 @@ export class Ordering {
       gates: new OrderGates({ ledger, budget, rateLimits, clock }),
       keeper,
       reports,
+      replacements: this.#replacements,
       draining: this.draining,
     };
     return new CaOrder(parts, wanted, signal);
