@@ -31,3 +31,18 @@ export function arrayField(object: unknown, field: string): readonly unknown[] {
   const value = isRecord(object) ? object[field] : undefined;
   return Array.isArray(value) ? value : [];
 }
+
+/** The strings among the values of this object. */
+export function stringsOf(record: Record<string, unknown> | undefined): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(record ?? {}).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
+  );
+}
+
+/** JSON with sorted keys: typed models and the API server order them differently. */
+export function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_, inner: unknown) => {
+    if (!isRecord(inner)) return inner;
+    return Object.fromEntries(Object.entries(inner).toSorted(([a], [b]) => (a < b ? -1 : 1)));
+  });
+}

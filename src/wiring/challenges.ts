@@ -3,6 +3,7 @@ import type { Zones } from '../../machines/zones/zone.ts';
 import type { AccountStore } from '../acme/account/account.ts';
 import type { PreparationReport } from '../challenges/challenge-solver.ts';
 import { ChallengeSolvers } from '../challenges/challenge-solvers.ts';
+import { type AnsweredHosts, newestAnswer } from '../challenges/http-01/answered-hosts.ts';
 import type { ChallengeTemplate } from '../challenges/http-01/challenge-ingress/challenge-manifest.ts';
 import type { ChallengeWatch } from '../challenges/http-01/challenge-ingress/challenge-watch.ts';
 import { type Http01Options, Http01Solver } from '../challenges/http-01/http-01-solver.ts';
@@ -13,12 +14,14 @@ import type { Cluster } from './cluster.ts';
 import { type Dns01, setUpDns01 } from './dns-01.ts';
 import type { Runtime } from './runtime.ts';
 
-/** The responder of every replica: it answers for what the challenge Ingresses list, whoever has written them. */
-export function setUpResponder({ clock, log }: Runtime, watch: ChallengeWatch): Server {
+/** The responder of every replica: it answers for what the objects of challenges list, whoever has written them. */
+export function setUpResponder({ clock, log }: Runtime, watches: readonly AnsweredHosts[]): Server {
   return createResponder({
-    thumbprintOf: (host) => watch.thumbprintOf(host),
-    refresh: () => watch.refresh(),
-    onError: (error) => log.warn(error, 'The responder could not check a host in the challenge Ingresses.'),
+    thumbprintOf: (host) => newestAnswer(watches.flatMap((watch) => watch.answerFor(host) ?? []))?.thumbprint,
+    refresh: async () => {
+      await Promise.all(watches.map((watch) => watch.refresh()));
+    },
+    onError: (error) => log.warn(error, 'The responder could not check whether a host is being validated.'),
     clock,
   });
 }

@@ -91,7 +91,7 @@ describe('the challenge Ingress', () => {
   }
 
   /** Whether the responder answers for this host. */
-  const has = (host: string): boolean => watch.thumbprintOf(host) === thumbprint;
+  const has = (host: string): boolean => watch.answerFor(host)?.thumbprint === thumbprint;
 
   /** Turns the clock by nothing until the promise settles: what is due now happens, what is due later does not. */
   async function now<T>(promise: Promise<T>): Promise<T> {
@@ -778,11 +778,11 @@ describe('the challenge Ingress', () => {
     await acquire('a', 'a.example');
     const former = thumbprint;
     thumbprint = 'A'.repeat(43);
-    assert.equal(watch.thumbprintOf('a.example'), former);
+    assert.equal(watch.answerFor('a.example')?.thumbprint, former);
     clock.advance(1000);
     await acquire('b', 'b.example');
     assert.deepEqual(
-      ['a.example', 'b.example'].map((host) => watch.thumbprintOf(host)),
+      ['a.example', 'b.example'].map((host) => watch.answerFor(host)?.thumbprint),
       [thumbprint, thumbprint],
     );
   });
@@ -800,8 +800,8 @@ describe('the challenge Ingress', () => {
       body: { metadata: { annotations } },
     });
     await watch.refresh();
-    assert.equal(watch.thumbprintOf('a.example'), annotations['kube-lego.io/challenge-thumbprint']);
-    assert.equal(watch.thumbprintOf('victim.example'), undefined);
+    assert.equal(watch.answerFor('a.example')?.thumbprint, annotations['kube-lego.io/challenge-thumbprint']);
+    assert.equal(watch.answerFor('victim.example')?.thumbprint, undefined);
     // Whoever may write it could as well route its hosts to a server of his own; it is written anew.
     clock.advance(1000);
     await eventually('it is repaired', () => has('a.example'));

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
-import { Refresh } from '../../../src/challenges/http-01/challenge-ingress/refresh.ts';
+import { Refresh } from '../../../src/challenges/http-01/refresh.ts';
 import { ManualClock } from '../../time/manual-clock.ts';
 
 describe('a reading that many ask for', () => {

@@ -74,7 +74,7 @@ describe('a challenge rule that somebody removes each time', () => {
       watch,
       thumbprint: () => thumbprint,
     });
-    return { challenges, watch, has: (host: string) => watch.thumbprintOf(host) === thumbprint };
+    return { challenges, watch, has: (host: string) => watch.answerFor(host)?.thumbprint === thumbprint };
   }
 
   /** Lets time go by second by second, with what follows from each. */

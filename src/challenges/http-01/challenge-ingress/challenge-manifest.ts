@@ -6,8 +6,16 @@ import type { Ingress } from '../../../kubernetes/client/api-objects.ts';
 import { KubernetesError } from '../../../kubernetes/client/kubernetes-error.ts';
 import { managedByLabel } from '../../../kubernetes/records/managed-by.ts';
 import { creationTime } from '../../../kubernetes/watch/projections.ts';
-import { arrayField, isRecord, recordField, stringField } from '../../../process/json.ts';
+import { arrayField, canonicalJson, recordField, stringField, stringsOf } from '../../../process/json.ts';
 import { classAnnotation } from '../../../sources/ingress/ingress-projection.ts';
+import {
+  hostsAnnotation,
+  isSpecific,
+  listedHosts,
+  listedThumbprint,
+  thumbprintAnnotation,
+  validatedAnnotations,
+} from '../validated-hosts.ts';
 
 /** The common part of all challenge Ingresses of this controller. */
 export interface ChallengeTemplate {
@@ -45,24 +53,6 @@ const challengeAnnotations: Readonly<Record<string, string>> = Object.freeze({
   'haproxy.org/ssl-redirect': 'false',
   'ingress.cilium.io/force-https': 'disabled',
 });
-
-/**
- * The hosts that are validated, separated by commas. The rules do not tell them: a rule is spelt as the site's own that serves the
- * host, which may be a wildcard's, or one without host.
- */
-const hostsAnnotation = 'kube-lego.io/challenge-hosts';
-
-/**
- * RFC 7638 thumbprint of the account key, which is no secret. With the hosts it is all that the responder of any replica needs, and
- * both change in one write.
- */
-const thumbprintAnnotation = 'kube-lego.io/challenge-thumbprint';
-
-/** A SHA-256 hash in base64url. */
-const thumbprintForm = /^[A-Za-z0-9_-]{43}$/;
-
-/** Hosts of one challenge Ingress: with 253 characters each, half of what the API server allows for all annotations. */
-export const mostHosts = 500;
 
 /** A challenge Ingress of the API server, reduced to the compared fields and those that an update must send back. */
 export interface ObservedChallenge {
@@ -107,9 +97,11 @@ export function challengeManifest(
   const pathType = template.pathType(ingressClass);
   const service = { name: template.serviceName, port: { number: template.servicePort } };
   const path = { path: challengePath, pathType, backend: { service } };
-  const annotations: Record<string, string> = { ...present?.annotations, ...ownAnnotations(template) };
-  annotations[hostsAnnotation] = [...rules.keys()].toSorted().join(',');
-  if (thumbprint !== undefined) annotations[thumbprintAnnotation] = thumbprint;
+  const annotations: Record<string, string> = {
+    ...present?.annotations,
+    ...ownAnnotations(template),
+    ...validatedAnnotations(rules.keys(), thumbprint),
+  };
   if (ingressClass.form === 'annotation') annotations[classAnnotation] = ingressClass.name;
   const className = classNameToWrite(ingressClass, present);
   return {
@@ -170,8 +162,8 @@ export function observeChallenge(object: unknown, template: ChallengeTemplate): 
       'The API server sent an Ingress without name, uid or resourceVersion',
     );
   }
-  const annotations = strings(recordField(metadata, 'annotations'));
-  const labels = strings(recordField(metadata, 'labels'));
+  const annotations = stringsOf(recordField(metadata, 'annotations'));
+  const labels = stringsOf(recordField(metadata, 'labels'));
   const className = stringField(spec, 'ingressClassName');
   const ours = [
     ...[...Object.keys(ownAnnotations(template)), classAnnotation, hostsAnnotation, thumbprintAnnotation].map(
@@ -188,23 +180,15 @@ export function observeChallenge(object: unknown, template: ChallengeTemplate): 
     resourceVersion,
     createdAt: creationTime(metadata),
     ingressClass: readClass(className, annotations[classAnnotation]),
-    hosts: new Set(listedHosts(annotations[hostsAnnotation]) ?? [...ruleHosts].filter(isHost)),
-    thumbprint: thumbprintForm.exec(annotations[thumbprintAnnotation] ?? '')?.[0],
+    // The rules of a challenge Ingress from before the annotation name the hosts.
+    hosts: new Set(listedHosts(annotations) ?? [...ruleHosts].filter(isSpecific)),
+    thumbprint: listedThumbprint(annotations),
     ruleHosts,
-    fingerprint: canonical([spec ?? null, ours]),
+    fingerprint: canonicalJson([spec ?? null, ours]),
     labels,
     annotations,
     finalizers: arrayField(metadata, 'finalizers').filter((value) => typeof value === 'string'),
   };
-}
-
-/** @returns undefined for a challenge Ingress of a kube-lego before this annotation: its rules name the hosts */
-function listedHosts(annotation: string | undefined): string[] | undefined {
-  return annotation?.split(',', mostHosts).map(normalizeHost).filter(isHost);
-}
-
-function isHost(text: string): boolean {
-  return text !== '' && !text.includes('*');
 }
 
 /** `host` of the rule that routes this host; undefined if none does. */
@@ -227,31 +211,8 @@ export function servesChallengesOnly(object: unknown): boolean {
   );
 }
 
-/**
- * Whether version `a` was certainly written before `b`. Since Kubernetes 1.35 resourceVersions are comparable as numbers; any other
- * is not older.
- */
-export function isOlder(a: string, b: string): boolean {
-  const number = /^\d+$/;
-  return number.test(a) && number.test(b) && BigInt(a) < BigInt(b);
-}
-
 function readClass(field: string | undefined, annotation: string | undefined): IngressClassReference {
   if (field !== undefined && field !== '') return { form: 'field', name: field };
   if (annotation !== undefined && annotation !== '') return { form: 'annotation', name: annotation };
   return { form: 'none' };
-}
-
-function strings(record: Record<string, unknown> | undefined): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(record ?? {}).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
-  );
-}
-
-/** JSON with sorted keys: typed models and the API server order them differently. */
-function canonical(value: unknown): string {
-  return JSON.stringify(value, (_, inner: unknown) => {
-    if (!isRecord(inner)) return inner;
-    return Object.fromEntries(Object.entries(inner).toSorted(([a], [b]) => (a < b ? -1 : 1)));
-  });
 }

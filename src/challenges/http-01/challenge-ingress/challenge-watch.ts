@@ -1,12 +1,14 @@
 import { normalizeHost } from '../../../../machines/hosts/host-names.ts';
-import { minute, second } from '../../../../machines/time/durations.ts';
+import { second } from '../../../../machines/time/durations.ts';
 import type { KubernetesClient } from '../../../kubernetes/client/client.ts';
 import { ourSelector } from '../../../kubernetes/records/managed-by.ts';
 import { Reflector, type ReflectorState } from '../../../kubernetes/watch/reflector.ts';
 import type { Clock } from '../../../time/clock.ts';
-import { type ChallengeTemplate, isOlder, type ObservedChallenge, ruleHostOf } from './challenge-manifest.ts';
+import { type AnsweredHosts, type ChallengeAnswer, newestAnswer } from '../answered-hosts.ts';
+import { NotedObjects } from '../noted-objects.ts';
+import { Refresh } from '../refresh.ts';
+import { type ChallengeTemplate, type ObservedChallenge, ruleHostOf } from './challenge-manifest.ts';
 import { ChallengeObjects } from './challenge-objects.ts';
-import { Refresh } from './refresh.ts';
 
 /** Who writes the challenge Ingresses, and so needs their state. */
 export interface ChallengeObserver {
@@ -25,25 +27,22 @@ export interface ChallengeWatchOptions {
   readonly onError?: ((error: unknown) => void) | undefined;
 }
 
-/** Milliseconds after which an open watch must have shown what was read or written otherwise. */
-const echoLimit = minute;
-
 /**
  * The challenge Ingresses as they are in the API server: which hosts the responder answers, and for which account key. Every replica
  * has it, and needs no more to answer the CA: no key, no Secret.
  */
-export class ChallengeWatch {
+export class ChallengeWatch implements AnsweredHosts {
   readonly #options: ChallengeWatchOptions;
   readonly #objects: ChallengeObjects;
   readonly #reflector: Reflector<ObservedChallenge>;
   readonly #refresh: Refresh;
-  /** By name: read by a refresh, or written by this process, and perhaps not shown by the watch yet. */
-  readonly #noted = new Map<string, { readonly observed: ObservedChallenge; readonly at: number }>();
+  readonly #noted: NotedObjects<ObservedChallenge>;
   #observer: ChallengeObserver | undefined;
 
   constructor(options: ChallengeWatchOptions) {
     const { client, clock, onError, signal, template } = options;
     this.#options = options;
+    this.#noted = new NotedObjects(clock);
     this.#objects = new ChallengeObjects(client, template, ({ name, uid }) => this.#knows(name, uid));
     this.#reflector = new Reflector<ObservedChallenge>({
       client,
@@ -82,17 +81,15 @@ export class ChallengeWatch {
   }
 
   /**
-   * RFC 7638 thumbprint of the account key whose challenges are answered for this host (in any spelling), base64url; undefined for a
-   * host that no challenge Ingress lists, or that the one which does has no rule for: what admission lets nobody route, nobody proves.
+   * For which account key the challenges of this host (in any spelling) are answered; undefined for a host that no challenge Ingress
+   * lists, or that the one which does has no rule for: what admission lets nobody route, nobody proves.
    */
-  thumbprintOf(host: string): string | undefined {
+  answerFor(host: string): ChallengeAnswer | undefined {
     const normal = normalizeHost(host);
-    let newest: ObservedChallenge | undefined;
-    for (const one of this.#current()) {
-      if (!one.hosts.has(normal) || ruleHostOf(normal, one.ruleHosts) === undefined) continue;
-      if (newest === undefined || isOlder(newest.resourceVersion, one.resourceVersion)) newest = one;
-    }
-    return newest?.thumbprint;
+    const listing = Array.from(this.#current()).filter(
+      ({ hosts, ruleHosts }) => hosts.has(normal) && ruleHostOf(normal, ruleHosts) !== undefined,
+    );
+    return newestAnswer(listing);
   }
 
   /**
@@ -118,32 +115,26 @@ export class ChallengeWatch {
 
   /** It was written or read apart from the watch. */
   note(observed: ObservedChallenge): void {
-    this.#noted.set(observed.name, { observed, at: this.#options.clock.monotonic() });
+    this.#noted.note(this.#keyOf(observed.name), observed);
   }
 
   noteDeletion(uid: string): void {
-    for (const [name, { observed }] of this.#noted) if (observed.uid === uid) this.#noted.delete(name);
+    this.#noted.noteDeletion(uid);
   }
 
   /** Each object once, as of its newest known version. */
-  *#current(): Generator<ObservedChallenge> {
-    const oldest = this.state.watching
-      ? this.#options.clock.monotonic() - echoLimit
-      : Number.NEGATIVE_INFINITY;
-    for (const [name, { at }] of this.#noted) if (at < oldest) this.#noted.delete(name);
-    const noted = new Map(this.#noted);
-    for (const [, watched] of this.#reflector.entries()) {
-      const other = noted.get(watched.name)?.observed;
-      noted.delete(watched.name);
-      yield other !== undefined && isOlder(watched.resourceVersion, other.resourceVersion) ? other : watched;
-    }
-    for (const { observed } of noted.values()) yield observed;
+  #current(): Iterable<ObservedChallenge> {
+    return this.#noted.newest(this.#reflector.entries(), this.state.watching);
+  }
+
+  #keyOf(name: string): string {
+    return `${this.#options.template.namespace}/${name}`;
   }
 
   /** Whether this object was a challenge Ingress before, even if edited since. */
   #knows(name: string, uid: string): boolean {
-    const watched = this.#reflector.get(`${this.#options.template.namespace}/${name}`);
-    return watched?.uid === uid || this.#noted.get(name)?.observed.uid === uid;
+    const key = this.#keyOf(name);
+    return this.#reflector.get(key)?.uid === uid || this.#noted.get(key)?.uid === uid;
   }
 
   async #readAll(): Promise<void> {

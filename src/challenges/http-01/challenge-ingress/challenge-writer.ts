@@ -7,11 +7,11 @@ import type { KubernetesClient } from '../../../kubernetes/client/client.ts';
 import { ingresses } from '../../../kubernetes/client/collections.ts';
 import { KubernetesError, unless } from '../../../kubernetes/client/kubernetes-error.ts';
 import { fieldManager } from '../../../kubernetes/records/managed-by.ts';
+import { isOlder } from '../../../kubernetes/watch/versions.ts';
 import type { Clock } from '../../../time/clock.ts';
 import {
   type ChallengeTemplate,
   challengeManifest,
-  isOlder,
   type ObservedChallenge,
   observeChallenge,
   ruleHostOf,

@@ -1,4 +1,4 @@
-import { type Clock, sleep } from '../../../time/clock.ts';
+import { type Clock, sleep } from '../../time/clock.ts';
 
 /**
  * Coalesces and rate-limits reads: callers before the start of a read share it, one read at a time and one per interval. So a scan
