@@ -79,12 +79,13 @@ export class Admission {
   get occupancy() {
     const admitted = this.#setsAdmitted.size;
     const awaitingSlot = this.#slots.awaiting.size;
-    const { ordering } = this.#slots;
+    const { lent, ordering } = this.#slots;
     return {
       waiting: this.#waiting - this.#held,
       held: this.#held,
-      admitted: admitted - awaitingSlot - ordering,
+      admitted: admitted - awaitingSlot - lent - ordering,
       awaitingSlot,
+      lent,
       ordering,
       hosts: this.#hostsAdmitted,
     };
@@ -122,6 +123,17 @@ export class Admission {
   requestSlot(id: string): void {
     const progress = this.#rounds.get(id);
     if (progress !== undefined) this.#slots.request(progress);
+  }
+
+  /** The CA has nothing to do for this order now: another one may have its slot meanwhile. */
+  lendSlot(id: string): void {
+    const progress = this.#rounds.get(id);
+    if (progress !== undefined) this.#slots.lend(progress);
+  }
+
+  reclaimSlot(id: string): void {
+    const progress = this.#rounds.get(id);
+    if (progress !== undefined) this.#slots.reclaim(progress);
   }
 
   /** The order has ended, or is no longer needed. */
@@ -162,7 +174,12 @@ export class Admission {
     return earliest([trouble, turn, this.#outlook.next]);
   }
 
-  /** Grants what is free, and says what holds others. What would take long is done a part at a time, see `next`. */
+  /** Grants free slots to orders that have lent theirs: they are at the CA already, and wait for nothing else. */
+  givesBack(): Grant[] {
+    return this.#slots.giveBack().map(({ round }) => ({ id: round.id, grant: 'slot' }));
+  }
+
+  /** Grants what is free after `givesBack`, and says what holds others. What would take long is done a part at a time, see `next`. */
   grants(now: number): Grant[] {
     const grants: Grant[] = [];
     this.#shares.expire(now);

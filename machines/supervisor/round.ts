@@ -20,7 +20,8 @@ export interface Progress extends Queued {
   readonly round: Round;
   /** Its exact set. */
   readonly identifiers: string;
-  stage: 'waiting' | 'admitted' | 'awaiting-slot' | 'ordering';
+  /** `lent`: its order goes on without a slot; `reclaiming`: it wants one again. */
+  stage: 'waiting' | 'admitted' | 'awaiting-slot' | 'ordering' | 'lent' | 'reclaiming';
   /** Where it waits; undefined: for its turn. */
   lane: Lane | undefined;
   /** The lane that it has left when the limit had room, until it is admitted or held again. */

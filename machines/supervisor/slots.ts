@@ -11,7 +11,10 @@ export class Slots {
   readonly #awaiting = new Set<Progress>();
   readonly #shares = new Shares((_, namespace, change) => this.#queue.changeShare(namespace, change));
   readonly #queue = new FairQueue<Progress>((namespace) => this.#shares.of(slotShare, namespace));
+  /** They go first: each has an order at the CA, whose time runs. */
+  readonly #reclaiming = new Set<Progress>();
   #ordering = 0;
+  #lent = 0;
 
   constructor(count: number) {
     this.#count = count;
@@ -21,7 +24,12 @@ export class Slots {
     return this.#ordering;
   }
 
-  /** Those without a slot. */
+  /** Number of those whose order goes on without a slot, or wants one again. */
+  get lent(): number {
+    return this.#lent;
+  }
+
+  /** Those without a slot, before their order. */
   get awaiting(): ReadonlySet<Progress> {
     return this.#awaiting;
   }
@@ -33,18 +41,47 @@ export class Slots {
     this.#queue.add(progress);
   }
 
+  /** The CA has nothing to do for this order now. */
+  lend(progress: Progress): void {
+    if (progress.stage !== 'ordering') return;
+    this.#free(progress);
+    this.#lent += 1;
+    progress.stage = 'lent';
+  }
+
+  /** The order needs its slot again. */
+  reclaim(progress: Progress): void {
+    if (progress.stage !== 'lent') return;
+    progress.stage = 'reclaiming';
+    this.#reclaiming.add(progress);
+  }
+
   /** The order has ended, or is no longer needed. */
   return(progress: Progress): void {
     if (progress.stage === 'awaiting-slot') this.#stopAwaiting(progress);
-    else if (progress.stage === 'ordering') {
-      this.#ordering -= 1;
-      this.#shares.giveBack(slotShare, progress.round.namespace);
+    else if (progress.stage === 'ordering') this.#free(progress);
+    else if (progress.stage === 'lent' || progress.stage === 'reclaiming') {
+      this.#reclaiming.delete(progress);
+      this.#lent -= 1;
     } else return;
     progress.stage = 'admitted';
   }
 
+  /** Gives free slots to orders that reclaim theirs. */
+  giveBack(): Progress[] {
+    const given: Progress[] = [];
+    for (const progress of this.#reclaiming) {
+      if (this.#ordering >= this.#count) break;
+      this.#reclaiming.delete(progress);
+      this.#lent -= 1;
+      this.#take(progress);
+      given.push(progress);
+    }
+    return given;
+  }
+
   /**
-   * Gives the free slots.
+   * Gives the free slots, after `giveBack`.
    * @param enter whether this round may contact the CA now; if not, nor may the others
    */
   give(enter: (progress: Progress) => boolean): Progress[] {
@@ -52,12 +89,21 @@ export class Slots {
     for (let { first } = this.#queue; first !== undefined; { first } = this.#queue) {
       if (this.#ordering >= this.#count || !enter(first)) break;
       this.#stopAwaiting(first);
-      first.stage = 'ordering';
-      this.#ordering += 1;
-      this.#shares.take(slotShare, first.round.namespace);
+      this.#take(first);
       given.push(first);
     }
     return given;
+  }
+
+  #take(progress: Progress): void {
+    progress.stage = 'ordering';
+    this.#ordering += 1;
+    this.#shares.take(slotShare, progress.round.namespace);
+  }
+
+  #free({ round }: Progress): void {
+    this.#ordering -= 1;
+    this.#shares.giveBack(slotShare, round.namespace);
   }
 
   #stopAwaiting(progress: Progress): void {

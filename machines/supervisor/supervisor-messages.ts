@@ -57,6 +57,9 @@ export type SupervisorEvent =
   | { readonly type: 'CLOCK_SET'; readonly by: number }
   | { readonly type: 'ROUND_STARTED'; readonly round: Round }
   | { readonly type: 'SLOT_REQUESTED'; readonly id: string }
+  /** The CA has nothing to do for the order of this round, until it is reclaimed. */
+  | { readonly type: 'SLOT_LENT'; readonly id: string }
+  | { readonly type: 'SLOT_RECLAIMED'; readonly id: string }
   | { readonly type: 'SLOT_RETURNED'; readonly id: string }
   | { readonly type: 'ROUND_ENDED'; readonly id: string }
   /** Capacity in the CA's limits was freed, or the CA answers again, or no longer. */

@@ -218,6 +218,10 @@ function decideRunning(
       state.roundNotices.add(event.id);
       applyToAdmission(state, event, caNow);
       return grant(state, caNow);
+    case 'SLOT_LENT':
+    case 'SLOT_RECLAIMED':
+      applyToAdmission(state, event, caNow);
+      return grant(state, caNow);
     case 'SLOT_RETURNED':
     case 'ROUND_ENDED':
       state.roundNotices.delete(event.id);
@@ -281,10 +285,11 @@ function mayOrder({ ledgerRead, roundNotices }: SupervisorState): boolean {
 }
 
 function grant(state: SupervisorState, now: number): SupervisorCommand[] {
-  if (!mayOrder(state)) return [];
+  const back = state.admission.givesBack().map(commandOf);
+  if (!mayOrder(state)) return back;
   const grants = state.admission.grants(now);
   for (const { id, grant: granted } of grants) if (granted !== 'none') state.roundNotices.delete(id);
-  return grants.map(commandOf);
+  return [...back, ...grants.map(commandOf)];
 }
 
 /** Tells whoever waits for a record. */
@@ -408,7 +413,15 @@ function assign(state: SupervisorState, keys: Iterable<SourceKey>): SupervisorCo
 
 type AdmissionEvent = Extract<
   SupervisorEvent,
-  { type: 'ROUND_STARTED' | 'SLOT_REQUESTED' | 'SLOT_RETURNED' | 'ROUND_ENDED' }
+  {
+    type:
+      | 'ROUND_STARTED'
+      | 'SLOT_REQUESTED'
+      | 'SLOT_LENT'
+      | 'SLOT_RECLAIMED'
+      | 'SLOT_RETURNED'
+      | 'ROUND_ENDED';
+  }
 >;
 
 function applyToAdmission({ admission }: SupervisorState, event: AdmissionEvent, now: number): void {
@@ -417,6 +430,10 @@ function applyToAdmission({ admission }: SupervisorState, event: AdmissionEvent,
       return admission.enter(event.round, now);
     case 'SLOT_REQUESTED':
       return admission.requestSlot(event.id);
+    case 'SLOT_LENT':
+      return admission.lendSlot(event.id);
+    case 'SLOT_RECLAIMED':
+      return admission.reclaimSlot(event.id);
     case 'SLOT_RETURNED':
       return admission.returnSlot(event.id);
     case 'ROUND_ENDED':

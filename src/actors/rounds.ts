@@ -3,6 +3,7 @@ import { type CertificateInput, roundOf } from '../../machines/ingress/certifica
 import type { Hold } from '../../machines/ledger/hold.ts';
 import type { Failure } from '../../machines/reasons/reasons.ts';
 import type { SupervisorEvent } from '../../machines/supervisor/supervisor-messages.ts';
+import { untilAborted } from '../time/clock.ts';
 
 type Request = { readonly type: 'REQUEST_SLOT' } | { readonly type: 'RETURN_SLOT' };
 type Permit =
@@ -16,6 +17,8 @@ type Permit =
  */
 export class Rounds {
   readonly #running = new Map<string, (permit: Permit) => void>();
+  /** Called when the slot that a round has lent is its own again. */
+  readonly #reclaims = new Map<string, () => void>();
   readonly #tellSupervisor: (event: SupervisorEvent) => void;
   readonly #release: (id: string) => void;
 
@@ -39,7 +42,33 @@ export class Rounds {
   }
 
   grantSlot(id: string, at: number): void {
+    const reclaimed = this.#reclaims.get(id);
+    if (reclaimed !== undefined) {
+      this.#reclaims.delete(id);
+      reclaimed();
+      return;
+    }
     this.#running.get(id)?.({ type: 'SLOT_GRANTED', at });
+  }
+
+  /** The CA has nothing to do for the order of this round: another one may be made meanwhile. */
+  lendSlot(id: string): void {
+    this.#tellSupervisor({ type: 'SLOT_LENT', id });
+  }
+
+  /**
+   * Resolves when the round has a slot again.
+   * @throws the signal's reason
+   */
+  async reclaimSlot(id: string, signal: AbortSignal): Promise<void> {
+    const granted = Promise.withResolvers<void>();
+    this.#reclaims.set(id, granted.resolve);
+    try {
+      this.#tellSupervisor({ type: 'SLOT_RECLAIMED', id });
+      await untilAborted(granted.promise, signal);
+    } finally {
+      this.#reclaims.delete(id);
+    }
   }
 
   /**
@@ -62,6 +91,7 @@ export class Rounds {
       this.#tellSupervisor({ type: 'ROUND_STARTED', round });
       return () => {
         this.#running.delete(id);
+        this.#reclaims.delete(id);
         this.#release(id);
         this.#tellSupervisor({ type: 'ROUND_ENDED', id });
       };

@@ -10,6 +10,8 @@ import type { OfferedChallenge } from '../acme/order/authorization.ts';
 export interface ChallengeSolver {
   /** Type of its challenges, such as `http-01` (RFC 8555 section 8). */
   readonly type: string;
+  /** Set if it takes a while until what it presents can be seen everywhere. */
+  readonly spreads?: true;
   /**
    * Prepares and checks hosts before the order: a host that cannot be proven then causes no request to the CA.
    *

@@ -21,7 +21,8 @@ export class ChallengeSolvers {
       const route = routes.get(host);
       if (route === undefined) return undefined;
       const solver = this.#choose(route);
-      return { type: solver.type, present: (challenge, signal) => solver.present(id, challenge, signal) };
+      const { spreads, type } = solver;
+      return { type, spreads, present: (challenge, signal) => solver.present(id, challenge, signal) };
     };
   }
 

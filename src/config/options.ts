@@ -146,7 +146,7 @@ export const optionGroups = {
     maxOrdersInFlight: {
       variable: 'LEGO_MAX_ORDERS_IN_FLIGHT',
       placeholder: 'NUMBER',
-      description: 'Orders in flight at the CA at a time.',
+      description: 'Orders in flight at the CA at a time, besides those that wait for name servers (DNS-01).',
       fallback: '10',
       parse: values.wholeNumber(1, 100),
     },

@@ -160,6 +160,8 @@ export interface SupervisorView {
     readonly held: number;
     readonly admitted: number;
     readonly awaitingSlot: number;
+    /** Their records spread in the DNS. */
+    readonly lent: number;
     readonly ordering: number;
   };
   /** Forecast for the waiting orders by the CA's limits, updated once a minute. */

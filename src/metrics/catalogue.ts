@@ -108,7 +108,7 @@ export const sampledMetrics = {
   ordersInFlight: {
     name: 'kube_lego_orders_in_flight',
     type: 'gauge',
-    help: 'Orders in flight at the CA.',
+    help: 'Orders in flight at the CA, without those that wait for name servers (DNS-01).',
     labels: [],
     series: one,
   },

@@ -10,6 +10,7 @@ import type { Vault } from '../certificate/vault.ts';
 import type { ChallengeSolvers } from '../challenges/challenge-solvers.ts';
 import type { Clock } from '../time/clock.ts';
 import { failureOf } from './failures.ts';
+import { LentSlot, type OrderSlots } from './lent-slot.ts';
 import { entryFor, exemptionOf, type JournalOptions, OrderRecord, wantedOrder } from './order-record.ts';
 import { SlowPhases } from './slow-phases.ts';
 
@@ -23,6 +24,7 @@ export interface ObtainCertificateOptions extends JournalOptions {
   readonly onPause: (link: string, input: CertificateInput) => void;
   /** Progress of the authorization of a host of this round. */
   readonly onAuthorization?: (id: string, report: AuthorizationReport) => void;
+  readonly slots: OrderSlots;
   /** The CA takes long over the order of this round. */
   readonly onSlow?: (id: string, finding: Failure) => void;
   /** A warning that does not fail the round. */
@@ -53,11 +55,26 @@ export async function obtainCertificate(
   const csr = createCsr(hosts, vault.keyPem(keyId), options.commonName);
   const record = new OrderRecord(journal, { ...wanted, keyPem: vault.keyPem(keyId) }, earlier);
   const slow = new SlowPhases(clock, (phase) => options.onSlow?.(id, slowOrder(desired.secretName, phase)));
+  const slot = new LentSlot({
+    lend() {
+      // Name servers take long, not the CA.
+      slow.end();
+      options.slots.lendSlot(id);
+    },
+    async reclaim() {
+      await options.slots.reclaimSlot(id, signal);
+      slow.enter('proving');
+    },
+  });
+  const presenterOf = options.solvers.presenters(input);
   const order = ca.order(
     {
       id,
       hosts,
-      presenterOf: options.solvers.presenters(input),
+      presenterOf: (host) => {
+        const presenter = presenterOf(host);
+        return presenter && slot.around(presenter);
+      },
       csr,
       profile: desired.profile,
       preferredChain,

@@ -82,7 +82,7 @@ export function setUpActors(runtime: Runtime, options: ActorsOptions): Actors {
         announcer,
         observer,
         steps: {
-          ...createSteps(runtime, options, { vault, issued }),
+          ...createSteps(runtime, options, { vault, issued, slots: rounds }),
           onSlow: (id, finding) => rounds.pending(id, finding, clock.now()),
         },
       }),
@@ -125,13 +125,13 @@ export function setUpActors(runtime: Runtime, options: ActorsOptions): Actors {
 function createSteps(
   { config, clock, log, signal }: Runtime,
   { cluster, authorities, challenges, ownership, orders, revocations, observer }: ActorsOptions,
-  keys: { readonly vault: Vault; readonly issued: IssuedCertificates },
+  own: { readonly vault: Vault; readonly issued: IssuedCertificates; readonly slots: Rounds },
 ): Parameters<typeof createIngressLogic>[0]['steps'] {
   const { ca, rehearsal } = authorities;
   const { events, secrets } = cluster;
   return {
     solvers: challenges.solvers,
-    ...keys,
+    ...own,
     ca,
     account: ca.account,
     holders: ownership.holders,

@@ -28,6 +28,7 @@ export function setUpDns01(runtime: Runtime, cluster: Cluster, surroundings: Sur
   return {
     solver: {
       type: 'dns-01',
+      spreads: true,
       prepare: async (preparation, signal) => (await loaded()).solver.prepare(preparation, signal),
       present: async (round, challenge, signal) => (await loaded()).solver.present(round, challenge, signal),
       cleanUp(round) {

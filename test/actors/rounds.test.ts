@@ -15,6 +15,40 @@ const whole = certificateInput({ desired });
 /** Without the host that fails, because the certificate is about to expire. */
 const rescue = certificateInput({ desired, hosts: [route('a.example.com')], rescue: true });
 
+describe('a slot that a round has lent', () => {
+  function lending() {
+    const told: SupervisorEvent['type'][] = [];
+    const rounds = new Rounds(
+      ({ type }) => void told.push(type),
+      () => undefined,
+    );
+    return { rounds, told };
+  }
+
+  it('is asked for again, and is there when the supervisor grants it', async () => {
+    const { rounds, told } = lending();
+    rounds.lendSlot('1');
+    let isBack = false;
+    const reclaimed = rounds.reclaimSlot('1', signal).then(() => {
+      isBack = true;
+    });
+    rounds.grantSlot('2', 0);
+    await new Promise(setImmediate);
+    assert.deepEqual([told, isBack], [['SLOT_LENT', 'SLOT_RECLAIMED'], false]);
+    rounds.grantSlot('1', 0);
+    await reclaimed;
+  });
+
+  it('is not waited for when the round ends', async () => {
+    const { rounds } = lending();
+    const end = new AbortController();
+    const reclaimed = rounds.reclaimSlot('1', end.signal);
+    end.abort(new Error('the round has ended'));
+    await assert.rejects(reclaimed, /the round has ended/);
+    rounds.grantSlot('1', 0);
+  });
+});
+
 describe('a round with an order that the CA has made', () => {
   let journal: OrderJournal;
   beforeEach(() => {

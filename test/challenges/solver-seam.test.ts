@@ -102,7 +102,8 @@ async function issue(t: TestContext, solver: ZoneSolver, ...hosts: string[]) {
   const rounds = new Rounds(
     (event) => {
       if (event.type === 'ROUND_STARTED') rounds.admit(event.round.id, Date.now());
-      if (event.type === 'SLOT_REQUESTED') rounds.grantSlot(event.id, Date.now());
+      if (event.type === 'SLOT_REQUESTED' || event.type === 'SLOT_RECLAIMED')
+        rounds.grantSlot(event.id, Date.now());
     },
     (id) => {
       solvers.cleanUp(id);
@@ -132,6 +133,7 @@ async function issue(t: TestContext, solver: ZoneSolver, ...hosts: string[]) {
       keystores: noKeystores,
       vault,
       issued,
+      slots: rounds,
       clock: systemClock,
       secrets: {
         read: () => Promise.resolve(undefined),

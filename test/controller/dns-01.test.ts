@@ -26,7 +26,7 @@ describe('an Ingress with hosts of a DNS zone', { timeout: 240_000 }, () => {
   before(async () => {
     stage = await startStage({ namespaces: ['shop', 'blog'], zones: [zone] });
     await stage.apply(zonesDocument(stage.world.zoneServer, 'namespaces: shop'));
-    await stage.startController();
+    await stage.startController({ LEGO_MAX_ORDERS_IN_FLIGHT: '1' });
   });
   after(() => stage.stop());
 
@@ -47,6 +47,23 @@ describe('an Ingress with hosts of a DNS zone', { timeout: 240_000 }, () => {
     await stage.apply(ingress('shop/both', { tls: { 'both-tls': hosts }, annotations }));
     await stage.untilIssued('shop/both');
     await assertStored(stage, 'shop/both-tls', hosts);
+    await untilClean();
+  });
+
+  it('holds up no other certificate while its value spreads', async () => {
+    const { zoneServer } = stage.world;
+    zoneServer.add('A', `plain.${zone}`, '127.0.0.1');
+    zoneServer.fallBehind();
+    await stage.apply(ingress('shop/slow', { tls: { 'slow-tls': [`*.slow.${zone}`] } }));
+    await eventually(
+      'the value is added',
+      () => zoneServer.values(`_acme-challenge.slow.${zone}`).length === 1,
+    );
+    await stage.apply(ingress('shop/plain', { tls: { 'plain-tls': [`plain.${zone}`] } }));
+    await stage.untilIssued('shop/plain');
+    zoneServer.catchUp();
+    await stage.untilIssued('shop/slow');
+    await assertStored(stage, 'shop/slow-tls', [`*.slow.${zone}`]);
     await untilClean();
   });
 

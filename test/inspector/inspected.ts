@@ -15,7 +15,7 @@ import { ManualClock } from '../time/manual-clock.ts';
 export const nothingToDo: SupervisorView = {
   synced: true,
   draining: false,
-  queue: { waiting: 0, held: 0, admitted: 0, awaitingSlot: 0, ordering: 0 },
+  queue: { waiting: 0, held: 0, admitted: 0, awaitingSlot: 0, lent: 0, ordering: 0 },
   permits: [],
   blocks: [],
   blockCount: 0,

@@ -42,7 +42,7 @@ describe('the supervisor as it is seen', () => {
     admission.requestSlot('2');
     admission.grants(now);
     const { queue, permits } = view();
-    assert.deepEqual(queue, { waiting: 1, held: 0, admitted: 0, awaitingSlot: 1, ordering: 1 });
+    assert.deepEqual(queue, { waiting: 1, held: 0, admitted: 0, awaitingSlot: 1, lent: 0, ordering: 1 });
     assert.deepEqual(permits, [
       { name: 'hosts', used: 2, limit: 2 },
       { name: 'orders', used: 1, limit: 1 },

@@ -12,7 +12,7 @@ export function showcase(): Snapshot {
   const rows = manyRows(2400).filter(({ key }) => ![issuance().row.key, trouble().row.key].includes(key));
   return snapshotOf([...rows, issuance().row, trouble().row], {
     ...noWork,
-    queue: { waiting: 42, held: 17, admitted: 12, awaitingSlot: 3, ordering: 8 },
+    queue: { waiting: 42, held: 17, admitted: 12, awaitingSlot: 3, lent: 2, ordering: 8 },
     permits: [
       { name: 'hosts', used: 131, limit: 500 },
       { name: 'orders', used: 8, limit: 10 },

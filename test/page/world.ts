@@ -14,7 +14,7 @@ const day = 24 * 60 * minute;
 export const noWork: SupervisorView = {
   synced: true,
   draining: false,
-  queue: { waiting: 0, held: 0, admitted: 0, awaitingSlot: 0, ordering: 0 },
+  queue: { waiting: 0, held: 0, admitted: 0, awaitingSlot: 0, lent: 0, ordering: 0 },
   permits: [
     { name: 'hosts', used: 0, limit: 500 },
     { name: 'orders', used: 0, limit: 10 },

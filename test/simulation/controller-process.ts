@@ -197,6 +197,7 @@ export class ControllerProcess {
         onPause: () => cluster.countEvent('PauseLink'),
         vault,
         issued,
+        slots: rounds,
         solvers: new ChallengeSolvers([solver], () => solver),
         clock,
         onNotice: () => undefined,

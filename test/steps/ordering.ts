@@ -114,6 +114,7 @@ export class Ordering {
         {
           ...kept,
           solvers: { presenters: () => presenterOf, cleanUp: () => undefined },
+          slots: { lendSlot: () => undefined, reclaimSlot: () => Promise.resolve() },
           vault,
           issued: new IssuedCertificates(vault),
           clock: new ManualClock(now),

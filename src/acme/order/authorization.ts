@@ -18,6 +18,8 @@ export interface OfferedChallenge {
 /** Presents the challenge of a host; resolves when the CA may validate it. */
 export interface Presenter {
   readonly type: string;
+  /** Set if it takes a while until what is presented can be seen everywhere; the CA has nothing to do then. */
+  readonly spreads?: true | undefined;
   present(challenge: OfferedChallenge, signal: AbortSignal): Promise<void>;
 }
 

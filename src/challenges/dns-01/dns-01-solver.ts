@@ -29,6 +29,7 @@ const lookedUp = 20;
 
 export class Dns01Solver implements ChallengeSolver {
   readonly type = 'dns-01';
+  readonly spreads = true;
   readonly #options: Dns01Options;
   /** By round, then by host. */
   readonly #placements = new Map<string, Map<string, Placement>>();

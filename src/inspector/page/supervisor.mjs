@@ -16,6 +16,7 @@ const stages = [
   ['held', 'held by a limit'],
   ['admitted', 'prepare and check'],
   ['awaitingSlot', 'wait for an order slot'],
+  ['lent', 'wait for name servers'],
   ['ordering', 'order'],
 ];
 

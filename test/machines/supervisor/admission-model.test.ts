@@ -2,17 +2,29 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import * as fc from 'fast-check';
 import { Admission } from '../../../machines/supervisor/admission.ts';
-import type { Round } from '../../../machines/supervisor/round.ts';
+import type { Progress, Round } from '../../../machines/supervisor/round.ts';
 import { now, orderBudget } from '../builders.ts';
 
 const ids = 'abcdefgh'.split('');
 const hostSets = [['x'], ['y'], ['x', 'y'], ['y', 'x'], ['x', 'y', 'z'], ['p', 'q', 'r', 's', 't', 'u']];
 const limits = { hosts: 5, ordersInFlight: 2 };
 
-type Stage = 'waiting' | 'admitted' | 'awaiting-slot' | 'ordering';
+type Stage = Progress['stage'];
+
+/** Those that are past the queue. */
+const inside: readonly Stage[] = ['admitted', 'awaiting-slot', 'ordering', 'lent', 'reclaiming'];
 
 const step = fc.record({
-  type: fc.constantFrom('enter', 'enter', 'requestSlot', 'requestSlot', 'returnSlot', 'leave'),
+  type: fc.constantFrom(
+    'enter',
+    'enter',
+    'requestSlot',
+    'requestSlot',
+    'lendSlot',
+    'reclaimSlot',
+    'returnSlot',
+    'leave',
+  ),
   id: fc.constantFrom(...ids),
   namespace: fc.constantFrom('n1', 'n2'),
   hosts: fc.constantFrom(...hostSets),
@@ -35,10 +47,7 @@ class Model {
   }
 
   hosts(): number {
-    return this.holding('admitted', 'awaiting-slot', 'ordering').reduce(
-      (sum, { hosts }) => sum + hosts.length,
-      0,
-    );
+    return this.holding(...inside).reduce((sum, { hosts }) => sum + hosts.length, 0);
   }
 }
 
@@ -47,20 +56,27 @@ function identifiers({ hosts }: Round): string {
 }
 
 function assertWithinLimits(model: Model): void {
-  const inside = model.holding('admitted', 'awaiting-slot', 'ordering');
-  assert.ok(model.hosts() <= limits.hosts || inside.length === 1, 'beyond the limit only one, alone');
+  const admitted = model.holding(...inside);
+  assert.ok(model.hosts() <= limits.hosts || admitted.length === 1, 'beyond the limit only one, alone');
   assert.ok(model.holding('ordering').length <= limits.ordersInFlight);
-  assert.equal(new Set(inside.map(identifiers)).size, inside.length, 'one round for an exact set of hosts');
+  assert.equal(
+    new Set(admitted.map(identifiers)).size,
+    admitted.length,
+    'one round for an exact set of hosts',
+  );
 }
 
 /** Nothing that is free is kept from somebody who could use it. */
 function assertNothingIdle(model: Model): void {
-  const admitted = new Set(model.holding('admitted', 'awaiting-slot', 'ordering').map(identifiers));
+  const admitted = new Set(model.holding(...inside).map(identifiers));
   const waiting = model.holding('waiting').filter((round) => !admitted.has(identifiers(round)));
   const fits = ({ hosts }: Round): boolean => model.hosts() + hosts.length <= limits.hosts;
   assert.ok(waiting.length === 0 || (model.hosts() > 0 && !waiting.every(fits)));
   const free = model.holding('ordering').length < limits.ordersInFlight;
-  assert.ok(!free || model.holding('awaiting-slot').length === 0, 'no slot is free while one could use it');
+  assert.ok(
+    !free || model.holding('awaiting-slot', 'reclaiming').length === 0,
+    'no slot is free while one could use it',
+  );
 }
 
 it('admission and slots keep their limits, leave nothing idle and get all back, whatever the rounds do', () => {
@@ -75,13 +91,29 @@ it('admission and slots keep their limits, leave nothing idle and get all back, 
         } else if (type === 'requestSlot') {
           admission.requestSlot(round.id);
           model.move(round.id, ['admitted'], 'awaiting-slot');
+        } else if (type === 'lendSlot') {
+          admission.lendSlot(round.id);
+          model.move(round.id, ['ordering'], 'lent');
+        } else if (type === 'reclaimSlot') {
+          admission.reclaimSlot(round.id);
+          model.move(round.id, ['lent'], 'reclaiming');
         } else if (type === 'returnSlot') {
           admission.returnSlot(round.id);
-          model.move(round.id, ['awaiting-slot', 'ordering'], 'admitted');
+          model.move(round.id, ['awaiting-slot', 'ordering', 'lent', 'reclaiming'], 'admitted');
         } else {
           admission.leave(round.id, now);
           model.rounds.delete(round.id);
         }
+        const back = admission.givesBack();
+        for (const { id } of back) {
+          assert.equal(model.rounds.get(id)?.stage, 'reclaiming', `a slot for ${id}, which has not lent it`);
+          model.move(id, ['reclaiming'], 'ordering');
+        }
+        assert.ok(
+          model.holding('reclaiming').length === 0 ||
+            model.holding('ordering').length === limits.ordersInFlight,
+          'before others get a slot',
+        );
         for (const { id, grant } of admission.grants(now)) {
           const from: Stage = grant === 'admission' ? 'waiting' : 'awaiting-slot';
           assert.equal(model.rounds.get(id)?.stage, from, `${grant} for ${id}, which did not ask for it`);
@@ -90,6 +122,7 @@ it('admission and slots keep their limits, leave nothing idle and get all back, 
         assertWithinLimits(model);
         assertNothingIdle(model);
         assert.equal(admission.ordersInFlight, model.holding('ordering').length);
+        assert.equal(admission.occupancy.lent, model.holding('lent', 'reclaiming').length);
       }
       for (const id of ids) admission.leave(id, now);
       for (const id of ids)

@@ -571,6 +571,33 @@ describe('rounds', () => {
     assert.deepEqual(supervision.tell({ type: 'ROUND_ENDED', id: 'r' }), ['ADMIT twin']);
   });
 
+  it('lend their slot while the CA has nothing to do for them, and have it again before others, whatever record fails', () => {
+    const supervision = running();
+    const rounds = Array.from({ length: 12 }, (_, index) => ({
+      ...round,
+      id: `r${index}`,
+      hosts: [`${index}.example.com`],
+    }));
+    supervision.tell(
+      ...rounds.flatMap((one) => begun(one)),
+      ...rounds.map(({ id }) => ({ type: 'SLOT_REQUESTED', id }) as const),
+    );
+    assert.deepEqual(supervision.tell({ type: 'SLOT_LENT', id: 'r0' }), ['GRANT_SLOT r10']);
+    assert.deepEqual(supervision.tell({ type: 'SLOT_RECLAIMED', id: 'r0' }), []);
+    const trouble = {
+      record: 'journal',
+      operation: 'write',
+      object: 'Secret s',
+      cause: 'denied',
+      since: now,
+    } as const;
+    supervision.tell({
+      type: 'RECORDS_CHANGED',
+      troubles: [{ ...trouble, message: 'It is denied', remedy: 'Allow it' }],
+    });
+    assert.ok(supervision.tell({ type: 'ROUND_ENDED', id: 'r1' }).includes('GRANT_SLOT r0'));
+  });
+
   it('wait until it is known what was spent before', () => {
     const supervision = new Supervision();
     supervision.tell(observed(), synced, { type: 'ROUND_STARTED', round });
