@@ -7,8 +7,9 @@ import type { ClusterAccess } from './cluster-access.ts';
 import { type ControllerPorts, type ControllerProcess, spawnController } from './controller.ts';
 import { type Dns, startDns } from './dns.ts';
 import { type Edge, startEdge } from './edge/edge.ts';
-import { defaultController, type EdgeOptions } from './edge/options.ts';
+import { defaultController, type EdgeOptions, localGatewayController } from './edge/options.ts';
 import { type HeldPorts, holdPorts } from './free-ports.ts';
+import { installGatewayApi } from './gateway-api.ts';
 import { LocalError } from './local-error.ts';
 import { applyBase, applyManifests, applyObjects, type Manifest } from './manifests.ts';
 import { type Pebble, type PebbleOptions, startPebble } from './pebble.ts';
@@ -22,6 +23,8 @@ export interface WorldOptions {
   readonly namespaces?: readonly string[];
   /** Services `namespace/name` behind which the one app answers, besides `web` of each namespace */
   readonly services?: readonly string[];
+  /** whether the kinds of Gateway API are there, with a GatewayClass; 'later': neither, but the edge will find them. Default: Gateway API is unknown to the edge */
+  readonly gatewayApi?: true | 'later';
   /** DNS zones whose TXT records kube-lego may update: each at one name server, `World.zoneServer` */
   readonly zones?: readonly string[];
   /** an empty one, which is stopped with the world; default: one of its own */
@@ -151,9 +154,14 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     if (options.deployed !== true) await applyBase(cluster.adminKubeconfig);
     await prepareCluster(cluster, namespaces, services, options.edge?.controllerName);
     if (zoneServer !== undefined) await permitZones(cluster, zoneServer);
+    if (options.gatewayApi === true) {
+      await installGatewayApi(cluster);
+      await applyObjects(cluster.adminKubeconfig, [gatewayClass]);
+    }
     const edge = await startEdge({
       session,
       className,
+      ...(options.gatewayApi === undefined ? {} : { gatewayController: localGatewayController }),
       ...options.edge,
       kubeconfig: cluster.adminKubeconfig,
       services: {
@@ -205,6 +213,14 @@ async function prepareCluster(
     ...services.map(service),
   ]);
 }
+
+/** The one of the world's edge; not there yet with `gatewayApi: 'later'`. */
+export const gatewayClass: Manifest = {
+  apiVersion: 'gateway.networking.k8s.io/v1',
+  kind: 'GatewayClass',
+  metadata: { name: className },
+  spec: { controllerName: localGatewayController },
+};
 
 /** Other names are answered by the DNS server at this address. */
 function startZones(zones: readonly string[], forwardTo: string): Promise<ZoneServer> {

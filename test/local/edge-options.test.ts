@@ -11,6 +11,7 @@ describe('options of the edge', () => {
     assert.equal(kubeconfig, '/tmp/kubeconfig');
     assert.deepEqual(server, {
       behaviour: profiles.local,
+      gateway: undefined,
       controllerName: 'haproxy-ingress.github.io/controller/local',
       className: undefined,
       withoutClass: false,
@@ -36,6 +37,8 @@ describe('options of the edge', () => {
         interval: 1_000,
         lag: 500,
         missingCertificate: 'self-signed',
+        gatewayController: 'example.com/gateway',
+        gatewayMissingSecret: 'gateway',
         keepAlive: false,
         address: '127.0.0.2',
         httpPort: 8000,
@@ -51,6 +54,7 @@ describe('options of the edge', () => {
         lag: 500,
         missingCertificate: 'self-signed',
       },
+      gateway: { controllerName: 'example.com/gateway', missingSecret: 'gateway' },
       controllerName: 'example.com/edge',
       className: 'edge',
       withoutClass: true,

@@ -2,19 +2,20 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Change } from '../../deploy/local/edge/objects.ts';
 import { isProfileName, type ProfileName, profiles } from '../../deploy/local/edge/profiles.ts';
-import { RoutingTable } from '../../deploy/local/edge/routing.ts';
+import { Rules } from '../../deploy/local/edge/rules.ts';
 import { ingress, service, tlsSecret } from './edge-objects.ts';
 import { appPort, ask, certificateFor, certificateOf, edgeTo } from './edge-world.ts';
 
 const challenge = '/.well-known/acme-challenge/';
 const host = 'www.shop.test';
 
-function tableOf(profile: ProfileName, ...ingresses: readonly Change[]): RoutingTable {
-  const table = new RoutingTable({
+function tableOf(profile: ProfileName, ...ingresses: readonly Change[]): Rules {
+  const table = new Rules({
     behaviour: profiles[profile],
     controllerName: 'example.com/edge',
     className: undefined,
     withoutClass: true,
+    gateway: undefined,
     services: new Map([
       ['a/web:80', 1],
       ['b/web:80', 2],
@@ -25,14 +26,9 @@ function tableOf(profile: ProfileName, ...ingresses: readonly Change[]): Routing
 }
 
 /** Who answers: the Ingress, or else the status. */
-function answer(
-  table: RoutingTable,
-  path: string,
-  scheme: 'http' | 'https' = 'http',
-  name = host,
-): string | number {
+function answer(table: Rules, path: string, scheme: 'http' | 'https' = 'http', name = host): string | number {
   const decision = table.route(scheme, name, path);
-  if (decision.kind === 'forward') return decision.ingress;
+  if (decision.kind === 'forward') return decision.source;
   return decision.kind === 'redirect' ? decision.status : 404;
 }
 

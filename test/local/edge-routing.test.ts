@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Change } from '../../deploy/local/edge/objects.ts';
 import { type Behaviour, profiles, type Redirect } from '../../deploy/local/edge/profiles.ts';
-import { RoutingTable } from '../../deploy/local/edge/routing.ts';
+import { Rules } from '../../deploy/local/edge/rules.ts';
 import { ingress, ingressClass, noIngress, service } from './edge-objects.ts';
 
 const challenge = '/.well-known/acme-challenge/';
@@ -25,12 +25,13 @@ interface Setting {
   withoutClass?: boolean;
 }
 
-function tableOf(changes: readonly Change[], { behaviour, ...setting }: Setting = {}): RoutingTable {
-  const table = new RoutingTable({
+function tableOf(changes: readonly Change[], { behaviour, ...setting }: Setting = {}): Rules {
+  const table = new Rules({
     behaviour: { ...profiles.local, ...behaviour },
     controllerName: 'example.com/edge',
     className: undefined,
     withoutClass: true,
+    gateway: undefined,
     services,
     ...setting,
   });
@@ -39,17 +40,17 @@ function tableOf(changes: readonly Change[], { behaviour, ...setting }: Setting 
 }
 
 /** What becomes of a plain http request: the local port, or the kind of the refusal, or the redirect's status. */
-function ask(table: RoutingTable, host: string, path: string, scheme: 'http' | 'https' = 'http'): unknown {
+function ask(table: Rules, host: string, path: string, scheme: 'http' | 'https' = 'http'): unknown {
   const decision = table.route(scheme, host, path);
   if (decision.kind === 'forward') return decision.port;
   return decision.kind === 'redirect' ? decision.status : decision.kind;
 }
 
-function by(backend: string): RoutingTable {
+function by(backend: string): Rules {
   return tableOf([ingress('shop/i', { rules: { 'shop.test': { '/': backend } } })]);
 }
 
-function withRedirect(redirect: Redirect, changes: readonly Change[] = [site, challengeRule]): RoutingTable {
+function withRedirect(redirect: Redirect, changes: readonly Change[] = [site, challengeRule]): Rules {
   return tableOf(changes, { behaviour: { redirect } });
 }
 

@@ -32,6 +32,7 @@ export async function edgeTo(
       controllerName: 'example.com/edge',
       className: undefined,
       withoutClass: true,
+      gateway: undefined,
       services: new Map([['shop/web:80', port]]),
       keepAlive: true,
       address: '127.0.0.1',

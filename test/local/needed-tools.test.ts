@@ -6,7 +6,15 @@ import { neededTools } from '../../deploy/local/launcher/needed-tools.mjs';
 const root = join(import.meta.dirname, '../..');
 
 describe('the tools that are built for', () => {
-  const servers = ['etcd', 'kube-apiserver', 'kustomize', 'pebble', 'pebble-challtestsrv'];
+  const servers = [
+    'etcd',
+    'gateway-api-crds',
+    'kube-apiserver',
+    'kustomize',
+    'older-gateway-api-crds',
+    'pebble',
+    'pebble-challtestsrv',
+  ];
   const programs: Record<string, readonly string[]> = {
     'deploy/local/demo.ts': servers,
     'test/bench/bench.ts': servers,

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { Agent, get } from 'node:https';
+import { Agent, get, request } from 'node:https';
 import { readAll } from '../../../src/kubernetes/client/api-answer.ts';
 import type { KubernetesClient, StreamOptions } from '../../../src/kubernetes/client/client.ts';
 import { errorFromAnswer, errorFromTransport } from '../../../src/kubernetes/client/kubernetes-error.ts';
@@ -8,6 +8,7 @@ import type { Access } from '../kubeconfig.ts';
 /** milliseconds until an answer begins */
 const answerTimeout = 15_000;
 const longestErrorAnswer = 64 * 1024;
+const longestAnswer = 4 * 1024 * 1024;
 
 /**
  * The lists and watches of an edge, over node:https alone: loading the controller's client took most of the CPU of an
@@ -43,6 +44,28 @@ export class ApiStreams implements Pick<KubernetesClient, 'stream'> {
     }
   }
 
+  /** @throws KubernetesError */
+  async mergePatch(path: string, body: unknown): Promise<void> {
+    const subject = `PATCH ${path}`;
+    const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+    const sent = request(`${this.#access.server}${path}`, {
+      agent: this.#agent,
+      method: 'PATCH',
+      timeout: answerTimeout,
+      headers: { ...this.#headers('application/json'), 'content-type': 'application/merge-patch+json' },
+    });
+    sent.once('timeout', () => sent.destroy(timedOut()));
+    sent.once('error', reject).once('response', resolve).end(JSON.stringify(body));
+    try {
+      const answer = await promise;
+      const text = (await readAll(answer, longestAnswer)).toString('utf8');
+      const { statusCode = 0, headers } = answer;
+      if (statusCode >= 400) throw errorFromAnswer(subject, statusCode, text, headers['retry-after']);
+    } catch (error) {
+      throw errorFromTransport(subject, error);
+    }
+  }
+
   /** Closes all connections. */
   close(): void {
     this.#agent.destroy();
@@ -55,17 +78,21 @@ export class ApiStreams implements Pick<KubernetesClient, 'stream'> {
     signal: AbortSignal,
   ): Promise<IncomingMessage> {
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
-    const headers = { accept, authorization: `Bearer ${this.#access.token}`, 'user-agent': 'local-edge' };
-    const request = get(`${this.#access.server}${target}`, { agent: this.#agent, headers, signal });
+    const options = { agent: this.#agent, headers: this.#headers(accept), signal };
+    const sent = get(`${this.#access.server}${target}`, options);
     let body: IncomingMessage | undefined;
-    request.setTimeout(answerTimeout, () => (body ?? request).destroy(timedOut()));
-    request.once('error', reject);
-    request.once('response', (answer) => {
+    sent.setTimeout(answerTimeout, () => (body ?? sent).destroy(timedOut()));
+    sent.once('error', reject);
+    sent.once('response', (answer) => {
       body = answer;
-      request.setTimeout(bodyTimeout);
+      sent.setTimeout(bodyTimeout);
       resolve(answer);
     });
     return promise;
+  }
+
+  #headers(accept: string): Record<string, string> {
+    return { accept, authorization: `Bearer ${this.#access.token}`, 'user-agent': 'local-edge' };
   }
 }
 

@@ -26,6 +26,16 @@ export class CertificateStore {
     }
     return undefined;
   }
+
+  /** The TLS context out of the first of the named Secrets that exists and holds a certificate and its key, whatever names that has. */
+  firstContext(secrets: readonly string[]): SecureContext | undefined {
+    for (const key of secrets) {
+      const secret = this.#secrets.get(key);
+      const loaded = secret === undefined ? undefined : load(secret);
+      if (loaded !== undefined) return loaded.context;
+    }
+    return undefined;
+  }
 }
 
 interface Loaded {

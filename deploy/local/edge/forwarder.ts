@@ -1,5 +1,5 @@
 import { Agent, type IncomingMessage, request, type ServerResponse } from 'node:http';
-import type { Decision, RoutingTable } from './routing.ts';
+import type { Decision } from './routing.ts';
 
 export interface ForwarderOptions {
   /** the https port, for redirects that name it; 443 is left out of them */
@@ -8,6 +8,15 @@ export interface ForwarderOptions {
   readonly keepAlive: boolean;
   /** milliseconds without a byte from the Service before the edge gives up */
   readonly upstreamTimeout: number;
+}
+
+/** Where requests go. */
+export interface Table {
+  /**
+   * @param host the Host header in lower case, without port and final dot
+   * @param path the request path without its query
+   */
+  route(scheme: 'http' | 'https', host: string, path: string): Decision;
 }
 
 /** RFC 9110 section 7.6.1: these are between two neighbours and end at a proxy. */
@@ -32,12 +41,7 @@ export class Forwarder {
     this.#options = options;
   }
 
-  handle(
-    table: RoutingTable,
-    scheme: 'http' | 'https',
-    incoming: IncomingMessage,
-    response: ServerResponse,
-  ): void {
+  handle(table: Table, scheme: 'http' | 'https', incoming: IncomingMessage, response: ServerResponse): void {
     if (!this.#options.keepAlive) response.shouldKeepAlive = false;
     const host = hostName(incoming.headers.host ?? '');
     const target = originForm(incoming.url ?? '/');
@@ -54,7 +58,7 @@ export class Forwarder {
         return;
       }
       case 'unavailable':
-        answer(incoming, response, 503, `no endpoint for ${decision.service}`);
+        answer(incoming, response, decision.status, `no endpoint for ${decision.service}`);
         return;
       case 'not-found':
         answer(incoming, response, 404, 'no rule for this host and path');

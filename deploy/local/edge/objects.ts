@@ -1,4 +1,5 @@
 import { arrayField, isRecord, recordField, stringField } from '../../../src/process/json.ts';
+import type { GatewayChange } from './gateway/gateway-kinds.ts';
 
 /**
  * What the edge takes from the objects it watches, and nothing else. Objects come from the API server as unknown JSON;
@@ -54,7 +55,8 @@ export type Change =
   | { readonly kind: 'ingress'; readonly key: string; readonly object: IngressObject | undefined }
   | { readonly kind: 'class'; readonly key: string; readonly object: ClassObject | undefined }
   | { readonly kind: 'service'; readonly key: string; readonly object: ServiceObject | undefined }
-  | { readonly kind: 'secret'; readonly key: string; readonly object: SecretObject | undefined };
+  | { readonly kind: 'secret'; readonly key: string; readonly object: SecretObject | undefined }
+  | GatewayChange;
 
 /**
  * The annotations by which real controllers are told not to redirect: ingress-nginx, F5 NGINX and haproxy-ingress

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import type { GatewayOptions } from './gateway/gateway-table.ts';
 import { type Behaviour, isProfileName, type ProfileName, profiles, type Redirect } from './profiles.ts';
 import type { EdgeServerOptions } from './server.ts';
 
@@ -24,6 +25,10 @@ export interface EdgeOptions {
   /** milliseconds by which a second instance is later still, up to 60,000 */
   readonly lag?: number;
   readonly missingCertificate?: Behaviour['missingCertificate'];
+  /** the `spec.controllerName` of the GatewayClasses to serve; default: none, and Gateway API is unknown */
+  readonly gatewayController?: string;
+  /** what of a Gateway is down while a listener's Secret is missing: that listener (default), or all, as with Traefik */
+  readonly gatewayMissingSecret?: GatewayOptions['missingSecret'];
   /** whether clients may keep connections; default true */
   readonly keepAlive?: boolean;
   /** where it listens; default 127.0.0.1 */
@@ -36,6 +41,9 @@ export interface EdgeOptions {
 
 /** One of which kube-lego knows that it merges hosts, as the edge does: haproxy-ingress with `--controller-class=local`. */
 export const defaultController = 'haproxy-ingress.github.io/controller/local';
+
+/** A name for our own GatewayClasses. */
+export const localGatewayController = 'kube-lego.io/local-edge';
 
 const redirects = ['off', 'ingress', 'host', 'all'] as const satisfies readonly Redirect[];
 const missingCertificates = ['self-signed', 'refuse'] as const;
@@ -52,6 +60,8 @@ export function edgeArguments(options: EdgeOptions): string[] {
     interval: options.interval,
     lag: options.lag,
     'missing-certificate': options.missingCertificate,
+    'gateway-controller': options.gatewayController,
+    'gateway-missing-secret': options.gatewayMissingSecret,
     address: options.address,
     'http-port': options.httpPort,
     'https-port': options.httpsPort,
@@ -87,6 +97,8 @@ export function parseEdgeArguments(argv: readonly string[]): {
       interval: { type: 'string' },
       lag: { type: 'string' },
       'missing-certificate': { type: 'string' },
+      'gateway-controller': { type: 'string' },
+      'gateway-missing-secret': { type: 'string', default: 'listener' },
       'keep-alive': { type: 'boolean', default: true },
       address: { type: 'string', default: '127.0.0.1' },
       'http-port': { type: 'string', default: '0' },
@@ -133,8 +145,15 @@ export function parseEdgeArguments(argv: readonly string[]): {
     interval: milliseconds('interval'),
     lag: milliseconds('lag'),
   };
+  const missingSecret = oneOf('gateway-missing-secret', values['gateway-missing-secret'], [
+    'listener',
+    'gateway',
+  ]);
+  const gatewayController = values['gateway-controller'];
   const server: EdgeServerOptions = {
     behaviour,
+    gateway:
+      gatewayController === undefined ? undefined : { controllerName: gatewayController, missingSecret },
     controllerName: values.controller,
     className: values.class,
     withoutClass: values['without-class'],

@@ -1,7 +1,8 @@
 import { challengePath } from '../../../machines/hosts/challenge-path.ts';
 import { type Claim, claimsOf, type HostRoutes, matches, mergeClaims, type Route } from './host-table.ts';
-import type { Backend, Change, ClassObject, IngressObject, ServiceObject } from './objects.ts';
+import type { Change, ClassObject, IngressObject } from './objects.ts';
 import type { Behaviour } from './profiles.ts';
+import type { ServicePorts } from './service-ports.ts';
 
 export interface RoutingOptions {
   readonly behaviour: Behaviour;
@@ -11,15 +12,13 @@ export interface RoutingOptions {
   readonly className: string | undefined;
   /** whether an Ingress that names no class is ours even if none of our classes is the default one */
   readonly withoutClass: boolean;
-  /** 'namespace/name:port' (number or name) → a port on loopback */
-  readonly services: ReadonlyMap<string, number>;
 }
 
 export type Decision =
-  | { readonly kind: 'forward'; readonly port: number; readonly ingress: string }
+  | { readonly kind: 'forward'; readonly port: number; readonly source: string }
   | { readonly kind: 'redirect'; readonly status: number; readonly port: 'own' | 'none' }
   | { readonly kind: 'not-found' }
-  | { readonly kind: 'unavailable'; readonly service: string };
+  | { readonly kind: 'unavailable'; readonly status: 500 | 503; readonly service: string };
 
 const exemptPath = challengePath.slice(0, -1);
 
@@ -31,32 +30,25 @@ export class RoutingTable {
   readonly #options: RoutingOptions;
   readonly #ingresses = new Map<string, IngressObject>();
   readonly #classes = new Map<string, ClassObject>();
-  readonly #services = new Map<string, ServiceObject>();
+  readonly #services: ServicePorts;
   /** the claims now in force, by Ingress and host */
   readonly #active = new Map<string, ReadonlyMap<string, Claim>>();
   readonly #claims = new Map<string, Map<string, Claim>>();
   readonly #hosts = new Map<string, HostRoutes>();
 
-  constructor(options: RoutingOptions) {
+  constructor(options: RoutingOptions, services: ServicePorts) {
     this.#options = options;
+    this.#services = services;
   }
 
-  /** Takes in one change of an Ingress, IngressClass or Service; Secrets are none of the table's business. */
-  apply(change: Change): void {
-    switch (change.kind) {
-      case 'ingress':
-        store(this.#ingresses, change.key, change.object);
-        this.#refresh(change.key);
-        return;
-      case 'class':
-        store(this.#classes, change.key, change.object);
-        for (const key of this.#ingresses.keys()) this.#refresh(key);
-        return;
-      case 'service':
-        store(this.#services, change.key, change.object);
-        return;
-      case 'secret':
-        return;
+  /** Takes in one change of an Ingress or IngressClass. */
+  apply(change: Extract<Change, { readonly kind: 'ingress' | 'class' }>): void {
+    if (change.kind === 'ingress') {
+      store(this.#ingresses, change.key, change.object);
+      this.#refresh(change.key);
+    } else {
+      store(this.#classes, change.key, change.object);
+      for (const key of this.#ingresses.keys()) this.#refresh(key);
     }
   }
 
@@ -89,10 +81,10 @@ export class RoutingTable {
   }
 
   #forward({ backend, claim }: Route): Decision {
-    const port = backend === undefined ? undefined : this.#localPort(backend);
+    const port = backend === undefined ? undefined : this.#services.localPort(backend);
     return port === undefined
-      ? { kind: 'unavailable', service: backend?.service ?? 'no Service' }
-      : { kind: 'forward', port, ingress: claim.ingress };
+      ? { kind: 'unavailable', status: 503, service: backend?.service ?? 'no Service' }
+      : { kind: 'forward', port, source: claim.ingress };
   }
 
   #redirects(host: HostRoutes, { path, claim }: Route): boolean {
@@ -108,15 +100,6 @@ export class RoutingTable {
       .map((name) => this.#hosts.get(name))
       .filter((routes) => routes !== undefined)
       .filter(({ known, tls }) => known && (served || tls.length > 0));
-  }
-
-  #localPort(backend: Backend): number | undefined {
-    const port = this.#services
-      .get(backend.service)
-      ?.ports.find((candidate) => candidate.port === backend.port || candidate.name === backend.port);
-    if (port === undefined) return undefined;
-    const { services } = this.#options;
-    return services.get(`${backend.service}:${port.port}`) ?? services.get(`${backend.service}:${port.name}`);
   }
 
   #refresh(key: string): void {

@@ -3,14 +3,20 @@ import { createServer as createHttpServer, type Server as HttpServer } from 'nod
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Clock } from '../../../src/time/clock.ts';
-import { CertificateStore } from './certificates.ts';
 import { Forwarder } from './forwarder.ts';
+import type { StatusWrite } from './gateway/gateway-statuses.ts';
+import type { GatewayOptions } from './gateway/gateway-table.ts';
 import type { Change } from './objects.ts';
 import { type Pace, Propagation } from './propagation.ts';
-import { type RoutingOptions, RoutingTable } from './routing.ts';
+import type { RoutingOptions } from './routing.ts';
+import { Rules } from './rules.ts';
 import { selfSignedCertificate } from './self-signed.ts';
 
 export interface EdgeServerOptions extends RoutingOptions {
+  /** 'namespace/name:port' (number or name) → a port on loopback */
+  readonly services: ReadonlyMap<string, number>;
+  /** undefined: Gateway API is unknown to it */
+  readonly gateway: GatewayOptions | undefined;
   readonly keepAlive: boolean;
   /** where it listens: an IPv4 address of this machine */
   readonly address: string;
@@ -22,7 +28,7 @@ export interface EdgeServerOptions extends RoutingOptions {
 
 /** One set of rules in force, and the servers that answer by it. They listen nowhere: the edge hands them connections. */
 interface Instance {
-  readonly apply: (change: Change) => void;
+  readonly rules: Rules;
   readonly propagation: Propagation<Change>;
   readonly http: HttpServer;
   readonly https: HttpsServer;
@@ -40,7 +46,8 @@ export class EdgeServer {
   readonly #listeners: { readonly http: Server; readonly https: Server };
   readonly #sockets = new Set<Socket>();
 
-  constructor(options: EdgeServerOptions, clock: Clock) {
+  /** @param applied is called when the first instance serves by a change */
+  constructor(options: EdgeServerOptions, clock: Clock, applied: () => void = () => undefined) {
     this.#options = options;
     this.#clock = clock;
     this.#forwarder = new Forwarder({
@@ -50,7 +57,9 @@ export class EdgeServer {
     });
     const { delay, interval, lag } = options.behaviour;
     const delays = lag === 0 ? [delay] : [delay, delay + lag];
-    this.#instances = delays.map((its) => this.#createInstance({ delay: its, interval }));
+    this.#instances = delays.map((its, index) =>
+      this.#createInstance({ delay: its, interval }, index === 0 ? applied : () => undefined),
+    );
     this.#listeners = {
       http: this.#createListener((instance) => instance.http),
       https: this.#createListener((instance) => instance.https),
@@ -59,12 +68,20 @@ export class EdgeServer {
 
   /** Takes in an object as it was when the edge started: in force at once. */
   load(change: Change): void {
-    for (const { apply } of this.#instances) apply(change);
+    for (const { rules } of this.#instances) rules.apply(change);
   }
 
   /** Takes in a change, which every instance serves by after its own delay. */
   change(change: Change): void {
     for (const { propagation } of this.#instances) propagation.push(change);
+  }
+
+  /**
+   * What the status of Gateways, routes and the like should be, by what is in force at the first instance.
+   * @param now ISO 8601
+   */
+  statuses(now: string): StatusWrite[] {
+    return this.#instances[0]?.rules.statuses(now) ?? [];
   }
 
   async listen(): Promise<{ httpPort: number; httpsPort: number }> {
@@ -88,15 +105,10 @@ export class EdgeServer {
     await Promise.all(closed);
   }
 
-  #createInstance(pace: Pace): Instance {
-    const table = new RoutingTable(this.#options);
-    const certificates = new CertificateStore();
-    const apply = (change: Change): void => {
-      if (change.kind === 'secret') certificates.set(change.key, change.object);
-      else table.apply(change);
-    };
+  #createInstance(pace: Pace, applied: () => void): Instance {
+    const rules = new Rules(this.#options);
     const http = createHttpServer((request, response) => {
-      this.#forwarder.handle(table, 'http', request, response);
+      this.#forwarder.handle(rules, 'http', request, response);
     });
     const https = createHttpsServer(
       {
@@ -105,16 +117,21 @@ export class EdgeServer {
           ? {}
           : defaultCertificate(this.#clock.now())),
         SNICallback: (name, done) => {
-          const host = name.toLowerCase();
-          done(null, certificates.contextFor(host, table.secretsOf(host)));
+          const context = rules.contextFor(name.toLowerCase());
+          if (context === 'down') done(new Error(`The listener for ${name} is down`));
+          else done(null, context);
         },
       },
       (request, response) => {
-        this.#forwarder.handle(table, 'https', request, response);
+        this.#forwarder.handle(rules, 'https', request, response);
       },
     );
     for (const server of [http, https]) server.on('clientError', (_error, socket) => socket.destroy());
-    return { apply, propagation: new Propagation(this.#clock, pace, apply), http, https };
+    const apply = (change: Change): void => {
+      rules.apply(change);
+      applied();
+    };
+    return { rules, propagation: new Propagation(this.#clock, pace, apply), http, https };
   }
 
   #createListener(serverOf: (instance: Instance) => HttpServer | HttpsServer): Server {

@@ -7,29 +7,22 @@ export interface SourceOptions {
   readonly client: Pick<KubernetesClient, 'stream'>;
   readonly clock: Clock;
   readonly signal: AbortSignal;
-  /** an object as it was when the edge started */
-  readonly load: (change: Change) => void;
-  /** what became of it since */
   readonly change: (change: Change) => void;
   readonly onError: (error: unknown) => void;
 }
 
 /**
- * Follows the four kinds of objects that an ingress controller knows. Resolves once each has been listed; until then
- * changes go to `load`, afterwards to `change`.
+ * Follows the four kinds of objects that an ingress controller knows. Resolves once each has been listed.
  */
 export async function followObjects(options: SourceOptions): Promise<void> {
   const { client, clock, signal, onError } = options;
-  let listed = false;
   const follow = <T extends object>(
     source: { readonly path: string; readonly fieldSelector?: string },
     project: (object: unknown) => T,
     changeOf: (key: string, object: T | undefined) => Change,
   ): Promise<void> => {
     const hand = (key: string, object: T | undefined): void => {
-      const change = changeOf(key, object);
-      if (listed) options.change(change);
-      else options.load(change);
+      options.change(changeOf(key, object));
     };
     return new Promise((resolve) => {
       new Reflector<T>({
@@ -67,5 +60,4 @@ export async function followObjects(options: SourceOptions): Promise<void> {
       (key, object) => ({ kind: 'secret', key, object }),
     ),
   ]);
-  listed = true;
 }
