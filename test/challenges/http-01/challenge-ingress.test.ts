@@ -195,7 +195,7 @@ describe('the challenge Ingress', () => {
       challenges.release(owner);
     }
     assert.equal(has('first.example'), true);
-    clock.advance(1000);
+    clock.advance(10_000);
     await eventually('it is deleted', async () => Object.keys(await rules()).length === 0);
     assert.deepEqual(await verbs(), ['create', 'update', 'delete']);
     assert.equal(has('first.example'), false);
@@ -230,12 +230,17 @@ describe('the challenge Ingress', () => {
     await eventually('it is out', async () => (await rules())['kube-lego']?.join() === 'c.example');
   });
 
-  it('is deleted a second after its last host was released', async () => {
-    await acquire('a', 'a.example');
-    clock.advance(60_000);
-    challenges.release('a');
-    clock.advance(999);
-    assert.deepEqual(await verbs(), ['create']);
+  it('is changed, not deleted and made again, while certificates are renewed every few seconds', async () => {
+    for (const host of ['a.example', 'b.example', 'c.example']) {
+      await acquire(host, host);
+      assert.deepEqual(await rules(), { 'kube-lego': [host] });
+      clock.advance(2000);
+      challenges.release(host);
+      clock.advance(7000);
+    }
+    assert.deepEqual(await verbs(), ['create', 'update', 'update']);
+    clock.advance(2999);
+    assert.deepEqual(await verbs(), ['create', 'update', 'update']);
     clock.advance(1);
     await eventually('it is deleted', async () => Object.keys(await rules()).length === 0);
   });
@@ -305,7 +310,7 @@ describe('the challenge Ingress', () => {
     await eventually('it is out', async () => (await rules())['kube-lego']?.join() === 'other.example');
     challenges.follow();
     challenges.release('other');
-    clock.advance(1000);
+    clock.advance(10_000);
     await eventually('it is deleted', async () => Object.keys(await rules()).length === 0);
   });
 

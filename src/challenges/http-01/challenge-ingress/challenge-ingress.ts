@@ -314,7 +314,6 @@ export class ChallengeIngresses {
       signal,
       minWriteInterval,
       removalDelay,
-      deletionDelay: second,
       find: (signal) => watch.objects.find(name, signal),
       onWritten: (observed) => watch.note(observed),
       onDeleted: (uid) => watch.noteDeletion(uid),

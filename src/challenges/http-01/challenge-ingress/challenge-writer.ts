@@ -29,10 +29,11 @@ export interface ChallengeWriterOptions {
   readonly signal: AbortSignal;
   /** Milliseconds between two writes, because each may reload the ingress controller. */
   readonly minWriteInterval: number;
-  /** Milliseconds before a released host is removed, if no other write removes it earlier. */
+  /**
+   * Milliseconds before a released host is removed, if no other write removes it earlier, and with the last one the Ingress: while
+   * certificates are renewed one after the other, it is changed for each, not deleted and made again.
+   */
   readonly removalDelay: number;
-  /** Milliseconds before the Ingress is deleted whose last host was released. */
-  readonly deletionDelay: number;
   /** Reads the object of this name; `mine` is undefined for a foreign one. */
   readonly find: (
     signal: AbortSignal,
@@ -93,8 +94,6 @@ export class ChallengeWriter implements Place {
   #inheritedUntil = Number.NEGATIVE_INFINITY;
   /** Released hosts whose rule may do harm. */
   readonly #expelled = new Set<string>();
-  /** Since when no host is held; those of an earlier process may be needed again in a moment. */
-  #emptySince = Number.POSITIVE_INFINITY;
   #ingressClass: IngressClassReference | undefined;
   #known: ObservedChallenge | undefined;
   /** Worked out when they are asked for: there may be thousands of rules to place. */
@@ -179,14 +178,12 @@ export class ChallengeWriter implements Place {
     this.#all?.hosts.add(host);
     this.#all?.ruleHosts.add(ruleHost);
     this.#expelled.delete(host);
-    this.#emptySince = Number.POSITIVE_INFINITY;
     this.#settle();
   }
 
   release(host: string): void {
     if (!this.#held.delete(host)) return;
     this.#all = undefined;
-    if (this.#held.size === 0) this.#emptySince = this.#options.clock.monotonic();
     this.#settle();
   }
 
@@ -242,7 +239,7 @@ export class ChallengeWriter implements Place {
   }
 
   #settle(): void {
-    const { clock, signal, minWriteInterval, removalDelay, deletionDelay } = this.#options;
+    const { clock, signal, minWriteInterval, removalDelay } = this.#options;
     if (this.#writing !== undefined) return;
     this.#disarm();
     const removable = this.#hasRemovable();
@@ -254,8 +251,7 @@ export class ChallengeWriter implements Place {
     if (!isUrgent && !removable) return;
     const removal = (this.#removableSince ?? clock.monotonic()) + removalDelay;
     const urgent = isUrgent || [...this.#expelled].some((host) => this.lists(host));
-    const removalDue = Math.min(removal, this.#emptySince + deletionDelay);
-    const due = urgent ? clock.monotonic() : Math.max(removalDue, this.#inheritedUntil);
+    const due = urgent ? clock.monotonic() : Math.max(removal, this.#inheritedUntil);
     const pause = isUrgent && this.#isRepair() ? this.#repairs.pause : minWriteInterval;
     const at = Math.max(due, this.#lastWriteAt + pause, this.#notBefore);
     this.#timer = clock.setTimeout(() => {
