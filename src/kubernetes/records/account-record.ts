@@ -10,13 +10,14 @@ import type { RecordObserver, RecordRequest } from './record-observer.ts';
 /** Stores the ACME account in a Secret (`kube-lego-account` since 2016). Throws KubernetesError or the signal's reason. */
 export class KubernetesAccountSecret implements AccountSecretStore {
   readonly name: string;
-  readonly #client: KubernetesClient;
+  readonly #client: Pick<KubernetesClient, 'call'>;
   readonly #metadata: ObjectMetadata;
   readonly #reference: { readonly namespace: string; readonly name: string };
   readonly #observer: RecordObserver | undefined;
+  #writeFailed = false;
 
   constructor(
-    client: KubernetesClient,
+    client: Pick<KubernetesClient, 'call'>,
     namespace: string,
     name: string,
     metadata: ObjectMetadata = noMetadata,
@@ -37,20 +38,7 @@ export class KubernetesAccountSecret implements AccountSecretStore {
     data: Readonly<Record<string, Buffer>>,
     signal: AbortSignal,
   ): Promise<AccountSecret | undefined> {
-    const { name, namespace } = this.#reference;
-    const body: Secret = {
-      apiVersion: 'v1',
-      kind: 'Secret',
-      metadata: newMetadata(namespace, name, this.#metadata),
-      type: 'Opaque',
-      data: encoded(data),
-    };
-    return unless('AlreadyExists', async () => {
-      const made = await this.#observed('create', () =>
-        this.#client.call(signal, (api) => api.create(secrets, namespace, body, { fieldManager })),
-      );
-      return decoded(made);
-    });
+    return unless('AlreadyExists', async () => decoded(await this.#create(encoded(data), signal)));
   }
 
   /** Reads the object again to keep its labels and foreign keys; the resourceVersion detects other changes. */
@@ -66,12 +54,41 @@ export class KubernetesAccountSecret implements AccountSecretStore {
     body.data = { ...body.data, ...encoded(data) };
     for (const [field, value] of Object.entries(data)) if (value === undefined) delete body.data[field];
     addMissing((body.metadata ??= {}), this.#metadata);
-    return unless('Conflict', async () => {
-      const written = await this.#observed('update', () =>
-        this.#client.call(signal, (api) => api.replace(secrets, this.#reference, body, { fieldManager })),
-      );
-      return decoded(written);
-    });
+    return unless('Conflict', async () => decoded(await this.#replace(body, signal)));
+  }
+
+  /**
+   * After a write that has failed: tries, without writing anything, whether one would be taken now, and has the observer told. Nobody
+   * may need to write again, and the trouble would stand for ever.
+   */
+  async recheckWrite(signal: AbortSignal): Promise<void> {
+    if (!this.#writeFailed) return;
+    const now = await this.#get(signal);
+    await (now === undefined ? this.#create({}, signal, true) : this.#replace(now.object, signal, true));
+  }
+
+  #create(data: Record<string, string>, signal: AbortSignal, dryRun = false): Promise<Secret> {
+    const { name, namespace } = this.#reference;
+    const metadata = newMetadata(namespace, name, this.#metadata);
+    const body: Secret = { apiVersion: 'v1', kind: 'Secret', metadata, type: 'Opaque', data };
+    return this.#written('create', () =>
+      this.#client.call(signal, (api) => api.create(secrets, namespace, body, { fieldManager, dryRun })),
+    );
+  }
+
+  #replace(body: Secret, signal: AbortSignal, dryRun = false): Promise<Secret> {
+    return this.#written('update', () =>
+      this.#client.call(signal, (api) =>
+        api.replace(secrets, this.#reference, body, { fieldManager, dryRun }),
+      ),
+    );
+  }
+
+  async #written(verb: 'create' | 'update', work: () => Promise<Secret>): Promise<Secret> {
+    this.#writeFailed = true;
+    const written = await this.#observed(verb, work);
+    this.#writeFailed = false;
+    return written;
   }
 
   async #get(signal: AbortSignal): Promise<{ object: Secret; stored: AccountSecret } | undefined> {

@@ -1,15 +1,18 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { RecordTroubles } from '../../../machines/records/record-troubles.ts';
 import { AccountStore } from '../../../src/acme/account/account.ts';
 import { AccountError } from '../../../src/acme/account/account-error.ts';
 import { readStoredAccount } from '../../../src/acme/account/account-secret.ts';
 import { accountKeyTypes } from '../../../src/acme/protocol/account-key.ts';
 import { CaClock } from '../../../src/acme/transport/ca-clock.ts';
 import { AcmeTransport } from '../../../src/acme/transport/transport.ts';
-import { createKubernetesClient } from '../../../src/kubernetes/client/client.ts';
+import { createKubernetesClient, type KubernetesClient } from '../../../src/kubernetes/client/client.ts';
 import { secrets } from '../../../src/kubernetes/client/collections.ts';
 import { loadKubeConfig } from '../../../src/kubernetes/client/kube-config.ts';
+import { KubernetesError } from '../../../src/kubernetes/client/kubernetes-error.ts';
 import { KubernetesAccountSecret } from '../../../src/kubernetes/records/account-record.ts';
+import { RecordError, RecordObserver } from '../../../src/kubernetes/records/record-observer.ts';
 import { systemClock } from '../../../src/time/clock.ts';
 import { retry } from '../../../src/time/retry.ts';
 import { DirectConnection } from '../../acme/direct-connection.ts';
@@ -63,6 +66,40 @@ test('the account Secret in a real API server', { timeout: 60_000 }, async (cont
     // It is not the Secret that was read any more.
     assert.equal(await store.update(current, { 'tls.key': Buffer.from('x') }, signal), undefined);
   });
+
+  await context.test(
+    'is found writable again, without a write, when nobody needs to write it any more',
+    async () => {
+      const troubles = new RecordTroubles(() => undefined);
+      let writable = false;
+      const hampered: Pick<KubernetesClient, 'call'> = {
+        call: (...[limit, request]) =>
+          client.call(limit, (clients) => {
+            if (!writable && /\.(create|replace)\(/.test(String(request))) {
+              throw new KubernetesError('Forbidden', 'the Role is missing', { status: 403 });
+            }
+            return request(clients);
+          }),
+      };
+      for (const name of ['kube-lego-account', 'no-account']) {
+        writable = false;
+        const observer = new RecordObserver('account', troubles, systemClock);
+        const hindered = new KubernetesAccountSecret(hampered, 'default', name, undefined, observer);
+        const current = await hindered.read(signal);
+        const data = { 'acme-registration-url': Buffer.from('https://ca.example/2') };
+        await assert.rejects(
+          current === undefined ? hindered.create(data, signal) : hindered.update(current, data, signal),
+          RecordError,
+        );
+        await assert.rejects(hindered.recheckWrite(signal), RecordError);
+        assert.partialDeepStrictEqual(troubles.current, [{ record: 'account', operation: 'write' }]);
+        writable = true;
+        await hindered.recheckWrite(signal);
+        assert.deepEqual(troubles.current, []);
+        assert.deepEqual(await hindered.read(signal), current);
+      }
+    },
+  );
 
   for (const [what, algorithms] of [
     ['', undefined],
