@@ -56,6 +56,20 @@ export const sampledMetrics = {
     labels: [],
     series: one,
   },
+  dnsValues: {
+    name: 'kube_lego_dns_values',
+    type: 'gauge',
+    help: 'Values for DNS-01 that are in the DNS or may be, and will be removed; absent without DNS-01.',
+    labels: [],
+    series: one,
+  },
+  invalidDnsZones: {
+    name: 'kube_lego_invalid_dns_zones',
+    type: 'gauge',
+    help: 'Domains in the ConfigMap of DNS zones whose entry has a mistake, so that nobody may use them; the log and kube-lego zones name it. Absent without DNS-01.',
+    labels: [],
+    series: one,
+  },
   statusesRefused: {
     name: 'kube_lego_statuses_refused',
     type: 'gauge',
@@ -291,6 +305,20 @@ export const countedMetrics = {
     labels: [],
     series: one,
   },
+  dnsUpdates: {
+    name: 'kube_lego_dns_updates_total',
+    type: 'counter',
+    help: 'Requests to providers of DNS zones, by provider, operation (check, add, remove) and outcome: done, refused (by the DNS, or for lack of credentials), misplaced (a host lacks its CNAME), unreachable, or failed for another reason.',
+    labels: ['provider', 'operation', 'outcome'],
+    series: '60, only those that occur',
+  },
+  dnsPropagation: {
+    name: 'kube_lego_dns_propagation_seconds',
+    type: 'histogram',
+    help: 'How long values take from the provider to every authoritative name server; everywhere="false": longer than LEGO_DNS_PROPAGATION_TIMEOUT.',
+    labels: ['provider', 'everywhere'],
+    series: '4 providers, 22 series each',
+  },
   certificatesIssued: {
     name: 'kube_lego_certificates_issued_total',
     type: 'counter',
@@ -301,6 +329,9 @@ export const countedMetrics = {
 } as const satisfies Record<string, MetricDefinition>;
 
 export type SampledMetric = keyof typeof sampledMetrics;
+
+/** Seconds; external-dns may take a minute and more. */
+export const propagationBuckets = [0.5, 1, 2.5, 5, 15, 30, 60, 120, 300];
 
 /** Seconds; requests to a CA take from tens of milliseconds to the time limit of half a minute. */
 export const durationBuckets = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];

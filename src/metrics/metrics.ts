@@ -10,6 +10,7 @@ import {
   Registry,
 } from '@prometheus-io/client';
 import type { OrderReport } from '../../machines/authority/order-report.ts';
+import type { DnsReport } from '../../machines/zones/dns-report.ts';
 import type { RequestReport } from '../acme/transport/transport.ts';
 import type { ApiRequestReport } from '../kubernetes/client/request-report.ts';
 import { problemLabel, SeriesLimit, statusLabel } from './bounded-labels.ts';
@@ -17,6 +18,7 @@ import {
   countedMetrics,
   durationBuckets,
   type MetricDefinition,
+  propagationBuckets,
   type SampledMetric,
   sampledMetrics,
 } from './catalogue.ts';
@@ -35,6 +37,8 @@ export class Metrics {
   readonly #ordersRefused: Counter;
   readonly #hostsFailed: Counter;
   readonly #certificatesIssued: Counter;
+  readonly #dnsUpdates: Counter<'provider' | 'operation' | 'outcome'>;
+  readonly #dnsPropagation: Histogram<'provider' | 'everywhere'>;
 
   constructor() {
     const registers = [this.#registry];
@@ -50,6 +54,14 @@ export class Metrics {
       registers,
     });
     this.#apiRequests = new Counter({ ...named(apiRequests), labelNames: apiRequests.labels, registers });
+    const { dnsUpdates, dnsPropagation } = countedMetrics;
+    this.#dnsUpdates = new Counter({ ...named(dnsUpdates), labelNames: dnsUpdates.labels, registers });
+    this.#dnsPropagation = new Histogram({
+      ...named(dnsPropagation),
+      labelNames: dnsPropagation.labels,
+      buckets: propagationBuckets,
+      registers,
+    });
     this.#ordersMade = new Counter({ ...named(countedMetrics.ordersMade), registers });
     this.#ordersRefused = new Counter({ ...named(countedMetrics.ordersRefused), registers });
     this.#hostsFailed = new Counter({ ...named(countedMetrics.hostsFailed), registers });
@@ -75,6 +87,16 @@ export class Metrics {
     else if (report.type === 'ORDER_REFUSED') this.#ordersRefused.inc();
     else if (report.type === 'HOSTS_FAILED') this.#hostsFailed.inc(report.hosts.length);
     else if (report.type === 'CERTIFICATE_ISSUED') this.#certificatesIssued.inc();
+  }
+
+  dnsReport(report: DnsReport): void {
+    const { provider } = report;
+    if (report.type === 'DNS_UPDATED') {
+      this.#dnsUpdates.inc({ provider, operation: report.operation, outcome: report.outcome });
+      return;
+    }
+    const everywhere = String(report.everywhere);
+    this.#dnsPropagation.observe({ provider, everywhere }, Math.max(report.duration, 0) / 1000);
   }
 
   /** One call at a time. */

@@ -36,6 +36,8 @@ export interface LeaderSources {
     readonly complete: boolean;
     readonly invalidDomains: number | undefined;
   };
+  /** Undefined without DNS-01. */
+  readonly dns01: { readonly values: number | undefined; readonly invalidZones: number | undefined };
   readonly statusesRefused: number;
   readonly ordersInFlight: number;
   readonly ordersInFlightLimit: number;
@@ -68,6 +70,8 @@ export function leaderSamples(sources: LeaderSources): Partial<Samples> {
     hostsHeld: single(held),
     hostRecordComplete: single(held === undefined ? undefined : complete),
     invalidDomains: single(invalidDomains),
+    dnsValues: single(sources.dns01.values),
+    invalidDnsZones: single(sources.dns01.invalidZones),
     statusesRefused: single(sources.statusesRefused),
     ordersInFlight: single(sources.ordersInFlight),
     ordersInFlightLimit: single(sources.ordersInFlightLimit),

@@ -36,6 +36,8 @@ export interface Caches {
   readonly sourcesRead: boolean;
   /** Of the operator; none without DNS-01. */
   readonly zones: Zones;
+  /** Undefined without DNS-01, and before `start`. */
+  readonly invalidZones: number | undefined;
   find(key: SourceKey): SourceSpec | undefined;
   /** State of the watches of Ingresses. */
   readonly ingressStates: readonly ReflectorState[];
@@ -119,6 +121,9 @@ export function setUpCaches(runtime: Runtime, { reader: client }: Connections): 
     },
     get zones() {
       return watches?.zones?.zones ?? noZones;
+    },
+    get invalidZones() {
+      return watches?.zones?.zones.closed.length;
     },
     find: (key) => watches?.sources.find(key),
     get ingressStates() {

@@ -1,4 +1,5 @@
 import type { Server } from 'node:http';
+import type { DnsReport } from '../../machines/zones/dns-report.ts';
 import type { Zones } from '../../machines/zones/zone.ts';
 import type { AccountStore } from '../acme/account/account.ts';
 import type { PreparationReport } from '../challenges/challenge-solver.ts';
@@ -26,9 +27,10 @@ export function setUpResponder({ clock, log }: Runtime, watches: readonly Answer
   });
 }
 
-/** Observes the preparation of hosts. */
+/** Observes how hosts are prepared and proven. */
 export interface PreparationObserver {
   preparation(round: string, report: PreparationReport): void;
+  dns(report: DnsReport): void;
 }
 
 /** The challenge solvers. */
@@ -66,7 +68,10 @@ export function setUpChallenges(
     onError: (error) =>
       log.warn(error, 'The challenge Ingress could not be read or written; kube-lego tries again.'),
   });
-  const dns01 = config.dnsZones === undefined ? undefined : setUpDns01(runtime, cluster, { zones, onReport });
+  const dns01 =
+    config.dnsZones === undefined
+      ? undefined
+      : setUpDns01(runtime, cluster, { zones, onReport, onDnsReport: (report) => observer.dns(report) });
   const byDns = dns01?.solver;
   const solvers =
     byDns === undefined

@@ -1,4 +1,5 @@
 import { getServers } from 'node:dns';
+import type { DnsReport } from '../../machines/zones/dns-report.ts';
 import type { Zones } from '../../machines/zones/zone.ts';
 import type { ChallengeSolver, PreparationReport } from '../challenges/challenge-solver.ts';
 import { SecretEntries } from '../kubernetes/records/secret-entries.ts';
@@ -10,6 +11,8 @@ export interface Dns01 {
   readonly solver: ChallengeSolver;
   /** Starts to remove what an earlier process has left in the DNS. */
   start(): void;
+  /** Number of values that may be in the DNS; undefined until it is loaded. */
+  readonly values: number | undefined;
   /** Removes what no order needs any more. */
   close(signal: AbortSignal): Promise<void>;
 }
@@ -17,10 +20,12 @@ export interface Dns01 {
 interface Surroundings {
   readonly zones: () => Zones;
   readonly onReport: (round: string, report: PreparationReport) => void;
+  readonly onDnsReport: (report: DnsReport) => void;
 }
 
 export function setUpDns01(runtime: Runtime, cluster: Cluster, surroundings: Surroundings): Dns01 {
   let loading: ReturnType<typeof load> | undefined;
+  let keeper: Awaited<ReturnType<typeof load>>['keeper'] | undefined;
   const loaded = (): ReturnType<typeof load> => {
     loading ??= load(runtime, cluster, surroundings);
     return loading;
@@ -40,13 +45,18 @@ export function setUpDns01(runtime: Runtime, cluster: Cluster, surroundings: Sur
     start() {
       // Rejects only with the signal's reason.
       loaded()
-        .then(({ keeper }) => keeper.removeLeftovers())
+        .then(async (dns01) => {
+          keeper = dns01.keeper;
+          await keeper.removeLeftovers();
+        })
         .catch(() => undefined);
+    },
+    get values() {
+      return keeper?.size;
     },
     async close(signal) {
       if (loading === undefined) return;
-      const { keeper } = await loading;
-      await keeper.settled(signal);
+      await (await loading).keeper.settled(signal);
     },
   };
 }
@@ -54,7 +64,7 @@ export function setUpDns01(runtime: Runtime, cluster: Cluster, surroundings: Sur
 async function load(
   { config, clock, log, signal, userAgent }: Runtime,
   { client }: Cluster,
-  { zones, onReport }: Surroundings,
+  { zones, onReport, onDnsReport }: Surroundings,
 ) {
   const { createDns01 } = await import('../challenges/dns-01/create-dns-01.ts');
   const { allowLoopback, caBundle, dnsServers, namespace, objectMetadata: metadata, proxy } = config;
@@ -73,6 +83,7 @@ async function load(
     proxy,
     propagationTimeout: config.dnsPropagationTimeout,
     onReport,
+    onDnsReport,
     onTrouble: (trouble) =>
       typeof trouble === 'string'
         ? log.error(trouble)

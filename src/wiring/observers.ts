@@ -23,6 +23,7 @@ export function setUpObservers(clock: Clock): Observers {
       provisioning: (input, work) => progress.provisioning(input, work),
       obtaining: (input, work) => progress.obtaining(input, work),
       storing: (input, work) => progress.storing(input, work),
+      dns: (report) => metrics.dnsReport(report),
       preparation: (round, report) => progress.preparation(round, report),
       order(report) {
         metrics.orderReport(report);

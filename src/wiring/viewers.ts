@@ -80,8 +80,8 @@ function following({ leading, waitingFor }: Leadership<LedTerm & TermRooms>): st
 }
 
 function samplesOf(
-  { authorities: { ca }, actors, ownership, status }: TermRooms,
-  { invalidDomains }: Caches,
+  { authorities: { ca }, actors, challenges, ownership, status }: TermRooms,
+  { invalidDomains, invalidZones }: Caches,
   ordersInFlightLimit: number,
   clock: Runtime['clock'],
 ) {
@@ -94,6 +94,7 @@ function samplesOf(
       complete: !ownership.holders.importing,
       invalidDomains: invalidDomains?.length,
     },
+    dns01: { values: challenges.dns01?.values, invalidZones },
     statusesRefused: status.writer.refused,
     ordersInFlight: actors.supervisor.getSnapshot().context.admission.ordersInFlight,
     ordersInFlightLimit,

@@ -48,6 +48,9 @@ function reports(world: ScrapeWorld): void {
     hosts: ['secret-host.example.com', 'b.example.com'],
   });
   world.metrics.orderReport({ type: 'CERTIFICATE_ISSUED', id: 'b' });
+  const provider = 'rfc2136';
+  world.metrics.dnsReport({ type: 'DNS_UPDATED', provider, operation: 'add', outcome: 'refused' });
+  world.metrics.dnsReport({ type: 'VALUE_SPREAD', provider, everywhere: true, duration: 20_000 });
 }
 
 describe('what is scraped', () => {

@@ -68,6 +68,7 @@ export class ScrapeWorld implements Disposable {
         budget: this.#budget,
       },
       ingresses: this.ingresses,
+      dns01: { values: 4, invalidZones: 1 },
       statusesRefused: 0,
       hostOwnership: { held: this.heldHosts, complete: false, invalidDomains: 2 },
       ordersInFlight: this.ordersInFlight,

@@ -1,3 +1,4 @@
+import type { DnsReport } from '../../../machines/zones/dns-report.ts';
 import type { Zones } from '../../../machines/zones/zone.ts';
 import type { KubernetesClient } from '../../kubernetes/client/client.ts';
 import type { ObjectMetadata } from '../../kubernetes/records/object-metadata.ts';
@@ -19,17 +20,18 @@ export interface DnsSurroundings extends WebCallerOptions {
   readonly resolvers: readonly string[];
   readonly allowLoopback: boolean;
   readonly clock: Clock;
+  readonly onDnsReport: (report: DnsReport) => void;
 }
 
 /** Look-ups and providers, as the solver and `kube-lego zones` use them. */
-export function createDnsAccess({ zones, resolvers, allowLoopback, ...rest }: DnsSurroundings) {
+export function createDnsAccess({ zones, resolvers, allowLoopback, onDnsReport, ...rest }: DnsSurroundings) {
   const names = new NameServers({
     resolvers: resolvers.map(readServer),
     serversOf: (name) => (zones().of(name)?.nameServers ?? []).map(readServer),
     allowLoopback,
     clock: rest.clock,
   });
-  return { names, providers: new Providers({ ...rest, names }) };
+  return { names, providers: new Providers({ ...rest, names, onReport: onDnsReport }) };
 }
 
 export interface Dns01Surroundings extends DnsSurroundings {
@@ -48,7 +50,7 @@ export function createDns01(surroundings: Dns01Surroundings): {
   readonly keeper: ValueKeeper;
 } {
   const { clock, signal, store, zones, propagationTimeout, onReport, onTrouble } = surroundings;
-  const { onNotRemoved, onGivenUp } = surroundings;
+  const { onNotRemoved, onGivenUp, onDnsReport } = surroundings;
   const { names, providers } = createDnsAccess(surroundings);
   const values = new PresentedValues({ store, clock, signal, onTrouble });
   const keeper = new ValueKeeper({
@@ -67,6 +69,7 @@ export function createDns01(surroundings: Dns01Surroundings): {
     clock,
     propagationTimeout,
     onReport,
+    onDnsReport,
   });
   return { solver, keeper };
 }

@@ -6,6 +6,7 @@
 import pLimit, { type LimitFunction } from 'p-limit';
 import { StepError } from '../../../machines/reasons/step-error.ts';
 import { second } from '../../../machines/time/durations.ts';
+import type { DnsReport } from '../../../machines/zones/dns-report.ts';
 import type { OfferedChallenge } from '../../acme/order/authorization.ts';
 import type { Clock } from '../../time/clock.ts';
 import type { ChallengeSolver, HostVerdict, Preparation, PreparationReport } from '../challenge-solver.ts';
@@ -22,6 +23,7 @@ export interface Dns01Options {
   /** Milliseconds, `LEGO_DNS_PROPAGATION_TIMEOUT`. */
   readonly propagationTimeout: number;
   readonly onReport: (round: string, report: PreparationReport) => void;
+  readonly onDnsReport: (report: DnsReport) => void;
 }
 
 /** Hosts of a namespace whose records are looked up at a time: silent name servers of one hold up no other. */
@@ -125,7 +127,8 @@ export class Dns01Solver implements ChallengeSolver {
     value: string,
     signal: AbortSignal,
   ): Promise<void> {
-    const { clock, propagationTimeout: timeLimit } = this.#options;
+    const { clock, propagationTimeout: timeLimit, onDnsReport } = this.#options;
+    const begun = clock.monotonic();
     const { done, answers } = await awaitPropagation(
       record,
       value,
@@ -137,6 +140,8 @@ export class Dns01Solver implements ChallengeSolver {
       },
       signal,
     );
+    const duration = clock.monotonic() - begun;
+    onDnsReport({ type: 'VALUE_SPREAD', provider: zone.provider, everywhere: done, duration });
     if (done) {
       this.#report(round, host, 'record', 'done', `${record.name}: ${answersText(answers)}`);
       return;

@@ -117,6 +117,7 @@ async function tryZone(
     userAgent: `${userAgent(config.version, config.homepage)} zones`,
     caBundle: config.caBundle,
     proxy: config.proxy,
+    onDnsReport: () => undefined,
   });
   const steps: string[] = [];
   try {

@@ -5,6 +5,7 @@ import { setTimeout } from 'node:timers/promises';
 import type { ZoneServer } from '../../../deploy/local/zone-server.ts';
 import { StepError } from '../../../machines/reasons/step-error.ts';
 import { minute } from '../../../machines/time/durations.ts';
+import type { DnsReport } from '../../../machines/zones/dns-report.ts';
 import { Zones } from '../../../machines/zones/zone.ts';
 import type { PreparationReport } from '../../../src/challenges/challenge-solver.ts';
 import { createDns01 } from '../../../src/challenges/dns-01/create-dns-01.ts';
@@ -40,6 +41,7 @@ function solving(
   t.after(() => ended.abort());
   const reports: PreparationReport[] = [];
   const troubles: unknown[] = [];
+  const told: DnsReport[] = [];
   const world = { zones };
   const { solver, keeper } = createDns01({
     client: secretsClient({
@@ -59,6 +61,7 @@ function solving(
     proxy: { httpsProxy: '', noProxy: '' },
     propagationTimeout,
     onReport: (_, report) => void reports.push(report),
+    onDnsReport: (report) => void told.push(report),
     onTrouble: (trouble) => void troubles.push(trouble),
     onNotRemoved: (error) => void troubles.push(error),
     onGivenUp: () => assert.fail('a value was given up'),
@@ -70,6 +73,7 @@ function solving(
     store,
     reports,
     troubles,
+    told,
     world,
     stop: () => ended.abort(new Error('the process has ended')),
     prepare: (round: string, ...hosts: string[]) =>
@@ -93,7 +97,7 @@ const apex = '_acme-challenge.shop.example';
 describe('the DNS-01 solver', { timeout: 60_000 }, () => {
   it('has an apex and its wildcard proven by two values of one record, and removes both', async (t) => {
     const server = await zoneServer(t);
-    const { prepare, present, solver, store, reports } = solving(t, shopZone(server));
+    const { prepare, present, solver, store, reports, told } = solving(t, shopZone(server));
     server.add('TXT', apex, 'somebody else’s');
     const verdicts = await prepare('1', 'shop.example', '*.shop.example');
     assert.deepEqual(
@@ -119,6 +123,11 @@ describe('the DNS-01 solver', { timeout: 60_000 }, () => {
       'both values are removed',
       () => server.values(apex).length === 1 && store.entries.size === 0,
     );
+    const updates = told.map((report) =>
+      report.type === 'DNS_UPDATED' ? `${report.operation} ${report.outcome}` : `spread ${report.everywhere}`,
+    );
+    const each = ['check done', 'add done', 'spread true', 'remove done'];
+    assert.deepEqual(updates.toSorted(), [...each, ...each].toSorted());
   });
 
   it('finds before any order that a host has no zone, or none for its namespace', async (t) => {
@@ -164,7 +173,10 @@ describe('the DNS-01 solver', { timeout: 60_000 }, () => {
   ] as const) {
     it(`says why updates are refused by a server that ${why}`, async (t) => {
       const server = await zoneServer(t, change);
-      const [verdict] = await solving(t, shopZone(server)).prepare('1', '*.shop.example');
+      const { prepare, told } = solving(t, shopZone(server));
+      const [verdict] = await prepare('1', '*.shop.example');
+      const provider = 'rfc2136';
+      assert.deepEqual(told, [{ type: 'DNS_UPDATED', provider, operation: 'check', outcome: 'refused' }]);
       assert.ok(verdict?.kind === 'not-provable');
       assert.equal(verdict.code, 'DnsNotWritable');
       assert.match(`${verdict.message} ${verdict.remedy ?? ''}`, words);
@@ -222,7 +234,7 @@ describe('the DNS-01 solver', { timeout: 60_000 }, () => {
     const [zone] = zones.all;
     assert.ok(zone !== undefined);
     const both = new Zones([{ ...zone, nameServers: [primary.address, secondary.address] }]);
-    const { prepare, present, solver } = solving(t, both, { propagationTimeout: 300 });
+    const { prepare, present, solver, told } = solving(t, both, { propagationTimeout: 300 });
     await prepare('1', '*.shop.example');
     await assert.rejects(present('1', '*.shop.example', 'a'), (error) => {
       assert.ok(error instanceof StepError);
@@ -231,6 +243,7 @@ describe('the DNS-01 solver', { timeout: 60_000 }, () => {
       assert.ok(error.message.endsWith(`${secondary.address} does not have it.`));
       return true;
     });
+    assert.ok(told.some((report) => report.type === 'VALUE_SPREAD' && !report.everywhere));
     solver.cleanUp('1');
     await eventually('the value is removed', () => primary.values(apex).length === 0);
   });

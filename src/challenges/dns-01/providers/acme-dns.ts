@@ -30,7 +30,7 @@ export class AcmeDnsProvider implements DnsProvider {
     if (name === fulldomain) return Promise.resolve();
     return Promise.reject(
       new ProviderError(
-        'refused',
+        'misplaced',
         `The record ${name} is not the one that this acme-dns account can write, ${fulldomain}.`,
         `Set a CNAME at the host's _acme-challenge name that leads to ${fulldomain}.`,
       ),

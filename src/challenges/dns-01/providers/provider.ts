@@ -37,8 +37,8 @@ export interface DnsProvider {
 /** The DNS refuses a change, or cannot be reached. Message and remedy are sentences without secrets. */
 export class ProviderError extends Error {
   override readonly name = 'ProviderError';
-  /** Refused for good: it does not help to repeat it. */
-  readonly code: 'refused' | 'unreachable';
+  /** `refused`: for good, it does not help to repeat it. `misplaced`: the record is not where the provider can write. */
+  readonly code: 'refused' | 'misplaced' | 'unreachable';
   readonly remedy: string | undefined;
 
   constructor(code: ProviderError['code'], message: string, remedy?: string, options?: ErrorOptions) {

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { normalizeHost } from '../../../../machines/hosts/host-names.ts';
 import { second } from '../../../../machines/time/durations.ts';
+import type { DnsReport } from '../../../../machines/zones/dns-report.ts';
 import type { Zone } from '../../../../machines/zones/zone.ts';
 import type { KubernetesClient } from '../../../kubernetes/client/client.ts';
 import { secrets } from '../../../kubernetes/client/collections.ts';
@@ -15,6 +16,7 @@ import { AcmeDnsProvider } from './acme-dns.ts';
 import { ExternalDnsProvider } from './external-dns.ts';
 import { HttpreqProvider } from './httpreq.ts';
 import { type DnsProvider, ProviderError } from './provider.ts';
+import { reported } from './reported-provider.ts';
 import { Rfc2136Provider } from './rfc2136.ts';
 import { WebCaller, type WebCallerOptions } from './web-call.ts';
 
@@ -25,6 +27,7 @@ export interface ProvidersOptions extends WebCallerOptions {
   readonly metadata: ObjectMetadata;
   readonly names: Pick<NameServers, 'addressesOf'>;
   readonly clock: Clock;
+  readonly onReport: (report: DnsReport) => void;
 }
 
 type SecretData = ReadonlyMap<string, string>;
@@ -48,6 +51,19 @@ export class Providers {
 
   /** @throws ProviderError if the Secret has not what it must have, KubernetesError, or the signal's reason */
   async of(zone: Zone, signal: AbortSignal): Promise<DnsProvider> {
+    const { onReport } = this.#options;
+    try {
+      return reported(zone.provider, await this.#make(zone, signal), onReport);
+    } catch (error) {
+      if (error instanceof ProviderError) {
+        const { provider } = zone;
+        onReport({ type: 'DNS_UPDATED', provider, operation: 'check', outcome: error.code });
+      }
+      throw error;
+    }
+  }
+
+  async #make(zone: Zone, signal: AbortSignal): Promise<DnsProvider> {
     const { client, clock, metadata, names, namespace } = this.#options;
     const web = this.#web;
     const { settings, provider } = zone;
