@@ -4,6 +4,7 @@ import { type FailureKind, type Reason, reasons } from '../../machines/reasons/r
 
 const sections: Readonly<Record<Reason['about'], string>> = {
   Ingress: 'What is wrong with the Ingress',
+  Gateway: 'What is wrong with the Gateway or ListenerSet',
   Secret: 'What is wrong with the Secret',
   challenge: 'What blocks the challenge',
   CA: 'What the CA says',

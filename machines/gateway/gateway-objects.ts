@@ -124,6 +124,8 @@ export interface RouteReading {
   readonly namespace: string;
   readonly name: string;
   readonly uid: string;
+  /** Milliseconds since the epoch. */
+  readonly createdAt: number;
   readonly generation: number;
   /** Lower case, without trailing dot; empty: all hosts of the listener. */
   readonly hostnames: readonly string[];

@@ -44,6 +44,8 @@ export interface SourceSpec extends SourceReference {
   readonly gateway?: true | undefined;
   /** About what it asks for in vain, found when it was read. */
   readonly notices?: readonly Failure[] | undefined;
+  /** Secrets that its listeners wait for: until there is a certificate, each holds a placeholder. */
+  readonly awaited?: readonly string[] | undefined;
   readonly tls: readonly TlsEntry[];
   /** Hosts of `spec.rules` with a path that is not only for ACME challenges. */
   readonly ruleHosts: readonly string[];

@@ -1,20 +1,9 @@
 import { normalizeHost } from '../../../machines/hosts/host-names.ts';
-import { statusAnnotation } from '../../../machines/ingress/status.ts';
-import { adoptAnnotation } from '../../../machines/ownership/adoption.ts';
-import {
-  keystoreAnnotation,
-  keystorePasswordAnnotation,
-  longestPasswordReference,
-} from '../../../machines/ownership/keystore.ts';
-import {
-  type IngressClassReference,
-  retryAnnotation,
-  type SourceSpec,
-} from '../../../machines/ownership/source-spec.ts';
-import { challengeAnnotation } from '../../../machines/zones/zone.ts';
+import type { IngressClassReference, SourceSpec } from '../../../machines/ownership/source-spec.ts';
 import { KubernetesError } from '../../kubernetes/client/kubernetes-error.ts';
 import { creationTime } from '../../kubernetes/watch/projections.ts';
 import { recordField, stringField } from '../../process/json.ts';
+import { isTrue, noSettings, settingsIn, statusIn } from '../source-annotations.ts';
 import { hostsOf, nothing } from './ingress-hosts.ts';
 
 export interface IngressProjectionOptions {
@@ -27,9 +16,6 @@ export const classAnnotation = 'kubernetes.io/ingress.class';
 
 const noClass: IngressClassReference = Object.freeze({ form: 'none' });
 
-/** Characters of a valid value of our annotations, and of the status, which we write ourselves and never as long. */
-const longestValue = 64;
-const longestStatus = 65_536;
 /** RFC 1123 subdomain: names of objects, and of their class. */
 const longestName = 253;
 
@@ -61,10 +47,7 @@ export function projectIngress(object: unknown, options: IngressProjectionOption
   const aliases = aliasesIn(annotations);
   const { excess, ...hosts } = hostsOf(spec);
   if (!isTrue(annotations, options.annotationKey)) return { ...own, ingressClass, ...hosts, ...aliases };
-  const [retry, keyType, profile, selfCheck, challenge] = inputAnnotations.map((key) =>
-    valueWithin(annotations, key),
-  );
-  const tooLong = inputAnnotations.filter((key) => isTooLong(annotations, key));
+  const { settings, tooLong } = settingsIn(annotations);
   if (isClassTooLong) tooLong.push(classAnnotation);
   const beyond = excess.entries + excess.tlsHosts + excess.ruleHosts + tooLong.length > 0;
   return {
@@ -73,37 +56,18 @@ export function projectIngress(object: unknown, options: IngressProjectionOption
     ingressClass,
     ...hosts,
     ...aliases,
-    misplacedAdopt: annotations?.[adoptAnnotation] === undefined ? undefined : true,
-    retry,
-    keyType,
-    profile,
-    selfCheck,
-    ...keystoreIn(annotations),
-    ...(challenge === undefined ? {} : { challenge }),
-    certManager: Object.keys(annotations ?? {}).some(isIssuerAnnotation),
+    ...settings,
     excess: beyond ? { ...excess, annotations: tooLong } : undefined,
     status,
   };
 }
-
-const inputAnnotations: readonly string[] = [
-  retryAnnotation,
-  'kube-lego.io/key-type',
-  'kube-lego.io/profile',
-  'kube-lego.io/self-check',
-  challengeAnnotation,
-];
 
 const absent = {
   enabled: false,
   ingressClass: noClass,
   tls: nothing,
   ruleHosts: nothing,
-  retry: undefined,
-  keyType: undefined,
-  profile: undefined,
-  selfCheck: undefined,
-  certManager: false,
+  ...noSettings,
 } as const;
 
 /** The class, by field or annotation; the field wins, as in the API's documentation. */
@@ -140,39 +104,4 @@ function aliasesIn(
     ...(aliases.length === 0 ? {} : { aliases }),
     ...(isTrue(annotations, wwwRedirect) ? { redirectsWww: true } : {}),
   };
-}
-
-function statusIn(annotations: Record<string, unknown> | undefined): string | undefined {
-  const status = stringField(annotations, statusAnnotation);
-  return status !== undefined && status.length > longestStatus ? '' : status;
-}
-
-function valueWithin(annotations: Record<string, unknown> | undefined, key: string): string | undefined {
-  return isTooLong(annotations, key) ? undefined : stringField(annotations, key);
-}
-
-/** A value that is too long for a valid one counts as an empty one. */
-function keystoreIn(annotations: Record<string, unknown> | undefined): Pick<SourceSpec, 'keystore'> {
-  const [type, password] = [keystoreAnnotation, keystorePasswordAnnotation].map((key) => {
-    const value = stringField(annotations, key);
-    return value !== undefined && value.length > longestPasswordReference ? '' : value;
-  });
-  return type === undefined && password === undefined ? {} : { keystore: { type, password } };
-}
-
-function isTooLong(annotations: Record<string, unknown> | undefined, key: string): boolean {
-  return (stringField(annotations, key) ?? '').length > longestValue;
-}
-
-/** `cert-manager.io/issuer`, `cert-manager.io/cluster-issuer`, and every annotation of cert-manager before 0.11. */
-function isIssuerAnnotation(key: string): boolean {
-  return (
-    key === 'cert-manager.io/issuer' ||
-    key === 'cert-manager.io/cluster-issuer' ||
-    key.startsWith('certmanager.k8s.io/')
-  );
-}
-
-function isTrue(annotations: Record<string, unknown> | undefined, key: string): boolean {
-  return stringField(annotations, key)?.trim().toLowerCase() === 'true';
 }

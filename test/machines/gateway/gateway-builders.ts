@@ -83,6 +83,7 @@ export function route(
     namespace: 'shop',
     name,
     uid: `uid-of-${name}`,
+    createdAt: 0,
     generation: 1,
     hostnames,
     parentRefs: [parentRef],

@@ -1,0 +1,54 @@
+import { lets } from './allowed-routes.ts';
+import { isSame } from './challenge-routes.ts';
+import type { GatewayReading, ListenerReading, ParentReference, RouteReading } from './gateway-objects.ts';
+
+/** What of an HTTPRoute decides about names. */
+export interface Attachment {
+  readonly namespace: string;
+  readonly name: string;
+  /** Milliseconds since the epoch. */
+  readonly createdAt: number;
+  /** As in `RouteReading`. */
+  readonly hostnames: readonly string[];
+  /** The Gateways and ListenerSets that have accepted it. */
+  readonly attached: readonly ParentReference[];
+}
+
+/** @returns undefined for a route that no Gateway has accepted, and for our own */
+export function attachmentOf({
+  namespace,
+  name,
+  createdAt,
+  hostnames,
+  parentRefs,
+  parents,
+  ours,
+}: RouteReading): Attachment | undefined {
+  if (ours) return undefined;
+  const attached = parentRefs.filter((reference) =>
+    parents.some(({ parentRef, accepted }) => accepted?.status === true && isSame(parentRef, reference)),
+  );
+  return attached.length === 0 ? undefined : { namespace, name, createdAt, hostnames, attached };
+}
+
+/**
+ * Whether the route is attached to this listener. A route that names no listener is accepted if one of them lets it in, so that has to
+ * be asked of each.
+ *
+ * @param labelsOf labels of a Namespace
+ */
+export function isAttachedTo(
+  { namespace, attached }: Attachment,
+  gateway: Pick<GatewayReading, 'kind' | 'namespace' | 'name'>,
+  listener: ListenerReading,
+  labelsOf: (namespace: string) => Readonly<Record<string, string>>,
+): boolean {
+  const isMeant = ({ kind, namespace: of, name, sectionName, port }: ParentReference): boolean =>
+    kind === gateway.kind &&
+    of === gateway.namespace &&
+    name === gateway.name &&
+    (sectionName === undefined || sectionName === listener.name) &&
+    (port === undefined || port === listener.port);
+  if (!listener.allowsHttpRoutes || !attached.some(isMeant)) return false;
+  return lets(listener.allowedRoutes, gateway.namespace, namespace, labelsOf);
+}

@@ -1,0 +1,223 @@
+/*
+ * The watches of Gateway API objects, as far as the API server serves them. Called by the wiring; the sources (gateway-sources.ts) and the
+ * HTTP-01 solver read what they hold.
+ */
+import type { Logger } from 'pino';
+import type {
+  GatewayKind,
+  GatewayReading,
+  GrantReading,
+  RouteReading,
+} from '../../../machines/gateway/gateway-objects.ts';
+import { minute, second } from '../../../machines/time/durations.ts';
+import type { Config } from '../../config/config.ts';
+import type { KubernetesClient } from '../../kubernetes/client/client.ts';
+import { type Collection, collectionPath, namespaces } from '../../kubernetes/client/collections.ts';
+import { Reflector, type ReflectorState } from '../../kubernetes/watch/reflector.ts';
+import { recordField } from '../../process/json.ts';
+import { type Clock, sleep } from '../../time/clock.ts';
+import { stringsIn } from './bounded-fields.ts';
+import type { GatewayCache } from './gateway-cache.ts';
+import { discoverGatewayApi } from './gateway-discovery.ts';
+import { projectGateway } from './gateway-projection.ts';
+import { KindWatch, longestWait } from './kind-watch.ts';
+import { projectGrant, projectRoute } from './route-projection.ts';
+
+/** Milliseconds between two questions which kinds are served; after a failure, and until all have been read. */
+const discoveryInterval = minute;
+const repeatInterval = 5 * second;
+const readingInterval = second;
+const mostLabels = 64;
+const unreadOfNamespaces: ReadonlySet<string> = new Set(['managedFields', 'annotations']);
+
+/** An object that has changed, or is gone; the rest may concern anybody. */
+export type GatewayChange =
+  | { readonly of: 'gateway'; readonly reading: GatewayReading; readonly gone?: true }
+  | { readonly of: 'route'; readonly reading: RouteReading; readonly gone?: true }
+  | { readonly of: 'grants' | 'namespaces' }
+  /** Nothing, but `read` may have become true. */
+  | { readonly of: 'reading' };
+
+export interface GatewayWatchOptions {
+  readonly config: Pick<Config, 'annotationKey' | 'watchNamespaces'>;
+  readonly client: Pick<KubernetesClient, 'stream'>;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly log: Logger;
+}
+
+export class GatewayWatch implements GatewayCache {
+  readonly #options: GatewayWatchOptions;
+  readonly #gateways: KindWatch<GatewayReading>;
+  readonly #listenerSets: KindWatch<GatewayReading>;
+  readonly #routes: KindWatch<RouteReading>;
+  readonly #grants: KindWatch<GrantReading>;
+  #labels: Reflector<{ readonly labels: Readonly<Record<string, string>> }> | undefined;
+  readonly #followers = new Set<(change: GatewayChange) => void>();
+  #running: Promise<void> | undefined;
+  /** Monotonic milliseconds. */
+  #startedAt = 0;
+  #discovered = false;
+
+  constructor(options: GatewayWatchOptions) {
+    this.#options = options;
+    const { config, client, clock, signal, log } = options;
+    const tell = (change: GatewayChange): void => this.#tell(change);
+    const common = {
+      namespaces: config.watchNamespaces,
+      client,
+      clock,
+      signal,
+      log,
+      onRead: () => tell({ of: 'reading' }),
+    };
+    const ofKind = (kind: GatewayKind) => ({
+      ...common,
+      plural: `${kind}s`,
+      project: (object: unknown) => projectGateway(kind, object, config.annotationKey),
+      onUpsert: (reading: GatewayReading) => tell({ of: 'gateway', reading }),
+      onDelete: (reading: GatewayReading) => tell({ of: 'gateway', reading, gone: true }),
+    });
+    this.#gateways = new KindWatch(ofKind('Gateway'));
+    this.#listenerSets = new KindWatch(ofKind('ListenerSet'));
+    this.#routes = new KindWatch<RouteReading>({
+      ...common,
+      plural: 'HTTPRoutes',
+      project: projectRoute,
+      onUpsert: (reading) => tell({ of: 'route', reading }),
+      onDelete: (reading) => tell({ of: 'route', reading, gone: true }),
+    });
+    this.#grants = new KindWatch<GrantReading>({
+      ...common,
+      plural: 'ReferenceGrants',
+      project: projectGrant,
+      onUpsert: () => tell({ of: 'grants' }),
+      onDelete: () => tell({ of: 'grants' }),
+    });
+  }
+
+  start(): void {
+    this.#startedAt = this.#options.clock.monotonic();
+    this.#running ??= this.#run();
+  }
+
+  async stopped(): Promise<void> {
+    await this.#running;
+    await Promise.all([...this.#all.map((kind) => kind.stopped()), this.#labels?.stopped()]);
+  }
+
+  get served(): boolean {
+    return this.#gateways.synced && this.#routes.synced;
+  }
+
+  /**
+   * All that is served has been read, may not be read, or could not be for so long that nothing else can wait for it: Ingresses must not go
+   * without renewals because of a broken CRD.
+   */
+  get read(): boolean {
+    if (this.#discovered) return this.#all.every(({ read }) => read);
+    return this.#running !== undefined && this.#options.clock.monotonic() - this.#startedAt >= longestWait;
+  }
+
+  *gateways(): Iterable<GatewayReading> {
+    yield* this.#gateways.entries();
+    yield* this.#listenerSets.entries();
+  }
+
+  routes(): Iterable<RouteReading> {
+    return this.#routes.entries();
+  }
+
+  grants(): Iterable<GrantReading> {
+    return this.#grants.entries();
+  }
+
+  namespaceLabels(namespace: string): Readonly<Record<string, string>> {
+    return this.#labels?.get(namespace)?.labels ?? {};
+  }
+
+  /** The collection of a kind, in the version that is read; undefined if none is served. */
+  collectionOf(kind: GatewayKind): Collection | undefined {
+    return (kind === 'Gateway' ? this.#gateways : this.#listenerSets).collection;
+  }
+
+  statesOf(kind: GatewayKind): readonly ReflectorState[] {
+    return (kind === 'Gateway' ? this.#gateways : this.#listenerSets).states;
+  }
+
+  /** Resolves when each list that has been read is watched again. @throws the signal's reason */
+  watching(signal: AbortSignal): Promise<unknown> {
+    return Promise.all(this.#all.map((kind) => kind.watching(signal)));
+  }
+
+  onChange(listener: () => void): () => void {
+    return this.follow(listener);
+  }
+
+  /** Called with each change. @returns ends it */
+  follow(follower: (change: GatewayChange) => void): () => void {
+    this.#followers.add(follower);
+    return () => this.#followers.delete(follower);
+  }
+
+  get #all(): readonly Pick<KindWatch<object>, 'read' | 'stopped' | 'watching'>[] {
+    return [this.#gateways, this.#listenerSets, this.#routes, this.#grants];
+  }
+
+  async #run(): Promise<void> {
+    const { clock, signal } = this.#options;
+    let askAt = clock.monotonic();
+    while (!signal.aborted) {
+      if (clock.monotonic() >= askAt) {
+        const asked = await this.#discover();
+        askAt = clock.monotonic() + (asked ? discoveryInterval : repeatInterval);
+      }
+      this.#tell({ of: 'reading' });
+      const rest = askAt - clock.monotonic();
+      await sleep(clock, this.read ? rest : Math.min(rest, readingInterval), signal).catch(() => undefined);
+    }
+  }
+
+  /** @returns whether the API server has answered */
+  async #discover(): Promise<boolean> {
+    const { client, log, signal } = this.#options;
+    try {
+      const served = await discoverGatewayApi(client, signal);
+      this.#gateways.serve(served.get('Gateway'));
+      this.#listenerSets.serve(served.get('ListenerSet'));
+      this.#routes.serve(served.get('HTTPRoute'));
+      this.#grants.serve(served.get('ReferenceGrant'));
+      if (served.has('Gateway')) this.#watchLabels();
+      this.#discovered = true;
+      return true;
+    } catch (error) {
+      if (!signal.aborted) log.debug(error, 'The API server did not say whether it serves Gateway API.');
+      return false;
+    }
+  }
+
+  /** Of Namespaces, for listeners that let in routes by them. Why they cannot be read is told by the watch of the Namespaces. */
+  #watchLabels(): void {
+    if (this.#labels !== undefined) return;
+    const { client, clock, signal } = this.#options;
+    const changed = (): void => this.#tell({ of: 'namespaces' });
+    this.#labels = new Reflector({
+      client,
+      path: collectionPath(namespaces),
+      metadataOnly: true,
+      without: unreadOfNamespaces,
+      clock,
+      signal,
+      project: (object) => ({
+        labels: stringsIn(recordField(recordField(object, 'metadata'), 'labels'), mostLabels),
+      }),
+      onUpsert: changed,
+      onDelete: changed,
+    });
+    this.#labels.start();
+  }
+
+  #tell(change: GatewayChange): void {
+    for (const follower of this.#followers) follower(change);
+  }
+}

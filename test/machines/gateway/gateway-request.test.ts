@@ -1,0 +1,208 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type {
+  GatewayReading,
+  GrantReading,
+  RouteReading,
+} from '../../../machines/gateway/gateway-objects.ts';
+import { gatewayRequest } from '../../../machines/gateway/gateway-request.ts';
+import { attachmentOf } from '../../../machines/gateway/route-attachment.ts';
+import { gateway, gatewayNamespace, http, https, listenerSet, route } from './gateway-builders.ts';
+
+function secret(name: string, namespace = gatewayNamespace) {
+  return { certificateRefs: [{ group: '', kind: 'Secret', namespace, name }] };
+}
+
+function request(
+  reading: GatewayReading,
+  routes: readonly RouteReading[] = [],
+  {
+    grants = [],
+    labels = {},
+    mostNames = 100,
+  }: {
+    readonly grants?: readonly GrantReading[];
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly mostNames?: number;
+  } = {},
+) {
+  return gatewayRequest(reading, {
+    routes: routes.flatMap((one) => attachmentOf(one) ?? []),
+    grants,
+    labelsOf: () => labels,
+    mostNames,
+  });
+}
+
+/** `SECRET: HOSTS`, and the codes of the notices. */
+function asked(...args: Parameters<typeof request>): string[] {
+  const { tls, notices } = request(...args);
+  return [
+    ...tls.map(({ secretName, hosts }) => `${secretName}: ${hosts.join(' ')}`),
+    ...notices.map(({ code }) => code),
+  ];
+}
+
+describe('a listener', () => {
+  it('asks for its own hostname where it terminates TLS with a Secret', () => {
+    const own = gateway(
+      'edge',
+      http('http'),
+      https('shop', { hostname: 'shop.example.com', ...secret('shop-tls') }),
+      https('mail', { protocol: 'TLS', hostname: 'mail.example.com', ...secret('mail-tls') }),
+      https('through', { tlsMode: 'Passthrough', hostname: 'through.example.com' }),
+      https('mine', { protocol: 'example.com/tls', hostname: 'mine.example.com', ...secret('mine-tls') }),
+      https('none', { hostname: 'none.example.com' }),
+    );
+    assert.deepEqual(asked(own), [
+      'shop-tls: shop.example.com',
+      'mail-tls: mail.example.com',
+      'MissingSecretName',
+    ]);
+    assert.deepEqual(request(own).awaited, ['shop-tls', 'mail-tls']);
+  });
+
+  it('asks for nothing and claims nothing without the annotation', () => {
+    const own = gateway('edge', https('shop', { hostname: 'shop.example.com', ...secret('shop-tls') }));
+    const silent = { ...own, settings: { ...own.settings, enabled: false } };
+    assert.deepEqual(request(silent), { tls: [], ruleHosts: [], notices: [], awaited: [] });
+  });
+
+  it('with a wildcard asks for the hostnames that it has in common with its routes, of any depth', () => {
+    const edge = gateway('edge', https('all', { hostname: '*.example.com', ...secret('all-tls') }));
+    const routes = [
+      route('one', edge, ['a.example.com', 'elsewhere.test']),
+      route('two', edge, ['deep.b.example.com']),
+      route('three', edge, ['example.com']),
+    ];
+    assert.deepEqual(asked(edge, routes), ['all-tls: a.example.com deep.b.example.com']);
+  });
+
+  it('without hostname asks for those of its routes', () => {
+    const edge = gateway('edge', https('all', secret('all-tls')));
+    assert.deepEqual(asked(edge, [route('one', edge, ['a.example.com', 'b.test'])]), [
+      'all-tls: a.example.com b.test',
+    ]);
+    assert.deepEqual(asked(edge, [route('any', edge, [])]), ['NoRouteHostnames']);
+    assert.deepEqual(
+      request(edge).awaited,
+      ['all-tls'],
+      'some implementations accept no route before there is a Secret',
+    );
+  });
+
+  it('gets a wildcard certificate only where an annotation asks for it', () => {
+    const edge = gateway('edge', https('all', { hostname: '*.example.com', ...secret('all-tls') }));
+    const routes = [
+      route('wild', edge, ['*.example.com']),
+      route('exact', edge, ['a.example.com', 'deep.b.example.com']),
+    ];
+    assert.deepEqual(asked(edge, routes), ['all-tls: a.example.com deep.b.example.com', 'WildcardNotAsked']);
+    const asking = { ...edge, wildcards: true };
+    assert.deepEqual(asked(asking, routes), ['all-tls: *.example.com deep.b.example.com']);
+    assert.deepEqual(asked(asking), ['all-tls: *.example.com']);
+  });
+
+  it('counts only routes that are attached to it: by name, port, namespace and acceptance', () => {
+    const edge = gateway(
+      'edge',
+      https('one', { hostname: '*.example.com', ...secret('one-tls') }),
+      https('two', { hostname: '*.example.com', port: 8443, ...secret('two-tls') }),
+      https('same', { port: 9443, allowedRoutes: { from: 'Same' }, ...secret('same-tls') }),
+    );
+    const refused = route('refused', edge, ['refused.example.com']);
+    const routes = [
+      route('by-name', edge, ['name.example.com'], { sectionName: 'one' }),
+      route('by-port', edge, ['port.example.com'], { port: 8443 }),
+      route('of-another', gateway('other', ...edge.listeners), ['other.example.com']),
+      { ...refused, parents: [] },
+      { ...route('ours', edge, ['ours.example.com']), ours: true },
+    ];
+    assert.deepEqual(asked(edge, routes), [
+      'one-tls: name.example.com',
+      'two-tls: port.example.com',
+      'NoRouteHostnames',
+    ]);
+  });
+
+  it('goes by the labels of the Namespace where its selector does', () => {
+    const selector = { matchLabels: { team: 'shop' }, matchExpressions: [] };
+    const edge = gateway(
+      'edge',
+      https('all', { allowedRoutes: { from: 'Selector', selector }, ...secret('all-tls') }),
+    );
+    const routes = [route('one', edge, ['a.example.com'])];
+    assert.deepEqual(asked(edge, routes, { labels: { team: 'shop' } }), ['all-tls: a.example.com']);
+    assert.deepEqual(asked(edge, routes, { labels: { team: 'bank' } }), ['NoRouteHostnames']);
+  });
+
+  it('is skipped where its implementation refuses it, with a reason', () => {
+    const own = { hostname: 'shop.example.com', ...secret('shop-tls') };
+    const edge = gateway(
+      'edge',
+      https('first', own),
+      https('second', { ...own, conflicted: true }),
+      https('third', { hostname: 'third.example.com', ...secret('third-tls'), accepted: false }),
+      https('new', { hostname: 'new.example.com', ...secret('new-tls'), accepted: undefined }),
+    );
+    assert.deepEqual(asked(edge), [
+      'shop-tls: shop.example.com',
+      'new-tls: new.example.com',
+      'ListenerConflicted',
+      'ListenerNotAccepted',
+    ]);
+  });
+
+  it('shares a Secret with others: one certificate for the names of all', () => {
+    const edge = gateway(
+      'edge',
+      https('a', { hostname: 'a.example.com', ...secret('tls') }),
+      https('b', { hostname: 'b.example.com', port: 8443, ...secret('tls') }),
+      https('again', { hostname: 'a.example.com', port: 9443, ...secret('tls') }),
+    );
+    assert.deepEqual(asked(edge), ['tls: a.example.com b.example.com']);
+  });
+
+  it('gets no certificate in a Secret of another namespace', () => {
+    const edge = gateway('edge', https('a', { hostname: 'a.example.com', ...secret('a-tls', 'certs') }));
+    const grant = {
+      namespace: 'certs',
+      from: [{ group: 'gateway.networking.k8s.io', kind: 'Gateway', namespace: gatewayNamespace }],
+      to: [{ group: '', kind: 'Secret', name: 'a-tls' }],
+    };
+    assert.deepEqual(asked(edge), ['SecretNotGranted']);
+    assert.deepEqual(asked(edge, [], { grants: [{ ...grant, namespace: 'elsewhere' }] }), [
+      'SecretNotGranted',
+    ]);
+    assert.deepEqual(asked(edge, [], { grants: [grant] }), ['SecretElsewhere']);
+  });
+
+  it('of a ListenerSet has the routes of the ListenerSet, not those of its Gateway', () => {
+    const edge = gateway('edge', http('http'));
+    const set = listenerSet('team', edge, https('all', secret('all-tls')));
+    const routes = [route('one', set, ['a.example.com']), route('two', edge, ['b.example.com'])];
+    assert.deepEqual(asked(set, routes), ['all-tls: a.example.com']);
+  });
+
+  it('keeps its own name and those of the oldest routes where there are more than a certificate can have', () => {
+    const edge = gateway(
+      'edge',
+      https('all', secret('tls')),
+      https('own', { hostname: 'own.example.com', ...secret('tls') }),
+    );
+    const routes = [
+      { ...route('young', edge, ['young.example.com']), createdAt: 3 },
+      { ...route('old', edge, ['old.example.com']), createdAt: 1 },
+      { ...route('older', edge, ['b.example.com']), createdAt: 2 },
+    ];
+    const { tls, notices } = request(edge, routes, { mostNames: 3 });
+    assert.deepEqual(tls, [
+      { secretName: 'tls', hosts: ['own.example.com', 'old.example.com', 'b.example.com'] },
+    ]);
+    assert.deepEqual(
+      notices.map(({ code }) => code),
+      ['TooManyHosts'],
+    );
+    assert.match(notices[0]?.message ?? '', /left out: young\.example\.com\.$/);
+  });
+});

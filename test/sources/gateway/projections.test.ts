@@ -1,0 +1,186 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { projectGateway } from '../../../src/sources/gateway/gateway-projection.ts';
+import { projectGrant, projectRoute } from '../../../src/sources/gateway/route-projection.ts';
+
+const metadata = {
+  namespace: 'infra',
+  name: 'edge',
+  uid: 'uid',
+  generation: 3,
+  creationTimestamp: '2026-11-24T12:00:00Z',
+  annotations: { 'kubernetes.io/tls-acme': 'TRUE', 'kube-lego.io/wildcard': 'true', other: 'x' },
+};
+
+function gateway(spec: object, status: object = {}, changes: object = {}) {
+  const object = { metadata: { ...metadata, ...changes }, spec, status };
+  return projectGateway('Gateway', object, 'kubernetes.io/tls-acme');
+}
+
+describe('the projection of a Gateway', () => {
+  it('joins each listener with what status says of it', () => {
+    const listeners = [
+      {
+        name: 'https',
+        port: 443,
+        protocol: 'HTTPS',
+        hostname: 'Shop.Example.com',
+        tls: {
+          certificateRefs: [
+            { name: 'shop-tls' },
+            { kind: 'ConfigMap', group: 'x', name: 'y', namespace: 'z' },
+          ],
+        },
+        allowedRoutes: { namespaces: { from: 'Selector', selector: { matchLabels: { a: 'b' } } } },
+      },
+      { name: 'http', port: 80, protocol: 'HTTP', allowedRoutes: { kinds: [{ kind: 'GRPCRoute' }] } },
+    ];
+    const conditions = [
+      { type: 'Accepted', status: 'False', observedGeneration: 3 },
+      { type: 'Conflicted', status: 'True', observedGeneration: 3 },
+      { type: 'Programmed', status: 'True', observedGeneration: 2 },
+    ];
+    const reading = gateway({ listeners }, { listeners: [{ name: 'https', conditions }] });
+    assert.deepEqual(reading?.listeners, [
+      {
+        name: 'https',
+        port: 443,
+        protocol: 'HTTPS',
+        hostname: 'shop.example.com',
+        tlsMode: 'Terminate',
+        certificateRefs: [
+          { group: '', kind: 'Secret', namespace: 'infra', name: 'shop-tls' },
+          { group: 'x', kind: 'ConfigMap', namespace: 'z', name: 'y' },
+        ],
+        allowedRoutes: { from: 'Selector', selector: { matchLabels: { a: 'b' }, matchExpressions: [] } },
+        allowsHttpRoutes: true,
+        accepted: false,
+        conflicted: true,
+      },
+      {
+        name: 'http',
+        port: 80,
+        protocol: 'HTTP',
+        certificateRefs: [],
+        allowedRoutes: { from: 'Same' },
+        allowsHttpRoutes: false,
+        conflicted: false,
+      },
+    ]);
+    assert.equal(reading.wildcards, true);
+    assert.equal(reading.settings.enabled, true);
+  });
+
+  it('accepts no listener of an object that is refused as a whole', () => {
+    const listeners = [{ name: 'https', port: 443, protocol: 'HTTPS' }];
+    const refused = { conditions: [{ type: 'Accepted', status: 'False', observedGeneration: 3 }] };
+    const reading = projectGateway(
+      'ListenerSet',
+      { metadata, spec: { parentRef: { name: 'edge' }, listeners }, status: refused },
+      'kubernetes.io/tls-acme',
+    );
+    assert.equal(reading?.listeners[0]?.accepted, false);
+    assert.deepEqual(reading.parent, { namespace: 'infra', name: 'edge' });
+  });
+
+  it('is bounded, whatever is written', () => {
+    const references = Array.from({ length: 100 }, (_, at) => ({ name: `s${at}` }));
+    const listeners = Array.from({ length: 100 }, (_, at) => ({
+      name: `l${at}`,
+      port: 443,
+      protocol: 'P'.repeat(10_000),
+      hostname: 'h'.repeat(100_000),
+      tls: { mode: 7, certificateRefs: references },
+      allowedRoutes: 'all',
+    }));
+    const long = { ...metadata.annotations, 'kube-lego.io/profile': 'p'.repeat(65) };
+    const reading = gateway(
+      { listeners: [null, 'x', ...listeners] },
+      { listeners: 7 },
+      { annotations: long },
+    );
+    assert.ok(JSON.stringify(reading).length < 64 * (64 * 60 + 1000));
+    assert.equal(reading?.listeners.length, 62);
+    assert.deepEqual(reading.excess, {
+      listeners: 40,
+      certificateRefs: 62 * 36,
+      annotations: ['kube-lego.io/profile'],
+    });
+  });
+
+  it('ignores one that is being deleted', () => {
+    assert.equal(gateway({}, {}, { deletionTimestamp: '2026-11-24T12:00:00Z' }), undefined);
+  });
+});
+
+describe('the projection of an HTTPRoute', () => {
+  const parentRefs = [
+    { name: 'edge', sectionName: 'http' },
+    { group: 'gateway.networking.x-k8s.io', kind: 'XListenerSet', name: 'set', namespace: 'other' },
+    { group: '', kind: 'Service', name: 'mesh' },
+  ];
+  const route = (spec: object, changes: object = {}) =>
+    projectRoute({ metadata: { ...metadata, ...changes }, spec, status: {} });
+
+  it('knows its parents by kind, an XListenerSet as a ListenerSet', () => {
+    const reading = projectRoute({
+      metadata,
+      spec: { parentRefs, hostnames: ['A.example.com'] },
+      status: {
+        parents: [
+          {
+            parentRef: parentRefs[0],
+            controllerName: 'example.com/gateway',
+            conditions: [
+              {
+                type: 'Accepted',
+                status: 'False',
+                reason: 'NotAllowedByListeners',
+                message: 'm'.repeat(999),
+              },
+            ],
+          },
+        ],
+      },
+    });
+    assert.deepEqual(reading?.parentRefs, [
+      { kind: 'Gateway', namespace: 'infra', name: 'edge', sectionName: 'http' },
+      { kind: 'ListenerSet', namespace: 'other', name: 'set' },
+    ]);
+    assert.deepEqual(reading.hostnames, ['a.example.com']);
+    assert.deepEqual(reading.parents, [
+      {
+        parentRef: reading.parentRefs[0],
+        controllerName: 'example.com/gateway',
+        accepted: {
+          status: false,
+          reason: 'NotAllowedByListeners',
+          message: 'm'.repeat(256),
+          observedGeneration: undefined,
+        },
+        resolvedRefs: undefined,
+      },
+    ]);
+  });
+
+  it("tells kube-lego's own challenge routes, and ignores those of others", () => {
+    const path = { type: 'PathPrefix', value: '/.well-known/acme-challenge' };
+    const rules = [{ matches: [{ path }] }];
+    const labels = { 'app.kubernetes.io/managed-by': 'kube-lego' };
+    assert.equal(route({ rules }, { labels })?.ours, true);
+    assert.equal(route({ rules }), undefined);
+    assert.equal(
+      route({ rules: [...rules, { matches: [{ path: { value: '/' } }] }] }, { labels })?.ours,
+      false,
+    );
+    assert.equal(route({ rules: [{}] })?.ours, false);
+  });
+});
+
+describe('the projection of a ReferenceGrant', () => {
+  it('has who may refer to what', () => {
+    const from = { group: 'gateway.networking.k8s.io', kind: 'Gateway', namespace: 'infra' };
+    const grant = projectGrant({ metadata, spec: { from: [from], to: [{ group: '', kind: 'Secret' }, 7] } });
+    assert.deepEqual(grant, { namespace: 'infra', from: [from], to: [{ group: '', kind: 'Secret' }] });
+  });
+});
