@@ -8,6 +8,8 @@ import { type Clock, settleWithin, sleep } from '../time/clock.ts';
 const drainLimit = 20 * second;
 /** Milliseconds between two looks whether this process may still read its account. */
 const lookInterval = second;
+/** Milliseconds that work of which each part is tried once takes, as a rule. */
+const usualWork = 0.5 * second;
 
 /**
  * Resolves when no order is at the CA any more, or after twenty seconds; at once, if this process has lost its rights, because what it
@@ -25,6 +27,24 @@ export async function drained(
   await settleWithin(clock, drainLimit, () => [
     Promise.race([draining.settled(signal), untilDenied(clock, account, signal)]),
   ]);
+  over.abort();
+}
+
+/**
+ * Waits until all work has settled, or this process has lost its rights: what is refused then would be tried again in vain. The signal of
+ * the work is aborted with the given one, and at the end.
+ */
+export async function settleWhilePermitted(
+  clock: Clock,
+  account: Pick<AccountSecretStore, 'read'>,
+  limit: AbortSignal,
+  begin: (signal: AbortSignal) => readonly Promise<unknown>[],
+): Promise<void> {
+  const over = new AbortController();
+  const signal = AbortSignal.any([limit, over.signal]);
+  const denied = sleep(clock, usualWork, signal).then(() => untilDenied(clock, account, signal));
+  // It rejects with the signal's reason.
+  await Promise.race([Promise.allSettled(begin(signal)), denied.catch(() => undefined)]);
   over.abort();
 }
 

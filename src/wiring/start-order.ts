@@ -10,7 +10,7 @@ import { tendHeap, v8Heap } from '../process/resting-heap.ts';
 import { settleWithin } from '../time/clock.ts';
 import type { Caches } from './caches.ts';
 import type { Connections } from './cluster.ts';
-import { drained } from './drained.ts';
+import { drained, settleWhilePermitted } from './drained.ts';
 import type { Leadership, LedTerm } from './leadership.ts';
 import type { Runtime } from './runtime.ts';
 import type { TermRooms } from './term-rooms.ts';
@@ -128,13 +128,15 @@ function state(
         return;
       }
       await settleWithin(clock, cleanUpLimit, (limit) => [
-        challenges.http01.close((host) => orders.concerns(host), limit),
-        ...(challenges.dns01 === undefined ? [] : [challenges.dns01.close(limit)]),
         cluster.events.drain(limit),
         status.writer.drain(limit),
-        authorities.flush(),
-        ownership.flush(limit),
-        orders.flush(limit),
+        settleWhilePermitted(clock, cluster.accountSecret, limit, (permitted) => [
+          challenges.http01.close((host) => orders.concerns(host), permitted),
+          ...(challenges.dns01 === undefined ? [] : [challenges.dns01.close(permitted)]),
+          authorities.flush(),
+          ownership.flush(permitted),
+          orders.flush(permitted),
+        ]),
       ]);
     },
   };

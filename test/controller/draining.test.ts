@@ -9,6 +9,10 @@ import { assertStored } from './certificate.ts';
 
 /** Milliseconds. */
 const atOnce = 3000;
+/** So that there is a ledger to write. */
+const limits = {
+  LEGO_RATE_LIMITS: '{"orders-per-account": {"burst": 100000, "period": "3h"}}',
+};
 
 let stage: Stage;
 let rightsGone = false;
@@ -16,7 +20,7 @@ let rightsGone = false;
 describe('a controller that is asked to end while it has an order', { timeout: 240_000 }, () => {
   before(async () => {
     stage = await startStage({ namespaces: ['shop'], proxyCa: true, isDenialMeant: () => rightsGone });
-    await stage.startController();
+    await stage.startController(limits);
   });
   afterEach(() => {
     stage.ca.interfere = () => undefined;
@@ -38,7 +42,7 @@ describe('a controller that is asked to end while it has an order', { timeout: 2
     await stopped;
     assert.equal(answers, 0);
 
-    await stage.startController();
+    await stage.startController(limits);
     await stage.untilIssued('shop/left');
     await assertStored(stage, 'shop/left-tls', ['left.example.com']);
     assert.equal(await stage.orders(), 1);
