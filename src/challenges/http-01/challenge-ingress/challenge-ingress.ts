@@ -193,8 +193,7 @@ export class ChallengeIngresses {
     if (claim === undefined) return;
     this.#claims.delete(owner);
     this.#drop(claim, new Error(`${owner} released its hosts`));
-    this.#released.add(claim);
-    this.#forgetRemoved();
+    if (isListed(claim)) this.#released.add(claim);
   }
 
   /** Hosts of this owner whose rules somebody removes again and again. */
@@ -262,7 +261,10 @@ export class ChallengeIngresses {
 
   /** Unless a claim holds the host there. */
   #letGo({ rule: { host }, writer }: Held): void {
-    if (this.#claimsOn(writer, host).length === 0) writer.release(host);
+    const isHeld = this.#claims
+      .values()
+      .some(({ held }) => held.some((one) => one.writer === writer && one.rule.host === host));
+    if (!isHeld) writer.release(host);
   }
 
   /** A rule that still stands for a released host is removed at once when it is not spelt as the site's own any more. */
@@ -276,7 +278,7 @@ export class ChallengeIngresses {
 
   #forgetRemoved(): void {
     for (const claim of this.#released) {
-      if (!claim.held.some(({ rule, writer }) => writer.lists(rule.host))) this.#released.delete(claim);
+      if (!isListed(claim)) this.#released.delete(claim);
     }
   }
 
@@ -350,10 +352,8 @@ export class ChallengeIngresses {
     return writer;
   }
 
-  #claimsOn(writer: ChallengeWriter, host?: string): Claim[] {
-    return [...this.#claims.values()].filter((claim) =>
-      claim.held.some((held) => held.writer === writer && (host === undefined || held.rule.host === host)),
-    );
+  #claimsOn(writer: ChallengeWriter): Claim[] {
+    return [...this.#claims.values()].filter(({ held }) => held.some((one) => one.writer === writer));
   }
 
   #moveAway(writer: ChallengeWriter): void {
@@ -385,4 +385,9 @@ export class ChallengeIngresses {
     // Rejects only when the process ends.
     retry(remove, { clock, signal, ...pauses, onFailure }).catch(() => undefined);
   }
+}
+
+/** Whether the rule of one of its hosts is still in the API server. */
+function isListed({ held }: Claim): boolean {
+  return held.some(({ rule, writer }) => writer.lists(rule.host));
 }
