@@ -26,6 +26,7 @@ import { type HolderOf, isIssued, purposeOf } from './proof.ts';
 import { isWithin, type RenewalWindow } from './renewal.ts';
 import type { Omission, Serving } from './rescue.ts';
 import {
+  holdsPlaceholder,
   isForeign,
   type PresentSecret,
   type ReadableCertificate,
@@ -152,6 +153,7 @@ export function assess(
     resourceVersion,
     managedByOther,
     ...(adopt ? { adopt } : {}),
+    ...(holdsPlaceholder(secret) ? { placeholder: true as const } : {}),
     ...(repeat === undefined ? {} : { repeat }),
   };
   const issued = isIssued(desired, secret, holderOf);

@@ -86,7 +86,10 @@ export function defectOf(
 ): Defect | undefined {
   const { now } = clocks;
   const broken = (reason: DueReason, message: string): Defect => ({ reason, message, harmAt: now });
-  if (certificate.kind === 'empty') return broken('empty', `Secret ${secretName} holds no key pair.`);
+  if (certificate.kind === 'empty') {
+    const held = certificate.placeholder === true ? 'only a self-signed placeholder' : 'no key pair';
+    return broken('empty', `Secret ${secretName} holds ${held}.`);
+  }
   if (certificate.kind === 'unreadable') {
     return broken('unreadable', `Secret ${secretName} holds no readable key pair: ${certificate.detail}.`);
   }

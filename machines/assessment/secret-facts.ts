@@ -5,7 +5,8 @@ import type { Omission } from './rescue.ts';
 
 /** The parsed key pair of a Secret. */
 export type CertificateFacts =
-  | { readonly kind: 'empty' }
+  /** `placeholder`: it holds the self-signed one of kube-lego, for a listener that waits for a certificate. */
+  | { readonly kind: 'empty'; readonly placeholder?: true }
   /** `detail`: which part and why, without contents. */
   | { readonly kind: 'unreadable'; readonly detail: string }
   | (Validity & {
@@ -78,6 +79,8 @@ export interface SecretVersion {
   readonly managedByOther?: boolean;
   /** It asks for adoption; the write fulfils that. */
   readonly adopt?: boolean;
+  /** It holds a placeholder, which the write replaces. */
+  readonly placeholder?: true;
   /** Labels and annotations that the write must repeat, to leave them as they are. */
   readonly repeat?:
     | {
@@ -88,14 +91,19 @@ export interface SecretVersion {
 }
 
 /**
- * Not ours, and no request to adopt it: its contents are nobody's business but its owner's. A TLS Secret without a key pair is a
- * placeholder and may be filled. Adoption does not take a Secret away from cert-manager, which would write to it again.
+ * Not ours, and no request to adopt it: its contents are nobody's business but its owner's. A TLS Secret without a key pair, or
+ * with a placeholder of ours, may be filled. Adoption does not take a Secret away from cert-manager, which would write to it again.
  */
 export function isForeign(secret: PresentSecret): boolean {
   if (secret.certManager) return true;
-  return !secret.ours && !secret.adopt && !isPlaceholder(secret);
+  return !secret.ours && !secret.adopt && !isEmpty(secret);
 }
 
-function isPlaceholder({ type, immutable, certificate }: PresentSecret): boolean {
+function isEmpty({ type, immutable, certificate }: PresentSecret): boolean {
   return type === 'kubernetes.io/tls' && !immutable && certificate.kind === 'empty';
+}
+
+/** It holds the placeholder that kube-lego wrote. */
+export function holdsPlaceholder({ certificate }: Pick<PresentSecret, 'certificate'>): boolean {
+  return certificate.kind === 'empty' && certificate.placeholder === true;
 }

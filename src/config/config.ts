@@ -112,6 +112,8 @@ function assemble(settings: Settings, notices: Notice[], proxy: ProxySettings) {
     defaultIngressClass: settings.find(ingresses.defaultIngressClass),
     /** By class. */
     ingressControllers: settings.get(ingresses.ingressControllers),
+    /** Gateways and ListenerSets are sources. */
+    gatewayApi: settings.get(ingresses.gatewayApi) === 'on',
     hostOwnership: currentOwnership(settings.get(ingresses.hostOwnership), notices),
     hostGrace: settings.get(ingresses.hostGrace),
     requireDomains: settings.get(ingresses.requireDomains) === 'true',

@@ -224,6 +224,15 @@ export const optionGroups = {
       fallback: '',
       parse: values.classControllers,
     },
+    gatewayApi: {
+      variable: 'LEGO_GATEWAY_API',
+      placeholder: 'SWITCH',
+      description:
+        'on: Gateways and ListenerSets with the annotation get certificates, too, as soon as the API server knows these kinds: see ' +
+        'docs/gateway.md. Needs deploy/components/gateway. off: nothing of Gateway API is read.',
+      fallback: 'off',
+      parse: values.oneOf('on', 'off'),
+    },
     hostOwnership: {
       variable: 'LEGO_HOST_OWNERSHIP',
       placeholder: 'RULE',

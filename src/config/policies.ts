@@ -8,6 +8,8 @@ import type { PathType } from './values.ts';
 
 /** Hosts prepared and validated at a time (admission). */
 const hostsAdmitted = 500;
+/** Names in one certificate. Let's Encrypt, docs/profiles: the classic profile. */
+export const mostNames = 100;
 
 export function assessmentPolicy({
   minimumValidity,
@@ -25,8 +27,7 @@ export function supervisorPolicy(config: Config) {
       hostOwnership: config.hostOwnership,
       hostGrace: config.hostGrace,
       requireDomains: config.requireDomains,
-      // Let's Encrypt, docs/profiles: the classic profile.
-      mostNames: 100,
+      mostNames,
       // A CA with its own root certificate is a private one.
       names: config.caBundle === undefined ? ('public' as const) : ('any' as const),
       toUnicode: domainToUnicode,

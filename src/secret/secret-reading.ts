@@ -1,12 +1,12 @@
 // The annotations on our Secrets: what a certificate was ordered with, its renewal window, its left-out hosts. Used by the steps,
 // the commands and the inspector.
 
-import type { SecretFacts } from '../../machines/assessment/secret-facts.ts';
+import type { CertificateFacts, SecretFacts } from '../../machines/assessment/secret-facts.ts';
 import { adoptAnnotation } from '../../machines/ownership/adoption.ts';
 import type { RevocationReason } from '../../machines/revocation/revocation.ts';
 import { readCertificate } from '../certificate/reading.ts';
 import { managedByLabel } from '../kubernetes/records/managed-by.ts';
-import type { StoredSecret } from '../kubernetes/records/secret-store.ts';
+import { placeholderAnnotation, type StoredSecret } from '../kubernetes/records/secret-store.ts';
 import { omissionAnnotation, readOmission } from './omission.ts';
 import { readRenewal, renewalAnnotation } from './renewal-record.ts';
 
@@ -44,7 +44,7 @@ export function factsOf(stored: StoredSecret | undefined, revocation?: Revocatio
   if (stored === undefined) return { kind: 'absent' };
   const { uid, resourceVersion, type, immutable, annotations, labels, repeat } = stored;
   const manager = labels[managedByLabel.key];
-  const certificate = readCertificate(stored.certificatePem, stored.keyPem);
+  const certificate = certificateOf(stored);
   const { id, fingerprint } =
     certificate.kind === 'readable' ? certificate : { id: undefined, fingerprint: undefined };
   const flawed = annotations[flawedAnnotation];
@@ -69,4 +69,15 @@ export function factsOf(stored: StoredSecret | undefined, revocation?: Revocatio
     ...(revocation === undefined ? {} : { revocation }),
     certificate,
   };
+}
+
+/**
+ * A placeholder counts as no key pair. The annotation says which certificate it is about: one that somebody else has put in its place is
+ * not taken for it.
+ */
+function certificateOf({ annotations, certificatePem, keyPem }: StoredSecret): CertificateFacts {
+  const certificate = readCertificate(certificatePem, keyPem);
+  const isPlaceholder =
+    certificate.kind === 'readable' && certificate.fingerprint === annotations[placeholderAnnotation];
+  return isPlaceholder ? { kind: 'empty', placeholder: true } : certificate;
 }

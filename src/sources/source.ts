@@ -2,9 +2,8 @@
  * The seam of the sources: watched kinds that request certificates, each projected to a SourceSpec. The Ingress is one
  * implementation (ingress/). Called by the wiring; the rest of the process knows a source by its key only.
  */
-import { parseSourceKey, type SourceKey } from '../../machines/ownership/source-key.ts';
 import type { SourceSpec } from '../../machines/ownership/source-spec.ts';
-import { type Collection, objectPath } from '../kubernetes/client/collections.ts';
+import type { Collection } from '../kubernetes/client/collections.ts';
 
 /** A kind of object that may request certificates and gets Events and the status annotation. */
 export interface Source extends Collection {
@@ -24,10 +23,4 @@ export function sourceOf(sources: readonly Source[], kind: string): Source {
   const source = sources.find((known) => known.kind === kind);
   if (source === undefined) throw new Error(`no source is of kind ${kind}`);
   return source;
-}
-
-/** The path of the object at the API server. @throws Error if none of the sources is of its kind */
-export function sourcePath(sources: readonly Source[], key: SourceKey): string {
-  const { kind, namespace, name } = parseSourceKey(key);
-  return objectPath(sourceOf(sources, kind), namespace, name);
 }

@@ -16,6 +16,7 @@ import type { Clock } from '../time/clock.ts';
 import { failureOf } from './failures.ts';
 import type { Keystores } from './keystores.ts';
 import type { JournalOptions } from './order-record.ts';
+import type { Placeholders } from './placeholders.ts';
 import type { RenewalWatch } from './renewal-watch.ts';
 
 export interface CheckSecretsOptions extends JournalOptions {
@@ -27,6 +28,7 @@ export interface CheckSecretsOptions extends JournalOptions {
   readonly revocations: Pick<RevocationRegister, 'reasonFor' | 'isCompromised'>;
   readonly solvers: Pick<ChallengeSolvers, 'haveAppeared'>;
   readonly keystores: Pick<Keystores, 'keep'>;
+  readonly placeholders: Pick<Placeholders, 'fill'>;
   readonly clock: Clock;
 }
 
@@ -37,7 +39,19 @@ const readsAtOnce = 16;
 export function checkSecretsLogic(
   options: CheckSecretsOptions,
 ): PromiseActorLogic<CheckOutput, readonly CheckRequest[]> {
-  const { secrets, holders, journal, keystores, policy, renewals, revocations, solvers, clock, ca } = options;
+  const {
+    secrets,
+    holders,
+    journal,
+    keystores,
+    placeholders,
+    policy,
+    renewals,
+    revocations,
+    solvers,
+    clock,
+    ca,
+  } = options;
   const limit = pLimit(readsAtOnce);
   return fromPromise(async ({ input, signal }) => {
     const results = await Promise.all(input.map((desired) => check(desired, signal)));
@@ -47,7 +61,8 @@ export function checkSecretsLogic(
   async function check(desired: CheckRequest, signal: AbortSignal): Promise<CheckResult> {
     const { namespace, secretName } = desired;
     try {
-      const stored = await limit(() => secrets.read(namespace, secretName, signal));
+      const read = await limit(() => secrets.read(namespace, secretName, signal));
+      const stored = await placeholders.fill(desired, read, signal);
       const facts = factsOf(stored, revocations.reasonFor(stored?.certificatePem));
       if (holders.importing) {
         const proof = foundProof(desired, facts, clock.now());

@@ -19,6 +19,7 @@ import { guarded } from '../process/guarded.ts';
 import type { RevocationRegister } from '../revocation/revocation-register.ts';
 import { Keystores } from '../steps/keystores.ts';
 import { pauseLinkEvent } from '../steps/pause-link.ts';
+import type { Placeholders } from '../steps/placeholders.ts';
 import { RenewalWatch } from '../steps/renewal-watch.ts';
 import { trialCertificate } from '../steps/trial-certificate.ts';
 import type { Authorities } from './ca.ts';
@@ -42,6 +43,7 @@ export interface ActorsOptions {
   readonly ownership: HostOwnership;
   readonly orders: OrderJournal;
   readonly revocations: RevocationRegister;
+  readonly placeholders: Placeholders;
   readonly status: SourceStatusWriter;
   readonly observer: IssuanceObserver;
   /** XState inspection of all actors. */
@@ -124,7 +126,7 @@ export function setUpActors(runtime: Runtime, options: ActorsOptions): Actors {
 
 function createSteps(
   { config, clock, log, signal }: Runtime,
-  { cluster, authorities, challenges, ownership, orders, revocations, observer }: ActorsOptions,
+  { cluster, authorities, challenges, ownership, orders, revocations, placeholders, observer }: ActorsOptions,
   own: { readonly vault: Vault; readonly issued: IssuedCertificates; readonly slots: Rounds },
 ): Parameters<typeof createIngressLogic>[0]['steps'] {
   const { ca, rehearsal } = authorities;
@@ -146,6 +148,7 @@ function createSteps(
     }),
     renewals: new RenewalWatch({ ca, secrets, clock, signal }),
     keystores: new Keystores(secrets),
+    placeholders,
     onPause: (link, input) => events.publish(pauseLinkEvent(input, link)),
     onAuthorization: (round, report) => observer.authorization(round, report),
     onNotice: (notice, { source, desired }) =>

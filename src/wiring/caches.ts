@@ -5,10 +5,16 @@ import type { SupervisorEvent } from '../../machines/supervisor/supervisor-messa
 import { second } from '../../machines/time/durations.ts';
 import { Zones } from '../../machines/zones/zone.ts';
 import { ChallengeWatch } from '../challenges/http-01/challenge-ingress/challenge-watch.ts';
+import { mostNames } from '../config/policies.ts';
+import type { Collection } from '../kubernetes/client/collections.ts';
 import type { ReflectorState } from '../kubernetes/watch/reflector.ts';
 import { type ClassWatch, watchClasses } from '../sources/class-watch.ts';
+import { GatewaySources } from '../sources/gateway/gateway-sources.ts';
+import { GatewayWatch } from '../sources/gateway/gateway-watch.ts';
+import { JoinedWatches } from '../sources/joined-watches.ts';
 import { type InvalidDomain, type NamespaceWatch, watchNamespaces } from '../sources/namespace-watch.ts';
 import { watchSecrets } from '../sources/secret-watch.ts';
+import { sourceOf } from '../sources/source.ts';
 import { type SourceWatch, watchSources } from '../sources/source-watch.ts';
 import { watchZones, type ZoneWatch } from '../sources/zone-watch.ts';
 import { settleWithin } from '../time/clock.ts';
@@ -24,13 +30,15 @@ const noZones = new Zones([]);
 /** The watches, which are kept in every replica: who takes over lists nothing. */
 export interface Caches {
   readonly challenges: ChallengeWatch;
+  /** Undefined without `LEGO_GATEWAY_API`. */
+  readonly gateways: GatewayWatch | undefined;
   /** Starts the watches. */
   start(): void;
   /** Resolves when all watches have ended after the abort of the runtime's signal. */
   stopped(): Promise<void>;
   /** The plural of what has not been listed yet; undefined when all is known. */
   readonly unread: string | undefined;
-  /** A line for the watch of the challenge Ingresses and that of the Ingresses, if it is interrupted: since when, and why. */
+  /** A line for each kind whose watch is interrupted: since when, and why. */
   readonly interruptions: readonly string[];
   /** All sources are known. */
   readonly sourcesRead: boolean;
@@ -39,6 +47,8 @@ export interface Caches {
   /** Undefined without DNS-01, and before `start`. */
   readonly invalidZones: number | undefined;
   find(key: SourceKey): SourceSpec | undefined;
+  /** The collection of the sources of a kind. @throws Error if no source is of this kind */
+  collectionOf(kind: string): Collection;
   /** State of the watches of Ingresses. */
   readonly ingressStates: readonly ReflectorState[];
   /** Undefined before `start`. */
@@ -61,6 +71,7 @@ export function setUpCaches(runtime: Runtime, { reader: client }: Connections): 
     onError: (error) =>
       log.warn(error, 'The watch of the challenge Ingresses was interrupted; kube-lego reconnects.'),
   });
+  const gateways = config.gatewayApi ? new GatewayWatch({ config, client, clock, signal, log }) : undefined;
   let watches:
     | {
         readonly sources: SourceWatch;
@@ -72,8 +83,16 @@ export function setUpCaches(runtime: Runtime, { reader: client }: Connections): 
   let secrets: ReturnType<typeof watchSecrets> = [];
   let audience: ((event: SupervisorEvent) => void) | undefined;
   const tell = (event: SupervisorEvent): void => audience?.(event);
+  const beginSources = (told: typeof tell): SourceWatch[] => {
+    const ingresses = watchSources(sources, config, client, clock, signal, log, told);
+    if (gateways === undefined) return [ingresses];
+    const asSources = new GatewaySources({ watch: gateways, clock, signal, mostNames, tellSupervisor: told });
+    gateways.start();
+    return [ingresses, asSources];
+  };
   return {
     challenges,
+    gateways,
     start() {
       challenges.start();
       watches = {
@@ -92,7 +111,7 @@ export function setUpCaches(runtime: Runtime, { reader: client }: Connections): 
                 tellSupervisor: tell,
               }),
             }),
-        sources: watchSources(sources, config, client, clock, signal, log, tell),
+        sources: new JoinedWatches(beginSources, tell),
       };
       secrets = watchSecrets(config, client, clock, signal, log, tell);
     },
@@ -102,7 +121,10 @@ export function setUpCaches(runtime: Runtime, { reader: client }: Connections): 
     },
     get unread() {
       if (!challenges.state.synced) return 'challenge Ingresses';
-      if (watches?.sources.synced !== true) return 'Ingresses';
+      if (watches?.sources.synced !== true) {
+        const isOther = watches?.sources.statesOf('Ingress').every(({ synced }) => synced) === true;
+        return isOther && gateways !== undefined ? 'Gateways' : 'Ingresses';
+      }
       if (!watches.namespaces.read) return 'Namespaces';
       if (watches.zones?.read === false) return 'DNS zones';
       return watches.classes.read ? undefined : 'IngressClasses';
@@ -111,6 +133,8 @@ export function setUpCaches(runtime: Runtime, { reader: client }: Connections): 
       const watched = {
         'challenge Ingresses': [challenges.state],
         Ingresses: watches?.sources.statesOf('Ingress') ?? [],
+        Gateways: watches?.sources.statesOf('Gateway') ?? [],
+        ListenerSets: watches?.sources.statesOf('ListenerSet') ?? [],
       };
       return Object.entries(watched).flatMap(([name, states]) =>
         states.flatMap(({ lastError, since }) => interruption(name, lastError, since)).slice(0, 1),
@@ -126,6 +150,10 @@ export function setUpCaches(runtime: Runtime, { reader: client }: Connections): 
       return watches?.zones?.zones.closed.length;
     },
     find: (key) => watches?.sources.find(key),
+    collectionOf(kind) {
+      const gateway = kind === 'Gateway' || kind === 'ListenerSet' ? gateways?.collectionOf(kind) : undefined;
+      return gateway ?? sourceOf(sources, kind);
+    },
     get ingressStates() {
       return watches?.sources.statesOf('Ingress') ?? [];
     },

@@ -1,12 +1,12 @@
 import { type RecordName, RecordTroubles } from '../../machines/records/record-troubles.ts';
 import type { ApiAccess } from '../kubernetes/client/api-connection.ts';
 import { createKubernetesClient, type KubernetesClient } from '../kubernetes/client/client.ts';
+import type { Collection } from '../kubernetes/client/collections.ts';
 import type { ApiRequestReport } from '../kubernetes/client/request-report.ts';
 import { KubernetesAccountSecret } from '../kubernetes/records/account-record.ts';
 import { EventRecorder } from '../kubernetes/records/events.ts';
 import { RecordObserver } from '../kubernetes/records/record-observer.ts';
 import { SecretStore } from '../kubernetes/records/secret-store.ts';
-import { sourceOf } from '../sources/source.ts';
 import type { Runtime } from './runtime.ts';
 
 /** The clients of every replica. */
@@ -45,8 +45,9 @@ export interface Cluster {
 }
 
 export function setUpRecords(
-  { config, clock, log, sources }: Runtime,
+  { config, clock, log }: Runtime,
   client: KubernetesClient,
+  collectionOf: (kind: string) => Collection,
   onRecordsChanged: () => void,
 ): Cluster {
   const { objectMetadata: metadata } = config;
@@ -69,7 +70,7 @@ export function setUpRecords(
       client,
       clock,
       metadata,
-      apiVersionOf: (kind) => sourceOf(sources, kind).apiVersion,
+      apiVersionOf: (kind) => collectionOf(kind).apiVersion,
       onError: (error) => log.warn(error, 'An Event was not written.'),
     }),
   };

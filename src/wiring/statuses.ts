@@ -5,14 +5,15 @@ import { sentences } from '../../machines/reasons/sentences.ts';
 import type { SupervisorEvent } from '../../machines/supervisor/supervisor-messages.ts';
 import type { Config } from '../config/config.ts';
 import { usualAnnotationKey } from '../config/options.ts';
+import { objectPath } from '../kubernetes/client/collections.ts';
 import { SourceStatusWriter } from '../kubernetes/records/source-status.ts';
 import { ingressSource } from '../sources/ingress/ingress-source.ts';
-import { sourcePath } from '../sources/source.ts';
+import { Placeholders } from '../steps/placeholders.ts';
 import type { Caches } from './caches.ts';
 import type { Cluster } from './cluster.ts';
 import type { Runtime } from './runtime.ts';
 
-/** Ingresses only. */
+/** Those whose objects say by themselves what they ask for. */
 export function defaultSources(config: Config): Runtime['sources'] {
   return [ingressSource(config)];
 }
@@ -25,14 +26,17 @@ export interface Status {
 }
 
 export function setUpStatus(
-  { config, clock, log, sources }: Runtime,
+  { config, clock, log }: Runtime,
   { client, events }: Cluster,
-  caches: Pick<Caches, 'find'>,
+  caches: Pick<Caches, 'find' | 'collectionOf'>,
 ): Status {
   const writer = new SourceStatusWriter({
     client,
     clock,
-    pathOf: (key) => sourcePath(sources, key),
+    pathOf(key) {
+      const { kind, namespace, name } = parseSourceKey(key);
+      return objectPath(caches.collectionOf(kind), namespace, name);
+    },
     handedBy: config.annotationKey === usualAnnotationKey ? undefined : config.annotationKey,
     found: (key) => caches.find(key)?.status,
     onError: (error) => log.warn(error, 'The status of a source was not written.'),
@@ -59,4 +63,18 @@ export function setUpStatus(
       if (event.type === 'SOURCE_GONE') writer.forget(event.key);
     },
   };
+}
+
+/** What the Secrets of listeners hold until there is a certificate. */
+export function setUpPlaceholders({ clock, log, signal }: Runtime, { secrets }: Cluster): Placeholders {
+  return new Placeholders({
+    secrets,
+    clock,
+    signal,
+    onError: (error, { namespace, secretName }) =>
+      log.warn(
+        { namespace, secret: secretName, err: error },
+        'The placeholder of a listener was not written.',
+      ),
+  });
 }

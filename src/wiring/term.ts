@@ -13,7 +13,7 @@ import type { Observers } from './observers.ts';
 import { type RevocationsOptions, setUpRevocations } from './revocations.ts';
 import type { Runtime } from './runtime.ts';
 import { termOrder } from './start-order.ts';
-import { setUpStatus } from './statuses.ts';
+import { setUpPlaceholders, setUpStatus } from './statuses.ts';
 import type { TermRooms } from './term-rooms.ts';
 import { setUpTermViewers } from './term-viewers.ts';
 
@@ -47,7 +47,12 @@ export function setUpTerm(
       type: 'RECORDS_CHANGED',
       troubles: [...ofLease(), ...cluster.records.current].filter(holdsOrders),
     });
-  const cluster = setUpRecords(runtime, connections.writer(mayAct), onTroubles);
+  const cluster = setUpRecords(
+    runtime,
+    connections.writer(mayAct),
+    (kind) => caches.collectionOf(kind),
+    onTroubles,
+  );
   const authorities = setUpAuthorities(runtime, {
     cluster,
     mayWrite: mayAct,
@@ -60,8 +65,10 @@ export function setUpTerm(
   const challengeCaches = { watch: caches.challenges, zones: () => caches.zones };
   const challenges = setUpChallenges(runtime, cluster, challengeCaches, ca.account, observer, sites);
   const status = setUpStatus(runtime, cluster, caches);
+  const placeholders = setUpPlaceholders(runtime, cluster);
   const tell = (event: SupervisorEvent): void => {
     status.observe(event);
+    placeholders.observe(event);
     actors.supervisor.send(event);
     challenges.http01.follow();
   };
@@ -78,6 +85,7 @@ export function setUpTerm(
     orders,
     revocations: revocations.register,
     status: status.writer,
+    placeholders,
     observer,
     inspect,
   });

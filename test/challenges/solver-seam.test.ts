@@ -26,6 +26,7 @@ import { assignment, day, desiredCertificate, hour, now, route } from '../machin
 import { noHolders } from '../ownership/no-holders.ts';
 import { noRevocations } from '../revocation/no-revocations.ts';
 import { noKeystores } from '../steps/no-keystores.ts';
+import { noPlaceholders } from '../steps/no-placeholders.ts';
 import { noTrial } from '../steps/no-trial.ts';
 import { eventually } from '../time/eventually.ts';
 
@@ -131,6 +132,7 @@ async function issue(t: TestContext, solver: ZoneSolver, ...hosts: string[]) {
       revocations: noRevocations,
       solvers,
       keystores: noKeystores,
+      placeholders: noPlaceholders,
       vault,
       issued,
       slots: rounds,

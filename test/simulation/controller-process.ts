@@ -27,6 +27,7 @@ import { SteadyClock } from '../../src/time/steady-clock.ts';
 import { ownershipPolicy } from '../machines/builders.ts';
 import { noRevocations } from '../revocation/no-revocations.ts';
 import { noKeystores } from '../steps/no-keystores.ts';
+import { noPlaceholders } from '../steps/no-placeholders.ts';
 import { noTrial } from '../steps/no-trial.ts';
 import type { Cluster } from './cluster.ts';
 import type { Hosts } from './hosts.ts';
@@ -204,6 +205,7 @@ export class ControllerProcess {
         secrets: secretsOf(cluster, clock),
         trial: noTrial,
         keystores: noKeystores,
+        placeholders: noPlaceholders,
         policy: { minimumValidity: 30 * day, directory: directoryUrl, staging: false },
         keyType: 'ec-p256',
         preferredChain: undefined,

@@ -12,6 +12,7 @@ import { noRevocations } from '../revocation/no-revocations.ts';
 import { aheadOf } from '../time/ahead-clock.ts';
 import { ManualClock } from '../time/manual-clock.ts';
 import { noKeystores } from './no-keystores.ts';
+import { noPlaceholders } from './no-placeholders.ts';
 
 const certificate = new TestCa('CA of 2016').leaf({
   dnsNames: ['web.example.com'],
@@ -42,6 +43,7 @@ async function check(importing: boolean): Promise<{ output: CheckOutput; found: 
     journal: memoryJournal(),
     revocations: noRevocations,
     keystores: noKeystores,
+    placeholders: noPlaceholders,
     solvers: { haveAppeared: () => Promise.resolve(false) },
   });
   const actor = createActor(logic, { input: [desiredCertificate()] }).start();

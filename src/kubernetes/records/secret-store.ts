@@ -16,6 +16,11 @@ import { noMetadata, type ObjectMetadata, toRepeat } from './object-metadata.ts'
  */
 const adoptionDone = 'done';
 
+/** Annotation on a Secret: the fingerprint of the placeholder in it, see `Placeholders`. */
+export const placeholderAnnotation = 'kube-lego.io/placeholder';
+/** In place of the fingerprint once there is a certificate: server-side apply takes no annotation away that a creation has set. */
+const placeholderReplaced = 'replaced';
+
 /** Annotation on a Secret: what its keystore was made of. */
 export const keystoreMarkAnnotation = 'kube-lego.io/keystore-mark';
 const keystoreKey = 'keystore.p12';
@@ -174,11 +179,12 @@ export class SecretStore {
     const { labels, annotations: repeated } = existing?.repeat ?? noMetadata;
     const mark = existing?.managedByOther === true ? {} : { [managedByLabel.key]: managedByLabel.value };
     const adopted = existing?.adopt === true ? { [adoptAnnotation]: adoptionDone } : {};
+    const replaced = existing?.placeholder === true ? { [placeholderAnnotation]: placeholderReplaced } : {};
     const metadata = {
       namespace,
       name,
       labels: { ...wanted.labels, ...labels, ...mark },
-      annotations: { ...wanted.annotations, ...repeated, ...annotations, ...adopted },
+      annotations: { ...wanted.annotations, ...repeated, ...replaced, ...annotations, ...adopted },
     };
     const body = {
       apiVersion: 'v1',

@@ -28,6 +28,10 @@ const discoveryInterval = minute;
 const repeatInterval = 5 * second;
 const readingInterval = second;
 const mostLabels = 64;
+const usualCollection: Readonly<Record<GatewayKind, Collection>> = {
+  Gateway: { apiVersion: 'gateway.networking.k8s.io/v1', resource: 'gateways' },
+  ListenerSet: { apiVersion: 'gateway.networking.k8s.io/v1', resource: 'listenersets' },
+};
 const unreadOfNamespaces: ReadonlySet<string> = new Set(['managedFields', 'annotations']);
 
 /** An object that has changed, or is gone; the rest may concern anybody. */
@@ -136,9 +140,10 @@ export class GatewayWatch implements GatewayCache {
     return this.#labels?.get(namespace)?.labels ?? {};
   }
 
-  /** The collection of a kind, in the version that is read; undefined if none is served. */
-  collectionOf(kind: GatewayKind): Collection | undefined {
-    return (kind === 'Gateway' ? this.#gateways : this.#listenerSets).collection;
+  /** The collection of a kind, in the version that is read, or was last. */
+  collectionOf(kind: GatewayKind): Collection {
+    const watch = kind === 'Gateway' ? this.#gateways : this.#listenerSets;
+    return watch.collection ?? usualCollection[kind];
   }
 
   statesOf(kind: GatewayKind): readonly ReflectorState[] {
