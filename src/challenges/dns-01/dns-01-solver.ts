@@ -89,25 +89,19 @@ export class Dns01Solver implements ChallengeSolver {
     const { record, zone } = placement;
     const value = valueOf(keyAuthorization);
     this.#report(round, host, 'record', 'running');
-    try {
-      const presented = { domain: zone.domain, host: bare, record, value, keyAuthorization };
-      const alone = placements.flatMap(([, its]) => (its.room === undefined ? [] : its.record.name));
-      await this.#options.keeper.add(round, presented, alone, signal);
-    } catch (error) {
-      if (!(error instanceof ProviderError)) throw error;
-      this.#report(round, host, 'record', 'failed', error.message);
-      const message = `Host ${host}: ${error.message}${error.remedy === undefined ? '' : ` ${error.remedy}`}`;
-      throw new StepError(
-        {
-          code: 'DnsUpdateFailed',
-          message,
-          host,
-          ...(error.remedy === undefined ? {} : { namesRemedy: true }),
-        },
-        { cause: error },
-      );
-    }
-    await this.#seen(round, host, placement, value, signal);
+    const presented = { domain: zone.domain, host: bare, record, value, keyAuthorization };
+    const alone = placements.flatMap(([, its]) => (its.room === undefined ? [] : its.record.name));
+    const add = async (): Promise<void> => {
+      try {
+        await this.#options.keeper.add(round, presented, alone, signal);
+      } catch (error) {
+        if (!(error instanceof ProviderError)) throw error;
+        this.#report(round, host, 'record', 'failed', error.message);
+        throw updateFailed(host, error);
+      }
+    };
+    await add();
+    await this.#seen(round, host, placement, { value, add }, signal);
   }
 
   cleanUp(round: string): void {
@@ -124,7 +118,7 @@ export class Dns01Solver implements ChallengeSolver {
     round: string,
     host: string,
     { record, zone }: Placement,
-    value: string,
+    { value, add }: { readonly value: string; readonly add: () => Promise<void> },
     signal: AbortSignal,
   ): Promise<void> {
     const { clock, propagationTimeout: timeLimit, onDnsReport } = this.#options;
@@ -136,6 +130,8 @@ export class Dns01Solver implements ChallengeSolver {
         clock,
         timeLimit,
         wanted: 'present',
+        // Some clients, such as lego, remove all values of a record before they add theirs.
+        onVanished: add,
         onAnswers: (seen) => this.#report(round, host, 'record', 'running', answersText(seen)),
       },
       signal,
@@ -177,6 +173,19 @@ export class Dns01Solver implements ChallengeSolver {
   ): void {
     this.#options.onReport(round, { host, step, state, detail });
   }
+}
+
+function updateFailed(host: string, error: ProviderError): StepError {
+  const { message, remedy } = error;
+  return new StepError(
+    {
+      code: 'DnsUpdateFailed',
+      message: `Host ${host}: ${message}${remedy === undefined ? '' : ` ${remedy}`}`,
+      host,
+      ...(remedy === undefined ? {} : { namesRemedy: true }),
+    },
+    { cause: error },
+  );
 }
 
 function describePlacement({ record }: Placement): string {

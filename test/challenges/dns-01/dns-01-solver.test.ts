@@ -248,6 +248,23 @@ describe('the DNS-01 solver', { timeout: 60_000 }, () => {
     await eventually('the value is removed', () => primary.values(apex).length === 0);
   });
 
+  it('adds a value again that another client of the zone has removed', async (t) => {
+    const [primary, secondary] = await Promise.all([zoneServer(t), zoneServer(t)]);
+    const [zone] = shopZone(primary).all;
+    assert.ok(zone !== undefined);
+    const both = new Zones([{ ...zone, nameServers: [primary.address, secondary.address] }]);
+    const { prepare, present, reports } = solving(t, both, { propagationTimeout: 60_000 });
+    await prepare('1', '*.shop.example');
+    const presented = present('1', '*.shop.example', 'a');
+    await eventually('the primary was seen to have it', () =>
+      reports.some(({ detail }) => detail?.startsWith(`${primary.address} has it`) === true),
+    );
+    primary.remove('TXT', apex, digestOf('a'));
+    await eventually('it is there again', () => primary.values(apex).includes(digestOf('a')), 20_000);
+    secondary.add('TXT', apex, digestOf('a'));
+    await presented;
+  });
+
   it('removes what a crash has left, unless its order is taken up again', async (t) => {
     const server = await zoneServer(t);
     const first = solving(t, shopZone(server));

@@ -20,6 +20,8 @@ export interface PropagationOptions {
   /** Whether each server has the value, or none of them has it. */
   readonly wanted: 'present' | 'absent';
   readonly onAnswers?: (answers: readonly ServerAnswer[]) => void;
+  /** A server had the value, and none has it any more: another client of the zone has removed it. Awaited. */
+  readonly onVanished?: () => Promise<void>;
 }
 
 /** Milliseconds between two rounds of questions. */
@@ -33,12 +35,12 @@ const leastQuestions = 3;
  * the parent zone names and that has not the zone (lame), is out of order for the CA, too: it goes on to the next one.
  *
  * @returns what they said last, and whether that is as wanted; false at the time limit
- * @throws the signal's reason
+ * @throws the signal's reason, or what `onVanished` throws
  */
 export async function awaitPropagation(
   { name, nameServers }: Pick<ChallengeRecord, 'name' | 'nameServers'>,
   value: string,
-  { clock, timeLimit, wanted, onAnswers }: PropagationOptions,
+  { clock, timeLimit, wanted, onAnswers, onVanished }: PropagationOptions,
   signal: AbortSignal,
 ): Promise<{ readonly done: boolean; readonly answers: readonly ServerAnswer[] }> {
   const begun = clock.monotonic();
@@ -47,6 +49,7 @@ export async function awaitPropagation(
   );
   const everServed = new Set<string>();
   let pause = pauses.shortest;
+  let wasThere = false;
   for (let questions = 1; ; questions += 1) {
     const answers = await Promise.all(
       servers.map(async ({ address, label }) => ({
@@ -65,6 +68,9 @@ export async function awaitPropagation(
     const good = wanted === 'present' ? 'has' : 'has-not';
     if (counted.length > 0 && counted.every(({ state }) => state === good)) return { done: true, answers };
     if (elapsed >= timeLimit) return { done: false, answers };
+    const isThere = answers.some(({ state }) => state === 'has');
+    if (wasThere && !isThere && answers.some(({ state }) => state === 'has-not')) await onVanished?.();
+    wasThere = isThere;
     await sleep(clock, Math.min(pause, timeLimit - elapsed), signal);
     pause = Math.min(pause * 2, pauses.longest);
   }
