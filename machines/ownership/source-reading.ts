@@ -127,10 +127,10 @@ function tooLong(annotation: string): Failure {
   return { code: 'AnnotationTooLong', message: `The value of the annotation ${annotation} is too long.` };
 }
 
-function excessOf({ kind, excess }: SourceSpec): Failure[] {
+function excessOf({ kind, gateway, excess }: SourceSpec): Failure[] {
   const { entries = 0, tlsHosts = 0, ruleHosts = 0 } = excess ?? {};
   const counts = [
-    [entries, 'entries of spec.tls'],
+    [entries, gateway === true ? 'listeners and certificateRefs' : 'entries of spec.tls'],
     [tlsHosts, 'hosts under spec.tls'],
     [ruleHosts, 'hosts of spec.rules'],
   ] as const;

@@ -1,6 +1,6 @@
 import type { Holder } from '../../machines/ownership/holders.ts';
 import { Ownership } from '../../machines/ownership/ownership.ts';
-import { type SourceKey, sourceKey } from '../../machines/ownership/source-key.ts';
+import { type SourceKey, type SourceReference, sourceKey } from '../../machines/ownership/source-key.ts';
 import type { SourceSpec } from '../../machines/ownership/source-spec.ts';
 import { type Zone, Zones } from '../../machines/zones/zone.ts';
 import type { Config } from '../config/config.ts';
@@ -18,13 +18,17 @@ import { historyOf } from '../kubernetes/records/status-annotation.ts';
 import { keyOf } from '../kubernetes/watch/projections.ts';
 import { arrayField, recordField, stringField } from '../process/json.ts';
 import { isRecordedAsOurs } from '../secret/secret-reading.ts';
+import { discoverGatewayApi } from '../sources/gateway/gateway-discovery.ts';
 import { projectIngress } from '../sources/ingress/ingress-projection.ts';
+import { type GatewaySurvey, surveyGateways } from './gateway-reading.ts';
 import { list } from './listing.ts';
 import { readOwnership } from './ownership-reading.ts';
 
-/** All Ingresses that could be listed, with ownership of Secrets and hosts as in the controller. */
+/** All sources that could be listed, with ownership of Secrets and hosts as in the controller. */
 interface Survey {
-  readonly ingresses: ReadonlyMap<SourceKey, SourceSpec>;
+  readonly sources: ReadonlyMap<SourceKey, SourceSpec>;
+  /** Undefined if Gateways are no sources. */
+  readonly gateways: GatewaySurvey | undefined;
   readonly ownership: Ownership;
   /** `namespace/name` of the Secrets that they name, managed or not. */
   readonly named: ReadonlySet<string>;
@@ -45,7 +49,7 @@ interface Survey {
  * @param seen what counts in place of an Ingress that was read
  * @throws KubernetesError if not even the named namespace may be read, or none at all if none is named
  */
-export async function surveyIngresses(
+export async function surveySources(
   client: KubernetesClient,
   config: Config,
   namespace: string | undefined,
@@ -53,11 +57,13 @@ export async function surveyIngresses(
   signal: AbortSignal,
   seen: (ingress: unknown) => unknown = (ingress) => ingress,
 ): Promise<Survey> {
-  const [{ listed, ...where }, { holders, namespaces, classes, zones }] = await Promise.all([
-    listIngresses(client, config, namespace, signal, seen),
-    readOwnership(client, config, signal),
-  ]);
-  const specs = listed.map(({ spec }) => spec);
+  const [{ listed, partial, ...where }, gateways, { holders, namespaces, classes, zones }] =
+    await Promise.all([
+      listIngresses(client, config, namespace, signal, seen),
+      config.gatewayApi ? surveyGateways(client, config, namespace, signal) : undefined,
+      readOwnership(client, config, signal),
+    ]);
+  const specs = [...listed.map(({ spec }) => spec), ...(gateways?.sources ?? [])];
   const policy = supervisorPolicy(config).ownership;
   // Where Namespaces may not be read, it is unknown what is reserved.
   const requireDomains = policy.requireDomains && namespaces !== undefined;
@@ -69,9 +75,21 @@ export async function surveyIngresses(
   if (holders !== undefined) ownership.replaceHolders(holders, now);
   for (const spec of specs) ownership.set(spec, now);
   ownership.settle(now, historyOf);
-  const ingresses = new Map(specs.map((spec) => [sourceKey(spec), spec]));
-  const named = new Set(listed.flatMap(({ secrets: names }) => names));
-  return { ingresses, ownership, named, holders, classes: classes?.map(({ name }) => name), ...where };
+  const sources = new Map(specs.map((spec) => [sourceKey(spec), spec]));
+  const awaited = (gateways?.sources ?? []).flatMap(({ namespace: of, awaited: names = [] }) =>
+    names.map((name) => `${of}/${name}`),
+  );
+  const named = new Set([...listed.flatMap(({ secrets: names }) => names), ...awaited]);
+  return {
+    sources,
+    gateways,
+    ownership,
+    named,
+    holders,
+    classes: classes?.map(({ name }) => name),
+    partial: partial || gateways?.partial === true,
+    ...where,
+  };
 }
 
 /** Where the zones may not be read, nothing is said against a host that needs one. */
@@ -141,17 +159,19 @@ function collectionPaths(collection: Collection, namespaces: readonly string[] |
   return (namespaces ?? [undefined]).map((namespace) => collectionPath(collection, namespace));
 }
 
-/** The Ingress; undefined if there is none. By list, because kube-lego's role has no get. */
-export async function readIngress(
+/** The object; undefined if there is none. By list, because kube-lego's role has no get. */
+export async function readSource(
   client: KubernetesClient,
-  namespace: string,
-  name: string,
+  { kind, namespace, name }: SourceReference,
   signal: AbortSignal,
 ): Promise<unknown> {
-  const path = collectionPath(ingresses, namespace);
+  const isGateway = kind === 'Gateway' || kind === 'ListenerSet';
+  const collection = isGateway ? (await discoverGatewayApi(client, signal)).get(kind) : ingresses;
+  if (collection === undefined) return undefined;
+  const path = collectionPath(collection, namespace);
   const query = { fieldSelector: `metadata.name=${name}` };
-  const [ingress] = await list(client, path, signal, (object) => object, query);
-  return ingress;
+  const [object] = await list(client, path, signal, (one) => one, query);
+  return object;
 }
 
 /**

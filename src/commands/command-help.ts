@@ -25,8 +25,9 @@ const common = `  -o, --output text|json  default: text
 export const help: Readonly<Record<Command, string>> = {
   status: `Usage: kube-lego status [options]
 
-The state of every managed Ingress, a line for each Secret: its certificate, or why there is none, and what happens
-next; then the Secrets that no Ingress names any more, and the watched namespaces whose Ingresses may not be listed.
+The state of every managed Ingress, Gateway and ListenerSet (LEGO_GATEWAY_API), a line for each Secret: its
+certificate, or why there is none, and what happens next; then the Secrets that none of them names any more, and the
+watched namespaces whose Ingresses may not be listed.
 
   -n, --namespace NAME    only this namespace
       --problems          only what needs action
@@ -36,27 +37,32 @@ ${common}
 ${settings} status
 ${exitCodes}
 `,
-  explain: `Usage: kube-lego explain NAMESPACE/INGRESS [options]
+  explain: `Usage: kube-lego explain [KIND] NAMESPACE/NAME [options]
 
-Why this Ingress has a certificate or none, what happens next and what to do: checks annotation, class, hosts, DNS,
-challenge path, Secret and the last answer of the CA. In the pod, or with a kubectl port-forward of port 9403, it also
-asks the controller: its state, the progress of each host, what an order waits for, and the last transitions.
+KIND is ingress (default), gateway or listenerset.
+
+Why this Ingress, Gateway or ListenerSet has a certificate or none, what happens next and what to do: checks annotation,
+class or listeners, hosts, DNS, challenge path, Secret and the last answer of the CA. In the pod, or with a kubectl
+port-forward of port 9403, it also asks the controller: its state, the progress of each host, what an order waits for,
+and the last transitions.
 
       --offline           skip the checks of DNS and hosts
 ${common}
 
-${settings} explain NAMESPACE/INGRESS
+${settings} explain [KIND] NAMESPACE/NAME
 ${exitCodes}
 `,
-  retry: `Usage: kube-lego retry NAMESPACE/INGRESS [options]
+  retry: `Usage: kube-lego retry [KIND] NAMESPACE/NAME [options]
+
+KIND is ingress (default), gateway or listenerset.
 
 Has kube-lego try again at once, after a mistake has been mended: sets the annotation kube-lego.io/retry to the time. At
 most three times an hour, and never before a time that the CA has given.
 
 ${common}
 
-Needs to patch the Ingress with your kubeconfig (KUBECONFIG).
-Exit code: 0 it is asked for, 1 there is no such Ingress or it may not be patched, 2 the command line is invalid, 3 the
+Needs to patch the object with your kubeconfig (KUBECONFIG).
+Exit code: 0 it is asked for, 1 there is no such object or it may not be patched, 2 the command line is invalid, 3 the
 API server cannot be reached.
 `,
   revoke: `Usage: kube-lego revoke NAMESPACE/SECRET --reason REASON [options]
@@ -152,8 +158,8 @@ cannot be reached.
 };
 
 const summaries: Readonly<Record<Command, string>> = {
-  status: 'the state of every managed Ingress',
-  explain: 'why an Ingress has a certificate or none, and what to do',
+  status: 'the state of every managed Ingress and Gateway',
+  explain: 'why an Ingress or Gateway has a certificate or none, and what to do',
   retry: 'try again at once',
   revoke: 'revoke a certificate, with another one in its place',
   account: 'the ACME account; change its key',

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import type { SourceReference } from '../../machines/ownership/source-key.ts';
 import {
   isRevocationReason,
   type RevocationReason,
@@ -18,11 +19,10 @@ export type Request =
     })
   | (Common & {
       readonly kind: 'explain';
-      readonly namespace: string;
-      readonly name: string;
+      readonly source: SourceReference;
       readonly offline: boolean;
     })
-  | (Common & { readonly kind: 'retry'; readonly namespace: string; readonly name: string })
+  | (Common & { readonly kind: 'retry'; readonly source: SourceReference })
   | (Common & { readonly kind: 'page'; readonly browser: boolean })
   | (Common & {
       readonly kind: 'revoke';
@@ -117,8 +117,8 @@ function readExplain(argv: readonly string[]): Request {
   });
   const { help: asksForHelp, output, context, offline } = values;
   if (asksForHelp) return { kind: 'help', command: 'explain' };
-  const [namespace, name] = namesOf(positionals, 'Ingress');
-  return { kind: 'explain', output: formatOf(output), context, namespace, name, offline };
+  const source = sourceNamed(positionals);
+  return { kind: 'explain', output: formatOf(output), context, source, offline };
 }
 
 function readRetry(argv: readonly string[]): Request {
@@ -129,8 +129,8 @@ function readRetry(argv: readonly string[]): Request {
   });
   const { help: asksForHelp, output, context } = values;
   if (asksForHelp) return { kind: 'help', command: 'retry' };
-  const [namespace, name] = namesOf(positionals, 'Ingress');
-  return { kind: 'retry', output: formatOf(output), context, namespace, name };
+  const source = sourceNamed(positionals);
+  return { kind: 'retry', output: formatOf(output), context, source };
 }
 
 function readPage(argv: readonly string[]): Request {
@@ -238,6 +238,22 @@ const readers: Readonly<Record<Command, (argv: readonly string[]) => Request>> =
   import: readImport,
   page: readPage,
 };
+
+/** The kinds of sources that are named by a word before the object; an Ingress needs none. */
+export const sourceWords: Readonly<Record<string, string>> = {
+  ingress: 'Ingress',
+  gateway: 'Gateway',
+  listenerset: 'ListenerSet',
+};
+
+/** `NAMESPACE/NAME` of an Ingress, or another kind of source before it. @throws RequestError */
+function sourceNamed(positionals: readonly string[]): SourceReference {
+  const [word = ''] = positionals;
+  const isKind = positionals.length === 2 && Object.hasOwn(sourceWords, word.toLowerCase());
+  const kind = (isKind ? sourceWords[word.toLowerCase()] : undefined) ?? 'Ingress';
+  const [namespace, name] = namesOf(isKind ? positionals.slice(1) : positionals, kind);
+  return { kind, namespace, name };
+}
 
 /** The one argument `NAMESPACE/NAME`. @throws RequestError */
 function namesOf(positionals: readonly string[], kind: string): [namespace: string, name: string] {

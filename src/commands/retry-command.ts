@@ -1,28 +1,32 @@
+import { sourceKey, sourceName } from '../../machines/ownership/source-key.ts';
 import { retryAnnotation } from '../../machines/ownership/source-spec.ts';
 import type { KubernetesClient } from '../kubernetes/client/client.ts';
-import { ingresses, objectPath } from '../kubernetes/client/collections.ts';
+import { type Collection, ingresses, objectPath } from '../kubernetes/client/collections.ts';
 import { isForbidden, unless } from '../kubernetes/client/kubernetes-error.ts';
+import { discoverGatewayApi } from '../sources/gateway/gateway-discovery.ts';
 import type { Request } from './command-line.ts';
 import type { CommandOptions } from './command-options.ts';
 import { isoTime } from './explain/explanation.ts';
 import { jsonText, printable } from './terminal-text.ts';
 
 /** `kube-lego retry`: asks for another attempt at once. @returns the exit code */
-export async function retryIngress(
+export async function retrySource(
   client: KubernetesClient,
-  { namespace, name, output }: Extract<Request, { kind: 'retry' }>,
+  { source, output }: Extract<Request, { kind: 'retry' }>,
   { clock, print, complain, signal }: CommandOptions,
 ): Promise<number> {
+  const { kind, namespace, name } = source;
   const value = isoTime(clock.now());
   const body = { metadata: { annotations: { [retryAnnotation]: value } } };
   try {
-    const path = objectPath(ingresses, namespace, name);
+    const collection = await collectionOf(client, kind, signal);
     const done = await unless('NotFound', async () => {
-      await client.mergePatch(path, body, 'kube-lego-retry', signal);
+      if (collection === undefined) return undefined;
+      await client.mergePatch(objectPath(collection, namespace, name), body, 'kube-lego-retry', signal);
       return true;
     });
     if (done === undefined) {
-      complain(printable(`There is no Ingress ${namespace}/${name}.`));
+      complain(printable(`There is no ${kind} ${namespace}/${name}.`));
       return 1;
     }
   } catch (error) {
@@ -30,9 +34,20 @@ export async function retryIngress(
     complain(printable(error instanceof Error ? error.message : ''));
     return 1;
   }
+  const argument = kind === 'Ingress' ? `${namespace}/${name}` : `${kind.toLowerCase()} ${namespace}/${name}`;
   const words =
-    'Another attempt is asked for. Where kube-lego manages the Ingress it is made within seconds, at most three times an hour, and never ' +
-    `before a time that the CA has given. What comes of it: kube-lego explain ${printable(`${namespace}/${name}`)}`;
-  print(output === 'json' ? jsonText({ ingress: `${namespace}/${name}`, retry: value }) : words);
+    'Another attempt is asked for. Where kube-lego manages the object it is made within seconds, at most three times an hour, and never ' +
+    `before a time that the CA has given. What comes of it: kube-lego explain ${printable(argument)}`;
+  print(output === 'json' ? jsonText({ ingress: sourceName(sourceKey(source)), retry: value }) : words);
   return 0;
+}
+
+/** Undefined if the API server does not serve the kind. */
+async function collectionOf(
+  client: KubernetesClient,
+  kind: string,
+  signal: AbortSignal,
+): Promise<Collection | undefined> {
+  if (kind !== 'Gateway' && kind !== 'ListenerSet') return ingresses;
+  return (await discoverGatewayApi(client, signal)).get(kind);
 }

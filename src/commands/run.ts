@@ -18,7 +18,7 @@ import { explanationText } from './explain/explanation.ts';
 import { importFromCertManager } from './import/import-command.ts';
 import { isLeaderless } from './leader.ts';
 import { showPage } from './page-command.ts';
-import { retryIngress } from './retry-command.ts';
+import { retrySource } from './retry-command.ts';
 import { revoke } from './revoke/revoke-command.ts';
 import type { CommandSettings } from './secret-standing.ts';
 import { overviewOf, overviewText, problemsOf } from './status-command.ts';
@@ -71,7 +71,7 @@ export async function runCommand(
       case 'explain':
         return await tellStory(client, config, request, options);
       case 'retry':
-        return await retryIngress(client, request, options);
+        return await retrySource(client, request, options);
       case 'page':
         return await showPage(client, config, request, options);
       case 'status':
@@ -118,11 +118,11 @@ function interrupted(request: Asked, { complain }: CommandOptions): number {
 async function tellStory(
   client: KubernetesClient,
   config: CommandSettings,
-  { namespace, name, output, offline }: Extract<Request, { kind: 'explain' }>,
+  { source, output, offline }: Extract<Request, { kind: 'explain' }>,
   { clock, print, signal }: CommandOptions,
 ): Promise<number> {
   const limit = AbortSignal.any([signal, AbortSignal.timeout(timeLimit)]);
-  const explanation = await explain({ client, config, clock, offline }, namespace, name, limit);
+  const explanation = await explain({ client, config, clock, offline }, source, limit);
   print(output === 'json' ? jsonText(explanation) : explanationText(explanation));
   return explanation.verdict === 'good' ? 0 : 1;
 }

@@ -2,7 +2,7 @@ import pLimit from 'p-limit';
 import { type SourceReference, sourceKey } from '../../machines/ownership/source-key.ts';
 import type { KubernetesClient } from '../kubernetes/client/client.ts';
 import { SecretStore } from '../kubernetes/records/secret-store.ts';
-import { listOwnSecrets, surveyIngresses } from './cluster-reading.ts';
+import { listOwnSecrets, surveySources } from './cluster-reading.ts';
 import { type Leader, leaderText, readLeader } from './leader.ts';
 import { readRevocations, revocationLine } from './revoke/requested-revocations.ts';
 import { type CommandSettings, readStanding, type SecretStanding } from './secret-standing.ts';
@@ -12,7 +12,7 @@ import { printable } from './terminal-text.ts';
 
 export interface Overview {
   readonly rows: readonly StatusRow[];
-  /** `namespace/name` of our Secrets that no Ingress, managed or not, names; undefined if Secrets may not be listed. */
+  /** `namespace/name` of our Secrets that no source, managed or not, names; undefined if Secrets may not be listed. */
   readonly orphans: readonly string[] | undefined;
   readonly leader: Leader;
   /** Watched namespaces whose Ingresses may not be listed. */
@@ -23,7 +23,7 @@ export interface Overview {
 
 const readsInFlight = 16;
 
-/** The state of all Ingresses that may be listed, sorted by name. @throws KubernetesError */
+/** The state of all sources that may be listed, sorted by kind and name. @throws KubernetesError */
 export async function overviewOf(
   client: KubernetesClient,
   config: CommandSettings,
@@ -32,14 +32,14 @@ export async function overviewOf(
   signal: AbortSignal,
 ): Promise<Overview> {
   const [survey, leader] = await Promise.all([
-    surveyIngresses(client, config, namespace, now, signal),
+    surveySources(client, config, namespace, now, signal),
     readLeader(client, config.namespace, now, signal),
   ]);
-  const { ingresses, ownership, named, holders, namespaces: surveyed } = survey;
+  const { sources, ownership, named, holders, namespaces: surveyed } = survey;
   const secrets = new SecretStore(client);
   const limit = pLimit(readsInFlight);
   const pending: Promise<StatusRow[]>[] = [];
-  for (const spec of [...ingresses.values()].toSorted(byKey)) {
+  for (const spec of [...sources.values()].toSorted(byKey)) {
     const assignment = ownership.assignment(sourceKey(spec));
     if (assignment === undefined || assignment.outside === true) continue;
     if (namespace !== undefined && spec.namespace !== namespace) continue;

@@ -6,8 +6,9 @@ import { describeFailure, type Failure, failureKind } from '../../machines/reaso
 import { decodeStatus } from '../kubernetes/records/status-annotation.ts';
 import { isLeftAlone, type SecretStanding } from './secret-standing.ts';
 
-/** The state of a Secret of an Ingress, or a notice about the Ingress itself. Times are RFC 3339. */
+/** The state of a Secret of a source, or a notice about the source itself. Times are RFC 3339. */
 export interface StatusRow {
+  /** `NAMESPACE/NAME`; of another source than an Ingress `KIND NAMESPACE/NAME`. */
   readonly ingress: string;
   readonly secret?: string;
   /** `due`: no outcome yet; `unknown`: no outcome, and the Secret may not be read. */
@@ -55,7 +56,11 @@ export function statusRows(
     .map((notice): StatusRow => ({ ingress, hosts: [], ...finding(notice) }))
     .filter(({ message }) => !said.has(message));
   if (rows.length + findings.length > 0) return [...rows, ...findings];
-  return [{ ingress, state: 'noted', hosts: [], message: 'No spec.tls, so no certificate.' }];
+  const message =
+    spec.gateway === true
+      ? 'No listener with TLS and a Secret, so no certificate.'
+      : 'No spec.tls, so no certificate.';
+  return [{ ingress, state: 'noted', hosts: [], message }];
 }
 
 function fromEntry(entry: CertificateEntry, now: number) {

@@ -19,10 +19,17 @@ describe('the command line', () => {
       kind: 'explain',
       output: 'text',
       context: 'prod',
-      namespace: 'shop',
-      name: 'web',
+      source: { kind: 'Ingress', namespace: 'shop', name: 'web' },
       offline: true,
     });
+    for (const command of ['explain', 'retry'] as const) {
+      assert.partialDeepStrictEqual(readRequest(command, ['gateway', 'infra/edge']), {
+        source: { kind: 'Gateway', namespace: 'infra', name: 'edge' },
+      });
+      assert.partialDeepStrictEqual(readRequest(command, ['ListenerSet', 'shop/team']), {
+        source: { kind: 'ListenerSet', namespace: 'shop', name: 'team' },
+      });
+    }
     assert.deepEqual(readRequest('revoke', ['shop/web-tls', '--reason', 'superseded', '-y', '--now']), {
       kind: 'revoke',
       output: 'text',
@@ -62,6 +69,8 @@ describe('the command line', () => {
     ['explain', ['web']],
     ['explain', ['shop/web', 'shop/other']],
     ['explain', ['shop/']],
+    ['explain', ['gateway']],
+    ['explain', ['service', 'shop/web']],
     ['explain', ['shop/web', '--watch']],
     ['revoke', ['shop/web-tls']],
     ['revoke', ['web-tls', '--reason', 'superseded']],

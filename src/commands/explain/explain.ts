@@ -1,14 +1,15 @@
 // The checks of `kube-lego explain`, one file for each part of the way to a certificate; `conclusion` makes a verdict of them. Called by
 // run.ts.
 
-import { sourceKey } from '../../../machines/ownership/source-key.ts';
+import { type SourceReference, sourceKey, sourceName } from '../../../machines/ownership/source-key.ts';
 import { classNameOf, type IngressClassReference } from '../../../machines/ownership/source-spec.ts';
 import type { KubernetesClient } from '../../kubernetes/client/client.ts';
 import { NumberedDocuments } from '../../kubernetes/records/numbered-documents.ts';
 import { SecretStore } from '../../kubernetes/records/secret-store.ts';
-import { projectIngress } from '../../sources/ingress/ingress-projection.ts';
+import { recordField } from '../../process/json.ts';
+import { isTrue } from '../../sources/source-annotations.ts';
 import type { Clock } from '../../time/clock.ts';
-import { readIngress, surveyIngresses } from '../cluster-reading.ts';
+import { readSource, surveySources } from '../cluster-reading.ts';
 import { leaderCheck, readLeader } from '../leader.ts';
 import { askController } from '../live-detail.ts';
 import { readRevocations } from '../revoke/requested-revocations.ts';
@@ -17,7 +18,15 @@ import { entryOf } from '../status-rows.ts';
 import { conclude, type DesiredStanding, isGood } from './conclusion.ts';
 import { checkDns } from './dns-checks.ts';
 import { type Check, type Explanation, isProblem } from './explanation.ts';
-import { checkAddress, checkClasses, checkGate, checkRules, checkWish } from './ingress-checks.ts';
+import { checkListeners } from './gateway-checks.ts';
+import {
+  checkAddress,
+  checkClasses,
+  checkGate,
+  checkOption,
+  checkRules,
+  checkWish,
+} from './ingress-checks.ts';
 import { checkLimits, type LedgerStores } from './limit-checks.ts';
 import { liveChecks } from './live-checks.ts';
 import { checkOwners } from './owner-checks.ts';
@@ -36,36 +45,39 @@ export interface ExplainOptions {
 
 const mostHosts = 20;
 
-/** Explains one Ingress, with the controller's view if it is reachable. @throws KubernetesError if the API server is unreachable */
+/** Explains one source, with the controller's view if it is reachable. @throws KubernetesError if the API server is unreachable */
 export async function explain(
   { client, config, clock, offline }: ExplainOptions,
-  namespace: string,
-  name: string,
+  source: SourceReference,
   signal: AbortSignal,
 ): Promise<Explanation> {
-  const ingress = `${namespace}/${name}`;
-  const object = await readIngress(client, namespace, name, signal);
+  const { kind, namespace } = source;
+  const ingress = sourceName(sourceKey(source));
+  const object = await readSource(client, source, signal);
   if (object === undefined) {
-    const text = `There is no Ingress ${ingress}.`;
-    const remedy = 'Check namespace and name: kubectl get ingress -A.';
-    return stopped(ingress, [{ about: 'Ingress', result: 'problem', text, remedy }]);
+    const text = `There is no ${kind} ${namespace}/${source.name}.`;
+    const remedy = `Check namespace and name: kubectl get ${kind.toLowerCase()} -A.`;
+    return stopped(source, [{ about: kind, result: 'problem', text, remedy }]);
   }
-  const spec = projectIngress(object, { annotationKey: config.annotationKey });
-  const gate = checkGate(spec, object, config);
-  if (gate.some(isProblem)) return stopped(ingress, gate);
+  const enabled = isTrue(recordField(recordField(object, 'metadata'), 'annotations'), config.annotationKey);
+  const gate = [...checkGate(source, enabled, object, config), ...checkOption(source, config)];
+  if (gate.some(isProblem)) return stopped(source, gate);
 
   const now = clock.now();
   const {
     ownership,
+    sources,
+    gateways,
     partial,
     holders,
     classes: existing,
-  } = await surveyIngresses(client, config, namespace, now, signal);
-  const assignment = ownership.assignment(sourceKey(spec));
-  if (assignment === undefined) return stopped(ingress, gate);
+  } = await surveySources(client, config, namespace, now, signal);
+  const spec = sources.get(sourceKey(source));
+  const assignment = ownership.assignment(sourceKey(source));
+  if (spec === undefined || assignment === undefined) return stopped(source, gate);
   const document = `${config.namespace}/${config.dnsZones ?? ''}`;
-  const wish = [...checkWish(assignment), ...checkDns(assignment, { namespace, document })];
-  if (assignment.desired.length === 0) return stopped(ingress, [...gate, ...wish]);
+  const wish = [...checkWish(assignment, kind), ...checkDns(assignment, { namespace, document })];
+  if (assignment.desired.length === 0) return stopped(source, [...gate, ...wish]);
 
   const secrets = new SecretStore(client);
   const answer = await askController(config.inspectorPort, spec, signal);
@@ -79,7 +91,7 @@ export async function explain(
     }),
   );
   if (assignment.desired.every(({ hosts }) => hosts.length === 0) && !standings.some(isCaredFor))
-    return stopped(ingress, [...gate, ...wish]);
+    return stopped(source, [...gate, ...wish]);
   const rules = assignment.desired.flatMap(({ hosts }) =>
     hosts.flatMap((route) =>
       route.challenge === 'dns-01' ? [] : ownership.challengeRules(namespace, route),
@@ -107,9 +119,13 @@ export async function explain(
       operator,
     }),
     ...served,
-    ...checkClasses(references, (ingressClass) => ownership.classStanding(ingressClass), existing),
-    checkAddress(object),
-    ...checkRules(rules),
+    ...(spec.gateway === true
+      ? checkListeners(spec, assignment, gateways, config.namespace)
+      : [
+          ...checkClasses(references, (ingressClass) => ownership.classStanding(ingressClass), existing),
+          checkAddress(object),
+          ...checkRules(rules),
+        ]),
     leaderCheck(leader),
     ...(answer.kind === 'stranger' ? [stranger] : []),
     ...(live === undefined ? [service] : liveChecks(live, now)),
@@ -154,12 +170,13 @@ function isCaredFor({ standing }: DesiredStanding): boolean {
 }
 
 /** No further checks are possible. */
-function stopped(ingress: string, checks: readonly Check[]): Explanation {
+function stopped(source: SourceReference, checks: readonly Check[]): Explanation {
+  const ingress = sourceName(sourceKey(source));
   const shared = checks.find(({ about }) => about === 'SecretOwnedByOther');
   const own = checks.find(isProblem);
   if (shared !== undefined) {
     const next =
-      'It shares the certificate of the Ingress that owns the Secret: run kube-lego explain for that one.';
+      'It shares the certificate of the one that owns the Secret: run kube-lego explain for that one.';
     const { text: why, remedy } = own ?? { text: shared.text, remedy: undefined };
     const verdict = own === undefined ? 'good' : 'failing';
     return { ingress, verdict, why, next, ...(remedy === undefined ? {} : { remedy }), checks };
@@ -169,7 +186,7 @@ function stopped(ingress: string, checks: readonly Check[]): Explanation {
     ingress,
     verdict: 'not-served',
     why: problem?.text ?? 'It requests no certificate.',
-    next: 'Nothing, until the Ingress changes.',
+    next: `Nothing, until the ${source.kind} changes.`,
     ...(problem?.remedy === undefined ? {} : { remedy: problem.remedy }),
     checks,
   };

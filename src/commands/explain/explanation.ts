@@ -14,6 +14,7 @@ export interface Check {
 
 /** The result of `kube-lego explain`. */
 export interface Explanation {
+  /** `NAMESPACE/NAME`; of another source than an Ingress `KIND NAMESPACE/NAME`. */
   readonly ingress: string;
   /** `waiting`: no failure, but no certificate yet. */
   readonly verdict: 'good' | 'waiting' | 'failing' | 'not-served';
@@ -52,7 +53,7 @@ export function explanationText({ ingress, verdict, why, next, remedy, checks }:
     return `  ${marks[check.result].padEnd(7)}  ${check.about.padEnd(width)}  ${printable(sentences(check.text, own))}`;
   });
   return [
-    `Ingress ${ingress}: ${verdict}`,
+    `${ingress.includes(' ') ? ingress : `Ingress ${ingress}`}: ${verdict}`,
     '',
     `Why:   ${printable(why)}`,
     `Next:  ${printable(next)}`,

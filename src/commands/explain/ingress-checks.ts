@@ -1,42 +1,57 @@
 import type { ChallengeRule } from '../../../machines/ownership/challenge-rules.ts';
 import type { ClassStanding } from '../../../machines/ownership/class-standing.ts';
 import type { Assignment } from '../../../machines/ownership/desired-certificate.ts';
-import type { IngressClassReference, SourceSpec } from '../../../machines/ownership/source-spec.ts';
+import type { SourceReference } from '../../../machines/ownership/source-key.ts';
+import type { IngressClassReference } from '../../../machines/ownership/source-spec.ts';
 import { someOf } from '../../../machines/reasons/foreign-text.ts';
 import { failureKind, reasons } from '../../../machines/reasons/reasons.ts';
 import type { Config } from '../../config/config.ts';
 import { arrayField, recordField, stringField } from '../../process/json.ts';
 import type { Check } from './explanation.ts';
 
-/** Whether kube-lego manages the Ingress. @param object as sent by the API server */
-export function checkGate(spec: SourceSpec, object: unknown, config: Config): Check[] {
+/** Whether kube-lego manages the object. @param object as sent by the API server */
+export function checkGate(
+  { kind, namespace }: SourceReference,
+  enabled: boolean,
+  object: unknown,
+  config: Config,
+): Check[] {
   const { annotationKey, watchNamespaces } = config;
   const metadata = recordField(object, 'metadata');
   const value = stringField(recordField(metadata, 'annotations'), annotationKey);
   const about = 'annotation';
   const checks: Check[] = [];
   if (metadata?.['deletionTimestamp'] !== undefined) {
-    const text = 'The Ingress is being deleted, so kube-lego does nothing for it.';
+    const text = `The ${kind} is being deleted, so kube-lego does nothing for it.`;
     checks.push({ about: 'deletion', result: 'problem', text, remedy: 'Nothing, or create it again.' });
-  } else if (spec.enabled) {
+  } else if (enabled) {
     checks.push({ about, result: 'ok', text: `${annotationKey} is "true".` });
   } else {
     const text =
       value === undefined
-        ? `The Ingress has no annotation ${annotationKey}, so kube-lego ignores it.`
-        : `The annotation ${annotationKey} is "${value}", not "true", so kube-lego ignores the Ingress.`;
+        ? `The ${kind} has no annotation ${annotationKey}, so kube-lego ignores it.`
+        : `The annotation ${annotationKey} is "${value}", not "true", so kube-lego ignores the ${kind}.`;
     checks.push({ about, result: 'problem', text, remedy: `Set ${annotationKey}: "true".` });
   }
-  if (watchNamespaces.length > 0 && !watchNamespaces.includes(spec.namespace)) {
-    const text = `kube-lego watches only ${watchNamespaces.join(', ')}, not namespace ${spec.namespace}.`;
+  if (watchNamespaces.length > 0 && !watchNamespaces.includes(namespace)) {
+    const text = `kube-lego watches only ${watchNamespaces.join(', ')}, not namespace ${namespace}.`;
     const remedy = 'Add the namespace to LEGO_WATCH_NAMESPACE.';
     checks.push({ about: 'namespace', result: 'problem', text, remedy });
   }
   return checks;
 }
 
-/** What the Ingress requests. */
-export function checkWish({ desired, notices }: Assignment): Check[] {
+/** Whether kube-lego looks at such objects at all. */
+export function checkOption({ kind }: SourceReference, { gatewayApi }: Pick<Config, 'gatewayApi'>): Check[] {
+  if (kind === 'Ingress' || gatewayApi) return [];
+  const text = `LEGO_GATEWAY_API is not on here, so nothing is known of a ${kind}.`;
+  const remedy = 'Set LEGO_GATEWAY_API=on, for the controller and for this command.';
+  return [{ about: 'option', result: 'problem', text, remedy }];
+}
+
+/** What the object requests. */
+export function checkWish({ desired, notices }: Assignment, kind = 'Ingress'): Check[] {
+  const about = kind === 'Ingress' ? 'spec.tls' : 'listeners';
   const findings = notices.map((notice): Check => {
     const result = failureKind(notice) === 'notice' ? 'note' : 'problem';
     return { about: notice.code, result, text: notice.message, remedy: reasons[notice.code].remedy };
@@ -44,12 +59,17 @@ export function checkWish({ desired, notices }: Assignment): Check[] {
   const wishes = desired.flatMap(({ secretName, hosts }): Check[] => {
     if (hosts.length === 0) return [];
     const text = `Secret ${secretName} should hold a certificate for ${hosts.map(({ host }) => host).join(', ')}.`;
-    return [{ about: 'spec.tls', result: 'ok', text }];
+    return [{ about, result: 'ok', text }];
   });
   if (findings.length + wishes.length > 0) return [...findings, ...wishes];
-  const remedy = 'List hosts and a secretName under spec.tls.';
-  const text = 'The Ingress has no spec.tls, so it gets no certificate.';
-  return [{ about: 'spec.tls', result: 'problem', text, remedy }];
+  const isIngress = kind === 'Ingress';
+  const remedy = isIngress
+    ? 'List hosts and a secretName under spec.tls.'
+    : 'Give it a listener with protocol HTTPS, tls.mode Terminate and a Secret in tls.certificateRefs.';
+  const text = isIngress
+    ? 'The Ingress has no spec.tls, so it gets no certificate.'
+    : `The ${kind} has no listener that terminates TLS, so it gets no certificate.`;
+  return [{ about, result: 'problem', text, remedy }];
 }
 
 /** Which ingress controllers serve the hosts, and whether a challenge Ingress works with them. */

@@ -8,7 +8,7 @@ import type { KubernetesClient } from '../../kubernetes/client/client.ts';
 import { isForbidden, KubernetesError } from '../../kubernetes/client/kubernetes-error.ts';
 import { SecretStore } from '../../kubernetes/records/secret-store.ts';
 import { sleep } from '../../time/clock.ts';
-import { surveyIngresses } from '../cluster-reading.ts';
+import { surveySources } from '../cluster-reading.ts';
 import type { Request } from '../command-line.ts';
 import type { CommandOptions } from '../command-options.ts';
 import type { CommandSettings } from '../secret-standing.ts';
@@ -140,7 +140,7 @@ async function readPlan(
     readSecretMarks(client, namespace, signal),
   ]);
   const candidates = new Candidates(config.annotationKey, namespace, marks.marked);
-  const survey = await surveyIngresses(client, config, namespace, now, signal, (ingress) =>
+  const survey = await surveySources(client, config, namespace, now, signal, (ingress) =>
     candidates.seen(ingress),
   );
   const limit = pLimit(readsAtOnce);

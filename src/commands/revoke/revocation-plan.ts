@@ -17,7 +17,7 @@ import { unless } from '../../kubernetes/client/kubernetes-error.ts';
 import { SecretStore } from '../../kubernetes/records/secret-store.ts';
 import { keyFingerprintOf, type RevocationEntry } from '../../revocation/revocation-entry.ts';
 import { directoryAnnotation, factsOf } from '../../secret/secret-reading.ts';
-import { surveyIngresses } from '../cluster-reading.ts';
+import { surveySources } from '../cluster-reading.ts';
 import { readOwnership } from '../ownership-reading.ts';
 import type { CommandSettings } from '../secret-standing.ts';
 
@@ -98,7 +98,7 @@ export async function planRevocation(
   }
   const facts = factsOf(stored);
   const owner = await unless('Forbidden', async () => {
-    const { ownership } = await surveyIngresses(client, config, namespace, now, signal);
+    const { ownership } = await surveySources(client, config, namespace, now, signal);
     return { key: ownership.ownerOf(namespace, secretName) };
   });
   const isForeigner = facts.kind === 'present' && isForeign(facts);

@@ -1,10 +1,10 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { GatewayReading } from '../../../machines/gateway/gateway-objects.ts';
-import { gatewayRequest } from '../../../machines/gateway/gateway-request.ts';
+import { gatewaySource } from '../../../machines/gateway/gateway-source.ts';
 import { type Attachment, attachmentOf } from '../../../machines/gateway/route-attachment.ts';
 import { SettledAttachments } from '../../../machines/gateway/settled-attachments.ts';
 import { isEqual } from '../../../machines/ownership/equality.ts';
-import { parseSourceKey, type SourceKey, sourceKey } from '../../../machines/ownership/source-key.ts';
+import { type SourceKey, sourceKey } from '../../../machines/ownership/source-key.ts';
 import type { SourceSpec } from '../../../machines/ownership/source-spec.ts';
 import type { SupervisorEvent } from '../../../machines/supervisor/supervisor-messages.ts';
 import type { Clock } from '../../time/clock.ts';
@@ -172,27 +172,12 @@ export class GatewaySources implements SourceWatch {
     const routes = [...(this.#attached.get(key) ?? [])].flatMap(
       (route) => this.#attachments.get(route) ?? [],
     );
-    const request = gatewayRequest(reading, {
+    return gatewaySource(reading, {
       routes,
       grants: [...watch.grants()],
       labelsOf: (namespace) => watch.namespaceLabels(namespace),
       mostNames,
     });
-    const { uid, createdAt, settings, excess } = reading;
-    return {
-      ...parseSourceKey(key),
-      uid,
-      createdAt,
-      ingressClass: { form: 'none' },
-      gateway: true,
-      ...request,
-      ...settings,
-      ...(excess === undefined
-        ? {}
-        : {
-            excess: { entries: excess.listeners, tlsHosts: 0, ruleHosts: 0, annotations: excess.annotations },
-          }),
-    };
   }
 }
 

@@ -14,20 +14,18 @@ import type { Config } from '../../config/config.ts';
 import type { KubernetesClient } from '../../kubernetes/client/client.ts';
 import { type Collection, collectionPath, namespaces } from '../../kubernetes/client/collections.ts';
 import { Reflector, type ReflectorState } from '../../kubernetes/watch/reflector.ts';
-import { recordField } from '../../process/json.ts';
 import { type Clock, sleep } from '../../time/clock.ts';
-import { stringsIn } from './bounded-fields.ts';
 import type { GatewayCache } from './gateway-cache.ts';
 import { discoverGatewayApi } from './gateway-discovery.ts';
 import { projectGateway } from './gateway-projection.ts';
 import { KindWatch, longestWait } from './kind-watch.ts';
+import { type NamespaceLabels, projectLabels } from './namespace-labels.ts';
 import { projectGrant, projectRoute } from './route-projection.ts';
 
 /** Milliseconds between two questions which kinds are served; after a failure, and until all have been read. */
 const discoveryInterval = minute;
 const repeatInterval = 5 * second;
 const readingInterval = second;
-const mostLabels = 64;
 const usualCollection: Readonly<Record<GatewayKind, Collection>> = {
   Gateway: { apiVersion: 'gateway.networking.k8s.io/v1', resource: 'gateways' },
   ListenerSet: { apiVersion: 'gateway.networking.k8s.io/v1', resource: 'listenersets' },
@@ -56,7 +54,7 @@ export class GatewayWatch implements GatewayCache {
   readonly #listenerSets: KindWatch<GatewayReading>;
   readonly #routes: KindWatch<RouteReading>;
   readonly #grants: KindWatch<GrantReading>;
-  #labels: Reflector<{ readonly labels: Readonly<Record<string, string>> }> | undefined;
+  #labels: Reflector<NamespaceLabels> | undefined;
   readonly #followers = new Set<(change: GatewayChange) => void>();
   #running: Promise<void> | undefined;
   /** Monotonic milliseconds. */
@@ -213,9 +211,7 @@ export class GatewayWatch implements GatewayCache {
       without: unreadOfNamespaces,
       clock,
       signal,
-      project: (object) => ({
-        labels: stringsIn(recordField(recordField(object, 'metadata'), 'labels'), mostLabels),
-      }),
+      project: projectLabels,
       onUpsert: changed,
       onDelete: changed,
     });
