@@ -3,7 +3,15 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
 import { type Answer, decode, encode } from 'dns-packet';
 import { onFreePorts } from './free-ports.ts';
-import { rcodes, readUpdate, refusalOf, signedAnswer, unsignedAnswer, type ZoneKey } from './zone-update.ts';
+import {
+  rcodes,
+  readUpdate,
+  refusalOf,
+  signedAnswer,
+  type Update,
+  unsignedAnswer,
+  type ZoneKey,
+} from './zone-update.ts';
 
 export interface ZoneServerOptions {
   /** Each with its NS names; SOA and NS records are made of them. */
@@ -35,6 +43,11 @@ export class ZoneServer implements AsyncDisposable {
   readonly asked: string[] = [];
   /** `silent`: it answers nothing; `truncated`: nothing over UDP; `unsigned`: updates without a signature. */
   trouble: 'silent' | 'truncated' | 'unsigned' | undefined;
+  /** Stands between an update and its handling, for tests of what breaks; undefined: no answer. */
+  aroundUpdate: (update: Pick<Update, 'changes'>, handle: () => Buffer) => Promise<Buffer | undefined> = (
+    _,
+    handle,
+  ) => Promise.resolve(handle());
   /** Seconds by which its clock is ahead. */
   clockAhead = 0;
   /** While it is set, answers are of this copy: a secondary that is behind. */
@@ -128,7 +141,10 @@ export class ZoneServer implements AsyncDisposable {
       cut.writeUInt32BE(0, 8);
       return cut;
     }
-    if (opcode === 5) return this.#update(message);
+    if (opcode === 5) {
+      const update = readUpdate(message);
+      return this.aroundUpdate(update, () => this.#update(message, update));
+    }
     const { id, questions = [] } = decode(message);
     const [question] = questions;
     const name = question?.name.toLowerCase() ?? '';
@@ -216,9 +232,8 @@ export class ZoneServer implements AsyncDisposable {
     }
   }
 
-  #update(message: Buffer): Buffer {
+  #update(message: Buffer, update: Update): Buffer {
     const { key, zones } = this.#options;
-    const update = readUpdate(message);
     this.asked.push(`UPDATE ${update.zone}`);
     if (this.trouble === 'unsigned') return unsignedAnswer(message, 0);
     const now = Math.floor(Date.now() / 1000) + this.clockAhead;

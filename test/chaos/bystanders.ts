@@ -18,7 +18,7 @@ const collections = [
   '/apis/rbac.authorization.k8s.io/v1/roles',
 ];
 /** kube-lego's own, apart from challenge Ingresses. */
-const own = /^kube-lego\/kube-lego(?:-account|-journal-\d+|-ledger-\d+|-holders-\d+)?$/;
+const own = /^kube-lego\/kube-lego(?:-account|-journal-\d+|-ledger-\d+|-holders-\d+|-dns-values)?$/;
 
 /** Objects of others, some of them where kube-lego might take them for its own. They have to stay as they are. */
 export class Bystanders {

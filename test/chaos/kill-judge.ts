@@ -6,7 +6,7 @@ import type { Stage } from '../controller-failures/stage.ts';
 import type { StrictCa } from '../controller-failures/strict-ca.ts';
 import type { Bystanders } from './bystanders.ts';
 import { type Job, nameOf, type Point } from './kill-points.ts';
-import { type Subject, writesAtCa } from './kill-steps.ts';
+import { bareOf, recordOf, type Subject, writesAtCa } from './kill-steps.ts';
 import type { Replica } from './replica.ts';
 
 /** What came of a point, by the API server and the CA. */
@@ -49,6 +49,7 @@ export interface CaCall {
 }
 
 const journal = 'kube-lego/kube-lego-journal-0';
+const dnsValues = 'kube-lego/kube-lego-dns-values';
 
 /** What has come of the points of one cluster, by the API server and the CA's record. */
 export class KillJudge {
@@ -94,8 +95,10 @@ export class KillJudge {
 
   /** How often the CA has looked for a proof of the host in vain. */
   #failedProofs({ host }: Subject): number {
-    return this.#ca.events.filter((event) => event.type === 'proof-failed' && event.identifier === host)
-      .length;
+    const names = [host, bareOf(host)];
+    return this.#ca.events.filter(
+      (event) => event.type === 'proof-failed' && names.includes(event.identifier),
+    ).length;
   }
 
   /** Whether the CA has, or will have, an order of which only the dead process could know, and makes another one if it is asked again. */
@@ -111,7 +114,7 @@ export class KillJudge {
     return Object.values((await this.#stage.secret(journal)) ?? {});
   }
 
-  /** Hosts of entries in the journal and of rules in challenge Ingresses, with where they are. */
+  /** Hosts of entries in the journal, of rules in challenge Ingresses and of values in the DNS, with where they are. */
   async leftBehind(subjects: readonly Subject[]): Promise<Map<string, string>> {
     const left = new Map<string, string>();
     for (const text of await this.#journal()) {
@@ -123,6 +126,13 @@ export class KillJudge {
       for (const { host } of subjects) {
         if (text.includes(`"${host}"`)) left.set(host, 'a rule in the challenge Ingress');
       }
+    }
+    const values = Object.values((await this.#stage.secret(dnsValues)) ?? {});
+    for (const { host } of subjects) {
+      const isWritten = values.some((text) => stringField(parsed(text), 'host') === bareOf(host));
+      if (isWritten) left.set(host, 'an entry in the record of values in the DNS');
+      if (this.#stage.world.zoneServer.values(recordOf(host)).length > 0)
+        left.set(host, 'a value in the DNS');
     }
     return left;
   }

@@ -1,7 +1,8 @@
-import { generateKeyPairSync, X509Certificate } from 'node:crypto';
+import { createHash, generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { zonesDocument } from '../../deploy/local/world.ts';
 import { certificateId } from '../../src/certificate/certificate-id.ts';
 import type { CaAnswer, CaRequest } from '../ca/exchange.ts';
 import { ingress, secret, secretPath } from '../controller-failures/objects.ts';
@@ -11,13 +12,14 @@ import { eventually } from '../time/eventually.ts';
 import { Bystanders } from './bystanders.ts';
 import { KillJudge, type Outcome, type Revived, type Run } from './kill-judge.ts';
 import type { Point, Scenario } from './kill-points.ts';
-import { type Step, Steps, type Subject } from './kill-steps.ts';
+import { recordOf, type Step, Steps, type Subject } from './kill-steps.ts';
 import { Trap } from './kill-trap.ts';
 import type { Replica } from './replica.ts';
 import { Replicas } from './replicas.ts';
 
 const wrongClock = fileURLToPath(new URL('wrong-clock.mjs', import.meta.url));
 const namespace = 'shop';
+const zone = 'zone.example.com';
 const account = 'kube-lego/kube-lego-account';
 const leaseDuration = 5; // seconds
 /** Milliseconds that a certificate may take: the CA looks for a proof for up to a minute, and the next order is made a minute later. */
@@ -26,6 +28,8 @@ const patience = 180_000;
 const sequel = 4_000;
 /** Milliseconds, of what an issuance leaves behind for up to 20 s. */
 const tail = 60_000;
+/** Milliseconds, of values in the DNS, which the next process removes two minutes after it has begun to lead. */
+const longestTail = 200_000;
 /** Milliseconds in which a process that stood still finds out that it leads no longer. */
 const afterthought = 3_000;
 const day = 24 * 3_600_000; // milliseconds
@@ -68,8 +72,10 @@ export class Lane implements AsyncDisposable {
    * @param clocks hours by which the clocks of the replicas are ahead, in turn
    */
   static async start(reusing: boolean, clocks: readonly number[] = [0]): Promise<Lane> {
-    const stage = await startStage({ namespaces: [namespace] });
+    const stage = await startStage({ namespaces: [namespace], zones: [zone] });
     try {
+      const { zoneServer } = stage.world;
+      await stage.apply(zonesDocument(zoneServer, `namespaces: ${namespace}`));
       const bystanders = await Bystanders.create(stage, namespace);
       // The CA is there before it.
       const made: { lane?: Lane } = {};
@@ -77,6 +83,10 @@ export class Lane implements AsyncDisposable {
         orderReuse: reusing,
         // Longer than a request takes: the order is seen in processing.
         issuanceTime: () => 300,
+        validateDns: (host, keyAuthorization) => {
+          const value = createHash('sha256').update(keyAuthorization).digest('base64url');
+          return Promise.resolve(zoneServer.values(recordOf(host)).includes(value) ? 'ok' : 'wrong-answer');
+        },
         around: (request, handle) => made.lane?.aroundCa(request, handle) ?? handle(),
       });
       const environment = {
@@ -89,6 +99,8 @@ export class Lane implements AsyncDisposable {
       const judge = new KillJudge({ stage, ca, bystanders, reusing });
       const lane = new Lane({ stage, ca, replicas, judge }, clocks);
       made.lane = lane;
+      zoneServer.aroundUpdate = ({ changes }, handle) =>
+        lane.#trap?.dnsUpdate(changes, handle) ?? Promise.resolve(handle());
       await lane.#pair();
       await lane.#warmUp();
       return lane;
@@ -123,7 +135,7 @@ export class Lane implements AsyncDisposable {
   async record(scenario: Scenario): Promise<readonly Step[]> {
     const { subject, trap, old } = await this.#begin(scenario, undefined);
     await this.#untilStored(subject, old);
-    const removals = ['rule-removal', 'entry-removal'];
+    const removals = [scenario === 'wildcard' ? 'dns-value-removal' : 'rule-removal', 'entry-removal'];
     const isOver = (): boolean => removals.every((name) => trap.seen.some((step) => step.name === name));
     await eventually('its leftovers are removed', isOver, tail);
     this.#trap = undefined;
@@ -164,7 +176,7 @@ export class Lane implements AsyncDisposable {
   async outcomes(): Promise<readonly Outcome[]> {
     const begun = performance.now();
     let left = await this.#judge.leftBehind(this.#subjects);
-    while (left.size > 0 && performance.now() - begun < tail) {
+    while (left.size > 0 && performance.now() - begun < longestTail) {
       await pause(1000);
       left = await this.#judge.leftBehind(this.#subjects);
     }
@@ -220,7 +232,7 @@ export class Lane implements AsyncDisposable {
       namespace,
       ingress: name,
       secret: `${name}-tls`,
-      host: `${name}.example.com`,
+      host: (point?.scenario ?? scenario) === 'wildcard' ? `*.${name}.${zone}` : `${name}.example.com`,
     };
     this.#subjects.push(subject);
     const old = scenario === 'renewal' ? await this.#storeOld(subject) : undefined;

@@ -6,7 +6,7 @@ import type { Step } from './kill-steps.ts';
 
 /** What the page shows. */
 export interface KillTable {
-  /** As they were seen without a disturbance; of `first` those that no other issuance has. */
+  /** As they were seen without a disturbance; of `first` and `wildcard` those that no other issuance has. */
   readonly steps: ReadonlyMap<Scenario, readonly Step[]>;
   /** What came of the jobs that have been judged, by `keyOf`. */
   readonly cells: ReadonlyMap<string, string>;
@@ -16,6 +16,7 @@ const titles: Readonly<Record<Scenario, string>> = {
   first: 'The first certificate of all',
   issuance: 'The certificate of another Ingress',
   renewal: 'The renewal of a certificate',
+  wildcard: 'The certificate of a wildcard, proven by DNS-01',
 };
 
 const sections = [false, true].flatMap((reusing) =>
@@ -25,6 +26,11 @@ const sections = [false, true].flatMap((reusing) =>
     heading: `## ${titles[scenario]}${reusing ? ', at a CA that answers with the same order' : ''}: ${scenario}`,
   })),
 );
+
+const servers = ['API server', 'CA', 'name server'] as const;
+
+/** Requests that DNS-01 makes a difference to, although each issuance has them: values stand in the DNS meanwhile. */
+const withValues: ReadonlySet<string> = new Set(['authorization', 'challenge', 'finalize', 'secret-write']);
 
 /** Requests that the CA's habit makes a difference to. */
 const ordering: ReadonlySet<string> = new Set(['entry', 'new-order', 'entry-url']);
@@ -40,11 +46,15 @@ that leads was killed (SIGKILL): \`before\` the request got to the server, when 
 \`after\` the answer, and before it so that the request got there \`late\`, when the other replica led. Two replicas, a real API server,
 a CA that counts. The cells: orders that the CA made for the set, and seconds from the Ingress to its certificate, 5 of which the Lease
 takes. Judged by the API server and the CA's record: one certificate was issued and stored, the CA looked for no proof in vain, nothing
-was left in the journal or in the challenge Ingress, and nobody else's object was touched. What did not hold is in bold. A poll
-that the order at this point did not need is \`not made\`.
+was left in the journal, in the challenge Ingress or in the DNS, and nobody else's object was touched. What did not hold is in bold. A
+poll that the order at this point did not need is \`not made\`.
 
 The CA of the first tables makes another order whenever it is asked: there are two where nobody but the dead process knew the first
 one. A CA that answers with the same order, as Let's Encrypt does, makes one there, unless the request itself comes late.
+
+With DNS-01 the value is written down (\`dns-value\`) before it is added at the name server (\`dns-add\`, an update by RFC 2136), and struck
+out after its removal. What a dead process has left of an order that needs it no more is removed two minutes after the next one leads.
+Look-ups in the DNS are no points: they change nothing, and each is repeated until it is answered.
 `;
 
 /** As the page shows it. */
@@ -70,13 +80,13 @@ export function tableOf(page: string): KillTable {
   for (const line of page.split('\n')) {
     section = sections.find(({ heading }) => heading === line) ?? section;
     const [, name, number, server, rest] =
-      /^\| `([a-z-]+)\/(\d+)` \| (API server|CA) \|(.*)\|$/.exec(line) ?? [];
+      /^\| `([a-z-]+)\/(\d+)` \| (API server|CA|name server) \|(.*)\|$/.exec(line) ?? [];
     if (section === undefined || name === undefined || rest === undefined) continue;
     const { reusing, scenario } = section;
     const texts = rest.split('|').map((text) => text.trim());
     if (!reusing) {
       const step: Step = {
-        server: server === 'CA' ? 'CA' : 'API server',
+        server: servers.find((known) => known === server) ?? 'API server',
         name,
         writes: texts[moments.indexOf('late')] !== '',
       };
@@ -91,12 +101,16 @@ export function tableOf(page: string): KillTable {
   return { steps, cells };
 }
 
-/** All points, those of the first certificate only where it makes requests of its own. */
+/** All points, those of the first certificate and of a wildcard only where they are not as those of any other issuance. */
 export function jobsOf(steps: KillTable['steps']): Job[] {
   const usual = new Set(steps.get('issuance')?.map(({ name }) => name));
+  const isOwn = ({ scenario, step }: Point): boolean => {
+    if (scenario === 'wildcard') return !usual.has(step) || withValues.has(step);
+    return scenario !== 'first' || !usual.has(step);
+  };
   return scenarios
     .flatMap((scenario) => pointsOf(scenario, steps.get(scenario) ?? []))
-    .filter(({ scenario, step }) => scenario !== 'first' || !usual.has(step))
+    .filter(isOwn)
     .flatMap(jobsAt);
 }
 
@@ -132,14 +146,14 @@ export function outcomeTable(title: string, outcomes: readonly Outcome[]): strin
 }
 
 function sectionOf({ steps, cells }: KillTable, jobs: readonly Job[]): string {
-  const servers = new Map([...steps.values()].flat().map(({ name, server }) => [name, server]));
+  const serverOf = new Map([...steps.values()].flat().map(({ name, server }) => [name, server]));
   const requests = Map.groupBy(jobs, ({ point: { step, occurrence } }) => `${step}/${occurrence}`);
   const rows = Array.from(requests, ([request, ofRequest]) => {
     const texts = moments.map((moment) => {
       const job = ofRequest.find(({ point }) => point.moment === moment);
       return job === undefined ? '' : (cells.get(keyOf(job)) ?? notJudged);
     });
-    return row([`\`${request}\``, servers.get(ofRequest[0]?.point.step ?? '') ?? '', ...texts]);
+    return row([`\`${request}\``, serverOf.get(ofRequest[0]?.point.step ?? '') ?? '', ...texts]);
   });
   const head = ['request', 'to', ...moments];
   return [row(head), row(head.map(() => '---')), ...rows, ''].join('\n');

@@ -3,9 +3,9 @@ import type { Step } from './kill-steps.ts';
 
 /**
  * `first`: the first certificate of all, with the registration of the account. `issuance`: of another Ingress. `renewal`: of a
- * certificate that the Secret holds.
+ * certificate that the Secret holds. `wildcard`: an issuance that is proven by DNS-01.
  */
-export const scenarios = ['first', 'issuance', 'renewal'] as const;
+export const scenarios = ['first', 'issuance', 'renewal', 'wildcard'] as const;
 export type Scenario = (typeof scenarios)[number];
 
 /**

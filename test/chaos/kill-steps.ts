@@ -9,13 +9,13 @@ export interface Subject {
   readonly ingress: string;
   /** name of the Secret, unique in the cluster */
   readonly secret: string;
-  /** the only host */
+  /** the only host; a wildcard is proven by DNS-01 */
   readonly host: string;
 }
 
 /** A request of an issuance. */
 export interface Step {
-  readonly server: 'API server' | 'CA';
+  readonly server: 'API server' | 'CA' | 'name server';
   /** A word for the command line. */
   readonly name: string;
   /** Whether it changes something at the server. */
@@ -23,6 +23,9 @@ export interface Step {
 }
 
 const apiServer = (name: string, writes: boolean): Step => ({ server: 'API server', name, writes });
+
+/** Where a POST creates an object, whose name is in the body only. */
+const collections: ReadonlySet<string> = new Set(['secrets', 'configmaps', 'leases']);
 
 /** Endpoints of the CA whose requests change something, besides a nonce. */
 const writing: ReadonlySet<string> = new Set(['new-account', 'new-order', 'challenge', 'finalize']);
@@ -41,6 +44,8 @@ export class Steps {
   readonly #subject: Subject;
   #entry: Entry = 'none';
   #hasRule = false;
+  /** Whether a value for the subject is written down, by the last request. */
+  #hasValue = false;
   /** Words and numbers of its URLs at the CA. */
   readonly #atCa = new Set<string>();
 
@@ -70,10 +75,11 @@ export class Steps {
       return apiServer('status', true);
     if (!writes || !path.includes('/namespaces/kube-lego/')) return undefined;
     if (path.includes('/ingresses')) return this.#rule(body.includes(JSON.stringify(host)));
-    const object = path.endsWith('s')
+    const object = collections.has(name)
       ? (stringField(recordField(parsed(body), 'metadata'), 'name') ?? '')
       : name;
     if (object.startsWith('kube-lego-journal-')) return this.#journal(body);
+    if (object === 'kube-lego-dns-values') return this.#value(body);
     if (object.startsWith('kube-lego-ledger-')) return apiServer('ledger', true);
     if (object.startsWith('kube-lego-holders-'))
       return body.includes(host) ? apiServer('holder', true) : undefined;
@@ -93,6 +99,14 @@ export class Steps {
     if (ofOrder.has(word) && !this.#atCa.has(`${word}/${id}`)) return undefined;
     const name = word === 'authz' ? 'authorization' : word;
     return { server: 'CA', name, writes: writesAtCa(pathname) };
+  }
+
+  /** Likewise; a look-up is not a step of its own, as it changes nothing and is repeated until it is answered. */
+  ofNameServer(changes: readonly { readonly name: string; readonly action: string }[]): Step | undefined {
+    const own = changes.find(({ name }) => name === recordOf(this.#subject.host));
+    if (own === undefined) return undefined;
+    const name = own.action === 'add' ? 'dns-add' : 'dns-removal';
+    return { server: 'name server', name, writes: true };
   }
 
   /** Learns from the CA's answer to a request of the issuance where the order, its authorization and its certificate are. */
@@ -116,6 +130,15 @@ export class Steps {
     return had ? apiServer('rule-removal', true) : undefined;
   }
 
+  #value(body: string): Step | undefined {
+    const had = this.#hasValue;
+    this.#hasValue = entriesIn(body).some(
+      (entry) => stringField(entry, 'host') === bareOf(this.#subject.host),
+    );
+    if (had === this.#hasValue) return undefined;
+    return apiServer(had ? 'dns-value-removal' : 'dns-value', true);
+  }
+
   #journal(body: string): Step | undefined {
     const before = this.#entry;
     this.#entry = entryIn(body, this.#subject.host);
@@ -135,11 +158,28 @@ function payloadOf(jws: string): string {
   return Buffer.from(stringField(parsed(jws), 'payload') ?? '', 'base64url').toString();
 }
 
+/** The name of which a wildcard has all children, or the host. */
+export function bareOf(host: string): string {
+  return host.replace(/^\*\./, '');
+}
+
+/** The TXT record that proves the host. */
+export function recordOf(host: string): string {
+  return `_acme-challenge.${bareOf(host)}`;
+}
+
+/** The entries of a record of kube-lego's in a Secret. */
+function entriesIn(secret: string): Record<string, unknown>[] {
+  const data = recordField(parsed(secret), 'data') ?? {};
+  return Object.values(data).flatMap((value) => {
+    const entry = parsed(Buffer.from(String(value), 'base64').toString());
+    return entry === undefined ? [] : [entry];
+  });
+}
+
 /** The entry for this host in the journal's Secret. */
 function entryIn(secret: string, host: string): Entry {
-  const data = recordField(parsed(secret), 'data') ?? {};
-  for (const value of Object.values(data)) {
-    const entry = parsed(Buffer.from(String(value), 'base64').toString());
+  for (const entry of entriesIn(secret)) {
     if (!arrayField(entry, 'hosts').includes(host)) continue;
     return stringField(entry, 'orderUrl') === undefined ? 'without URL' : 'with URL';
   }

@@ -70,6 +70,23 @@ describe('the trap for the process that leads', () => {
     assert.equal(await answer, passed);
   });
 
+  it('takes an update of the DNS for that of the process that has asked for something before', async () => {
+    const { story, victim, passage } = scene();
+    const changes = [{ name: `_acme-challenge.${subject.host}`, action: 'add' }];
+    const handle = (): Buffer => {
+      story.push('updated');
+      return Buffer.from('done');
+    };
+    const set = new Trap<typeof victim>(
+      new Steps(subject),
+      { step: 'dns-add', occurrence: 1, moment: 'lost' },
+      () => true,
+    );
+    await set.apiRequest(victim, passage());
+    assert.equal(await set.dnsUpdate(changes, handle), undefined);
+    assert.deepEqual(story, ['updated', 'killed']);
+  });
+
   it('counts only the requests of its certificate', async () => {
     const { story, victim, passage, trap } = scene();
     const set = trap('before', 2);
@@ -99,6 +116,30 @@ describe('the requests of an issuance', () => {
     assert.deepEqual(
       [put(other), put(other, own), put(own), put(own, other), put({ ...own, orderUrl }), put(), put()],
       [undefined, 'entry', undefined, undefined, 'entry-url', 'entry-removal', undefined],
+    );
+  });
+
+  it('are known by what they do to the values in the DNS, written down and at the name server', () => {
+    const steps = new Steps({ ...subject, host: '*.one.example.com' });
+    const path = '/api/v1/namespaces/kube-lego/secrets/kube-lego-dns-values';
+    const put = (...hosts: readonly string[]): string | undefined => {
+      const entries = hosts.map((host) => [host, Buffer.from(JSON.stringify({ host })).toString('base64')]);
+      const body = JSON.stringify({ data: Object.fromEntries(entries) });
+      return named(steps.ofApiServer({ method: 'PUT', path, query, body }));
+    };
+    const [own, other] = ['one.example.com', 'two.example.com'];
+    assert.deepEqual(
+      [put(other), put(other, own), put(own), put(other), put()],
+      [undefined, 'dns-value', undefined, 'dns-value-removal', undefined],
+    );
+    const update = (name: string, action: string) => named(steps.ofNameServer([{ name, action }]));
+    assert.deepEqual(
+      [
+        update(`_acme-challenge.${own}`, 'add'),
+        update(`_acme-challenge.${own}`, 'remove'),
+        update(`_acme-challenge.${other}`, 'add'),
+      ],
+      ['dns-add', 'dns-removal', undefined],
     );
   });
 

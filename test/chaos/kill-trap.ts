@@ -25,6 +25,8 @@ export class Trap<T extends Victim> {
   readonly #takenOver = Promise.withResolvers<void>();
   #isSet = true;
   #doomed: T | undefined;
+  /** Who has made the last request of the issuance. */
+  #last: T | undefined;
   #late: Promise<unknown> = Promise.resolve();
 
   /**
@@ -80,9 +82,29 @@ export class Trap<T extends Victim> {
     return isPoint ? this.#meet(from, forward, reset) : forward();
   }
 
+  /**
+   * For `ZoneServer.aroundUpdate`. A name server can't tell the processes of one machine from one another: it is the one that has made the
+   * request before.
+   */
+  async dnsUpdate(
+    changes: readonly { readonly name: string; readonly action: string }[],
+    handle: () => Buffer,
+  ): Promise<Buffer | undefined> {
+    const from = this.#last;
+    if (from === undefined) return handle();
+    const isPoint = this.#watch(from, this.#steps.ofNameServer(changes));
+    if (from === this.#doomed) {
+      this.#kill(from);
+      return undefined;
+    }
+    const forward = (): Promise<Buffer | undefined> => Promise.resolve(handle());
+    return isPoint ? this.#meet(from, forward, undefined) : forward();
+  }
+
   /** Whether this is the point. */
   #watch(from: T, step: Step | undefined): boolean {
     if (step === undefined || from === this.#doomed) return false;
+    this.#last = from;
     this.seen.push(step);
     const point = this.#point;
     if (!this.#isSet || point?.step !== step.name) return false;
