@@ -154,6 +154,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     if (options.deployed !== true) await applyBase(cluster.adminKubeconfig);
     await prepareCluster(cluster, namespaces, services, options.edge?.controllerName);
     if (zoneServer !== undefined) await permitZones(cluster, zoneServer);
+    if (options.gatewayApi !== undefined) await permitGateways(cluster);
     if (options.gatewayApi === true) {
       await installGatewayApi(cluster);
       await applyObjects(cluster.adminKubeconfig, [gatewayClass]);
@@ -246,6 +247,14 @@ async function permitZones(cluster: ClusterAccess, { key }: ZoneServer): Promise
       data: { 'tsig-secret': Buffer.from(secret).toString('base64') },
     },
   ]);
+}
+
+/** What the components gateway and same-namespace grant. */
+async function permitGateways(cluster: ClusterAccess): Promise<void> {
+  const roles = ['cluster-role.yaml', 'own', 'same-namespace/cluster-role.yaml'].map((path) =>
+    fileURLToPath(new URL(`../components/gateway/${path}`, import.meta.url)),
+  );
+  await applyManifests(cluster.adminKubeconfig, roles);
 }
 
 /** The zones document, with one text for all zones of the server. */

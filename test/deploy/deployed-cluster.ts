@@ -45,6 +45,11 @@ export class DeployedCluster implements AsyncDisposable {
     return this.#admin.expect(path, request);
   }
 
+  /** the admin's */
+  get access(): ClusterAccess {
+    return this.#cluster;
+  }
+
   /** path of the admin's */
   get kubeconfig(): string {
     return this.#cluster.adminKubeconfig;

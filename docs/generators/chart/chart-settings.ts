@@ -22,6 +22,7 @@ export const setByChart: Readonly<Record<string, string>> = {
   LEGO_WATCH_NAMESPACE: '`watchNamespaces`',
   LEGO_SECRET_WATCH: '`secretWatch`',
   LEGO_DNS_ZONES: '`dns01.enabled`',
+  LEGO_GATEWAY_API: '`gateway.enabled`',
   LEGO_CA_BUNDLE: '`caBundle`',
   LEGO_EAB_KID: '`eab.keyId`',
   LEGO_EAB_HMAC_KEY: '`eab.existingSecret`',

@@ -18,6 +18,10 @@ const pairs: Readonly<Record<string, { values: object; folders: readonly string[
     values: { dns01: { enabled: true, externalDns: true } },
     folders: ['base', 'components/dns-01', 'components/dns-01/external-dns'],
   },
+  gateway: {
+    values: { gateway: { enabled: true, sameNamespace: true } },
+    folders: ['base', 'components/gateway', 'components/gateway/same-namespace'],
+  },
   'networkPolicy.restricted': {
     values: { networkPolicy: { restricted: true } },
     folders: ['base', 'components/network-policy'],
