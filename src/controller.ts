@@ -60,7 +60,7 @@ export function createController({
 
   const connections = connectToCluster(runtime, access, (report) => metrics.apiRequest(report));
   const caches = setUpCaches(runtime, connections);
-  const responder = setUpResponder(runtime, [caches.challenges]);
+  const responder = setUpResponder(runtime, caches.answered);
   const leadership = setUpLeadership(
     runtime,
     connections,

@@ -1,8 +1,9 @@
 // Which challenge routes there are. Called by the HTTP-01 solver, which writes them.
 
 import { sourceKey } from '../ownership/source-key.ts';
-import { type ChallengeSlot, isSame, type ListenerReference } from './challenge-routes.ts';
+import type { ChallengeSlot, ListenerReference } from './challenge-routes.ts';
 import { intersection } from './hostname-match.ts';
+import { isSame } from './route-attachment.ts';
 
 /** Of `spec.hostnames`. */
 export const mostHostnames = 16;
@@ -38,15 +39,17 @@ export function carries(route: ChallengeRoute, { namespace, listener, hostname }
  * Every listener of a route gets each of its hostnames that the listener has, so a slot joins only a route whose other hostnames its
  * listener does not have, or wants too.
  *
- * @param standing routes that exist
+ * @param standing routes that exist; one that `isFull` takes in nothing more
  * @param taken whether a name is another's
  */
 export function planRoutes(
   slots: readonly ChallengeSlot[],
-  standing: readonly ChallengeRoute[],
+  standing: readonly (ChallengeRoute & { readonly isFull?: boolean })[],
   taken: (namespace: string, name: string) => boolean,
 ): PlannedRoute[] {
-  const plans = standing.map(({ namespace, name }): Plan => ({ namespace, name, slots: [] }));
+  const plans = standing.map(
+    ({ namespace, name, isFull = false }): Plan => ({ namespace, name, isFull, slots: [] }),
+  );
   const sorted = slots.toSorted((one, other) => (orderOf(one) < orderOf(other) ? -1 : 1));
   const moved = sorted.filter((slot) => {
     const index = standing.findIndex((route) => carries(route, slot));
@@ -56,10 +59,15 @@ export function planRoutes(
     return false;
   });
   for (const slot of moved) {
-    const plan = plans.find((one) => takes(one, slot));
+    const plan = plans.find((one) => !one.isFull && takes(one, slot));
     if (plan !== undefined) plan.slots.push(slot);
     else
-      plans.push({ namespace: slot.namespace, name: newName(slot.namespace, plans, taken), slots: [slot] });
+      plans.push({
+        namespace: slot.namespace,
+        name: newName(slot.namespace, plans, taken),
+        isFull: false,
+        slots: [slot],
+      });
   }
   return plans.filter((plan) => plan.slots.length > 0).map(planned);
 }
@@ -67,6 +75,7 @@ export function planRoutes(
 interface Plan {
   readonly namespace: string;
   readonly name: string;
+  readonly isFull: boolean;
   readonly slots: ChallengeSlot[];
 }
 

@@ -3,14 +3,9 @@
 
 import { parseSourceKey, type SourceKey, sourceKey } from '../ownership/source-key.ts';
 import { lets } from './allowed-routes.ts';
-import type {
-  GatewayReading,
-  GatewayReference,
-  ListenerReading,
-  ParentReference,
-  RouteReading,
-} from './gateway-objects.ts';
+import type { GatewayReading, GatewayReference, ListenerReading, RouteReading } from './gateway-objects.ts';
 import { bySpecificity, serves } from './hostname-match.ts';
+import { type Attachment, attachmentOf, isAttachedTo } from './route-attachment.ts';
 
 /** A listener of a Gateway or ListenerSet, as a parentRef names it. */
 export interface ListenerReference extends GatewayReference {
@@ -59,10 +54,7 @@ const challengePort = 80;
 export class ChallengeListeners {
   readonly #gateways = new Map<SourceKey, GatewayReading>();
   /** By Gateway or ListenerSet that they have been let in by. */
-  readonly #routes = new Map<
-    SourceKey,
-    { readonly hostnames: readonly string[]; readonly at: ParentReference }[]
-  >();
+  readonly #routes = new Map<SourceKey, Attachment[]>();
   readonly #labelsOf: GatewayObjects['namespaceLabels'];
   readonly #namespace: string;
 
@@ -71,9 +63,7 @@ export class ChallengeListeners {
     this.#namespace = namespace;
     this.#labelsOf = (of) => objects.namespaceLabels(of);
     for (const gateway of objects.gateways()) this.#gateways.set(sourceKey(gateway), gateway);
-    for (const route of objects.routes()) {
-      if (!route.ours) this.#addRoute(route);
-    }
+    for (const route of objects.routes()) this.#addRoute(route);
   }
 
   /**
@@ -106,17 +96,14 @@ export class ChallengeListeners {
     return { host, gateway: reference, why: 'no-routes', listener };
   }
 
-  #addRoute({ hostnames, parentRefs, parents }: RouteReading): void {
-    for (const at of parentRefs) {
-      // Not one that is only not refused yet: anybody can write a route, and could have challenges spelt by it.
-      const letIn = parents.some(
-        ({ parentRef, accepted }) => accepted?.status === true && isSame(parentRef, at),
-      );
-      if (!letIn) continue;
-      const key = sourceKey(at);
+  #addRoute(route: RouteReading): void {
+    // Not one that is only not refused yet: anybody can write a route, and could have challenges spelt by it.
+    const attachment = attachmentOf(route);
+    if (attachment === undefined) return;
+    for (const key of new Set(attachment.attached.map(sourceKey))) {
       const known = this.#routes.get(key);
-      if (known === undefined) this.#routes.set(key, [{ hostnames, at }]);
-      else known.push({ hostnames, at });
+      if (known === undefined) this.#routes.set(key, [attachment]);
+      else known.push(attachment);
     }
   }
 
@@ -145,8 +132,7 @@ export class ChallengeListeners {
    */
   #spelling(host: string, owner: GatewayReading, listener: ListenerReading): string | undefined {
     const serving = (this.#routes.get(sourceKey(owner)) ?? [])
-      .filter(({ at }) => at.sectionName === undefined || at.sectionName === listener.name)
-      .filter(({ at }) => at.port === undefined || at.port === listener.port)
+      .filter((attachment) => isAttachedTo(attachment, owner, listener, this.#labelsOf))
       .flatMap(({ hostnames }): readonly (string | undefined)[] =>
         hostnames.length === 0 ? [undefined] : hostnames,
       )
@@ -178,11 +164,4 @@ function listenerReference(
   listener: ListenerReading,
 ): ListenerReference {
   return { kind, namespace, name, sectionName: listener.name };
-}
-
-/** Whether both name the same parent in the same way. */
-export function isSame(one: ParentReference, other: ParentReference): boolean {
-  return (
-    sourceKey(one) === sourceKey(other) && one.sectionName === other.sectionName && one.port === other.port
-  );
 }

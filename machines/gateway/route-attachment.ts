@@ -1,5 +1,5 @@
+import { sourceKey } from '../ownership/source-key.ts';
 import { lets } from './allowed-routes.ts';
-import { isSame } from './challenge-routes.ts';
 import type { GatewayReading, ListenerReading, ParentReference, RouteReading } from './gateway-objects.ts';
 
 /** What of an HTTPRoute decides about names. */
@@ -51,4 +51,11 @@ export function isAttachedTo(
     (port === undefined || port === listener.port);
   if (!listener.allowsHttpRoutes || !attached.some(isMeant)) return false;
   return lets(listener.allowedRoutes, gateway.namespace, namespace, labelsOf);
+}
+
+/** Whether both name the same parent in the same way. */
+export function isSame(one: ParentReference, other: ParentReference): boolean {
+  return (
+    sourceKey(one) === sourceKey(other) && one.sectionName === other.sectionName && one.port === other.port
+  );
 }

@@ -341,6 +341,38 @@ export const reasons = {
     kind: 'transient',
     remedy: 'Nothing: kube-lego tries again. If it lasts, see its log for what the API server says.',
   },
+  NoHttpListener: {
+    about: 'challenge',
+    meaning:
+      "No listener of the Gateway with protocol HTTP can carry the host's challenge, so the CA was not asked.",
+    kind: 'check',
+    remedy:
+      'Add a listener with protocol HTTP on port 80 to the Gateway or ListenerSet (kube-lego explain prints the lines); or ask the cluster operator for DNS-01 (docs/dns-01.md).',
+  },
+  ChallengeRouteNotAllowed: {
+    about: 'challenge',
+    meaning:
+      "The HTTP listener of the Gateway does not let in kube-lego's HTTPRoute, so the CA was not asked.",
+    kind: 'check',
+    remedy:
+      'Set allowedRoutes.namespaces of that listener to from: All, or to a selector that matches the Namespace of kube-lego.',
+  },
+  ChallengeRouteNotAccepted: {
+    about: 'challenge',
+    meaning:
+      "The Gateway's implementation refuses kube-lego's HTTPRoute, or says nothing of it, so the CA was not asked.",
+    kind: 'check',
+    remedy:
+      'See why in status.parents of the HTTPRoute, and whether the controller of the GatewayClass is running.',
+  },
+  ChallengeRouteNotResolved: {
+    about: 'challenge',
+    meaning:
+      "The Gateway's implementation does not lead the requests of kube-lego's HTTPRoute to its Service.",
+    kind: 'check',
+    remedy:
+      "Check that the Service of LEGO_SERVICE_NAME exists in kube-lego's namespace, and see who removes the ReferenceGrants kube-lego-challenge-* there.",
+  },
   SelfCheckFailed: {
     about: 'challenge',
     meaning:

@@ -70,6 +70,13 @@ export const sampledMetrics = {
     labels: [],
     series: one,
   },
+  challengeRoutesLeftOver: {
+    name: 'kube_lego_challenge_routes_left_over',
+    type: 'gauge',
+    help: 'Challenge HTTPRoutes and ReferenceGrants of kube-lego that nothing needs, and that are not removed yet; absent without LEGO_GATEWAY_API.',
+    labels: [],
+    series: one,
+  },
   statusesRefused: {
     name: 'kube_lego_statuses_refused',
     type: 'gauge',

@@ -39,6 +39,8 @@ export interface LeaderSources {
   /** Undefined without DNS-01. */
   readonly dns01: { readonly values: number | undefined; readonly invalidZones: number | undefined };
   readonly statusesRefused: number;
+  /** Undefined without Gateway API. */
+  readonly challengeRoutesLeftOver: number | undefined;
   readonly ordersInFlight: number;
   readonly ordersInFlightLimit: number;
 }
@@ -73,6 +75,7 @@ export function leaderSamples(sources: LeaderSources): Partial<Samples> {
     dnsValues: single(sources.dns01.values),
     invalidDnsZones: single(sources.dns01.invalidZones),
     statusesRefused: single(sources.statusesRefused),
+    challengeRoutesLeftOver: single(sources.challengeRoutesLeftOver),
     ordersInFlight: single(sources.ordersInFlight),
     ordersInFlightLimit: single(sources.ordersInFlightLimit),
     caPaused: single(budget.trouble(clock.now()) !== undefined),

@@ -4,6 +4,7 @@ import { sentences } from '../../machines/reasons/sentences.ts';
 import type { SupervisorEvent } from '../../machines/supervisor/supervisor-messages.ts';
 import { second } from '../../machines/time/durations.ts';
 import { Zones } from '../../machines/zones/zone.ts';
+import type { AnsweredHosts } from '../challenges/http-01/answered-hosts.ts';
 import { ChallengeWatch } from '../challenges/http-01/challenge-ingress/challenge-watch.ts';
 import { mostNames } from '../config/policies.ts';
 import type { Collection } from '../kubernetes/client/collections.ts';
@@ -21,6 +22,7 @@ import { settleWithin } from '../time/clock.ts';
 import { Turns } from '../time/turns.ts';
 import { challengeTemplate } from './challenges.ts';
 import type { Connections } from './cluster.ts';
+import { type GatewayCaches, watchChallengeRoutes } from './gateway-challenges.ts';
 import type { Runtime } from './runtime.ts';
 
 /** Milliseconds: a watch that has broken off is tried again within this. */
@@ -32,6 +34,10 @@ export interface Caches {
   readonly challenges: ChallengeWatch;
   /** Undefined without `LEGO_GATEWAY_API`. */
   readonly gateways: GatewayWatch | undefined;
+  /** Undefined without `LEGO_GATEWAY_API`. */
+  readonly ofGateways: GatewayCaches | undefined;
+  /** Of all objects that say which hosts are validated. */
+  readonly answered: readonly AnsweredHosts[];
   /** Starts the watches. */
   start(): void;
   /** Resolves when all watches have ended after the abort of the runtime's signal. */
@@ -72,6 +78,7 @@ export function setUpCaches(runtime: Runtime, { reader: client }: Connections): 
       log.warn(error, 'The watch of the challenge Ingresses was interrupted; kube-lego reconnects.'),
   });
   const gateways = config.gatewayApi ? new GatewayWatch({ config, client, clock, signal, log }) : undefined;
+  const ofGateways = gateways && { gateways, routes: watchChallengeRoutes(runtime, client, gateways) };
   let watches:
     | {
         readonly sources: SourceWatch;
@@ -93,8 +100,11 @@ export function setUpCaches(runtime: Runtime, { reader: client }: Connections): 
   return {
     challenges,
     gateways,
+    ofGateways,
+    answered: ofGateways === undefined ? [challenges] : [challenges, ofGateways.routes],
     start() {
       challenges.start();
+      ofGateways?.routes.start();
       watches = {
         namespaces: watchNamespaces(client, clock, signal, log, tell),
         classes: watchClasses(client, clock, signal, log, tell),
@@ -116,7 +126,8 @@ export function setUpCaches(runtime: Runtime, { reader: client }: Connections): 
       secrets = watchSecrets(config, client, clock, signal, log, tell);
     },
     async stopped() {
-      const all = [challenges, ...Object.values(watches ?? {}), ...secrets];
+      const ofRoutes = ofGateways === undefined ? [] : [ofGateways.routes];
+      const all = [challenges, ...ofRoutes, ...Object.values(watches ?? {}), ...secrets];
       await Promise.all(all.map((watch) => watch.stopped()));
     },
     get unread() {

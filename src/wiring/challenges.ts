@@ -13,6 +13,7 @@ import type { Config } from '../config/config.ts';
 import { pathTypeOf, selfCheckSettings } from '../config/policies.ts';
 import type { Cluster } from './cluster.ts';
 import { type Dns01, setUpDns01 } from './dns-01.ts';
+import { type GatewayCaches, setUpChallengeRoutes } from './gateway-challenges.ts';
 import type { Runtime } from './runtime.ts';
 
 /** The responder of every replica: it answers for what the objects of challenges list, whoever has written them. */
@@ -41,10 +42,18 @@ export interface Challenges {
   readonly dns01: Dns01 | undefined;
 }
 
+/** What the solvers read. */
+export interface ChallengeCaches {
+  readonly watch: ChallengeWatch;
+  /** Undefined without `LEGO_GATEWAY_API`. */
+  readonly ofGateways: GatewayCaches | undefined;
+  readonly zones: () => Zones;
+}
+
 export function setUpChallenges(
   runtime: Runtime,
   cluster: Cluster,
-  { watch, zones }: { readonly watch: ChallengeWatch; readonly zones: () => Zones },
+  { watch, ofGateways, zones }: ChallengeCaches,
   account: Pick<AccountStore, 'thumbprint'>,
   observer: PreparationObserver,
   sites: Http01Options['sites'],
@@ -64,6 +73,7 @@ export function setUpChallenges(
     selfCheck: selfCheckSettings(config, userAgent, clock),
     propagationDelay: config.propagationDelay,
     sites,
+    routes: ofGateways && setUpChallengeRoutes(runtime, cluster, ofGateways, account),
     onReport,
     onError: (error) =>
       log.warn(error, 'The challenge Ingress could not be read or written; kube-lego tries again.'),

@@ -62,7 +62,8 @@ export function setUpTerm(
   });
   const { ca } = authorities;
   const sites = () => actors.supervisor.getSnapshot().context.ownership;
-  const challengeCaches = { watch: caches.challenges, zones: () => caches.zones };
+  const { challenges: watch, ofGateways } = caches;
+  const challengeCaches = { watch, ofGateways, zones: () => caches.zones };
   const challenges = setUpChallenges(runtime, cluster, challengeCaches, ca.account, observer, sites);
   const status = setUpStatus(runtime, cluster, caches);
   const placeholders = setUpPlaceholders(runtime, cluster);

@@ -96,6 +96,7 @@ function samplesOf(
     },
     dns01: { values: challenges.dns01?.values, invalidZones },
     statusesRefused: status.writer.refused,
+    challengeRoutesLeftOver: challenges.http01.routesLeftOver,
     ordersInFlight: actors.supervisor.getSnapshot().context.admission.ordersInFlight,
     ordersInFlightLimit,
   });

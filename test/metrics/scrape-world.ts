@@ -70,6 +70,7 @@ export class ScrapeWorld implements Disposable {
       ingresses: this.ingresses,
       dns01: { values: 4, invalidZones: 1 },
       statusesRefused: 0,
+      challengeRoutesLeftOver: 3,
       hostOwnership: { held: this.heldHosts, complete: false, invalidDomains: 2 },
       ordersInFlight: this.ordersInFlight,
       ordersInFlightLimit: 50,

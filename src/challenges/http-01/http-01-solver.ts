@@ -1,7 +1,8 @@
 /*
- * HTTP-01 (RFC 8555 section 8.3): rules of a challenge Ingress route the CA's requests to the responder, which answers for every
- * token. So everything is set up before the order, and checked through the public name. Called by the steps of a round.
+ * HTTP-01 (RFC 8555 section 8.3): rules of a challenge Ingress, and challenge routes of Gateways, lead the CA's requests to the
+ * responder, which answers for every token. So everything is set up before the order, and checked through the public name. Called by the steps of a round.
  */
+import type { RouteRefusal } from '../../../machines/gateway/route-acceptance.ts';
 import type { HostRoute } from '../../../machines/ownership/desired-certificate.ts';
 import { StepError } from '../../../machines/reasons/step-error.ts';
 import type { OfferedChallenge } from '../../acme/order/authorization.ts';
@@ -10,12 +11,14 @@ import { resolveHost } from '../addresses.ts';
 import type { ChallengeSolver, HostVerdict, Preparation, PreparationReport } from '../challenge-solver.ts';
 import { throwUnlessProvable } from '../unprovable.ts';
 import { ChallengeIngresses, type ChallengeIngressOptions } from './challenge-ingress/challenge-ingress.ts';
+import type { ChallengeRoutes } from './challenge-route/challenge-route.ts';
 import { RoundRules, type RoundRulesOptions } from './round-rules.ts';
 import { hostVerdict, reportsOf, unresolvedVerdict } from './self-check/host-verdict.ts';
 import { awaitReachable, type ReachabilitySettings } from './self-check/reachability.ts';
 import type { Verdict } from './self-check/self-check.ts';
 import { SelfCheckMemory } from './self-check/self-check-memory.ts';
 
+const noRefusals: ReadonlyMap<string, RouteRefusal> = new Map();
 /** Milliseconds between two looks whether this pod is ready. */
 const readinessPause = 250;
 /** For the rules of a site to settle; who changes them again and again is not waited for. */
@@ -23,6 +26,8 @@ const mostWaits = 3;
 
 export interface Http01Options extends ChallengeIngressOptions {
   readonly sites: RoundRulesOptions['sites'];
+  /** Undefined without `LEGO_GATEWAY_API`. */
+  readonly routes?: ChallengeRoutes | undefined;
   readonly selfCheck: Omit<ReachabilitySettings, 'thumbprint' | 'onVerdict' | 'repeated'>;
   /** Milliseconds, `LEGO_PROPAGATION_DELAY`. */
   readonly propagationDelay: number;
@@ -50,17 +55,26 @@ export class Http01Solver implements ChallengeSolver {
     this.#memory = new SelfCheckMemory(clock);
   }
 
-  /** Starts the reconciliation of the challenge Ingresses. */
+  /** Starts the reconciliation of the challenge Ingresses and routes. */
   start(): void {
     this.#ingresses.start();
+    this.#options.routes?.start();
   }
 
   /**
    * Removes all rules, at the end.
    * @param isNeeded whether an order that has not ended still relies on the rule for this host
    */
-  close(isNeeded: (host: string) => boolean, signal: AbortSignal): Promise<void> {
-    return this.#ingresses.close(isNeeded, signal);
+  async close(isNeeded: (host: string) => boolean, signal: AbortSignal): Promise<void> {
+    await Promise.all([
+      this.#ingresses.close(isNeeded, signal),
+      this.#options.routes?.close(isNeeded, signal),
+    ]);
+  }
+
+  /** Challenge routes and ReferenceGrants that nothing needs; undefined without Gateway API. */
+  get routesLeftOver(): number | undefined {
+    return this.#options.routes?.leftOver;
   }
 
   /** The rules of some site may have changed. */
@@ -72,12 +86,23 @@ export class Http01Solver implements ChallengeSolver {
     const { round, namespace, hosts, selfCheck } = preparation;
     this.#preparations.set(round, preparation);
     await this.#rules.acquire(round, { namespace, hosts }, signal);
+    const refusals = (await this.#options.routes?.acquire(round, hosts, signal)) ?? noRefusals;
+    // A host that an Ingress serves, too, may be led to us by that.
+    const refused = hosts.flatMap(({ host, ingressClasses }) => {
+      const refusal = ingressClasses.length === 0 ? refusals.get(host) : undefined;
+      return refusal === undefined ? [] : [notRouted(host, refusal)];
+    });
+    const routed = hosts.filter(({ host }) => refused.every((verdict) => verdict.host !== host));
+    for (const { host, message } of refused) {
+      this.#options.onReport(round, { host, step: 'route', state: 'failed', detail: message });
+    }
     if (!selfCheck) {
       await this.#propagation(signal);
       this.#rules.proveStanding(round);
-      return [];
+      return refused;
     }
-    const verdicts = await Promise.all(hosts.map((route) => this.#check(route, preparation, signal)));
+    const checked = await Promise.all(routed.map((route) => this.#check(route, preparation, signal)));
+    const verdicts = [...refused, ...checked.map((verdict) => explainedBy(verdict, refusals))];
     if (verdicts.some(({ kind }) => kind !== 'provable')) this.#rules.proveStanding(round);
     return verdicts;
   }
@@ -116,8 +141,8 @@ export class Http01Solver implements ChallengeSolver {
     const route = preparation?.hosts.find((one) => one.host === host);
     if (preparation === undefined || route === undefined) return;
     let settled: number | undefined;
-    for (let waits = 0; waits < mostWaits && settled !== this.#rules.changedAt(round); waits += 1) {
-      settled = this.#rules.changedAt(round);
+    for (let waits = 0; waits < mostWaits && settled !== this.#changedAt(round); waits += 1) {
+      settled = this.#changedAt(round);
       const rest = settled === undefined ? 0 : settled + propagationDelay - clock.monotonic();
       if (rest > 0) await sleep(clock, rest, signal);
     }
@@ -128,10 +153,18 @@ export class Http01Solver implements ChallengeSolver {
   cleanUp(round: string): void {
     this.#preparations.delete(round);
     this.#rules.release(round);
+    this.#options.routes?.release(round);
   }
 
   canJudge(host: string): boolean {
     return this.#memory.hasAnswered(host);
+  }
+
+  /** When a rule or route of this round was last spelt anew, in monotonic milliseconds; undefined if never. */
+  #changedAt(round: string): number | undefined {
+    const rules = this.#rules.changedAt(round);
+    const routes = this.#options.routes?.changedAt(round);
+    return rules === undefined || (routes !== undefined && routes > rules) ? routes : rules;
   }
 
   /** Without a self-check nothing tells when this pod can answer and the ingress controller has taken up the rule. */
@@ -165,6 +198,21 @@ export class Http01Solver implements ChallengeSolver {
     const verdict = this.#memory.judge(host, seen, judged.includes(host));
     reportsOf(verdict, true).forEach(report);
     const { timeLimit } = this.#options.selfCheck;
-    return hostVerdict(host, verdict, { timeLimit, classes: this.#rules.classesOf(namespace, route) });
+    const classes = this.#rules.classesOf(namespace, route);
+    return hostVerdict(host, verdict, { timeLimit, classes, gateways: route.gateways ?? [] });
   }
+}
+
+function notRouted(
+  host: string,
+  { code, message, remedy }: RouteRefusal,
+): Extract<HostVerdict, { kind: 'not-provable' }> {
+  return { host, kind: 'not-provable', code, message, ...(remedy === undefined ? {} : { remedy }) };
+}
+
+/** What fails the self-check, and is refused by its Gateway, fails for that. */
+function explainedBy(verdict: HostVerdict, refusals: ReadonlyMap<string, RouteRefusal>): HostVerdict {
+  const refusal = refusals.get(verdict.host);
+  const isUnexplained = verdict.kind === 'not-provable' && verdict.code === 'SelfCheckFailed';
+  return refusal === undefined || !isUnexplained ? verdict : notRouted(verdict.host, refusal);
 }

@@ -16,7 +16,7 @@ import { type Collection, collectionPath, namespaces } from '../../kubernetes/cl
 import { Reflector, type ReflectorState } from '../../kubernetes/watch/reflector.ts';
 import { type Clock, sleep } from '../../time/clock.ts';
 import type { GatewayCache } from './gateway-cache.ts';
-import { discoverGatewayApi } from './gateway-discovery.ts';
+import { discoverGatewayApi, type GatewayApiKind } from './gateway-discovery.ts';
 import { projectGateway } from './gateway-projection.ts';
 import { KindWatch, longestWait } from './kind-watch.ts';
 import { type NamespaceLabels, projectLabels } from './namespace-labels.ts';
@@ -142,6 +142,17 @@ export class GatewayWatch implements GatewayCache {
   collectionOf(kind: GatewayKind): Collection {
     const watch = kind === 'Gateway' ? this.#gateways : this.#listenerSets;
     return watch.collection ?? usualCollection[kind];
+  }
+
+  /** The collection of a kind, in the version that is read; undefined if none is served. */
+  servedCollection(kind: GatewayApiKind): Collection | undefined {
+    const byKind = {
+      Gateway: this.#gateways,
+      ListenerSet: this.#listenerSets,
+      HTTPRoute: this.#routes,
+      ReferenceGrant: this.#grants,
+    };
+    return byKind[kind].collection;
   }
 
   statesOf(kind: GatewayKind): readonly ReflectorState[] {

@@ -5,7 +5,7 @@ import {
   type Place,
   placeRule,
 } from '../../../src/challenges/http-01/challenge-ingress/challenge-placement.ts';
-import { findRefusedHosts } from '../../../src/challenges/http-01/challenge-ingress/refused-hosts.ts';
+import { findRefusedHosts } from '../../../src/challenges/http-01/refused-hosts.ts';
 
 const nginx: IngressClassReference = { form: 'field', name: 'nginx' };
 

@@ -9,6 +9,7 @@ import { KubernetesError, unless } from '../../../kubernetes/client/kubernetes-e
 import { fieldManager } from '../../../kubernetes/records/managed-by.ts';
 import { isOlder } from '../../../kubernetes/watch/versions.ts';
 import type { Clock } from '../../../time/clock.ts';
+import { findRefusedHosts } from '../refused-hosts.ts';
 import {
   type ChallengeTemplate,
   challengeManifest,
@@ -18,7 +19,6 @@ import {
   type Validated,
 } from './challenge-manifest.ts';
 import type { Place } from './challenge-placement.ts';
-import { findRefusedHosts } from './refused-hosts.ts';
 import { RuleRepairs } from './rule-repairs.ts';
 
 export interface ChallengeWriterOptions {

@@ -1,4 +1,5 @@
 import type { ClassStanding } from '../../../../machines/ownership/class-standing.ts';
+import type { SourceKey } from '../../../../machines/ownership/source-key.ts';
 import type { IngressClassReference } from '../../../../machines/ownership/source-spec.ts';
 import { presentable } from '../../../../machines/reasons/foreign-text.ts';
 import type { Resolution } from '../../addresses.ts';
@@ -15,6 +16,8 @@ export interface Circumstances {
   /** Milliseconds that the host was asked for. */
   readonly timeLimit: number;
   readonly classes: readonly ServingClass[];
+  /** Gateways and ListenerSets that ask for the host, and have accepted its challenge route. */
+  readonly gateways?: readonly SourceKey[];
 }
 
 /** Converts a verdict of the self-check to one of the solver. */
@@ -40,13 +43,21 @@ const longestName = 80;
 function explained(
   host: string,
   { message, status, finalHost, changing, remedy }: Extract<Verdict, { kind: 'wrong-answer' }>,
-  { timeLimit, classes }: Circumstances,
+  { timeLimit, classes, gateways = [] }: Circumstances,
 ): Explanation {
   const isRuleInDoubt = finalHost === host && (status === 404 || status === 200);
+  const extended = (more: string): string => `${message.replace(/\.$/, '')}${more}.`;
+  const waited = `${timeLimit / 1000} s`;
+  if (isRuleInDoubt && classes.length === 0 && gateways.length > 0 && remedy === undefined) {
+    return {
+      code: 'SelfCheckFailed',
+      message: extended(`; kube-lego waited ${waited} for the challenge route to take effect`),
+      remedy: `Point the host's DNS at the Gateway, and look for an HTTPRoute with the same path, or a listener on port 80 with a more specific hostname; if the Gateway takes more than ${waited} to put a route into effect, set LEGO_SELF_CHECK_TIMEOUT higher.`,
+    };
+  }
   if (!isRuleInDoubt || classes.length === 0 || remedy !== undefined) {
     return { code: 'SelfCheckFailed', message, ...(remedy === undefined ? {} : { remedy }) };
   }
-  const extended = (more: string): string => `${message.replace(/\.$/, '')}${more}.`;
   const named = classes.flatMap(({ ingressClass, standing }) =>
     ingressClass.form === 'none' ? [] : [{ name: presentable(ingressClass.name, longestName), ...standing }],
   );
@@ -57,7 +68,6 @@ function explained(
     const names = named.map(({ name }) => name).join(', ');
     return { code: 'IngressClassNotFound', message: extended(`, and there is no IngressClass ${names}`) };
   }
-  const waited = `${timeLimit / 1000} s`;
   const late = changing
     ? `; kube-lego answered before, so within ${waited} the rule took effect in some instances only`
     : `; kube-lego waited ${waited} for the rule to take effect`;
