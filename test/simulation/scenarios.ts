@@ -40,7 +40,7 @@ export const scenarios: readonly Scenario[] = [
     name: 'two-years',
     title: 'two years through both changes of lifetimes, sites come, Secrets get lost',
     full: { ingresses: 5000, days: 730 },
-    fast: { ingresses: 80, days: 140 },
+    fast: { ingresses: 60, days: 140 },
     strict: { ingresses: 8, days: 730 },
     // Let's Encrypt says six hours. A day is the longest that kube-lego waits, and makes a run four times shorter.
     options: { renewalInfoPeriod: day },
@@ -62,8 +62,8 @@ export const scenarios: readonly Scenario[] = [
     name: 'ca-outage',
     title: 'a week without the CA, and an hour now and then',
     full: { ingresses: 5000, days: 200 },
-    fast: { ingresses: 60, days: 35 },
-    strict: { ingresses: 15, days: 35 },
+    fast: { ingresses: 40, days: 35 },
+    strict: { ingresses: 10, days: 35 },
     prepare: (world, size) => {
       settled(world, size);
       const { now } = world.time;
@@ -81,8 +81,8 @@ export const scenarios: readonly Scenario[] = [
     name: 'busy-ca',
     title: 'the CA fails a part of all requests for days, while the process dies now and then',
     full: { ingresses: 2000, days: 120 },
-    fast: { ingresses: 100, days: 30 },
-    strict: { ingresses: 20, days: 15 },
+    fast: { ingresses: 60, days: 25 },
+    strict: { ingresses: 15, days: 8 },
     options: { renewalInfoPeriod: 6 * hour },
     prepare: (world, size) => {
       const population = settled(world, size);
@@ -101,7 +101,7 @@ export const scenarios: readonly Scenario[] = [
     name: 'failing-hosts',
     title: '30 % of the sites fail, some for a time, some for ever',
     full: { ingresses: 5000, days: 200 },
-    fast: { ingresses: 60, days: 150 },
+    fast: { ingresses: 30, days: 150 },
     strict: { ingresses: 15, days: 150 },
     prepare: (world, size) => {
       const population = settled(world, size);
@@ -120,7 +120,7 @@ export const scenarios: readonly Scenario[] = [
     name: 'clock-jumps',
     title: 'the clock jumps by an hour, either way',
     full: { ingresses: 2000, days: 120 },
-    fast: { ingresses: 200, days: 20 },
+    fast: { ingresses: 100, days: 12 },
     strict: { ingresses: 20, days: 5 },
     options: { renewalInfoPeriod: 6 * hour },
     prepare: (world, size) => {
@@ -151,7 +151,7 @@ export const scenarios: readonly Scenario[] = [
     name: 'restarts',
     title: 'the process dies at random moments, oftenest while it is at work',
     full: { ingresses: 1000, days: 120 },
-    fast: { ingresses: 60, days: 60 },
+    fast: { ingresses: 50, days: 40 },
     strict: { ingresses: 20, days: 20 },
     prepare: (world, size) => {
       const population = settled(world, size);

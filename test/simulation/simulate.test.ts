@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { argumentsFor, readOptions } from './simulate-options.ts';
 import { standInForCertificates } from './stand-ins.ts';
 
-standInForCertificates();
+standInForCertificates('model');
 // They hold for what is imported later.
 const { scenarios } = await import('./scenarios.ts');
 const { simulate } = await import('./simulation-runs.ts');

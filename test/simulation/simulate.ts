@@ -6,7 +6,7 @@ import { standInForCertificates } from './stand-ins.ts';
 try {
   const args = process.argv.slice(2);
   const options = readOptions(args);
-  if (options.ca === 'model') standInForCertificates();
+  standInForCertificates(options.ca);
   // They hold for what is imported later.
   const { scenarios } = await import('./scenarios.ts');
   const { plannedRuns, simulate, simulateApart } = await import('./simulation-runs.ts');

@@ -39,7 +39,7 @@ export class SimulationThread implements AsyncDisposable {
 
 /** In the thread. */
 async function serve(ca: CaKind): Promise<void> {
-  if (ca === 'model') standInForCertificates();
+  standInForCertificates(ca);
   // They hold for what is imported later.
   const { scenarios } = await import('./scenarios.ts');
   const { run } = await import('./run.ts');
