@@ -21,7 +21,7 @@ const secret = tsigKey.secret.toString('base64');
 const directories = ['/usr/sbin', '/usr/bin', '/sbin', '/usr/local/sbin', '/usr/local/bin'];
 
 /** Where a program is installed. */
-function programAt(name: string): string | undefined {
+export function programAt(name: string): string | undefined {
   return directories
     .map((directory) => join(directory, name))
     .find((path) => {
