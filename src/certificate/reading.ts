@@ -9,11 +9,12 @@ import { parsePrivateKey } from './key.ts';
 import { loadWithGo } from './loading/go.ts';
 import type { Loading, Refusal } from './loading/loading.ts';
 import { isWeaklySigned, loadWithOpenssl } from './loading/openssl.ts';
+import { isOrdinary } from './loading/ordinary.ts';
 import { certificateOf, dnsNamesOf, issuerOf, longestChain, parseCertificate, pemBlocks } from './pem.ts';
 
 /**
  * Reads the key pair of a Secret as the servers do that serve it, with OpenSSL and with Go: `tls.crt` with the certificate first, then
- * its chain; `tls.key` with an unencrypted private key. Costs about 0.3 ms. Never throws, and its messages contain nothing of the
+ * its chain; `tls.key` with an unencrypted private key. Costs about 0.2 ms. Never throws, and its messages contain nothing of the
  * contents.
  */
 export function readCertificate(
@@ -51,14 +52,14 @@ function readPair(chainPem: Buffer, keyPem: Buffer): CertificateFacts {
   const chainText = chainPem.toString('latin1');
   const keyText = keyPem.toString('latin1');
   const chain = readChain(chainText);
-  const loaded = loadWithOpenssl(chainPem, keyPem);
-  const openssl =
-    loaded.refusal === undefined && chain.some(isWeaklySigned) ? { ...loaded, refusal: weak } : loaded;
+  const key = parsePrivateKey(keyPem);
+  const openssl = isOrdinary({ chainText, keyText }, chain, key)
+    ? { leaf: chain[0]?.raw }
+    : askOpenssl(chainPem, keyPem, chain);
   const go = loadWithGo(chainText, keyText);
   const leafDer = openssl.leaf ?? go.leaf;
   const leaf = leafDer && (chain.find(({ raw }) => raw.equals(leafDer)) ?? certificateOf(leafDer));
   if (leaf === undefined) return unreadable(whyNotLoaded(chainText, keyText, openssl, go));
-  const key = parsePrivateKey(keyPem);
   const keyMatches = openssl.leaf === undefined || key === undefined || leaf.checkPrivateKey(key);
   if (keyMatches && openssl.refusal !== undefined && go.refusal !== undefined) {
     return unreadable(whyNotLoaded(chainText, keyText, openssl, go));
@@ -88,6 +89,11 @@ function readPair(chainPem: Buffer, keyPem: Buffer): CertificateFacts {
     id: certificateId(leaf),
     fingerprint: fingerprintOf(leaf),
   };
+}
+
+function askOpenssl(chainPem: Buffer, keyPem: Buffer, chain: readonly X509Certificate[]): Loading {
+  const loaded = loadWithOpenssl(chainPem, keyPem);
+  return loaded.refusal === undefined && chain.some(isWeaklySigned) ? { ...loaded, refusal: weak } : loaded;
 }
 
 const weak: Refusal = { part: 'tls.crt', detail: 'ca md too weak' };
