@@ -21,7 +21,10 @@ export interface ChartTexts {
 export function publishedChart(texts: ChartTexts, { image, digest, home, version }: Publication): ChartTexts {
   const source = `${home}/blob/v${version}`;
   return {
-    'Chart.yaml': `${texts['Chart.yaml']}home: ${home}\nsources: [${home}]\nicon: ${home}/raw/v${version}/src/inspector/page/icon.svg\n`,
+    'Chart.yaml': `${texts['Chart.yaml']}  artifacthub.io/images: |
+    - name: kube-lego
+      image: ${image}@${digest}
+home: ${home}\nsources: [${home}]\nicon: ${home}/raw/v${version}/src/inspector/page/icon.svg\n`,
     'values.yaml': filled(texts['values.yaml'], {
       '  repository: kube-lego\n': `  repository: ${image}\n`,
       "  digest: ''\n": `  digest: ${digest}\n`,

@@ -147,6 +147,7 @@ server cannot be reached.
 Opens the live page of the process that leads in the browser, by kubectl port-forward, until Ctrl-C.
 
       --no-browser        only print its address
+  -o, --output text|json  default: text; json only prints the address, {"pod": ..., "url": ...}
       --context NAME      context of the kubeconfig
   -h, --help              this text
 

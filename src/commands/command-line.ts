@@ -138,17 +138,17 @@ function readPage(argv: readonly string[]): Request {
     args: [...argv],
     allowPositionals: true,
     options: {
-      context: commonOptions.context,
-      help: commonOptions.help,
+      ...commonOptions,
       'no-browser': { type: 'boolean', default: false },
     },
   });
-  const { help: asksForHelp, context, 'no-browser': withoutBrowser } = values;
+  const { help: asksForHelp, output, context, 'no-browser': withoutBrowser } = values;
   if (asksForHelp) return { kind: 'help', command: 'page' };
   if (positionals.length > 0) {
     throw new RequestError(`${positionals.join(' ')}: kube-lego page takes only options.`);
   }
-  return { kind: 'page', output: 'text', context, browser: !withoutBrowser };
+  const format = formatOf(output);
+  return { kind: 'page', output: format, context, browser: format === 'text' && !withoutBrowser };
 }
 
 function readRevoke(argv: readonly string[]): Request {

@@ -13,7 +13,7 @@ import { printable } from './terminal-text.ts';
 export async function showPage(
   client: KubernetesClient,
   { inspectorPort, namespace }: CommandSettings,
-  { context, browser }: Extract<Request, { kind: 'page' }>,
+  { context, browser, output }: Extract<Request, { kind: 'page' }>,
   { clock, complain, env, print, signal }: CommandOptions,
 ): Promise<number> {
   const leader = await readLeader(client, namespace, clock.now(), signal);
@@ -46,7 +46,11 @@ export async function showPage(
     if (port === undefined || opened) return;
     opened = true;
     const url = `http://localhost:${port}/`;
-    print(`The page of ${printable(leader.pod)}: ${url} (Ctrl-C ends it)`);
+    print(
+      output === 'json'
+        ? JSON.stringify({ pod: leader.pod, url })
+        : `The page of ${printable(leader.pod)}: ${url} (Ctrl-C ends it)`,
+    );
     if (browser) openBrowser(url);
   });
   await ended;

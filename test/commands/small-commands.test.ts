@@ -108,6 +108,16 @@ describe('kube-lego page', () => {
     assert.equal(await ended, 0);
   });
 
+  it('prints where it is for programs', async () => {
+    const said = { output: '', errors: '' };
+    const interrupt = new AbortController();
+    const ended = run('page', ['-o', 'json'], said, interrupt.signal);
+    await eventually('the address is printed', () => said.output !== '');
+    assert.deepEqual(JSON.parse(said.output), { pod: 'kube-lego-7d9f', url: 'http://localhost:54321/' });
+    interrupt.abort();
+    assert.equal(await ended, 0);
+  });
+
   it('says when there is no kubectl, and when that ends by itself', async () => {
     const said = { output: '', errors: '' };
     await writeFile(join(folder, 'kubectl'), '#!/bin/sh\nexit 1\n');

@@ -34,7 +34,12 @@ describe('the chart that is published', () => {
   it('says where it comes from', () => {
     const { home } = publication;
     const chart: unknown = loadYaml(published['Chart.yaml']);
+    const annotations = {
+      'artifacthub.io/operator': 'true',
+      'artifacthub.io/images': `- name: kube-lego\n  image: ${publication.image}@${publication.digest}\n`,
+    };
     assert.partialDeepStrictEqual(chart, {
+      annotations,
       home,
       sources: [home],
       icon: `${home}/raw/v1.2.3/src/inspector/page/icon.svg`,
