@@ -41,7 +41,7 @@ describe('the plugin of kubectl', () => {
   it('runs as npm installs it, under the names by which kubectl looks for it', async () => {
     assert.deepEqual(Object.keys(packageJson.bin).toSorted(), ['kubectl-lego', 'kubectl_complete-lego']);
     const { stdout, stderr } = await run('kubectl-lego', 'explain', '--help');
-    assert.match(stdout, /^Usage: kubectl lego explain NAMESPACE\/INGRESS/);
+    assert.match(stdout, /^Usage: kubectl lego explain \[KIND\] NAMESPACE\/NAME/);
     assert.equal(stderr, '');
   });
 

@@ -8,7 +8,7 @@ export interface BadEntry {
 export const badEntries = {
   nameless: {
     entry: { hosts: ['nameless.example.com'] },
-    told: /^An entry of spec\.tls \(nameless\.example\.com\) names no Secret\. Set spec\.tls\[\]\.secretName\.$/,
+    told: /^An entry of spec\.tls \(nameless\.example\.com\) names no Secret\. Set spec\.tls\[\]\.secretName, or tls\.certificateRefs of the listener\.$/,
   },
   hostless: {
     entry: { secretName: 'hostless-tls' },
