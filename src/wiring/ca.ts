@@ -2,7 +2,6 @@ import { inRehearsal } from '../../machines/assessment/rehearsal.ts';
 import type { OrderReport } from '../../machines/authority/order-report.ts';
 import { presetLimits } from '../../machines/ledger/rate-limits.ts';
 import type { SupervisorEvent } from '../../machines/supervisor/supervisor-messages.ts';
-import { second } from '../../machines/time/durations.ts';
 import { BorrowedKey } from '../acme/account/borrowed-key.ts';
 import { KeyRollover } from '../acme/account/key-rollover.ts';
 import { accountKeyTypes } from '../acme/protocol/account-key.ts';
@@ -12,8 +11,8 @@ import { Draining } from '../authority/draining.ts';
 import { NumberedDocuments } from '../kubernetes/records/numbered-documents.ts';
 import { pauseLinkEvent } from '../steps/pause-link.ts';
 import { Rehearsal } from '../steps/rehearse-order.ts';
-import { sleep } from '../time/clock.ts';
 import type { Cluster } from './cluster.ts';
+import { recheckWrites } from './recheck-writes.ts';
 import type { Runtime } from './runtime.ts';
 
 /** The CA, and the staging CA for rehearsals, if any. */
@@ -80,27 +79,12 @@ export function setUpAuthorities(runtime: Runtime, options: AuthoritiesOptions):
     },
     restore() {
       void rollover.tend();
-      void recheckAccountSecret(runtime, accountSecret);
+      void recheckWrites(runtime, accountSecret);
       return Promise.all(all.map((one) => one.restore()));
     },
     flush: () => Promise.allSettled(all.map((one) => one.drain())),
     close: () => Promise.all(all.map((one) => one.close())),
   };
-}
-
-/** Milliseconds. */
-const recheckInterval = 30 * second;
-
-/** Finds out that the account Secret can be written again, which nobody else may try for days. */
-async function recheckAccountSecret(
-  { clock, signal }: Runtime,
-  secret: Cluster['accountSecret'],
-): Promise<void> {
-  while (!signal.aborted) {
-    await sleep(clock, recheckInterval, signal).catch(() => undefined);
-    // The observer of the records is told.
-    if (!signal.aborted) await secret.recheckWrite(signal).catch(() => undefined);
-  }
 }
 
 /** Gives the account another key when an operator requests it; the account at the staging CA has the same key. */

@@ -12,6 +12,7 @@ import { Revoker } from '../revocation/revoker.ts';
 import { factsOf } from '../secret/secret-reading.ts';
 import type { Actors } from './actors.ts';
 import type { Cluster } from './cluster.ts';
+import { recheckWrites } from './recheck-writes.ts';
 import type { Runtime } from './runtime.ts';
 
 export interface RevocationsOptions {
@@ -34,14 +35,15 @@ export function setUpRevocations(
   { cluster, ca, isWanted, actors }: RevocationsOptions,
 ): Revocations {
   const { client, events, observerOf, secrets } = cluster;
+  const store = new SecretEntries(
+    client,
+    config.namespace,
+    'revocations',
+    config.objectMetadata,
+    observerOf('revocations'),
+  );
   const register = new RevocationRegister({
-    store: new SecretEntries(
-      client,
-      config.namespace,
-      'revocations',
-      config.objectMetadata,
-      observerOf('revocations'),
-    ),
+    store,
     clock,
     onDamage: (trouble) => log.error(trouble),
   });
@@ -78,7 +80,12 @@ export function setUpRevocations(
     ca,
     signal,
   });
-  return { register, tend: () => revoker.tend() };
+  return {
+    register,
+    tend: async () => {
+      await Promise.all([revoker.tend(), recheckWrites({ clock, signal }, store)]);
+    },
+  };
 }
 
 /** The source that owns the Secret, for Events; undefined if it has no actor. */

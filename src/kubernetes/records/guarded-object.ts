@@ -27,6 +27,7 @@ export class GuardedObject<T extends { metadata?: ObjectMeta }> {
   readonly #options: GuardedObjectOptions<T>;
   /** As last read or written; undefined if there is none. */
   #found: T | undefined;
+  #writeFailed = false;
 
   constructor(options: GuardedObjectOptions<T>) {
     this.#options = options;
@@ -48,29 +49,52 @@ export class GuardedObject<T extends { metadata?: ObjectMeta }> {
    * @throws KubernetesError Conflict if somebody else has created, changed or deleted it: read again
    */
   async write(bodyOf: (metadata: ObjectMeta) => T, signal: AbortSignal): Promise<void> {
-    const { client, collection, kind, name, namespace, metadata = noMetadata } = this.#options;
+    const { kind, name, namespace, metadata = noMetadata } = this.#options;
     const found = this.#found;
     const present = found?.metadata;
     if (present !== undefined) addMissing(present, metadata);
     const body = bodyOf(present ?? newMetadata(namespace, name, metadata));
-    const written = await (found === undefined
-      ? this.#observed('create', () =>
-          unless('AlreadyExists', () =>
-            client.call(signal, (api) => api.create(collection, namespace, body, { fieldManager })),
-          ),
-        )
-      : this.#observed('update', () =>
-          unless('NotFound', () =>
-            client.call(signal, (api) =>
-              api.replace(collection, { namespace, name }, body, { fieldManager }),
-            ),
-          ),
-        ));
+    const written = await this.#send(body, found !== undefined, signal);
     if (written === undefined) {
       const change = found === undefined ? 'was created' : 'was deleted';
       throw new KubernetesError('Conflict', `${kind} ${this.name} ${change} by another client`);
     }
     this.#found = written;
+  }
+
+  /**
+   * After a write that has failed: tries, without writing anything, whether one would be taken now, and has the observer told. Nobody
+   * may need to write again, and the trouble would stand for ever. What `write` is guarded by stays as it was read last.
+   * @param bodyOf a new object with this metadata
+   */
+  async recheckWrite(bodyOf: (metadata: ObjectMeta) => T, signal: AbortSignal): Promise<void> {
+    if (!this.#writeFailed) return;
+    const { client, collection, name, namespace, metadata = noMetadata } = this.#options;
+    const found = await unless('NotFound', () =>
+      client.call(signal, (api) => api.read(collection, { namespace, name })),
+    );
+    const body = found ?? bodyOf(newMetadata(namespace, name, metadata));
+    await this.#send(body, found !== undefined, signal, true);
+  }
+
+  /** @returns undefined if the object was created or deleted meanwhile */
+  async #send(body: T, exists: boolean, signal: AbortSignal, dryRun = false): Promise<T | undefined> {
+    const { client, collection, name, namespace } = this.#options;
+    const options = { fieldManager, dryRun };
+    this.#writeFailed = true;
+    const written = await (exists
+      ? this.#observed('update', () =>
+          unless('NotFound', () =>
+            client.call(signal, (api) => api.replace(collection, { namespace, name }, body, options)),
+          ),
+        )
+      : this.#observed('create', () =>
+          unless('AlreadyExists', () =>
+            client.call(signal, (api) => api.create(collection, namespace, body, options)),
+          ),
+        ));
+    this.#writeFailed = false;
+    return written;
   }
 
   #observed<R>(verb: RecordRequest['verb'], work: () => Promise<R>): Promise<R> {

@@ -53,7 +53,13 @@ export class SecretEntries {
     const data = Object.fromEntries(
       Array.from(entries, ([key, text]) => [key, Buffer.from(text).toString('base64')]),
     );
-    const fields = { apiVersion: 'v1', kind: 'Secret', type: 'Opaque', data };
-    await this.#secret.write((metadata) => ({ ...fields, metadata }), signal);
+    await this.#secret.write((metadata) => ({ ...fields, data, metadata }), signal);
+  }
+
+  /** See `GuardedObject.recheckWrite`. */
+  async recheckWrite(signal: AbortSignal): Promise<void> {
+    await this.#secret.recheckWrite((metadata) => ({ ...fields, metadata }), signal);
   }
 }
+
+const fields = { apiVersion: 'v1', kind: 'Secret', type: 'Opaque' };

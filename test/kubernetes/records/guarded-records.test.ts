@@ -1,8 +1,13 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { RecordTroubles } from '../../../machines/records/record-troubles.ts';
+import type { KubernetesClient } from '../../../src/kubernetes/client/client.ts';
+import { KubernetesError } from '../../../src/kubernetes/client/kubernetes-error.ts';
 import { KubernetesLease } from '../../../src/kubernetes/records/lease-record.ts';
+import { RecordError, RecordObserver } from '../../../src/kubernetes/records/record-observer.ts';
 import { SecretEntries } from '../../../src/kubernetes/records/secret-entries.ts';
 import type { Lease } from '../../../src/leadership/leader-election.ts';
+import { systemClock } from '../../../src/time/clock.ts';
 import { type ApiWorld, startApiWorld } from '../api-world.ts';
 
 const { signal } = new AbortController();
@@ -49,6 +54,45 @@ describe('a record in a real API server that is replaced only as it was read', {
     await world.admin.expect(path, { method: 'DELETE' });
     await assert.rejects(other.write(new Map(), signal), conflict, 'it was deleted');
     assert.deepEqual(await other.read(signal), new Map());
+  });
+
+  it('is found writable again, without a write, when nobody needs to write it any more', async () => {
+    const troubles = new RecordTroubles(() => undefined);
+    const observer = new RecordObserver('revocations', troubles, systemClock);
+    let writable = false;
+    const client: Pick<KubernetesClient, 'call'> = {
+      call: (...[limit, request]) =>
+        world.client.call(limit, (api) => {
+          if (!writable && /\.(create|replace)\(/.test(String(request))) {
+            throw new KubernetesError('Forbidden', 'the Role is missing', { status: 403 });
+          }
+          return request(api);
+        }),
+    };
+    const store = new SecretEntries(client, namespace, 'revocations', undefined, observer);
+    const other = new SecretEntries(world.client, namespace, 'revocations');
+    for (const before of [new Map(), new Map([['first', 'a']])]) {
+      writable = false;
+      if (before.size > 0) {
+        await other.read(signal);
+        await other.write(before, signal);
+      }
+      await store.read(signal);
+      await assert.rejects(store.write(new Map([['second', 'b']]), signal), RecordError);
+      await assert.rejects(store.recheckWrite(signal), RecordError);
+      assert.partialDeepStrictEqual(troubles.current, [{ record: 'revocations', operation: 'write' }]);
+      writable = true;
+      await store.recheckWrite(signal);
+      assert.deepEqual(troubles.current, []);
+      assert.deepEqual(await other.read(signal), before);
+    }
+    // What was looked at meanwhile is not taken for what was read.
+    writable = false;
+    await assert.rejects(store.write(new Map([['second', 'b']]), signal), RecordError);
+    await other.write(new Map([['third', 'c']]), signal);
+    writable = true;
+    await store.recheckWrite(signal);
+    await assert.rejects(store.write(new Map([['second', 'b']]), signal), conflict);
   });
 
   it('keeps what others put on it', async () => {
