@@ -6,7 +6,7 @@ export const deadHost = 'moved-away.example.com';
 /** A zone of the demo's own name server, which takes RFC 2136. */
 export const demoZone = 'apps.example.com';
 /** The demo's cases beyond `examples/`. */
-export const demoNamespaces = ['shop', 'blog', 'legacy'];
+export const demoNamespaces = ['shop', 'blog', 'legacy', 'gateways'];
 
 const annotated = { 'kubernetes.io/tls-acme': 'true' };
 
@@ -34,6 +34,32 @@ export function demoObjects(foreign: IssuedCertificate): Manifest[] {
   ];
 }
 
+/** A Gateway with a listener for one host, one for whatever its routes name, and the routes of two teams. */
+export function demoGateway(): Manifest[] {
+  const [host, wildcard] = ['gateway.example.com', '*.teams.example.com'];
+  const allowedRoutes = { namespaces: { from: 'All' } };
+  const secured = (name: string, hostname: string): object => ({
+    name,
+    hostname,
+    port: 443,
+    protocol: 'HTTPS',
+    tls: { certificateRefs: [{ name: `${name}-tls` }] },
+    allowedRoutes,
+  });
+  const listeners = [
+    { name: 'http', port: 80, protocol: 'HTTP', allowedRoutes },
+    secured('site', host),
+    secured('teams', wildcard),
+  ];
+  const gateway = { gatewayClassName: 'edge', listeners };
+  return [
+    gatewayObject('Gateway', 'gateways', 'public', gateway, annotated),
+    route('shop', 'site', [host]),
+    route('shop', 'checkout', ['checkout.teams.example.com']),
+    route('blog', 'archive', ['archive.teams.example.com']),
+  ];
+}
+
 export const foreignHost = 'bought.example.com';
 
 function ingress(
@@ -50,6 +76,26 @@ function ingress(
     metadata: { namespace, name, annotations },
     spec: { tls: [{ hosts, secretName }], rules: hosts.map((host) => ({ host, http })) },
   };
+}
+
+function route(namespace: string, name: string, hostnames: readonly string[]): Manifest {
+  const rules = [{ backendRefs: [{ name: 'web', port: 80 }] }];
+  return gatewayObject('HTTPRoute', namespace, name, {
+    parentRefs: [{ namespace: 'gateways', name: 'public' }],
+    hostnames,
+    rules,
+  });
+}
+
+function gatewayObject(
+  kind: string,
+  namespace: string,
+  name: string,
+  spec: object,
+  annotations: Readonly<Record<string, string>> = {},
+): Manifest {
+  const metadata = { namespace, name, annotations };
+  return { apiVersion: 'gateway.networking.k8s.io/v1', kind, metadata, spec };
 }
 
 function base64(text: string): string {

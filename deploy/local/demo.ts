@@ -3,9 +3,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, styleText } from 'node:util';
 import type { IngressView } from '../../machines/ingress/ingress-view.ts';
+import { sourceKey, sourceName } from '../../machines/ownership/source-key.ts';
 import { arrayField, recordField, stringField } from '../../src/process/json.ts';
 import { Authority } from './authority.ts';
-import { deadHost, demoNamespaces, demoObjects, demoZone, foreignHost } from './demo-objects.ts';
+import { deadHost, demoGateway, demoNamespaces, demoObjects, demoZone, foreignHost } from './demo-objects.ts';
 import { isProfileName, profiles } from './edge/profiles.ts';
 import { type HttpsVisit, visit } from './https-visit.ts';
 import { LocalError } from './local-error.ts';
@@ -16,7 +17,7 @@ import { startWorld, type World, zonesDocument } from './world.ts';
 const help = `npm run demo [-- OPTIONS]
 
 Starts a Kubernetes API server, an ACME CA, a DNS server and an ingress controller on this machine, runs kube-lego under
-its own manifests, creates Ingresses of every kind, and shows their states while they get their certificates.
+its own manifests, creates Ingresses of every kind and a Gateway, and shows their states while they get their certificates.
 
   --once          end when all is settled: exit code 0 if everything came out as it should, else 1; after three minutes
                   at the latest, with what is not settled
@@ -38,7 +39,10 @@ const { values } = parseArgs({
 const onceLimit = 180_000;
 /** Time limit of the ingress controller to serve a Secret, beyond --delay, in milliseconds. */
 const servingLimit = 5_000;
-const ingresses = '/apis/networking.k8s.io/v1/ingresses';
+const sourceKinds = [
+  ['Ingress', '/apis/networking.k8s.io/v1/ingresses'],
+  ['Gateway', '/apis/gateway.networking.k8s.io/v1/gateways'],
+] as const;
 
 async function run(): Promise<void> {
   try {
@@ -58,26 +62,29 @@ async function demonstrate(): Promise<number> {
     namespaces: ['default', ...demoNamespaces],
     services: ['default/hello-world'],
     zones: [demoZone],
+    gatewayApi: true,
     edge: { profile, ...(takeUp === undefined ? {} : { delay: Number(takeUp) }) },
   });
   await world.dns.setNoAddress(deadHost);
   const authority = new Authority('Commercial CA');
   const foreign = authority.issue({ hosts: [foreignHost] });
-  say('Creating Ingresses: examples/hello-world.yaml, and those of deploy/local/demo-objects.ts …');
+  say(
+    'Creating Ingresses and a Gateway: examples/hello-world.yaml, and those of deploy/local/demo-objects.ts …',
+  );
   await applyManifests(world.cluster.adminKubeconfig, [
     fileURLToPath(new URL('../../examples/hello-world.yaml', import.meta.url)),
   ]);
   const zones = zonesDocument(world.zoneServer, 'namespaces: shop');
-  await applyObjects(world.cluster.adminKubeconfig, [zones, ...demoObjects(foreign)]);
+  await applyObjects(world.cluster.adminKubeconfig, [zones, ...demoObjects(foreign), ...demoGateway()]);
   say('Starting kube-lego under the ServiceAccount and the RBAC of deploy/base …');
   say(`Live page: http://127.0.0.1:${world.ports.inspector}/\n`);
-  const controller = await world.startController({ LEGO_SELF_CHECK_TIMEOUT: '10s' });
+  const controller = await world.startController({ LEGO_SELF_CHECK_TIMEOUT: '10s', LEGO_GATEWAY_API: 'on' });
   // Until here an interruption just ends this process, and the session's reaper the servers.
   const interrupted = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort());
 
   const screen = new Screen();
-  const keys = await annotatedIngresses(world);
+  const keys = await annotatedSources(world);
   let visited: boolean | undefined;
   while (!interrupted.signal.aborted) {
     const views = await controller.views();
@@ -133,13 +140,17 @@ class Screen {
   }
 }
 
-/** `namespace/name` of the managed Ingresses. */
-async function annotatedIngresses(world: World): Promise<string[]> {
-  return arrayField(await world.api.expect(ingresses), 'items').flatMap((ingress) => {
-    const metadata = recordField(ingress, 'metadata');
-    const isAnnotated = recordField(metadata, 'annotations')?.['kubernetes.io/tls-acme'] === 'true';
-    return isAnnotated ? [`${stringField(metadata, 'namespace')}/${stringField(metadata, 'name')}`] : [];
-  });
+/** The managed Ingresses and Gateways, as a view names them. */
+async function annotatedSources(world: World): Promise<string[]> {
+  const keys = sourceKinds.map(async ([kind, path]) =>
+    arrayField(await world.api.expect(path), 'items').flatMap((source) => {
+      const metadata = recordField(source, 'metadata');
+      const isAnnotated = recordField(metadata, 'annotations')?.['kubernetes.io/tls-acme'] === 'true';
+      const [namespace = '', name = ''] = [stringField(metadata, 'namespace'), stringField(metadata, 'name')];
+      return isAnnotated ? [sourceName(sourceKey({ kind, namespace, name }))] : [];
+    }),
+  );
+  return (await Promise.all(keys)).flat();
 }
 
 function isSettled({ state }: IngressView): boolean {
@@ -204,9 +215,10 @@ function explainHowToGoOn(world: World): void {
 All keeps running until Ctrl-C. To explore, or to create your own Ingresses, in another terminal:
 
   export KUBECONFIG=${world.cluster.adminKubeconfig}
-  kubectl get ingress,secret -A
+  kubectl get ingress,gateway,httproute,secret -A
   kubectl describe ingress -n blog dead-host
   LEGO_INSPECTOR_PORT=${world.ports.inspector} npm run -s kube-lego -- explain blog/dead-host
+  LEGO_INSPECTOR_PORT=${world.ports.inspector} npm run -s kube-lego -- explain gateway gateways/public
 
 The page is at http://127.0.0.1:${world.ports.inspector}/
 All host names resolve to this machine; the ingress controller is on ports ${world.edge.httpPort} and ${world.edge.httpsPort}.

@@ -15,10 +15,10 @@ const styles: Record<IngressState, Style> = {
 };
 
 /** A row of the table, each cell a text without line breaks. */
-const columns = ['INGRESS', 'STATE', 'SINCE', 'NEXT', 'VALID FOR', 'HOSTS'] as const;
+const columns = ['SOURCE', 'STATE', 'SINCE', 'NEXT', 'VALID FOR', 'HOSTS'] as const;
 
 /**
- * The Ingresses as a table for a terminal, each with what is wrong with it on lines of its own.
+ * Ingresses and Gateways as a table for a terminal, each with what is wrong with it on lines of its own.
  *
  * @param now milliseconds since the epoch
  * @param width characters of a line

@@ -5,6 +5,7 @@ import process from 'node:process';
 import { parseArgs, styleText } from 'node:util';
 import { LocalError } from '../../deploy/local/local-error.ts';
 import { profilingOptions, sharesIn } from './cpu-profile.ts';
+import { measureGateways } from './gateways.ts';
 import { measureHostile } from './hostile/hostile.ts';
 import { measureIdleness } from './idleness.ts';
 import { measureBurst, measureOne } from './issuance.ts';
@@ -22,6 +23,7 @@ const parts: Readonly<Record<string, (bench: Bench) => Promise<Row[]>>> = {
   burst: measureBurst,
   idle: measureIdleness,
   wildcards: measureWildcards,
+  gateways: measureGateways,
   upgrade: measureUpgrade,
   waits: measureWaits,
   rush: measureRush,
@@ -46,6 +48,7 @@ this machine, and prints a table with the goals. Takes about eight minutes; othe
   burst   200 Ingresses at once: certificates a second, API writes and CA requests for each; and in the same run the
           floor, which is a bare ACME loop on a fresh CA of the same configuration with as many orders in flight
   wildcards  100 wildcards at once by DNS-01, at a name server of this process: DNS updates and queries, API writes for each
+  gateways  100 listeners of two Gateways at once, by HTTP-01: certificates a second, API writes for each
   idle    restart with 1,000 valid certificates, memory, growth up to 5,000, and an idle minute
   upgrade the first start with 1,000 valid certificates of a version without a record of holders
   waits   the same CA with Retry-After of 3 and 5 s: no request earlier, and no time lost beyond

@@ -25,7 +25,7 @@ export class SecretWatch implements AsyncDisposable {
       client: this.#client,
       path: '/api/v1/secrets',
       fieldSelector: 'type=kubernetes.io/tls',
-      project: (object) => ({ filled: (stringField(recordField(object, 'data'), 'tls.crt') ?? '') !== '' }),
+      project: (object) => ({ filled: isFilled(object) }),
       onUpsert: (key, { filled }) => this.#observe(key, filled),
       onDelete: (key) => this.#filledAt.delete(key),
       onSynced,
@@ -76,4 +76,14 @@ export class SecretWatch implements AsyncDisposable {
     this.#filledAt.set(key, at);
     this.#waiting.get(key)?.(at);
   }
+}
+
+/** Not with the placeholder of a listener, which comes before the certificate. */
+function isFilled(secret: unknown): boolean {
+  const placeholder = stringField(
+    recordField(recordField(secret, 'metadata'), 'annotations'),
+    'kube-lego.io/placeholder',
+  );
+  const waits = placeholder !== undefined && placeholder !== 'replaced';
+  return !waits && (stringField(recordField(secret, 'data'), 'tls.crt') ?? '') !== '';
 }
