@@ -4,9 +4,9 @@ import { benchNamespaces, type Member, members } from './fleet.ts';
 import { type Bench, Stage } from './stage.ts';
 import type { Row } from './table.ts';
 
-const gateways = Number(process.env['GW'] ?? 2);
+const gateways = 2;
 /** A Gateway has at most 64 listeners, and needs one for the challenges. */
-const listenersEach = 100 / gateways;
+const listenersEach = 50;
 const fleet = gateways * listenersEach;
 const namespace = benchNamespaces[0] ?? '';
 
