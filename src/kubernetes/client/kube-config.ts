@@ -5,13 +5,12 @@ import { existsSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import type { RequestOptions } from 'node:https';
 import { isIPv6 } from 'node:net';
-import { homedir } from 'node:os';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import process from 'node:process';
 import type { Cluster, Context, User } from '@kubernetes/client-node';
 import { newClusters, newContexts, newUsers } from '@kubernetes/client-node/dist/config_types.js';
 import { ExecAuth } from '@kubernetes/client-node/dist/exec_auth.js';
-import { load } from 'js-yaml';
+import { loadAll, YAMLException } from 'js-yaml';
 import { isRecord, recordField, stringField } from '../../process/json.ts';
 import type { ApiAccess } from './api-connection.ts';
 
@@ -79,9 +78,9 @@ class LoadedKubeConfig implements ApiAccess {
     options.headers = headers;
     if (cluster?.skipTLSVerify === true) options.rejectUnauthorized = false;
     if (cluster?.tlsServerName) options.servername = cluster.tlsServerName;
-    const ca = await fileOr(cluster?.caFile, cluster?.caData);
-    const cert = await fileOr(user?.certFile, user?.certData);
-    const key = await fileOr(user?.keyFile, user?.keyData);
+    const ca = await dataOrFile(cluster?.caData, cluster?.caFile);
+    const cert = await dataOrFile(user?.certData, user?.certFile);
+    const key = await dataOrFile(user?.keyData, user?.keyFile);
     if (ca !== undefined) options.ca = ca;
     if (cert !== undefined) options.cert = cert;
     if (key !== undefined) options.key = key;
@@ -109,15 +108,17 @@ class LoadedKubeConfig implements ApiAccess {
 }
 
 /** Those that `$KUBECONFIG` names must not all exist, as with kubectl. */
-function kubeConfigPaths({ KUBECONFIG }: NodeJS.ProcessEnv): string[] {
-  const named = (KUBECONFIG ?? '').split(delimiter).filter((path) => path !== '');
-  return named.length > 0 ? named : [join(homedir(), '.kube', 'config')];
+function kubeConfigPaths({ KUBECONFIG = '', HOME = '' }: NodeJS.ProcessEnv): string[] {
+  const named = KUBECONFIG.split(delimiter).filter((path) => path !== '');
+  if (named.length > 0) return named;
+  // The user of a pod need not have a home: os.homedir throws then.
+  return HOME === '' ? [] : [join(HOME, '.kube', 'config')];
 }
 
 /** Merged as kubectl does: what the first file says of a name stays. @returns undefined if there is no such file */
 function readFiles(paths: readonly string[]): Contents | undefined {
   const files = paths.filter((path) => existsSync(path)).map(readKubeConfig);
-  if (files.length === 0) return undefined;
+  if (files.every(({ clusters, contexts }) => clusters.length + contexts.length === 0)) return undefined;
   return {
     clusters: files.flatMap(({ clusters }) => clusters),
     users: files.flatMap(({ users }) => users),
@@ -126,13 +127,29 @@ function readFiles(paths: readonly string[]): Contents | undefined {
   };
 }
 
-/** Paths in it are relative to its folder. */
+/** @throws Error that says which file cannot be read and why */
 function readKubeConfig(path: string): Contents {
-  const document: unknown = load(readFileSync(path, 'utf8'));
+  try {
+    return contentsOf(readFileSync(path, 'utf8'), dirname(path));
+  } catch (error) {
+    throw unreadable(path, error);
+  }
+}
+
+/** Of YAML without the lines about the mistake, which may hold a token or a key. */
+function unreadable(path: string, error: unknown): Error {
+  const message = error instanceof Error ? error.message : String(error);
+  const words = error instanceof YAMLException ? error.toString(true) : message;
+  return new Error(`the kubeconfig ${path} cannot be read: ${words}`);
+}
+
+/** @param folder paths are relative to it */
+function contentsOf(text: string, folder: string): Contents {
+  // An empty file is like none, as with kubectl.
+  const [document] = loadAll(text);
   const fields = isRecord(document) ? document : {};
   const clusters = newClusters(fields['clusters']);
   const users = newUsers(fields['users']);
-  const folder = dirname(path);
   for (const cluster of clusters) if (cluster.caFile) cluster.caFile = resolve(folder, cluster.caFile);
   for (const user of users) {
     if (user.certFile) user.certFile = resolve(folder, user.certFile);
@@ -157,7 +174,8 @@ function serviceAccount(env: NodeJS.ProcessEnv, folder: string): Contents | unde
   };
 }
 
-async function fileOr(file: string | undefined, base64: string | undefined): Promise<Buffer | undefined> {
-  if (file) return readFile(file);
-  return base64 ? Buffer.from(base64, 'base64') : undefined;
+/** Both may be given: the data counts, as with kubectl. */
+async function dataOrFile(base64: string | undefined, file: string | undefined): Promise<Buffer | undefined> {
+  if (base64) return Buffer.from(base64, 'base64');
+  return file ? readFile(file) : undefined;
 }

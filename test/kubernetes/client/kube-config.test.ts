@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { after, before, describe, it } from 'node:test';
-import { promisify } from 'node:util';
+import { inspect, promisify } from 'node:util';
 import { KubeConfig } from '@kubernetes/client-node';
 import type { ApiAccess } from '../../../src/kubernetes/client/api-connection.ts';
 import { loadKubeConfig } from '../../../src/kubernetes/client/kube-config.ts';
@@ -105,6 +105,28 @@ describe('the kubeconfig', () => {
     assert.deepEqual((await optionsOf(loadKubeConfig({ env }))).headers, { Authorization: 'Bearer first' });
   });
 
+  it('has data that count more than files, as with kubectl', async () => {
+    const file = await written(
+      'both',
+      { 'certificate-authority-data': base64('data'), 'certificate-authority': 'absent.pem' },
+      {},
+    );
+    assert.equal(String((await optionsOf(loadKubeConfig({ env: { KUBECONFIG: file } }))).ca), 'data');
+  });
+
+  it('is told by its path when it cannot be read, without what is in it', async () => {
+    await writeFile(path('broken'), 'users:\n- user:\n    token: SECRET\n   name: [\n');
+    assert.throws(
+      () => loadKubeConfig({ env: { KUBECONFIG: path('broken') } }),
+      (error: Error) => {
+        assert.ok(error.message.includes(path('broken')));
+        assert.match(error.message, /4:/);
+        assert.doesNotMatch(inspect(error), /SECRET/);
+        return true;
+      },
+    );
+  });
+
   describe('of a pod', () => {
     const service = { KUBERNETES_SERVICE_HOST: 'fd00::1', KUBERNETES_SERVICE_PORT: '6443' };
     before(async () => {
@@ -122,6 +144,15 @@ describe('the kubeconfig', () => {
       assert.deepEqual([String(ca), headers], ['ca', { Authorization: 'Bearer first' }]);
       await writeFile(path('pod/token'), 'second');
       assert.deepEqual((await optionsOf(access)).headers, { Authorization: 'Bearer second' });
+    });
+
+    it('is its ServiceAccount also for a user without a home, or with an empty kubeconfig in it', async () => {
+      await mkdir(path('pod/.kube'));
+      await writeFile(path('pod/.kube/config'), '');
+      for (const HOME of [undefined, path('pod')]) {
+        const access = inPod({ ...service, KUBECONFIG: undefined, HOME });
+        assert.equal(access.getCurrentCluster()?.server, 'https://[fd00::1]:6443');
+      }
     });
 
     it('is none outside of a pod', () => {
