@@ -62,13 +62,17 @@ export function configOf(manifests: readonly Manifest[], namespace: string): Con
   return reading.config;
 }
 
-/** The variables of the pod whose values the Deployment itself says. */
+/** The variables of the pod whose values the Deployment itself says, also by an annotation of the pod. */
 export function variablesOf(deployment: unknown): Record<string, string> {
   const template = recordField(recordField(deployment, 'spec'), 'template');
+  const annotations = recordField(recordField(template, 'metadata'), 'annotations');
   const [container] = arrayField(recordField(template, 'spec'), 'containers');
   return Object.fromEntries(
     arrayField(container, 'env').flatMap((variable): [string, string][] => {
-      const [name, value] = [stringField(variable, 'name'), stringField(variable, 'value')];
+      const fieldPath = stringField(recordField(recordField(variable, 'valueFrom'), 'fieldRef'), 'fieldPath');
+      const [, annotation = ''] = /^metadata\.annotations\['(.+)'\]$/.exec(fieldPath ?? '') ?? [];
+      const name = stringField(variable, 'name');
+      const value = stringField(variable, 'value') ?? stringField(annotations, annotation);
       return name === undefined || value === undefined ? [] : [[name, value]];
     }),
   );

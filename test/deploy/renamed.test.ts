@@ -59,10 +59,20 @@ describe('an overlay with DNS zones that gives kube-lego a suffix', () => {
       metadata: { name: 'kube-lego-zones', namespace: 'kube-lego' },
     };
     await writeFile(join(folder, 'zones.json'), JSON.stringify(zones));
-    const kustomization = { nameSuffix: '-2', resources: [base, 'zones.json'], components: [component] };
+    const kustomization = {
+      nameSuffix: '-2',
+      resources: [base, 'zones.json'],
+      components: [component],
+      // Its name ends in a hash; the Service has the same name without one.
+      configMapGenerator: [
+        { name: 'kube-lego', namespace: 'kube-lego', literals: ['lego.email=a@example.com'] },
+      ],
+    };
     await writeFile(join(folder, 'kustomization.yaml'), JSON.stringify(kustomization));
     const manifests = await readManifests(folder);
-    assert.equal(configOf(manifests, 'kube-lego').dnsZones, 'kube-lego-zones-2');
+    const { dnsZones, serviceName } = configOf(manifests, 'kube-lego');
+    assert.equal(dnsZones, 'kube-lego-zones-2');
+    assert.equal(serviceName, 'kube-lego-2');
     const role = manifests.find(
       ({ kind, metadata }) => kind === 'Role' && metadata.name === 'kube-lego-dns-01-2',
     );
