@@ -152,7 +152,8 @@ export class CaOrder {
         journaling?.wait(clock.now() + ms, ms);
       },
     };
-    const replaces = renewalInfo === undefined ? undefined : replacements.next(predecessor?.id);
+    const id = renewalInfo === undefined ? undefined : predecessor?.id;
+    const replaces = id !== undefined && replacements.maySay(id) ? id : undefined;
     this.#replacing = replaces !== undefined;
     try {
       const earlierOrder = journaling?.earlierOrder;
@@ -172,12 +173,12 @@ export class CaOrder {
   }
 
   async #enter(phase: OrderPhase, signal: AbortSignal): Promise<void> {
-    const { gates, keeper, reports } = this.#options;
-    const { id, hosts: identifiers, journaling } = this.#wanted;
+    const { gates, keeper, replacements, reports } = this.#options;
+    const { id, hosts: identifiers, journaling, predecessor } = this.#wanted;
     this.#endTurn?.();
     if (phase === 'ordering') {
       if (this.#exemption === 'ari' && !this.#isFree()) {
-        this.#exemption = this.#wanted.predecessor?.otherwise ?? 'none';
+        this.#exemption = predecessor?.otherwise ?? 'none';
       }
       if ((await journaling?.begin(this.#exemption, signal)) === true) {
         reports.repeats();
@@ -189,6 +190,7 @@ export class CaOrder {
       const order = { id, identifiers, exemption: this.#exemption, planned };
       this.#endTurn = await gates.beforeOrder(order, signal);
       await this.#begin(newOrder, signal);
+      if (predecessor !== undefined) replacements.sent(predecessor.id);
       journaling?.send();
     }
     if (phase === 'downloading') this.#isUnderWay(certificate);

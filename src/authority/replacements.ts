@@ -9,18 +9,19 @@ const mostCertificates = 10_000;
 export class Replacements {
   readonly #failed = new Set<string>();
 
-  /**
-   * To be called once for each order.
-   * @param id of the certificate (RFC 9773 section 4.1)
-   * @returns undefined if this order is to go without
-   */
-  next(id: string | undefined): string | undefined {
-    return id === undefined || this.#failed.delete(id) ? undefined : id;
+  /** Whether the next order may say that it replaces this certificate (id: RFC 9773 section 4.1). */
+  maySay(id: string): boolean {
+    return !this.#failed.has(id);
   }
 
   /** The CA has failed over a new order that was to replace this certificate. */
   failed(id: string): void {
     if (this.#failed.size >= mostCertificates) this.#failed.clear();
     this.#failed.add(id);
+  }
+
+  /** A new order for the successor of this certificate is sent: not one that has waited at a gate in vain. */
+  sent(id: string): void {
+    this.#failed.delete(id);
   }
 }

@@ -161,7 +161,7 @@ describe('an order that says what it replaces', () => {
     });
   }
 
-  it('is made without that after the CA has failed over it', async () => {
+  it('is made without that after the CA has failed over it, also if an attempt between has asked for none', async () => {
     const made = ordering.ca.scripts.get('/new-order');
     const said: boolean[] = [];
     ordering.ca.scripts.set('/new-order', (received, times) => {
@@ -170,6 +170,10 @@ describe('an order that says what it replaces', () => {
       return replaces ? problem(500, 'serverInternal', 'No order for it.') : made?.(received, times);
     });
     assert.equal((await ordering.run(renewal))?.code, 'CaUnavailable');
+    ordering.writing = Promise.reject(new Error('the ledger cannot be written'));
+    assert.notEqual(await ordering.run(renewal), undefined);
+    assert.deepEqual(said, [true]);
+    ordering.writing = Promise.resolve();
     assert.equal(await ordering.run(renewal), undefined);
     assert.deepEqual(said, [true, false]);
   });
