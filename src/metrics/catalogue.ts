@@ -9,7 +9,7 @@ export interface MetricDefinition {
   readonly series: string;
 }
 
-const perSecret = 'one for each Secret of a managed Ingress';
+const perSecret = 'one for each Secret of a managed source';
 const one = '1';
 
 /** Sampled at each scrape; nothing is kept in between. */
@@ -17,7 +17,7 @@ export const sampledMetrics = {
   ingresses: {
     name: 'kube_lego_ingresses',
     type: 'gauge',
-    help: 'Managed Ingresses, by the state of their actor.',
+    help: 'Managed sources (Ingresses, Gateways, ListenerSets), by the state of their actor.',
     labels: ['state'],
     series: '7',
   },
@@ -80,7 +80,7 @@ export const sampledMetrics = {
   statusesRefused: {
     name: 'kube_lego_statuses_refused',
     type: 'gauge',
-    help: 'Ingresses whose annotation kube-lego.io/status is out of date, because its write was refused; the Event StatusNotWritten and the log say by whom.',
+    help: 'Sources whose annotation kube-lego.io/status is out of date, because its write was refused; the Event StatusNotWritten and the log say by whom.',
     labels: [],
     series: one,
   },

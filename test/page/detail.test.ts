@@ -168,7 +168,7 @@ describe('the detail of the inspector page', () => {
 
   it('says when the Ingress is not there', async (t) => {
     const { page } = await visit(t, browser, snapshotOf([]), { hash: '#/Ingress/shop/nothing' });
-    await page.getByText('This Ingress does not exist').waitFor();
+    await page.getByText('This source does not exist').waitFor();
   });
 });
 

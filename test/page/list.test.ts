@@ -121,7 +121,7 @@ describe('the list of the inspector page', () => {
   it('has a name for everything that can be used', async (t) => {
     const { page } = await visit(t, browser, few());
     await waitForCount(page, rows, 3);
-    const grid = page.getByRole('grid', { name: 'Ingresses' });
+    const grid = page.getByRole('grid', { name: 'Sources' });
     assert.equal(await grid.getAttribute('aria-rowcount'), '4');
     const named = async () => {
       assert.equal(await page.getByRole('gridcell', { name: 'validating' }).count(), 1);
@@ -167,7 +167,7 @@ describe('the list of the inspector page', () => {
 
   it('holds 10,000 Ingresses of which hundreds change', async (t) => {
     const { page, feed } = await visit(t, browser, snapshotOf(manyRows(10_000)));
-    await waitForText(page, '#foot', '10,000 Ingresses');
+    await waitForText(page, '#foot', '10,000 sources');
     assert.ok((await page.locator('.row').count()) < 80);
     const paths = feed.snapshot.ingresses.map(({ key }) => key.slice('Ingress/'.length));
     for (let round = 0; round < 50; round += 1) {

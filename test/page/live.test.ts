@@ -40,7 +40,7 @@ describe('the page of a running controller', { timeout: 300_000 }, () => {
 
   it('shows an issuance from checking to idle, host by host', async (t) => {
     const { page, complaints } = await open(t, '#/Ingress/shop/web');
-    await page.getByText('This Ingress does not exist').waitFor();
+    await page.getByText('This source does not exist').waitFor();
     const held = gate();
     stage.ca.interfere = ({ path, forward }) => (path.startsWith('/certZ/') ? held.pass(forward) : undefined);
     await stage.apply(ingress('shop/web', { tls: { 'web-tls': ['web.example.com'] } }));
@@ -89,7 +89,7 @@ describe('the page of a running controller', { timeout: 300_000 }, () => {
 
   it('shows what the supervisor knows: the permits, and the renewals to come', async (t) => {
     const { page } = await open(t, '#/supervisor');
-    await page.getByText('All Ingresses of the cluster are known.').waitFor();
+    await page.getByText('All sources of the cluster are known.').waitFor();
     await page.getByText('0 of 10 in use').waitFor();
     await page.getByText('0 of 500 in use').waitFor();
   });

@@ -85,8 +85,8 @@ function facts(certificate, now) {
 const reasonsOfOwners = {
   reservation: 'reserved by kube-lego.io/domains',
   holder: 'it holds the last certificate',
-  grace: 'it held the last certificate, and no Ingress there names the host any more',
-  claim: 'its Ingress routes or lists the host first',
+  grace: 'it held the last certificate, and nothing there names the host any more',
+  claim: 'one of its sources routes or lists the host first',
   wildcard: 'it holds the wildcard above',
   'hosts-below': 'a host below this wildcard is its own',
   nobody: 'no Namespace reserves it, and LEGO_REQUIRE_DOMAINS is true',

@@ -66,7 +66,7 @@ export class DetailPane {
   showGone() {
     if (this.#key === '') return;
     this.#isGone = true;
-    this.#facts.replaceChildren('This Ingress does not exist, or requests no certificate.');
+    this.#facts.replaceChildren('This source does not exist, or requests no certificate.');
     if (this.#detail === undefined) this.#body.replaceChildren();
   }
 

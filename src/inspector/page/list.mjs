@@ -6,7 +6,7 @@ import { Row } from './row.mjs';
 
 /** @type {readonly { name: string, label: string, sort: SortColumn | undefined }[]} */
 const columns = [
-  { name: 'ingress', label: 'Ingress', sort: 'name' },
+  { name: 'ingress', label: 'Source', sort: 'name' },
   { name: 'hosts', label: 'Hosts', sort: undefined },
   { name: 'state', label: 'State', sort: 'state' },
   { name: 'since', label: 'For', sort: 'since' },

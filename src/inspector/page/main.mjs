@@ -24,7 +24,7 @@ const list = new List({ now, onOpen: open, onSort: sort });
 const filters = new Filters(selection, () => {
   list.toTop();
   render();
-  spoken.textContent = `${counted(shown, 'Ingress', 'Ingresses')} shown`;
+  spoken.textContent = `${counted(shown, 'source', 'sources')} shown`;
 });
 const summary = new Summary(store);
 const detail = new DetailPane(store, close);
@@ -120,8 +120,8 @@ function showNothing() {
   if (shown > 0) return;
   nothing.replaceChildren(
     selection.isNarrow
-      ? 'No Ingress matches. '
-      : 'No Ingress requests a certificate yet: set the annotation kubernetes.io/tls-acme: "true".',
+      ? 'No source matches. '
+      : 'No Ingress or Gateway requests a certificate yet: set the annotation kubernetes.io/tls-acme: "true".',
   );
   if (!selection.isNarrow) return;
   const button = element('button', { type: 'button', class: 'chip' }, 'Show all');

@@ -38,7 +38,7 @@ export class Summary {
     const facts = [
       [
         shown === all
-          ? counted(all, 'Ingress', 'Ingresses')
+          ? counted(all, 'source', 'sources')
           : `${shown.toLocaleString('en')} of ${all.toLocaleString('en')}`,
         'shown',
       ],

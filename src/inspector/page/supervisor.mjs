@@ -82,7 +82,7 @@ export class SupervisorPane {
 /** @param {SupervisorView} view */
 function standingOf({ synced, draining }) {
   if (draining) return 'Shutting down: orders in flight are finished, nothing new is started.';
-  return synced ? 'All Ingresses of the cluster are known.' : 'Reading the Ingresses of the cluster.';
+  return synced ? 'All sources of the cluster are known.' : 'Reading the sources of the cluster.';
 }
 
 /** @param {SupervisorView} view */
