@@ -1,8 +1,10 @@
-import { ChallengeListeners } from '../../../machines/gateway/challenge-routes.ts';
+import { ChallengeListeners, type Unplaced } from '../../../machines/gateway/challenge-routes.ts';
 import type { ListenerReading } from '../../../machines/gateway/gateway-objects.ts';
+import { httpListenerToAdd, unplacedRefusal } from '../../../machines/gateway/route-acceptance.ts';
 import type { Assignment } from '../../../machines/ownership/desired-certificate.ts';
 import { sourceKey } from '../../../machines/ownership/source-key.ts';
 import type { SourceSpec } from '../../../machines/ownership/source-spec.ts';
+import { reasons } from '../../../machines/reasons/reasons.ts';
 import type { GatewaySurvey } from '../gateway-reading.ts';
 import type { Check } from './explanation.ts';
 
@@ -33,7 +35,7 @@ export function checkListeners(
     ...secure.slice(0, mostListeners).map(checkListener),
     ...hosts.slice(0, mostHosts).flatMap(({ host }) => {
       const slots = places.slotsOf(host, key);
-      return 'why' in slots ? [unplaced(host, slots.why, namespace)] : [];
+      return 'why' in slots ? [missing(slots, namespace)] : [];
     }),
   ];
 }
@@ -51,17 +53,13 @@ function checkListener({ name, programmed, accepted, conflicted }: ListenerReadi
   return { about, result: 'note', text };
 }
 
-/** The YAML that is missing, as part of `spec.listeners`. */
-const httpListener = '{name: http, protocol: HTTP, port: 80, allowedRoutes: {namespaces: {from: All}}}';
-
-function unplaced(host: string, why: string, namespace: string): Check {
-  const about = `listener for ${host}`;
-  if (why === 'no-routes') {
-    const text = `The HTTP listener that has ${host} lets in routes neither of namespace ${namespace} nor of its own.`;
-    const remedy = 'Set allowedRoutes: {namespaces: {from: All}} of the listener.';
-    return { about, result: 'problem', text, remedy };
-  }
-  const text = `No HTTP listener at port 80 can carry the challenge of ${host}.`;
-  const remedy = `Add to spec.listeners: ${httpListener}; or use DNS-01 (docs/dns-01.md).`;
-  return { about, result: 'problem', text, remedy };
+function missing(unplaced: Unplaced, namespace: string): Check {
+  const { code, message: text } = unplacedRefusal(unplaced, namespace);
+  const lines = httpListenerToAdd.trimEnd().split('\n');
+  const quoted = lines.map((line) => `"${line}"`).join(', ');
+  const remedy =
+    unplaced.why === 'no-http-listener'
+      ? `Add to spec.listeners: ${quoted}; or ask the cluster operator for DNS-01 (docs/dns-01.md).`
+      : reasons[code].remedy;
+  return { about: `listener for ${unplaced.host}`, result: 'problem', text, remedy };
 }

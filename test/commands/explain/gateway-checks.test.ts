@@ -54,7 +54,7 @@ describe('explain, of the listeners of a Gateway', () => {
     const reading = gateway('edge', https('https', { ...secure, programmed: true }));
     const { checks, said } = checksOf(reading);
     assert.deepEqual(said, ['ok listener https', `problem listener for ${host}`]);
-    assert.match(checks[1]?.remedy ?? '', /Add to spec\.listeners: .*protocol: HTTP, port: 80/);
+    assert.match(checks[1]?.remedy ?? '', /Add to spec\.listeners: .*" {2}protocol: HTTP", " {2}port: 80"/);
     assert.deepEqual(checksOf(reading, 'dns-01').said, ['ok listener https']);
     const closed = gateway('edge', http('http', { allowedRoutes: { from: 'None' } }));
     assert.match(checksOf(closed).checks[0]?.text ?? '', /lets in routes neither/);
