@@ -8,7 +8,7 @@ import { type Check, type Explanation, isProblem, timeAhead } from './explanatio
 import { liveHold, liveTrouble } from './live-checks.ts';
 import { checkOutcome, checkSecret, nextOf } from './secret-checks.ts';
 
-/** A Secret of the Ingress: its desired and current content, and its recorded outcome. */
+/** A Secret of the source: its desired and current content, and its recorded outcome. */
 export interface DesiredStanding {
   readonly desired: DesiredCertificate;
   readonly standing: SecretStanding;
@@ -26,6 +26,8 @@ export function conclude(
   live: IngressDetail['row'] | undefined,
   checks: readonly Check[],
   now: number,
+  /** Of the source. */
+  kind = 'Ingress',
 ): Conclusion {
   const bad = standings.filter((standing) => !isGood(standing));
   const refusedWish = wish.find(isProblem);
@@ -34,19 +36,19 @@ export function conclude(
   );
   if (refused !== undefined) {
     const { text, remedy } = checkSecret(refused.desired, refused.standing, now);
-    return problem(text, 'Nothing is tried until the Ingress or the Secret changes.', remedy);
+    return problem(text, `Nothing is tried until the ${kind} or the Secret changes.`, remedy);
   }
   const working = live !== undefined && live.state !== 'idle' && live.state !== 'backing-off';
   const liveNext = working ? `kube-lego is ${live.state}: ${live.next?.action ?? 'at work'}.` : undefined;
-  const failure = bad.map((standing) => failureOf(standing, now)).find((found) => found !== undefined);
+  const failure = bad.map((standing) => failureOf(standing, now, kind)).find((found) => found !== undefined);
   if (failure !== undefined) {
     const hint = checks.find((check) => isProblem(check) && /^(?:DNS|path|class)/.test(check.about));
     return problem(failure.why, liveNext ?? failure.next, hint?.remedy ?? failure.remedy);
   }
   const [due] = bad;
-  if (due !== undefined) return waiting(due, checks, liveNext, now);
+  if (due !== undefined) return waiting(due, checks, liveNext, now, kind);
   if (refusedWish !== undefined) {
-    return problem(refusedWish.text, 'It is not tried until the Ingress changes.', refusedWish.remedy);
+    return problem(refusedWish.text, `It is not tried until the ${kind} changes.`, refusedWish.remedy);
   }
   const why = 'All its Secrets hold a good certificate.';
   return { verdict: 'good', why, next: renewalOf(standings, now) };
@@ -68,21 +70,21 @@ function renewalOf(standings: readonly DesiredStanding[], now: number): string {
 }
 
 /** The controller takes precedence over the annotation, which may lag behind or be missing; only `since` comes from the annotation. */
-function failureOf({ desired, entry, live }: DesiredStanding, now: number) {
+function failureOf({ desired, entry, live }: DesiredStanding, now: number, kind: string) {
   const trouble = live === undefined ? undefined : liveTrouble(live);
   const told = entry?.state === 'failed' ? entry : undefined;
   if (trouble !== undefined && told?.reason !== live?.error?.code) {
     const at = live?.nextAttemptAt;
     const next =
       at === undefined
-        ? 'Nothing is tried until the Ingress or the Secret changes.'
+        ? `Nothing is tried until the ${kind} or the Secret changes.`
         : `It is tried again ${timeAhead(at, now)}.`;
     return { why: trouble.text, next, remedy: trouble.remedy };
   }
   if (told === undefined) return undefined;
   const { text, remedy } = checkOutcome(desired.secretName, told);
   const at = told.nextAttempt === undefined ? live?.nextAttemptAt : undefined;
-  const next = at === undefined ? nextOf(told, now) : `It is tried again ${timeAhead(at, now)}.`;
+  const next = at === undefined ? nextOf(told, now, kind) : `It is tried again ${timeAhead(at, now)}.`;
   return { why: text, next, remedy };
 }
 
@@ -92,6 +94,7 @@ function waiting(
   checks: readonly Check[],
   liveNext: string | undefined,
   now: number,
+  kind: string,
 ): Conclusion {
   const { text } = checkSecret(desired, standing, now);
   const hold = live === undefined ? undefined : liveHold(live, now);
@@ -100,7 +103,7 @@ function waiting(
   }
   if (entry?.state === 'waiting') {
     const why = sentences(text, entry.message ?? '');
-    return { verdict: 'waiting', why, next: liveNext ?? nextOf(entry, now) };
+    return { verdict: 'waiting', why, next: liveNext ?? nextOf(entry, now, kind) };
   }
   const wait = checks.find(({ about }) => about === 'CA');
   if (wait !== undefined) {
@@ -113,7 +116,7 @@ function waiting(
   const obstacle = checks.find(isProblem);
   const next =
     liveNext ??
-    'kube-lego handles it within seconds; if not, see its log: it may not be running, or not see the Ingress.';
+    `kube-lego handles it within seconds; if not, see its log: it may not be running, or not see the ${kind}.`;
   if (obstacle === undefined || liveNext !== undefined) return { verdict: 'waiting', why: text, next };
   return { ...problem(sentences(text, obstacle.text), next, obstacle.remedy), verdict: 'waiting' };
 }

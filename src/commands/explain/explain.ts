@@ -137,7 +137,7 @@ export async function explain(
       ...checkRevocations(desired, requested ?? []),
     ]),
   ];
-  const conclusion = conclude(standings, wish, live?.row, checks, now);
+  const conclusion = conclude(standings, wish, live?.row, checks, now, kind);
   return { ingress, ...conclusion, checks, ...(live === undefined ? {} : { live }) };
 }
 

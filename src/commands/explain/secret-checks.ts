@@ -66,7 +66,7 @@ export function checkOutcome(secretName: string, entry: CertificateEntry | undef
 }
 
 /** When it is tried again. */
-export function nextOf(entry: CertificateEntry, now: number): string {
+export function nextOf(entry: CertificateEntry, now: number, ofKind: string): string {
   const { state, reason, nextAttempt, blockedUntil } = entry;
   const kind = kindOfReason(reason);
   if (reason === 'OrderPending') return 'The certificate is stored when the CA has finished the order.';
@@ -80,7 +80,7 @@ export function nextOf(entry: CertificateEntry, now: number): string {
     if (kind === 'check') return 'It is checked again every few minutes, after a day every half hour.';
     return kind === 'transient'
       ? 'It is tried again within minutes.'
-      : 'Nothing is tried until the Ingress or the Secret changes.';
+      : `Nothing is tried until the ${ofKind} or the Secret changes.`;
   }
   const blocked = Date.parse(blockedUntil ?? '') > now;
   const allowed = blocked ? ' The CA or the API server asked to wait until then.' : '';

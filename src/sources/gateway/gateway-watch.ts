@@ -55,6 +55,8 @@ export class GatewayWatch implements GatewayCache {
   readonly #routes: KindWatch<RouteReading>;
   readonly #grants: KindWatch<GrantReading>;
   #labels: Reflector<NamespaceLabels> | undefined;
+  /** The labels have been listed, or the first list has failed: then listeners with a selector have no routes yet. */
+  #labelsRead = true;
   readonly #followers = new Set<(change: GatewayChange) => void>();
   #running: Promise<void> | undefined;
   /** Monotonic milliseconds. */
@@ -117,7 +119,7 @@ export class GatewayWatch implements GatewayCache {
    * without renewals because of a broken CRD.
    */
   get read(): boolean {
-    if (this.#discovered) return this.#all.every(({ read }) => read);
+    if (this.#discovered) return this.#labelsRead && this.#all.every(({ read }) => read);
     return this.#running !== undefined && this.#options.clock.monotonic() - this.#startedAt >= longestWait;
   }
 
@@ -215,6 +217,11 @@ export class GatewayWatch implements GatewayCache {
     if (this.#labels !== undefined) return;
     const { client, clock, signal } = this.#options;
     const changed = (): void => this.#tell({ of: 'namespaces' });
+    const tried = (): void => {
+      this.#labelsRead = true;
+      this.#tell({ of: 'reading' });
+    };
+    this.#labelsRead = false;
     this.#labels = new Reflector({
       client,
       path: collectionPath(namespaces),
@@ -225,6 +232,8 @@ export class GatewayWatch implements GatewayCache {
       project: projectLabels,
       onUpsert: changed,
       onDelete: changed,
+      onSynced: tried,
+      onError: tried,
     });
     this.#labels.start();
   }
