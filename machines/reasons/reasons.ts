@@ -491,6 +491,13 @@ export const reasons = {
     remedy:
       'Fix the host, open the link in the Event PauseLink on this Ingress, then set kube-lego.io/retry to a new value. If the Event has expired, a new value brings a new one. Otherwise the CA is asked once a day.',
   },
+  DnsPending: {
+    about: 'challenge',
+    meaning: 'The order waits until every name server of a zone has the TXT record of a host.',
+    kind: 'notice',
+    remedy:
+      'Nothing: kube-lego waits for as long as LEGO_DNS_PROPAGATION_TIMEOUT says; the page shows what each name server answers.',
+  },
   OrderPending: {
     about: 'CA',
     meaning: 'The CA takes long over an order: its validation of the hosts, or the certificate itself.',

@@ -2,7 +2,6 @@ import type { CertificateInput } from '../../machines/ingress/certificate.ts';
 import type { Failure } from '../../machines/reasons/reasons.ts';
 import { StepError } from '../../machines/reasons/step-error.ts';
 import type { AuthorizationReport } from '../acme/order/authorization.ts';
-import type { OrderPhase } from '../acme/order/order.ts';
 import type { CertificateAuthority } from '../authority/certificate-authority.ts';
 import { type CommonName, createCsr } from '../certificate/csr.ts';
 import type { IssuedCertificates } from '../certificate/issued-certificates.ts';
@@ -12,7 +11,7 @@ import type { Clock } from '../time/clock.ts';
 import { failureOf } from './failures.ts';
 import { LentSlot, type OrderSlots } from './lent-slot.ts';
 import { entryFor, exemptionOf, type JournalOptions, OrderRecord, wantedOrder } from './order-record.ts';
-import { SlowPhases } from './slow-phases.ts';
+import { type SlowPhase, SlowPhases } from './slow-phases.ts';
 
 export interface ObtainCertificateOptions extends JournalOptions {
   readonly ca: JournalOptions['ca'] & Pick<CertificateAuthority, 'order'>;
@@ -25,7 +24,7 @@ export interface ObtainCertificateOptions extends JournalOptions {
   /** Progress of the authorization of a host of this round. */
   readonly onAuthorization?: (id: string, report: AuthorizationReport) => void;
   readonly slots: OrderSlots;
-  /** The CA takes long over the order of this round. */
+  /** The CA takes long over the order of this round, or name servers do. */
   readonly onSlow?: (id: string, finding: Failure) => void;
   /** A warning that does not fail the round. */
   readonly onNotice: (notice: string, input: CertificateInput) => void;
@@ -57,8 +56,7 @@ export async function obtainCertificate(
   const slow = new SlowPhases(clock, (phase) => options.onSlow?.(id, slowOrder(desired.secretName, phase)));
   const slot = new LentSlot({
     lend() {
-      // Name servers take long, not the CA.
-      slow.end();
+      slow.enter('spreading');
       options.slots.lendSlot(id);
     },
     async reclaim() {
@@ -111,7 +109,11 @@ export async function obtainCertificate(
   return keyId;
 }
 
-function slowOrder(secretName: string, phase: OrderPhase): Failure {
+function slowOrder(secretName: string, phase: SlowPhase): Failure {
+  if (phase === 'spreading') {
+    const message = `The order for Secret ${secretName} waits until the name servers have the records of its hosts.`;
+    return { code: 'DnsPending', message };
+  }
   const what = phase === 'proving' ? 'has not validated the hosts yet' : 'has not issued the certificate yet';
   return {
     code: 'OrderPending',

@@ -18,6 +18,9 @@ describe('an order over which the CA takes long', () => {
     assert.deepEqual(told, []);
     clock.advance(60_000);
     assert.deepEqual(told, ['finalizing']);
+    slow.enter('spreading');
+    clock.advance(60_000);
+    assert.deepEqual(told.splice(1), ['spreading']);
     slow.enter('downloading');
     slow.end();
     clock.advance(60_000);

@@ -70,6 +70,7 @@ export function nextOf(entry: CertificateEntry, now: number, ofKind: string): st
   const { state, reason, nextAttempt, blockedUntil } = entry;
   const kind = kindOfReason(reason);
   if (reason === 'OrderPending') return 'The certificate is stored when the CA has finished the order.';
+  if (reason === 'DnsPending') return 'The CA is asked when the name servers have the records.';
   if (reason === 'RecordUnavailable') return 'It is ordered when the record can be read and written.';
   if (state === 'waiting') {
     const when = nextAttempt === undefined ? '' : `, ${timeAhead(Date.parse(nextAttempt), now)}`;
