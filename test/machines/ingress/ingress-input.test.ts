@@ -67,7 +67,7 @@ describe('entries of spec.tls with one secretName', () => {
 describe('a bad entry of spec.tls gets a clear answer and leaves its siblings alone', () => {
   it('without secretName', () => {
     const message =
-      'An entry of spec.tls (a.example.com, b.example.com) names no Secret. Set spec.tls[].secretName.';
+      'An entry of spec.tls (a.example.com, b.example.com) names no Secret. Set spec.tls[].secretName, or tls.certificateRefs of the listener.';
     for (const secretName of [undefined, '']) {
       assert.deepEqual(answerToEntry({ secretName, hosts: ['a.example.com', 'b.example.com'] }), {
         messages: [message],
@@ -78,7 +78,7 @@ describe('a bad entry of spec.tls gets a clear answer and leaves its siblings al
 
   it('without secretName and hosts', () => {
     assert.deepEqual(answerToEntry({ secretName: undefined, hosts: [] }).messages, [
-      'An entry of spec.tls (no hosts) names no Secret. Set spec.tls[].secretName.',
+      'An entry of spec.tls (no hosts) names no Secret. Set spec.tls[].secretName, or tls.certificateRefs of the listener.',
     ]);
   });
 
@@ -156,7 +156,7 @@ describe('a bad entry of spec.tls gets a clear answer and leaves its siblings al
   it('whose message does not grow with what it contains', () => {
     const many = Array.from({ length: 500 }, (_, index) => `h${index}.example.com`);
     assert.deepEqual(answerToEntry({ secretName: undefined, hosts: many }).messages, [
-      'An entry of spec.tls (h0.example.com, h1.example.com, h2.example.com, h3.example.com, h4.example.com and 495 more) names no Secret. Set spec.tls[].secretName.',
+      'An entry of spec.tls (h0.example.com, h1.example.com, h2.example.com, h3.example.com, h4.example.com and 495 more) names no Secret. Set spec.tls[].secretName, or tls.certificateRefs of the listener.',
     ]);
     const { messages } = answer({ tls: [good], ruleHosts: [...good.hosts, ...many] });
     assert.equal(messages.length, 21);
