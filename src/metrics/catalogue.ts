@@ -73,7 +73,7 @@ export const sampledMetrics = {
   challengeRoutesLeftOver: {
     name: 'kube_lego_challenge_routes_left_over',
     type: 'gauge',
-    help: 'Challenge HTTPRoutes and ReferenceGrants of kube-lego that nothing needs, and that are not removed yet; absent without LEGO_GATEWAY_API.',
+    help: 'Challenge HTTPRoutes and ReferenceGrants of kube-lego that nothing has needed for a minute, and that are not removed; absent without LEGO_GATEWAY_API.',
     labels: [],
     series: one,
   },

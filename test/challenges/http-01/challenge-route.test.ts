@@ -290,12 +290,26 @@ describe('the challenge routes', { timeout: 240_000 }, () => {
     await acquireAs({}, ['a.example.com']);
     assert.equal((await routesIn(infra)).length, 1);
     assert.equal(watch.answerFor('b.example.com')?.thumbprint, thumbprint);
-    assert.equal(routes.leftOver, 2);
     clock.advance(10_000);
     await until('what is left over is removed', async () => (await routesIn(infra)).length === 0);
     await until('and its grant', async () => (await stage.list(stage.grantPath(namespace))).length === 0);
     assert.deepEqual(await hostnamesIn(namespace), ['a.example.com']);
     assert.equal((await world.writes(namespace)).filter(({ verb }) => verb === 'create').length, 2);
+  });
+
+  it('are counted as left over if they are still there after a minute', async () => {
+    await gateway('web', [listener('http')]);
+    await acquireAs({}, ['a.example.com']);
+    const path = stage.path(namespace, 'kube-lego-challenge-1');
+    await stage.change(path, { metadata: { finalizers: ['example.com/held'] } });
+    routes.release('web');
+    clock.advance(10_000);
+    await until('it is being deleted', () => watch.objects().some(({ deleting }) => deleting));
+    assert.equal(routes.leftOver, 0);
+    clock.advance(60_000);
+    assert.equal(routes.leftOver, 1);
+    await stage.change(path, { metadata: { finalizers: null } });
+    await until('it is gone', () => routes.leftOver === 0);
   });
 
   it('are removed at the end, except those that an unfinished order needs', async () => {

@@ -44,6 +44,8 @@ export interface ChallengeRoutesOptions {
 const collectionPause = 100;
 /** Milliseconds: for the writes, of which there is one a second, and the implementation to say something. */
 const longestAcquisition = minute;
+/** Milliseconds in which what is not needed should have been removed. */
+const tolerance = minute;
 /**
  * The HTTPRoutes that lead `/.well-known/acme-challenge/` of the hosts being validated to our responder, and the ReferenceGrants for
  * those in other namespaces.
@@ -59,6 +61,8 @@ export class ChallengeRoutes {
   readonly #foreign = new Set<string>();
   /** Uids of objects that we have deleted, and the watch still shows. */
   readonly #deleted = new Set<string>();
+  /** By uid, in monotonic milliseconds. */
+  readonly #unneededSince = new Map<string, number>();
   #inheritedUntil = Number.POSITIVE_INFINITY;
   #writing: Promise<void> | undefined;
   #timer: { readonly handle: unknown; readonly at: number } | undefined;
@@ -120,7 +124,7 @@ export class ChallengeRoutes {
     const claim = new RouteClaim(owner, asked);
     const abort = (): void => claim.fail(signal.reason);
     signal.addEventListener('abort', abort, { once: true });
-    const limit = clock.setTimeout(() => this.#settle(claim, true), longestAcquisition);
+    const limit = clock.setTimeout(() => this.#settle([claim], true), longestAcquisition);
     this.release(owner);
     this.#claims.set(owner, claim);
     this.#wake(collectionPause);
@@ -151,10 +155,10 @@ export class ChallengeRoutes {
     return this.#changedAt.get(owner);
   }
 
-  /** Challenge routes and ReferenceGrants that nothing needs. */
+  /** Challenge routes and ReferenceGrants that nothing has needed for a minute, and that are there all the same. */
   get leftOver(): number {
-    const wanted = new Set(this.#wanted.map(challengeObjectKey));
-    return this.#observed().filter((one) => !wanted.has(challengeObjectKey(one))).length;
+    const latest = this.#options.clock.monotonic() - tolerance;
+    return this.#unneeded().filter(({ uid }) => (this.#unneededSince.get(uid) ?? latest) < latest).length;
   }
 
   /**
@@ -196,13 +200,17 @@ export class ChallengeRoutes {
   #reconcile(): void {
     const { clock, onError, signal } = this.#options;
     const observed = this.#observed();
-    if (this.#claims.size === 0 && observed.length === 0) {
-      this.#wanted = [];
-      return;
-    }
     const hasChanged = this.#follow();
-    this.#wanted = this.#plan(observed);
-    for (const claim of this.#claims.values()) this.#settle(claim, false);
+    this.#wanted = this.#claims.size === 0 ? [] : this.#plan(observed);
+    this.#noteUnneeded();
+    if (this.#claims.size === 0 && observed.length === 0) return;
+    this.#settle(
+      this.#claims
+        .values()
+        .filter(({ isOver }) => !isOver)
+        .toArray(),
+      false,
+    );
     if (this.#writing !== undefined) return;
     const now = clock.monotonic();
     const changes = this.#writes.changes(this.#wanted, observed, this.#inheritedUntil, hasChanged);
@@ -221,6 +229,19 @@ export class ChallengeRoutes {
     }
     const next = Math.min(...changes.map(({ at }) => at));
     if (Number.isFinite(next)) this.#wake(next - now);
+  }
+
+  #noteUnneeded(): void {
+    const now = this.#options.clock.monotonic();
+    const unneeded = new Set(this.#unneeded().map(({ uid }) => uid));
+    for (const uid of this.#unneededSince.keys()) if (!unneeded.has(uid)) this.#unneededSince.delete(uid);
+    for (const uid of unneeded) if (!this.#unneededSince.has(uid)) this.#unneededSince.set(uid, now);
+  }
+
+  /** Also those that we have deleted, and that a finalizer holds. */
+  #unneeded(): ObservedObject[] {
+    const wanted = new Set(this.#wanted.map(challengeObjectKey));
+    return this.#options.watch.objects().filter((one) => !wanted.has(challengeObjectKey(one)));
   }
 
   /** Each object that is there, without those that we have deleted. */
@@ -276,7 +297,8 @@ export class ChallengeRoutes {
   }
 
   /** @param isLate what is not accepted now is refused */
-  #settle(claim: RouteClaim, isLate: boolean): void {
+  #settle(claims: readonly RouteClaim[], isLate: boolean): void {
+    if (claims.length === 0) return;
     const { clock, gateways, template } = this.#options;
     const view: RouteView = {
       now: clock.monotonic(),
@@ -285,8 +307,9 @@ export class ChallengeRoutes {
       namespace: template.namespace,
       ...(isLate ? { late: (slot: ChallengeSlot) => this.#lateRefusal(slot) } : {}),
     };
-    const wait = claim.settle(view);
-    if (wait !== undefined) this.#wake(wait);
+    const waits = claims.map((claim) => claim.settle(view) ?? Number.POSITIVE_INFINITY);
+    const next = Math.min(...waits);
+    if (Number.isFinite(next)) this.#wake(next);
   }
 
   #lateRefusal(slot: ChallengeSlot): RouteRefusal {

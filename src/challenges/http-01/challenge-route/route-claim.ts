@@ -43,6 +43,7 @@ export class RouteClaim {
   readonly #unwritten = new Map<string, RouteRefusal>();
   /** Since when the implementation refuses a slot, in monotonic milliseconds. */
   readonly #refusedSince = new Map<string, number>();
+  #isOver = false;
   readonly #outcome = Promise.withResolvers<ReadonlyMap<string, RouteRefusal>>();
 
   constructor(owner: string, hosts: readonly GatewayHost[]) {
@@ -64,7 +65,13 @@ export class RouteClaim {
     return this.#outcome.promise;
   }
 
+  /** It is accepted, refused or failed. */
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
   fail(error: unknown): void {
+    this.#isOver = true;
     this.#outcome.reject(error);
   }
 
@@ -102,7 +109,10 @@ export class RouteClaim {
       if ('waits' in found) waits.push(found.waits);
       else refusals.set(host, found);
     }
-    if (waits.length === 0) this.#outcome.resolve(refusals);
+    if (waits.length === 0) {
+      this.#isOver = true;
+      this.#outcome.resolve(refusals);
+    }
     const next = Math.min(...waits);
     return Number.isFinite(next) ? next : undefined;
   }
