@@ -10,6 +10,7 @@ import { mostNames } from '../config/policies.ts';
 import type { Collection } from '../kubernetes/client/collections.ts';
 import type { ReflectorState } from '../kubernetes/watch/reflector.ts';
 import { type ClassWatch, watchClasses } from '../sources/class-watch.ts';
+import { servedKind } from '../sources/gateway/gateway-discovery.ts';
 import { GatewaySources } from '../sources/gateway/gateway-sources.ts';
 import { GatewayWatch } from '../sources/gateway/gateway-watch.ts';
 import { JoinedWatches } from '../sources/joined-watches.ts';
@@ -55,6 +56,8 @@ export interface Caches {
   find(key: SourceKey): SourceSpec | undefined;
   /** The collection of the sources of a kind. @throws Error if no source is of this kind */
   collectionOf(kind: string): Collection;
+  /** How the API server knows them. @throws Error likewise */
+  typeOf(kind: string): { readonly apiVersion: string; readonly kind: string };
   /** State of the watches of Ingresses. */
   readonly ingressStates: readonly ReflectorState[];
   /** Undefined before `start`. */
@@ -164,6 +167,10 @@ export function setUpCaches(runtime: Runtime, { reader: client }: Connections): 
     collectionOf(kind) {
       const gateway = kind === 'Gateway' || kind === 'ListenerSet' ? gateways?.collectionOf(kind) : undefined;
       return gateway ?? sourceOf(sources, kind);
+    },
+    typeOf(kind) {
+      const { apiVersion, resource } = this.collectionOf(kind);
+      return { apiVersion, kind: servedKind(kind, resource) };
     },
     get ingressStates() {
       return watches?.sources.statesOf('Ingress') ?? [];

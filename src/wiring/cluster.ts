@@ -1,10 +1,9 @@
 import { type RecordName, RecordTroubles } from '../../machines/records/record-troubles.ts';
 import type { ApiAccess } from '../kubernetes/client/api-connection.ts';
 import { createKubernetesClient, type KubernetesClient } from '../kubernetes/client/client.ts';
-import type { Collection } from '../kubernetes/client/collections.ts';
 import type { ApiRequestReport } from '../kubernetes/client/request-report.ts';
 import { KubernetesAccountSecret } from '../kubernetes/records/account-record.ts';
-import { EventRecorder } from '../kubernetes/records/events.ts';
+import { EventRecorder, type EventRecorderOptions } from '../kubernetes/records/events.ts';
 import { RecordObserver } from '../kubernetes/records/record-observer.ts';
 import { SecretStore } from '../kubernetes/records/secret-store.ts';
 import type { Runtime } from './runtime.ts';
@@ -47,7 +46,7 @@ export interface Cluster {
 export function setUpRecords(
   { config, clock, log }: Runtime,
   client: KubernetesClient,
-  collectionOf: (kind: string) => Collection,
+  typeOf: EventRecorderOptions['typeOf'],
   onRecordsChanged: () => void,
 ): Cluster {
   const { objectMetadata: metadata } = config;
@@ -70,7 +69,7 @@ export function setUpRecords(
       client,
       clock,
       metadata,
-      apiVersionOf: (kind) => collectionOf(kind).apiVersion,
+      typeOf,
       onError: (error) => log.warn(error, 'An Event was not written.'),
     }),
   };

@@ -50,7 +50,7 @@ export function setUpTerm(
   const cluster = setUpRecords(
     runtime,
     connections.writer(mayAct),
-    (kind) => caches.collectionOf(kind),
+    (kind) => caches.typeOf(kind),
     onTroubles,
   );
   const authorities = setUpAuthorities(runtime, {

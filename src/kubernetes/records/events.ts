@@ -26,8 +26,8 @@ export interface SourceEvent {
 export interface EventRecorderOptions {
   readonly client: Pick<KubernetesClient, 'call'>;
   readonly clock: Clock;
-  /** The apiVersion of the objects of a kind. */
-  readonly apiVersionOf: (kind: string) => string;
+  /** How the API server knows the sources of a kind. */
+  readonly typeOf: (kind: string) => { readonly apiVersion: string; readonly kind: string };
   /** Called for Events that could not be written or found the queue full. */
   readonly onError?: (error: unknown) => void;
   readonly metadata?: ObjectMetadata;
@@ -126,7 +126,7 @@ export class EventRecorder {
         labels: { ...labels },
         annotations: { ...annotations },
       },
-      involvedObject: { apiVersion: this.#options.apiVersionOf(kind), kind, namespace, name, uid },
+      involvedObject: { ...this.#options.typeOf(kind), namespace, name, uid },
       type,
       reason,
       message: link === undefined ? words : `${words} ${link}`,

@@ -27,6 +27,11 @@ const candidates: readonly Candidate[] = [
   { kind: 'ListenerSet', group: experimentalGroup, resource: 'xlistenersets', versions: ['v1alpha1'] },
 ];
 
+/** Before Gateway API 1.5 a ListenerSet is an XListenerSet. */
+export function servedKind(kind: string, resource: string): string {
+  return resource === 'xlistenersets' ? 'XListenerSet' : kind;
+}
+
 const longestAnswer = 4 * 1024 * 1024;
 const longestSilence = 30 * second;
 const mostGroups = 10_000;

@@ -8,7 +8,7 @@ import { ManualClock } from '../../time/manual-clock.ts';
 import { ApiStandIn, sendJson, sendStatus } from '../api-stand-in.ts';
 import { type ApiWorld, startApiWorld } from '../api-world.ts';
 
-const apiVersionOf = () => 'networking.k8s.io/v1';
+const typeOf = (kind: string) => ({ apiVersion: 'networking.k8s.io/v1', kind });
 const source = { kind: 'Ingress', namespace: 'shop', name: 'web', uid: 'uid-1' };
 const warning: SourceEvent = {
   source,
@@ -30,7 +30,7 @@ describe('Events in a real API server', () => {
     const errors: unknown[] = [];
     const clock = new ManualClock();
     const recorder = new EventRecorder({
-      apiVersionOf,
+      typeOf,
       client: world.client,
       clock,
       onError: (error) => errors.push(error),
@@ -115,7 +115,7 @@ describe('the Event recorder', () => {
   });
 
   const create = (queueLimit = 1000): EventRecorder =>
-    new EventRecorder({ apiVersionOf, client, clock, queueLimit, onError: (error) => errors.push(error) });
+    new EventRecorder({ typeOf, client, clock, queueLimit, onError: (error) => errors.push(error) });
 
   it('writes one reason of an Ingress a few times an hour, and counts the rest', async () => {
     const recorder = create();
@@ -189,7 +189,7 @@ describe('the Event recorder', () => {
   it('survives an error handler that throws', async () => {
     answers = [403];
     const recorder = new EventRecorder({
-      apiVersionOf,
+      typeOf,
       client,
       clock,
       onError: () => {
