@@ -7,8 +7,8 @@ import { type Stage, startStage } from '../controller-failures/stage.ts';
 import { eventually } from '../time/eventually.ts';
 import { assertStored } from './certificate.ts';
 
-/** Milliseconds. */
-const atOnce = 3000;
+/** Milliseconds: half of what it would wait for the order. */
+const atOnce = 10_000;
 /** So that there is a ledger to write. */
 const limits = {
   LEGO_RATE_LIMITS: '{"orders-per-account": {"burst": 100000, "period": "3h"}}',

@@ -74,7 +74,7 @@ describe('two processes of kube-lego', { timeout: 280_000 }, () => {
     await untilStored(...names);
     assert.equal(await stage.orders(), names.length);
     assert.deepEqual([await leads(first), await leads(stage.controller)], [true, false]);
-    assert.equal(await stage.controller.ready(AbortSignal.timeout(5000)), true);
+    assert.equal(await stage.controller.ready(AbortSignal.timeout(patience)), true);
     const verbs = (await stage.controller.metrics()).matchAll(
       /^kube_lego_kubernetes_requests_total\{verb="([^"]+)"/gm,
     );
@@ -122,7 +122,7 @@ describe('two processes of kube-lego', { timeout: 280_000 }, () => {
     const goesOn = Date.now();
     await eventually('it follows', () => logged(controller, 'no longer leads, and follows'), patience);
     assert.deepEqual(
-      [await leads(controller), await controller.ready(AbortSignal.timeout(5000))],
+      [await leads(controller), await controller.ready(AbortSignal.timeout(patience))],
       [false, true],
     );
     await order('nine');

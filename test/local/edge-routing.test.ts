@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import type { Change } from '../../deploy/local/edge/objects.ts';
 import { type Behaviour, profiles, type Redirect } from '../../deploy/local/edge/profiles.ts';
 import { Rules } from '../../deploy/local/edge/rules.ts';
+import { cpuTime } from '../time/cpu-time.ts';
 import { ingress, ingressClass, noIngress, service } from './edge-objects.ts';
 
 const challenge = '/.well-known/acme-challenge/';
@@ -303,7 +304,7 @@ describe('Ingress classes', () => {
   });
 });
 
-it('takes in a change of an Ingress with 200 rules in less than 100 ms', () => {
+it('takes in a change of an Ingress with 200 rules in less than 100 ms of CPU', () => {
   const hosts = Array.from({ length: 200 }, (_, index) => `h${index}.test`);
   const table = tableOf(
     hosts.map((host) => ingress(`shop/${host}`, { rules: { [host]: { '/': 'web:80' } } })),
@@ -313,8 +314,9 @@ it('takes in a change of an Ingress with 200 rules in less than 100 ms', () => {
       hosts.map((host) => [host, { [challenge]: ['ImplementationSpecific', 'kube-lego:8080'] as const }]),
     ),
   });
-  const startedAt = performance.now();
-  table.apply(change);
-  assert.ok(performance.now() - startedAt < 100);
+  const took = cpuTime(() => {
+    table.apply(change);
+  });
+  assert.ok(took < 100, `${took} ms`);
   assert.equal(ask(table, 'h199.test', `${challenge}token`), 8080);
 });

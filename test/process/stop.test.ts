@@ -10,7 +10,7 @@ import { configOf, controllerEnv, onFailure } from './controller-config.ts';
 /** The pod's seconds of grace, of which the orders that have begun get twenty. */
 const grace = 30_000;
 
-describe('a stop while the API server accepts requests and answers none', { timeout: 30_000 }, () => {
+describe('a stop while the API server accepts requests and answers none', { timeout: 120_000 }, () => {
   let api: ApiStandIn;
   before(async () => {
     api = await ApiStandIn.start();

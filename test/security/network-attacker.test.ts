@@ -8,7 +8,7 @@ import { CaServer } from '../ca/server.ts';
 /** What a GET of the directory comes to: its status, or what the owner of the Ingress is told. */
 async function ask({ ca }: CaServer, caBundle: string | undefined): Promise<string> {
   const connection = new CaConnection({ userAgent: 'test', caBundle });
-  const signal = AbortSignal.timeout(10_000);
+  const signal = AbortSignal.timeout(60_000);
   try {
     const url = ca.directoryUrl;
     return String((await connection.send({ endpoint: 'directory', method: 'GET', url, signal })).status);

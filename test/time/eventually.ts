@@ -1,10 +1,13 @@
 import { setTimeout as pause } from 'node:timers/promises';
 
-/** Waits until the condition holds; fails after `limit` milliseconds with what it waited for. */
+/**
+ * Waits until the condition holds; fails after `limit` milliseconds with what it waited for. The default is for machines that are several
+ * times slower than a developer's: only a failure takes so long.
+ */
 export async function eventually(
   what: string,
   condition: () => boolean | Promise<boolean>,
-  limit = 10_000,
+  limit = 60_000,
 ): Promise<void> {
   const begin = performance.now();
   while (!(await condition())) {

@@ -765,7 +765,7 @@ describe('the challenge Ingress', () => {
 
   it('is taken away at once at the end of the process', async () => {
     await acquire('a', 'a.example');
-    await challenges.close(() => false, AbortSignal.timeout(5000));
+    await challenges.close(() => false, AbortSignal.timeout(60_000));
     assert.deepEqual(await rules(), {});
     assert.equal(has('a.example'), false);
   });
@@ -775,7 +775,7 @@ describe('the challenge Ingress', () => {
     clock.advance(1000);
     await acquire('b', 'b.example');
     challenges.release('b');
-    await challenges.close((host) => host === 'b.example', AbortSignal.timeout(5000));
+    await challenges.close((host) => host === 'b.example', AbortSignal.timeout(60_000));
     assert.deepEqual(await rules(), { 'kube-lego': ['b.example'] });
   });
 

@@ -16,7 +16,7 @@ const warning: SourceEvent = {
   reason: 'SelfCheckFailed',
   message: 'It answers 404.',
 };
-const soon = (): AbortSignal => AbortSignal.timeout(5000);
+const soon = (): AbortSignal => AbortSignal.timeout(60_000);
 
 describe('Events in a real API server', () => {
   let world: ApiWorld;

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { Ownership } from '../../../machines/ownership/ownership.ts';
 import { type SourceKey, sourceKey } from '../../../machines/ownership/source-key.ts';
 import type { SourceSpec } from '../../../machines/ownership/source-spec.ts';
+import { cpuTime } from '../../time/cpu-time.ts';
 import { day, ingressSpec, now, ownershipPolicy } from '../builders.ts';
 
 const host = 'web.example.com';
@@ -191,9 +192,10 @@ describe('a certificate that the ingress controller does not serve', () => {
   it('is found among ten thousand Ingresses that name the host without delay', () => {
     const crowd = Array.from({ length: 10_000 }, (_, index) => plain(`crowd/c${index}`));
     const ownership = clusterOf(haproxy, own, ...crowd);
-    const startedAt = performance.now();
-    for (let turn = 0; turn < 100; turn += 1) ownership.set(plain('crowd/late', { uid: `${turn}` }), now);
-    assert.ok(performance.now() - startedAt < 1_000);
+    const took = cpuTime(() => {
+      for (let turn = 0; turn < 100; turn += 1) ownership.set(plain('crowd/late', { uid: `${turn}` }), now);
+    });
+    assert.ok(took < 1_000, `${took} ms`);
   });
 });
 
