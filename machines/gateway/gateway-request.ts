@@ -1,6 +1,7 @@
 // What a Gateway or ListenerSet asks for: which of its listeners want a certificate, in which Secrets, for which names. Called by the
 // source (src/sources/gateway) whenever something of that may have changed, and by explain.
 
+import { isWildcard } from '../hosts/host-names.ts';
 import type { SourceSpec, TlsEntry } from '../ownership/source-spec.ts';
 import { someOf } from '../reasons/foreign-text.ts';
 import type { Failure } from '../reasons/reasons.ts';
@@ -58,20 +59,25 @@ export function gatewayRequest(gateway: GatewayReading, surroundings: GatewaySur
   const beyond = new Map<string, Set<string>>();
   const asking: Asking[] = [];
   for (const listener of gateway.listeners) {
-    const attached = routes.filter((route) => isAttachedTo(route, gateway, listener, labelsOf));
-    const { certified, unasked } = listenerNames(gateway, listener, attached);
     const target = targetOf(gateway, listener, grants);
     if (target === 'none') continue;
     if ('code' in target) {
       notices.push(target);
       continue;
     }
+    const { hostname } = listener;
+    // Thousands of routes may be attached to a shared Gateway.
+    const isSpecific = hostname !== undefined && !isWildcard(hostname);
+    const attached = isSpecific
+      ? []
+      : routes.filter((route) => isAttachedTo(route, gateway, listener, labelsOf));
+    const { certified, unasked } = listenerNames(gateway, listener, attached);
     for (const name of [...certified, ...unasked]) claimed.add(name);
     notices.push(...noticesAbout(listener, certified, unasked));
     asking.push({
       secretName: target.secretName,
       names: certified,
-      ofRoutes: certified[0] !== listener.hostname,
+      ofRoutes: !isSpecific,
     });
   }
   for (const { secretName, names: all } of asking.toSorted(ownFirst)) {

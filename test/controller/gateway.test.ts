@@ -208,6 +208,19 @@ describe('a Gateway with the annotation', { timeout: 240_000 }, () => {
     assert.equal(await stage.orders(), orders);
   });
 
+  it('orders nothing when kube-lego is started again', async () => {
+    const orders = await stage.orders();
+    await stage.controller.stop();
+    await stage.startController(environment);
+    await stage.untilIssued(
+      'Gateway shop/edge',
+      'Gateway shop/wild',
+      'Gateway shop/new',
+      'ListenerSet blog/team',
+    );
+    assert.equal(await stage.orders(), orders);
+  });
+
   it('has caused no error in the log', async () => {
     const errors = (await stage.log()).filter(({ level }) => level === 'error');
     assert.deepEqual(errors, []);
