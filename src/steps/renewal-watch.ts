@@ -1,6 +1,6 @@
 import type { RenewalWindow } from '../../machines/assessment/renewal.ts';
 import { isForeign, type PresentSecret } from '../../machines/assessment/secret-facts.ts';
-import { hour, minute, second } from '../../machines/time/durations.ts';
+import { day, hour, minute, second } from '../../machines/time/durations.ts';
 import { nextBeat } from '../../machines/time/spread.ts';
 import type { RenewalInfo, SuggestedWindow } from '../acme/order/renewal-info.ts';
 import type { CertificateAuthority } from '../authority/certificate-authority.ts';
@@ -48,7 +48,12 @@ const rhythm = 6 * hour;
 /** Milliseconds. A request must delay neither the end of a round nor a check: its answer may come later. */
 const askingLimit = 2 * second;
 const pauseAfterRefusal = 10 * minute;
-/** Replaced certificates are not reported here: beyond this number the map is cleared, and requests are spread again. */
+/**
+ * Milliseconds after its turn that a certificate is remembered. Nobody reports one that is replaced; one whose turn comes late is spread
+ * again as after a start.
+ */
+const patience = day;
+/** Beyond it, those are forgotten that have not been looked at for longest. */
 const mostCertificates = 200_000;
 
 interface Known {
@@ -69,7 +74,7 @@ interface Known {
  */
 export class RenewalWatch {
   readonly #options: RenewalWatchOptions;
-  /** By certificate, not by Secret: a Retry-After also holds when somebody deletes the Secret and creates it again. */
+  /** By certificate, not by Secret: a Retry-After also holds when somebody deletes the Secret and creates it again. Longest unchanged first. */
   readonly #known = new Map<string, Known>();
 
   constructor(options: RenewalWatchOptions) {
@@ -164,7 +169,13 @@ export class RenewalWatch {
   }
 
   #remember(id: string, known: Known): void {
-    if (this.#known.size >= mostCertificates) this.#known.clear();
+    const now = this.#options.ca.clock.now();
+    this.#known.delete(id);
+    for (const [oldest, { askAt, refused }] of this.#known) {
+      const isCurrent = Math.max(askAt, refused?.writeAt ?? 0) + patience > now;
+      if (isCurrent && this.#known.size < mostCertificates) break;
+      this.#known.delete(oldest);
+    }
     this.#known.set(id, known);
   }
 

@@ -234,6 +234,17 @@ describe('the watch over renewals', () => {
     assert.equal(second.askAt, now + 18 * hour);
   });
 
+  it('forgets a certificate that nobody has looked at since the day of its turn: it has been replaced', async () => {
+    const { clock, check, asked } = watch();
+    const { askAt = 0 } = await check();
+    clock.advance(askAt - now + day);
+    await check({ ...known, certificate: certificateFacts({ id: 'its-successor' }) });
+    // It would be asked about at once; one that is not known is spread.
+    const again = await check();
+    assert.equal(asked(), 0);
+    assert.ok(again.askAt !== undefined && again.askAt > clock.now());
+  });
+
   it('asks about a new certificate at once, acts upon the answer, and records it when it asks next', async () => {
     const answer = { window: { ...window, url: undefined }, askAt: now + 8 * hour };
     const { renewals, clock, check, asked, written } = watch(answer, { ...answer, askAt: now + 16 * hour });
