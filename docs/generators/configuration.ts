@@ -17,7 +17,7 @@ Every setting is an environment variable or a command-line option, which takes p
 All settings are checked at the start, which fails with a list of all invalid values. An unknown variable \`LEGO_…\` causes a warning
 in the log, an unknown option an error. Durations are written as in Go: \`30s\`, \`8h\`, \`1h30m\`.
 
-Requests to the CA respect \`HTTPS_PROXY\` and \`NO_PROXY\`. Outside a cluster \`KUBECONFIG\` names the API server.
+Requests to the CA, and to services that DNS zones name (httpreq, acme-dns), respect \`HTTPS_PROXY\` and \`NO_PROXY\`. Outside a cluster \`KUBECONFIG\` names the API server.
 
 ${groups.join('\n')}
 ## Obsolete variables of the kube-lego of 2016
