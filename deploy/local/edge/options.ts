@@ -27,7 +27,7 @@ export interface EdgeOptions {
   readonly missingCertificate?: Behaviour['missingCertificate'];
   /** the `spec.controllerName` of the GatewayClasses to serve; default: none, and Gateway API is unknown */
   readonly gatewayController?: string;
-  /** what of a Gateway is down while a listener's Secret is missing: that listener (default), or all, as with Traefik */
+  /** what of a Gateway is down while a listener's Secret is missing: that listener (default), or all, as some controllers have it */
   readonly gatewayMissingSecret?: GatewayOptions['missingSecret'];
   /** whether clients may keep connections; default true */
   readonly keepAlive?: boolean;

@@ -40,7 +40,7 @@ export interface Gateway {
 }
 
 export interface ListenerRules {
-  /** of a Secret that is missing or not to be used: its listener is down, or, as with Traefik, all listeners of its Gateway */
+  /** of a Secret that is missing or not to be used: its listener is down, or, as some controllers have it, all listeners of its Gateway */
   readonly missingSecret: 'listener' | 'gateway';
   /** whether this Secret, 'namespace/name', holds a certificate and its key */
   readonly isUsable: (secret: string) => boolean;
