@@ -166,7 +166,7 @@ describe('a certificate for several hosts of which one is dead', () => {
           }
         },
       ),
-      { seed, numRuns: 15 },
+      { seed, numRuns: 40 },
     );
   });
 });

@@ -70,6 +70,7 @@ export class SharedCertificate {
   readonly #names: readonly string[];
   readonly #lifetime: number;
   readonly #passes = new Map<string, number>();
+  readonly #unfinished = noUnfinishedOrders();
   #context: IngressContext;
   #status: StatusDocument | undefined;
   #certificate: { readonly notBefore: number; readonly dnsNames: readonly string[] } | undefined;
@@ -156,7 +157,7 @@ export class SharedCertificate {
           secrets: { proveWritable: () => Promise.resolve() },
           trial: noTrial,
           holders: noHolders,
-          ...noUnfinishedOrders(),
+          ...this.#unfinished,
           solvers: {
             prepare: ({ hosts }) => Promise.resolve(hosts.map(({ host }) => this.#verdict(host))),
             recheck: () => Promise.resolve(undefined),
