@@ -1,6 +1,7 @@
 import type { CertificateInput } from '../../machines/ingress/certificate.ts';
 import type { Failure } from '../../machines/reasons/reasons.ts';
 import { StepError } from '../../machines/reasons/step-error.ts';
+import type { AccountStore } from '../acme/account/account.ts';
 import type { AuthorizationReport } from '../acme/order/authorization.ts';
 import type { CertificateAuthority } from '../authority/certificate-authority.ts';
 import { type CommonName, createCsr } from '../certificate/csr.ts';
@@ -14,7 +15,8 @@ import { entryFor, exemptionOf, type JournalOptions, OrderRecord, wantedOrder } 
 import { type SlowPhase, SlowPhases } from './slow-phases.ts';
 
 export interface ObtainCertificateOptions extends JournalOptions {
-  readonly ca: JournalOptions['ca'] & Pick<CertificateAuthority, 'order'>;
+  readonly ca: JournalOptions['ca'] &
+    Pick<CertificateAuthority, 'order'> & { readonly account: Pick<AccountStore, 'afterKeyChange'> };
   readonly solvers: Pick<ChallengeSolvers, 'presenters' | 'cleanUp'>;
   readonly vault: Vault;
   readonly issued: IssuedCertificates;
@@ -41,6 +43,13 @@ export async function obtainCertificate(
   const { id, desired, predecessor } = input;
   const { ca, vault, issued, journal, clock, preferredChain } = options;
   await journal.ready(signal);
+  const keyChange = ca.account.afterKeyChange(signal);
+  if (keyChange !== undefined) {
+    // It waits for the orders in flight: those that have lent their slots need them back to end.
+    options.slots.lendSlot(id);
+    await keyChange;
+    await options.slots.reclaimSlot(id, signal);
+  }
   const wanted = wantedOrder(options, input);
   const earlier = entryFor(journal, wanted);
   for (const other of journal.of(wanted.namespace, wanted.secretName)) {

@@ -61,6 +61,22 @@ describe('an order whose round ends', () => {
     assert.equal(newOrders(), 1);
   });
 
+  it('is waited for by a change of the account key, while those that begin leave their slots to it', async () => {
+    const { account, ca, slots } = ordering;
+    const { signal } = new AbortController();
+    const inFlight = Promise.withResolvers<void>();
+    const use = account.withAccount(signal, () => inFlight.promise);
+    await eventually('it is in flight', () => account.thumbprint() !== undefined);
+    const alone = account.alone(signal, () => Promise.resolve());
+    const later = ordering.run();
+    await eventually('it leaves its slot', () => slots.length > 0);
+    assert.deepEqual([slots, ca.count('/new-order')], [['lent'], 0]);
+    inFlight.resolve();
+    await Promise.all([use, alone]);
+    assert.equal(await later, undefined);
+    assert.deepEqual(slots, ['lent', 'reclaimed']);
+  });
+
   it('is not asked about before the CA wants it, in no process', async () => {
     const { ca, journal } = ordering;
     const ending = new AbortController();

@@ -39,6 +39,8 @@ export class Ordering {
   draining = new Draining();
   /** When the keeper of the ledger was asked to write. */
   readonly written: string[] = [];
+  /** What has become of the slots of its orders. */
+  readonly slots: string[] = [];
   /** Until the ledger is written. */
   writing: Promise<void> = Promise.resolve();
   readonly account: AccountStore;
@@ -102,6 +104,7 @@ export class Ordering {
     const ca = {
       directoryUrl: this.ca.directoryUrl,
       profile: undefined,
+      account: this.account,
       clock: aheadOf(systemClock),
       order: (wanted: WantedCertificate, until: AbortSignal) => this.#order(wanted, until),
     };
@@ -114,7 +117,10 @@ export class Ordering {
         {
           ...kept,
           solvers: { presenters: () => presenterOf, cleanUp: () => undefined },
-          slots: { lendSlot: () => undefined, reclaimSlot: () => Promise.resolve() },
+          slots: {
+            lendSlot: () => void this.slots.push('lent'),
+            reclaimSlot: () => Promise.resolve(void this.slots.push('reclaimed')),
+          },
           vault,
           issued: new IssuedCertificates(vault),
           clock: new ManualClock(now),

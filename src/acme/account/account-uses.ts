@@ -19,6 +19,14 @@ export class AccountUses {
   }
 
   /**
+   * Resolves when nobody is alone or wants to be any more; undefined if nobody is now.
+   * @throws the signal's reason
+   */
+  free(signal: AbortSignal): Promise<void> | undefined {
+    return this.#alone === undefined ? undefined : untilAborted(this.#alone.promise, signal);
+  }
+
+  /**
    * Runs the work beside others, after one that is alone, or wants to be.
    * @param work its signal is aborted with the given one, and when somebody has waited for too long to be alone
    * @throws what the work throws, or the signal's reason

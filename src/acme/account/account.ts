@@ -138,6 +138,14 @@ export class AccountStore {
   }
 
   /**
+   * Resolves when the key is not being changed any more, which holds up `withAccount`; undefined if it is not now.
+   * @throws the signal's reason
+   */
+  afterKeyChange(signal: AbortSignal): Promise<void> | undefined {
+    return this.#users.free(signal);
+  }
+
+  /**
    * Runs `work` with the account. If the CA answers `accountDoesNotExist` (it was reset), the same key is registered again and the
    * work repeated once. If it requires user action, there is no request for a day.
    * @param work its signal is aborted with the given one, and with an OrderError `out-of-time` if it keeps the key from being changed
