@@ -5,6 +5,8 @@ import type { ChallengeSlot, ListenerReference } from './challenge-routes.ts';
 import { intersection } from './hostname-match.ts';
 import { isSame } from './route-attachment.ts';
 
+/** Of the name of a challenge route. */
+export const namePrefix = 'kube-lego-challenge-';
 /** Of `spec.hostnames`. */
 export const mostHostnames = 16;
 /** Of `spec.parentRefs`. */
@@ -117,7 +119,7 @@ function newName(
 ): string {
   const own = new Set(plans.filter((plan) => plan.namespace === namespace).map(({ name }) => name));
   for (let number = 1; ; number += 1) {
-    const name = `kube-lego-challenge-${number}`;
+    const name = `${namePrefix}${number}`;
     if (!own.has(name) && !taken(namespace, name)) return name;
   }
 }

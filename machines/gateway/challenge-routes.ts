@@ -30,13 +30,15 @@ export interface ChallengeSlot {
  *
  * - `not-found`: it does not exist, or is being deleted.
  * - `no-http-listener`: no listener with protocol HTTP has this host, or each that has is refused or in conflict.
+ * - `foreign-site`: at the listener of a ListenerSet's Gateway, only a wildcard route or one for all hosts of a third namespace serves the
+ *   host: the challenges of all its hosts would be led to kube-lego.
  * - `no-routes`: the listener lets in routes neither of our namespace nor of its own.
  */
 export interface Unplaced {
   readonly host: string;
   readonly gateway: GatewayReference;
-  readonly why: 'not-found' | 'no-http-listener' | 'no-routes';
-  /** `no-routes` only. */
+  readonly why: 'not-found' | 'no-http-listener' | 'foreign-site' | 'no-routes';
+  /** `foreign-site` and `no-routes` only. */
   readonly listener?: ListenerReference;
 }
 
@@ -89,11 +91,12 @@ export class ChallengeListeners {
         .slice(0, 1),
     ).flat();
     if (chosen.length === 0) return { host, gateway: reference, why: 'no-http-listener' };
-    const slots = chosen.flatMap(({ owner, listener }) => this.#slotAt(host, owner, listener));
+    const own = chosen.filter(({ owner, listener }) => !this.#isForeign(host, gateway, owner, listener));
+    const slots = own.flatMap(({ owner, listener }) => this.#slotAt(host, owner, listener));
     const [first] = chosen;
     if (slots.length > 0 || first === undefined) return slots;
     const listener = listenerReference(first.owner, first.listener);
-    return { host, gateway: reference, why: 'no-routes', listener };
+    return { host, gateway: reference, why: own.length === 0 ? 'foreign-site' : 'no-routes', listener };
   }
 
   #addRoute(route: RouteReading): void {
@@ -131,14 +134,39 @@ export class ChallengeListeners {
    * host, it is named.
    */
   #spelling(host: string, owner: GatewayReading, listener: ListenerReading): string | undefined {
-    const serving = (this.#routes.get(sourceKey(owner)) ?? [])
+    const [first] = this.#serving(host, owner, listener);
+    return first === undefined ? host : first.hostname;
+  }
+
+  /** Who may write a ListenerSet has no say in the sites of others at its Gateway. */
+  #isForeign(
+    host: string,
+    source: GatewayReading,
+    owner: GatewayReading,
+    listener: ListenerReading,
+  ): boolean {
+    if (owner === source) return false;
+    const serving = this.#serving(host, owner, listener);
+    const [first] = serving;
+    if (first === undefined || first.hostname === host) return false;
+    const sites = serving.filter(({ hostname }) => hostname === first.hostname);
+    return sites.every(({ namespace }) => namespace !== source.namespace && namespace !== owner.namespace);
+  }
+
+  /** The hostnames of routes that serve the host there, the most specific first. */
+  #serving(
+    host: string,
+    owner: GatewayReading,
+    listener: ListenerReading,
+  ): { readonly namespace: string; readonly hostname: string | undefined }[] {
+    return (this.#routes.get(sourceKey(owner)) ?? [])
       .filter((attachment) => isAttachedTo(attachment, owner, listener, this.#labelsOf))
-      .flatMap(({ hostnames }): readonly (string | undefined)[] =>
-        hostnames.length === 0 ? [undefined] : hostnames,
-      )
-      .filter((hostname) => serves(hostname, host));
-    if (serving.length === 0) return host;
-    return serving.toSorted(bySpecificity)[0];
+      .flatMap(({ namespace, hostnames }) => {
+        const all: readonly (string | undefined)[] = hostnames.length === 0 ? [undefined] : hostnames;
+        return all.map((hostname) => ({ namespace, hostname }));
+      })
+      .filter(({ hostname }) => serves(hostname, host))
+      .toSorted((one, other) => bySpecificity(one.hostname, other.hostname));
   }
 }
 

@@ -57,6 +57,14 @@ export function unplacedRefusal({ host, gateway, why, listener }: Unplaced, name
         code: 'NoHttpListener',
         message: `${named(gateway)} has no HTTP listener that could carry a challenge of host ${host}.`,
       };
+    case 'foreign-site': {
+      const at = listener === undefined ? named(gateway) : listenerNamed(listener);
+      return {
+        code: 'HostHasNoRule',
+        message: `At ${at} only an HTTPRoute of another namespace serves host ${host}, by a wildcard or for all hosts.`,
+        remedy: `Attach an HTTPRoute with hostname ${host} to that listener.`,
+      };
+    }
     case 'no-routes': {
       const at = listener === undefined ? named(gateway) : listenerNamed(listener);
       const message = `${at} lets in routes neither of namespace ${namespace} nor of its own, so host ${host} has no challenge route.`;

@@ -315,29 +315,31 @@ export const reasons = {
   HostHasNoRule: {
     about: 'challenge',
     meaning:
-      'No Ingress of the namespace has a rule for the host, and another namespace serves it by a wildcard, a rule without host or a default backend: the challenges of all hosts of that site would be led to kube-lego.',
+      'No Ingress of the namespace has a rule for the host (no HTTPRoute, for a ListenerSet), and another namespace serves it by a wildcard, a rule without host or a default backend: the challenges of all hosts of that site would be led to kube-lego.',
     kind: 'check',
-    remedy: 'Add a rule for the host to the Ingress that lists it under spec.tls.',
+    remedy:
+      'Add a rule for the host to the Ingress that lists it under spec.tls; for a ListenerSet, attach an HTTPRoute with this hostname.',
   },
   ChallengeRuleRefused: {
     about: 'challenge',
     meaning:
-      "The API server, a policy or a webhook refuses kube-lego's challenge Ingress, as such or with this host.",
+      "The API server, a policy or a webhook refuses kube-lego's challenge Ingress, or the HTTPRoute of a Gateway's challenge, as such or with this host.",
     kind: 'check',
     remedy:
-      "Allow the challenge Ingress in kube-lego's namespace: see who refuses it, and why. LEGO_OBJECT_LABELS, LEGO_CHALLENGE_INGRESS_LABELS and LEGO_CHALLENGE_INGRESS_ANNOTATIONS give it what a policy requires.",
+      "Allow the challenge Ingress or HTTPRoute in the namespace that the message names, else in kube-lego's: see who refuses it, and why. LEGO_OBJECT_LABELS, LEGO_CHALLENGE_INGRESS_LABELS and LEGO_CHALLENGE_INGRESS_ANNOTATIONS give it what a policy requires.",
   },
   ChallengeRuleRemoved: {
     about: 'challenge',
     meaning:
-      "A mutating webhook or a controller removes the rule for the host from kube-lego's challenge Ingress each time it is written.",
+      "A mutating webhook or a controller removes the rule for the host from kube-lego's challenge Ingress or HTTPRoute each time it is written.",
     kind: 'check',
     remedy:
-      "Find who changes Ingresses in kube-lego's namespace (kubectl get mutatingwebhookconfigurations; policy engines; GitOps tools that prune), and exempt the challenge Ingress.",
+      "Find who changes Ingresses or HTTPRoutes in kube-lego's namespace (kubectl get mutatingwebhookconfigurations; policy engines; GitOps tools that prune), and exempt those of kube-lego.",
   },
   ChallengeRuleNotWritten: {
     about: 'challenge',
-    meaning: "The rule for the host could not be written to kube-lego's challenge Ingress within a minute.",
+    meaning:
+      "The rule for the host could not be written to kube-lego's challenge Ingress or HTTPRoute within a minute.",
     kind: 'transient',
     remedy: 'Nothing: kube-lego tries again. If it lasts, see its log for what the API server says.',
   },

@@ -333,6 +333,23 @@ describe('the challenge routes', { timeout: 240_000 }, () => {
     assert.deepEqual((await hostnamesIn(namespace))[0], 'site.example.com');
   });
 
+  it('of a tenant that look like ours are removed fifty at a time, and those with another name not at all', async () => {
+    await gateway('web', [listener('http')]);
+    const labels = { 'app.kubernetes.io/managed-by': 'kube-lego', 'kube-lego.io/challenge-of': namespace };
+    const names = ['site', ...Array.from({ length: 60 }, (_, index) => `kube-lego-challenge-x${index}`)];
+    for (const name of names) {
+      const body = { apiVersion: `${group}/v1`, kind: 'HTTPRoute', metadata: { name, labels }, spec: {} };
+      await stage.api.expect(stage.path(infra), { method: 'POST', body });
+    }
+    await eventually('they are known', () => watch.objects().length === 60, limit);
+    clock.advance(11_000);
+    await until('fifty are removed', async () => (await routesIn(infra)).length <= 11);
+    await until('the others follow', async () => {
+      if (clock.pending.every((rest) => rest > 1000)) clock.advance(10_000);
+      return (await routesIn(infra)).length === 1;
+    });
+  });
+
   it('are written without the host that a policy refuses', async () => {
     await gateway('web', [listener('http')]);
     await denyHost('evil.example.com');

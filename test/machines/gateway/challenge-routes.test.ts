@@ -7,7 +7,7 @@ import type {
   RouteReading,
 } from '../../../machines/gateway/gateway-objects.ts';
 import { sourceKey } from '../../../machines/ownership/source-key.ts';
-import { gateway, http, https, listenerSet, route } from './gateway-builders.ts';
+import { gateway, gatewayNamespace, http, https, listenerSet, route } from './gateway-builders.ts';
 
 const namespace = 'kube-lego';
 
@@ -91,6 +91,28 @@ describe('the challenges of a host are answered', () => {
     ]);
     assert.deepEqual(described(slotsFor('a.example.com', other)), [
       'other of Gateway: a.example.com, in kube-lego',
+    ]);
+  });
+
+  it("of a ListenerSet's host nowhere at its Gateway, where a wildcard or all hosts of a third namespace's site serve it", () => {
+    const web = gateway('web', http('http'));
+    const own = { ...listenerSet('shop', web, https('https')), namespace: 'rival' };
+    const at = (...routes: readonly RouteReading[]) =>
+      described(slotsFor('a.example.com', own, { gateways: [web, own], routes }));
+    const wildcard = route('site', web, ['*.example.com']);
+    assert.equal(at(wildcard), 'foreign-site');
+    assert.equal(at(route('site', web, [])), 'foreign-site');
+    assert.deepEqual(at({ ...wildcard, namespace: 'rival' }), [
+      'http of Gateway: *.example.com, in kube-lego',
+    ]);
+    assert.deepEqual(at({ ...route('redirect', web, []), namespace: gatewayNamespace }), [
+      'http of Gateway: all hosts, in kube-lego',
+    ]);
+    assert.deepEqual(at(wildcard, route('other', web, ['a.example.com'])), [
+      'http of Gateway: a.example.com, in kube-lego',
+    ]);
+    assert.deepEqual(described(slotsFor('a.example.com', web, { routes: [wildcard] })), [
+      'http of Gateway: *.example.com, in kube-lego',
     ]);
   });
 

@@ -1,4 +1,8 @@
-import type { ChallengeRoute, PlannedRoute } from '../../../../machines/gateway/challenge-route-plan.ts';
+import {
+  type ChallengeRoute,
+  namePrefix,
+  type PlannedRoute,
+} from '../../../../machines/gateway/challenge-route-plan.ts';
 import type { ListenerReference } from '../../../../machines/gateway/challenge-routes.ts';
 import { challengePath } from '../../../../machines/hosts/challenge-path.ts';
 import type { Collection } from '../../../kubernetes/client/collections.ts';
@@ -123,7 +127,7 @@ export function wantedGrant(
   const grant = {
     kind: 'ReferenceGrant',
     namespace: template.namespace,
-    name: `kube-lego-challenge-${namespace}`,
+    name: `${namePrefix}${namespace}`,
   } as const;
   return wanted(template, grant, spec, hosts, thumbprint);
 }
@@ -178,7 +182,8 @@ export function observeChallengeObject(
   }
   const labels = stringsOf(recordField(metadata, 'labels'));
   if (labels[managedByLabel.key] !== managedByLabel.value) return undefined;
-  if (labels[ownerLabel] !== template.namespace) return undefined;
+  // A tenant may put our labels on any number of its routes.
+  if (labels[ownerLabel] !== template.namespace || !name.startsWith(namePrefix)) return undefined;
   const annotations = stringsOf(recordField(metadata, 'annotations'));
   const spec = recordField(object, 'spec') ?? {};
   const listeners = arrayField(spec, 'parentRefs').flatMap((one) => listenerOf(one, namespace));

@@ -46,6 +46,8 @@ const collectionPause = 100;
 const longestAcquisition = minute;
 /** Milliseconds in which what is not needed should have been removed. */
 const tolerance = minute;
+/** Of one namespace at a time: a tenant can make any number that look like ours. */
+const mostUnneeded = 50;
 /**
  * The HTTPRoutes that lead `/.well-known/acme-challenge/` of the hosts being validated to our responder, and the ReferenceGrants for
  * those in other namespaces.
@@ -249,7 +251,15 @@ export class ChallengeRoutes {
     const all = this.#options.watch.objects();
     const shown = new Set(all.map(({ uid }) => uid));
     for (const uid of this.#deleted) if (!shown.has(uid)) this.#deleted.delete(uid);
-    return all.filter(({ uid }) => !this.#deleted.has(uid));
+    const wanted = new Set(this.#wanted.map(challengeObjectKey));
+    const unneeded = new Map<string, number>();
+    return all.filter((one) => {
+      if (this.#deleted.has(one.uid)) return false;
+      if (wanted.has(challengeObjectKey(one))) return true;
+      const count = (unneeded.get(one.namespace) ?? 0) + 1;
+      unneeded.set(one.namespace, count);
+      return count <= mostUnneeded;
+    });
   }
 
   /** The listeners and routes of the cluster as of now. @returns whether a host is spelt anew, or at another listener */
