@@ -59,15 +59,7 @@ describe('npm run simulate', () => {
       ...scenario,
       options: { ...scenario.options, refusalsAllowed: () => 0 },
     }));
-    const first = await written(strict, [
-      '--scenario',
-      'other-client',
-      '--fast',
-      '--days',
-      '3',
-      '--seed',
-      '4',
-    ]);
+    const first = await written(strict, [...small, '--seed', '4']);
     assert.equal(first.status, 1);
     const commands = first.lines.filter((line) => line.startsWith('  Again: '));
     assert.deepEqual(commands, [first.lines.at(-1)]);
