@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { applyManifests, type Manifest, readManifests } from '../../deploy/local/manifests.ts';
-import { arrayField } from '../../src/process/json.ts';
-import { controllerRequests } from '../controller-failures/controller-requests.ts';
+import { applyManifests, type Manifest } from '../../deploy/local/manifests.ts';
 import { ingress, secret } from '../controller-failures/objects.ts';
 import { type Stage, startStage } from '../controller-failures/stage.ts';
 import { eventually } from '../time/eventually.ts';
 import { deployFolder } from './deployed-cluster.ts';
+import { grants, uses } from './verbs.ts';
 
 const environment = {
   LEGO_SECRET_WATCH: 'on',
@@ -17,35 +16,6 @@ const environment = {
 const secretWatchRole = join(deployFolder, 'components/secret-watch/cluster-role.yaml');
 
 let stage: Stage;
-
-/** Each verb that a role of deploy/base, or of its component for the watch of Secrets, grants, as `verb resource in SCOPE`. */
-async function grants(): Promise<string[]> {
-  const manifests = await Promise.all([join(deployFolder, 'base'), secretWatchRole].map(readManifests));
-  return manifests.flat().flatMap((manifest) => (manifest.kind.endsWith('Role') ? grantsOf(manifest) : []));
-}
-
-function grantsOf(role: Manifest): string[] {
-  const scope = role.kind === 'Role' ? 'its own namespace' : 'the cluster';
-  return arrayField(role, 'rules').flatMap((rule) =>
-    arrayField(rule, 'resources').flatMap((resource) =>
-      arrayField(rule, 'verbs').map((verb) => `${String(verb)} ${String(resource)} in ${scope}`),
-    ),
-  );
-}
-
-/** What the controller did, in the same words. */
-async function uses(): Promise<Set<string>> {
-  const records = await controllerRequests(stage.world.cluster.auditLog);
-  return new Set(
-    records
-      // The Lease is read before there is one.
-      .filter(({ status }) => status < 400 || status === 404)
-      .map(({ verb, resource, namespace }) => {
-        const scope = namespace === 'kube-lego' ? 'its own namespace' : 'the cluster';
-        return `${verb} ${resource} in ${scope}`;
-      }),
-  );
-}
 
 /** A document of the rate-limit ledger of which nothing counts any more: its one bucket has been full for years. */
 const spentLedger: Manifest = {
@@ -83,13 +53,16 @@ describe('the roles of deploy/base and of its component secret-watch', { timeout
     );
     await stage.untilIssued('shop/third');
     for (const use of ['update', 'delete']) {
-      const isUsed = async () => (await uses()).has(`${use} configmaps in its own namespace`);
+      const isUsed = async () =>
+        (await uses(stage.world.cluster.auditLog)).has(`${use} configmaps in its own namespace`);
       await eventually(`the ledger is written: ${use}`, isUsed, 30_000);
     }
     await stage.controller.stop();
 
-    const used = await uses();
-    const unused = (await grants()).filter((grant) => !used.has(grant));
+    const used = await uses(stage.world.cluster.auditLog);
+    const unused = (await grants([join(deployFolder, 'base'), secretWatchRole])).filter(
+      (grant) => !used.has(grant),
+    );
     assert.deepEqual(unused, []);
   });
 });
