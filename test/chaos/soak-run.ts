@@ -100,6 +100,8 @@ export async function soak({ seed, minutes, ingresses, lifetime, tell }: SoakRun
   });
   const asked = new Map<string, Asked>();
   const faults = new Set<string>();
+  /** Those that are in `faults` with what kube-lego said when they were found. */
+  const found = new Set<string>();
   const end = Date.now() + minutes * minute;
   const changes: Change[] = [];
   let nextLook = 0;
@@ -128,7 +130,11 @@ export async function soak({ seed, minutes, ingresses, lifetime, tell }: SoakRun
     }
     if (Date.now() >= nextLook) {
       nextLook = Date.now() + lookInterval;
-      for (const fault of await expired(world, asked)) faults.add(fault);
+      for (const [late, fault] of await expired(world, asked)) {
+        if (found.has(fault)) continue;
+        found.add(fault);
+        faults.add(`${fault}; its status: ${await statusOf(world, late)}`);
+      }
       const left = Math.ceil((end - Date.now()) / minute);
       tell(`${left} min left, ${asked.size} Ingresses, ${faults.size} faults, ${world.restarts} restarts`);
     }
@@ -156,8 +162,18 @@ export async function soak({ seed, minutes, ingresses, lifetime, tell }: SoakRun
   };
 }
 
-/** Certificates that are expired or missing although they have been asked for long enough. */
-async function expired(world: FaultWorld, asked: ReadonlyMap<string, Asked>): Promise<string[]> {
+/** What kube-lego says of an Ingress, and when. */
+async function statusOf(world: FaultWorld, name: string): Promise<string> {
+  const { body } = await world.stage.world.api.request(ingressPath(`${namespace}/${name}`));
+  const annotations = recordField(recordField(body, 'metadata'), 'annotations');
+  return `${stringField(annotations, 'kube-lego.io/status') ?? 'none'} (${new Date().toISOString()})`;
+}
+
+/** Certificates that are expired or missing although they have been asked for long enough, by the name of the Ingress. */
+async function expired(
+  world: FaultWorld,
+  asked: ReadonlyMap<string, Asked>,
+): Promise<(readonly [name: string, fault: string])[]> {
   const path = `/api/v1/namespaces/${namespace}/secrets`;
   const stored = new Map<string, number>();
   for (const secret of arrayField(await world.stage.world.api.expect(path), 'items')) {
@@ -168,12 +184,12 @@ async function expired(world: FaultWorld, asked: ReadonlyMap<string, Asked>): Pr
     if (expiry !== undefined) stored.set(name, expiry);
   }
   const now = Date.now();
-  return [...asked].flatMap(([name, { since, hosts }]) => {
+  return [...asked].flatMap(([name, { since, hosts }]): (readonly [name: string, fault: string])[] => {
     if (now - since < patience) return [];
     const expiry = stored.get(`${name}-tls`);
     if (expiry === undefined)
-      return [`${hosts.join(', ')} has no certificate after ${patience / minute} min`];
-    return expiry > now ? [] : [`the certificate of ${hosts.join(', ')} has expired`];
+      return [[name, `${hosts.join(', ')} has no certificate after ${patience / minute} min`]];
+    return expiry > now ? [] : [[name, `the certificate of ${hosts.join(', ')} has expired`]];
   });
 }
 
