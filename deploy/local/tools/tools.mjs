@@ -39,7 +39,8 @@ export const recipes = {
   // The last one with XListenerSet, and without ReferenceGrant v1.
   'older-gateway-api-crds': gatewayApi('v1.4.1', [
     'standard/gateway.networking.k8s.io_gatewayclasses',
-    'standard/gateway.networking.k8s.io_gateways',
+    // With allowedListeners, without which there is no XListenerSet.
+    'experimental/gateway.networking.k8s.io_gateways',
     'standard/gateway.networking.k8s.io_httproutes',
     'standard/gateway.networking.k8s.io_referencegrants',
     'experimental/gateway.networking.x-k8s.io_xlistenersets',
