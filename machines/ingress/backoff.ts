@@ -1,10 +1,10 @@
 import { type Failure, failureKind } from '../reasons/reasons.ts';
-import { day, minute } from '../time/durations.ts';
+import { day, minute, second } from '../time/durations.ts';
 import { checkPause, jitter, jittered, pauseAfter, refusalLadder, transientLadder } from '../time/ladder.ts';
 
 /** Milliseconds. Maximum back-off after a failure; a Retry-After may be longer. */
 export const longestBackoff = (1 + jitter) * day;
-/** A certificate near its expiry is retried more often than daily: after this share of the time left. */
+/** A certificate near its expiry is retried more often: after this share of the time left. */
 const shareOfTimeLeft = 1 / 6;
 
 /**
@@ -47,12 +47,14 @@ function stepAfter(failure: Failure, failures: number, now: number, notAfter: nu
   const isLimit = isRateLimit(failure) || failure.code === 'AccountNotReady';
   const named = isLimit && failure.retryAt !== undefined;
   if (named) return pauseAfter(transientLadder, failures - refusalsAtOnce);
-  if (kind !== 'attempt') return pauseAfter(transientLadder, failures);
-  return Math.min(pauseAfter(refusalLadder, failures), longestStep(notAfter, now));
+  if (kind !== 'attempt') {
+    return Math.min(pauseAfter(transientLadder, failures), longestStep(notAfter, now, 5 * second));
+  }
+  return Math.min(pauseAfter(refusalLadder, failures), longestStep(notAfter, now, 100 * minute));
 }
 
 /** A six-day certificate, due at half of its lifetime, would have only three more daily attempts. */
-function longestStep(notAfter: number | undefined, now: number): number {
+function longestStep(notAfter: number | undefined, now: number, least: number): number {
   if (notAfter === undefined || notAfter <= now) return day;
-  return Math.max(shareOfTimeLeft * (notAfter - now), 100 * minute);
+  return Math.max(shareOfTimeLeft * (notAfter - now), least);
 }

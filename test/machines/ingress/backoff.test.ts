@@ -34,6 +34,13 @@ describe('after a failure a certificate is tried again', () => {
     assertLadder(delays('CaUnavailable'), [5_000, 15_000, minute, 5 * minute, 5 * minute, 5 * minute]);
   });
 
+  it('sooner when it was nobody’s failure and the certificate has only minutes left', () => {
+    const waits = [4 * minute, minute, 10_000, -minute].map(
+      (left) => (nextAttempt(failure('CaUnavailable'), 4, 'uid/a', now, now + left) ?? 0) - now,
+    );
+    assertLadder(waits, [40_000, 10_000, 5_000, 5 * minute]);
+  });
+
   it('in ten minutes where a host was left out and can be reached again, however often it has failed before', () => {
     assertLadder(delays('HostReturning'), [1, 2, 3, 4, 5, 50].fill(10 * minute));
   });
