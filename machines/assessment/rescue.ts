@@ -1,5 +1,6 @@
 import { covers } from '../hosts/host-names.ts';
 import { type Failure, isSelfCheckFailure, type ReasonCode } from '../reasons/reasons.ts';
+import { hour } from '../time/durations.ts';
 import type { Validity } from './renewal.ts';
 
 /** Recorded on the Secret of a certificate that was ordered without some of its hosts. */
@@ -68,8 +69,34 @@ export function hostsToRescue(
   return kept.length === 0 ? undefined : kept;
 }
 
+/** Milliseconds between two orders that leave out failing hosts for the sake of others. */
+const separationInterval = hour;
+
+/**
+ * A certificate whose hosts several people have named: hosts that fail do not hold up those that have none yet. What the certificate in
+ * use covers is never given up for that.
+ *
+ * @param covered DNS names of the certificate in use
+ * @param failing the hosts that caused the last failure
+ * @param lastAt time of the last order without failing hosts, in milliseconds since the epoch
+ * @returns the hosts to order; undefined: all, as usual
+ */
+export function hostsToSeparate(
+  wanted: readonly string[],
+  covered: readonly string[],
+  failing: readonly string[],
+  lastAt: number | undefined,
+  now: number,
+): readonly string[] | undefined {
+  if (lastAt !== undefined && lastAt <= now && now < lastAt + separationInterval) return undefined;
+  const out = wanted.filter((host) => failing.includes(host));
+  if (out.length === 0 || out.some((host) => covers(covered, host))) return undefined;
+  const kept = wanted.filter((host) => !failing.includes(host));
+  return kept.some((host) => !covers(covered, host)) ? kept : undefined;
+}
+
 /** The notice about a host that is left out. */
 export function leftOut(host: string, secretName: string): Failure {
-  const message = `Host ${host} is left out of the certificate in Secret ${secretName}: it failed when the certificate was about to expire.`;
+  const message = `Host ${host} is left out of the certificate in Secret ${secretName}: it failed while the certificate for the others could not wait.`;
   return { code: 'HostLeftOut', message, host };
 }

@@ -92,8 +92,11 @@ export function gatewayRequest(gateway: GatewayReading, surroundings: GatewaySur
     const message = `Secret ${secretName} would need a certificate for more hosts than the CA allows, ${mostNames}. Those of the youngest HTTPRoutes are left out: ${someOf([...left])}.`;
     notices.push({ code: 'TooManyHosts', message });
   }
+  const ofRoutes = new Set(asking.filter((one) => one.ofRoutes).map((one) => one.secretName));
   const tls = [...names].flatMap(([secretName, hosts]): TlsEntry[] =>
-    hosts.size === 0 ? [] : [{ secretName, hosts: [...hosts] }],
+    hosts.size === 0
+      ? []
+      : [{ secretName, hosts: [...hosts], ...(ofRoutes.has(secretName) ? { separable: true } : {}) }],
   );
   return { tls, ruleHosts: [...claimed], notices, awaited: [...names.keys()] };
 }

@@ -1,6 +1,12 @@
 import type { Assessment } from '../assessment/assessment.ts';
 import { renewals } from '../assessment/defects.ts';
-import { hostsToBlame, hostsToRescue, type Omission, type Serving } from '../assessment/rescue.ts';
+import {
+  hostsToBlame,
+  hostsToRescue,
+  hostsToSeparate,
+  type Omission,
+  type Serving,
+} from '../assessment/rescue.ts';
 import type { DesiredCertificate } from '../ownership/desired-certificate.ts';
 import { failureKind } from '../reasons/reasons.ts';
 import type { CertificateInput } from './certificate.ts';
@@ -86,14 +92,19 @@ function unreadyHosts({ status }: CertificateRecord): readonly string[] | undefi
 }
 
 function planRescue(
-  { failing = [], rescuedAt }: CertificateRecord,
+  { desired, failing = [], rescuedAt }: CertificateRecord,
   { hosts, serving, omission }: Due,
   at: number,
 ): Pick<CertificateInput, 'hosts' | 'omission' | 'rescue' | 'purpose' | 'exemption'> | undefined {
-  if (serving === undefined) return undefined;
   const wanted = hosts.map(({ host }) => host);
-  const lastAt = Math.max(omission?.at ?? 0, rescuedAt ?? 0);
-  const kept = hostsToRescue(wanted, serving, failing, lastAt === 0 ? undefined : lastAt, at);
+  const latest = Math.max(omission?.at ?? 0, rescuedAt ?? 0);
+  const lastAt = latest === 0 ? undefined : latest;
+  const rescued = serving && hostsToRescue(wanted, serving, failing, lastAt, at);
+  const kept =
+    rescued ??
+    (desired.separable === true
+      ? hostsToSeparate(wanted, serving?.dnsNames ?? [], failing, lastAt, at)
+      : undefined);
   if (kept === undefined) return undefined;
   const out = wanted.filter((host) => failing.includes(host));
   const after: Omission = { at, hosts: [...(omission?.hosts ?? []), ...out] };
@@ -101,8 +112,8 @@ function planRescue(
     hosts: hosts.filter(({ host }) => kept.includes(host)),
     omission: after,
     rescue: true,
-    purpose: serving.issued ? 'renewal' : 'first',
-    exemption: isSameSet(kept, serving, at) ? 'same-set' : 'none',
+    purpose: rescued !== undefined && serving?.issued === true ? 'renewal' : 'first',
+    exemption: serving !== undefined && isSameSet(kept, serving, at) ? 'same-set' : 'none',
   };
 }
 

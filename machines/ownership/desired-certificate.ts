@@ -93,6 +93,8 @@ export interface DesiredCertificate {
   readonly refusedSetting?: Pick<Failure, 'code' | 'message'>;
   /** False where the source says `kube-lego.io/self-check: "false"`. */
   readonly selfCheck: boolean;
+  /** Several people have named its hosts: those of one that fails are left out until they do not. */
+  readonly separable?: true;
   /** Made of the certificate when it is stored; undefined for none. */
   readonly keystore?: Keystore;
 }

@@ -447,6 +447,7 @@ export class Ownership {
       keyType: keyType !== undefined && isKeyType(keyType) ? keyType : undefined,
       profile,
       selfCheck: selfCheck?.toLowerCase() !== 'false',
+      ...(secret.isSeparable ? { separable: true } : {}),
       ...(isKeystore(keystore) ? { keystore } : {}),
       ...(keeps.length === 0 ? {} : { keeps }),
       ...(refusal === undefined ? {} : { refusedSetting: refusal }),

@@ -66,6 +66,11 @@ export class SecretClaims {
     this.secretName = secretName;
   }
 
+  /** Several people have named its hosts, see `TlsEntry`. */
+  get isSeparable(): boolean {
+    return this.#members.some(({ wanted }) => wanted.separable === true);
+  }
+
   get isShared(): boolean {
     return this.#members.length > 1;
   }

@@ -26,6 +26,8 @@ export interface WantedSecret {
   readonly heldOnly: boolean;
   /** Likewise these of its hosts: no challenge can prove them. */
   readonly unprovable?: readonly string[];
+  /** See `TlsEntry`. */
+  readonly separable?: true;
 }
 
 /** What a source asks kube-lego for. */
@@ -147,13 +149,18 @@ function mergedEntries(entries: readonly TlsEntry[]): TlsEntry[] {
   );
   const merged = [...named].map(([secretName, same]): TlsEntry => {
     const hosts = [...new Set(same.flatMap((entry) => entry.hosts))];
-    return { secretName, hosts, ...(same.some(({ incomplete }) => incomplete) ? { incomplete: true } : {}) };
+    return {
+      secretName,
+      hosts,
+      ...(same.some(({ incomplete }) => incomplete) ? { incomplete: true } : {}),
+      ...(same.some(({ separable }) => separable) ? { separable: true } : {}),
+    };
   });
   return [...merged, ...entries.filter(({ secretName }) => secretName === undefined || secretName === '')];
 }
 
 function readEntry(
-  { secretName, hosts, incomplete }: TlsEntry,
+  { secretName, hosts, incomplete, separable }: TlsEntry,
   rules: ReadingRules,
   notices: Notices,
   choice: (host: string) => Choice,
@@ -193,6 +200,7 @@ function readEntry(
     hosts: provable.slice(),
     heldOnly: tooMany || incomplete === true,
     ...(unprovable.length === 0 ? {} : { unprovable }),
+    ...(separable === true ? { separable } : {}),
   };
 }
 

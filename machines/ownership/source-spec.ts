@@ -14,6 +14,8 @@ export interface TlsEntry {
   readonly hosts: readonly string[];
   /** Some of its hosts were not read, see `Excess`. */
   readonly incomplete?: true;
+  /** Several people have named its hosts: one that fails must not hold up those of the others. */
+  readonly separable?: true;
 }
 
 export const retryAnnotation = 'kube-lego.io/retry';

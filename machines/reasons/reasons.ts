@@ -429,7 +429,7 @@ export const reasons = {
   HostLeftOut: {
     about: 'challenge',
     meaning:
-      'A host is left out of the certificate, because it kept failing when the certificate for all hosts was about to expire.',
+      'A host is left out of the certificate, because it kept failing when the certificate for all hosts was about to expire; or, at a listener whose names come from HTTPRoutes, when others waited for theirs.',
     kind: 'attempt',
     remedy:
       'Fix the host: it is added again when it has passed the self-check twice. If the self-check is inconclusive, set kube-lego.io/retry to a new value.',

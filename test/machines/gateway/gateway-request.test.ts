@@ -197,7 +197,11 @@ describe('a listener', () => {
     ];
     const { tls, notices } = request(edge, routes, { mostNames: 3 });
     assert.deepEqual(tls, [
-      { secretName: 'tls', hosts: ['own.example.com', 'old.example.com', 'b.example.com'] },
+      {
+        secretName: 'tls',
+        hosts: ['own.example.com', 'old.example.com', 'b.example.com'],
+        separable: true,
+      },
     ]);
     assert.deepEqual(
       notices.map(({ code }) => code),

@@ -196,3 +196,45 @@ describe('a renewal whose settings are refused', () => {
     assert.deepEqual(settings(round(check(changed, good, now + hour))), [undefined, 'shortlve']);
   });
 });
+
+describe('a host that fails, of a certificate whose hosts several people have named', () => {
+  const failure = { code: 'SelfCheckFailed', message: 'It is dead.', host: 'dead.example.com' } as const;
+  const separable = { ...assignment([]), desired: [{ ...desired, separable: true as const }] };
+  const living = ['a.example.com', 'b.example.com'];
+
+  /** The round after a failure. */
+  function next(
+    secret: SecretFacts,
+    { of = separable, at = now + hour }: { readonly of?: typeof separable; readonly at?: number } = {},
+  ): CertificateInput {
+    const context = check(begin({ assignment: of }), secret);
+    const failed = applyOutcome(context, desired.secretName, { kind: 'failed', failure }, now);
+    return round(check(failed, secret, at));
+  }
+  const hostsOf = ({ hosts }: CertificateInput): string[] => hosts.map(({ host }) => host);
+
+  it('does not hold up the first certificate of the others', () => {
+    const found = next({ kind: 'absent' });
+    assert.deepEqual(hostsOf(found), living);
+    assert.deepEqual(found.omission, { at: now + hour, hosts: ['dead.example.com'] });
+    assert.deepEqual([found.purpose, found.exemption], ['first', 'none']);
+  });
+
+  it('does not hold up a further name, once an hour', () => {
+    const before = secretOf(['a.example.com']);
+    assert.deepEqual(hostsOf(next(before)), living);
+    const lately = { ...before, omission: { at: now + hour / 2, hosts: [] } };
+    assert.deepEqual(hostsOf(next(lately)), names);
+    assert.deepEqual(hostsOf(next(lately, { at: now + 2 * hour })), living);
+  });
+
+  it('is not given up where it has a certificate, and is no reason for an order that adds nobody', () => {
+    assert.deepEqual(hostsOf(next(secretOf(['a.example.com', 'dead.example.com']))), names);
+    assert.deepEqual(hostsOf(next(secretOf(living))), names);
+  });
+
+  it('holds them up where one person has named them all', () => {
+    const of = { ...assignment([]), desired: [desired] };
+    assert.deepEqual(hostsOf(next({ kind: 'absent' }, { of: of as typeof separable })), names);
+  });
+});

@@ -49,7 +49,11 @@ export class StatusWriter {
   async #run(): Promise<void> {
     this.#running = true;
     const limit = pLimit(atOnce);
-    const due = this.#options.statuses().filter((write) => this.#isDue(write));
+    const statuses = this.#options.statuses();
+    // An object that is created again has no status.
+    const paths = new Set(statuses.map(({ path }) => path));
+    for (const path of this.#written.keys()) if (!paths.has(path)) this.#written.delete(path);
+    const due = statuses.filter((write) => this.#isDue(write));
     await Promise.all(due.map((write) => limit(() => this.#write(write))));
     this.#running = false;
   }
