@@ -1,14 +1,14 @@
-import type { AllowedRoutes, LabelSelector } from './gateway-objects.ts';
+import type { AllowedNamespaces, LabelSelector } from './gateway-objects.ts';
 
 /**
- * Whether a listener lets in routes of a namespace.
+ * Whether a listener lets in routes of a namespace, or a Gateway its ListenerSets.
  *
- * @param listenerNamespace of the Gateway or ListenerSet that has the listener
+ * @param own namespace of the Gateway or ListenerSet
  * @param labelsOf labels of a Namespace
  */
 export function lets(
-  allowed: AllowedRoutes,
-  listenerNamespace: string,
+  allowed: AllowedNamespaces,
+  own: string,
   namespace: string,
   labelsOf: (namespace: string) => Readonly<Record<string, string>>,
 ): boolean {
@@ -16,7 +16,7 @@ export function lets(
     case 'All':
       return true;
     case 'Same':
-      return namespace === listenerNamespace;
+      return namespace === own;
     case 'Selector':
       return selects(allowed.selector, labelsOf(namespace));
     case 'None':

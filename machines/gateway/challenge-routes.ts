@@ -4,7 +4,7 @@
 import { parseSourceKey, type SourceKey, sourceKey } from '../ownership/source-key.ts';
 import { lets } from './allowed-routes.ts';
 import type { GatewayReading, GatewayReference, ListenerReading, RouteReading } from './gateway-objects.ts';
-import { bySpecificity, serves } from './hostname-match.ts';
+import { bySpecificity, hostnamesServing, serves } from './hostname-match.ts';
 import { type Attachment, attachmentOf, isAttachedTo } from './route-attachment.ts';
 
 /** A listener of a Gateway or ListenerSet, as a parentRef names it. */
@@ -30,8 +30,7 @@ export interface ChallengeSlot {
  *
  * - `not-found`: it does not exist, or is being deleted.
  * - `no-http-listener`: no listener with protocol HTTP has this host, or each that has is refused or in conflict.
- * - `foreign-site`: at the listener of a ListenerSet's Gateway, only a wildcard route or one for all hosts of a third namespace serves the
- *   host: the challenges of all its hosts would be led to kube-lego.
+ * - `foreign-site`: at the listener of a ListenerSet's Gateway, only routes of third namespaces serve the host: it is their site.
  * - `no-routes`: the listener lets in routes neither of our namespace nor of its own.
  */
 export interface Unplaced {
@@ -57,6 +56,8 @@ export class ChallengeListeners {
   readonly #gateways = new Map<SourceKey, GatewayReading>();
   /** By Gateway or ListenerSet that they have been let in by. */
   readonly #routes = new Map<SourceKey, Attachment[]>();
+  /** What the routes at a listener serve, by `listenerKey`: the namespaces of the routes by hostname. */
+  readonly #sites = new Map<string, ReadonlyMap<string | undefined, ReadonlySet<string>>>();
   readonly #labelsOf: GatewayObjects['namespaceLabels'];
   readonly #namespace: string;
 
@@ -70,7 +71,7 @@ export class ChallengeListeners {
 
   /**
    * Where the challenges of this host are answered, for one Gateway or ListenerSet: at its own listeners, and those of a ListenerSet's
-   * Gateway. Of each port, requests reach the listener with the most specific hostname, of two equal ones that of the Gateway. The
+   * Gateway, if that lets it in: not each implementation knows ListenerSets, so that its status need not tell. Of each port, requests reach the listener with the most specific hostname, of two equal ones that of the Gateway. The
    * CA asks at port 80; where no listener has that port, a load balancer may translate it (Traefik's listeners have the ports of its
    * container), which the self-check finds out.
    */
@@ -79,9 +80,9 @@ export class ChallengeListeners {
     const { kind, namespace, name } = parseSourceKey(key);
     const reference = { kind: kind === 'ListenerSet' ? kind : 'Gateway', namespace, name } as const;
     if (gateway === undefined) return { host, gateway: reference, why: 'not-found' };
-    const { parent } = gateway;
-    const above = parent && this.#gateways.get(sourceKey({ kind: 'Gateway', ...parent }));
-    const all = [above, gateway].flatMap((owner) => (owner === undefined ? [] : carrying(host, owner)));
+    const all = [this.#above(gateway), gateway].flatMap((owner) =>
+      owner === undefined ? [] : carrying(host, owner),
+    );
     const direct = all.filter(({ listener }) => listener.port === challengePort);
     const byPort = Map.groupBy(direct.length > 0 ? direct : all, ({ listener }) => listener.port);
     const chosen = Array.from(byPort.values(), (ofPort) =>
@@ -127,6 +128,13 @@ export class ChallengeListeners {
     ];
   }
 
+  /** The Gateway of a ListenerSet that it lets in. */
+  #above({ namespace, parent }: GatewayReading): GatewayReading | undefined {
+    const above = parent && this.#gateways.get(sourceKey({ kind: 'Gateway', ...parent }));
+    if (above === undefined) return undefined;
+    return lets(above.allowedListeners, above.namespace, namespace, this.#labelsOf) ? above : undefined;
+  }
+
   /**
    * The hostname of the most specific route that serves the host there, as it is spelt. Of two routes the more specific hostname comes
    * first, whatever their paths (HTTPRouteSpec.hostnames), and Envoy looks at one virtual host only: a challenge route that is more
@@ -134,8 +142,8 @@ export class ChallengeListeners {
    * host, it is named.
    */
   #spelling(host: string, owner: GatewayReading, listener: ListenerReading): string | undefined {
-    const [first] = this.#serving(host, owner, listener);
-    return first === undefined ? host : first.hostname;
+    const site = this.#siteOf(host, owner, listener);
+    return site === undefined ? host : site.hostname;
   }
 
   /** Who may write a ListenerSet has no say in the sites of others at its Gateway. */
@@ -146,27 +154,44 @@ export class ChallengeListeners {
     listener: ListenerReading,
   ): boolean {
     if (owner === source) return false;
-    const serving = this.#serving(host, owner, listener);
-    const [first] = serving;
-    if (first === undefined || first.hostname === host) return false;
-    const sites = serving.filter(({ hostname }) => hostname === first.hostname);
-    return sites.every(({ namespace }) => namespace !== source.namespace && namespace !== owner.namespace);
+    const site = this.#siteOf(host, owner, listener);
+    return (
+      site !== undefined && !site.namespaces.has(source.namespace) && !site.namespaces.has(owner.namespace)
+    );
   }
 
-  /** The hostnames of routes that serve the host there, the most specific first. */
-  #serving(
+  /** The most specific hostname that serves the host there, and whose routes have it. */
+  #siteOf(
     host: string,
     owner: GatewayReading,
     listener: ListenerReading,
-  ): { readonly namespace: string; readonly hostname: string | undefined }[] {
-    return (this.#routes.get(sourceKey(owner)) ?? [])
-      .filter((attachment) => isAttachedTo(attachment, owner, listener, this.#labelsOf))
-      .flatMap(({ namespace, hostnames }) => {
-        const all: readonly (string | undefined)[] = hostnames.length === 0 ? [undefined] : hostnames;
-        return all.map((hostname) => ({ namespace, hostname }));
-      })
-      .filter(({ hostname }) => serves(hostname, host))
-      .toSorted((one, other) => bySpecificity(one.hostname, other.hostname));
+  ): { readonly hostname: string | undefined; readonly namespaces: ReadonlySet<string> } | undefined {
+    const sites = this.#sitesAt(owner, listener);
+    for (const hostname of hostnamesServing(host)) {
+      const namespaces = sites.get(hostname);
+      if (namespaces !== undefined) return { hostname, namespaces };
+    }
+    return undefined;
+  }
+
+  /** Once for all hosts: thousands of routes may be attached to a shared Gateway. */
+  #sitesAt(
+    owner: GatewayReading,
+    listener: ListenerReading,
+  ): ReadonlyMap<string | undefined, ReadonlySet<string>> {
+    const key = `${sourceKey(owner)}/${listener.name}`;
+    const known = this.#sites.get(key);
+    if (known !== undefined) return known;
+    const sites = new Map<string | undefined, Set<string>>();
+    for (const attachment of this.#routes.get(sourceKey(owner)) ?? []) {
+      if (!isAttachedTo(attachment, owner, listener, this.#labelsOf)) continue;
+      const { hostnames, namespace } = attachment;
+      for (const hostname of hostnames.length === 0 ? [undefined] : hostnames) {
+        sites.set(hostname, (sites.get(hostname) ?? new Set()).add(namespace));
+      }
+    }
+    this.#sites.set(key, sites);
+    return sites;
   }
 }
 

@@ -38,6 +38,8 @@ export interface GatewayReading extends GatewayReference {
   readonly wildcards: boolean;
   /** The Gateway of a ListenerSet. */
   readonly parent?: { readonly namespace: string; readonly name: string } | undefined;
+  /** Whose ListenerSets may attach to a Gateway (`spec.allowedListeners`). */
+  readonly allowedListeners: AllowedNamespaces;
   readonly listeners: readonly ListenerReading[];
   /** Number of listeners, certificateRefs and annotations that were not read. */
   readonly excess?:
@@ -58,8 +60,8 @@ export interface CertificateReference {
   readonly name: string;
 }
 
-/** Whose routes may attach to a listener (`allowedRoutes.namespaces`). */
-export type AllowedRoutes =
+/** Of which namespaces objects may attach: routes to a listener (`allowedRoutes`), ListenerSets to a Gateway. */
+export type AllowedNamespaces =
   | { readonly from: 'All' | 'Same' | 'None' }
   | { readonly from: 'Selector'; readonly selector: LabelSelector };
 
@@ -85,7 +87,7 @@ export interface ListenerReading {
   /** `tls.mode`; `Terminate` if there is `tls` without a mode, undefined without `tls`. */
   readonly tlsMode?: string | undefined;
   readonly certificateRefs: readonly CertificateReference[];
-  readonly allowedRoutes: AllowedRoutes;
+  readonly allowedRoutes: AllowedNamespaces;
   /** Whether HTTPRoutes may attach (`allowedRoutes.kinds`). */
   readonly allowsHttpRoutes: boolean;
   /** Condition `Accepted`; undefined if there is none yet. */

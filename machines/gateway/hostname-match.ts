@@ -7,6 +7,13 @@ export function serves(hostname: string | undefined, host: string): boolean {
   return hostname.startsWith('*.') && host.endsWith(hostname.slice(1));
 }
 
+/** All hostnames that have this host, the most specific first. */
+export function hostnamesServing(host: string): (string | undefined)[] {
+  const labels = host.split('.');
+  const wildcards = labels.slice(1).map((_, index) => `*.${labels.slice(index + 1).join('.')}`);
+  return [host, ...wildcards, undefined];
+}
+
 /** The hosts that are in both, as a hostname; `none` if there are none. */
 export function intersection(
   one: string | undefined,

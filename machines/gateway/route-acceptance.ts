@@ -55,13 +55,13 @@ export function unplacedRefusal({ host, gateway, why, listener }: Unplaced, name
     case 'no-http-listener':
       return {
         code: 'NoHttpListener',
-        message: `${named(gateway)} has no HTTP listener that could carry a challenge of host ${host}.`,
+        message: `${named(gateway)} has no HTTP listener that could carry a challenge of host ${host}${gateway.kind === 'ListenerSet' ? ', nor has a Gateway that lets it in (allowedListeners)' : ''}.`,
       };
     case 'foreign-site': {
       const at = listener === undefined ? named(gateway) : listenerNamed(listener);
       return {
         code: 'HostHasNoRule',
-        message: `At ${at} only an HTTPRoute of another namespace serves host ${host}, by a wildcard or for all hosts.`,
+        message: `At ${at} only HTTPRoutes of other namespaces serve host ${host}.`,
         remedy: `Attach an HTTPRoute with hostname ${host} to that listener.`,
       };
     }

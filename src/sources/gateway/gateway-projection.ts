@@ -10,7 +10,7 @@ import { arrayField, recordField, stringField } from '../../process/json.ts';
 import { isTrue, noSettings, settingsIn, statusIn } from '../source-annotations.ts';
 import { nameField, numberField, recordsIn } from './bounded-fields.ts';
 import { conditionIn, isFalse, isTrueNow } from './conditions.ts';
-import { mostCertificateRefs, projectListener } from './listener-projection.ts';
+import { mostCertificateRefs, projectAllowed, projectListener } from './listener-projection.ts';
 
 /** As the CRDs have it. */
 const mostListeners = 64;
@@ -58,6 +58,10 @@ export function projectGateway(
     ...(kind === 'ListenerSet' && parentName !== undefined
       ? { parent: { namespace: nameField(parent, 'namespace') ?? namespace, name: parentName } }
       : {}),
+    allowedListeners: projectAllowed(
+      recordField(recordField(spec, 'allowedListeners'), 'namespaces'),
+      'None',
+    ),
     listeners,
     ...(beyond ? { excess: { ...excess, annotations: tooLong } } : {}),
   };

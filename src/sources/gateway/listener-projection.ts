@@ -1,5 +1,5 @@
 import type {
-  AllowedRoutes,
+  AllowedNamespaces,
   CertificateReference,
   LabelSelector,
   ListenerReading,
@@ -44,7 +44,7 @@ export function projectListener(listener: unknown, namespace: string): SpecOfLis
     certificateRefs: recordsIn(tls, 'certificateRefs', mostCertificateRefs).flatMap((reference) =>
       certificateReference(reference, namespace),
     ),
-    allowedRoutes: allowedRoutes(recordField(allowed, 'namespaces')),
+    allowedRoutes: projectAllowed(recordField(allowed, 'namespaces'), 'Same'),
     allowsHttpRoutes: allowsHttpRoutes(recordsIn(allowed, 'kinds', mostKinds), protocol),
   };
 }
@@ -57,8 +57,12 @@ function certificateReference(reference: unknown, own: string): CertificateRefer
   return [{ group: textField(reference, 'group') ?? '', kind, namespace, name }];
 }
 
-function allowedRoutes(namespaces: Record<string, unknown> | undefined): AllowedRoutes {
-  const from = stringField(namespaces, 'from') ?? 'Same';
+/** @param fallback where nothing is said */
+export function projectAllowed(
+  namespaces: Record<string, unknown> | undefined,
+  fallback: 'Same' | 'None',
+): AllowedNamespaces {
+  const from = stringField(namespaces, 'from') ?? fallback;
   if (from === 'Selector') return { from, selector: labelSelector(recordField(namespaces, 'selector')) };
   // Of a value that we do not know nobody can say what it lets in.
   return { from: from === 'All' || from === 'Same' ? from : 'None' };
@@ -78,7 +82,7 @@ function labelSelector(selector: Record<string, unknown> | undefined): LabelSele
   };
 }
 
-/** Where no kinds are named, the protocol decides (Gateway API, `AllowedRoutes.kinds`). */
+/** Where no kinds are named, the protocol decides (Gateway API, `AllowedNamespaces.kinds`). */
 function allowsHttpRoutes(kinds: readonly Record<string, unknown>[], protocol: string): boolean {
   if (kinds.length === 0) return protocol === 'HTTP' || protocol === 'HTTPS';
   return kinds.some(

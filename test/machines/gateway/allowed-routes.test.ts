@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { lets, selects } from '../../../machines/gateway/allowed-routes.ts';
-import type { AllowedRoutes } from '../../../machines/gateway/gateway-objects.ts';
+import type { AllowedNamespaces } from '../../../machines/gateway/gateway-objects.ts';
 
 const labels: Readonly<Record<string, Record<string, string>>> = { lego: { team: 'tls' }, infra: {} };
 const labelsOf = (namespace: string) => labels[namespace] ?? {};
@@ -12,11 +12,11 @@ const selector = (key: string, operator: string, ...values: string[]) => ({
 
 describe('a listener', () => {
   it('lets in routes of all namespaces, of its own, of selected ones or of none', () => {
-    const team: AllowedRoutes = {
+    const team: AllowedNamespaces = {
       from: 'Selector',
       selector: { matchLabels: { team: 'tls' }, matchExpressions: [] },
     };
-    const letIn = (allowed: AllowedRoutes) =>
+    const letIn = (allowed: AllowedNamespaces) =>
       ['lego', 'infra'].filter((namespace) => lets(allowed, 'infra', namespace, labelsOf));
     assert.deepEqual(letIn({ from: 'All' }), ['lego', 'infra']);
     assert.deepEqual(letIn({ from: 'Same' }), ['infra']);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ChallengeListeners } from '../../../machines/gateway/challenge-routes.ts';
 import type {
-  AllowedRoutes,
+  AllowedNamespaces,
   GatewayReading,
   RouteReading,
 } from '../../../machines/gateway/gateway-objects.ts';
@@ -94,26 +94,44 @@ describe('the challenges of a host are answered', () => {
     ]);
   });
 
-  it("of a ListenerSet's host nowhere at its Gateway, where a wildcard or all hosts of a third namespace's site serve it", () => {
+  it("of a ListenerSet's host nowhere at its Gateway, where only the sites of third namespaces serve it", () => {
     const web = gateway('web', http('http'));
     const own = { ...listenerSet('shop', web, https('https')), namespace: 'rival' };
     const at = (...routes: readonly RouteReading[]) =>
       described(slotsFor('a.example.com', own, { gateways: [web, own], routes }));
     const wildcard = route('site', web, ['*.example.com']);
+    const exact = route('exact', web, ['a.example.com']);
     assert.equal(at(wildcard), 'foreign-site');
     assert.equal(at(route('site', web, [])), 'foreign-site');
+    assert.equal(at(wildcard, exact), 'foreign-site');
+    assert.equal(at({ ...wildcard, namespace: 'rival' }, exact), 'foreign-site');
     assert.deepEqual(at({ ...wildcard, namespace: 'rival' }), [
       'http of Gateway: *.example.com, in kube-lego',
     ]);
     assert.deepEqual(at({ ...route('redirect', web, []), namespace: gatewayNamespace }), [
       'http of Gateway: all hosts, in kube-lego',
     ]);
-    assert.deepEqual(at(wildcard, route('other', web, ['a.example.com'])), [
+    assert.deepEqual(at(wildcard, exact, { ...route('own', web, ['a.example.com']), namespace: 'rival' }), [
       'http of Gateway: a.example.com, in kube-lego',
     ]);
     assert.deepEqual(described(slotsFor('a.example.com', web, { routes: [wildcard] })), [
       'http of Gateway: *.example.com, in kube-lego',
     ]);
+  });
+
+  it('of a ListenerSet at its Gateway only if that lets it in, whatever the status says', () => {
+    const from = (allowedListeners: AllowedNamespaces, labels = {}) => {
+      const web = { ...gateway('web', http('http')), allowedListeners };
+      const own = { ...listenerSet('shop', web, https('https')), namespace: 'rival' };
+      return described(slotsFor('a.example.com', own, { gateways: [web, own] }, labels));
+    };
+    const selector = { matchLabels: { team: 'rival' }, matchExpressions: [] };
+    const slots = ['http of Gateway: a.example.com, in kube-lego'];
+    assert.equal(from({ from: 'None' }), 'no-http-listener');
+    assert.equal(from({ from: 'Same' }), 'no-http-listener');
+    assert.equal(from({ from: 'Selector', selector }), 'no-http-listener');
+    assert.deepEqual(from({ from: 'Selector', selector }, { team: 'rival' }), slots);
+    assert.deepEqual(from({ from: 'All' }), slots);
   });
 
   it('nowhere if the Gateway has gone, or has no HTTP listener with this host', () => {
@@ -124,7 +142,7 @@ describe('the challenges of a host are answered', () => {
 });
 
 describe('a challenge route is', () => {
-  const inNamespace = (allowedRoutes: AllowedRoutes, labels = {}) =>
+  const inNamespace = (allowedRoutes: AllowedNamespaces, labels = {}) =>
     described(slotsFor('a.example.com', gateway('web', http('http', { allowedRoutes })), {}, labels));
 
   it("in kube-lego's namespace if the listener lets it in", () => {

@@ -54,6 +54,7 @@ function reading(
       certManager: false,
     },
     wildcards: false,
+    allowedListeners: { from: 'All' },
     listeners,
   };
 }

@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { bySpecificity, intersection, serves } from '../../../machines/gateway/hostname-match.ts';
+import {
+  bySpecificity,
+  hostnamesServing,
+  intersection,
+  serves,
+} from '../../../machines/gateway/hostname-match.ts';
 
 describe('a hostname of a listener or route', () => {
   it('without wildcard serves that host alone, with one all hosts below at any depth, and none all', () => {
@@ -25,6 +30,13 @@ describe('a hostname of a listener or route', () => {
       assert.deepEqual(intersection(one, other), both);
       assert.deepEqual(intersection(other, one), both);
     }
+  });
+
+  it('is one of those that serve a host: itself, the wildcards above it, and all hosts', () => {
+    const hostnames = hostnamesServing('a.b.example.com');
+    assert.deepEqual(hostnames, ['a.b.example.com', '*.b.example.com', '*.example.com', '*.com', undefined]);
+    assert.deepEqual(hostnames.toSorted(bySpecificity), hostnames);
+    assert.ok(hostnames.every((hostname) => serves(hostname, 'a.b.example.com')));
   });
 
   it('comes before a wildcard, a longer wildcard before a shorter one, and all hosts last', () => {

@@ -83,6 +83,17 @@ describe('the projection of a Gateway', () => {
     assert.deepEqual(reading.parent, { namespace: 'infra', name: 'edge' });
   });
 
+  it('lets in ListenerSets only where it says so', () => {
+    const from = (namespaces: unknown) => gateway({ allowedListeners: { namespaces } })?.allowedListeners;
+    assert.deepEqual(gateway({})?.allowedListeners, { from: 'None' });
+    assert.deepEqual(from({ from: 'Same' }), { from: 'Same' });
+    assert.deepEqual(from({ from: 'Selector' }), {
+      from: 'Selector',
+      selector: { matchLabels: {}, matchExpressions: [] },
+    });
+    assert.deepEqual(from({ from: 'Everybody' }), { from: 'None' });
+  });
+
   it('is bounded, whatever is written', () => {
     const references = Array.from({ length: 100 }, (_, at) => ({ name: `s${at}` }));
     const listeners = Array.from({ length: 100 }, (_, at) => ({
