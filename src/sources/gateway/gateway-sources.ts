@@ -140,15 +140,16 @@ export class GatewaySources implements SourceWatch {
 
   async #tellChanges(): Promise<void> {
     await nextTurn();
-    const { signal, tellSupervisor } = this.#options;
+    const { signal, tellSupervisor, watch } = this.#options;
     const turns = new Turns();
     for (const key of this.#changed) {
-      if (signal.aborted) return;
+      // What has gone by the change of a kind's version is listed again.
+      if (signal.aborted || !watch.read) return;
       this.#changed.delete(key);
       this.#tell(key);
       if (turns.isOver) await turns.next();
     }
-    if (this.#synced) return;
+    if (this.#synced || !watch.read) return;
     this.#synced = true;
     tellSupervisor({ type: 'SYNCED' });
   }

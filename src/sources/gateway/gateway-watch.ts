@@ -41,7 +41,7 @@ export type GatewayChange =
   | { readonly of: 'reading' };
 
 export interface GatewayWatchOptions {
-  readonly config: Pick<Config, 'annotationKey' | 'watchNamespaces'>;
+  readonly config: Pick<Config, 'annotationKey' | 'namespace' | 'watchNamespaces'>;
   readonly client: Pick<KubernetesClient, 'stream'>;
   readonly clock: Clock;
   readonly signal: AbortSignal;
@@ -67,8 +67,9 @@ export class GatewayWatch implements GatewayCache {
     this.#options = options;
     const { config, client, clock, signal, log } = options;
     const tell = (change: GatewayChange): void => this.#tell(change);
+    const watched = config.watchNamespaces;
     const common = {
-      namespaces: config.watchNamespaces,
+      namespaces: watched,
       client,
       clock,
       signal,
@@ -86,6 +87,8 @@ export class GatewayWatch implements GatewayCache {
     this.#listenerSets = new KindWatch(ofKind('ListenerSet'));
     this.#routes = new KindWatch<RouteReading>({
       ...common,
+      // The challenge routes are there, with what Gateways say of them.
+      namespaces: watched.length === 0 ? [] : [...new Set([config.namespace, ...watched])],
       plural: 'HTTPRoutes',
       project: projectRoute,
       onUpsert: (reading) => tell({ of: 'route', reading }),

@@ -60,7 +60,7 @@ describe('the challenge routes', { timeout: 240_000 }, () => {
     const { client } = world;
     const { signal } = stop;
     const onError = (error: unknown): number => errors.push(error);
-    const config = { annotationKey: 'kubernetes.io/tls-acme', watchNamespaces: [namespace, infra] };
+    const config = { annotationKey: 'kubernetes.io/tls-acme', namespace, watchNamespaces: [infra] };
     gateways = new GatewayWatch({ config, client, clock: systemClock, signal, log: recordedLog().log });
     const template = { namespace, serviceName: 'kube-lego', servicePort: 8080, labels: {}, annotations: {} };
     const common = { client, clock, signal, template, gateways, onError };
@@ -201,6 +201,14 @@ describe('the challenge routes', { timeout: 240_000 }, () => {
       (await hostnamesIn(namespace)).includes('a.example.com,b.example.com'),
     );
     assert.notEqual(routes.changedAt('web'), undefined);
+  });
+
+  it('are removed at once when a site comes whose other paths they would take, even right after a write', async () => {
+    await gateway('web', [listener('http')]);
+    assert.deepEqual(await acquireAs({}, ['a.example.com']), new Map());
+    routes.release('web');
+    await stage.site(infra, 'site', 'web', ['*.example.com']);
+    await until('they are removed', async () => (await routesIn(namespace)).length === 0);
   });
 
   it('are restored when somebody changes or deletes them', async () => {

@@ -9,6 +9,7 @@ import { settlingTime } from '../../../machines/gateway/settled-attachments.ts';
 import type { SourceSpec } from '../../../machines/ownership/source-spec.ts';
 import type { SupervisorEvent } from '../../../machines/supervisor/supervisor-messages.ts';
 import { createKubernetesClient, type KubernetesClient } from '../../../src/kubernetes/client/client.ts';
+import { arrayField, recordField, stringField } from '../../../src/process/json.ts';
 import { GatewaySources } from '../../../src/sources/gateway/gateway-sources.ts';
 import { GatewayWatch } from '../../../src/sources/gateway/gateway-watch.ts';
 import { borrowCluster } from '../../clusters/borrow.ts';
@@ -71,7 +72,7 @@ describe('Gateways as sources', { timeout: 240_000 }, () => {
     log = recordedLog();
     told = [];
     const { signal } = stop;
-    const config = { annotationKey: 'kubernetes.io/tls-acme', watchNamespaces: [] };
+    const config = { annotationKey: 'kubernetes.io/tls-acme', namespace: 'kube-lego', watchNamespaces: [] };
     watch = new GatewayWatch({ config, client, clock, signal, log: log.log });
     const tellSupervisor = (event: SupervisorEvent) => told.push(event);
     sources = new GatewaySources({ watch, clock, signal, mostNames: 100, tellSupervisor });
@@ -189,5 +190,32 @@ describe('Gateways as sources', { timeout: 240_000 }, () => {
     await untilDiscovered('the set is known', () => hostsOf('team', 'ListenerSet') === asked);
     await until('the grant is known', () => [...watch.grants()].length === 1);
     assert.equal(watch.collectionOf('ListenerSet')?.resource, 'xlistenersets');
+  });
+
+  it('are no moment gone while they are read in another version', async () => {
+    await installGatewayApi(cluster);
+    await applyObjects(cluster.adminKubeconfig, [
+      gateway('edge', [https('shop', 'shop-tls', 'shop.example.com')]),
+    ]);
+    watch.start();
+    await untilDiscovered('the Gateway is known', () => hostsOf('edge') !== '');
+    const definition = `/apis/apiextensions.k8s.io/v1/customresourcedefinitions/gateways.${group}`;
+    const versions = arrayField(recordField(await api.expect(definition), 'spec'), 'versions');
+    await api.expect(definition, {
+      method: 'PATCH',
+      contentType: 'application/json-patch+json',
+      body: versions.flatMap((version, at) =>
+        stringField(version, 'name') === 'v1'
+          ? [{ op: 'replace', path: `/spec/versions/${at}/served`, value: false }]
+          : [],
+      ),
+    });
+    const isOther = () => watch.collectionOf('Gateway').apiVersion === `${group}/v1beta1`;
+    await untilDiscovered('the other version is read', () => isOther() && watch.read);
+    assert.deepEqual(
+      told.filter(({ type }) => type === 'SOURCE_GONE'),
+      [],
+    );
+    assert.equal(hostsOf('edge'), 'shop-tls: shop.example.com');
   });
 });

@@ -69,6 +69,8 @@ export class ChallengeRoutes {
   #writing: Promise<void> | undefined;
   #timer: { readonly handle: unknown; readonly at: number } | undefined;
   #wanted: readonly WantedObject[] = [];
+  /** How routes are spelt, since changes were last worked out: it may be while others are being written. */
+  #hasChanged = false;
 
   constructor(options: ChallengeRoutesOptions) {
     this.#options = options;
@@ -202,7 +204,7 @@ export class ChallengeRoutes {
   #reconcile(): void {
     const { clock, onError, signal } = this.#options;
     const observed = this.#observed();
-    const hasChanged = this.#follow();
+    if (this.#follow()) this.#hasChanged = true;
     this.#wanted = this.#claims.size === 0 ? [] : this.#plan(observed);
     this.#noteUnneeded();
     if (this.#claims.size === 0 && observed.length === 0) return;
@@ -215,7 +217,8 @@ export class ChallengeRoutes {
     );
     if (this.#writing !== undefined) return;
     const now = clock.monotonic();
-    const changes = this.#writes.changes(this.#wanted, observed, this.#inheritedUntil, hasChanged);
+    const changes = this.#writes.changes(this.#wanted, observed, this.#inheritedUntil, this.#hasChanged);
+    this.#hasChanged = false;
     const due = changes.filter(({ at }) => at <= now);
     if (due.length > 0) {
       this.#writing = this.#writes

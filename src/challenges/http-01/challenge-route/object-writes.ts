@@ -50,6 +50,8 @@ interface Track {
   failures: number;
   /** Since when it has more than is wanted, in monotonic milliseconds. */
   extraSince: number | undefined;
+  /** How routes are spelt has changed since then. */
+  isHarmful: boolean;
   /** The last write, and what the API server made of it; webhooks may change it. */
   sent: { readonly wanted: string; readonly result: string } | undefined;
   readonly pace: RepairPace;
@@ -99,14 +101,15 @@ export class ObjectWrites {
       const [should, is] = [wantedByKey.get(key), observedByKey.get(key)];
       const track = this.#track(key);
       const difference = differenceOf(should, is, track);
-      if (difference !== 'more') track.extraSince = undefined;
+      if (difference !== 'more') Object.assign(track, { extraSince: undefined, isHarmful: false });
       if (difference === 'none' || is?.deleting === true) return [];
       const isRepair = difference === 'less' && should !== undefined && track.sent?.wanted === textOf(should);
       const pause = isRepair ? track.pace.pause : writeInterval;
       const soonest = Math.max(track.lastWriteAt + pause, track.notBefore);
       if (difference === 'less') return [{ key, wanted: should, observed: is, at: soonest }];
       track.extraSince ??= now;
-      const calm = hasChanged ? now : Math.max(track.extraSince + removalDelay, keepUntil);
+      track.isHarmful ||= hasChanged;
+      const calm = track.isHarmful ? now : Math.max(track.extraSince + removalDelay, keepUntil);
       return [{ key, wanted: should, observed: is, at: Math.max(calm, soonest) }];
     });
   }
@@ -243,6 +246,7 @@ export class ObjectWrites {
       notBefore: Number.NEGATIVE_INFINITY,
       failures: 0,
       extraSince: undefined,
+      isHarmful: false,
       sent: undefined,
       pace: new RepairPace(this.#options.clock, writeInterval),
     };
