@@ -12,7 +12,7 @@ import type {
   ListenerReading,
 } from './gateway-objects.ts';
 import { isGranted } from './grants.ts';
-import { listenerNames } from './listener-names.ts';
+import { listenerNames, mostServed } from './listener-names.ts';
 import { type Attachment, isAttachedTo } from './route-attachment.ts';
 
 export interface GatewaySurroundings {
@@ -66,13 +66,12 @@ export function gatewayRequest(gateway: GatewayReading, surroundings: GatewaySur
       continue;
     }
     const { hostname } = listener;
-    // Thousands of routes may be attached to a shared Gateway.
     const isSpecific = hostname !== undefined && !isWildcard(hostname);
-    const attached = isSpecific
-      ? []
-      : routes.filter((route) => isAttachedTo(route, gateway, listener, labelsOf));
+    const attached = routes.values().filter((route) => isAttachedTo(route, gateway, listener, labelsOf));
     const { certified, unasked } = listenerNames(gateway, listener, attached);
-    for (const name of [...certified, ...unasked]) claimed.add(name);
+    for (const name of [...certified, ...unasked]) {
+      if (isSpecific || claimed.size < mostServed) claimed.add(name);
+    }
     notices.push(...noticesAbout(listener, certified, unasked));
     asking.push({
       secretName: target.secretName,

@@ -209,4 +209,22 @@ describe('a listener', () => {
     );
     assert.match(notices[0]?.message ?? '', /left out: young\.example\.com\.$/);
   });
+
+  it('is read within bounds, however many routes a shared Gateway has', () => {
+    const edge = gateway(
+      'edge',
+      ...Array.from({ length: 63 }, (_, at) => https(`l${at}`, secret(`tls-${at}`))),
+      https('own', { hostname: 'own.example.com', ...secret('own') }),
+    );
+    const routes = Array.from({ length: 200 }, (_, of) => {
+      const hostnames = Array.from({ length: 16 }, (__, at) => `h${at}.r${of}.example.com`);
+      return { ...route(`r${of}`, edge, hostnames), createdAt: of };
+    });
+    const { tls, ruleHosts } = request(edge, routes);
+    assert.equal(ruleHosts.length, 2001);
+    assert.equal(ruleHosts.at(-1), 'own.example.com');
+    const ofRoutes = tls.filter(({ secretName }) => secretName !== 'own');
+    assert.equal(ofRoutes.length, 63);
+    assert.ok(ofRoutes.every(({ hosts }) => hosts.length === 100 && hosts[0] === 'h0.r0.example.com'));
+  });
 });
