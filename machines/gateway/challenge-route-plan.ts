@@ -5,8 +5,10 @@ import type { ChallengeSlot, ListenerReference } from './challenge-routes.ts';
 import { intersection } from './hostname-match.ts';
 import { isSame } from './route-attachment.ts';
 
-/** Of the name of a challenge route. */
+/** Of the name of a challenge route, before a number. */
 export const namePrefix = 'kube-lego-challenge-';
+/** No others may be written (deploy/base/policies/challenge-routes.yaml). */
+const nameForm = new RegExp(`^${namePrefix}[0-9]{1,4}$`);
 /** Of `spec.hostnames`. */
 export const mostHostnames = 16;
 /** Of `spec.parentRefs`. */
@@ -24,6 +26,10 @@ export interface ChallengeRoute {
 /** A challenge route as it should be, with the hosts that are validated by it. */
 export interface PlannedRoute extends ChallengeRoute {
   readonly hosts: readonly string[];
+}
+
+export function isRouteName(name: string): boolean {
+  return nameForm.test(name);
 }
 
 /** Whether this route leads the challenges of the slot to kube-lego. */

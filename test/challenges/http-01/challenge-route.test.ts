@@ -344,18 +344,35 @@ describe('the challenge routes', { timeout: 240_000 }, () => {
   it('of a tenant that look like ours are removed fifty at a time, and those with another name not at all', async () => {
     await gateway('web', [listener('http')]);
     const labels = { 'app.kubernetes.io/managed-by': 'kube-lego', 'kube-lego.io/challenge-of': namespace };
-    const names = ['site', ...Array.from({ length: 60 }, (_, index) => `kube-lego-challenge-x${index}`)];
+    const likeOurs = Array.from({ length: 60 }, (_, index) => `kube-lego-challenge-${index + 1}`);
+    const names = ['site', 'kube-lego-challenge-x', ...likeOurs];
     for (const name of names) {
       const body = { apiVersion: `${group}/v1`, kind: 'HTTPRoute', metadata: { name, labels }, spec: {} };
       await stage.api.expect(stage.path(infra), { method: 'POST', body });
     }
     await eventually('they are known', () => watch.objects().length === 60, limit);
     clock.advance(11_000);
-    await until('fifty are removed', async () => (await routesIn(infra)).length <= 11);
+    await until('fifty are removed', async () => (await routesIn(infra)).length <= 12);
     await until('the others follow', async () => {
       if (clock.pending.every((rest) => rest > 1000)) clock.advance(10_000);
-      return (await routesIn(infra)).length === 1;
+      return (await routesIn(infra)).length === 2;
     });
+  });
+
+  it('are made under another name while a finalizer holds one that is deleted', async () => {
+    await gateway('web', [listener('http')]);
+    await acquireAs({}, ['a.example.com']);
+    const first = stage.path(namespace, 'kube-lego-challenge-1');
+    await stage.change(first, { metadata: { finalizers: ['example.com/cleanup'] } });
+    routes.release('web');
+    clock.advance(10_000);
+    await until('it is deleted', async () => {
+      const metadata = recordField(await stage.api.expect(first), 'metadata');
+      return metadata?.['deletionTimestamp'] !== undefined;
+    });
+    assert.deepEqual(await acquireAs({}, ['b.example.com']), new Map());
+    assert.deepEqual(await hostnamesIn(namespace), ['a.example.com', 'b.example.com']);
+    await stage.change(first, { metadata: { finalizers: null } });
   });
 
   it('are written without the host that a policy refuses', async () => {

@@ -1,5 +1,6 @@
 import {
   type ChallengeRoute,
+  isRouteName,
   namePrefix,
   type PlannedRoute,
 } from '../../../../machines/gateway/challenge-route-plan.ts';
@@ -183,7 +184,8 @@ export function observeChallengeObject(
   const labels = stringsOf(recordField(metadata, 'labels'));
   if (labels[managedByLabel.key] !== managedByLabel.value) return undefined;
   // A tenant may put our labels on any number of its routes.
-  if (labels[ownerLabel] !== template.namespace || !name.startsWith(namePrefix)) return undefined;
+  if (labels[ownerLabel] !== template.namespace) return undefined;
+  if (kind === 'HTTPRoute' && !isRouteName(name)) return undefined;
   const annotations = stringsOf(recordField(metadata, 'annotations'));
   const spec = recordField(object, 'spec') ?? {};
   const listeners = arrayField(spec, 'parentRefs').flatMap((one) => listenerOf(one, namespace));

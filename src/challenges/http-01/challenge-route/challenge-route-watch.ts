@@ -87,7 +87,7 @@ export class ChallengeRouteWatch implements AnsweredHosts {
     const normal = normalizeHost(host);
     const { namespace } = this.#options.template;
     return newestAnswer(
-      this.objects().filter((one) => one.namespace === namespace && one.hosts.has(normal) && !one.deleting),
+      this.objects(namespace).filter(({ hosts, deleting }) => hosts.has(normal) && !deleting),
     );
   }
 
@@ -95,19 +95,20 @@ export class ChallengeRouteWatch implements AnsweredHosts {
     return this.#watched.size === 0 ? Promise.resolve() : this.#refresh.run();
   }
 
-  /** Each object once, as of its newest known version. */
-  objects(): ObservedObject[] {
+  /**
+   * Each object once, as of its newest known version.
+   *
+   * @param of a namespace: asked at each request to the responder, and a tenant can make any number that look like ours
+   */
+  objects(of?: string): ObservedObject[] {
+    const isMeant = ({ namespace }: ObservedObject): boolean => of === undefined || namespace === of;
     const all = [...this.#watched.values()].flatMap(({ reflectors }) => reflectors);
     const watching = all.every(({ state }) => state.watching);
-    const watched = [...this.#watched.values()].flatMap(({ reflectors }) =>
-      reflectors.flatMap((reflector) =>
-        Array.from(reflector.entries(), ([, one]): [string, ObservedObject] => [
-          challengeObjectKey(one),
-          one,
-        ]),
-      ),
-    );
-    return [...this.#noted.newest(watched, watching)];
+    const watched = all
+      .flatMap((reflector) => Array.from(reflector.entries(), ([, one]) => one))
+      .filter(isMeant)
+      .map((one): [string, ObservedObject] => [challengeObjectKey(one), one]);
+    return [...this.#noted.newest(watched, watching)].filter(isMeant);
   }
 
   /** Told of each change until the signal is aborted, in place of an earlier one. */

@@ -291,7 +291,11 @@ export class ChallengeRoutes {
       const isFull = inherits && [...hosts].some((host) => !held.has(host));
       return [{ ...route, isFull }];
     });
-    const dying = new Set(observed.filter(({ deleting }) => deleting).map(challengeObjectKey));
+    // A finalizer may hold one that is deleted for long.
+    const all = this.#options.watch.objects();
+    const dying = new Set(
+      all.filter(({ deleting, uid }) => deleting || this.#deleted.has(uid)).map(challengeObjectKey),
+    );
     const plans = planRoutes(slots, standing, (namespace, name) => {
       const key = challengeObjectKey({ kind: 'HTTPRoute', namespace, name });
       return this.#foreign.has(key) || dying.has(key);

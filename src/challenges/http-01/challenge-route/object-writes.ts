@@ -2,7 +2,7 @@ import { minute, second } from '../../../../machines/time/durations.ts';
 import { doubledPause } from '../../../../machines/time/ladder.ts';
 import type { KubernetesClient } from '../../../kubernetes/client/client.ts';
 import type { Collection } from '../../../kubernetes/client/collections.ts';
-import { KubernetesError, unless } from '../../../kubernetes/client/kubernetes-error.ts';
+import { isForbidden, KubernetesError, unless } from '../../../kubernetes/client/kubernetes-error.ts';
 import { fieldManager } from '../../../kubernetes/records/managed-by.ts';
 import type { Clock } from '../../../time/clock.ts';
 import { RepairPace } from '../repair-pace.ts';
@@ -62,6 +62,8 @@ const writeInterval = second;
 /** Milliseconds before what is not wanted is removed, if no other write removes it earlier. */
 export const removalDelay = 10 * second;
 const longestBackoff = 30 * second;
+/** Of a removal that is not permitted: of what a tenant has labelled as ours in a namespace where nothing may be written. */
+const forbiddenBackoff = 10 * minute;
 const failuresUntilTold = 4;
 /** Errors about the object; all others are about the API server. */
 export const refusals: readonly string[] = ['Invalid', 'Forbidden', 'BadRequest'];
@@ -232,8 +234,10 @@ export class ObjectWrites {
     const { clock, onError, onFailure } = this.#options;
     const track = this.#track(key);
     track.failures += 1;
-    const backoff = doubledPause(writeInterval, longestBackoff, track.failures);
-    track.notBefore = clock.monotonic() + Math.min(Math.max(backoff, error.retryAfter ?? 0), minute);
+    const longest = isForbidden(error) ? forbiddenBackoff : longestBackoff;
+    const backoff = doubledPause(writeInterval, longest, track.failures);
+    const asked = Math.min(error.retryAfter ?? 0, minute);
+    track.notBefore = clock.monotonic() + Math.max(backoff, asked);
     onError(error);
     if (track.failures % failuresUntilTold === 0) onFailure(key, error);
   }
