@@ -81,6 +81,18 @@ export function silence({ host, listener }: ChallengeSlot): RouteRefusal {
   return { code: 'ChallengeRouteNotAccepted', message };
 }
 
+/** The challenge route of this slot is never as it was written. */
+export function changedByOthers({ host }: ChallengeSlot): RouteRefusal {
+  const message = `The challenge route of host ${host} is changed each time that kube-lego writes it: by a mutating webhook, or by a controller that changes HTTPRoutes.`;
+  return { code: 'ChallengeRuleRemoved', message };
+}
+
+/** The API server has not taken the challenge route of this slot in time. */
+export function notWritten({ host }: ChallengeSlot): RouteRefusal {
+  const message = `The challenge route of host ${host} could not be written in time.`;
+  return { code: 'ChallengeRuleNotWritten', message };
+}
+
 /** Of `spec.listeners`: what a Gateway or ListenerSet without HTTP listener lacks, as YAML. */
 export const httpListenerToAdd = `- name: http
   protocol: HTTP

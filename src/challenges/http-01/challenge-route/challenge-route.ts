@@ -5,7 +5,13 @@
 
 import { carries, type PlannedRoute, planRoutes } from '../../../../machines/gateway/challenge-route-plan.ts';
 import { ChallengeListeners, type ChallengeSlot } from '../../../../machines/gateway/challenge-routes.ts';
-import { type RouteRefusal, silence } from '../../../../machines/gateway/route-acceptance.ts';
+import type { RouteReading } from '../../../../machines/gateway/gateway-objects.ts';
+import {
+  changedByOthers,
+  notWritten,
+  type RouteRefusal,
+  silence,
+} from '../../../../machines/gateway/route-acceptance.ts';
 import { sentences } from '../../../../machines/reasons/sentences.ts';
 import { minute } from '../../../../machines/time/durations.ts';
 import type { KubernetesClient } from '../../../kubernetes/client/client.ts';
@@ -317,10 +323,15 @@ export class ChallengeRoutes {
   #settle(claims: readonly RouteClaim[], isLate: boolean): void {
     if (claims.length === 0) return;
     const { clock, gateways, template } = this.#options;
+    const kind = 'HTTPRoute';
+    const wanted = new Set(this.#wanted.map(challengeObjectKey));
+    // Not all with our label, of which a tenant can make any number.
+    const isWanted = ({ ours, namespace, name }: RouteReading): boolean =>
+      ours && wanted.has(challengeObjectKey({ kind, namespace, name }));
     const view: RouteView = {
       now: clock.monotonic(),
       served: gateways.served,
-      routes: [...gateways.routes()].filter(({ ours }) => ours),
+      routes: [...gateways.routes()].filter(isWanted),
       namespace: template.namespace,
       ...(isLate ? { late: (slot: ChallengeSlot) => this.#lateRefusal(slot) } : {}),
     };
@@ -334,15 +345,7 @@ export class ChallengeRoutes {
     if (observed.some(({ route }) => route !== undefined && carries(route, slot))) return silence(slot);
     const wanted = this.#wanted.find(({ route }) => route !== undefined && carries(route, slot));
     const key = wanted && challengeObjectKey(wanted);
-    return observed.some((one) => challengeObjectKey(one) === key)
-      ? {
-          code: 'ChallengeRuleRemoved',
-          message: `The challenge route of host ${slot.host} is changed each time that kube-lego writes it: by a mutating webhook, or by a controller that changes HTTPRoutes.`,
-        }
-      : {
-          code: 'ChallengeRuleNotWritten',
-          message: `The challenge route of host ${slot.host} could not be written in time.`,
-        };
+    return observed.some((one) => challengeObjectKey(one) === key) ? changedByOthers(slot) : notWritten(slot);
   }
 
   /** Finds out which hostnames are refused; the others are written without them. */
