@@ -188,7 +188,7 @@ export const optionGroups = {
     watchNamespaces: {
       variable: 'LEGO_WATCH_NAMESPACE',
       placeholder: 'NAMES',
-      description: 'Namespaces whose Ingresses are managed, separated by commas. Unset: all.',
+      description: 'Namespaces whose Ingresses and Gateways are managed, separated by commas. Unset: all.',
       fallback: '',
       parse: values.listOf(values.namespaceName),
     },
@@ -196,7 +196,7 @@ export const optionGroups = {
       variable: 'LEGO_KUBE_ANNOTATION',
       placeholder: 'KEY',
       description:
-        'Annotation by which this kube-lego manages an Ingress. A second kube-lego needs another one.',
+        'Annotation by which this kube-lego manages an Ingress or a Gateway. A second kube-lego needs another one.',
       fallback: usualAnnotationKey,
       parse: values.annotationKey,
     },
