@@ -39,7 +39,7 @@ describe('a policy that refuses one host of a batch in the challenge Ingress', (
     const message = await stage.untilWarned('blog/casino', 'ChallengeRuleRefused');
     assert.match(message, /^The challenge Ingress may not carry a rule for casino\.example\.com: /);
     assert.match(message, /casino\.example\.com is on the list of the compliance team/);
-    assert.match(message, /Allow the challenge Ingress in kube-lego's namespace/);
+    assert.match(message, /Allow the challenge Ingress or HTTPRoute in the namespace that the message names/);
     assert.equal((await stage.view('blog/casino'))?.state, 'backing-off');
     assert.equal(await stage.secret('blog/casino-tls'), undefined);
     assert.equal(await stage.orders(), good.length);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, before, describe, it } from 'node:test';
+import type { IngressView } from '../../machines/ingress/ingress-view.ts';
 import { decodeStatus } from '../../src/kubernetes/records/status-annotation.ts';
 import type { Finding } from '../ca/authorizations.ts';
 import { statusTextOf } from '../kubernetes/records/written-status.ts';
@@ -64,6 +65,7 @@ describe('a name that the CA has paused', { timeout: 300_000 }, () => {
     assert.equal(refusals(), 1);
   });
 
+  const waits = ({ next }: IngressView): boolean => (next.at ?? 0) > Date.now() + hour;
   it('is not asked for again by itself, nor after a crash', async () => {
     const told = async () => {
       const text = statusTextOf(await stage.object(ingressPath('shop/web')));
@@ -75,8 +77,7 @@ describe('a name that the CA has paused', { timeout: 300_000 }, () => {
     await stage.controller.kill();
     const asked = ca.orders.length;
     await start();
-    const waits = async () => ((await stage.view('shop/web'))?.next.at ?? 0) > Date.now() + hour;
-    await eventually('it waits after the crash, too', waits, 100_000);
+    await stage.untilView('shop/web', 'it waits after the crash, too', waits);
     assert.equal(ca.orders.length, asked);
   });
 

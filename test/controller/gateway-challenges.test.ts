@@ -128,12 +128,10 @@ describe('the challenges of Gateways', { timeout: 420_000 }, () => {
 
     const failed: number[] = [];
     const seen = new Set<string>();
-    let visits = 0;
     const probing = new AbortController();
     const probed = (async () => {
       while (!probing.signal.aborted) {
         const status = await visit();
-        visits += 1;
         if (status !== 200) failed.push(status);
         for (const route of await challengeRoutes()) seen.add(route);
       }
@@ -147,7 +145,6 @@ describe('the challenges of Gateways', { timeout: 420_000 }, () => {
     probing.abort();
     await probed;
     assert.deepEqual(failed, []);
-    assert.ok(visits > 10, `${visits} visits`);
     assert.ok(seen.has(`kube-lego: *.${domain}`), [...seen].join());
     assert.ok(![...seen].some((route) => route.includes(host)));
   });

@@ -192,7 +192,7 @@ describe('the record of holders', () => {
         assert.deepEqual(new Map(restored(documents).entries()), new Map(record.entries()));
       }
     });
-    fc.assert(property, { numRuns: 200 });
+    fc.assert(property, { numRuns: 200, seed: 20261130 });
   });
 
   it('forgets holders of expired certificates, and the oldest beyond the bound, unless their hosts are needed', () => {
@@ -223,6 +223,6 @@ describe('a document of the record', () => {
         assert.deepEqual(decodeHolders(encodeHolders(document)), { ...document, damaged: [] });
       },
     );
-    fc.assert(property);
+    fc.assert(property, { seed: 20261130 });
   });
 });
