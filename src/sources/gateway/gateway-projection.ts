@@ -67,6 +67,11 @@ export function projectGateway(
   };
 }
 
+/** Of a listener that is refused because its Secret is missing, which the listener is to get from us. */
+const secretIsMissing = 'InvalidCertificateRef';
+/** Of an object whose listeners are refused, each for its own reason: some or all. */
+const listenersAreRefused = 'ListenersNotValid';
+
 /** The listeners with what `status` says of them. Where it refuses the whole object, it accepts none of them. */
 function listenersIn(
   spec: Record<string, unknown> | undefined,
@@ -77,7 +82,8 @@ function listenersIn(
   readonly listeners: ListenerReading[];
   readonly excess: { readonly listeners: number; readonly certificateRefs: number };
 } {
-  const refused = isFalse(conditionIn(status, 'Accepted', generation));
+  const ofAll = conditionIn(status, 'Accepted', generation);
+  const refused = isFalse(ofAll) && ofAll?.reason !== listenersAreRefused;
   const statuses = new Map(
     recordsIn(status, 'listeners', mostListeners).map((one) => [stringField(one, 'name'), one]),
   );
@@ -88,11 +94,12 @@ function listenersIn(
     if (listener === undefined) return [];
     const own = statuses.get(listener.name);
     const accepted = conditionIn(own, 'Accepted', generation);
+    const isRefused = refused || (isFalse(accepted) && accepted?.reason !== secretIsMissing);
     const programmed = conditionIn(own, 'Programmed', generation);
     return [
       {
         ...listener,
-        ...(refused || accepted !== undefined ? { accepted: !refused && !isFalse(accepted) } : {}),
+        ...(refused || accepted !== undefined ? { accepted: !isRefused } : {}),
         conflicted: isTrueNow(conditionIn(own, 'Conflicted', generation)),
         ...(programmed === undefined ? {} : { programmed: isTrueNow(programmed) }),
       },

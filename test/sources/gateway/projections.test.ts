@@ -83,6 +83,25 @@ describe('the projection of a Gateway', () => {
     assert.deepEqual(reading.parent, { namespace: 'infra', name: 'edge' });
   });
 
+  it('does not refuse a listener for its missing Secret, which it is to get', () => {
+    const names = ['secret', 'protocol', 'silent'];
+    const listeners = names.map((name) => ({ name, port: 443, protocol: 'HTTPS' }));
+    const conditions = (reason: string) => [
+      { type: 'Accepted', status: 'False', reason, observedGeneration: 3 },
+    ];
+    const status = {
+      conditions: conditions('ListenersNotValid'),
+      listeners: [
+        { name: 'secret', conditions: conditions('InvalidCertificateRef') },
+        { name: 'protocol', conditions: conditions('UnsupportedProtocol') },
+      ],
+    };
+    assert.deepEqual(
+      gateway({ listeners }, status)?.listeners.map(({ accepted }) => accepted),
+      [true, false, undefined],
+    );
+  });
+
   it('lets in ListenerSets only where it says so', () => {
     const from = (namespaces: unknown) => gateway({ allowedListeners: { namespaces } })?.allowedListeners;
     assert.deepEqual(gateway({})?.allowedListeners, { from: 'None' });
