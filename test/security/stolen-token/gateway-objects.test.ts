@@ -96,6 +96,8 @@ describe('with a stolen token and deploy/components/gateway', { timeout: 120_000
   before(async () => {
     await thief.cluster.apply('components/gateway/cluster-role.yaml');
     await thief.cluster.apply('components/gateway/own');
+    await thief.untilPermitted({ verb: 'patch', group, resource: 'gateways', namespace: 'team-a' });
+    await thief.untilPermitted({ verb: 'create', group, resource: 'httproutes', namespace: 'kube-lego' });
   });
 
   it('challenge routes and their ReferenceGrants may be written in the own namespace', async () => {
@@ -227,7 +229,10 @@ describe('with a stolen token and deploy/components/gateway', { timeout: 120_000
 });
 
 describe('with a stolen token and same-namespace as well', { timeout: 120_000 }, () => {
-  before(() => thief.cluster.apply('components/gateway/same-namespace/cluster-role.yaml'));
+  before(async () => {
+    await thief.cluster.apply('components/gateway/same-namespace/cluster-role.yaml');
+    await thief.untilPermitted({ verb: 'create', group, resource: 'httproutes', namespace: 'team-a' });
+  });
 
   it('challenge routes may be written in any namespace, and no others', async () => {
     assertDone(await thief.create(routes, challengeRoute('team-a')));

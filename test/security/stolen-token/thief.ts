@@ -1,5 +1,7 @@
 import type { ApiAnswer, ApiRequest } from '../../../deploy/local/api-client.ts';
+import { recordField } from '../../../src/process/json.ts';
 import { type DeployedCluster, deploy } from '../../deploy/deployed-cluster.ts';
+import { eventually } from '../../time/eventually.ts';
 
 export const core = '/api/v1/namespaces';
 export const networking = '/apis/networking.k8s.io/v1/namespaces';
@@ -40,6 +42,25 @@ export class Thief implements AsyncDisposable {
   /** Server-side apply, under this field manager. */
   apply(path: string, body: object, manager = 'kube-lego'): Promise<ApiAnswer> {
     return this.cluster.asKubeLego(forced(path, manager), applyPatch(body));
+  }
+
+  /** Resolves when the API server has taken up the roles that permit this. */
+  async untilPermitted(resourceAttributes: {
+    readonly verb: string;
+    readonly group: string;
+    readonly resource: string;
+    readonly namespace: string;
+  }): Promise<void> {
+    const body = {
+      apiVersion: 'authorization.k8s.io/v1',
+      kind: 'SelfSubjectAccessReview',
+      spec: { resourceAttributes },
+    };
+    const path = '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews';
+    await eventually('it is permitted', async () => {
+      const { body: review } = await this.cluster.asKubeLego(path, { method: 'POST', body });
+      return recordField(review, 'status')?.['allowed'] === true;
+    });
   }
 
   /** What an admin has put there. */
