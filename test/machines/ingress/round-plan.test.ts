@@ -13,6 +13,7 @@ import {
   initialIngressContext,
 } from '../../../machines/ingress/ingress-updates.ts';
 import { statusOf } from '../../../machines/ingress/status.ts';
+import type { Assignment } from '../../../machines/ownership/desired-certificate.ts';
 import {
   assignment,
   certificateFacts,
@@ -199,13 +200,13 @@ describe('a renewal whose settings are refused', () => {
 
 describe('a host that fails, of a certificate whose hosts several people have named', () => {
   const failure = { code: 'SelfCheckFailed', message: 'It is dead.', host: 'dead.example.com' } as const;
-  const separable = { ...assignment([]), desired: [{ ...desired, separable: true as const }] };
+  const separable = assignment([], { desired: [{ ...desired, separable: true }] });
   const living = ['a.example.com', 'b.example.com'];
 
   /** The round after a failure. */
   function next(
     secret: SecretFacts,
-    { of = separable, at = now + hour }: { readonly of?: typeof separable; readonly at?: number } = {},
+    { of = separable, at = now + hour }: { readonly of?: Assignment; readonly at?: number } = {},
   ): CertificateInput {
     const context = check(begin({ assignment: of }), secret);
     const failed = applyOutcome(context, desired.secretName, { kind: 'failed', failure }, now);
@@ -234,7 +235,7 @@ describe('a host that fails, of a certificate whose hosts several people have na
   });
 
   it('holds them up where one person has named them all', () => {
-    const of = { ...assignment([]), desired: [desired] };
-    assert.deepEqual(hostsOf(next({ kind: 'absent' }, { of: of as typeof separable })), names);
+    const of = assignment([], { desired: [desired] });
+    assert.deepEqual(hostsOf(next({ kind: 'absent' }, { of })), names);
   });
 });
