@@ -4,11 +4,17 @@ import { type Clock, systemClock } from '../../src/time/clock.ts';
 import { aheadOf } from '../time/ahead-clock.ts';
 import { SharedJournal } from './shared-journal.ts';
 
-/** A journal in memory that is about to be read; it ends with the test. */
+/** Of all journals of the file. */
+const stops = new Set<AbortController>();
+// What they would write later keeps no process alive. Not a hook for each: one of `beforeEach` ends the last test's journal in its middle.
+after(() => {
+  for (const stop of stops) stop.abort();
+});
+
+/** A journal in memory that is about to be read; it ends with the tests of the file. */
 export function memoryJournal(shared = new SharedJournal(), clock: Clock = systemClock): OrderJournal {
   const stop = new AbortController();
-  // What it would write later keeps no process alive.
-  after(() => stop.abort());
+  stops.add(stop);
   const journal = new OrderJournal({
     store: shared.open(),
     isPrivateKey: () => true,
