@@ -1,3 +1,23 @@
+import { KubernetesError } from '../../kubernetes/client/kubernetes-error.ts';
+
+const refusals: readonly string[] = ['Invalid', 'Forbidden', 'BadRequest'];
+
+/** Whether the error is about the object that is written; all others are about the API server. */
+export function isRefusal(error: unknown): error is KubernetesError {
+  return error instanceof KubernetesError && refusals.includes(error.code);
+}
+
+/** The refusal of a write, as of a dry run; undefined if it is accepted. @throws every other error of it */
+export async function refusalOf(write: Promise<unknown>): Promise<KubernetesError | undefined> {
+  try {
+    await write;
+    return undefined;
+  } catch (error) {
+    if (isRefusal(error)) return error;
+    throw error;
+  }
+}
+
 /**
  * Finds by bisection the hosts that make a write fail, with about 2·log2(n) attempts for each.
  * @param hosts a set that is refused with `refusal`

@@ -9,7 +9,7 @@ import { KubernetesError, unless } from '../../../kubernetes/client/kubernetes-e
 import { fieldManager } from '../../../kubernetes/records/managed-by.ts';
 import { isOlder } from '../../../kubernetes/watch/versions.ts';
 import type { Clock } from '../../../time/clock.ts';
-import { findRefusedHosts } from '../refused-hosts.ts';
+import { findRefusedHosts, isRefusal, refusalOf } from '../refused-hosts.ts';
 import {
   type ChallengeTemplate,
   challengeManifest,
@@ -76,8 +76,6 @@ interface Deleted {
 
 const longestBackoff = 30 * second;
 const failuresUntilReported = 4;
-/** Errors about the object; all others are about the API server. */
-const refusals: readonly string[] = ['Invalid', 'Forbidden', 'BadRequest'];
 
 /**
  * Reconciles one challenge Ingress: compares the held hosts with the object whenever either changes, and writes the difference.
@@ -383,7 +381,7 @@ export class ChallengeWriter implements Place {
 
   async #recover(error: unknown): Promise<void> {
     if (!(error instanceof KubernetesError)) throw error;
-    if (refusals.includes(error.code) && this.#held.size > 0) {
+    if (isRefusal(error) && this.#held.size > 0) {
       await this.#refuse(error);
     } else if (['Conflict', 'AlreadyExists', 'NotFound'].includes(error.code)) {
       const { exists, mine } = await this.#options.find(this.#options.signal);
@@ -406,15 +404,9 @@ export class ChallengeWriter implements Place {
     }
     const held = new Map(this.#held);
     const ruleHosts = [...new Set(held.values())].toSorted();
-    const tryOut = async (subset: readonly string[]): Promise<Error | undefined> => {
+    const tryOut = (subset: readonly string[]): Promise<Error | undefined> => {
       const rules = new Map([...held].filter(([, ruleHost]) => subset.includes(ruleHost)));
-      try {
-        await this.#send(this.#validated(rules), this.#options.signal, true);
-        return undefined;
-      } catch (error) {
-        if (error instanceof KubernetesError && refusals.includes(error.code)) return error;
-        throw error;
-      }
+      return refusalOf(this.#send(this.#validated(rules), this.#options.signal, true));
     };
     // RBAC does not depend on hosts: no need to try each.
     const refused = / cannot (create|update) resource /.test(refusal.message)

@@ -18,7 +18,7 @@ import type { KubernetesClient } from '../../../kubernetes/client/client.ts';
 import { isForbidden, KubernetesError } from '../../../kubernetes/client/kubernetes-error.ts';
 import type { GatewayCache } from '../../../sources/gateway/gateway-cache.ts';
 import type { Clock } from '../../../time/clock.ts';
-import { findRefusedHosts } from '../refused-hosts.ts';
+import { findRefusedHosts, refusalOf } from '../refused-hosts.ts';
 import {
   type ChallengeRouteTemplate,
   challengeObjectKey,
@@ -29,7 +29,7 @@ import {
   wantedRoute,
 } from './challenge-route-manifest.ts';
 import type { ChallengeRouteWatch } from './challenge-route-watch.ts';
-import { type Change, ObjectWrites, refusals, removalDelay } from './object-writes.ts';
+import { type Change, ObjectWrites, removalDelay } from './object-writes.ts';
 import { type GatewayHost, RouteClaim, type RouteView } from './route-claim.ts';
 
 export interface ChallengeRoutesOptions {
@@ -356,15 +356,9 @@ export class ChallengeRoutes {
     // RBAC does not depend on hosts: no need to try each.
     const isPermission = / cannot (create|patch|update) resource /.test(cause.message);
     const observed = this.#observed().find((one) => challengeObjectKey(one) === challengeObjectKey(wanted));
-    const tryOut = async (some: readonly string[]): Promise<Error | undefined> => {
+    const tryOut = (some: readonly string[]): Promise<Error | undefined> => {
       const spec = { ...wanted.spec, hostnames: some.includes('') ? null : some };
-      try {
-        await this.#writes.tryOut({ ...wanted, spec }, observed, signal);
-        return undefined;
-      } catch (error) {
-        if (error instanceof KubernetesError && refusals.includes(error.code)) return error;
-        throw error;
-      }
+      return refusalOf(this.#writes.tryOut({ ...wanted, spec }, observed, signal));
     };
     const refused =
       isPermission || wanted.kind === 'ReferenceGrant'

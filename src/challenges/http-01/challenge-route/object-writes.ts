@@ -5,6 +5,7 @@ import type { Collection } from '../../../kubernetes/client/collections.ts';
 import { isForbidden, KubernetesError, unless } from '../../../kubernetes/client/kubernetes-error.ts';
 import { fieldManager } from '../../../kubernetes/records/managed-by.ts';
 import type { Clock } from '../../../time/clock.ts';
+import { isRefusal } from '../refused-hosts.ts';
 import { RepairPace } from '../repair-pace.ts';
 import {
   bodyOf,
@@ -65,8 +66,6 @@ const longestBackoff = 30 * second;
 /** Of a removal that is not permitted: of what a tenant has labelled as ours in a namespace where nothing may be written. */
 const forbiddenBackoff = 10 * minute;
 const failuresUntilTold = 4;
-/** Errors about the object; all others are about the API server. */
-export const refusals: readonly string[] = ['Invalid', 'Forbidden', 'BadRequest'];
 /** Those without object are forgotten when there are more. */
 const mostTracks = 200;
 
@@ -205,7 +204,7 @@ export class ObjectWrites {
     const { onRefused, onError } = this.#options;
     if (!(error instanceof KubernetesError)) throw error;
     try {
-      if (wanted !== undefined && refusals.includes(error.code)) await onRefused(wanted, error);
+      if (wanted !== undefined && isRefusal(error)) await onRefused(wanted, error);
       else if (wanted !== undefined && error.code === 'AlreadyExists') await this.#meet(key, wanted, signal);
       else this.#postpone(key, error);
     } catch (second) {
