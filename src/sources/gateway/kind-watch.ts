@@ -10,6 +10,8 @@ import { Denial } from '../denial.ts';
 
 /** Milliseconds after which what cannot be read holds up nothing else any more. */
 export const longestWait = 30 * second;
+/** Milliseconds: with each change of a CRD the API server begins its storage anew, and is busy (429) until then. */
+const storagePatience = 10 * second;
 /** Answers in a row that do not list a kind any more: an API server that has just started lists them late. */
 const answersUntilGone = 2;
 
@@ -158,7 +160,9 @@ export class KindWatch<T extends object> {
       onError(error) {
         // Between the removal of a CRD and the next look at what is served.
         if (error instanceof KubernetesError && error.status === 404) return;
-        if (!isForbidden(error)) {
+        const isBusy = error instanceof KubernetesError && error.code === 'TooManyRequests';
+        const lasts = clock.now() - reflector.state.since >= storagePatience;
+        if (!isForbidden(error) && (!isBusy || lasts)) {
           log.warn(error, `The watch of ${plural} was interrupted; kube-lego reconnects.`);
         }
         if (reflector.state.synced || !denial.beginsWith(error, clock.monotonic())) return;
