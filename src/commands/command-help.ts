@@ -180,7 +180,12 @@ export function overview(program: Program): string {
 
 /** The help of a command. */
 export function helpOf(command: Command, program: Program): string {
-  return help[command].replaceAll(`kube-lego ${command}`, (words, at: number, text: string) =>
+  return asCalled(help[command], command, program);
+}
+
+/** A text that names a command, as the user calls the program. In a pod, after `--`, that is kube-lego. */
+export function asCalled(text: string, command: Command, program: Program): string {
+  return text.replaceAll(`kube-lego ${command}`, (words, at: number) =>
     text.slice(0, at).endsWith('-- ') ? words : `${program} ${command}`,
   );
 }

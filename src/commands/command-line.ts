@@ -1,5 +1,7 @@
 import { parseArgs } from 'node:util';
+import { dnsLabel } from '../../machines/hosts/host-names.ts';
 import type { SourceReference } from '../../machines/ownership/source-key.ts';
+import { oneLine } from '../../machines/reasons/foreign-text.ts';
 import {
   isRevocationReason,
   type RevocationReason,
@@ -75,13 +77,18 @@ export function readRequest(command: Command, argv: readonly string[]): Request 
     const text = error instanceof Error ? error.message : String(error);
     // What Node adds is about arguments that begin with a hyphen.
     const [words = ''] = error instanceof RequestError ? [text] : text.split('. ');
-    return { kind: 'errors', errors: [words, `See kube-lego ${command} --help.`] };
+    return { kind: 'errors', errors: [oneLine(words, 400), `See kube-lego ${command} --help.`] };
   }
 }
 
 /** The command line is no request; the message says why. */
 class RequestError extends Error {
   override readonly name = 'RequestError';
+}
+
+/** What was written, short enough that what is wrong with it is seen beside it. */
+function quoted(...words: readonly string[]): string {
+  return oneLine(words.join(' '), 80);
 }
 
 const commonOptions = {
@@ -104,9 +111,16 @@ function readStatus(argv: readonly string[]): Request {
   const { help: asksForHelp, output, context, namespace, problems, watch } = values;
   if (asksForHelp) return { kind: 'help', command: 'status' };
   if (positionals.length > 0) {
-    throw new RequestError(`${positionals.join(' ')}: kube-lego status takes only options.`);
+    throw new RequestError(`${quoted(...positionals)}: kube-lego status takes only options.`);
   }
-  return { kind: 'status', output: formatOf(output), context, namespace, problems, watch };
+  return {
+    kind: 'status',
+    output: formatOf(output),
+    context,
+    namespace: namespaceOf(namespace),
+    problems,
+    watch,
+  };
 }
 
 function readExplain(argv: readonly string[]): Request {
@@ -145,7 +159,7 @@ function readPage(argv: readonly string[]): Request {
   const { help: asksForHelp, output, context, 'no-browser': withoutBrowser } = values;
   if (asksForHelp) return { kind: 'help', command: 'page' };
   if (positionals.length > 0) {
-    throw new RequestError(`${positionals.join(' ')}: kube-lego page takes only options.`);
+    throw new RequestError(`${quoted(...positionals)}: kube-lego page takes only options.`);
   }
   const format = formatOf(output);
   return { kind: 'page', output: format, context, browser: format === 'text' && !withoutBrowser };
@@ -169,7 +183,10 @@ function readRevoke(argv: readonly string[]): Request {
   if (asksForHelp) return { kind: 'help', command: 'revoke' };
   const [namespace, secretName] = namesOf(positionals, 'Secret');
   const all = Object.keys(revocationReasons).join(', ');
-  if (!isRevocationReason(reason)) throw new RequestError(`--reason=${reason ?? ''}: must be one of ${all}.`);
+  if (!isRevocationReason(reason)) {
+    const found = reason === undefined ? 'Give a --reason: it' : `--reason=${quoted(reason)}:`;
+    throw new RequestError(`${found} must be one of ${all}.`);
+  }
   const format = formatOf(output);
   if (dryRun && yes) throw new RequestError('--yes: with --dry-run nothing is asked.');
   return { kind: 'revoke', output: format, context, namespace, secretName, reason, serial, now, dryRun, yes };
@@ -185,7 +202,7 @@ function readAccount(argv: readonly string[]): Request {
   if (asksForHelp) return { kind: 'help', command: 'account' };
   const [action, ...others] = positionals;
   if ((action !== undefined && action !== 'rollover') || others.length > 0) {
-    throw new RequestError(`${positionals.join(' ')}: kube-lego account takes rollover, or only options.`);
+    throw new RequestError(`${quoted(...positionals)}: kube-lego account takes rollover, or only options.`);
   }
   const format = formatOf(output);
   if (action === undefined && yes) {
@@ -205,7 +222,7 @@ function readZones(argv: readonly string[]): Request {
   const { help: asksForHelp, output, context, offline } = values;
   if (asksForHelp) return { kind: 'help', command: 'zones' };
   const [domain, ...others] = positionals;
-  if (others.length > 0) throw new RequestError(`${others.join(' ')}: kube-lego zones takes one domain.`);
+  if (others.length > 0) throw new RequestError(`${quoted(...others)}: kube-lego zones takes one domain.`);
   return { kind: 'zones', output: formatOf(output), context, domain, offline };
 }
 
@@ -225,7 +242,14 @@ function readImport(argv: readonly string[]): Request {
   if (positionals.join(' ') !== 'cert-manager') {
     throw new RequestError('Say what to import from: kube-lego import cert-manager.');
   }
-  return { kind: 'import', output: formatOf(output), context, namespace, apply, revert };
+  return {
+    kind: 'import',
+    output: formatOf(output),
+    context,
+    namespace: namespaceOf(namespace),
+    apply,
+    revert,
+  };
 }
 
 const readers: Readonly<Record<Command, (argv: readonly string[]) => Request>> = {
@@ -248,10 +272,13 @@ export const sourceWords: Readonly<Record<string, string>> = {
 
 /** `NAMESPACE/NAME` of an Ingress, or another kind of source before it. @throws RequestError */
 function sourceNamed(positionals: readonly string[]): SourceReference {
-  const [word = ''] = positionals;
-  const isKind = positionals.length === 2 && Object.hasOwn(sourceWords, word.toLowerCase());
+  const [word = '', ...others] = positionals;
+  const isKind = Object.hasOwn(sourceWords, word.toLowerCase());
+  if (!isKind && !word.includes('/') && others.length === 1) {
+    throw new RequestError(`${quoted(word)}: KIND must be one of ${Object.keys(sourceWords).join(', ')}.`);
+  }
   const kind = (isKind ? sourceWords[word.toLowerCase()] : undefined) ?? 'Ingress';
-  const [namespace, name] = namesOf(isKind ? positionals.slice(1) : positionals, kind);
+  const [namespace, name] = namesOf(isKind ? others : positionals, kind);
   return { kind, namespace, name };
 }
 
@@ -261,7 +288,23 @@ function namesOf(positionals: readonly string[], kind: string): [namespace: stri
   if (namespace === undefined || name === undefined || positionals.length !== 1) {
     throw new RequestError(`Name one ${kind} as NAMESPACE/NAME.`);
   }
-  return [namespace, name];
+  if (!isObjectName(name)) throw new RequestError(`${quoted(name)}: no object can have this name.`);
+  return [namespaceOf(namespace), name];
+}
+
+/** Undefined: all. An empty one is none: a script whose variable is not set does not mean all. @throws RequestError */
+function namespaceOf(text: string): string;
+function namespaceOf(text: string | undefined): string | undefined;
+function namespaceOf(text: string | undefined): string | undefined {
+  if (text === undefined || dnsLabel.test(text)) return text;
+  throw new RequestError(
+    text === '' ? 'The namespace is empty.' : `${quoted(text)}: no namespace can have this name.`,
+  );
+}
+
+/** A subdomain of RFC 1123, as Kubernetes asks of the names of most objects. */
+function isObjectName(text: string): boolean {
+  return text.length <= 253 && /^[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?$/.test(text) && !text.includes('..');
 }
 
 /** A serial number, in any of the ways in which it is printed, as Node writes it. @throws RequestError */
@@ -271,7 +314,9 @@ function serialOf(text: string): string {
     .replace(/^0x/i, '')
     .replace(/^0+(?=.)/, '');
   if (!/^[\da-f]{1,40}$/i.test(digits)) {
-    throw new RequestError(`--serial=${text}: must be a serial number, hexadecimal, with or without colons.`);
+    throw new RequestError(
+      `--serial=${quoted(text)}: must be a serial number, hexadecimal, with or without colons.`,
+    );
   }
   const even = digits.length % 2 === 0 ? digits : `0${digits}`;
   return even.toUpperCase();
@@ -280,5 +325,5 @@ function serialOf(text: string): string {
 /** @throws RequestError */
 function formatOf(output: string): 'text' | 'json' {
   if (output === 'text' || output === 'json') return output;
-  throw new RequestError(`--output=${output}: must be text or json.`);
+  throw new RequestError(`--output=${quoted(output)}: must be text or json.`);
 }

@@ -10,7 +10,7 @@ import { isForbidden, KubernetesError } from '../kubernetes/client/kubernetes-er
 import { sleep } from '../time/clock.ts';
 import { showAccount } from './account/account-command.ts';
 import { rollOver } from './account/rollover-command.ts';
-import { type Command, helpOf } from './command-help.ts';
+import { asCalled, type Command, helpOf } from './command-help.ts';
 import { type Request, readRequest } from './command-line.ts';
 import type { CommandOptions } from './command-options.ts';
 import { explain } from './explain/explain.ts';
@@ -50,7 +50,12 @@ export async function runCommand(
     options.print(helpOf(request.command, options.program));
     return 0;
   }
-  if (request.kind === 'errors') return refuse(request.errors, options);
+  if (request.kind === 'errors') {
+    return refuse(
+      request.errors.map((text) => asCalled(text, command, options.program)),
+      options,
+    );
+  }
   const reading = readConfig({ LEGO_NAMESPACE: installedIn, ...options.env }, []);
   if (reading.kind !== 'config') {
     return refuse(reading.kind === 'errors' ? reading.errors : [], options);

@@ -11,11 +11,12 @@ export function helpText(version: string): string {
   });
   return `kube-lego ${version}: certificates from an ACME CA for annotated Ingresses.
 
-Usage: kube-lego [--option=value ...]     the controller
-       kube-lego status [options]         the state of every Ingress
-       kube-lego explain NAMESPACE/NAME   why an Ingress has no certificate
+Usage: kube-lego [--option=value ...]   the controller
+       kube-lego COMMAND [options]      status, explain, retry, revoke, account,
+                                        zones, import or page; COMMAND --help
 
-Each option can also be set by the variable beside it; the option wins.
+Each option of the controller can also be set by the variable beside it; the
+option wins.
 
 ${groups.join('\n')}
 Other:

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { commands, helpOf } from '../../src/commands/command-help.ts';
+import { type Command, commands, helpOf, type Program } from '../../src/commands/command-help.ts';
 import { readRequest } from '../../src/commands/command-line.ts';
+import { runCommand } from '../../src/commands/run.ts';
 import { statusTable } from '../../src/commands/status-table.ts';
+import { helpText } from '../../src/config/help.ts';
+import { systemClock } from '../../src/time/clock.ts';
 import { now } from '../machines/builders.ts';
 
 describe('the command line', () => {
@@ -71,23 +74,82 @@ describe('the command line', () => {
     ['explain', ['shop/']],
     ['explain', ['gateway']],
     ['explain', ['service', 'shop/web']],
+    ['explain', ['gateway', 'infra', 'edge']],
+    ['explain', ['shop/..']],
+    ['explain', ['shop/a?b']],
+    ['explain', ['shop/wéb']],
+    ['explain', ['Shop/web']],
+    ['explain', [`shop/${'x'.repeat(3000)}`]],
+    ['retry', ['../web']],
+    ['status', ['-n', '']],
+    ['status', ['-n', 'shop,blog']],
+    ['import', ['cert-manager', '--apply', '-n', '']],
     ['explain', ['shop/web', '--watch']],
     ['revoke', ['shop/web-tls']],
     ['revoke', ['web-tls', '--reason', 'superseded']],
     ['revoke', ['shop/web-tls', '--reason', 'cACompromise']],
     ['revoke', ['shop/web-tls', '--reason', 'superseded', '--serial', '12 34']],
+    ['revoke', ['shop/web-tls', '--reason', 'superseded', '--serial', 'x'.repeat(3000)]],
     ['revoke', ['shop/web-tls', '--reason', '__proto__']],
     ['revoke', ['shop/web-tls', '--reason', 'superseded', '--dry-run', '--yes']],
     ['account', ['delete']],
     ['account', ['--yes']],
   ] as const) {
-    it(`refuses ${command} ${argv.join(' ')}, and says where the help is`, () => {
+    it(`refuses ${command} ${argv.join(' ').slice(0, 60)}, says so in few words, and where the help is`, () => {
       const request = readRequest(command, argv);
       assert.ok(request.kind === 'errors');
       assert.equal(request.errors.at(-1), `See kube-lego ${command} --help.`);
+      assert.ok(request.errors.join('\n').length < 300);
     });
   }
+
+  for (const [command, argv, told] of [
+    ['explain', ['service', 'shop/web'], /^service: KIND must be one of ingress, gateway, listenerset\.$/],
+    ['explain', ['gateway'], /^Name one Gateway as NAMESPACE\/NAME\.$/],
+    ['explain', ['shop/\u001B[2J'], /^\[2J: no object can have this name\.$/],
+    ['import', ['cert-manager', '-n', ''], /^The namespace is empty\.$/],
+    ['revoke', ['shop/web-tls'], /^Give a --reason: it must be one of unspecified, keyCompromise, /],
+    ['revoke', ['shop/web-tls', '--reason', 'x'.repeat(3000)], /x…: must be one of unspecified, key/],
+  ] as const) {
+    it(`says what is wrong with ${command} ${JSON.stringify(argv).slice(0, 60)}`, () => {
+      const request = readRequest(command, argv);
+      assert.ok(request.kind === 'errors');
+      assert.match(request.errors[0] ?? '', told);
+    });
+  }
+
+  it('is spoken of by the name by which the user calls the program', async () => {
+    const told = await complaintsOf('kubectl lego', 'status', ['shop']);
+    assert.equal(told, 'shop: kubectl lego status takes only options.\nSee kubectl lego status --help.');
+    assert.match(await complaintsOf('kube-lego', 'status', ['shop']), /^See kube-lego status --help\.$/m);
+  });
+
+  it('of the controller names every command in its help', () => {
+    const words = helpText('1.0.0')
+      .split('\n\n')[1]
+      ?.split(/[\s,;]+/);
+    assert.deepEqual(
+      commands.filter((command) => words?.includes(command) !== true),
+      [],
+    );
+  });
 });
+
+async function complaintsOf(program: Program, command: Command, argv: readonly string[]): Promise<string> {
+  let told = '';
+  const code = await runCommand(command, argv, {
+    program,
+    env: {},
+    clock: systemClock,
+    signal: AbortSignal.abort(),
+    print: assert.fail,
+    complain: (text) => {
+      told += text;
+    },
+  });
+  assert.equal(code, 2);
+  return told;
+}
 
 describe('the table', () => {
   it('tells how long, and lets no text of others steer the terminal', () => {

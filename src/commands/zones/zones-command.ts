@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { getServers } from 'node:dns';
 import pLimit from 'p-limit';
+import { someOf } from '../../../machines/reasons/foreign-text.ts';
 import { minute, second } from '../../../machines/time/durations.ts';
 import { type Zone, Zones } from '../../../machines/zones/zone.ts';
 import { createDnsAccess } from '../../challenges/dns-01/create-dns-01.ts';
@@ -62,8 +63,11 @@ export async function showZones(
   const chosen = reading.zones.filter(isAsked);
   const invalid = reading.invalid.filter(isAsked);
   if (chosen.length + invalid.length === 0) {
+    const listed = [...reading.zones, ...reading.invalid].map((one) => one.domain);
     complain(
-      domain === undefined ? 'The zones document is empty.' : `The zones document has no zone ${domain}.`,
+      listed.length === 0 || domain === undefined
+        ? `ConfigMap ${namespace}/${dnsZones} lists no zone. See docs/dns-01.md.`
+        : printable(`ConfigMap ${namespace}/${dnsZones} lists no zone ${domain}, but ${someOf(listed)}.`),
     );
     return 1;
   }
