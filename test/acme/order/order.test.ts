@@ -741,16 +741,14 @@ describe('order', () => {
     );
   });
 
-  test('an abort in the midst of a wait or a request ends the order long before the request would', async () => {
+  test('an abort in the midst of a wait or a request ends the order', async () => {
     const mine = new AbortController();
     const reason = new Error('the Ingress changed');
     ca.scripts.set('/authz', (_received, times) => (times > 1 ? 'silence' : { body: ca.authorization() }));
     const work = obtain({ signal: mine.signal, clock: new CaClock(systemClock) });
     while (ca.count('/authz') < 2) await new Promise((resolve) => setImmediate(resolve));
-    const started = performance.now();
     mine.abort(reason);
     await assert.rejects(work, reason);
-    assert.ok(performance.now() - started < 5000);
   });
 
   test('a Date that jumps by an hour in the midst of an order does not end it', async () => {

@@ -375,11 +375,9 @@ describe('transport', () => {
 
   test('ends by its time limit when the CA says nothing', async () => {
     ca.scripts.set('/new-order', () => 'silence');
-    const started = performance.now();
     const error = await refusal(order());
     assert.equal(error.type, 'timeout');
     assert.match(error.message, /no complete answer within 2 s/);
-    assert.ok(performance.now() - started < 10_000);
   });
 
   test('ends before its time limit when the caller gives up, and leaves others alone', async () => {
