@@ -1,5 +1,3 @@
-// npm run image [-- [NAME:TAG] [--base IMAGE] [--dry-run] [-- FLAGS]]: builds the image with the first of docker, buildah and podman
-// that there is; it gets the further flags, too.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
@@ -7,18 +5,35 @@ import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import manifest from '../../package.json' with { type: 'json' };
+import { scriptOptions } from '../local/script-options.ts';
 import { type Builder, buildCommand, builders } from './build-command.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const { values, positionals } = parseArgs({
-  options: { base: { type: 'string' }, 'dry-run': { type: 'boolean', default: false } },
-  allowPositionals: true,
-});
+const help = `npm run image [-- [NAME:TAG] [OPTIONS] [-- FLAGS]]
+
+Builds the image with the first of ${builders.join(', ')} that is in PATH, which gets FLAGS, too.
+
+  NAME:TAG      default: kube-lego:${manifest.version}
+  --base IMAGE  in place of the base image of deploy/image/Dockerfile
+  --dry-run     only print the command
+  --help        this text`;
+
+const { values, positionals } = scriptOptions('image', () =>
+  parseArgs({
+    options: {
+      base: { type: 'string' },
+      'dry-run': { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+    allowPositionals: true,
+  }),
+);
 const { version } = manifest;
 const [tag = `kube-lego:${version}`, ...flags] = positionals;
 const builder = builders.find(isInstalled);
 
-if (builder === undefined) {
+if (values.help) process.stdout.write(`${help}\n`);
+else if (builder === undefined) {
   process.stderr.write(
     `An image is built by ${builders.join(', ')}, and none of them is in PATH. Install one of them.\n`,
   );

@@ -11,6 +11,7 @@ import { isProfileName, profiles } from './edge/profiles.ts';
 import { type HttpsVisit, visit } from './https-visit.ts';
 import { LocalError } from './local-error.ts';
 import { applyManifests, applyObjects } from './manifests.ts';
+import { scriptOptions } from './script-options.ts';
 import { stateTable } from './state-table.ts';
 import { startWorld, type World, zonesDocument } from './world.ts';
 
@@ -26,13 +27,23 @@ its own manifests, creates Ingresses of every kind and a Gateway, and shows thei
   --delay MS      how long it takes to take up a change (default: as the profile has it)
   --help          this text`;
 
-const { values } = parseArgs({
-  options: {
-    once: { type: 'boolean', default: false },
-    profile: { type: 'string', default: 'local' },
-    delay: { type: 'string' },
-    help: { type: 'boolean', default: false },
-  },
+const values = scriptOptions('demo', () => {
+  const { values: given } = parseArgs({
+    options: {
+      once: { type: 'boolean', default: false },
+      profile: { type: 'string', default: 'local' },
+      delay: { type: 'string' },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  const { profile, delay: takeUp } = given;
+  if (!isProfileName(profile)) {
+    throw new Error(`--profile=${profile}: must be one of ${Object.keys(profiles).join(', ')}.`);
+  }
+  if (takeUp !== undefined && !/^\d{1,6}$/.test(takeUp)) {
+    throw new Error(`--delay=${takeUp}: must be a number of milliseconds, six digits at most.`);
+  }
+  return { ...given, profile, delay: takeUp === undefined ? undefined : Number(takeUp) };
 });
 
 /** Time limit of --once until all is settled, in milliseconds. */
@@ -56,14 +67,13 @@ async function run(): Promise<void> {
 
 async function demonstrate(): Promise<number> {
   const { profile, delay: takeUp } = values;
-  if (!isProfileName(profile)) throw new TypeError(`--profile: there is no profile ${profile}. ${help}`);
   say('Starting API server, CA, DNS server and ingress controller …');
   await using world = await startWorld({
     namespaces: ['default', ...demoNamespaces],
     services: ['default/hello-world'],
     zones: [demoZone],
     gatewayApi: true,
-    edge: { profile, ...(takeUp === undefined ? {} : { delay: Number(takeUp) }) },
+    edge: { profile, ...(takeUp === undefined ? {} : { delay: takeUp }) },
   });
   await world.dns.setNoAddress(deadHost);
   const authority = new Authority('Commercial CA');
@@ -197,7 +207,7 @@ async function visitHost(
   port: number,
   roots: readonly string[],
 ): Promise<HttpsVisit & { readonly expected: boolean }> {
-  const limit = performance.now() + Number(values.delay ?? 0) + servingLimit;
+  const limit = performance.now() + (values.delay ?? 0) + servingLimit;
   for (;;) {
     const found = await visit(host, port, roots);
     const expected = found.status === (host === deadHost ? undefined : 200);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { parseArgs, styleText } from 'node:util';
 import { LocalError } from '../../deploy/local/local-error.ts';
+import { scriptOptions } from '../../deploy/local/script-options.ts';
 import { profilingOptions, sharesIn } from './cpu-profile.ts';
 import { measureGateways } from './gateways.ts';
 import { measureHostile } from './hostile/hostile.ts';
@@ -68,23 +69,29 @@ Exit code: 0 when everything was measured, whatever the result; 1 when a part co
 
 const mostShares = 25;
 
-const seeHelp = 'See npm run bench -- --help.\n';
-
-const { values, positionals } = readOptions();
-
-function readOptions() {
-  try {
-    const options = {
-      only: { type: 'string', multiple: true },
+const {
+  names,
+  profile: isProfiled,
+  help: asksForHelp,
+} = scriptOptions('bench', () => {
+  const { values, positionals } = parseArgs({
+    options: {
+      only: { type: 'string', multiple: true, default: [] },
       profile: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
-    } as const;
-    return parseArgs({ options, allowPositionals: true });
-  } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n${seeHelp}`);
-    process.exit(2);
+    },
+    allowPositionals: true,
+  });
+  const chosen = [...values.only, ...positionals];
+  const unknown = chosen.filter((name) => !Object.hasOwn(parts, name));
+  if (unknown.length > 0) {
+    throw new Error(`There is no part ${unknown.join(', ')}; there are: ${Object.keys(parts).join(', ')}.`);
   }
-}
+  return {
+    ...values,
+    names: chosen.length > 0 ? chosen : Object.keys(parts).filter((name) => name !== onlyNamed),
+  };
+});
 
 /** @param profiles directory for CPU profiles of the controller */
 async function run(names: readonly string[], profiles: string | undefined): Promise<void> {
@@ -155,13 +162,5 @@ function progress(text: string): void {
   else if (text !== '') process.stderr.write(`${new Date().toISOString()}  ${text}\n`);
 }
 
-const chosen = [...(values.only ?? []), ...positionals];
-const names = chosen.length > 0 ? chosen : Object.keys(parts).filter((name) => name !== onlyNamed);
-const unknown = names.filter((name) => !Object.hasOwn(parts, name));
-if (values.help) process.stdout.write(`${help}\n`);
-else if (unknown.length > 0) {
-  process.stderr.write(
-    `There is no part ${unknown.join(', ')}; there are: ${Object.keys(parts).join(', ')}.\n${seeHelp}`,
-  );
-  process.exitCode = 2;
-} else await run(names, values.profile ? await mkdtemp(join(tmpdir(), 'kube-lego-profiles-')) : undefined);
+if (asksForHelp) process.stdout.write(`${help}\n`);
+else await run(names, isProfiled ? await mkdtemp(join(tmpdir(), 'kube-lego-profiles-')) : undefined);
