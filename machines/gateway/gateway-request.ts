@@ -12,7 +12,7 @@ import type {
   ListenerReading,
 } from './gateway-objects.ts';
 import { isGranted } from './grants.ts';
-import { listenerNames, mostServed } from './listener-names.ts';
+import { inTurn, listenerNames, mostServed, type ServedName } from './listener-names.ts';
 import { type Attachment, isAttachedTo } from './route-attachment.ts';
 
 export interface GatewaySurroundings {
@@ -21,8 +21,6 @@ export interface GatewaySurroundings {
   readonly grants: readonly GrantReading[];
   /** Labels of a Namespace. */
   readonly labelsOf: (namespace: string) => Readonly<Record<string, string>>;
-  /** Names that the CA allows in one certificate. */
-  readonly mostNames: number;
 }
 
 /** Its part of a `SourceSpec`. */
@@ -33,12 +31,8 @@ export interface GatewayRequest extends Pick<SourceSpec, 'tls' | 'ruleHosts'> {
 
 const nothing: GatewayRequest = Object.freeze({ tls: [], ruleHosts: [], notices: [], awaited: [] });
 
-interface Asking {
-  readonly secretName: string;
-  readonly names: readonly string[];
-  /** Not its own hostname. */
-  readonly ofRoutes: boolean;
-}
+/** Names of one Secret that are read at least: as many as a certificate has. Else the Secrets of a Gateway share `mostServed`. */
+const fewestOfSecret = 100;
 
 /** Of one listener: a Secret in the namespace of the Gateway, or why there is none. */
 type Target = { readonly secretName: string } | Failure | 'none';
@@ -51,13 +45,11 @@ type Target = { readonly secretName: string } | Failure | 'none';
  */
 export function gatewayRequest(gateway: GatewayReading, surroundings: GatewaySurroundings): GatewayRequest {
   if (!gateway.settings.enabled) return nothing;
-  const { grants, labelsOf, mostNames } = surroundings;
-  const routes = surroundings.routes.toSorted(byAge);
+  const { grants, labelsOf } = surroundings;
+  const routes = [...Map.groupBy(surroundings.routes.toSorted(byAge), ({ namespace }) => namespace)];
   const notices: Failure[] = [];
   const claimed = new Set<string>();
-  const names = new Map<string, Set<string>>();
-  const beyond = new Map<string, Set<string>>();
-  const asking: Asking[] = [];
+  const wanted = new Map<string, WantedNames>();
   for (const listener of gateway.listeners) {
     const target = targetOf(gateway, listener, grants);
     if (target === 'none') continue;
@@ -67,37 +59,60 @@ export function gatewayRequest(gateway: GatewayReading, surroundings: GatewaySur
     }
     const { hostname } = listener;
     const isSpecific = hostname !== undefined && !isWildcard(hostname);
-    const attached = routes.values().filter((route) => isAttachedTo(route, gateway, listener, labelsOf));
-    const { certified, unasked } = listenerNames(gateway, listener, attached);
-    for (const name of [...certified, ...unasked]) {
+    const attached = routes.map(([namespace, some]) => {
+      const its = some.values().filter((route) => isAttachedTo(route, gateway, listener, labelsOf));
+      return [namespace, its] as const;
+    });
+    const { certified, unasked } = listenerNames(gateway, listener, new Map(attached));
+    for (const name of [...certified.map((one) => one.name), ...unasked]) {
       if (isSpecific || claimed.size < mostServed) claimed.add(name);
     }
     notices.push(...noticesAbout(listener, certified, unasked));
-    asking.push({
-      secretName: target.secretName,
-      names: certified,
-      ofRoutes: !isSpecific,
-    });
+    const names = wanted.get(target.secretName) ?? new WantedNames();
+    wanted.set(target.secretName, names);
+    names.add(certified, isSpecific);
   }
-  for (const { secretName, names: all } of asking.toSorted(ownFirst)) {
-    const kept = names.get(secretName) ?? new Set();
-    names.set(secretName, kept);
-    for (const name of all) {
-      if (kept.has(name) || kept.size < mostNames) kept.add(name);
-      else beyond.set(secretName, (beyond.get(secretName) ?? new Set()).add(name));
+  const mostOfSecret = Math.max(fewestOfSecret, Math.floor(mostServed / wanted.size));
+  const tls = [...wanted].flatMap(([secretName, names]) =>
+    names.entry(secretName, gateway.namespace, mostOfSecret),
+  );
+  return { tls, ruleHosts: [...claimed], notices, awaited: [...wanted.keys()] };
+}
+
+/** The names of all listeners with one Secret. */
+class WantedNames {
+  /** Who has asked for it first: what routes add must not make a listener's own name that of a route. */
+  readonly #namespaces = new Map<string, string | undefined>();
+  #ofRoutes = false;
+
+  add(names: readonly ServedName[], isSpecific: boolean): void {
+    this.#ofRoutes ||= !isSpecific;
+    for (const { name, namespace } of names) {
+      if (namespace === undefined || !this.#namespaces.has(name)) this.#namespaces.set(name, namespace);
     }
   }
-  for (const [secretName, left] of beyond) {
-    const message = `Secret ${secretName} would need a certificate for more hosts than the CA allows, ${mostNames}. Those of the youngest HTTPRoutes are left out: ${someOf([...left])}.`;
-    notices.push({ code: 'TooManyHosts', message });
+
+  /** @returns none without names */
+  entry(secretName: string, own: string, most: number): TlsEntry[] {
+    if (this.#namespaces.size === 0) return [];
+    const byNamespace = Map.groupBy(this.#namespaces.keys(), (name) => this.#namespaces.get(name));
+    const ofListeners = byNamespace.get(undefined) ?? [];
+    byNamespace.delete(undefined);
+    const hosts = [...ofListeners, ...inTurn<string>(byNamespace.values())].slice(0, most);
+    const read = new Set(hosts);
+    const shares = [...byNamespace].flatMap(([namespace = '', names]) => {
+      const its = names.filter((name) => read.has(name));
+      return namespace === own || its.length === 0 ? [] : [{ namespace, hosts: its }];
+    });
+    return [
+      {
+        secretName,
+        hosts,
+        ...(this.#ofRoutes ? { separable: true } : {}),
+        ...(shares.length === 0 ? {} : { shares }),
+      },
+    ];
   }
-  const ofRoutes = new Set(asking.filter((one) => one.ofRoutes).map((one) => one.secretName));
-  const tls = [...names].flatMap(([secretName, hosts]): TlsEntry[] =>
-    hosts.size === 0
-      ? []
-      : [{ secretName, hosts: [...hosts], ...(ofRoutes.has(secretName) ? { separable: true } : {}) }],
-  );
-  return { tls, ruleHosts: [...claimed], notices, awaited: [...names.keys()] };
 }
 
 function targetOf(
@@ -137,7 +152,7 @@ function isSecret({ group, kind }: CertificateReference): boolean {
 
 function noticesAbout(
   { name, hostname }: ListenerReading,
-  certified: readonly string[],
+  certified: readonly ServedName[],
   unasked: readonly string[],
 ): Failure[] {
   const of = `Listener ${name} (${hostname ?? 'all hosts'})`;
@@ -147,11 +162,6 @@ function noticesAbout(
   }
   if (certified.length > 0) return [];
   return [{ code: 'NoRouteHostnames', message: `${of} has no HTTPRoute with a hostname yet.` }];
-}
-
-/** What routes add must not push out a listener's own name. */
-function ownFirst(one: Asking, other: Asking): number {
-  return Number(one.ofRoutes) - Number(other.ofRoutes);
 }
 
 function byAge(one: Attachment, other: Attachment): number {

@@ -9,10 +9,17 @@ export const wildcardAnnotation = 'kube-lego.io/wildcard';
 /** Names of a listener that are read; a certificate has fewer. Any number of routes may be attached to a shared Gateway. */
 export const mostServed = 2000;
 
+/** A name that a listener serves, and who has asked for it. */
+export interface ServedName {
+  readonly name: string;
+  /** Of the HTTPRoute; undefined: the listener itself has it. */
+  readonly namespace: string | undefined;
+}
+
 /** The names of a listener. */
 export interface ListenerNames {
-  /** That a certificate is to cover, those of the oldest routes first. */
-  readonly certified: readonly string[];
+  /** That a certificate is to cover: one of each namespace in turn, those of its oldest routes first. */
+  readonly certified: readonly ServedName[];
   /** Wildcards that are served, and that no annotation asks for. */
   readonly unasked: readonly string[];
 }
@@ -21,34 +28,65 @@ export interface ListenerNames {
  * The hostname of a listener, if it is a specific one; else the hostnames that it has in common with the routes attached to it. Gateway API
  * ("Hostnames", TLS) forbids to make a wildcard certificate of a listener's hostname, and wants each common hostname represented.
  *
- * @param routes attached to the listener, the oldest first; read as far as they count
+ * @param routes attached to the listener, the oldest first, by namespace; read as far as they count
  */
 export function listenerNames(
   { wildcards }: Pick<GatewayReading, 'wildcards'>,
   { hostname }: Pick<ListenerReading, 'hostname'>,
-  routes: Iterable<Pick<Attachment, 'hostnames'>>,
+  routes: ReadonlyMap<string, Iterable<Pick<Attachment, 'hostnames'>>>,
 ): ListenerNames {
-  if (hostname !== undefined && !isWildcard(hostname)) return { certified: [hostname], unasked: [] };
-  const served = new Set<string>();
-  if (wildcards && hostname !== undefined) served.add(hostname);
-  for (const { hostnames } of routes) {
+  const own = { name: hostname ?? '', namespace: undefined };
+  if (hostname !== undefined && !isWildcard(hostname)) return { certified: [own], unasked: [] };
+  const served = new Map<string, ServedName>();
+  if (wildcards && hostname !== undefined) served.set(hostname, own);
+  const ofEach = Array.from(routes, ([namespace, some]) => namesOf(namespace, hostname, some));
+  for (const one of inTurn<ServedName>(ofEach)) {
     if (served.size >= mostServed) break;
-    for (const one of hostnames.length === 0 ? [undefined] : hostnames) {
-      const common = intersection(hostname, one);
-      if (common !== 'none' && common.hostname !== undefined) served.add(common.hostname);
-    }
+    if (!served.has(one.name)) served.set(one.name, one);
   }
   if (wildcards) return { certified: withoutCovered(served), unasked: [] };
-  const names = [...served];
+  const names = [...served.values()];
   return {
-    certified: names.filter((name) => !isWildcard(name)),
-    unasked: names.filter(isWildcard),
+    certified: names.filter(({ name }) => !isWildcard(name)),
+    unasked: names.flatMap(({ name }) => (isWildcard(name) ? name : [])),
   };
 }
 
+/** One of each in turn, so that nobody's come after all of another one's. */
+export function* inTurn<T>(lists: Iterable<Iterable<T>>): Generator<T, void> {
+  let open = Array.from(lists, (list): Iterator<T> => list[Symbol.iterator]());
+  while (open.length > 0) {
+    const left: Iterator<T>[] = [];
+    for (const list of open) {
+      const next = list.next();
+      if (next.done === true) continue;
+      yield next.value;
+      left.push(list);
+    }
+    open = left;
+  }
+}
+
+/** What the routes of a namespace have in common with the listener's hostname, each once. */
+function* namesOf(
+  namespace: string,
+  hostname: string | undefined,
+  routes: Iterable<Pick<Attachment, 'hostnames'>>,
+): Generator<ServedName, void> {
+  const names = new Set<string>();
+  for (const { hostnames } of routes) {
+    for (const one of hostnames.length === 0 ? [undefined] : hostnames) {
+      const common = intersection(hostname, one);
+      if (common === 'none' || common.hostname === undefined || names.has(common.hostname)) continue;
+      names.add(common.hostname);
+      yield { name: common.hostname, namespace };
+    }
+  }
+}
+
 /** A certificate for a wildcard covers one label; a wildcard hostname serves any number of them. */
-function withoutCovered(names: ReadonlySet<string>): string[] {
-  return [...names].filter(
-    (name) => isWildcard(name) || !names.has(`*${name.slice(Math.max(0, name.indexOf('.')))}`),
+function withoutCovered(served: ReadonlyMap<string, ServedName>): ServedName[] {
+  return [...served.values()].filter(
+    ({ name }) => isWildcard(name) || !served.has(`*${name.slice(Math.max(0, name.indexOf('.')))}`),
   );
 }

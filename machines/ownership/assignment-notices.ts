@@ -16,7 +16,7 @@ const mostAlike = 20;
 export function noticesAbout(
   { secretName, owner, refused, trouble }: SecretClaims,
   record: SourceRecord,
-  { hosts, heldOnly, unprovable = [] }: WantedSecret,
+  { hosts, heldOnly, unprovable = [], shares }: WantedSecret,
   mostNames: number,
 ): Failure[] {
   const notices: Failure[] = [];
@@ -40,7 +40,11 @@ export function noticesAbout(
     const message = `Secret ${secretName} gets no new hosts: a setting of the Ingress that owns it is refused.`;
     return [...notices, { code: refusal.code, message }];
   }
-  const message = `Secret ${secretName} would need a certificate for more hosts than the CA allows, ${mostNames}. Left out: ${someOf(left)}.`;
+  const limit =
+    shares === undefined
+      ? `would need a certificate for more hosts than the CA allows, ${mostNames}`
+      : `gets a certificate for ${mostNames} hosts at most, and each namespace with HTTPRoutes as many of these as it leaves free for others`;
+  const message = `Secret ${secretName} ${limit}. Left out: ${someOf(left)}.`;
   return [...notices, { code: 'TooManyHosts', message }];
 }
 

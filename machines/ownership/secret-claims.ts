@@ -89,7 +89,9 @@ export class SecretClaims {
   }
 
   /**
-   * Merges the hosts. Beyond what a certificate can have, those that have one keep it; then the oldest source comes first.
+   * Merges the hosts. Beyond what a certificate can have, those that have one keep it; then the oldest source comes first. Of what is
+   * shared (see `TlsEntry`), a namespace gets no more names than it leaves free, so that whoever comes after it finds room, and need
+   * not take it from anybody.
    *
    * @param mostNames of a certificate
    * @param isHeld whether the namespace has been issued a certificate for the host
@@ -101,6 +103,7 @@ export class SecretClaims {
     const all = new Map<string, Ways>();
     const eligible = new Set<string>();
     const keeping = new Set<string>();
+    const shares = new Shares(this.#members.map(({ wanted }) => wanted));
     for (const { record, wanted } of this.#members) {
       const own = waysTo(record);
       for (const host of wanted.hosts) {
@@ -111,12 +114,17 @@ export class SecretClaims {
       }
     }
     this.owner = oldest?.record;
-    this.dependsOnHolders = all.size > mostNames || eligible.size < all.size;
+    this.dependsOnHolders = all.size + shares.largest > mostNames || eligible.size < all.size;
     if (!this.dependsOnHolders) return { kept: all, refused: none, keeps: new Map() };
     const hosts = [...all.keys()];
-    const held = hosts.filter(isHeld);
-    const others = hosts.filter((host) => eligible.has(host) && !isHeld(host));
-    const chosen = new Set([...held, ...others].slice(0, mostNames));
+    const chosen = new Set(hosts.filter(isHeld).slice(0, mostNames));
+    for (const host of chosen) shares.take(host);
+    for (const host of hosts) {
+      if (chosen.size >= mostNames) break;
+      if (chosen.has(host) || !eligible.has(host) || !shares.allow(host, mostNames - chosen.size)) continue;
+      shares.take(host);
+      chosen.add(host);
+    }
     return {
       kept: new Map([...all].filter(([host]) => chosen.has(host))),
       refused: new Set(hosts.filter((host) => !chosen.has(host))),
@@ -124,6 +132,50 @@ export class SecretClaims {
         [...all].filter(([host]) => all.size <= mostNames && keeping.has(host) && !chosen.has(host)),
       ),
     };
+  }
+}
+
+/** Which namespace has named a host of a shared certificate, and how many names each has. */
+class Shares {
+  readonly #namespaces = new Map<string, string>();
+  readonly #own = new Set<string>();
+  readonly #taken = new Map<string, number>();
+
+  /** @param wanted of all sources: what one of them names itself is nobody's share */
+  constructor(wanted: readonly WantedSecret[]) {
+    if (wanted.every(({ shares }) => shares === undefined)) return;
+    for (const { hosts, shares = [] } of wanted) {
+      const shared = new Set(shares.flatMap((share) => share.hosts));
+      for (const host of hosts) if (!shared.has(host)) this.#own.add(host);
+      for (const { namespace, hosts: its } of shares) {
+        for (const host of its) if (!this.#namespaces.has(host)) this.#namespaces.set(host, namespace);
+      }
+    }
+  }
+
+  /** Hosts of the namespace that has named most. */
+  get largest(): number {
+    const counts = new Map<string, number>();
+    for (const namespace of this.#namespaces.values()) {
+      counts.set(namespace, (counts.get(namespace) ?? 0) + 1);
+    }
+    return Math.max(0, ...counts.values());
+  }
+
+  /** The first name of each is allowed while there is room. */
+  allow(host: string, free: number): boolean {
+    const namespace = this.#of(host);
+    const taken = namespace === undefined ? 0 : (this.#taken.get(namespace) ?? 0);
+    return taken === 0 || taken + 1 <= free - 1;
+  }
+
+  take(host: string): void {
+    const namespace = this.#of(host);
+    if (namespace !== undefined) this.#taken.set(namespace, (this.#taken.get(namespace) ?? 0) + 1);
+  }
+
+  #of(host: string): string | undefined {
+    return this.#own.has(host) ? undefined : this.#namespaces.get(host);
   }
 }
 

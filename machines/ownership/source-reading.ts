@@ -6,7 +6,7 @@ import { adoptAnnotation, adoptCommand } from './adoption.ts';
 import { type Choice, choose } from './challenge-choice.ts';
 import { isKeyType } from './desired-certificate.ts';
 import { isKeystore, readKeystore } from './keystore.ts';
-import { retryAnnotation, type SourceSpec, type TlsEntry } from './source-spec.ts';
+import { retryAnnotation, type Share, type SourceSpec, type TlsEntry } from './source-spec.ts';
 
 export interface ReadingRules extends HostRules {
   /** Names that the CA allows in one certificate. */
@@ -28,6 +28,7 @@ export interface WantedSecret {
   readonly unprovable?: readonly string[];
   /** See `TlsEntry`. */
   readonly separable?: true;
+  readonly shares?: readonly Share[];
 }
 
 /** What a source asks kube-lego for. */
@@ -154,13 +155,14 @@ function mergedEntries(entries: readonly TlsEntry[]): TlsEntry[] {
       hosts,
       ...(same.some(({ incomplete }) => incomplete) ? { incomplete: true } : {}),
       ...(same.some(({ separable }) => separable) ? { separable: true } : {}),
+      ...(same.some(({ shares }) => shares) ? { shares: same.flatMap(({ shares = [] }) => shares) } : {}),
     };
   });
   return [...merged, ...entries.filter(({ secretName }) => secretName === undefined || secretName === '')];
 }
 
 function readEntry(
-  { secretName, hosts, incomplete, separable }: TlsEntry,
+  { secretName, hosts, incomplete, separable, shares }: TlsEntry,
   rules: ReadingRules,
   notices: Notices,
   choice: (host: string) => Choice,
@@ -184,7 +186,8 @@ function readEntry(
     return refusal === undefined;
   });
   if (provable.length === 0) return undefined;
-  const tooMany = provable.length > rules.mostNames;
+  // Where several people have named them, nobody's mistake holds up all.
+  const tooMany = separable !== true && provable.length > rules.mostNames;
   if (tooMany) {
     const message = `Secret ${secretName} would need a certificate for ${provable.length} hosts; the CA allows ${rules.mostNames}.`;
     notices.add({ code: 'TooManyHosts', message });
@@ -201,6 +204,7 @@ function readEntry(
     heldOnly: tooMany || incomplete === true,
     ...(unprovable.length === 0 ? {} : { unprovable }),
     ...(separable === true ? { separable } : {}),
+    ...(shares === undefined ? {} : { shares }),
   };
 }
 

@@ -16,6 +16,14 @@ export interface TlsEntry {
   readonly incomplete?: true;
   /** Several people have named its hosts: one that fails must not hold up those of the others. */
   readonly separable?: true;
+  /** Those that other namespaces have named. */
+  readonly shares?: readonly Share[];
+}
+
+/** Hosts of a shared certificate that one namespace has named: it gets no more of them than it leaves room for others. */
+export interface Share {
+  readonly namespace: string;
+  readonly hosts: readonly string[];
 }
 
 export const retryAnnotation = 'kube-lego.io/retry';

@@ -4,7 +4,6 @@ import { attachmentOf } from '../../machines/gateway/route-attachment.ts';
 import { sourceKey } from '../../machines/ownership/source-key.ts';
 import type { SourceSpec } from '../../machines/ownership/source-spec.ts';
 import type { Config } from '../config/config.ts';
-import { mostNames } from '../config/policies.ts';
 import type { KubernetesClient } from '../kubernetes/client/client.ts';
 import {
   type Collection,
@@ -88,7 +87,7 @@ export async function surveyGateways(
   const sources = [...gateways, ...sets].map((reading) => {
     const key = sourceKey(reading);
     const own = attachments.filter(({ attached }) => attached.some((parent) => sourceKey(parent) === key));
-    return gatewaySource(reading, { routes: own, grants, labelsOf, mostNames });
+    return gatewaySource(reading, { routes: own, grants, labelsOf });
   });
   return { served, gateways: [...gateways, ...sets], routes, grants, labelsOf, sources, partial };
 }

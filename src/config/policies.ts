@@ -9,7 +9,7 @@ import type { PathType } from './values.ts';
 /** Hosts prepared and validated at a time (admission). */
 const hostsAdmitted = 500;
 /** Names in one certificate. Let's Encrypt, docs/profiles: the classic profile. */
-export const mostNames = 100;
+const mostNames = 100;
 
 export function assessmentPolicy({
   minimumValidity,

@@ -6,7 +6,6 @@ import { second } from '../../machines/time/durations.ts';
 import { Zones } from '../../machines/zones/zone.ts';
 import type { AnsweredHosts } from '../challenges/http-01/answered-hosts.ts';
 import { ChallengeWatch } from '../challenges/http-01/challenge-ingress/challenge-watch.ts';
-import { mostNames } from '../config/policies.ts';
 import type { Collection } from '../kubernetes/client/collections.ts';
 import type { ReflectorState } from '../kubernetes/watch/reflector.ts';
 import { type ClassWatch, watchClasses } from '../sources/class-watch.ts';
@@ -96,7 +95,7 @@ export function setUpCaches(runtime: Runtime, { reader: client }: Connections): 
   const beginSources = (told: typeof tell): SourceWatch[] => {
     const ingresses = watchSources(sources, config, client, clock, signal, log, told);
     if (gateways === undefined) return [ingresses];
-    const asSources = new GatewaySources({ watch: gateways, clock, signal, mostNames, tellSupervisor: told });
+    const asSources = new GatewaySources({ watch: gateways, clock, signal, tellSupervisor: told });
     gateways.start();
     return [ingresses, asSources];
   };

@@ -16,8 +16,6 @@ export interface GatewaySourcesOptions {
   readonly watch: GatewayWatch;
   readonly clock: Clock;
   readonly signal: AbortSignal;
-  /** Names that the CA allows in one certificate. */
-  readonly mostNames: number;
   readonly tellSupervisor: (event: SupervisorEvent) => void;
 }
 
@@ -169,7 +167,7 @@ export class GatewaySources implements SourceWatch {
   }
 
   #specOf(key: SourceKey, reading: GatewayReading): SourceSpec {
-    const { watch, mostNames } = this.#options;
+    const { watch } = this.#options;
     const routes = [...(this.#attached.get(key) ?? [])].flatMap(
       (route) => this.#attachments.get(route) ?? [],
     );
@@ -177,7 +175,6 @@ export class GatewaySources implements SourceWatch {
       routes,
       grants: [...watch.grants()],
       labelsOf: (namespace) => watch.namespaceLabels(namespace),
-      mostNames,
     });
   }
 }

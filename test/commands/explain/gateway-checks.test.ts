@@ -12,7 +12,7 @@ const secure = { hostname: host, certificateRefs };
 
 /** `RESULT ABOUT`, and the remedies, for a Gateway that asks for the host. */
 function checksOf(reading: GatewayReading, challenge?: 'dns-01') {
-  const source = gatewaySource(reading, { routes: [], grants: [], labelsOf: () => ({}), mostNames: 100 });
+  const source = gatewaySource(reading, { routes: [], grants: [], labelsOf: () => ({}) });
   const own = route(host, {
     ingressClasses: [],
     gateways: ['Gateway/infra/edge'],

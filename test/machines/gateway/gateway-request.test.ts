@@ -19,18 +19,15 @@ function request(
   {
     grants = [],
     labels = {},
-    mostNames = 100,
   }: {
     readonly grants?: readonly GrantReading[];
     readonly labels?: Readonly<Record<string, string>>;
-    readonly mostNames?: number;
   } = {},
 ) {
   return gatewayRequest(reading, {
     routes: routes.flatMap((one) => attachmentOf(one) ?? []),
     grants,
     labelsOf: () => labels,
-    mostNames,
   });
 }
 
@@ -184,30 +181,56 @@ describe('a listener', () => {
     assert.deepEqual(asked(set, routes), ['all-tls: a.example.com']);
   });
 
-  it('keeps its own name and those of the oldest routes where there are more than a certificate can have', () => {
+  it('names its own first, then those of each namespace in turn, of its oldest routes', () => {
     const edge = gateway(
       'edge',
       https('all', secret('tls')),
       https('own', { hostname: 'own.example.com', ...secret('tls') }),
     );
+    const of = (namespace: string, createdAt: number, ...hostnames: readonly string[]) => ({
+      ...route(`${namespace}-${createdAt}`, edge, hostnames),
+      namespace,
+      createdAt,
+    });
     const routes = [
-      { ...route('young', edge, ['young.example.com']), createdAt: 3 },
-      { ...route('old', edge, ['old.example.com']), createdAt: 1 },
-      { ...route('older', edge, ['b.example.com']), createdAt: 2 },
+      of('blog', 4, 'b2.example.com'),
+      of('shop', 1, 's1.example.com', 's2.example.com', 'own.example.com'),
+      of('blog', 3, 'b1.example.com', 's1.example.com'),
+      of(gatewayNamespace, 5, 'i1.example.com'),
+      of('shop', 2, 's3.example.com', 's2.example.com'),
     ];
-    const { tls, notices } = request(edge, routes, { mostNames: 3 });
+    const { tls } = request(edge, routes);
     assert.deepEqual(tls, [
       {
         secretName: 'tls',
-        hosts: ['own.example.com', 'old.example.com', 'b.example.com'],
+        hosts: [
+          'own.example.com',
+          ...['s1', 'b1', 'i1', 's2', 'b2', 's3'].map((name) => `${name}.example.com`),
+        ],
         separable: true,
+        shares: [
+          { namespace: 'shop', hosts: ['s1.example.com', 's2.example.com', 's3.example.com'] },
+          { namespace: 'blog', hosts: ['b1.example.com', 'b2.example.com'] },
+        ],
       },
     ]);
-    assert.deepEqual(
-      notices.map(({ code }) => code),
-      ['TooManyHosts'],
-    );
-    assert.match(notices[0]?.message ?? '', /left out: young\.example\.com\.$/);
+  });
+
+  it('reads names of each namespace, however many routes another one has that are older', () => {
+    const edge = gateway('edge', https('all', secret('tls')));
+    const routes = Array.from({ length: 200 }, (_, of) => {
+      const hostnames = Array.from({ length: 16 }, (__, at) => `h${at}.r${of}.example.com`);
+      return { ...route(`r${of}`, edge, hostnames), createdAt: of };
+    });
+    const late = { ...route('late', edge, ['late.example.com']), namespace: 'blog', createdAt: 1000 };
+    const { tls, ruleHosts } = request(edge, [...routes, late]);
+    assert.deepEqual(tls[0]?.hosts.slice(0, 3), [
+      'h0.r0.example.com',
+      'late.example.com',
+      'h1.r0.example.com',
+    ]);
+    assert.equal(tls[0]?.hosts.length, 2000);
+    assert.ok(ruleHosts.includes('late.example.com'));
   });
 
   it('is read within bounds, however many routes a shared Gateway has', () => {

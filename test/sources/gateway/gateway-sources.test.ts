@@ -75,7 +75,7 @@ describe('Gateways as sources', { timeout: 240_000 }, () => {
     const config = { annotationKey: 'kubernetes.io/tls-acme', namespace: 'kube-lego', watchNamespaces: [] };
     watch = new GatewayWatch({ config, client, clock, signal, log: log.log });
     const tellSupervisor = (event: SupervisorEvent) => told.push(event);
-    sources = new GatewaySources({ watch, clock, signal, mostNames: 100, tellSupervisor });
+    sources = new GatewaySources({ watch, clock, signal, tellSupervisor });
   });
   afterEach(async () => {
     stop.abort();
