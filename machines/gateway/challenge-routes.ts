@@ -4,7 +4,7 @@
 import { parseSourceKey, type SourceKey, sourceKey } from '../ownership/source-key.ts';
 import { lets } from './allowed-routes.ts';
 import type { GatewayReading, GatewayReference, ListenerReading, RouteReading } from './gateway-objects.ts';
-import { bySpecificity, hostnamesServing, serves } from './hostname-match.ts';
+import { bySpecificity, hostnamesServing, intersection, serves } from './hostname-match.ts';
 import { type Attachment, attachmentOf, isAttachedTo } from './route-attachment.ts';
 
 /** A listener of a Gateway or ListenerSet, as a parentRef names it. */
@@ -30,7 +30,7 @@ export interface ChallengeSlot {
  *
  * - `not-found`: it does not exist, or is being deleted.
  * - `no-http-listener`: no listener with protocol HTTP has this host, or each that has is refused or in conflict.
- * - `foreign-site`: at the listener of a ListenerSet's Gateway, only routes of third namespaces serve the host: it is their site.
+ * - `foreign-site`: at a ListenerSet's Gateway, only routes of third namespaces serve the host: it is their site.
  * - `no-routes`: the listener lets in routes neither of our namespace nor of its own.
  */
 export interface Unplaced {
@@ -48,12 +48,21 @@ export interface GatewayObjects {
   namespaceLabels(namespace: string): Readonly<Record<string, string>>;
 }
 
+/** Routes of these namespaces serve a hostname at a listener of this Gateway or ListenerSet. */
+interface Site {
+  readonly owner: GatewayReading;
+  readonly namespaces: ReadonlySet<string>;
+}
+
 /** The port of the CA's requests (RFC 8555 section 8.3). */
 const challengePort = 80;
 
 /** As of one moment: the objects by what is looked for. */
 export class ChallengeListeners {
   readonly #gateways = new Map<SourceKey, GatewayReading>();
+  /** ListenerSets that their Gateway lets in, by Gateway. */
+  readonly #sets = new Map<GatewayReading, GatewayReading[]>();
+  readonly #below = new Map<GatewayReading, ReadonlyMap<string | undefined, readonly Site[]>>();
   /** By Gateway or ListenerSet that they have been let in by. */
   readonly #routes = new Map<SourceKey, Attachment[]>();
   /** What the routes at a listener serve, by `listenerKey`: the namespaces of the routes by hostname. */
@@ -66,6 +75,13 @@ export class ChallengeListeners {
     this.#namespace = namespace;
     this.#labelsOf = (of) => objects.namespaceLabels(of);
     for (const gateway of objects.gateways()) this.#gateways.set(sourceKey(gateway), gateway);
+    for (const set of this.#gateways.values()) {
+      const above = this.#above(set);
+      if (above === undefined) continue;
+      const sets = this.#sets.get(above) ?? [];
+      this.#sets.set(above, sets);
+      sets.push(set);
+    }
     for (const route of objects.routes()) this.#addRoute(route);
   }
 
@@ -92,7 +108,8 @@ export class ChallengeListeners {
         .slice(0, 1),
     ).flat();
     if (chosen.length === 0) return { host, gateway: reference, why: 'no-http-listener' };
-    const own = chosen.filter(({ owner, listener }) => !this.#isForeign(host, gateway, owner, listener));
+    const isForeign = this.#isForeign(host, gateway);
+    const own = chosen.filter(({ owner }) => owner === gateway || !isForeign);
     const slots = own.flatMap(({ owner, listener }) => this.#slotAt(host, owner, listener));
     const [first] = chosen;
     if (slots.length > 0 || first === undefined) return slots;
@@ -142,36 +159,47 @@ export class ChallengeListeners {
    * host, it is named.
    */
   #spelling(host: string, owner: GatewayReading, listener: ListenerReading): string | undefined {
-    const site = this.#siteOf(host, owner, listener);
-    return site === undefined ? host : site.hostname;
-  }
-
-  /** Who may write a ListenerSet has no say in the sites of others at its Gateway. */
-  #isForeign(
-    host: string,
-    source: GatewayReading,
-    owner: GatewayReading,
-    listener: ListenerReading,
-  ): boolean {
-    if (owner === source) return false;
-    const site = this.#siteOf(host, owner, listener);
-    return (
-      site !== undefined && !site.namespaces.has(source.namespace) && !site.namespaces.has(owner.namespace)
-    );
-  }
-
-  /** The most specific hostname that serves the host there, and whose routes have it. */
-  #siteOf(
-    host: string,
-    owner: GatewayReading,
-    listener: ListenerReading,
-  ): { readonly hostname: string | undefined; readonly namespaces: ReadonlySet<string> } | undefined {
     const sites = this.#sitesAt(owner, listener);
+    for (const hostname of hostnamesServing(host)) if (sites.has(hostname)) return hostname;
+    return host;
+  }
+
+  /**
+   * Who may write a ListenerSet has no say in the sites of others at its Gateway: at any of its listeners, since many sites are served
+   * by HTTPS only, and at other ListenerSets of it.
+   */
+  #isForeign(host: string, source: GatewayReading): boolean {
+    const above = this.#above(source);
+    if (above === undefined) return false;
+    const sites = this.#sitesBelow(above);
     for (const hostname of hostnamesServing(host)) {
-      const namespaces = sites.get(hostname);
-      if (namespaces !== undefined) return { hostname, namespaces };
+      const others = (sites.get(hostname) ?? []).filter(({ owner }) => owner !== source);
+      if (others.length === 0) continue;
+      return !others.some(
+        ({ namespaces }) => namespaces.has(source.namespace) || namespaces.has(above.namespace),
+      );
     }
-    return undefined;
+    return false;
+  }
+
+  /** What is served at all listeners of a Gateway and of its ListenerSets, by hostname. Once for all hosts, as `#sitesAt`. */
+  #sitesBelow(above: GatewayReading): ReadonlyMap<string | undefined, readonly Site[]> {
+    const known = this.#below.get(above);
+    if (known !== undefined) return known;
+    const below = new Map<string | undefined, Site[]>();
+    for (const owner of [above, ...(this.#sets.get(above) ?? [])]) {
+      for (const listener of owner.listeners) {
+        for (const [hostname, namespaces] of this.#sitesAt(owner, listener)) {
+          const common = intersection(listener.hostname, hostname);
+          if (common === 'none') continue;
+          const sites = below.get(common.hostname) ?? [];
+          below.set(common.hostname, sites);
+          sites.push({ owner, namespaces });
+        }
+      }
+    }
+    this.#below.set(above, below);
+    return below;
   }
 
   /** Once for all hosts: thousands of routes may be attached to a shared Gateway. */

@@ -29,8 +29,6 @@ export interface GatewayRequest extends Pick<SourceSpec, 'tls' | 'ruleHosts'> {
   readonly awaited: readonly string[];
 }
 
-const nothing: GatewayRequest = Object.freeze({ tls: [], ruleHosts: [], notices: [], awaited: [] });
-
 /** Names of one Secret that are read at least: as many as a certificate has. Else the Secrets of a Gateway share `mostServed`. */
 const fewestOfSecret = 100;
 
@@ -41,10 +39,12 @@ type Target = { readonly secretName: string } | Failure | 'none';
  * A listener asks if it terminates TLS and names a Secret. One that the Gateway's implementation refuses does not: it serves nobody, and the
  * names of a conflict belong to the other listener. Several listeners with one Secret get one certificate for the names of all.
  *
- * Without annotation a Gateway asks for nothing and claims no host either: nobody's challenge is led through it.
+ * Hosts are claimed by listeners that their implementation has accepted, so that a Gateway which nobody serves blocks nobody.
  */
 export function gatewayRequest(gateway: GatewayReading, surroundings: GatewaySurroundings): GatewayRequest {
-  if (!gateway.settings.enabled) return nothing;
+  if (!gateway.settings.enabled) {
+    return { tls: [], ruleHosts: hostsServed(gateway), notices: [], awaited: [] };
+  }
   const { grants, labelsOf } = surroundings;
   const routes = [...Map.groupBy(surroundings.routes.toSorted(byAge), ({ namespace }) => namespace)];
   const notices: Failure[] = [];
@@ -65,6 +65,7 @@ export function gatewayRequest(gateway: GatewayReading, surroundings: GatewaySur
     });
     const { certified, unasked } = listenerNames(gateway, listener, new Map(attached));
     for (const name of [...certified.map((one) => one.name), ...unasked]) {
+      if (listener.accepted !== true) break;
       if (isSpecific || claimed.size < mostServed) claimed.add(name);
     }
     notices.push(...noticesAbout(listener, certified, unasked));
@@ -77,6 +78,17 @@ export function gatewayRequest(gateway: GatewayReading, surroundings: GatewaySur
     names.entry(secretName, gateway.namespace, mostOfSecret),
   );
   return { tls, ruleHosts: [...claimed], notices, awaited: [...wanted.keys()] };
+}
+
+/**
+ * Of a Gateway without annotation: the hostnames of its listeners for TLS, as an Ingress without annotation claims the hosts of its rules.
+ * Not those of its routes, nor wildcards: a shared Gateway would take new hosts away from the Ingresses of all teams.
+ */
+function hostsServed({ listeners }: GatewayReading): string[] {
+  const served = listeners.flatMap(({ protocol, hostname, accepted, conflicted }) =>
+    (protocol === 'HTTPS' || protocol === 'TLS') && accepted === true && !conflicted ? (hostname ?? []) : [],
+  );
+  return [...new Set(served)].filter((hostname) => !isWildcard(hostname));
 }
 
 /** The names of all listeners with one Secret. */

@@ -58,11 +58,10 @@ export function unplacedRefusal({ host, gateway, why, listener }: Unplaced, name
         message: `${named(gateway)} has no HTTP listener that could carry a challenge of host ${host}${gateway.kind === 'ListenerSet' ? ', nor has a Gateway that lets it in (allowedListeners)' : ''}.`,
       };
     case 'foreign-site': {
-      const at = listener === undefined ? named(gateway) : listenerNamed(listener);
       return {
         code: 'HostHasNoRule',
-        message: `At ${at} only HTTPRoutes of other namespaces serve host ${host}.`,
-        remedy: `Attach an HTTPRoute with hostname ${host} to that listener.`,
+        message: `At ${named(listener ?? gateway)} only HTTPRoutes of other namespaces serve host ${host}.`,
+        remedy: `Attach an HTTPRoute with hostname ${host} to that Gateway.`,
       };
     }
     case 'no-routes': {

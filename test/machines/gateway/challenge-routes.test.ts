@@ -119,6 +119,25 @@ describe('the challenges of a host are answered', () => {
     ]);
   });
 
+  it("of a ListenerSet's host nowhere at its Gateway, where third namespaces serve it by HTTPS only, or at a ListenerSet", () => {
+    const web = gateway('web', http('http'), https('https', { hostname: '*.example.com' }));
+    const theirs = {
+      ...listenerSet('theirs', web, https('https', { hostname: '*.example.org' })),
+      namespace: 'bank',
+    };
+    const own = { ...listenerSet('own', web, https('https')), namespace: 'rival' };
+    const at = (host: string, ...routes: readonly RouteReading[]) =>
+      described(slotsFor(host, own, { gateways: [web, theirs, own], routes }));
+    const redirect = { ...route('redirect', web, [], { sectionName: 'http' }), namespace: gatewayNamespace };
+    const secure = route('site', web, [], { sectionName: 'https' });
+    const slots = ['http of Gateway: all hosts, in kube-lego'];
+    assert.equal(at('a.example.com', redirect, secure), 'foreign-site');
+    assert.deepEqual(at('a.example.net', redirect, secure), slots);
+    assert.equal(at('a.example.org', redirect, route('bank', theirs, ['a.example.org'])), 'foreign-site');
+    assert.deepEqual(at('b.example.org', redirect, route('bank', theirs, ['a.example.org'])), slots);
+    assert.deepEqual(at('a.example.com', redirect, route('app', own, ['a.example.com'])), slots);
+  });
+
   it('of a ListenerSet at its Gateway only if that lets it in, whatever the status says', () => {
     const from = (allowedListeners: AllowedNamespaces, labels = {}) => {
       const web = { ...gateway('web', http('http')), allowedListeners };

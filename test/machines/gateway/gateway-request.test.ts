@@ -59,10 +59,31 @@ describe('a listener', () => {
     assert.deepEqual(request(own).awaited, ['shop-tls', 'mail-tls']);
   });
 
-  it('asks for nothing and claims nothing without the annotation', () => {
-    const own = gateway('edge', https('shop', { hostname: 'shop.example.com', ...secret('shop-tls') }));
+  it('asks for nothing without the annotation, and claims the hostnames of its listeners for TLS', () => {
+    const own = gateway(
+      'edge',
+      http('http', { hostname: 'plain.example.com' }),
+      https('shop', { hostname: 'shop.example.com', ...secret('shop-tls') }),
+      https('through', { protocol: 'TLS', tlsMode: 'Passthrough', hostname: 'mail.example.com' }),
+      https('all', { hostname: '*.example.org', ...secret('all-tls') }),
+      https('conflicted', { hostname: 'b.example.com', conflicted: true }),
+      https('unserved', { hostname: 'c.example.com', accepted: undefined }),
+    );
     const silent = { ...own, settings: { ...own.settings, enabled: false } };
-    assert.deepEqual(request(silent), { tls: [], ruleHosts: [], notices: [], awaited: [] });
+    assert.deepEqual(request(silent, [route('app', own, ['app.example.org'])]), {
+      tls: [],
+      ruleHosts: ['shop.example.com', 'mail.example.com'],
+      notices: [],
+      awaited: [],
+    });
+  });
+
+  it('claims no host before its implementation has accepted it, but asks for it', () => {
+    const own = { hostname: 'shop.example.com', ...secret('shop-tls') };
+    const { tls, ruleHosts } = request(gateway('edge', https('shop', { ...own, accepted: undefined })));
+    assert.deepEqual(tls, [{ secretName: 'shop-tls', hosts: ['shop.example.com'] }]);
+    assert.deepEqual(ruleHosts, []);
+    assert.deepEqual(request(gateway('edge', https('shop', own))).ruleHosts, ['shop.example.com']);
   });
 
   it('with a wildcard asks for the hostnames that it has in common with its routes, of any depth', () => {

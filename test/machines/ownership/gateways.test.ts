@@ -85,6 +85,16 @@ describe('a Gateway among the sources', () => {
     assert.equal(ownership.assignment('Ingress/rival/web')?.desired[0]?.hosts[0]?.standing, 'elsewhere');
     assert.deepEqual(ownership.assignment('Gateway/shop/web')?.notices, [refusal]);
   });
+
+  it('that nobody serves comes after whoever routes the host; one without annotation keeps its host from others', () => {
+    const rival = ingressSpec({ namespace: 'rival', createdAt: now, ruleHosts: [host] });
+    const older = { createdAt: now - day };
+    const standing = (gateway: SourceSpec) =>
+      settled([gateway, rival]).assignment('Ingress/rival/web')?.desired[0]?.hosts[0]?.standing;
+    assert.equal(standing(gatewaySpec({ ...older, ruleHosts: [] })), 'ours');
+    assert.equal(standing(gatewaySpec(older)), 'elsewhere');
+    assert.equal(standing(gatewaySpec({ ...older, enabled: false, tls: [] })), 'elsewhere');
+  });
 });
 
 describe('a certificate that namespaces share at a Gateway', () => {
