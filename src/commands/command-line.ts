@@ -110,9 +110,7 @@ function readStatus(argv: readonly string[]): Request {
   });
   const { help: asksForHelp, output, context, namespace, problems, watch } = values;
   if (asksForHelp) return { kind: 'help', command: 'status' };
-  if (positionals.length > 0) {
-    throw new RequestError(`${quoted(...positionals)}: kube-lego status takes only options.`);
-  }
+  expectNone(positionals, 'status');
   return {
     kind: 'status',
     output: formatOf(output),
@@ -158,9 +156,7 @@ function readPage(argv: readonly string[]): Request {
   });
   const { help: asksForHelp, output, context, 'no-browser': withoutBrowser } = values;
   if (asksForHelp) return { kind: 'help', command: 'page' };
-  if (positionals.length > 0) {
-    throw new RequestError(`${quoted(...positionals)}: kube-lego page takes only options.`);
-  }
+  expectNone(positionals, 'page');
   const format = formatOf(output);
   return { kind: 'page', output: format, context, browser: format === 'text' && !withoutBrowser };
 }
@@ -305,6 +301,12 @@ function namespaceOf(text: string | undefined): string | undefined {
 /** A subdomain of RFC 1123, as Kubernetes asks of the names of most objects. */
 function isObjectName(text: string): boolean {
   return text.length <= 253 && /^[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?$/.test(text) && !text.includes('..');
+}
+
+/** @throws RequestError */
+function expectNone(positionals: readonly string[], command: Command): void {
+  if (positionals.length === 0) return;
+  throw new RequestError(`${quoted(...positionals)}: kube-lego ${command} takes only options.`);
 }
 
 /** A serial number, in any of the ways in which it is printed, as Node writes it. @throws RequestError */
