@@ -7,6 +7,11 @@ export function isRefusal(error: unknown): error is KubernetesError {
   return error instanceof KubernetesError && refusals.includes(error.code);
 }
 
+/** RBAC refuses the write, whatever hosts it names: no need to try each. */
+export function isUnpermitted({ message }: KubernetesError): boolean {
+  return / cannot (create|update|patch) resource /.test(message);
+}
+
 /** The refusal of a write, as of a dry run; undefined if it is accepted. @throws every other error of it */
 export async function refusalOf(write: Promise<unknown>): Promise<KubernetesError | undefined> {
   try {

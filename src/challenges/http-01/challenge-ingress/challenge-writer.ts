@@ -9,7 +9,7 @@ import { KubernetesError, unless } from '../../../kubernetes/client/kubernetes-e
 import { fieldManager } from '../../../kubernetes/records/managed-by.ts';
 import { isOlder } from '../../../kubernetes/watch/versions.ts';
 import type { Clock } from '../../../time/clock.ts';
-import { findRefusedHosts, isRefusal, refusalOf } from '../refused-hosts.ts';
+import { findRefusedHosts, isRefusal, isUnpermitted, refusalOf } from '../refused-hosts.ts';
 import {
   type ChallengeTemplate,
   challengeManifest,
@@ -408,8 +408,7 @@ export class ChallengeWriter implements Place {
       const rules = new Map([...held].filter(([, ruleHost]) => subset.includes(ruleHost)));
       return refusalOf(this.#send(this.#validated(rules), this.#options.signal, true));
     };
-    // RBAC does not depend on hosts: no need to try each.
-    const refused = / cannot (create|update) resource /.test(refusal.message)
+    const refused = isUnpermitted(refusal)
       ? new Map(ruleHosts.map((ruleHost) => [ruleHost, refusal]))
       : await findRefusedHosts(ruleHosts, refusal, tryOut);
     // Nothing was written: the other hosts need not wait.

@@ -18,7 +18,7 @@ import type { KubernetesClient } from '../../../kubernetes/client/client.ts';
 import { isForbidden, KubernetesError } from '../../../kubernetes/client/kubernetes-error.ts';
 import type { GatewayCache } from '../../../sources/gateway/gateway-cache.ts';
 import type { Clock } from '../../../time/clock.ts';
-import { findRefusedHosts, refusalOf } from '../refused-hosts.ts';
+import { findRefusedHosts, isUnpermitted, refusalOf } from '../refused-hosts.ts';
 import {
   type ChallengeRouteTemplate,
   challengeObjectKey,
@@ -353,15 +353,13 @@ export class ChallengeRoutes {
     const { signal, template } = this.#options;
     const own = this.#slotsIn(wanted);
     const hostnames = [...new Set(own.map(({ slot }) => slot.hostname ?? ''))].toSorted();
-    // RBAC does not depend on hosts: no need to try each.
-    const isPermission = / cannot (create|patch|update) resource /.test(cause.message);
     const observed = this.#observed().find((one) => challengeObjectKey(one) === challengeObjectKey(wanted));
     const tryOut = (some: readonly string[]): Promise<Error | undefined> => {
       const spec = { ...wanted.spec, hostnames: some.includes('') ? null : some };
       return refusalOf(this.#writes.tryOut({ ...wanted, spec }, observed, signal));
     };
     const refused =
-      isPermission || wanted.kind === 'ReferenceGrant'
+      isUnpermitted(cause) || wanted.kind === 'ReferenceGrant'
         ? new Map(hostnames.map((hostname) => [hostname, cause as Error]))
         : await findRefusedHosts(hostnames, cause, tryOut);
     for (const { claim, slot } of own) {
@@ -374,7 +372,7 @@ export class ChallengeRoutes {
         message: sentences(
           `The challenge route of host ${slot.host} in namespace ${slot.namespace} is refused: ${words}`,
         ),
-        ...(elsewhere && isForbidden(why) && isPermission
+        ...(elsewhere && isForbidden(why) && isUnpermitted(cause)
           ? {
               remedy: `Let the listener take in routes of namespace ${template.namespace} (allowedRoutes), or let kube-lego write HTTPRoutes in namespace ${slot.namespace}: deploy/components/gateway/same-namespace.`,
             }
