@@ -5,6 +5,7 @@ import { randomUUID } from 'node:crypto';
 import { someOf } from '../../machines/reasons/foreign-text.ts';
 import { StepError } from '../../machines/reasons/step-error.ts';
 import { day, hour, second } from '../../machines/time/durations.ts';
+import type { EntryStore } from '../kubernetes/client/entry-store.ts';
 import { asAsked, KubernetesError } from '../kubernetes/client/kubernetes-error.ts';
 import { retryConflicts } from '../kubernetes/client/retry-conflicts.ts';
 import { type Clock, sleep, untilAborted } from '../time/clock.ts';
@@ -12,17 +13,8 @@ import { GroupCommit } from '../time/group-commit.ts';
 import { retry } from '../time/retry.ts';
 import { type JournalEntry, keyOfSet, type OrderSet, readEntry, writeEntry } from './journal-entry.ts';
 
-/** Storage of the journal's entries, as texts by id; entries that somebody else has changed are not overwritten. */
-export interface JournalStore {
-  /** For messages. */
-  readonly name: string;
-  read(signal: AbortSignal): Promise<ReadonlyMap<string, string>>;
-  /** @throws KubernetesError Conflict if the entries are not as last read or written here */
-  write(entries: ReadonlyMap<string, string>, signal: AbortSignal): Promise<void>;
-}
-
 export interface OrderJournalOptions {
-  readonly store: JournalStore;
+  readonly store: EntryStore;
   /** Whether a certificate can be ordered with this private key, PEM. */
   readonly isPrivateKey: (pem: string) => boolean;
   /** The CA's: a machine whose clock is days ahead must not give up orders. */

@@ -11,6 +11,7 @@ import {
 import { fingerprintOf } from '../certificate/fingerprint.ts';
 import { parsePrivateKey } from '../certificate/key.ts';
 import { readLeaf } from '../certificate/leaf.ts';
+import type { EntryStore } from '../kubernetes/client/entry-store.ts';
 import { retryConflicts } from '../kubernetes/client/retry-conflicts.ts';
 import type { Clock } from '../time/clock.ts';
 import {
@@ -20,17 +21,8 @@ import {
   writeRevocation,
 } from './revocation-entry.ts';
 
-/** Storage of the entries, as texts by fingerprint, where no tenant writes. */
-export interface RevocationStore {
-  /** For messages: `NAMESPACE/NAME` of the Secret. */
-  readonly name: string;
-  read(signal: AbortSignal): Promise<ReadonlyMap<string, string>>;
-  /** @throws KubernetesError Conflict if the entries are not as last read or written here */
-  write(entries: ReadonlyMap<string, string>, signal: AbortSignal): Promise<void>;
-}
-
 export interface RevocationRegisterOptions {
-  readonly store: RevocationStore;
+  readonly store: EntryStore;
   readonly clock: Clock;
   /** An entry cannot be read, and is left alone; a sentence. Once for each. */
   readonly onDamage?: ((trouble: string) => void) | undefined;

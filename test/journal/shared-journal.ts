@@ -1,4 +1,4 @@
-import type { JournalStore } from '../../src/journal/order-journal.ts';
+import type { EntryStore } from '../../src/kubernetes/client/entry-store.ts';
 import { KubernetesError } from '../../src/kubernetes/client/kubernetes-error.ts';
 
 /** A journal in memory that several processes write to, each over nothing that another one has written. */
@@ -21,7 +21,7 @@ export class SharedJournal {
   }
 
   /** The journal as one process sees it. */
-  open(): JournalStore {
+  open(): EntryStore {
     let known = 0;
     return {
       name: 'kube-lego/kube-lego-journal-0',

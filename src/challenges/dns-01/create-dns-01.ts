@@ -1,12 +1,13 @@
 import type { DnsReport } from '../../../machines/zones/dns-report.ts';
 import type { Zones } from '../../../machines/zones/zone.ts';
 import type { KubernetesClient } from '../../kubernetes/client/client.ts';
+import type { EntryStore } from '../../kubernetes/client/entry-store.ts';
 import type { ObjectMetadata } from '../../kubernetes/records/object-metadata.ts';
 import type { Clock } from '../../time/clock.ts';
 import { type Dns01Options, Dns01Solver } from './dns-01-solver.ts';
 import { readServer } from './lookup/dns-exchange.ts';
 import { NameServers } from './lookup/name-servers.ts';
-import { PresentedValues, type PresentedValuesOptions, type ValueStore } from './presented-values.ts';
+import { PresentedValues, type PresentedValuesOptions } from './presented-values.ts';
 import { Providers } from './providers/providers.ts';
 import type { WebCallerOptions } from './providers/web-call.ts';
 import { ValueKeeper, type ValueKeeperOptions } from './value-keeper.ts';
@@ -35,7 +36,7 @@ export function createDnsAccess({ zones, resolvers, allowLoopback, onDnsReport, 
 }
 
 export interface Dns01Surroundings extends DnsSurroundings {
-  readonly store: ValueStore;
+  readonly store: EntryStore;
   readonly signal: AbortSignal;
   readonly propagationTimeout: number;
   readonly onReport: Dns01Options['onReport'];

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { second } from '../../../machines/time/durations.ts';
+import type { EntryStore } from '../../kubernetes/client/entry-store.ts';
 import { KubernetesError } from '../../kubernetes/client/kubernetes-error.ts';
 import { retryConflicts } from '../../kubernetes/client/retry-conflicts.ts';
 import { parsedJson, stringField } from '../../process/json.ts';
@@ -14,17 +15,8 @@ export interface PresentedValue extends ChallengeValue {
   readonly domain: string;
 }
 
-/** Storage of the values, as texts by id. */
-export interface ValueStore {
-  /** For messages: NAMESPACE/NAME. */
-  readonly name: string;
-  read(signal: AbortSignal): Promise<ReadonlyMap<string, string>>;
-  /** @throws KubernetesError Conflict if the entries are not as last read or written here */
-  write(entries: ReadonlyMap<string, string>, signal: AbortSignal): Promise<void>;
-}
-
 export interface PresentedValuesOptions {
-  readonly store: ValueStore;
+  readonly store: EntryStore;
   readonly clock: Clock;
   /** Ends all work. */
   readonly signal: AbortSignal;

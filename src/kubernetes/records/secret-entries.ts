@@ -1,6 +1,7 @@
 import type { Secret } from '../client/api-objects.ts';
 import type { KubernetesClient } from '../client/client.ts';
 import { secrets } from '../client/collections.ts';
+import type { EntryStore } from '../client/entry-store.ts';
 import { GuardedObject } from './guarded-object.ts';
 import type { ObjectMetadata } from './object-metadata.ts';
 import type { RecordObserver } from './record-observer.ts';
@@ -16,7 +17,7 @@ export const recordSecrets = {
  * The entries of a record in one Secret, as texts by key, so that its resourceVersion is the lock of all. Throws KubernetesError or the
  * signal's reason.
  */
-export class SecretEntries {
+export class SecretEntries implements EntryStore {
   readonly #secret: GuardedObject<Secret>;
 
   constructor(
@@ -48,7 +49,7 @@ export class SecretEntries {
     return new Map(data.map(([key, value]) => [key, Buffer.from(value, 'base64').toString('utf8')]));
   }
 
-  /** Creates or replaces all of it. @throws KubernetesError Conflict if it is not as last read or written here */
+  /** Creates or replaces all of it. */
   async write(entries: ReadonlyMap<string, string>, signal: AbortSignal): Promise<void> {
     const data = Object.fromEntries(
       Array.from(entries, ([key, text]) => [key, Buffer.from(text).toString('base64')]),

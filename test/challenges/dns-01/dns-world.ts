@@ -9,9 +9,9 @@ import { Zones } from '../../../machines/zones/zone.ts';
 import { readZones } from '../../../machines/zones/zone-document.ts';
 import { readServer } from '../../../src/challenges/dns-01/lookup/dns-exchange.ts';
 import { NameServers } from '../../../src/challenges/dns-01/lookup/name-servers.ts';
-import type { ValueStore } from '../../../src/challenges/dns-01/presented-values.ts';
 import { ApiCalls } from '../../../src/kubernetes/client/api-calls.ts';
 import type { KubernetesClient } from '../../../src/kubernetes/client/client.ts';
+import type { EntryStore } from '../../../src/kubernetes/client/entry-store.ts';
 import { KubernetesError } from '../../../src/kubernetes/client/kubernetes-error.ts';
 import { systemClock } from '../../../src/time/clock.ts';
 
@@ -66,7 +66,7 @@ export function namesBy(zones: Zones, ...resolvers: readonly Pick<ZoneServer, 'a
 }
 
 /** As the Secret: it is written only as last read or written by the same process. */
-export class MemoryValues implements ValueStore {
+export class MemoryValues implements EntryStore {
   readonly name = 'kube-lego/kube-lego-dns-values';
   entries: ReadonlyMap<string, string> = new Map();
   writes = 0;

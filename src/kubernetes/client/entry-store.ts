@@ -1,0 +1,8 @@
+/** Storage of the entries of a record, as texts by id, where no tenant writes; entries that somebody else has changed are not overwritten. */
+export interface EntryStore {
+  /** For messages: `NAMESPACE/NAME`. */
+  readonly name: string;
+  read(signal: AbortSignal): Promise<ReadonlyMap<string, string>>;
+  /** @throws KubernetesError Conflict if the entries are not as last read or written here */
+  write(entries: ReadonlyMap<string, string>, signal: AbortSignal): Promise<void>;
+}
