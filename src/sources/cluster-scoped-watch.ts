@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import { isForbidden } from '../kubernetes/client/kubernetes-error.ts';
+import { logInterruption } from '../kubernetes/watch/interruption.ts';
 import { Reflector, type ReflectorOptions } from '../kubernetes/watch/reflector.ts';
 import { Denial } from './denial.ts';
 
@@ -38,8 +39,7 @@ export function watchClusterScoped<T extends object>({
       onRead(false);
     },
     onError(error) {
-      if (!isForbidden(error))
-        log.warn(error, `The watch of ${plural} was interrupted; kube-lego reconnects.`);
+      if (!isForbidden(error)) logInterruption(log, plural, error);
       if (reflector.state.synced || !denial.beginsWith(error, options.clock.monotonic())) return;
       onDenied(error);
       onRead(true);

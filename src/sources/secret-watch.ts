@@ -4,6 +4,7 @@ import type { Config } from '../config/config.ts';
 import type { KubernetesClient } from '../kubernetes/client/client.ts';
 import { collectionPath, secrets } from '../kubernetes/client/collections.ts';
 import { isForbidden } from '../kubernetes/client/kubernetes-error.ts';
+import { logInterruption } from '../kubernetes/watch/interruption.ts';
 import { Reflector } from '../kubernetes/watch/reflector.ts';
 import { recordField, stringField } from '../process/json.ts';
 import type { Clock } from '../time/clock.ts';
@@ -56,7 +57,7 @@ export function watchSecrets(
       },
       onError: (error) => {
         if (!isForbidden(error)) {
-          log.warn(error, 'The watch of Secrets was interrupted; kube-lego reconnects.');
+          logInterruption(log, 'Secrets', error);
         } else if (!denied) {
           denied = true;
           log.error({ namespace, err: error }, denialMessage(namespace));

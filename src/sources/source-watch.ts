@@ -5,6 +5,7 @@ import type { SupervisorEvent } from '../../machines/supervisor/supervisor-messa
 import type { Config } from '../config/config.ts';
 import type { KubernetesClient } from '../kubernetes/client/client.ts';
 import { collectionPath } from '../kubernetes/client/collections.ts';
+import { logInterruption } from '../kubernetes/watch/interruption.ts';
 import { Reflector, type ReflectorState } from '../kubernetes/watch/reflector.ts';
 import type { Clock } from '../time/clock.ts';
 import { Denial } from './denial.ts';
@@ -66,7 +67,7 @@ export function watchSources(
         reportWhenSynced();
       },
       onError: (error) => {
-        log.warn(error, `The watch of ${source.resource} was interrupted; kube-lego reconnects.`);
+        logInterruption(log, source.resource, error);
         if (namespace === undefined || reflector.state.synced) return;
         if (!denial.beginsWith(error, clock.monotonic())) return;
         log.error({ namespace, err: error }, leftOutMessage(source, namespace));

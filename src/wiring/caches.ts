@@ -7,6 +7,7 @@ import { Zones } from '../../machines/zones/zone.ts';
 import type { AnsweredHosts } from '../challenges/http-01/answered-hosts.ts';
 import { ChallengeWatch } from '../challenges/http-01/challenge-ingress/challenge-watch.ts';
 import type { Collection } from '../kubernetes/client/collections.ts';
+import { logInterruption } from '../kubernetes/watch/interruption.ts';
 import type { ReflectorState } from '../kubernetes/watch/reflector.ts';
 import { type ClassWatch, watchClasses } from '../sources/class-watch.ts';
 import { servedKind } from '../sources/gateway/gateway-discovery.ts';
@@ -76,8 +77,7 @@ export function setUpCaches(runtime: Runtime, { reader: client }: Connections): 
     clock,
     signal,
     template: challengeTemplate(config),
-    onError: (error) =>
-      log.warn(error, 'The watch of the challenge Ingresses was interrupted; kube-lego reconnects.'),
+    onError: (error) => logInterruption(log, 'the challenge Ingresses', error),
   });
   const gateways = config.gatewayApi ? new GatewayWatch({ config, client, clock, signal, log }) : undefined;
   const ofGateways = gateways && { gateways, routes: watchChallengeRoutes(runtime, client, gateways) };

@@ -3,6 +3,7 @@ import { ChallengeRoutes } from '../challenges/http-01/challenge-route/challenge
 import type { ChallengeRouteTemplate } from '../challenges/http-01/challenge-route/challenge-route-manifest.ts';
 import { ChallengeRouteWatch } from '../challenges/http-01/challenge-route/challenge-route-watch.ts';
 import type { Config } from '../config/config.ts';
+import { logInterruption } from '../kubernetes/watch/interruption.ts';
 import type { GatewayWatch } from '../sources/gateway/gateway-watch.ts';
 import type { Connections } from './cluster.ts';
 import type { Runtime } from './runtime.ts';
@@ -25,8 +26,7 @@ export function watchChallengeRoutes(
     template: routeTemplate(config),
     watchNamespaces: config.watchNamespaces,
     gateways,
-    onError: (error) =>
-      log.warn(error, 'The watch of the challenge routes was interrupted; kube-lego reconnects.'),
+    onError: (error) => logInterruption(log, 'the challenge routes', error),
   });
 }
 
