@@ -4,7 +4,7 @@
 import process from 'node:process';
 import { commands, overview } from './commands/command-help.ts';
 import { isCommand } from './commands/command-line.ts';
-import { completionsOf } from './commands/completion.ts';
+import { completionsOf } from './commands/completion/completion.ts';
 import { runAtTerminal } from './commands/terminal.ts';
 
 /** Directive of cobra, by which kubectl takes over the completion of plugins: no names of files. */
@@ -25,7 +25,7 @@ export async function runPlugin(argv: readonly string[]): Promise<number> {
 /** Writes what the last word may become, each on a line. */
 export async function completePlugin(argv: readonly string[]): Promise<void> {
   const found = await completionsOf(argv, async () => {
-    const { listIngressNames } = await import('./commands/ingress-names.ts');
+    const { listIngressNames } = await import('./commands/completion/ingress-names.ts');
     return listIngressNames();
   });
   process.stdout.write(`${[...found, noFiles].join('\n')}\n`);

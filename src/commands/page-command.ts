@@ -5,8 +5,8 @@ import { createInterface } from 'node:readline';
 import type { KubernetesClient } from '../kubernetes/client/client.ts';
 import type { Request } from './command-line.ts';
 import type { CommandOptions } from './command-options.ts';
-import { leaderText, readLeader } from './leader.ts';
-import type { CommandSettings } from './secret-standing.ts';
+import { leaderText, readLeader } from './reading/leader.ts';
+import type { CommandSettings } from './reading/secret-standing.ts';
 import { printable } from './terminal-text.ts';
 
 /** Runs until it is interrupted. @returns the exit code: 0 after Ctrl-C, 1 nobody leads, or kubectl has ended by itself */

@@ -16,13 +16,13 @@ import type { CommandOptions } from './command-options.ts';
 import { explain } from './explain/explain.ts';
 import { explanationText } from './explain/explanation.ts';
 import { importFromCertManager } from './import/import-command.ts';
-import { isLeaderless } from './leader.ts';
 import { showPage } from './page-command.ts';
+import { isLeaderless } from './reading/leader.ts';
+import type { CommandSettings } from './reading/secret-standing.ts';
 import { retrySource } from './retry-command.ts';
 import { revoke } from './revoke/revoke-command.ts';
-import type { CommandSettings } from './secret-standing.ts';
-import { overviewOf, overviewText, problemsOf } from './status-command.ts';
-import { needsAttention } from './status-rows.ts';
+import { overviewOf, overviewText, problemsOf } from './status/status-command.ts';
+import { needsAttention } from './status/status-rows.ts';
 import { jsonText, printable } from './terminal-text.ts';
 
 type Asked = Exclude<Request, { readonly kind: 'help' | 'errors' }>;

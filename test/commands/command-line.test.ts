@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { type Command, commands, helpOf, type Program } from '../../src/commands/command-help.ts';
 import { readRequest } from '../../src/commands/command-line.ts';
 import { runCommand } from '../../src/commands/run.ts';
-import { statusTable } from '../../src/commands/status-table.ts';
+import { statusTable } from '../../src/commands/status/status-table.ts';
 import { helpText } from '../../src/config/help.ts';
 import { systemClock } from '../../src/time/clock.ts';
 import { now } from '../machines/builders.ts';

@@ -8,7 +8,7 @@ import { readAuditLog } from '../../deploy/local/audit-log.ts';
 import { readKubeconfig, writeKubeconfig } from '../../deploy/local/kubeconfig.ts';
 import type { Command } from '../../src/commands/command-help.ts';
 import type { Check } from '../../src/commands/explain/explanation.ts';
-import type { Overview } from '../../src/commands/status-command.ts';
+import type { Overview } from '../../src/commands/status/status-command.ts';
 import { nextSecond } from '../controller/observation.ts';
 import { startFaultyProxy } from '../controller-failures/faulty-proxy.ts';
 import { ingress, ingressPath, secret, secretPath } from '../controller-failures/objects.ts';

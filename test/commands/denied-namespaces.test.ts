@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import type { Overview } from '../../src/commands/status-command.ts';
+import type { Overview } from '../../src/commands/status/status-command.ts';
 import { refusal } from '../controller-failures/api-refusal.ts';
 import type { Passage } from '../controller-failures/faulty-proxy.ts';
 import { ingress } from '../controller-failures/objects.ts';

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import packageJson from '../../package.json' with { type: 'json' };
 import { commands } from '../../src/commands/command-help.ts';
-import { completionsOf } from '../../src/commands/completion.ts';
+import { completionsOf } from '../../src/commands/completion/completion.ts';
 import { inherited } from './command-run.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));

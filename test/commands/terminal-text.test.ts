@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { explanationText } from '../../src/commands/explain/explanation.ts';
-import { statusTable } from '../../src/commands/status-table.ts';
+import { statusTable } from '../../src/commands/status/status-table.ts';
 import { jsonText } from '../../src/commands/terminal-text.ts';
 
 const evil = 'a\u001B]0;owned\u0007\u001B[2J\r\nINGRESS forged\u202Eb\u2066\u009Bc\u{E0001}';

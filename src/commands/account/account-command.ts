@@ -12,7 +12,7 @@ import { KubernetesAccountSecret } from '../../kubernetes/records/account-record
 import { userAgent } from '../../process/user-agent.ts';
 import type { Request } from '../command-line.ts';
 import type { CommandOptions } from '../command-options.ts';
-import type { CommandSettings } from '../secret-standing.ts';
+import type { CommandSettings } from '../reading/secret-standing.ts';
 import { jsonText, printable } from '../terminal-text.ts';
 
 /** Milliseconds. */

@@ -11,7 +11,7 @@ import { sleep } from '../../time/clock.ts';
 import type { Request } from '../command-line.ts';
 import type { CommandOptions } from '../command-options.ts';
 import { exitWithoutConsent, Following, lookInterval } from '../operator-request.ts';
-import type { CommandSettings } from '../secret-standing.ts';
+import type { CommandSettings } from '../reading/secret-standing.ts';
 import { jsonText, printable } from '../terminal-text.ts';
 
 /** Milliseconds; the controller waits five minutes for orders. */

@@ -3,7 +3,7 @@ import { adoptCommand } from '../../../machines/ownership/adoption.ts';
 import type { DesiredCertificate } from '../../../machines/ownership/desired-certificate.ts';
 import { sentences } from '../../../machines/reasons/sentences.ts';
 import type { CertificateDetail, IngressDetail } from '../../inspector/protocol.ts';
-import { isLeftAlone, type SecretStanding } from '../secret-standing.ts';
+import { isLeftAlone, type SecretStanding } from '../reading/secret-standing.ts';
 import { type Check, type Explanation, isProblem, timeAhead } from './explanation.ts';
 import { liveHold, liveTrouble } from './live-checks.ts';
 import { checkOutcome, checkSecret, nextOf } from './secret-checks.ts';

@@ -5,7 +5,7 @@ import type { Assignment } from '../../../machines/ownership/desired-certificate
 import { sourceKey } from '../../../machines/ownership/source-key.ts';
 import type { SourceSpec } from '../../../machines/ownership/source-spec.ts';
 import { reasons } from '../../../machines/reasons/reasons.ts';
-import type { GatewaySurvey } from '../gateway-reading.ts';
+import type { GatewaySurvey } from '../reading/gateway-reading.ts';
 import type { Check } from './explanation.ts';
 
 const mostListeners = 20;

@@ -7,7 +7,7 @@ import type { DesiredCertificate } from '../../../machines/ownership/desired-cer
 import { sentences } from '../../../machines/reasons/sentences.ts';
 import { isForbidden } from '../../kubernetes/client/kubernetes-error.ts';
 import { createLedger, type LedgerStore } from '../../ledger/ledger-keeper.ts';
-import type { CommandSettings, SecretStanding } from '../secret-standing.ts';
+import type { CommandSettings, SecretStanding } from '../reading/secret-standing.ts';
 import type { DesiredStanding } from './conclusion.ts';
 import { type Check, timeAhead } from './explanation.ts';
 

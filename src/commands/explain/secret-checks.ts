@@ -2,7 +2,7 @@ import { type CertificateEntry, isReasonCode, kindOfReason } from '../../../mach
 import type { DesiredCertificate } from '../../../machines/ownership/desired-certificate.ts';
 import { reasons } from '../../../machines/reasons/reasons.ts';
 import { sentences } from '../../../machines/reasons/sentences.ts';
-import { isLeftAlone, type SecretStanding } from '../secret-standing.ts';
+import { isLeftAlone, type SecretStanding } from '../reading/secret-standing.ts';
 import { type Check, isoTime, timeAhead, withoutRemedy } from './explanation.ts';
 
 /** The certificate in the Secret. */

@@ -2,7 +2,7 @@ import type { KubernetesClient } from '../../kubernetes/client/client.ts';
 import { type Collection, collectionPath } from '../../kubernetes/client/collections.ts';
 import { KubernetesError, unless } from '../../kubernetes/client/kubernetes-error.ts';
 import { arrayField, recordField, stringField } from '../../process/json.ts';
-import { list } from '../listing.ts';
+import { list } from '../reading/listing.ts';
 import { readSolver, type Solver } from './solver-choice.ts';
 
 export const certificates: Collection = { apiVersion: 'cert-manager.io/v1', resource: 'certificates' };

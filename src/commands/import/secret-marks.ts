@@ -2,7 +2,7 @@ import type { KubernetesClient } from '../../kubernetes/client/client.ts';
 import { collectionPath, metadataForms, secrets } from '../../kubernetes/client/collections.ts';
 import { keyOf } from '../../kubernetes/watch/projections.ts';
 import { arrayField, recordField, stringField } from '../../process/json.ts';
-import { list } from '../listing.ts';
+import { list } from '../reading/listing.ts';
 import { recordedIn, secretMarks, textsIn } from './cert-manager-marks.ts';
 
 export interface SecretMarks {

@@ -17,9 +17,9 @@ import { unless } from '../../kubernetes/client/kubernetes-error.ts';
 import { SecretStore } from '../../kubernetes/records/secret-store.ts';
 import { keyFingerprintOf, type RevocationEntry } from '../../revocation/revocation-entry.ts';
 import { directoryAnnotation, factsOf } from '../../secret/secret-reading.ts';
-import { surveySources } from '../cluster-reading.ts';
-import { readOwnership } from '../ownership-reading.ts';
-import type { CommandSettings } from '../secret-standing.ts';
+import { surveySources } from '../reading/cluster-reading.ts';
+import { readOwnership } from '../reading/ownership-reading.ts';
+import type { CommandSettings } from '../reading/secret-standing.ts';
 
 /** What would be revoked, and what happens to who is served by it. */
 export interface RevocationPlan {

@@ -17,7 +17,7 @@ import { userAgent } from '../../process/user-agent.ts';
 import type { Clock } from '../../time/clock.ts';
 import type { Request } from '../command-line.ts';
 import type { CommandOptions } from '../command-options.ts';
-import type { CommandSettings } from '../secret-standing.ts';
+import type { CommandSettings } from '../reading/secret-standing.ts';
 import { jsonText, printable } from '../terminal-text.ts';
 import { readZonesDocument } from './zones-reading.ts';
 

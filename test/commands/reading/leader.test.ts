@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { isLeaderless, leaderCheck, leaderOf, leaderText } from '../../src/commands/leader.ts';
-import { now } from '../machines/builders.ts';
+import { isLeaderless, leaderCheck, leaderOf, leaderText } from '../../../src/commands/reading/leader.ts';
+import { now } from '../../machines/builders.ts';
 
 const second = 1000;
 const name = 'kube-lego/kube-lego';

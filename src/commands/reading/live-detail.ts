@@ -1,9 +1,14 @@
 import { request } from 'undici';
-import type { SourceReference } from '../../machines/ownership/source-key.ts';
-import { second } from '../../machines/time/durations.ts';
-import type { CertificateDetail, HostProgress, IngressDetail, TimelineEntry } from '../inspector/protocol.ts';
-import { readJson } from '../kubernetes/watch/watch-stream.ts';
-import { isRecord } from '../process/json.ts';
+import type { SourceReference } from '../../../machines/ownership/source-key.ts';
+import { second } from '../../../machines/time/durations.ts';
+import type {
+  CertificateDetail,
+  HostProgress,
+  IngressDetail,
+  TimelineEntry,
+} from '../../inspector/protocol.ts';
+import { readJson } from '../../kubernetes/watch/watch-stream.ts';
+import { isRecord } from '../../process/json.ts';
 
 /** The controller's view of an Ingress, if it is on this machine: in its pod, or through `kubectl port-forward`. */
 type LiveAnswer =

@@ -1,9 +1,9 @@
-import { second } from '../../machines/time/durations.ts';
-import { createKubernetesClient } from '../kubernetes/client/client.ts';
-import { collectionPath, ingresses, metadataForms } from '../kubernetes/client/collections.ts';
-import { loadKubeConfig } from '../kubernetes/client/kube-config.ts';
-import { keyOf } from '../kubernetes/watch/projections.ts';
-import { list } from './listing.ts';
+import { second } from '../../../machines/time/durations.ts';
+import { createKubernetesClient } from '../../kubernetes/client/client.ts';
+import { collectionPath, ingresses, metadataForms } from '../../kubernetes/client/collections.ts';
+import { loadKubeConfig } from '../../kubernetes/client/kube-config.ts';
+import { keyOf } from '../../kubernetes/watch/projections.ts';
+import { list } from '../reading/listing.ts';
 
 /** Milliseconds that somebody waits who has pressed a key. */
 const completionLimit = 2 * second;

@@ -1,5 +1,5 @@
-import type { KubernetesClient } from '../kubernetes/client/client.ts';
-import { PageSize, readCollection } from '../kubernetes/watch/collection-list.ts';
+import type { KubernetesClient } from '../../kubernetes/client/client.ts';
+import { PageSize, readCollection } from '../../kubernetes/watch/collection-list.ts';
 
 /**
  * The objects of a collection.

@@ -1,21 +1,21 @@
-import { HolderDocumentError } from '../../machines/ownership/holder-document.ts';
-import { HolderRecord } from '../../machines/ownership/holder-record.ts';
-import type { Holder, NamespaceSpec } from '../../machines/ownership/holders.ts';
-import { Zones } from '../../machines/zones/zone.ts';
-import type { Config } from '../config/config.ts';
-import type { KubernetesClient } from '../kubernetes/client/client.ts';
+import { HolderDocumentError } from '../../../machines/ownership/holder-document.ts';
+import { HolderRecord } from '../../../machines/ownership/holder-record.ts';
+import type { Holder, NamespaceSpec } from '../../../machines/ownership/holders.ts';
+import { Zones } from '../../../machines/zones/zone.ts';
+import type { Config } from '../../config/config.ts';
+import type { KubernetesClient } from '../../kubernetes/client/client.ts';
 import {
   collectionPath,
   ingressClasses,
   metadataForms,
   namespaces,
-} from '../kubernetes/client/collections.ts';
-import { unless } from '../kubernetes/client/kubernetes-error.ts';
-import { NumberedDocuments } from '../kubernetes/records/numbered-documents.ts';
-import { type ObservedClass, projectClass } from '../sources/class-watch.ts';
-import { projectNamespace } from '../sources/namespace-projection.ts';
+} from '../../kubernetes/client/collections.ts';
+import { unless } from '../../kubernetes/client/kubernetes-error.ts';
+import { NumberedDocuments } from '../../kubernetes/records/numbered-documents.ts';
+import { type ObservedClass, projectClass } from '../../sources/class-watch.ts';
+import { projectNamespace } from '../../sources/namespace-projection.ts';
+import { readZonesDocument } from '../zones/zones-reading.ts';
 import { list } from './listing.ts';
-import { readZonesDocument } from './zones/zones-reading.ts';
 
 /** What decides about hosts beside the Ingresses; undefined what may not be read, as by an app team. */
 export interface OwnershipReading {

@@ -1,25 +1,25 @@
-import type { Holder } from '../../machines/ownership/holders.ts';
-import { Ownership } from '../../machines/ownership/ownership.ts';
-import { type SourceKey, type SourceReference, sourceKey } from '../../machines/ownership/source-key.ts';
-import type { SourceSpec } from '../../machines/ownership/source-spec.ts';
-import { type Zone, Zones } from '../../machines/zones/zone.ts';
-import type { Config } from '../config/config.ts';
-import { supervisorPolicy } from '../config/policies.ts';
-import type { KubernetesClient } from '../kubernetes/client/client.ts';
+import type { Holder } from '../../../machines/ownership/holders.ts';
+import { Ownership } from '../../../machines/ownership/ownership.ts';
+import { type SourceKey, type SourceReference, sourceKey } from '../../../machines/ownership/source-key.ts';
+import type { SourceSpec } from '../../../machines/ownership/source-spec.ts';
+import { type Zone, Zones } from '../../../machines/zones/zone.ts';
+import type { Config } from '../../config/config.ts';
+import { supervisorPolicy } from '../../config/policies.ts';
+import type { KubernetesClient } from '../../kubernetes/client/client.ts';
 import {
   type Collection,
   collectionPath,
   ingresses,
   metadataForms,
   secrets,
-} from '../kubernetes/client/collections.ts';
-import { isForbidden, unless } from '../kubernetes/client/kubernetes-error.ts';
-import { historyOf } from '../kubernetes/records/status-annotation.ts';
-import { keyOf } from '../kubernetes/watch/projections.ts';
-import { arrayField, recordField, stringField } from '../process/json.ts';
-import { isRecordedAsOurs } from '../secret/secret-reading.ts';
-import { discoverGatewayApi } from '../sources/gateway/gateway-discovery.ts';
-import { projectIngress } from '../sources/ingress/ingress-projection.ts';
+} from '../../kubernetes/client/collections.ts';
+import { isForbidden, unless } from '../../kubernetes/client/kubernetes-error.ts';
+import { historyOf } from '../../kubernetes/records/status-annotation.ts';
+import { keyOf } from '../../kubernetes/watch/projections.ts';
+import { arrayField, recordField, stringField } from '../../process/json.ts';
+import { isRecordedAsOurs } from '../../secret/secret-reading.ts';
+import { discoverGatewayApi } from '../../sources/gateway/gateway-discovery.ts';
+import { projectIngress } from '../../sources/ingress/ingress-projection.ts';
 import { type GatewaySurvey, surveyGateways } from './gateway-reading.ts';
 import { list } from './listing.ts';
 import { readOwnership } from './ownership-reading.ts';

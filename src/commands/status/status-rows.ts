@@ -1,10 +1,10 @@
-import { type CertificateEntry, entryNamed } from '../../machines/ingress/status.ts';
-import type { Assignment } from '../../machines/ownership/desired-certificate.ts';
-import { sourceKey, sourceName } from '../../machines/ownership/source-key.ts';
-import type { SourceSpec } from '../../machines/ownership/source-spec.ts';
-import { describeFailure, type Failure, failureKind } from '../../machines/reasons/reasons.ts';
-import { decodeStatus } from '../kubernetes/records/status-annotation.ts';
-import { isLeftAlone, type SecretStanding } from './secret-standing.ts';
+import { type CertificateEntry, entryNamed } from '../../../machines/ingress/status.ts';
+import type { Assignment } from '../../../machines/ownership/desired-certificate.ts';
+import { sourceKey, sourceName } from '../../../machines/ownership/source-key.ts';
+import type { SourceSpec } from '../../../machines/ownership/source-spec.ts';
+import { describeFailure, type Failure, failureKind } from '../../../machines/reasons/reasons.ts';
+import { decodeStatus } from '../../kubernetes/records/status-annotation.ts';
+import { isLeftAlone, type SecretStanding } from '../reading/secret-standing.ts';
 
 /** The state of a Secret of a source, or a notice about the source itself. Times are RFC 3339. */
 export interface StatusRow {

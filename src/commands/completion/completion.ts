@@ -1,4 +1,4 @@
-import { type Command, commands, help } from './command-help.ts';
+import { type Command, commands, help } from '../command-help.ts';
 
 /** Commands whose argument is an Ingress. */
 const ofIngresses: ReadonlySet<Command> = new Set(['explain', 'retry']);

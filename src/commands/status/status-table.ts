@@ -1,6 +1,6 @@
-import { kindOfReason } from '../../machines/ingress/status.ts';
+import { kindOfReason } from '../../../machines/ingress/status.ts';
+import { durationText, printable } from '../terminal-text.ts';
 import type { StatusRow } from './status-rows.ts';
-import { durationText, printable } from './terminal-text.ts';
 
 const longestHosts = 60;
 

@@ -1,21 +1,25 @@
-import type { GatewayReading, GrantReading, RouteReading } from '../../machines/gateway/gateway-objects.ts';
-import { gatewaySource } from '../../machines/gateway/gateway-source.ts';
-import { attachmentOf } from '../../machines/gateway/route-attachment.ts';
-import { sourceKey } from '../../machines/ownership/source-key.ts';
-import type { SourceSpec } from '../../machines/ownership/source-spec.ts';
-import type { Config } from '../config/config.ts';
-import type { KubernetesClient } from '../kubernetes/client/client.ts';
+import type {
+  GatewayReading,
+  GrantReading,
+  RouteReading,
+} from '../../../machines/gateway/gateway-objects.ts';
+import { gatewaySource } from '../../../machines/gateway/gateway-source.ts';
+import { attachmentOf } from '../../../machines/gateway/route-attachment.ts';
+import { sourceKey } from '../../../machines/ownership/source-key.ts';
+import type { SourceSpec } from '../../../machines/ownership/source-spec.ts';
+import type { Config } from '../../config/config.ts';
+import type { KubernetesClient } from '../../kubernetes/client/client.ts';
 import {
   type Collection,
   collectionPath,
   metadataForms,
   namespaces,
-} from '../kubernetes/client/collections.ts';
-import { isForbidden } from '../kubernetes/client/kubernetes-error.ts';
-import { discoverGatewayApi, type ServedKinds } from '../sources/gateway/gateway-discovery.ts';
-import { projectGateway } from '../sources/gateway/gateway-projection.ts';
-import { type NamespaceLabels, projectLabels } from '../sources/gateway/namespace-labels.ts';
-import { projectGrant, projectRoute } from '../sources/gateway/route-projection.ts';
+} from '../../kubernetes/client/collections.ts';
+import { isForbidden } from '../../kubernetes/client/kubernetes-error.ts';
+import { discoverGatewayApi, type ServedKinds } from '../../sources/gateway/gateway-discovery.ts';
+import { projectGateway } from '../../sources/gateway/gateway-projection.ts';
+import { type NamespaceLabels, projectLabels } from '../../sources/gateway/namespace-labels.ts';
+import { projectGrant, projectRoute } from '../../sources/gateway/route-projection.ts';
 import { list } from './listing.ts';
 
 /** The Gateway API objects that may be read. */

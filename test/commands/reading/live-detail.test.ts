@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import type { RequestListener } from 'node:http';
 import { describe, it } from 'node:test';
-import { askController } from '../../src/commands/live-detail.ts';
-import { Site, saying } from '../challenges/http-01/site.ts';
-import { detailOf } from './live-builders.ts';
+import { askController } from '../../../src/commands/reading/live-detail.ts';
+import { Site, saying } from '../../challenges/http-01/site.ts';
+import { detailOf } from '../live-builders.ts';
 
 const signal = AbortSignal.timeout(30_000);
 const ingress = { kind: 'Ingress', namespace: 'shop', name: 'web', uid: 'uid-here' };

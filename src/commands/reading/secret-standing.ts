@@ -1,14 +1,14 @@
-import { type Assessment, assess } from '../../machines/assessment/assessment.ts';
-import type { AssessmentPolicy } from '../../machines/assessment/defects.ts';
-import type { HolderOf } from '../../machines/assessment/proof.ts';
-import { isForeign, type SecretFacts } from '../../machines/assessment/secret-facts.ts';
-import type { DesiredCertificate } from '../../machines/ownership/desired-certificate.ts';
-import type { Holder } from '../../machines/ownership/holders.ts';
-import type { Config } from '../config/config.ts';
-import { assessmentPolicy } from '../config/policies.ts';
-import { isForbidden } from '../kubernetes/client/kubernetes-error.ts';
-import type { SecretStore } from '../kubernetes/records/secret-store.ts';
-import { factsOf } from '../secret/secret-reading.ts';
+import { type Assessment, assess } from '../../../machines/assessment/assessment.ts';
+import type { AssessmentPolicy } from '../../../machines/assessment/defects.ts';
+import type { HolderOf } from '../../../machines/assessment/proof.ts';
+import { isForeign, type SecretFacts } from '../../../machines/assessment/secret-facts.ts';
+import type { DesiredCertificate } from '../../../machines/ownership/desired-certificate.ts';
+import type { Holder } from '../../../machines/ownership/holders.ts';
+import type { Config } from '../../config/config.ts';
+import { assessmentPolicy } from '../../config/policies.ts';
+import { isForbidden } from '../../kubernetes/client/kubernetes-error.ts';
+import type { SecretStore } from '../../kubernetes/records/secret-store.ts';
+import { factsOf } from '../../secret/secret-reading.ts';
 
 /** The current content of a Secret, assessed as by the controller. */
 export type SecretStanding =

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { readStanding } from '../../src/commands/secret-standing.ts';
-import { readConfig } from '../../src/config/config.ts';
-import { day, desiredCertificate, now } from '../machines/builders.ts';
+import { readStanding } from '../../../src/commands/reading/secret-standing.ts';
+import { readConfig } from '../../../src/config/config.ts';
+import { day, desiredCertificate, now } from '../../machines/builders.ts';
 
 const host = 'web.example.com';
 

@@ -1,11 +1,11 @@
-import { sentences } from '../../machines/reasons/sentences.ts';
-import { minute } from '../../machines/time/durations.ts';
-import type { KubernetesClient } from '../kubernetes/client/client.ts';
-import { isForbidden } from '../kubernetes/client/kubernetes-error.ts';
-import { KubernetesLease } from '../kubernetes/records/lease-record.ts';
-import type { Lease } from '../leadership/leader-election.ts';
-import { type Check, isoTime } from './explain/explanation.ts';
-import { printable } from './terminal-text.ts';
+import { sentences } from '../../../machines/reasons/sentences.ts';
+import { minute } from '../../../machines/time/durations.ts';
+import type { KubernetesClient } from '../../kubernetes/client/client.ts';
+import { isForbidden } from '../../kubernetes/client/kubernetes-error.ts';
+import { KubernetesLease } from '../../kubernetes/records/lease-record.ts';
+import type { Lease } from '../../leadership/leader-election.ts';
+import { type Check, isoTime } from '../explain/explanation.ts';
+import { printable } from '../terminal-text.ts';
 
 /** Which process acts, by its Lease, `namespace/name`. Times in RFC 3339, by the clock of that process. */
 export type Leader = { readonly lease: string } & (

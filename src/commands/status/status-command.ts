@@ -1,14 +1,14 @@
 import pLimit from 'p-limit';
-import { type SourceReference, sourceKey } from '../../machines/ownership/source-key.ts';
-import type { KubernetesClient } from '../kubernetes/client/client.ts';
-import { SecretStore } from '../kubernetes/records/secret-store.ts';
-import { listOwnSecrets, surveySources } from './cluster-reading.ts';
-import { type Leader, leaderText, readLeader } from './leader.ts';
-import { readRevocations, revocationLine } from './revoke/requested-revocations.ts';
-import { type CommandSettings, readStanding, type SecretStanding } from './secret-standing.ts';
+import { type SourceReference, sourceKey } from '../../../machines/ownership/source-key.ts';
+import type { KubernetesClient } from '../../kubernetes/client/client.ts';
+import { SecretStore } from '../../kubernetes/records/secret-store.ts';
+import { listOwnSecrets, surveySources } from '../reading/cluster-reading.ts';
+import { type Leader, leaderText, readLeader } from '../reading/leader.ts';
+import { type CommandSettings, readStanding, type SecretStanding } from '../reading/secret-standing.ts';
+import { readRevocations, revocationLine } from '../revoke/requested-revocations.ts';
+import { printable } from '../terminal-text.ts';
 import { entryOf, needsAttention, type StatusRow, statusRows } from './status-rows.ts';
 import { statusTable } from './status-table.ts';
-import { printable } from './terminal-text.ts';
 
 export interface Overview {
   readonly rows: readonly StatusRow[];
