@@ -1,3 +1,5 @@
+// The completion of words for `kubectl lego`. Called by plugin.ts.
+
 import { type Command, commands, help } from '../command-help.ts';
 
 /** Commands whose argument is an Ingress. */

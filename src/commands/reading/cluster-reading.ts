@@ -1,3 +1,6 @@
+// What the commands read, with the rights of whoever calls them: the sources and who owns what, the Secrets, the Lease, and the live state
+// of the process that leads. Called by status, explain, revoke and import.
+
 import type { Holder } from '../../../machines/ownership/holders.ts';
 import { Ownership } from '../../../machines/ownership/ownership.ts';
 import { type SourceKey, type SourceReference, sourceKey } from '../../../machines/ownership/source-key.ts';

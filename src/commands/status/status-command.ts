@@ -1,3 +1,5 @@
+// `kube-lego status`: a row for each Secret of each source, and what else is amiss. Called by run.ts; explain shows the same rows.
+
 import pLimit from 'p-limit';
 import { type SourceReference, sourceKey } from '../../../machines/ownership/source-key.ts';
 import type { KubernetesClient } from '../../kubernetes/client/client.ts';
