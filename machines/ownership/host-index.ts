@@ -1,9 +1,7 @@
 import { isWildcard } from '../hosts/host-names.ts';
-import { second } from '../time/durations.ts';
 import { Schedule } from '../time/schedule.ts';
 import type { Zones } from '../zones/zone.ts';
 import {
-  byRank,
   byStrength,
   type Claim,
   type ClaimContent,
@@ -14,55 +12,23 @@ import {
   type SourceRecord,
   wildcardAbove,
 } from './claim.ts';
-import { type ClassStanding, classStanding } from './class-standing.ts';
+import { ClaimAges } from './claim-ages.ts';
+import { ClassIndex, type ClassPolicy } from './class-index.ts';
+import type { ClassStanding } from './class-standing.ts';
 import type { ServedInstead } from './desired-certificate.ts';
 import { isEqual } from './equality.ts';
 import type { Holder } from './holders.ts';
+import { type HostEntry, newEntry } from './host-entry.ts';
 import type { HostOwner } from './host-owner.ts';
-import { type IngressController, ingressController } from './ingress-controllers.ts';
+import type { IngressController } from './ingress-controllers.ts';
+import { OwnerDecision, type OwnerPolicy } from './owner-decision.ts';
 import { Reservations } from './reservations.ts';
 import type { SecretClaims } from './secret-claims.ts';
-import { firstClaim, servedInstead } from './served-certificate.ts';
+import { servedInstead } from './served-certificate.ts';
 import { noClasses, type ServingClasses, servingClasses } from './serving-classes.ts';
-import { classNameOf, type IngressClassReference } from './source-spec.ts';
+import type { IngressClassReference } from './source-spec.ts';
 
-export interface HostPolicy {
-  /** `namespace`: a host belongs to one namespace; `any`: every namespace may have a certificate for it. */
-  readonly hostOwnership: 'namespace' | 'any';
-  /** Milliseconds that a host stays with its holder after no Ingress of it names the host any more, `LEGO_HOST_GRACE`. */
-  readonly hostGrace: number;
-  /** Only hosts that `kube-lego.io/domains` reserves for a namespace get a certificate, `LEGO_REQUIRE_DOMAINS`. */
-  readonly requireDomains: boolean;
-  /** The class of an Ingress without one, `LEGO_DEFAULT_INGRESS_CLASS`. */
-  readonly defaultClass: string | undefined;
-  /** Ingress controllers by class, whatever IngressClasses say, `LEGO_INGRESS_CONTROLLER`. */
-  readonly controllers: ReadonlyMap<string, string>;
-}
-
-/** What is known of one host or wildcard. */
-interface HostEntry {
-  readonly host: string;
-  /** Strongest first. */
-  claims: Claim[];
-  /** The Secrets that shall have it. An array: for most hosts it has one element, or none. */
-  wantedBy: SecretClaims[];
-  holder: Holder | undefined;
-  /** Since when no Ingress of the holder names it; milliseconds since the epoch. */
-  unnamedSince: number | undefined;
-  /** Only kept up to date while it is wanted. */
-  owner: HostOwner | undefined;
-  /** Worked out when it is asked for. */
-  serving: ServingClasses | undefined;
-  /** Several Ingresses had claims at the last decision. */
-  contested: boolean;
-}
-
-/** Milliseconds by which a watch may be behind another one. What is older comes from a namespace that could not be read before. */
-const watchLag = 5 * second;
-
-const anyone: HostOwner = { by: 'anyone' };
-const nobody: HostOwner = { by: 'nobody' };
-const unknown: HostOwner = { by: 'unknown' };
+export interface HostPolicy extends OwnerPolicy, ClassPolicy {}
 
 /**
  * Claims, holders and reservations by host. Changes are collected, and take effect together at `settle`: a claim that moves from one
@@ -70,7 +36,6 @@ const unknown: HostOwner = { by: 'unknown' };
  */
 export class HostIndex {
   readonly reservations = new Reservations();
-  readonly #policy: HostPolicy;
   readonly #entries = new Map<string, HostEntry>();
   /** The entries below a domain (`shop.example` → `a.shop.example`) that are wanted or held: a wildcard claim concerns them. */
   readonly #below = new Map<string, Set<HostEntry>>();
@@ -81,19 +46,23 @@ export class HostIndex {
   #deciding = false;
   /** Ends of grace periods that somebody waits for. */
   readonly #graces = new Schedule();
-  /** By class: `IngressClass.spec.controller`. */
-  readonly #controllers = new Map<string, string>();
-  #classesReadable = false;
+  readonly #classes: ClassIndex;
+  readonly #ages = new ClaimAges();
+  readonly #decision: OwnerDecision;
   /** The operator's DNS zones; undefined without DNS-01, and so without certificates for wildcards. */
   #zones: Zones | undefined;
-  /** Serial number of the current change; 0: ownership is not decided yet. */
-  #serial = 0;
   #rulesVersion = 0;
-  /** The seconds of the newest sources, in milliseconds since the epoch, each with the serial number that their claims have. */
-  readonly #newest = new Map<number, number>();
 
   constructor(policy: HostPolicy) {
-    this.#policy = policy;
+    this.#classes = new ClassIndex(policy);
+    this.#decision = new OwnerDecision({
+      policy,
+      reservations: this.reservations,
+      zones: () => this.#zones,
+      entries: this.#entries,
+      below: this.#below,
+      orderOf: (claim) => this.#orderOf(claim),
+    });
   }
 
   /**
@@ -103,8 +72,8 @@ export class HostIndex {
   claim(record: SourceRecord, contents: ReadonlyMap<string, ClaimContent>): void {
     const before = new Map(record.claims.map((claim) => [claim.host, claim]));
     const claims: Claim[] = [];
-    const isNew = record.firstSeen === undefined && this.#serial > 0;
-    const since = isNew ? this.#firstSeen(record.source.createdAt) : this.#serial;
+    const isNew = record.firstSeen === undefined;
+    const since = isNew ? this.#ages.ofNew(record.source.createdAt) : this.#ages.current;
     record.firstSeen ??= since;
     const className = this.#classOf(record);
     const sameClass = record.placedClass === className;
@@ -145,15 +114,13 @@ export class HostIndex {
   servedBy(ruleHost: string): ServingClasses {
     const entry = this.#entries.get(ruleHost);
     if (entry === undefined || entry.claims.length === 0) return noClasses;
-    entry.serving ??= servingClasses(entry.claims, this.#policy.defaultClass);
+    entry.serving ??= servingClasses(entry.claims, this.#classes.defaultClass);
     return entry.serving;
   }
 
   /** @param controller undefined: there is no such class any more */
   setController(className: string, controller: string | undefined): void {
-    if (this.#controllers.get(className) === controller) return;
-    if (controller === undefined) this.#controllers.delete(className);
-    else this.#controllers.set(className, controller);
+    if (!this.#classes.set(className, controller)) return;
     this.#rulesVersion += 1;
     if (!this.#deciding) return;
     for (const { host, contested } of this.#entries.values()) if (contested) this.#touch(host);
@@ -161,8 +128,8 @@ export class HostIndex {
 
   /** @param readable all IngressClasses are known from now on; false: they may not be read */
   setClassesReadable(readable: boolean): void {
-    if (readable === this.#classesReadable) return;
-    this.#classesReadable = readable;
+    if (readable === this.#classes.readable) return;
+    this.#classes.readable = readable;
     this.#rulesVersion += 1;
   }
 
@@ -269,25 +236,20 @@ export class HostIndex {
     }
   }
 
-  /** A claim that comes later is younger than all that are there. */
+  /** See `ClaimAges`. */
   endChange(): void {
-    this.#serial += 1;
+    this.#ages.endChange();
   }
 
-  /**
-   * Likewise, when ownership is first decided.
-   * @param times at which the sources were created, in milliseconds since the epoch
-   */
+  /** See `ClaimAges`. */
   endFirstChange(times: readonly number[]): void {
-    const latest = times.reduce((one, other) => Math.max(one, other), 0);
-    for (const time of times) if (time > latest - watchLag - second) this.#firstSeen(time);
-    this.endChange();
+    this.#ages.endFirstChange(times);
   }
 
   /** As of the last `settle`, for a host that is wanted; else worked out. */
   ownerOf(host: string, now: number): HostOwner {
     const entry = this.#entries.get(host);
-    return entry?.owner ?? this.#ownerNow(entry ?? newEntry(host), now);
+    return entry?.owner ?? this.#decision.ownerOf(entry ?? newEntry(host), now);
   }
 
   /** Whether the ingress controller serves the host with another Secret than this one. */
@@ -303,31 +265,15 @@ export class HostIndex {
 
   /** @param className see `classNameOf` */
   controllerOf(className: string): IngressController {
-    return ingressController(this.#policy.controllers.get(className) ?? this.#controllers.get(className));
+    return this.#classes.controllerOf(className);
   }
 
   standingOf(ingressClass: IngressClassReference): ClassStanding {
-    return classStanding(ingressClass, {
-      configured: this.#policy.controllers,
-      observed: this.#controllers,
-      readable: this.#classesReadable,
-    });
-  }
-
-  /** The watches of several namespaces do not tell in the order of creation. */
-  #firstSeen(time: number): number {
-    const createdAt = Math.floor(time / second) * second;
-    const latest = Math.max(createdAt, ...this.#newest.keys());
-    if (createdAt < latest - watchLag) return this.#serial;
-    const notOlder = [...this.#newest].filter(([at]) => at >= createdAt).map(([, serial]) => serial);
-    const serial = Math.min(this.#serial, ...notOlder);
-    this.#newest.set(createdAt, serial);
-    for (const at of this.#newest.keys()) if (at < latest - watchLag) this.#newest.delete(at);
-    return serial;
+    return this.#classes.standingOf(ingressClass);
   }
 
   #classOf(record: Pick<SourceRecord, 'source'>): string {
-    return classNameOf(record.source.ingressClass, this.#policy.defaultClass);
+    return this.#classes.nameOf(record.source.ingressClass);
   }
 
   #orderOf({ record }: Claim) {
@@ -336,80 +282,17 @@ export class HostIndex {
 
   #decide(entry: HostEntry, now: number): void {
     const { host, holder, wantedBy, claims } = entry;
-    if (holder === undefined || this.#isNamedBy(entry, holder.namespace)) entry.unnamedSince = undefined;
+    if (holder === undefined || this.#decision.isNamedBy(entry, holder.namespace))
+      entry.unnamedSince = undefined;
     else entry.unnamedSince ??= now;
     if (wantedBy.length === 0) entry.owner = undefined;
     else {
-      const owner = this.#ownerNow(entry, now);
+      const owner = this.#decision.ownerOf(entry, now);
       if (!isEqual(owner, entry.owner)) entry.owner = owner;
     }
     if (entry.owner?.until === undefined) this.#graces.delete(host);
     else this.#graces.set(host, entry.owner.until);
     if (wantedBy.length === 0 && holder === undefined && claims.length === 0) this.#entries.delete(host);
-  }
-
-  #ownerNow(entry: HostEntry, now: number): HostOwner {
-    const owner = this.#ownerBesideWildcards(entry, now);
-    const { host } = entry;
-    if (this.#zones === undefined || owner.namespace === undefined) return owner;
-    if (!isWildcard(host)) return this.#wildcardOwner(host, owner, now) ?? owner;
-    if (this.#zones.mayCoverOthers(owner.namespace, host)) return owner;
-    const reserver = this.reservations.otherBelow(host.slice(2), owner.namespace);
-    if (reserver !== undefined) return { by: 'hosts-below', namespace: reserver };
-    for (const below of this.#below.get(host.slice(2)) ?? []) {
-      if (isWildcard(below.host)) continue;
-      const its = this.#ownerBesideWildcards(below, now);
-      const isForeign = its.namespace !== undefined && its.namespace !== owner.namespace;
-      if (isForeign && this.#wildcardOwner(below.host, its, now) === undefined) {
-        return { by: 'hosts-below', namespace: its.namespace };
-      }
-    }
-    return owner;
-  }
-
-  /** Whoever holds a wildcard has the hosts below it that nobody held or reserved before, unless the zone says otherwise. */
-  #wildcardOwner(host: string, owner: HostOwner, now: number): HostOwner | undefined {
-    if (owner.by !== 'claim') return undefined;
-    const above = this.#wildcard(host);
-    const holder = above?.holder?.namespace;
-    if (above === undefined || holder === undefined || holder === owner.namespace) return undefined;
-    const { by, namespace } = this.#ownerBesideWildcards(above, now);
-    const stands = (by === 'holder' || by === 'grace') && namespace === holder;
-    if (!stands || this.#zones?.mayCoverOthers(holder, above.host) === true) return undefined;
-    return { by: 'wildcard', namespace: holder };
-  }
-
-  #ownerBesideWildcards(entry: HostEntry, now: number): HostOwner {
-    const { host, holder, unnamedSince } = entry;
-    const reserved = this.reservations.namespaceOf(host);
-    if (reserved !== undefined) return { by: 'reservation', namespace: reserved };
-    if (this.#policy.requireDomains) return this.reservations.readable ? nobody : unknown;
-    if (this.#policy.hostOwnership === 'any') return anyone;
-    if (holder !== undefined) {
-      const { namespace } = holder;
-      if (unnamedSince === undefined) return { by: 'holder', namespace };
-      const until = unnamedSince + this.#policy.hostGrace;
-      if (now < until) return { by: 'grace', namespace, until };
-    }
-    const { claim, tied } = this.#strongest(entry);
-    if (claim === undefined || claim.kind === 'lists-refused') return anyone;
-    const { namespace } = claim.record.source;
-    const others = tied.some(({ record }) => record.source.namespace !== namespace);
-    return { by: 'claim', namespace, ...(others ? { equalAge: true } : {}) };
-  }
-
-  #strongest({ host, claims }: HostEntry) {
-    const orderOf = (claim: Claim) => this.#orderOf(claim);
-    const own = firstClaim(claims, orderOf);
-    const above = firstClaim(this.#wildcard(host)?.claims ?? [], orderOf);
-    if (own.claim === undefined || above.claim === undefined) return own.claim === undefined ? above : own;
-    // Of one rank, the exact name comes first in every ingress controller.
-    return byRank(above.claim, own.claim) < 0 ? above : own;
-  }
-
-  #isNamedBy({ host, claims }: HostEntry, namespace: string): boolean {
-    const names = ({ record }: Claim): boolean => record.source.namespace === namespace;
-    return claims.some(names) || (this.#wildcard(host)?.claims.some(names) ?? false);
   }
 
   #wildcard(host: string): HostEntry | undefined {
@@ -467,17 +350,4 @@ export class HostIndex {
     this.#entries.set(host, entry);
     return entry;
   }
-}
-
-function newEntry(host: string): HostEntry {
-  return {
-    host,
-    claims: [],
-    wantedBy: [],
-    holder: undefined,
-    unnamedSince: undefined,
-    owner: undefined,
-    serving: undefined,
-    contested: false,
-  };
 }
