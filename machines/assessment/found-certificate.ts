@@ -1,6 +1,6 @@
 import { covers } from '../hosts/host-names.ts';
 import type { DesiredCertificate } from '../ownership/desired-certificate.ts';
-import type { HostProof } from '../ownership/holders.ts';
+import type { HostProof } from '../ownership/holders/holders.ts';
 import type { SecretFacts } from './secret-facts.ts';
 
 /**

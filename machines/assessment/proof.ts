@@ -1,6 +1,6 @@
 import type { OrderRequest } from '../ledger/order-limits.ts';
 import type { DesiredCertificate, HostRoute } from '../ownership/desired-certificate.ts';
-import type { Holder } from '../ownership/holders.ts';
+import type { Holder } from '../ownership/holders/holders.ts';
 import { type DueReason, orderPurposes } from './defects.ts';
 import type { SecretFacts } from './secret-facts.ts';
 

@@ -3,9 +3,9 @@
 
 import type { Alias } from './aliases.ts';
 import { anyHost, wildcardAbove } from './claim.ts';
-import type { ClassStanding } from './class-standing.ts';
+import type { ClassStanding } from './classes/class-standing.ts';
+import { mostClasses, type ServingClasses } from './classes/serving-classes.ts';
 import type { HostRoute } from './desired-certificate.ts';
-import { mostClasses, type ServingClasses } from './serving-classes.ts';
 import { classNameOf, type IngressClassReference } from './source-spec.ts';
 
 /** A rule of a challenge Ingress. */

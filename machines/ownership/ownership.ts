@@ -10,7 +10,7 @@ import { noticesAbout, noticesOfOthersServed, troubleTold } from './assignment-n
 import { choose } from './challenge-choice.ts';
 import { type ChallengeRule, challengeRules, type ServedHosts } from './challenge-rules.ts';
 import { contentsOfClaims, type SourceRecord } from './claim.ts';
-import type { ClassStanding } from './class-standing.ts';
+import type { ClassStanding } from './classes/class-standing.ts';
 import {
   type Assignment,
   type DesiredCertificate,
@@ -18,9 +18,9 @@ import {
   isKeyType,
 } from './desired-certificate.ts';
 import { isEqual } from './equality.ts';
-import type { Holder, NamespaceSpec } from './holders.ts';
-import { HostIndex, type HostPolicy } from './host-index.ts';
-import type { HostOwner } from './host-owner.ts';
+import type { Holder, NamespaceSpec } from './holders/holders.ts';
+import { HostIndex, type HostPolicy } from './hosts/host-index.ts';
+import type { HostOwner } from './hosts/host-owner.ts';
 import { isKeystore, readKeystore } from './keystore.ts';
 import { SecretClaims, type SecretOutcome, type SourceHistory, type Ways } from './secret-claims.ts';
 import { type SourceKey, sourceKey } from './source-key.ts';

@@ -1,9 +1,9 @@
 import type { Failure } from '../reasons/reasons.ts';
 import type { RecordedFailure } from '../reasons/status-text.ts';
 import { byAge, insertSorted, type SourceRecord } from './claim.ts';
+import { mostClasses } from './classes/serving-classes.ts';
 import type { DesiredCertificate, HostRoute } from './desired-certificate.ts';
 import { isEqual } from './equality.ts';
-import { mostClasses } from './serving-classes.ts';
 import { sourceKey } from './source-key.ts';
 import { hasRefusedSetting, type WantedSecret } from './source-reading.ts';
 

@@ -3,7 +3,7 @@
 import type { BudgetChange } from '../authority/order-budget.ts';
 import type { Hold } from '../ledger/hold.ts';
 import type { Assignment } from '../ownership/desired-certificate.ts';
-import type { Holder, NamespaceSpec } from '../ownership/holders.ts';
+import type { Holder, NamespaceSpec } from '../ownership/holders/holders.ts';
 import type { SecretOutcome } from '../ownership/secret-claims.ts';
 import type { SourceKey } from '../ownership/source-key.ts';
 import type { SourceSpec } from '../ownership/source-spec.ts';

@@ -4,7 +4,7 @@
 import type { OrderBudget } from '../authority/order-budget.ts';
 import type { Assignment } from '../ownership/desired-certificate.ts';
 import { isEqual } from '../ownership/equality.ts';
-import type { NamespaceSpec } from '../ownership/holders.ts';
+import type { NamespaceSpec } from '../ownership/holders/holders.ts';
 import { Ownership, type OwnershipPolicy } from '../ownership/ownership.ts';
 import type { SourceHistory } from '../ownership/secret-claims.ts';
 import { type SourceKey, sourceKey } from '../ownership/source-key.ts';

@@ -1,7 +1,7 @@
 import type { CertificateRecord } from '../../machines/ingress/certificate-record.ts';
 import { countOfFailures, findingsOf } from '../../machines/ingress/certificate-record.ts';
 import type { IngressContext } from '../../machines/ingress/ingress-context.ts';
-import type { HostOwner } from '../../machines/ownership/host-owner.ts';
+import type { HostOwner } from '../../machines/ownership/hosts/host-owner.ts';
 import type { SourceKey } from '../../machines/ownership/source-key.ts';
 import { second } from '../../machines/time/durations.ts';
 import type { IngressActor } from '../actors/supervisor-actor.ts';

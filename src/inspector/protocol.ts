@@ -1,7 +1,7 @@
 import type { CertificatePhase } from '../../machines/ingress/certificate.ts';
 import type { IngressState } from '../../machines/ingress/ingress-context.ts';
 import type { LimitName } from '../../machines/ledger/rate-limits.ts';
-import type { HostOwner } from '../../machines/ownership/host-owner.ts';
+import type { HostOwner } from '../../machines/ownership/hosts/host-owner.ts';
 import type { SourceKey } from '../../machines/ownership/source-key.ts';
 
 /*

@@ -1,8 +1,8 @@
 // Keeps the record of holders: which namespace a host's last certificate was issued for. Every certificate is recorded before its
 // Secret is written. Called by the steps; the wiring connects it with the supervisor.
 
-import { HolderRecord, type RecordChanges } from '../../machines/ownership/holder-record.ts';
-import type { Holder, HostProof } from '../../machines/ownership/holders.ts';
+import { HolderRecord, type RecordChanges } from '../../machines/ownership/holders/holder-record.ts';
+import type { Holder, HostProof } from '../../machines/ownership/holders/holders.ts';
 import { day, minute, second } from '../../machines/time/durations.ts';
 import { asAsked, isConflict } from '../kubernetes/client/kubernetes-error.ts';
 import { retryConflicts } from '../kubernetes/client/retry-conflicts.ts';

@@ -1,5 +1,5 @@
-import type { NamespaceSpec } from '../../machines/ownership/holders.ts';
-import { domainsAnnotation, parseDomains } from '../../machines/ownership/reservations.ts';
+import type { NamespaceSpec } from '../../machines/ownership/holders/holders.ts';
+import { domainsAnnotation, parseDomains } from '../../machines/ownership/hosts/reservations.ts';
 import { creationTime } from '../kubernetes/watch/projections.ts';
 import { recordField, stringField } from '../process/json.ts';
 

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { domainsAnnotation } from '../../machines/ownership/reservations.ts';
+import { domainsAnnotation } from '../../machines/ownership/hosts/reservations.ts';
 import type { SupervisorEvent } from '../../machines/supervisor/supervisor-messages.ts';
 import type { KubernetesClient } from '../kubernetes/client/client.ts';
 import { collectionPath, namespaces } from '../kubernetes/client/collections.ts';

@@ -3,7 +3,7 @@ import type { AssessmentPolicy } from '../../machines/assessment/defects.ts';
 import type { SecretFacts, SecretVersion } from '../../machines/assessment/secret-facts.ts';
 import type { CertificateInput, StoredValidity } from '../../machines/ingress/certificate.ts';
 import type { DesiredCertificate } from '../../machines/ownership/desired-certificate.ts';
-import type { HostProof } from '../../machines/ownership/holders.ts';
+import type { HostProof } from '../../machines/ownership/holders/holders.ts';
 import { sentences } from '../../machines/reasons/sentences.ts';
 import { StepError } from '../../machines/reasons/step-error.ts';
 import { second } from '../../machines/time/durations.ts';

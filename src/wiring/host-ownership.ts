@@ -1,4 +1,4 @@
-import type { Holder } from '../../machines/ownership/holders.ts';
+import type { Holder } from '../../machines/ownership/holders/holders.ts';
 import type { Ownership } from '../../machines/ownership/ownership.ts';
 import type { SupervisorEvent } from '../../machines/supervisor/supervisor-messages.ts';
 import { NumberedDocuments } from '../kubernetes/records/numbered-documents.ts';

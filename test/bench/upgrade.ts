@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { decodeHolders } from '../../machines/ownership/holder-document.ts';
+import { decodeHolders } from '../../machines/ownership/holders/holder-document.ts';
 import { arrayField, recordField, stringField } from '../../src/process/json.ts';
 import { apiWritesSince, describeWrites } from './api-writes.ts';
 import { createValid, members } from './fleet.ts';

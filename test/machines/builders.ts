@@ -11,7 +11,7 @@ import type {
   DesiredCertificate,
   HostRoute,
 } from '../../machines/ownership/desired-certificate.ts';
-import type { Holder } from '../../machines/ownership/holders.ts';
+import type { Holder } from '../../machines/ownership/holders/holders.ts';
 import type { OwnershipPolicy } from '../../machines/ownership/ownership.ts';
 import type { SourceSpec } from '../../machines/ownership/source-spec.ts';
 import type { SupervisorEvent } from '../../machines/supervisor/supervisor-messages.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
-import type { Holder, HostProof } from '../../machines/ownership/holders.ts';
+import type { Holder, HostProof } from '../../machines/ownership/holders/holders.ts';
 import { KubernetesError } from '../../src/kubernetes/client/kubernetes-error.ts';
 import { HolderKeeper } from '../../src/ownership/holder-keeper.ts';
 import { ManualClock } from '../time/manual-clock.ts';

@@ -3,7 +3,7 @@ import { after, before, describe, it } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
 import type { ApiClient } from '../../deploy/local/api-client.ts';
 import { Authority } from '../../deploy/local/authority.ts';
-import { decodeHolders } from '../../machines/ownership/holder-document.ts';
+import { decodeHolders } from '../../machines/ownership/holders/holder-document.ts';
 import { arrayField, recordField, stringField } from '../../src/process/json.ts';
 import { ingress, type Manifest, secret } from '../controller-failures/objects.ts';
 import { type Stage, startStage } from '../controller-failures/stage.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createActor, toPromise } from 'xstate';
 import type { CheckOutput } from '../../machines/ingress/ingress.ts';
-import type { HostProof } from '../../machines/ownership/holders.ts';
+import type { HostProof } from '../../machines/ownership/holders/holders.ts';
 import type { StoredSecret } from '../../src/kubernetes/records/secret-store.ts';
 import { checkSecretsLogic } from '../../src/steps/check-secrets.ts';
 import { TestCa } from '../certificate/test-ca.ts';

@@ -1,7 +1,7 @@
 import { type ChallengeRule, writtenRules } from '../../../machines/ownership/challenge-rules.ts';
-import type { ClassStanding } from '../../../machines/ownership/class-standing.ts';
+import type { ClassStanding } from '../../../machines/ownership/classes/class-standing.ts';
+import { mostClasses } from '../../../machines/ownership/classes/serving-classes.ts';
 import type { HostRoute } from '../../../machines/ownership/desired-certificate.ts';
-import { mostClasses } from '../../../machines/ownership/serving-classes.ts';
 import type { IngressClassReference } from '../../../machines/ownership/source-spec.ts';
 import { StepError } from '../../../machines/reasons/step-error.ts';
 import { second } from '../../../machines/time/durations.ts';

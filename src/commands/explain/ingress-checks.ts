@@ -1,5 +1,5 @@
 import type { ChallengeRule } from '../../../machines/ownership/challenge-rules.ts';
-import type { ClassStanding } from '../../../machines/ownership/class-standing.ts';
+import type { ClassStanding } from '../../../machines/ownership/classes/class-standing.ts';
 import type { Assignment } from '../../../machines/ownership/desired-certificate.ts';
 import type { SourceReference } from '../../../machines/ownership/source-key.ts';
 import type { IngressClassReference } from '../../../machines/ownership/source-spec.ts';

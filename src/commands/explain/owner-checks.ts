@@ -1,6 +1,6 @@
 import type { Assignment } from '../../../machines/ownership/desired-certificate.ts';
-import type { Holder } from '../../../machines/ownership/holders.ts';
-import type { HostOwner } from '../../../machines/ownership/host-owner.ts';
+import type { Holder } from '../../../machines/ownership/holders/holders.ts';
+import type { HostOwner } from '../../../machines/ownership/hosts/host-owner.ts';
 import type { Check } from './explanation.ts';
 
 export interface OwnerKnowledge {

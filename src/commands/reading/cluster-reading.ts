@@ -1,7 +1,7 @@
 // What the commands read, with the rights of whoever calls them: the sources and who owns what, the Secrets, the Lease, and the live state
 // of the process that leads. Called by status, explain, revoke and import.
 
-import type { Holder } from '../../../machines/ownership/holders.ts';
+import type { Holder } from '../../../machines/ownership/holders/holders.ts';
 import { Ownership } from '../../../machines/ownership/ownership.ts';
 import { type SourceKey, type SourceReference, sourceKey } from '../../../machines/ownership/source-key.ts';
 import type { SourceSpec } from '../../../machines/ownership/source-spec.ts';

@@ -1,6 +1,6 @@
-import { HolderDocumentError } from '../../../machines/ownership/holder-document.ts';
-import { HolderRecord } from '../../../machines/ownership/holder-record.ts';
-import type { Holder, NamespaceSpec } from '../../../machines/ownership/holders.ts';
+import { HolderDocumentError } from '../../../machines/ownership/holders/holder-document.ts';
+import { HolderRecord } from '../../../machines/ownership/holders/holder-record.ts';
+import type { Holder, NamespaceSpec } from '../../../machines/ownership/holders/holders.ts';
 import { Zones } from '../../../machines/zones/zone.ts';
 import type { Config } from '../../config/config.ts';
 import type { KubernetesClient } from '../../kubernetes/client/client.ts';

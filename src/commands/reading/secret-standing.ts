@@ -3,7 +3,7 @@ import type { AssessmentPolicy } from '../../../machines/assessment/defects.ts';
 import type { HolderOf } from '../../../machines/assessment/proof.ts';
 import { isForeign, type SecretFacts } from '../../../machines/assessment/secret-facts.ts';
 import type { DesiredCertificate } from '../../../machines/ownership/desired-certificate.ts';
-import type { Holder } from '../../../machines/ownership/holders.ts';
+import type { Holder } from '../../../machines/ownership/holders/holders.ts';
 import type { Config } from '../../config/config.ts';
 import { assessmentPolicy } from '../../config/policies.ts';
 import { isForbidden } from '../../kubernetes/client/kubernetes-error.ts';

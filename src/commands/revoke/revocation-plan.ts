@@ -1,5 +1,5 @@
 import { isForeign } from '../../../machines/assessment/secret-facts.ts';
-import type { Holder } from '../../../machines/ownership/holders.ts';
+import type { Holder } from '../../../machines/ownership/holders/holders.ts';
 import { type SourceKey, sourceName } from '../../../machines/ownership/source-key.ts';
 import { someOf } from '../../../machines/reasons/foreign-text.ts';
 import {

@@ -7,7 +7,7 @@ import { initialIngressContext } from '../../../machines/ingress/ingress-updates
 import { inputMark, statusOf } from '../../../machines/ingress/status.ts';
 import { statusDiffers } from '../../../machines/ingress/status-difference.ts';
 import { historyIn, restoredOutcome, sentencesIn } from '../../../machines/ingress/status-restore.ts';
-import { parseDomains } from '../../../machines/ownership/reservations.ts';
+import { parseDomains } from '../../../machines/ownership/hosts/reservations.ts';
 import { certificateId } from '../../../src/certificate/certificate-id.ts';
 import {
   type ChallengeTemplate,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { classStanding } from '../../../machines/ownership/class-standing.ts';
+import { classStanding } from '../../../machines/ownership/classes/class-standing.ts';
 import { checkClasses, checkRules } from '../../../src/commands/explain/ingress-checks.ts';
 
 it('explain tells how challenge rules are spelt that do not name their hosts', () => {

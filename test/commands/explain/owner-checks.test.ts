@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Standing } from '../../../machines/ownership/desired-certificate.ts';
-import type { HostOwner } from '../../../machines/ownership/host-owner.ts';
+import type { HostOwner } from '../../../machines/ownership/hosts/host-owner.ts';
 import { checkOwners } from '../../../src/commands/explain/owner-checks.ts';
 import { day, desiredCertificate, now, route } from '../../machines/builders.ts';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { hostsToCover } from '../../../machines/assessment/hosts-to-cover.ts';
-import type { Holder } from '../../../machines/ownership/holders.ts';
+import type { Holder } from '../../../machines/ownership/holders/holders.ts';
 import { Ownership } from '../../../machines/ownership/ownership.ts';
 import type { SourceSpec } from '../../../machines/ownership/source-spec.ts';
 import { Zones } from '../../../machines/zones/zone.ts';

@@ -1,5 +1,5 @@
 import type { HostRoute } from '../../../machines/ownership/desired-certificate.ts';
-import type { NamespaceSpec } from '../../../machines/ownership/holders.ts';
+import type { NamespaceSpec } from '../../../machines/ownership/holders/holders.ts';
 import type { OwnershipPolicy } from '../../../machines/ownership/ownership.ts';
 import { type SourceKey, sourceKey } from '../../../machines/ownership/source-key.ts';
 import type { SourceSpec } from '../../../machines/ownership/source-spec.ts';

@@ -1,4 +1,4 @@
-import type { ClassStanding } from '../../../../machines/ownership/class-standing.ts';
+import type { ClassStanding } from '../../../../machines/ownership/classes/class-standing.ts';
 import type { SourceKey } from '../../../../machines/ownership/source-key.ts';
 import type { IngressClassReference } from '../../../../machines/ownership/source-spec.ts';
 import { presentable } from '../../../../machines/reasons/foreign-text.ts';

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Ownership } from '../../../machines/ownership/ownership.ts';
-import { type SourceKey, sourceKey } from '../../../machines/ownership/source-key.ts';
-import type { SourceSpec } from '../../../machines/ownership/source-spec.ts';
-import { cpuTime } from '../../time/cpu-time.ts';
-import { day, ingressSpec, now, ownershipPolicy } from '../builders.ts';
+import { Ownership } from '../../../../machines/ownership/ownership.ts';
+import { type SourceKey, sourceKey } from '../../../../machines/ownership/source-key.ts';
+import type { SourceSpec } from '../../../../machines/ownership/source-spec.ts';
+import { cpuTime } from '../../../time/cpu-time.ts';
+import { day, ingressSpec, now, ownershipPolicy } from '../../builders.ts';
 
 const host = 'web.example.com';
 const haproxy = 'haproxy-ingress.github.io/controller';

@@ -1,5 +1,5 @@
+import type { IngressClassReference } from '../source-spec.ts';
 import { gkeIngress, ingressController } from './ingress-controllers.ts';
-import type { IngressClassReference } from './source-spec.ts';
 
 /** What is known of the class of an Ingress. */
 export interface ClassStanding {

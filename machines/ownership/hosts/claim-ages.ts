@@ -1,4 +1,4 @@
-import { second } from '../time/durations.ts';
+import { second } from '../../time/durations.ts';
 
 /** Milliseconds by which a watch may be behind another one. What is older comes from a namespace that could not be read before. */
 const watchLag = 5 * second;

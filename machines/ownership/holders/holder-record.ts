@@ -1,7 +1,7 @@
-import { Shards } from '../documents/shards.ts';
-import { presentable } from '../reasons/foreign-text.ts';
-import { day } from '../time/durations.ts';
-import { isEqual } from './equality.ts';
+import { Shards } from '../../documents/shards.ts';
+import { presentable } from '../../reasons/foreign-text.ts';
+import { day } from '../../time/durations.ts';
+import { isEqual } from '../equality.ts';
 import {
   decodeHolders,
   encodeHolders,

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Holder } from '../../../machines/ownership/holders.ts';
-import { Ownership, type OwnershipPolicy } from '../../../machines/ownership/ownership.ts';
-import { type SourceKey, sourceKey } from '../../../machines/ownership/source-key.ts';
-import type { SourceSpec } from '../../../machines/ownership/source-spec.ts';
-import { day, ingressSpec, minute, now, ownershipPolicy } from '../builders.ts';
-import { spell } from './ownership-model.ts';
+import type { Holder } from '../../../../machines/ownership/holders/holders.ts';
+import { Ownership, type OwnershipPolicy } from '../../../../machines/ownership/ownership.ts';
+import { type SourceKey, sourceKey } from '../../../../machines/ownership/source-key.ts';
+import type { SourceSpec } from '../../../../machines/ownership/source-spec.ts';
+import { day, ingressSpec, minute, now, ownershipPolicy } from '../../builders.ts';
+import { spell } from '../ownership-model.ts';
 
 const host = 'web.example.com';
 const tls = [{ secretName: 'web-tls', hosts: [host] }];

@@ -1,6 +1,6 @@
-import { isWildcard } from '../hosts/host-names.ts';
-import { Schedule } from '../time/schedule.ts';
-import type { Zones } from '../zones/zone.ts';
+import { isWildcard } from '../../hosts/host-names.ts';
+import { Schedule } from '../../time/schedule.ts';
+import type { Zones } from '../../zones/zone.ts';
 import {
   byStrength,
   type Claim,
@@ -11,22 +11,22 @@ import {
   removeSorted,
   type SourceRecord,
   wildcardAbove,
-} from './claim.ts';
+} from '../claim.ts';
+import { ClassIndex, type ClassPolicy } from '../classes/class-index.ts';
+import type { ClassStanding } from '../classes/class-standing.ts';
+import type { IngressController } from '../classes/ingress-controllers.ts';
+import { servedInstead } from '../classes/served-certificate.ts';
+import { noClasses, type ServingClasses, servingClasses } from '../classes/serving-classes.ts';
+import type { ServedInstead } from '../desired-certificate.ts';
+import { isEqual } from '../equality.ts';
+import type { Holder } from '../holders/holders.ts';
+import type { SecretClaims } from '../secret-claims.ts';
+import type { IngressClassReference } from '../source-spec.ts';
 import { ClaimAges } from './claim-ages.ts';
-import { ClassIndex, type ClassPolicy } from './class-index.ts';
-import type { ClassStanding } from './class-standing.ts';
-import type { ServedInstead } from './desired-certificate.ts';
-import { isEqual } from './equality.ts';
-import type { Holder } from './holders.ts';
 import { type HostEntry, newEntry } from './host-entry.ts';
 import type { HostOwner } from './host-owner.ts';
-import type { IngressController } from './ingress-controllers.ts';
 import { OwnerDecision, type OwnerPolicy } from './owner-decision.ts';
 import { Reservations } from './reservations.ts';
-import type { SecretClaims } from './secret-claims.ts';
-import { servedInstead } from './served-certificate.ts';
-import { noClasses, type ServingClasses, servingClasses } from './serving-classes.ts';
-import type { IngressClassReference } from './source-spec.ts';
 
 export interface HostPolicy extends OwnerPolicy, ClassPolicy {}
 

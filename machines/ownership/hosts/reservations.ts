@@ -1,6 +1,6 @@
-import { dnsLabel, maxHostLength, normalizeHost } from '../hosts/host-names.ts';
-import { isEqual } from './equality.ts';
-import type { NamespaceSpec } from './holders.ts';
+import { dnsLabel, maxHostLength, normalizeHost } from '../../hosts/host-names.ts';
+import { isEqual } from '../equality.ts';
+import type { NamespaceSpec } from '../holders/holders.ts';
 
 /** `kube-lego.io/domains` on a Namespace: hosts and, as `*.shop.example`, everything below a domain. */
 export const domainsAnnotation = 'kube-lego.io/domains';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { classStanding } from '../../../machines/ownership/class-standing.ts';
+import { classStanding } from '../../../../machines/ownership/classes/class-standing.ts';
 
 const known = {
   configured: new Map([

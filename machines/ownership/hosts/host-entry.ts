@@ -1,8 +1,8 @@
-import type { Claim } from './claim.ts';
-import type { Holder } from './holders.ts';
+import type { Claim } from '../claim.ts';
+import type { ServingClasses } from '../classes/serving-classes.ts';
+import type { Holder } from '../holders/holders.ts';
+import type { SecretClaims } from '../secret-claims.ts';
 import type { HostOwner } from './host-owner.ts';
-import type { SecretClaims } from './secret-claims.ts';
-import type { ServingClasses } from './serving-classes.ts';
 
 /** What is known of one host or wildcard. */
 export interface HostEntry {

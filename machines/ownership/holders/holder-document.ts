@@ -1,6 +1,6 @@
-import { isRecord, isWholeNumber, objectText, parseDocument } from '../documents/json-document.ts';
-import { dnsLabel } from '../hosts/host-names.ts';
-import { second } from '../time/durations.ts';
+import { isRecord, isWholeNumber, objectText, parseDocument } from '../../documents/json-document.ts';
+import { dnsLabel } from '../../hosts/host-names.ts';
+import { second } from '../../time/durations.ts';
 import type { Holder } from './holders.ts';
 
 /** One document of the record of holders. */

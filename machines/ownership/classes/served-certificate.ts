@@ -1,10 +1,10 @@
 // What several Ingresses with one host come to in an ingress controller, which knows nothing of annotations and holders: which of two of
 // one second it takes for the first, and whose certificate it serves. Called by host-index.ts.
 
-import { byAge, byName, byRank, type Claim, compare, hasRule } from './claim.ts';
-import type { ServedInstead } from './desired-certificate.ts';
+import { byAge, byName, byRank, type Claim, compare, hasRule } from '../claim.ts';
+import type { ServedInstead } from '../desired-certificate.ts';
+import { sourceKey } from '../source-key.ts';
 import type { IngressOrder } from './ingress-controllers.ts';
-import { sourceKey } from './source-key.ts';
 
 /** How the ingress controller of a claim orders Ingresses; undefined if that does not decide about certificates. */
 export type OrderOf = (claim: Claim) => IngressOrder | undefined;

@@ -1,5 +1,5 @@
-import { type Claim, hasRule } from './claim.ts';
-import { classNameOf, type IngressClassReference } from './source-spec.ts';
+import { type Claim, hasRule } from '../claim.ts';
+import { classNameOf, type IngressClassReference } from '../source-spec.ts';
 
 /** A class of the Ingresses that one namespace has there. */
 export interface OwnClass {

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
-import { decodeHolders, encodeHolders } from '../../../machines/ownership/holder-document.ts';
-import { HolderRecord } from '../../../machines/ownership/holder-record.ts';
-import type { Holder } from '../../../machines/ownership/holders.ts';
-import { day, now } from '../builders.ts';
+import { decodeHolders, encodeHolders } from '../../../../machines/ownership/holders/holder-document.ts';
+import { HolderRecord } from '../../../../machines/ownership/holders/holder-record.ts';
+import type { Holder } from '../../../../machines/ownership/holders/holders.ts';
+import { day, now } from '../../builders.ts';
 
 const nameOf = (shard: number): string => `kube-lego/kube-lego-holders-${shard}`;
 

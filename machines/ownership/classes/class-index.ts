@@ -1,6 +1,6 @@
+import { classNameOf, type IngressClassReference } from '../source-spec.ts';
 import { type ClassStanding, classStanding, type KnownClasses } from './class-standing.ts';
 import { type IngressController, ingressController } from './ingress-controllers.ts';
-import { classNameOf, type IngressClassReference } from './source-spec.ts';
 
 export interface ClassPolicy {
   /** The class of an Ingress without one, `LEGO_DEFAULT_INGRESS_CLASS`. */

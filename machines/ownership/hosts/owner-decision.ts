@@ -1,10 +1,10 @@
-import { isWildcard } from '../hosts/host-names.ts';
-import type { Zones } from '../zones/zone.ts';
-import { byRank, type Claim, wildcardAbove } from './claim.ts';
+import { isWildcard } from '../../hosts/host-names.ts';
+import type { Zones } from '../../zones/zone.ts';
+import { byRank, type Claim, wildcardAbove } from '../claim.ts';
+import { firstClaim, type OrderOf } from '../classes/served-certificate.ts';
 import type { HostEntry } from './host-entry.ts';
 import type { HostOwner } from './host-owner.ts';
 import type { Reservations } from './reservations.ts';
-import { firstClaim, type OrderOf } from './served-certificate.ts';
 
 export interface OwnerPolicy {
   /** `namespace`: a host belongs to one namespace; `any`: every namespace may have a certificate for it. */
