@@ -1,3 +1,6 @@
+// The classes of Ingresses: which ingress controller serves them, and what it makes of several Ingresses with one host. Called by
+// ownership.ts and hosts/host-index.ts; the HTTP-01 solver and the commands read it, too.
+
 import { classNameOf, type IngressClassReference } from '../source-spec.ts';
 import { type ClassStanding, classStanding, type KnownClasses } from './class-standing.ts';
 import { type IngressController, ingressController } from './ingress-controllers.ts';

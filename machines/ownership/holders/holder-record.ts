@@ -1,3 +1,6 @@
+// The namespaces that hosts were last proved for, and the ConfigMaps that keep them where no tenant writes. Called by
+// src/ownership/holder-keeper.ts; ownership.ts judges by it.
+
 import { Shards } from '../../documents/shards.ts';
 import { presentable } from '../../reasons/foreign-text.ts';
 import { day } from '../../time/durations.ts';

@@ -1,3 +1,5 @@
+// Whom a host belongs to: the claims of the sources, the holders and the reservations of Namespaces, by host. Called by ownership.ts.
+
 import { isWildcard } from '../../hosts/host-names.ts';
 import { Schedule } from '../../time/schedule.ts';
 import type { Zones } from '../../zones/zone.ts';
