@@ -1,6 +1,7 @@
 import type { CertificateEntry, StatusDocument } from '../../machines/ingress/status.ts';
 import { type Occasion, occasions } from '../../machines/reasons/event-reasons.ts';
-import { type FailureKind, type Reason, reasons } from '../../machines/reasons/reasons.ts';
+import type { FailureKind, Reason } from '../../machines/reasons/reason.ts';
+import { reasons } from '../../machines/reasons/reasons.ts';
 
 const sections: Readonly<Record<Reason['about'], string>> = {
   Ingress: 'What is wrong with the Ingress',

@@ -1,5 +1,6 @@
 import { type DesiredCertificate, requestedRoutes } from '../ownership/desired-certificate.ts';
-import { type Failure, type FailureKind, failureKind, reasons } from '../reasons/reasons.ts';
+import type { FailureKind } from '../reasons/reason.ts';
+import { type Failure, failureKind, reasons } from '../reasons/reasons.ts';
 import { retryMark, statusMessage } from '../reasons/status-text.ts';
 import { minute, second } from '../time/durations.ts';
 import { spread } from '../time/spread.ts';

@@ -2,7 +2,10 @@ import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { type Occasion, occasions } from '../../../machines/reasons/event-reasons.ts';
-import { type Reason, reasons } from '../../../machines/reasons/reasons.ts';
+import type { Reason } from '../../../machines/reasons/reason.ts';
+import { reasons } from '../../../machines/reasons/reasons.ts';
+
+const root = new URL('../../../', import.meta.url);
 
 describe('the table of reasons', () => {
   for (const [code, { meaning, remedy }] of Object.entries<Reason>(reasons)) {
@@ -19,9 +22,15 @@ describe('the table of reasons', () => {
     });
   }
 
+  it('has a code in one of the tables that it is made of', () => {
+    const tables = globSync('machines/reasons/*-reasons.ts', { cwd: root.pathname });
+    const text = tables.map((file) => readFileSync(new URL(file, root), 'utf8')).join('\n');
+    const codes = [...text.matchAll(/^ {2}([A-Z]\w+): \{$/gm)].map(([, code = '']) => code);
+    assert.deepEqual(codes.toSorted(), [...Object.keys(reasons), ...Object.keys(occasions)].toSorted());
+  });
+
   it('has an entry for whatever is raised, and none that nothing raises', () => {
-    const tables = ['machines/reasons/reasons.ts', 'machines/reasons/event-reasons.ts'];
-    const root = new URL('../../../', import.meta.url);
+    const tables = globSync('machines/reasons/*reasons.ts', { cwd: root.pathname });
     const sources = globSync(['machines/**/*.ts', 'src/**/*.ts'], { cwd: root.pathname })
       .filter((file) => !tables.includes(file))
       .map((file) => readFileSync(new URL(file, root), 'utf8'))
