@@ -1,4 +1,5 @@
-import { flagOf, type Option, obsoleteVariables, optionGroups } from '../../src/config/options.ts';
+import type { Option } from '../../src/config/options/option.ts';
+import { flagOf, obsoleteVariables, optionGroups } from '../../src/config/options.ts';
 
 /** docs/configuration.md, from the table of settings. */
 export function configurationReference(): string {

@@ -1,4 +1,5 @@
-import { flagOf, type Option, optionGroups } from './options.ts';
+import type { Option } from './options/option.ts';
+import { flagOf, optionGroups } from './options.ts';
 
 const width = 80;
 const indent = ' '.repeat(6);

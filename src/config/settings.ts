@@ -1,4 +1,4 @@
-import type { Option } from './options.ts';
+import type { Option } from './options/option.ts';
 import type { Written } from './setting-sources.ts';
 import { ValueError } from './values.ts';
 

@@ -4,7 +4,7 @@ import { occasions } from '../../machines/reasons/event-reasons.ts';
 import { sentences } from '../../machines/reasons/sentences.ts';
 import type { SupervisorEvent } from '../../machines/supervisor/supervisor-messages.ts';
 import type { Config } from '../config/config.ts';
-import { usualAnnotationKey } from '../config/options.ts';
+import { usualAnnotationKey } from '../config/options/ingress-options.ts';
 import { objectPath } from '../kubernetes/client/collections.ts';
 import { SourceStatusWriter } from '../kubernetes/records/source-status.ts';
 import { ingressSource } from '../sources/ingress/ingress-source.ts';

@@ -1,4 +1,5 @@
-import { type Option, optionGroups } from '../../../src/config/options.ts';
+import type { Option } from '../../../src/config/options/option.ts';
+import { optionGroups } from '../../../src/config/options.ts';
 
 /** A setting of kube-lego as a value of the chart. */
 export interface ChartSetting {
