@@ -1,5 +1,6 @@
 import type { X509Certificate } from 'node:crypto';
 import { issuerOf, subjectOf } from './pem.ts';
+import { validityOf } from './validity.ts';
 
 /** A leaf, its issuers in order, and what belongs to no path. */
 export interface CertificationPath {
@@ -55,6 +56,7 @@ function isRoot(certificate: X509Certificate): boolean {
   return isIssuedBy(certificate, certificate);
 }
 
-function isValid({ validFromDate, validToDate }: X509Certificate, now: number): boolean {
-  return validFromDate.getTime() <= now && now < validToDate.getTime();
+function isValid(certificate: X509Certificate, now: number): boolean {
+  const validity = validityOf(certificate);
+  return validity !== undefined && validity.notBefore <= now && now < validity.notAfter;
 }

@@ -9,6 +9,7 @@ import { minute } from '../../machines/time/durations.ts';
 import { certificationPath, hasIssuer } from './certification-path.ts';
 import { dnsNamesOf, parseCertificate, pemBlocks, subjectOf } from './pem.ts';
 import { readCertificate } from './reading.ts';
+import { type Validity, validityOf } from './validity.ts';
 
 /** Error codes for the certificates that a CA sent. */
 export type ChainErrorCode =
@@ -161,10 +162,12 @@ function checkValidity(
   leaf: X509Certificate,
   now: number,
   caNow: number,
-): { readonly notBefore: number; readonly notAfter: number; readonly notice: string | undefined } {
-  const notBefore = leaf.validFromDate.getTime();
-  const notAfter = leaf.validToDate.getTime();
-  // This form also refuses an unreadable date (NaN).
+): Validity & { readonly notice: string | undefined } {
+  const validity = validityOf(leaf);
+  if (validity === undefined) {
+    throw new ChainError('Unparsable', 'The CA sent a certificate whose dates cannot be read.');
+  }
+  const { notBefore, notAfter } = validity;
   if (!(notAfter > Math.min(now, caNow) && notAfter > notBefore)) {
     const message = `The CA sent a certificate that expired at ${leaf.validTo}; is the local clock right?`;
     throw new ChainError('Expired', message);
@@ -178,5 +181,5 @@ function checkValidity(
     minutes > 0
       ? `The certificate is valid only in ${minutes} min by the local clock: this clock or the CA's is wrong.`
       : undefined;
-  return { notBefore, notAfter, notice };
+  return { ...validity, notice };
 }

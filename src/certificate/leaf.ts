@@ -1,12 +1,11 @@
 import type { KeyObject, X509Certificate } from 'node:crypto';
 import { certificateOf, longestChain } from './pem.ts';
+import { type Validity, validityOf } from './validity.ts';
 
-/** The certificate that a `tls.crt` begins with. Times in milliseconds since the epoch. */
-export interface Leaf {
+/** The certificate that a `tls.crt` begins with. */
+export interface Leaf extends Validity {
   readonly certificate: X509Certificate;
   readonly publicKey: KeyObject;
-  readonly notBefore: number;
-  readonly notAfter: number;
 }
 
 /** Octets: a certificate for a thousand names. */
@@ -23,10 +22,9 @@ export function readLeaf(chain: Buffer | undefined): Leaf | undefined {
   if (certificate === undefined || certificate.raw.length > longestLeaf) return undefined;
   try {
     // Node throws for some certificates that it has parsed, such as at a key of a kind that OpenSSL does not know.
-    const { publicKey, validFromDate, validToDate } = certificate;
-    const [notBefore, notAfter] = [validFromDate.getTime(), validToDate.getTime()];
-    if (Number.isNaN(notBefore) || Number.isNaN(notAfter)) return undefined;
-    return { certificate, publicKey, notBefore, notAfter };
+    const { publicKey } = certificate;
+    const validity = validityOf(certificate);
+    return validity && { certificate, publicKey, ...validity };
   } catch {
     return undefined;
   }

@@ -11,6 +11,7 @@ import type { Loading, Refusal } from './loading/loading.ts';
 import { isWeaklySigned, loadWithOpenssl } from './loading/openssl.ts';
 import { isOrdinary } from './loading/ordinary.ts';
 import { certificateOf, dnsNamesOf, issuerOf, longestChain, parseCertificate, pemBlocks } from './pem.ts';
+import { validityOf } from './validity.ts';
 
 /**
  * Reads the key pair of a Secret as the servers do that serve it, with OpenSSL and with Go: `tls.crt` with the certificate first, then
@@ -68,17 +69,13 @@ function readPair(chainPem: Buffer, keyPem: Buffer): CertificateFacts {
   if (keyMatches && isDisputed) {
     return unreadable('servers with OpenSSL and in Go take different certificates in tls.crt for the first');
   }
-  const notBefore = leaf.validFromDate.getTime();
-  const notAfter = leaf.validToDate.getTime();
-  if (Number.isNaN(notBefore) || Number.isNaN(notAfter)) {
-    return unreadable('the certificate in tls.crt has no readable dates');
-  }
+  const validity = validityOf(leaf);
+  if (validity === undefined) return unreadable('the certificate in tls.crt has no readable dates');
   const place = keyMatches ? 0 : chain.findIndex((one) => key !== undefined && one.checkPrivateKey(key));
   const refused = keyMatches ? refusedBy(openssl, go) : undefined;
   return {
     kind: 'readable',
-    notBefore,
-    notAfter,
+    ...validity,
     dnsNames: dnsNamesOf(leaf),
     keyMatches,
     ...(place > 0 ? { place: place + 1 } : {}),
