@@ -42,18 +42,20 @@ export interface Challenges {
   readonly dns01: Dns01 | undefined;
 }
 
-/** What the solvers read. */
-export interface ChallengeCaches {
+/** What the solvers read, and whether they may act. */
+export interface ChallengeSurroundings {
   readonly watch: ChallengeWatch;
   /** Undefined without `LEGO_GATEWAY_API`. */
   readonly ofGateways: GatewayCaches | undefined;
   readonly zones: () => Zones;
+  /** Whether this process leads: a change of the DNS has no version that would keep a former leader's out. */
+  readonly mayWrite: () => boolean;
 }
 
 export function setUpChallenges(
   runtime: Runtime,
   cluster: Cluster,
-  { watch, ofGateways, zones }: ChallengeCaches,
+  { watch, ofGateways, zones, mayWrite }: ChallengeSurroundings,
   account: Pick<AccountStore, 'thumbprint'>,
   observer: PreparationObserver,
   sites: Http01Options['sites'],
@@ -81,7 +83,12 @@ export function setUpChallenges(
   const dns01 =
     config.dnsZones === undefined
       ? undefined
-      : setUpDns01(runtime, cluster, { zones, onReport, onDnsReport: (report) => observer.dns(report) });
+      : setUpDns01(runtime, cluster, {
+          zones,
+          mayWrite,
+          onReport,
+          onDnsReport: (report) => observer.dns(report),
+        });
   const byDns = dns01?.solver;
   const solvers =
     byDns === undefined

@@ -19,6 +19,8 @@ export interface Dns01 {
 
 interface Surroundings {
   readonly zones: () => Zones;
+  /** Whether the DNS may be written to now. */
+  readonly mayWrite: () => boolean;
   readonly onReport: (round: string, report: PreparationReport) => void;
   readonly onDnsReport: (report: DnsReport) => void;
 }
@@ -64,7 +66,7 @@ export function setUpDns01(runtime: Runtime, cluster: Cluster, surroundings: Sur
 async function load(
   { config, clock, log, signal, userAgent }: Runtime,
   { client }: Cluster,
-  { zones, onReport, onDnsReport }: Surroundings,
+  { zones, mayWrite, onReport, onDnsReport }: Surroundings,
 ) {
   const { createDns01 } = await import('../challenges/dns-01/create-dns-01.ts');
   const { allowLoopback, caBundle, dnsServers, namespace, objectMetadata: metadata, proxy } = config;
@@ -74,6 +76,7 @@ async function load(
     namespace,
     metadata,
     zones,
+    mayWrite,
     resolvers: dnsServers ?? getServers(),
     allowLoopback,
     clock,

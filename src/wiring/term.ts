@@ -63,8 +63,8 @@ export function setUpTerm(
   const { ca } = authorities;
   const sites = () => actors.supervisor.getSnapshot().context.ownership;
   const { challenges: watch, ofGateways } = caches;
-  const challengeCaches = { watch, ofGateways, zones: () => caches.zones };
-  const challenges = setUpChallenges(runtime, cluster, challengeCaches, ca.account, observer, sites);
+  const around = { watch, ofGateways, zones: () => caches.zones, mayWrite: mayAct };
+  const challenges = setUpChallenges(runtime, cluster, around, ca.account, observer, sites);
   const status = setUpStatus(runtime, cluster, caches);
   const placeholders = setUpPlaceholders(runtime, cluster);
   const tell = (event: SupervisorEvent): void => {

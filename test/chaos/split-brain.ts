@@ -23,6 +23,9 @@ const splitPoints: readonly Point[] = (
     ['renewal', 'entry'],
     ['renewal', 'new-order'],
     ['renewal', 'certificate'],
+    ['wildcard', 'dns-value'],
+    ['wildcard', 'dns-add'],
+    ['wildcard', 'authorization'],
   ] as const
 ).map(([scenario, step]) => ({ scenario, step, occurrence: 1, moment: 'held' }));
 

@@ -9,7 +9,7 @@ import { AcmeDnsProvider } from '../../../src/challenges/dns-01/providers/acme-d
 import { HttpreqProvider } from '../../../src/challenges/dns-01/providers/httpreq.ts';
 import { ProviderError } from '../../../src/challenges/dns-01/providers/provider.ts';
 import { Rfc2136Provider } from '../../../src/challenges/dns-01/providers/rfc2136.ts';
-import { WebCaller } from '../../../src/challenges/dns-01/providers/web-call.ts';
+import { WebCaller, type WebCallerOptions } from '../../../src/challenges/dns-01/providers/web-call.ts';
 import { stringField } from '../../../src/process/json.ts';
 import { tsigKey, zoneServer } from './dns-world.ts';
 import { behavesAsProvider, challengeValue, type ProviderStage } from './provider-behaviour.ts';
@@ -24,7 +24,10 @@ type Answer = (path: string, body: unknown, request: IncomingMessage, response: 
 async function service(
   t: TestContext,
   answer: Answer,
-  proxy = { httpsProxy: '', noProxy: '' },
+  { mayWrite, ...proxy }: Pick<WebCallerOptions, 'mayWrite'> & WebCallerOptions['proxy'] = {
+    httpsProxy: '',
+    noProxy: '',
+  },
 ): Promise<{ readonly url: string; readonly web: WebCaller }> {
   const server = createServer((request, response) => {
     void json(request).then((body) => {
@@ -33,7 +36,7 @@ async function service(
     });
   });
   const url = await listen(t, server);
-  const web = new WebCaller({ userAgent: 'test', caBundle: undefined, proxy });
+  const web = new WebCaller({ userAgent: 'test', caBundle: undefined, proxy, mayWrite });
   t.after(() => web.close());
   return { url, web };
 }
@@ -106,6 +109,31 @@ describe('httpreq', { timeout: 60_000 }, () => {
     assert.match(await failure(), /^refused: .* answers with status 302\.$/);
     status = 503;
     assert.match(await failure(), /^unreachable: .* answers with status 503\.$/);
+  });
+});
+
+describe('services that are asked by a process that leads no longer', { timeout: 60_000 }, () => {
+  it('get nothing, directly or through a proxy', async (t) => {
+    const asked: string[] = [];
+    let leads = true;
+    const { url, web } = await service(
+      t,
+      (path) => {
+        asked.push(path);
+        return 200;
+      },
+      { httpsProxy: '', noProxy: '', mayWrite: () => leads },
+    );
+    await web.post({ url: `${url}present`, body: {} }, signal);
+    leads = false;
+    for (const target of [`${url}cleanup`, url.replace('127.0.0.1', 'localhost')]) {
+      await assert.rejects(
+        web.post({ url: target, body: {} }, signal),
+        (error) => error instanceof ProviderError && error.code === 'unreachable',
+      );
+    }
+    await web.close();
+    assert.deepEqual(asked, ['/present']);
   });
 });
 
@@ -200,6 +228,23 @@ describe('RFC 2136', { timeout: 60_000 }, () => {
       now: Date.now,
     });
     await assert.rejects(provider.add(challengeValue('one'), signal), /its answer is not signed/);
+  });
+
+  it('sends nothing when its process leads no longer, also not by TCP', async (t) => {
+    const server = await zoneServer(t);
+    let leads = true;
+    const provider = new Rfc2136Provider({
+      key: tsigKey,
+      servers: () => Promise.resolve([readServer(server.address)]),
+      now: Date.now,
+      mayWrite: () => leads,
+    });
+    const [one, two] = [challengeValue('one'), challengeValue('two')];
+    await provider.add(one, signal);
+    leads = false;
+    await assert.rejects(provider.add(two, signal), /does not lead/);
+    await assert.rejects(provider.remove(one, signal), /does not lead/);
+    assert.deepEqual(server.values(one.record.name), [one.value]);
   });
 
   it('goes on to the next server when one cannot be reached', async (t) => {

@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
 import { connect, isIPv6 } from 'node:net';
 import { second } from '../../../../machines/time/durations.ts';
 import { type DnsAnswer, type QueryType, readAnswer, writeQuestion } from '../message/question.ts';
@@ -14,7 +15,7 @@ export interface DnsServer {
 /** A server gave no answer that could be read. The message is the end of a sentence about it. */
 export class NoAnswerError extends Error {
   override readonly name = 'NoAnswerError';
-  readonly code: 'silent' | 'unreachable' | 'unreadable';
+  readonly code: 'silent' | 'unreachable' | 'unreadable' | 'unsent';
 
   constructor(code: NoAnswerError['code'], message: string, options?: ErrorOptions) {
     super(message, options);
@@ -71,21 +72,30 @@ export function readAnswerOf(bytes: Buffer): DnsAnswer {
 
 /**
  * The answer to any message, which has the same identifier and question.
+ * @param maySend asked when the message leaves, each time
  * @throws NoAnswerError or the signal's reason
  */
-export async function exchange(server: DnsServer, message: Buffer, signal: AbortSignal): Promise<Buffer> {
+export async function exchange(
+  server: DnsServer,
+  message: Buffer,
+  signal: AbortSignal,
+  maySend = (): boolean => true,
+): Promise<Buffer> {
+  const fence = (): void => {
+    if (!maySend()) throw new NoAnswerError('unsent', 'is not sent to, because this process does not lead');
+  };
   for (let tries = 1; tries <= datagrams; tries += 1) {
-    const answer = await withLimit(udpLimit, signal, (limit) => overUdp(server, message, limit)).catch(
+    const answer = await withLimit(udpLimit, signal, (limit) => overUdp(server, message, limit, fence)).catch(
       (error: unknown) => {
         // Nobody listens for UDP there, or there is no way there: TCP tells for sure.
-        if (error instanceof NoAnswerError) return undefined;
+        if (error instanceof NoAnswerError && error.code !== 'unsent') return undefined;
         throw error;
       },
     );
     if (answer !== undefined && (answer.readUInt8(2) & 2) === 0) return answer;
     if (answer !== undefined) break;
   }
-  return withLimit(tcpLimit, signal, (limit) => overTcp(server, message, limit));
+  return withLimit(tcpLimit, signal, (limit) => overTcp(server, message, limit, fence));
 }
 
 async function withLimit(
@@ -104,7 +114,12 @@ async function withLimit(
   }
 }
 
-async function overUdp({ address, port }: DnsServer, message: Buffer, signal: AbortSignal): Promise<Buffer> {
+async function overUdp(
+  { address, port }: DnsServer,
+  message: Buffer,
+  signal: AbortSignal,
+  fence: () => void,
+): Promise<Buffer> {
   signal.throwIfAborted();
   const socket = createSocket(isIPv6(address) ? 'udp6' : 'udp4');
   const done = Promise.withResolvers<Buffer>();
@@ -112,7 +127,14 @@ async function overUdp({ address, port }: DnsServer, message: Buffer, signal: Ab
   signal.addEventListener('abort', abort, { once: true });
   socket.on('error', (error) => done.reject(error));
   // Connected: only this server's datagrams arrive.
-  socket.on('connect', () => socket.send(message, (error) => error && done.reject(error)));
+  socket.on('connect', () => {
+    try {
+      fence();
+      socket.send(message, (error) => error && done.reject(error));
+    } catch (error) {
+      done.reject(error);
+    }
+  });
   socket.on('message', (answer) => {
     if (isAnswerTo(answer, message)) done.resolve(answer);
   });
@@ -126,14 +148,21 @@ async function overUdp({ address, port }: DnsServer, message: Buffer, signal: Ab
 }
 
 /** Each message is preceded by its length (RFC 1035 section 4.2.2). */
-async function overTcp({ address, port }: DnsServer, message: Buffer, signal: AbortSignal): Promise<Buffer> {
+async function overTcp(
+  { address, port }: DnsServer,
+  message: Buffer,
+  signal: AbortSignal,
+  fence: () => void,
+): Promise<Buffer> {
   signal.throwIfAborted();
   const socket = connect({ host: address, port, signal });
   const length = Buffer.alloc(2);
   length.writeUInt16BE(message.length);
-  socket.write(Buffer.concat([length, message]));
   let received: Buffer = Buffer.alloc(0);
   try {
+    await once(socket, 'connect');
+    fence();
+    socket.write(Buffer.concat([length, message]));
     for await (const chunk of socket) {
       received = Buffer.concat([received, chunk]);
       if (received.length < 2) continue;

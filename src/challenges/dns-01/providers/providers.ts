@@ -64,7 +64,7 @@ export class Providers {
   }
 
   async #make(zone: Zone, signal: AbortSignal): Promise<DnsProvider> {
-    const { client, clock, metadata, names, namespace } = this.#options;
+    const { client, clock, mayWrite, metadata, names, namespace } = this.#options;
     const web = this.#web;
     const { settings, provider } = zone;
     const { secret, url = '' } = settings;
@@ -91,6 +91,7 @@ export class Providers {
               : names.addressesOf(address, port, limit).catch(asProviderError);
           },
           now: () => clock.now(),
+          mayWrite,
         });
       case 'httpreq':
         return new HttpreqProvider({

@@ -16,6 +16,8 @@ export interface Rfc2136Options {
   readonly servers: (record: ChallengeValue['record'], signal: AbortSignal) => Promise<readonly DnsServer[]>;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+  /** Whether an update may be sent now, asked when each is sent; it may if not given. */
+  readonly mayWrite?: (() => boolean) | undefined;
 }
 
 /** Seconds: nobody shall remember the value longer. */
@@ -71,9 +73,9 @@ export class Rfc2136Provider implements DnsProvider {
     changes: readonly TxtChange[],
     signal: AbortSignal,
   ): Promise<void> {
-    const { key, now } = this.#options;
+    const { key, mayWrite, now } = this.#options;
     const request = signRequest(writeUpdate(randomId(), zone, changes), key, now() / 1000);
-    const bytes = await exchange(server, request.message, signal);
+    const bytes = await exchange(server, request.message, signal, mayWrite);
     const { rcode } = readAnswerOf(bytes);
     const refusal = (words: string, remedy: string): ProviderError =>
       new ProviderError(

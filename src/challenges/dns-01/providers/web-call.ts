@@ -1,6 +1,7 @@
 import { getCACertificates } from 'node:tls';
 import { Agent, type Dispatcher, EnvHttpProxyAgent, request } from 'undici';
 import { second } from '../../../../machines/time/durations.ts';
+import { fenced } from '../../../process/write-fence.ts';
 import { ProviderError } from './provider.ts';
 
 export interface WebCall {
@@ -19,21 +20,22 @@ export interface WebCallerOptions {
   readonly caBundle: string | undefined;
   /** URL of a proxy, empty for none, and the hosts that are reached without it, as in NO_PROXY; Services of the cluster are in any case. */
   readonly proxy: { readonly httpsProxy: string; readonly noProxy: string };
+  /** Whether a request may be sent now, asked when each is sent; it may if not given. */
+  readonly mayWrite?: (() => boolean) | undefined;
 }
 
 /** Sends JSON to services that the operator has named; no redirect is followed, as it could lead the credentials elsewhere. */
 export class WebCaller {
-  readonly #direct: Agent;
+  readonly #direct: Dispatcher;
   readonly #proxied: Dispatcher;
   readonly #userAgent: string;
 
-  constructor({ userAgent, caBundle, proxy }: WebCallerOptions) {
+  constructor({ userAgent, caBundle, mayWrite = () => true, proxy }: WebCallerOptions) {
     this.#userAgent = userAgent;
     const trust = caBundle === undefined ? {} : { ca: [...getCACertificates('default'), caBundle] };
     const common = { connections: 8, allowH2: false };
     const connect = { timeout: 10 * second, ...trust };
-    this.#direct = new Agent({ ...common, connect });
-    this.#proxied = new EnvHttpProxyAgent({
+    const proxied = new EnvHttpProxyAgent({
       ...common,
       connect,
       requestTls: trust,
@@ -42,6 +44,8 @@ export class WebCaller {
       httpProxy: '',
       ...proxy,
     });
+    this.#direct = fenced(new Agent({ ...common, connect }), mayWrite, unsent);
+    this.#proxied = fenced(proxied, mayWrite, unsent);
   }
 
   /**
@@ -88,6 +92,10 @@ export class WebCaller {
 /** A Service, which a proxy outside could not reach, or this pod. */
 function isOfCluster(hostname: string): boolean {
   return /\.svc(?:\.|$)/i.test(hostname) || hostname.startsWith('127.');
+}
+
+function unsent(message: string): Error {
+  return new Error(message);
 }
 
 async function readWithin(body: AsyncIterable<Uint8Array>): Promise<string> {
