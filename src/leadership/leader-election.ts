@@ -34,6 +34,8 @@ export interface LeaderElectionOptions {
   readonly identity: string;
   /** Milliseconds after which others take over a Lease that is not renewed. */
   readonly leaseDuration: number;
+  /** Milliseconds: the longest that any process can have, whatever a Lease says. */
+  readonly longestLease: number;
   /** Its monotonic part decides: a wall clock that is set makes no leader. */
   readonly clock: Clock;
   /** Another process leads; told once for each. */
@@ -85,7 +87,7 @@ export class LeaderElection {
 
   /** Resolves when this process leads, however long it takes; the Lease is renewed from then on. Rejects only with the signal's reason. */
   async acquire(signal: AbortSignal): Promise<void> {
-    const { clock, leaseDuration, onTrouble, onWaiting, store } = this.#options;
+    const { clock, longestLease, onTrouble, onWaiting, store } = this.#options;
     let seen: { readonly lease: Lease; readonly at: number } | undefined;
     let troubles = 0;
     for (;;) {
@@ -94,17 +96,19 @@ export class LeaderElection {
         troubles = 0;
         this.#trouble = undefined;
         if (lease !== undefined && !isSame(lease, seen?.lease)) seen = { lease, at: clock.monotonic() };
-        // Whoever may write the Lease can name any duration.
-        const duration = Math.min(lease?.duration ?? 0, 2 * leaseDuration);
+        // One that somebody has deleted is written again by its holder, who goes on.
+        const last = lease ?? seen?.lease;
+        // Its holder's, which may be longer than ours while a setting is changed. Whoever may write the Lease can name any.
+        const duration = Math.min(last?.duration ?? 0, longestLease);
         const expired = seen === undefined || clock.monotonic() >= seen.at + duration;
-        if (lease === undefined || expired || this.#isFree(lease)) {
+        if (last === undefined || expired || this.#isFree(last)) {
           this.#attempted = true;
           await this.#write(lease, signal);
           this.#renewing = this.#renew();
           return;
         }
-        if (this.#holder !== lease.holder) onWaiting(lease.holder);
-        this.#holder = lease.holder;
+        if (this.#holder !== last.holder) onWaiting(last.holder);
+        this.#holder = last.holder;
       } catch (error) {
         signal.throwIfAborted();
         if (!isConflict(error)) {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { type RecordTrouble, RecordTroubles } from '../../machines/records/record-troubles.ts';
+import { longestLease } from '../config/options/leadership-options.ts';
 import { KubernetesLease } from '../kubernetes/records/lease-record.ts';
 import { RecordObserver } from '../kubernetes/records/record-observer.ts';
 import { LeaderElection } from '../leadership/leader-election.ts';
@@ -67,6 +68,7 @@ export function setUpLeadership<T extends LedTerm>(
       store,
       identity,
       leaseDuration,
+      longestLease,
       clock,
       onWaiting: (leader) =>
         log.info({ leader }, `Another process leads, by Lease ${name}; this one follows.`),

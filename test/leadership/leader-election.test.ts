@@ -17,6 +17,12 @@ class SharedLease {
   reads = 0;
   writes = 0;
 
+  /** As `kubectl delete lease`. */
+  delete(): void {
+    this.lease = undefined;
+    this.#version += 1;
+  }
+
   open(): LeaseStore {
     let known = -1;
     return {
@@ -49,6 +55,7 @@ function candidate(shared: SharedLease, time: ManualClock, identity: string, wal
     store: shared.open(),
     identity,
     leaseDuration: 60 * second,
+    longestLease: 3600 * second,
     clock: {
       now: () => time.now() + wallError,
       monotonic: () => time.monotonic(),
@@ -167,6 +174,7 @@ describe('leader election', () => {
       store: shared.open(),
       identity: 'stopped',
       leaseDuration: 60 * second,
+      longestLease: 3600 * second,
       clock: {
         now: () => time.now(),
         monotonic: () => now,
@@ -243,7 +251,65 @@ describe('leader election', () => {
     assert.notEqual(shared.lease?.holder, 'one');
   });
 
-  it('looks once a second, and believes no duration that is far beyond its own', async () => {
+  it('waits as long as the Lease says, although its own duration is much shorter', async () => {
+    const shared = new SharedLease();
+    const time = new ManualClock();
+    const renewed = (): Lease => ({
+      holder: 'old',
+      duration: 600 * second,
+      renewedAt: time.now(),
+      acquiredAt: 0,
+      transitions: 0,
+    });
+    shared.lease = renewed();
+    const { election, acquired, stopping } = candidate(shared, time, 'new');
+    for (let minutes = 0; minutes < 20; minutes += 1) {
+      await pass(time, 50);
+      shared.lease = renewed();
+    }
+    // It renews every 50 s, and would act for 400 s after that.
+    await pass(time, 590);
+    assert.equal(election.leading, false);
+    stopping.abort();
+    await assert.rejects(acquired);
+  });
+
+  it('lets the leader go on whose Lease somebody has deleted', async () => {
+    const shared = new SharedLease();
+    const time = new ManualClock();
+    const one = candidate(shared, time, 'one');
+    await one.acquired;
+    const other = candidate(shared, time, 'other');
+    await pass(time, 10);
+    shared.delete();
+    await pass(time, 3);
+    assert.deepEqual([one.election.leading, other.election.leading], [true, false]);
+    await pass(time, 120);
+    assert.deepEqual([one.election.leading, other.election.leading], [true, false]);
+    assert.deepEqual(one.lost, []);
+    // Nobody is left who would write it again.
+    await one.election.release(new AbortController().signal);
+    other.stopping.abort();
+    await assert.rejects(other.acquired);
+  });
+
+  it('takes over a Lease that was deleted when its holder has died, after its duration', async () => {
+    const shared = new SharedLease();
+    const time = new ManualClock();
+    const now = time.now();
+    shared.lease = { holder: 'dead', duration: 60 * second, renewedAt: now, acquiredAt: now, transitions: 4 };
+    const { election, acquired } = candidate(shared, time, 'next');
+    await pass(time, 5);
+    shared.delete();
+    await pass(time, 53);
+    assert.equal(election.leading, false);
+    await pass(time, 5);
+    await acquired;
+    assert.equal(election.leading, true);
+    await election.release(new AbortController().signal);
+  });
+
+  it('looks once a second, and believes no duration that none can have', async () => {
     const shared = new SharedLease();
     const time = new ManualClock();
     const now = time.now();
@@ -257,7 +323,7 @@ describe('leader election', () => {
     const { election, acquired } = candidate(shared, time, 'one');
     await pass(time, 60);
     assert.ok(shared.reads > 58 && shared.reads < 63, `${shared.reads} reads in a minute`);
-    await pass(time, 62);
+    await pass(time, 3600);
     await acquired;
     assert.equal(election.leading, true);
     await election.release(new AbortController().signal);

@@ -265,6 +265,7 @@ const lease = fuzzTargetIn(
       store: new KubernetesLease(server.client, 'kube-lego'),
       identity: 'kube-lego-other',
       leaseDuration,
+      longestLease: 2 * leaseDuration,
       clock,
       onWaiting: () => undefined,
       onTrouble: (error) => told.push(String(error)),
