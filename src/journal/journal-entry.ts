@@ -74,6 +74,9 @@ export function readEntry(
   );
   if (begunAt === undefined || Number.isNaN(begunAt) || Number.isNaN(waitUntil) || isDamaged)
     return undefined;
+  const orderUrl = stringField(value, 'orderUrl');
+  // A CA that cannot be asked about its order would be waited for.
+  if (orderUrl !== undefined && !/^https?:/.test(URL.parse(orderUrl)?.protocol ?? '')) return undefined;
   return {
     id,
     directoryUrl,
@@ -86,7 +89,7 @@ export function readEntry(
     // Without a known one, all limits count it.
     exemption: exemptions.find((name) => name === value['exemption']) ?? 'none',
     begunAt,
-    orderUrl: stringField(value, 'orderUrl'),
+    orderUrl,
     ...(waitUntil === undefined ? {} : { waitUntil }),
   };
 }

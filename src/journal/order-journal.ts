@@ -19,6 +19,8 @@ export interface OrderJournalOptions {
   readonly isPrivateKey: (pem: string) => boolean;
   /** The CA's: a machine whose clock is days ahead must not give up orders. */
   readonly clock: Clock;
+  /** Whether the clock shows the CA's time already, and not this machine's. */
+  readonly isTimeKnown: () => boolean;
   /** Ends all work. */
   readonly signal: AbortSignal;
   /** The journal cannot be read or written and is retried, or an entry is damaged: a sentence, or an error. */
@@ -57,6 +59,10 @@ const mostBytesOfNamespace = mostBytes / 3;
 const tendInterval = hour;
 /** Milliseconds: no CA keeps an unfinished order longer. */
 const longestLife = 7 * day;
+/** Milliseconds that a CA is heeded which asks to wait with a question about an order. */
+const longestWait = hour;
+/** Milliseconds: a wait that ends later was written by a wrong clock, or a person. */
+const plausibleWait = longestWait + day;
 
 export class OrderJournal {
   readonly #options: OrderJournalOptions;
@@ -140,7 +146,12 @@ export class OrderJournal {
 
   /** The unfinished order of this set, of this process or another. */
   find(set: OrderSet): JournalEntry | undefined {
-    return this.#bySet.get(keyOfSet(set));
+    const found = this.#bySet.get(keyOfSet(set));
+    const now = this.#options.clock.now();
+    if (found === undefined || (found.waitUntil ?? now) <= now + plausibleWait) return found;
+    const limited = { ...found, waitUntil: now + longestWait };
+    this.#insert(limited);
+    return limited;
   }
 
   /** The unfinished orders for this Secret. */
@@ -248,12 +259,14 @@ export class OrderJournal {
     if (this.#changes.size > 0) await this.#written(signal);
   }
 
-  /** Gives up what nobody wants any more, every hour; resolves when the signal is aborted. */
+  /** Gives up what nobody wants any more, or no CA can still have, every hour; resolves when the signal is aborted. */
   async tend(): Promise<void> {
-    const { clock, isWanted, signal } = this.#options;
+    const { clock, isTimeKnown, isWanted, signal } = this.#options;
     for (;;) {
       await sleep(clock, tendInterval, signal).catch(() => undefined);
       if (signal.aborted) return;
+      // Nothing else may be ordered for weeks, while a certificate waits for an order that cannot be read.
+      if (isTimeKnown()) this.#prune();
       const oldest = clock.now() - tendInterval;
       for (const entry of this.#entries.values()) {
         if (entry.begunAt < oldest && !isWanted(entry)) this.letGo(entry, 'nobody names its Secret any more');
@@ -356,11 +369,15 @@ export class OrderJournal {
   /** Reads the store. Entries of others come and go; of two for one set, that which is stored stays. */
   async #load(): Promise<void> {
     const { isPrivateKey, onTrouble, signal, store } = this.#options;
-    const stored = await store.read(signal);
+    const found = await store.read(signal);
+    const stored = found ?? new Map<string, string>();
     this.#stored = stored;
     this.#outdated = false;
     for (const entry of this.#entries.values()) {
-      if (!stored.has(entry.id) && !this.#changes.has(entry.id)) this.#remove(entry);
+      if (stored.has(entry.id) || this.#changes.has(entry.id)) continue;
+      // No process of kube-lego deletes the journal: the orders of this one are in flight.
+      if (found === undefined) this.#changes.set(entry.id, entry);
+      else this.#remove(entry);
     }
     for (const [id, text] of stored) {
       if (this.#changes.has(id) || this.#ended.has(id) || this.#damaged.get(id) === text) continue;
@@ -389,7 +406,7 @@ export class OrderJournal {
     }
   }
 
-  /** Bytes of all entries, damaged ones too, and of those of a namespace. */
+  /** Bytes of all entries, damaged and ended ones too, and of the unfinished ones of a namespace. */
   #taken(namespace: string): { readonly all: number; readonly ofNamespace: number } {
     let all = 0;
     let ofNamespace = 0;
@@ -398,7 +415,7 @@ export class OrderJournal {
       all += bytes;
       if (entry.namespace === namespace) ofNamespace += bytes;
     }
-    for (const id of this.#damaged.keys()) all += this.#stored.get(id)?.length ?? 0;
+    for (const id of [...this.#damaged.keys(), ...this.#ended]) all += this.#stored.get(id)?.length ?? 0;
     return { all, ofNamespace };
   }
 

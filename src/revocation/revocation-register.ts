@@ -65,7 +65,7 @@ export class RevocationRegister {
 
   /** @throws what the store throws, or the signal's reason */
   async read(signal: AbortSignal): Promise<void> {
-    this.#take(await this.#options.store.read(signal));
+    this.#take((await this.#options.store.read(signal)) ?? new Map());
   }
 
   /**

@@ -25,6 +25,7 @@ export function setUpJournal(
     onEnded: ({ id }) => ca.settleOrder(id),
     counted: () => ca.counted(),
     clock: ca.clock,
+    isTimeKnown: () => ca.clock.skew !== undefined,
     signal,
     onTrouble: (trouble) =>
       typeof trouble === 'string'

@@ -19,6 +19,7 @@ export function memoryJournal(shared = new SharedJournal(), clock: Clock = syste
     store: shared.open(),
     isPrivateKey: () => true,
     isWanted: () => true,
+    isTimeKnown: () => true,
     clock,
     signal: stop.signal,
     onTrouble: (trouble) => {

@@ -32,6 +32,7 @@ function open(shared: SharedJournal, clock = new ManualClock(start)) {
   const unwanted = new Set<string>();
   const ending = new AbortController();
   const ended: string[] = [];
+  const time = { isKnown: true };
   const limits: { counted: Promise<void> } = { counted: Promise.resolve() };
   const journal = new OrderJournal({
     onEnded: ({ hosts }) => ended.push(hosts.join()),
@@ -39,12 +40,13 @@ function open(shared: SharedJournal, clock = new ManualClock(start)) {
     store: shared.open(),
     isPrivateKey,
     isWanted: ({ secretName }) => !unwanted.has(secretName),
+    isTimeKnown: () => time.isKnown,
     clock,
     signal: ending.signal,
     onTrouble: (trouble) => troubles.push(trouble),
     onLetGo: (entry, why) => letGo.push(`${entry.hosts.join()}: ${why}`),
   });
-  return { journal, troubles, letGo, ended, limits, unwanted, clock, ending, signal: ending.signal };
+  return { journal, troubles, letGo, ended, limits, time, unwanted, clock, ending, signal: ending.signal };
 }
 
 async function opened(shared: SharedJournal, clock?: ManualClock) {
@@ -243,6 +245,9 @@ describe('the order journal', () => {
       // Read in part, they would be other orders.
       ['host', changed({ hosts: ['c.example.com', 1] })],
       ['url', changed({ orderUrl: ['https://ca.example/order'] })],
+      // No CA can be asked about it, and the order would be waited for for ever.
+      ['link', changed({ orderUrl: 'order/1' })],
+      ['file', changed({ orderUrl: 'file:///order/1' })],
       ['profile', changed({ profile: null })],
       ['time', changed({ waitUntil: 'soon' })],
       ['name', changed({ secretName: '-----BEGIN PRIVATE KEY-----\nMIGH' })],
@@ -326,6 +331,50 @@ describe('the order journal', () => {
     assert.equal(journal.size, 1);
   });
 
+  it('gives up what no CA still has, although nothing else is ordered, if the CA has told its time', async () => {
+    const shared = new SharedJournal();
+    const { journal, clock, letGo, signal, time } = await opened(shared);
+    void journal.tend();
+    const entry = await journal.begin(wanted('a.example.com'), signal);
+    time.isKnown = false;
+    clock.advance(30 * 86_400_000);
+    await setImmediate();
+    assert.deepEqual(journal.find(entry), entry);
+    time.isKnown = true;
+    clock.advance(3_600_000);
+    await setImmediate();
+    assert.deepEqual(letGo, ['a.example.com: it was begun more than a week ago']);
+    assert.equal(journal.find(entry), undefined);
+  });
+
+  it('waits no longer with the question about an order than a CA is heeded, whatever clock or person wrote that', async () => {
+    const shared = new SharedJournal();
+    const before = await opened(shared);
+    const entry = await before.journal.begin(wanted('a.example.com'), before.signal);
+    const text = shared.entries.get(entry.id) ?? '{}';
+    shared.put(entry.id, JSON.stringify({ ...JSON.parse(text), waitUntil: '2999-01-01T00:00:00.000Z' }));
+    const { journal, clock } = await opened(shared);
+    const { waitUntil } = journal.find(entry) ?? {};
+    assert.equal(waitUntil, start + 3_600_000);
+    clock.advance(1_800_000);
+    assert.equal(journal.find(entry)?.waitUntil, waitUntil);
+  });
+
+  it('keeps the orders in flight when somebody deletes the journal', async () => {
+    const shared = new SharedJournal();
+    const { journal, clock, ended, signal } = await opened(shared);
+    const one = await journal.begin(wanted('a.example.com'), signal);
+    clock.advance(150);
+    const over = await journal.begin(wanted('b.example.com'), signal);
+    journal.end(over);
+    shared.delete();
+    clock.advance(150);
+    const next = await journal.begin(wanted('c.example.com'), signal);
+    assert.deepEqual([...shared.entries.keys()].toSorted(), [one.id, next.id].toSorted());
+    assert.deepEqual(journal.find(one), one);
+    assert.deepEqual(ended, ['b.example.com']);
+  });
+
   it('gives up none at the start, when the CA has not told its time yet', async () => {
     const shared = new SharedJournal();
     const { journal, signal } = await opened(shared);
@@ -351,6 +400,29 @@ describe('the order journal', () => {
     const [refusal] = refused;
     const ofOne = [...shared.entries.values()].filter((text) => text.includes('"n0"')).join('').length;
     assert.ok(ofOne <= 300_000, `${ofOne} bytes of one namespace`);
+    assert.ok(refusal instanceof StepError && refusal.failure.code === 'OrderJournalFull');
+    const stored = [...shared.entries.values()].join('').length;
+    assert.ok(stored > 800_000 && stored < 2 ** 20, `${stored} bytes`);
+  });
+
+  it('has a bound also for orders that have ended, and that the ledger does not count yet', async () => {
+    const shared = new SharedJournal();
+    const { journal, clock, limits, signal } = await opened(shared);
+    limits.counted = new Promise(() => undefined);
+    const hosts = Array.from({ length: 100 }, (_, index) => `${'long'.repeat(50)}${index}.example.com`);
+    const refused: unknown[] = [];
+    for (let serial = 0; serial < 100; serial += 1) {
+      const name = `h${serial}.example.com`;
+      const beginning = wanted(name, { hosts: [...hosts, name], namespace: `n${serial}` });
+      const begun = journal.begin(beginning, signal).then(
+        (entry) => journal.end(entry),
+        (error: unknown) => refused.push(error),
+      );
+      await setImmediate();
+      clock.advance(150);
+      await begun;
+    }
+    const [refusal] = refused;
     assert.ok(refusal instanceof StepError && refusal.failure.code === 'OrderJournalFull');
     const stored = [...shared.entries.values()].join('').length;
     assert.ok(stored > 800_000 && stored < 2 ** 20, `${stored} bytes`);

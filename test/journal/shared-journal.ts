@@ -3,7 +3,7 @@ import { KubernetesError } from '../../src/kubernetes/client/kubernetes-error.ts
 
 /** A journal in memory that several processes write to, each over nothing that another one has written. */
 export class SharedJournal {
-  #entries: ReadonlyMap<string, string> = new Map();
+  #entries: ReadonlyMap<string, string> | undefined;
   #version = 0;
   writes = 0;
   refusal: Error | undefined;
@@ -11,12 +11,18 @@ export class SharedJournal {
   replyLost: Error | undefined;
 
   get entries(): ReadonlyMap<string, string> {
-    return this.#entries;
+    return this.#entries ?? new Map();
   }
 
   /** As an operator does. */
   put(id: string, text: string): void {
-    this.#entries = new Map([...this.#entries, [id, text]]);
+    this.#entries = new Map([...this.entries, [id, text]]);
+    this.#version += 1;
+  }
+
+  /** Likewise. */
+  delete(): void {
+    this.#entries = undefined;
     this.#version += 1;
   }
 

@@ -139,6 +139,7 @@ export class ControllerProcess {
       // Those of the model are no more than names.
       isPrivateKey: () => true,
       isWanted: () => true,
+      isTimeKnown: () => true,
       clock,
       signal: this.#death.signal,
       onTrouble: (trouble) => witness.troubled(String(trouble)),

@@ -146,7 +146,7 @@ export class PresentedValues {
 
   async #read(): Promise<void> {
     const { onTrouble, signal, store } = this.#options;
-    this.#stored = await store.read(signal);
+    this.#stored = (await store.read(signal)) ?? new Map();
     this.#outdated = false;
     for (const [id, text] of this.#stored) {
       if (this.#values.has(id) || this.#removed.has(id)) continue;

@@ -10,9 +10,8 @@ export async function readRevocations(
   namespace: string,
   signal: AbortSignal,
 ): Promise<RevocationEntry[] | undefined> {
-  const texts = await unless('Forbidden', () =>
-    new SecretEntries(client, namespace, 'revocations').read(signal),
-  );
+  const entries = new SecretEntries(client, namespace, 'revocations');
+  const texts = await unless('Forbidden', async () => (await entries.read(signal)) ?? new Map());
   return texts && [...texts].flatMap(([id, text]) => readRevocation(id, text) ?? []);
 }
 

@@ -2,7 +2,8 @@
 export interface EntryStore {
   /** For messages: `NAMESPACE/NAME`. */
   readonly name: string;
-  read(signal: AbortSignal): Promise<ReadonlyMap<string, string>>;
+  /** @returns undefined if there is none */
+  read(signal: AbortSignal): Promise<ReadonlyMap<string, string> | undefined>;
   /** @throws KubernetesError Conflict if the entries are not as last read or written here */
   write(entries: ReadonlyMap<string, string>, signal: AbortSignal): Promise<void>;
 }

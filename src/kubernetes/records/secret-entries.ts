@@ -43,9 +43,11 @@ export class SecretEntries implements EntryStore {
     return this.#secret.name;
   }
 
-  async read(signal: AbortSignal): Promise<ReadonlyMap<string, string>> {
+  /** @returns undefined if there is no Secret */
+  async read(signal: AbortSignal): Promise<ReadonlyMap<string, string> | undefined> {
     const found = await this.#secret.read(signal);
-    const data = Object.entries(found?.data ?? {});
+    if (found === undefined) return undefined;
+    const data = Object.entries(found.data ?? {});
     return new Map(data.map(([key, value]) => [key, Buffer.from(value, 'base64').toString('utf8')]));
   }
 

@@ -157,6 +157,7 @@ const journal = fuzzTarget(
       store: shared.open(),
       isPrivateKey,
       isWanted: () => true,
+      isTimeKnown: () => true,
       clock: new ManualClock(now),
       signal: stop.signal,
       onTrouble: (trouble) => told.push(String(trouble)),
