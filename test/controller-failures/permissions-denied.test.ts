@@ -120,7 +120,6 @@ describe('a Role that does not let kube-lego keep its records', () => {
       failed,
       /Allow kube-lego's ServiceAccount to update secrets in namespace kube-lego: its Role/,
     );
-    const begun = Date.now();
     await stage.apply(
       ingress('shop/second', { tls: { 'second-tls': ['second.example.com'] } }),
       ingress('locked/second', { tls: { 'second-tls': ['second-locked.example.com'] } }),
@@ -129,7 +128,6 @@ describe('a Role that does not let kube-lego keep its records', () => {
       assert.ok(failed.startsWith(await stage.untilWarned(key, 'RecordUnavailable')));
       await untilStatus(key, (status) => /"state":"waiting".*"reason":"RecordUnavailable"/.test(status));
     }
-    assert.ok(Date.now() - begun < 30_000, 'within half a minute');
     assert.equal((await stage.view('shop/second'))?.state, 'queued');
     for (const path of ['/readyz', '/healthz?verbose']) {
       assert.match(
