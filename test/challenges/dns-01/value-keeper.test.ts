@@ -7,21 +7,8 @@ import {
 } from '../../../src/challenges/dns-01/presented-values.ts';
 import type { DnsProvider } from '../../../src/challenges/dns-01/providers/provider.ts';
 import { ValueKeeper } from '../../../src/challenges/dns-01/value-keeper.ts';
-import { type Clock, systemClock } from '../../../src/time/clock.ts';
-import { MemoryValues, zonesOf } from './dns-world.ts';
-
-/** Its waits cost no time. */
-function hastyClock(): Clock {
-  let now = 0;
-  return {
-    ...systemClock,
-    monotonic: () => now,
-    setTimeout: (fn, ms) => {
-      now += ms;
-      return systemClock.setTimeout(fn, 0);
-    },
-  };
-}
+import { systemClock } from '../../../src/time/clock.ts';
+import { hastyClock, MemoryValues, zonesOf } from './dns-world.ts';
 
 /** Of a process that ends with the test, with a provider whose records have room for two values. */
 function keeping(t: TestContext, clock = systemClock) {

@@ -1,4 +1,5 @@
-import { second } from '../../../../machines/time/durations.ts';
+import { minute, second } from '../../../../machines/time/durations.ts';
+import { doubledPause } from '../../../../machines/time/ladder.ts';
 import { type Clock, sleep } from '../../../time/clock.ts';
 import { ask, type DnsServer, NoAnswerError, serverText } from './dns-exchange.ts';
 import type { ChallengeRecord } from './name-servers.ts';
@@ -20,7 +21,10 @@ export interface PropagationOptions {
   /** Whether each server has the value, or none of them has it. */
   readonly wanted: 'present' | 'absent';
   readonly onAnswers?: (answers: readonly ServerAnswer[]) => void;
-  /** A server had the value, and none has it any more: another client of the zone has removed it. Awaited. */
+  /**
+   * A server had the value, and none has it any more: another client of the zone has removed it. Called again, a few times, if the value
+   * does not come back: it may have been removed before anybody looked. Awaited.
+   */
   readonly onVanished?: () => Promise<void>;
 }
 
@@ -29,6 +33,10 @@ const pauses = { shortest: 0.5 * second, longest: 5 * second };
 /** Milliseconds and questions after which a server that never answers for the zone is no longer waited for, if others do. */
 const patience = 15 * second;
 const leastQuestions = 3;
+/** Times that a value is added again: who removes it as often does not stop by itself. */
+const mostRepairs = 8;
+/** Milliseconds that a value has to come back in before it is added once more, doubled each time: the DNS behind a provider may be slow. */
+const repairPauses = { shortest: 5 * second, longest: minute };
 
 /**
  * Asks every authoritative server, over both address families, until all have the value (or none). A server that never answers, or that
@@ -49,7 +57,10 @@ export async function awaitPropagation(
   );
   const everServed = new Set<string>();
   let pause = pauses.shortest;
+  /** Since it was last added. */
   let wasThere = false;
+  let repairs = 0;
+  let repairedAt = begun;
   for (let questions = 1; ; questions += 1) {
     const answers = await Promise.all(
       servers.map(async ({ address, label }) => ({
@@ -69,11 +80,22 @@ export async function awaitPropagation(
     if (counted.length > 0 && counted.every(({ state }) => state === good)) return { done: true, answers };
     if (elapsed >= timeLimit) return { done: false, answers };
     const isThere = answers.some(({ state }) => state === 'has');
-    if (wasThere && !isThere && answers.some(({ state }) => state === 'has-not')) await onVanished?.();
-    wasThere = isThere;
+    wasThere ||= isThere;
+    const isMissing = !isThere && answers.some(({ state }) => state === 'has-not');
+    const isLate = repairs > 0 && clock.monotonic() - repairedAt >= repairPause(repairs);
+    if (isMissing && (wasThere || isLate) && repairs < mostRepairs) {
+      await onVanished?.();
+      repairs += 1;
+      repairedAt = clock.monotonic();
+      wasThere = false;
+    }
     await sleep(clock, Math.min(pause, timeLimit - elapsed), signal);
     pause = Math.min(pause * 2, pauses.longest);
   }
+}
+
+function repairPause(repairs: number): number {
+  return doubledPause(repairPauses.shortest, repairPauses.longest, repairs);
 }
 
 /** Those that do not have the value, in words. */
