@@ -57,6 +57,7 @@ export function createDns01(surroundings: Dns01Surroundings): {
   const keeper = new ValueKeeper({
     values,
     providers,
+    names,
     zones,
     clock,
     signal,

@@ -2,6 +2,7 @@ import { day, minute, second } from '../../../machines/time/durations.ts';
 import type { Zone, Zones } from '../../../machines/zones/zone.ts';
 import { type Clock, sleep, untilAborted } from '../../time/clock.ts';
 import { retry } from '../../time/retry.ts';
+import { LookupError, type NameServers } from './lookup/name-servers.ts';
 import { idOf, type PresentedValue, type PresentedValues } from './presented-values.ts';
 import { ProviderError } from './providers/provider.ts';
 import type { Providers } from './providers/providers.ts';
@@ -9,6 +10,7 @@ import type { Providers } from './providers/providers.ts';
 export interface ValueKeeperOptions {
   readonly values: PresentedValues;
   readonly providers: Pick<Providers, 'of'>;
+  readonly names: Pick<NameServers, 'zoneOf'>;
   readonly zones: () => Zones;
   readonly clock: Clock;
   /** Ends all work. */
@@ -25,6 +27,8 @@ interface Kept {
   readonly rounds: Set<string>;
   /** What goes on with it in the DNS, one thing at a time. */
   work: Promise<void>;
+  /** Ends the pause of a removal that has failed, as a round needs the value again. */
+  needed: AbortController;
 }
 
 const removalPauses = { shortestPause: second, longestPause: 5 * minute };
@@ -86,6 +90,7 @@ export class ValueKeeper {
     for (const name of alone.toSorted()) await this.#hold(name, round, signal);
     const kept = this.#entry(value);
     kept.rounds.add(round);
+    kept.needed.abort();
     await untilAborted(kept.work, signal);
     await values.add(value, signal);
     await provider.add(value, signal);
@@ -135,7 +140,7 @@ export class ValueKeeper {
     const id = idOf(value);
     const known = this.#kept.get(id);
     if (known !== undefined) return known;
-    const kept: Kept = { value, rounds: new Set(), work: Promise.resolve() };
+    const kept: Kept = { value, rounds: new Set(), work: Promise.resolve(), needed: new AbortController() };
     this.#kept.set(id, kept);
     return kept;
   }
@@ -151,25 +156,42 @@ export class ValueKeeper {
     const { clock, onGivenUp, onTrouble, providers, signal, values, zones } = this.#options;
     const { value, rounds } = kept;
     const begun = clock.monotonic();
-    let told = false;
+    const needed = new AbortController();
+    kept.needed = needed;
+    let failed = false;
     const onFailure = (error: unknown): void => {
-      if (!told) onTrouble(error, value);
-      told = true;
+      if (!failed) onTrouble(error, value);
+      failed = true;
     };
-    await retry(
-      async () => {
-        if (rounds.size > 0) return;
-        if (zones().lacks(value.domain) && clock.monotonic() - begun >= patience) {
-          onGivenUp(value);
-          return;
-        }
-        const provider = await providers.of(this.#zoneOf(value), signal);
-        await provider.remove(value, signal);
-      },
-      { clock, signal, ...removalPauses, onFailure },
-    );
-    if (rounds.size > 0) return;
+    const attempt = async (): Promise<boolean> => {
+      if (rounds.size > 0) return false;
+      if (zones().lacks(value.domain) && clock.monotonic() - begun >= patience) {
+        onGivenUp(value);
+        return true;
+      }
+      const provider = await providers.of(this.#zoneOf(value), signal);
+      await provider.remove(failed ? await this.#asItIsNow(value) : value, signal);
+      return true;
+    };
+    const either = AbortSignal.any([signal, needed.signal]);
+    const isOver = await retry(attempt, { clock, signal: either, ...removalPauses, onFailure }).catch(() => {
+      signal.throwIfAborted();
+      return false;
+    });
+    if (!isOver || rounds.size > 0) return;
     this.#kept.delete(idOf(value));
     values.remove(value);
+  }
+
+  /** The zone may have moved to other servers, or been cut anew, since the value was added. */
+  async #asItIsNow(value: PresentedValue): Promise<PresentedValue> {
+    const { names, signal } = this.#options;
+    try {
+      const zone = await names.zoneOf(value.record.name, signal);
+      return { ...value, record: { ...value.record, ...zone } };
+    } catch (error) {
+      if (error instanceof LookupError) return value;
+      throw error;
+    }
   }
 }

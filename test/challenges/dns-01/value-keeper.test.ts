@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
+import { LookupError } from '../../../src/challenges/dns-01/lookup/name-servers.ts';
 import {
   type PresentedValue,
   PresentedValues,
   valueOf,
 } from '../../../src/challenges/dns-01/presented-values.ts';
-import type { DnsProvider } from '../../../src/challenges/dns-01/providers/provider.ts';
+import type { ChallengeValue, DnsProvider } from '../../../src/challenges/dns-01/providers/provider.ts';
 import { ValueKeeper } from '../../../src/challenges/dns-01/value-keeper.ts';
-import { systemClock } from '../../../src/time/clock.ts';
+import { type Clock, systemClock } from '../../../src/time/clock.ts';
+import { eventually } from '../../time/eventually.ts';
 import { hastyClock, MemoryValues, zonesOf } from './dns-world.ts';
 
 /** Of a process that ends with the test, with a provider whose records have room for two values. */
@@ -27,13 +29,18 @@ function keeping(t: TestContext, clock = systemClock) {
       added.push(`${keyAuthorization} ${record.name}`);
       return Promise.resolve();
     },
-    remove: () => Promise.resolve(),
+    remove: (value) => world.remove(value),
   };
-  const world = { zones: zonesOf({ 'shop.example': 'provider: external-dns' }) };
+  const world = {
+    zones: zonesOf({ 'shop.example': 'provider: external-dns' }),
+    remove: (_: ChallengeValue): Promise<void> => Promise.resolve(),
+    zoneOf: () => Promise.resolve({ zone: 'auth.example', primary: 'ns1.auth.example' }),
+  };
   const keeper = new ValueKeeper({
     ...common,
     values: new PresentedValues({ ...common, store }),
     providers: { of: () => Promise.resolve(provider) },
+    names: { zoneOf: () => world.zoneOf() },
     zones: () => world.zones,
     onGivenUp: givenUp.resolve,
   });
@@ -72,6 +79,52 @@ describe('the keeper of values', { timeout: 120_000 }, () => {
     assert.equal(keeper.size, 0);
     assert.match(troubles.join(), /^ProviderError: The DNS zone shop\.example is gone[^,]*,?[^,]*$/);
     while (store.entries.size > 0) await new Promise(setImmediate);
+  });
+
+  it('lets no order wait for a removal that has failed, and removes the value after it', async (t) => {
+    let pausing = false;
+    // Its pauses have no end.
+    const clock: Clock = {
+      ...systemClock,
+      setTimeout(fn, ms) {
+        if (ms < 1000) return systemClock.setTimeout(fn, ms);
+        pausing ||= ms === 1000;
+        return undefined;
+      },
+    };
+    const { keeper, add, added, store, world, troubles } = keeping(t, clock);
+    await add('1', 'a');
+    world.remove = () => Promise.reject(new Error('the DNS is away'));
+    keeper.release('1');
+    await eventually('the removal pauses', () => pausing);
+    await add('1', 'a');
+    assert.deepEqual(added, ['1 a', '1 a']);
+    assert.deepEqual([keeper.size, store.entries.size], [1, 1]);
+    world.remove = () => Promise.resolve();
+    keeper.release('1');
+    await eventually('it is removed', () => keeper.size === 0 && store.entries.size === 0);
+    assert.deepEqual(troubles, ['Error: the DNS is away']);
+  });
+
+  it('removes a value where its zone is now', async (t) => {
+    const { keeper, add, store, world, troubles } = keeping(t, hastyClock());
+    await add('1', 'a');
+    const primaries: string[] = [];
+    world.remove = ({ record }) => {
+      primaries.push(record.primary);
+      return record.primary === 'ns2.auth.example' ? Promise.resolve() : Promise.reject(new Error('NOTAUTH'));
+    };
+    let lookUps = 0;
+    world.zoneOf = () => {
+      lookUps += 1;
+      return lookUps === 1
+        ? Promise.reject(new LookupError('The DNS is away.'))
+        : Promise.resolve({ zone: 'auth.example', primary: 'ns2.auth.example' });
+    };
+    keeper.release('1');
+    await eventually('it is removed', () => keeper.size === 0 && store.entries.size === 0);
+    assert.deepEqual(primaries, ['ns1.auth.example', 'ns1.auth.example', 'ns2.auth.example']);
+    assert.deepEqual(troubles, ['Error: NOTAUTH']);
   });
 
   it('waits longer where the entry has a mistake', async (t) => {
