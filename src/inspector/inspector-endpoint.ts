@@ -19,6 +19,8 @@ import { type SupervisorSources, supervisorView } from './supervisor-view.ts';
 
 export interface InspectorSetup {
   readonly version: string;
+  /** By which a source requests certificates. */
+  readonly annotation: string;
   /** Whether Stately's inspector may connect. */
   readonly stately: boolean;
   readonly supervisor: {
@@ -41,7 +43,7 @@ export interface InspectorSetup {
 export function createInspector(setup: InspectorSetup): Inspection & { stop(): void } {
   const onError = (error: unknown): void =>
     setup.log.error(error, 'The inspector failed to observe the actors.');
-  const { version, supervisor, actors, journal, ca, secrets, clock } = setup;
+  const { version, annotation, supervisor, actors, journal, ca, secrets, clock } = setup;
   const calendar = new RenewalCalendar(
     () => actors.values().map((actor) => actor.getSnapshot().context),
     setup.lifetimes,
@@ -50,7 +52,7 @@ export function createInspector(setup: InspectorSetup): Inspection & { stop(): v
     actors,
     system: supervisor.system,
     clock,
-    controller: { version, pod: hostname() },
+    controller: { version, pod: hostname(), annotation },
     supervisor: () =>
       supervisorView({
         state: supervisor.getSnapshot().context,

@@ -29,7 +29,7 @@ export interface InspectorOptions {
   readonly actors: ReadonlyMap<SourceKey, IngressActor>;
   readonly system: Inspectable;
   readonly clock: Clock;
-  readonly controller: Pick<ControllerView, 'version' | 'pod'>;
+  readonly controller: Pick<ControllerView, 'version' | 'pod' | 'annotation'>;
   readonly supervisor: () => SupervisorView;
   readonly journal: HostJournal;
   readonly readCertificate: DetailsOptions['readCertificate'];

@@ -55,6 +55,8 @@ export interface ControllerView {
   readonly startedAt: number;
   readonly now: number;
   readonly pod: string;
+  /** By which a source requests certificates. */
+  readonly annotation: string;
 }
 
 /** One Ingress, as compact as a row of the list. */

@@ -37,6 +37,7 @@ export function setUpTermViewers(
   });
   const inspection = createInspector({
     version: config.version,
+    annotation: config.annotationKey,
     stately: config.statelyInspector,
     backlog: () => backlogWatch.current,
     lifetimes: lifetimesOf(config),

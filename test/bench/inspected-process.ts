@@ -85,6 +85,7 @@ supervisor.send({ type: 'SYNCED' });
 
 const inspection = createInspector({
   version: 'benchmark',
+  annotation: 'kubernetes.io/tls-acme',
   stately: false,
   supervisor,
   actors,

@@ -49,7 +49,7 @@ export async function inspected(t: TestContext, changes: Partial<InspectorOption
       },
     },
     clock,
-    controller: { version: '1.2.3', pod: 'kube-lego-1' },
+    controller: { version: '1.2.3', pod: 'kube-lego-1', annotation: 'kubernetes.io/tls-acme' },
     supervisor: () => nothingToDo,
     journal,
     readCertificate: () => Promise.resolve(undefined),

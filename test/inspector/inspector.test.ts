@@ -17,6 +17,7 @@ describe('the inspector', { timeout: 60_000 }, () => {
     assert.deepEqual(snapshot.controller, {
       version: '1.2.3',
       pod: 'kube-lego-1',
+      annotation: 'kubernetes.io/tls-acme',
       startedAt: now,
       now,
     });

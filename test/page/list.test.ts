@@ -3,7 +3,7 @@ import { after, before, describe, it } from 'node:test';
 import type { Browser } from 'playwright-core';
 import { openBrowser } from './browser.ts';
 import { visit, waitForCount, waitForText } from './visit.ts';
-import { manyRows, rowOf, snapshotOf } from './world.ts';
+import { manyRows, noWork, rowOf, snapshotOf } from './world.ts';
 
 const rows = '.row:visible';
 
@@ -53,6 +53,17 @@ describe('the list of the inspector page', () => {
     await page.locator('#search').fill('selfcheck API');
     await waitForCount(page, rows, 1);
     await waitForText(page, '#foot', '1 of 3');
+  });
+
+  it('says what to do where there is nothing yet, and no more than is known', async (t) => {
+    const empty = snapshotOf([], { ...noWork, synced: false });
+    const controller = { ...empty.controller, annotation: 'example.com/tls' };
+    const { page, feed } = await visit(t, browser, { ...empty, controller });
+    await waitForText(page, 'body', 'The Ingresses of the cluster are not all read yet.');
+    feed.tell({ supervisor: noWork });
+    const told =
+      'No Ingress or Gateway requests a certificate yet: set the annotation example.com/tls: "true".';
+    await waitForText(page, 'body', told);
   });
 
   it('sorts by a column, and turns it round', async (t) => {

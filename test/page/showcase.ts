@@ -113,6 +113,7 @@ export class Showcase implements AsyncDisposable {
       controller: {
         version: '1.0.0-alpha.1',
         pod: 'kube-lego-7d9f4b6c5-x2kfp',
+        annotation: 'kubernetes.io/tls-acme',
       },
       supervisor: () =>
         supervisorView({

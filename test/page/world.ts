@@ -29,9 +29,10 @@ export const noWork: SupervisorView = {
 export function snapshotOf(ingresses: readonly IngressRow[], supervisor = noWork): Snapshot {
   const now = Date.now();
   const pod = 'kube-lego-7d9f4b6c5-x2kfp';
+  const annotation = 'kubernetes.io/tls-acme';
   return {
     version: 1,
-    controller: { version: '1.0.0-alpha.1', startedAt: now - 3 * day, now, pod },
+    controller: { version: '1.0.0-alpha.1', startedAt: now - 3 * day, now, pod, annotation },
     ingresses,
     supervisor,
   };

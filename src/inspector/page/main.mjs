@@ -118,15 +118,17 @@ function showNothing() {
   const nothing = byId('nothing', HTMLElement);
   nothing.hidden = shown > 0;
   if (shown > 0) return;
-  nothing.replaceChildren(
-    selection.isNarrow
-      ? 'No source matches. '
-      : 'No Ingress or Gateway requests a certificate yet: set the annotation kubernetes.io/tls-acme: "true".',
-  );
+  nothing.replaceChildren(selection.isNarrow ? 'No source matches. ' : whyNothing());
   if (!selection.isNarrow) return;
   const button = element('button', { type: 'button', class: 'chip' }, 'Show all');
   button.addEventListener('click', () => filters.clear());
   nothing.append(button);
+}
+
+function whyNothing() {
+  if (store.supervisor?.synced !== true) return 'The Ingresses of the cluster are not all read yet.';
+  const annotation = store.controller?.annotation;
+  return `No Ingress or Gateway requests a certificate yet: set the annotation ${annotation}: "true".`;
 }
 
 /** @param {import('./selection.mjs').SortColumn} column */
