@@ -15,8 +15,9 @@ export type Command = (typeof commands)[number];
 const exitCodes = `Exit code: 0 all is well, 1 something is wrong or may not be read, 2 the command line or a setting is
 invalid, 3 the API server cannot be reached.`;
 const settings = `Reads with your kubeconfig (KUBECONFIG), in a pod with its ServiceAccount, and writes nothing. LEGO_ variables of the
-controller that differ from the defaults (LEGO_KUBE_ANNOTATION, LEGO_WATCH_NAMESPACE, LEGO_URL, LEGO_NAMESPACE, ...)
-have to be set here, too. In its pod they are:
+controller that differ from the defaults (LEGO_NAMESPACE, LEGO_URL, LEGO_WATCH_NAMESPACE, LEGO_KUBE_ANNOTATION, ...) have
+to be set here, too: without LEGO_GATEWAY_API no Gateway is read, without LEGO_DNS_ZONES no wildcard is possible. In its
+pod they are:
   kubectl exec -n kube-lego deployment/kube-lego -- kube-lego`;
 const common = `  -o, --output text|json  default: text
       --context NAME      context of the kubeconfig

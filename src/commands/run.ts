@@ -138,12 +138,14 @@ async function tellStatus(
   { namespace, output, problems, watch }: Extract<Request, { kind: 'status' }>,
   { clock, print, complain, signal }: CommandOptions,
 ): Promise<number> {
+  const place = namespace === undefined ? '' : ` in namespace ${namespace}`;
+  const none = problems ? `Nothing needs action${place}.` : `kube-lego manages no Ingress${place}.`;
   const look = async (before: string): Promise<number> => {
     const now = clock.now();
     const limit = AbortSignal.any([signal, AbortSignal.timeout(timeLimit)]);
     const all = await overviewOf(client, config, namespace, now, limit);
     const shown = problems ? problemsOf(all) : all;
-    print(before + (output === 'json' ? jsonText(shown) : overviewText(shown, now)));
+    print(before + (output === 'json' ? jsonText(shown) : overviewText(shown, now, none)));
     const isAmiss = all.rows.some(needsAttention) || all.denied.length > 0 || isLeaderless(all.leader);
     return isAmiss ? 1 : 0;
   };

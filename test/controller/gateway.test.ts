@@ -133,6 +133,12 @@ describe('a Gateway with the annotation', { timeout: 240_000 }, () => {
     const { code, output } = await runCommand(stage, 'status', ['-n', 'shop'], environment);
     assert.equal(code, 0, output);
     assert.match(output, /Gateway shop\/new +move-tls +good/);
+    // As somebody calls it who has not set what the controller is set to.
+    const blind = await runCommand(stage, 'status', ['-n', 'shop']);
+    assert.match(
+      blind.output,
+      /no Ingress names any more: .*move-tls.*\nA Gateway may still name them: LEGO_GATEWAY_API /,
+    );
   });
 
   it('orders once for two listeners with one host and one Secret', async () => {

@@ -4,7 +4,9 @@ import pLimit from 'p-limit';
 import { type SourceReference, sourceKey } from '../../../machines/ownership/source-key.ts';
 import type { KubernetesClient } from '../../kubernetes/client/client.ts';
 import { SecretStore } from '../../kubernetes/records/secret-store.ts';
+import { discoverGatewayApi } from '../../sources/gateway/gateway-discovery.ts';
 import { listOwnSecrets, surveySources } from '../reading/cluster-reading.ts';
+import type { GatewaySurvey } from '../reading/gateway-reading.ts';
 import { type Leader, leaderText, readLeader } from '../reading/leader.ts';
 import { type CommandSettings, readStanding, type SecretStanding } from '../reading/secret-standing.ts';
 import { readRevocations, revocationLine } from '../revoke/requested-revocations.ts';
@@ -16,6 +18,8 @@ export interface Overview {
   readonly rows: readonly StatusRow[];
   /** `namespace/name` of our Secrets that no source, managed or not, names; undefined if Secrets may not be listed. */
   readonly orphans: readonly string[] | undefined;
+  /** Why Gateways were not read, which may name the orphans; undefined if they were, or there are none. */
+  readonly gatewaysUnread?: 'off' | 'denied' | undefined;
   readonly leader: Leader;
   /** Watched namespaces whose Ingresses may not be listed. */
   readonly denied: readonly string[];
@@ -66,12 +70,36 @@ export async function overviewOf(
   const revocations = requested
     .filter((entry) => entry.state.phase !== 'revoked' && (namespace ?? entry.namespace) === entry.namespace)
     .map(revocationLine);
-  return { rows, orphans: own?.filter((key) => !named.has(key)), leader, denied, revocations };
+  const orphans = own?.filter((key) => !named.has(key));
+  const gatewaysUnread =
+    orphans === undefined || orphans.length === 0
+      ? undefined
+      : await whyUnread(client, survey.gateways, signal);
+  return { rows, orphans, gatewaysUnread, leader, denied, revocations };
 }
 
-/** The overview as text. */
-export function overviewText({ rows, orphans, leader, denied, revocations }: Overview, now: number): string {
-  const table = rows.length === 0 ? 'kube-lego manages no Ingress.' : statusTable(rows, now);
+async function whyUnread(
+  client: KubernetesClient,
+  gateways: GatewaySurvey | undefined,
+  signal: AbortSignal,
+): Promise<Overview['gatewaysUnread']> {
+  if (gateways !== undefined) return gateways.partial ? 'denied' : undefined;
+  return (await discoverGatewayApi(client, signal)).has('Gateway') ? 'off' : undefined;
+}
+
+const gatewayDoubts = {
+  off: 'A Gateway may still name them: LEGO_GATEWAY_API is not on here, so none was read.',
+  denied: 'A Gateway may still name them: not all may be listed.',
+} as const;
+
+/**
+ * The overview as text.
+ *
+ * @param none what is said where it has no row
+ */
+export function overviewText(overview: Overview, now: number, none: string): string {
+  const { rows, orphans, gatewaysUnread, leader, denied, revocations } = overview;
+  const table = rows.length === 0 ? none : statusTable(rows, now);
   const counts = Map.groupBy(rows, ({ state }) => state);
   const summary = [...counts].map(([state, { length }]) => `${length} ${state}`).join(', ');
   const orphaned =
@@ -79,7 +107,10 @@ export function overviewText({ rows, orphans, leader, denied, revocations }: Ove
       ? ['Secrets without an Ingress: unknown, because Secrets may not be listed.']
       : orphans.length === 0
         ? []
-        : [`Secrets of kube-lego that no Ingress names any more: ${orphans.join(', ')}`];
+        : [
+            `Secrets of kube-lego that no Ingress names any more: ${orphans.join(', ')}`,
+            ...(gatewaysUnread === undefined ? [] : [gatewayDoubts[gatewaysUnread]]),
+          ];
   const hidden =
     denied.length === 0
       ? []
