@@ -46,6 +46,7 @@ const values = scriptOptions('demo', () => {
   return { ...given, profile, delay: takeUp === undefined ? undefined : Number(takeUp) };
 });
 
+const settings = { LEGO_SELF_CHECK_TIMEOUT: '10s', LEGO_GATEWAY_API: 'on' };
 /** Time limit of --once until all is settled, in milliseconds. */
 const onceLimit = 180_000;
 /** Time limit of the ingress controller to serve a Secret, beyond --delay, in milliseconds. */
@@ -88,7 +89,7 @@ async function demonstrate(): Promise<number> {
   await applyObjects(world.cluster.adminKubeconfig, [zones, ...demoObjects(foreign), ...demoGateway()]);
   say('Starting kube-lego under the ServiceAccount and the RBAC of deploy/base …');
   say(`Live page: http://127.0.0.1:${world.ports.inspector}/\n`);
-  const controller = await world.startController({ LEGO_SELF_CHECK_TIMEOUT: '10s', LEGO_GATEWAY_API: 'on' });
+  const controller = await world.startController(settings);
   // Until here an interruption just ends this process, and the session's reaper the servers.
   const interrupted = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort());
@@ -221,14 +222,22 @@ function mark(good: boolean): string {
 }
 
 function explainHowToGoOn(world: World): void {
+  const variables = {
+    KUBECONFIG: world.cluster.adminKubeconfig,
+    ...world.settings,
+    ...settings,
+    LEGO_INSPECTOR_PORT: String(world.ports.inspector),
+  };
+  const exports = Object.entries(variables).map(([name, value]) => `  export ${name}=${value}\n`);
   say(`
 All keeps running until Ctrl-C. To explore, or to create your own Ingresses, in another terminal:
 
-  export KUBECONFIG=${world.cluster.adminKubeconfig}
+${exports.join('')}
   kubectl get ingress,gateway,httproute,secret -A
   kubectl describe ingress -n blog dead-host
-  LEGO_INSPECTOR_PORT=${world.ports.inspector} npm run -s kube-lego -- explain blog/dead-host
-  LEGO_INSPECTOR_PORT=${world.ports.inspector} npm run -s kube-lego -- explain gateway gateways/public
+  npm run -s kube-lego -- status
+  npm run -s kube-lego -- explain blog/dead-host
+  npm run -s kube-lego -- explain gateway gateways/public
 
 The page is at http://127.0.0.1:${world.ports.inspector}/
 All host names resolve to this machine; the ingress controller is on ports ${world.edge.httpPort} and ${world.edge.httpsPort}.

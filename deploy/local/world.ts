@@ -101,17 +101,20 @@ export class World implements AsyncDisposable {
       session: this.session,
       kubeconfig,
       ports,
-      environment: {
-        LEGO_EMAIL: 'ops@example.com',
-        LEGO_URL: this.pebble.directoryUrl,
-        LEGO_CA_BUNDLE: this.pebble.caBundle,
-        LEGO_DNS_SERVERS: this.#zoneServer?.address ?? this.dns.address,
-        ...(this.#zoneServer === undefined ? {} : { LEGO_DNS_ZONES: zonesName }),
-        LEGO_HTTP01_PORT: String(this.edge.httpPort),
-        LEGO_HTTPS_PORT: String(this.edge.httpsPort),
-        ...environment,
-      },
+      environment: { LEGO_EMAIL: 'ops@example.com', ...this.settings, ...environment },
     });
+  }
+
+  /** Variables of the controller that a command needs, too. */
+  get settings(): Readonly<Record<string, string>> {
+    return {
+      LEGO_URL: this.pebble.directoryUrl,
+      LEGO_CA_BUNDLE: this.pebble.caBundle,
+      LEGO_DNS_SERVERS: this.#zoneServer?.address ?? this.dns.address,
+      ...(this.#zoneServer === undefined ? {} : { LEGO_DNS_ZONES: zonesName }),
+      LEGO_HTTP01_PORT: String(this.edge.httpPort),
+      LEGO_HTTPS_PORT: String(this.edge.httpsPort),
+    };
   }
 
   /** `ports`, for a server of the test in the place of the controller's. */
