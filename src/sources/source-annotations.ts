@@ -54,7 +54,7 @@ export function settingsIn(annotations: Annotations): {
   readonly tooLong: string[];
 } {
   const [retry, keyType, profile, selfCheck, challenge] = inputAnnotations.map((key) =>
-    isTooLong(annotations, key) ? undefined : stringField(annotations, key),
+    isTooLong(annotations, key) ? undefined : valueOf(annotations, key),
   );
   return {
     settings: {
@@ -71,10 +71,16 @@ export function settingsIn(annotations: Annotations): {
   };
 }
 
-/** A value that is too long for a valid one counts as an empty one. */
+/** An empty value sets nothing: templates write one where nothing is given. */
+function valueOf(annotations: Annotations, key: string): string | undefined {
+  const value = stringField(annotations, key)?.trim();
+  return value === '' ? undefined : value;
+}
+
+/** A value that is too long for a valid one is kept as an empty one, which is refused. */
 function keystoreIn(annotations: Annotations): Pick<SourceSpec, 'keystore'> {
   const [type, password] = [keystoreAnnotation, keystorePasswordAnnotation].map((key) => {
-    const value = stringField(annotations, key);
+    const value = valueOf(annotations, key);
     return value !== undefined && value.length > longestPasswordReference ? '' : value;
   });
   return type === undefined && password === undefined ? {} : { keystore: { type, password } };

@@ -249,6 +249,23 @@ describe('an Ingress that is larger than any that serves a purpose', () => {
     assert.deepEqual(spec.excess, { entries: 5800, tlsHosts: 0, ruleHosts: 0, annotations: [] });
   });
 
+  it('has no setting of an annotation without a value, as templates write it where nothing is given', () => {
+    const names = [
+      'retry',
+      'key-type',
+      'profile',
+      'self-check',
+      'challenge',
+      'keystore',
+      'keystore-password',
+    ].map((name) => `kube-lego.io/${name}`);
+    for (const value of ['', ' ']) {
+      const empty = Object.fromEntries(names.map((name) => [name, value]));
+      assert.deepEqual(project({ ...ours, ...empty }), project(ours));
+    }
+    assert.equal(project({ ...ours, 'kube-lego.io/self-check': 'false ' }).selfCheck, 'false');
+  });
+
   it('has no value of an annotation of more than 64 characters', () => {
     const keys = ['retry', 'key-type', 'profile', 'self-check'].map((name) => `kube-lego.io/${name}`);
     const full = Object.fromEntries(keys.map((key) => [key, 'x'.repeat(64)]));
