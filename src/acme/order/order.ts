@@ -107,6 +107,8 @@ class OrderRun {
   readonly #ca: string;
   readonly #timeLimit: number;
   readonly #timeLimitEnds: number;
+  /** In monotonic milliseconds, as the order said when it was placed or taken up. */
+  #expires = Number.POSITIVE_INFINITY;
   /** Retry-After of the earlier order, as read. */
   #asked: number | undefined;
 
@@ -120,11 +122,12 @@ class OrderRun {
   async run(): Promise<ObtainedCertificate> {
     const { account, presenterOf, beforeAnswer, onAuthorization, onPlaced } = this.#input;
     const order = (await this.#resume()) ?? (await this.#place());
+    this.#expires = this.#expiryOf(order);
     const placed = Promise.resolve(onPlaced?.(order.url));
     // Awaited below, in any case; until then the hosts are prepared.
     placed.catch(() => undefined);
     if (order.status === 'pending') {
-      const polling = this.#polling(order);
+      const polling = this.#polling();
       await this.#phase('proving', order.url);
       const { requests, thumbprint } = account;
       const proving: Proving = {
@@ -144,7 +147,7 @@ class OrderRun {
     await placed;
     if (isUnfinished(order)) await this.#phase('finalizing', order.url);
     const ends = this.#input.clock.monotonic() + Math.min(this.#timeLimit, issuanceTimeLimit);
-    const polling = this.#polling(order, ends);
+    const polling = this.#polling(ends);
     const certificateUrl = await this.#finalized(order, polling);
     await this.#phase('downloading', order.url);
     const chainPem = await this.#refusedAs('refused', () => this.#download(certificateUrl, polling));
@@ -180,7 +183,7 @@ class OrderRun {
       return answer;
     };
     try {
-      const polling = this.#polling({});
+      const polling = this.#polling();
       // Who names the wait has it in the journal already.
       if (earlierOrder.wait > 0) await waitTurn(polling, earlierOrder.wait, 0);
       const order = await poll(polling, 0, read, (found) => found);
@@ -326,10 +329,17 @@ class OrderRun {
     });
   }
 
+  /** One that has passed means nothing: programs show the beginning of time where they have none. */
+  #expiryOf({ expires = 0 }: OrderObject): number {
+    const { clock } = this.#input;
+    const left = expires - clock.now();
+    return left > 0 ? clock.monotonic() + left : Number.POSITIVE_INFINITY;
+  }
+
   /** @param ends our time limit, in monotonic milliseconds */
-  #polling(order: Partial<Pick<OrderObject, 'expires'>>, ends = this.#timeLimitEnds): Polling {
+  #polling(ends = this.#timeLimitEnds): Polling {
     const { clock, hosts, onWait, signal } = this.#input;
-    const expires = clock.monotonic() + (order.expires ?? Number.POSITIVE_INFINITY) - clock.now();
+    const expires = this.#expires;
     const deadline = Math.min(ends, expires);
     return {
       clock,

@@ -475,6 +475,16 @@ describe('order', () => {
     assert.ok(took > 30_000 && took <= 61_000, `${took} ms`);
   });
 
+  test('an order that has expired before it was made, as of a program that knows no expiry, is gone on with', async () => {
+    ca.scripts.set('/new-order', () => ({
+      status: 201,
+      headers: { location: ca.url('/order') },
+      body: ca.order({ expires: '0001-01-01T00:00:00Z' }),
+    }));
+    const { chainPem } = await obtain();
+    assert.match(chainPem, /BEGIN CERTIFICATE/);
+  });
+
   test('a presenter that never ends is given up at the time limit of the order', async () => {
     const present = (_: unknown, signal: AbortSignal): Promise<void> =>
       new Promise((_resolve, reject) => {
