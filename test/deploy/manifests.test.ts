@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { existsSync, globSync, readFileSync } from 'node:fs';
-import { mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, relative } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -95,6 +95,16 @@ describe('the objects of deploy/base', { timeout: 120_000 }, () => {
       method: 'POST',
       body: { metadata: { name: 'kube-lego', ...pod.metadata }, spec: pod.spec },
     });
+  });
+
+  it('name no user, so that a cluster that gives each namespace users of its own admits the pod', async () => {
+    const text = JSON.stringify(podOf(manifests).spec);
+    for (const field of ['runAsUser', 'runAsGroup', 'fsGroup', 'supplementalGroups']) {
+      assert.ok(!text.includes(`"${field}"`), field);
+    }
+    // Without it Kubernetes takes the user of the image, and sees by its number that it is not root.
+    const dockerfile = await readFile(join(deployFolder, 'image/Dockerfile'), 'utf8');
+    assert.match(dockerfile.match(/^USER .*$/gm)?.at(-1) ?? '', /^USER [1-9]\d*:[1-9]\d*$/);
   });
 
   it('are accepted a second time without a change', async () => {
