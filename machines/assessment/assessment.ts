@@ -294,6 +294,10 @@ function refusalOf(
   if (secret.immutable) {
     return { code: 'ImmutableSecret', message: sentences(defect.message, 'The Secret is immutable.') };
   }
+  if (secret.deleting) {
+    const message = `Secret ${secretName} has been deleted, and waits for a finalizer: what is stored in it would be lost.`;
+    return { code: 'SecretChanged', message };
+  }
   const trusted =
     secret.certificate.kind === 'readable' &&
     secret.certificate.keyMatches &&

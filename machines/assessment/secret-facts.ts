@@ -39,6 +39,8 @@ export type SecretFacts =
       readonly resourceVersion: string;
       readonly type: string;
       readonly immutable: boolean;
+      /** It has been deleted, and waits for a finalizer. */
+      readonly deleting?: true;
       /** It has our label, our record of the directory, or the annotation of the old kube-lego. */
       readonly ours: boolean;
       /** Its annotation `kube-lego.io/adopt` asks for replacement. */

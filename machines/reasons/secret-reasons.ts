@@ -40,9 +40,10 @@ export const secretReasons = {
   },
   SecretChanged: {
     about: 'Secret',
-    meaning: 'Somebody changed the Secret while its certificate was being issued.',
+    meaning: 'Somebody changed the Secret while its certificate was being issued, or has deleted it.',
     kind: 'transient',
-    remedy: 'Nothing: the Secret is checked again.',
+    remedy:
+      'Nothing: the Secret is checked again. If its deletion does not end, see who keeps a finalizer in its metadata.',
   },
   SecretOverwritten: {
     about: 'Secret',

@@ -42,7 +42,7 @@ export function isRecordedAsOurs(annotations: Readonly<Record<string, unknown>>)
  */
 export function factsOf(stored: StoredSecret | undefined, revocation?: RevocationReason): SecretFacts {
   if (stored === undefined) return { kind: 'absent' };
-  const { uid, resourceVersion, type, immutable, annotations, labels, repeat } = stored;
+  const { uid, resourceVersion, type, immutable, deleting, annotations, labels, repeat } = stored;
   const manager = labels[managedByLabel.key];
   const certificate = certificateOf(stored);
   const { id, fingerprint } =
@@ -54,6 +54,7 @@ export function factsOf(stored: StoredSecret | undefined, revocation?: Revocatio
     resourceVersion,
     type,
     immutable,
+    ...(deleting === undefined ? {} : { deleting }),
     ours: manager === managedByLabel.value || isRecordedAsOurs(annotations),
     adopt: annotations[adoptAnnotation]?.trim().toLowerCase() === 'true',
     managedByOther: manager !== undefined && manager !== managedByLabel.value,

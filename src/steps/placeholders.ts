@@ -132,7 +132,7 @@ function pauseAfter(error: unknown, pause: number): number {
 function needsPlaceholder(stored: StoredSecret | undefined): boolean {
   const facts = factsOf(stored);
   if (facts.kind === 'absent') return true;
-  const { type, immutable, certManager, certificate } = facts;
+  const { type, immutable, deleting, certManager, certificate } = facts;
   const isEmpty = certificate.kind === 'empty' && !holdsPlaceholder(facts);
-  return isEmpty && type === 'kubernetes.io/tls' && !immutable && !certManager;
+  return isEmpty && type === 'kubernetes.io/tls' && !immutable && deleting !== true && !certManager;
 }

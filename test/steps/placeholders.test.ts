@@ -101,6 +101,7 @@ describe('a placeholder', () => {
       garbage,
       { ...empty, type: 'Opaque' },
       { ...empty, immutable: true },
+      { ...empty, deleting: true } as const,
       { ...empty, annotations: { 'cert-manager.io/certificate-name': 'web' } },
     ];
     for (const before of held) {

@@ -31,6 +31,8 @@ export interface StoredSecret {
   readonly resourceVersion: string;
   readonly type: string;
   readonly immutable: boolean;
+  /** It has been deleted, and waits for a finalizer. */
+  readonly deleting?: true;
   /** `tls.crt`; undefined if absent, of length 0 if empty. */
   readonly certificatePem: Buffer | undefined;
   /** `tls.key`, likewise. */
@@ -72,6 +74,7 @@ export class SecretStore {
       ...identityOf(secret, namespace, name),
       type: secret.type ?? '',
       immutable: secret.immutable ?? false,
+      ...(secret.metadata?.deletionTimestamp === undefined ? {} : { deleting: true }),
       certificatePem: decode(secret.data?.['tls.crt']),
       keyPem: decode(secret.data?.['tls.key']),
       ...(keystore === undefined ? {} : { keystore }),

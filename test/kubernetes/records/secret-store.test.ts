@@ -29,14 +29,14 @@ describe('the Secret store', () => {
   });
   after(() => world[Symbol.asyncDispose]());
 
-  const make = (name: string, fields: object): Promise<unknown> =>
+  const make = (name: string, fields: object, finalizers: readonly string[] = []): Promise<unknown> =>
     world.admin.expect(path, {
       method: 'POST',
       body: {
         type: 'kubernetes.io/tls',
         data: { 'tls.crt': '', 'tls.key': '' },
         ...fields,
-        metadata: { name },
+        metadata: { name, finalizers },
       },
     });
 
@@ -253,6 +253,14 @@ describe('the Secret store', () => {
       store.proveWritable(namespace, 'frozen', judged, certificate, signal),
       withCode('Invalid', /immutable/),
     );
+  });
+
+  it('finds out that a Secret has been deleted, and that its deletion waits for a finalizer', async () => {
+    const data = { 'tls.crt': encode('x'), 'tls.key': encode('y') };
+    await make('going', { data }, ['example.com/wait']);
+    assert.equal((await store.read(namespace, 'going', signal))?.deleting, undefined);
+    await world.admin.expect(`${path}/going`, { method: 'DELETE' });
+    assert.equal((await store.read(namespace, 'going', signal))?.deleting, true);
   });
 
   it('finds out beforehand that a Secret has another type', async () => {

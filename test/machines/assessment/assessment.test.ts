@@ -392,6 +392,18 @@ describe('a due Secret that cannot be written', () => {
         'Delete the Secret, or name another one.',
     );
   });
+
+  it('for being deleted is left alone until it is gone', () => {
+    assert.equal(judge(secretFacts({ deleting: true })).kind, 'good');
+    const certificate = certificateFacts({ notAfter: now });
+    const judged = judge(secretFacts({ deleting: true, certificate }));
+    assert.equal(judged.kind, 'refused');
+    assert.equal(failureKind(judged.failure), 'transient', 'it is looked at again soon');
+    assert.match(
+      describeFailure(judged.failure),
+      /^Secret web-tls has been deleted, and waits for a finalizer/,
+    );
+  });
 });
 
 describe('a staging directory', () => {
