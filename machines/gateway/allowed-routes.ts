@@ -28,11 +28,12 @@ export function lets(
 
 /** As the API server does; an unknown operator selects nothing. */
 export function selects(selector: LabelSelector, labels: Readonly<Record<string, string>>): boolean {
-  const equal = Object.entries(selector.matchLabels).every(([key, value]) => labels[key] === value);
+  const valueOf = (key: string): string | undefined => (Object.hasOwn(labels, key) ? labels[key] : undefined);
+  const equal = Object.entries(selector.matchLabels).every(([key, value]) => valueOf(key) === value);
   return (
     equal &&
     selector.matchExpressions.every(({ key, operator, values }) => {
-      const value = labels[key];
+      const value = valueOf(key);
       switch (operator) {
         case 'In':
           return value !== undefined && values.includes(value);

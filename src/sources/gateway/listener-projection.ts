@@ -63,23 +63,32 @@ export function projectAllowed(
   fallback: 'Same' | 'None',
 ): AllowedNamespaces {
   const from = stringField(namespaces, 'from') ?? fallback;
-  if (from === 'Selector') return { from, selector: labelSelector(recordField(namespaces, 'selector')) };
+  const selector = from === 'Selector' ? labelSelector(recordField(namespaces, 'selector')) : undefined;
+  if (selector !== undefined) return { from: 'Selector', selector };
   // Of a value that we do not know nobody can say what it lets in.
   return { from: from === 'All' || from === 'Same' ? from : 'None' };
 }
 
-function labelSelector(selector: Record<string, unknown> | undefined): LabelSelector {
-  return {
-    matchLabels: stringsIn(recordField(selector, 'matchLabels'), mostLabels),
-    matchExpressions: recordsIn(selector, 'matchExpressions', mostLabels).map((expression) => ({
-      key: textField(expression, 'key', 2 * 256) ?? '',
-      operator: textField(expression, 'operator') ?? '',
-      values: arrayField(expression, 'values')
-        .slice(0, mostValues)
-        .filter((value) => typeof value === 'string')
-        .map((value) => value.slice(0, 256)),
-    })),
-  };
+/** Undefined if there is none, which selects nothing, or one that is not read in full: a part of it may select more. */
+function labelSelector(selector: Record<string, unknown> | undefined): LabelSelector | undefined {
+  if (selector === undefined) return undefined;
+  const required = recordField(selector, 'matchLabels') ?? {};
+  const matchLabels = stringsIn(required, mostLabels);
+  const isCut = Object.keys(matchLabels).length < Object.keys(required).length;
+  const expressions = arrayField(selector, 'matchExpressions');
+  if (isCut || expressions.length > mostLabels || expressions.some(hasManyValues)) return undefined;
+  const matchExpressions = expressions.map((expression) => ({
+    key: textField(expression, 'key', 2 * 256) ?? '',
+    operator: textField(expression, 'operator') ?? '',
+    values: arrayField(expression, 'values')
+      .filter((value) => typeof value === 'string')
+      .map((value) => value.slice(0, 256)),
+  }));
+  return { matchLabels, matchExpressions };
+}
+
+function hasManyValues(expression: unknown): boolean {
+  return arrayField(expression, 'values').length > mostValues;
 }
 
 /** Where no kinds are named, the protocol decides (Gateway API, `AllowedNamespaces.kinds`). */

@@ -6,7 +6,8 @@ export interface NamespaceLabels {
   readonly labels: Readonly<Record<string, string>>;
 }
 
-const mostLabels = 64;
+/** A label that is not read may be the one that a selector asks for: more than any Namespace has. */
+const mostLabels = 1000;
 
 /** The labels of a Namespace, for listeners that let in routes by them. */
 export function projectLabels(object: unknown): NamespaceLabels {

@@ -36,6 +36,8 @@ describe('a label selector', () => {
       [true, selector('team', 'Exists')],
       [false, selector('tier', 'Exists')],
       [true, selector('tier', 'DoesNotExist')],
+      [false, selector('constructor', 'Exists')],
+      [true, selector('constructor', 'DoesNotExist')],
       [false, selector('team', 'Matches', 'tls')],
     ] as const) {
       assert.equal(selects(expression, lego), selected, JSON.stringify(expression));

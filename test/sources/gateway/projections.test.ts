@@ -106,11 +106,26 @@ describe('the projection of a Gateway', () => {
     const from = (namespaces: unknown) => gateway({ allowedListeners: { namespaces } })?.allowedListeners;
     assert.deepEqual(gateway({})?.allowedListeners, { from: 'None' });
     assert.deepEqual(from({ from: 'Same' }), { from: 'Same' });
-    assert.deepEqual(from({ from: 'Selector' }), {
+    assert.deepEqual(from({ from: 'Selector', selector: {} }), {
       from: 'Selector',
       selector: { matchLabels: {}, matchExpressions: [] },
     });
+    assert.deepEqual(from({ from: 'Selector' }), { from: 'None' });
     assert.deepEqual(from({ from: 'Everybody' }), { from: 'None' });
+  });
+
+  it('lets in nobody by a selector of which a part only would be read', () => {
+    const values = Array.from({ length: 100 }, (_, at) => `team-${at}`);
+    const selectors = [
+      { matchLabels: Object.fromEntries(values.map((value) => [value, value])) },
+      { matchLabels: { team: 'x'.repeat(1000) } },
+      { matchExpressions: values.map((key) => ({ key, operator: 'Exists' })) },
+      { matchExpressions: [{ key: 'team', operator: 'NotIn', values }] },
+    ];
+    for (const selector of selectors) {
+      const allowed = gateway({ allowedListeners: { namespaces: { from: 'Selector', selector } } });
+      assert.deepEqual(allowed?.allowedListeners, { from: 'None' });
+    }
   });
 
   it('is bounded, whatever is written', () => {
