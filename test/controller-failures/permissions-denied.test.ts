@@ -3,7 +3,7 @@ import { after, before, describe, it } from 'node:test';
 import { arrayField, isRecord, recordField } from '../../src/process/json.ts';
 import { saidOf } from '../kubernetes/records/written-status.ts';
 import { eventually } from '../time/eventually.ts';
-import { ingress, ingressPath, type Manifest, policy } from './objects.ts';
+import { ingress, ingressPath, type Manifest, policy, secret, secretPath } from './objects.ts';
 import { type Stage, startStage } from './stage.ts';
 
 const account = 'system:serviceaccount:kube-lego:kube-lego';
@@ -14,8 +14,9 @@ let stage: Stage;
 
 before(async () => {
   stage = await startStage({
-    namespaces: ['shop', 'locked', 'read-only', 'hidden'],
-    isDenialMeant: ({ namespace }) => ['read-only', 'hidden', 'kube-lego'].includes(namespace),
+    namespaces: ['shop', 'locked', 'full', 'ending', 'read-only', 'hidden'],
+    isDenialMeant: ({ namespace }) =>
+      ['full', 'ending', 'read-only', 'hidden', 'kube-lego'].includes(namespace),
   });
   await stage.startController();
 });
@@ -52,6 +53,59 @@ describe('a policy that denies Secrets in one namespace', () => {
       /Allow kube-lego's ServiceAccount to write this Secret: see who refuses it, and why\./,
     );
     assert.equal(await stage.orders(), 1);
+  });
+});
+
+describe('a namespace that takes no Secret', () => {
+  it('for its quota or its end has none ordered, and is told why as far as it takes Events', async () => {
+    const { api } = stage.world;
+    await stage.apply({
+      apiVersion: 'v1',
+      kind: 'ResourceQuota',
+      metadata: { namespace: 'full', name: 'objects' },
+      spec: { hard: { 'count/secrets': '0' } },
+    });
+    // Counted by the controller manager in a real cluster.
+    const none = { 'count/secrets': '0' };
+    await api.expect('/api/v1/namespaces/full/resourcequotas/objects/status', {
+      method: 'PATCH',
+      contentType: 'application/merge-patch+json',
+      body: { status: { hard: none, used: none } },
+    });
+    await stage.apply(
+      ingress('full/web', { tls: { 'web-tls': ['full.example.com'] } }),
+      ingress('ending/web', { tls: { 'web-tls': ['ending.example.com'] }, annotated: false }),
+    );
+    const overQuota = await stage.untilWarned('full/web', 'SecretNotWritable');
+    assert.match(overQuota, /^Secret web-tls cannot be written: .*exceeded quota: objects/);
+
+    await api.expect('/api/v1/namespaces/ending', { method: 'DELETE' });
+    await api.expect(ingressPath('ending/web'), {
+      method: 'PATCH',
+      contentType: 'application/merge-patch+json',
+      body: { metadata: { annotations: { 'kubernetes.io/tls-acme': 'true' } } },
+    });
+    await stage.untilLogged(/^Secret web-tls cannot be written: .*because it is being terminated/);
+    assert.equal(await stage.orders(), 1, 'of the namespace beside them');
+  });
+});
+
+describe('a Secret that has been deleted and waits for a finalizer', () => {
+  it('has no certificate ordered for it until it is gone', async () => {
+    const { api } = stage.world;
+    const held = { metadata: { finalizers: ['example.com/wait'] } };
+    await stage.apply(secret('shop/going-tls', { 'tls.crt': '', 'tls.key': '' }, held));
+    await api.expect(secretPath('shop/going-tls'), { method: 'DELETE' });
+    await stage.apply(ingress('shop/going', { tls: { 'going-tls': ['going.example.com'] } }));
+    assert.match(await stage.untilWarned('shop/going', 'SecretChanged'), /waits for a finalizer/);
+    assert.equal(await stage.orders(), 1);
+    await api.expect(secretPath('shop/going-tls'), {
+      method: 'PATCH',
+      contentType: 'application/merge-patch+json',
+      body: { metadata: { finalizers: null } },
+    });
+    await stage.untilIssued('shop/going');
+    await api.expect(ingressPath('shop/going'), { method: 'DELETE' });
   });
 });
 
@@ -92,7 +146,7 @@ describe('RBAC that allows no writing, or not even reading, of the Secrets of a 
     const unreadable = await stage.untilWarned('hidden/web', 'ApiServerDenied');
     assert.match(unreadable, /cannot get resource "secrets"/);
     assert.match(unreadable, /Check kube-lego's ServiceAccount, Roles and bindings \(see deploy\/base\)/);
-    assert.equal(await stage.orders(), 1);
+    assert.equal(await stage.orders(), 2);
 
     await stage.apply({ ...binding('kube-lego'), kind: 'ClusterRoleBinding' });
     await untilAllowed('create', 'read-only', true);
@@ -102,7 +156,7 @@ describe('RBAC that allows no writing, or not even reading, of the Secrets of a 
       ingress('hidden/web', { tls: { 'web-tls': ['hidden.example.com'] }, annotations }),
     );
     await stage.untilIssued('read-only/web', 'hidden/web');
-    assert.equal(await stage.orders(), 3);
+    assert.equal(await stage.orders(), 4);
   });
 });
 
@@ -136,7 +190,7 @@ describe('a Role that does not let kube-lego keep its records', () => {
       );
     }
     assert.match(await stage.controller.metrics(), /^kube_lego_record_failing\{record="journal"\} 1$/m);
-    assert.equal(await stage.orders(), 3, 'nothing is ordered that could be lost');
+    assert.equal(await stage.orders(), 4, 'nothing is ordered that could be lost');
 
     await stage.world.api.expect(rolePath, { method: 'PUT', body: role });
     await stage.untilIssued('shop/first', 'shop/second');
