@@ -109,6 +109,7 @@ export class Admission {
       serial: this.#serial,
       identifiers: hosts.toSorted().join(),
       stage: 'waiting',
+      occupies: 0,
       lane: undefined,
       from: undefined,
       hold: undefined,
@@ -136,10 +137,13 @@ export class Admission {
     if (progress !== undefined) this.#slots.reclaim(progress);
   }
 
-  /** The order has ended, or is no longer needed. */
+  /**
+   * The order has ended, or is no longer needed. The certificate may wait for an hour until its Secret can be written: that holds up no
+   * other one.
+   */
   returnSlot(id: string): void {
     const progress = this.#rounds.get(id);
-    if (progress !== undefined) this.#slots.return(progress);
+    if (progress !== undefined && this.#slots.return(progress)) this.#freeHosts(progress);
   }
 
   leave(id: string, now: number): void {
@@ -233,6 +237,7 @@ export class Admission {
     const { round, identifiers } = progress;
     this.#unhold(progress);
     progress.stage = 'admitted';
+    progress.occupies = round.hosts.length;
     this.#hostsAdmitted += round.hosts.length;
     if (round.repeats) this.#hostsRepeating += round.hosts.length;
     this.#setsAdmitted.add(identifiers);
@@ -244,10 +249,16 @@ export class Admission {
     if (this.#waiting === 0) this.#outlook.end();
   }
 
-  #returnAdmission({ round, identifiers, shared }: Progress, now: number): void {
+  #freeHosts(progress: Progress): void {
+    this.#hostsAdmitted -= progress.occupies;
+    if (progress.round.repeats) this.#hostsRepeating -= progress.occupies;
+    progress.occupies = 0;
+  }
+
+  #returnAdmission(progress: Progress, now: number): void {
+    const { round, identifiers, shared } = progress;
     const { namespace } = round;
-    this.#hostsAdmitted -= round.hosts.length;
-    if (round.repeats) this.#hostsRepeating -= round.hosts.length;
+    this.#freeHosts(progress);
     this.#setsAdmitted.delete(identifiers);
     this.#queues.setLeft(identifiers, now);
     const { freed, spent } = this.#budget.release(round.id, now);

@@ -22,6 +22,8 @@ export interface Progress extends Queued {
   readonly identifiers: string;
   /** `lent`: its order goes on without a slot; `reclaiming`: it wants one again. */
   stage: 'waiting' | 'admitted' | 'awaiting-slot' | 'ordering' | 'lent' | 'reclaiming';
+  /** Number of its hosts that count as admitted: those of a round that has ended its order do not. */
+  occupies: number;
   /** Where it waits; undefined: for its turn. */
   lane: Lane | undefined;
   /** The lane that it has left when the limit had room, until it is admitted or held again. */

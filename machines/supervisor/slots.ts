@@ -56,15 +56,19 @@ export class Slots {
     this.#reclaiming.add(progress);
   }
 
-  /** The order has ended, or is no longer needed. */
-  return(progress: Progress): void {
+  /**
+   * The order has ended, or is no longer needed.
+   * @returns false if it had no slot, and has not asked for one
+   */
+  return(progress: Progress): boolean {
     if (progress.stage === 'awaiting-slot') this.#stopAwaiting(progress);
     else if (progress.stage === 'ordering') this.#free(progress);
     else if (progress.stage === 'lent' || progress.stage === 'reclaiming') {
       this.#reclaiming.delete(progress);
       this.#lent -= 1;
-    } else return;
+    } else return false;
     progress.stage = 'admitted';
+    return true;
   }
 
   /** Gives free slots to orders that reclaim theirs. */

@@ -11,8 +11,10 @@ const limits = { hosts: 5, ordersInFlight: 2 };
 
 type Stage = Progress['stage'];
 
+/** Those that have a slot, or have asked for one. */
+const withSlot: readonly Stage[] = ['awaiting-slot', 'ordering', 'lent', 'reclaiming'];
 /** Those that are past the queue. */
-const inside: readonly Stage[] = ['admitted', 'awaiting-slot', 'ordering', 'lent', 'reclaiming'];
+const inside: readonly Stage[] = ['admitted', ...withSlot];
 
 const step = fc.record({
   type: fc.constantFrom(
@@ -35,7 +37,8 @@ const step = fc.record({
 
 /** What the rounds hold, as a caller of Admission can know it. */
 class Model {
-  readonly rounds = new Map<string, { round: Round; stage: Stage }>();
+  /** `over`: its order has ended, so that its hosts do not count any more. */
+  readonly rounds = new Map<string, { round: Round; stage: Stage; over?: true }>();
 
   holding(...stages: Stage[]): Round[] {
     return [...this.rounds.values()].filter(({ stage }) => stages.includes(stage)).map(({ round }) => round);
@@ -46,8 +49,21 @@ class Model {
     if (held !== undefined && from.includes(held.stage)) held.stage = to;
   }
 
+  end(id: string): void {
+    const held = this.rounds.get(id);
+    if (held === undefined || !withSlot.includes(held.stage)) return;
+    held.stage = 'admitted';
+    held.over = true;
+  }
+
+  /** Those whose hosts count. */
+  occupying(): Round[] {
+    const held = [...this.rounds.values()].filter(({ stage, over }) => inside.includes(stage) && !over);
+    return held.map(({ round }) => round);
+  }
+
   hosts(): number {
-    return this.holding(...inside).reduce((sum, { hosts }) => sum + hosts.length, 0);
+    return this.occupying().reduce((sum, { hosts }) => sum + hosts.length, 0);
   }
 }
 
@@ -57,7 +73,10 @@ function identifiers({ hosts }: Round): string {
 
 function assertWithinLimits(model: Model): void {
   const admitted = model.holding(...inside);
-  assert.ok(model.hosts() <= limits.hosts || admitted.length === 1, 'beyond the limit only one, alone');
+  assert.ok(
+    model.hosts() <= limits.hosts || model.occupying().length === 1,
+    'beyond the limit only one, alone',
+  );
   assert.ok(model.holding('ordering').length <= limits.ordersInFlight);
   assert.equal(
     new Set(admitted.map(identifiers)).size,
@@ -99,7 +118,7 @@ it('admission and slots keep their limits, leave nothing idle and get all back, 
           model.move(round.id, ['lent'], 'reclaiming');
         } else if (type === 'returnSlot') {
           admission.returnSlot(round.id);
-          model.move(round.id, ['awaiting-slot', 'ordering', 'lent', 'reclaiming'], 'admitted');
+          model.end(round.id);
         } else {
           admission.leave(round.id, now);
           model.rounds.delete(round.id);

@@ -83,6 +83,26 @@ describe('admission', () => {
     assert.deepEqual(admitted(admission), ['r500']);
   });
 
+  it('is not taken by rounds whose order has ended, however long their certificates wait to be stored', () => {
+    const admission = new ToldAdmission(limits, orderBudget());
+    const large = rounds(5, 'large').map((each) => ({
+      ...each,
+      hosts: Array.from({ length: 100 }, (_, index) => `h${index}.${each.id}.example.com`),
+    }));
+    enter(admission, large);
+    assert.equal(admitted(admission).length, 5);
+    enter(admission, [round('other', { namespace: 'blog' })]);
+    assert.deepEqual(admitted(admission), []);
+    admission.requestSlot('large0');
+    assert.deepEqual(slots(admission), ['large0']);
+    admission.returnSlot('large0');
+    assert.deepEqual(admitted(admission), ['other']);
+    assert.equal(admission.occupancy.hosts, 401);
+    for (const { id } of large) admission.leave(id, now);
+    admission.leave('other', now);
+    assert.equal(admission.occupancy.hosts, 0);
+  });
+
   it('counts hosts and not certificates', () => {
     const admission = new ToldAdmission(limits, orderBudget());
     const hosts = Array.from({ length: 99 }, (_, index) => `h${index}.example.com`);
