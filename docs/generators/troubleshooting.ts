@@ -16,7 +16,7 @@ const consequences: Readonly<Record<FailureKind, string>> = {
   attempt:
     'It is tried again after about 1, 10 and 100 minutes, then daily, but never before the CA allows it.',
   check:
-    'Nothing was asked of the CA. It is checked again every minute at first, every five minutes later, and every half hour after a day (less often where hundreds of hosts fail).',
+    'The CA was not asked to validate anything. It is checked again every minute at first, every five minutes later, and every half hour after a day (less often where hundreds of hosts fail).',
   transient: 'It does not count as a failure, and is tried again within minutes.',
   terminal:
     'Nothing is tried until the Ingress or the Secret changes; it is checked again every `LEGO_CHECK_INTERVAL`.',

@@ -31,6 +31,7 @@ const failuresOfHosts: readonly ReasonCode[] = [
   'ChallengeRuleRemoved',
   'DnsNotWritable',
   'DnsPropagation',
+  'DnsUnavailable',
   'DnsUpdateFailed',
   'DnsZoneNotFound',
   'HostHasNoRule',

@@ -100,6 +100,13 @@ export const challengeReasons = {
     kind: 'attempt',
     remedy: 'The cluster operator checks the DNS zone: kube-lego zones tries it.',
   },
+  DnsUnavailable: {
+    about: 'challenge',
+    meaning:
+      "The service or name server that writes the challenge's record fails, or does not answer, in the middle of an order. The order is kept.",
+    kind: 'check',
+    remedy: 'Check what the message names, and the way to it: kube-lego zones tries it.',
+  },
   DnsPropagation: {
     about: 'challenge',
     meaning:

@@ -2,7 +2,7 @@
  * What happens after a failure.
  *
  * - `attempt`: a certificate's own failure; its back-off ladder decides (1 min, 10 min, 100 min, daily).
- * - `check`: found by a check before an order, which costs the CA nothing: it is repeated every minute at first, see
+ * - `check`: found before the CA is asked to validate anything, which costs it nothing: it is repeated every minute at first, see
  *   `checkPause`.
  * - `transient`: nobody's failure (API server or CA unreachable, CA busy); retried within minutes.
  * - `notice`: nothing has failed, but people should know.

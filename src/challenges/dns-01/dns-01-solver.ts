@@ -176,10 +176,11 @@ export class Dns01Solver implements ChallengeSolver {
 }
 
 function updateFailed(host: string, error: ProviderError): StepError {
-  const { message, remedy } = error;
+  const { code, message, remedy } = error;
   return new StepError(
     {
-      code: 'DnsUpdateFailed',
+      // An outage is not the certificate's own failure, and its order goes on.
+      code: code === 'unreachable' ? 'DnsUnavailable' : 'DnsUpdateFailed',
       message: `Host ${host}: ${message}${remedy === undefined ? '' : ` ${remedy}`}`,
       host,
       ...(remedy === undefined ? {} : { namesRemedy: true }),

@@ -251,6 +251,27 @@ describe('the DNS-01 solver', { timeout: 60_000 }, () => {
     await eventually('the value is removed', () => primary.values(apex).length === 0);
   });
 
+  for (const [what, isDown, code] of [
+    ['an outage of the server that takes updates', true, 'DnsUnavailable'],
+    ['a success that nobody has signed', false, 'DnsUpdateFailed'],
+  ] as const) {
+    it(`tells ${what} as what it is`, async (t) => {
+      const [server, updates] = await Promise.all([zoneServer(t), zoneServer(t)]);
+      const [zone] = shopZone(server).all;
+      assert.ok(zone !== undefined);
+      const settings = { ...zone.settings, server: updates.address };
+      const { prepare, present } = solving(t, new Zones([{ ...zone, settings }]));
+      await prepare('1', '*.shop.example');
+      if (isDown) await updates[Symbol.asyncDispose]();
+      else updates.trouble = 'unsigned';
+      await assert.rejects(present('1', '*.shop.example', 'a'), (error) => {
+        assert.ok(error instanceof StepError);
+        assert.deepEqual([error.failure.code, error.failure.host], [code, '*.shop.example']);
+        return true;
+      });
+    });
+  }
+
   it('adds a value again that another client of the zone has removed', async (t) => {
     const [primary, secondary] = await Promise.all([zoneServer(t), zoneServer(t)]);
     const [zone] = shopZone(primary).all;

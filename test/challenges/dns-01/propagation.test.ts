@@ -122,7 +122,7 @@ describe('propagation', { timeout: 60_000 }, () => {
     let additions = 0;
     const { done } = await wait({
       clock: hastyClock(),
-      timeLimit: 600_000,
+      timeLimit: 330_000,
       onAnswers: () => primary.remove('TXT', name, 'value'),
       onVanished() {
         additions += 1;
