@@ -24,9 +24,9 @@ export async function runPlugin(argv: readonly string[]): Promise<number> {
 
 /** Writes what the last word may become, each on a line. */
 export async function completePlugin(argv: readonly string[]): Promise<void> {
-  const found = await completionsOf(argv, async () => {
-    const { listIngressNames } = await import('./commands/completion/ingress-names.ts');
-    return listIngressNames();
+  const found = await completionsOf(argv, async (kind) => {
+    const { listSourceNames } = await import('./commands/completion/source-names.ts');
+    return listSourceNames(kind);
   });
   process.stdout.write(`${[...found, noFiles].join('\n')}\n`);
 }

@@ -1,12 +1,12 @@
 import { sourceKey, sourceName } from '../../machines/ownership/source-key.ts';
 import { retryAnnotation } from '../../machines/ownership/source-spec.ts';
 import type { KubernetesClient } from '../kubernetes/client/client.ts';
-import { type Collection, ingresses, objectPath } from '../kubernetes/client/collections.ts';
+import { objectPath } from '../kubernetes/client/collections.ts';
 import { isForbidden, unless } from '../kubernetes/client/kubernetes-error.ts';
-import { discoverGatewayApi } from '../sources/gateway/gateway-discovery.ts';
 import type { Request } from './command-line.ts';
 import type { CommandOptions } from './command-options.ts';
 import { isoTime } from './explain/explanation.ts';
+import { collectionOf } from './reading/source-collection.ts';
 import { jsonText, printable } from './terminal-text.ts';
 
 /** `kube-lego retry`: asks for another attempt at once. @returns the exit code */
@@ -40,14 +40,4 @@ export async function retrySource(
     `before a time that the CA has given. What comes of it: ${program} explain ${printable(argument)}`;
   print(output === 'json' ? jsonText({ ingress: sourceName(sourceKey(source)), retry: value }) : words);
   return 0;
-}
-
-/** Undefined if the API server does not serve the kind. */
-async function collectionOf(
-  client: KubernetesClient,
-  kind: string,
-  signal: AbortSignal,
-): Promise<Collection | undefined> {
-  if (kind !== 'Gateway' && kind !== 'ListenerSet') return ingresses;
-  return (await discoverGatewayApi(client, signal)).get(kind);
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { cp, mkdir, mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -9,6 +9,7 @@ import { promisify } from 'node:util';
 import packageJson from '../../package.json' with { type: 'json' };
 import { commands } from '../../src/commands/command-help.ts';
 import { completionsOf } from '../../src/commands/completion/completion.ts';
+import { ApiStandIn, sendJson } from '../kubernetes/api-stand-in.ts';
 import { inherited } from './command-run.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -32,9 +33,13 @@ describe('the plugin of kubectl', () => {
   after(() => rm(folder, { recursive: true, force: true }));
 
   function run(program: string, ...argv: readonly string[]) {
+    return runWith('none', program, ...argv);
+  }
+
+  function runWith(kubeconfig: string, program: string, ...argv: readonly string[]) {
     const PATH = `${join(folder, 'bin')}:${dirname(process.execPath)}:${inherited['PATH'] ?? ''}`;
     return promisify(execFile)(join(folder, 'bin', program), [...argv], {
-      env: { ...inherited, PATH, KUBECONFIG: join(folder, 'none') },
+      env: { ...inherited, PATH, KUBECONFIG: join(folder, kubeconfig) },
     });
   }
 
@@ -62,12 +67,41 @@ describe('the plugin of kubectl', () => {
   it('has kubectl complete its words', async () => {
     const { stdout } = await run('kubectl_complete-lego', 'st');
     assert.equal(stdout, 'status\n:4\n');
-    assert.equal((await run('kubectl_complete-lego', 'explain', '')).stdout, ':4\n', 'without a cluster');
+    const { stdout: kinds } = await run('kubectl_complete-lego', 'explain', '');
+    assert.equal(kinds, 'ingress\ngateway\nlistenerset\n:4\n', 'without a cluster');
+  });
+
+  it('has kubectl complete the names of Gateways, in the version that the API server has', async () => {
+    const api = await ApiStandIn.start();
+    try {
+      const group = 'gateway.networking.k8s.io';
+      const apiVersion = `${group}/v1beta1`;
+      const versions = [{ groupVersion: apiVersion, version: 'v1beta1' }];
+      api.override = (_, response, { pathname }) => {
+        if (pathname === '/apis') sendJson(response, 200, { groups: [{ name: group, versions }] });
+        else if (pathname === `/apis/${apiVersion}`)
+          sendJson(response, 200, { resources: [{ name: 'gateways' }] });
+        else return pathname !== `/apis/${apiVersion}/gateways` && !response.writeHead(404).end();
+        return true;
+      };
+      api.put({ metadata: { namespace: 'shop', name: 'edge', uid: 'uid' } });
+      await writeFile(join(folder, 'stand-in'), api.kubeconfig);
+      assert.equal((await run('kubectl_complete-lego', 'retry', 'gateway', '')).stdout, ':4\n');
+      const asked = (kind: string) => runWith('stand-in', 'kubectl_complete-lego', 'retry', kind, 'sh');
+      assert.equal((await asked('gateway')).stdout, 'shop/edge\n:4\n');
+      assert.equal((await asked('listenerset')).stdout, ':4\n', 'it does not serve them');
+    } finally {
+      await api.stop();
+    }
   });
 });
 
 describe('the completion of a word', () => {
-  const ingresses = ['shop/web', 'shop/api', 'blog/web'];
+  const names: Readonly<Record<string, readonly string[]>> = {
+    Ingress: ['shop/web', 'shop/api', 'blog/web'],
+    Gateway: ['shop/edge'],
+    ListenerSet: ['blog/team'],
+  };
   for (const [words, expected] of [
     [['re'], ['retry', 'revoke']],
     [
@@ -75,6 +109,11 @@ describe('the completion of a word', () => {
       ['shop/web', 'shop/api'],
     ],
     [['explain', 'shop/web', ''], []],
+    [['explain', 'ga'], ['gateway']],
+    [['explain', 'gateway', ''], ['shop/edge']],
+    [['retry', '-o', 'json', 'ListenerSet', ''], ['blog/team']],
+    [['explain', 'gateway', 'shop/edge', ''], []],
+    [['revoke', 'gateway', ''], []],
     [
       ['explain', '--o'],
       ['--offline', '--output'],
@@ -89,7 +128,7 @@ describe('the completion of a word', () => {
     [[''], commands],
   ] as const) {
     it(`of "${words.join(' ')}" is ${expected.join(', ') || 'none'}`, async () => {
-      assert.deepEqual(await completionsOf(words, () => Promise.resolve(ingresses)), expected);
+      assert.deepEqual(await completionsOf(words, (kind) => Promise.resolve(names[kind] ?? [])), expected);
     });
   }
 });

@@ -21,11 +21,11 @@ import { historyOf } from '../../kubernetes/records/status-annotation.ts';
 import { keyOf } from '../../kubernetes/watch/projections.ts';
 import { arrayField, recordField, stringField } from '../../process/json.ts';
 import { isRecordedAsOurs } from '../../secret/secret-reading.ts';
-import { discoverGatewayApi } from '../../sources/gateway/gateway-discovery.ts';
 import { projectIngress } from '../../sources/ingress/ingress-projection.ts';
 import { type GatewaySurvey, surveyGateways } from './gateway-reading.ts';
 import { list } from './listing.ts';
 import { readOwnership } from './ownership-reading.ts';
+import { collectionOf } from './source-collection.ts';
 
 /** All sources that could be listed, with ownership of Secrets and hosts as in the controller. */
 interface Survey {
@@ -168,8 +168,7 @@ export async function readSource(
   { kind, namespace, name }: SourceReference,
   signal: AbortSignal,
 ): Promise<unknown> {
-  const isGateway = kind === 'Gateway' || kind === 'ListenerSet';
-  const collection = isGateway ? (await discoverGatewayApi(client, signal)).get(kind) : ingresses;
+  const collection = await collectionOf(client, kind, signal);
   if (collection === undefined) return undefined;
   const path = collectionPath(collection, namespace);
   const query = { fieldSelector: `metadata.name=${name}` };
