@@ -223,7 +223,7 @@ export class ChallengeRoutes {
     );
     if (this.#writing !== undefined) return;
     const now = clock.monotonic();
-    const changes = this.#writes.changes(this.#wanted, observed, this.#inheritedUntil, this.#hasChanged);
+    const changes = this.#writes.changes(this.#wanted, observed, this.#inheritedUntil, this.#hasChanged, now);
     this.#hasChanged = false;
     const due = changes.filter(({ at }) => at <= now);
     if (due.length > 0) {

@@ -84,6 +84,7 @@ export class ObjectWrites {
   /**
    * What differs, and when each difference is due.
    *
+   * @param now in monotonic milliseconds: what is due at once is due then
    * @param keepUntil what is not wanted stays until then, in monotonic milliseconds
    * @param hasChanged how routes are spelt has changed: what has more than is wanted may do harm
    */
@@ -92,8 +93,8 @@ export class ObjectWrites {
     observed: readonly ObservedObject[],
     keepUntil: number,
     hasChanged: boolean,
+    now: number,
   ): Change[] {
-    const now = this.#options.clock.monotonic();
     const wantedByKey = new Map(wanted.map((one) => [challengeObjectKey(one), one]));
     const observedByKey = new Map(observed.map((one) => [challengeObjectKey(one), one]));
     this.#forget(observedByKey);
