@@ -3,9 +3,15 @@
 
 import { parseSourceKey, type SourceKey, sourceKey } from '../ownership/source-key.ts';
 import { lets } from './allowed-routes.ts';
-import type { GatewayReading, GatewayReference, ListenerReading, RouteReading } from './gateway-objects.ts';
+import type {
+  GatewayReading,
+  GatewayReference,
+  ListenerReading,
+  RouteReading,
+  SiteRoute,
+} from './gateway-objects.ts';
 import { bySpecificity, hostnamesServing, intersection, serves } from './hostname-match.ts';
-import { type Attachment, attachmentOf, isAttachedTo } from './route-attachment.ts';
+import { isAttachedTo } from './route-attachment.ts';
 
 /** A listener of a Gateway or ListenerSet, as a parentRef names it. */
 export interface ListenerReference extends GatewayReference {
@@ -64,7 +70,7 @@ export class ChallengeListeners {
   readonly #sets = new Map<GatewayReading, GatewayReading[]>();
   readonly #below = new Map<GatewayReading, ReadonlyMap<string | undefined, readonly Site[]>>();
   /** By Gateway or ListenerSet that they have been let in by. */
-  readonly #routes = new Map<SourceKey, Attachment[]>();
+  readonly #routes = new Map<SourceKey, SiteRoute[]>();
   /** What the routes at a listener serve, by `listenerKey`: the namespaces of the routes by hostname. */
   readonly #sites = new Map<string, ReadonlyMap<string | undefined, ReadonlySet<string>>>();
   readonly #labelsOf: GatewayObjects['namespaceLabels'];
@@ -82,7 +88,7 @@ export class ChallengeListeners {
       this.#sets.set(above, sets);
       sets.push(set);
     }
-    for (const route of objects.routes()) this.#addRoute(route);
+    for (const route of objects.routes()) if (!route.ours) this.#addRoute(route);
   }
 
   /**
@@ -117,14 +123,11 @@ export class ChallengeListeners {
     return { host, gateway: reference, why: own.length === 0 ? 'foreign-site' : 'no-routes', listener };
   }
 
-  #addRoute(route: RouteReading): void {
-    // Not one that is only not refused yet: anybody can write a route, and could have challenges spelt by it.
-    const attachment = attachmentOf(route);
-    if (attachment === undefined) return;
-    for (const key of new Set(attachment.attached.map(sourceKey))) {
+  #addRoute(route: SiteRoute): void {
+    for (const key of new Set(route.attached.map(sourceKey))) {
       const known = this.#routes.get(key);
-      if (known === undefined) this.#routes.set(key, [attachment]);
-      else known.push(attachment);
+      if (known === undefined) this.#routes.set(key, [route]);
+      else known.push(route);
     }
   }
 
@@ -211,9 +214,9 @@ export class ChallengeListeners {
     const known = this.#sites.get(key);
     if (known !== undefined) return known;
     const sites = new Map<string | undefined, Set<string>>();
-    for (const attachment of this.#routes.get(sourceKey(owner)) ?? []) {
-      if (!isAttachedTo(attachment, owner, listener, this.#labelsOf)) continue;
-      const { hostnames, namespace } = attachment;
+    for (const route of this.#routes.get(sourceKey(owner)) ?? []) {
+      if (!isAttachedTo(route, owner, listener, this.#labelsOf)) continue;
+      const { hostnames, namespace } = route;
       for (const hostname of hostnames.length === 0 ? [undefined] : hostnames) {
         sites.set(hostname, (sites.get(hostname) ?? new Set()).add(namespace));
       }

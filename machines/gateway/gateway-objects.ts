@@ -116,25 +116,35 @@ export interface ParentCondition {
 /** An entry of `status.parents`. */
 export interface ParentStatus {
   readonly parentRef: ParentReference;
-  readonly controllerName: string;
   readonly accepted: ParentCondition | undefined;
   readonly resolvedRefs: ParentCondition | undefined;
 }
 
 /** An HTTPRoute that is not being deleted. */
-export interface RouteReading {
+export type RouteReading = SiteRoute | ChallengeRouteReading;
+
+/** Anybody's, who may have written thousands: no more is kept than what decides about names. */
+export interface SiteRoute {
+  readonly ours: false;
   readonly namespace: string;
   readonly name: string;
-  readonly uid: string;
   /** Milliseconds since the epoch. */
   readonly createdAt: number;
-  readonly generation: number;
   /** Lower case, without trailing dot; empty: all hosts of the listener. */
+  readonly hostnames: readonly string[];
+  /** The parentRefs that a Gateway or ListenerSet has accepted: at least one. */
+  readonly attached: readonly ParentReference[];
+}
+
+/** A challenge route of kube-lego, by its label. */
+export interface ChallengeRouteReading {
+  readonly ours: true;
+  readonly namespace: string;
+  readonly name: string;
+  readonly generation: number;
   readonly hostnames: readonly string[];
   readonly parentRefs: readonly ParentReference[];
   readonly parents: readonly ParentStatus[];
-  /** A challenge route of kube-lego, by its label. */
-  readonly ours: boolean;
 }
 
 export interface GrantReading {

@@ -10,14 +10,15 @@ import type {
   GatewayReading,
   GrantReading,
   ListenerReading,
+  SiteRoute,
 } from './gateway-objects.ts';
 import { isGranted } from './grants.ts';
 import { inTurn, listenerNames, mostServed, type ServedName } from './listener-names.ts';
-import { type Attachment, isAttachedTo } from './route-attachment.ts';
+import { isAttachedTo } from './route-attachment.ts';
 
 export interface GatewaySurroundings {
   /** Attached to the Gateway or ListenerSet. */
-  readonly routes: readonly Attachment[];
+  readonly routes: readonly SiteRoute[];
   readonly grants: readonly GrantReading[];
   /** Labels of a Namespace. */
   readonly labelsOf: (namespace: string) => Readonly<Record<string, string>>;
@@ -176,7 +177,7 @@ function noticesAbout(
   return [{ code: 'NoRouteHostnames', message: `${of} has no HTTPRoute with a hostname yet.` }];
 }
 
-function byAge(one: Attachment, other: Attachment): number {
+function byAge(one: SiteRoute, other: SiteRoute): number {
   if (one.createdAt !== other.createdAt) return one.createdAt - other.createdAt;
   return `${one.namespace}/${one.name}` < `${other.namespace}/${other.name}` ? -1 : 1;
 }

@@ -1,7 +1,6 @@
 import { isWildcard } from '../hosts/host-names.ts';
-import type { GatewayReading, ListenerReading } from './gateway-objects.ts';
+import type { GatewayReading, ListenerReading, SiteRoute } from './gateway-objects.ts';
 import { intersection } from './hostname-match.ts';
-import type { Attachment } from './route-attachment.ts';
 
 /** Annotation of a Gateway or ListenerSet: `true` asks for wildcard certificates for wildcard hostnames. */
 export const wildcardAnnotation = 'kube-lego.io/wildcard';
@@ -33,7 +32,7 @@ export interface ListenerNames {
 export function listenerNames(
   { wildcards }: Pick<GatewayReading, 'wildcards'>,
   { hostname }: Pick<ListenerReading, 'hostname'>,
-  routes: ReadonlyMap<string, Iterable<Pick<Attachment, 'hostnames'>>>,
+  routes: ReadonlyMap<string, Iterable<Pick<SiteRoute, 'hostnames'>>>,
 ): ListenerNames {
   const own = { name: hostname ?? '', namespace: undefined };
   if (hostname !== undefined && !isWildcard(hostname)) return { certified: [own], unasked: [] };
@@ -71,7 +70,7 @@ export function* inTurn<T>(lists: Iterable<Iterable<T>>): Generator<T, void> {
 function* namesOf(
   namespace: string,
   hostname: string | undefined,
-  routes: Iterable<Pick<Attachment, 'hostnames'>>,
+  routes: Iterable<Pick<SiteRoute, 'hostnames'>>,
 ): Generator<ServedName, void> {
   const names = new Set<string>();
   for (const { hostnames } of routes) {

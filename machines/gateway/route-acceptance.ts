@@ -6,7 +6,12 @@ import type { ReasonCode } from '../reasons/reasons.ts';
 import { sentences } from '../reasons/sentences.ts';
 import { carries } from './challenge-route-plan.ts';
 import type { ChallengeSlot, ListenerReference, Unplaced } from './challenge-routes.ts';
-import type { GatewayReference, ParentCondition, RouteReading } from './gateway-objects.ts';
+import type {
+  ChallengeRouteReading,
+  GatewayReference,
+  ParentCondition,
+  ParentReference,
+} from './gateway-objects.ts';
 import { isSame } from './route-attachment.ts';
 
 /** Why a challenge of a host cannot be answered at a listener. Messages are sentences. */
@@ -27,7 +32,7 @@ export type Acceptance =
 const longestMessage = 200;
 
 /** What `status.parents` says of a slot, of the present version of the challenge route (`observedGeneration`). */
-export function acceptanceOf(slot: ChallengeSlot, routes: readonly RouteReading[]): Acceptance {
+export function acceptanceOf(slot: ChallengeSlot, routes: readonly ChallengeRouteReading[]): Acceptance {
   const route = routes.find(({ namespace, name, hostnames, parentRefs }) =>
     carries({ namespace, name, hostnames, listeners: parentRefs.flatMap(listenerOf) }, slot),
   );
@@ -101,13 +106,21 @@ export const httpListenerToAdd = `- name: http
       from: All
 `;
 
-function notAccepted(slot: ChallengeSlot, route: RouteReading, condition: ParentCondition): RouteRefusal {
+function notAccepted(
+  slot: ChallengeSlot,
+  route: ChallengeRouteReading,
+  condition: ParentCondition,
+): RouteRefusal {
   const code =
     condition.reason === 'NotAllowedByListeners' ? 'ChallengeRouteNotAllowed' : 'ChallengeRouteNotAccepted';
   return { code, message: saidOf(slot, route, 'does not accept', condition) };
 }
 
-function notResolved(slot: ChallengeSlot, route: RouteReading, condition: ParentCondition): RouteRefusal {
+function notResolved(
+  slot: ChallengeSlot,
+  route: ChallengeRouteReading,
+  condition: ParentCondition,
+): RouteRefusal {
   return {
     code: 'ChallengeRouteNotResolved',
     message: saidOf(slot, route, 'leads nowhere the requests of', condition),
@@ -116,7 +129,7 @@ function notResolved(slot: ChallengeSlot, route: RouteReading, condition: Parent
 
 function saidOf(
   { host, listener }: ChallengeSlot,
-  { namespace, name }: RouteReading,
+  { namespace, name }: ChallengeRouteReading,
   verb: string,
   { reason, message }: ParentCondition,
 ): string {
@@ -128,7 +141,7 @@ function saidOf(
   );
 }
 
-function listenerOf({ sectionName, ...parent }: RouteReading['parentRefs'][number]): ListenerReference[] {
+function listenerOf({ sectionName, ...parent }: ParentReference): ListenerReference[] {
   return sectionName === undefined ? [] : [{ ...parent, sectionName }];
 }
 

@@ -1,35 +1,6 @@
 import { sourceKey } from '../ownership/source-key.ts';
 import { lets } from './allowed-routes.ts';
-import type { GatewayReading, ListenerReading, ParentReference, RouteReading } from './gateway-objects.ts';
-
-/** What of an HTTPRoute decides about names. */
-export interface Attachment {
-  readonly namespace: string;
-  readonly name: string;
-  /** Milliseconds since the epoch. */
-  readonly createdAt: number;
-  /** As in `RouteReading`. */
-  readonly hostnames: readonly string[];
-  /** The Gateways and ListenerSets that have accepted it. */
-  readonly attached: readonly ParentReference[];
-}
-
-/** @returns undefined for a route that no Gateway has accepted, and for our own */
-export function attachmentOf({
-  namespace,
-  name,
-  createdAt,
-  hostnames,
-  parentRefs,
-  parents,
-  ours,
-}: RouteReading): Attachment | undefined {
-  if (ours) return undefined;
-  const attached = parentRefs.filter((reference) =>
-    parents.some(({ parentRef, accepted }) => accepted?.status === true && isSame(parentRef, reference)),
-  );
-  return attached.length === 0 ? undefined : { namespace, name, createdAt, hostnames, attached };
-}
+import type { GatewayReading, ListenerReading, ParentReference, SiteRoute } from './gateway-objects.ts';
 
 /**
  * Whether the route is attached to this listener. A route that names no listener is accepted if one of them lets it in, so that has to
@@ -38,7 +9,7 @@ export function attachmentOf({
  * @param labelsOf labels of a Namespace
  */
 export function isAttachedTo(
-  { namespace, attached }: Attachment,
+  { namespace, attached }: SiteRoute,
   gateway: Pick<GatewayReading, 'kind' | 'namespace' | 'name'>,
   listener: ListenerReading,
   labelsOf: (namespace: string) => Readonly<Record<string, string>>,

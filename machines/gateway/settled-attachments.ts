@@ -1,16 +1,16 @@
 import { isEqual } from '../ownership/equality.ts';
 import { minute } from '../time/durations.ts';
 import { Schedule } from '../time/schedule.ts';
-import type { Attachment } from './route-attachment.ts';
+import type { SiteRoute } from './gateway-objects.ts';
 
 /** Milliseconds for which a changed attachment must stand before it counts. */
 export const settlingTime = minute;
 
 interface Standing {
   /** That counts; undefined: it had none, or the route is gone. */
-  current: Attachment | undefined;
+  current: SiteRoute | undefined;
   /** What is to count after a while, if that differs. */
-  next?: { readonly attachment: Attachment | undefined };
+  next?: { readonly attachment: SiteRoute | undefined };
 }
 
 /**
@@ -27,7 +27,7 @@ export class SettledAttachments {
    * @param attachment undefined: it has none, or there is no such route
    * @returns whether what counts has changed
    */
-  put(route: string, attachment: Attachment | undefined, now: number): boolean {
+  put(route: string, attachment: SiteRoute | undefined, now: number): boolean {
     const known = this.#byRoute.get(route);
     if (known?.current === undefined) {
       if (attachment === undefined) return false;
@@ -46,7 +46,7 @@ export class SettledAttachments {
     return false;
   }
 
-  get(route: string): Attachment | undefined {
+  get(route: string): SiteRoute | undefined {
     return this.#byRoute.get(route)?.current;
   }
 
@@ -56,7 +56,7 @@ export class SettledAttachments {
   }
 
   /** @returns the routes of which now counts something else, with what counted before */
-  settle(now: number): { readonly route: string; readonly before: Attachment | undefined }[] {
+  settle(now: number): { readonly route: string; readonly before: SiteRoute | undefined }[] {
     return [...this.#settling.takeDue(now)].flatMap((route) => {
       const known = this.#byRoute.get(route);
       if (known?.next === undefined) return [];

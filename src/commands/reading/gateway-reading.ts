@@ -4,7 +4,6 @@ import type {
   RouteReading,
 } from '../../../machines/gateway/gateway-objects.ts';
 import { gatewaySource } from '../../../machines/gateway/gateway-source.ts';
-import { attachmentOf } from '../../../machines/gateway/route-attachment.ts';
 import { sourceKey } from '../../../machines/ownership/source-key.ts';
 import type { SourceSpec } from '../../../machines/ownership/source-spec.ts';
 import type { Config } from '../../config/config.ts';
@@ -82,15 +81,15 @@ export async function surveyGateways(
   const [gateways, sets, routes, grants, labels] = await Promise.all([
     read('Gateway', (object) => projectGateway('Gateway', object, annotationKey)),
     read('ListenerSet', (object) => projectGateway('ListenerSet', object, annotationKey)),
-    read('HTTPRoute', projectRoute),
+    read('HTTPRoute', (object) => projectRoute(object)),
     read('ReferenceGrant', projectGrant),
     labelsOfNamespaces(client, signal),
   ]);
   const labelsOf = (of: string) => labels.get(of) ?? {};
-  const attachments = routes.flatMap((route) => attachmentOf(route) ?? []);
+  const sites = routes.flatMap((route) => (route.ours ? [] : route));
   const sources = [...gateways, ...sets].map((reading) => {
     const key = sourceKey(reading);
-    const own = attachments.filter(({ attached }) => attached.some((parent) => sourceKey(parent) === key));
+    const own = sites.filter(({ attached }) => attached.some((parent) => sourceKey(parent) === key));
     return gatewaySource(reading, { routes: own, grants, labelsOf });
   });
   return { served, gateways: [...gateways, ...sets], routes, grants, labelsOf, sources, partial };

@@ -1,7 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { GatewayReading } from '../../../machines/gateway/gateway-objects.ts';
+import type { GatewayReading, SiteRoute } from '../../../machines/gateway/gateway-objects.ts';
 import { gatewaySource } from '../../../machines/gateway/gateway-source.ts';
-import { type Attachment, attachmentOf } from '../../../machines/gateway/route-attachment.ts';
 import { SettledAttachments } from '../../../machines/gateway/settled-attachments.ts';
 import { isEqual } from '../../../machines/ownership/equality.ts';
 import { type SourceKey, sourceKey } from '../../../machines/ownership/source-key.ts';
@@ -79,7 +78,7 @@ export class GatewaySources implements SourceWatch {
       case 'route': {
         const { reading, gone } = change;
         const route = `${reading.namespace}/${reading.name}`;
-        const attachment = gone === true ? undefined : attachmentOf(reading);
+        const attachment = gone === true || reading.ours ? undefined : reading;
         const before = this.#attachments.get(route);
         if (this.#attachments.put(route, attachment, this.#options.clock.monotonic())) {
           this.#moved(route, before, attachment);
@@ -99,7 +98,7 @@ export class GatewaySources implements SourceWatch {
     this.#work();
   }
 
-  #moved(route: string, before: Attachment | undefined, after: Attachment | undefined): void {
+  #moved(route: string, before: SiteRoute | undefined, after: SiteRoute | undefined): void {
     for (const key of parentsOf(before)) {
       this.#attached.get(key)?.delete(route);
       this.#changed.add(key);
@@ -179,6 +178,6 @@ export class GatewaySources implements SourceWatch {
   }
 }
 
-function parentsOf(attachment: Attachment | undefined): ReadonlySet<SourceKey> {
+function parentsOf(attachment: SiteRoute | undefined): ReadonlySet<SourceKey> {
   return new Set((attachment?.attached ?? []).map(sourceKey));
 }

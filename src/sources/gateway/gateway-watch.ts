@@ -21,6 +21,7 @@ import { projectGateway } from './gateway-projection.ts';
 import { KindWatch, longestWait } from './kind-watch.ts';
 import { type NamespaceLabels, projectLabels } from './namespace-labels.ts';
 import { projectGrant, projectRoute } from './route-projection.ts';
+import { SharedReferences } from './shared-references.ts';
 
 /** Milliseconds between two questions which kinds are served; after a failure, and until all have been read. */
 const discoveryInterval = minute;
@@ -83,6 +84,7 @@ export class GatewayWatch implements GatewayCache {
       onUpsert: (reading: GatewayReading) => tell({ of: 'gateway', reading }),
       onDelete: (reading: GatewayReading) => tell({ of: 'gateway', reading, gone: true }),
     });
+    const references = new SharedReferences();
     this.#gateways = new KindWatch(ofKind('Gateway'));
     this.#listenerSets = new KindWatch(ofKind('ListenerSet'));
     this.#routes = new KindWatch<RouteReading>({
@@ -90,7 +92,7 @@ export class GatewayWatch implements GatewayCache {
       // The challenge routes are there, with what Gateways say of them.
       namespaces: watched.length === 0 ? [] : [...new Set([config.namespace, ...watched])],
       plural: 'HTTPRoutes',
-      project: projectRoute,
+      project: (object) => projectRoute(object, (reference) => references.of(reference)),
       onUpsert: (reading) => tell({ of: 'route', reading }),
       onDelete: (reading) => tell({ of: 'route', reading, gone: true }),
     });

@@ -5,6 +5,7 @@ import type {
   ParentStatus,
   RouteReading,
 } from '../../../machines/gateway/gateway-objects.ts';
+import { isSame } from '../../../machines/gateway/route-attachment.ts';
 import { challengePath } from '../../../machines/hosts/challenge-path.ts';
 import { managedByLabel } from '../../kubernetes/records/managed-by.ts';
 import { creationTime } from '../../kubernetes/watch/projections.ts';
@@ -27,31 +28,42 @@ const mostRules = 16;
 const mostMatches = 64;
 const mostGrants = 16;
 
-/** Projects an HTTPRoute; undefined for one that is being deleted, and for a challenge route of somebody else. */
-export function projectRoute(object: unknown): RouteReading | undefined {
+/**
+ * Projects an HTTPRoute; undefined for one that is being deleted, that no Gateway or ListenerSet has accepted, and for a challenge route
+ * of somebody else. One that is only not refused yet does not count: anybody can write a route, and could have challenges spelt by it.
+ *
+ * @param shared the same object for equal references
+ */
+export function projectRoute(
+  object: unknown,
+  shared = (reference: ParentReference): ParentReference => reference,
+): RouteReading | undefined {
   const metadata = recordField(object, 'metadata');
-  const [uid, namespace, name] = ['uid', 'namespace', 'name'].map((field) => nameField(metadata, field));
-  if (uid === undefined || namespace === undefined || name === undefined) return undefined;
-  if (isBeingDeleted(object)) return undefined;
+  const [namespace, name] = ['namespace', 'name'].map((field) => nameField(metadata, field));
+  if (namespace === undefined || name === undefined || isBeingDeleted(object)) return undefined;
   const ours =
     stringField(recordField(metadata, 'labels'), managedByLabel.key) === managedByLabel.value &&
     isChallengeOnly(object);
   if (!ours && isChallengeOnly(object)) return undefined;
   const spec = recordField(object, 'spec');
-  const hostnames = arrayField(spec, 'hostnames').slice(0, mostHostnames);
-  return {
-    namespace,
-    name,
-    uid,
-    createdAt: creationTime(metadata),
-    generation: numberField(metadata, 'generation') ?? 0,
-    hostnames: hostnames.flatMap((hostname) => hostnameField({ hostname }, 'hostname') ?? []),
-    parentRefs: recordsIn(spec, 'parentRefs', mostParents).flatMap((one) => parentReference(one, namespace)),
-    parents: recordsIn(recordField(object, 'status'), 'parents', mostParents).flatMap((one) =>
-      parentStatus(one, namespace),
-    ),
-    ours,
-  };
+  const hostnames = arrayField(spec, 'hostnames')
+    .slice(0, mostHostnames)
+    .flatMap((hostname) => hostnameField({ hostname }, 'hostname') ?? []);
+  const parentRefs = recordsIn(spec, 'parentRefs', mostParents)
+    .flatMap((one) => parentReference(one, namespace))
+    .map(shared);
+  const said = recordsIn(recordField(object, 'status'), 'parents', mostParents);
+  if (ours) {
+    const parents = said.flatMap((one) => parentStatus(one, namespace, shared));
+    const generation = numberField(metadata, 'generation') ?? 0;
+    return { ours, namespace, name, generation, hostnames, parentRefs, parents };
+  }
+  const accepted = said
+    .filter((one) => isTrueNow(conditionIn(one, 'Accepted')))
+    .flatMap((one) => parentReference(recordField(one, 'parentRef'), namespace));
+  const attached = parentRefs.filter((reference) => accepted.some((other) => isSame(other, reference)));
+  if (attached.length === 0) return undefined;
+  return { ours, namespace, name, createdAt: creationTime(metadata), hostnames, attached };
 }
 
 /** Projects a ReferenceGrant. */
@@ -114,15 +126,24 @@ function parentReference(reference: unknown, own: string): ParentReference[] {
   ];
 }
 
-function parentStatus(status: unknown, own: string): ParentStatus[] {
+function parentStatus(
+  status: unknown,
+  own: string,
+  shared: (reference: ParentReference) => ParentReference,
+): ParentStatus[] {
   return parentReference(recordField(status, 'parentRef'), own).map((parentRef) => ({
-    parentRef,
-    controllerName: textField(status, 'controllerName') ?? '',
+    parentRef: shared(parentRef),
     accepted: parentCondition(conditionIn(status, 'Accepted')),
     resolvedRefs: parentCondition(conditionIn(status, 'ResolvedRefs')),
   }));
 }
 
+/** What a Gateway says where it accepts a route is read by nobody. */
 function parentCondition(condition: Condition | undefined): ParentCondition | undefined {
-  return condition && { ...condition, status: isTrueNow(condition) };
+  if (condition === undefined) return undefined;
+  const { reason, message, observedGeneration } = condition;
+  const status = isTrueNow(condition);
+  return status
+    ? { status, reason: '', message: '', observedGeneration }
+    : { status, reason, message, observedGeneration };
 }

@@ -177,7 +177,7 @@ describe('the challenge routes', { timeout: 240_000 }, () => {
     });
     await stage.say(namespace, 'kube-lego-challenge-1', { resolvedRefs: 'RefNotPermitted' });
     await eventually('the refusal is known', () =>
-      [...gateways.routes()].some(({ parents }) => parents.length > 0),
+      [...gateways.routes()].some((route) => route.ours && route.parents.length > 0),
     );
     assert.equal(settled, false);
     await stage.say(namespace, 'kube-lego-challenge-1', {});
@@ -202,11 +202,7 @@ describe('the challenge routes', { timeout: 240_000 }, () => {
   it('are spelt as the site is, also when that changes while they stand', async () => {
     await gateway('web', [listener('http')]);
     await stage.site(infra, 'site', 'web', ['*.example.com']);
-    await eventually(
-      'the site is known',
-      () => [...gateways.routes()].some(({ parents }) => parents.length > 0),
-      limit,
-    );
+    await eventually('the site is known', () => [...gateways.routes()].some(({ ours }) => !ours), limit);
     assert.deepEqual(await acquireAs({}, ['a.example.com', 'b.example.com']), new Map());
     assert.deepEqual(await hostnamesIn(namespace), ['*.example.com']);
     assert.equal(routes.changedAt('web'), undefined);

@@ -2,7 +2,7 @@ import type {
   GatewayReading,
   ListenerReading,
   ParentReference,
-  RouteReading,
+  SiteRoute,
 } from '../../../machines/gateway/gateway-objects.ts';
 
 /** Of all Gateways and ListenerSets here. */
@@ -77,20 +77,7 @@ export function route(
   parent: GatewayReading,
   hostnames: readonly string[],
   at: Pick<ParentReference, 'sectionName' | 'port'> = {},
-): RouteReading {
+): SiteRoute {
   const parentRef = { kind: parent.kind, namespace: parent.namespace, name: parent.name, ...at };
-  const condition = { status: true, reason: 'Accepted', message: '', observedGeneration: 1 };
-  return {
-    namespace: 'shop',
-    name,
-    uid: `uid-of-${name}`,
-    createdAt: 0,
-    generation: 1,
-    hostnames,
-    parentRefs: [parentRef],
-    parents: [
-      { parentRef, controllerName: 'example.com/gateway', accepted: condition, resolvedRefs: condition },
-    ],
-    ours: false,
-  };
+  return { ours: false, namespace: 'shop', name, createdAt: 0, hostnames, attached: [parentRef] };
 }

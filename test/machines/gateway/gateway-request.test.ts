@@ -1,12 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type {
-  GatewayReading,
-  GrantReading,
-  RouteReading,
-} from '../../../machines/gateway/gateway-objects.ts';
+import type { GatewayReading, GrantReading, SiteRoute } from '../../../machines/gateway/gateway-objects.ts';
 import { gatewayRequest } from '../../../machines/gateway/gateway-request.ts';
-import { attachmentOf } from '../../../machines/gateway/route-attachment.ts';
 import { gateway, gatewayNamespace, http, https, listenerSet, route } from './gateway-builders.ts';
 
 function secret(name: string, namespace = gatewayNamespace) {
@@ -15,7 +10,7 @@ function secret(name: string, namespace = gatewayNamespace) {
 
 function request(
   reading: GatewayReading,
-  routes: readonly RouteReading[] = [],
+  routes: readonly SiteRoute[] = [],
   {
     grants = [],
     labels = {},
@@ -25,7 +20,7 @@ function request(
   } = {},
 ) {
   return gatewayRequest(reading, {
-    routes: routes.flatMap((one) => attachmentOf(one) ?? []),
+    routes,
     grants,
     labelsOf: () => labels,
   });
@@ -121,20 +116,17 @@ describe('a listener', () => {
     assert.deepEqual(asked(asking), ['all-tls: *.example.com']);
   });
 
-  it('counts only routes that are attached to it: by name, port, namespace and acceptance', () => {
+  it('counts only routes that are attached to it: by name, port and namespace', () => {
     const edge = gateway(
       'edge',
       https('one', { hostname: '*.example.com', ...secret('one-tls') }),
       https('two', { hostname: '*.example.com', port: 8443, ...secret('two-tls') }),
       https('same', { port: 9443, allowedRoutes: { from: 'Same' }, ...secret('same-tls') }),
     );
-    const refused = route('refused', edge, ['refused.example.com']);
     const routes = [
       route('by-name', edge, ['name.example.com'], { sectionName: 'one' }),
       route('by-port', edge, ['port.example.com'], { port: 8443 }),
       route('of-another', gateway('other', ...edge.listeners), ['other.example.com']),
-      { ...refused, parents: [] },
-      { ...route('ours', edge, ['ours.example.com']), ours: true },
     ];
     assert.deepEqual(asked(edge, routes), [
       'one-tls: name.example.com',

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
-import { type Attachment, attachmentOf } from '../../../machines/gateway/route-attachment.ts';
+import type { SiteRoute } from '../../../machines/gateway/gateway-objects.ts';
 import { SettledAttachments, settlingTime } from '../../../machines/gateway/settled-attachments.ts';
 import { gateway, http, route } from './gateway-builders.ts';
 
 const edge = gateway('edge', http('http'));
 const half = settlingTime / 2;
 
-function attached(...hostnames: readonly string[]): Attachment | undefined {
-  return attachmentOf(route('app', edge, hostnames));
+function attached(...hostnames: readonly string[]): SiteRoute {
+  return route('app', edge, hostnames);
 }
 
 describe('the hostnames of an HTTPRoute', () => {
@@ -18,7 +18,7 @@ describe('the hostnames of an HTTPRoute', () => {
   });
 
   const counting = (): readonly string[] => settled.get('shop/app')?.hostnames ?? [];
-  const put = (attachment: Attachment | undefined, at: number): boolean =>
+  const put = (attachment: SiteRoute | undefined, at: number): boolean =>
     settled.put('shop/app', attachment, at);
 
   it('count at once when the route is first attached', () => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { projectGateway } from '../../../src/sources/gateway/gateway-projection.ts';
 import { projectGrant, projectRoute } from '../../../src/sources/gateway/route-projection.ts';
+import { SharedReferences } from '../../../src/sources/gateway/shared-references.ts';
 
 const metadata = {
   namespace: 'infra',
@@ -164,61 +165,92 @@ describe('the projection of an HTTPRoute', () => {
     { group: 'gateway.networking.x-k8s.io', kind: 'XListenerSet', name: 'set', namespace: 'other' },
     { group: '', kind: 'Service', name: 'mesh' },
   ];
-  const route = (spec: object, changes: object = {}) =>
-    projectRoute({ metadata: { ...metadata, ...changes }, spec, status: {} });
+  const path = { type: 'PathPrefix', value: '/.well-known/acme-challenge' };
+  const challengeRules = [{ matches: [{ path }] }];
+  const labels = { 'app.kubernetes.io/managed-by': 'kube-lego' };
+  const accepted = { type: 'Accepted', status: 'True', reason: 'r'.repeat(999), message: 'm'.repeat(999) };
+  const refused = { ...accepted, status: 'False', reason: 'NotAllowedByListeners' };
+  const edge = { kind: 'Gateway', namespace: 'infra', name: 'edge', sectionName: 'http' } as const;
+  const set = { kind: 'ListenerSet', namespace: 'other', name: 'set' };
 
-  it('knows its parents by kind, an XListenerSet as a ListenerSet', () => {
-    const reading = projectRoute({
-      metadata,
-      spec: { parentRefs, hostnames: ['A.example.com'] },
-      status: {
-        parents: [
-          {
-            parentRef: parentRefs[0],
-            controllerName: 'example.com/gateway',
-            conditions: [
-              {
-                type: 'Accepted',
-                status: 'False',
-                reason: 'NotAllowedByListeners',
-                message: 'm'.repeat(999),
-              },
-            ],
-          },
-        ],
-      },
+  /** Of each parentRef, one of the conditions. */
+  const route = (
+    {
+      hostnames = [],
+      rules = [{}],
+    }: { readonly hostnames?: readonly string[]; readonly rules?: readonly object[] },
+    conditions: readonly object[],
+    changes: object = {},
+  ) => {
+    const parents = conditions.map((condition, at) => ({
+      parentRef: parentRefs[at],
+      controllerName: 'example.com/gateway',
+      conditions: [condition],
+    }));
+    const spec = { parentRefs, hostnames, rules };
+    return projectRoute({ metadata: { ...metadata, ...changes }, spec, status: { parents } });
+  };
+
+  it('has the parents that have accepted it, an XListenerSet as a ListenerSet, and nothing of what they say', () => {
+    const hostnames = ['A.example.com'];
+    const createdAt = Date.parse(metadata.creationTimestamp);
+    const reading = {
+      ours: false,
+      namespace: 'infra',
+      name: 'edge',
+      createdAt,
+      hostnames: ['a.example.com'],
+    };
+    assert.deepEqual(route({ hostnames }, [refused, accepted]), { ...reading, attached: [set] });
+    assert.deepEqual(route({ hostnames }, [accepted, accepted, accepted]), {
+      ...reading,
+      attached: [edge, set],
     });
-    assert.deepEqual(reading?.parentRefs, [
-      { kind: 'Gateway', namespace: 'infra', name: 'edge', sectionName: 'http' },
-      { kind: 'ListenerSet', namespace: 'other', name: 'set' },
-    ]);
-    assert.deepEqual(reading.hostnames, ['a.example.com']);
-    assert.deepEqual(reading.parents, [
-      {
-        parentRef: reading.parentRefs[0],
-        controllerName: 'example.com/gateway',
-        accepted: {
-          status: false,
-          reason: 'NotAllowedByListeners',
-          message: 'm'.repeat(256),
-          observedGeneration: undefined,
-        },
-        resolvedRefs: undefined,
-      },
-    ]);
   });
 
-  it("tells kube-lego's own challenge routes, and ignores those of others", () => {
-    const path = { type: 'PathPrefix', value: '/.well-known/acme-challenge' };
-    const rules = [{ matches: [{ path }] }];
-    const labels = { 'app.kubernetes.io/managed-by': 'kube-lego' };
-    assert.equal(route({ rules }, { labels })?.ours, true);
-    assert.equal(route({ rules }), undefined);
-    assert.equal(
-      route({ rules: [...rules, { matches: [{ path: { value: '/' } }] }] }, { labels })?.ours,
-      false,
-    );
-    assert.equal(route({ rules: [{}] })?.ours, false);
+  it('is none for a route that nobody has accepted, which anybody can write', () => {
+    assert.equal(route({}, [refused]), undefined);
+    assert.equal(route({}, []), undefined);
+    assert.equal(route({}, [{ ...accepted, status: 'Unknown' }]), undefined);
+  });
+
+  it("has what is said of kube-lego's own challenge routes, and ignores those of others", () => {
+    assert.equal(route({ rules: challengeRules }, [accepted]), undefined);
+    const reading = route({ rules: challengeRules }, [refused, accepted], { labels });
+    assert.deepEqual(reading, {
+      ours: true,
+      namespace: 'infra',
+      name: 'edge',
+      generation: 3,
+      hostnames: [],
+      parentRefs: [edge, set],
+      parents: [
+        {
+          parentRef: edge,
+          accepted: {
+            status: false,
+            reason: 'NotAllowedByListeners',
+            message: 'm'.repeat(256),
+            observedGeneration: undefined,
+          },
+          resolvedRefs: undefined,
+        },
+        {
+          parentRef: set,
+          accepted: { status: true, reason: '', message: '', observedGeneration: undefined },
+          resolvedRefs: undefined,
+        },
+      ],
+    });
+    const more = [...challengeRules, { matches: [{ path: { value: '/' } }] }];
+    assert.equal(route({ rules: more }, [accepted], { labels })?.ours, false);
+  });
+
+  it('shares references to listeners, of which thousands of routes name the same few', () => {
+    const shared = new SharedReferences();
+    const [first, second, third] = [0, 1, 0].map((port) => shared.of({ ...edge, port }));
+    assert.equal(third, first);
+    assert.notEqual(second, first);
   });
 });
 

@@ -5,7 +5,7 @@
 
 import { carries, type PlannedRoute, planRoutes } from '../../../../machines/gateway/challenge-route-plan.ts';
 import { ChallengeListeners, type ChallengeSlot } from '../../../../machines/gateway/challenge-routes.ts';
-import type { RouteReading } from '../../../../machines/gateway/gateway-objects.ts';
+import type { ChallengeRouteReading } from '../../../../machines/gateway/gateway-objects.ts';
 import {
   changedByOthers,
   notWritten,
@@ -326,12 +326,12 @@ export class ChallengeRoutes {
     const kind = 'HTTPRoute';
     const wanted = new Set(this.#wanted.map(challengeObjectKey));
     // Not all with our label, of which a tenant can make any number.
-    const isWanted = ({ ours, namespace, name }: RouteReading): boolean =>
-      ours && wanted.has(challengeObjectKey({ kind, namespace, name }));
+    const isWanted = ({ namespace, name }: ChallengeRouteReading): boolean =>
+      wanted.has(challengeObjectKey({ kind, namespace, name }));
     const view: RouteView = {
       now: clock.monotonic(),
       served: gateways.served,
-      routes: [...gateways.routes()].filter(isWanted),
+      routes: [...gateways.routes()].filter((route) => route.ours).filter(isWanted),
       namespace: template.namespace,
       ...(isLate ? { late: (slot: ChallengeSlot) => this.#lateRefusal(slot) } : {}),
     };

@@ -3,7 +3,7 @@ import type {
   ChallengeSlot,
   Unplaced,
 } from '../../../../machines/gateway/challenge-routes.ts';
-import type { RouteReading } from '../../../../machines/gateway/gateway-objects.ts';
+import type { ChallengeRouteReading } from '../../../../machines/gateway/gateway-objects.ts';
 import {
   acceptanceOf,
   type RouteRefusal,
@@ -23,7 +23,7 @@ export interface RouteView {
   /** Gateways and HTTPRoutes have been listed. */
   readonly served: boolean;
   /** The challenge routes, with what their Gateways say. */
-  readonly routes: readonly RouteReading[];
+  readonly routes: readonly ChallengeRouteReading[];
   /** Of kube-lego. */
   readonly namespace: string;
   /** Why nothing is said of this slot, although the time is over; undefined: there is time. */
