@@ -40,7 +40,8 @@ export function createIngressLogic({
       obtainCertificate: stepLogic(clock, (input, signal) =>
         observer.obtaining(input, async () => {
           const isNew = unfinishedOrder(steps, input) === undefined;
-          if (isNew) await steps.rehearsal?.rehearse(input, steps.solvers.presenters(input), signal);
+          const { rehearsal, slots, solvers } = steps;
+          if (isNew) await rehearsal?.rehearse(input, solvers.presenters(input), slots, signal);
           return obtainCertificate(steps, input, signal);
         }),
       ),

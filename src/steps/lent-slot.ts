@@ -1,3 +1,4 @@
+import type { AccountStore } from '../acme/account/account.ts';
 import type { Presenter } from '../acme/order/authorization.ts';
 import { untilAborted } from '../time/clock.ts';
 
@@ -6,6 +7,24 @@ export interface OrderSlots {
   lendSlot(round: string): void;
   /** Resolves when the round has a slot again, or rejects with the signal's reason. */
   reclaimSlot(round: string, signal: AbortSignal): Promise<void>;
+}
+
+/**
+ * Resolves when the key of the account is not being changed. The slot of the round is lent meanwhile: the change waits for the orders in
+ * flight, and those that have lent theirs need them back to end.
+ * @throws the signal's reason
+ */
+export async function untilKeyChanged(
+  account: Pick<AccountStore, 'afterKeyChange'>,
+  slots: OrderSlots,
+  round: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const change = account.afterKeyChange(signal);
+  if (change === undefined) return;
+  slots.lendSlot(round);
+  await change;
+  await slots.reclaimSlot(round, signal);
 }
 
 /** The slot of one order. */

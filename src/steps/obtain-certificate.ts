@@ -10,7 +10,7 @@ import type { Vault } from '../certificate/vault.ts';
 import type { ChallengeSolvers } from '../challenges/challenge-solvers.ts';
 import type { Clock } from '../time/clock.ts';
 import { failureOf } from './failures.ts';
-import { LentSlot, type OrderSlots } from './lent-slot.ts';
+import { LentSlot, type OrderSlots, untilKeyChanged } from './lent-slot.ts';
 import { entryFor, exemptionOf, type JournalOptions, OrderRecord, wantedOrder } from './order-record.ts';
 import { type SlowPhase, SlowPhases } from './slow-phases.ts';
 
@@ -43,13 +43,7 @@ export async function obtainCertificate(
   const { id, desired, predecessor } = input;
   const { ca, vault, issued, journal, clock, preferredChain } = options;
   await journal.ready(signal);
-  const keyChange = ca.account.afterKeyChange(signal);
-  if (keyChange !== undefined) {
-    // It waits for the orders in flight: those that have lent their slots need them back to end.
-    options.slots.lendSlot(id);
-    await keyChange;
-    await options.slots.reclaimSlot(id, signal);
-  }
+  await untilKeyChanged(ca.account, options.slots, id, signal);
   const wanted = wantedOrder(options, input);
   const earlier = entryFor(journal, wanted);
   for (const other of journal.of(wanted.namespace, wanted.secretName)) {

@@ -2,16 +2,20 @@ import { inRehearsal, isRehearsed } from '../../machines/assessment/rehearsal.ts
 import type { CertificateInput } from '../../machines/ingress/certificate.ts';
 import { StepError } from '../../machines/reasons/step-error.ts';
 import { day } from '../../machines/time/durations.ts';
+import type { AccountStore } from '../acme/account/account.ts';
 import type { OrderInput } from '../acme/order/order.ts';
 import type { CertificateAuthority } from '../authority/certificate-authority.ts';
 import { type CommonName, createCsr } from '../certificate/csr.ts';
 import { generateKey } from '../certificate/key.ts';
 import type { Clock } from '../time/clock.ts';
 import { failureOf } from './failures.ts';
+import { LentSlot, type OrderSlots, untilKeyChanged } from './lent-slot.ts';
 
 export interface RehearsalOptions {
   /** The staging CA. Its account has the same key as the production CA's: the responder answers for both. */
-  readonly ca: Pick<CertificateAuthority, 'admit' | 'order' | 'release'>;
+  readonly ca: Pick<CertificateAuthority, 'admit' | 'order' | 'release'> & {
+    readonly account: Pick<AccountStore, 'afterKeyChange'>;
+  };
   readonly clock: Pick<Clock, 'now' | 'monotonic'>;
   readonly commonName?: CommonName | undefined;
   /** The staging CA has paused a name; only the Ingress's owner may see the link that unpauses it. */
@@ -35,11 +39,13 @@ export class Rehearsal {
   /**
    * Resolves when the order may be sent to the production CA.
    * @param presenterOf the presenter of a host of the round
+   * @param slots that of the round is lent while the CA has nothing to do for it
    * @throws StepError with the failure, or the signal's reason
    */
   async rehearse(
     input: CertificateInput,
     presenterOf: OrderInput['presenterOf'],
+    slots: OrderSlots,
     signal: AbortSignal,
   ): Promise<void> {
     if (!isRehearsed(input.reason)) return;
@@ -48,7 +54,8 @@ export class Rehearsal {
     const set = hosts.toSorted().join();
     if ((this.#passed.get(set) ?? Number.NEGATIVE_INFINITY) > clock.monotonic() - countsFor) return;
     try {
-      await this.#order(input, hosts, presenterOf, signal);
+      await untilKeyChanged(this.#options.ca.account, slots, input.id, signal);
+      await this.#order(input, hosts, lending(presenterOf, slots, input.id, signal), signal);
     } catch (error) {
       signal.throwIfAborted();
       // The queue is that of the other CA, and does not wait for this one.
@@ -85,4 +92,21 @@ export class Rehearsal {
     const [oldest] = this.#passed.keys();
     if (this.#passed.size > mostSets && oldest !== undefined) this.#passed.delete(oldest);
   }
+}
+
+/** The same presenters, during whose work the slot of the round is lent if it takes long. */
+function lending(
+  presenterOf: OrderInput['presenterOf'],
+  slots: OrderSlots,
+  round: string,
+  signal: AbortSignal,
+): OrderInput['presenterOf'] {
+  const slot = new LentSlot({
+    lend: () => slots.lendSlot(round),
+    reclaim: () => slots.reclaimSlot(round, signal),
+  });
+  return (host) => {
+    const presenter = presenterOf(host);
+    return presenter && slot.around(presenter);
+  };
 }

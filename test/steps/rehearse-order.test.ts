@@ -8,6 +8,7 @@ import { StepError } from '../../machines/reasons/step-error.ts';
 import { AcmeTransport } from '../../src/acme/transport/transport.ts';
 import { CertificateAuthority } from '../../src/authority/certificate-authority.ts';
 import { Draining } from '../../src/authority/draining.ts';
+import type { OrderSlots } from '../../src/steps/lent-slot.ts';
 import { Rehearsal } from '../../src/steps/rehearse-order.ts';
 import { MemoryStore } from '../acme/memory-store.ts';
 import { problem, ScriptedCa } from '../acme/scripted-ca.ts';
@@ -27,6 +28,15 @@ describe('a rehearsal', () => {
   let authority: CertificateAuthority;
   let rehearsal: Rehearsal;
   let links: string[];
+  /** What the round does with its slot, which is its own again at once. */
+  let lent: string[];
+  const slots: OrderSlots = {
+    lendSlot: (round) => void lent.push(`lent by ${round}`),
+    reclaimSlot(round) {
+      lent.push(`reclaimed by ${round}`);
+      return Promise.resolve();
+    },
+  };
   /** Ends what the process writes. */
   let ending: AbortController;
 
@@ -37,6 +47,7 @@ describe('a rehearsal', () => {
     ca.now = () => clock.now() + caAhead;
     store = new MemoryLedgerStore();
     links = [];
+    lent = [];
     await start();
   });
   afterEach(async () => {
@@ -79,7 +90,7 @@ describe('a rehearsal', () => {
 
   async function failure(id: string): Promise<StepError> {
     try {
-      await rehearsal.rehearse({ ...input, id }, presenterOf, new AbortController().signal);
+      await rehearsal.rehearse({ ...input, id }, presenterOf, slots, new AbortController().signal);
     } catch (error) {
       assert.ok(error instanceof StepError, String(error));
       return error;
@@ -128,6 +139,41 @@ describe('a rehearsal', () => {
     assert.equal(ca.count('/new-order'), 2);
   });
 
+  it('lends its slot while the key of the account is changed', async () => {
+    const { signal } = new AbortController();
+    const change = Promise.withResolvers<void>();
+    const changed = authority.account.alone(signal, () => change.promise);
+    ca.scripts.set('/new-order', () => problem(429, 'rateLimited', 'Later.', { 'retry-after': '3600' }));
+    const failed = failure('1');
+    await setImmediate();
+    assert.deepEqual(lent, ['lent by 1']);
+    change.resolve();
+    await changed;
+    await failed;
+    assert.deepEqual(lent, ['lent by 1', 'reclaimed by 1']);
+    assert.equal(ca.count('/new-order'), 1);
+  });
+
+  it('lends its slot while the record of a host spreads in the DNS', async () => {
+    const presented = Promise.withResolvers<void>();
+    const spread = Promise.withResolvers<void>();
+    const present = (): Promise<void> => {
+      presented.resolve();
+      return spread.promise;
+    };
+    const rehearsed = rehearsal.rehearse(
+      { ...input, id: '1' },
+      () => ({ type: 'http-01', spreads: true, present }),
+      slots,
+      new AbortController().signal,
+    );
+    await presented.promise;
+    assert.deepEqual(lent, ['lent by 1']);
+    spread.reject(new Error('it lags'));
+    await assert.rejects(rehearsed);
+    assert.deepEqual(lent, ['lent by 1', 'reclaimed by 1']);
+  });
+
   it('is counted some seconds after its end', async () => {
     await crash();
     await start({ limits: { 'orders-per-account': { burst: 20, period: day } }, reserve: 0 });
@@ -140,7 +186,7 @@ describe('a rehearsal', () => {
         return { status, headers: { location: ca.url('/order') }, body: ca.order(order) };
       });
     }
-    await rehearsal.rehearse({ ...input, id: '1' }, presenterOf, new AbortController().signal);
+    await rehearsal.rehearse({ ...input, id: '1' }, presenterOf, slots, new AbortController().signal);
     await setImmediate();
     clock.advance(3000);
     await setImmediate();
