@@ -1,8 +1,8 @@
 import { createHash, generateKeyPairSync, X509Certificate } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { zonesDocument } from '../../deploy/local/world.ts';
 import { certificateId } from '../../src/certificate/certificate-id.ts';
 import type { CaAnswer, CaRequest } from '../ca/exchange.ts';
 import { ingress, secret, secretPath } from '../controller-failures/objects.ts';
@@ -10,6 +10,7 @@ import { type Stage, startStage } from '../controller-failures/stage.ts';
 import { StrictCa } from '../controller-failures/strict-ca.ts';
 import { eventually } from '../time/eventually.ts';
 import { Bystanders } from './bystanders.ts';
+import { DnsProviders, isDnsScenario, type ServiceCall, zones } from './dns-providers.ts';
 import { KillJudge, type Outcome, type Revived, type Run } from './kill-judge.ts';
 import type { Point, Scenario } from './kill-points.ts';
 import { recordOf, type Step, Steps, type Subject } from './kill-steps.ts';
@@ -19,7 +20,6 @@ import { Replicas } from './replicas.ts';
 
 const wrongClock = fileURLToPath(new URL('wrong-clock.mjs', import.meta.url));
 const namespace = 'shop';
-const zone = 'zone.example.com';
 const account = 'kube-lego/kube-lego-account';
 const leaseDuration = 5; // seconds
 /** Milliseconds that a certificate may take: the CA looks for a proof for up to a minute, and the next order is made a minute later. */
@@ -41,6 +41,7 @@ const day = 24 * 3_600_000; // milliseconds
 export class Lane implements AsyncDisposable {
   readonly #stage: Stage;
   readonly #ca: StrictCa;
+  readonly #providers: DnsProviders;
   readonly #replicas: Replicas;
   readonly #judge: KillJudge;
   readonly #clocks: readonly number[];
@@ -55,6 +56,7 @@ export class Lane implements AsyncDisposable {
     parts: {
       readonly stage: Stage;
       readonly ca: StrictCa;
+      readonly providers: DnsProviders;
       readonly replicas: Replicas;
       readonly judge: KillJudge;
     },
@@ -62,6 +64,7 @@ export class Lane implements AsyncDisposable {
   ) {
     this.#stage = parts.stage;
     this.#ca = parts.ca;
+    this.#providers = parts.providers;
     this.#replicas = parts.replicas;
     this.#judge = parts.judge;
     this.#clocks = clocks;
@@ -72,10 +75,10 @@ export class Lane implements AsyncDisposable {
    * @param clocks hours by which the clocks of the replicas are ahead, in turn
    */
   static async start(reusing: boolean, clocks: readonly number[] = [0]): Promise<Lane> {
-    const stage = await startStage({ namespaces: [namespace], zones: [zone] });
+    const stage = await startStage({ namespaces: [namespace], zones: Object.values(zones) });
     try {
       const { zoneServer } = stage.world;
-      await stage.apply(zonesDocument(zoneServer, `namespaces: ${namespace}`));
+      const providers = await DnsProviders.start(stage, namespace);
       const bystanders = await Bystanders.create(stage, namespace);
       // The CA is there before it.
       const made: { lane?: Lane } = {};
@@ -85,20 +88,24 @@ export class Lane implements AsyncDisposable {
         issuanceTime: () => 300,
         validateDns: (host, keyAuthorization) => {
           const value = createHash('sha256').update(keyAuthorization).digest('base64url');
-          return Promise.resolve(zoneServer.values(recordOf(host)).includes(value) ? 'ok' : 'wrong-answer');
+          return Promise.resolve(providers.proofs(recordOf(host)).includes(value) ? 'ok' : 'wrong-answer');
         },
         around: (request, handle) => made.lane?.aroundCa(request, handle) ?? handle(),
       });
+      const bundle = join(stage.world.session.directory, 'ca-and-dns-service.pem');
+      await writeFile(bundle, `${ca.server.caBundle}\n${providers.caPem}`);
       const environment = {
         ...ca.environment,
+        LEGO_CA_BUNDLE: bundle,
         LEGO_LEASE_DURATION: `${leaseDuration}s`,
         // So that there is a ledger. After a crash, what was written ahead counts as used.
         LEGO_RATE_LIMITS: '{"orders-per-account": {"burst": 100000, "period": "3h"}}',
       };
       const replicas = await Replicas.start(stage.world, environment);
       const judge = new KillJudge({ stage, ca, bystanders, reusing });
-      const lane = new Lane({ stage, ca, replicas, judge }, clocks);
+      const lane = new Lane({ stage, ca, providers, replicas, judge }, clocks);
       made.lane = lane;
+      providers.aroundCall = (call, handle) => lane.#aroundCall(call, handle);
       zoneServer.aroundUpdate = ({ changes }, handle) =>
         lane.#trap?.dnsUpdate(changes, handle) ?? Promise.resolve(handle());
       await lane.#pair();
@@ -112,6 +119,7 @@ export class Lane implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#replicas[Symbol.asyncDispose]();
+    await this.#providers[Symbol.asyncDispose]();
     await this.#ca[Symbol.asyncDispose]();
     await this.#stage.stop();
   }
@@ -131,11 +139,19 @@ export class Lane implements AsyncDisposable {
     return from === undefined || trap === undefined ? handle() : trap.caRequest(from, request, handle);
   }
 
+  async #aroundCall(call: ServiceCall, handle: () => void): Promise<boolean> {
+    const from = this.#alive.find(({ address }) => address === call.source);
+    const trap = this.#trap;
+    if (from !== undefined && trap !== undefined) return trap.dnsCall(from, call, handle);
+    handle();
+    return true;
+  }
+
   /** The requests of an issuance that nobody disturbs, in their order, with the removal of what it leaves behind. */
   async record(scenario: Scenario): Promise<readonly Step[]> {
     const { subject, trap, old } = await this.#begin(scenario, undefined);
     await this.#untilStored(subject, old);
-    const removals = [scenario === 'wildcard' ? 'dns-value-removal' : 'rule-removal', 'entry-removal'];
+    const removals = [isDnsScenario(scenario) ? 'dns-value-removal' : 'rule-removal', 'entry-removal'];
     const isOver = (): boolean => removals.every((name) => trap.seen.some((step) => step.name === name));
     await eventually('its leftovers are removed', isOver, tail);
     this.#trap = undefined;
@@ -227,14 +243,15 @@ export class Lane implements AsyncDisposable {
   }
 
   async #begin(scenario: Scenario, point: Point | undefined) {
-    const name = `${point?.scenario ?? scenario}-${this.#subjects.length}`;
-    const subject: Subject = {
-      namespace,
-      ingress: name,
-      secret: `${name}-tls`,
-      host: (point?.scenario ?? scenario) === 'wildcard' ? `*.${name}.${zone}` : `${name}.example.com`,
-    };
+    const name = `${scenario}-${this.#subjects.length}`;
+    const isByDns = isDnsScenario(scenario);
+    const host = isByDns ? `*.${name}.${zones[scenario]}` : `${name}.example.com`;
+    const subject: Subject = { namespace, ingress: name, secret: `${name}-tls`, host };
     this.#subjects.push(subject);
+    if (isByDns) {
+      await this.#providers.prepare(scenario);
+      this.#providers.prepareRecord(scenario, recordOf(host));
+    }
     const old = scenario === 'renewal' ? await this.#storeOld(subject) : undefined;
     const isOwn = (id: string): boolean => id === old || this.#judge.issued(subject).includes(id);
     const trap = new Trap<Replica>(new Steps(subject), point, isOwn);

@@ -6,7 +6,7 @@ import type { Step } from './kill-steps.ts';
 
 /** What the page shows. */
 export interface KillTable {
-  /** As they were seen without a disturbance; of `first` and `wildcard` those that no other issuance has. */
+  /** As they were seen without a disturbance; of `first` and those of DNS-01 those that no other issuance has. */
   readonly steps: ReadonlyMap<Scenario, readonly Step[]>;
   /** What came of the jobs that have been judged, by `keyOf`. */
   readonly cells: ReadonlyMap<string, string>;
@@ -17,6 +17,9 @@ const titles: Readonly<Record<Scenario, string>> = {
   issuance: 'The certificate of another Ingress',
   renewal: 'The renewal of a certificate',
   wildcard: 'The certificate of a wildcard, proven by DNS-01',
+  httpreq: 'The same in a zone of httpreq',
+  'acme-dns': 'The same in a zone of acme-dns',
+  'external-dns': 'The same in a zone of external-dns',
 };
 
 const sections = [false, true].flatMap((reusing) =>
@@ -27,7 +30,7 @@ const sections = [false, true].flatMap((reusing) =>
   })),
 );
 
-const servers = ['API server', 'CA', 'name server'] as const;
+const servers = ['API server', 'CA', 'name server', 'DNS service'] as const;
 
 /** Requests that DNS-01 makes a difference to, although each issuance has them: values stand in the DNS meanwhile. */
 const withValues: ReadonlySet<string> = new Set(['authorization', 'challenge', 'finalize', 'secret-write']);
@@ -54,7 +57,9 @@ one. A CA that answers with the same order, as Let's Encrypt does, makes one the
 
 With DNS-01 the value is written down (\`dns-value\`) before it is added at the name server (\`dns-add\`, an update by RFC 2136), and struck
 out after its removal. What a dead process has left of an order that needs it no more is removed two minutes after the next one leads.
-Look-ups in the DNS are no points: they change nothing, and each is repeated until it is answered.
+Look-ups in the DNS are no points: they change nothing, and each is repeated until it is answered. Of the other providers only the
+requests are listed that RFC 2136 does not have: to the script behind httpreq, to acme-dns, which removes no value but keeps the two
+newest of an account, so that none is missed here, and to the API server for external-dns, in whose place a program of the test stands.
 `;
 
 /** As the page shows it. */
@@ -80,7 +85,7 @@ export function tableOf(page: string): KillTable {
   for (const line of page.split('\n')) {
     section = sections.find(({ heading }) => heading === line) ?? section;
     const [, name, number, server, rest] =
-      /^\| `([a-z-]+)\/(\d+)` \| (API server|CA|name server) \|(.*)\|$/.exec(line) ?? [];
+      /^\| `([a-z-]+)\/(\d+)` \| (API server|CA|name server|DNS service) \|(.*)\|$/.exec(line) ?? [];
     if (section === undefined || name === undefined || rest === undefined) continue;
     const { reusing, scenario } = section;
     const texts = rest.split('|').map((text) => text.trim());
@@ -101,12 +106,16 @@ export function tableOf(page: string): KillTable {
   return { steps, cells };
 }
 
-/** All points, those of the first certificate and of a wildcard only where they are not as those of any other issuance. */
+/** All points, those of the first certificate and of DNS-01 only where they are not as those of any other issuance. */
 export function jobsOf(steps: KillTable['steps']): Job[] {
-  const usual = new Set(steps.get('issuance')?.map(({ name }) => name));
+  const namesOf = (scenario: Scenario): ReadonlySet<string> =>
+    new Set(steps.get(scenario)?.map(({ name }) => name));
+  const usual = namesOf('issuance');
+  const ofDns01 = namesOf('wildcard');
   const isOwn = ({ scenario, step }: Point): boolean => {
+    if (scenario === 'issuance' || scenario === 'renewal') return true;
     if (scenario === 'wildcard') return !usual.has(step) || withValues.has(step);
-    return scenario !== 'first' || !usual.has(step);
+    return !usual.has(step) && (scenario === 'first' || !ofDns01.has(step));
   };
   return scenarios
     .flatMap((scenario) => pointsOf(scenario, steps.get(scenario) ?? []))

@@ -3,9 +3,18 @@ import type { Step } from './kill-steps.ts';
 
 /**
  * `first`: the first certificate of all, with the registration of the account. `issuance`: of another Ingress. `renewal`: of a
- * certificate that the Secret holds. `wildcard`: an issuance that is proven by DNS-01.
+ * certificate that the Secret holds. `wildcard`: an issuance that is proven by DNS-01, in a zone that is updated by RFC 2136; the others:
+ * by another provider.
  */
-export const scenarios = ['first', 'issuance', 'renewal', 'wildcard'] as const;
+export const scenarios = [
+  'first',
+  'issuance',
+  'renewal',
+  'wildcard',
+  'httpreq',
+  'acme-dns',
+  'external-dns',
+] as const;
 export type Scenario = (typeof scenarios)[number];
 
 /**

@@ -1,6 +1,8 @@
+import { createHash } from 'node:crypto';
 import { arrayField, isRecord, recordField, stringField } from '../../src/process/json.ts';
 import type { CaAnswer, CaRequest } from '../ca/exchange.ts';
 import type { Passage } from '../controller-failures/faulty-proxy.ts';
+import { type ServiceCall, zones } from './dns-providers.ts';
 
 /** Whose certificate it is; all in one namespace. */
 export interface Subject {
@@ -15,7 +17,7 @@ export interface Subject {
 
 /** A request of an issuance. */
 export interface Step {
-  readonly server: 'API server' | 'CA' | 'name server';
+  readonly server: 'API server' | 'CA' | 'name server' | 'DNS service';
   /** A word for the command line. */
   readonly name: string;
   /** Whether it changes something at the server. */
@@ -63,6 +65,11 @@ export class Steps {
     const { namespace, ingress, secret, host } = this.#subject;
     const writes = method !== 'GET';
     const name = path.slice(path.lastIndexOf('/') + 1);
+    if (path.includes('/dnsendpoints')) {
+      if (!path.endsWith(`/${endpointOf(host)}`) && !body.includes(endpointOf(host))) return undefined;
+      if (!writes) return apiServer('endpoint-read', false);
+      return apiServer(method === 'DELETE' ? 'endpoint-removal' : 'endpoint-add', true);
+    }
     if (path.startsWith(`/api/v1/namespaces/${namespace}/secrets`)) {
       if (name !== secret && !body.includes(JSON.stringify(secret))) return undefined;
       if (!writes) return apiServer('secret-read', false);
@@ -107,6 +114,16 @@ export class Steps {
     if (own === undefined) return undefined;
     const name = own.action === 'add' ? 'dns-add' : 'dns-removal';
     return { server: 'name server', name, writes: true };
+  }
+
+  /** Likewise, of httpreq and acme-dns. An account of acme-dns is for many hosts, and one order at a time. */
+  ofDnsService({ path, body }: Pick<ServiceCall, 'path' | 'body'>): Step | undefined {
+    const { host } = this.#subject;
+    const isOwn =
+      path === '/update'
+        ? host.endsWith(`.${zones['acme-dns']}`)
+        : stringField(parsed(body), 'fqdn') === `${recordOf(host)}.`;
+    return isOwn ? { server: 'DNS service', name: path.slice(1), writes: true } : undefined;
   }
 
   /** Learns from the CA's answer to a request of the issuance where the order, its authorization and its certificate are. */
@@ -166,6 +183,11 @@ export function bareOf(host: string): string {
 /** The TXT record that proves the host. */
 export function recordOf(host: string): string {
   return `_acme-challenge.${bareOf(host)}`;
+}
+
+/** The DNSEndpoint with the values of this record. */
+function endpointOf(host: string): string {
+  return `kube-lego-${createHash('sha256').update(recordOf(host)).digest('hex').slice(0, 32)}`;
 }
 
 /** The entries of a record of kube-lego's in a Secret. */

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { describe, it } from 'node:test';
 import type { CaAnswer } from '../ca/exchange.ts';
 import type { Answer, Passage } from '../controller-failures/faulty-proxy.ts';
@@ -87,6 +88,21 @@ describe('the trap for the process that leads', () => {
     assert.deepEqual(story, ['updated', 'killed']);
   });
 
+  it('breaks a call of a DNS service off when it has been done', async () => {
+    const { story, victim } = scene();
+    const wildcard = { ...subject, host: '*.one.example.com' };
+    const point = { step: 'present', occurrence: 1, moment: 'lost' } as const;
+    const set = new Trap<typeof victim>(new Steps(wildcard), point, () => true);
+    const call = (host: string) => ({
+      path: '/present',
+      body: JSON.stringify({ fqdn: `_acme-challenge.${host}.` }),
+    });
+    const handle = (): void => void story.push('presented');
+    assert.equal(await set.dnsCall(victim, call('two.example.com'), handle), true);
+    assert.equal(await set.dnsCall(victim, call('one.example.com'), handle), false);
+    assert.deepEqual(story, ['presented', 'presented', 'killed']);
+  });
+
   it('counts only the requests of its certificate', async () => {
     const { story, victim, passage, trap } = scene();
     const set = trap('before', 2);
@@ -140,6 +156,26 @@ describe('the requests of an issuance', () => {
         update(`_acme-challenge.${other}`, 'add'),
       ],
       ['dns-add', 'dns-removal', undefined],
+    );
+  });
+
+  it('are known by the DNSEndpoint of the record that proves the host', () => {
+    const steps = new Steps({ ...subject, host: '*.one.example.com' });
+    const collection = '/apis/externaldns.k8s.io/v1alpha1/namespaces/kube-lego/dnsendpoints';
+    const endpointOf = (record: string): string =>
+      `kube-lego-${createHash('sha256').update(record).digest('hex').slice(0, 32)}`;
+    const [own, other] = ['one', 'two'].map((name) => endpointOf(`_acme-challenge.${name}.example.com`));
+    const ask = (method: string, path: string, body = ''): string | undefined =>
+      named(steps.ofApiServer({ method, path, query, body }));
+    assert.deepEqual(
+      [
+        ask('GET', `${collection}/${own}`),
+        ask('GET', `${collection}/${other}`),
+        ask('POST', collection, JSON.stringify({ metadata: { name: own } })),
+        ask('POST', collection, JSON.stringify({ metadata: { name: other } })),
+        ask('DELETE', `${collection}/${own}`),
+      ],
+      ['endpoint-read', undefined, 'endpoint-add', undefined, 'endpoint-removal'],
     );
   });
 

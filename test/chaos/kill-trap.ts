@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { CaAnswer, CaRequest } from '../ca/exchange.ts';
 import type { Answer, Passage } from '../controller-failures/faulty-proxy.ts';
+import type { ServiceCall } from './dns-providers.ts';
 import type { Point } from './kill-points.ts';
 import type { Step, Steps } from './kill-steps.ts';
 
@@ -80,6 +81,20 @@ export class Trap<T extends Victim> {
       return answer;
     };
     return isPoint ? this.#meet(from, forward, reset) : forward();
+  }
+
+  /** For `DnsProviders.aroundCall`. */
+  async dnsCall(from: T, call: Pick<ServiceCall, 'path' | 'body'>, handle: () => void): Promise<boolean> {
+    const isPoint = this.#watch(from, this.#steps.ofDnsService(call));
+    if (from === this.#doomed) {
+      this.#kill(from);
+      return false;
+    }
+    const forward = (): Promise<boolean> => {
+      handle();
+      return Promise.resolve(true);
+    };
+    return isPoint ? this.#meet(from, forward, false) : forward();
   }
 
   /**

@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { seededRandom } from '../ca/random.ts';
 import { UsageError, wholeNumber } from '../simulation/simulate-options.ts';
+import { isDnsScenario } from './dns-providers.ts';
 import { faultsOf, type Outcome } from './kill-judge.ts';
 import { Lane } from './kill-lane.ts';
 import { cellOf, jobsAt, jobsOf, type KillTable, keyOf, outcomeTable, pageOf, tableOf } from './kill-page.ts';
@@ -50,7 +51,7 @@ const batch = 8;
 export function drawnPoints(seed: number, count: number): Point[] {
   // A wildcard leaves values for two minutes, and test/controller/dns-01.test.ts kills the process in the middle of one.
   const points = jobsOf(readTable().steps).flatMap(({ point, reusing }) =>
-    reusing || point.scenario === 'wildcard' ? [] : [point],
+    reusing || isDnsScenario(point.scenario) ? [] : [point],
   );
   return shuffled(points, seed).slice(0, count);
 }
