@@ -29,6 +29,8 @@ interface Kept {
   work: Promise<void>;
   /** Ends the pause of a removal that has failed, as a round needs the value again. */
   needed: AbortController;
+  /** The answer to its addition is missing: what was sent may still get there. */
+  isUnsure: boolean;
 }
 
 const removalPauses = { shortestPause: second, longestPause: 5 * minute };
@@ -36,6 +38,8 @@ const removalPauses = { shortestPause: second, longestPause: 5 * minute };
 const patience = day;
 /** Milliseconds that what an earlier process has left is given for its order to be taken up again. */
 const leftoverDelay = 2 * minute;
+/** Milliseconds after which an addition without an answer does not get to the provider any more. */
+const longestDelivery = 2 * minute;
 
 /** Adds values to the DNS for rounds, and removes each when no round needs it any more, however long that takes. */
 export class ValueKeeper {
@@ -93,7 +97,14 @@ export class ValueKeeper {
     kept.needed.abort();
     await untilAborted(kept.work, signal);
     await values.add(value, signal);
-    await provider.add(value, signal);
+    kept.isUnsure = true;
+    try {
+      await provider.add(value, signal);
+      kept.isUnsure = false;
+    } catch (error) {
+      kept.isUnsure = !(error instanceof ProviderError) || error.code === 'unreachable';
+      throw error;
+    }
   }
 
   /** No order of this round needs its values any more. */
@@ -140,7 +151,13 @@ export class ValueKeeper {
     const id = idOf(value);
     const known = this.#kept.get(id);
     if (known !== undefined) return known;
-    const kept: Kept = { value, rounds: new Set(), work: Promise.resolve(), needed: new AbortController() };
+    const kept: Kept = {
+      value,
+      rounds: new Set(),
+      work: Promise.resolve(),
+      needed: new AbortController(),
+      isUnsure: false,
+    };
     this.#kept.set(id, kept);
     return kept;
   }
@@ -167,6 +184,7 @@ export class ValueKeeper {
       if (rounds.size > 0) return false;
       if (zones().lacks(value.domain) && clock.monotonic() - begun >= patience) {
         onGivenUp(value);
+        kept.isUnsure = false;
         return true;
       }
       const provider = await providers.of(this.#zoneOf(value), signal);
@@ -179,6 +197,11 @@ export class ValueKeeper {
       return false;
     });
     if (!isOver || rounds.size > 0) return;
+    if (kept.isUnsure) {
+      kept.isUnsure = false;
+      void this.#removeLater(value);
+      return;
+    }
     this.#kept.delete(idOf(value));
     values.remove(value);
   }
@@ -193,5 +216,12 @@ export class ValueKeeper {
       if (error instanceof LookupError) return value;
       throw error;
     }
+  }
+
+  /** Once more. It ends with the process; the next one finds the value in the record. */
+  async #removeLater(value: PresentedValue): Promise<void> {
+    const { clock, signal } = this.#options;
+    await sleep(clock, longestDelivery, signal).catch(() => undefined);
+    if (!signal.aborted) this.#removeUnlessNeeded(value);
   }
 }

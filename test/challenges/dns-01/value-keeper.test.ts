@@ -6,7 +6,11 @@ import {
   PresentedValues,
   valueOf,
 } from '../../../src/challenges/dns-01/presented-values.ts';
-import type { ChallengeValue, DnsProvider } from '../../../src/challenges/dns-01/providers/provider.ts';
+import {
+  type ChallengeValue,
+  type DnsProvider,
+  ProviderError,
+} from '../../../src/challenges/dns-01/providers/provider.ts';
 import { ValueKeeper } from '../../../src/challenges/dns-01/value-keeper.ts';
 import { type Clock, systemClock } from '../../../src/time/clock.ts';
 import { eventually } from '../../time/eventually.ts';
@@ -49,7 +53,7 @@ function keeping(t: TestContext, clock = systemClock) {
     const value = { domain: 'shop.example', host: 'shop.example', record, keyAuthorization: round };
     return keeper.add(round, { ...value, value: valueOf(`${round}${name}`) }, ['b', 'a'], signal);
   };
-  return { keeper, add, added, store, world, troubles, givenUp: givenUp.promise };
+  return { keeper, add, added, provider, store, world, troubles, givenUp: givenUp.promise };
 }
 
 describe('the keeper of values', { timeout: 120_000 }, () => {
@@ -125,6 +129,51 @@ describe('the keeper of values', { timeout: 120_000 }, () => {
     await eventually('it is removed', () => keeper.size === 0 && store.entries.size === 0);
     assert.deepEqual(primaries, ['ns1.auth.example', 'ns1.auth.example', 'ns2.auth.example']);
     assert.deepEqual(troubles, ['Error: NOTAUTH']);
+  });
+
+  for (const [what, error, removals] of [
+    ['was not answered', new ProviderError('unreachable', 'It gives no answer within 30 s.'), 2],
+    ['was refused', new ProviderError('refused', 'It answers with status 401.'), 1],
+  ] as const) {
+    it(`removes a value ${removals === 1 ? 'once' : 'once more after two minutes'} whose addition ${what}`, async (t) => {
+      const clock = hastyClock();
+      const { keeper, add, provider, store } = keeping(t, clock);
+      const removed: number[] = [];
+      provider.add = () => Promise.reject(error);
+      provider.remove = () => {
+        removed.push(clock.monotonic());
+        assert.equal(store.entries.size, 1, 'a crash leaves it to the next process');
+        return Promise.resolve();
+      };
+      await assert.rejects(add('1', 'a'), error);
+      keeper.release('1');
+      await eventually('nothing is kept', () => keeper.size === 0);
+      assert.equal(removed.length, removals);
+      const [first = 0, second = first] = removed;
+      assert.ok(removals === 1 || second - first >= 120_000);
+      await eventually('it is struck out', () => store.entries.size === 0);
+    });
+  }
+
+  it('removes no value late that another round of its order has added', async (t) => {
+    const { keeper, add, provider } = keeping(t, hastyClock());
+    const unreachable = new ProviderError('unreachable', 'It gives no answer within 30 s.');
+    const story: string[] = [];
+    provider.add = () => Promise.reject(unreachable);
+    provider.remove = () => {
+      story.push('removed');
+      return Promise.resolve();
+    };
+    await assert.rejects(add('1', 'a'), unreachable);
+    provider.add = () => {
+      story.push('added');
+      return Promise.resolve();
+    };
+    keeper.release('1');
+    await add('1', 'a');
+    for (let turns = 0; turns < 500; turns += 1) await new Promise(setImmediate);
+    assert.equal(story.at(-1), 'added');
+    assert.equal(keeper.size, 1);
   });
 
   it('waits longer where the entry has a mistake', async (t) => {
