@@ -46,8 +46,15 @@ export function durationWithin(least: number, most: number): Parser<number> {
 
 export function listOf<T>(parse: Parser<T>): Parser<T[]> {
   return (value) => {
-    const items = value.split(',').map((item) => item.trim());
-    return [...new Set(items.filter((item) => item !== '').map(parse))];
+    const items = value
+      .split(',')
+      .map((item) => item.trim())
+      .filter((item) => item !== '');
+    // Such as "$A,$B" without either. Most lists mean everything where they are not set.
+    if (items.length === 0 && value.includes(',')) {
+      throw new ValueError('lists nothing: leave it unset if that is meant');
+    }
+    return [...new Set(items.map(parse))];
   };
 }
 

@@ -103,6 +103,14 @@ describe('the configuration', () => {
     assert.deepEqual(json.config.challengeIngressAnnotations, { 'a.example/one': '1,2' });
   });
 
+  it('does not take a list of nothing for everything', () => {
+    for (const variable of ['LEGO_WATCH_NAMESPACE', 'LEGO_SUPPORTED_INGRESS_CLASS']) {
+      assert.deepEqual(errors({ [variable]: ' , ' }), [
+        `${variable}=,: lists nothing: leave it unset if that is meant.`,
+      ]);
+    }
+  });
+
   it('reads the ingress controllers of classes, and refuses what names none', () => {
     const { config } = accepted({
       LEGO_INGRESS_CONTROLLER: 'f5=nginx.org/ingress-controller, web=k8s.io/a/b',
