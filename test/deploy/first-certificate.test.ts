@@ -28,6 +28,38 @@ const unusual = {
   },
 };
 
+/** An account of the operator's, and all at once that has roles of its own. */
+const ownAccount = {
+  ...unusual,
+  replicas: 3,
+  serviceAccount: { create: false },
+  gateway: { enabled: true, sameNamespace: true },
+  dns01: { enabled: true, externalDns: true },
+  podDisruptionBudget: { maxUnavailable: '50%' },
+  networkPolicy: { restricted: true },
+};
+
+/** Does what the notes of a release say about the operator's ServiceAccount. */
+async function annotateAccount(cluster: ClusterAccess, notes: string): Promise<void> {
+  const [, name, namespace, given = ''] =
+    /^ {2}kubectl annotate serviceaccount (\S+) --namespace (\S+) --overwrite((?: \\\n {4}'.*')+)$/m.exec(
+      notes,
+    ) ?? assert.fail(notes);
+  const annotations = Object.fromEntries(
+    [...given.matchAll(/'([^=]+)=(.*)'/g)].map(([, key = '', value = '']) => [key, value]),
+  );
+  const admin = cluster.adminClient();
+  try {
+    await admin.expect(`/api/v1/namespaces/${namespace}/serviceaccounts/${name}`, {
+      method: 'PATCH',
+      contentType: 'application/merge-patch+json',
+      body: { metadata: { annotations } },
+    });
+  } finally {
+    await admin.close();
+  }
+}
+
 interface Way {
   readonly install: (cluster: ClusterAccess) => Promise<unknown>;
   /** of the Ingress, besides the usual ones */
@@ -50,6 +82,17 @@ const ways: Readonly<Record<string, Way>> = {
       const shop = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } };
       await applyObjects(cluster.adminKubeconfig, [shop]);
       await byHelm(cluster, ['--values=-'], unusual);
+    },
+    annotations: { 'example.com/tls': 'true' },
+  },
+  "`helm install` with the operator's ServiceAccount": {
+    install: async (cluster) => {
+      const metadata = { name: 'kube-lego', namespace: 'kube-lego' };
+      await applyObjects(cluster.adminKubeconfig, [
+        ...['shop', 'kube-lego'].map((name) => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } })),
+        { apiVersion: 'v1', kind: 'ServiceAccount', metadata },
+      ]);
+      await annotateAccount(cluster, await byHelm(cluster, ['--values=-'], ownAccount));
     },
     annotations: { 'example.com/tls': 'true' },
   },

@@ -106,3 +106,16 @@ Takes the context, the object and, for one in another namespace, that namespace.
 {{- toJson . -}}
 {{- end -}}
 {{- end }}
+
+{{/* Of the ServiceAccount: what the admission policies let kube-lego write, which is what it is set to. */}}
+{{- define "kube-lego.accountAnnotations" -}}
+{{- $settings := .Values.settings | default dict -}}
+{{- toYaml (dict
+  "kube-lego.io/service" (include "kube-lego.fullname" .)
+  "kube-lego.io/account-secret" (include "kube-lego.accountSecret" .)
+  "kube-lego.io/challenge-labels" (include "kube-lego.listed" $settings.challengeIngressLabels)
+  "kube-lego.io/challenge-annotations" (include "kube-lego.listed" $settings.challengeIngressAnnotations)
+  "kube-lego.io/object-labels" (include "kube-lego.listed" $settings.objectLabels)
+  "kube-lego.io/object-annotations" (include "kube-lego.listed" $settings.objectAnnotations)
+) -}}
+{{- end }}

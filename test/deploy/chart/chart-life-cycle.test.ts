@@ -73,6 +73,16 @@ describe('a release of the chart', { timeout: 240_000 }, () => {
 
   it('consists of objects without an unknown field', async () => {
     const values = {
+      replicas: 3,
+      fullnameOverride: 'certificates',
+      serviceAccount: { create: false, name: 'ours' },
+      podDisruptionBudget: { maxUnavailable: '50%' },
+      gateway: { enabled: true, sameNamespace: true },
+      dns01: {
+        enabled: true,
+        externalDns: true,
+        zones: { 'shop.example': { provider: 'external-dns', namespaces: ['team-a'] } },
+      },
       watchNamespaces: ['team-a'],
       secretWatch: true,
       networkPolicy: { restricted: true },

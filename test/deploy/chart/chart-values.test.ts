@@ -207,6 +207,8 @@ describe('values that would contradict one another', () => {
     );
     const digest = `sha256:${'0'.repeat(64)}`;
     await assert.rejects(renderChart({ image: { tag: '1.0.0', digest } }), /no effect beside image\.digest/);
+    const caBundle = { pem: 'PEM', existingConfigMap: 'roots' };
+    await assert.rejects(renderChart({ caBundle }), /no effect beside caBundle\.pem/);
   });
 });
 
@@ -225,7 +227,10 @@ describe('the schema of the chart', () => {
     await assert.rejects(renderChart({ settings: { statelyInspector: true } }), /statelyInspector/);
     await assert.rejects(renderChart({ image: null }), /missing property 'image'/);
     await assert.rejects(renderChart({ watchNamespaces: ['shop', 'shop'] }), /watchNamespaces/);
-    await assert.rejects(renderChart({ watchNamespaces: [''] }), /watchNamespaces/);
+    for (const name of ['', 'shop,blog', 'Shop']) {
+      await assert.rejects(renderChart({ watchNamespaces: [name] }), /watchNamespaces/);
+    }
+    await assert.rejects(renderChart({ fullnameOverride: 'My_certificates' }), /fullnameOverride/);
     // To RBAC no names are all names.
     await assert.rejects(renderChart({ dns01: { enabled: true, secrets: [] } }), /secrets/);
   });
@@ -250,6 +255,18 @@ describe('what kube-lego may write to its objects', () => {
     const role = manifests.find(({ kind, metadata }) => kind === 'Role' && metadata.name === 'kube-lego');
     assert.match(JSON.stringify(role), /"account","kube-lego-journal-0","kube-lego-revocations"/);
     assert.doesNotMatch(JSON.stringify(role), /kube-lego-account/);
+  });
+});
+
+describe('kube-lego may write HTTPRoutes everywhere', () => {
+  it('only where it is told of Gateways at all', async () => {
+    for (const watchNamespaces of [[], ['shop']]) {
+      const [without, off] = await Promise.all([
+        renderChart({ watchNamespaces }),
+        renderChart({ watchNamespaces, gateway: { sameNamespace: true } }),
+      ]);
+      assert.deepEqual(off, without);
+    }
   });
 });
 
