@@ -94,7 +94,8 @@ export class Placeholders {
       if (needsPlaceholder(stored)) await this.#fill(namespace, secretName, hosts, stored, signal);
     };
     try {
-      await this.#limit(() => retry(work, { clock, signal, ...pauses, pauseAfter }));
+      // Who waits for the next try keeps nobody else from theirs.
+      await retry(() => this.#limit(work), { clock, signal, ...pauses, pauseAfter });
     } catch (error) {
       if (!signal.aborted) onError(error, { namespace, secretName });
     } finally {

@@ -7,7 +7,7 @@ import { placeholderPair } from '../../src/certificate/placeholder-pair.ts';
 import { KubernetesError } from '../../src/kubernetes/client/kubernetes-error.ts';
 import type { CertificateToStore, StoredSecret } from '../../src/kubernetes/records/secret-store.ts';
 import { factsOf } from '../../src/secret/secret-reading.ts';
-import { Placeholders } from '../../src/steps/placeholders.ts';
+import { Placeholders, type PlaceholdersOptions } from '../../src/steps/placeholders.ts';
 import { desiredCertificate, ingressSpec, now, route } from '../machines/builders.ts';
 import { eventually } from '../time/eventually.ts';
 import { ManualClock } from '../time/manual-clock.ts';
@@ -138,5 +138,31 @@ describe('a placeholder', () => {
     placeholders.observe({ type: 'SOURCE_OBSERVED', source: { ...source, status: 'told' } });
     assert.equal(secret.reads, 3);
     assert.deepEqual(errors, []);
+  });
+
+  it('is written in its turn although those of another namespace fail and are tried again', async () => {
+    const secret = new OneSecret();
+    const clock = new ManualClock(now);
+    const failure = new KubernetesError('ServerError', 'GET: 500: failed calling webhook');
+    let refused = 0;
+    const secrets: PlaceholdersOptions['secrets'] = {
+      read(namespace) {
+        if (namespace === 'shop') return secret.read();
+        refused += 1;
+        return Promise.reject(failure);
+      },
+      write: (namespace, name, existing, written) => secret.write(namespace, name, existing, written),
+    };
+    const placeholders = new Placeholders({ secrets, clock, signal, onError: () => undefined });
+    const wanting = { kind: 'Gateway', gateway: true, tls: [] } as const;
+    const names = Array.from({ length: 20 }, (_, index) => `tls-${index}`);
+    const failing = ingressSpec({ ...wanting, namespace: 'failing', awaited: names });
+    placeholders.observe({ type: 'SOURCE_OBSERVED', source: failing });
+    placeholders.observe({
+      type: 'SOURCE_OBSERVED',
+      source: ingressSpec({ ...wanting, awaited: ['web-tls'] }),
+    });
+    await eventually('it is written', () => namesIn(secret.stored) === 'DNS:placeholder.invalid');
+    await eventually('all others were tried', () => refused === names.length);
   });
 });
