@@ -10,13 +10,14 @@ import { statusDiffers } from '../../../machines/ingress/status-difference.ts';
 import type { SourceKey } from '../../../machines/ownership/source-key.ts';
 import type { Failure } from '../../../machines/reasons/reasons.ts';
 import { minute, second } from '../../../machines/time/durations.ts';
+import { doubledPause } from '../../../machines/time/ladder.ts';
 import { type Clock, sleep } from '../../time/clock.ts';
-import { retry } from '../../time/retry.ts';
 import { Turns } from '../../time/turns.ts';
 import type { KubernetesClient } from '../client/client.ts';
-import { KubernetesError, unlessTransient } from '../client/kubernetes-error.ts';
+import { asAsked, KubernetesError } from '../client/kubernetes-error.ts';
 import { fieldManager } from './managed-by.ts';
 import { decodeStatus, encodeStatus } from './status-annotation.ts';
+import { StatusQueue } from './status-queue.ts';
 
 export interface SourceStatusOptions {
   readonly client: Pick<KubernetesClient, 'mergePatch'>;
@@ -36,6 +37,8 @@ export interface SourceStatusOptions {
 interface Waiting {
   readonly uid: string;
   readonly text: string | null;
+  /** How often it was written in vain. */
+  readonly failures?: number;
 }
 
 interface Change {
@@ -45,9 +48,12 @@ interface Change {
 
 /** Milliseconds: batches the outcomes of a source, and lets more urgent requests go first. */
 const delay = 250;
-/** Few, to leave connections to others. */
+/** Few, to leave connections to others; one more writes to namespaces in trouble. */
 const mostWriters = 2;
-const pauses = { shortestPause: second, longestPause: 8 * second, mostTries: 5 };
+/** Milliseconds after a write to a namespace in trouble has failed again. */
+const shortestPause = second;
+const longestPause = 8 * second;
+const mostTries = 5;
 /** Milliseconds after which the watch must have shown a write. */
 const echoLimit = minute;
 
@@ -61,7 +67,7 @@ export class SourceStatusWriter {
   /** Not compared yet. */
   readonly #changed = new Map<SourceKey, Change>();
   #comparing = false;
-  readonly #waiting = new Map<SourceKey, Waiting>();
+  readonly #waiting = new StatusQueue<Waiting>();
   /** Whose last write was refused. */
   readonly #refused = new Set<SourceKey>();
   readonly #writing = new Map<SourceKey, Waiting>();
@@ -71,6 +77,7 @@ export class SourceStatusWriter {
   readonly #draining = new AbortController();
   readonly #writers = new Set<Promise<void>>();
   #working = 0;
+  #repeating = false;
 
   constructor(options: SourceStatusOptions) {
     this.#options = options;
@@ -185,53 +192,81 @@ export class SourceStatusWriter {
 
   #enqueue(key: SourceKey, waiting: Waiting): void {
     this.#waiting.set(key, waiting);
-    if (this.#working === mostWriters || this.#stopping.signal.aborted) return;
-    this.#working += 1;
-    const writer = this.#work().finally(() => this.#writers.delete(writer));
+    this.#startWriters();
+  }
+
+  #startWriters(): void {
+    if (this.#stopping.signal.aborted) return;
+    if (this.#waiting.hasWaiting && this.#working < mostWriters) this.#begin(() => this.#work());
+    if (this.#waiting.hasTroubled && !this.#repeating) this.#begin(() => this.#repeat());
+  }
+
+  #begin(work: () => Promise<void>): void {
+    const writer = work().finally(() => this.#writers.delete(writer));
     this.#writers.add(writer);
   }
 
   async #work(): Promise<void> {
+    this.#working += 1;
     await sleep(this.#options.clock, delay, this.#draining.signal).catch(() => undefined);
-    for (let next = this.#next(); next !== undefined; next = this.#next()) {
-      const [key, waiting] = next;
-      this.#waiting.delete(key);
-      this.#writing.set(key, waiting);
-      try {
-        if (await this.#write(key, waiting)) this.#remember(key, waiting);
-        this.#refused.delete(key);
-      } catch (error) {
-        this.#report(error);
-        this.#noteRefusal(key, waiting, error);
-      } finally {
-        this.#writing.delete(key);
-      }
+    while (!this.#stopping.signal.aborted) {
+      const next = this.#waiting.take(this.#writing);
+      if (next === undefined) break;
+      await this.#write(...next);
     }
     this.#working -= 1;
   }
 
-  /** The oldest entry whose source is not being written. */
-  #next(): [SourceKey, Waiting] | undefined {
-    if (this.#stopping.signal.aborted) return undefined;
-    return this.#waiting.entries().find(([key]) => !this.#writing.has(key));
+  /** Writes again what has failed, one after the other. */
+  async #repeat(): Promise<void> {
+    this.#repeating = true;
+    const { clock } = this.#options;
+    const { signal } = this.#stopping;
+    let [failures, pause] = [1, shortestPause];
+    while (!signal.aborted) {
+      if (pause > 0) await sleep(clock, pause, signal).catch(() => undefined);
+      const next = signal.aborted ? undefined : this.#waiting.takeTroubled(this.#writing);
+      if (next === undefined) break;
+      const error = await this.#write(...next);
+      failures = error === undefined ? 0 : failures + 1;
+      pause = error === undefined ? 0 : asAsked(error, doubledPause(shortestPause, longestPause, failures));
+    }
+    this.#repeating = false;
   }
 
-  /** @returns false if the source is gone, or a newer outcome replaces this one */
-  async #write(key: SourceKey, { uid, text }: Waiting): Promise<boolean> {
-    const { client, clock, pathOf } = this.#options;
-    const { signal } = this.#stopping;
-    const path = pathOf(key);
+  /** @returns the error of a write that may succeed later */
+  async #write(key: SourceKey, waiting: Waiting): Promise<KubernetesError | undefined> {
+    const { client, pathOf } = this.#options;
+    const { uid, text, failures = 0 } = waiting;
     const body = { metadata: { uid, annotations: { [statusAnnotation]: text } } };
-    const patch = async (): Promise<boolean> => {
-      try {
-        await client.mergePatch(path, body, fieldManager, signal);
-        return true;
-      } catch (error) {
-        if (error instanceof KubernetesError && (isGone(error) || this.#waiting.has(key))) return false;
-        throw error;
+    this.#writing.set(key, waiting);
+    try {
+      await client.mergePatch(pathOf(key), body, fieldManager, this.#stopping.signal);
+      this.#remember(key, waiting);
+      this.#refused.delete(key);
+      this.#waiting.answered(key);
+      return undefined;
+    } catch (error) {
+      const known = error instanceof KubernetesError ? error : undefined;
+      const isReplaced = this.#waiting.has(key);
+      if (known?.transient === true) {
+        this.#waiting.failed(key);
+        if (isReplaced) return known;
+        if (failures + 1 < mostTries) this.#waiting.set(key, { uid, text, failures: failures + 1 });
+        else this.#report(error);
+        return known;
       }
-    };
-    return retry(patch, { clock, signal, ...pauses, pauseAfter: unlessTransient });
+      this.#waiting.answered(key);
+      if (known !== undefined && (isGone(known) || isReplaced)) this.#refused.delete(key);
+      else {
+        this.#report(error);
+        this.#noteRefusal(key, waiting, error);
+      }
+      return undefined;
+    } finally {
+      this.#writing.delete(key);
+      this.#startWriters();
+    }
   }
 
   #remember(key: SourceKey, waiting: Waiting): void {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { IngressContext } from '../../../machines/ingress/ingress-context.ts';
 import { initialIngressContext } from '../../../machines/ingress/ingress-updates.ts';
 import { parseSourceKey, type SourceKey } from '../../../machines/ownership/source-key.ts';
@@ -243,6 +244,89 @@ describe('the writer of the status', { timeout: 120_000 }, () => {
     status.retract('Ingress/shop/released', uid);
     await status.drain(signal);
     assert.deepEqual(await annotationsOf('released'), { note: 'keep' });
+  });
+});
+
+/** Writes to nobody; each is refused, or answered, as the test says. */
+class Recorded {
+  readonly clock = new ManualClock(at);
+  readonly errors: unknown[] = [];
+  readonly written: string[] = [];
+  readonly writer: SourceStatusWriter;
+
+  /** @param failureOf why a write to the source fails */
+  constructor(failureOf: (key: string) => KubernetesError | undefined) {
+    this.writer = new SourceStatusWriter({
+      client: {
+        mergePatch: async (key) => {
+          this.written.push(key);
+          const failure = failureOf(key);
+          if (failure !== undefined) throw failure;
+        },
+      },
+      pathOf: (key) => key,
+      clock: this.clock,
+      found: () => undefined,
+      onError: (error) => this.errors.push(error),
+    });
+  }
+
+  publish(key: SourceKey): void {
+    const { name } = parseSourceKey(key);
+    this.writer.publish({ ...failed(name, 'uid', 1), key }, true);
+  }
+
+  /** All that can happen without a further step of the clock. */
+  async settled(): Promise<void> {
+    for (let turns = 0; turns < 500; turns += 1) await nextTurn();
+  }
+
+  async advance(ms: number): Promise<void> {
+    await this.settled();
+    this.clock.advance(ms);
+    await this.settled();
+  }
+}
+
+describe('a namespace whose Ingresses cannot be written for a while', () => {
+  const failure = new KubernetesError('ServerError', 'PATCH: 500: failed calling webhook');
+  const ofShop = Array.from({ length: 50 }, (_, index): SourceKey => `Ingress/shop/web-${index}`);
+
+  it('holds up no other one', async () => {
+    const recorded = new Recorded((key) => (key.startsWith('Ingress/shop/') ? failure : undefined));
+    for (const key of ofShop) recorded.publish(key);
+    recorded.publish('Ingress/blog/web');
+    await recorded.advance(250);
+    assert.ok(recorded.written.includes('Ingress/blog/web'), recorded.written.join());
+    assert.ok(recorded.written.length <= 3, 'the others of the namespace are not even tried');
+    recorded.publish('Ingress/news/web');
+    await recorded.advance(250);
+    assert.ok(recorded.written.includes('Ingress/news/web'), recorded.written.join());
+  });
+
+  it('has all of them written when it can be, each once', async () => {
+    let isDown = true;
+    const recorded = new Recorded((key) => (isDown && key.startsWith('Ingress/shop/') ? failure : undefined));
+    for (const key of ofShop) recorded.publish(key);
+    for (let seconds = 0; seconds < 4; seconds += 1) await recorded.advance(1000);
+    isDown = false;
+    recorded.written.length = 0;
+    for (let seconds = 0; seconds < 10; seconds += 1) await recorded.advance(1000);
+    assert.deepEqual(recorded.written.toSorted(), ofShop.toSorted());
+    assert.deepEqual(recorded.errors, []);
+  });
+
+  it('has one given up after five tries, and its next outcome written', async () => {
+    let isDown = true;
+    const recorded = new Recorded(() => (isDown ? failure : undefined));
+    recorded.publish('Ingress/shop/web');
+    for (let seconds = 0; seconds < 60; seconds += 1) await recorded.advance(1000);
+    assert.equal(recorded.written.length, 5);
+    assert.deepEqual(recorded.errors, [failure]);
+    isDown = false;
+    recorded.writer.publish({ ...failed('web', 'uid', 2), key: 'Ingress/shop/web' }, true);
+    for (let seconds = 0; seconds < 3; seconds += 1) await recorded.advance(1000);
+    assert.equal(recorded.written.length, 6);
   });
 });
 
