@@ -62,20 +62,27 @@ export class CertManagerStandIn implements AsyncDisposable {
 
   async #look(): Promise<void> {
     const path = `/apis/networking.k8s.io/v1/namespaces/${this.#namespace}/ingresses`;
-    for (const ingress of arrayField(await this.#api.expect(path), 'items')) await this.#sync(ingress);
-    const certificates = await this.#api.expect(certificatesPath(this.#namespace));
-    for (const certificate of arrayField(certificates, 'items')) await this.#issueIfDue(certificate);
+    const ingresses = arrayField(await this.#api.expect(path), 'items');
+    const known = new Set((await this.#certificates()).map(nameOf));
+    for (const ingress of ingresses) await this.#sync(ingress, known);
+    for (const certificate of await this.#certificates()) await this.#issueIfDue(certificate);
   }
 
-  async #sync(ingress: unknown): Promise<void> {
+  async #certificates(): Promise<readonly unknown[]> {
+    return arrayField(await this.#api.expect(certificatesPath(this.#namespace)), 'items');
+  }
+
+  /** @param known names of Certificates that there are */
+  async #sync(ingress: unknown, known: ReadonlySet<string | undefined>): Promise<void> {
     const metadata = recordField(ingress, 'metadata');
     const annotations = recordField(metadata, 'annotations');
     const issuer = stringField(annotations, 'cert-manager.io/issuer');
     const ofCluster = stringField(annotations, 'cert-manager.io/cluster-issuer');
     if (issuer === undefined && ofCluster === undefined) return;
-    const [name, uid] = [stringField(metadata, 'name'), stringField(metadata, 'uid')];
+    const [name, uid] = [nameOf(ingress), stringField(metadata, 'uid')];
     for (const entry of arrayField(recordField(ingress, 'spec'), 'tls')) {
       const secretName = stringField(entry, 'secretName');
+      if (known.has(secretName)) continue;
       const body = {
         apiVersion: 'cert-manager.io/v1',
         kind: 'Certificate',
@@ -115,6 +122,10 @@ export class CertManagerStandIn implements AsyncDisposable {
     const annotations = recordField(recordField(body, 'metadata'), 'annotations');
     const issuer = stringField(recordField(spec, 'issuerRef'), 'name');
     if (status === 200 && stringField(annotations, 'cert-manager.io/issuer-name') === issuer) return;
-    this.orders.push(`${this.#namespace}/${stringField(recordField(certificate, 'metadata'), 'name') ?? ''}`);
+    this.orders.push(`${this.#namespace}/${nameOf(certificate) ?? ''}`);
   }
+}
+
+function nameOf(object: unknown): string | undefined {
+  return stringField(recordField(object, 'metadata'), 'name');
 }
