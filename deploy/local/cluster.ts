@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ApiClient } from './api-client.ts';
@@ -6,12 +5,11 @@ import { ClusterAccess, type ClusterParts } from './cluster-access.ts';
 import {
   type ApiServerOptions,
   apiServerArguments,
-  type ClusterFiles,
   etcdArguments,
   writeClusterFiles,
 } from './control-plane.ts';
 import { onFreePorts } from './free-ports.ts';
-import { writeKubeconfig } from './kubeconfig.ts';
+import { type Access, writeKubeconfig } from './kubeconfig.ts';
 import { LocalError } from './local-error.ts';
 import type { ManagedProcess } from './managed-process.ts';
 import { type Session, startSession } from './session.ts';
@@ -96,7 +94,7 @@ export class Cluster extends ClusterAccess {
 export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
   const session = options.session ?? (await startSession());
   try {
-    const files = await writeClusterFiles(session.directory);
+    const { files, ca } = await writeClusterFiles(session.directory);
     return await onFreePorts(2, async ([etcdPort = 0, apiPort = 0]) => {
       const etcdUrl = `http://127.0.0.1:${etcdPort}`;
       const serverUrl = `https://127.0.0.1:${apiPort}`;
@@ -111,9 +109,10 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
           command: toolPath('kube-apiserver'),
           args: apiServerArguments({ files, etcdUrl, port: apiPort, options }),
         });
+      const access = { server: serverUrl, ca, token: files.adminToken };
       const launchApiServer = async (): Promise<ManagedProcess> => {
         const started = spawnApiServer();
-        await apiServerReady(started, serverUrl, files);
+        await apiServerReady(started, access);
         return started;
       };
       // In parallel: the API server waits for etcd itself.
@@ -121,17 +120,14 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
       try {
         await Promise.all([
           etcd.untilReady((signal) => isEtcdReady(etcdUrl, signal), startLimit),
-          apiServerReady(apiServer, serverUrl, files),
+          apiServerReady(apiServer, access),
         ]);
       } catch (error) {
         await Promise.all([etcd.stop({ signal: 'SIGKILL' }), apiServer.stop({ signal: 'SIGKILL' })]);
         throw error;
       }
-      const ca = await readFile(files.servingCertificate, 'utf8');
       await writeKubeconfig(files.adminKubeconfig, {
-        server: serverUrl,
-        ca,
-        token: files.adminToken,
+        ...access,
         user: 'admin',
         namespace: 'default',
       });
@@ -162,11 +158,9 @@ async function isEtcdReady(url: string, signal: AbortSignal): Promise<boolean> {
   return (await fetch(`${url}/readyz`, { signal })).ok;
 }
 
-async function apiServerReady(server: ManagedProcess, serverUrl: string, files: ClusterFiles): Promise<void> {
+async function apiServerReady(server: ManagedProcess, access: Access): Promise<void> {
   await server.untilReady(async (signal) => {
-    // Anew each time: the server may have been in the middle of writing it.
-    const ca = await readFile(files.servingCertificate, 'utf8');
-    await using client = new ApiClient({ server: serverUrl, ca, token: files.adminToken });
+    await using client = new ApiClient(access);
     return (await client.request('/readyz', { signal })).status === 200;
   }, startLimit);
 }

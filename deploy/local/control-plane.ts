@@ -1,6 +1,7 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Authority } from './authority.ts';
 
 export interface ApiServerOptions {
   /** beside the API server's default ones, ValidatingAdmissionPolicy among them */
@@ -16,27 +17,31 @@ export interface ClusterFiles {
   readonly adminToken: string;
   readonly auditLog: string;
   readonly auditPolicy: string;
-  readonly certificates: string;
-  /** made by kube-apiserver: its certificate and the authority that signed it */
-  readonly servingCertificate: string;
   readonly serviceAccountKey: string;
+  readonly servingCertificate: string;
+  readonly servingKey: string;
   readonly tokens: string;
 }
 
-/** Writes the keys, the tokens and the audit policy of a new cluster. */
-export async function writeClusterFiles(directory: string): Promise<ClusterFiles> {
-  const certificates = join(directory, 'kube-apiserver-certificates');
+/**
+ * Writes the keys, the tokens and the audit policy of a new cluster.
+ * @returns also the authority (PEM) that has signed the API server's certificate
+ */
+export async function writeClusterFiles(directory: string): Promise<{ files: ClusterFiles; ca: string }> {
   const files: ClusterFiles = {
     adminKubeconfig: join(directory, 'admin.kubeconfig'),
     adminToken: randomBytes(16).toString('hex'),
     auditLog: join(directory, 'audit.log'),
     auditPolicy: join(directory, 'audit-policy.json'),
-    certificates,
-    servingCertificate: join(certificates, 'apiserver.crt'),
     serviceAccountKey: join(directory, 'service-account.key'),
+    servingCertificate: join(directory, 'kube-apiserver.crt'),
+    servingKey: join(directory, 'kube-apiserver.key'),
     tokens: join(directory, 'tokens.csv'),
   };
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  // Left to itself, the API server makes RSA keys: they cost tenths of a second of CPU at its start, and each handshake a millisecond.
+  const authority = new Authority('kube-apiserver');
+  const serving = authority.issue({ hosts: ['localhost'], addresses: ['127.0.0.1'] });
   const policy = {
     apiVersion: 'audit.k8s.io/v1',
     kind: 'Policy',
@@ -45,12 +50,14 @@ export async function writeClusterFiles(directory: string): Promise<ClusterFiles
   };
   await Promise.all([
     writeFile(files.serviceAccountKey, privateKey.export({ type: 'sec1', format: 'pem' }), { mode: 0o600 }),
+    writeFile(files.servingCertificate, serving.chainPem),
+    writeFile(files.servingKey, serving.keyPem, { mode: 0o600 }),
     writeFile(files.auditPolicy, JSON.stringify(policy)),
     // An existing log is opened for appending, so it can be truncated.
     writeFile(files.auditLog, ''),
     writeFile(files.tokens, `${files.adminToken},admin,admin,system:masters\n`, { mode: 0o600 }),
   ]);
-  return files;
+  return { files, ca: authority.certificatePem };
 }
 
 /** @param url where clients reach it */
@@ -79,7 +86,8 @@ export function apiServerArguments(parts: {
     `--etcd-servers=${parts.etcdUrl}`,
     '--bind-address=127.0.0.1',
     `--secure-port=${parts.port}`,
-    `--cert-dir=${files.certificates}`,
+    `--tls-cert-file=${files.servingCertificate}`,
+    `--tls-private-key-file=${files.servingKey}`,
     '--service-account-issuer=https://kubernetes.default.svc',
     `--service-account-key-file=${files.serviceAccountKey}`,
     `--service-account-signing-key-file=${files.serviceAccountKey}`,
