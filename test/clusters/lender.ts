@@ -12,6 +12,9 @@ interface Returned {
   readonly clean: Promise<boolean>;
 }
 
+/** As many as there are test files at a time. Those that a file with several worlds has beside would idle, which costs CPU, too. */
+const mostKept = 4;
+
 /**
  * Lends clusters, each to one connection at a time: that says in a line what it shall hold, is told in another where the cluster is, and
  * gives it back by its end.
@@ -56,7 +59,8 @@ export class Lender {
       await cluster.prepare(holding);
       lease.write(`${JSON.stringify(cluster.parts)}\n`);
       await ended;
-      this.#returned.push({ cluster, clean: this.#clean(cluster) });
+      if (this.#started.size > mostKept) await this.#end(cluster);
+      else this.#returned.push({ cluster, clean: this.#clean(cluster) });
     } catch (error) {
       lease.end(`${JSON.stringify({ error: String(error) })}\n`);
     }
@@ -82,10 +86,14 @@ export class Lender {
       await cluster.clean();
       return true;
     } catch {
-      this.#started.delete(cluster);
-      await cluster.stop();
+      await this.#end(cluster);
       return false;
     }
+  }
+
+  async #end(cluster: LentCluster): Promise<void> {
+    this.#started.delete(cluster);
+    await cluster.stop();
   }
 }
 
