@@ -1,16 +1,17 @@
-import type { SourceReference } from '../../../machines/ownership/source-key.ts';
+import { type SourceKey, type SourceReference, sourceKey } from '../../../machines/ownership/source-key.ts';
 import type { EventReason } from '../../../machines/reasons/event-reasons.ts';
 import { presentable } from '../../../machines/reasons/foreign-text.ts';
 import { second } from '../../../machines/time/durations.ts';
-import type { Clock } from '../../time/clock.ts';
-import { retry } from '../../time/retry.ts';
+import { doubledPause } from '../../../machines/time/ladder.ts';
+import { type Clock, sleep } from '../../time/clock.ts';
 import type { ApiEvent } from '../client/api-objects.ts';
 import type { KubernetesClient } from '../client/client.ts';
 import { events } from '../client/collections.ts';
-import { unless, unlessTransient } from '../client/kubernetes-error.ts';
+import { asAsked, KubernetesError, unless } from '../client/kubernetes-error.ts';
 import { EventBudget, type EventShare } from './event-budget.ts';
 import { fieldManager } from './managed-by.ts';
 import { noMetadata, type ObjectMetadata } from './object-metadata.ts';
+import { WriteQueue } from './write-queue.ts';
 
 /** An Event, as shown by `kubectl describe`. */
 export interface SourceEvent {
@@ -37,8 +38,16 @@ export interface EventRecorderOptions {
 
 /** The limit of `note` in events.k8s.io/v1 (API reference), applied to `message` too. */
 const longestMessage = 1024;
-const pauses = { shortestPause: second, longestPause: 4 * second, mostTries: 4 };
+/** Milliseconds after a write to a namespace in trouble has failed. */
+const shortestPause = second;
+const longestPause = 4 * second;
+const mostTries = 4;
 const component = 'kube-lego';
+
+interface Waiting {
+  readonly body: ApiEvent;
+  readonly failures: number;
+}
 
 /**
  * Writes Events on sources in the background, one API write each; failures do not affect the caller.
@@ -47,9 +56,10 @@ const component = 'kube-lego';
 export class EventRecorder {
   readonly #options: EventRecorderOptions;
   readonly #budget: EventBudget;
-  readonly #queue: { readonly event: SourceEvent; readonly share: EventShare }[] = [];
+  readonly #queue = new WriteQueue<Waiting>();
   readonly #stopping = new AbortController();
   #working: Promise<void> | undefined;
+  #repeating: Promise<void> | undefined;
   #draining = false;
   #serial = 0;
 
@@ -66,15 +76,13 @@ export class EventRecorder {
     if (this.#draining) return;
     const share = this.#budget.take(event);
     if (share === undefined) return;
-    if (this.#queue.length >= (this.#options.queueLimit ?? 1000)) {
-      const { kind, namespace, name } = event.source;
-      this.#report(
-        new Error(`Too many Events wait: ${event.reason} of ${kind} ${namespace}/${name} is dropped`),
-      );
-      return;
-    }
-    this.#queue.push({ event, share });
-    this.#working ??= this.#work();
+    this.#add({ body: this.#objectOf(event, share), failures: 0 });
+    if (this.#queue.size <= (this.#options.queueLimit ?? 1000)) return;
+    const [, surplus] = this.#queue.takeSurplus() ?? [];
+    if (surplus === undefined) return;
+    const { involvedObject, reason } = surplus.body;
+    const { kind, namespace, name } = involvedObject;
+    this.#report(new Error(`Too many Events wait: ${reason} of ${kind} ${namespace}/${name} is dropped`));
   }
 
   /** Accepts no more, and resolves when all are written or the signal is aborted; never rejects. */
@@ -83,32 +91,75 @@ export class EventRecorder {
     const abort = (): void => this.#stopping.abort(signal.reason);
     if (signal.aborted) abort();
     signal.addEventListener('abort', abort, { once: true });
-    await this.#working;
+    while (this.#working !== undefined || this.#repeating !== undefined) {
+      await Promise.all([this.#working, this.#repeating]);
+    }
     signal.removeEventListener('abort', abort);
   }
 
+  #add(waiting: Waiting): void {
+    const { metadata } = waiting.body;
+    this.#queue.set(keyOf(metadata), waiting);
+    this.#startWriters();
+  }
+
+  #startWriters(): void {
+    if (this.#stopping.signal.aborted) return;
+    if (this.#queue.hasWaiting) this.#working ??= this.#work();
+    if (this.#queue.hasTroubled) this.#repeating ??= this.#repeat();
+  }
+
   async #work(): Promise<void> {
-    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
-      try {
-        await this.#write(this.#objectOf(next.event, next.share));
-      } catch (error) {
-        this.#report(error);
-      }
-      if (this.#stopping.signal.aborted) this.#queue.length = 0;
+    while (!this.#stopping.signal.aborted) {
+      const next = this.#queue.take();
+      if (next === undefined) break;
+      await this.#write(next[1]);
     }
     this.#working = undefined;
   }
 
-  async #write(body: ApiEvent): Promise<void> {
-    const { client, clock } = this.#options;
+  /** Writes again what has failed. */
+  async #repeat(): Promise<void> {
     const { signal } = this.#stopping;
-    const namespace = body.involvedObject.namespace ?? '';
-    // The name is the same in every try, so that AlreadyExists means an earlier try succeeded.
-    const create = () =>
-      unless('AlreadyExists', () =>
+    let [failures, pause] = [1, shortestPause];
+    while (!signal.aborted) {
+      if (pause > 0) await sleep(this.#options.clock, pause, signal).catch(() => undefined);
+      const next = signal.aborted ? undefined : this.#queue.takeTroubled();
+      if (next === undefined) break;
+      const error = await this.#write(next[1]);
+      failures = error === undefined ? 0 : failures + 1;
+      pause = error === undefined ? 0 : asAsked(error, doubledPause(shortestPause, longestPause, failures));
+    }
+    this.#repeating = undefined;
+  }
+
+  /** @returns the error of a write that may succeed later */
+  async #write({ body, failures }: Waiting): Promise<KubernetesError | undefined> {
+    const { client } = this.#options;
+    const { signal } = this.#stopping;
+    const { metadata } = body;
+    const key = keyOf(metadata);
+    const namespace = metadata.namespace ?? '';
+    try {
+      // The name is the same in every try, so that AlreadyExists means an earlier try succeeded.
+      await unless('AlreadyExists', () =>
         client.call(signal, (api) => api.create(events, namespace, body, { fieldManager })),
       );
-    await retry(create, { clock, signal, ...pauses, pauseAfter: unlessTransient });
+      this.#queue.answered(key);
+    } catch (error) {
+      if (!(error instanceof KubernetesError) || !error.transient) {
+        this.#queue.answered(key);
+        this.#report(error);
+        return undefined;
+      }
+      this.#queue.failed(key);
+      if (failures + 1 < mostTries) this.#add({ body, failures: failures + 1 });
+      else this.#report(error);
+      return error;
+    } finally {
+      this.#startWriters();
+    }
+    return undefined;
   }
 
   #objectOf({ source, type, reason, message, link }: SourceEvent, share: EventShare): ApiEvent {
@@ -146,6 +197,10 @@ export class EventRecorder {
       // An error of the error handler cannot be reported.
     }
   }
+}
+
+function keyOf({ namespace = '', name = '' }: Pick<ApiEvent['metadata'], 'namespace' | 'name'>): SourceKey {
+  return sourceKey({ kind: 'Event', namespace, name });
 }
 
 /** Cuts to at most `limit` bytes of UTF-8 including an ellipsis, at a character boundary. */

@@ -17,7 +17,7 @@ import type { KubernetesClient } from '../client/client.ts';
 import { asAsked, KubernetesError } from '../client/kubernetes-error.ts';
 import { fieldManager } from './managed-by.ts';
 import { decodeStatus, encodeStatus } from './status-annotation.ts';
-import { StatusQueue } from './status-queue.ts';
+import { WriteQueue } from './write-queue.ts';
 
 export interface SourceStatusOptions {
   readonly client: Pick<KubernetesClient, 'mergePatch'>;
@@ -67,7 +67,7 @@ export class SourceStatusWriter {
   /** Not compared yet. */
   readonly #changed = new Map<SourceKey, Change>();
   #comparing = false;
-  readonly #waiting = new StatusQueue<Waiting>();
+  readonly #waiting = new WriteQueue<Waiting>();
   /** Whose last write was refused. */
   readonly #refused = new Set<SourceKey>();
   readonly #writing = new Map<SourceKey, Waiting>();
@@ -248,7 +248,7 @@ export class SourceStatusWriter {
       return undefined;
     } catch (error) {
       const known = error instanceof KubernetesError ? error : undefined;
-      const isReplaced = this.#waiting.has(key);
+      const isReplaced = this.#waiting.get(key) !== undefined;
       if (known?.transient === true) {
         this.#waiting.failed(key);
         if (isReplaced) return known;

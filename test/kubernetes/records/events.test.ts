@@ -174,6 +174,42 @@ describe('the Event recorder', () => {
     assert.equal(errors.length, 6);
   });
 
+  it('drops those of the namespace that has most when there are too many', async () => {
+    const recorder = create(3);
+    for (let i = 0; i < 10; i++) recorder.publish({ ...warning, source: { ...source, uid: `uid-${i}` } });
+    recorder.publish({ ...warning, source: { ...source, namespace: 'blog' } });
+    await recorder.drain(soon());
+    assert.equal(bodies.filter((body) => body.includes('"namespace":"blog"')).length, 1);
+    assert.equal(bodies.length, 4);
+    assert.equal(errors.length, 7);
+  });
+
+  it('writes those of each namespace in turn', async () => {
+    const recorder = create();
+    for (let i = 0; i < 10; i++) recorder.publish({ ...warning, source: { ...source, uid: `uid-${i}` } });
+    recorder.publish({ ...warning, source: { ...source, namespace: 'blog' } });
+    await recorder.drain(soon());
+    assert.ok(bodies.findIndex((body) => body.includes('"namespace":"blog"')) <= 2, bodies.join('\n'));
+  });
+
+  it('lets no namespace in trouble hold up the others', async () => {
+    api.override = (request, response) => {
+      request.resume();
+      const isDown = request.url?.includes('/namespaces/down/') === true;
+      bodies.push(request.url ?? '');
+      if (isDown) sendStatus(response, 500, 'InternalError', 'failed calling webhook');
+      else sendJson(response, 201, { kind: 'Event', metadata: {} });
+      return true;
+    };
+    const recorder = create();
+    for (let i = 0; i < 10; i++)
+      recorder.publish({ ...warning, source: { ...source, namespace: 'down', uid: `uid-${i}` } });
+    recorder.publish({ ...warning, source: { ...source, namespace: 'blog' } });
+    await eventually('the other is written', () => bodies.some((url) => url.includes('/namespaces/blog/')));
+    assert.equal(bodies.filter((url) => url.includes('/namespaces/down/')).length, 1, 'the clock stands');
+    await recorder.drain(AbortSignal.abort());
+  });
+
   it('ends when the time for draining is over, and takes nothing afterwards', async () => {
     api.override = () => true;
     const recorder = create();

@@ -1,0 +1,92 @@
+import { parseSourceKey, type SourceKey } from '../../../machines/ownership/source-key.ts';
+
+/**
+ * What waits to be written, by key. Namespaces take turns, so that none is kept waiting by the thousands of another one; one whose writes
+ * fail, for example because of a webhook there, waits apart from the others.
+ */
+export class WriteQueue<T> {
+  /** By namespace, in the order of their turns; none is empty. The oldest of each comes first. */
+  readonly #lanes = new Map<string, Map<SourceKey, T>>();
+  readonly #troubled = new Set<string>();
+  #size = 0;
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Something waits of a namespace without trouble. */
+  get hasWaiting(): boolean {
+    return this.#lanes.keys().some((namespace) => !this.#troubled.has(namespace));
+  }
+
+  /** Something waits of a namespace in trouble. */
+  get hasTroubled(): boolean {
+    return this.#lanes.keys().some((namespace) => this.#troubled.has(namespace));
+  }
+
+  get(key: SourceKey): T | undefined {
+    return this.#lanes.get(namespaceOf(key))?.get(key);
+  }
+
+  set(key: SourceKey, item: T): void {
+    const namespace = namespaceOf(key);
+    const lane = this.#lanes.get(namespace) ?? new Map<SourceKey, T>();
+    this.#lanes.set(namespace, lane);
+    if (!lane.has(key)) this.#size += 1;
+    lane.set(key, item);
+  }
+
+  delete(key: SourceKey): void {
+    const namespace = namespaceOf(key);
+    const lane = this.#lanes.get(namespace);
+    if (lane === undefined || !lane.delete(key)) return;
+    this.#size -= 1;
+    if (lane.size === 0) this.#lanes.delete(namespace);
+  }
+
+  /** Takes the next one of a namespace without trouble. @param writing keys that must wait */
+  take(writing?: ReadonlyMap<SourceKey, unknown>): [SourceKey, T] | undefined {
+    return this.#take(writing, false);
+  }
+
+  /** Likewise of a namespace in trouble. */
+  takeTroubled(writing?: ReadonlyMap<SourceKey, unknown>): [SourceKey, T] | undefined {
+    return this.#take(writing, true);
+  }
+
+  /** Takes the youngest of the namespace that has most. */
+  takeSurplus(): [SourceKey, T] | undefined {
+    let largest: Map<SourceKey, T> | undefined;
+    for (const lane of this.#lanes.values()) if (lane.size > (largest?.size ?? 0)) largest = lane;
+    const youngest = [...(largest ?? [])].at(-1);
+    if (youngest !== undefined) this.delete(youngest[0]);
+    return youngest;
+  }
+
+  /** A write to this namespace has failed, for what may be over later. */
+  failed(key: SourceKey): void {
+    this.#troubled.add(namespaceOf(key));
+  }
+
+  /** A write to this namespace has been answered. */
+  answered(key: SourceKey): void {
+    this.#troubled.delete(namespaceOf(key));
+  }
+
+  #take(writing: ReadonlyMap<SourceKey, unknown> | undefined, troubled: boolean): [SourceKey, T] | undefined {
+    for (const [namespace, lane] of this.#lanes) {
+      if (this.#troubled.has(namespace) !== troubled) continue;
+      const found = lane.entries().find(([key]) => writing?.has(key) !== true);
+      if (found === undefined) continue;
+      this.delete(found[0]);
+      // The others have their turn first.
+      if (this.#lanes.delete(namespace)) this.#lanes.set(namespace, lane);
+      return found;
+    }
+    return undefined;
+  }
+}
+
+function namespaceOf(key: SourceKey): string {
+  return parseSourceKey(key).namespace;
+}
