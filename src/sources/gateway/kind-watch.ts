@@ -4,6 +4,8 @@ import { second } from '../../../machines/time/durations.ts';
 import type { KubernetesClient } from '../../kubernetes/client/client.ts';
 import { type Collection, collectionPath } from '../../kubernetes/client/collections.ts';
 import { isForbidden, KubernetesError } from '../../kubernetes/client/kubernetes-error.ts';
+import { EndingWatches } from '../../kubernetes/watch/ending-watches.ts';
+import { logInterruption } from '../../kubernetes/watch/interruption.ts';
 import { Reflector, type ReflectorState } from '../../kubernetes/watch/reflector.ts';
 import type { Clock } from '../../time/clock.ts';
 import { Denial } from '../denial.ts';
@@ -48,7 +50,7 @@ export class KindWatch<T extends object> {
   #served: Served<T> | undefined;
   /** Answers in a row in which it was missing, or of another version. */
   #missing = 0;
-  readonly #ending = new Set<Promise<unknown>>();
+  readonly #ending = new EndingWatches();
 
   constructor(options: KindWatchOptions<T>) {
     this.#options = options;
@@ -103,8 +105,7 @@ export class KindWatch<T extends object> {
   }
 
   async stopped(): Promise<void> {
-    const open = this.#served?.reflectors ?? [];
-    await Promise.all([...this.#ending, ...open.map((reflector) => reflector.stopped())]);
+    await this.#ending.stopped(this.#served?.reflectors ?? []);
   }
 
   #begin(collection: Collection): void {
@@ -128,12 +129,7 @@ export class KindWatch<T extends object> {
     const last = [...this.entries()];
     end.abort();
     this.#served = undefined;
-    for (const reflector of reflectors) {
-      const stopped = reflector.stopped().then(() => {
-        this.#ending.delete(stopped);
-      });
-      this.#ending.add(stopped);
-    }
+    this.#ending.add(reflectors);
     for (const reading of last) onDelete(reading);
   }
 
@@ -162,9 +158,7 @@ export class KindWatch<T extends object> {
         if (error instanceof KubernetesError && error.status === 404) return;
         const isBusy = error instanceof KubernetesError && error.code === 'TooManyRequests';
         const lasts = clock.now() - reflector.state.since >= storagePatience;
-        if (!isForbidden(error) && (!isBusy || lasts)) {
-          log.warn(error, `The watch of ${plural} was interrupted; kube-lego reconnects.`);
-        }
+        if (!isForbidden(error) && (!isBusy || lasts)) logInterruption(log, plural, error);
         if (reflector.state.synced || !denial.beginsWith(error, clock.monotonic())) return;
         log.error({ namespace, err: error }, denialMessage(plural));
         onRead();

@@ -4,6 +4,7 @@ import type { KubernetesClient } from '../../../kubernetes/client/client.ts';
 import { type Collection, collectionPath } from '../../../kubernetes/client/collections.ts';
 import { KubernetesError } from '../../../kubernetes/client/kubernetes-error.ts';
 import { ourSelector } from '../../../kubernetes/records/managed-by.ts';
+import { EndingWatches } from '../../../kubernetes/watch/ending-watches.ts';
 import { Reflector } from '../../../kubernetes/watch/reflector.ts';
 import { readJson } from '../../../kubernetes/watch/watch-stream.ts';
 import { arrayField } from '../../../process/json.ts';
@@ -53,7 +54,7 @@ export class ChallengeRouteWatch implements AnsweredHosts {
   readonly #noted: NotedObjects<ObservedObject>;
   readonly #refresh: Refresh;
   readonly #watched = new Map<ChallengeObjectKind, Watched>();
-  readonly #ended = new Set<Promise<void>>();
+  readonly #ending = new EndingWatches();
   #observer: (() => void) | undefined;
 
   constructor(options: ChallengeRouteWatchOptions) {
@@ -72,8 +73,7 @@ export class ChallengeRouteWatch implements AnsweredHosts {
 
   /** Resolves when all watches have ended after the abort of the signal. */
   async stopped(): Promise<void> {
-    const open = [...this.#watched.values()].flatMap(({ reflectors }) => reflectors);
-    await Promise.all([...this.#ended, ...open.map((reflector) => reflector.stopped())]);
+    await this.#ending.stopped([...this.#watched.values()].flatMap(({ reflectors }) => reflectors));
   }
 
   /** All that are there are known; false while the API server serves no HTTPRoutes. */
@@ -155,12 +155,7 @@ export class ChallengeRouteWatch implements AnsweredHosts {
     end.abort();
     this.#watched.delete(kind);
     this.#noted.clear();
-    for (const reflector of reflectors) {
-      const ended = reflector.stopped().then(() => {
-        this.#ended.delete(ended);
-      });
-      this.#ended.add(ended);
-    }
+    this.#ending.add(reflectors);
     this.#observer?.();
   }
 
