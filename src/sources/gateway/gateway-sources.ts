@@ -140,7 +140,7 @@ export class GatewaySources implements SourceWatch {
     const { signal, tellSupervisor, watch } = this.#options;
     const turns = new Turns();
     for (const key of this.#changed) {
-      // What has gone by the change of a kind's version is listed again.
+      // A kind that is served from now on has to be read first.
       if (signal.aborted || !watch.read) return;
       this.#changed.delete(key);
       this.#tell(key);

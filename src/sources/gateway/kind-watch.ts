@@ -50,6 +50,9 @@ export class KindWatch<T extends object> {
   #served: Served<T> | undefined;
   /** Answers in a row in which it was missing, or of another version. */
   #missing = 0;
+  /** What was read in another version, by `namespace/name`, until all is read in this one: nothing is gone only for that. */
+  #earlier = new Map<string, T>();
+  #readEarlier = false;
   readonly #ending = new EndingWatches();
 
   constructor(options: KindWatchOptions<T>) {
@@ -70,15 +73,19 @@ export class KindWatch<T extends object> {
     return this.#served?.reflectors.every(({ state }) => state.synced) === true;
   }
 
-  /** All are known, or they may not be read, or could not be for too long; also if there is no such kind. */
+  /** All are known, if need be of another version, or they may not be read, or could not be for too long; also if there is no such kind. */
   get read(): boolean {
-    if (this.#served === undefined) return true;
+    if (this.#served === undefined || this.#readEarlier) return true;
     const { reflectors, denials, since } = this.#served;
     const isLate = this.#options.clock.monotonic() - since >= longestWait;
     return reflectors.every(({ state }, at) => state.synced || denials[at]?.stands === true || isLate);
   }
 
   *entries(): Iterable<T> {
+    if (this.#earlier.size > 0) {
+      yield* this.#all().values();
+      return;
+    }
     for (const reflector of this.#served?.reflectors ?? []) {
       for (const [, reading] of reflector.entries()) yield reading;
     }
@@ -93,10 +100,14 @@ export class KindWatch<T extends object> {
     if (this.#served !== undefined) {
       this.#missing += 1;
       if (this.#missing < answersUntilGone) return;
+      const [last, wasRead] = [this.#all(), this.read];
       this.#end(this.#served);
+      this.#earlier = last;
+      this.#readEarlier = wasRead && collection !== undefined;
     }
     this.#missing = 0;
-    if (collection !== undefined) this.#begin(collection);
+    if (collection === undefined) this.#endEarlier();
+    else this.#begin(collection);
   }
 
   async watching(signal: AbortSignal): Promise<unknown> {
@@ -125,12 +136,25 @@ export class KindWatch<T extends object> {
   }
 
   #end({ end, reflectors }: Served<T>): void {
-    const { onDelete } = this.#options;
-    const last = [...this.entries()];
     end.abort();
     this.#served = undefined;
     this.#ending.add(reflectors);
-    for (const reading of last) onDelete(reading);
+  }
+
+  /** What has not been read again is gone. */
+  #endEarlier(): void {
+    const earlier = this.#earlier;
+    this.#earlier = new Map();
+    const known = this.#all();
+    for (const [key, last] of earlier) if (!known.has(key)) this.#options.onDelete(last);
+  }
+
+  #all(): Map<string, T> {
+    const all = new Map(this.#earlier);
+    for (const reflector of this.#served?.reflectors ?? []) {
+      for (const [key, reading] of reflector.entries()) all.set(key, reading);
+    }
+    return all;
   }
 
   #watch(
@@ -147,10 +171,14 @@ export class KindWatch<T extends object> {
       signal: until,
       project,
       onUpsert: (_, reading) => onUpsert(reading),
-      onDelete: (_, last) => onDelete(last),
-      onSynced() {
+      onDelete: (key, last) => {
+        this.#earlier.delete(key);
+        onDelete(last);
+      },
+      onSynced: () => {
         if (denial.stands) log.info(`${plural} can be read now.`);
         denial.end();
+        if (this.synced) this.#endEarlier();
         onRead();
       },
       onError(error) {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { second } from '../../../machines/time/durations.ts';
+import { minute, second } from '../../../machines/time/durations.ts';
 import { createKubernetesClient, type KubernetesClient } from '../../../src/kubernetes/client/client.ts';
+import { recordField, stringField } from '../../../src/process/json.ts';
 import { KindWatch } from '../../../src/sources/gateway/kind-watch.ts';
 import { ApiStandIn, sendStatus } from '../../kubernetes/api-stand-in.ts';
 import { recordedLog } from '../../process/recorded-log.ts';
@@ -14,7 +15,8 @@ describe('the watch of a kind', () => {
   let clock: ManualClock;
   let stop: AbortController;
   let log: ReturnType<typeof recordedLog>;
-  let watch: KindWatch<object>;
+  let watch: KindWatch<{ readonly name: string }>;
+  let told: string[];
 
   beforeEach(async () => {
     api = await ApiStandIn.start();
@@ -22,16 +24,17 @@ describe('the watch of a kind', () => {
     clock = new ManualClock();
     stop = new AbortController();
     log = recordedLog();
-    watch = new KindWatch<object>({
+    told = [];
+    watch = new KindWatch({
       plural: 'Gateways',
       namespaces: [],
       client,
       clock,
       signal: stop.signal,
       log: log.log,
-      project: () => undefined,
-      onUpsert: () => undefined,
-      onDelete: () => undefined,
+      project: (object) => ({ name: stringField(recordField(object, 'metadata'), 'name') ?? '' }),
+      onUpsert: ({ name }) => told.push(`${name} is there`),
+      onDelete: ({ name }) => told.push(`${name} is gone`),
       onRead: () => undefined,
     });
   });
@@ -43,6 +46,43 @@ describe('the watch of a kind', () => {
   });
 
   const messages = (): unknown[] => log.records.map(({ msg }) => msg);
+
+  it('keeps what was read in another version until all is read in this one, however long that takes', async () => {
+    const put = (name: string): void =>
+      api.put({ metadata: { namespace: 'default', name, uid: `uid-of-${name}` } }, true);
+    const names = (): string[] => Array.from(watch.entries(), ({ name }) => name).toSorted();
+    put('a');
+    put('b');
+    watch.serve({ apiVersion: 'gateway.networking.k8s.io/v1', resource: 'gateways' });
+    await eventually('it is read', () => watch.synced);
+    let isBusy = true;
+    api.override = (_, response, url) => {
+      const refused = isBusy && url.pathname.includes('/v1beta1/');
+      if (refused) sendStatus(response, 503, 'ServiceUnavailable', 'not yet');
+      return refused;
+    };
+    api.remove('default/b', true);
+    put('c');
+    told = [];
+    const other = { apiVersion: 'gateway.networking.k8s.io/v1beta1', resource: 'gateways' };
+    watch.serve(other);
+    watch.serve(other);
+    await eventually('it is asked to wait', () => clock.pending.length === 1);
+    clock.advance(10 * minute);
+    assert.deepEqual([watch.collection, watch.synced, watch.read], [other, false, true]);
+    assert.deepEqual([names(), told], [['a', 'b'], []]);
+    isBusy = false;
+    await eventually('it is read in the other version', () => {
+      if (!watch.synced) clock.advance(30 * second);
+      return watch.synced;
+    });
+    assert.deepEqual(names(), ['a', 'c']);
+    assert.deepEqual(told.toSorted(), ['a is there', 'b is gone', 'c is there']);
+    watch.serve(undefined);
+    watch.serve(undefined);
+    assert.deepEqual([names(), watch.read], [[], true]);
+    assert.deepEqual(told.slice(3).toSorted(), ['a is gone', 'c is gone']);
+  });
 
   it('says nothing of an API server that begins the storage of the kind, unless that lasts', async () => {
     let busy = true;
