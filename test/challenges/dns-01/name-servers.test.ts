@@ -57,6 +57,22 @@ describe('the record of a challenge', { timeout: 60_000 }, () => {
     );
   });
 
+  it('is not among the records of another protocol, wherever CNAMEs lead', async (t) => {
+    const server = await zoneServer(t);
+    const names = namesBy(shopZone(server));
+    server.add('CNAME', '_acme-challenge.a.shop.example', 'mail._domainkey.shop.example');
+    await assert.rejects(
+      names.challengeRecord('a.shop.example', signal),
+      (error) =>
+        error instanceof LookupError && /lead to mail\._domainkey\.shop\.example, where/.test(error.message),
+    );
+    const ends = { b: 'x._acme-challenge.shop.example', c: 'c.acme.shop.example' };
+    for (const [host, end] of Object.entries(ends)) {
+      server.add('CNAME', `_acme-challenge.${host}.shop.example`, end);
+      assert.equal((await names.challengeRecord(`${host}.shop.example`, signal)).name, end);
+    }
+  });
+
   it('is not looked for in circles, nor without end', async (t) => {
     const server = await zoneServer(t);
     const names = namesBy(shopZone(server));

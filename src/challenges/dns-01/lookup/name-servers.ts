@@ -86,6 +86,11 @@ export class NameServers {
       const sibling = target === undefined ? undefined : siblingOf(name);
       const isMade = sibling !== undefined && (await this.#cnameAt(sibling, nameServers, signal)) === target;
       if (target === undefined || isMade) {
+        if (via.length > 0 && isOfAnotherProtocol(name)) {
+          throw new LookupError(
+            `The CNAMEs from ${via[0] ?? name} lead to ${name}, where records of another protocol than ACME belong.`,
+          );
+        }
         return { name, ...zone, nameServers, via, synthesised: isMade ? target : undefined };
       }
       via.push(name);
@@ -225,6 +230,15 @@ function cnameIn(answers: readonly AnswerRecord[], name: string): string | undef
 /** A name beside this one that nobody has set. */
 function siblingOf(name: string): string {
   return `_${randomBytes(10).toString('hex')}${name.slice(name.indexOf('.'))}`;
+}
+
+/**
+ * An underscored name (RFC 8552) that is not a challenge's: a value of ours beside a mail key (`_domainkey`) would break that, and whoever
+ * sets the CNAME need not be who may write there.
+ */
+function isOfAnotherProtocol(name: string): boolean {
+  const labels = name.split('.');
+  return labels.some((label) => label.startsWith('_')) && !labels.includes('_acme-challenge');
 }
 
 function isWithin(name: string, zone: string): boolean {
