@@ -11,6 +11,8 @@ import { ProviderError } from '../../../src/challenges/dns-01/providers/provider
 import { Rfc2136Provider } from '../../../src/challenges/dns-01/providers/rfc2136.ts';
 import { WebCaller, type WebCallerOptions } from '../../../src/challenges/dns-01/providers/web-call.ts';
 import { stringField } from '../../../src/process/json.ts';
+import { type Clock, systemClock } from '../../../src/time/clock.ts';
+import { eventually } from '../../time/eventually.ts';
 import { tsigKey, zoneServer } from './dns-world.ts';
 import { behavesAsProvider, challengeValue, type ProviderStage } from './provider-behaviour.ts';
 
@@ -24,10 +26,11 @@ type Answer = (path: string, body: unknown, request: IncomingMessage, response: 
 async function service(
   t: TestContext,
   answer: Answer,
-  { mayWrite, ...proxy }: Pick<WebCallerOptions, 'mayWrite'> & WebCallerOptions['proxy'] = {
-    httpsProxy: '',
-    noProxy: '',
-  },
+  {
+    mayWrite,
+    clock = systemClock,
+    ...proxy
+  }: Partial<Pick<WebCallerOptions, 'clock' | 'mayWrite'> & WebCallerOptions['proxy']> = {},
 ): Promise<{ readonly url: string; readonly web: WebCaller }> {
   const server = createServer((request, response) => {
     void json(request).then((body) => {
@@ -36,7 +39,14 @@ async function service(
     });
   });
   const url = await listen(t, server);
-  const web = new WebCaller({ userAgent: 'test', caBundle: undefined, proxy, mayWrite });
+  const direct = { httpsProxy: '', noProxy: '' };
+  const web = new WebCaller({
+    clock,
+    userAgent: 'test',
+    caBundle: undefined,
+    proxy: { ...direct, ...proxy },
+    mayWrite,
+  });
   t.after(() => web.close());
   return { url, web };
 }
@@ -134,6 +144,44 @@ describe('services that are asked by a process that leads no longer', { timeout:
     }
     await web.close();
     assert.deepEqual(asked, ['/present']);
+  });
+});
+
+describe('a slow service', { timeout: 60_000 }, () => {
+  it('has time for each exchange from its turn on, and keeps nobody who gives up', async (t) => {
+    const limits: (() => void)[] = [];
+    const clock: Clock = {
+      ...systemClock,
+      setTimeout: (fn) => limits.push(fn),
+      clearTimeout: () => undefined,
+    };
+    let arrived = 0;
+    const { url, web } = await service(
+      t,
+      (_, __, ___, response) => {
+        arrived += 1;
+        // Only the ninth is answered.
+        if (arrived < 9) response.end = () => response;
+        return 200;
+      },
+      { clock },
+    );
+    const outcomes = Promise.allSettled(Array.from({ length: 9 }, () => web.post({ url, body: {} }, signal)));
+    const stop = new AbortController();
+    const tenth = web.post({ url, body: {} }, stop.signal);
+    await eventually('eight have come', () => arrived === 8);
+    assert.equal(limits.length, 8);
+    stop.abort(new Error('the round is over'));
+    await assert.rejects(tenth, /the round is over/);
+    for (const end of limits.slice(0, 8)) end();
+    const settled = await outcomes;
+    assert.deepEqual(
+      settled.map(({ status }) => status),
+      [...Array.from({ length: 8 }, () => 'rejected'), 'fulfilled'],
+    );
+    const [first] = settled;
+    assert.match(String(first?.status === 'rejected' && first.reason), /gives no answer within 30 s\.$/);
+    assert.equal(arrived, 9);
   });
 });
 

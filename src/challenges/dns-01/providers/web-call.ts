@@ -1,7 +1,9 @@
 import { getCACertificates } from 'node:tls';
+import pLimit, { type LimitFunction } from 'p-limit';
 import { Agent, type Dispatcher, EnvHttpProxyAgent, request } from 'undici';
 import { second } from '../../../../machines/time/durations.ts';
 import { fenced } from '../../../process/write-fence.ts';
+import { type Clock, untilAborted, workWithin } from '../../../time/clock.ts';
 import { ProviderError } from './provider.ts';
 
 export interface WebCall {
@@ -10,11 +12,14 @@ export interface WebCall {
   readonly body: object;
 }
 
-/** Milliseconds for all of an exchange: such a service may have slow DNS behind it. */
+/** Milliseconds for all of an exchange, from its turn on: such a service may have slow DNS behind it. */
 const timeLimit = 30 * second;
+/** Exchanges with one service at a time. */
+const atATime = 8;
 const longestAnswer = 64 * 1024;
 
 export interface WebCallerOptions {
+  readonly clock: Clock;
   readonly userAgent: string;
   /** Additional trusted root certificates, PEM. */
   readonly caBundle: string | undefined;
@@ -29,11 +34,15 @@ export class WebCaller {
   readonly #direct: Dispatcher;
   readonly #proxied: Dispatcher;
   readonly #userAgent: string;
+  readonly #clock: Clock;
+  /** By origin: there are as many as the operator has named. */
+  readonly #turns = new Map<string, LimitFunction>();
 
-  constructor({ userAgent, caBundle, mayWrite = () => true, proxy }: WebCallerOptions) {
+  constructor({ clock, userAgent, caBundle, mayWrite = () => true, proxy }: WebCallerOptions) {
+    this.#clock = clock;
     this.#userAgent = userAgent;
     const trust = caBundle === undefined ? {} : { ca: [...getCACertificates('default'), caBundle] };
-    const common = { connections: 8, allowH2: false };
+    const common = { connections: atATime, allowH2: false };
     const connect = { timeout: 10 * second, ...trust };
     const proxied = new EnvHttpProxyAgent({
       ...common,
@@ -52,29 +61,38 @@ export class WebCaller {
    * @returns the text of a 2xx answer
    * @throws ProviderError, without anything of the answer's text; or the signal's reason
    */
-  async post({ url, headers, body }: WebCall, signal: AbortSignal): Promise<string> {
+  async post(call: WebCall, signal: AbortSignal): Promise<string> {
+    const { origin } = new URL(call.url);
+    const turns = this.#turns.get(origin) ?? pLimit(atATime);
+    this.#turns.set(origin, turns);
+    return untilAborted(
+      turns(() => this.#post(call, signal)),
+      signal,
+    );
+  }
+
+  async #post(call: WebCall, signal: AbortSignal): Promise<string> {
     signal.throwIfAborted();
-    const { host, hostname } = new URL(url);
-    const limit = AbortSignal.timeout(timeLimit);
-    let status: number;
-    let text: string;
-    try {
-      const answer = await request(url, {
-        method: 'POST',
-        dispatcher: isOfCluster(hostname) ? this.#direct : this.#proxied,
-        signal: AbortSignal.any([signal, limit]),
-        headers: { 'content-type': 'application/json', 'user-agent': this.#userAgent, ...headers },
-        body: JSON.stringify(body),
-      });
-      status = answer.statusCode;
-      text = await readWithin(answer.body);
-    } catch (error) {
-      signal.throwIfAborted();
-      const why = limit.aborted
-        ? `gives no answer within ${timeLimit / second} s`
-        : `cannot be reached (${codeOf(error)})`;
-      throw new ProviderError('unreachable', `The DNS service ${host} ${why}.`, undefined, { cause: error });
-    }
+    const { host } = new URL(call.url);
+    const late = new ProviderError(
+      'unreachable',
+      `The DNS service ${host} gives no answer within ${timeLimit / second} s.`,
+    );
+    const { status, text } = await workWithin(
+      this.#clock,
+      timeLimit,
+      () => late,
+      async (limit) => {
+        try {
+          return await this.#send(call, AbortSignal.any([signal, limit]));
+        } catch (error) {
+          signal.throwIfAborted();
+          limit.throwIfAborted();
+          const message = `The DNS service ${host} cannot be reached (${codeOf(error)}).`;
+          throw new ProviderError('unreachable', message, undefined, { cause: error });
+        }
+      },
+    );
     if (status >= 200 && status < 300) return text;
     const refused = status >= 300 && status < 500 && status !== 408 && status !== 429;
     throw new ProviderError(
@@ -82,6 +100,20 @@ export class WebCaller {
       `The DNS service ${host} answers with status ${status}.`,
       status === 401 || status === 403 ? 'Correct the credentials in the Secret of the zone.' : undefined,
     );
+  }
+
+  async #send(
+    { url, headers, body }: WebCall,
+    signal: AbortSignal,
+  ): Promise<{ readonly status: number; readonly text: string }> {
+    const answer = await request(url, {
+      method: 'POST',
+      dispatcher: isOfCluster(new URL(url).hostname) ? this.#direct : this.#proxied,
+      signal,
+      headers: { 'content-type': 'application/json', 'user-agent': this.#userAgent, ...headers },
+      body: JSON.stringify(body),
+    });
+    return { status: answer.statusCode, text: await readWithin(answer.body) };
   }
 
   async close(): Promise<void> {
