@@ -8,7 +8,7 @@ import { type ChartValue, readChartValues } from '../../../docs/generators/chart
 import { readZones } from '../../../machines/zones/zone-document.ts';
 import { isRecord, recordField } from '../../../src/process/json.ts';
 import { configOf } from '../confinement.ts';
-import { chartFolder, renderChart } from './helm.ts';
+import { chartFolder, helm, renderChart, usualRelease } from './helm.ts';
 
 const values = readChartValues(readFileSync(join(chartFolder, 'values.yaml'), 'utf8'));
 
@@ -255,6 +255,41 @@ describe('what kube-lego may write to its objects', () => {
     const role = manifests.find(({ kind, metadata }) => kind === 'Role' && metadata.name === 'kube-lego');
     assert.match(JSON.stringify(role), /"account","kube-lego-journal-0","kube-lego-revocations"/);
     assert.doesNotMatch(JSON.stringify(role), /kube-lego-account/);
+  });
+});
+
+describe('the notes of a release', () => {
+  async function notesOf(values: object): Promise<string> {
+    const { name, namespace } = usualRelease;
+    const args = ['install', name, chartFolder, '--namespace', namespace, '--dry-run=client', '--values=-'];
+    return (await helm(args, values)).split('\nNOTES:\n').at(-1) ?? '';
+  }
+
+  it('say what restricted network policies keep out', async () => {
+    const proxy = { https: 'http://proxy.example:3128' };
+    const [open, restricted] = await Promise.all([
+      notesOf({ proxy }),
+      notesOf({ proxy, networkPolicy: { restricted: true } }),
+    ]);
+    assert.doesNotMatch(open, /kubectl label|HTTP proxy/);
+    for (const label of ['ingress-controller', 'prometheus']) {
+      assert.match(
+        restricted,
+        new RegExp(`^ {2}kubectl label namespace \\S+ kube-lego\\.io/${label}=true$`, 'm'),
+      );
+    }
+    assert.match(restricted, /^The HTTP proxy is reached only if its port is /m);
+  });
+
+  it('give the command that annotates a ServiceAccount of the operator, as a shell reads it', async () => {
+    const settings = { challengeIngressAnnotations: { 'example.com/note': "it's" } };
+    const notes = await notesOf({ settings, serviceAccount: { create: false, name: 'ours' } });
+    assert.match(notes, /^ {2}kubectl annotate serviceaccount ours --namespace kube-lego --overwrite \\$/m);
+    assert.ok(
+      notes.includes("    'kube-lego.io/challenge-annotations=example.com/note=it'\\''s' \\\n"),
+      notes,
+    );
+    assert.doesNotMatch(await notesOf({}), /kubectl annotate serviceaccount/);
   });
 });
 
