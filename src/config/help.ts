@@ -10,7 +10,7 @@ export function helpText(version: string): string {
     const entries = Object.values<Option<unknown>>(group).map(describe);
     return `${title}:\n${entries.join('')}`;
   });
-  return `kube-lego ${version}: certificates from an ACME CA for annotated Ingresses.
+  return `kube-lego ${version}: ACME certificates for annotated Ingresses and Gateways.
 
 Usage: kube-lego [--option=value ...]   the controller
        kube-lego COMMAND [options]      status, explain, retry, revoke, account,
