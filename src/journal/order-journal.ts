@@ -6,11 +6,11 @@ import { someOf } from '../../machines/reasons/foreign-text.ts';
 import { StepError } from '../../machines/reasons/step-error.ts';
 import { day, hour, second } from '../../machines/time/durations.ts';
 import type { EntryStore } from '../kubernetes/client/entry-store.ts';
-import { asAsked, KubernetesError } from '../kubernetes/client/kubernetes-error.ts';
+import { FirstReading } from '../kubernetes/client/first-reading.ts';
+import { asAsked } from '../kubernetes/client/kubernetes-error.ts';
 import { retryConflicts } from '../kubernetes/client/retry-conflicts.ts';
 import { type Clock, sleep, untilAborted } from '../time/clock.ts';
 import { GroupCommit } from '../time/group-commit.ts';
-import { retry } from '../time/retry.ts';
 import { type JournalEntry, keyOfSet, type OrderSet, readEntry, writeEntry } from './journal-entry.ts';
 
 export interface OrderJournalOptions {
@@ -44,9 +44,6 @@ const writeInterval = 100;
 const writeBurst = 3;
 /** Milliseconds: an entry that has ended waits for another write that takes it along. */
 const endingDelay = 20 * second;
-const pauses = { shortestPause: 0.5 * second, longestPause: 30 * second };
-/** Milliseconds: whoever waits for the journal is told that it cannot be read. */
-const readLimit = 20 * second;
 /** Milliseconds. */
 const leastRestart = 5 * second;
 /** Writes for the URL of an order: a minute and a half. */
@@ -84,14 +81,18 @@ export class OrderJournal {
   /** The last write has failed: the next one is made even if nothing has changed, to see whether it can be. */
   #failed = false;
   #endingPlanned = false;
-  #restored: Promise<void> | undefined;
-  /** Why it could not be read. */
-  #trouble: unknown;
-  #read = false;
+  readonly #reading: FirstReading;
 
   constructor(options: OrderJournalOptions) {
     this.#options = options;
-    const { clock, signal } = options;
+    const { clock, signal, store } = options;
+    this.#reading = new FirstReading({
+      record: `Secret ${store.name}`,
+      read: () => this.#load(),
+      clock,
+      signal,
+      onFailure: options.onTrouble,
+    });
     this.#commits = new GroupCommit({
       clock,
       signal,
@@ -115,33 +116,21 @@ export class OrderJournal {
 
   /** Whether an unfinished order is for this host, as far as is known: before the journal has been read, any may be. */
   concerns(host: string): boolean {
-    if (!this.#read) return true;
+    if (!this.#reading.done) return true;
     return this.#entries.values().some(({ hosts }) => hosts.includes(host));
   }
 
   /** Reads the journal, however long it takes; to be called once. Rejects only with the signal's reason. */
   restore(): Promise<void> {
-    this.#restored = this.#restore();
-    return this.#restored;
+    return this.#reading.begin();
   }
 
   /**
    * Resolves when the journal has been read.
    * @throws what the store throws, if that takes too long; or the signal's reason
    */
-  async ready(signal: AbortSignal): Promise<void> {
-    if (this.#read) return;
-    const waited = new AbortController();
-    const { clock } = this.#options;
-    const timer = clock.setTimeout(() => waited.abort(this.#unreadable()), readLimit);
-    try {
-      await untilAborted(
-        this.#restored ?? Promise.reject(this.#unreadable()),
-        AbortSignal.any([signal, waited.signal]),
-      );
-    } finally {
-      clock.clearTimeout(timer);
-    }
+  ready(signal: AbortSignal): Promise<void> {
+    return this.#reading.ready(signal);
   }
 
   /** The unfinished order of this set, of this process or another. */
@@ -284,21 +273,6 @@ export class OrderJournal {
       throw new StepError({ code: 'OrderedElsewhere', message });
     }
     this.letGo(known, 'the same hosts are ordered again');
-  }
-
-  async #restore(): Promise<void> {
-    const { clock, signal, onTrouble } = this.#options;
-    const onFailure = (error: unknown): void => {
-      this.#trouble = error;
-      onTrouble(error);
-    };
-    await retry(() => this.#load(), { clock, signal, ...pauses, onFailure });
-    this.#read = true;
-  }
-
-  #unreadable(): unknown {
-    const { name } = this.#options.store;
-    return this.#trouble ?? new KubernetesError('Unreachable', `Secret ${name} has not been read yet`);
   }
 
   /** Resolves when everything up to now is written. */

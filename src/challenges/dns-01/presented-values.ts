@@ -1,12 +1,10 @@
 import { createHash } from 'node:crypto';
-import { second } from '../../../machines/time/durations.ts';
 import type { EntryStore } from '../../kubernetes/client/entry-store.ts';
-import { KubernetesError } from '../../kubernetes/client/kubernetes-error.ts';
+import { FirstReading } from '../../kubernetes/client/first-reading.ts';
 import { retryConflicts } from '../../kubernetes/client/retry-conflicts.ts';
 import { parsedJson, stringField } from '../../process/json.ts';
-import { type Clock, untilAborted, workWithin } from '../../time/clock.ts';
+import type { Clock } from '../../time/clock.ts';
 import { GroupCommit } from '../../time/group-commit.ts';
-import { retry } from '../../time/retry.ts';
 import { type ChallengeValue, ProviderError } from './providers/provider.ts';
 
 /** A value that may stand in the DNS because of us. */
@@ -31,9 +29,6 @@ const writeBurst = 3;
 const mostValues = 2000;
 /** Writes that a value is waited for: half a minute of an outage does not cost its order. */
 const mostWrites = 6;
-const pauses = { shortestPause: 0.5 * second, longestPause: 30 * second };
-/** Milliseconds: whoever waits for the record is told that it cannot be read. */
-const readLimit = 20 * second;
 
 /**
  * The record of our values in the DNS: each is written down before it is added, and struck out when it has been removed, so that a crash
@@ -48,13 +43,18 @@ export class PresentedValues {
   /** Not written yet. */
   readonly #removed = new Set<string>();
   #outdated = true;
-  #restored: Promise<void> | undefined;
-  /** Why it could not be read. */
-  #trouble: unknown;
+  readonly #reading: FirstReading;
 
   constructor(options: PresentedValuesOptions) {
     this.#options = options;
-    const { clock, signal } = options;
+    const { clock, signal, store } = options;
+    this.#reading = new FirstReading({
+      record: `Secret ${store.name}`,
+      read: () => this.#read(),
+      clock,
+      signal,
+      onFailure: options.onTrouble,
+    });
     this.#commits = new GroupCommit({
       clock,
       signal,
@@ -67,13 +67,7 @@ export class PresentedValues {
 
   /** What an earlier process has left behind; resolves when the record has been read, however long that takes. */
   async restore(): Promise<readonly PresentedValue[]> {
-    const { clock, signal, onTrouble } = this.#options;
-    const onFailure = (error: unknown): void => {
-      this.#trouble = error;
-      onTrouble(error);
-    };
-    this.#restored ??= retry(() => this.#read(), { clock, signal, ...pauses, onFailure });
-    await this.#restored;
+    await this.#reading.begin();
     return [...this.#values.values()];
   }
 
@@ -81,13 +75,8 @@ export class PresentedValues {
    * Resolves when the record has been read.
    * @throws what the store throws, if that takes too long; or the signal's reason
    */
-  async ready(signal: AbortSignal): Promise<void> {
-    const { clock, store } = this.#options;
-    const reason = (): unknown =>
-      this.#trouble ?? new KubernetesError('Timeout', `Secret ${store.name} has not been read yet`);
-    await workWithin(clock, readLimit, reason, async (limit) => {
-      await untilAborted(this.restore(), AbortSignal.any([signal, limit]));
-    });
+  ready(signal: AbortSignal): Promise<void> {
+    return this.#reading.ready(signal);
   }
 
   /**
