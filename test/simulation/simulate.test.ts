@@ -114,7 +114,7 @@ interface Ended {
 async function runProgram(args: readonly string[]): Promise<Ended> {
   const child = spawn(process.execPath, [program, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: 60_000,
+    timeout: 240_000,
   });
   const ended = new Promise<number | null>((resolve) => child.on('close', resolve));
   const [code, output, errors] = await Promise.all([ended, text(child.stdout), text(child.stderr)]);
