@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { createServer, type Server } from 'node:http';
 import { after, before, describe, it } from 'node:test';
+import { request } from 'undici';
 import { type ApiRequestReport, reporting } from '../../src/kubernetes/client/request-report.ts';
 import { Site } from '../challenges/http-01/site.ts';
 
@@ -23,9 +24,10 @@ describe('a request to the API server is reported', () => {
     path: string,
   ): Promise<string> {
     const reports: ApiRequestReport[] = [];
-    const exchange = reporting((report) => reports.push(report));
+    const url = `http://127.0.0.1:${site.port}${path}`;
+    const sent = reporting((report) => reports.push(report));
     try {
-      const { body } = await exchange(`http://127.0.0.1:${site.port}${path}`, { method });
+      const { body } = await sent(method, path, () => request(url, { method }));
       await body.dump();
     } catch {
       // Its report is what is looked at.

@@ -1,9 +1,10 @@
 import { X509Certificate } from 'node:crypto';
 import type { LookupFunction } from 'node:net';
 import * as tls from 'node:tls';
-import { type Dispatcher, EnvHttpProxyAgent, request } from 'undici';
+import { type Dispatcher, EnvHttpProxyAgent } from 'undici';
 import { oneLine } from '../../../machines/reasons/foreign-text.ts';
 import { second } from '../../../machines/time/durations.ts';
+import { exchange } from '../../process/exchange.ts';
 import { plainHeaders } from '../../process/headers.ts';
 import { fenced } from '../../process/write-fence.ts';
 import { AcmeProblem, type Endpoint } from './problem.ts';
@@ -109,21 +110,19 @@ export class CaConnection {
       );
     };
     try {
-      const answer = await request(checkedUrl(asked), {
-        dispatcher: this.#dispatcher,
-        signal: limit.signal,
+      const { statusCode, headers, body, failure } = await exchange(this.#dispatcher, checkedUrl(asked), {
         method: asked.method,
-        headersTimeout: 0,
-        bodyTimeout: 0,
-        onInfo: countInterim,
         headers: requestHeaders(asked, this.#userAgent),
-        ...(asked.body !== undefined && { body: asked.body }),
+        body: asked.body ?? null,
+        signal: limit.signal,
+        timeout: 0,
+        mostBytes: () => this.#maxBodyBytes,
+        tooLong: () =>
+          problem(asked, 'invalidResponse', `the answer is longer than ${this.#maxBodyBytes} bytes`),
+        onInterim: countInterim,
       });
-      return {
-        status: answer.statusCode,
-        headers: plainHeaders(answer.headers),
-        text: await this.#text(asked, answer.body),
-      };
+      if (failure !== undefined) throw failure;
+      return { status: statusCode, headers: plainHeaders(headers), text: body.toString('utf8') };
     } catch (error) {
       if (error instanceof AcmeProblem) throw error;
       if (asked.signal.aborted) throw asked.signal.reason;
@@ -137,19 +136,6 @@ export class CaConnection {
   /** Aborts all requests and closes the connections. */
   async close(): Promise<void> {
     await this.#dispatcher.destroy();
-  }
-
-  async #text(asked: CaRequest, body: AsyncIterable<Uint8Array>): Promise<string> {
-    const chunks: Uint8Array[] = [];
-    let length = 0;
-    for await (const chunk of body) {
-      length += chunk.byteLength;
-      if (length > this.#maxBodyBytes) {
-        throw problem(asked, 'invalidResponse', `the answer is longer than ${this.#maxBodyBytes} bytes`);
-      }
-      chunks.push(chunk);
-    }
-    return Buffer.concat(chunks).toString('utf8');
   }
 
   #failure(asked: CaRequest, error: unknown): AcmeProblem {
@@ -208,11 +194,12 @@ function problem(asked: CaRequest, type: string, detail: string, cause?: unknown
 
 /** The CA's host name (and port, if not 443), for messages. */
 export function caName(url: string): string {
-  return URL.canParse(url) ? new URL(url).host : 'the CA';
+  return URL.parse(url)?.host ?? 'the CA';
 }
 
-function checkedUrl(asked: CaRequest): string {
-  if (URL.canParse(asked.url) && new URL(asked.url).protocol === 'https:') return asked.url;
+function checkedUrl(asked: CaRequest): URL {
+  const url = URL.parse(asked.url);
+  if (url?.protocol === 'https:') return url;
   const address = oneLine(asked.url, longestAddress);
   throw problem(
     asked,

@@ -1,7 +1,9 @@
 // The client of the API server: connection, typed errors, metrics of each request. Used by the watches, the records and the
 // challenge Ingresses.
 
+import { request } from 'undici';
 import { second } from '../../../machines/time/durations.ts';
+import { exchange } from '../../process/exchange.ts';
 import { type Headers, plainHeaders } from '../../process/headers.ts';
 import { isRecord } from '../../process/json.ts';
 import { type Clock, systemClock } from '../../time/clock.ts';
@@ -10,7 +12,7 @@ import { readAll, type StreamBody } from './api-answer.ts';
 import { ApiCalls, type ApiRequest, patchTypes, writeQuery } from './api-calls.ts';
 import { type ApiAccess, ApiConnection } from './api-connection.ts';
 import { errorFromAnswer, errorFromTransport, KubernetesError, transportCode } from './kubernetes-error.ts';
-import { type ApiRequestReport, type Exchange, reporting } from './request-report.ts';
+import { type ApiRequestReport, type Reporting, reporting } from './request-report.ts';
 
 export interface StreamOptions {
   readonly signal: AbortSignal;
@@ -102,20 +104,20 @@ class PooledClient implements KubernetesClient {
   readonly #clock: Clock;
   readonly #requestTimeout: number;
   readonly #userAgent: string;
-  readonly #request: Exchange;
+  readonly #reporting: Reporting;
 
   constructor(
     connection: ApiConnection,
     clock: Clock,
     requestTimeout: number,
     userAgent: string,
-    request: Exchange,
+    reporting: Reporting,
   ) {
     this.#connection = connection;
     this.#clock = clock;
     this.#requestTimeout = requestTimeout;
     this.#userAgent = userAgent;
-    this.#request = request;
+    this.#reporting = reporting;
   }
 
   async call<T>(signal: AbortSignal, work: (api: ApiCalls) => Promise<T>): Promise<T> {
@@ -130,10 +132,9 @@ class PooledClient implements KubernetesClient {
     const subject = `GET ${path}`;
     try {
       const route = await this.#connection.route();
-      const { statusCode, headers, body } = await this.#request(
-        `${route.server}${path}?${query.toString()}`,
-        {
-          method: 'GET',
+      const asked = `${path}?${query.toString()}`;
+      const { statusCode, headers, body } = await this.#reporting('GET', asked, () =>
+        request(route.server + asked, {
           headers: {
             ...route.headers,
             accept: options.accept ?? 'application/json',
@@ -143,9 +144,12 @@ class PooledClient implements KubernetesClient {
           headersTimeout: this.#requestTimeout,
           bodyTimeout: options.bodyTimeout,
           signal: options.signal,
-        },
+        }),
       );
-      if (statusCode >= 400) throw await this.#refusal(subject, statusCode, headers, body);
+      if (statusCode >= 400) {
+        const content = await readAll(body, longestErrorAnswer).catch(() => Buffer.alloc(0));
+        throw this.#refusal(subject, statusCode, headers, content);
+      }
       return { statusCode, headers, body };
     } catch (error) {
       options.signal.throwIfAborted();
@@ -223,54 +227,45 @@ class PooledClient implements KubernetesClient {
 
   async #exchange<T>(
     subject: string,
-    { method, path, contentType = 'application/json', body }: ApiRequest,
+    { method, path, contentType = 'application/json', body: sent }: ApiRequest,
     signal: AbortSignal,
   ): Promise<T> {
     const route = await this.#connection.route();
-    const answer = await this.#request(route.server + path, {
-      method,
-      headers: {
-        accept: 'application/json',
-        ...(body === undefined ? {} : { 'content-type': contentType }),
-        ...route.headers,
-        'user-agent': this.#userAgent,
-      },
-      body: body === undefined ? null : JSON.stringify(body),
-      dispatcher: route.calls,
-      headersTimeout: this.#requestTimeout,
-      bodyTimeout: this.#requestTimeout,
-      signal,
-    });
-    if (answer.statusCode >= 300)
-      throw await this.#refusal(subject, answer.statusCode, answer.headers, answer.body);
-    return readObject(answer.body);
+    const url = new URL(route.server + path);
+    const { statusCode, headers, body, failure } = await this.#reporting(method, path, () =>
+      exchange(route.calls, url, {
+        method,
+        headers: {
+          accept: 'application/json',
+          ...(sent === undefined ? {} : { 'content-type': contentType }),
+          ...route.headers,
+          'user-agent': this.#userAgent,
+        },
+        body: sent === undefined ? null : JSON.stringify(sent),
+        timeout: this.#requestTimeout,
+        signal,
+        mostBytes: (status) => (status >= 300 ? longestErrorAnswer : longestAnswer),
+        tooLong: () => new KubernetesError('InvalidResponse', 'The answer of the API server is too long'),
+      }),
+    );
+    if (statusCode >= 300) {
+      throw this.#refusal(subject, statusCode, headers, failure === undefined ? body : Buffer.alloc(0));
+    }
+    if (failure !== undefined) throw failure;
+    try {
+      // That it is of the kind that was asked for is taken on the API server's word.
+      const object: T = JSON.parse(body.toString('utf8'));
+      if (isRecord(object) && ['object', 'undefined'].includes(typeof object['metadata'])) return object;
+    } catch {
+      // Told below, without the text, which may be part of a key.
+    }
+    throw new KubernetesError('InvalidResponse', 'The API server sent an answer that cannot be read');
   }
 
-  async #refusal(
-    subject: string,
-    status: number,
-    headers: Headers,
-    body: StreamBody,
-  ): Promise<KubernetesError> {
+  #refusal(subject: string, status: number, headers: Headers, content: Buffer): KubernetesError {
     if (status === 401) this.#connection.distrust();
-    const content = await readAll(body, longestErrorAnswer).catch(() => Buffer.alloc(0));
     return errorFromAnswer(subject, status, content.toString('utf8'), plainHeaders(headers)['retry-after']);
   }
-}
-
-/**
- * The object in an answer. That it is of the kind that was asked for is taken on the API server's word.
- * @throws KubernetesError InvalidResponse, without the text, which may be part of a key
- */
-async function readObject<T>(body: StreamBody): Promise<T> {
-  const content = await readAll(body, longestAnswer);
-  try {
-    const object: T = JSON.parse(content.toString('utf8'));
-    if (isRecord(object) && ['object', 'undefined'].includes(typeof object['metadata'])) return object;
-  } catch {
-    // Told below.
-  }
-  throw new KubernetesError('InvalidResponse', 'The API server sent an answer that cannot be read');
 }
 
 /** The kept-alive connection turned out closed. */

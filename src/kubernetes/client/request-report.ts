@@ -1,5 +1,3 @@
-import { request } from 'undici';
-
 /** One answered or failed request to the API server, for metrics. */
 export interface ApiRequestReport {
   /** As in RBAC: `get`, `list`, `watch`, `create`, `update`, `patch` or `delete`. */
@@ -17,22 +15,28 @@ const writes: ReadonlyMap<string, string> = new Map([
   ['DELETE', 'delete'],
 ]);
 
-export type Exchange = (
-  url: string,
-  options: NonNullable<Parameters<typeof request>[1]>,
-) => ReturnType<typeof request>;
+const watching = /(?:^|&)watch=true(?:&|$)/;
+
+/**
+ * Sends a request, with a report of its answer or failure, but not of an incomplete body.
+ * @param path at the API server, with the query
+ */
+export type Reporting = <T extends { readonly statusCode: number }>(
+  method: string,
+  path: string,
+  send: () => Promise<T>,
+) => Promise<T>;
 
 /** After the group and the version: a namespace, unless that is itself the object, then resource, name, subresource. */
 const resourcePath =
   /^\/(?:api|apis\/[^/]+)\/[^/]+\/(?:namespaces\/[^/]+\/(?=[^/]))?([a-z]+)(?:\/([^/]+)(?:\/([a-z]+))?)?$/;
 
-/** undici's `request`, with a report of each answer and failure, but not of an incomplete body. */
-export function reporting(onRequest: ((report: ApiRequestReport) => void) | undefined): Exchange {
-  if (onRequest === undefined) return request;
-  return async (url, options) => {
-    const asked = subjectOf(options.method ?? 'GET', new URL(url));
+export function reporting(onRequest: ((report: ApiRequestReport) => void) | undefined): Reporting {
+  if (onRequest === undefined) return (_method, _path, send) => send();
+  return async (method, path, send) => {
+    const asked = subjectOf(method, path);
     try {
-      const answer = await request(url, options);
+      const answer = await send();
       onRequest({ ...asked, status: answer.statusCode });
       return answer;
     } catch (error) {
@@ -42,12 +46,10 @@ export function reporting(onRequest: ((report: ApiRequestReport) => void) | unde
   };
 }
 
-function subjectOf(
-  method: string,
-  { pathname, searchParams }: URL,
-): Pick<ApiRequestReport, 'verb' | 'resource'> {
-  const [, collection = 'other', name, subresource] = resourcePath.exec(pathname) ?? [];
-  const read = searchParams.get('watch') === 'true' ? 'watch' : name === undefined ? 'list' : 'get';
+function subjectOf(method: string, path: string): Pick<ApiRequestReport, 'verb' | 'resource'> {
+  const [object = '', query] = path.split('?', 2);
+  const [, collection = 'other', name, subresource] = resourcePath.exec(object) ?? [];
+  const read = watching.test(query ?? '') ? 'watch' : name === undefined ? 'list' : 'get';
   return {
     verb: writes.get(method) ?? read,
     resource: subresource === undefined ? collection : `${collection}/${subresource}`,
