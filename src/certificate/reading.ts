@@ -61,7 +61,8 @@ function readPair(chainPem: Buffer, keyPem: Buffer): CertificateFacts {
   const leafDer = openssl.leaf ?? go.leaf;
   const leaf = leafDer && (chain.find(({ raw }) => raw.equals(leafDer)) ?? certificateOf(leafDer));
   if (leaf === undefined) return unreadable(whyNotLoaded(chainText, keyText, openssl, go));
-  const keyMatches = openssl.leaf === undefined || key === undefined || leaf.checkPrivateKey(key);
+  const isOwnKey = openssl.leaf !== undefined && key !== undefined && leaf.checkPrivateKey(key);
+  const keyMatches = isOwnKey || openssl.leaf === undefined || key === undefined;
   if (keyMatches && openssl.refusal !== undefined && go.refusal !== undefined) {
     return unreadable(whyNotLoaded(chainText, keyText, openssl, go));
   }
@@ -81,7 +82,7 @@ function readPair(chainPem: Buffer, keyPem: Buffer): CertificateFacts {
     ...(place > 0 ? { place: place + 1 } : {}),
     ...(refused === undefined ? {} : { refused }),
     ...(hasIssuer(leaf, chain) ? {} : { issuerMissing: true }),
-    keyType: key && keyTypeOf(key),
+    keyType: key && keyTypeOf(isOwnKey ? leaf.publicKey : key),
     issuer: oneLine(issuerOf(leaf).replaceAll('\n', ', '), longestIssuer),
     id: certificateId(leaf),
     fingerprint: fingerprintOf(leaf),

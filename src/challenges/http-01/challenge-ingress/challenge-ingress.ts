@@ -118,6 +118,8 @@ export class ChallengeIngresses {
   readonly #options: ChallengeIngressOptions;
   readonly #writers = new Map<string, ChallengeWriter>();
   readonly #claims = new Map<string, Claim>();
+  /** By host: the claims that hold it, and maybe some that did. */
+  readonly #holders = new Map<string, Set<Claim>>();
   /** Claims that were released, until their hosts are removed. */
   readonly #released = new Set<Claim>();
   readonly #foreignNames = new Set<string>();
@@ -248,6 +250,8 @@ export class ChallengeIngresses {
     const placement = { baseName, maxRules, maxHosts: mostHosts, foreignNames: this.#foreignNames };
     const writer = this.#writer(placeRule(this.#writers.values(), rule, placement));
     claim.held.push({ rule, writer });
+    const holders = this.#holders.get(rule.host) ?? new Set();
+    this.#holders.set(rule.host, holders.add(claim));
     writer.hold(rule);
   }
 
@@ -259,11 +263,17 @@ export class ChallengeIngresses {
     for (const held of claim.held) this.#letGo(held);
   }
 
-  /** Unless a claim holds the host there. */
+  /** Unless a claim holds the host there. In a burst there are hundreds of claims: only those with this host are looked at. */
   #letGo({ rule: { host }, writer }: Held): void {
-    const isHeld = this.#claims
-      .values()
-      .some(({ held }) => held.some((one) => one.writer === writer && one.rule.host === host));
+    let isHeld = false;
+    const holders = this.#holders.get(host) ?? new Set();
+    for (const claim of holders) {
+      const isCurrent = this.#claims.get(claim.owner) === claim;
+      const held = isCurrent ? claim.held.filter(({ rule }) => rule.host === host) : [];
+      if (held.length === 0) holders.delete(claim);
+      isHeld ||= held.some((one) => one.writer === writer);
+    }
+    if (holders.size === 0) this.#holders.delete(host);
     if (!isHeld) writer.release(host);
   }
 
