@@ -81,7 +81,8 @@ export function readSource(source: SourceSpec, rules: ReadingRules, zones: Zones
       ),
     );
   }
-  return { wanted, notices: notices.list(), bystander: false };
+  // A copy has no room to grow.
+  return { wanted: wanted.slice(), notices: notices.list(), bystander: false };
 }
 
 function foreignTo(

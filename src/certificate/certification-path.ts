@@ -41,7 +41,20 @@ export function hasIssuer(leaf: X509Certificate, chain: readonly X509Certificate
   return chain.some((certificate) => isIssuedBy(leaf, certificate)) || isRoot(leaf);
 }
 
+/** What was found of a certificate and a possible issuer: it is asked for several times, and costs a signature check. */
+const issued = new WeakMap<X509Certificate, WeakMap<X509Certificate, boolean>>();
+
 function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
+  const byIssuer = issued.get(certificate) ?? new WeakMap<X509Certificate, boolean>();
+  issued.set(certificate, byIssuer);
+  const known = byIssuer.get(issuer);
+  if (known !== undefined) return known;
+  const found = hasIssued(issuer, certificate);
+  byIssuer.set(issuer, found);
+  return found;
+}
+
+function hasIssued(issuer: X509Certificate, certificate: X509Certificate): boolean {
   try {
     // OpenSSL's check also refuses what has nothing to do with the issuer, such as a key usage without bits.
     const isNamed = certificate.checkIssued(issuer) || issuerOf(certificate) === subjectOf(issuer);

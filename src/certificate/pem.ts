@@ -23,10 +23,25 @@ export function* pemBlocks(text: string): Generator<PemBlock> {
 export const longestChain = 256 * 1024;
 /** Characters: a certificate for a thousand names. */
 const longestCertificate = 128 * 1024;
+/** The last ones, by their text. */
+const parsed = new Map<string, X509Certificate>();
+const mostParsed = 16;
 
-/** The certificate in a PEM block; undefined when it cannot be parsed, or is much larger than any CA makes them. */
-export function parseCertificate(block: PemBlock): X509Certificate | undefined {
-  return block.text.length > longestCertificate ? undefined : certificateOf(block.text);
+/**
+ * The certificate in a PEM block; undefined when it cannot be parsed, or is much larger than any CA makes them. The last ones are kept:
+ * all certificates of a CA have the same few issuers, and a new one is looked at by several checks in a row.
+ */
+export function parseCertificate({ text }: PemBlock): X509Certificate | undefined {
+  if (text.length > longestCertificate) return undefined;
+  const known = parsed.get(text);
+  if (known !== undefined) return known;
+  const certificate = certificateOf(text);
+  if (certificate === undefined) return undefined;
+  const [oldest] = parsed.keys();
+  if (parsed.size === mostParsed && oldest !== undefined) parsed.delete(oldest);
+  // A copy: a part would keep the whole text.
+  parsed.set(Buffer.from(text).toString(), certificate);
+  return certificate;
 }
 
 /** The certificate in PEM (the first one) or DER; undefined when it cannot be parsed. */
