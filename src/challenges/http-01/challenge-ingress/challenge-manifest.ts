@@ -6,7 +6,7 @@ import type { Ingress } from '../../../kubernetes/client/api-objects.ts';
 import { KubernetesError } from '../../../kubernetes/client/kubernetes-error.ts';
 import { managedByLabel } from '../../../kubernetes/records/managed-by.ts';
 import { creationTime } from '../../../kubernetes/watch/projections.ts';
-import { arrayField, canonicalJson, recordField, stringField, stringsOf } from '../../../process/json.ts';
+import { arrayField, recordField, stringField, stringsOf } from '../../../process/json.ts';
 import { classAnnotation } from '../../../sources/ingress/ingress-projection.ts';
 import {
   hostsAnnotation,
@@ -68,7 +68,7 @@ export interface ObservedChallenge {
   readonly thumbprint: string | undefined;
   /** Hosts of its rules; empty: a rule without host. */
   readonly ruleHosts: ReadonlySet<string>;
-  /** Our fields as one comparable string: spec, and our labels and annotations. */
+  /** Our fields as one comparable string: spec, in the order of the API server, and our labels and annotations. */
   readonly fingerprint: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
@@ -184,7 +184,7 @@ export function observeChallenge(object: unknown, template: ChallengeTemplate): 
     hosts: new Set(listedHosts(annotations) ?? [...ruleHosts].filter(isSpecific)),
     thumbprint: listedThumbprint(annotations),
     ruleHosts,
-    fingerprint: canonicalJson([spec ?? null, ours]),
+    fingerprint: JSON.stringify([spec ?? null, ours]),
     labels,
     annotations,
     finalizers: arrayField(metadata, 'finalizers').filter((value) => typeof value === 'string'),
