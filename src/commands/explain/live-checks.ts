@@ -71,7 +71,8 @@ function hostCheck({ host, steps }: HostProgress, now: number): Check[] {
   const reached = steps.flatMap(({ step, state, at, detail }) => {
     if (state === 'waiting') return [];
     const when = at === undefined ? '' : ` ${timeOf(at, now)}`;
-    return [`${stepNames[step]} ${stepWords[state]}${when}${detail === undefined ? '' : ` (${detail})`}`];
+    const why = detail === undefined ? '' : ` (${detail.replace(/\.$/, '')})`;
+    return [`${stepNames[step]} ${stepWords[state]}${when}${why}`];
   });
   if (reached.length === 0) return [];
   const result = steps.some(({ state }) => state === 'failed') ? 'problem' : 'note';

@@ -93,7 +93,7 @@ it('explain tells the controller’s story: state, hosts step by step, what has 
     host: 'web.example.com',
     steps: [
       { step: 'dns', state: 'done', at: now - day },
-      { step: 'self-check', state: 'failed', at: now + 1000, detail: 'it answers 404' },
+      { step: 'self-check', state: 'failed', at: now + 1000, detail: 'It answers 404.' },
       { step: 'order', state: 'waiting' },
     ],
   } as const;
@@ -119,7 +119,7 @@ it('explain tells the controller’s story: state, hosts step by step, what has 
     [
       'host web.example.com',
       'problem',
-      'DNS done 2026-11-23T12:00:00Z, self-check failed 12:00:01Z (it answers 404).',
+      'DNS done 2026-11-23T12:00:00Z, self-check failed 12:00:01Z (It answers 404).',
     ],
     [
       'history',
