@@ -209,6 +209,10 @@ describe('values that would contradict one another', () => {
     await assert.rejects(renderChart({ image: { tag: '1.0.0', digest } }), /no effect beside image\.digest/);
     const caBundle = { pem: 'PEM', existingConfigMap: 'roots' };
     await assert.rejects(renderChart({ caBundle }), /no effect beside caBundle\.pem/);
+    const closed = { enabled: false, restricted: true };
+    await assert.rejects(renderChart({ networkPolicy: closed }), /no effect without networkPolicy\.enabled/);
+    const extraEgress = [{ ports: [{ port: 3128 }] }];
+    await assert.rejects(renderChart({ networkPolicy: { extraEgress } }), /every egress is open/);
   });
 });
 
