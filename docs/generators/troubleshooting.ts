@@ -4,8 +4,9 @@ import type { FailureKind, Reason } from '../../machines/reasons/reason.ts';
 import { reasons } from '../../machines/reasons/reasons.ts';
 
 const sections: Readonly<Record<Reason['about'], string>> = {
-  Ingress: 'What is wrong with the Ingress',
-  Gateway: 'What is wrong with the Gateway or ListenerSet',
+  source: 'What is wrong with the Ingress, Gateway or ListenerSet',
+  Ingress: 'What is wrong with an Ingress only',
+  Gateway: 'What is wrong with a Gateway or ListenerSet only',
   Secret: 'What is wrong with the Secret',
   challenge: 'What blocks the challenge',
   CA: 'What the CA says',
@@ -19,7 +20,7 @@ const consequences: Readonly<Record<FailureKind, string>> = {
     'The CA was not asked to validate anything. It is checked again every minute at first, every five minutes later, and every half hour after a day (less often where hundreds of hosts fail).',
   transient: 'It does not count as a failure, and is tried again within minutes.',
   terminal:
-    'Nothing is tried until the Ingress or the Secret changes; it is checked again every `LEGO_CHECK_INTERVAL`.',
+    'Nothing is tried until the Ingress or Gateway, or the Secret, changes; it is checked again every `LEGO_CHECK_INTERVAL`.',
   notice: 'For information: nothing has failed.',
 };
 
@@ -70,11 +71,11 @@ const entryFields: Readonly<Record<keyof CertificateEntry, string>> = {
 };
 
 const documentFields: Readonly<Record<Exclude<keyof StatusDocument, 'secrets'> | 'version', string>> = {
-  notices: 'the same, about the Ingress itself',
+  notices: 'the same, about the Ingress or Gateway itself',
   omitted: 'Secrets and notices that did not fit',
   retry: 'the last value of `kube-lego.io/retry` that was acted on',
-  ingress: 'uid of the Ingress: a copy on another Ingress does not count',
-  handedBy: 'the annotation by which kube-lego manages the Ingress, if it is not `kubernetes.io/tls-acme`',
+  ingress: 'uid of the object: a copy on another one does not count',
+  handedBy: 'the annotation by which kube-lego manages the object, if it is not `kubernetes.io/tls-acme`',
   version: 'version of this format: 1',
 };
 
@@ -82,11 +83,11 @@ const introduction = `# Troubleshooting
 
 <!-- Written by \`npm run docs\`; a test compares it with machines/reasons/reasons.ts. -->
 
-An Ingress without a good certificate always has a reason, and a reason always has a remedy. Where to look, quickest first:
+An Ingress, Gateway or ListenerSet without a good certificate always has a reason, and a reason always has a remedy. Where to look, quickest first:
 
-- \`kubectl describe ingress NAME\`: Events with the reason, what happened and what to do, and the annotation below.
-- \`kube-lego explain NAMESPACE/NAME\`: checks each step from the annotation to the certificate.
-- \`kube-lego status\`: all Ingresses in a table, and which pod leads; \`--problems\` shows only those that need action.
+- \`kubectl describe ingress NAME\` (or \`gateway\`, \`listenerset\`): Events with the reason, what happened and what to do, and the annotation below.
+- \`kube-lego explain NAMESPACE/NAME\`, or \`kube-lego explain gateway NAMESPACE/NAME\`: checks each step from the annotation to the certificate.
+- \`kube-lego status\`: all of them in a table, and which pod leads; \`--problems\` shows only those that need action.
 - \`kubectl logs -n kube-lego deployment/kube-lego\`: the same with more details, as JSON.
 
 The two commands only read, either with your own kubeconfig ([\`kubectl lego\`](kubectl-plugin.md)), or in the pod, where they also ask the
@@ -94,7 +95,7 @@ controller: \`kubectl exec -n kube-lego deployment/kube-lego -- kube-lego explai
 something is wrong or may not be read, 2 if the command line is invalid, 3 if the API server cannot be reached. In the pod they share the
 memory limit of the controller: a command begins after those before it have, and says so if less than 128 MiB are left.
 
-To try again at once after a fix: \`kubectl annotate ingress NAME --overwrite kube-lego.io/retry="$(date)"\`. At most three times an
+To try again at once after a fix: \`kubectl annotate ingress NAME --overwrite kube-lego.io/retry="$(date)"\`, or \`kubectl lego retry\`. At most three times an
 hour, and never before a time that the CA has given.
 
 ## The annotation \`kube-lego.io/status\`

@@ -73,7 +73,7 @@ function refusedHost({ host, standing, until, equalAge }: HostRoute): Failure {
       return {
         code: 'HostOwnedElsewhere',
         message: equalAge
-          ? `Host ${host} belongs to another namespace, whose Ingress is of the same second and comes first.`
+          ? `Host ${host} belongs to another namespace, which names it in an object of the same second that comes first.`
           : `Host ${host} belongs to another namespace.`,
         host,
       };

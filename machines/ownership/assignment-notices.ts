@@ -36,8 +36,8 @@ export function noticesAbout(
       : hosts.filter((host) => refused.has(host) && !unprovable.includes(host));
   if (left.length === 0) return notices;
   const [refusal] = owner === undefined ? [] : refusedSettings(owner.source);
-  if (refusal !== undefined) {
-    const message = `Secret ${secretName} gets no new hosts: a setting of the Ingress that owns it is refused.`;
+  if (owner !== undefined && refusal !== undefined) {
+    const message = `Secret ${secretName} gets no new hosts: a setting of ${owner.source.kind} ${owner.source.name}, which owns it, is refused.`;
     return [...notices, { code: refusal.code, message }];
   }
   const limit =

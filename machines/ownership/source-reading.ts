@@ -212,7 +212,7 @@ function readEntry(
 /** For the first few Secrets: a cut command would be a wrong one. */
 function misplacedAdopt({ kind, namespace }: SourceSpec, secretNames: readonly string[]): Failure {
   const command = adoptCommand(namespace, ...secretNames.slice(0, 3));
-  const message = `${adoptAnnotation} has no effect on an ${kind}. ${command} lets kube-lego replace the certificate there.`;
+  const message = `${adoptAnnotation} has no effect on the ${kind}. ${command} lets kube-lego replace the certificate there.`;
   return { code: 'AdoptMisplaced', message };
 }
 

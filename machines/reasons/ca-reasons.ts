@@ -44,7 +44,7 @@ export const caReasons = {
     meaning: 'The CA has paused a name after too many failed attempts in a row.',
     kind: 'attempt',
     remedy:
-      'Fix the host, open the link in the Event PauseLink on this Ingress, then set kube-lego.io/retry to a new value. If the Event has expired, a new value brings a new one. Otherwise the CA is asked once a day.',
+      'Fix the host, open the link in the Event PauseLink on this Ingress or Gateway, then set kube-lego.io/retry to a new value. If the Event has expired, a new value brings a new one. Otherwise the CA is asked once a day.',
   },
   OrderPending: {
     about: 'CA',

@@ -22,7 +22,8 @@ export const clusterReasons = {
     meaning:
       'The order journal (Secret kube-lego-journal-0) has no room for another order, or not for this namespace.',
     kind: 'transient',
-    remedy: 'Check why so many orders stay unfinished: the CA, and the Events of the other Ingresses.',
+    remedy:
+      'Check why so many orders stay unfinished: the CA, and the Events of the other Ingresses and Gateways.',
   },
   RecordUnavailable: {
     about: 'cluster',

@@ -37,5 +37,5 @@ export const occasions = {
   },
 } as const satisfies Record<string, Occasion>;
 
-/** The reason of an Event on an Ingress. */
+/** The reason of an Event on a source. */
 export type EventReason = ReasonCode | keyof typeof occasions;

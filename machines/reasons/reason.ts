@@ -6,13 +6,13 @@
  *   `checkPause`.
  * - `transient`: nobody's failure (API server or CA unreachable, CA busy); retried within minutes.
  * - `notice`: nothing has failed, but people should know.
- * - `terminal`: nothing is tried until the Ingress or the Secret changes; checked every check interval.
+ * - `terminal`: nothing is tried until the source or the Secret changes; checked every check interval.
  */
 export type FailureKind = 'attempt' | 'check' | 'transient' | 'terminal' | 'notice';
 
 export interface Reason {
-  /** The object to check. */
-  readonly about: 'Ingress' | 'Gateway' | 'Secret' | 'challenge' | 'CA' | 'cluster';
+  /** The object to check; `source`: the Ingress, Gateway or ListenerSet. */
+  readonly about: 'source' | 'Ingress' | 'Gateway' | 'Secret' | 'challenge' | 'CA' | 'cluster';
   /** One sentence that fits every occurrence. */
   readonly meaning: string;
   readonly kind: FailureKind;

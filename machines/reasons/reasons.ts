@@ -1,4 +1,4 @@
-// Why an Ingress may have no good certificate: the stable codes with their remedies, a file for each kind of object that they are about;
+// Why an Ingress or Gateway may have no good certificate: the stable codes with their remedies, a file for each kind of object that they are about;
 // the other Events, and redaction. Used by all rooms that report a failure, and by the generated docs.
 
 import { caReasons } from './ca-reasons.ts';
@@ -9,9 +9,11 @@ import { ingressReasons } from './ingress-reasons.ts';
 import type { FailureKind } from './reason.ts';
 import { secretReasons } from './secret-reasons.ts';
 import { sentences } from './sentences.ts';
+import { sourceReasons } from './source-reasons.ts';
 
-/** Every reason why an Ingress may have no good certificate: stable codes, used in Events, logs and docs. */
+/** Every reason why an Ingress or Gateway may have no good certificate: stable codes, used in Events, logs and docs. */
 export const reasons = {
+  ...sourceReasons,
   ...ingressReasons,
   ...gatewayReasons,
   ...secretReasons,

@@ -1,5 +1,5 @@
 /** Replaces a link that lifts a pause: it is a capability, its bearer can act for the account. */
-export const linkForOwner = '(a link for the owner of the Ingress)';
+export const linkForOwner = '(a link for the owner of the Ingress or Gateway)';
 
 /**
  * Removes keys, tokens, key authorizations, capability links and encoded data from a text. Every pattern is linear in the text: none can

@@ -5,10 +5,10 @@ export const secretReasons = {
   ForeignSecret: {
     about: 'Secret',
     meaning:
-      'The Secret cannot be used for this certificate, and kube-lego did not create it. Nothing more is told to the author of an Ingress, who may not be allowed to read the Secret.',
+      'The Secret cannot be used for this certificate, and kube-lego did not create it. Nothing more is told to the author of an Ingress or Gateway, who may not be allowed to read the Secret.',
     kind: 'terminal',
     remedy:
-      'Name another Secret, delete this one, or have it adopted by somebody who may write it. A change of the Secret is seen within LEGO_CHECK_INTERVAL, or when kube-lego.io/retry on the Ingress gets a new value. Those who may read the Secret learn from kube-lego explain what is wrong with it.',
+      'Name another Secret, delete this one, or have it adopted by somebody who may write it. A change of the Secret is seen within LEGO_CHECK_INTERVAL, or when kube-lego.io/retry gets a new value. Those who may read the Secret learn from kube-lego explain what is wrong with it.',
   },
   WrongSecretType: {
     about: 'Secret',
@@ -58,7 +58,7 @@ export const secretReasons = {
       'The certificate in the Secret is good, but its keystore is missing, or is still that of an earlier certificate or password.',
     kind: 'notice',
     remedy:
-      'Put a password of 1 to 256 printable ASCII characters, without a line break, into the Secret that kube-lego.io/keystore-password names. It is seen within LEGO_CHECK_INTERVAL, or when kube-lego.io/retry on the Ingress gets a new value.',
+      'Put a password of 1 to 256 printable ASCII characters, without a line break, into the Secret that kube-lego.io/keystore-password names. It is seen within LEGO_CHECK_INTERVAL, or when kube-lego.io/retry gets a new value.',
   },
   NotYetValid: {
     about: 'Secret',

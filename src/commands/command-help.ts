@@ -15,9 +15,9 @@ export type Command = (typeof commands)[number];
 const exitCodes = `Exit code: 0 all is well, 1 something is wrong or may not be read, 2 the command line or a setting is
 invalid, 3 the API server cannot be reached.`;
 const settings = `Reads with your kubeconfig (KUBECONFIG), in a pod with its ServiceAccount, and writes nothing. LEGO_ variables of the
-controller that differ from the defaults (LEGO_NAMESPACE, LEGO_URL, LEGO_WATCH_NAMESPACE, LEGO_KUBE_ANNOTATION, ...) have
-to be set here, too: without LEGO_GATEWAY_API no Gateway is read, without LEGO_DNS_ZONES no wildcard is possible. In its
-pod they are:
+controller that differ from the defaults (LEGO_NAMESPACE, LEGO_URL, LEGO_WATCH_NAMESPACE, LEGO_KUBE_ANNOTATION, ...)
+have to be set here, too: without LEGO_GATEWAY_API no Gateway is read, without LEGO_DNS_ZONES no wildcard is possible.
+In its pod they are:
   kubectl exec -n kube-lego deployment/kube-lego -- kube-lego`;
 const common = `  -o, --output text|json  default: text
       --context NAME      context of the kubeconfig
@@ -68,13 +68,14 @@ API server cannot be reached.
 `,
   revoke: `Usage: kube-lego revoke NAMESPACE/SECRET --reason REASON [options]
 
-Has the certificate in this Secret revoked (RFC 8555 section 7.6). If an Ingress asks for it, it gets one with a new key
-first; the old one is served until that is stored, a day at most, and revoked then. The request is written to
-Secret kube-lego-revocations in kube-lego's namespace, and the controller does it, also if this command is ended.
+Has the certificate in this Secret revoked (RFC 8555 section 7.6). If an Ingress or Gateway asks for it, it gets one
+with a new key first; the old one is served until that is stored, a day at most, and revoked then. The request is
+written to Secret kube-lego-revocations in kube-lego's namespace, and the controller does it, also if this command is
+ended.
 
       --reason REASON     keyCompromise: somebody else may have the private key; kube-lego never uses it again
                           superseded: another certificate has taken its place
-                          cessationOfOperation: the hosts are given up; remove the Ingress first, or it gets another
+                          cessationOfOperation: the hosts are given up; first remove what asks for them
                           unspecified
       --serial NUMBER     only the certificate with this serial number, as printed by --dry-run and by openssl. If the
                           Secret has another one by now, nothing is requested: the command says how far the

@@ -139,7 +139,9 @@ async function tellStatus(
   { clock, print, complain, signal }: CommandOptions,
 ): Promise<number> {
   const place = namespace === undefined ? '' : ` in namespace ${namespace}`;
-  const none = problems ? `Nothing needs action${place}.` : `kube-lego manages no Ingress${place}.`;
+  const none = problems
+    ? `Nothing needs action${place}.`
+    : `kube-lego manages no Ingress or Gateway${place}.`;
   const look = async (before: string): Promise<number> => {
     const now = clock.now();
     const limit = AbortSignal.any([signal, AbortSignal.timeout(timeLimit)]);

@@ -70,7 +70,8 @@ async function answer(
   const target = targetOf(path);
   if (target === undefined) return sendFile(response, path, method);
   const data = target.key === undefined ? role.views() : role.detail(target.key);
-  if (data === undefined) send(response, 404, 'no such Ingress, or it requests no certificate');
+  if (data === undefined)
+    send(response, 404, 'no such Ingress, Gateway or ListenerSet, or it requests no certificate');
   else send(response, 200, JSON.stringify(data), 'application/json');
 }
 

@@ -24,7 +24,7 @@ export const sampledMetrics = {
   certificates: {
     name: 'kube_lego_certificates',
     type: 'gauge',
-    help: 'Managed Secrets, by the state of their certificate. held: waits for a limit of the CA; backing-off: has failed and will be tried again; needs-change: only a change of the Ingress or the Secret helps.',
+    help: 'Managed Secrets, by the state of their certificate. held: waits for a limit of the CA; backing-off: has failed and will be tried again; needs-change: only a change of the Ingress or Gateway, or of the Secret, helps.',
     labels: ['state'],
     series: '9',
   },
@@ -220,7 +220,7 @@ export const sampledMetrics = {
   recordsFailing: {
     name: 'kube_lego_record_failing',
     type: 'gauge',
-    help: '1 while this record of kube-lego cannot be read or written: no order is made meanwhile, and the Ingresses say why (RecordUnavailable). That of the revocations holds up only these.',
+    help: '1 while this record of kube-lego cannot be read or written: no order is made meanwhile, and the Ingresses and Gateways say why (RecordUnavailable). That of the revocations holds up only these.',
     labels: ['record'],
     series: '7',
   },

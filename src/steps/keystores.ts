@@ -69,7 +69,7 @@ export class Keystores {
     }
     if (isTheirs) {
       const why = 'kube-lego did not create the Secret, or it is immutable.';
-      return notWritten(secretName, why, 'Name another Secret in spec.tls, or have this one adopted.');
+      return notWritten(secretName, why, 'Name another Secret, or have this one adopted.');
     }
     if (stored.keystore !== undefined && mark === undefined) {
       const why = 'it holds a keystore.p12 that kube-lego did not make.';

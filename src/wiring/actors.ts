@@ -112,7 +112,7 @@ export function setUpActors(runtime: Runtime, options: ActorsOptions): Actors {
       onImportComplete: () => options.ownership.completeImport(),
       onStopped: (source) => observer.sourceGone(source),
       onActorError: (source, error) =>
-        log.error({ ...sourceField(source), err: error }, 'The actor of an Ingress died of an error.'),
+        log.error({ ...sourceField(source), err: error }, 'The actor of a source died of an error.'),
     }),
     {
       id: 'supervisor',

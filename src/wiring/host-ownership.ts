@@ -62,4 +62,4 @@ export function setUpOwnership(
 
 const importMessage =
   'There is no complete record of who holds which host (ConfigMaps kube-lego-holders-N): this is the first start, or it was lost. ' +
-  'Hosts belong to the oldest Ingresses that route them, and their good certificates are taken into the record; nothing is ordered for that.';
+  'Hosts belong to the oldest Ingresses and Gateways that route them, and their good certificates are taken into the record; nothing is ordered for that.';

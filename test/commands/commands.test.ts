@@ -273,7 +273,7 @@ describe('kube-lego explain and kube-lego status', { timeout: 240_000 }, () => {
     assert.match(other.output, /^blog\/thief +thief-tls +failed/m);
     const empty = await run('status', ['-n', 'kube-system']);
     assert.equal(empty.code, 0);
-    assert.match(empty.output, /^kube-lego manages no Ingress in namespace kube-system\.$/m);
+    assert.match(empty.output, /^kube-lego manages no Ingress or Gateway in namespace kube-system\.$/m);
     assert.match(empty.output, /^\S+ leads since \d{4}-\S+Z\.$/m);
   });
 
@@ -362,7 +362,7 @@ describe('kube-lego explain and kube-lego status', { timeout: 240_000 }, () => {
   it('tell nothing to do from nothing there', async () => {
     assert.match(
       (await run('status', ['-n', 'empty'])).output,
-      /^kube-lego manages no Ingress in namespace empty\.$/m,
+      /^kube-lego manages no Ingress or Gateway in namespace empty\.$/m,
     );
     const { output } = await run('status', ['-n', 'empty', '--problems']);
     assert.match(output, /^Nothing needs action in namespace empty\.$/m);

@@ -61,7 +61,10 @@ describe('kube-lego status, when not all watched namespaces may be looked into',
       LEGO_WATCH_NAMESPACE,
     });
     assert.equal(named.code, 0);
-    assert.match(named.output, /^kube-lego manages no Ingress\.\n\nkube-lego-0 leads since \S+\.$/m);
+    assert.match(
+      named.output,
+      /^kube-lego manages no Ingress or Gateway\.\n\nkube-lego-0 leads since \S+\.$/m,
+    );
   });
 
   it('ends with 3 and says what to do when none of them may be, or not the one that is named', async () => {

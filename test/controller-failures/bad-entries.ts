@@ -20,30 +20,30 @@ export const badEntries = {
   },
   address: {
     entry: { secretName: 'address-tls', hosts: ['192.0.2.7'] },
-    told: /^Host 192\.0\.2\.7 is an IP address, .* Correct or remove the host in spec\.tls\.$/,
+    told: /^Host 192\.0\.2\.7 is an IP address, .* Correct or remove the host in spec\.tls, the listener or the HTTPRoute\.$/,
   },
   label: {
     entry: { secretName: 'label-tls', hosts: [`${'a'.repeat(64)}.com`] },
-    told: /^Host a+\.com has a label of 64 characters; .* Correct or remove the host in spec\.tls\.$/,
+    told: /^Host a+\.com has a label of 64 characters; .* Correct or remove the host in spec\.tls, the listener or the HTTPRoute\.$/,
   },
   single: {
     entry: { secretName: 'single-tls', hosts: ['shop'] },
-    told: /^Host shop is a single label; .* Correct or remove the host in spec\.tls\.$/,
+    told: /^Host shop is a single label; .* Correct or remove the host in spec\.tls, the listener or the HTTPRoute\.$/,
   },
   unicode: {
     entry: { secretName: 'unicode-tls', hosts: ['xn--99999999999.com'] },
-    told: /^Host xn--99999999999\.com has the label xn--99999999999, .* Correct or remove the host in spec\.tls\.$/,
+    told: /^Host xn--99999999999\.com has the label xn--99999999999, .* Correct or remove the host in spec\.tls, the listener or the HTTPRoute\.$/,
   },
   private: {
     entry: { secretName: 'private-tls', hosts: ['db.internal'] },
-    told: /^Host db\.internal ends in \.internal, .* Correct or remove the host in spec\.tls\.$/,
+    told: /^Host db\.internal ends in \.internal, .* Correct or remove the host in spec\.tls, the listener or the HTTPRoute\.$/,
   },
   many: {
     entry: {
       secretName: 'many-tls',
       hosts: Array.from({ length: 101 }, (_, index) => `h${index}.example.com`),
     },
-    told: /^Secret many-tls would need a certificate for 101 hosts; .* Spread the hosts over several entries of spec\.tls/,
+    told: /^Secret many-tls would need a certificate for 101 hosts; .* Spread the hosts over several Secrets: /,
   },
 } as const satisfies Readonly<Record<string, BadEntry>>;
 

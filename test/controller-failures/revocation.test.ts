@@ -137,7 +137,7 @@ describe('kube-lego revoke', { timeout: 240_000 }, () => {
     await stage.world.api.expect(ingressPath('shop/api'), { method: 'DELETE' });
     const { code, output } = await revoke('shop/api-tls', '--reason', 'cessationOfOperation', '--yes');
     assert.equal(code, 0, output);
-    assert.match(output, /No Ingress gets another certificate/);
+    assert.match(output, /No Ingress or Gateway gets another certificate/);
     assert.equal(madeOf('revoked'), revoked + 1);
     assert.partialDeepStrictEqual(
       happened.findLast(({ type }) => type === 'revoked'),

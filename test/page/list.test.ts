@@ -59,7 +59,7 @@ describe('the list of the inspector page', () => {
     const empty = snapshotOf([], { ...noWork, synced: false });
     const controller = { ...empty.controller, annotation: 'example.com/tls' };
     const { page, feed } = await visit(t, browser, { ...empty, controller });
-    await waitForText(page, 'body', 'The Ingresses of the cluster are not all read yet.');
+    await waitForText(page, 'body', 'The Ingresses and Gateways of the cluster are not all read yet.');
     feed.tell({ supervisor: noWork });
     const told =
       'No Ingress or Gateway requests a certificate yet: set the annotation example.com/tls: "true".';

@@ -82,7 +82,7 @@ export class HolderRecord {
       } catch (error) {
         if (!(error instanceof HolderDocumentError)) throw error;
         const remedy =
-          'Restore it from a backup; or delete it, and the holders are decided anew from the Ingresses and certificates that exist';
+          'Restore it from a backup; or delete it, and the holders are decided anew from the Ingresses, Gateways and certificates that exist';
         throw new HolderDocumentError(`ConfigMap ${nameOf(shard)} ${error.message}. ${remedy}`, {
           cause: error,
         });
@@ -114,7 +114,7 @@ export class HolderRecord {
       if (damaged.length > 0) {
         troubles.push(
           `ConfigMap ${nameOf(shard)} has ${damaged.length} unreadable entries, the first of them ${quoted(damaged[0] ?? '')}. ` +
-            'Who holds these hosts is unknown, and decided anew from the Ingresses and certificates that exist.',
+            'Who holds these hosts is unknown, and decided anew from the Ingresses, Gateways and certificates that exist.',
         );
         this.#shards.markChanged(shard);
       }

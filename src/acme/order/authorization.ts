@@ -171,7 +171,7 @@ class Authorization {
     if (presenter !== undefined) return presenter;
     throw new OrderError(
       'identifiers-differ',
-      `${this.#proving.ca} wants a proof for ${name}, which was not ordered. If this host is yours, list it under spec.tls as well.`,
+      `${this.#proving.ca} wants a proof for ${name}, which was not ordered. If this host is yours, ask for its certificate as well, by spec.tls or a listener.`,
     );
   }
 

@@ -144,11 +144,13 @@ const remedies: Readonly<Record<string, string>> = {
   invalidContact: 'Correct LEGO_EMAIL.',
   invalidProfile: 'Correct or remove kube-lego.io/profile.',
   rateLimited: 'Wait: kube-lego tries again when the CA allows it.',
-  rejectedIdentifier: 'The CA does not issue for this name: remove it from spec.tls.',
+  rejectedIdentifier:
+    'The CA does not issue for this name: remove it from spec.tls, or from the listener or HTTPRoute.',
   serverInternal: "Nothing to do, see the CA's status page; kube-lego tries again.",
   tls: 'Correct the TLS configuration of the host.',
   unsupportedContact: 'Correct LEGO_EMAIL.',
-  unsupportedIdentifier: 'The CA does not issue for this kind of name: remove it from spec.tls.',
+  unsupportedIdentifier:
+    'The CA does not issue for this kind of name: remove it from spec.tls, or from the listener or HTTPRoute.',
   userActionRequired: "Follow the CA's instructions, then try again.",
 };
 

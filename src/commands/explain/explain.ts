@@ -148,13 +148,13 @@ function distinctClasses(all: readonly IngressClassReference[]): IngressClassRef
 const incomplete: Check = {
   about: 'ownership',
   result: 'unknown',
-  text: 'Ingresses of other namespaces may not be listed, so claims to a host there are unknown here.',
+  text: 'Ingresses or Gateways of other namespaces may not be listed, so claims to a host there are unknown here.',
 };
 
 const stranger: Check = {
   about: 'controller',
   result: 'note',
-  text: 'The controller on this machine knows another Ingress of this name, probably of another cluster: it is ignored.',
+  text: 'The controller on this machine knows another object of this kind and name, probably of another cluster: it is ignored.',
 };
 
 function ledgersOf(client: KubernetesClient, { namespace }: CommandSettings): LedgerStores {

@@ -45,13 +45,13 @@ function ownerWords(
       const end = holder === undefined ? '' : `, valid until ${new Date(holder.notAfter).toISOString()}`;
       const held = `Namespace ${namespace} holds ${host}: kube-lego was last issued a certificate for it there${end}`;
       return by === 'holder'
-        ? `${held}, and an Ingress there names it.`
-        : `${held}. No Ingress there names it any more, so it is free when LEGO_HOST_GRACE is over.`;
+        ? `${held}, and an Ingress or Gateway there names it.`
+        : `${held}. No Ingress or Gateway there names it any more, so it is free when LEGO_HOST_GRACE is over.`;
     }
     case 'claim':
       return equalAge
-        ? `Nobody holds ${host} yet; it belongs to namespace ${namespace}: of Ingresses of the same second, the ingress controller takes that one first.`
-        : `Nobody holds ${host} yet; it belongs to namespace ${namespace}, whose Ingress routes or lists it first.`;
+        ? `Nobody holds ${host} yet; it belongs to namespace ${namespace}: of those of the same second, that one comes first.`
+        : `Nobody holds ${host} yet; it belongs to namespace ${namespace}, where an Ingress or Gateway routes or lists it first.`;
     case 'wildcard':
       return `Namespace ${namespace} holds the wildcard above ${host}, so hosts below it that nobody had before are its own.`;
     case 'hosts-below':

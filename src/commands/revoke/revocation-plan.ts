@@ -1,6 +1,6 @@
 import { isForeign } from '../../../machines/assessment/secret-facts.ts';
 import type { Holder } from '../../../machines/ownership/holders/holders.ts';
-import { type SourceKey, sourceName } from '../../../machines/ownership/source-key.ts';
+import { parseSourceKey, type SourceKey } from '../../../machines/ownership/source-key.ts';
 import { someOf } from '../../../machines/reasons/foreign-text.ts';
 import {
   type RevocationReason,
@@ -177,11 +177,15 @@ export function planText(plan: RevocationPlan): string {
   return [...table, '', whatHappens(plan)].join('\n');
 }
 
+function withKind(key: SourceKey): string {
+  const { kind, namespace, name } = parseSourceKey(key);
+  return `${kind} ${namespace}/${name}`;
+}
+
 function whatHappens({ entry, replacedFor }: RevocationPlan): string {
   if (replacedFor === undefined)
-    return 'No Ingress gets another certificate in this Secret: it is revoked at once.';
-  const who =
-    replacedFor === 'unknown' ? 'An Ingress that asks for it' : `Ingress ${sourceName(replacedFor)}`;
+    return 'No Ingress or Gateway gets another certificate in this Secret: it is revoked at once.';
+  const who = replacedFor === 'unknown' ? 'An Ingress or Gateway that asks for it' : withKind(replacedFor);
   if (!entry.replaceFirst) {
     return `It is revoked at once, and served until ${who} has a new certificate, with a new key.`;
   }

@@ -104,11 +104,11 @@ export function overviewText(overview: Overview, now: number, none: string): str
   const summary = [...counts].map(([state, { length }]) => `${length} ${state}`).join(', ');
   const orphaned =
     orphans === undefined
-      ? ['Secrets without an Ingress: unknown, because Secrets may not be listed.']
+      ? ['Secrets without an Ingress or Gateway: unknown, because Secrets may not be listed.']
       : orphans.length === 0
         ? []
         : [
-            `Secrets of kube-lego that no Ingress names any more: ${orphans.join(', ')}`,
+            `Secrets of kube-lego that no Ingress ${gatewaysUnread === undefined ? 'or Gateway ' : ''}names any more: ${orphans.join(', ')}`,
             ...(gatewaysUnread === undefined ? [] : [gatewayDoubts[gatewaysUnread]]),
           ];
   const hidden =

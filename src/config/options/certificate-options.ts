@@ -7,7 +7,7 @@ export const certificateOptions = {
   checkInterval: {
     variable: 'LEGO_CHECK_INTERVAL',
     placeholder: 'DURATION',
-    description: 'How often each Secret is checked, in addition to every change of its Ingress.',
+    description: 'How often each Secret is checked, in addition to every change of its Ingress or Gateway.',
     fallback: '8h',
     parse: values.durationWithin(second, 720 * hour),
   },
@@ -17,7 +17,7 @@ export const certificateOptions = {
     description:
       'on: the metadata of TLS Secrets is watched, so that a deleted or damaged one is repaired within seconds. Needs ' +
       'deploy/components/secret-watch (deploy/namespaced/secret-watch for chosen namespaces), whose verbs allow reading ' +
-      'all Secrets there. off: a Secret is read by its name, at changes of its Ingress and every LEGO_CHECK_INTERVAL.',
+      'all Secrets there. off: a Secret is read by its name, at changes of its Ingress or Gateway and every LEGO_CHECK_INTERVAL.',
     fallback: 'off',
     parse: values.oneOf('on', 'off'),
   },

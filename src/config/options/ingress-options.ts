@@ -76,8 +76,8 @@ export const ingressOptions = {
     variable: 'LEGO_HOST_GRACE',
     placeholder: 'DURATION',
     description:
-      'How long a host stays with its namespace when no Ingress there names it any more, so that nobody else gets it while an ' +
-      'Ingress is deleted and created again.',
+      'How long a host stays with its namespace when no Ingress or Gateway there names it any more, so that nobody else gets it while one ' +
+      'is deleted and created again.',
     fallback: '5m',
     parse: values.durationWithin(0, 24 * hour),
   },

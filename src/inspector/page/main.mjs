@@ -126,7 +126,8 @@ function showNothing() {
 }
 
 function whyNothing() {
-  if (store.supervisor?.synced !== true) return 'The Ingresses of the cluster are not all read yet.';
+  if (store.supervisor?.synced !== true)
+    return 'The Ingresses and Gateways of the cluster are not all read yet.';
   const annotation = store.controller?.annotation;
   return `No Ingress or Gateway requests a certificate yet: set the annotation ${annotation}: "true".`;
 }

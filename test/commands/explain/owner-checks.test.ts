@@ -32,7 +32,7 @@ describe('whom a host belongs to', () => {
     );
     assert.match(
       told({ by: 'claim', namespace: 'blog' })[0] ?? '',
-      /belongs to namespace blog, whose Ingress/,
+      /belongs to namespace blog, where an Ingress or Gateway/,
     );
     assert.match(
       told({ by: 'reservation', namespace: 'blog' }, 'reserved')[0] ?? '',

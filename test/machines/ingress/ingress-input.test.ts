@@ -91,7 +91,7 @@ describe('a bad entry of spec.tls gets a clear answer and leaves its siblings al
     });
   });
 
-  const correct = 'Correct or remove the host in spec.tls.';
+  const correct = 'Correct or remove the host in spec.tls, the listener or the HTTPRoute.';
   const hosts = {
     'a wildcard': [
       '*.example.com',
@@ -142,7 +142,7 @@ describe('a bad entry of spec.tls gets a clear answer and leaves its siblings al
     const many = Array.from({ length: 101 }, (_, index) => `h${index}.example.com`);
     assert.deepEqual(answerToEntry({ secretName: 'bad-tls', hosts: many }), {
       messages: [
-        'Secret bad-tls would need a certificate for 101 hosts; the CA allows 100. Spread the hosts over several entries of spec.tls, each with a Secret of its own.',
+        'Secret bad-tls would need a certificate for 101 hosts; the CA allows 100. Spread the hosts over several Secrets: each an entry of spec.tls, or a listener, of its own. Teams that share a Gateway get a ListenerSet each.',
       ],
       ordered: {},
     });
@@ -224,7 +224,7 @@ describe('an Ingress that is refused as a whole', () => {
     assert.deepEqual(answer({ tls: [good], excess }), {
       messages: [
         'The Ingress is too large: 5800 entries of spec.tls, 138000 hosts under spec.tls were not read. ' +
-          'Spread the hosts over several Ingresses: of one, kube-lego reads 200 entries of spec.tls, 2000 hosts in them, and 2000 hosts of spec.rules.',
+          'Spread the hosts over several objects: of an Ingress, kube-lego reads 200 entries of spec.tls, 2000 hosts in them, and 2000 hosts of spec.rules; of a Gateway or ListenerSet 64 listeners, each with 64 certificateRefs.',
       ],
       ordered: { 'good-tls': good.hosts },
     });

@@ -178,8 +178,8 @@ describe('a Secret that several Ingresses of a namespace name', () => {
   it('is not adopted because an Ingress says so, and the notice gives the way that is open', () => {
     const ownership = ownershipOf([{ ...old, misplacedAdopt: true }]);
     assert.deepEqual(noticesOf(ownership, 'Ingress/shop/old'), [
-      'kube-lego.io/adopt has no effect on an Ingress. kubectl annotate secret shared -n shop kube-lego.io/adopt=true lets ' +
-        'kube-lego replace the certificate there. Remove it from the Ingress. Somebody who may write the Secret sets it there.',
+      'kube-lego.io/adopt has no effect on the Ingress. kubectl annotate secret shared -n shop kube-lego.io/adopt=true lets ' +
+        'kube-lego replace the certificate there. Remove the annotation. Somebody who may write the Secret sets it there.',
     ]);
   });
 
