@@ -27,6 +27,8 @@ const writeInterval = 40;
 const writeBurst = 3;
 /** A Secret holds 1 MiB; more than these are in use at no time. */
 const mostValues = 2000;
+/** Of one entry of the zones document: an outage of its provider, which removes nothing, takes no room of the others. */
+const mostOfDomain = mostValues / 2;
 /** Writes that a value is waited for: half a minute of an outage does not cost its order. */
 const mostWrites = 6;
 
@@ -86,13 +88,7 @@ export class PresentedValues {
   async add(value: PresentedValue, signal: AbortSignal): Promise<void> {
     await this.ready(signal);
     const id = idOf(value);
-    if (this.#values.size >= mostValues && !this.#values.has(id)) {
-      throw new ProviderError(
-        'unreachable',
-        `Secret ${this.#options.store.name} has room for ${mostValues} values, and as many have not been removed from the DNS yet.`,
-        "The controller's log names records whose values cannot be removed, and why: httpreq may answer no /cleanup.",
-      );
-    }
+    if (!this.#values.has(id)) this.#expectRoom(value);
     // A write under way may be striking it out.
     const isBeingRemoved = this.#removed.delete(id);
     this.#values.set(id, value);
@@ -107,6 +103,19 @@ export class PresentedValues {
     this.#removed.add(id);
     // A write that fails is repeated.
     this.#commits.commit().catch(() => undefined);
+  }
+
+  /** @throws ProviderError */
+  #expectRoom({ domain }: PresentedValue): void {
+    const ofDomain = this.#values.values().reduce((sum, other) => sum + (other.domain === domain ? 1 : 0), 0);
+    if (this.#values.size < mostValues && ofDomain < mostOfDomain) return;
+    const room =
+      ofDomain < mostOfDomain ? `${mostValues} values` : `${mostOfDomain} values of zone ${domain}`;
+    throw new ProviderError(
+      'unreachable',
+      `Secret ${this.#options.store.name} has room for ${room}, and as many have not been removed from the DNS yet.`,
+      "The controller's log names records whose values cannot be removed, and why: httpreq may answer no /cleanup.",
+    );
   }
 
   async #write(): Promise<void> {

@@ -52,14 +52,19 @@ describe('the record of values in the DNS', { timeout: 120_000 }, () => {
 
   it('refuses more values than a Secret has room for, until some are removed', async () => {
     const values = keeping(new MemoryValues());
-    const many = Array.from({ length: 2000 }, (_, index) => ({ ...value, value: valueOf(String(index)) }));
-    await Promise.all(many.map((one) => values.add(one, signal)));
-    await assert.rejects(values.add(value, signal), (error) => {
-      assert.ok(error instanceof ProviderError);
-      assert.match(error.message, /has room for 2000 values/);
-      return true;
-    });
-    const [first] = many;
+    const of = (domain: string) =>
+      Array.from({ length: 1000 }, (_, index) => ({ ...value, domain, value: valueOf(`${domain}${index}`) }));
+    const [broken, other] = [of('broken.example'), of('other.example')];
+    const refused = (domain: string, words: RegExp): Promise<void> =>
+      assert.rejects(
+        values.add({ ...value, domain }, signal),
+        (error) => error instanceof ProviderError && words.test(error.message),
+      );
+    await Promise.all(broken.map((one) => values.add(one, signal)));
+    await refused('broken.example', /has room for 1000 values of zone broken\.example, and as many/);
+    await Promise.all(other.map((one) => values.add(one, signal)));
+    await refused('shop.example', /has room for 2000 values, and as many/);
+    const [first] = broken;
     assert.ok(first !== undefined);
     await values.add(first, signal);
     values.remove(first);
