@@ -4,6 +4,9 @@ import { systemClock } from '../time/clock.ts';
 import type { Command, Program } from './command-help.ts';
 import { type Turn, waitForTurn } from './container-turn.ts';
 
+/** Each ends a command in order: `zones` still removes its test values. The second one ends it at once. */
+const interruptions = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
 /** Runs a command, such as `kube-lego status`, at the terminal of this process. @returns its exit code */
 export async function runAtTerminal(
   program: Program,
@@ -11,7 +14,7 @@ export async function runAtTerminal(
   argv: readonly string[],
 ): Promise<number> {
   const interrupted = new AbortController();
-  process.once('SIGINT', () => interrupted.abort());
+  for (const name of interruptions) process.once(name, () => interrupted.abort());
   const { signal } = interrupted;
   const turn = await turnInPod(signal);
   if (turn.kind === 'refused') {
