@@ -32,6 +32,8 @@ describe('the list of the inspector page', () => {
       text,
       /backing-off[\s\S]*in 4[01] d[\s\S]*renew api-tls[\s\S]*SelfCheckFailed Another server answers\./,
     );
+    const cut = page.locator(rows, { hasText: 'shop/api' }).locator('.cell.error');
+    assert.equal(await cut.getAttribute('title'), 'SelfCheckFailed: Another server answers.');
     assert.equal(await page.locator('.chip.backing-off b').textContent(), '1');
     assert.equal(await page.locator('.chip.queued b').textContent(), '0');
     assert.match((await page.locator('#about').textContent()) ?? '', /1\.0\.0-alpha\.1 · kube-lego-/);

@@ -74,10 +74,12 @@ export class Row {
     }
     setText(this.#state, row.state);
     setText(this.#action, row.next?.action ?? '');
-    this.#nextCell.title = row.next?.at === undefined ? '' : `${row.next.action}: ${moment(row.next.at)}`;
+    // In full, where the cells are cut off.
+    const { action = '', at } = row.next ?? {};
+    this.#nextCell.title = at === undefined ? action : `${action}: ${moment(at)}`;
     setText(this.#code, row.error?.code ?? '');
     setText(this.#message, row.error?.message ?? '');
-    this.#errorCell.title = row.error?.message ?? '';
+    this.#errorCell.title = row.error === undefined ? '' : `${row.error.code}: ${row.error.message}`;
     if (sameIngress && before !== undefined && before.state !== row.state) flash(this.element);
   }
 }
