@@ -255,6 +255,12 @@ describe('the challenge routes', { timeout: 240_000 }, () => {
     await eventually('the tenant has changed it', () => watch.objects().some((one) => one.hosts.size === 2));
     assert.equal(watch.answerFor('victim.example.com'), undefined);
     assert.equal(watch.answerFor('a.example.com')?.thumbprint, thumbprint);
+    const grantPath = stage.grantPath(namespace, `kube-lego-challenge-${infra}`);
+    await stage.api.expect(grantPath, { method: 'DELETE' });
+    await until('the grant is made again', async () => {
+      if (clock.pending.some((rest) => rest <= 5000)) clock.advance(5000);
+      return (await stage.list(stage.grantPath(namespace))).length === 1;
+    });
     routes.release('web');
     clock.advance(10_000);
     await until('all is removed', async () => {
