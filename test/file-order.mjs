@@ -7,7 +7,7 @@ import { root } from '../deploy/local/launcher/launch.mjs';
  * that wait side by side, the processors would have nothing to do. Paths from the root on.
  */
 export const longest = [
-  'test/controller-failures/long-waits/long-waits.test.ts',
+  'test/controller-failures/long-waits/minutes.test.ts',
   'test/security/malicious-ca.test.ts',
   'test/simulation/strict-simulation.test.ts',
   'test/simulation/troubles.test.ts',
