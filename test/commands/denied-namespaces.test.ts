@@ -63,7 +63,7 @@ describe('kube-lego status, when not all watched namespaces may be looked into',
     assert.equal(named.code, 0);
     assert.match(
       named.output,
-      /^kube-lego manages no Ingress or Gateway\.\n\nkube-lego-0 leads since \S+\.$/m,
+      /^kube-lego manages no Ingress or Gateway in namespace empty\.\n\nkube-lego-0 leads since \S+\.$/m,
     );
   });
 
