@@ -464,7 +464,7 @@ describe('a setting that is refused', () => {
     const { notices = [] } = cluster.ownership.assignment('Ingress/shop/young') ?? {};
     assert.match(
       notices.at(-1)?.message ?? '',
-      /^Secret web-tls gets no new hosts: a setting of the Ingress that/,
+      /^Secret web-tls gets no new hosts: a setting of Ingress [a-z-]+, which owns it, is refused/,
     );
     assert.deepEqual(cluster.hosts('shop'), []);
   });
