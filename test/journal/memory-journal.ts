@@ -1,8 +1,8 @@
 import { after } from 'node:test';
-import { OrderJournal } from '../../src/journal/order-journal.ts';
+import type { OrderJournal } from '../../src/journal/order-journal.ts';
 import { type Clock, systemClock } from '../../src/time/clock.ts';
-import { aheadOf } from '../time/ahead-clock.ts';
 import { SharedJournal } from './shared-journal.ts';
+import { ordersIn, unendedJournal } from './unended-journal.ts';
 
 /** Of all journals of the file. */
 const stops = new Set<AbortController>();
@@ -15,32 +15,10 @@ after(() => {
 export function memoryJournal(shared = new SharedJournal(), clock: Clock = systemClock): OrderJournal {
   const stop = new AbortController();
   stops.add(stop);
-  const journal = new OrderJournal({
-    store: shared.open(),
-    isPrivateKey: () => true,
-    isWanted: () => true,
-    isTimeKnown: () => true,
-    clock,
-    signal: stop.signal,
-    onTrouble: (trouble) => {
-      throw trouble instanceof Error ? trouble : new Error(String(trouble));
-    },
-    onLetGo: () => undefined,
-  });
-  void journal.restore();
-  return journal;
+  return unendedJournal(stop.signal, shared, clock);
 }
 
 /** The options of steps that find no unfinished order. */
 export function noUnfinishedOrders() {
-  return {
-    journal: memoryJournal(),
-    ca: {
-      directoryUrl: 'https://ca.example/directory',
-      profile: undefined,
-      clock: aheadOf(systemClock),
-      progressOf: () => Promise.resolve({ finalized: false, retryAfter: undefined }),
-    },
-    keyType: 'ec-p256',
-  } as const;
+  return ordersIn(memoryJournal());
 }

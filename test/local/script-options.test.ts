@@ -46,3 +46,18 @@ describe('an npm script with options', () => {
     });
   }
 });
+
+describe('npm run screenshots', () => {
+  it('prints no summary of tests: what it shares with them makes it no run of tests', async () => {
+    const program = "await import('./test/page/showcase.ts')";
+    const { stdout } = await promisify(execFile)(
+      process.execPath,
+      ['--input-type=module', '--eval', program],
+      {
+        cwd: root,
+        env: { ...process.env, NODE_TEST_CONTEXT: undefined },
+      },
+    );
+    assert.equal(stdout, '');
+  });
+});

@@ -16,7 +16,7 @@ import type { HostProgressWriter } from '../../src/inspector/host-progress.ts';
 import { provisionChallenge } from '../../src/steps/provision-challenge.ts';
 import { stepLogic } from '../../src/steps/step.ts';
 import { type Clock, sleep } from '../../src/time/clock.ts';
-import { noUnfinishedOrders } from '../journal/memory-journal.ts';
+import { ordersIn, unendedJournal } from '../journal/unended-journal.ts';
 import { noHolders } from '../ownership/no-holders.ts';
 import { noTrial } from '../steps/no-trial.ts';
 
@@ -57,7 +57,7 @@ export function showcaseLogic({
     secrets: { proveWritable: () => Promise.resolve() },
     trial: noTrial,
     holders: noHolders,
-    ...noUnfinishedOrders(),
+    ...ordersIn(unendedJournal(new AbortController().signal)),
     onNotice: () => undefined,
   };
   const prove = async (input: CertificateInput, { host }: HostRoute): Promise<HostVerdict> => {
