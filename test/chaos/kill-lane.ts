@@ -258,6 +258,8 @@ export class Lane implements AsyncDisposable {
     if (scenario === 'first') await this.#forgetAccount();
     this.#trap = trap;
     await this.#pair();
+    // With one of two replicas there is nobody who answers the CA when it is killed.
+    await this.#replicas.untilServed(...this.#alive);
     const begun = performance.now();
     await this.#stage.apply(ingress(`${namespace}/${name}`, { tls: { [subject.secret]: [subject.host] } }));
     return { subject, trap, old, begun };

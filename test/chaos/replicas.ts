@@ -79,17 +79,26 @@ export class Replicas implements AsyncDisposable {
     await Promise.all(Array.from(this.#running, (replica) => this.remove(replica)));
   }
 
+  /** Waits until the Service leads to all of these. */
+  async untilServed(...replicas: readonly Replica[]): Promise<void> {
+    const names = replicas.map(({ name }) => name).join(', ');
+    const areServed = (): boolean => replicas.every((replica) => this.#endpoints.includes(replica));
+    await eventually(`the Service leads to ${names}`, areServed, patience);
+  }
+
   #route(socket: Socket): void {
     this.#keep(socket);
-    const first = Math.floor(Math.random() * this.#endpoints.length);
-    this.#connect(socket, [...this.#endpoints.slice(first), ...this.#endpoints.slice(0, first)], []);
+    this.#connect(socket, new Set(), []);
   }
 
   /**
    * As ingress controllers do: an endpoint that refuses the connection, or breaks it before it answers, is not the last one that is tried.
-   * @param unanswered what the client has sent since the last answer
+   * @param tried for what the client has sent since the last answer
+   * @param unanswered which is this
    */
-  #connect(socket: Socket, [endpoint, ...others]: readonly Replica[], unanswered: Buffer[]): void {
+  #connect(socket: Socket, tried: ReadonlySet<Replica>, unanswered: Buffer[]): void {
+    const left = this.#endpoints.filter((candidate) => !tried.has(candidate));
+    const endpoint = left[Math.floor(Math.random() * left.length)];
     if (endpoint === undefined) {
       socket.destroy();
       return;
@@ -115,7 +124,7 @@ export class Replicas implements AsyncDisposable {
       socket.off('close', leave);
       if (socket.destroyed) return;
       if (answers && unanswered.length === 0) socket.end();
-      else this.#connect(socket, others, unanswered);
+      else this.#connect(socket, new Set([...(answers ? [] : tried), endpoint]), unanswered);
     });
   }
 
