@@ -90,7 +90,7 @@ const runs: Readonly<Record<string, readonly Run[]>> = {
 let session: Session;
 const parties: Party[] = [];
 
-describe('the strict CA and pebble', { timeout: 240_000 }, () => {
+describe('the strict CA and pebble', () => {
   before(async () => {
     session = await startSession();
     const dns = await startDns({ session });

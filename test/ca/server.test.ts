@@ -21,7 +21,7 @@ async function ask({ ca, caBundle }: CaServer): Promise<string> {
   }
 }
 
-describe('the strict CA on its port', { timeout: 120_000 }, () => {
+describe('the strict CA on its port', () => {
   it('fails as a test says: a reset, half a body, silence, the answer of a proxy', async () => {
     await using server = await CaServer.start({ vaHttpPort: 1 });
     server.ca.faults.next('directory', 'reset', 'half', 'silence', badGateway());

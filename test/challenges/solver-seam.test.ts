@@ -171,7 +171,7 @@ async function issue(t: TestContext, solver: ZoneSolver, ...hosts: string[]) {
   return { stored, told, orders };
 }
 
-describe('a solver of another type of challenge', { timeout: 60_000 }, () => {
+describe('a solver of another type of challenge', () => {
   it('gets a certificate through the unchanged rest, a wildcard too, and is cleaned up when the CA has looked', async (t) => {
     const solver = new ZoneSolver();
     const { stored, told } = await issue(t, solver, 'example.com', '*.example.com');

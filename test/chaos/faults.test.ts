@@ -5,7 +5,7 @@ import { runFaults } from './fault-run.ts';
 /** Always the same draws: fresh ones fail somebody else's change. */
 const seed = 20_261_129;
 
-describe('two replicas behind faults', { timeout: 280_000 }, () => {
+describe('two replicas behind faults', () => {
   it(`bring every certificate, at no more orders than needed (seed ${seed})`, async (test) => {
     const { faults, met, orders } = await runFaults({
       seed,

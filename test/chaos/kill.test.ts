@@ -8,7 +8,7 @@ import { nameOf } from './kill-points.ts';
 /** Always the same draws: fresh ones fail somebody else's change. */
 const seed = 20_261_169;
 
-describe('two replicas, of which the one that leads is killed', { timeout: 280_000 }, () => {
+describe('two replicas, of which the one that leads is killed', () => {
   const points = drawnPoints(seed, 3);
   it(`bring the certificate from one order, at ${points.map(nameOf).join(', ')}`, async (test) => {
     await using lane = await Lane.start(true);

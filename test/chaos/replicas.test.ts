@@ -98,7 +98,7 @@ async function replace(pod: Replica): Promise<void> {
   await eventually('the next one is ready', () => next.ready(), patience);
 }
 
-describe('two replicas', { timeout: 280_000 }, () => {
+describe('two replicas', () => {
   before(async () => {
     stage = await startStage({ namespaces: ['shop'] });
     around = undisturbed;

@@ -35,7 +35,7 @@ afterEach(() => {
 });
 after(() => stage.stop());
 
-describe('kube-lego explain of an Ingress', { timeout: 280_000 }, () => {
+describe('kube-lego explain of an Ingress', () => {
   for (const [name, { entry, told }] of Object.entries<BadEntry>(badEntries)) {
     it(`with a bad entry (${name}) says what is wrong with it and what to do`, async () => {
       await stage.apply(site(name, [entry]));
@@ -75,7 +75,7 @@ describe('kube-lego explain of an Ingress', { timeout: 280_000 }, () => {
   }
 });
 
-describe('kube-lego explain, while the CA answers with', { timeout: 280_000 }, () => {
+describe('kube-lego explain, while the CA answers with', () => {
   it('a date that is an hour off, says that all is well', async () => {
     stage.ca.interfere = async ({ forward }) => {
       const answer = await forward();
@@ -88,7 +88,7 @@ describe('kube-lego explain, while the CA answers with', { timeout: 280_000 }, (
   });
 });
 
-describe('kube-lego explain, while the API server answers the controller with', { timeout: 280_000 }, () => {
+describe('kube-lego explain, while the API server answers the controller with', () => {
   const denied = /^Check kube-lego's ServiceAccount, Roles and bindings/;
   const unavailable = /^Check the API server\.$/;
   for (const [name, answer, told, remedy] of [
@@ -136,7 +136,7 @@ describe('kube-lego explain, while the API server answers the controller with', 
         return Promise.resolve(query.has('watch') ? answer : broken);
       };
       stage.apiServer.breakConnections();
-      await eventually('the watch is cut', () => cut > 0, 30_000);
+      await eventually('the watch is cut', () => cut > 0);
       await stage.apply(site(name));
       const { verdict, why, next } = await explained(stage, `shop/${name}`, besideController(stage));
       assert.equal(verdict, 'waiting');
@@ -149,7 +149,7 @@ describe('kube-lego explain, while the API server answers the controller with', 
   }
 });
 
-describe('kube-lego explain, when the API server answers it with', { timeout: 120_000 }, () => {
+describe('kube-lego explain, when the API server answers it with', () => {
   for (const [answer, told] of [
     [unauthorized, /^GET .*: 401 Unauthorized: the token has expired\nLog in again: /],
     [forbidden, /^GET .*: 403 Forbidden: not for you\nUse a kubeconfig that may list Ingresses/],

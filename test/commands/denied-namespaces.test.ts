@@ -11,7 +11,7 @@ const forbidden = refusal(403, 'Forbidden', 'not for you');
 
 let stage: Stage;
 
-describe('kube-lego status, when not all watched namespaces may be looked into', { timeout: 120_000 }, () => {
+describe('kube-lego status, when not all watched namespaces may be looked into', () => {
   before(async () => {
     stage = await startStage({ namespaces: ['shop'] });
     const now = new Date().toISOString().replace('Z', '000Z');

@@ -9,7 +9,7 @@ import process from 'node:process';
 import { describe, it } from 'node:test';
 import { inherited, main } from './command-run.ts';
 
-describe('a command at the terminal', { timeout: 120_000 }, () => {
+describe('a command at the terminal', () => {
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     it(`ends in order at ${name}`, async (t) => {
       const directory = await mkdtemp(join(tmpdir(), 'kube-lego-'));

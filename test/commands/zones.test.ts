@@ -22,7 +22,7 @@ function textOf(checks: readonly Check[], about: string): string {
   return checks.find((check) => check.about === about)?.text ?? assert.fail(JSON.stringify(checks));
 }
 
-describe('kube-lego zones', { timeout: 180_000 }, () => {
+describe('kube-lego zones', () => {
   before(async () => {
     stage = await startStage({ namespaces: ['shop'], zones: [zone] });
   });

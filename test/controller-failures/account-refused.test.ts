@@ -29,7 +29,7 @@ const refuse: Interference = ({ path }) => {
   });
 };
 
-describe('a CA that wants its new terms accepted', { timeout: 240_000 }, () => {
+describe('a CA that wants its new terms accepted', () => {
   before(async () => {
     stage = await startStage({ namespaces: ['shop'], proxyCa: true });
     stage.ca.interfere = refuse;

@@ -116,7 +116,7 @@ before(async () => {
 after(() => stage.stop());
 
 // At the same time: most of it is waiting.
-describe('an API server that answers', { timeout: 120_000, concurrency: true }, () => {
+describe('an API server that answers', { concurrency: true }, () => {
   before(() => {
     stage.apiServer.interfere = (passage) => {
       for (const [name, { request, answer, times = Number.POSITIVE_INFINITY }] of refusals) {
@@ -152,11 +152,7 @@ describe('an API server that answers', { timeout: 120_000, concurrency: true }, 
       const name = `${trouble}-write`;
       await applyRefused(name, { request: 'write', answer });
       const message = new RegExp(`^The certificate is not stored yet: POST ${secrets}: ${answer.status} `);
-      await eventually(
-        'the log says so',
-        async () => (await logOf(name)).some((msg) => message.test(msg)),
-        30_000,
-      );
+      await eventually('the log says so', async () => (await logOf(name)).some((msg) => message.test(msg)));
       assert.equal((await stage.view(`shop/${name}`))?.state, 'storing');
       assert.equal(await stage.secret(`shop/${name}-tls`), undefined);
 
@@ -190,7 +186,7 @@ describe('all these answers', () => {
   });
 });
 
-describe('an API server whose watches of Ingresses', { timeout: 120_000 }, () => {
+describe('an API server whose watches of Ingresses', () => {
   const cases: Readonly<
     Record<string, { readonly answer: Answer | 'hang-up'; readonly logged: RegExp; readonly what: string }>
   > = {
@@ -225,15 +221,11 @@ describe('an API server whose watches of Ingresses', { timeout: 120_000 }, () =>
       };
       // The watch that is open ends, so that it is begun again.
       stage.apiServer.breakConnections();
-      await eventually(
-        'it was refused, and the log says so',
-        async () => {
-          const since = (await stage.log()).slice(logLength);
-          // The first refusal is told of when the second comes.
-          return refused > 1 && since.some(({ msg, err }) => isInterrupted(msg) && logged.test(words(err)));
-        },
-        30_000,
-      );
+      await eventually('it was refused, and the log says so', async () => {
+        const since = (await stage.log()).slice(logLength);
+        // The first refusal is told of when the second comes.
+        return refused > 1 && since.some(({ msg, err }) => isInterrupted(msg) && logged.test(words(err)));
+      });
       await apply(name);
       stage.apiServer.interfere = () => undefined;
       await stage.untilIssued(`shop/${name}`);

@@ -10,7 +10,7 @@ const all = Object.values<BadEntry>(badEntries);
 
 let stage: Stage;
 
-describe('an Ingress with every kind of bad entry beside a good one', { timeout: 240_000 }, () => {
+describe('an Ingress with every kind of bad entry beside a good one', () => {
   before(async () => {
     stage = await startStage({ namespaces: ['shop'] });
     await stage.apply(site());

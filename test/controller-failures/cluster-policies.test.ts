@@ -103,7 +103,6 @@ describe('where policies add labels, require labels and look into TLS Secrets', 
     await eventually(
       'the certificate is replaced',
       async () => (await stage.secret('shop/web-tls'))?.['tls.crt'] !== before?.['tls.crt'],
-      60_000,
     );
     for (const key of ['shop/web-tls', 'shop/blog-tls']) {
       const metadata = (await stage.object(secretPath(key)))?.['metadata'];

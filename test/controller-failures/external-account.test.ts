@@ -8,7 +8,7 @@ const hmacKey = Buffer.alloc(32, 7).toString('base64url');
 
 let stage: Stage;
 
-describe('a CA that wants an external account binding', { timeout: 240_000 }, () => {
+describe('a CA that wants an external account binding', () => {
   before(async () => {
     stage = await startStage({ namespaces: ['shop'], pebble: { externalAccountKeys: { 'kid-1': hmacKey } } });
     await stage.apply(ingress('shop/bound', { tls: { 'bound-tls': ['bound.example.com'] } }));

@@ -125,7 +125,7 @@ const merging = [
 
 const skip = process.platform === 'linux' ? false : 'only Linux has more loopback addresses than 127.0.0.1';
 
-describe('ingress controllers that merge hosts, each as it is', { timeout: 120_000, skip }, () => {
+describe('ingress controllers that merge hosts, each as it is', { skip }, () => {
   const hostsOf = (profile: string) => ({
     site: `site.${profile}.example.com`,
     wild: `a.wild.${profile}.example.com`,
@@ -238,7 +238,7 @@ describe('ingress controllers that merge hosts, each as it is', { timeout: 120_0
       (await visit(host, stage.world.edge.httpsPort, roots, address)).status === 200;
 
     it(`${profile}: serves what is issued, behind its redirect`, async () => {
-      await eventually(`https://${site}/ is served`, () => isServed(site), 30_000);
+      await eventually(`https://${site}/ is served`, () => isServed(site));
     });
 
     it(`${profile}: loses no visitor of a host that no rule names, while it is validated`, async () => {
@@ -252,7 +252,7 @@ describe('ingress controllers that merge hosts, each as it is', { timeout: 120_0
 
     it(`${profile}: serves each host that two namespaces have asked for in the same second`, async () => {
       for (const [index, host] of twins.entries()) {
-        await eventually(`https://${host}/ is served`, () => isServed(host), 30_000);
+        await eventually(`https://${host}/ is served`, () => isServed(host));
         const keys = ['low', 'upp'].map((namespace) => `${namespace}/${profile}-${index}`);
         const issued = await Promise.all(
           keys.map(async (key) => (await stage.secret(`${key}-tls`)) !== undefined),

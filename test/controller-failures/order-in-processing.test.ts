@@ -11,7 +11,7 @@ const order = /^\/(?:my-order|finalize-order)\/(.+)$/;
 
 let stage: Stage;
 
-describe('an order that the CA keeps in processing', { timeout: 240_000 }, () => {
+describe('an order that the CA keeps in processing', () => {
   before(async () => {
     stage = await startStage({ namespaces: ['shop'], proxyCa: true });
     await stage.startController();
@@ -56,7 +56,6 @@ describe('an order that the CA keeps in processing', { timeout: 240_000 }, () =>
     await eventually(
       'the sibling is stored',
       async () => (await stage.secret('shop/taken-tls')) !== undefined,
-      30_000,
     );
     await assertHoldsCertificate('shop/taken-tls');
     assert.equal(await stage.secret('shop/kept-tls'), undefined);

@@ -35,7 +35,7 @@ function refusals(): number {
   return ca.orders.filter(({ status }) => status === 429).length;
 }
 
-describe('a name that the CA has paused', { timeout: 300_000 }, () => {
+describe('a name that the CA has paused', () => {
   before(async () => {
     stage = await startStage({ namespaces: ['shop'] });
     ca = await StrictCa.start(stage, {
@@ -69,7 +69,7 @@ describe('a name that the CA has paused', { timeout: 300_000 }, () => {
       const text = statusTextOf(await stage.object(ingressPath('shop/web')));
       return decodeStatus(text)?.secrets['web-tls'];
     };
-    await eventually('its status says so', async () => (await told())?.reason === 'NamePaused', 60_000);
+    await eventually('its status says so', async () => (await told())?.reason === 'NamePaused');
     // Not the first step of the back-off, at which nothing would be sent.
     const isTomorrow = async () => Date.parse((await told())?.nextAttempt ?? '') > Date.now() + 23 * hour;
     assert.ok(await isTomorrow());

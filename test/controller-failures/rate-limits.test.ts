@@ -18,7 +18,7 @@ before(async () => {
 });
 after(() => stage.stop());
 
-describe('a limit of failures of a host', { timeout: 240_000 }, () => {
+describe('a limit of failures of a host', () => {
   it('is kept to although its owner deletes the Ingress, and with it what the status remembers', async () => {
     await using ca = await StrictCa.start(stage, { validate: () => Promise.resolve('connection') });
     const failures = '{"authorization-failures": {"burst": 2, "period": "24h"}, "reserve": 0}';
@@ -43,7 +43,7 @@ describe('a limit of failures of a host', { timeout: 240_000 }, () => {
   });
 });
 
-describe('a CA whose limit is reached', { timeout: 240_000 }, () => {
+describe('a CA whose limit is reached', () => {
   before(() => stage.startController(environment));
   after(() => stage.controller.stop());
 

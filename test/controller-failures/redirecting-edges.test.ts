@@ -21,7 +21,7 @@ for (const { redirect, status, challenge } of [
   // The whole host before any path is looked at: the challenge is answered over https, with whatever certificate.
   { redirect: 'all', status: 308, challenge: 'by https' },
 ] as const) {
-  describe(`behind a lagging edge that redirects (${redirect}), a certificate`, { timeout: 150_000 }, () => {
+  describe(`behind a lagging edge that redirects (${redirect}), a certificate`, () => {
     before(async () => {
       stage = await startStage({
         namespaces: ['shop'],
@@ -55,13 +55,12 @@ for (const { redirect, status, challenge } of [
 
     it('that is to be replaced, as another profile is wanted, takes one order more', async () => {
       const first = await assertStored(stage, 'shop/web-tls', [host]);
-      await eventually('no rule is left of the first time', noRuleIsLeft, 30_000);
+      await eventually('no rule is left of the first time', noRuleIsLeft);
       const annotations = { 'kube-lego.io/profile': 'other' };
       await stage.apply(ingress('shop/web', { tls: { 'web-tls': [host] }, annotations }));
       await eventually(
         'there is another certificate',
         async () => (await assertStored(stage, 'shop/web-tls', [host])).serialNumber !== first.serialNumber,
-        30_000,
       );
       assert.equal(await stage.orders(), 2);
     });

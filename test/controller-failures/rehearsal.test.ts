@@ -31,7 +31,7 @@ function rehearsals(): number {
   return rehearsed.filter((path) => path === '/order-plz').length;
 }
 
-describe('LEGO_REHEARSE=first', { timeout: 240_000 }, () => {
+describe('LEGO_REHEARSE=first', () => {
   before(async () => {
     stage = await startStage({ namespaces: ['shop'], proxyCa: true });
     stage.ca.interfere = watch;

@@ -42,7 +42,7 @@ async function deleteUntilRepaired(): Promise<void> {
   const deleted = await certificate();
   await stage.world.api.expect(path, { method: 'DELETE' });
   const isThere = async (): Promise<boolean> => ![undefined, deleted].includes(await certificate());
-  await stage.guard(eventually('it is there again', isThere, 30_000));
+  await stage.guard(eventually('it is there again', isThere));
   await stage.untilIssued('shop/site');
 }
 
@@ -69,14 +69,10 @@ describe('LEGO_SECRET_WATCH', () => {
     const role = join(deployFolder, 'components/secret-watch/cluster-role.yaml');
     await applyManifests(stage.world.cluster.adminKubeconfig, [role]);
     await stage.startController(environment);
-    await eventually(
-      'Secrets are listed',
-      async () => {
-        const requests = await secretRequests();
-        return requests.some(({ verb, status }) => verb === 'list' && status < 400);
-      },
-      60_000,
-    );
+    await eventually('Secrets are listed', async () => {
+      const requests = await secretRequests();
+      return requests.some(({ verb, status }) => verb === 'list' && status < 400);
+    });
     await stage.untilIssued('shop/site', 'shop/other');
     const orders = await stage.orders();
 
@@ -92,14 +88,14 @@ describe('LEGO_SECRET_WATCH', () => {
       body: { data: { 'tls.crt': Buffer.from(cut).toString('base64') } },
     });
     const isAnother = async (): Promise<boolean> => ![undefined, second, cut].includes(await certificate());
-    await stage.guard(eventually('it has another certificate', isAnother, 30_000));
+    await stage.guard(eventually('it has another certificate', isAnother));
     await stage.untilIssued('shop/site');
     assert.equal(await stage.orders(), orders + 2);
   });
 
   it('reads what it has written itself once more, and no more than that', async () => {
     const isRead = async (): Promise<boolean> => (await sinceLastWrite()).length > 0;
-    await eventually('it is read', isRead, 30_000);
+    await eventually('it is read', isRead);
     await delay(3000);
     assert.deepEqual(await sinceLastWrite(), ['get']);
   });

@@ -27,7 +27,7 @@ async function validate(host: string, token: string, keyAuthorization: string): 
   return (await body.text()) === keyAuthorization ? 'ok' : 'wrong-answer';
 }
 
-describe('a run with viewers, an issuance, a failure and a pause', { timeout: 180_000 }, () => {
+describe('a run with viewers, an issuance, a failure and a pause', () => {
   before(async () => {
     stage = await startStage({ namespaces: ['shop'] });
     ca = await StrictCa.start(stage, { validate });

@@ -86,7 +86,7 @@ describe('the visitors of a site whose host no rule names', () => {
     await untilCovers(stage, 'shop/default-tls', hosts);
     const before = await certificateIn('shop/default-tls');
     await annotate('shop/default', { 'kube-lego.io/key-type': 'rsa-2048' });
-    await eventually('a challenge rule stands', async () => (await challengeIngress()) !== undefined, 30_000);
+    await eventually('a challenge rule stands', async () => (await challengeIngress()) !== undefined);
     await stage.apply(site('exact', {}, { rules: [{ host: 'default.example.com', http }] }));
     await untilRenewed('shop/default-tls', before);
 
@@ -173,11 +173,7 @@ class Visitors {
 
   /** When no challenge rule is in effect any more at any edge; asserts that none of their requests was lost. */
   async leave(): Promise<void> {
-    await eventually(
-      'no challenge rule stands',
-      async () => (await challengeIngress()) === undefined,
-      30_000,
-    );
+    await eventually('no challenge rule stands', async () => (await challengeIngress()) === undefined);
     await pause(slowest);
     this.#leaving = true;
     await this.#left;
@@ -214,7 +210,7 @@ const certificateIn = async (key: string): Promise<string | undefined> =>
   (await stage.secret(key))?.['tls.crt'];
 
 async function untilRenewed(key: string, before: string | undefined): Promise<void> {
-  await eventually(`${key} is renewed`, async () => (await certificateIn(key)) !== before, 60_000);
+  await eventually(`${key} is renewed`, async () => (await certificateIn(key)) !== before);
 }
 
 async function renew(key: string, secret: string): Promise<void> {

@@ -47,13 +47,9 @@ export async function untilServed(stage: Stage, ...hosts: readonly string[]): Pr
   const root = await stage.world.pebble.rootPem();
   for (const host of hosts) {
     let last: HttpsVisit | undefined;
-    await eventually(
-      `https://${host}/ is served`,
-      async () => {
-        last = await visit(host, stage.world.edge.httpsPort, [root]);
-        return last.status === 200;
-      },
-      20_000,
-    );
+    await eventually(`https://${host}/ is served`, async () => {
+      last = await visit(host, stage.world.edge.httpsPort, [root]);
+      return last.status === 200;
+    });
   }
 }

@@ -10,7 +10,7 @@ import { challengeHosts } from './observation.ts';
 
 let stage: Stage;
 
-describe('an Ingress in the middle of an order', { timeout: 240_000 }, () => {
+describe('an Ingress in the middle of an order', () => {
   before(async () => {
     stage = await startStage({ namespaces: ['shop'], proxyCa: true });
     await stage.startController();
@@ -107,7 +107,7 @@ async function assertOrderIsGivenUp(name: string, held: Gate): Promise<void> {
   await eventually('its actor is gone', async () => (await stage.view(`shop/${name}`)) === undefined);
   const downloads = await stage.requests('/certZ/');
   held.open();
-  await eventually('the rules are gone', async () => !(await challengeHosts(stage)).includes(host), 30_000);
+  await eventually('the rules are gone', async () => !(await challengeHosts(stage)).includes(host));
   // By the time that a later order has come to its end, one that was going on would have done so, too.
   await stage.apply(
     ingress(`shop/after-${name}`, { tls: { [`after-${name}-tls`]: [`after-${name}.example.com`] } }),

@@ -22,7 +22,7 @@ async function untilClean(): Promise<void> {
   });
 }
 
-describe('an Ingress with hosts of a DNS zone', { timeout: 240_000 }, () => {
+describe('an Ingress with hosts of a DNS zone', () => {
   before(async () => {
     stage = await startStage({ namespaces: ['shop', 'blog'], zones: [zone] });
     await stage.apply(zonesDocument(stage.world.zoneServer, 'namespaces: shop'));

@@ -17,7 +17,7 @@ const limits = {
 let stage: Stage;
 let rightsGone = false;
 
-describe('a controller that is asked to end while it has an order', { timeout: 240_000 }, () => {
+describe('a controller that is asked to end while it has an order', () => {
   before(async () => {
     stage = await startStage({ namespaces: ['shop'], proxyCa: true, isDenialMeant: () => rightsGone });
     await stage.startController(limits);

@@ -12,9 +12,7 @@ const group = '/apis/gateway.networking.k8s.io';
 const limit = 60_000;
 const metadata = { annotations: { 'kubernetes.io/tls-acme': 'true' } };
 
-describe('with Gateway API 1.4: XListenerSet, and ReferenceGrant in v1beta1 alone', {
-  timeout: 240_000,
-}, () => {
+describe('with Gateway API 1.4: XListenerSet, and ReferenceGrant in v1beta1 alone', () => {
   let stage: Stage;
 
   before(async () => {

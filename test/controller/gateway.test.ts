@@ -66,7 +66,7 @@ before(async () => {
 });
 after(() => stage.stop());
 
-describe('a Gateway with the annotation', { timeout: 240_000 }, () => {
+describe('a Gateway with the annotation', () => {
   it('comes up with a placeholder, which its first certificate replaces', async () => {
     await stage.apply(
       gateway('shop/edge', http, httpsListener('shop-tls', { name: 'shop', hostname: 'shop.example.com' })),

@@ -14,7 +14,7 @@ import { eventually } from '../time/eventually.ts';
 
 let stage: Stage;
 
-describe('the inspection of an issuance', { timeout: 120_000 }, () => {
+describe('the inspection of an issuance', () => {
   before(async () => {
     stage = await startStage({ namespaces: ['shop'], proxyCa: true });
   });
@@ -65,7 +65,6 @@ describe('the inspection of an issuance', { timeout: 120_000 }, () => {
       await eventually(
         'the certificate is stored',
         async () => (await stage.secret('shop/seen-tls')) !== undefined,
-        30_000,
       );
     } finally {
       await controller.stop();

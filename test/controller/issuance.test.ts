@@ -8,7 +8,7 @@ import { nextSecond, untilCovers, untilTold } from './observation.ts';
 
 let stage: Stage;
 
-describe('an annotated Ingress', { timeout: 240_000 }, () => {
+describe('an annotated Ingress', () => {
   before(async () => {
     stage = await startStage({ namespaces: ['shop', 'blog', 'older', 'younger'] });
     await stage.startController();

@@ -16,7 +16,7 @@ const annotations = {
 
 let stage: Stage;
 
-describe('an Ingress that asks for a keystore', { timeout: 240_000 }, () => {
+describe('an Ingress that asks for a keystore', () => {
   before(async () => {
     stage = await startStage({ namespaces: ['shop'] });
     await stage.startController();
@@ -72,19 +72,15 @@ function patch(changes: Readonly<Record<string, string | null>>): Promise<unknow
 
 /** Waits for a keystore of the certificate that is in the Secret. */
 async function untilOpenedWith(password: string): Promise<void> {
-  await eventually(
-    `the keystore opens with ${password}`,
-    async () => {
-      const data = recordField(await stage.object(secretPath('shop/java-tls')), 'data');
-      const [stored, keystore] = ['tls.crt', 'keystore.p12'].map((field) => {
-        const value = data?.[field];
-        return typeof value === 'string' ? Buffer.from(value, 'base64') : undefined;
-      });
-      if (stored === undefined || keystore === undefined) return false;
-      const opened = await openPkcs12(keystore, password).catch(() => undefined);
-      const leaf = opened?.certificates[0];
-      return leaf !== undefined && new X509Certificate(leaf).raw.equals(new X509Certificate(stored).raw);
-    },
-    60_000,
-  );
+  await eventually(`the keystore opens with ${password}`, async () => {
+    const data = recordField(await stage.object(secretPath('shop/java-tls')), 'data');
+    const [stored, keystore] = ['tls.crt', 'keystore.p12'].map((field) => {
+      const value = data?.[field];
+      return typeof value === 'string' ? Buffer.from(value, 'base64') : undefined;
+    });
+    if (stored === undefined || keystore === undefined) return false;
+    const opened = await openPkcs12(keystore, password).catch(() => undefined);
+    const leaf = opened?.certificates[0];
+    return leaf !== undefined && new X509Certificate(leaf).raw.equals(new X509Certificate(stored).raw);
+  });
 }

@@ -7,14 +7,10 @@ import { eventually } from '../time/eventually.ts';
 /** Waits until the Ingress has so many Events; returns type and reason of each, in the order of their times. */
 export async function untilTold(stage: Stage, key: string, count = 1): Promise<string[]> {
   let told: string[] = [];
-  await eventually(
-    `Ingress ${key} has ${count} Events`,
-    async () => {
-      told = (await stage.events(key)).map(({ type, reason }) => `${type} ${reason}`);
-      return told.length >= count;
-    },
-    30_000,
-  );
+  await eventually(`Ingress ${key} has ${count} Events`, async () => {
+    told = (await stage.events(key)).map(({ type, reason }) => `${type} ${reason}`);
+    return told.length >= count;
+  });
   return told;
 }
 
@@ -51,5 +47,5 @@ export async function challengeHosts(stage: Stage): Promise<(string | undefined)
 /** The API server keeps the age of objects in whole seconds: after this, a new one is younger than all before. */
 export async function nextSecond(): Promise<void> {
   const second = Math.floor(Date.now() / 1000);
-  await eventually('the next second', () => Math.floor(Date.now() / 1000) > second, 2000);
+  await eventually('the next second', () => Math.floor(Date.now() / 1000) > second);
 }

@@ -52,7 +52,7 @@ const configMapSource: Source = {
   },
 };
 
-describe('a source of another kind beside the Ingress', { timeout: 240_000 }, () => {
+describe('a source of another kind beside the Ingress', () => {
   let world: World;
   let controller: Lifecycle;
   const { log, records } = recordedLog();

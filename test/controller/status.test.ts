@@ -18,7 +18,7 @@ const impatient = { LEGO_SELF_CHECK_TIMEOUT: '8s' };
 
 let stage: Stage;
 
-describe('the status annotation', { timeout: 240_000 }, () => {
+describe('the status annotation', () => {
   before(async () => {
     stage = await startStage({ namespaces: ['shop'], proxyApiServer: true });
     await stage.startController(impatient);
@@ -83,11 +83,7 @@ describe('the status annotation', { timeout: 240_000 }, () => {
 
   it('records which retry was acted on', async () => {
     await annotate('shop/dead', { 'kube-lego.io/retry': 'once' });
-    await eventually(
-      'the retry is recorded',
-      async () => (await statusOf('shop/dead'))?.retry === 'once',
-      30_000,
-    );
+    await eventually('the retry is recorded', async () => (await statusOf('shop/dead'))?.retry === 'once');
   });
 
   // Side by side: each waits for the end of a self-check.
@@ -129,7 +125,7 @@ describe('the status annotation', { timeout: 240_000 }, () => {
     };
     await stage.apply(ingress('shop/later', { tls: { 'later-tls': ['later.example.com'] } }));
     await stage.untilIssued('shop/later');
-    await eventually('a write was refused', () => refused > 0, 30_000);
+    await eventually('a write was refused', () => refused > 0);
     stage.apiServer.interfere = () => undefined;
     await untilEntry('shop/later', 'later-tls', ({ state }) => state === 'good');
   });
@@ -139,7 +135,6 @@ describe('the status annotation', { timeout: 240_000 }, () => {
     await eventually(
       'the status is taken away',
       async () => statusTextOf(await stage.object(ingressPath('shop/later'))) === undefined,
-      30_000,
     );
   });
 
@@ -161,7 +156,6 @@ describe('the status annotation', { timeout: 240_000 }, () => {
     await eventually(
       'the status is taken away',
       async () => statusTextOf(await stage.object(ingressPath('shop/good'))) === undefined,
-      30_000,
     );
     await stage.controller.stop();
     const written = (await writes(since)).filter(({ namespace }) => namespace === 'shop');
@@ -204,7 +198,6 @@ async function untilNotices(key: string, expected: readonly string[]): Promise<v
     eventually(
       `${key} is told ${expected.join()}`,
       async () => (await statusOf(key))?.notices?.map(({ reason }) => reason).join() === expected.join(),
-      30_000,
     ),
   );
 }

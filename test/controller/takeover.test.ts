@@ -20,7 +20,7 @@ const marked = { metadata: { annotations: { 'kubernetes.io/tls-acme': 'true' } }
 
 let stage: Stage;
 
-describe('what the kube-lego of 2016 has left in a cluster', { timeout: 240_000 }, () => {
+describe('what the kube-lego of 2016 has left in a cluster', () => {
   before(async () => {
     stage = await startStage({ namespaces: ['shop'] });
     const authority = new Authority('CA of 2016');
@@ -52,7 +52,6 @@ describe('what the kube-lego of 2016 has left in a cluster', { timeout: 240_000 
     await eventually(
       'it is removed',
       async () => (await stage.object(ingressPath('kube-lego/kube-lego-nginx'))) === undefined,
-      30_000,
     );
   });
 

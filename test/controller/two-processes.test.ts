@@ -58,7 +58,7 @@ async function untilStored(...names: string[]): Promise<void> {
   }
 }
 
-describe('two processes of kube-lego', { timeout: 280_000 }, () => {
+describe('two processes of kube-lego', () => {
   let first: ControllerProcess;
   before(async () => {
     stage = await startStage({ namespaces: ['shop'] });

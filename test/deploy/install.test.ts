@@ -34,7 +34,7 @@ function configMapsRead(deployment: unknown): Set<unknown> {
   return new Set(names.filter((name) => name !== undefined));
 }
 
-describe("the README's way to install", { timeout: 120_000 }, () => {
+describe("the README's way to install", () => {
   const folder = argumentOf('kubectl apply -k').replace(/^deploy\//, '');
   let cluster: DeployedCluster;
   let copy: string;

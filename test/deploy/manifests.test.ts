@@ -45,7 +45,7 @@ for (const file of globSync(`${deployFolder}{base,namespaced,components,overlays
   });
 }
 
-describe('the objects of deploy/base', { timeout: 120_000 }, () => {
+describe('the objects of deploy/base', () => {
   let cluster: DeployedCluster;
   let manifests: Manifest[];
 
@@ -151,7 +151,7 @@ describe('the objects of deploy/base', { timeout: 120_000 }, () => {
   });
 });
 
-describe('the examples', { timeout: 120_000 }, () => {
+describe('the examples', () => {
   it('are Ingresses that an API server accepts', async () => {
     await using cluster = await deploy('base');
     const files = globSync(`${examples}/*.yaml`);

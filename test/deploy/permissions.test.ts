@@ -123,7 +123,7 @@ async function createIngressClass(): Promise<void> {
   });
 }
 
-describe('deploy/base', { timeout: 120_000 }, () => {
+describe('deploy/base', () => {
   before(async () => {
     cluster = await deploy('base');
     await createIngressClass();
@@ -192,7 +192,7 @@ describe('deploy/base', { timeout: 120_000 }, () => {
   });
 });
 
-describe('deploy/namespaced', { timeout: 120_000 }, () => {
+describe('deploy/namespaced', () => {
   before(async () => {
     cluster = await deploy('namespaced');
     await createIngressClass();

@@ -29,7 +29,7 @@ async function assertRestricted(
   await assertConfined(cluster, config, watched);
 }
 
-describe('an overlay that gives kube-lego another namespace', { timeout: 180_000 }, () => {
+describe('an overlay that gives kube-lego another namespace', () => {
   it('takes the admission policies along, and an overlay with a prefix and a suffix, too', async () => {
     const base = relative(folder, join(deployFolder, 'base'));
     const kustomization = { namespace, namePrefix: 'our-', nameSuffix: '-2', resources: [base] };

@@ -53,7 +53,7 @@ async function versions(stage: Stage): Promise<unknown[]> {
 }
 
 for (const name of ['kube-lego-2016.yaml', '1.0.0-alpha.1.yaml']) {
-  describe(`an upgrade from ${name}`, { timeout: 180_000 }, () => {
+  describe(`an upgrade from ${name}`, () => {
     it('orders nothing, and what it leaves over is removed or named by docs/upgrade.md', async () => {
       const cluster = await borrowCluster();
       await applyManifests(cluster.adminKubeconfig, [earlier(name)]);
@@ -72,7 +72,7 @@ for (const name of ['kube-lego-2016.yaml', '1.0.0-alpha.1.yaml']) {
             () => true,
             () => false,
           );
-        await eventually('the API server takes Secrets', isTaken, 30_000);
+        await eventually('the API server takes Secrets', isTaken);
         const before = await versions(stage);
         await stage.startController();
         await stage.untilIssued(...hosts.map((host) => `shop/${host}`));
@@ -80,7 +80,7 @@ for (const name of ['kube-lego-2016.yaml', '1.0.0-alpha.1.yaml']) {
         assert.deepEqual(await versions(stage), before);
         const isRemoved = async () =>
           (await stage.object(ingressPath('kube-lego/kube-lego-nginx'))) === undefined;
-        await eventually('no challenge Ingress of 2016 is left', isRemoved, 30_000);
+        await eventually('no challenge Ingress of 2016 is left', isRemoved);
 
         const [old, current] = await Promise.all(
           [earlier(name), join(deployFolder, 'base')].map(readManifests),
@@ -101,7 +101,7 @@ for (const name of ['kube-lego-2016.yaml', '1.0.0-alpha.1.yaml']) {
     });
   });
 
-  describe(`server-side apply over ${name}`, { timeout: 120_000 }, () => {
+  describe(`server-side apply over ${name}`, () => {
     it('is accepted where somebody else has created the objects, and leads to what deploy/base says', async () => {
       await using cluster = await borrowCluster();
       await using admin = cluster.adminClient();

@@ -29,7 +29,7 @@ const spentLedger: Manifest = {
   data: { 'ledger.json': JSON.stringify({ version: 1, buckets: { 'orders-per-account': 1_600_000_000 } }) },
 };
 
-describe('the roles of deploy/base and of its component secret-watch', { timeout: 180_000 }, () => {
+describe('the roles of deploy/base and of its component secret-watch', () => {
   before(async () => {
     stage = await startStage({ namespaces: ['shop'] });
   });
@@ -55,7 +55,7 @@ describe('the roles of deploy/base and of its component secret-watch', { timeout
     for (const use of ['update', 'delete']) {
       const isUsed = async () =>
         (await uses(stage.world.cluster.auditLog)).has(`${use} configmaps in its own namespace`);
-      await eventually(`the ledger is written: ${use}`, isUsed, 30_000);
+      await eventually(`the ledger is written: ${use}`, isUsed);
     }
     await stage.controller.stop();
 

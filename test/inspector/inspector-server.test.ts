@@ -25,7 +25,7 @@ function statusOf(
   });
 }
 
-describe('the server of the inspector', { timeout: 60_000 }, () => {
+describe('the server of the inspector', () => {
   const paths = [
     '/',
     '/page/main.mjs',

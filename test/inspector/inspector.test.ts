@@ -8,7 +8,7 @@ import { inspected, nothingToDo } from './inspected.ts';
 
 const beat = 200;
 
-describe('the inspector', { timeout: 60_000 }, () => {
+describe('the inspector', () => {
   it('sends everything first, then what changes, from checking to idle', async (t) => {
     const { run, clock, url } = await inspected(t);
     const stream = await EventStream.open(`${url}/events`);

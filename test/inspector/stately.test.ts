@@ -67,7 +67,7 @@ async function view(t: TestContext, url: string, headers = {}): Promise<Record<s
   return frames;
 }
 
-describe("the endpoint for Stately's inspector", { timeout: 60_000 }, () => {
+describe("the endpoint for Stately's inspector", () => {
   it('lets a receiver of @statelyai/inspect see a whole issuance', async (t) => {
     const { run, url, rootId, observers } = await endpoint(t);
     const frames = receive(t, url);

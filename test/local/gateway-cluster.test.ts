@@ -18,7 +18,7 @@ import { fromAll, httpsListener, listener, manifest, rule } from './gateway-draf
 const group = '/apis/gateway.networking.k8s.io/v1/namespaces';
 const host = 'a.shop.test';
 
-describe('an edge with Gateway API', { timeout: 240_000 }, () => {
+describe('an edge with Gateway API', () => {
   let cluster: ClusterAccess;
   let session: Session;
   let api: ApiClient;

@@ -10,7 +10,7 @@ import { openBrowser } from './browser.ts';
 let stage: Stage;
 let browser: Browser;
 
-describe('the page of a running controller', { timeout: 300_000 }, () => {
+describe('the page of a running controller', () => {
   before(async () => {
     stage = await startStage({ namespaces: ['shop', 'blog'], proxyCa: true });
     await stage.world.dns.setNoAddress('dead.example.com');

@@ -21,7 +21,7 @@ const refusal = spawnSync('unshare', [...unshare, 'true'], { encoding: 'utf8' })
 const reason = refusal.error?.message ?? refusal.stderr.trim();
 const skip = refusal.status === 0 ? false : `there are no pid namespaces here: ${reason}`;
 
-describe('kube-lego', { timeout: 120_000 }, () => {
+describe('kube-lego', () => {
   let api: ApiStandIn;
   let directory: string;
   let entrypoint: string;
@@ -102,7 +102,7 @@ describe('kube-lego', { timeout: 120_000 }, () => {
 
     it('ends when it is asked to while it works', async () => {
       const first = await runAsFirst();
-      await eventually('it works', works, 30_000);
+      await eventually('it works', works);
       await assertEnds(first, 'SIGTERM');
       assert.equal(child.exitCode, 0);
     });
@@ -114,7 +114,7 @@ describe('kube-lego', { timeout: 120_000 }, () => {
         return true;
       };
       const first = await runAsFirst();
-      await eventually('it asks for the Lease', () => asked, 30_000);
+      await eventually('it asks for the Lease', () => asked);
       await assertEnds(first, 'SIGTERM');
       assert.equal(child.exitCode, 0);
     });
@@ -128,14 +128,14 @@ describe('kube-lego', { timeout: 120_000 }, () => {
 
   it('ends with Ctrl-C, as with SIGTERM', async () => {
     run(entrypoint);
-    await eventually('it works', works, 30_000);
+    await eventually('it works', works);
     await assertEnds(child.pid ?? 0, 'SIGINT');
     assert.deepEqual([child.exitCode, child.signalCode], [0, null]);
   });
 
   it('ends at once when it is asked a second time', async () => {
     run(entrypoint);
-    await eventually('it works', works, 30_000);
+    await eventually('it works', works);
     // The Lease is not released either, for seconds.
     api.override = () => true;
     child.kill('SIGTERM');

@@ -11,7 +11,7 @@ import { configOf, controllerEnv, onFailure } from './controller-config.ts';
 
 const ports = ['LEGO_PORT', 'LEGO_METRICS_PORT', 'LEGO_HEALTH_PORT', 'LEGO_INSPECTOR_PORT'] as const;
 
-describe('the controller', { timeout: 120_000 }, () => {
+describe('the controller', () => {
   let api: ApiStandIn;
   let env: Record<string, string>;
   let clock: ManualClock;

@@ -17,7 +17,7 @@ const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const portNames = ['LEGO_PORT', 'LEGO_METRICS_PORT', 'LEGO_HEALTH_PORT', 'LEGO_INSPECTOR_PORT'] as const;
 
 for (const taken of portNames) {
-  describe(`a start with ${taken} taken by another`, { timeout: 120_000 }, () => {
+  describe(`a start with ${taken} taken by another`, () => {
     let api: ApiStandIn;
     let env: Record<string, string>;
     let other: Server;

@@ -66,7 +66,7 @@ async function namesOfMallory(): Promise<string[]> {
   });
 }
 
-describe('mallory, who wants a certificate for a host of alice', { timeout: 300_000 }, () => {
+describe('mallory, who wants a certificate for a host of alice', () => {
   before(async () => {
     stage = await startStage({ namespaces: ['alice', 'mallory'] });
     await stage.world.api.expect('/api/v1/namespaces/alice', {

@@ -70,7 +70,7 @@ let stage: Stage;
 let mallory: ApiClient;
 let kubelet: Kubelet;
 
-describe('the author of hostile Ingresses', { timeout: 300_000 }, () => {
+describe('the author of hostile Ingresses', () => {
   before(async () => {
     stage = await startStage({ namespaces: ['shop', 'alice'] });
     await stage.startController();

@@ -54,11 +54,11 @@ async function untilTold(key: string, reason: string): Promise<string> {
     found = (await told(key)).find((text) => text.startsWith(`${reason}: `));
     return found !== undefined;
   };
-  await stage.guard(eventually(`${key} is told ${reason}`, isTold, 60_000));
+  await stage.guard(eventually(`${key} is told ${reason}`, isTold));
   return found ?? '';
 }
 
-describe('the author of Ingresses who may neither read nor write Secrets', { timeout: 240_000 }, () => {
+describe('the author of Ingresses who may neither read nor write Secrets', () => {
   it('has no Secret replaced by asking for it on her Ingress', async () => {
     await stage.apply(secret('shop/payments-mtls', theirs));
     const annotations = { 'kube-lego.io/adopt': 'true' };
@@ -121,7 +121,7 @@ describe('the author of Ingresses who may neither read nor write Secrets', { tim
     const annotations = { [statusAnnotation]: 'spoilt' };
     await applied(ingress('shop/good', { tls: { good: ['shop.example.com'] }, annotations }));
     const isWritten = async () => (await told('shop/good')).some((text) => text.includes('notAfter'));
-    await stage.guard(eventually('the status is written', isWritten, 60_000));
+    await stage.guard(eventually('the status is written', isWritten));
     assert.doesNotMatch((await told('shop/good')).join('\n'), /internal|Bank|foreign|issuer/i);
   });
 

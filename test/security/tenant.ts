@@ -30,14 +30,10 @@ export async function startTenant(
 /** The text of the status annotation of an Ingress; it is written a moment after the Event. */
 export async function untilStatus(stage: Pick<Stage, 'object'>, key: string): Promise<string> {
   let status: string | undefined;
-  await eventually(
-    `the status of ${key} is written`,
-    async () => {
-      status = statusTextOf(await stage.object(ingressPath(key)));
-      return status !== undefined;
-    },
-    30_000,
-  );
+  await eventually(`the status of ${key} is written`, async () => {
+    status = statusTextOf(await stage.object(ingressPath(key)));
+    return status !== undefined;
+  });
   return status ?? '';
 }
 
@@ -68,7 +64,6 @@ export async function enter(
   await eventually(
     `the rights of ${name} are known`,
     async () => (await tenant.request(path)).status === 200,
-    30_000,
   );
   return tenant;
 }

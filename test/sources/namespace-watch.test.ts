@@ -45,7 +45,7 @@ function domainsOf(name: string): readonly string[] | undefined {
 }
 
 describe('the watch of Namespaces', () => {
-  it('tells what they reserve, and what they no longer do', { timeout: 60_000 }, async () => {
+  it('tells what they reserve, and what they no longer do', async () => {
     await using world = await startApiWorld();
     const { admin, client } = world;
     const annotate = (name: string, domains: string) =>

@@ -9,7 +9,7 @@ import { eventually } from '../time/eventually.ts';
 
 const configMaps = '/api/v1/namespaces/kube-lego/configmaps';
 
-describe('the watch of the zones document', { timeout: 60_000 }, () => {
+describe('the watch of the zones document', () => {
   it('tells all zones at the start and after each change, and that there are none', async () => {
     await using world = await startApiWorld();
     const { admin, client } = world;

@@ -442,7 +442,7 @@ describe('account at a scripted CA', () => {
   });
 });
 
-describe('account at pebble', { timeout: 60_000 }, () => {
+describe('account at pebble', () => {
   test('an account of 2016 is taken over with its RSA key, foreign data stays', async () => {
     const store = new MemoryStore({
       'tls.key': oldKeyPem(),

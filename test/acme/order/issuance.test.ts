@@ -22,7 +22,7 @@ async function failure(work: Promise<unknown>): Promise<OrderError> {
   return assert.fail('there is a certificate');
 }
 
-describe('issuance at pebble', { timeout: 120_000 }, () => {
+describe('issuance at pebble', () => {
   test('one host after the other: at most nine requests each, new-nonce only at the start', async (context) => {
     await using world = await startWorld();
     await world.obtain(['warm-up.example']);

@@ -48,7 +48,6 @@ const hasIpv6 = Object.values(networkInterfaces()).some((addresses) =>
 
 test('a CA whose IPv6 address is a black hole is reached by IPv4 within a moment', {
   skip: hasIpv6 ? false : 'there is no IPv6 here',
-  timeout: 60_000,
 }, async (context) => {
   const ca = new ScriptedCa();
   await ca.start();

@@ -159,7 +159,7 @@ describe('transport', () => {
     );
   });
 
-  test('gives up on a CA that rejects every nonce, with a typed error', { timeout: 60_000 }, async () => {
+  test('gives up on a CA that rejects every nonce, with a typed error', async () => {
     ca.scripts.set('/new-order', () => problem(400, 'badNonce', 'never good'));
     const clock = { ...systemClock, setTimeout: (fn: () => void) => systemClock.setTimeout(fn, 0) };
     const impatient = new AcmeTransport({

@@ -93,7 +93,7 @@ function solving(
 
 const apex = '_acme-challenge.shop.example';
 
-describe('the DNS-01 solver', { timeout: 60_000 }, () => {
+describe('the DNS-01 solver', () => {
   it('has an apex and its wildcard proven by two values of one record, and removes both', async (t) => {
     const server = await zoneServer(t);
     const { prepare, present, solver, store, reports, told } = solving(t, shopZone(server));
@@ -284,7 +284,7 @@ describe('the DNS-01 solver', { timeout: 60_000 }, () => {
       reports.some(({ detail }) => detail?.startsWith(`${primary.address} has it`) === true),
     );
     primary.remove('TXT', apex, digestOf('a'));
-    await eventually('it is there again', () => primary.values(apex).includes(digestOf('a')), 20_000);
+    await eventually('it is there again', () => primary.values(apex).includes(digestOf('a')));
     secondary.add('TXT', apex, digestOf('a'));
     await presented;
   });

@@ -34,7 +34,7 @@ async function valuesOf(name: string): Promise<string[]> {
   return named.flatMap((endpoint) => arrayField(endpoint, 'targets').map(String));
 }
 
-describe('external-dns', { timeout: 120_000 }, () => {
+describe('external-dns', () => {
   before(async () => {
     world = await startApiWorld();
     await world.createNamespace(namespace);

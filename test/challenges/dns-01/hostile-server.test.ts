@@ -73,7 +73,7 @@ function isUnreadable(error: unknown): boolean {
   return error instanceof NoAnswerError && error.code === 'unreadable';
 }
 
-describe('a hostile name server', { timeout: 60_000 }, () => {
+describe('a hostile name server', () => {
   it('is not believed with another identifier, another question, or none', async (t) => {
     const server = await hostile(t, {
       udp: (question) => [

@@ -9,7 +9,7 @@ import { namesBy, shopZone, zoneServer } from './dns-world.ts';
 
 const signal = new AbortController().signal;
 
-describe('the record of a challenge', { timeout: 60_000 }, () => {
+describe('the record of a challenge', () => {
   it('is below the host, in the zone that its SOA record shows', async (t) => {
     const server = await zoneServer(t, {
       zones: { 'shop.example': ['ns1.shop.example'], 'eu.shop.example': ['ns2.shop.example'] },

@@ -33,7 +33,7 @@ function keeping(store: MemoryValues): PresentedValues {
   return new PresentedValues({ store, clock: systemClock, signal, onTrouble });
 }
 
-describe('the record of values in the DNS', { timeout: 120_000 }, () => {
+describe('the record of values in the DNS', () => {
   it('has a value that is added again while it is being struck out', async () => {
     const store = new SlowValues();
     const values = keeping(store);

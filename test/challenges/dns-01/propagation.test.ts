@@ -14,7 +14,7 @@ import { hastyClock, zoneServer } from './dns-world.ts';
 const signal = new AbortController().signal;
 const name = '_acme-challenge.shop.example';
 
-describe('propagation', { timeout: 60_000 }, () => {
+describe('propagation', () => {
   async function twoServers(t: TestContext, ofSecondary?: ZoneServerOptions['zones']) {
     const [primary, secondary] = await Promise.all([
       zoneServer(t),

@@ -34,7 +34,7 @@ export function behavesAsProvider(
   skip: string | false = false,
 ): void {
   const behaves = (words: string, test: (stage: ProviderStage) => Promise<void>): void => {
-    it(words, { skip, timeout: 60_000 }, async (t) => test(await begin(t)));
+    it(words, { skip }, async (t) => test(await begin(t)));
   };
 
   behaves(

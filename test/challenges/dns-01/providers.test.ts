@@ -99,7 +99,7 @@ function httpreq(mode: 'default' | 'raw') {
   };
 }
 
-describe('httpreq', { timeout: 60_000 }, () => {
+describe('httpreq', () => {
   describe('with record and value', () => behavesAsProvider(httpreq('default')));
   describe('raw', () => behavesAsProvider(httpreq('raw')));
 
@@ -122,7 +122,7 @@ describe('httpreq', { timeout: 60_000 }, () => {
   });
 });
 
-describe('services that are asked by a process that leads no longer', { timeout: 60_000 }, () => {
+describe('services that are asked by a process that leads no longer', () => {
   it('get nothing, directly or through a proxy', async (t) => {
     const asked: string[] = [];
     let leads = true;
@@ -147,7 +147,7 @@ describe('services that are asked by a process that leads no longer', { timeout:
   });
 });
 
-describe('a slow service', { timeout: 60_000 }, () => {
+describe('a slow service', () => {
   it('has time for each exchange from its turn on, and keeps nobody who gives up', async (t) => {
     const limits: (() => void)[] = [];
     const clock: Clock = {
@@ -185,7 +185,7 @@ describe('a slow service', { timeout: 60_000 }, () => {
   });
 });
 
-describe('services behind HTTPS_PROXY', { timeout: 60_000 }, () => {
+describe('services behind HTTPS_PROXY', () => {
   /** The services that were asked for, at a proxy that leads to none of them. */
   async function asked(t: TestContext, noProxy: string, url?: string): Promise<string[]> {
     const tunnels: string[] = [];
@@ -212,7 +212,7 @@ describe('services behind HTTPS_PROXY', { timeout: 60_000 }, () => {
   });
 });
 
-describe('acme-dns', { timeout: 60_000 }, () => {
+describe('acme-dns', () => {
   const fulldomain = 'd420c923.acme-dns.example';
   const account = { ...login, subdomain: 'd420c923', fulldomain };
 
@@ -254,7 +254,7 @@ describe('acme-dns', { timeout: 60_000 }, () => {
   });
 });
 
-describe('RFC 2136', { timeout: 60_000 }, () => {
+describe('RFC 2136', () => {
   behavesAsProvider(async (t) => {
     const server = await zoneServer(t);
     const servers = () => Promise.resolve([readServer(server.address)]);

@@ -56,7 +56,7 @@ function keeping(t: TestContext, clock = systemClock) {
   return { keeper, add, added, provider, store, world, troubles, givenUp: givenUp.promise };
 }
 
-describe('the keeper of values', { timeout: 120_000 }, () => {
+describe('the keeper of values', () => {
   it('lets orders that share two records have them one after the other', async (t) => {
     const { keeper, add, added, troubles } = keeping(t);
     const first = [add('1', 'a')];

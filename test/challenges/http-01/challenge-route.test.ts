@@ -34,7 +34,7 @@ function goingOn(clock: ManualClock): Clock {
   };
 }
 
-describe('the challenge routes', { timeout: 240_000 }, () => {
+describe('the challenge routes', () => {
   let world: ApiWorld;
   let stage: GatewayStage;
   let clock: ManualClock;

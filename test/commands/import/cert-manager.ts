@@ -44,7 +44,7 @@ export class CertManagerStandIn implements AsyncDisposable {
   /** Waits until it has looked at everything once more. */
   async hasLooked(): Promise<void> {
     const before = this.#looks;
-    await eventually('cert-manager has looked', () => this.#looks >= before + 2, 20_000);
+    await eventually('cert-manager has looked', () => this.#looks >= before + 2);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -33,7 +33,7 @@ async function documents(): Promise<readonly unknown[]> {
 
 /** Declares the tests. */
 export function caBusy(): void {
-  describe('a CA that is busy and says for how long', { concurrency: 1, timeout: 240_000 }, () => {
+  describe('a CA that is busy and says for how long', { concurrency: 1 }, () => {
     before(() =>
       inTurn(async () => {
         stage = await startStage({ namespaces: ['shop'] });
@@ -59,7 +59,7 @@ export function caBusy(): void {
           ingress(`shop/${site}`, { tls: { [`${site}-tls`]: [`${site}.example.com`] } }),
         ),
       );
-      await eventually('the CA refuses an order', () => asked().length > 0, 60_000);
+      await eventually('the CA refuses an order', () => asked().length > 0);
       const [first] = asked();
       assert.ok(first?.status === 503);
       end = first.at + 1000 * wait;
@@ -67,7 +67,7 @@ export function caBusy(): void {
         [next.action, ...problems].some((text) => /CA/.test(text)),
       );
       // It is written at once, which on a busy machine takes a moment.
-      await eventually('the wait is written down', async () => (await documents()).length > 0, 60_000);
+      await eventually('the wait is written down', async () => (await documents()).length > 0);
       await stage.controller.kill();
       // Now the CA is well again: who asked would be served.
       ca.server.ca.faults.script('new-order', undefined);

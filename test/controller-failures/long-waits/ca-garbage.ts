@@ -34,7 +34,7 @@ const answers: Readonly<Record<string, Case>> = {
 
 /** Declares the tests. */
 export function caGarbage(): void {
-  describe('a CA that answers an order with', { concurrency: 1, timeout: 300_000 }, () => {
+  describe('a CA that answers an order with', { concurrency: 1 }, () => {
     let stage: Stage;
 
     before(() =>

@@ -44,7 +44,7 @@ function statuses(): number[] {
 }
 
 async function untilRefused(): Promise<void> {
-  await eventually('the CA refuses an order', async () => Promise.resolve(statuses().includes(429)), 60_000);
+  await eventually('the CA refuses an order', async () => Promise.resolve(statuses().includes(429)));
 }
 
 /** In the middle of a block, which a crash does not end. */
@@ -176,7 +176,7 @@ export function caRefusals(): void {
       });
     });
 
-    describe('the same set in two namespaces', { concurrency: 1, timeout: 200_000 }, () => {
+    describe('the same set in two namespaces', { concurrency: 1 }, () => {
       it('is ordered by one after the other', async () => {
         const from = ca.requests.length;
         await stage.apply(web('shop/same', 'same.example.com'), web('blog/same', 'same.example.com'));

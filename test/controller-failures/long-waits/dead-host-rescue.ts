@@ -36,7 +36,6 @@ async function putEndingCertificate(): Promise<void> {
 export function deadHostRescue(): void {
   describe('a certificate that is about to end, with a dead host among others', {
     concurrency: 1,
-    timeout: 300_000,
   }, () => {
     before(() =>
       inTurn(async () => {

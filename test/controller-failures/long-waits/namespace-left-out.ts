@@ -16,7 +16,6 @@ let stage: Stage;
 export function namespaceLeftOut(): void {
   describe('a watched namespace whose RoleBinding was forgotten', {
     concurrency: 1,
-    timeout: 240_000,
   }, () => {
     before(() =>
       inTurn(async () => {

@@ -29,7 +29,6 @@ function web(name: string, host: string): Manifest {
 export function registrationLimit(): void {
   describe('a CA that takes no new account from this address for a while', {
     concurrency: 1,
-    timeout: 300_000,
   }, () => {
     before(() =>
       inTurn(async () => {
@@ -50,7 +49,7 @@ export function registrationLimit(): void {
     it('is asked once for all, and says why', async () => {
       await stage.apply(web('one', 'one.example.com'), web('two', 'two.example.org'));
       await stage.startController(ca.environment);
-      await eventually('the CA refuses', () => ca.denials.length > 0, 60_000);
+      await eventually('the CA refuses', () => ca.denials.length > 0);
       assert.match(await stage.untilWarned('shop/one', 'AccountNotReady'), /too many new registrations/);
       await stage.untilWarned('shop/two', 'AccountNotReady');
       assert.equal(ca.denials.length, 1);

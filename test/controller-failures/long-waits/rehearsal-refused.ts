@@ -37,7 +37,6 @@ async function documents(): Promise<(string | undefined)[]> {
 export function rehearsalRefused(): void {
   describe('a CA of rehearsals that refuses an order for a while', {
     concurrency: 1,
-    timeout: 240_000,
   }, () => {
     before(() =>
       inTurn(async () => {
@@ -68,7 +67,7 @@ export function rehearsalRefused(): void {
       const message = await stage.untilWarned('shop/one', 'RateLimited');
       assert.match(message, /^In the rehearsal \(LEGO_REHEARSE\): No certificate for one\.example\.com/);
       // It is written at once, which on a busy machine takes a moment.
-      await eventually('the wait is written down', async () => (await documents()).length > 0, 60_000);
+      await eventually('the wait is written down', async () => (await documents()).length > 0);
       assert.match((await documents()).join(), /^kube-lego-rehearsal-ledger-\d+$/);
       await stage.controller.kill();
       // Now it is open again: who asked would be served.

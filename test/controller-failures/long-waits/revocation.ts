@@ -51,7 +51,7 @@ export function revocation(): void {
       await ca[Symbol.asyncDispose]();
     });
 
-    describe('kube-lego revoke', { concurrency: 1, timeout: 240_000 }, () => {
+    describe('kube-lego revoke', { concurrency: 1 }, () => {
       it('says what it would do, and does nothing without consent', async () => {
         const dry = await revoke('shop/web-tls', '--reason', 'keyCompromise', '--dry-run');
         assert.equal(dry.code, 0, dry.errors);
@@ -154,7 +154,7 @@ export function revocation(): void {
       });
     });
 
-    describe('kube-lego account', { concurrency: 1, timeout: 120_000 }, () => {
+    describe('kube-lego account', { concurrency: 1 }, () => {
       const account = (...argv: string[]) => runCommand(stage, 'account', argv, ca.environment);
 
       it('shows the account, and no key', async () => {

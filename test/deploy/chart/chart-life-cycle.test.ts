@@ -44,7 +44,7 @@ async function namesAt(path: string): Promise<string[]> {
   return list['items'].map((item) => String(recordField(item, 'metadata')?.['name'])).toSorted();
 }
 
-describe('a release of the chart', { timeout: 240_000 }, () => {
+describe('a release of the chart', () => {
   before(async () => {
     cluster = await installed(async ({ adminKubeconfig }) => {
       const labels = { 'pod-security.kubernetes.io/enforce': 'restricted' };
@@ -176,7 +176,7 @@ describe('a release of the chart', { timeout: 240_000 }, () => {
   });
 });
 
-describe('a release of the chart in place of `kubectl apply -k`', { timeout: 120_000 }, () => {
+describe('a release of the chart in place of `kubectl apply -k`', () => {
   it('takes over the objects, and the Deployment stays the same one', async () => {
     cluster = await deploy('base');
     try {

@@ -58,7 +58,7 @@ function variablesOf(manifests: readonly Manifest[]): string {
   return JSON.stringify(manifests.find(({ kind }) => kind === 'Deployment'));
 }
 
-describe('every value of the chart has an effect', { concurrency: 2, timeout: 240_000 }, () => {
+describe('every value of the chart has an effect', { concurrency: 2 }, () => {
   const rendered = new Map<string, Promise<Manifest[]>>();
 
   /** For values that many tests share: each rendering costs a tenth of a second of CPU. */

@@ -22,7 +22,7 @@ import { ApiStandIn } from '../api-stand-in.ts';
 
 const { signal } = new AbortController();
 
-test('the account Secret in a real API server', { timeout: 60_000 }, async (context) => {
+test('the account Secret in a real API server', async (context) => {
   await using cluster = await borrowCluster();
   const access = loadKubeConfig({ env: { KUBECONFIG: cluster.adminKubeconfig } });
   const client = createKubernetesClient(access);

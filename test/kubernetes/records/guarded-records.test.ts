@@ -23,7 +23,7 @@ const lease: Lease = {
 
 let world: ApiWorld;
 
-describe('a record in a real API server that is replaced only as it was read', { timeout: 60_000 }, () => {
+describe('a record in a real API server that is replaced only as it was read', () => {
   before(async () => {
     world = await startApiWorld();
     await world.createNamespace(namespace);

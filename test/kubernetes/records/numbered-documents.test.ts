@@ -11,7 +11,7 @@ function isConflict(error: unknown): boolean {
   return error instanceof KubernetesError && error.code === 'Conflict';
 }
 
-test('numbered documents in ConfigMaps of a real API server', { timeout: 60_000 }, async (context) => {
+test('numbered documents in ConfigMaps of a real API server', async (context) => {
   await using world = await startApiWorld();
   const { client, admin } = world;
   await world.createNamespace('documents');

@@ -20,7 +20,7 @@ const path = `/apis/networking.k8s.io/v1/namespaces/${namespace}/ingresses`;
 
 const pathOf = (key: SourceKey) => objectPath(ingresses, namespace, parseSourceKey(key).name);
 
-describe('the writer of the status', { timeout: 120_000 }, () => {
+describe('the writer of the status', () => {
   let world: ApiWorld;
   const errors: unknown[] = [];
 

@@ -34,7 +34,7 @@ function dnsEndpoint(metadata: object, ...all: readonly object[]): object {
   };
 }
 
-describe('with a stolen token, a DNSEndpoint', { timeout: 120_000 }, () => {
+describe('with a stolen token, a DNSEndpoint', () => {
   const records = /TXT records only, of the values of challenges/;
 
   it('of challenges may be created, changed and deleted', async () => {

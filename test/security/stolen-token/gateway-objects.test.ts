@@ -72,7 +72,7 @@ after(async () => {
   await thief[Symbol.asyncDispose]();
 });
 
-describe('with the roles of deploy/base alone, a stolen token', { timeout: 120_000 }, () => {
+describe('with the roles of deploy/base alone, a stolen token', () => {
   it('reads and writes nothing of Gateway API', async () => {
     for (const all of [ownRoutes, routes, grants, gateways]) assertForbidden(await thief.send('GET', all));
     assertForbidden(await thief.create(ownRoutes, challengeRoute('kube-lego')));
@@ -82,7 +82,7 @@ describe('with the roles of deploy/base alone, a stolen token', { timeout: 120_0
   });
 });
 
-describe('with a stolen token and deploy/components/gateway', { timeout: 120_000 }, () => {
+describe('with a stolen token and deploy/components/gateway', () => {
   const match = { path: { type: 'PathPrefix', value: '/.well-known/acme-challenge/' } };
   const backend = {
     group: '',
@@ -228,7 +228,7 @@ describe('with a stolen token and deploy/components/gateway', { timeout: 120_000
   });
 });
 
-describe('with a stolen token and same-namespace as well', { timeout: 120_000 }, () => {
+describe('with a stolen token and same-namespace as well', () => {
   before(async () => {
     await thief.cluster.apply('components/gateway/same-namespace/cluster-role.yaml');
     await thief.untilPermitted({ verb: 'create', group, resource: 'httproutes', namespace: 'team-a' });

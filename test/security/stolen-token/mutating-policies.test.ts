@@ -55,14 +55,10 @@ async function mutateEverything({ cluster }: Thief): Promise<void> {
     await cluster.asAdmin(`/apis/admissionregistration.k8s.io/v1/${plural}`, { method: 'POST', body });
   }
   const probe = { method: 'POST', body: { metadata: { name: 'probe' } } } as const;
-  await eventually(
-    'the API server has learned of the mutating policy',
-    async () => {
-      const made = await cluster.asAdmin(`${core}/team-a/configmaps?dryRun=All`, probe);
-      return JSON.stringify(made).includes('cost-center');
-    },
-    30_000,
-  );
+  await eventually('the API server has learned of the mutating policy', async () => {
+    const made = await cluster.asAdmin(`${core}/team-a/configmaps?dryRun=All`, probe);
+    return JSON.stringify(made).includes('cost-center');
+  });
 }
 
 describe('where a policy of the cluster adds labels and annotations, kube-lego', () => {

@@ -158,7 +158,6 @@ describe("in kube-lego's own namespace, with a stolen token, an Ingress", () => 
     await eventually(
       'the API server has learned of the changed ServiceAccount',
       async () => (await thief.create(`${ingresses}?dryRun=All`, asked)).status === 201,
-      30_000,
     );
     assertDone(await thief.create(ingresses, asked));
     const more = named({ 'nginx.ingress.kubernetes.io/auth-url': 'https://attacker.example' });

@@ -41,7 +41,7 @@ function https(name: string, secretName: string, hostname?: string) {
   };
 }
 
-describe('Gateways as sources', { timeout: 240_000 }, () => {
+describe('Gateways as sources', () => {
   let cluster: ClusterAccess;
   let api: ApiClient;
   let client: KubernetesClient;

@@ -50,7 +50,7 @@ const servers = [
 ] as const;
 
 for (const { program, start } of servers) {
-  describe(`updates of ${program}`, { timeout: 120_000 }, () => {
+  describe(`updates of ${program}`, () => {
     const skip = missing(program);
     const begin = async (t: TestContext): Promise<ProviderStage> => {
       const server = await start(t);
@@ -90,7 +90,7 @@ for (const { program, start } of servers) {
   });
 }
 
-describe('BIND', { timeout: 120_000, skip: missing('named') }, () => {
+describe('BIND', { skip: missing('named') }, () => {
   it('and its secondary have the value when it is said to be everywhere', async (t) => {
     const primary = await startBind(t);
     const secondary = await startBindSecondary(t, primary, false);
