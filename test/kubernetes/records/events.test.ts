@@ -215,7 +215,11 @@ describe('the Event recorder', () => {
     const recorder = create();
     recorder.publish(warning);
     recorder.publish({ ...warning, reason: 'OrderFailed' });
-    await recorder.drain(AbortSignal.timeout(50));
+    const stop = new AbortController();
+    const drained = recorder.drain(stop.signal);
+    await eventually('one is asked for', () => api.requests.length > 0);
+    stop.abort();
+    await drained;
     const requests = api.requests.length;
     recorder.publish({ ...warning, reason: 'ForeignSecret' });
     await recorder.drain(soon());
