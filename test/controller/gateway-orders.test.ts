@@ -109,7 +109,8 @@ describe('the order of a Gateway', { timeout: 420_000 }, () => {
     await api.expect(gatewayPath('gone'), { method: 'DELETE' });
     await eventually('no value is left in the DNS', async () => (await values()).length === 0, limit);
     zoneServer.catchUp();
-    assert.equal(await stage.view('Gateway shop/gone'), undefined);
+    const isGone = async (): Promise<boolean> => (await stage.view('Gateway shop/gone')) === undefined;
+    await eventually('its actor is gone', isGone);
     await assertNothingComesOf('gone-tls', downloads);
   });
 
