@@ -34,7 +34,7 @@ export interface StageOptions extends WorldOptions {
 }
 
 /** Milliseconds that anything may take on a busy machine. */
-const patience = 60_000;
+const patience = 120_000;
 
 /** The real servers with a controller between them, and what a person would look at. */
 export class Stage {

@@ -9,7 +9,10 @@ import { type Stage, startStage } from '../stage.ts';
 import { StrictCa } from '../strict-ca.ts';
 import { inTurn } from './starts.ts';
 
-/** Whole seconds, in milliseconds; long enough for a restart in its middle, as the first start shows. */
+/**
+ * Whole seconds, in milliseconds; long enough for a restart in its middle, as the first start shows. That one has the machine for itself:
+ * while the others are made, the suites beside this one start their servers.
+ */
 let blockTime = 0;
 let rule: CaLimitRule;
 
@@ -59,7 +62,7 @@ async function crashInBlock(key: string, waitsFor: RegExp): Promise<void> {
 
 /** Declares the tests. */
 export function caRefusals(): void {
-  describe('a CA with limits', { concurrency: 1, timeout: 600_000 }, () => {
+  describe('a CA with limits', { concurrency: 1, timeout: 800_000 }, () => {
     before(() =>
       inTurn(async () => {
         stage = await startStage({ namespaces: ['shop', 'blog'] });
@@ -72,8 +75,8 @@ export function caRefusals(): void {
         });
         const begin = performance.now();
         await start();
-        const seconds = Math.ceil((4 * (performance.now() - begin)) / 1000);
-        blockTime = Math.min(Math.max(seconds, 8), 25) * 1000;
+        const seconds = Math.ceil((6 * (performance.now() - begin)) / 1000);
+        blockTime = Math.min(Math.max(seconds, 12), 30) * 1000;
         rule = { burst: 1, period: blockTime };
       }),
     );
@@ -86,7 +89,7 @@ export function caRefusals(): void {
       seen = ca.orders.length;
     });
 
-    describe("a refusal by the CA's limit", { concurrency: 1, timeout: 400_000 }, () => {
+    describe("a refusal by the CA's limit", { concurrency: 1, timeout: 700_000 }, () => {
       it('of new orders holds up the whole account until its end, over a crash', async () => {
         limits.orders = rule;
         await stage.apply(web('shop/first', 'first.example.com'));

@@ -6,7 +6,7 @@ import { caRefusals } from './ca-refusals.ts';
 import { deadHostRescue } from './dead-host-rescue.ts';
 import { registrationLimit } from './registration-limit.ts';
 
-describe('side by side', { concurrency: true, timeout: 700_000 }, () => {
+describe('side by side', { concurrency: true, timeout: 900_000 }, () => {
   // The longest one first: they start one after the other.
   caRefusals();
   caGarbage();
