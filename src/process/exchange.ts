@@ -38,6 +38,7 @@ export function exchange(
 ): Promise<ExchangeAnswer> {
   const path = pathname + search;
   return new Promise((resolve, reject) => {
+    bounds.signal.throwIfAborted();
     const collected = new CollectedAnswer(bounds, resolve, reject);
     const limits = { headersTimeout: timeout, bodyTimeout: timeout };
     try {

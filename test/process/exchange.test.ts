@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { EventEmitter, once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
 import { describe, it } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Agent } from 'undici';
 import { type ExchangeOptions, exchange } from '../../src/process/exchange.ts';
 import { Site } from '../challenges/http-01/site.ts';
@@ -119,6 +120,27 @@ describe('an exchange', () => {
           (error: unknown) => error,
         );
         assert.equal(ended, reason);
+      },
+    );
+  });
+
+  it('does not wait for a connection when its signal is aborted already', async () => {
+    const started = new EventEmitter();
+    let answer: (() => void) | undefined;
+    await served(
+      (_, response) => {
+        answer = () => void response.end('text');
+        started.emit('asked');
+      },
+      async (ask) => {
+        const first = ask();
+        await once(started, 'asked');
+        const second = ask({ signal: AbortSignal.abort(new Error('enough')) });
+        const how = second.catch((error: unknown) => error);
+        const state = await Promise.race([how, nextTurn('waits')]);
+        answer?.();
+        await first;
+        assert.deepEqual(state, new Error('enough'));
       },
     );
   });
