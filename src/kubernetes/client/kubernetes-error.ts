@@ -86,16 +86,6 @@ export async function unless<T>(code: KubernetesErrorCode, work: () => Promise<T
   }
 }
 
-/**
- * For `retry`: only transient errors are retried.
- * @returns milliseconds to wait, at least the API server's Retry-After
- * @throws every other error
- */
-export function unlessTransient(error: unknown, pause: number): number {
-  if (error instanceof KubernetesError && error.transient) return asAsked(error, pause);
-  throw error;
-}
-
 /** @returns milliseconds: the pause, and at least the API server's Retry-After */
 export function asAsked(error: unknown, pause: number): number {
   return error instanceof KubernetesError ? Math.max(pause, error.retryAfter ?? 0) : pause;
