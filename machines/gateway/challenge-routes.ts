@@ -54,9 +54,10 @@ export interface GatewayObjects {
   namespaceLabels(namespace: string): Readonly<Record<string, string>>;
 }
 
-/** Routes of these namespaces serve a hostname at a listener of this Gateway or ListenerSet. */
+/** Routes of these namespaces serve a hostname at this listener of a Gateway or ListenerSet. */
 interface Site {
   readonly owner: GatewayReading;
+  readonly listener: ListenerReading;
   readonly namespaces: ReadonlySet<string>;
 }
 
@@ -114,8 +115,9 @@ export class ChallengeListeners {
         .slice(0, 1),
     ).flat();
     if (chosen.length === 0) return { host, gateway: reference, why: 'no-http-listener' };
-    const isForeign = this.#isForeign(host, gateway);
-    const own = chosen.filter(({ owner }) => owner === gateway || !isForeign);
+    const own = chosen.filter(
+      ({ owner, listener }) => owner === gateway || !this.#isForeign(host, gateway, owner, listener),
+    );
     const slots = own.flatMap(({ owner, listener }) => this.#slotAt(host, owner, listener));
     const [first] = chosen;
     if (slots.length > 0 || first === undefined) return slots;
@@ -169,18 +171,33 @@ export class ChallengeListeners {
 
   /**
    * Who may write a ListenerSet has no say in the sites of others at its Gateway: at any of its listeners, since many sites are served
-   * by HTTPS only, and at other ListenerSets of it.
+   * by HTTPS only, and at other ListenerSets of it. Routes of its own count at the listener that the CA asks: there they could answer
+   * themselves. At another one, such as of a second ListenerSet, anybody may have one for any host.
+   *
+   * @param listener of the Gateway, `above`
    */
-  #isForeign(host: string, source: GatewayReading): boolean {
-    const above = this.#above(source);
-    if (above === undefined) return false;
+  #isForeign(
+    host: string,
+    source: GatewayReading,
+    above: GatewayReading,
+    listener: ListenerReading,
+  ): boolean {
+    const asked = this.#sitesAt(above, listener);
+    const served = hostnamesServing(host).find((hostname) => asked.has(hostname));
+    if (asked.get(served)?.has(source.namespace) === true) return false;
     const sites = this.#sitesBelow(above);
+    const seen = new Set<ListenerReading>();
     for (const hostname of hostnamesServing(host)) {
-      const others = (sites.get(hostname) ?? []).filter(({ owner }) => owner !== source);
-      if (others.length === 0) continue;
-      return !others.some(
-        ({ namespaces }) => namespaces.has(source.namespace) || namespaces.has(above.namespace),
+      // At each listener the routes with the most specific hostname have the host.
+      const others = (sites.get(hostname) ?? []).filter(
+        (site) => site.owner !== source && !seen.has(site.listener),
       );
+      if (
+        others.some(({ namespaces }) => !namespaces.has(source.namespace) && !namespaces.has(above.namespace))
+      ) {
+        return true;
+      }
+      for (const site of others) seen.add(site.listener);
     }
     return false;
   }
@@ -197,7 +214,7 @@ export class ChallengeListeners {
           if (common === 'none') continue;
           const sites = below.get(common.hostname) ?? [];
           below.set(common.hostname, sites);
-          sites.push({ owner, namespaces });
+          sites.push({ owner, listener, namespaces });
         }
       }
     }

@@ -66,7 +66,7 @@ export function unplacedRefusal({ host, gateway, why, listener }: Unplaced, name
       return {
         code: 'HostHasNoRule',
         message: `At ${named(listener ?? gateway)} only HTTPRoutes of other namespaces serve host ${host}.`,
-        remedy: `Attach an HTTPRoute with hostname ${host} to that Gateway.`,
+        remedy: `Attach an HTTPRoute with hostname ${host} to its HTTP listener.`,
       };
     }
     case 'no-routes': {

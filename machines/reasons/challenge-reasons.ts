@@ -15,7 +15,7 @@ export const challengeReasons = {
       'No Ingress of the namespace has a rule for the host, and another namespace serves it by a wildcard, a rule without host or a default backend: the challenges of all hosts of that site would be led to kube-lego. Or the host of a ListenerSet is served at its Gateway by HTTPRoutes of other namespaces only.',
     kind: 'check',
     remedy:
-      'Add a rule for the host to the Ingress that lists it under spec.tls; for a ListenerSet, attach an HTTPRoute with this hostname.',
+      'Add a rule for the host to the Ingress that lists it under spec.tls; for a ListenerSet, attach an HTTPRoute with this hostname to the HTTP listener of its Gateway.',
   },
   ChallengeRuleRefused: {
     about: 'challenge',

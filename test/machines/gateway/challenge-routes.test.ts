@@ -138,6 +138,28 @@ describe('the challenges of a host are answered', () => {
     assert.deepEqual(at('a.example.com', redirect, route('app', own, ['a.example.com'])), slots);
   });
 
+  it("of a ListenerSet's host nowhere at its Gateway for routes of its own that the CA does not ask", () => {
+    const alternative = http('alternative', { port: 8080 });
+    const web = gateway('web', http('http'), alternative, https('https', { hostname: '*.example.com' }));
+    const own = { ...listenerSet('own', web, https('https')), namespace: 'rival' };
+    const second = { ...listenerSet('second', web, http('http', { port: 9999 })), namespace: 'rival' };
+    const at = (...routes: readonly RouteReading[]) =>
+      described(slotsFor('a.example.com', own, { gateways: [web, second, own], routes }));
+    const ofRival = (parent: GatewayReading, sectionName?: string) => ({
+      ...route('trick', parent, ['a.example.com'], { sectionName }),
+      namespace: 'rival',
+    });
+    for (const site of [
+      route('site', web, ['a.example.com'], { sectionName: 'https' }),
+      route('site', web, ['*.example.com'], { sectionName: 'http' }),
+    ]) {
+      assert.equal(at(site), 'foreign-site');
+      assert.equal(at(site, ofRival(second)), 'foreign-site');
+      assert.equal(at(site, ofRival(web, 'alternative')), 'foreign-site');
+      assert.deepEqual(at(site, ofRival(web, 'http')), ['http of Gateway: a.example.com, in kube-lego']);
+    }
+  });
+
   it('of a ListenerSet at its Gateway only if that lets it in, whatever the status says', () => {
     const from = (allowedListeners: AllowedNamespaces, labels = {}) => {
       const web = { ...gateway('web', http('http')), allowedListeners };
