@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { zonesDocument } from '../../deploy/local/world.ts';
-import { arrayField, recordField, stringField } from '../../src/process/json.ts';
+import { recordField } from '../../src/process/json.ts';
 import { ingress, ingressPath, secretPath } from '../controller-failures/objects.ts';
 import { type Stage, startStage } from '../controller-failures/stage.ts';
 import { eventually } from '../time/eventually.ts';
 import { assertStored } from './certificate.ts';
+import { untilPlaced } from './observation.ts';
 
 const zone = 'shop.example.com';
 let stage: Stage;
@@ -14,17 +15,6 @@ let stage: Stage;
 async function recorded(): Promise<number> {
   const secret = await stage.world.api.expect(secretPath('kube-lego/kube-lego-dns-values'));
   return Object.keys(recordField(secret, 'data') ?? {}).length;
-}
-
-/** Waits until an order for this host is recorded with its URL, by which the next process goes on with it. */
-async function untilPlaced(host: string): Promise<void> {
-  await eventually('the order is recorded', async () => {
-    const secret = await stage.object(secretPath('kube-lego/kube-lego-journal-0'));
-    return Object.values(recordField(secret, 'data') ?? {}).some((text) => {
-      const entry: unknown = JSON.parse(Buffer.from(String(text), 'base64').toString());
-      return arrayField(entry, 'hosts').includes(host) && stringField(entry, 'orderUrl') !== undefined;
-    });
-  });
 }
 
 async function untilClean(): Promise<void> {
@@ -102,7 +92,7 @@ describe('an Ingress with hosts of a DNS zone', () => {
       () => zoneServer.values(`_acme-challenge.killed.${zone}`).length === 1,
     );
     // The value is added meanwhile.
-    await untilPlaced(`*.killed.${zone}`);
+    await untilPlaced(stage, `*.killed.${zone}`);
     await stage.controller.kill();
     zoneServer.catchUp();
     await stage.startController();

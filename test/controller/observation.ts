@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { arrayField, recordField, stringField } from '../../src/process/json.ts';
-import { ingressPath } from '../controller-failures/objects.ts';
+import { ingressPath, secretPath } from '../controller-failures/objects.ts';
 import type { Stage } from '../controller-failures/stage.ts';
 import { eventually } from '../time/eventually.ts';
 
@@ -42,6 +42,17 @@ export async function untilCovers(stage: Stage, key: string, hosts: readonly str
 export async function challengeHosts(stage: Stage): Promise<(string | undefined)[]> {
   const challengeIngress = await stage.object(ingressPath('kube-lego/kube-lego'));
   return arrayField(recordField(challengeIngress, 'spec'), 'rules').map((rule) => stringField(rule, 'host'));
+}
+
+/** Waits until the order for this host is recorded with its URL, by which the next process goes on with it. */
+export async function untilPlaced(stage: Stage, host: string): Promise<void> {
+  await eventually('the order is recorded', async () => {
+    const secret = await stage.object(secretPath('kube-lego/kube-lego-journal-0'));
+    return Object.values(recordField(secret, 'data') ?? {}).some((text) => {
+      const entry: unknown = JSON.parse(Buffer.from(String(text), 'base64').toString());
+      return arrayField(entry, 'hosts').includes(host) && stringField(entry, 'orderUrl') !== undefined;
+    });
+  });
 }
 
 /** The API server keeps the age of objects in whole seconds: after this, a new one is younger than all before. */

@@ -9,7 +9,7 @@ import { ingress, ingressPath, secretPath } from '../controller-failures/objects
 import { type Stage, startStage } from '../controller-failures/stage.ts';
 import { eventually } from '../time/eventually.ts';
 import { assertStored } from './certificate.ts';
-import { challengeHosts } from './observation.ts';
+import { challengeHosts, untilPlaced } from './observation.ts';
 
 let stage: Stage;
 
@@ -44,6 +44,8 @@ describe('a controller that ends in the middle of an order', { timeout: 600_000 
       }
       await apply(step);
       await held.reached;
+      // The first question about a host is asked meanwhile.
+      if (step === 'validation') await untilPlaced(stage, `${step}.example.com`);
       await stage.controller.kill();
       stage.ca.interfere = () => undefined;
       held.open();
