@@ -9,7 +9,7 @@ import { type Stage, startStage } from '../stage.ts';
 import { inTurn } from './starts.ts';
 
 const day = 24 * 3_600_000;
-const environment = { LEGO_SELF_CHECK_TIMEOUT: '3s', LEGO_CHECK_INTERVAL: '5s' };
+const environment = { LEGO_SELF_CHECK_TIMEOUT: '8s', LEGO_CHECK_INTERVAL: '5s' };
 const alive = ['one.example.com', 'two.example.com'];
 const dead = 'dead.example.com';
 const tls = { 'shared-tls': [...alive, dead] };
