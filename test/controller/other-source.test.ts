@@ -114,33 +114,38 @@ describe('a source of another kind beside the Ingress', () => {
     };
     const object = () => world.api.expect('/api/v1/namespaces/shop/configmaps/site');
     const status = async () => saidOf(await object());
+    const involved = async () => {
+      const events = arrayField(await world.api.expect('/api/v1/namespaces/shop/events'), 'items');
+      const objects = events.map((event) => recordField(event, 'involvedObject'));
+      return objects.filter((about) => stringField(about, 'kind') === 'ConfigMap');
+    };
     await eventually(
       'both have their certificates, and are told so',
       async () =>
         (await namesIn('map-tls')) === 'DNS:map.example.com, DNS:www.map.example.com' &&
         (await namesIn('site-tls')) === 'DNS:site.example.com' &&
-        (await status()) !== '',
+        (await status()).includes('"state":"good"') &&
+        (await involved()).length > 0,
       90_000,
     );
 
     const uid = stringField(recordField(await object(), 'metadata'), 'uid');
     assert.match(await status(), new RegExp(`"map-tls":\\{"state":"good",.*"ingress":"${uid}"`));
-    const events = arrayField(await world.api.expect('/api/v1/namespaces/shop/events'), 'items');
-    const involved = events.map((event) => recordField(event, 'involvedObject'));
-    assert.deepEqual(
-      involved.filter((about) => stringField(about, 'kind') === 'ConfigMap'),
-      [{ apiVersion: 'v1', kind: 'ConfigMap', namespace: 'shop', name: 'site', uid }],
-    );
+    assert.deepEqual(await involved(), [
+      { apiVersion: 'v1', kind: 'ConfigMap', namespace: 'shop', name: 'site', uid },
+    ]);
 
-    const rows = await Promise.all(
-      ['ConfigMap', 'Ingress'].map(async (kind) => {
-        const url = `http://127.0.0.1:${world.ports.inspector}/sources/${kind}/shop/site`;
-        const detail: unknown = await (await fetch(url)).json();
-        const row = recordField(detail, 'row');
-        return [stringField(row, 'key'), stringField(row, 'state'), arrayField(row, 'hosts').join()];
-      }),
-    );
-    assert.deepEqual(rows, [
+    const rows = () =>
+      Promise.all(
+        ['ConfigMap', 'Ingress'].map(async (kind) => {
+          const url = `http://127.0.0.1:${world.ports.inspector}/sources/${kind}/shop/site`;
+          const detail: unknown = await (await fetch(url)).json();
+          const row = recordField(detail, 'row');
+          return [stringField(row, 'key'), stringField(row, 'state'), arrayField(row, 'hosts').join()];
+        }),
+      );
+    await eventually('both are at rest', async () => (await rows()).every(([, state]) => state === 'idle'));
+    assert.deepEqual(await rows(), [
       ['ConfigMap/shop/site', 'idle', 'map.example.com,www.map.example.com'],
       ['Ingress/shop/site', 'idle', 'site.example.com'],
     ]);
