@@ -30,8 +30,11 @@ export interface GatewayRequest extends Pick<SourceSpec, 'tls' | 'ruleHosts'> {
   readonly awaited: readonly string[];
 }
 
-/** Names of one Secret that are read at least: as many as a certificate has. Else the Secrets of a Gateway share `mostServed`. */
-const fewestOfSecret = 100;
+/**
+ * Names of one Secret that are read at least: more than a certificate has, so that those which have had one are among them, and the others
+ * are told that there is no room. Else the Secrets of a Gateway share `mostServed`.
+ */
+const fewestOfSecret = 200;
 
 /** Of one listener: a Secret in the namespace of the Gateway, or why there is none. */
 type Target = { readonly secretName: string } | Failure | 'none';
