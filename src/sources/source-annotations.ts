@@ -58,7 +58,7 @@ export function settingsIn(annotations: Annotations): {
   );
   return {
     settings: {
-      misplacedAdopt: annotations?.[adoptAnnotation] === undefined ? undefined : true,
+      misplacedAdopt: valueOf(annotations, adoptAnnotation) === undefined ? undefined : true,
       retry,
       keyType,
       profile,

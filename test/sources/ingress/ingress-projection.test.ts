@@ -251,6 +251,7 @@ describe('an Ingress that is larger than any that serves a purpose', () => {
 
   it('has no setting of an annotation without a value, as templates write it where nothing is given', () => {
     const names = [
+      'adopt',
       'retry',
       'key-type',
       'profile',
