@@ -4,7 +4,7 @@ import { systemClock } from '../time/clock.ts';
 import type { Command, Program } from './command-help.ts';
 import { type Turn, waitForTurn } from './container-turn.ts';
 
-/** Each ends a command in order: `zones` still removes its test values. The second one ends it at once. */
+/** Each ends a command in order: `zones` still removes its test values. A second one of the same name ends it at once. */
 const interruptions = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** Runs a command, such as `kube-lego status`, at the terminal of this process. @returns its exit code */
