@@ -40,7 +40,7 @@ export function caBusy(): void {
         ca = await StrictCa.start(stage);
         const begin = performance.now();
         await stage.startController(ca.environment);
-        wait = Math.min(Math.max(Math.ceil((4 * (performance.now() - begin)) / 1000), 10), 25);
+        wait = Math.min(Math.max(Math.ceil((6 * (performance.now() - begin)) / 1000), 15), 30);
         await stage.apply(ingress('shop/first', { tls: { 'first-tls': ['first.example.com'] } }));
         await stage.untilIssued('shop/first');
       }),

@@ -62,7 +62,7 @@ export function rehearsalRefused(): void {
       ca.server.ca.faults.script('new-order', refusal);
       const begin = performance.now();
       await stage.startController(environment);
-      wait = Math.min(Math.max(Math.ceil((4 * (performance.now() - begin)) / 1000), 10), 25);
+      wait = Math.min(Math.max(Math.ceil((6 * (performance.now() - begin)) / 1000), 15), 30);
       await stage.apply(ingress('shop/one', { tls: { 'one-tls': ['one.example.com'] } }));
       const message = await stage.untilWarned('shop/one', 'RateLimited');
       assert.match(message, /^In the rehearsal \(LEGO_REHEARSE\): No certificate for one\.example\.com/);
