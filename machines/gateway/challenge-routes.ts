@@ -64,6 +64,14 @@ interface Site {
 /** The port of the CA's requests (RFC 8555 section 8.3). */
 const challengePort = 80;
 
+/** Of this installation of kube-lego. */
+export interface ChallengePlace {
+  /** Of kube-lego. */
+  readonly namespace: string;
+  /** By the record of holders: whether kube-lego was last issued a certificate for this host for that namespace. */
+  readonly isHeldBy: (namespace: string, host: string) => boolean;
+}
+
 /** As of one moment: the objects by what is looked for. */
 export class ChallengeListeners {
   readonly #gateways = new Map<SourceKey, GatewayReading>();
@@ -75,11 +83,10 @@ export class ChallengeListeners {
   /** What the routes at a listener serve, by `listenerKey`: the namespaces of the routes by hostname. */
   readonly #sites = new Map<string, ReadonlyMap<string | undefined, ReadonlySet<string>>>();
   readonly #labelsOf: GatewayObjects['namespaceLabels'];
-  readonly #namespace: string;
+  readonly #place: ChallengePlace;
 
-  /** @param namespace of kube-lego */
-  constructor(objects: GatewayObjects, namespace: string) {
-    this.#namespace = namespace;
+  constructor(objects: GatewayObjects, place: ChallengePlace) {
+    this.#place = place;
     this.#labelsOf = (of) => objects.namespaceLabels(of);
     for (const gateway of objects.gateways()) this.#gateways.set(sourceKey(gateway), gateway);
     for (const set of this.#gateways.values()) {
@@ -135,7 +142,7 @@ export class ChallengeListeners {
 
   #slotAt(host: string, owner: GatewayReading, listener: ListenerReading): ChallengeSlot[] {
     const { allowedRoutes } = listener;
-    const namespace = [this.#namespace, owner.namespace].find((one) =>
+    const namespace = [this.#place.namespace, owner.namespace].find((one) =>
       lets(allowedRoutes, owner.namespace, one, this.#labelsOf),
     );
     if (namespace === undefined) return [];
@@ -172,7 +179,8 @@ export class ChallengeListeners {
   /**
    * Who may write a ListenerSet has no say in the sites of others at its Gateway: at any of its listeners, since many sites are served
    * by HTTPS only, and at other ListenerSets of it. Routes of its own count at the listener that the CA asks: there they could answer
-   * themselves. At another one, such as of a second ListenerSet, anybody may have one for any host.
+   * themselves. At another one, such as of a second ListenerSet, anybody may have one for any host. Nor do such routes of others take
+   * from a namespace what it has a certificate for: it must be renewed.
    *
    * @param listener of the Gateway, `above`
    */
@@ -182,6 +190,7 @@ export class ChallengeListeners {
     above: GatewayReading,
     listener: ListenerReading,
   ): boolean {
+    if (this.#place.isHeldBy(source.namespace, host)) return false;
     const asked = this.#sitesAt(above, listener);
     const served = hostnamesServing(host).find((hostname) => asked.has(hostname));
     if (asked.get(served)?.has(source.namespace) === true) return false;

@@ -304,6 +304,11 @@ export class Ownership {
     return challengeRules(sites, namespace, route, defaultClass);
   }
 
+  /** Whether kube-lego was last issued a certificate for this host for that namespace. */
+  isHeldBy(namespace: string, host: string): boolean {
+    return this.#hosts.isHeldBy(namespace, host);
+  }
+
   /** Whom a host belongs to. For operators: an app team is not told whose it is. */
   hostOwner(host: string, now: number): HostOwner {
     return this.#hosts.ownerOf(host, now);
@@ -403,7 +408,7 @@ export class Ownership {
     const { owner, refused: refusedBefore, namespace } = secret;
     const before = this.#wantedHosts(secret);
     const { kept, refused, keeps } = secret.merge(this.#policy.mostNames, (host) =>
-      this.#hosts.isHeldBy(namespace, host),
+      this.isHeldBy(namespace, host),
     );
     secret.refused = refused;
     if (secret.owner !== owner) secret.trouble = undefined;

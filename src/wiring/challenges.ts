@@ -1,4 +1,5 @@
 import type { Server } from 'node:http';
+import type { Ownership } from '../../machines/ownership/ownership.ts';
 import type { DnsReport } from '../../machines/zones/dns-report.ts';
 import type { Zones } from '../../machines/zones/zone.ts';
 import type { AccountStore } from '../acme/account/account.ts';
@@ -58,7 +59,7 @@ export function setUpChallenges(
   { watch, ofGateways, zones, mayWrite }: ChallengeSurroundings,
   account: Pick<AccountStore, 'thumbprint'>,
   observer: PreparationObserver,
-  sites: Http01Options['sites'],
+  sites: () => Ownership,
 ): Challenges {
   const { config, clock, log, signal, userAgent } = runtime;
   const { client } = cluster;
@@ -75,7 +76,11 @@ export function setUpChallenges(
     selfCheck: selfCheckSettings(config, userAgent, clock),
     propagationDelay: config.propagationDelay,
     sites,
-    routes: ofGateways && setUpChallengeRoutes(runtime, cluster, ofGateways, account),
+    routes:
+      ofGateways &&
+      setUpChallengeRoutes(runtime, cluster, ofGateways, account, (namespace, host) =>
+        sites().isHeldBy(namespace, host),
+      ),
     onReport,
     onError: (error) =>
       log.warn(error, 'The challenge Ingress could not be read or written; kube-lego tries again.'),

@@ -1,3 +1,4 @@
+import type { ChallengePlace } from '../../machines/gateway/challenge-routes.ts';
 import type { AccountStore } from '../acme/account/account.ts';
 import { ChallengeRoutes } from '../challenges/http-01/challenge-route/challenge-route.ts';
 import type { ChallengeRouteTemplate } from '../challenges/http-01/challenge-route/challenge-route-manifest.ts';
@@ -36,6 +37,7 @@ export function setUpChallengeRoutes(
   { client }: { readonly client: Pick<Connections['reader'], 'call'> },
   { gateways, routes: watch }: GatewayCaches,
   account: Pick<AccountStore, 'thumbprint'>,
+  isHeldBy: ChallengePlace['isHeldBy'],
 ): ChallengeRoutes {
   return new ChallengeRoutes({
     client,
@@ -43,6 +45,7 @@ export function setUpChallengeRoutes(
     signal,
     watch,
     gateways,
+    isHeldBy,
     template: routeTemplate(config),
     thumbprint: () => account.thumbprint(),
     onError: (error) =>

@@ -120,7 +120,10 @@ export async function explain(
     }),
     ...served,
     ...(spec.gateway === true
-      ? checkListeners(spec, assignment, gateways, config.namespace)
+      ? checkListeners(spec, assignment, gateways, {
+          namespace: config.namespace,
+          isHeldBy: (namespace, host) => ownership.isHeldBy(namespace, host),
+        })
       : [
           ...checkClasses(references, (ingressClass) => ownership.classStanding(ingressClass), existing),
           checkAddress(object),

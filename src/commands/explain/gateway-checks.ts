@@ -1,4 +1,8 @@
-import { ChallengeListeners, type Unplaced } from '../../../machines/gateway/challenge-routes.ts';
+import {
+  ChallengeListeners,
+  type ChallengePlace,
+  type Unplaced,
+} from '../../../machines/gateway/challenge-routes.ts';
 import type { ListenerReading } from '../../../machines/gateway/gateway-objects.ts';
 import { httpListenerToAdd, unplacedRefusal } from '../../../machines/gateway/route-acceptance.ts';
 import type { Assignment } from '../../../machines/ownership/desired-certificate.ts';
@@ -16,7 +20,7 @@ export function checkListeners(
   source: SourceSpec,
   { desired }: Assignment,
   survey: GatewaySurvey | undefined,
-  namespace: string,
+  place: ChallengePlace,
 ): Check[] {
   const key = sourceKey(source);
   const reading = survey?.gateways.find((one) => sourceKey(one) === key);
@@ -28,14 +32,14 @@ export function checkListeners(
       routes: () => survey.routes,
       namespaceLabels: survey.labelsOf,
     },
-    namespace,
+    place,
   );
   const hosts = desired.flatMap(({ hosts: all }) => all.filter(({ challenge }) => challenge !== 'dns-01'));
   return [
     ...secure.slice(0, mostListeners).map(checkListener),
     ...hosts.slice(0, mostHosts).flatMap(({ host }) => {
       const slots = places.slotsOf(host, key);
-      return 'why' in slots ? [missing(slots, namespace)] : [];
+      return 'why' in slots ? [missing(slots, place.namespace)] : [];
     }),
   ];
 }

@@ -79,7 +79,13 @@ describe('the challenge routes', () => {
     const template = { namespace, serviceName: 'kube-lego', servicePort: 8080, labels: {}, annotations: {} };
     const common = { client, clock: goingOn(clock), signal, template, gateways, onError };
     watch = new ChallengeRouteWatch({ ...common, watchNamespaces: config.watchNamespaces });
-    routes = new ChallengeRoutes({ ...common, watch, thumbprint: () => thumbprint, ...options });
+    routes = new ChallengeRoutes({
+      ...common,
+      watch,
+      thumbprint: () => thumbprint,
+      isHeldBy: () => false,
+      ...options,
+    });
     gateways.start();
     watch.start();
     routes.start();

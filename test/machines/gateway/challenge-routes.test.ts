@@ -17,11 +17,13 @@ function slotsFor(
   {
     gateways = [of],
     routes = [],
-  }: { gateways?: readonly GatewayReading[]; routes?: readonly RouteReading[] } = {},
+    holder,
+  }: { gateways?: readonly GatewayReading[]; routes?: readonly RouteReading[]; holder?: string } = {},
   labels: Readonly<Record<string, string>> = {},
 ) {
+  const isHeldBy = (of: string) => of === holder;
   const objects = { gateways: () => gateways, routes: () => routes, namespaceLabels: () => labels };
-  return new ChallengeListeners(objects, namespace).slotsOf(host, sourceKey(of));
+  return new ChallengeListeners(objects, { namespace, isHeldBy }).slotsOf(host, sourceKey(of));
 }
 
 /** `LISTENER of KIND: HOSTNAME, in NAMESPACE` of each slot, or why there is none. */
@@ -136,6 +138,17 @@ describe('the challenges of a host are answered', () => {
     assert.equal(at('a.example.org', redirect, route('bank', theirs, ['a.example.org'])), 'foreign-site');
     assert.deepEqual(at('b.example.org', redirect, route('bank', theirs, ['a.example.org'])), slots);
     assert.deepEqual(at('a.example.com', redirect, route('app', own, ['a.example.com'])), slots);
+  });
+
+  it("of a ListenerSet's host at its Gateway, whatever others serve there, for the namespace with its certificate", () => {
+    const web = gateway('web', http('http'));
+    const own = { ...listenerSet('shop', web, https('https')), namespace: 'shop' };
+    const rival = { ...listenerSet('rival', web, https('https', { port: 8443 })), namespace: 'rival' };
+    const trick = { ...route('trick', rival, ['a.example.com']), namespace: 'rival' };
+    const at = (holder: string) =>
+      described(slotsFor('a.example.com', own, { gateways: [web, own, rival], routes: [trick], holder }));
+    assert.deepEqual(at('shop'), ['http of Gateway: a.example.com, in kube-lego']);
+    assert.equal(at('rival'), 'foreign-site');
   });
 
   it("of a ListenerSet's host nowhere at its Gateway for routes of its own that the CA does not ask", () => {

@@ -4,7 +4,11 @@
  */
 
 import { carries, type PlannedRoute, planRoutes } from '../../../../machines/gateway/challenge-route-plan.ts';
-import { ChallengeListeners, type ChallengeSlot } from '../../../../machines/gateway/challenge-routes.ts';
+import {
+  ChallengeListeners,
+  type ChallengePlace,
+  type ChallengeSlot,
+} from '../../../../machines/gateway/challenge-routes.ts';
 import type { ChallengeRouteReading } from '../../../../machines/gateway/gateway-objects.ts';
 import {
   changedByOthers,
@@ -40,6 +44,7 @@ export interface ChallengeRoutesOptions {
   readonly watch: ChallengeRouteWatch;
   readonly gateways: GatewayCache & GatewayCollections;
   readonly template: ChallengeRouteTemplate;
+  readonly isHeldBy: ChallengePlace['isHeldBy'];
   /** RFC 7638 thumbprint of the account key that hosts are validated for, base64url; known before the first one is acquired. */
   readonly thumbprint: () => string | undefined;
   /** Errors that are retried. */
@@ -273,12 +278,12 @@ export class ChallengeRoutes {
 
   /** The listeners and routes of the cluster as of now. @returns whether a host is spelt anew, or at another listener */
   #follow(): boolean {
-    const { clock, gateways, template } = this.#options;
+    const { clock, gateways, isHeldBy, template } = this.#options;
     const now = clock.monotonic();
     for (const [claim, until] of this.#released) if (until < now) this.#released.delete(claim);
     const claims = [...this.#claims.values(), ...this.#released.keys()];
     if (claims.length === 0) return false;
-    const listeners = new ChallengeListeners(gateways, template.namespace);
+    const listeners = new ChallengeListeners(gateways, { namespace: template.namespace, isHeldBy });
     const changed = claims.filter((claim) => claim.follow(listeners));
     for (const claim of changed) {
       if (this.#claims.get(claim.owner) === claim) this.#changedAt.set(claim.owner, now);
