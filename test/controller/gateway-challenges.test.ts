@@ -125,6 +125,11 @@ describe('the challenges of Gateways', { timeout: 420_000 }, () => {
       site('shop/wild', 'wild', [`*.${domain}`]),
     );
     await eventually('the site is served', async () => (await visit()) === 200, patience);
+    // The edge serves a site a moment before it says so, and kube-lego goes by what it says.
+    await eventually('the site is accepted', async () => {
+      const route = await stage.object('/apis/gateway.networking.k8s.io/v1/namespaces/shop/httproutes/wild');
+      return arrayField(recordField(route, 'status'), 'parents').length === 1;
+    });
 
     const failed: number[] = [];
     const seen = new Set<string>();
