@@ -5,7 +5,7 @@ import { type SourceKey, sourceKey } from '../../machines/ownership/source-key.t
 import type { SupervisorEvent } from '../../machines/supervisor/supervisor-messages.ts';
 import { second } from '../../machines/time/durations.ts';
 import { placeholderPair } from '../certificate/placeholder-pair.ts';
-import { KubernetesError } from '../kubernetes/client/kubernetes-error.ts';
+import { asAsked, KubernetesError } from '../kubernetes/client/kubernetes-error.ts';
 import {
   placeholderAnnotation,
   type SecretStore,
@@ -126,7 +126,7 @@ export class Placeholders {
 
 function pauseAfter(error: unknown, pause: number): number {
   if (!(error instanceof KubernetesError) || !error.transient) throw error;
-  return Math.max(pause, error.retryAfter ?? 0);
+  return asAsked(error, pause);
 }
 
 /** Only where there is no key pair at all: what cannot be read may be somebody's. */

@@ -2,12 +2,11 @@ import { type SourceKey, type SourceReference, sourceKey } from '../../../machin
 import type { EventReason } from '../../../machines/reasons/event-reasons.ts';
 import { presentable } from '../../../machines/reasons/foreign-text.ts';
 import { second } from '../../../machines/time/durations.ts';
-import { doubledPause } from '../../../machines/time/ladder.ts';
-import { type Clock, sleep } from '../../time/clock.ts';
+import type { Clock } from '../../time/clock.ts';
 import type { ApiEvent } from '../client/api-objects.ts';
 import type { KubernetesClient } from '../client/client.ts';
 import { events } from '../client/collections.ts';
-import { asAsked, KubernetesError, unless } from '../client/kubernetes-error.ts';
+import { KubernetesError, unless } from '../client/kubernetes-error.ts';
 import { EventBudget, type EventShare } from './event-budget.ts';
 import { fieldManager } from './managed-by.ts';
 import { noMetadata, type ObjectMetadata } from './object-metadata.ts';
@@ -39,7 +38,6 @@ export interface EventRecorderOptions {
 /** The limit of `note` in events.k8s.io/v1 (API reference), applied to `message` too. */
 const longestMessage = 1024;
 /** Milliseconds after a write to a namespace in trouble has failed. */
-const shortestPause = second;
 const longestPause = 4 * second;
 const mostTries = 4;
 const component = 'kube-lego';
@@ -59,7 +57,6 @@ export class EventRecorder {
   readonly #queue = new WriteQueue<Waiting>();
   readonly #stopping = new AbortController();
   #working: Promise<void> | undefined;
-  #repeating: Promise<void> | undefined;
   #draining = false;
   #serial = 0;
 
@@ -91,8 +88,8 @@ export class EventRecorder {
     const abort = (): void => this.#stopping.abort(signal.reason);
     if (signal.aborted) abort();
     signal.addEventListener('abort', abort, { once: true });
-    while (this.#working !== undefined || this.#repeating !== undefined) {
-      await Promise.all([this.#working, this.#repeating]);
+    while (this.#working !== undefined || this.#queue.repeating !== undefined) {
+      await Promise.all([this.#working, this.#queue.repeating]);
     }
     signal.removeEventListener('abort', abort);
   }
@@ -106,7 +103,13 @@ export class EventRecorder {
   #startWriters(): void {
     if (this.#stopping.signal.aborted) return;
     if (this.#queue.hasWaiting) this.#working ??= this.#work();
-    if (this.#queue.hasTroubled) this.#repeating ??= this.#repeat();
+    if (!this.#queue.hasTroubled) return;
+    void this.#queue.repeatTroubled({
+      clock: this.#options.clock,
+      signal: this.#stopping.signal,
+      longestPause,
+      write: (_, waiting) => this.#write(waiting),
+    });
   }
 
   async #work(): Promise<void> {
@@ -116,21 +119,6 @@ export class EventRecorder {
       await this.#write(next[1]);
     }
     this.#working = undefined;
-  }
-
-  /** Writes again what has failed. */
-  async #repeat(): Promise<void> {
-    const { signal } = this.#stopping;
-    let [failures, pause] = [1, shortestPause];
-    while (!signal.aborted) {
-      if (pause > 0) await sleep(this.#options.clock, pause, signal).catch(() => undefined);
-      const next = signal.aborted ? undefined : this.#queue.takeTroubled();
-      if (next === undefined) break;
-      const error = await this.#write(next[1]);
-      failures = error === undefined ? 0 : failures + 1;
-      pause = error === undefined ? 0 : asAsked(error, doubledPause(shortestPause, longestPause, failures));
-    }
-    this.#repeating = undefined;
   }
 
   /** @returns the error of a write that may succeed later */

@@ -10,11 +10,10 @@ import { statusDiffers } from '../../../machines/ingress/status-difference.ts';
 import type { SourceKey } from '../../../machines/ownership/source-key.ts';
 import type { Failure } from '../../../machines/reasons/reasons.ts';
 import { minute, second } from '../../../machines/time/durations.ts';
-import { doubledPause } from '../../../machines/time/ladder.ts';
 import { type Clock, sleep } from '../../time/clock.ts';
 import { Turns } from '../../time/turns.ts';
 import type { KubernetesClient } from '../client/client.ts';
-import { asAsked, KubernetesError } from '../client/kubernetes-error.ts';
+import { KubernetesError } from '../client/kubernetes-error.ts';
 import { fieldManager } from './managed-by.ts';
 import { decodeStatus, encodeStatus } from './status-annotation.ts';
 import { WriteQueue } from './write-queue.ts';
@@ -51,7 +50,6 @@ const delay = 250;
 /** Few, to leave connections to others; one more writes to namespaces in trouble. */
 const mostWriters = 2;
 /** Milliseconds after a write to a namespace in trouble has failed again. */
-const shortestPause = second;
 const longestPause = 8 * second;
 const mostTries = 5;
 /** Milliseconds after which the watch must have shown a write. */
@@ -77,7 +75,6 @@ export class SourceStatusWriter {
   readonly #draining = new AbortController();
   readonly #writers = new Set<Promise<void>>();
   #working = 0;
-  #repeating = false;
 
   constructor(options: SourceStatusOptions) {
     this.#options = options;
@@ -198,7 +195,16 @@ export class SourceStatusWriter {
   #startWriters(): void {
     if (this.#stopping.signal.aborted) return;
     if (this.#waiting.hasWaiting && this.#working < mostWriters) this.#begin(() => this.#work());
-    if (this.#waiting.hasTroubled && !this.#repeating) this.#begin(() => this.#repeat());
+    if (!this.#waiting.hasTroubled || this.#waiting.repeating !== undefined) return;
+    this.#begin(() =>
+      this.#waiting.repeatTroubled({
+        clock: this.#options.clock,
+        signal: this.#stopping.signal,
+        longestPause,
+        writing: this.#writing,
+        write: (key, waiting) => this.#write(key, waiting),
+      }),
+    );
   }
 
   #begin(work: () => Promise<void>): void {
@@ -215,23 +221,6 @@ export class SourceStatusWriter {
       await this.#write(...next);
     }
     this.#working -= 1;
-  }
-
-  /** Writes again what has failed, one after the other. */
-  async #repeat(): Promise<void> {
-    this.#repeating = true;
-    const { clock } = this.#options;
-    const { signal } = this.#stopping;
-    let [failures, pause] = [1, shortestPause];
-    while (!signal.aborted) {
-      if (pause > 0) await sleep(clock, pause, signal).catch(() => undefined);
-      const next = signal.aborted ? undefined : this.#waiting.takeTroubled(this.#writing);
-      if (next === undefined) break;
-      const error = await this.#write(...next);
-      failures = error === undefined ? 0 : failures + 1;
-      pause = error === undefined ? 0 : asAsked(error, doubledPause(shortestPause, longestPause, failures));
-    }
-    this.#repeating = false;
   }
 
   /** @returns the error of a write that may succeed later */

@@ -1,4 +1,22 @@
 import { parseSourceKey, type SourceKey } from '../../../machines/ownership/source-key.ts';
+import { second } from '../../../machines/time/durations.ts';
+import { doubledPause } from '../../../machines/time/ladder.ts';
+import { type Clock, sleep } from '../../time/clock.ts';
+import { asAsked, type KubernetesError } from '../client/kubernetes-error.ts';
+
+export interface Repetition<T> {
+  readonly clock: Clock;
+  /** Ends it, also in a pause; not aborted yet. */
+  readonly signal: AbortSignal;
+  /** Milliseconds between two tries. */
+  readonly longestPause: number;
+  /** Keys that must wait. */
+  readonly writing?: ReadonlyMap<SourceKey, unknown>;
+  /** @returns the error of a write that may succeed later */
+  readonly write: (key: SourceKey, item: T) => Promise<KubernetesError | undefined>;
+}
+
+const shortestPause = second;
 
 /**
  * What waits to be written, by key. Namespaces take turns, so that none is kept waiting by the thousands of another one; one whose writes
@@ -9,6 +27,7 @@ export class WriteQueue<T> {
   readonly #lanes = new Map<string, Map<SourceKey, T>>();
   readonly #troubled = new Set<string>();
   #size = 0;
+  #repeating: Promise<void> | undefined;
 
   get size(): number {
     return this.#size;
@@ -54,6 +73,17 @@ export class WriteQueue<T> {
     return this.#take(writing, true);
   }
 
+  /** While `repeatTroubled` goes on. */
+  get repeating(): Promise<void> | undefined {
+    return this.#repeating;
+  }
+
+  /** Writes again what waits of namespaces in trouble, one after the other, first after a pause. At most one at a time goes on. */
+  repeatTroubled(repetition: Repetition<T>): Promise<void> {
+    this.#repeating ??= this.#repeat(repetition);
+    return this.#repeating;
+  }
+
   /** Takes the youngest of the namespace that has most. */
   takeSurplus(): [SourceKey, T] | undefined {
     let largest: Map<SourceKey, T> | undefined;
@@ -71,6 +101,20 @@ export class WriteQueue<T> {
   /** A write to this namespace has been answered. */
   answered(key: SourceKey): void {
     this.#troubled.delete(namespaceOf(key));
+  }
+
+  async #repeat({ clock, signal, longestPause, writing, write }: Repetition<T>): Promise<void> {
+    let [failures, pause] = [1, shortestPause];
+    do {
+      if (pause > 0) await sleep(clock, pause, signal).catch(() => undefined);
+      const next = signal.aborted ? undefined : this.takeTroubled(writing);
+      if (next === undefined) break;
+      const error = await write(...next);
+      failures = error === undefined ? 0 : failures + 1;
+      pause = error === undefined ? 0 : asAsked(error, doubledPause(shortestPause, longestPause, failures));
+    } while (!signal.aborted);
+    // In the same turn as the last look: what comes later begins another one.
+    this.#repeating = undefined;
   }
 
   #take(writing: ReadonlyMap<SourceKey, unknown> | undefined, troubled: boolean): [SourceKey, T] | undefined {
