@@ -69,6 +69,14 @@ function candidate(shared: SharedLease, time: ManualClock, identity: string, wal
   return { election, lost, waited, stopping, acquired: election.acquire(stopping.signal) };
 }
 
+async function leaderAndFollower() {
+  const shared = new SharedLease();
+  const time = new ManualClock();
+  const one = candidate(shared, time, 'one');
+  await one.acquired;
+  return { shared, time, one, other: candidate(shared, time, 'other') };
+}
+
 /** Lets time go by in steps, and all that follows from each. */
 async function pass(time: ManualClock, seconds: number): Promise<void> {
   for (let passed = 0; passed < seconds; passed += 1) {
@@ -79,11 +87,7 @@ async function pass(time: ManualClock, seconds: number): Promise<void> {
 
 describe('leader election', () => {
   it('lets one of two lead, tells the other who does, and renews', async () => {
-    const shared = new SharedLease();
-    const time = new ManualClock();
-    const one = candidate(shared, time, 'one');
-    await one.acquired;
-    const other = candidate(shared, time, 'other');
+    const { shared, time, one, other } = await leaderAndFollower();
     await pass(time, 300);
     assert.deepEqual([one.election.leading, other.election.leading], [true, false]);
     assert.deepEqual(other.waited, ['one']);
@@ -95,11 +99,7 @@ describe('leader election', () => {
   });
 
   it('hands over within a second when the leader stops', async () => {
-    const shared = new SharedLease();
-    const time = new ManualClock();
-    const one = candidate(shared, time, 'one');
-    await one.acquired;
-    const other = candidate(shared, time, 'other');
+    const { shared, time, one, other } = await leaderAndFollower();
     await pass(time, 10);
     await one.election.release(new AbortController().signal);
     assert.equal(one.election.leading, false);
@@ -275,11 +275,7 @@ describe('leader election', () => {
   });
 
   it('lets the leader go on whose Lease somebody has deleted', async () => {
-    const shared = new SharedLease();
-    const time = new ManualClock();
-    const one = candidate(shared, time, 'one');
-    await one.acquired;
-    const other = candidate(shared, time, 'other');
+    const { shared, time, one, other } = await leaderAndFollower();
     await pass(time, 10);
     shared.delete();
     await pass(time, 3);
