@@ -6,7 +6,8 @@ import { LocalError } from './local-error.ts';
 // Below the ephemeral ports (from 32768 on Linux, 49152 on macOS): there an outgoing connection could take the port of a
 // server that is restarted.
 const lowest = 10_000;
-const highest = 32_767;
+const blocks = 91;
+const blockSize = 250;
 const attempts = 5;
 
 /** Ports that nobody else gets until they are released. */
@@ -21,10 +22,11 @@ export interface HeldPorts {
  * @throws LocalError PortTaken
  */
 export async function holdPorts(count: number): Promise<HeldPorts> {
+  const block = await ownBlock();
   const held = new Map<number, Server>();
-  for (let tries = 0; held.size < count && tries < 1_000; tries += 1) {
-    const port = randomInt(lowest, highest + 1);
-    const holder = held.has(port) ? undefined : await hold(port);
+  for (let tries = 0; held.size < count && tries < 2 * blockSize; tries += 1) {
+    const port = block.next();
+    const holder = await hold(port);
     if (holder !== undefined) held.set(port, holder);
   }
   const release = async (): Promise<void> => {
@@ -32,11 +34,11 @@ export async function holdPorts(count: number): Promise<HeldPorts> {
   };
   if (held.size === count) return { ports: [...held.keys()], release };
   await release();
-  throw new LocalError('PortTaken', `No ${count} free ports between ${lowest} and ${highest}`);
+  throw new LocalError('PortTaken', `No ${count} free ports from ${block.first} on`);
 }
 
 /**
- * Distinct TCP ports without a listener; somebody else may get them at once.
+ * Distinct TCP ports without a listener. Other programs than ours may get them at once.
  * @throws LocalError PortTaken
  */
 export async function freePorts(count: number): Promise<readonly number[]> {
@@ -59,6 +61,42 @@ export async function onFreePorts<T>(
       if (!(error instanceof LocalError && error.code === 'PortTaken') || attempt === attempts) throw error;
     }
   }
+}
+
+/**
+ * Ports of which no other process of ours chooses any: nobody listens between the choice of a port and the start of its server, nor while
+ * that is started again. Who listens on the first port has the block.
+ */
+class Block {
+  readonly first: number;
+  #offset = 0;
+
+  private constructor(first: number) {
+    this.first = first;
+  }
+
+  static async claim(): Promise<Block> {
+    const start = randomInt(blocks);
+    for (let index = 0; index < blocks; index += 1) {
+      const first = lowest + ((start + index) % blocks) * blockSize;
+      if ((await hold(first)) !== undefined) return new Block(first);
+    }
+    throw new LocalError('PortTaken', `All blocks of ports from ${lowest} on are taken`);
+  }
+
+  /** In turn, so that a port is not chosen again before its server has started. */
+  next(): number {
+    this.#offset = (this.#offset % (blockSize - 1)) + 1;
+    return this.first + this.#offset;
+  }
+}
+
+let claimed: Promise<Block> | undefined;
+
+/** Until this process ends. */
+function ownBlock(): Promise<Block> {
+  claimed ??= Block.claim();
+  return claimed;
 }
 
 async function hold(port: number): Promise<Server | undefined> {

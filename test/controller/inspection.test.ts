@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { createPrivateKey, generateKeyPairSync, KeyObject } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 import { pino } from 'pino';
-import { freePorts } from '../../deploy/local/free-ports.ts';
 import { readConfig } from '../../src/config/config.ts';
 import { createController } from '../../src/controller.ts';
 import { loadKubeConfig } from '../../src/kubernetes/client/kube-config.ts';
@@ -30,8 +29,8 @@ describe('the inspection of an issuance', () => {
       return answer;
     };
     const seen: string[] = [];
-    const [port = 0, metrics = 0, health = 0, inspector = 0] = await freePorts(4);
     const { world } = stage;
+    const ports = await world.releasePorts();
     const reading = readConfig(
       {
         LEGO_NAMESPACE: 'kube-lego',
@@ -39,11 +38,11 @@ describe('the inspection of an issuance', () => {
         LEGO_CA_BUNDLE: 'bundle',
         LEGO_DNS_SERVERS: world.dns.address,
         LEGO_HTTP01_PORT: String(world.edge.httpPort),
-        LEGO_PORT: String(port),
+        LEGO_PORT: String(ports.responder),
         LEGO_SERVICE_PORT: '8080',
-        LEGO_METRICS_PORT: String(metrics),
-        LEGO_HEALTH_PORT: String(health),
-        LEGO_INSPECTOR_PORT: String(inspector),
+        LEGO_METRICS_PORT: String(ports.metrics),
+        LEGO_HEALTH_PORT: String(ports.health),
+        LEGO_INSPECTOR_PORT: String(ports.inspector),
       },
       [],
       () => stage.ca.caPem,
@@ -52,7 +51,7 @@ describe('the inspection of an issuance', () => {
     const kubeconfig = await world.cluster.serviceAccountKubeconfig('kube-lego', 'kube-lego');
     const access = loadKubeConfig({ env: { KUBECONFIG: kubeconfig } });
     const controller = createController({
-      config: { ...reading.config, port: (await world.releasePorts()).responder },
+      config: reading.config,
       access,
       log: pino({ level: 'silent' }),
       clock: systemClock,
