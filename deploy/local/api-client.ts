@@ -16,7 +16,8 @@ export interface ApiAnswer {
   readonly body: unknown;
 }
 
-const timeLimit = 15_000;
+/** Milliseconds; on a busy machine the API server may stand still for a quarter of a minute. */
+const timeLimit = 60_000;
 
 /**
  * The calls that setting up a cluster needs, over one pooled connection. Deliberately not the controller's client: the setup
@@ -28,7 +29,7 @@ export class ApiClient implements AsyncDisposable {
 
   constructor(access: Access) {
     this.#access = access;
-    this.#agent = new Agent({ connect: { ca: access.ca }, connections: 4 });
+    this.#agent = new Agent({ connect: { ca: access.ca, timeout: timeLimit }, connections: 4 });
   }
 
   /** @param path with its query, such as /api/v1/namespaces?limit=1 */

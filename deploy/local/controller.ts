@@ -21,8 +21,8 @@ export interface ControllerProcessOptions {
   readonly environment: Readonly<Record<string, string>>;
 }
 
-const startLimit = 60_000;
-const requestLimit = 15_000;
+/** Milliseconds, of a start and of a request: on a busy machine any process may stand still for a quarter of a minute. */
+const patience = 60_000;
 
 /** The controller in its own process, as in the cluster. */
 export class ControllerProcess {
@@ -47,7 +47,7 @@ export class ControllerProcess {
   /** The controller's current view of every Ingress; none while it does not lead. */
   async views(): Promise<IngressView[]> {
     const answer = await fetch(`http://127.0.0.1:${this.#ports.inspector}/sources`, {
-      signal: AbortSignal.timeout(requestLimit),
+      signal: AbortSignal.timeout(patience),
     });
     const text = await answer.text();
     // A process is ready before it leads.
@@ -59,7 +59,7 @@ export class ControllerProcess {
   /** The answer of one of its servers to a GET. */
   async page(server: 'metrics' | 'inspector', path: string): Promise<string> {
     const url = `http://127.0.0.1:${this.#ports[server]}${path}`;
-    return (await fetch(url, { signal: AbortSignal.timeout(requestLimit) })).text();
+    return (await fetch(url, { signal: AbortSignal.timeout(patience) })).text();
   }
 
   /** Whether its readiness probe succeeds. */
@@ -69,7 +69,7 @@ export class ControllerProcess {
 
   /** @throws LocalError if it exits or is not ready in time, with the end of its log */
   async untilReady(): Promise<void> {
-    await this.#process.untilReady((signal) => this.ready(signal), startLimit);
+    await this.#process.untilReady((signal) => this.ready(signal), patience);
   }
 
   /** How it ends. */
@@ -80,7 +80,7 @@ export class ControllerProcess {
   /** Its metrics. */
   async metrics(): Promise<string> {
     const answer = await fetch(`http://127.0.0.1:${this.#ports.metrics}/metrics`, {
-      signal: AbortSignal.timeout(requestLimit),
+      signal: AbortSignal.timeout(patience),
     });
     return answer.text();
   }

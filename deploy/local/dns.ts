@@ -11,7 +11,8 @@ export interface DnsOptions {
   readonly defaultIPv4?: string;
 }
 
-const startLimit = 60_000;
+/** Milliseconds, of a start and of a request. */
+const patience = 60_000;
 
 /** A DNS server whose records the test sets (pebble-challtestsrv). It cannot answer NXDOMAIN: a name without address is NODATA. */
 export class Dns implements AsyncDisposable {
@@ -92,7 +93,7 @@ export class Dns implements AsyncDisposable {
     const answer = await fetch(`${this.#managementUrl}/${action}`, {
       method: 'POST',
       body: JSON.stringify(body),
-      signal: AbortSignal.timeout(5_000),
+      signal: AbortSignal.timeout(patience),
     });
     const text = await answer.text();
     if (!answer.ok) {
@@ -127,7 +128,7 @@ export async function startDns(options: DnsOptions = {}): Promise<Dns> {
       });
       const managementUrl = `http://127.0.0.1:${managementPort}`;
       try {
-        await process.untilReady((signal) => isReady(address, managementUrl, signal), startLimit);
+        await process.untilReady((signal) => isReady(address, managementUrl, signal), patience);
       } catch (error) {
         await process.stop({ signal: 'SIGKILL' });
         throw error;

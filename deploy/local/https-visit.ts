@@ -10,7 +10,7 @@ export interface HttpsVisit {
   readonly error: string | undefined;
 }
 
-const timeLimit = 5_000;
+const timeLimit = 60_000; // milliseconds
 
 /**
  * Fetches `https://HOST/` from a server on this machine, as a browser would: by SNI, the chain verified.

@@ -18,8 +18,8 @@ export interface PebbleOptions extends PebbleConfiguration {
   readonly session?: Session;
 }
 
-const startLimit = 60_000;
-const requestLimit = 5_000; // milliseconds
+/** Milliseconds, of a start and of a request. */
+const patience = 60_000;
 // It refuses requests without one (RFC 8555 section 6.1), and undici's `request` sends none.
 const headers = { 'user-agent': 'kube-lego-local' };
 const restartAttempts = 10;
@@ -134,7 +134,7 @@ export class Pebble implements AsyncDisposable {
       headers,
       method: body === undefined ? 'GET' : 'POST',
       body: body === undefined ? null : JSON.stringify(body),
-      signal: AbortSignal.timeout(requestLimit),
+      signal: AbortSignal.timeout(patience),
     });
     const text = await answer.body.text();
     if (answer.statusCode < 400) return text;
@@ -152,7 +152,7 @@ export async function startPebble(options: PebbleOptions): Promise<Pebble> {
   const session = options.session ?? (await startSession());
   try {
     const files = await writePebbleFiles(session.directory, options.name ?? 'pebble');
-    const agent = new Agent({ connect: { ca: await readFile(files.caBundle, 'utf8') } });
+    const agent = new Agent({ connect: { ca: await readFile(files.caBundle, 'utf8'), timeout: patience } });
     return await onFreePorts(2, async ([port = 0, managementPort = 0]) => {
       const endpoints: Endpoints = {
         directory: `https://127.0.0.1:${port}/dir`,
@@ -170,7 +170,7 @@ export async function startPebble(options: PebbleOptions): Promise<Pebble> {
           environment: pebbleEnvironment(options),
         });
         try {
-          await started.untilReady((signal) => isReady(endpoints, agent, signal), startLimit);
+          await started.untilReady((signal) => isReady(endpoints, agent, signal), patience);
           return started;
         } catch (error) {
           await started.stop({ signal: 'SIGKILL' });

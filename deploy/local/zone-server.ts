@@ -223,7 +223,7 @@ export class ZoneServer implements AsyncDisposable {
     const socket = createSocket('udp4');
     try {
       socket.send(message, Number(port), host);
-      const [answer] = await once(socket, 'message', { signal: AbortSignal.timeout(5000) });
+      const [answer] = await once(socket, 'message', { signal: AbortSignal.timeout(60_000) });
       return answer;
     } catch {
       return encode({ type: 'response', id, flags: 2 });

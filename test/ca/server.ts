@@ -111,7 +111,7 @@ class Validator {
   constructor(port: number, dnsAddress: string | undefined) {
     this.#port = port;
     if (dnsAddress === undefined) return;
-    this.#resolver = new Resolver({ timeout: 2000, tries: 2 });
+    this.#resolver = new Resolver({ timeout: 15_000, tries: 4 });
     this.#resolver.setServers([dnsAddress]);
   }
 

@@ -9,7 +9,7 @@ import type { Change } from '../../deploy/local/edge/objects.ts';
 import { type Behaviour, profiles } from '../../deploy/local/edge/profiles.ts';
 import { selfSignedCertificate } from '../../deploy/local/edge/self-signed.ts';
 import { EdgeServer, type EdgeServerOptions } from '../../deploy/local/edge/server.ts';
-import { systemClock } from '../../src/time/clock.ts';
+import { type Clock, systemClock } from '../../src/time/clock.ts';
 import { ingress, service } from './edge-objects.ts';
 
 export interface Answer {
@@ -25,6 +25,7 @@ export async function edgeTo(
   changes: readonly Change[] = [],
   behaviour: Partial<Behaviour> = {},
   options: Partial<EdgeServerOptions> = {},
+  clock: Clock = systemClock,
 ): Promise<{ edge: EdgeServer; httpPort: number; httpsPort: number }> {
   const edge = new EdgeServer(
     {
@@ -40,7 +41,7 @@ export async function edgeTo(
       httpsPort: 0,
       ...options,
     },
-    systemClock,
+    clock,
   );
   t.after(() => edge.close());
   const site = ingress('shop/site', {
@@ -86,7 +87,7 @@ export async function ask(
     host: '127.0.0.1',
     port,
     agent: false,
-    timeout: 5_000,
+    timeout: 60_000,
     ...options,
     headers: { host: 'shop.test', ...options.headers },
   });
