@@ -1,16 +1,14 @@
 import assert from 'node:assert/strict';
 import { resolve } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type ApiAnswer, ApiClient, type ApiRequest } from '../../deploy/local/api-client.ts';
 import type { ClusterAccess } from '../../deploy/local/cluster-access.ts';
 import { readKubeconfig } from '../../deploy/local/kubeconfig.ts';
 import { applyManifests } from '../../deploy/local/manifests.ts';
 import { borrowCluster } from '../clusters/borrow.ts';
+import { eventually } from '../time/eventually.ts';
 
 export const deployFolder = fileURLToPath(new URL('../../deploy/', import.meta.url));
-
-const learningLimit = 30_000; // milliseconds
 
 export interface ServiceAccount {
   readonly namespace: string;
@@ -159,13 +157,10 @@ export async function untilAnswered(
   { path, ...request }: { readonly path: string } & ApiRequest,
   status: number,
 ): Promise<void> {
-  const deadline = Date.now() + learningLimit;
-  for (;;) {
-    const answer = await deployed.asKubeLego(path, request);
-    if (answer.status === status) return;
-    assert.ok(Date.now() < deadline, `${path} is still answered with ${answer.status}, not ${status}`);
-    await delay(50);
-  }
+  await eventually(
+    `${path} is answered with ${status}`,
+    async () => (await deployed.asKubeLego(path, request)).status === status,
+  );
 }
 
 /** Asserts that RBAC says no. */

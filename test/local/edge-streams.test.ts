@@ -30,7 +30,7 @@ it('a stream of the edge has the token, and all that the API server sends', asyn
     response.end(`${url} ${headers.authorization}`);
   });
   for (const path of ['/first', '/second']) {
-    const { body } = await streams.stream(path, query, { signal: ever, bodyTimeout: 5_000 });
+    const { body } = await streams.stream(path, query, { signal: ever, bodyTimeout: 60_000 });
     const text = (await readAll(body, 1_000)).toString();
     assert.equal(text, `${path}?watch=true Bearer secret`);
   }
@@ -41,7 +41,7 @@ it('a refusal of the API server has its code', async (t) => {
     response.writeHead(410, { 'content-type': 'application/json' });
     response.end(JSON.stringify({ kind: 'Status', reason: 'Expired', message: 'too old' }));
   });
-  await assert.rejects(streams.stream('/old', query, { signal: ever, bodyTimeout: 5_000 }), {
+  await assert.rejects(streams.stream('/old', query, { signal: ever, bodyTimeout: 60_000 }), {
     code: 'Gone',
     status: 410,
   });
@@ -53,20 +53,20 @@ it('a stream that falls silent ends with an error, and an aborted one with the r
   await assert.rejects(readAll(body, 1_000), { code: 'ETIMEDOUT' });
 
   const stop = new AbortController();
-  const watch = await streams.stream('/watch', query, { signal: stop.signal, bodyTimeout: 5_000 });
+  const watch = await streams.stream('/watch', query, { signal: stop.signal, bodyTimeout: 60_000 });
   const read = readAll(watch.body, 1_000);
   stop.abort();
   await assert.rejects(read);
   const reason = new Error('the edge ends');
   await assert.rejects(
-    streams.stream('/late', query, { signal: AbortSignal.abort(reason), bodyTimeout: 5_000 }),
+    streams.stream('/late', query, { signal: AbortSignal.abort(reason), bodyTimeout: 60_000 }),
     reason,
   );
 });
 
 it('an API server that cannot be reached is an error that passes', async (t) => {
   const streams = await streamsFrom(t, (_, response) => response.socket?.destroy());
-  await assert.rejects(streams.stream('/', query, { signal: ever, bodyTimeout: 5_000 }), {
+  await assert.rejects(streams.stream('/', query, { signal: ever, bodyTimeout: 60_000 }), {
     code: 'Unreachable',
     transient: true,
   });

@@ -57,7 +57,7 @@ describe('a program of a session', () => {
       args: ['-c', 'echo no configuration; exit 3'],
     });
     await assert.rejects(
-      failing.untilReady(async () => false, 10_000),
+      failing.untilReady(async () => false, 60_000),
       (error) => {
         assert(error instanceof LocalError);
         assert.equal(error.code, 'ServerExited');
@@ -83,7 +83,7 @@ describe('a program of a session', () => {
       command: '/bin/sh',
       args: ['-c', "trap '' TERM; echo ready; while :; do :; done"],
     });
-    await stubborn.untilReady(async () => (await stubborn.lastLines(1)) === 'ready', 10_000);
+    await stubborn.untilReady(async () => (await stubborn.lastLines(1)) === 'ready', 60_000);
     assert.equal((await stubborn.stop({ limit: 50 })).signal, 'SIGKILL');
   });
 
@@ -102,7 +102,7 @@ describe('a program of a session', () => {
           `require('net').createServer().listen(${candidate}, '127.0.0.1', () => console.log('listening'))`,
         ],
       });
-      await listener.untilReady(async () => (await listener.lastLines(1)) === 'listening', 10_000);
+      await listener.untilReady(async () => (await listener.lastLines(1)) === 'listening', 60_000);
       return candidate;
     });
     taken.close();

@@ -36,10 +36,10 @@ export class StandInTools implements AsyncDisposable {
 
   /**
    * A `go` that says it is of this version, lists a package `lib` beside each program as not compiled, and whose builds
-   * write a line into `builds` and take a moment. The modules of definitions lie in its cache already.
-   * @param seconds how long each build takes
+   * write a line into `builds`. The modules of definitions lie in its cache already.
+   * @param awaited path of a file that each build waits for, if given
    */
-  async addGo(version: string, seconds = 0): Promise<void> {
+  async addGo(version: string, awaited = this.directory): Promise<void> {
     const modules = join(this.directory, 'modules');
     for (const recipe of Object.values(recipes)) {
       if (!('download' in recipe)) continue;
@@ -65,7 +65,7 @@ export class StandInTools implements AsyncDisposable {
         while [ "$1" != -o ]; do shift; done
         echo "$3" >> ${join(this.directory, 'builds')}
         echo lib >&2
-        sleep ${seconds}
+        until [ -e ${awaited} ] || [ ! -d ${this.directory} ]; do sleep 0.1; done
         echo "$3" >&2
         echo '#!/bin/sh' > "$2"; chmod +x "$2" ;;
       esac`,
