@@ -28,7 +28,7 @@ describe('propagation', () => {
       awaitPropagation(
         { name, nameServers: servers },
         'value',
-        { clock: systemClock, timeLimit: 10_000, wanted: 'present', ...options },
+        { clock: systemClock, timeLimit: 60_000, wanted: 'present', ...options },
         signal,
       );
     return { primary, secondary, wait };

@@ -7,6 +7,7 @@ import {
 } from '../../../src/challenges/http-01/self-check/reachability.ts';
 import { type Clock, systemClock } from '../../../src/time/clock.ts';
 import { eventually } from '../../time/eventually.ts';
+import { unhurriedClock } from '../../time/unhurried-clock.ts';
 import { DnsStandIn } from './dns-stand-in.ts';
 import { answering, Site, saying } from './site.ts';
 
@@ -30,7 +31,7 @@ function settings(port: number, timeLimit: number): ReachabilitySettings {
     allowLoopback: true,
     publicCa: false,
     userAgent: 'kube-lego/test',
-    clock: systemClock,
+    clock: unhurriedClock,
     timeLimit,
   };
 }
@@ -84,7 +85,7 @@ class ClockWithLimit implements Clock {
       return undefined;
     }
     if (ms < second) this.waits.push(ms);
-    return systemClock.setTimeout(fn, ms);
+    return unhurriedClock.setTimeout(fn, ms);
   }
 }
 
@@ -95,7 +96,7 @@ describe('waiting until a host is reachable', () => {
     const onVerdict = () => {
       waits += 1;
     };
-    const verdict = await awaitReachable(host, { ...settings(site.port, 20_000), onVerdict }, signal);
+    const verdict = await awaitReachable(host, { ...settings(site.port, 60_000), onVerdict }, signal);
     assert.equal(verdict.kind, 'reachable');
     assert.equal(site.connections, 2);
     assert.equal(waits, 0);
@@ -103,20 +104,20 @@ describe('waiting until a host is reachable', () => {
 
   it('starts over when a good answer is followed by a stale one', async () => {
     await using site = await startScripted((request) => request === 2 || request >= 4);
-    assert.equal((await awaitReachable(host, settings(site.port, 20_000), signal)).kind, 'reachable');
+    assert.equal((await awaitReachable(host, settings(site.port, 60_000), signal)).kind, 'reachable');
     assert.equal(site.connections, 5);
   });
 
   it('takes two good answers after a redirect each', async () => {
     await using site = await startRedirecting(() => true);
-    const verdict = await awaitReachable(host, settings(site.port, 20_000), signal);
+    const verdict = await awaitReachable(host, settings(site.port, 60_000), signal);
     assert.deepEqual(verdict, { kind: 'reachable', notice: undefined, redirected: true });
     assert.equal(site.connections, 4);
   });
 
   it('does not take a good answer after a redirect and one without for two in a row', async () => {
     await using site = await startRedirecting((check) => check < 10 && check % 2 === 0);
-    const verdict = await awaitReachable(host, settings(site.port, 20_000), signal);
+    const verdict = await awaitReachable(host, settings(site.port, 60_000), signal);
     assert.deepEqual(verdict, { kind: 'reachable', notice: undefined });
     // Of ten checks four are led on; the ninth and the tenth are the first two of a kind.
     assert.equal(site.connections, 14);
@@ -144,7 +145,7 @@ describe('waiting until a host is reachable', () => {
 
   it('notices a name that appears in the DNS meanwhile', async () => {
     await using site = await startScripted(() => true);
-    const verdict = awaitReachable('new.example.test', settings(site.port, 20_000), signal);
+    const verdict = awaitReachable('new.example.test', settings(site.port, 60_000), signal);
     setTimeout(() => dns.set('new.example.test', ['127.0.0.1']), 100);
     assert.equal((await verdict).kind, 'reachable');
   });

@@ -3,15 +3,17 @@ import { once } from 'node:events';
 import type { RequestListener } from 'node:http';
 import { createServer } from 'node:net';
 import { after, before, beforeEach, describe, it } from 'node:test';
+import { freePorts } from '../../../deploy/local/free-ports.ts';
 import { resolveHost } from '../../../src/challenges/addresses.ts';
 import {
   type SelfCheckSettings,
   selfCheck,
   type Verdict,
 } from '../../../src/challenges/http-01/self-check/self-check.ts';
-import { type Clock, systemClock } from '../../../src/time/clock.ts';
+import type { Clock } from '../../../src/time/clock.ts';
 import { eventually } from '../../time/eventually.ts';
 import { ManualClock } from '../../time/manual-clock.ts';
+import { unhurriedClock } from '../../time/unhurried-clock.ts';
 import { DnsStandIn } from './dns-stand-in.ts';
 import { answering, Site, saying } from './site.ts';
 
@@ -26,7 +28,7 @@ before(async () => {
 
 after(() => dns[Symbol.asyncDispose]());
 
-function settings(httpPort: number, httpsPort = 443, clock: Clock = systemClock): SelfCheckSettings {
+function settings(httpPort: number, httpsPort = 443, clock: Clock = unhurriedClock): SelfCheckSettings {
   return {
     thumbprint,
     ports: { http: httpPort, https: httpsPort },
@@ -39,7 +41,7 @@ function settings(httpPort: number, httpsPort = 443, clock: Clock = systemClock)
 }
 
 function check(port: number, httpsPort?: number, name = host): Promise<Verdict> {
-  return selfCheck(name, settings(port, httpsPort), AbortSignal.timeout(20_000));
+  return selfCheck(name, settings(port, httpsPort), AbortSignal.timeout(60_000));
 }
 
 async function verdictOn(listener: RequestListener): Promise<Verdict> {
@@ -241,13 +243,16 @@ describe('the self-check is no way into the network of the cluster', () => {
   const command = '/api/v1/admin/purge?confirm=yes';
 
   before(async () => {
-    internal = await Site.start((request, response) => {
+    // Others listen at the same port of other addresses: it is none that a connection of anybody may have.
+    const [port] = await freePorts(1);
+    const listener: RequestListener = (request, response) => {
       asked.push(request.url);
       saying(202, 'the secret of the server', { location: 'http://further.example.test/' })(
         request,
         response,
       );
-    }, '127.0.0.2');
+    };
+    internal = await Site.start(listener, '127.0.0.2', port);
     dns.set('internal.example.test', ['127.0.0.2']);
   });
   beforeEach(() => {
@@ -269,7 +274,7 @@ describe('the self-check is no way into the network of the cluster', () => {
       internal.port,
     );
     const all = { ...settings(site.port), ...changes };
-    return await selfCheck(host, all, AbortSignal.timeout(20_000));
+    return await selfCheck(host, all, AbortSignal.timeout(60_000));
   }
 
   it('with a CA of the internet, a redirect to another host is not followed to a private address', async () => {
@@ -316,7 +321,7 @@ describe('the self-check is no way into the network of the cluster', () => {
       for (const publicCa of [true, false]) {
         dns.set(host, ['127.0.0.1']);
         const all = { ...settings(site.port), publicCa };
-        const verdict = await selfCheck(host, all, AbortSignal.timeout(20_000));
+        const verdict = await selfCheck(host, all, AbortSignal.timeout(60_000));
         assert.match(messageOf(verdict), /is asked for the challenge itself only/);
       }
     } finally {
@@ -504,7 +509,7 @@ describe('the self-check and the DNS', () => {
     it(`is definite that a CA of the internet cannot reach ${address}, which the configured servers know`, async () => {
       const name = `private-${address.replaceAll(/\W+/g, '-')}.example.test`;
       dns.set(name, [address]);
-      const verdict = await selfCheck(name, { ...settings(80), publicCa: true }, AbortSignal.timeout(20_000));
+      const verdict = await selfCheck(name, { ...settings(80), publicCa: true }, AbortSignal.timeout(60_000));
       assert.match(
         messageOf(verdict),
         /^wrong-answer: Host private-\S+ resolves to \S+, an address that the internet cannot reach\.$/,
@@ -516,14 +521,14 @@ describe('the self-check and the DNS', () => {
     const name = 'mixed.example.test';
     dns.set(name, ['10.1.2.3', 'fd00::5', '203.0.113.7']);
     const all = { ...settings(80), publicCa: true };
-    const found = await resolveHost(name, all, AbortSignal.timeout(20_000));
+    const found = await resolveHost(name, all, AbortSignal.timeout(60_000));
     assert.deepEqual(found, { kind: 'addresses', ipv6: undefined, ipv4: '203.0.113.7' });
   });
 
   it('asks loopback only where the configuration allows it', async () => {
     await using site = await Site.start(answering(thumbprint));
     const careful = { ...settings(site.port), allowLoopback: false };
-    const verdict = await selfCheck(host, careful, AbortSignal.timeout(20_000));
+    const verdict = await selfCheck(host, careful, AbortSignal.timeout(60_000));
     assert.match(messageOf(verdict), /^wrong-answer: .* resolves to 127\.0\.0\.1,/);
     assert.equal(site.connections, 0);
   });
@@ -533,7 +538,7 @@ describe('the self-check and the DNS', () => {
     const verdict = await selfCheck(
       'x.invalid',
       { ...settings(80), dnsServers: undefined },
-      AbortSignal.timeout(20_000),
+      AbortSignal.timeout(60_000),
     );
     assert.equal(verdict.kind, 'inconclusive');
   });
@@ -599,9 +604,8 @@ describe('the self-check and TLS', () => {
   });
 });
 
-/** A port that nobody listens on any more. */
+/** A port that nobody listens on. */
 async function closedSite(): Promise<{ port: number }> {
-  const site = await Site.start(() => undefined);
-  await site[Symbol.asyncDispose]();
-  return { port: site.port };
+  const [port = 0] = await freePorts(1);
+  return { port };
 }

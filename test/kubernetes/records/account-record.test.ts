@@ -126,7 +126,7 @@ test('the account Secret in a real API server', async (context) => {
             signal,
             shortestPause: 10,
             longestPause: 10,
-            mostTries: 5,
+            mostTries: 100,
             pauseAfter(error, pause) {
               if (!(error instanceof AccountError && error.transient)) throw error;
               return pause;

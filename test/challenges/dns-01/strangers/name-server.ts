@@ -12,7 +12,7 @@ import { ask, type DnsServer } from '../../../../src/challenges/dns-01/lookup/dn
 import { tsigKey } from '../dns-world.ts';
 
 const run = promisify(execFile);
-const startLimit = 20_000;
+const startLimit = 60_000;
 
 export const zone = 'shop.example';
 export const childZone = 'eu.shop.example';

@@ -96,12 +96,11 @@ describe('BIND', { skip: missing('named') }, () => {
     const secondary = await startBindSecondary(t, primary, false);
     const value = challengeValue('one');
     await updating(primary).add(value, signal);
-    assert.deepEqual(await valuesAt(secondary, name), []);
     const nameServers = [primary, secondary].map((server, index) => ({
       name: `ns${index + 1}`,
       addresses: [server],
     }));
-    const options = { clock: systemClock, timeLimit: 30_000, wanted: 'present' } as const;
+    const options = { clock: systemClock, timeLimit: 60_000, wanted: 'present' } as const;
     assert.equal((await awaitPropagation({ name, nameServers }, value.value, options, signal)).done, true);
     assert.deepEqual(await valuesAt(secondary, name), [value.value]);
   });
