@@ -24,3 +24,12 @@ it('the controller without DNS zones loads nothing of DNS-01', () => {
   assert.ok(solver.has('dns-packet'));
   assert.ok(controller.has('xstate') && controller.size > 100);
 });
+
+it('the controller loads acme-client, and axios with it, with the first signed request only', () => {
+  const ofAcme = (file: string): string[] =>
+    [...loadedWith(new URL(`../../src/${file}`, import.meta.url))].filter((path) =>
+      path.startsWith('acme-client'),
+    );
+  assert.deepEqual(ofAcme('controller.ts'), []);
+  assert.notDeepEqual(ofAcme('acme/protocol/signed-exchange.ts'), []);
+});

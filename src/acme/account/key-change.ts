@@ -1,5 +1,6 @@
 import type { AccountKey } from '../protocol/account-key.ts';
-import { SignedRequests, type SignedRequestsOptions } from '../protocol/signed-requests.ts';
+import type { SignedRequestsOptions } from '../protocol/signed-exchange.ts';
+import { SignedRequests } from '../protocol/signed-requests.ts';
 import { isLastingRefusal } from '../transport/problem.ts';
 import { changedKeyData, type RolloverState, refusedKeyData } from './account-secret.ts';
 import type { KeptAccount, LoadedAccount } from './kept-account.ts';

@@ -1,5 +1,6 @@
 import type { AccountKey } from '../protocol/account-key.ts';
-import { SignedRequests, type SignedRequestsOptions } from '../protocol/signed-requests.ts';
+import type { SignedRequestsOptions } from '../protocol/signed-exchange.ts';
+import { SignedRequests } from '../protocol/signed-requests.ts';
 import type { CaClock } from '../transport/ca-clock.ts';
 import { caName } from '../transport/connection.ts';
 import { AcmeProblem } from '../transport/problem.ts';

@@ -1,29 +1,14 @@
-// The signed requests of an account. The only place that uses acme-client: it builds and signs them and retries after a badNonce, the
-// transport sends them. Called by the account and by orders.
+// The signed requests of an account. acme-client builds and signs them and retries after a badNonce (signed-exchange.ts), the transport
+// sends them. Called by the account and by orders.
 
-import AcmeApi from 'acme-client/src/api.js';
-import HttpClient from 'acme-client/src/http.js';
-import { findCertificateChainForIssuer } from 'acme-client/src/util.js';
 import { arrayField, stringField } from '../../process/json.ts';
 import { caName } from '../transport/connection.ts';
 import { AcmeProblem, type Endpoint } from '../transport/problem.ts';
 import { readLinks } from '../transport/problem-document.ts';
-import {
-  type AcmeTransport,
-  type CallResult,
-  maxBadNonces,
-  type SignedAnswer,
-} from '../transport/transport.ts';
+import type { CallResult, SignedAnswer } from '../transport/transport.ts';
 import type { AccountKey } from './account-key.ts';
 import { type AuthorizationObject, type OrderObject, readAuthorization, readOrder } from './objects.ts';
-
-export interface SignedRequestsOptions {
-  readonly transport: Pick<AcmeTransport, 'directory' | 'nonce' | 'post'>;
-  readonly directoryUrl: string;
-  readonly key: AccountKey;
-  /** External account binding (RFC 8555 section 7.3.4): the key in base64url, as the CA hands it out. */
-  readonly externalAccount?: { readonly keyId: string; readonly hmacKey: string } | undefined;
-}
+import type { AcmeApi, SignedRequestsOptions } from './signed-exchange.ts';
 
 /** The requests of an order. */
 export type OrderRequests = Pick<
@@ -49,6 +34,8 @@ export interface AccountObject {
 
 /** Alternate chains that are downloaded; Let's Encrypt offers up to three. */
 const mostAlternates = 5;
+/** With the first signed request: it loads axios and @peculiar/x509, too, and a process whose certificates are all valid signs none. */
+const acmeClient = () => import('./signed-exchange.ts');
 
 /** The methods are requests of RFC 8555 section 7; each throws AcmeProblem, or the signal's reason. */
 export class SignedRequests {
@@ -155,6 +142,7 @@ export class SignedRequests {
     if (preferredIssuer === undefined || links.length === 0) return { value, retryAfter };
     const alternates = await Promise.all(links.map((link) => this.#chain(signal, link)));
     const chains = [value, ...alternates.map((alternate) => alternate.value)];
+    const { findCertificateChainForIssuer } = await acmeClient();
     return { value: findCertificateChainForIssuer(chains, preferredIssuer), retryAfter };
   }
 
@@ -164,7 +152,8 @@ export class SignedRequests {
    */
   async changeKey(signal: AbortSignal, next: AccountKey): Promise<void> {
     const change = { account: this.#accountUrl, oldKey: this.#options.key.jwk };
-    const inner = new Exchange({ ...this.#options, key: next }, signal, 'key-change');
+    const { SignedExchange } = await acmeClient();
+    const inner = new SignedExchange({ ...this.#options, key: next }, signal, 'key-change');
     await this.#ask(signal, 'key-change', async (api) => {
       const url = await inner.getResourceUrl('keyChange');
       return api.apiRequest(url, inner.createSignedBody(url, change));
@@ -218,7 +207,8 @@ export class SignedRequests {
     accountUrl = this.#accountUrl,
   ): Promise<SignedAnswer> {
     signal.throwIfAborted();
-    const exchange = new Exchange(this.#options, signal, endpoint);
+    const { AcmeApi, SignedExchange } = await acmeClient();
+    const exchange = new SignedExchange(this.#options, signal, endpoint);
     try {
       await send(new AcmeApi(exchange, accountUrl));
     } catch (error) {
@@ -239,53 +229,5 @@ export class SignedRequests {
   #malformed(endpoint: Endpoint, detail: string, cause?: unknown): AcmeProblem {
     const ca = caName(this.#options.directoryUrl);
     return new AcmeProblem({ type: 'invalidResponse', detail, endpoint, ca, cause });
-  }
-}
-
-/** One request signed by acme-client and sent by the transport in place of axios. */
-class Exchange extends HttpClient {
-  readonly #options: SignedRequestsOptions;
-  readonly #signal: AbortSignal;
-  readonly #endpoint: Endpoint;
-  /** Rejected nonces in a row. */
-  #badNonces = 0;
-  /** The last one; undefined before it. */
-  answer: SignedAnswer | undefined;
-
-  constructor(options: SignedRequestsOptions, signal: AbortSignal, endpoint: Endpoint) {
-    const { directoryUrl, externalAccount, key } = options;
-    super(
-      directoryUrl,
-      key.privateKey,
-      externalAccount && { kid: externalAccount.keyId, hmacKey: externalAccount.hmacKey },
-    );
-    this.jwk = key.jwk;
-    this.maxBadNonceRetries = maxBadNonces;
-    this.#options = options;
-    this.#signal = signal;
-    this.#endpoint = endpoint;
-  }
-
-  override async getDirectory(): Promise<Readonly<Record<string, unknown>>> {
-    const { directoryUrl, transport } = this.#options;
-    return (await transport.directory(directoryUrl, this.#signal)).resources;
-  }
-
-  override async getNonce(): Promise<string> {
-    return this.#options.transport.nonce(this.#signal, await this.getResourceUrl('newNonce'));
-  }
-
-  override async request(
-    url: string,
-    _method: string,
-    { data }: { readonly data: object },
-  ): Promise<HttpClient.Response> {
-    const answer = await this.#options.transport.post(
-      { signal: this.#signal, endpoint: this.#endpoint, url, body: JSON.stringify(data) },
-      this.#badNonces,
-    );
-    this.#badNonces = answer.rejectsNonce ? this.#badNonces + 1 : 0;
-    this.answer = answer;
-    return answer;
   }
 }
