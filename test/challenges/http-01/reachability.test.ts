@@ -133,6 +133,17 @@ describe('waiting until a host is reachable', () => {
     assert.deepEqual(clock.waits.slice(0, 4), [20, 30, 45, 67.5]);
   });
 
+  it('asks once more after the time limit: it may have stood still, while the rule took effect', async () => {
+    let takenUp = false;
+    await using site = await startScripted(() => takenUp);
+    const clock = new ClockWithLimit();
+    const verdict = awaitReachable(host, { ...settings(site.port, clock.limit), clock }, signal);
+    await eventually('some answers came', () => clock.waits.length >= 2);
+    takenUp = true;
+    clock.end();
+    assert.equal((await verdict).kind, 'reachable');
+  });
+
   it('does not take every other good answer for good', async () => {
     await using site = await startScripted((request) => request % 2 === 0);
     const clock = new ClockWithLimit();
