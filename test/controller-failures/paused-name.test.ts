@@ -21,7 +21,7 @@ let secret = '';
 const findings = new Map<string, Finding>();
 
 async function start(): Promise<void> {
-  const environment = { LEGO_SELF_CHECK_TIMEOUT: '5s', LEGO_LOG_LEVEL: 'trace' };
+  const environment = { LEGO_LOG_LEVEL: 'trace' };
   await stage.startController({ ...ca.environment, ...environment });
 }
 

@@ -35,7 +35,6 @@ describe('a run with viewers, an issuance, a failure and a pause', () => {
     await stage.startController({
       ...ca.environment,
       LEGO_LOG_LEVEL: 'trace',
-      LEGO_SELF_CHECK_TIMEOUT: '8s',
       LEGO_STATELY_INSPECTOR: 'on',
     });
   });

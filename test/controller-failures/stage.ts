@@ -117,9 +117,24 @@ export class Stage {
     return view;
   }
 
-  /** Waits for a Warning with this reason on the Ingress; returns its message. */
-  async untilWarned(key: string, reason: string): Promise<string> {
-    return this.guard(this.#untilWarned(key, reason));
+  /**
+   * Waits for a Warning with this reason on the Ingress; returns its message.
+   * @param told what it has to say, where one that is told in an unlucky moment may say something else before
+   */
+  async untilWarned(key: string, reason: string, told = /^/): Promise<string> {
+    return this.guard(this.#untilWarned(key, reason, told));
+  }
+
+  /** When the log first said that the Ingress failed for this reason, and when the next attempt was to be. */
+  async firstFailure(key: string, reason: string): Promise<{ at: number; nextAttempt: number }> {
+    const found = (await this.log()).find(
+      (record) => record['ingress'] === key && record['reason'] === reason,
+    );
+    assert.ok(found, `the log does not say ${reason} of ${key}`);
+    return {
+      at: Date.parse(String(found['time'])),
+      nextAttempt: Date.parse(String(found['nextAttempt'])),
+    };
   }
 
   /** The Events on the Ingress, in the order of their names, which is that of their times. */
@@ -248,18 +263,23 @@ export class Stage {
           .join('\n');
   }
 
-  async #untilWarned(key: string, reason: string): Promise<string> {
-    let found: Told | undefined;
-    await eventually(
-      `Ingress ${key} has a Warning ${reason}`,
-      async () => {
-        const events = await this.events(key);
-        found = events.find((event) => event.type === 'Warning' && event.reason === reason);
-        return found !== undefined;
-      },
-      patience,
-    );
-    return found?.message ?? '';
+  async #untilWarned(key: string, reason: string, told: RegExp): Promise<string> {
+    let messages: readonly string[] = [];
+    const fits = (message: string): boolean => told.test(message);
+    try {
+      await eventually(
+        `Ingress ${key} has a Warning ${reason} that says ${String(told)}`,
+        async () => {
+          const warnings = (await this.events(key)).filter((event) => event.type === 'Warning');
+          messages = warnings.filter((event) => event.reason === reason).map(({ message }) => message);
+          return messages.some(fits);
+        },
+        patience,
+      );
+    } catch (error) {
+      throw new Error(`It is told ${JSON.stringify(messages)}`, { cause: error });
+    }
+    return messages.find(fits) ?? '';
   }
 }
 
