@@ -5,13 +5,13 @@ import { gate } from './gate.ts';
 import { ingress } from './objects.ts';
 import { type Stage, startStage } from './stage.ts';
 
-/** Milliseconds. An API server that has just started denies everybody everything, until it has read its roles. */
+/** Milliseconds. An API server that starts denies everybody everything, until it has read its roles, and for a moment after it is ready. */
 const deniesAfterStart = 10_000;
 
 let cluster: Cluster;
 let stage: Stage;
-/** When the API server was started again. */
-const starts: number[] = [];
+/** When the API server was started again, and when it was ready. */
+const starts: { readonly begun: number; ready: number }[] = [];
 
 before(async () => {
   cluster = await startCluster();
@@ -20,7 +20,7 @@ before(async () => {
     namespaces: ['shop'],
     proxyCa: true,
     isDenialMeant: ({ receivedAt }) =>
-      starts.some((start) => receivedAt >= start && receivedAt < start + deniesAfterStart),
+      starts.some(({ begun, ready }) => receivedAt >= begun && receivedAt < ready + deniesAfterStart),
   });
   await stage.startController();
 });
@@ -33,8 +33,7 @@ describe('an API server that is restarted', () => {
   it('in the middle of an order does not disturb it', async () => {
     const challenge = await orderHeldAt('/chalZ/', 'early');
 
-    starts.push(Date.now());
-    await cluster.restartApiServer();
+    await started(() => cluster.restartApiServer());
     challenge.open();
 
     await stage.untilIssued('shop/early');
@@ -50,8 +49,7 @@ describe('an API server that is restarted', () => {
       /^The holder of the hosts is not recorded yet: .*the API server cannot be reached/,
     );
     assert.equal((await stage.view('shop/late'))?.state, 'storing');
-    starts.push(Date.now());
-    await cluster.startApiServer();
+    await started(() => cluster.startApiServer());
 
     await stage.untilIssued('shop/late');
     assert.match((await stage.secret('shop/late-tls'))?.['tls.crt'] ?? '', /^-----BEGIN CERTIFICATE-----/);
@@ -64,6 +62,13 @@ describe('an API server that is restarted', () => {
     assert.equal(await stage.orders(), 3);
   });
 });
+
+async function started(start: () => Promise<void>): Promise<void> {
+  const times = { begun: Date.now(), ready: Number.POSITIVE_INFINITY };
+  starts.push(times);
+  await start();
+  times.ready = Date.now();
+}
 
 /** Applies the Ingress `shop/NAME` and waits until its order has come as far as this path of pebble's. */
 async function orderHeldAt(prefix: string, name: string): Promise<{ open(): void }> {

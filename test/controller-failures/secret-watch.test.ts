@@ -29,7 +29,9 @@ async function secretRequests(): Promise<AuditRecord[]> {
 
 /** What the controller has asked about the Secret since it wrote to it last. */
 async function sinceLastWrite(): Promise<string[]> {
-  const requests = (await secretRequests()).filter(({ name }) => name === 'site-tls');
+  const requests = (await secretRequests())
+    .filter(({ name }) => name === 'site-tls')
+    .toSorted((one, other) => one.receivedAt - other.receivedAt);
   const last = requests.findLastIndex(({ verb, dryRun }) => verb !== 'get' && !dryRun);
   return requests.slice(last + 1).map(({ verb }) => verb);
 }
