@@ -87,7 +87,7 @@ export class ControllerProcess {
 
   /** Sends SIGTERM, as the kubelet does, and waits. */
   async stop(): Promise<void> {
-    await this.#process.stop({ limit: 30_000 });
+    await this.#process.stop({ limit: patience });
   }
 
   /** Kills it like a crash. */
