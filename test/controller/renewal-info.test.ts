@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
+import { day, minute } from '../../machines/time/durations.ts';
 import { certificateId } from '../../src/certificate/certificate-id.ts';
 import { recordField, stringField } from '../../src/process/json.ts';
+import type { Answer } from '../controller-failures/faulty-proxy.ts';
+import { type Gate, gate } from '../controller-failures/gate.ts';
 import { ingress, ingressPath, secretPath } from '../controller-failures/objects.ts';
 import { type Stage, startStage } from '../controller-failures/stage.ts';
 import { eventually } from '../time/eventually.ts';
@@ -21,8 +24,11 @@ function payloadOf(jws: string): unknown {
 
 describe('a certificate that the CA wants renewed', () => {
   before(async () => {
-    const brief = { description: 'for a minute', validityPeriod: 60 };
-    stage = await startStage({ namespaces: ['shop'], proxyCa: true, pebble: { profiles: { brief } } });
+    const profiles = {
+      brief: { description: 'for a minute', validityPeriod: 60 },
+      lasting: { description: 'for a day', validityPeriod: 86_400 },
+    };
+    stage = await startStage({ namespaces: ['shop'], proxyCa: true, pebble: { profiles } });
     await stage.startController({ LEGO_PROFILE: 'brief' });
   });
   afterEach(async () => {
@@ -35,36 +41,46 @@ describe('a certificate that the CA wants renewed', () => {
   });
   after(() => stage.stop());
 
-  /** Lets the CA say of the first certificate that it is to be renewed within seconds. */
-  function suggestRenewal(): void {
+  /** Lets the CA say of the first certificate that it is to be renewed now, and holds the order for that back; then it is refused, or made. */
+  function suggestRenewal(refusal?: Answer): Gate {
+    const renewal = gate();
     let first = true;
-    stage.ca.interfere = ({ path, body }) => {
-      if (path === '/order-plz') replaced.push(stringField(payloadOf(body), 'replaces'));
+    stage.ca.interfere = ({ path, body, forward }) => {
+      if (path === '/order-plz') {
+        replaced.push(stringField(payloadOf(body), 'replaces'));
+        if (replaced.length === 2) {
+          return renewal.pass(() => (refusal === undefined ? forward() : Promise.resolve(refusal)));
+        }
+      }
       if (!path.includes('renewalInfo') || !first) return undefined;
       first = false;
-      const [start, end] = [-5000, 1000].map((offset) => new Date(Date.now() + offset).toISOString());
+      // Whenever it is read, it has not ended, and its time has very likely come.
+      const [start, end] = [-day, minute].map((offset) => new Date(Date.now() + offset).toISOString());
       return Promise.resolve({
         status: 200,
         headers: { 'content-type': 'application/json', 'retry-after': '21600' },
         body: JSON.stringify({ suggestedWindow: { start, end }, explanationURL: explanation }),
       });
     };
+    return renewal;
   }
 
   it('is renewed then, long before its time, and its owner is told why', async () => {
-    suggestRenewal();
+    const renewal = suggestRenewal();
     await stage.apply(ingress('shop/recalled', { tls: { 'recalled-tls': ['recalled.example.com'] } }));
     await stage.untilIssued('shop/recalled');
     const first = await assertStored(stage, 'shop/recalled-tls', ['recalled.example.com']);
     const id = certificateId(first);
     assert.ok(id !== undefined);
+    renewal.open();
     await eventually(
       'the Secret holds another certificate',
       async () =>
         (await assertStored(stage, 'shop/recalled-tls', ['recalled.example.com'])).serialNumber !==
         first.serialNumber,
     );
-    assert.deepEqual(replaced, [undefined, id]);
+    // Later ones replace the second certificate.
+    assert.deepEqual(replaced.slice(0, 2), [undefined, id]);
     await eventually('people are told', async () => {
       const events = await stage.events('shop/recalled');
       return events.some(
@@ -74,37 +90,33 @@ describe('a certificate that the CA wants renewed', () => {
   });
 
   it('is renewed all the same where the CA does not take the order for a replacement', async () => {
-    suggestRenewal();
-    const suggested = stage.ca.interfere;
-    stage.ca.interfere = (passage) => {
-      const answer = suggested(passage);
-      if (passage.path !== '/order-plz' || replaced.at(-1) === undefined) return answer;
-      return Promise.resolve({
+    const renewal = suggestRenewal({
+      status: 409,
+      headers: { 'content-type': 'application/problem+json' },
+      body: JSON.stringify({
+        type: 'urn:ietf:params:acme:error:alreadyReplaced',
+        detail: "Could not validate ARI 'replaces' field",
         status: 409,
-        headers: { 'content-type': 'application/problem+json' },
-        body: JSON.stringify({
-          type: 'urn:ietf:params:acme:error:alreadyReplaced',
-          detail: "Could not validate ARI 'replaces' field",
-          status: 409,
-        }),
-      });
-    };
+      }),
+    });
     await stage.apply(ingress('shop/refused', { tls: { 'refused-tls': ['refused.example.com'] } }));
     await stage.untilIssued('shop/refused');
     const first = await assertStored(stage, 'shop/refused-tls', ['refused.example.com']);
+    renewal.open();
     await eventually(
       'the Secret holds another certificate',
       async () =>
         (await assertStored(stage, 'shop/refused-tls', ['refused.example.com'])).serialNumber !==
         first.serialNumber,
     );
-    assert.deepEqual(replaced, [undefined, certificateId(first), undefined]);
+    assert.deepEqual(replaced.slice(0, 3), [undefined, certificateId(first), undefined]);
     assert.equal((await stage.view('shop/refused'))?.problems.length, 0);
   });
 
   it('is neither asked about nor written to when the controller starts again', async () => {
     const questions: string[] = [];
-    await stage.apply(ingress('shop/calm', { tls: { 'calm-tls': ['calm.example.com'] } }));
+    const annotations = { 'kube-lego.io/profile': 'lasting' };
+    await stage.apply(ingress('shop/calm', { tls: { 'calm-tls': ['calm.example.com'] }, annotations }));
     await stage.untilIssued('shop/calm');
     const before = await stage.object(secretPath('shop/calm-tls'));
     stage.ca.interfere = ({ path }) => {
