@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { freePorts } from '../../deploy/local/free-ports.ts';
 import { pageFile } from '../../src/inspector/page/files.ts';
 import type { Delta, IngressDetail, IngressRow, Snapshot } from '../../src/inspector/protocol.ts';
 
@@ -33,10 +34,9 @@ export class FeedStandIn {
       this.#answer(request, response).catch((error: unknown) => response.destroy(asError(error)));
     });
     this.#server = server;
+    [this.#port = 0] = this.#port === 0 ? await freePorts(1) : [this.#port];
     server.listen(this.#port, '127.0.0.1');
     await once(server, 'listening');
-    const address = server.address();
-    if (address !== null && typeof address === 'object') this.#port = address.port;
   }
 
   async stop(): Promise<void> {

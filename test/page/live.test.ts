@@ -26,7 +26,7 @@ describe('the page of a running controller', () => {
   async function open(t: TestContext, hash = ''): Promise<{ page: Page; complaints: string[] }> {
     const context = await browser.newContext({ viewport: { width: 1300, height: 900 } });
     t.after(() => context.close());
-    context.setDefaultTimeout(30_000);
+    context.setDefaultTimeout(60_000);
     const page = await context.newPage();
     const complaints: string[] = [];
     page.on('pageerror', (error) => complaints.push(String(error)));

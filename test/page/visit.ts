@@ -4,7 +4,7 @@ import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import type { Snapshot } from '../../src/inspector/protocol.ts';
 import { FeedStandIn } from './feed-stand-in.ts';
 
-const timeLimit = 30_000;
+const timeLimit = 60_000;
 
 export interface Visit {
   readonly page: Page;

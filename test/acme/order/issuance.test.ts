@@ -23,28 +23,32 @@ async function failure(work: Promise<unknown>): Promise<OrderError> {
 }
 
 describe('issuance at pebble', () => {
-  test('one host after the other: at most nine requests each, new-nonce only at the start', async (context) => {
+  test('one host after the other: no request that it could do without, new-nonce only at the start', async (context) => {
     await using world = await startWorld();
     await world.obtain(['warm-up.example']);
     const warmUp = world.endpoints();
     assert.equal(warmUp.filter((endpoint) => endpoint === 'new-nonce').length, 1);
-    const counts: number[] = [];
     const times: number[] = [];
     for (let index = 0; index < 20; index += 1) {
       world.reports.length = 0;
       const started = performance.now();
       const { chainPem } = await world.obtain([`host-${index}.example`]);
       times.push(performance.now() - started);
-      counts.push(world.reports.length);
-      assert.ok(!world.endpoints().includes('new-nonce'));
+      // How often authorizations and orders are polled is up to pebble and the machine.
+      const steps = world.endpoints().filter((endpoint, at, all) => endpoint !== all[at - 1]);
+      assert.deepEqual(steps, [
+        'new-order',
+        'authorization',
+        'challenge',
+        'authorization',
+        'finalize',
+        'order',
+        'certificate',
+      ]);
       assert.equal(leaf(chainPem).subjectAltName, `DNS:host-${index}.example`);
     }
     times.sort((a, b) => a - b);
-    context.diagnostic(`requests ${counts.join(' ')}; median ${times[10]?.toFixed(0)} ms`);
-    assert.ok(
-      counts.every((count) => count <= 9),
-      counts.join(' '),
-    );
+    context.diagnostic(`median ${times[10]?.toFixed(0)} ms`);
   });
 
   test('ten orders in flight share nonces and connections', async (context) => {
@@ -156,9 +160,11 @@ describe('issuance at pebble', () => {
     const finalized = requests.find(({ path }) => path.startsWith('/finalize-order/'));
     const polled = requests.find(({ path }) => path.startsWith('/my-order/'));
     assert(finalized && polled);
-    // The longest one is the time limit of the order. Another wait of either kind would take three seconds more.
-    const waited = waits.filter((ms) => ms < minute).reduce((sum, ms) => sum + ms, 0);
-    assert.ok(waited < 11_000, `${waited} ms`);
+    // The longest one is the time limit of the order. The first waits for a new state are its own; on a busy machine there may be more
+    // than one of the others.
+    const others = waits.filter((ms) => ms > 100 && ms < minute);
+    const isAsked = (ms: number): boolean => [3000, 5000].some((asked) => ms >= asked && ms < asked + 100);
+    assert.ok(others.length > 0 && others.every(isAsked), waits.join(' '));
     // The log counts whole seconds.
     assert.ok(polled.at - finalized.at >= 5000, `${polled.at - finalized.at} ms`);
   });

@@ -21,7 +21,7 @@ import {
   secretFacts,
 } from '../../machines/builders.ts';
 
-const signal = AbortSignal.timeout(30_000);
+const signal = AbortSignal.timeout(60_000);
 const url = 'https://acme-v02.api.letsencrypt.org/directory';
 
 function settings(environment: Readonly<Record<string, string>> = {}) {

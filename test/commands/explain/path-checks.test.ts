@@ -60,7 +60,7 @@ describe('what explain says of the Service that challenges go to', () => {
         response.end(JSON.stringify(found ?? { kind: 'Status', reason: otherwise, message: otherwise }));
         return true;
       };
-      const check = await checkService(client, configOf(await controllerEnv()), AbortSignal.timeout(30_000));
+      const check = await checkService(client, configOf(await controllerEnv()), AbortSignal.timeout(60_000));
       assert.equal(check.result, result);
       assert.match(check.text, text);
     });

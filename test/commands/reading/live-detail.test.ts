@@ -5,7 +5,7 @@ import { askController } from '../../../src/commands/reading/live-detail.ts';
 import { Site, saying } from '../../challenges/http-01/site.ts';
 import { detailOf } from '../live-builders.ts';
 
-const signal = AbortSignal.timeout(30_000);
+const signal = AbortSignal.timeout(60_000);
 const ingress = { kind: 'Ingress', namespace: 'shop', name: 'web', uid: 'uid-here' };
 
 describe('whoever listens where the controller should', () => {

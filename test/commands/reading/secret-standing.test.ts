@@ -12,7 +12,7 @@ async function purposeWith(holders: Parameters<typeof readStanding>[3]): Promise
   assert.equal(reading.kind, 'config');
   const secrets = { read: () => Promise.resolve(undefined) };
   const config = { ...reading.config, directoryKnown: true };
-  const signal = AbortSignal.timeout(30_000);
+  const signal = AbortSignal.timeout(60_000);
   const standing = await readStanding(secrets, desiredCertificate(), config, holders, now, signal);
   assert.equal(standing.kind, 'read');
   return standing.assessment.kind === 'due' ? standing.assessment.purpose : undefined;
