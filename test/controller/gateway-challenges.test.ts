@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { after, before, describe, it } from 'node:test';
+import { after, afterEach, before, describe, it } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { arrayField, recordField, stringField } from '../../src/process/json.ts';
+import { type Gate, gate } from '../controller-failures/gate.ts';
 import { secretPath } from '../controller-failures/objects.ts';
 import { type Stage, startStage } from '../controller-failures/stage.ts';
 import { deployFolder } from '../deploy/deployed-cluster.ts';
@@ -63,6 +64,13 @@ async function untilStored(key: string, hosts: readonly string[]): Promise<void>
   await assertStored(stage, key, hosts);
 }
 
+/** Holds back what the CA says of the hosts of an order: until then its challenges stand. */
+function holdOrder(): Gate {
+  const held = gate();
+  stage.ca.interfere = ({ path, forward }) => (path.startsWith('/authZ/') ? held.pass(forward) : undefined);
+  return held;
+}
+
 async function list(path: string): Promise<readonly unknown[]> {
   return arrayField(await stage.world.api.expect(path), 'items');
 }
@@ -85,8 +93,11 @@ async function untilCleanedUp(): Promise<void> {
 
 describe('the challenges of Gateways', { timeout: 420_000 }, () => {
   before(async () => {
-    stage = await startStage({ namespaces: ['infra', 'shop', 'rival'], gatewayApi: true });
+    stage = await startStage({ namespaces: ['infra', 'shop', 'rival'], gatewayApi: true, proxyCa: true });
     await stage.startController(environment);
+  });
+  afterEach(() => {
+    stage.ca.interfere = () => undefined;
   });
   after(() => stage.stop());
 
@@ -107,7 +118,11 @@ describe('the challenges of Gateways', { timeout: 420_000 }, () => {
         await pause(50);
       }
     })();
+    const held = holdOrder();
     await stage.apply(gateway('many', { domain: 'many.example.com' }, { 'many-tls': hosts }));
+    await stage.guard(held.reached);
+    await eventually('the routes are seen', () => seen.at(-1) === 3);
+    held.open();
     await untilStored('infra/many-tls', hosts);
     watching.abort();
     await watched;
@@ -141,11 +156,15 @@ describe('the challenges of Gateways', { timeout: 420_000 }, () => {
         for (const route of await challengeRoutes()) seen.add(route);
       }
     })();
+    const held = holdOrder();
     await api.expect('/apis/gateway.networking.k8s.io/v1/namespaces/infra/gateways/wild', {
       method: 'PATCH',
       contentType: 'application/merge-patch+json',
       body: { metadata: { annotations: { 'kubernetes.io/tls-acme': 'true' } } },
     });
+    await stage.guard(held.reached);
+    await eventually('the challenge route is seen', () => seen.size > 0);
+    held.open();
     await untilStored('infra/wild-tls', [host]);
     probing.abort();
     await probed;
