@@ -6,9 +6,9 @@ import { Floor } from '../bench/floor.ts';
 import { badGateway } from './faults.ts';
 import { CaServer } from './server.ts';
 
-/** What a GET of the directory comes to. */
-async function ask({ ca, caBundle }: CaServer): Promise<string> {
-  const agent = new Agent({ connect: { ca: caBundle }, bodyTimeout: 3000, headersTimeout: 3000 });
+/** What a GET of the directory comes to within so many milliseconds. */
+async function ask({ ca, caBundle }: CaServer, limit = 60_000): Promise<string> {
+  const agent = new Agent({ connect: { ca: caBundle }, bodyTimeout: limit, headersTimeout: limit });
   try {
     const headers = { 'user-agent': 'test' };
     const answer = await request(ca.directoryUrl, { dispatcher: agent, headers });
@@ -25,9 +25,9 @@ describe('the strict CA on its port', () => {
   it('fails as a test says: a reset, half a body, silence, the answer of a proxy', async () => {
     await using server = await CaServer.start({ vaHttpPort: 1 });
     server.ca.faults.next('directory', 'reset', 'half', 'silence', badGateway());
-    const outcomes: string[] = [];
-    for (let times = 0; times < 5; times += 1) outcomes.push(await ask(server));
-    assert.deepEqual(outcomes, ['UND_ERR_SOCKET', 'UND_ERR_SOCKET', 'UND_ERR_HEADERS_TIMEOUT', '502', '200']);
+    const outcomes = [await ask(server), await ask(server), await ask(server, 1000), await ask(server)];
+    assert.deepEqual(outcomes, ['UND_ERR_SOCKET', 'UND_ERR_SOCKET', 'UND_ERR_HEADERS_TIMEOUT', '502']);
+    assert.equal(await ask(server), '200');
   });
 
   it('bears hundreds of orders in flight', async (context) => {

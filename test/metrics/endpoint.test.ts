@@ -37,13 +37,17 @@ describe('/metrics', () => {
   it('is read once for all who ask within a second', async () => {
     let reads = 0;
     await using site = await serve(async () => `kube_lego_ready ${(reads += 1)}\n`);
-    const answers = await Promise.all([ask(site), ask(site), ask(site)]);
-    await Promise.all(answers.map((answer) => answer.text()));
-    assert.equal(reads, 1);
-    await eventually(
-      'it is read again',
-      async () => (await (await ask(site)).text()) !== 'kube_lego_ready 1\n',
-    );
+    // On a busy machine they may come more than a second after each other: then there are others.
+    await eventually('three read the same', async () => {
+      const answers = await Promise.all([ask(site), ask(site), ask(site)]);
+      const texts = await Promise.all(answers.map((answer) => answer.text()));
+      return new Set(texts).size === 1;
+    });
+    const before = reads;
+    await eventually('it is read again', async () => {
+      await (await ask(site)).text();
+      return reads > before;
+    });
   });
 
   it('tells who asks no more than that something is wrong, and is asked again the next time', async () => {

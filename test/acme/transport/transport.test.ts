@@ -43,7 +43,7 @@ describe('transport', () => {
       userAgent: userAgent('1.2.3', 'https://kube-lego.example'),
       caBundle: ca.caBundle,
       proxy: noProxy,
-      requestTimeout: 2000,
+      requestTimeout: 60_000,
       maxBodyBytes: 100_000,
       onRequest: (report) => reports.push(report),
     });
@@ -375,7 +375,10 @@ describe('transport', () => {
 
   test('ends by its time limit when the CA says nothing', async () => {
     ca.scripts.set('/new-order', () => 'silence');
-    const error = await refusal(order());
+    const options = { clock: caClock, userAgent: 'test', caBundle: ca.caBundle, proxy: noProxy };
+    const hasty = new AcmeTransport({ ...options, requestTimeout: 2000 });
+    const error = await refusal(order(hasty));
+    await hasty.close();
     assert.equal(error.type, 'timeout');
     assert.match(error.message, /no complete answer within 2 s/);
   });

@@ -81,8 +81,10 @@ describe('Gateways as sources', () => {
     stop.abort();
     await sources.stopped();
     await client.close();
+    // The manual clock makes minutes of the moments for which the API server is busy with the storage of a kind.
+    const isBusy = (record: object): boolean => recordField(record, 'err')?.['code'] === 'TooManyRequests';
     assert.deepEqual(
-      log.records.filter(({ level }) => level !== 'debug'),
+      log.records.filter((record) => record['level'] !== 'debug' && !isBusy(record)),
       [],
       'nothing is in the log',
     );
