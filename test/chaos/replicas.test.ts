@@ -107,7 +107,7 @@ describe('two replicas', () => {
       issuanceTime: () => 300,
       around: (request, handle) => around(request, handle),
     });
-    replicas = await Replicas.start(stage.world, { ...ca.environment, LEGO_LEASE_DURATION: '6s' });
+    replicas = await Replicas.start(stage.world, { ...ca.environment, LEGO_LEASE_DURATION: '30s' });
     pods = [await replicas.add(), await replicas.add()];
   });
   afterEach(() => {
