@@ -9,7 +9,13 @@ import type { Interference, Passage } from '../controller-failures/faulty-proxy.
 import { ingress, type Manifest, secret } from '../controller-failures/objects.ts';
 import { type Stage, startStage } from '../controller-failures/stage.ts';
 import { eventually } from '../time/eventually.ts';
-import { besideController, explained, explainedInTrouble, runBehindProxy } from './command-run.ts';
+import {
+  besideController,
+  explained,
+  explainedInPod,
+  explainedInTrouble,
+  runBehindProxy,
+} from './command-run.ts';
 
 const secrets = '/api/v1/namespaces/shop/secrets';
 const ingresses = '/apis/networking.k8s.io/v1/ingresses';
@@ -117,7 +123,7 @@ describe('kube-lego explain, while the API server answers the controller with', 
     stage.apiServer.interfere = (passage) => (isWrite(passage, 'taken') ? Promise.resolve(taken) : undefined);
     await stage.apply(site('taken'));
     await stage.untilState('shop/taken', 'storing');
-    const { verdict, why, next } = await explained(stage, 'shop/taken', besideController(stage));
+    const { verdict, why, next } = await explainedInPod(stage, 'shop/taken');
     assert.equal(verdict, 'waiting');
     assert.equal(why, 'Secret taken-tls does not exist.');
     assert.equal(next, 'kube-lego is storing: write the Secret.');

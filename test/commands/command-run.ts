@@ -11,6 +11,7 @@ import type { Explanation } from '../../src/commands/explain/explanation.ts';
 import { runCommand as runCommandHere } from '../../src/commands/run.ts';
 import { systemClock } from '../../src/time/clock.ts';
 import { type Interference, startFaultyProxy } from '../controller-failures/faulty-proxy.ts';
+import { eventually } from '../time/eventually.ts';
 
 export interface Outcome {
   readonly code: number | null;
@@ -117,10 +118,21 @@ export async function explained(
   return explanation;
 }
 
+/** What it says in the pod, with what the controller knows: a busy one may take longer than the command waits for it. */
+export async function explainedInPod(stage: Stage, key: string): Promise<Explanation> {
+  let explanation: Explanation | undefined;
+  await eventually('the controller was asked', async () => {
+    explanation = await explained(stage, key, besideController(stage));
+    return explanation.live !== undefined;
+  });
+  assert.ok(explanation);
+  return explanation;
+}
+
 /** What is told in the pod of an Ingress whose round has come to nothing; `why` without how often. */
 export async function explainedInTrouble(stage: Stage, key: string): Promise<Explanation> {
   for (let looks = 1; looks <= 20; looks += 1) {
-    const explanation = await explained(stage, key, besideController(stage));
+    const explanation = await explainedInPod(stage, key);
     // It is tried again after seconds: on a busy machine `explain` meets the next try, or the one after.
     if (explanation.next.startsWith('kube-lego is checking')) continue;
     assert.equal(explanation.verdict, 'failing');
