@@ -12,8 +12,8 @@ import { eventually } from '../time/eventually.ts';
 import type { Replica } from './replica.ts';
 import { Replicas } from './replicas.ts';
 
-/** Milliseconds: of a busy machine. */
-const patience = 60_000;
+/** Milliseconds: of a busy machine, and of the Lease of a leader that has died. */
+const patience = 120_000;
 
 type Around = (request: CaRequest, handle: () => Promise<CaAnswer>) => Promise<CaAnswer>;
 

@@ -8,7 +8,7 @@ import { Replica } from './replica.ts';
 /** Milliseconds between two probes. */
 const probeInterval = 200;
 /** Milliseconds that a start or a takeover may take on a busy machine, besides the Lease's. */
-const patience = 60_000;
+const patience = 120_000;
 
 /**
  * The processes of a Deployment with several replicas, and the Service in front of their responders: it leads to all that answered their
