@@ -42,17 +42,24 @@ export class LentCluster {
   async prepare(holding: Holding): Promise<void> {
     if (holding === this.#holding) return;
     this.#holding = holding;
-    if (holding === 'nothing' || this.#deployment !== undefined) return this.clean();
+    if (holding === 'nothing' || this.#deployment !== undefined) {
+      if (!(await this.clean())) await delay(settleTime);
+      return;
+    }
     await applyBase(this.#cluster.adminKubeconfig);
     this.#deployment = await EtcdContent.read(this.#cluster.etcdUrl);
     await delay(settleTime);
   }
 
-  /** Takes back what somebody has done with it. */
-  async clean(): Promise<void> {
+  /**
+   * Takes back what somebody has done with it.
+   * @returns whether the API server heeds all of it by now
+   */
+  async clean(): Promise<boolean> {
     const content = (this.#holding === 'deployment' ? this.#deployment : undefined) ?? this.#nothing;
-    if (await content.restore()) await delay(settleTime);
+    const isHeeded = !(await content.restore());
     await truncate(this.#cluster.auditLog);
+    return isHeeded;
   }
 
   async stop(): Promise<void> {
