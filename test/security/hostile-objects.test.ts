@@ -3,10 +3,10 @@ import { after, before, describe, it } from 'node:test';
 import type { ApiClient } from '../../deploy/local/api-client.ts';
 import { statusAnnotation } from '../../machines/ingress/status.ts';
 import { recordField } from '../../src/process/json.ts';
-import { Kubelet } from '../bench/hostile/kubelet.ts';
+import type { Kubelet } from '../bench/hostile/kubelet.ts';
 import { ingress, ingressPath, type Manifest } from '../controller-failures/objects.ts';
 import { type Stage, startStage } from '../controller-failures/stage.ts';
-import { startTenant, untilStatus } from './tenant.ts';
+import { kubeletOf, startTenant, untilStatus } from './tenant.ts';
 
 // mallory writes Ingresses that are as large and as ugly as the API server takes them. What each costs to the millisecond is measured by
 // `npm run bench -- --only hostile`.
@@ -75,7 +75,7 @@ describe('the author of hostile Ingresses', () => {
     stage = await startStage({ namespaces: ['shop', 'alice'] });
     await stage.startController();
     mallory = await startTenant(stage, 'shop', 'mallory');
-    kubelet = new Kubelet(stage.world.ports.health);
+    kubelet = kubeletOf(stage);
   });
   after(async () => {
     await kubelet.leave();
@@ -108,7 +108,7 @@ describe('the author of hostile Ingresses', () => {
     await kubelet.leave();
     assert.equal(kubelet.failed, 0);
     await stage.controller.stop();
-    kubelet = new Kubelet(stage.world.ports.health);
+    kubelet = kubeletOf(stage);
     await stage.startController();
     await stage.apply(ingress('alice/more', { tls: { more: ['more.example.com'] } }));
     await stage.untilIssued('alice/more');

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
-import { Kubelet } from '../bench/hostile/kubelet.ts';
+import type { Kubelet } from '../bench/hostile/kubelet.ts';
 import type { Answer } from '../controller-failures/faulty-proxy.ts';
 import { ingress } from '../controller-failures/objects.ts';
 import { type Stage, startStage } from '../controller-failures/stage.ts';
 import { eventually } from '../time/eventually.ts';
-import { untilStatus } from './tenant.ts';
+import { kubeletOf, untilStatus } from './tenant.ts';
 
 // The CA, or whoever answers in its place, answers new orders as it likes.
 
@@ -67,7 +67,7 @@ describe('a malicious CA', { timeout: 420_000 }, () => {
   before(async () => {
     stage = await startStage({ namespaces: ['shop'], proxyCa: true });
     await stage.startController();
-    kubelet = new Kubelet(stage.world.ports.health);
+    kubelet = kubeletOf(stage);
   });
   afterEach(() => {
     stage.ca.interfere = () => undefined;

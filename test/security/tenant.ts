@@ -1,5 +1,7 @@
 import { ApiClient } from '../../deploy/local/api-client.ts';
 import { readKubeconfig } from '../../deploy/local/kubeconfig.ts';
+import { Kubelet } from '../bench/hostile/kubelet.ts';
+import { ProcessUsage } from '../bench/usage.ts';
 import { ingressPath } from '../controller-failures/objects.ts';
 import type { Stage } from '../controller-failures/stage.ts';
 import { statusTextOf } from '../kubernetes/records/written-status.ts';
@@ -66,4 +68,9 @@ export async function enter(
     async () => (await tenant.request(path)).status === 200,
   );
   return tenant;
+}
+
+/** Probes the controller of the stage. */
+export function kubeletOf(stage: Pick<Stage, 'controller' | 'world'>): Kubelet {
+  return new Kubelet(stage.world.ports.health, () => new ProcessUsage(stage.controller.pid).cpuSeconds());
 }
