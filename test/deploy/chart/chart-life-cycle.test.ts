@@ -3,6 +3,7 @@ import { after, before, describe, it } from 'node:test';
 import { applyObjects } from '../../../deploy/local/manifests.ts';
 import { isRecord, recordField } from '../../../src/process/json.ts';
 import { borrowCluster } from '../../clusters/borrow.ts';
+import { eventually } from '../../time/eventually.ts';
 import { assertConfined, configOf } from '../confinement.ts';
 import { assertDone, type DeployedCluster, deploy, installed } from '../deployed-cluster.ts';
 import { chartFolder, helm, type Release, renderChart, usualRelease } from './helm.ts';
@@ -166,13 +167,15 @@ describe('a release of the chart', () => {
       resource: 'secrets',
       name: 'kube-lego-account',
     };
-    const review = await cluster.asAdmin('/apis/authorization.k8s.io/v1/subjectaccessreviews', {
-      method: 'POST',
-      body: {
-        spec: { resourceAttributes, user: `system:serviceaccount:${account.namespace}:${account.name}` },
-      },
+    const user = `system:serviceaccount:${account.namespace}:${account.name}`;
+    // The API server learns of new rights a moment later.
+    await eventually('it may write to the account', async () => {
+      const review = await cluster.asAdmin('/apis/authorization.k8s.io/v1/subjectaccessreviews', {
+        method: 'POST',
+        body: { spec: { resourceAttributes, user } },
+      });
+      return recordField(review, 'status')?.['allowed'] === true;
     });
-    assert.equal(recordField(review, 'status')?.['allowed'], true);
   });
 });
 
