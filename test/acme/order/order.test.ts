@@ -333,6 +333,22 @@ describe('order', () => {
     assert.ok(clock.now() - began < 600_000);
   });
 
+  for (const wait of [86_400, 7 * 86_400, 1e9]) {
+    test(`a wait of ${wait} s for a host that is proven within a minute costs nothing`, async () => {
+      const headers = { 'retry-after': String(wait) };
+      for (const path of ['/authz', '/challenge']) {
+        const usual = ca.scripts.get(path) ?? assert.fail();
+        ca.scripts.set(path, (received, times) => {
+          const reply = usual(received, times);
+          return typeof reply === 'object' ? { ...reply, headers } : reply;
+        });
+      }
+      const began = clock.now();
+      await obtain();
+      assert.ok(clock.now() - began < 600_000);
+    });
+  }
+
   test('a wait of a day for one host takes no time from the others', async () => {
     const hosts = ['a.example', 'b.example'];
     const identifiers = hosts.map((value) => ({ type: 'dns', value }));

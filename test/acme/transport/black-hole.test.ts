@@ -36,11 +36,14 @@ async function startBlackHole(port: number): Promise<{ stop(): Promise<unknown> 
   };
 }
 
-const both: LookupFunction = (_host, _options, found) =>
-  found(null, [
-    { address: '::1', family: 6 },
-    { address: '127.0.0.1', family: 4 },
-  ]);
+/** The CA of the tests listens at 127.0.0.1 only. */
+const resolvingTo =
+  (...addresses: readonly string[]): LookupFunction =>
+  (_host, _options, found) =>
+    found(
+      null,
+      addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 })),
+    );
 
 const hasIpv6 = Object.values(networkInterfaces()).some((addresses) =>
   addresses?.some(({ address }) => address === '::1'),
@@ -65,10 +68,26 @@ test('a CA whose IPv6 address is a black hole is reached by IPv4 within a moment
   }
 });
 
+for (const [what, addresses] of [
+  ['IPv6 address refuses', ['::1', '127.0.0.1']],
+  ['first IPv4 address refuses, and its IPv6 address, too', ['127.0.0.2', '::1', '127.0.0.1']],
+] as const) {
+  test(`a CA whose ${what} is reached by the other one`, async () => {
+    const ca = new ScriptedCa();
+    await ca.start();
+    try {
+      await timeOf(ca, addresses);
+    } finally {
+      await ca.stop();
+    }
+  });
+}
+
 /** Milliseconds to the CA's directory, with no connection before. */
-async function timeOf(ca: ScriptedCa): Promise<number> {
+async function timeOf(ca: ScriptedCa, addresses: readonly string[] = ['::1', '127.0.0.1']): Promise<number> {
   const clock = new CaClock(systemClock);
-  const transport = new AcmeTransport({ clock, userAgent: 'test', caBundle: ca.caBundle, lookup: both });
+  const lookup = resolvingTo(...addresses);
+  const transport = new AcmeTransport({ clock, userAgent: 'test', caBundle: ca.caBundle, lookup });
   try {
     const started = performance.now();
     await transport.directory(ca.directoryUrl, new AbortController().signal);
