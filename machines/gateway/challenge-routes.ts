@@ -11,7 +11,7 @@ import type {
   SiteRoute,
 } from './gateway-objects.ts';
 import { bySpecificity, hostnamesServing, intersection, serves } from './hostname-match.ts';
-import { isAttachedTo } from './route-attachment.ts';
+import { isAttachedTo, mayAttachTo } from './route-attachment.ts';
 
 /** A listener of a Gateway or ListenerSet, as a parentRef names it. */
 export interface ListenerReference extends GatewayReference {
@@ -80,8 +80,12 @@ export class ChallengeListeners {
   readonly #below = new Map<GatewayReading, ReadonlyMap<string | undefined, readonly Site[]>>();
   /** By Gateway or ListenerSet that they have been let in by. */
   readonly #routes = new Map<SourceKey, SiteRoute[]>();
+  /** That something has not let in: anybody's, so no more is done with them than is needed. */
+  readonly #unaccepted: SiteRoute[] = [];
   /** What the routes at a listener serve, by `listenerKey`: the namespaces of the routes by hostname. */
   readonly #sites = new Map<string, ReadonlyMap<string | undefined, ReadonlySet<string>>>();
+  /** The hostnames of routes that may be in force at a listener, or soon, by `listenerKey`. */
+  readonly #expected = new Map<string, ReadonlySet<string | undefined>>();
   readonly #labelsOf: GatewayObjects['namespaceLabels'];
   readonly #place: ChallengePlace;
 
@@ -133,6 +137,7 @@ export class ChallengeListeners {
   }
 
   #addRoute(route: SiteRoute): void {
+    if (route.unaccepted.length > 0) this.#unaccepted.push(route);
     for (const key of new Set(route.attached.map(sourceKey))) {
       const known = this.#routes.get(key);
       if (known === undefined) this.#routes.set(key, [route]);
@@ -169,10 +174,15 @@ export class ChallengeListeners {
    * first, whatever their paths (HTTPRouteSpec.hostnames), and Envoy looks at one virtual host only: a challenge route that is more
    * specific takes every other path of the host away from the site, one that is less specific is not found. Where no route serves the
    * host, it is named.
+   *
+   * Implementations serve a route before they accept it. Of those not accepted the least specific counts, and only where no other one
+   * serves the host: whichever is in force, no path is taken away, and anybody may have written a more specific one that never is.
    */
   #spelling(host: string, owner: GatewayReading, listener: ListenerReading): string | undefined {
     const sites = this.#sitesAt(owner, listener);
     for (const hostname of hostnamesServing(host)) if (sites.has(hostname)) return hostname;
+    const expected = this.#expectedAt(owner, listener);
+    for (const hostname of hostnamesServing(host).toReversed()) if (expected.has(hostname)) return hostname;
     return host;
   }
 
@@ -236,20 +246,39 @@ export class ChallengeListeners {
     owner: GatewayReading,
     listener: ListenerReading,
   ): ReadonlyMap<string | undefined, ReadonlySet<string>> {
-    const key = `${sourceKey(owner)}/${listener.name}`;
+    const key = listenerKey(owner, listener);
     const known = this.#sites.get(key);
     if (known !== undefined) return known;
     const sites = new Map<string | undefined, Set<string>>();
     for (const route of this.#routes.get(sourceKey(owner)) ?? []) {
       if (!isAttachedTo(route, owner, listener, this.#labelsOf)) continue;
-      const { hostnames, namespace } = route;
-      for (const hostname of hostnames.length === 0 ? [undefined] : hostnames) {
-        sites.set(hostname, (sites.get(hostname) ?? new Set()).add(namespace));
+      for (const hostname of hostnamesOf(route)) {
+        sites.set(hostname, (sites.get(hostname) ?? new Set()).add(route.namespace));
       }
     }
     this.#sites.set(key, sites);
     return sites;
   }
+
+  /** Once for all hosts, as `#sitesAt`. */
+  #expectedAt(owner: GatewayReading, listener: ListenerReading): ReadonlySet<string | undefined> {
+    const key = listenerKey(owner, listener);
+    const known = this.#expected.get(key);
+    if (known !== undefined) return known;
+    const routes = this.#unaccepted.filter((route) => mayAttachTo(route, owner, listener, this.#labelsOf));
+    const expected = new Set(routes.flatMap(hostnamesOf));
+    this.#expected.set(key, expected);
+    return expected;
+  }
+}
+
+function listenerKey(owner: GatewayReading, listener: ListenerReading): string {
+  return `${sourceKey(owner)}/${listener.name}`;
+}
+
+/** Undefined: all hosts of the listener. */
+function hostnamesOf({ hostnames }: SiteRoute): readonly (string | undefined)[] {
+  return hostnames.length === 0 ? [undefined] : hostnames;
 }
 
 /** Its HTTP listeners that have this host. */

@@ -132,8 +132,10 @@ export interface SiteRoute {
   readonly createdAt: number;
   /** Lower case, without trailing dot; empty: all hosts of the listener. */
   readonly hostnames: readonly string[];
-  /** The parentRefs that a Gateway or ListenerSet has accepted: at least one. */
+  /** The parentRefs that a Gateway or ListenerSet has accepted. */
   readonly attached: readonly ParentReference[];
+  /** The others. Implementations serve a route before they say so, so one of them may be in force. */
+  readonly unaccepted: readonly ParentReference[];
 }
 
 /** A challenge route of kube-lego, by its label. */

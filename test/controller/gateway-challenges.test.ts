@@ -4,7 +4,7 @@ import { after, afterEach, before, describe, it } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { arrayField, recordField, stringField } from '../../src/process/json.ts';
 import { type Gate, gate } from '../controller-failures/gate.ts';
-import { secretPath } from '../controller-failures/objects.ts';
+import { policy, secretPath } from '../controller-failures/objects.ts';
 import { type Stage, startStage } from '../controller-failures/stage.ts';
 import { deployFolder } from '../deploy/deployed-cluster.ts';
 import { grants, uses } from '../deploy/verbs.ts';
@@ -129,22 +129,32 @@ describe('the challenges of Gateways', { timeout: 420_000 }, () => {
     assert.equal(Math.max(...seen), 3);
   });
 
-  it('take no other path of the host away from a site with a wildcard', async () => {
+  it('take no other path of the host away from a site with a wildcard, also before it is accepted', async () => {
     const host = 'a.wild.example.com';
     const domain = 'wild.example.com';
     const { api, edge } = stage.world;
+    const httpRoutes = '/apis/gateway.networking.k8s.io/v1/namespaces/shop/httproutes';
     const visit = async (): Promise<number> => (await ask(edge.httpPort, { headers: { host } })).status;
     const plain = gateway('wild', { domain }, { 'wild-tls': [host] });
+    const route = site('shop/wild', 'wild', [`*.${domain}`]);
+    // The edge serves a site before it says so; here it never may.
+    const rule = {
+      apiGroup: 'gateway.networking.k8s.io',
+      resource: 'httproutes/status',
+      operations: ['UPDATE'],
+    };
     await stage.apply(
       { ...plain, metadata: { namespace: 'infra', name: 'wild' } },
-      site('shop/wild', 'wild', [`*.${domain}`]),
+      ...policy('silence', rule, "object.metadata.namespace != 'shop'", 'nothing is said'),
+      site('shop/silent', 'wild', [`silent.${domain}`]),
     );
-    await eventually('the site is served', async () => (await visit()) === 200, patience);
-    // The edge serves a site a moment before it says so, and kube-lego goes by what it says.
-    await eventually('the site is accepted', async () => {
-      const route = await stage.object('/apis/gateway.networking.k8s.io/v1/namespaces/shop/httproutes/wild');
-      return arrayField(recordField(route, 'status'), 'parents').length === 1;
+    await eventually('nothing can be said of routes', async () => {
+      const body = { status: { parents: [] } };
+      const options = { method: 'PATCH', contentType: 'application/merge-patch+json', body } as const;
+      return (await api.request(`${httpRoutes}/silent/status?dryRun=All`, options)).status === 422;
     });
+    await stage.apply(route);
+    await eventually('the site is served', async () => (await visit()) === 200, patience);
 
     const failed: number[] = [];
     const seen = new Set<string>();
@@ -171,6 +181,10 @@ describe('the challenges of Gateways', { timeout: 420_000 }, () => {
     assert.deepEqual(failed, []);
     assert.ok(seen.has(`kube-lego: *.${domain}`), [...seen].join());
     assert.ok(![...seen].some((route) => route.includes(host)));
+    const { status } = (await stage.object(`${httpRoutes}/wild`)) ?? {};
+    assert.equal(status, undefined);
+    const path = '/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings/silence';
+    await api.expect(path, { method: 'DELETE' });
   });
 
   it('of a ListenerSet whose own HTTP listener is in conflict are answered at its Gateway', async () => {

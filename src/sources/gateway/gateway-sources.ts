@@ -78,7 +78,7 @@ export class GatewaySources implements SourceWatch {
       case 'route': {
         const { reading, gone } = change;
         const route = `${reading.namespace}/${reading.name}`;
-        const attachment = gone === true || reading.ours ? undefined : reading;
+        const attachment = gone === true || reading.ours ? undefined : attachmentOf(reading);
         const before = this.#attachments.get(route);
         if (this.#attachments.put(route, attachment, this.#options.clock.monotonic())) {
           this.#moved(route, before, attachment);
@@ -176,6 +176,12 @@ export class GatewaySources implements SourceWatch {
       labelsOf: (namespace) => watch.namespaceLabels(namespace),
     });
   }
+}
+
+/** What decides about names: not which parentRefs are not accepted. */
+function attachmentOf(route: SiteRoute): SiteRoute | undefined {
+  if (route.attached.length === 0) return undefined;
+  return route.unaccepted.length === 0 ? route : { ...route, unaccepted: [] };
 }
 
 function parentsOf(attachment: SiteRoute | undefined): ReadonlySet<SourceKey> {

@@ -29,8 +29,8 @@ const mostMatches = 64;
 const mostGrants = 16;
 
 /**
- * Projects an HTTPRoute; undefined for one that is being deleted, that no Gateway or ListenerSet has accepted, and for a challenge route
- * of somebody else. One that is only not refused yet does not count: anybody can write a route, and could have challenges spelt by it.
+ * Projects an HTTPRoute; undefined for one that is being deleted, that names no Gateway or ListenerSet, and for a challenge route of
+ * somebody else.
  *
  * @param shared the same object for equal references
  */
@@ -61,9 +61,18 @@ export function projectRoute(
   const accepted = said
     .filter((one) => isTrueNow(conditionIn(one, 'Accepted')))
     .flatMap((one) => parentReference(recordField(one, 'parentRef'), namespace));
-  const attached = parentRefs.filter((reference) => accepted.some((other) => isSame(other, reference)));
-  if (attached.length === 0) return undefined;
-  return { ours, namespace, name, createdAt: creationTime(metadata), hostnames, attached };
+  if (parentRefs.length === 0) return undefined;
+  const isAccepted = (reference: ParentReference): boolean =>
+    accepted.some((other) => isSame(other, reference));
+  return {
+    ours,
+    namespace,
+    name,
+    createdAt: creationTime(metadata),
+    hostnames,
+    attached: parentRefs.filter(isAccepted),
+    unaccepted: parentRefs.filter((reference) => !isAccepted(reference)),
+  };
 }
 
 /** Projects a ReferenceGrant. */

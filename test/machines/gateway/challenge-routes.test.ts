@@ -7,7 +7,15 @@ import type {
   RouteReading,
 } from '../../../machines/gateway/gateway-objects.ts';
 import { sourceKey } from '../../../machines/ownership/source-key.ts';
-import { gateway, gatewayNamespace, http, https, listenerSet, route } from './gateway-builders.ts';
+import {
+  gateway,
+  gatewayNamespace,
+  http,
+  https,
+  listenerSet,
+  route,
+  unaccepted,
+} from './gateway-builders.ts';
 
 const namespace = 'kube-lego';
 
@@ -105,6 +113,7 @@ describe('the challenges of a host are answered', () => {
     const exact = route('exact', web, ['a.example.com']);
     assert.equal(at(wildcard), 'foreign-site');
     assert.equal(at(route('site', web, [])), 'foreign-site');
+    assert.equal(at(wildcard, unaccepted({ ...exact, namespace: 'rival' })), 'foreign-site');
     assert.equal(at(wildcard, exact), 'foreign-site');
     assert.equal(at({ ...wildcard, namespace: 'rival' }, exact), 'foreign-site');
     assert.deepEqual(at({ ...wildcard, namespace: 'rival' }), [
@@ -252,6 +261,26 @@ describe('the hostname of a challenge route is', () => {
     assert.deepEqual(spelling(route('site', web, ['*.example.com'], { port: 8080 })), ['a.example.com']);
     const elsewhere = gateway('elsewhere', http('http'));
     assert.deepEqual(spelling(route('site', elsewhere, ['*.example.com'])), ['a.example.com']);
+  });
+
+  it('that of a route which may be served and is not accepted yet, where no other one serves the host', () => {
+    const all = unaccepted(route('all', web, ['*.example.com']));
+    const site = unaccepted(route('site', web, ['a.example.com']));
+    assert.deepEqual(spelling(all), ['*.example.com']);
+    assert.deepEqual(spelling(unaccepted(route('redirect', web, []))), [undefined]);
+    assert.deepEqual(spelling(all, site), ['*.example.com']);
+    assert.deepEqual(spelling(site, route('site', web, ['*.com'])), ['*.com']);
+    assert.deepEqual(spelling(all, route('site', web, ['a.example.com'])), ['a.example.com']);
+  });
+
+  it('not that of a route which cannot be let in there', () => {
+    const all = route('all', web, ['*.example.com'], { sectionName: 'other' });
+    assert.deepEqual(spelling(unaccepted(all)), ['a.example.com']);
+    const own = gateway('web', http('http', { allowedRoutes: { from: 'Same' } }));
+    const routes = [unaccepted(route('all', own, ['*.example.com']))];
+    assert.deepEqual(described(slotsFor('a.example.com', own, { routes })), [
+      'http of Gateway: a.example.com, in infra',
+    ]);
   });
 
   it('not that of a challenge route', () => {

@@ -79,5 +79,18 @@ export function route(
   at: Pick<ParentReference, 'sectionName' | 'port'> = {},
 ): SiteRoute {
   const parentRef = { kind: parent.kind, namespace: parent.namespace, name: parent.name, ...at };
-  return { ours: false, namespace: 'shop', name, createdAt: 0, hostnames, attached: [parentRef] };
+  return {
+    ours: false,
+    namespace: 'shop',
+    name,
+    createdAt: 0,
+    hostnames,
+    attached: [parentRef],
+    unaccepted: [],
+  };
+}
+
+/** The route, when nobody has said yet that it is let in. */
+export function unaccepted(route: SiteRoute): SiteRoute {
+  return { ...route, attached: [], unaccepted: route.attached };
 }

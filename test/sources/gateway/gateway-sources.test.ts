@@ -146,6 +146,8 @@ describe('Gateways as sources', () => {
       spec: { parentRefs: [{ name: 'edge', sectionName: 'all' }], hostnames: ['app.example.com'] },
     };
     await applyObjects(cluster.adminKubeconfig, [app]);
+    await until('the route is known', () => [...watch.routes()].length === 1);
+    assert.equal(hostsOf('edge'), 'shop-tls: shop.example.com', 'it is not accepted yet');
     await accept('app', { group, kind: 'Gateway', name: 'edge', sectionName: 'all' });
     const withApp = 'shop-tls: shop.example.com,all-tls: app.example.com';
     await until("the route's hostname counts", () => hostsOf('edge') === withApp);

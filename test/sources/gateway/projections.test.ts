@@ -191,7 +191,7 @@ describe('the projection of an HTTPRoute', () => {
     return projectRoute({ metadata: { ...metadata, ...changes }, spec, status: { parents } });
   };
 
-  it('has the parents that have accepted it, an XListenerSet as a ListenerSet, and nothing of what they say', () => {
+  it('has the parents that have accepted it and those that have not, an XListenerSet as a ListenerSet, and nothing of what they say', () => {
     const hostnames = ['A.example.com'];
     const createdAt = Date.parse(metadata.creationTimestamp);
     const reading = {
@@ -201,17 +201,18 @@ describe('the projection of an HTTPRoute', () => {
       createdAt,
       hostnames: ['a.example.com'],
     };
-    assert.deepEqual(route({ hostnames }, [refused, accepted]), { ...reading, attached: [set] });
-    assert.deepEqual(route({ hostnames }, [accepted, accepted, accepted]), {
-      ...reading,
-      attached: [edge, set],
-    });
+    const some = { ...reading, attached: [set], unaccepted: [edge] };
+    assert.deepEqual(route({ hostnames }, [refused, accepted]), some);
+    const all = { ...reading, attached: [edge, set], unaccepted: [] };
+    assert.deepEqual(route({ hostnames }, [accepted, accepted, accepted]), all);
+    const none = { ...reading, attached: [], unaccepted: [edge, set] };
+    assert.deepEqual(route({ hostnames }, []), none);
+    assert.deepEqual(route({ hostnames }, [{ ...accepted, status: 'Unknown' }]), none);
   });
 
-  it('is none for a route that nobody has accepted, which anybody can write', () => {
-    assert.equal(route({}, [refused]), undefined);
-    assert.equal(route({}, []), undefined);
-    assert.equal(route({}, [{ ...accepted, status: 'Unknown' }]), undefined);
+  it('is none for a route that names neither Gateway nor ListenerSet', () => {
+    const spec = { parentRefs: parentRefs.slice(2), rules: [{}] };
+    assert.equal(projectRoute({ metadata, spec }), undefined);
   });
 
   it("has what is said of kube-lego's own challenge routes, and ignores those of others", () => {
