@@ -3,7 +3,7 @@ import { after, before, describe, it } from 'node:test';
 import type { Overview } from '../../src/commands/status/status-command.ts';
 import { refusal } from '../controller-failures/api-refusal.ts';
 import type { Passage } from '../controller-failures/faulty-proxy.ts';
-import { ingress } from '../controller-failures/objects.ts';
+import { ingress, secret } from '../controller-failures/objects.ts';
 import { type Stage, startStage } from '../controller-failures/stage.ts';
 import { runBehindProxy } from './command-run.ts';
 
@@ -83,6 +83,25 @@ describe('kube-lego status, when not all watched namespaces may be looked into',
       assert.deepEqual([code, output], [3, '']);
       assert.match(errors, /403 Forbidden: not for you\nUse a kubeconfig that may list Ingresses/);
     }
+  });
+
+  it('says that Gateways are unknown when the API groups may not be read', async () => {
+    const unknown =
+      /^Whether there are Gateways, and what they name, is unknown: the API groups may not be read here\.$/m;
+    const undiscovered = ({ path }: Passage) => (path === '/apis' ? Promise.resolve(forbidden) : undefined);
+    const whole = await runBehindProxy(stage, 'status', [], undiscovered);
+    assert.match(whole.output, /^shop\/web +web-tls +due/m);
+    assert.doesNotMatch(whole.output, unknown, 'nobody has asked for them');
+    const on = await runBehindProxy(stage, 'status', [], undiscovered, { LEGO_GATEWAY_API: 'on' });
+    assert.match(on.output, /^shop\/web +web-tls +due/m);
+    assert.match(on.output, unknown);
+
+    const annotations = { 'kube-lego.io/directory': stage.directoryUrl };
+    const lost = secret('shop/lost-tls', { 'tls.crt': '', 'tls.key': '' }, { metadata: { annotations } });
+    await stage.apply(lost);
+    const { output } = await runBehindProxy(stage, 'status', [], undiscovered);
+    assert.match(output, /^Secrets of kube-lego that no Ingress names any more: shop\/lost-tls$/m);
+    assert.match(output, unknown);
   });
 
   function denying(...namespaces: readonly string[]) {

@@ -14,8 +14,8 @@ import {
   metadataForms,
   namespaces,
 } from '../../kubernetes/client/collections.ts';
-import { isForbidden } from '../../kubernetes/client/kubernetes-error.ts';
-import { discoverGatewayApi, type ServedKinds } from '../../sources/gateway/gateway-discovery.ts';
+import { isForbidden, unless } from '../../kubernetes/client/kubernetes-error.ts';
+import { discoverGatewayApi, type GatewayApiKind } from '../../sources/gateway/gateway-discovery.ts';
 import { projectGateway } from '../../sources/gateway/gateway-projection.ts';
 import { type NamespaceLabels, projectLabels } from '../../sources/gateway/namespace-labels.ts';
 import { projectGrant, projectRoute } from '../../sources/gateway/route-projection.ts';
@@ -23,7 +23,8 @@ import { list } from './listing.ts';
 
 /** The Gateway API objects that may be read. */
 export interface GatewaySurvey {
-  readonly served: ServedKinds;
+  /** Whether it is known which kinds the API server serves; nothing was read if not. */
+  readonly discovered: boolean;
   readonly gateways: readonly GatewayReading[];
   readonly routes: readonly RouteReading[];
   readonly grants: readonly GrantReading[];
@@ -44,8 +45,8 @@ export async function surveyGateways(
   namespace: string | undefined,
   signal: AbortSignal,
 ): Promise<GatewaySurvey> {
-  const served = await discoverGatewayApi(client, signal);
-  let partial = false;
+  const served = await unless('Forbidden', () => discoverGatewayApi(client, signal));
+  let partial = served === undefined;
   const places = watchNamespaces.length === 0 ? [undefined] : watchNamespaces;
   const readIn = async <T>(
     collection: Collection,
@@ -56,10 +57,10 @@ export async function surveyGateways(
     return found.flatMap((one) => one ?? []);
   };
   const read = async <T>(
-    kind: Parameters<ServedKinds['get']>[0],
+    kind: GatewayApiKind,
     project: (object: unknown) => T | undefined,
   ): Promise<T[]> => {
-    const collection = served.get(kind);
+    const collection = served?.get(kind);
     if (collection === undefined) return [];
     const lists = places.map(async (place): Promise<T[]> => {
       try {
@@ -92,7 +93,8 @@ export async function surveyGateways(
     const own = sites.filter(({ attached }) => attached.some((parent) => sourceKey(parent) === key));
     return gatewaySource(reading, { routes: own, grants, labelsOf });
   });
-  return { served, gateways: [...gateways, ...sets], routes, grants, labelsOf, sources, partial };
+  const discovered = served !== undefined;
+  return { discovered, gateways: [...gateways, ...sets], routes, grants, labelsOf, sources, partial };
 }
 
 async function labelsOfNamespaces(

@@ -3,6 +3,7 @@
 import pLimit from 'p-limit';
 import { type SourceReference, sourceKey } from '../../../machines/ownership/source-key.ts';
 import type { KubernetesClient } from '../../kubernetes/client/client.ts';
+import { unless } from '../../kubernetes/client/kubernetes-error.ts';
 import { SecretStore } from '../../kubernetes/records/secret-store.ts';
 import { discoverGatewayApi } from '../../sources/gateway/gateway-discovery.ts';
 import { listOwnSecrets, surveySources } from '../reading/cluster-reading.ts';
@@ -18,8 +19,8 @@ export interface Overview {
   readonly rows: readonly StatusRow[];
   /** `namespace/name` of our Secrets that no source, managed or not, names; undefined if Secrets may not be listed. */
   readonly orphans: readonly string[] | undefined;
-  /** Why Gateways were not read, which may name the orphans; undefined if they were, or there are none. */
-  readonly gatewaysUnread?: 'off' | 'denied' | undefined;
+  /** Why Gateways were not read, which may name the orphans; undefined if they were, there are none, or there are no orphans. */
+  readonly gatewaysUnread?: 'off' | 'denied' | 'unknown' | undefined;
   readonly leader: Leader;
   /** Watched namespaces whose Ingresses may not be listed. */
   readonly denied: readonly string[];
@@ -71,25 +72,28 @@ export async function overviewOf(
     .filter((entry) => entry.state.phase !== 'revoked' && (namespace ?? entry.namespace) === entry.namespace)
     .map(revocationLine);
   const orphans = own?.filter((key) => !named.has(key));
-  const gatewaysUnread =
-    orphans === undefined || orphans.length === 0
-      ? undefined
-      : await whyUnread(client, survey.gateways, signal);
+  const gatewaysUnread = await whyUnread(client, survey.gateways, orphans ?? [], signal);
   return { rows, orphans, gatewaysUnread, leader, denied, revocations };
 }
 
 async function whyUnread(
   client: KubernetesClient,
   gateways: GatewaySurvey | undefined,
+  orphans: readonly string[],
   signal: AbortSignal,
 ): Promise<Overview['gatewaysUnread']> {
+  if (gateways?.discovered === false) return 'unknown';
+  if (orphans.length === 0) return undefined;
   if (gateways !== undefined) return gateways.partial ? 'denied' : undefined;
-  return (await discoverGatewayApi(client, signal)).has('Gateway') ? 'off' : undefined;
+  const served = await unless('Forbidden', () => discoverGatewayApi(client, signal));
+  if (served === undefined) return 'unknown';
+  return served.has('Gateway') ? 'off' : undefined;
 }
 
 const gatewayDoubts = {
   off: 'A Gateway may still name them: LEGO_GATEWAY_API is not on here, so none was read.',
   denied: 'A Gateway may still name them: not all may be listed.',
+  unknown: 'Whether there are Gateways, and what they name, is unknown: the API groups may not be read here.',
 } as const;
 
 /**
@@ -109,8 +113,8 @@ export function overviewText(overview: Overview, now: number, none: string): str
         ? []
         : [
             `Secrets of kube-lego that no Ingress ${gatewaysUnread === undefined ? 'or Gateway ' : ''}names any more: ${orphans.join(', ')}`,
-            ...(gatewaysUnread === undefined ? [] : [gatewayDoubts[gatewaysUnread]]),
           ];
+  const doubts = gatewaysUnread === undefined ? [] : [gatewayDoubts[gatewaysUnread]];
   const hidden =
     denied.length === 0
       ? []
@@ -124,6 +128,7 @@ export function overviewText(overview: Overview, now: number, none: string): str
     ...(summary === '' ? [] : [summary]),
     leaderText(leader),
     ...orphaned,
+    ...doubts,
     ...revocations.map(printable),
     ...hidden,
   ]
