@@ -5,6 +5,7 @@ import { randomUUID } from 'node:crypto';
 import { someOf } from '../../machines/reasons/foreign-text.ts';
 import { StepError } from '../../machines/reasons/step-error.ts';
 import { day, hour, second } from '../../machines/time/durations.ts';
+import { DamagedEntries } from '../kubernetes/client/damaged-entries.ts';
 import type { EntryStore } from '../kubernetes/client/entry-store.ts';
 import { FirstReading } from '../kubernetes/client/first-reading.ts';
 import { asAsked } from '../kubernetes/client/kubernetes-error.ts';
@@ -74,8 +75,7 @@ export class OrderJournal {
   readonly #ended = new Set<string>();
   /** Not written yet; undefined: it has ended. */
   #changes = new Map<string, JournalEntry | undefined>();
-  /** Texts that are no entries, by id: each is reported once, and left as it is. */
-  readonly #damaged = new Map<string, string>();
+  readonly #damaged: DamagedEntries;
   /** Somebody else has written to the journal. */
   #outdated = false;
   /** The last write has failed: the next one is made even if nothing has changed, to see whether it can be. */
@@ -85,7 +85,9 @@ export class OrderJournal {
 
   constructor(options: OrderJournalOptions) {
     this.#options = options;
-    const { clock, signal, store } = options;
+    const { clock, onTrouble, signal, store } = options;
+    const remedy = 'Its order is lost. Remove the key if nobody needs it.';
+    this.#damaged = new DamagedEntries({ store, record: 'the order journal', remedy, onTrouble });
     this.#reading = new FirstReading({
       record: `Secret ${store.name}`,
       read: () => this.#load(),
@@ -342,7 +344,7 @@ export class OrderJournal {
 
   /** Reads the store. Entries of others come and go; of two for one set, that which is stored stays. */
   async #load(): Promise<void> {
-    const { isPrivateKey, onTrouble, signal, store } = this.#options;
+    const { isPrivateKey, signal, store } = this.#options;
     const found = await store.read(signal);
     const stored = found ?? new Map<string, string>();
     this.#stored = stored;
@@ -354,14 +356,9 @@ export class OrderJournal {
       else this.#remove(entry);
     }
     for (const [id, text] of stored) {
-      if (this.#changes.has(id) || this.#ended.has(id) || this.#damaged.get(id) === text) continue;
-      const entry = readEntry(id, text, isPrivateKey);
-      if (entry === undefined) {
-        this.#damaged.set(id, text);
-        onTrouble(damage(store.name, id));
-        continue;
-      }
-      this.#damaged.delete(id);
+      if (this.#changes.has(id) || this.#ended.has(id)) continue;
+      const entry = this.#damaged.read(id, text, () => readEntry(id, text, isPrivateKey));
+      if (entry === undefined) continue;
       const rival = this.#bySet.get(keyOfSet(entry));
       if (rival !== undefined && rival.id !== id) {
         this.#remove(rival);
@@ -389,7 +386,8 @@ export class OrderJournal {
       all += bytes;
       if (entry.namespace === namespace) ofNamespace += bytes;
     }
-    for (const id of [...this.#damaged.keys(), ...this.#ended]) all += this.#stored.get(id)?.length ?? 0;
+    const damaged = this.#damaged.among(this.#stored).map(([id]) => id);
+    for (const id of [...damaged, ...this.#ended]) all += this.#stored.get(id)?.length ?? 0;
     return { all, ofNamespace };
   }
 
@@ -415,10 +413,6 @@ export class OrderJournal {
     const key = keyOfSet(entry);
     if (this.#bySet.get(key)?.id === entry.id) this.#bySet.delete(key);
   }
-}
-
-function damage(name: string, id: string): string {
-  return `The entry ${id} of the order journal, Secret ${name}, cannot be read and is left alone: its order is lost. Remove the key if nobody needs it.`;
 }
 
 function isEqual(one: ReadonlyMap<string, string>, other: ReadonlyMap<string, string>): boolean {

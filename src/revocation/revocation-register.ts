@@ -11,6 +11,7 @@ import {
 import { fingerprintOf } from '../certificate/fingerprint.ts';
 import { parsePrivateKey } from '../certificate/key.ts';
 import { readLeaf } from '../certificate/leaf.ts';
+import { DamagedEntries } from '../kubernetes/client/damaged-entries.ts';
 import type { EntryStore } from '../kubernetes/client/entry-store.ts';
 import { retryConflicts } from '../kubernetes/client/retry-conflicts.ts';
 import type { Clock } from '../time/clock.ts';
@@ -45,12 +46,15 @@ export class RevocationRegister {
   readonly #options: RevocationRegisterOptions;
   #texts: ReadonlyMap<string, string> = new Map();
   #entries = new Map<string, RevocationEntry>();
-  readonly #damaged = new Set<string>();
+  readonly #damaged: DamagedEntries;
   /** See `keyFingerprintOf`. */
   #compromised: ReadonlySet<string> = new Set();
 
   constructor(options: RevocationRegisterOptions) {
     this.#options = options;
+    const { onDamage: onTrouble, store } = options;
+    const remedy = 'Remove the key, and request the revocation again.';
+    this.#damaged = new DamagedEntries({ store, record: 'the revocations', remedy, onTrouble });
   }
 
   /** Of the Secret, for messages. */
@@ -141,7 +145,7 @@ export class RevocationRegister {
       const entries = new Map(this.#entries);
       if (!change(entries)) return;
       for (const { fingerprint } of toForget(entries.values(), clock.now())) entries.delete(fingerprint);
-      const damaged = [...this.#texts].filter(([id]) => this.#damaged.has(id) && !entries.has(id));
+      const damaged = this.#damaged.among(this.#texts).filter(([id]) => !entries.has(id));
       const texts = new Map([
         ...damaged,
         ...Array.from(entries, ([id, entry]): [string, string] => [id, writeRevocation(entry)]),
@@ -163,16 +167,8 @@ export class RevocationRegister {
     const entries = new Map<string, RevocationEntry>();
     for (const [id, text] of texts) {
       const known = this.#texts.get(id) === text ? this.#entries.get(id) : undefined;
-      const entry = known ?? readRevocation(id, text);
+      const entry = known ?? this.#damaged.read(id, text, readRevocation);
       if (entry !== undefined) entries.set(id, entry);
-      else if (!this.#damaged.has(id)) {
-        this.#damaged.add(id);
-        const { name } = this.#options.store;
-        this.#options.onDamage?.(
-          `The entry ${JSON.stringify(id.slice(0, 64))} of the revocations, Secret ${name}, cannot be read and is left alone. ` +
-            'Remove the key, and request the revocation again.',
-        );
-      }
     }
     this.#texts = texts;
     this.#entries = entries;

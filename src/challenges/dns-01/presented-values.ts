@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { DamagedEntries } from '../../kubernetes/client/damaged-entries.ts';
 import type { EntryStore } from '../../kubernetes/client/entry-store.ts';
 import { FirstReading } from '../../kubernetes/client/first-reading.ts';
 import { retryConflicts } from '../../kubernetes/client/retry-conflicts.ts';
@@ -44,12 +45,15 @@ export class PresentedValues {
   #stored: ReadonlyMap<string, string> = new Map();
   /** Not written yet. */
   readonly #removed = new Set<string>();
+  readonly #damaged: DamagedEntries;
   #outdated = true;
   readonly #reading: FirstReading;
 
   constructor(options: PresentedValuesOptions) {
     this.#options = options;
-    const { clock, signal, store } = options;
+    const { clock, onTrouble, signal, store } = options;
+    const remedy = 'Its TXT record may be left in the DNS. Remove that and the key.';
+    this.#damaged = new DamagedEntries({ store, record: 'the values in the DNS', remedy, onTrouble });
     this.#reading = new FirstReading({
       record: `Secret ${store.name}`,
       read: () => this.#read(),
@@ -108,7 +112,8 @@ export class PresentedValues {
   /** @throws ProviderError */
   #expectRoom({ domain }: PresentedValue): void {
     const ofDomain = this.#values.values().reduce((sum, other) => sum + (other.domain === domain ? 1 : 0), 0);
-    if (this.#values.size < mostValues && ofDomain < mostOfDomain) return;
+    const all = this.#values.size + this.#damaged.among(this.#stored).length;
+    if (all < mostValues && ofDomain < mostOfDomain) return;
     const room =
       ofDomain < mostOfDomain ? `${mostValues} values` : `${mostOfDomain} values of zone ${domain}`;
     throw new ProviderError(
@@ -143,15 +148,13 @@ export class PresentedValues {
   }
 
   async #read(): Promise<void> {
-    const { onTrouble, signal, store } = this.#options;
+    const { signal, store } = this.#options;
     this.#stored = (await store.read(signal)) ?? new Map();
     this.#outdated = false;
     for (const [id, text] of this.#stored) {
       if (this.#values.has(id) || this.#removed.has(id)) continue;
-      const value = valueIn(text);
-      if (value === undefined) onTrouble(`Entry ${id} of Secret ${store.name} is damaged, and removed.`);
-      if (value === undefined) this.#removed.add(id);
-      else this.#values.set(id, value);
+      const value = this.#damaged.read(id, text, valueIn);
+      if (value !== undefined) this.#values.set(id, value);
     }
   }
 }
@@ -171,7 +174,8 @@ function textOf({ domain, host, record, keyAuthorization }: PresentedValue): str
   return JSON.stringify({ domain, host, name, zone, primary, keyAuthorization });
 }
 
-function valueIn(text: string): PresentedValue | undefined {
+/** @returns undefined if the text is not the value with this id: removed by another one, it would stay in the record */
+function valueIn(id: string, text: string): PresentedValue | undefined {
   const json = parsedJson(text);
   const [domain, host, name, zone, primary, keyAuthorization] = [
     'domain',
@@ -183,13 +187,9 @@ function valueIn(text: string): PresentedValue | undefined {
   ].map((field) => stringField(json, field));
   if (domain === undefined || host === undefined || name === undefined) return undefined;
   if (zone === undefined || primary === undefined || keyAuthorization === undefined) return undefined;
-  return {
-    domain,
-    host,
-    record: { name, zone, primary },
-    keyAuthorization,
-    value: valueOf(keyAuthorization),
-  };
+  const value = valueOf(keyAuthorization);
+  const record = { name, zone, primary };
+  return idOf({ record, value }) === id ? { domain, host, record, keyAuthorization, value } : undefined;
 }
 
 function isSame(one: ReadonlyMap<string, string>, other: ReadonlyMap<string, string>): boolean {

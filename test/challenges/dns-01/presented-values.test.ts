@@ -28,8 +28,10 @@ class SlowValues extends MemoryValues {
   }
 }
 
-function keeping(store: MemoryValues): PresentedValues {
-  const onTrouble = (trouble: unknown): never => assert.fail(String(trouble));
+function keeping(
+  store: MemoryValues,
+  onTrouble: (trouble: unknown) => void = (trouble) => assert.fail(String(trouble)),
+): PresentedValues {
   return new PresentedValues({ store, clock: systemClock, signal, onTrouble });
 }
 
@@ -48,6 +50,31 @@ describe('the record of values in the DNS', () => {
     held.resolve();
     await added;
     assert.deepEqual([...store.entries.keys()], [idOf(value)]);
+  });
+
+  it('leaves a damaged entry alone, says so once, and goes on with the others', async () => {
+    const store = new MemoryValues();
+    const other = { ...value, record: { ...value.record, name: '_acme-challenge.a.shop.example' } };
+    await keeping(store).add(value, signal);
+    const text = store.entries.get(idOf(value)) ?? '';
+    const damaged = [
+      ['half', text.slice(1)],
+      ['future', '{"version":2}'],
+      // It would never be struck out.
+      ['moved', text],
+    ] as const;
+    store.entries = new Map([...store.entries, ...damaged]);
+    const troubles: string[] = [];
+    const values = keeping(store, (trouble) => troubles.push(String(trouble)));
+    assert.deepEqual(await values.restore(), [value]);
+    await values.add(other, signal);
+    values.remove(value);
+    await eventually('it is struck out', () => !store.entries.has(idOf(value)));
+    assert.deepEqual(new Map(damaged), new Map([...store.entries].filter(([id]) => id !== idOf(other))));
+    assert.deepEqual(
+      troubles.map((trouble) => /^The entry (\S+) of the values in the DNS, /.exec(trouble)?.[1]),
+      damaged.map(([id]) => id),
+    );
   });
 
   it('refuses more values than a Secret has room for, until some are removed', async () => {
