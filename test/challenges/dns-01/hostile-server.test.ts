@@ -73,6 +73,48 @@ function isUnreadable(error: unknown): boolean {
   return error instanceof NoAnswerError && error.code === 'unreadable';
 }
 
+describe('a name server that does not know EDNS', () => {
+  /** Whether the message has an OPT record. */
+  const isExtended = (question: Buffer): boolean => question.readUInt16BE(10) > 0;
+  const refusals: Readonly<Record<string, (question: Buffer) => Buffer>> = {
+    'by FORMERR, with the header only': (question) =>
+      encode({ type: 'response', id: question.readUInt16BE(0), flags: 1 }),
+    'by FORMERR, with counts of records that it has not': (question) => {
+      const answer = Buffer.from(question.subarray(0, 12));
+      answer.writeUInt16BE(0x8001, 2);
+      return answer;
+    },
+    'by NOTIMP': (question) => encode({ type: 'response', id: question.readUInt16BE(0), flags: 4 }),
+    'by BADVERS': (question) => {
+      const { id = 0, questions = [] } = decode(question);
+      const opt = { type: 'OPT', name: '.', udpPayloadSize: 512, extendedRcode: 1, ednsVersion: 0 } as const;
+      const additionals = [{ ...opt, flags: 0, flag_do: false, options: [] }];
+      return encode({ type: 'response', id, flags: 0, questions, additionals });
+    },
+  };
+
+  for (const [how, refusal] of Object.entries(refusals)) {
+    it(`and says so ${how}, is asked again without`, async (t) => {
+      // A datagram may be sent twice.
+      const asked = new Set<boolean>();
+      const udp = (question: Buffer): Buffer[] => {
+        asked.add(isExtended(question));
+        return [isExtended(question) ? refusal(question) : answerTo(question, 'right')];
+      };
+      assert.deepEqual(await textsOf(await hostile(t, { udp })), ['right']);
+      assert.deepEqual([...asked], [true, false]);
+    });
+  }
+
+  it('and cannot read that either, is told of', async (t) => {
+    const udp = (question: Buffer): Buffer[] => [
+      encode({ type: 'response', id: question.readUInt16BE(0), flags: 1 }),
+    ];
+    const { rcode } = await ask(await hostile(t, { udp }), name, 'TXT', { recursive: false }, signal);
+    assert.equal(rcode, 'FORMERR');
+  });
+});
+
 describe('a hostile name server', () => {
   it('is not believed with another identifier, another question, or none', async (t) => {
     const server = await hostile(t, {

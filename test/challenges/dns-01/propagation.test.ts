@@ -92,7 +92,35 @@ describe('propagation', () => {
     assert.match(laggards(missing.answers), /ns1.* does not have it, ns2.* answers REFUSED$/);
   });
 
-  it('adds a value again that is removed before anybody has seen it, and after that once more', async (t) => {
+  it('adds a value again that nobody has seen, a few times, and not within a minute', async (t) => {
+    const { primary, secondary, wait } = await twoServers(t);
+    const clock = hastyClock();
+    const additions: number[] = [];
+    const { done } = await wait({
+      clock,
+      timeLimit: 180_000,
+      onVanished() {
+        additions.push(clock.monotonic());
+        if (additions.length === 2)
+          for (const server of [primary, secondary]) server.add('TXT', name, 'value');
+        return Promise.resolve();
+      },
+    });
+    const [first = 0, second = 0] = additions;
+    assert.deepEqual([done, additions.length], [true, 2]);
+    assert.ok(first >= 60_000 && second - first >= 60_000, additions.join());
+
+    for (const server of [primary, secondary]) server.remove('TXT', name, 'value');
+    let repairs = 0;
+    const onVanished = (): Promise<void> => {
+      repairs += 1;
+      return Promise.reject(new Error('there is such a record already'));
+    };
+    assert.equal((await wait({ clock: hastyClock(), timeLimit: 3_600_000, onVanished })).done, false);
+    assert.equal(repairs, 8);
+  });
+
+  it('adds a value again that is removed when it has been seen, and after that once more', async (t) => {
     const { primary, secondary, wait } = await twoServers(t);
     primary.add('TXT', name, 'value');
     let additions = 0;

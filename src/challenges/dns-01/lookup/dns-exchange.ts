@@ -3,7 +3,13 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { connect, isIPv6 } from 'node:net';
 import { second } from '../../../../machines/time/durations.ts';
-import { type DnsAnswer, type QueryType, readAnswer, writeQuestion } from '../message/question.ts';
+import {
+  type DnsAnswer,
+  type QueryType,
+  type QuestionForm,
+  readAnswer,
+  writeQuestion,
+} from '../message/question.ts';
 import { headerLength, readName } from '../message/wire.ts';
 
 /** An IP address with port. */
@@ -41,19 +47,26 @@ export function serverText({ address, port }: DnsServer): string {
   return `${isIPv6(address) ? `[${address}]` : address}:${port}`;
 }
 
+/** What servers answer that do not know EDNS (RFC 6891 section 7), or not this version of it (section 6.1.3). */
+const withoutEdns: ReadonlySet<string> = new Set(['FORMERR', 'NOTIMP', 'BADVERS']);
+
 /**
- * Asks one server, over UDP, and over TCP if the answer does not fit or none comes.
+ * Asks one server, over UDP, and over TCP if the answer does not fit or none comes; once more without EDNS if it does not know that.
  * @throws NoAnswerError, DnsFormatError for a name that is none, or the signal's reason
  */
 export async function ask(
   server: DnsServer,
   name: string,
   type: QueryType,
-  options: { readonly recursive: boolean },
+  { recursive }: Pick<QuestionForm, 'recursive'>,
   signal: AbortSignal,
 ): Promise<DnsAnswer> {
-  const message = writeQuestion(randomId(), name, type, options.recursive);
-  return readAnswerOf(await exchange(server, message, signal));
+  const answerTo = async (edns: boolean): Promise<DnsAnswer> => {
+    const message = writeQuestion(randomId(), name, type, { recursive, edns });
+    return readAnswerOf(await exchange(server, message, signal));
+  };
+  const answer = await answerTo(true);
+  return withoutEdns.has(answer.rcode) ? answerTo(false) : answer;
 }
 
 /** The identifier of a new message. */
@@ -187,7 +200,9 @@ function isAnswerTo(answer: Buffer, message: Buffer): boolean {
   if (flags < 0x8000 || opcode !== (message.readUInt16BE(2) & 0x7800)) return false;
   const isCut = (flags & 0x0200) !== 0;
   const isRefusal = (flags & 15) !== 0;
-  if (answer.readUInt16BE(4) === 0) return opcode !== 0 || isCut || isRefusal;
+  // Who cannot read a message may send its header back, with the counts of what was in it.
+  const isWithoutQuestion = answer.readUInt16BE(4) === 0 || (isRefusal && answer.length === headerLength);
+  if (isWithoutQuestion) return opcode !== 0 || isCut || isRefusal;
   return questionOf(answer, message) === questionOf(message, message);
 }
 

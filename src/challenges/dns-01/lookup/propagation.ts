@@ -22,8 +22,8 @@ export interface PropagationOptions {
   readonly wanted: 'present' | 'absent';
   readonly onAnswers?: (answers: readonly ServerAnswer[]) => void;
   /**
-   * A server had the value, and none has it any more: another client of the zone has removed it. Called again, a few times, if the value
-   * does not come back: it may have been removed before anybody looked. Awaited.
+   * A server had the value, and none has it any more: another client of the zone has removed it. Called as well, a few times, if the value
+   * does not come, or does not come back: it may have been removed before anybody looked. Awaited.
    */
   readonly onVanished?: () => Promise<void>;
 }
@@ -37,13 +37,15 @@ const leastQuestions = 3;
 const mostRepairs = 8;
 /** Milliseconds that a value has to come back in before it is added once more, doubled each time: the DNS behind a provider may be slow. */
 const repairPauses = { shortest: 5 * second, longest: minute };
+/** Milliseconds after which a value that nobody has seen is added once more: before, the way to the name servers may just be slow. */
+const unseenPause = minute;
 
 /**
  * Asks every authoritative server, over both address families, until all have the value (or none). A server that never answers, or that
  * the parent zone names and that has not the zone (lame), is out of order for the CA, too: it goes on to the next one.
  *
  * @returns what they said last, and whether that is as wanted; false at the time limit
- * @throws the signal's reason, or what `onVanished` throws
+ * @throws the signal's reason, or what `onVanished` throws if the value had been seen
  */
 export async function awaitPropagation(
   { name, nameServers }: Pick<ChallengeRecord, 'name' | 'nameServers'>,
@@ -59,6 +61,7 @@ export async function awaitPropagation(
   let pause = pauses.shortest;
   /** Since it was last added. */
   let wasThere = false;
+  let wasEverThere = false;
   let repairs = 0;
   let repairedAt = begun;
   for (let questions = 1; ; questions += 1) {
@@ -81,10 +84,16 @@ export async function awaitPropagation(
     if (elapsed >= timeLimit) return { done: false, answers };
     const isThere = answers.some(({ state }) => state === 'has');
     wasThere ||= isThere;
+    wasEverThere ||= isThere;
     const isMissing = !isThere && answers.some(({ state }) => state === 'has-not');
-    const isLate = repairs > 0 && clock.monotonic() - repairedAt >= repairPause(repairs);
+    const isLate = clock.monotonic() - repairedAt >= (wasEverThere ? repairPause(repairs) : unseenPause);
     if (isMissing && (wasThere || isLate) && repairs < mostRepairs) {
-      await onVanished?.();
+      try {
+        await onVanished?.();
+      } catch (error) {
+        // Where nobody has seen it, it may be on its way, and a script behind the provider may refuse what it has added already.
+        if (wasEverThere) throw error;
+      }
       repairs += 1;
       repairedAt = clock.monotonic();
       wasThere = false;

@@ -26,25 +26,39 @@ export interface DnsAnswer {
 /** Bytes that an answer over UDP may have (DNS flag day 2020). */
 const udpPayload = 1232;
 
-/** @param recursive false: only what the server itself is responsible for */
-export function writeQuestion(id: number, name: string, type: QueryType, recursive: boolean): Buffer {
+/** How a question is asked. */
+export interface QuestionForm {
+  /** False: only what the server itself is responsible for. */
+  readonly recursive: boolean;
+  /** Whether it has an OPT record (RFC 6891), so that larger answers fit. */
+  readonly edns: boolean;
+}
+
+export function writeQuestion(
+  id: number,
+  name: string,
+  type: QueryType,
+  { recursive, edns }: QuestionForm,
+): Buffer {
   return encode({
     type: 'query',
     id,
     flags: recursive ? RECURSION_DESIRED : 0,
     questions: [{ type, name, class: 'IN' }],
-    additionals: [
-      {
-        type: 'OPT',
-        name: '.',
-        udpPayloadSize: udpPayload,
-        extendedRcode: 0,
-        ednsVersion: 0,
-        flags: 0,
-        flag_do: false,
-        options: [],
-      },
-    ],
+    additionals: edns
+      ? [
+          {
+            type: 'OPT',
+            name: '.',
+            udpPayloadSize: udpPayload,
+            extendedRcode: 0,
+            ednsVersion: 0,
+            flags: 0,
+            flag_do: false,
+            options: [],
+          },
+        ]
+      : [],
   });
 }
 
@@ -56,19 +70,27 @@ export function readAnswer(message: Buffer): DnsAnswer {
   if (message.length < headerLength || message.readUInt8(2) < 0x80) {
     throw new DnsFormatError('the message is no answer');
   }
+  const rcode = message.readUInt8(3) & 15;
   const header = {
     id: message.readUInt16BE(0),
-    rcode: rcodes[message.readUInt8(3) & 15] ?? `RCODE${message.readUInt8(3) & 15}`,
+    rcode: rcodeName(rcode),
     authoritative: (message.readUInt8(2) & 4) !== 0,
     truncated: (message.readUInt8(2) & 2) !== 0,
   };
-  // The rest of a cut message may not be readable.
-  if (header.truncated) return { ...header, answers: [], authorities: [] };
+  // The rest of a cut message may not be readable, nor that of a server which has not read ours.
+  if (header.truncated || header.rcode === 'FORMERR' || header.rcode === 'NOTIMP')
+    return { ...header, answers: [], authorities: [] };
   // dns-packet takes what a cut message has of a text for all of it.
   lastRecord(message);
   try {
-    const { answers = [], authorities = [] } = decode(message);
-    return { ...header, answers: recordsOf(answers), authorities: recordsOf(authorities) };
+    const { answers = [], authorities = [], additionals = [] } = decode(message);
+    const extended = additionals.find((record) => record.type === 'OPT')?.extendedRcode ?? 0;
+    return {
+      ...header,
+      rcode: rcodeName(extended * 16 + rcode),
+      answers: recordsOf(answers),
+      authorities: recordsOf(authorities),
+    };
   } catch (error) {
     throw new DnsFormatError('the answer cannot be read', { cause: error });
   }
@@ -88,6 +110,12 @@ const rcodes = [
   'NOTAUTH',
   'NOTZONE',
 ] as const;
+/** RFC 6891 section 9. */
+const badVersion = 16;
+
+function rcodeName(rcode: number): string {
+  return rcode === badVersion ? 'BADVERS' : (rcodes[rcode] ?? `RCODE${rcode}`);
+}
 
 type Decoded = NonNullable<ReturnType<typeof decode>['answers']>[number];
 
