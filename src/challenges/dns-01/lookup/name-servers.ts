@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { maxHostLength } from '../../../../machines/hosts/host-names.ts';
 import { second } from '../../../../machines/time/durations.ts';
+import { isOfOtherProtocol } from '../../../../machines/zones/other-protocols.ts';
 import { type Clock, workWithin } from '../../../time/clock.ts';
 import { SharedLookups } from '../../../time/shared-lookups.ts';
 import { isReachable } from '../../addresses.ts';
@@ -86,7 +87,7 @@ export class NameServers {
       const sibling = target === undefined ? undefined : siblingOf(name);
       const isMade = sibling !== undefined && (await this.#cnameAt(sibling, nameServers, signal)) === target;
       if (target === undefined || isMade) {
-        if (via.length > 0 && isOfAnotherProtocol(name)) {
+        if (via.length > 0 && isOfOtherProtocol(name)) {
           throw new LookupError(
             `The CNAMEs from ${via[0] ?? name} lead to ${name}, where records of another protocol than ACME belong.`,
           );
@@ -230,15 +231,6 @@ function cnameIn(answers: readonly AnswerRecord[], name: string): string | undef
 /** A name beside this one that nobody has set. */
 function siblingOf(name: string): string {
   return `_${randomBytes(10).toString('hex')}${name.slice(name.indexOf('.'))}`;
-}
-
-/**
- * An underscored name (RFC 8552) that is not a challenge's: a value of ours beside a mail key (`_domainkey`) would break that, and whoever
- * sets the CNAME need not be who may write there.
- */
-function isOfAnotherProtocol(name: string): boolean {
-  const labels = name.split('.');
-  return labels.some((label) => label.startsWith('_')) && !labels.includes('_acme-challenge');
 }
 
 function isWithin(name: string, zone: string): boolean {
