@@ -182,12 +182,12 @@ export function overview(program: Program): string {
 
 /** The help of a command. */
 export function helpOf(command: Command, program: Program): string {
-  return asCalled(help[command], command, program);
+  return asCalled(help[command], program);
 }
 
-/** A text that names a command, as the user calls the program. In a pod, after `--`, that is kube-lego. */
-export function asCalled(text: string, command: Command, program: Program): string {
-  return text.replaceAll(`kube-lego ${command}`, (words, at: number) =>
-    text.slice(0, at).endsWith('-- ') ? words : `${program} ${command}`,
-  );
+const named = new RegExp(`(?<![\\w./-]|-- )kube-lego (?=(?:${commands.join('|')})\\b)`, 'g');
+
+/** A text that names commands as `kube-lego COMMAND`, as the user calls the program. In a pod, after `--`, that is kube-lego. */
+export function asCalled(text: string, program: Program): string {
+  return text.replaceAll(named, `${program} `);
 }

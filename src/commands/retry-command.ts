@@ -13,7 +13,7 @@ import { jsonText, printable } from './terminal-text.ts';
 export async function retrySource(
   client: KubernetesClient,
   { source, output }: Extract<Request, { kind: 'retry' }>,
-  { clock, print, complain, program, signal }: CommandOptions,
+  { clock, print, complain, signal }: CommandOptions,
 ): Promise<number> {
   const { kind, namespace, name } = source;
   const value = isoTime(clock.now());
@@ -37,7 +37,7 @@ export async function retrySource(
   const argument = kind === 'Ingress' ? `${namespace}/${name}` : `${kind.toLowerCase()} ${namespace}/${name}`;
   const words =
     'Another attempt is asked for. Where kube-lego manages the object it is made within seconds, at most three times an hour, and never ' +
-    `before a time that the CA has given. What comes of it: ${program} explain ${printable(argument)}`;
+    `before a time that the CA has given. What comes of it: kube-lego explain ${printable(argument)}`;
   print(output === 'json' ? jsonText({ ingress: sourceName(sourceKey(source)), retry: value }) : words);
   return 0;
 }

@@ -43,19 +43,21 @@ const clearScreen = '\u001B[H\u001B[2J';
 export async function runCommand(
   command: Command,
   argv: readonly string[],
-  options: CommandOptions,
+  asked: CommandOptions,
 ): Promise<number> {
+  const { program, print, complain } = asked;
+  // Texts of all rooms name commands, and they are in Events, too.
+  const options: CommandOptions = {
+    ...asked,
+    print: (text) => print(asCalled(text, program)),
+    complain: (text) => complain(asCalled(text, program)),
+  };
   const request = readRequest(command, argv);
   if (request.kind === 'help') {
-    options.print(helpOf(request.command, options.program));
+    print(helpOf(request.command, program));
     return 0;
   }
-  if (request.kind === 'errors') {
-    return refuse(
-      request.errors.map((text) => asCalled(text, command, options.program)),
-      options,
-    );
-  }
+  if (request.kind === 'errors') return refuse(request.errors, options);
   const reading = readConfig({ LEGO_NAMESPACE: installedIn, ...options.env }, []);
   if (reading.kind !== 'config') {
     return refuse(reading.kind === 'errors' ? reading.errors : [], options);

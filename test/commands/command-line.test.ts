@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type Command, commands, helpOf, type Program } from '../../src/commands/command-help.ts';
+import { asCalled, type Command, commands, helpOf, type Program } from '../../src/commands/command-help.ts';
 import { readRequest } from '../../src/commands/command-line.ts';
 import { runCommand } from '../../src/commands/run.ts';
 import { statusTable } from '../../src/commands/status/status-table.ts';
@@ -122,6 +122,16 @@ describe('the command line', () => {
     const told = await complaintsOf('kubectl lego', 'status', ['shop']);
     assert.equal(told, 'shop: kubectl lego status takes only options.\nSee kubectl lego status --help.');
     assert.match(await complaintsOf('kube-lego', 'status', ['shop']), /^See kube-lego status --help\.$/m);
+  });
+
+  it('is spoken of as kube-lego where it runs in a pod', () => {
+    const help = helpOf('zones', 'kubectl lego');
+    assert.match(help, /^Usage: kubectl lego zones/);
+    assert.match(help, /deployment\/kube-lego -- kube-lego zones$/m);
+    assert.equal(
+      asCalled('the kube-lego-account of kube-lego', 'kubectl lego'),
+      'the kube-lego-account of kube-lego',
+    );
   });
 
   it('of the controller names every command in its help', () => {

@@ -77,6 +77,20 @@ describe('kube-lego retry', () => {
   });
 });
 
+describe('a command that is named in what another one says', () => {
+  it('has the name by which the user calls the program', async () => {
+    const shared = { 'shared-tls': ['shared.example.com'] };
+    await applyObjects(world.cluster.adminKubeconfig, [
+      ingress('shop/first', { tls: shared }),
+      ingress('shop/second', { tls: shared, annotations: { 'kube-lego.io/key-type': 'rsa4096' } }),
+    ]);
+    const said = { output: '', errors: '' };
+    await run('explain', ['shop/second', '--offline'], said);
+    assert.match(said.output, /run kubectl lego explain for that one/);
+    assert.doesNotMatch(said.output, /kube-lego explain/);
+  });
+});
+
 describe('kube-lego page', () => {
   it('says when nobody leads', async () => {
     const said = { output: '', errors: '' };

@@ -10,7 +10,6 @@ import { SecretEntries } from '../../kubernetes/records/secret-entries.ts';
 import type { RevocationEntry } from '../../revocation/revocation-entry.ts';
 import { RegisterFullError, RevocationRegister } from '../../revocation/revocation-register.ts';
 import { sleep } from '../../time/clock.ts';
-import { asCalled } from '../command-help.ts';
 import type { Request } from '../command-line.ts';
 import type { CommandOptions } from '../command-options.ts';
 import { exitWithoutConsent, Following, lookInterval } from '../operator-request.ts';
@@ -40,7 +39,7 @@ export async function revoke(
   request: RevokeRequest,
   options: CommandOptions,
 ): Promise<number> {
-  const { clock, complain, print, program } = options;
+  const { clock, complain, print } = options;
   const say = (text: string): void => (request.output === 'json' ? complain(text) : print(text));
   const register = new RevocationRegister({
     store: new SecretEntries(client, config.namespace, 'revocations', config.objectMetadata),
@@ -55,7 +54,7 @@ export async function revoke(
     return state.phase === 'revoked' ? 0 : 1;
   } catch (error) {
     if (error instanceof NotRevocableError || error instanceof RegisterFullError) {
-      complain(printable(asCalled(error.message, 'revoke', program)));
+      complain(printable(error.message));
       return 1;
     }
     if (error instanceof KubernetesError && error.code === 'NotFound') {
@@ -66,7 +65,7 @@ export async function revoke(
     if (!isForbidden(error)) throw error;
     complain(
       `This kubeconfig may not do that: ${printable(error instanceof Error ? error.message : '')}\n` +
-        `Use one that may, or run the command in the pod; see ${program} revoke --help.`,
+        `Use one that may, or run the command in the pod; see kube-lego revoke --help.`,
     );
     return 1;
   }
