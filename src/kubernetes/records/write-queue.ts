@@ -17,6 +17,8 @@ export interface Repetition<T> {
 }
 
 const shortestPause = second;
+/** Namespaces in trouble of which nothing waits: they may be gone. */
+const mostIdle = 1000;
 
 /**
  * What waits to be written, by key. Namespaces take turns, so that none is kept waiting by the thousands of another one; one whose writes
@@ -25,6 +27,7 @@ const shortestPause = second;
 export class WriteQueue<T> {
   /** By namespace, in the order of their turns; none is empty. The oldest of each comes first. */
   readonly #lanes = new Map<string, Map<SourceKey, T>>();
+  /** Of which a write has failed, the last one last. */
   readonly #troubled = new Set<string>();
   #size = 0;
   #repeating: Promise<void> | undefined;
@@ -95,7 +98,13 @@ export class WriteQueue<T> {
 
   /** A write to this namespace has failed, for what may be over later. */
   failed(key: SourceKey): void {
-    this.#troubled.add(namespaceOf(key));
+    const namespace = namespaceOf(key);
+    this.#troubled.delete(namespace);
+    this.#troubled.add(namespace);
+    for (const other of this.#troubled) {
+      if (this.#troubled.size <= mostIdle + this.#lanes.size) break;
+      if (!this.#lanes.has(other)) this.#troubled.delete(other);
+    }
   }
 
   /** A write to this namespace has been answered. */

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import { isEqual } from '../../../machines/ownership/equality.ts';
-import { second } from '../../../machines/time/durations.ts';
+import { day, second } from '../../../machines/time/durations.ts';
 import type { KubernetesClient } from '../../kubernetes/client/client.ts';
 import { type Collection, collectionPath } from '../../kubernetes/client/collections.ts';
 import { isForbidden, KubernetesError } from '../../kubernetes/client/kubernetes-error.ts';
@@ -12,6 +12,8 @@ import { Denial } from '../denial.ts';
 
 /** Milliseconds after which what cannot be read holds up nothing else any more. */
 export const longestWait = 30 * second;
+/** Milliseconds that what was read in another version is kept where it cannot be read in this one. */
+const keptEarlier = day;
 /** Milliseconds: with each change of a CRD the API server begins its storage anew, and is busy (429) until then. */
 const storagePatience = 10 * second;
 /** Answers in a row that do not list a kind any more: an API server that has just started lists them late. */
@@ -50,7 +52,7 @@ export class KindWatch<T extends object> {
   #served: Served<T> | undefined;
   /** Answers in a row in which it was missing, or of another version. */
   #missing = 0;
-  /** What was read in another version, by `namespace/name`, until all is read in this one: nothing is gone only for that. */
+  /** What was read in another version, by `namespace/name`, until that is read in this one, or for a day: nothing is gone only for that. */
   #earlier = new Map<string, T>();
   #readEarlier = false;
   readonly #ending = new EndingWatches();
@@ -95,6 +97,8 @@ export class KindWatch<T extends object> {
   serve(collection: Collection | undefined): void {
     if (isEqual(collection, this.#served?.collection)) {
       this.#missing = 0;
+      const since = this.#served?.since ?? Number.POSITIVE_INFINITY;
+      if (this.#options.clock.monotonic() - since >= keptEarlier) this.#endEarlier();
       return;
     }
     if (this.#served !== undefined) {
@@ -141,12 +145,14 @@ export class KindWatch<T extends object> {
     this.#ending.add(reflectors);
   }
 
-  /** What has not been read again is gone. */
-  #endEarlier(): void {
-    const earlier = this.#earlier;
-    this.#earlier = new Map();
-    const known = this.#all();
-    for (const [key, last] of earlier) if (!known.has(key)) this.#options.onDelete(last);
+  /** What has not been read again is gone. @param namespace undefined: of all */
+  #endEarlier(namespace?: string): void {
+    const reflectors = this.#served?.reflectors ?? [];
+    for (const [key, last] of this.#earlier) {
+      if (namespace !== undefined && !key.startsWith(`${namespace}/`)) continue;
+      this.#earlier.delete(key);
+      if (reflectors.every((reflector) => reflector.get(key) === undefined)) this.#options.onDelete(last);
+    }
   }
 
   #all(): Map<string, T> {
@@ -178,7 +184,7 @@ export class KindWatch<T extends object> {
       onSynced: () => {
         if (denial.stands) log.info(`${plural} can be read now.`);
         denial.end();
-        if (this.synced) this.#endEarlier();
+        this.#endEarlier(namespace);
         onRead();
       },
       onError(error) {

@@ -74,6 +74,21 @@ describe('the queue of writes', () => {
     assert.deepEqual([queue.hasWaiting, queue.hasTroubled, queue.size], [false, false, 0]);
   });
 
+  it('remembers the trouble of namespaces of which something waits, and of the last thousand others', () => {
+    const namespace = (at: number): SourceKey => `Ingress/n${at}/web`;
+    queue.set(namespace(0), 'waiting');
+    for (let at = 0; at < 3000; at += 1) queue.failed(namespace(at));
+    for (const at of [1, 1999, 2000, 2999]) queue.set(namespace(at), `n${at}`);
+    assert.deepEqual(
+      taken(() => queue.take()),
+      ['n1', 'n1999'],
+    );
+    assert.deepEqual(
+      taken(() => queue.takeTroubled()),
+      ['waiting', 'n2000', 'n2999'],
+    );
+  });
+
   it('has a surplus of the namespace with most, the youngest', () => {
     add('shop1', 'blog1', 'blog2', 'blog3', 'shop2');
     assert.equal(queue.takeSurplus()?.[1], 'blog3');

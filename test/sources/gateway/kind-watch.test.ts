@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { minute, second } from '../../../machines/time/durations.ts';
+import { day, minute, second } from '../../../machines/time/durations.ts';
 import { createKubernetesClient, type KubernetesClient } from '../../../src/kubernetes/client/client.ts';
 import { recordField, stringField } from '../../../src/process/json.ts';
 import { KindWatch } from '../../../src/sources/gateway/kind-watch.ts';
-import { ApiStandIn, sendStatus } from '../../kubernetes/api-stand-in.ts';
+import { ApiStandIn, sendJson, sendStatus } from '../../kubernetes/api-stand-in.ts';
 import { recordedLog } from '../../process/recorded-log.ts';
 import { eventually } from '../../time/eventually.ts';
 import { ManualClock } from '../../time/manual-clock.ts';
@@ -25,9 +25,19 @@ describe('the watch of a kind', () => {
     stop = new AbortController();
     log = recordedLog();
     told = [];
-    watch = new KindWatch({
+    watch = watching();
+  });
+  afterEach(async () => {
+    stop.abort();
+    await watch.stopped();
+    await client.close();
+    await api.stop();
+  });
+
+  const watching = (...namespaces: readonly string[]): typeof watch =>
+    new KindWatch({
       plural: 'Gateways',
-      namespaces: [],
+      namespaces,
       client,
       clock,
       signal: stop.signal,
@@ -37,17 +47,10 @@ describe('the watch of a kind', () => {
       onDelete: ({ name }) => told.push(`${name} is gone`),
       onRead: () => undefined,
     });
-  });
-  afterEach(async () => {
-    stop.abort();
-    await watch.stopped();
-    await client.close();
-    await api.stop();
-  });
 
   const messages = (): unknown[] => log.records.map(({ msg }) => msg);
 
-  it('keeps what was read in another version until all is read in this one, however long that takes', async () => {
+  it('keeps what was read in another version until all is read in this one', async () => {
     const put = (name: string): void =>
       api.put({ metadata: { namespace: 'default', name, uid: `uid-of-${name}` } }, true);
     const names = (): string[] => Array.from(watch.entries(), ({ name }) => name).toSorted();
@@ -82,6 +85,40 @@ describe('the watch of a kind', () => {
     watch.serve(undefined);
     assert.deepEqual([names(), watch.read], [[], true]);
     assert.deepEqual(told.slice(3).toSorted(), ['a is gone', 'c is gone']);
+  });
+
+  it('keeps what can be read only in another version for a day, and of other namespaces no longer than needed', async () => {
+    watch = watching('blog', 'shop');
+    const objectOf = (namespace: string, name: string) => ({
+      metadata: { namespace, name, uid: `uid-of-${name}` },
+    });
+    for (const object of [objectOf('blog', 'b'), objectOf('shop', 'gone'), objectOf('shop', 's')])
+      api.put(object, true);
+    watch.serve({ apiVersion: 'gateway.networking.k8s.io/v1', resource: 'gateways' });
+    await eventually('it is read', () => watch.synced);
+    api.override = (_, response, { pathname, searchParams }) => {
+      if (!pathname.includes('/v1beta1/') || searchParams.has('watch')) return false;
+      if (pathname.includes('/blog/')) sendStatus(response, 403, 'Forbidden', 'not for you');
+      else sendJson(response, 200, { metadata: { resourceVersion: '200' }, items: [objectOf('shop', 's')] });
+      return true;
+    };
+    told = [];
+    const other = { apiVersion: 'gateway.networking.k8s.io/v1beta1', resource: 'gateways' };
+    watch.serve(other);
+    watch.serve(other);
+    await eventually('what is gone is told', () => told.includes('gone is gone'));
+    const names = (): string[] => Array.from(watch.entries(), ({ name }) => name).toSorted();
+    assert.deepEqual(names(), ['b', 's']);
+    clock.advance(day - second);
+    watch.serve(other);
+    assert.deepEqual(names(), ['b', 's']);
+    clock.advance(second);
+    watch.serve(other);
+    assert.deepEqual(names(), ['s']);
+    assert.deepEqual(
+      told.filter((event) => event.endsWith('gone')),
+      ['gone is gone', 'b is gone'],
+    );
   });
 
   it('says nothing of an API server that begins the storage of the kind, unless that lasts', async () => {
