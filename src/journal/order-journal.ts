@@ -2,6 +2,7 @@
 // crash, a stop or a time limit interrupts goes on with the same order and key. Called by the steps of a round.
 
 import { randomUUID } from 'node:crypto';
+import { longestOrderWait } from '../../machines/authority/order-wait.ts';
 import { someOf } from '../../machines/reasons/foreign-text.ts';
 import { StepError } from '../../machines/reasons/step-error.ts';
 import { day, hour, second } from '../../machines/time/durations.ts';
@@ -57,10 +58,8 @@ const mostBytesOfNamespace = mostBytes / 3;
 const tendInterval = hour;
 /** Milliseconds: no CA keeps an unfinished order longer. */
 const longestLife = 7 * day;
-/** Milliseconds that a CA is heeded which asks to wait with a question about an order. */
-const longestWait = hour;
 /** Milliseconds: a wait that ends later was written by a wrong clock, or a person. */
-const plausibleWait = longestWait + day;
+const plausibleWait = longestOrderWait + day;
 
 export class OrderJournal {
   readonly #options: OrderJournalOptions;
@@ -140,7 +139,7 @@ export class OrderJournal {
     const found = this.#bySet.get(keyOfSet(set));
     const now = this.#options.clock.now();
     if (found === undefined || (found.waitUntil ?? now) <= now + plausibleWait) return found;
-    const limited = { ...found, waitUntil: now + longestWait };
+    const limited = { ...found, waitUntil: now + longestOrderWait };
     this.#insert(limited);
     return limited;
   }

@@ -1,8 +1,8 @@
+import { longestOrderWait } from '../../machines/authority/order-wait.ts';
 import type { CertificateInput } from '../../machines/ingress/certificate.ts';
 import type { KeyType } from '../../machines/ownership/desired-certificate.ts';
 import { someOf } from '../../machines/reasons/foreign-text.ts';
 import { StepError } from '../../machines/reasons/step-error.ts';
-import { longestAsked } from '../acme/order/polling.ts';
 import { OrderError } from '../acme/protocol/order-error.ts';
 import type { CaClock } from '../acme/transport/ca-clock.ts';
 import { AcmeProblem, isRefusedReading } from '../acme/transport/problem.ts';
@@ -72,7 +72,7 @@ export async function isFinalized(
   }
   const { finalized, retryAfter } = await ca.progressOf(input.id, entry.orderUrl, signal);
   if (retryAfter !== undefined) {
-    const wait = Math.min(retryAfter, longestAsked);
+    const wait = Math.min(retryAfter, longestOrderWait);
     journal.defer(entry, ca.clock.now() + wait, wait);
   }
   return finalized;

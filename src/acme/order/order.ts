@@ -1,6 +1,7 @@
 // The order flow of RFC 8555 section 7.4: new-order, authorizations, finalization, download. Called by the CA object
 // (src/authority/ca-order.ts).
 
+import { longestOrderWait } from '../../../machines/authority/order-wait.ts';
 import { normalizeHost } from '../../../machines/hosts/host-names.ts';
 import { minute, second } from '../../../machines/time/durations.ts';
 import type { Account } from '../account/account.ts';
@@ -10,7 +11,7 @@ import { caName } from '../transport/connection.ts';
 import { AcmeProblem } from '../transport/problem.ts';
 import type { AcmeTransport, CallResult } from '../transport/transport.ts';
 import { type AuthorizationReport, type Presenter, type Proving, proveHosts } from './authorization.ts';
-import { longestAsked, type OrderClock, type Polling, poll, waitTurn } from './polling.ts';
+import { type OrderClock, type Polling, poll, waitTurn } from './polling.ts';
 
 /** The phase that an order enters. */
 export type OrderPhase = 'ordering' | 'proving' | 'finalizing' | 'downloading';
@@ -359,7 +360,7 @@ class OrderRun {
         return new OrderError(
           expired ? 'expired' : 'out-of-time',
           `No certificate for ${hosts.join(', ')} yet: ${this.#ca} did not finish before ${limit}${asked}. ${next}`,
-          retryAfter === undefined ? {} : { retryAfter: Math.min(retryAfter, longestAsked) },
+          retryAfter === undefined ? {} : { retryAfter: Math.min(retryAfter, longestOrderWait) },
         );
       },
     };

@@ -1,3 +1,4 @@
+import { longestOrderWait } from '../../../machines/authority/order-wait.ts';
 import { doubledPause } from '../../../machines/time/ladder.ts';
 import { type Clock, sleep } from '../../time/clock.ts';
 import type { CaClock } from '../transport/ca-clock.ts';
@@ -10,8 +11,7 @@ const ownWaits = [30, 70, 180, 400, 1000, 2000, 4000, 7000, 10_000];
 const failureWait = 500;
 /** In a row; one more is thrown. */
 const maxFailures = 5;
-/** Milliseconds: a longer Retry-After is not meant, and the next look comes after `shortLook`, or in the next run. */
-export const longestAsked = 60 * 60_000;
+/** Milliseconds until the next look where a Retry-After is not meant, if there is time. */
 const shortLook = 60_000;
 /** Milliseconds: shorter waits are over before a process has started again. */
 const leastTold = 10_000;
@@ -52,9 +52,9 @@ export async function poll<T, R>(
   let looksLast = false;
   for (let round = 0; ; round += 1) {
     if (round > 0 || firstWait !== 0) {
-      if (asked !== undefined && asked >= leastTold) polling.onWait?.(Math.min(asked, longestAsked));
+      if (asked !== undefined && asked >= leastTold) polling.onWait?.(Math.min(asked, longestOrderWait));
       const absurd: boolean =
-        trouble === undefined && !looksLast && asked !== undefined && asked > longestAsked;
+        trouble === undefined && !looksLast && asked !== undefined && asked > longestOrderWait;
       await waitTurn(polling, absurd ? shortLook : asked, round, trouble);
       looksLast ||= absurd;
     }
