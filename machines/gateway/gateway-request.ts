@@ -2,6 +2,7 @@
 // source (src/sources/gateway) whenever something of that may have changed, and by explain.
 
 import { isWildcard } from '../hosts/host-names.ts';
+import { sourceKey } from '../ownership/source-key.ts';
 import type { SourceSpec, TlsEntry } from '../ownership/source-spec.ts';
 import { someOf } from '../reasons/foreign-text.ts';
 import type { Failure } from '../reasons/reasons.ts';
@@ -13,13 +14,21 @@ import type {
   SiteRoute,
 } from './gateway-objects.ts';
 import { isGranted } from './grants.ts';
-import { inTurn, listenerNames, mostServed, type ServedName } from './listener-names.ts';
+import {
+  inTurn,
+  listenerNames,
+  mostServed,
+  type RoutesByNamespace,
+  type ServedName,
+} from './listener-names.ts';
 import { isAttachedTo } from './route-attachment.ts';
 
 export interface GatewaySurroundings {
   /** Attached to the Gateway or ListenerSet. */
   readonly routes: readonly SiteRoute[];
   readonly grants: readonly GrantReading[];
+  /** Whether the namespace of the Gateway has been issued a certificate for this host: where not all names are read, it is among them. */
+  readonly isHeld: (host: string) => boolean;
   /** Labels of a Namespace. */
   readonly labelsOf: (namespace: string) => Readonly<Record<string, string>>;
 }
@@ -31,8 +40,8 @@ export interface GatewayRequest extends Pick<SourceSpec, 'tls' | 'ruleHosts'> {
 }
 
 /**
- * Names of one Secret that are read at least: more than a certificate has, so that those which have had one are among them, and the others
- * are told that there is no room. Else the Secrets of a Gateway share `mostServed`.
+ * Names of one Secret that are read at least: more than a certificate has, so that those for which there is no room are told so. Else the
+ * Secrets of a Gateway share `mostServed`.
  */
 const fewestOfSecret = 200;
 
@@ -49,8 +58,10 @@ export function gatewayRequest(gateway: GatewayReading, surroundings: GatewaySur
   if (!gateway.settings.enabled) {
     return { tls: [], ruleHosts: hostsServed(gateway), notices: [], awaited: [] };
   }
-  const { grants, labelsOf } = surroundings;
-  const routes = [...Map.groupBy(surroundings.routes.toSorted(byAge), ({ namespace }) => namespace)];
+  const { grants, isHeld, labelsOf } = surroundings;
+  const sorted = surroundings.routes.toSorted(byAge);
+  const routes = byNamespace(sorted);
+  let heldRoutes: typeof routes | undefined;
   const notices: Failure[] = [];
   const claimed = new Set<string>();
   const wanted = new Map<string, WantedNames>();
@@ -63,14 +74,18 @@ export function gatewayRequest(gateway: GatewayReading, surroundings: GatewaySur
     }
     const { hostname } = listener;
     const isSpecific = hostname !== undefined && !isWildcard(hostname);
-    const attached = routes.map(([namespace, some]) => {
-      const its = some.values().filter((route) => isAttachedTo(route, gateway, listener, labelsOf));
-      return [namespace, its] as const;
+    const attached = (all: typeof routes): RoutesByNamespace =>
+      all.map(([namespace, some]) => {
+        const its = some.values().filter((route) => isAttachedTo(route, gateway, listener, labelsOf));
+        return [namespace, its] as const;
+      });
+    const { certified, unasked } = listenerNames(gateway, listener, attached(routes), () => {
+      heldRoutes ??= byNamespace(withHeldOnly(sorted, gateway, isHeld));
+      return attached(heldRoutes);
     });
-    const { certified, unasked } = listenerNames(gateway, listener, new Map(attached));
     for (const name of [...certified.map((one) => one.name), ...unasked]) {
       if (listener.accepted !== true) break;
-      if (isSpecific || claimed.size < mostServed) claimed.add(name);
+      if (isSpecific || claimed.size < mostServed || isHeld(name)) claimed.add(name);
     }
     notices.push(...noticesAbout(listener, certified, unasked));
     const names = wanted.get(target.secretName) ?? new WantedNames();
@@ -79,7 +94,7 @@ export function gatewayRequest(gateway: GatewayReading, surroundings: GatewaySur
   }
   const mostOfSecret = Math.max(fewestOfSecret, Math.floor(mostServed / wanted.size));
   const tls = [...wanted].flatMap(([secretName, names]) =>
-    names.entry(secretName, gateway.namespace, mostOfSecret),
+    names.entry(secretName, gateway.namespace, mostOfSecret, isHeld),
   );
   return { tls, ruleHosts: [...claimed], notices, awaited: [...wanted.keys()] };
 }
@@ -109,13 +124,16 @@ class WantedNames {
   }
 
   /** @returns none without names */
-  entry(secretName: string, own: string, most: number): TlsEntry[] {
+  entry(secretName: string, own: string, most: number, isHeld: (host: string) => boolean): TlsEntry[] {
     if (this.#namespaces.size === 0) return [];
     const byNamespace = Map.groupBy(this.#namespaces.keys(), (name) => this.#namespaces.get(name));
     const ofListeners = byNamespace.get(undefined) ?? [];
     byNamespace.delete(undefined);
-    const hosts = [...ofListeners, ...inTurn<string>(byNamespace.values())].slice(0, most);
-    const read = new Set(hosts);
+    const all = [...ofListeners, ...inTurn<string>(byNamespace.values())];
+    const read = new Set(
+      all.length <= most ? all : [...new Set([...ofListeners, ...all.filter(isHeld), ...all])].slice(0, most),
+    );
+    const hosts = all.filter((name) => read.has(name));
     const shares = [...byNamespace].flatMap(([namespace = '', names]) => {
       const its = names.filter((name) => read.has(name));
       return namespace === own || its.length === 0 ? [] : [{ namespace, hosts: its }];
@@ -129,6 +147,31 @@ class WantedNames {
       },
     ];
   }
+}
+
+/**
+ * The routes with nothing but the hostnames that are held, each once for a namespace and parentRef: whoever writes any number of routes
+ * with a hostname of others makes these no more.
+ */
+function withHeldOnly(
+  routes: readonly SiteRoute[],
+  gateway: GatewayReading,
+  isHeld: (host: string) => boolean,
+): SiteRoute[] {
+  const key = sourceKey(gateway);
+  const found = new Map<string, SiteRoute>();
+  for (const route of routes) {
+    for (const hostname of route.hostnames) {
+      if (!isHeld(hostname)) continue;
+      for (const reference of route.attached) {
+        if (sourceKey(reference) !== key) continue;
+        const { sectionName = '', port = '' } = reference;
+        const id = `${hostname} ${route.namespace} ${sectionName} ${port}`;
+        if (!found.has(id)) found.set(id, { ...route, hostnames: [hostname], attached: [reference] });
+      }
+    }
+  }
+  return [...found.values()];
 }
 
 function targetOf(
@@ -178,6 +221,10 @@ function noticesAbout(
   }
   if (certified.length > 0) return [];
   return [{ code: 'NoRouteHostnames', message: `${of} has no HTTPRoute with a hostname yet.` }];
+}
+
+function byNamespace(routes: readonly SiteRoute[]): (readonly [namespace: string, routes: SiteRoute[]])[] {
+  return [...Map.groupBy(routes, ({ namespace }) => namespace)];
 }
 
 function byAge(one: SiteRoute, other: SiteRoute): number {

@@ -5,8 +5,13 @@ import { intersection } from './hostname-match.ts';
 /** Annotation of a Gateway or ListenerSet: `true` asks for wildcard certificates for wildcard hostnames. */
 export const wildcardAnnotation = 'kube-lego.io/wildcard';
 
-/** Names of a listener that are read; a certificate has fewer. Any number of routes may be attached to a shared Gateway. */
+/** Names of a listener that are read, besides held ones; a certificate has fewer. Any number of routes may be attached to a shared Gateway. */
 export const mostServed = 2000;
+
+/** Routes by namespace; their names in common with the listener are read as far as they count. */
+export type RoutesByNamespace = Iterable<
+  readonly [namespace: string, routes: Iterable<Pick<SiteRoute, 'hostnames'>>]
+>;
 
 /** A name that a listener serves, and who has asked for it. */
 export interface ServedName {
@@ -27,21 +32,31 @@ export interface ListenerNames {
  * The hostname of a listener, if it is a specific one; else the hostnames that it has in common with the routes attached to it. Gateway API
  * ("Hostnames", TLS) forbids to make a wildcard certificate of a listener's hostname, and wants each common hostname represented.
  *
- * @param routes attached to the listener, the oldest first, by namespace; read as far as they count
+ * @param routes attached to the listener, the oldest first
+ * @param held those with hostnames that have had a certificate; asked for if the others are too many to be read
  */
 export function listenerNames(
   { wildcards }: Pick<GatewayReading, 'wildcards'>,
   { hostname }: Pick<ListenerReading, 'hostname'>,
-  routes: ReadonlyMap<string, Iterable<Pick<SiteRoute, 'hostnames'>>>,
+  routes: RoutesByNamespace,
+  held: () => RoutesByNamespace,
 ): ListenerNames {
   const own = { name: hostname ?? '', namespace: undefined };
   if (hostname !== undefined && !isWildcard(hostname)) return { certified: [own], unasked: [] };
   const served = new Map<string, ServedName>();
   if (wildcards && hostname !== undefined) served.set(hostname, own);
   const ofEach = Array.from(routes, ([namespace, some]) => namesOf(namespace, hostname, some));
-  for (const one of inTurn<ServedName>(ofEach)) {
-    if (served.size >= mostServed) break;
+  const add = (one: ServedName): void => {
     if (!served.has(one.name)) served.set(one.name, one);
+  };
+  for (const one of inTurn<ServedName>(ofEach)) {
+    if (served.size < mostServed) {
+      add(one);
+      continue;
+    }
+    for (const [namespace, some] of held())
+      for (const other of namesOf(namespace, hostname, some)) add(other);
+    break;
   }
   if (wildcards) return { certified: withoutCovered(served), unasked: [] };
   const names = [...served.values()];

@@ -1,3 +1,4 @@
+import type { ChallengePlace } from '../../machines/gateway/challenge-routes.ts';
 import type { SourceKey } from '../../machines/ownership/source-key.ts';
 import type { SourceSpec } from '../../machines/ownership/source-spec.ts';
 import { sentences } from '../../machines/reasons/sentences.ts';
@@ -62,6 +63,8 @@ export interface Caches {
   readonly ingressStates: readonly ReflectorState[];
   /** Undefined before `start`. */
   readonly invalidDomains: readonly InvalidDomain[] | undefined;
+  /** The record of holders has been read: sources go by it until the signal is aborted. */
+  heedHolders(isHeldBy: ChallengePlace['isHeldBy'], signal: AbortSignal): void;
   /**
    * Tells all that is known, and then each change until the signal is aborted; in place of who was told before. While the watch of the
    * sources is interrupted, it is not said that they are all known.
@@ -92,12 +95,20 @@ export function setUpCaches(runtime: Runtime, { reader: client }: Connections): 
   let secrets: ReturnType<typeof watchSecrets> = [];
   let audience: ((event: SupervisorEvent) => void) | undefined;
   const tell = (event: SupervisorEvent): void => audience?.(event);
+  let holders: ChallengePlace['isHeldBy'] | undefined;
+  let gatewaySources: GatewaySources | undefined;
   const beginSources = (told: typeof tell): SourceWatch[] => {
     const ingresses = watchSources(sources, config, client, clock, signal, log, told);
     if (gateways === undefined) return [ingresses];
-    const asSources = new GatewaySources({ watch: gateways, clock, signal, tellSupervisor: told });
+    gatewaySources = new GatewaySources({
+      watch: gateways,
+      clock,
+      signal,
+      isHeldBy: (namespace, host) => holders?.(namespace, host) === true,
+      tellSupervisor: told,
+    });
     gateways.start();
-    return [ingresses, asSources];
+    return [ingresses, gatewaySources];
   };
   return {
     challenges,
@@ -176,6 +187,18 @@ export function setUpCaches(runtime: Runtime, { reader: client }: Connections): 
     },
     get invalidDomains() {
       return watches?.namespaces.invalidDomains();
+    },
+    heedHolders(isHeldBy, until) {
+      if (until.aborted) return;
+      holders = isHeldBy;
+      until.addEventListener(
+        'abort',
+        () => {
+          if (holders === isHeldBy) holders = undefined;
+        },
+        { once: true },
+      );
+      gatewaySources?.recheck();
     },
     async follow(told, until) {
       // What ends a list must not be told before what it ends.

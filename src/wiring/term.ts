@@ -72,6 +72,9 @@ export function setUpTerm(
     placeholders.observe(event);
     actors.supervisor.send(event);
     challenges.http01.follow();
+    if (event.type === 'HOLDERS_READ') {
+      caches.heedHolders((namespace, host) => sites().isHeldBy(namespace, host), runtime.signal);
+    }
   };
   const ownership = setUpOwnership(runtime, cluster, tell);
   const isWanted: RevocationsOptions['isWanted'] = ({ namespace, secretName }) =>

@@ -66,7 +66,8 @@ export async function surveySources(
       config.gatewayApi ? surveyGateways(client, config, namespace, signal) : undefined,
       readOwnership(client, config, signal),
     ]);
-  const specs = [...listed.map(({ spec }) => spec), ...(gateways?.sources ?? [])];
+  const ofGateways = gateways?.sourcesBy((of, host) => holders?.get(host)?.namespace === of) ?? [];
+  const specs = [...listed.map(({ spec }) => spec), ...ofGateways];
   const policy = supervisorPolicy(config).ownership;
   // Where Namespaces may not be read, it is unknown what is reserved.
   const requireDomains = policy.requireDomains && namespaces !== undefined;
@@ -79,7 +80,7 @@ export async function surveySources(
   for (const spec of specs) ownership.set(spec, now);
   ownership.settle(now, historyOf);
   const sources = new Map(specs.map((spec) => [sourceKey(spec), spec]));
-  const awaited = (gateways?.sources ?? []).flatMap(({ namespace: of, awaited: names = [] }) =>
+  const awaited = ofGateways.flatMap(({ namespace: of, awaited: names = [] }) =>
     names.map((name) => `${of}/${name}`),
   );
   const named = new Set([...listed.flatMap(({ secrets: names }) => names), ...awaited]);

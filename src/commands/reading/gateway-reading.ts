@@ -1,3 +1,4 @@
+import type { ChallengePlace } from '../../../machines/gateway/challenge-routes.ts';
 import type {
   GatewayReading,
   GrantReading,
@@ -30,7 +31,7 @@ export interface GatewaySurvey {
   readonly grants: readonly GrantReading[];
   readonly labelsOf: (namespace: string) => Readonly<Record<string, string>>;
   /** The Gateways and ListenerSets as sources. */
-  readonly sources: readonly SourceSpec[];
+  readonly sourcesBy: (isHeldBy: ChallengePlace['isHeldBy']) => SourceSpec[];
   /** Not all may be read. */
   readonly partial: boolean;
 }
@@ -56,10 +57,7 @@ export async function surveyGateways(
     const found = await list(client, collectionPath(collection, place), signal, project);
     return found.flatMap((one) => one ?? []);
   };
-  const read = async <T>(
-    kind: GatewayApiKind,
-    project: (object: unknown) => T | undefined,
-  ): Promise<T[]> => {
+  const read = async <T>(kind: GatewayApiKind, project: (object: unknown) => T | undefined): Promise<T[]> => {
     const collection = served?.get(kind);
     if (collection === undefined) return [];
     const lists = places.map(async (place): Promise<T[]> => {
@@ -88,13 +86,15 @@ export async function surveyGateways(
   ]);
   const labelsOf = (of: string) => labels.get(of) ?? {};
   const sites = routes.flatMap((route) => (route.ours ? [] : route));
-  const sources = [...gateways, ...sets].map((reading) => {
-    const key = sourceKey(reading);
-    const own = sites.filter(({ attached }) => attached.some((parent) => sourceKey(parent) === key));
-    return gatewaySource(reading, { routes: own, grants, labelsOf });
-  });
+  const sourcesBy: GatewaySurvey['sourcesBy'] = (isHeldBy) =>
+    [...gateways, ...sets].map((reading) => {
+      const key = sourceKey(reading);
+      const own = sites.filter(({ attached }) => attached.some((parent) => sourceKey(parent) === key));
+      const isHeld = (host: string): boolean => isHeldBy(reading.namespace, host);
+      return gatewaySource(reading, { routes: own, grants, isHeld, labelsOf });
+    });
   const discovered = served !== undefined;
-  return { discovered, gateways: [...gateways, ...sets], routes, grants, labelsOf, sources, partial };
+  return { discovered, gateways: [...gateways, ...sets], routes, grants, labelsOf, sourcesBy, partial };
 }
 
 async function labelsOfNamespaces(

@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { ChallengePlace } from '../../../machines/gateway/challenge-routes.ts';
 import type { GatewayReading, SiteRoute } from '../../../machines/gateway/gateway-objects.ts';
 import { gatewaySource } from '../../../machines/gateway/gateway-source.ts';
 import { SettledAttachments } from '../../../machines/gateway/settled-attachments.ts';
@@ -15,6 +16,8 @@ export interface GatewaySourcesOptions {
   readonly watch: GatewayWatch;
   readonly clock: Clock;
   readonly signal: AbortSignal;
+  /** By the record of holders, as far as this process knows it: whether that namespace was issued a certificate for this host. */
+  readonly isHeldBy: ChallengePlace['isHeldBy'];
   readonly tellSupervisor: (event: SupervisorEvent) => void;
 }
 
@@ -47,6 +50,12 @@ export class GatewaySources implements SourceWatch {
 
   get synced(): boolean {
     return this.#synced;
+  }
+
+  /** Works all out anew: the record of holders has been read. */
+  recheck(): void {
+    for (const key of this.#readings.keys()) this.#changed.add(key);
+    this.#work();
   }
 
   watching(signal: AbortSignal): Promise<unknown> {
@@ -88,7 +97,7 @@ export class GatewaySources implements SourceWatch {
       }
       case 'grants':
       case 'namespaces':
-        for (const key of this.#readings.keys()) this.#changed.add(key);
+        this.recheck();
         break;
       case 'reading':
         break;
@@ -166,13 +175,14 @@ export class GatewaySources implements SourceWatch {
   }
 
   #specOf(key: SourceKey, reading: GatewayReading): SourceSpec {
-    const { watch } = this.#options;
+    const { isHeldBy, watch } = this.#options;
     const routes = [...(this.#attached.get(key) ?? [])].flatMap(
       (route) => this.#attachments.get(route) ?? [],
     );
     return gatewaySource(reading, {
       routes,
       grants: [...watch.grants()],
+      isHeld: (host) => isHeldBy(reading.namespace, host),
       labelsOf: (namespace) => watch.namespaceLabels(namespace),
     });
   }

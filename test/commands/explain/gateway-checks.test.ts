@@ -12,7 +12,12 @@ const secure = { hostname: host, certificateRefs };
 
 /** `RESULT ABOUT`, and the remedies, for a Gateway that asks for the host. */
 function checksOf(reading: GatewayReading, challenge?: 'dns-01') {
-  const source = gatewaySource(reading, { routes: [], grants: [], labelsOf: () => ({}) });
+  const source = gatewaySource(reading, {
+    routes: [],
+    grants: [],
+    isHeld: () => false,
+    labelsOf: () => ({}),
+  });
   const own = route(host, {
     ingressClasses: [],
     gateways: ['Gateway/infra/edge'],
@@ -20,12 +25,12 @@ function checksOf(reading: GatewayReading, challenge?: 'dns-01') {
   });
   const asked = { ...assignment([]), desired: [desiredCertificate({ hosts: [own] })] };
   const survey = {
-    served: new Map(),
+    discovered: true,
     gateways: [reading],
     routes: [],
     grants: [],
     labelsOf: () => ({}),
-    sources: [source],
+    sourcesBy: () => [source],
     partial: false,
   };
   const checks = checkListeners(source, asked, survey, { namespace: 'kube-lego', isHeldBy: () => false });

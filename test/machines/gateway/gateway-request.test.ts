@@ -13,15 +13,18 @@ function request(
   routes: readonly SiteRoute[] = [],
   {
     grants = [],
+    held = [],
     labels = {},
   }: {
     readonly grants?: readonly GrantReading[];
+    readonly held?: readonly string[];
     readonly labels?: Readonly<Record<string, string>>;
   } = {},
 ) {
   return gatewayRequest(reading, {
     routes,
     grants,
+    isHeld: (host) => held.includes(host),
     labelsOf: () => labels,
   });
 }
@@ -263,5 +266,63 @@ describe('a listener', () => {
     assert.equal(ofRoutes.length, 63);
     // More than a certificate has: else nobody would be told that there is no room.
     assert.ok(ofRoutes.every(({ hosts }) => hosts.length === 200 && hosts[0] === 'h0.r0.example.com'));
+  });
+
+  describe('with more names than are read', () => {
+    /** So many routes of a namespace, each with 16 hostnames. */
+    const many = (edge: GatewayReading, namespace: string, count: number): SiteRoute[] =>
+      Array.from({ length: count }, (_, of) => {
+        const hostnames = Array.from({ length: 16 }, (__, at) => `h${at}.r${of}.${namespace}.example.com`);
+        return { ...route(`r${of}`, edge, hostnames), namespace, createdAt: of };
+      });
+
+    it('keeps those that have had a certificate, whoever adds others, at a Gateway of many Secrets', () => {
+      const listeners = Array.from({ length: 12 }, (_, at) => https(`l${at}`, secret(`tls-${at}`)));
+      const edge = gateway('edge', ...listeners);
+      const own = many(edge, 'shop', 4);
+      const held = own.flatMap(({ hostnames }) => hostnames);
+      const others = ['a', 'b', 'c', 'd'].flatMap((namespace) => many(edge, namespace, 10));
+      const { tls } = request(edge, [...others, ...own], { held });
+      assert.equal(tls.length, 12);
+      for (const { hosts } of tls) {
+        assert.equal(hosts.length, 200);
+        assert.deepEqual(
+          held.filter((host) => !hosts.includes(host)),
+          [],
+        );
+      }
+      const [first, second] = request(edge, own, { held }).tls[0]?.hosts ?? [];
+      assert.deepEqual([first, second], held.slice(0, 2), 'in their order');
+    });
+
+    it('keeps those that come after any number of others', () => {
+      const edge = gateway('edge', https('all', { hostname: '*.example.com', ...secret('tls') }));
+      const others = Array.from({ length: 50 }, (_, at) => many(edge, `n${at}`, 10)).flat();
+      const late = { ...route('late', edge, ['new.example.com', 'held.example.com']), createdAt: 10_000 };
+      const copies = Array.from({ length: 100 }, (_, at) => ({
+        ...route(`copy-${at}`, edge, ['held.example.com']),
+        namespace: 'n0',
+        createdAt: 20_000,
+      }));
+      const own = Array.from({ length: 100 }, (_, at) => ({
+        ...route(`own-${at}`, edge, [`o${at}.example.com`]),
+        createdAt: at,
+      }));
+      const elsewhere = { ...gateway('other', ...edge.listeners) };
+      const away = route('away', elsewhere, ['away.example.com']);
+      const held = ['held.example.com', 'away.example.com'];
+      const { ruleHosts, tls } = request(edge, [...others, ...own, late, ...copies, away], { held });
+      const hosts: readonly string[] = tls[0]?.hosts ?? [];
+      const { shares = [] } = tls[0] ?? {};
+      assert.equal(hosts.length, 2000);
+      assert.ok(hosts.includes('held.example.com') && ruleHosts.includes('held.example.com'));
+      assert.ok(!hosts.includes('away.example.com'));
+      const whose = shares.filter((share) => share.hosts.includes('held.example.com'));
+      assert.deepEqual(
+        whose.map(({ namespace }) => namespace),
+        ['shop'],
+      );
+      assert.ok(!request(edge, [...others, ...own, late]).tls[0]?.hosts.includes('held.example.com'));
+    });
   });
 });

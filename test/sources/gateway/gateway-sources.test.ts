@@ -75,7 +75,7 @@ describe('Gateways as sources', () => {
     const config = { annotationKey: 'kubernetes.io/tls-acme', namespace: 'kube-lego', watchNamespaces: [] };
     watch = new GatewayWatch({ config, client, clock, signal, log: log.log });
     const tellSupervisor = (event: SupervisorEvent) => told.push(event);
-    sources = new GatewaySources({ watch, clock, signal, tellSupervisor });
+    sources = new GatewaySources({ watch, clock, signal, isHeldBy: () => false, tellSupervisor });
   });
   afterEach(async () => {
     stop.abort();
