@@ -44,6 +44,25 @@ const objects: readonly Manifest[] = [
   hostile('profile', annotated({ 'kube-lego.io/profile': `${escape}${'https://'.repeat(30_000)}` })),
   hostile('retry', annotated({ 'kube-lego.io/retry': `${escape}${' '.repeat(200_000)}` })),
   hostile('status', annotated({ [statusAnnotation]: '['.repeat(200_000) })),
+  hostile(
+    'hosts',
+    {},
+    {
+      defaultBackend: backend,
+      rules: [],
+      tls: [{ secretName: 'hosts', hosts: many(140_000, (index) => `h${index.toString(36)}`) }],
+    },
+  ),
+  hostile(
+    'entries',
+    {},
+    {
+      defaultBackend: backend,
+      rules: [],
+      // For hosts that no CA takes: two hundred orders would say nothing more.
+      tls: many(6000, (index) => ({ secretName: `t${index}`, hosts: [`t${index}`] })),
+    },
+  ),
   hostile('labels', { labels: named(30_000, 'l') }),
   hostile('annotations', annotated(named(25_000, 'a'))),
   hostile(
