@@ -1,3 +1,6 @@
+import { execFile } from 'node:child_process';
+import process from 'node:process';
+import { promisify } from 'node:util';
 import { applyObjects } from '../../deploy/local/manifests.ts';
 import { zonesDocument } from '../../deploy/local/world.ts';
 import { apiWritesSince, describeWrites } from './api-writes.ts';
@@ -51,7 +54,28 @@ export async function measureWildcards(bench: Bench): Promise<Row[]> {
       measured: `${(writes.total / fleet).toFixed(2)} (${describeWrites(writes)})`,
       met: true,
     },
+    {
+      what: 'heap of the code that is loaded, without DNS zones and with them',
+      peer: '–',
+      goal: '–',
+      measured: (await heapOfCode()).map((bytes) => `${(bytes / 1e6).toFixed(1)} MB`).join(' and '),
+      met: true,
+    },
   ];
+}
+
+/** In bytes, of the controller alone, and with what it loads where there are DNS zones. */
+async function heapOfCode(): Promise<number[]> {
+  const source = (path: string): string => JSON.stringify(new URL(`../../src/${path}`, import.meta.url).href);
+  const script = `
+    const heap = () => (gc(), process.memoryUsage().heapUsed);
+    await import(${source('controller.ts')});
+    const without = heap();
+    await import(${source('challenges/dns-01/create-dns-01.ts')});
+    console.log(without, heap());`;
+  const options = ['--expose-gc', '--input-type=module', '--eval', script];
+  const { stdout } = await promisify(execFile)(process.execPath, options);
+  return stdout.trim().split(' ').map(Number);
 }
 
 function wild(member: Member): Member {
