@@ -3,8 +3,6 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 /** The time limit of a liveness probe in deploy/base. */
 const patience = 5000;
-/** Milliseconds without an answer after which that restarts the container: six probes in a row, ten seconds apart. */
-const longestSilence = 60_000;
 const interval = 100;
 /** Milliseconds, where the time limit is one of CPU: on a busy machine any process may stand still for a while. */
 const longestWait = 60_000;
@@ -13,8 +11,6 @@ const longestWait = 60_000;
 export class Kubelet {
   asked = 0;
   failed = 0;
-  /** How often it would have restarted the container. */
-  restarts = 0;
   /** Milliseconds to the slowest answer. */
   slowest = 0;
   /** When the first answer came, in milliseconds since the epoch. */
@@ -37,7 +33,6 @@ export class Kubelet {
   }
 
   async #work(): Promise<void> {
-    let silentSince = performance.now();
     while (!this.#leaving) {
       const sentAt = performance.now();
       const isGood = await this.#probeInTime();
@@ -45,9 +40,6 @@ export class Kubelet {
       if (this.firstAt <= Date.now() && !this.#leaving) {
         this.asked += 1;
         if (!isGood) this.failed += 1;
-        const isLost = !isGood && performance.now() - silentSince >= longestSilence;
-        if (isLost) this.restarts += 1;
-        if (isGood || isLost) silentSince = performance.now();
         this.slowest = Math.max(this.slowest, performance.now() - sentAt);
       }
       await delay(interval);
