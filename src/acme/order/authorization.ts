@@ -196,10 +196,15 @@ class Authorization {
     const { type } = this.#presenter(authorization);
     const found = authorization.challenges.find((challenge) => challenge.type === type);
     if (found !== undefined) return found;
-    const offered = authorization.challenges.map((challenge) => challenge.type).join(', ');
+    const offered = authorization.challenges.map((challenge) => challenge.type);
+    // A wildcard has no choice.
+    const known = authorization.wildcard ? [] : ['http-01', 'dns-01'];
+    const other = known.find((challenge) => offered.includes(challenge));
+    const remedy =
+      other === undefined ? 'Use another CA.' : `Set kube-lego.io/challenge to ${other}, or use another CA.`;
     throw new OrderError(
       'challenge-not-offered',
-      `${this.#proving.ca} offers no ${type.toUpperCase()} challenge for ${nameOf(authorization)} (it offers: ${offered}). Use a CA that does.`,
+      `${this.#proving.ca} offers no ${type.toUpperCase()} challenge for ${nameOf(authorization)} (it offers: ${offered.join(', ')}). ${remedy}`,
     );
   }
 

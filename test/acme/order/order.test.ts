@@ -603,13 +603,19 @@ describe('order', () => {
     assert.equal(clock.waits.filter((wait) => wait >= 77_000 && wait < 78_000).length, 1);
   });
 
-  test('a CA without HTTP-01 for the host says which challenges it offers', async () => {
-    const challenges = [{ type: 'dns-01', url: ca.url('/challenge'), status: 'pending', token: 'x' }];
-    ca.scripts.set('/authz', () => ({ body: ca.authorization({ challenges }) }));
-    const error = await failure();
-    assert.equal(error.kind, 'challenge-not-offered');
-    assert.match(error.message, /no HTTP-01 challenge for a\.example \(it offers: dns-01\)/);
-  });
+  for (const [offered, remedy] of [
+    ['dns-01', /\(it offers: dns-01\)\. Set kube-lego\.io\/challenge to dns-01, or use another CA\.$/],
+    ['tls-alpn-01', /\(it offers: tls-alpn-01\)\. Use another CA\.$/],
+  ] as const) {
+    test(`a CA that offers ${offered} alone for the host, where HTTP-01 is wanted, has its way to that told`, async () => {
+      const challenges = [{ type: offered, url: ca.url('/challenge'), status: 'pending', token: 'x' }];
+      ca.scripts.set('/authz', () => ({ body: ca.authorization({ challenges }) }));
+      const error = await failure();
+      assert.equal(error.kind, 'challenge-not-offered');
+      assert.match(error.message, /offers no HTTP-01 challenge for a\.example /);
+      assert.match(error.message, remedy);
+    });
+  }
 
   test('an order that is still ready after a good finalization is waited for', async () => {
     ca.scripts.set('/finalize', () => ({ body: ca.order({ status: 'ready' }) }));
