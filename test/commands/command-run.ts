@@ -40,6 +40,7 @@ export async function runCommand(
   command: Command,
   argv: readonly string[],
   environment: Readonly<Record<string, string>> = {},
+  clock = systemClock,
 ): Promise<Outcome> {
   const env = { ...surroundings(world), ...environment };
   // Where the client looks for it.
@@ -48,7 +49,7 @@ export async function runCommand(
   const code = await runCommandHere(command, argv, {
     program: 'kube-lego',
     env,
-    clock: systemClock,
+    clock,
     signal: new AbortController().signal,
     print: (text) => {
       said.output += `${text}\n`;

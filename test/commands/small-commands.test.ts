@@ -102,7 +102,7 @@ describe('kube-lego page', () => {
     const time = new Date().toISOString().replace('Z', '000Z');
     const spec = {
       holderIdentity: 'kube-lego-7d9f',
-      leaseDurationSeconds: 60,
+      leaseDurationSeconds: 3600,
       acquireTime: time,
       renewTime: time,
     };

@@ -48,7 +48,7 @@ describe('the connection of the inspector page', () => {
   it('leaves room for other tabs, each with an Ingress open', async (t) => {
     const { feed, pages } = await tabs(t, 4);
     for (const page of pages) await page.locator('[data-state=validating].current').waitFor();
-    assert.equal(feed.viewers, 5);
+    await eventually('each has one', () => feed.viewers === 5);
     feed.tell(changed);
     for (const page of pages) await showsChange(page).waitFor();
   });

@@ -14,7 +14,7 @@ describe('the page of a running controller', () => {
   before(async () => {
     stage = await startStage({ namespaces: ['shop', 'blog'], proxyCa: true });
     await stage.world.dns.setNoAddress('dead.example.com');
-    await stage.startController({ LEGO_SELF_CHECK_TIMEOUT: '3s' });
+    await stage.startController({ LEGO_SELF_CHECK_TIMEOUT: '20s' });
     browser = await openBrowser();
   });
   after(async () => {
@@ -81,7 +81,7 @@ describe('the page of a running controller', () => {
     await stage.controller.kill();
     await page.locator('.connection:not(.live)').waitFor();
     await stage.apply(ingress('shop/late', { tls: { 'late-tls': ['late.example.com'] } }));
-    await stage.startController({ LEGO_SELF_CHECK_TIMEOUT: '3s' });
+    await stage.startController({ LEGO_SELF_CHECK_TIMEOUT: '20s' });
     await page.locator('.connection.live').waitFor();
     await page.locator('.row', { hasText: 'late.example.com' }).locator('.state.idle').waitFor();
     assert.deepEqual(complaints, []);
