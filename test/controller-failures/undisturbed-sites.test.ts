@@ -38,7 +38,7 @@ before(async () => {
     start('ingress-nginx', { profile: 'ingress-nginx', redirect: 'off' }),
   ]);
   edges = { quick, slow: world.edge, 'haproxy-ingress': haproxy, 'ingress-nginx': nginx };
-  await stage.startController({ LEGO_SELF_CHECK_TIMEOUT: '5s', LEGO_PROPAGATION_DELAY: '4s' });
+  await stage.startController({ LEGO_SELF_CHECK_TIMEOUT: '25s', LEGO_PROPAGATION_DELAY: '4s' });
 });
 after(async () => {
   await app.stop();
@@ -78,7 +78,7 @@ describe('the visitors of a site whose host no rule names', () => {
     await stage.world.api.expect(ingressPath('shop/any'), { method: 'DELETE' });
     await stage.apply(site('default', { 'default-tls': hosts }, { defaultBackend: backend }));
     // Until then the other site may serve the host.
-    await pause(slowest);
+    await untilTakenUp();
     await untilServed(hosts);
     const visitors = new Visitors(hosts);
 
@@ -128,8 +128,6 @@ describe('a host that two ingress controllers serve', () => {
   });
 });
 
-/** Milliseconds until a change is in effect at all edges: ingress-nginx waits 3.3 s between two. */
-const slowest = 4000;
 const handed = { 'kubernetes.io/tls-acme': 'true' };
 const backend = { service: { name: 'web', port: { number: 80 } } };
 const http = { paths: [{ path: '/', pathType: 'Prefix', backend }] };
@@ -174,7 +172,7 @@ class Visitors {
   /** When no challenge rule is in effect any more at any edge; asserts that none of their requests was lost. */
   async leave(): Promise<void> {
     await eventually('no challenge rule stands', async () => (await challengeIngress()) === undefined);
-    await pause(slowest);
+    await untilTakenUp();
     this.#leaving = true;
     await this.#left;
     assert.ok(this.#visits > 100, `${this.#visits} visits`);
@@ -185,6 +183,22 @@ class Visitors {
 async function isServed(edge: Edge, host: string): Promise<boolean> {
   const { status, body } = await ask(edge.httpPort, { path: '/', headers: { host } });
   return status === 200 && body.includes('Hello World');
+}
+
+let markers = 0;
+
+/** Waits until all changes so far are in effect at all edges, which take them up in their order: the last one is a site without its Service. */
+async function untilTakenUp(): Promise<void> {
+  markers += 1;
+  const host = `marker-${markers}.example.com`;
+  const nowhere = {
+    paths: [{ path: '/', pathType: 'Prefix', backend: { service: { name: 'none', port: { number: 80 } } } }],
+  };
+  await stage.apply(site(`marker-${markers}`, {}, { rules: [{ host, http: nowhere }] }));
+  for (const edge of Object.values(edges)) {
+    const status = async () => (await ask(edge.httpPort, { path: '/', headers: { host } })).status;
+    await eventually('the marker is in effect', async () => (await status()) === 503);
+  }
 }
 
 async function untilServed(hosts: readonly string[]): Promise<void> {

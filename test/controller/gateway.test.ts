@@ -192,7 +192,7 @@ describe('a Gateway with the annotation', () => {
     await eventually('its challenge route is there', async () => (await ourRoutes()).length > 0, limit);
     await stage.world.api.expect(`${group}/namespaces/shop/gateways/gone`, { method: 'DELETE' });
     await eventually('the route is gone', async () => (await ourRoutes()).length === 0, limit);
-    assert.equal(await stage.view('Gateway shop/gone'), undefined);
+    await eventually('its actor is gone', async () => (await stage.view('Gateway shop/gone')) === undefined);
   });
 
   it('says which listener is missing, and orders nothing', async () => {

@@ -129,6 +129,7 @@ describe('a controller that ends in the middle of an order', { timeout: 600_000 
     await apply('asked');
     await held.reached;
     const stopped = stage.controller.stop();
+    await stage.untilLogged(/^kube-lego is stopping/);
     held.open();
     await stopped;
     await assertStored(stage, 'shop/asked-tls', ['asked.example.com']);
