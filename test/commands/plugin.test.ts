@@ -10,6 +10,7 @@ import packageJson from '../../package.json' with { type: 'json' };
 import { commands } from '../../src/commands/command-help.ts';
 import { completionsOf } from '../../src/commands/completion/completion.ts';
 import { ApiStandIn, sendJson } from '../kubernetes/api-stand-in.ts';
+import { eventually } from '../time/eventually.ts';
 import { inherited } from './command-run.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -87,9 +88,11 @@ describe('the plugin of kubectl', () => {
       api.put({ metadata: { namespace: 'shop', name: 'edge', uid: 'uid' } });
       await writeFile(join(folder, 'stand-in'), api.kubeconfig);
       assert.equal((await run('kubectl_complete-lego', 'retry', 'gateway', '')).stdout, ':4\n');
-      const asked = (kind: string) => runWith('stand-in', 'kubectl_complete-lego', 'retry', kind, 'sh');
-      assert.equal((await asked('gateway')).stdout, 'shop/edge\n:4\n');
-      assert.equal((await asked('listenerset')).stdout, ':4\n', 'it does not serve them');
+      const asked = async (kind: string) =>
+        (await runWith('stand-in', 'kubectl_complete-lego', 'retry', kind, 'sh')).stdout;
+      // It gives the API server two seconds.
+      await eventually('a name is completed', async () => (await asked('gateway')) === 'shop/edge\n:4\n');
+      assert.equal(await asked('listenerset'), ':4\n', 'it does not serve them');
     } finally {
       await api.stop();
     }
