@@ -439,23 +439,37 @@ describe('more hosts in a Secret than the CA allows', () => {
 describe('a setting that is refused', () => {
   const typo = { keyType: 'rsa2048' };
 
-  it('leaves the care for the hosts that have a certificate, as it is', () => {
-    const cluster = new Cluster([site('shop')]);
-    cluster.issue('shop');
-    const more = [{ secretName: 'web-tls', hosts: [host, 'more.example.com'] }];
-    cluster.see(site('shop', { ...typo, tls: more }));
-    const [certificate] = cluster.ownership.assignment('Ingress/shop/web')?.desired ?? [];
-    assert.deepEqual(cluster.hosts('shop'), ours);
-    assert.deepEqual(
-      [certificate?.refusedSetting?.code, certificate?.keyType],
-      ['UnsupportedKeyType', undefined],
-    );
-    assert.deepEqual(
-      certificate?.keeps?.map((kept) => kept.host),
-      ['more.example.com'],
-    );
-    assert.match(cluster.notices('shop').join(), /^UnsupportedKeyType: Key type rsa2048 is unknown\.$/);
-  });
+  const none = { entries: 0, tlsHosts: 0, ruleHosts: 0 };
+  for (const [what, setting, code, told] of [
+    ['a type of key that there is not', typo, 'UnsupportedKeyType', /^UnsupportedKeyType: Key type rsa2048/],
+    [
+      'a value that is too long',
+      { excess: { ...none, annotations: ['kube-lego.io/profile'] } },
+      'AnnotationTooLong',
+      /^AnnotationTooLong: .* kube-lego\.io\/profile is too long\.$/,
+    ],
+    [
+      'a type of challenge that there is not',
+      { challenge: 'dns01' },
+      'UnsupportedChallenge',
+      /^UnsupportedChallenge: Challenge type dns01 is unknown\.$/,
+    ],
+  ] as const) {
+    it(`such as ${what} leaves the care for the hosts that have a certificate, as it is`, () => {
+      const cluster = new Cluster([site('shop')]);
+      cluster.issue('shop');
+      const more = [{ secretName: 'web-tls', hosts: [host, 'more.example.com'] }];
+      cluster.see(site('shop', { ...setting, tls: more }));
+      const [certificate] = cluster.ownership.assignment('Ingress/shop/web')?.desired ?? [];
+      assert.deepEqual(cluster.hosts('shop'), ours);
+      assert.deepEqual([certificate?.refusedSetting?.code, certificate?.keyType], [code, undefined]);
+      assert.deepEqual(
+        certificate?.keeps?.map((kept) => kept.host),
+        ['more.example.com'],
+      );
+      assert.match(cluster.notices('shop').join(), told);
+    });
+  }
 
   it('counts for all hosts of the Secret, and who adds them is told', () => {
     const cluster = new Cluster([site('shop', typo)]);
@@ -470,7 +484,6 @@ describe('a setting that is refused', () => {
   });
 
   it('is named, and not another annotation that is refused, too', () => {
-    const none = { entries: 0, tlsHosts: 0, ruleHosts: 0 };
     const annotations = ['kube-lego.io/retry'];
     const cluster = new Cluster([site('shop', { ...typo, excess: { ...none, annotations } })]);
     const hosts = ['more.example.com'];
