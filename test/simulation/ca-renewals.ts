@@ -10,6 +10,8 @@ export class CaRenewals {
   readonly #time: VirtualTime;
   readonly #period: number;
   readonly #certificates = new Map<string, PlainCertificate>();
+  /** What is said of those that are not recalled. */
+  readonly #texts = new WeakMap<PlainCertificate, string>();
   readonly #isReplaced = new Map<string, () => boolean>();
 
   /** @param period milliseconds for which an answer holds */
@@ -26,11 +28,20 @@ export class CaRenewals {
   answer(id: string): CaAnswer | undefined {
     const certificate = this.#certificates.get(id);
     if (certificate === undefined) return undefined;
+    const headers = { 'retry-after': String(this.#period / second) };
+    if (this.isRecalled(certificate)) {
+      return { status: 200, headers, text: this.#text(certificate, 'https://ca.example/incident') };
+    }
+    // Asked for every day, the words stay the same.
+    const text = this.#texts.get(certificate) ?? this.#text(certificate);
+    this.#texts.set(certificate, text);
+    return { status: 200, headers, text };
+  }
+
+  #text(certificate: PlainCertificate, explanationURL?: string): string {
     const { start, end } = this.#window(certificate);
     const suggestedWindow = { start: new Date(start).toISOString(), end: new Date(end).toISOString() };
-    const recalled = this.isRecalled(certificate) ? { explanationURL: 'https://ca.example/incident' } : {};
-    const headers = { 'retry-after': String(this.#period / second) };
-    return { status: 200, headers, text: JSON.stringify({ suggestedWindow, ...recalled }) };
+    return JSON.stringify({ suggestedWindow, explanationURL });
   }
 
   isRecalled({ notBefore }: Pick<PlainCertificate, 'notBefore'>): boolean {

@@ -2,6 +2,7 @@ import type { CertificateFacts } from '../../machines/assessment/secret-facts.ts
 import { isKeyType } from '../../machines/ownership/desired-certificate.ts';
 import { ChainError, type VerifiedChain } from '../../src/certificate/chain.ts';
 import { isRecord } from '../../src/process/json.ts';
+import { readOnce } from './read-once.ts';
 
 export { ChainError };
 
@@ -68,7 +69,9 @@ export function readPlainCsr(csr: Buffer | string): {
 }
 
 /** In place of src/certificate/reading.ts. */
-export function readCertificate(chainPem: Buffer | undefined, keyPem: Buffer | undefined): CertificateFacts {
+export const readCertificate = readOnce(readPlainFacts);
+
+function readPlainFacts(chainPem: Buffer | undefined, keyPem: Buffer | undefined): CertificateFacts {
   const plain = readPlainCertificate(chainPem?.toString() ?? '');
   const key = keyPem?.toString() ?? '';
   if (plain === undefined) return { kind: 'empty' };

@@ -41,7 +41,7 @@ export class VirtualTime {
   /** @param goOn asked before each jump: whether the rest is wanted */
   async runUntil(end: number, goOn: () => boolean = () => true): Promise<void> {
     await rest();
-    for (let next = this.#heap[0]; next !== undefined && next.at <= end && goOn(); next = this.#heap[0]) {
+    for (let next = this.#next; next !== undefined && next.at <= end && goOn(); next = this.#next) {
       this.#now = next.at;
       for (let due = this.#heap[0]; due !== undefined && due.at <= this.#now; due = this.#heap[0]) {
         this.#pop();
@@ -56,6 +56,12 @@ export class VirtualTime {
     await new Promise((resolve) => {
       setImmediate(resolve);
     });
+  }
+
+  /** The next timer that was not cleared: for one that was, nothing has to come to rest. */
+  get #next(): Timer | undefined {
+    while (this.#heap[0] !== undefined && this.#heap[0].run === undefined) this.#pop();
+    return this.#heap[0];
   }
 
   #push(timer: Timer): void {
