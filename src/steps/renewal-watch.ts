@@ -53,8 +53,9 @@ const pauseAfterRefusal = 10 * minute;
  * again as after a start.
  */
 const patience = day;
-/** Beyond it, those are forgotten that have not been looked at for longest. */
+/** Beyond it, a tenth is forgotten: those that have not been looked at for longest. */
 const mostCertificates = 200_000;
+const sweepInterval = hour;
 
 interface Known {
   /** Milliseconds since the epoch by the CA's clock, like all times here. */
@@ -76,6 +77,8 @@ export class RenewalWatch {
   readonly #options: RenewalWatchOptions;
   /** By certificate, not by Secret: a Retry-After also holds when somebody deletes the Secret and creates it again. Longest unchanged first. */
   readonly #known = new Map<string, Known>();
+  /** In monotonic milliseconds. */
+  #sweepAt = 0;
 
   constructor(options: RenewalWatchOptions) {
     this.#options = options;
@@ -169,14 +172,23 @@ export class RenewalWatch {
   }
 
   #remember(id: string, known: Known): void {
-    const now = this.#options.ca.clock.now();
     this.#known.delete(id);
+    this.#known.set(id, known);
+    if (this.#known.size > mostCertificates || this.#options.clock.monotonic() >= this.#sweepAt)
+      this.#sweep();
+  }
+
+  /** Not at each call: to find the oldest one, a Map passes all that were deleted before it since it last grew. */
+  #sweep(): void {
+    const { ca, clock } = this.#options;
+    this.#sweepAt = clock.monotonic() + sweepInterval;
+    const now = ca.clock.now();
+    const most = this.#known.size > mostCertificates ? 0.9 * mostCertificates : mostCertificates;
     for (const [oldest, { askAt, refused }] of this.#known) {
       const isCurrent = Math.max(askAt, refused?.writeAt ?? 0) + patience > now;
-      if (isCurrent && this.#known.size < mostCertificates) break;
+      if (isCurrent && this.#known.size <= most) break;
       this.#known.delete(oldest);
     }
-    this.#known.set(id, known);
   }
 
   /** One request; postponed if there is no answer in time. It goes on then: the answer may have a Retry-After. */
