@@ -195,24 +195,30 @@ export class RenewalWatch {
   async #ask(id: string, signal: AbortSignal): Promise<RenewalInfo> {
     const { ca, clock } = this.#options;
     signal.throwIfAborted();
-    const limit = new AbortController();
-    const timer = clock.setTimeout(() => limit.abort(), askingLimit);
+    const outOfTime = Promise.withResolvers<undefined>();
+    const timer = clock.setTimeout(() => outOfTime.resolve(undefined), askingLimit);
     const asking = ca.renewalInfo.ask(id, this.#options.signal);
     try {
-      return await untilAborted(asking, AbortSignal.any([signal, limit.signal]));
+      const answer = await untilAborted(Promise.race([asking, outOfTime.promise]), signal);
+      return answer ?? { window: undefined, askAt: this.#awaitLate(id, asking) };
     } catch (error) {
-      if (!signal.aborted && !limit.signal.aborted) throw error;
-      const askAt = nextBeat(id, rhythm, ca.clock.now());
-      asking.then(
-        (late) => this.#takeLate(id, late, askAt),
-        // The process ends.
-        () => undefined,
-      );
+      if (signal.aborted) this.#awaitLate(id, asking);
       signal.throwIfAborted();
-      return { window: undefined, askAt };
+      throw error;
     } finally {
       clock.clearTimeout(timer);
     }
+  }
+
+  /** @returns the next check, in milliseconds since the epoch */
+  #awaitLate(id: string, asking: Promise<RenewalInfo>): number {
+    const askAt = nextBeat(id, rhythm, this.#options.ca.clock.now());
+    asking.then(
+      (late) => this.#takeLate(id, late, askAt),
+      // The process ends.
+      () => undefined,
+    );
+    return askAt;
   }
 
   /** @param checkAt the next check */
