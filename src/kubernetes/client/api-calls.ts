@@ -1,5 +1,5 @@
-import type { ObjectList } from './api-objects.ts';
-import { type Collection, collectionPath, objectPath } from './collections.ts';
+import type { ObjectList, ObjectMeta } from './api-objects.ts';
+import { type Collection, collectionPath, metadataForms, objectPath } from './collections.ts';
 
 export interface ObjectName {
   readonly namespace: string;
@@ -11,7 +11,17 @@ export interface WriteOptions {
   readonly fieldManager: string;
   /** Only tests whether it would be admitted. */
   readonly dryRun?: boolean | undefined;
+  /**
+   * The object as it is after the write is wanted, not its metadata alone. A record has up to a megabyte, which would come back with each
+   * write.
+   */
+  readonly whole?: true;
 }
+
+/** What a write is answered with. */
+export type Written<T, Options extends WriteOptions> = Options extends { readonly whole: true }
+  ? T
+  : { readonly metadata?: ObjectMeta };
 
 /** Deletes only this version of the object. */
 export interface Preconditions {
@@ -32,6 +42,8 @@ export interface ApiRequest {
   /** With the query. */
   readonly path: string;
   readonly contentType?: string;
+  /** Default `application/json`. */
+  readonly accept?: string;
   readonly body?: object;
 }
 
@@ -61,36 +73,42 @@ export class ApiCalls {
     return this.#send({ method: 'GET', path });
   }
 
-  create<T extends object>(
+  create<T extends object, Options extends WriteOptions>(
     collection: Collection<T>,
     namespace: string,
     body: T,
-    options: WriteOptions,
-  ): Promise<T> {
+    options: Options,
+  ): Promise<Written<T, Options>> {
     const path = `${collectionPath(collection, namespace)}?${writeQuery(options)}`;
-    return this.#send({ method: 'POST', path, body });
+    return this.#send({ method: 'POST', path, accept: acceptOf(options), body });
   }
 
-  replace<T extends object>(
+  replace<T extends object, Options extends WriteOptions>(
     collection: Collection<T>,
     { namespace, name }: ObjectName,
     body: T,
-    options: WriteOptions,
-  ): Promise<T> {
+    options: Options,
+  ): Promise<Written<T, Options>> {
     const path = `${objectPath(collection, namespace, name)}?${writeQuery(options)}`;
-    return this.#send({ method: 'PUT', path, body });
+    return this.#send({ method: 'PUT', path, accept: acceptOf(options), body });
   }
 
-  patch<T>(
+  patch<T, Options extends WriteOptions>(
     collection: Collection<T>,
     { namespace, name }: ObjectName,
     type: keyof typeof patchTypes,
     body: object,
-    options: WriteOptions,
-  ): Promise<T> {
+    options: Options,
+  ): Promise<Written<T, Options>> {
     const force = type === 'apply' ? '&force=true' : '';
     const path = `${objectPath(collection, namespace, name)}?${writeQuery(options)}${force}`;
-    return this.#send({ method: 'PATCH', path, contentType: patchTypes[type], body });
+    return this.#send({
+      method: 'PATCH',
+      path,
+      contentType: patchTypes[type],
+      accept: acceptOf(options),
+      body,
+    });
   }
 
   async delete(
@@ -104,6 +122,10 @@ export class ApiCalls {
       body: { preconditions },
     });
   }
+}
+
+function acceptOf({ whole }: WriteOptions): string {
+  return whole === true ? 'application/json' : metadataForms.written;
 }
 
 /** The query of a write. */

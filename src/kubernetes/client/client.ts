@@ -11,6 +11,7 @@ import { retry } from '../../time/retry.ts';
 import { readAll, type StreamBody } from './api-answer.ts';
 import { ApiCalls, type ApiRequest, patchTypes, writeQuery } from './api-calls.ts';
 import { type ApiAccess, ApiConnection } from './api-connection.ts';
+import { metadataForms } from './collections.ts';
 import { errorFromAnswer, errorFromTransport, KubernetesError, transportCode } from './kubernetes-error.ts';
 import { type ApiRequestReport, type Reporting, reporting } from './request-report.ts';
 
@@ -169,6 +170,7 @@ class PooledClient implements KubernetesClient {
         method: 'PATCH',
         path: `${path}?${writeQuery({ fieldManager, dryRun })}`,
         contentType: patchTypes.merge,
+        accept: metadataForms.written,
         body,
       },
       signal,
@@ -227,7 +229,7 @@ class PooledClient implements KubernetesClient {
 
   async #exchange<T>(
     subject: string,
-    { method, path, contentType = 'application/json', body: sent }: ApiRequest,
+    { method, path, contentType = 'application/json', accept = 'application/json', body: sent }: ApiRequest,
     signal: AbortSignal,
   ): Promise<T> {
     const route = await this.#connection.route();
@@ -236,7 +238,7 @@ class PooledClient implements KubernetesClient {
       exchange(route.calls, url, {
         method,
         headers: {
-          accept: 'application/json',
+          accept,
           ...(sent === undefined ? {} : { 'content-type': contentType }),
           ...route.headers,
           'user-agent': this.#userAgent,

@@ -52,4 +52,6 @@ export function objectPath(collection: Collection, namespace: string, name: stri
 export const metadataForms = {
   list: 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1',
   watch: 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1',
+  /** Whoever does not know it answers with the whole object. */
+  written: 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1, application/json',
 } as const;

@@ -72,14 +72,16 @@ export class KubernetesAccountSecret implements AccountSecretStore {
     const metadata = newMetadata(namespace, name, this.#metadata);
     const body: Secret = { apiVersion: 'v1', kind: 'Secret', metadata, type: 'Opaque', data };
     return this.#written('create', () =>
-      this.#client.call(signal, (api) => api.create(secrets, namespace, body, { fieldManager, dryRun })),
+      this.#client.call(signal, (api) =>
+        api.create(secrets, namespace, body, { fieldManager, dryRun, whole: true }),
+      ),
     );
   }
 
   #replace(body: Secret, signal: AbortSignal, dryRun = false): Promise<Secret> {
     return this.#written('update', () =>
       this.#client.call(signal, (api) =>
-        api.replace(secrets, this.#reference, body, { fieldManager, dryRun }),
+        api.replace(secrets, this.#reference, body, { fieldManager, dryRun, whole: true }),
       ),
     );
   }

@@ -26,7 +26,7 @@ export class GuardedObject<T extends { metadata?: ObjectMeta }> {
   readonly name: string;
   readonly #options: GuardedObjectOptions<T>;
   /** As last read or written; undefined if there is none. */
-  #found: T | undefined;
+  #found: { readonly metadata?: ObjectMeta } | undefined;
   #writeFailed = false;
 
   constructor(options: GuardedObjectOptions<T>) {
@@ -37,10 +37,11 @@ export class GuardedObject<T extends { metadata?: ObjectMeta }> {
   /** @returns undefined if there is none */
   async read(signal: AbortSignal): Promise<T | undefined> {
     const { client, collection, namespace, name } = this.#options;
-    this.#found = await this.#observed('get', () =>
+    const found = await this.#observed('get', () =>
       unless('NotFound', () => client.call(signal, (api) => api.read(collection, { namespace, name }))),
     );
-    return this.#found;
+    this.#found = found;
+    return found;
   }
 
   /**
@@ -78,7 +79,12 @@ export class GuardedObject<T extends { metadata?: ObjectMeta }> {
   }
 
   /** @returns undefined if the object was created or deleted meanwhile */
-  async #send(body: T, exists: boolean, signal: AbortSignal, dryRun = false): Promise<T | undefined> {
+  async #send(
+    body: T,
+    exists: boolean,
+    signal: AbortSignal,
+    dryRun = false,
+  ): Promise<{ readonly metadata?: ObjectMeta } | undefined> {
     const { client, collection, name, namespace } = this.#options;
     const options = { fieldManager, dryRun };
     this.#writeFailed = true;

@@ -177,7 +177,7 @@ export class SecretStore {
     { chainPem, keyPem, annotations }: CertificateToStore,
     signal: AbortSignal,
     dryRun?: boolean,
-  ): Promise<Secret> {
+  ): Promise<Pick<Secret, 'metadata'>> {
     const wanted = this.#metadata;
     const { labels, annotations: repeated } = existing?.repeat ?? noMetadata;
     const mark = existing?.managedByOther === true ? {} : { [managedByLabel.key]: managedByLabel.value };
@@ -206,7 +206,7 @@ export class SecretStore {
   }
 }
 
-function identityOf(secret: Secret, namespace: string, name: string): SecretVersion {
+function identityOf(secret: Pick<Secret, 'metadata'>, namespace: string, name: string): SecretVersion {
   const { uid, resourceVersion } = secret.metadata ?? {};
   if (uid === undefined || resourceVersion === undefined) {
     throw new KubernetesError(

@@ -357,7 +357,7 @@ export class ChallengeWriter implements Place {
     const ingressClass = this.#ingressClass ?? { form: 'none' };
     const body = challengeManifest(template, name, ingressClass, validated, this.#known);
     const { namespace } = template;
-    const options = { fieldManager, dryRun };
+    const options = { fieldManager, dryRun, whole: true } as const;
     return client.call(signal, (api) =>
       this.#known === undefined
         ? api.create(ingresses, namespace, body, options)

@@ -171,7 +171,7 @@ export class ObjectWrites {
     const { namespace, name } = wanted;
     const collection = this.#collection(wanted);
     const body = bodyOf(wanted, collection, observed?.uid);
-    const options = { fieldManager, dryRun };
+    const options = { fieldManager, dryRun, whole: true } as const;
     return this.#options.client.call(signal, (api) =>
       observed === undefined
         ? api.create(collection, namespace, body, options)
