@@ -13,7 +13,10 @@ import type { SourceWatch } from '../source-watch.ts';
 import type { GatewayChange, GatewayWatch } from './gateway-watch.ts';
 
 export interface GatewaySourcesOptions {
-  readonly watch: GatewayWatch;
+  readonly watch: Pick<
+    GatewayWatch,
+    'follow' | 'grants' | 'namespaceLabels' | 'read' | 'statesOf' | 'stopped' | 'watching'
+  >;
   readonly clock: Clock;
   readonly signal: AbortSignal;
   /** By the record of holders, as far as this process knows it: whether that namespace was issued a certificate for this host. */
