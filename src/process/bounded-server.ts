@@ -1,5 +1,6 @@
-import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
+import type { IncomingMessage, RequestListener, Server } from 'node:http';
 import type { Socket } from 'node:net';
+import { createServer } from './node-http.ts';
 import { readInSlices } from './sliced-reads.ts';
 
 /** Times are milliseconds. */

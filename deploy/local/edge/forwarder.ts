@@ -1,4 +1,5 @@
-import { Agent, type IncomingMessage, request, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Agent, request } from '../../../src/process/node-http.ts';
 import type { Decision } from './routing.ts';
 
 export interface ForwarderOptions {
@@ -83,7 +84,7 @@ export class Forwarder {
     const repeatable = bodiless && (incoming.method === 'GET' || incoming.method === 'HEAD');
     const headers = forwardedHeaders(incoming, scheme);
     if (chunked) headers.push('Transfer-Encoding', 'chunked');
-    const attempt = (agent: Agent | false): void => {
+    const attempt = (agent: InstanceType<typeof Agent> | false): void => {
       const outgoing = request({
         host: '127.0.0.1',
         port: decision.port,

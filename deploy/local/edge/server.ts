@@ -1,7 +1,8 @@
 import { once } from 'node:events';
-import { createServer as createHttpServer, type Server as HttpServer } from 'node:http';
+import type { Server as HttpServer } from 'node:http';
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
 import { createServer, type Server, type Socket } from 'node:net';
+import { createServer as createHttpServer } from '../../../src/process/node-http.ts';
 import type { Clock } from '../../../src/time/clock.ts';
 import { Forwarder } from './forwarder.ts';
 import type { StatusWrite } from './gateway/gateway-statuses.ts';

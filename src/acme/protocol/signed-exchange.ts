@@ -1,13 +1,7 @@
-// The only place that uses acme-client.
-
-import AcmeApi from 'acme-client/src/api.js';
-import HttpClient from 'acme-client/src/http.js';
 import type { Endpoint } from '../transport/problem.ts';
 import { type AcmeTransport, maxBadNonces, type SignedAnswer } from '../transport/transport.ts';
 import type { AccountKey } from './account-key.ts';
-
-export { findCertificateChainForIssuer } from 'acme-client/src/util.js';
-export { AcmeApi };
+import { type AcmeResponse, HttpClient } from './acme-classes.ts';
 
 export interface SignedRequestsOptions {
   readonly transport: Pick<AcmeTransport, 'directory' | 'nonce' | 'post'>;
@@ -54,7 +48,7 @@ export class SignedExchange extends HttpClient {
     url: string,
     _method: string,
     { data }: { readonly data: object },
-  ): Promise<HttpClient.Response> {
+  ): Promise<AcmeResponse> {
     const answer = await this.#options.transport.post(
       { signal: this.#signal, endpoint: this.#endpoint, url, body: JSON.stringify(data) },
       this.#badNonces,

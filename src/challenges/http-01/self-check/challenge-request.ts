@@ -1,6 +1,7 @@
 import { constants } from 'node:crypto';
-import http from 'node:http';
-import https from 'node:https';
+import type { IncomingMessage } from 'node:http';
+import { type RequestOptions, request as requestByTls } from 'node:https';
+import { request as requestPlainly } from '../../../process/node-http.ts';
 import { readInSlices } from '../../../process/sliced-reads.ts';
 import type { Clock } from '../../../time/clock.ts';
 import { isAddressLiteral } from '../../addresses.ts';
@@ -52,7 +53,7 @@ const mostInterimAnswers = 4;
 export function requestChallenge(request: ChallengeRequest, signal: AbortSignal): Promise<Answer> {
   const { url, address, port, clock } = request;
   const secure = url.protocol === 'https:';
-  const options: https.RequestOptions = {
+  const options: RequestOptions = {
     host: address,
     port,
     path: url.pathname + url.search,
@@ -70,7 +71,7 @@ export function requestChallenge(request: ChallengeRequest, signal: AbortSignal)
   return new Promise((resolve, reject) => {
     let connected = false;
     let interimAnswers = 0;
-    const outgoing = (secure ? https : http).request(options);
+    const outgoing = (secure ? requestByTls : requestPlainly)(options);
     const timer = clock.setTimeout(() => outgoing.destroy(new ConnectTimeout()), request.connectTimeout);
     outgoing.on('socket', (socket) => {
       readInSlices(socket);
@@ -111,11 +112,7 @@ function serverName(url: URL): string {
   return isAddressLiteral(url.hostname) ? '' : url.hostname;
 }
 
-function readAnswer(
-  response: http.IncomingMessage,
-  address: string,
-  resolve: (answer: Answer) => void,
-): void {
+function readAnswer(response: IncomingMessage, address: string, resolve: (answer: Answer) => void): void {
   const { statusCode: status = 0 } = response;
   const { location, server: named } = response.headers;
   const server = typeof named === 'string' ? named : undefined;
