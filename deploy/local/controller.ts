@@ -1,7 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { request } from 'undici';
 import type { IngressView } from '../../machines/ingress/ingress-view.ts';
+import { ownConnections } from './kept-connections.ts';
 import type { ManagedProcess } from './managed-process.ts';
 import type { Session } from './session.ts';
 
@@ -46,25 +48,24 @@ export class ControllerProcess {
 
   /** The controller's current view of every Ingress; none while it does not lead. */
   async views(): Promise<IngressView[]> {
-    const answer = await fetch(`http://127.0.0.1:${this.#ports.inspector}/sources`, {
-      signal: AbortSignal.timeout(patience),
-    });
-    const text = await answer.text();
+    const { statusCode, body } = await this.#get('inspector', '/sources');
+    const text = await body.text();
     // A process is ready before it leads.
-    if (answer.status === 503) return [];
+    if (statusCode === 503) return [];
     const views: IngressView[] = JSON.parse(text);
     return views;
   }
 
   /** The answer of one of its servers to a GET. */
   async page(server: 'metrics' | 'inspector', path: string): Promise<string> {
-    const url = `http://127.0.0.1:${this.#ports[server]}${path}`;
-    return (await fetch(url, { signal: AbortSignal.timeout(patience) })).text();
+    return (await this.#get(server, path)).body.text();
   }
 
   /** Whether its readiness probe succeeds. */
   async ready(signal: AbortSignal): Promise<boolean> {
-    return (await fetch(`http://127.0.0.1:${this.#ports.health}/readyz`, { signal })).ok;
+    const { statusCode, body } = await this.#get('health', '/readyz', signal);
+    await body.dump();
+    return statusCode === 200;
   }
 
   /** @throws LocalError if it exits or is not ready in time, with the end of its log */
@@ -79,10 +80,7 @@ export class ControllerProcess {
 
   /** Its metrics. */
   async metrics(): Promise<string> {
-    const answer = await fetch(`http://127.0.0.1:${this.#ports.metrics}/metrics`, {
-      signal: AbortSignal.timeout(patience),
-    });
-    return answer.text();
+    return this.page('metrics', '/metrics');
   }
 
   /** Sends SIGTERM, as the kubelet does, and waits. */
@@ -93,6 +91,10 @@ export class ControllerProcess {
   /** Kills it like a crash. */
   async kill(): Promise<void> {
     await this.#process.stop({ signal: 'SIGKILL' });
+  }
+
+  #get(server: keyof ControllerPorts, path: string, signal = AbortSignal.timeout(patience)) {
+    return request(`http://127.0.0.1:${this.#ports[server]}${path}`, { dispatcher: ownConnections, signal });
   }
 }
 

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import { selfSignedCertificate } from '../../deploy/local/edge/self-signed.ts';
+import { keptByServer } from '../../deploy/local/kept-connections.ts';
 import { isRecord, stringField } from '../../src/process/json.ts';
 
 /** A request as the CA got it. */
@@ -53,9 +54,12 @@ export class ScriptedCa {
       notAfter: now + 3_600_000,
     });
     this.caBundle = certificatePem;
-    this.#server = createServer({ cert: certificatePem, key: keyPem }, (request, response) => {
-      this.#serve(request, response).catch(() => response.destroy());
-    });
+    this.#server = createServer(
+      { ...keptByServer, cert: certificatePem, key: keyPem },
+      (request, response) => {
+        this.#serve(request, response).catch(() => response.destroy());
+      },
+    );
   }
 
   get directoryUrl(): string {

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { Agent, request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import { Authority } from '../../deploy/local/authority.ts';
+import { keptByServer } from '../../deploy/local/kept-connections.ts';
 import type { Finding } from './authorizations.ts';
 import { ScriptedCa } from './ca.ts';
 import type { CaAnswer, CaRequest } from './exchange.ts';
@@ -49,7 +50,7 @@ export class CaServer implements AsyncDisposable {
   static async start({ vaHttpPort, dnsAddress, around, ...options }: CaServerOptions): Promise<CaServer> {
     const authority = new Authority('Listener of the strict CA');
     const { chainPem, keyPem } = authority.issue({ hosts: ['localhost'], addresses: ['127.0.0.1'] });
-    const server = createServer({ cert: chainPem, key: keyPem });
+    const server = createServer({ ...keptByServer, cert: chainPem, key: keyPem });
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     const address = server.address();

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as pause } from 'node:timers/promises';
 import { selfSignedCertificate } from '../../deploy/local/edge/self-signed.ts';
+import { keptByServer } from '../../deploy/local/kept-connections.ts';
 import { readManifests } from '../../deploy/local/manifests.ts';
 import { zonesDocument } from '../../deploy/local/world.ts';
 import type { ZoneServer } from '../../deploy/local/zone-server.ts';
@@ -69,17 +70,20 @@ export class DnsProviders implements AsyncDisposable {
       notAfter: now + 86_400_000,
     });
     this.caPem = certificatePem;
-    this.#service = createServer({ cert: certificatePem, key: keyPem }, (request, response) => {
-      text(request)
-        .then((body) => {
-          const call = { source: request.socket.remoteAddress, path: request.url ?? '', body };
-          return this.aroundCall(call, () => this.#handle(call));
-        })
-        .then(
-          (answered) => (answered ? response.end('{}') : request.socket.destroy()),
-          () => request.socket.destroy(),
-        );
-    });
+    this.#service = createServer(
+      { ...keptByServer, cert: certificatePem, key: keyPem },
+      (request, response) => {
+        text(request)
+          .then((body) => {
+            const call = { source: request.socket.remoteAddress, path: request.url ?? '', body };
+            return this.aroundCall(call, () => this.#handle(call));
+          })
+          .then(
+            (answered) => (answered ? response.end('{}') : request.socket.destroy()),
+            () => request.socket.destroy(),
+          );
+      },
+    );
   }
 
   /** @param stage one with `zones` */

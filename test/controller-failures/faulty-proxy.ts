@@ -4,6 +4,7 @@ import { request as askServer, createServer, type Server } from 'node:https';
 import type { Transform } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { Authority } from '../../deploy/local/authority.ts';
+import { keptByServer } from '../../deploy/local/kept-connections.ts';
 
 export interface Answer {
   readonly status: number;
@@ -76,7 +77,7 @@ export async function startFaultyProxy(
 ): Promise<FaultyProxy> {
   const authority = new Authority('faulty proxy');
   const { chainPem, keyPem } = authority.issue({ hosts: ['localhost'], addresses: ['127.0.0.1'] });
-  const server = createServer({ cert: chainPem, key: keyPem }, (incoming, response) => {
+  const server = createServer({ ...keptByServer, cert: chainPem, key: keyPem }, (incoming, response) => {
     pass(incoming, response, { target, targetCa, marks }, proxy).catch(() => response.destroy());
   });
   server.listen(0, '127.0.0.1');

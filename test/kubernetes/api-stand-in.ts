@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { keptByServer } from '../../deploy/local/kept-connections.ts';
 import type { ApiAccess } from '../../src/kubernetes/client/api-connection.ts';
 
 export interface StandInObject {
@@ -28,7 +29,7 @@ export class ApiStandIn {
   #version = 100;
 
   private constructor() {
-    this.#server = createServer((request, response) => this.#answer(request, response));
+    this.#server = createServer(keptByServer, (request, response) => this.#answer(request, response));
   }
 
   static async start(): Promise<ApiStandIn> {
