@@ -1,8 +1,42 @@
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
+import process from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
 
 /** The unit of CPU times in /proc (USER_HZ), the same on every Linux that Node runs on. */
 const ticksPerSecond = 100;
+
+interface Stat {
+  readonly parent: number;
+  readonly cpuSeconds: number;
+}
+
+async function statOf(pid: number): Promise<Stat> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+  // The name of the program, in parentheses, may hold anything; ppid, utime and stime are fields 4, 14 and 15.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return {
+    parent: Number(fields[1]),
+    cpuSeconds: (Number(fields[11]) + Number(fields[12])) / ticksPerSecond,
+  };
+}
+
+/** Seconds of CPU of this process and of all that it has started, directly or not, as far as they still run. */
+export async function cpuOfFamily(): Promise<number> {
+  const stats = new Map<number, Stat>();
+  for (const name of await readdir('/proc')) {
+    const pid = Number(name);
+    // One that has ended meanwhile has no files.
+    const stat = Number.isInteger(pid) ? await statOf(pid).catch(() => undefined) : undefined;
+    if (stat !== undefined) stats.set(pid, stat);
+  }
+  let sum = 0;
+  for (const [pid, { cpuSeconds }] of stats) {
+    let ancestor: number | undefined = pid;
+    while (ancestor !== undefined && ancestor !== process.pid) ancestor = stats.get(ancestor)?.parent;
+    if (ancestor !== undefined) sum += cpuSeconds;
+  }
+  return sum;
+}
 
 /** What Linux says of a process (proc(5)); there is no such thing elsewhere. */
 export class ProcessUsage {
@@ -14,10 +48,7 @@ export class ProcessUsage {
 
   /** Seconds of CPU, user and system, of all its threads since its start; to the hundredth. */
   async cpuSeconds(): Promise<number> {
-    const stat = await readFile(`/proc/${this.#pid}/stat`, 'utf8');
-    // The name of the program, in parentheses, may hold anything; utime and stime are fields 14 and 15.
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
+    return (await statOf(this.#pid)).cpuSeconds;
   }
 
   /** RSS in bytes. */
