@@ -58,6 +58,8 @@ const retriesPerHour = 3;
 const mostEarlier = 20;
 /** Milliseconds from the end of a round to a check that was requested during it. */
 const recheckDelay = second;
+/** One for all: a hundred thousand actors have nothing to list. */
+const none: readonly never[] = [];
 
 export function initialIngressContext(input: IngressInput): IngressContext {
   const { key, uid, assignment, policy, status, at } = input;
@@ -73,13 +75,13 @@ export function initialIngressContext(input: IngressInput): IngressContext {
       ...unchecked(desired),
       ...restoredOutcome(status, { uid, retry, at }, desired),
     })),
-    earlier: [],
+    earlier: none,
     at,
     since: at,
     nextCheckAt: undefined,
     // Keep the old value: removed while no process ran, then restored, it is not new.
     retry: retry ?? previous?.retry,
-    retriedAt: retried ? [at] : [],
+    retriedAt: retried ? [at] : none,
     rounds: 0,
   };
 }
