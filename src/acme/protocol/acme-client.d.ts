@@ -1,5 +1,5 @@
-// The modules of acme-client that are used, in acme-classes.ts: its index also loads node-forge and a client, and its types cover only the
-// index.
+// The modules of acme-client that are imported directly: its index also loads node-forge and a client with axios, and its types cover
+// only the index.
 
 declare module 'acme-client/src/http.js' {
   import type { KeyObject } from 'node:crypto';
@@ -52,4 +52,9 @@ declare module 'acme-client/src/api.js' {
   }
 
   export = AcmeApi;
+}
+
+declare module 'acme-client/src/util.js' {
+  /** @returns the first chain if the issuer is in none */
+  export function findCertificateChainForIssuer(chains: readonly string[], issuer: string): string;
 }

@@ -1,7 +1,13 @@
+// The only place that uses acme-client.
+
+import AcmeApi from 'acme-client/src/api.js';
+import HttpClient from 'acme-client/src/http.js';
 import type { Endpoint } from '../transport/problem.ts';
 import { type AcmeTransport, maxBadNonces, type SignedAnswer } from '../transport/transport.ts';
 import type { AccountKey } from './account-key.ts';
-import { type AcmeResponse, HttpClient } from './acme-classes.ts';
+
+export { findCertificateChainForIssuer } from 'acme-client/src/util.js';
+export { AcmeApi };
 
 export interface SignedRequestsOptions {
   readonly transport: Pick<AcmeTransport, 'directory' | 'nonce' | 'post'>;
@@ -48,7 +54,7 @@ export class SignedExchange extends HttpClient {
     url: string,
     _method: string,
     { data }: { readonly data: object },
-  ): Promise<AcmeResponse> {
+  ): Promise<HttpClient.Response> {
     const answer = await this.#options.transport.post(
       { signal: this.#signal, endpoint: this.#endpoint, url, body: JSON.stringify(data) },
       this.#badNonces,

@@ -7,10 +7,8 @@ import { AcmeProblem, type Endpoint } from '../transport/problem.ts';
 import { readLinks } from '../transport/problem-document.ts';
 import type { CallResult, SignedAnswer } from '../transport/transport.ts';
 import type { AccountKey } from './account-key.ts';
-import { AcmeApi } from './acme-classes.ts';
 import { type AuthorizationObject, type OrderObject, readAuthorization, readOrder } from './objects.ts';
-import { preferredChain } from './preferred-chain.ts';
-import { SignedExchange, type SignedRequestsOptions } from './signed-exchange.ts';
+import type { AcmeApi, SignedRequestsOptions } from './signed-exchange.ts';
 
 /** The requests of an order. */
 export type OrderRequests = Pick<
@@ -36,6 +34,8 @@ export interface AccountObject {
 
 /** Alternate chains that are downloaded; Let's Encrypt offers up to three. */
 const mostAlternates = 5;
+/** With the first signed request: it loads axios and @peculiar/x509, too, and a process whose certificates are all valid signs none. */
+const acmeClient = () => import('./signed-exchange.ts');
 
 /** The methods are requests of RFC 8555 section 7; each throws AcmeProblem, or the signal's reason. */
 export class SignedRequests {
@@ -142,7 +142,8 @@ export class SignedRequests {
     if (preferredIssuer === undefined || links.length === 0) return { value, retryAfter };
     const alternates = await Promise.all(links.map((link) => this.#chain(signal, link)));
     const chains = [value, ...alternates.map((alternate) => alternate.value)];
-    return { value: preferredChain(chains, preferredIssuer) ?? value, retryAfter };
+    const { findCertificateChainForIssuer } = await acmeClient();
+    return { value: findCertificateChainForIssuer(chains, preferredIssuer), retryAfter };
   }
 
   /**
@@ -151,6 +152,7 @@ export class SignedRequests {
    */
   async changeKey(signal: AbortSignal, next: AccountKey): Promise<void> {
     const change = { account: this.#accountUrl, oldKey: this.#options.key.jwk };
+    const { SignedExchange } = await acmeClient();
     const inner = new SignedExchange({ ...this.#options, key: next }, signal, 'key-change');
     await this.#ask(signal, 'key-change', async (api) => {
       const url = await inner.getResourceUrl('keyChange');
@@ -205,6 +207,7 @@ export class SignedRequests {
     accountUrl = this.#accountUrl,
   ): Promise<SignedAnswer> {
     signal.throwIfAborted();
+    const { AcmeApi, SignedExchange } = await acmeClient();
     const exchange = new SignedExchange(this.#options, signal, endpoint);
     try {
       await send(new AcmeApi(exchange, accountUrl));

@@ -138,6 +138,6 @@ describe('signed requests', () => {
     const entered = globSync('**/*.ts', { cwd: root, exclude: ['**/*.d.ts'] }).filter((file) =>
       readFileSync(`${root}${file}`, 'utf8').includes("from 'acme-client"),
     );
-    assert.deepEqual(entered, ['acme/protocol/acme-classes.ts']);
+    assert.deepEqual(entered, ['acme/protocol/signed-exchange.ts']);
   });
 });
