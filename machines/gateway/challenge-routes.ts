@@ -11,7 +11,7 @@ import type {
   SiteRoute,
 } from './gateway-objects.ts';
 import { bySpecificity, hostnamesServing, intersection, serves } from './hostname-match.ts';
-import { isAttachedTo, mayAttachTo } from './route-attachment.ts';
+import { attachedTo, expectedAt } from './route-attachment.ts';
 
 /** A listener of a Gateway or ListenerSet, as a parentRef names it. */
 export interface ListenerReference extends GatewayReference {
@@ -250,8 +250,8 @@ export class ChallengeListeners {
     const known = this.#sites.get(key);
     if (known !== undefined) return known;
     const sites = new Map<string | undefined, Set<string>>();
-    for (const route of this.#routes.get(sourceKey(owner)) ?? []) {
-      if (!isAttachedTo(route, owner, listener, this.#labelsOf)) continue;
+    const routes = this.#routes.get(sourceKey(owner)) ?? [];
+    for (const route of attachedTo(routes, owner, listener, this.#labelsOf)) {
       for (const hostname of hostnamesOf(route)) {
         sites.set(hostname, (sites.get(hostname) ?? new Set()).add(route.namespace));
       }
@@ -265,8 +265,10 @@ export class ChallengeListeners {
     const key = listenerKey(owner, listener);
     const known = this.#expected.get(key);
     if (known !== undefined) return known;
-    const routes = this.#unaccepted.filter((route) => mayAttachTo(route, owner, listener, this.#labelsOf));
-    const expected = new Set(routes.flatMap(hostnamesOf));
+    const expected = new Set<string | undefined>();
+    for (const route of expectedAt(this.#unaccepted, owner, listener, this.#labelsOf)) {
+      for (const hostname of hostnamesOf(route)) expected.add(hostname);
+    }
     this.#expected.set(key, expected);
     return expected;
   }

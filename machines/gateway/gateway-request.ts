@@ -21,7 +21,7 @@ import {
   type RoutesByNamespace,
   type ServedName,
 } from './listener-names.ts';
-import { isAttachedTo } from './route-attachment.ts';
+import { attachedTo } from './route-attachment.ts';
 
 export interface GatewaySurroundings {
   /** Attached to the Gateway or ListenerSet. */
@@ -75,10 +75,7 @@ export function gatewayRequest(gateway: GatewayReading, surroundings: GatewaySur
     const { hostname } = listener;
     const isSpecific = hostname !== undefined && !isWildcard(hostname);
     const attached = (all: typeof routes): RoutesByNamespace =>
-      all.map(([namespace, some]) => {
-        const its = some.values().filter((route) => isAttachedTo(route, gateway, listener, labelsOf));
-        return [namespace, its] as const;
-      });
+      all.map(([namespace, some]) => [namespace, attachedTo(some, gateway, listener, labelsOf)]);
     const { certified, unasked } = listenerNames(gateway, listener, attached(routes), () => {
       heldRoutes ??= byNamespace(withHeldOnly(sorted, gateway, isHeld));
       return attached(heldRoutes);

@@ -6,35 +6,35 @@ import type { GatewayReference, ListenerReading, ParentReference, SiteRoute } fr
 type LabelsOf = (namespace: string) => Readonly<Record<string, string>>;
 
 /**
- * Whether the route is attached to this listener. A route that names no listener is accepted if one of them lets it in, so that has to
- * be asked of each.
+ * Those of the routes that are attached to this listener. A route that names no listener is accepted if one of them lets it in, so that
+ * has to be asked of each.
  */
-export function isAttachedTo(
-  { namespace, attached }: SiteRoute,
+export function attachedTo(
+  routes: Iterable<SiteRoute>,
   gateway: GatewayReference,
   listener: ListenerReading,
   labelsOf: LabelsOf,
-): boolean {
-  return isLetIn(namespace, attached, gateway, listener, labelsOf);
+): Iterable<SiteRoute> {
+  return letIn(routes, ({ attached }) => attached, gateway, listener, labelsOf);
 }
 
-/** Whether the route may be attached to this listener soon, or in force there already, though nothing has said so. */
-export function mayAttachTo(
-  { namespace, unaccepted }: SiteRoute,
+/** Those that may be attached to this listener soon, or in force there already, though nothing has said so. */
+export function expectedAt(
+  routes: Iterable<SiteRoute>,
   gateway: GatewayReference,
   listener: ListenerReading,
   labelsOf: LabelsOf,
-): boolean {
-  return isLetIn(namespace, unaccepted, gateway, listener, labelsOf);
+): Iterable<SiteRoute> {
+  return letIn(routes, ({ unaccepted }) => unaccepted, gateway, listener, labelsOf);
 }
 
-function isLetIn(
-  namespace: string,
-  references: readonly ParentReference[],
+function* letIn(
+  routes: Iterable<SiteRoute>,
+  referencesOf: (route: SiteRoute) => readonly ParentReference[],
   gateway: GatewayReference,
   listener: ListenerReading,
   labelsOf: LabelsOf,
-): boolean {
+): Iterable<SiteRoute> {
   const isMeant = ({ kind, namespace: of, name, sectionName, port }: ParentReference): boolean =>
     kind === gateway.kind &&
     of === gateway.namespace &&
@@ -42,11 +42,16 @@ function isLetIn(
     (sectionName === undefined || sectionName === listener.name) &&
     (port === undefined || port === listener.port);
   const { allowedRoutes, allowsHttpRoutes } = listener;
-  return (
-    allowsHttpRoutes &&
-    lets(allowedRoutes, gateway.namespace, namespace, labelsOf) &&
-    references.some(isMeant)
-  );
+  if (!allowsHttpRoutes) return;
+  // Once for a namespace: a selector may have thousands of values, and a namespace thousands of routes.
+  const known = new Map<string, boolean>();
+  for (const route of routes) {
+    if (!referencesOf(route).some(isMeant)) continue;
+    const { namespace } = route;
+    const isLetIn = known.get(namespace) ?? lets(allowedRoutes, gateway.namespace, namespace, labelsOf);
+    known.set(namespace, isLetIn);
+    if (isLetIn) yield route;
+  }
 }
 
 /** Whether both name the same parent in the same way. */
