@@ -96,7 +96,7 @@ export class PresentedValues {
     // A write under way may be striking it out.
     const isBeingRemoved = this.#removed.delete(id);
     this.#values.set(id, value);
-    if (this.#stored.has(id) && !isBeingRemoved) return;
+    if (this.#stored.get(id) === textOf(value) && !isBeingRemoved) return;
     await this.#commits.persist(signal, mostWrites);
   }
 

@@ -77,6 +77,13 @@ describe('the record of values in the DNS', () => {
     );
   });
 
+  it('has a value whose entry was damaged as it is, before it is added', async () => {
+    const store = new MemoryValues();
+    store.entries = new Map([[idOf(value), 'half']]);
+    await keeping(store, () => undefined).add(value, signal);
+    assert.deepEqual(await keeping(store).restore(), [value]);
+  });
+
   it('refuses more values than a Secret has room for, until some are removed', async () => {
     const values = keeping(new MemoryValues());
     const of = (domain: string) =>
