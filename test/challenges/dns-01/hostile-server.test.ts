@@ -10,7 +10,10 @@ import { ask, NoAnswerError } from '../../../src/challenges/dns-01/lookup/dns-ex
 import { NameServers } from '../../../src/challenges/dns-01/lookup/name-servers.ts';
 import { readAnswer } from '../../../src/challenges/dns-01/message/question.ts';
 import { DnsFormatError } from '../../../src/challenges/dns-01/message/wire.ts';
+import { Rfc2136Provider } from '../../../src/challenges/dns-01/providers/rfc2136.ts';
 import { systemClock } from '../../../src/time/clock.ts';
+import { tsigKey } from './dns-world.ts';
+import { challengeValue } from './provider-behaviour.ts';
 
 const { signal } = new AbortController();
 const name = 'shop.example';
@@ -44,6 +47,26 @@ async function hostile(t: TestContext, { udp = (question) => [cut(question)], tc
   });
 }
 
+/** Over TCP, too: a process that stands still lets datagrams pass. */
+function answering(t: TestContext, answer: (question: Buffer) => Buffer) {
+  return hostile(t, {
+    udp: (question) => [answer(question)],
+    tcp: (question, socket) => {
+      const bytes = answer(question);
+      const length = Buffer.alloc(2);
+      length.writeUInt16BE(bytes.length);
+      socket.end(Buffer.concat([length, bytes]));
+    },
+  });
+}
+
+/** The header of a message with the counts of what was in it, and nothing of that. */
+function headerBack(message: Buffer, rcode: number): Buffer {
+  const answer = Buffer.from(message.subarray(0, 12));
+  answer.writeUInt16BE(message.readUInt16BE(2) | 0x8000 | rcode, 2);
+  return answer;
+}
+
 function cut(question: Buffer): Buffer {
   const answer = Buffer.from(question);
   answer.writeUInt16BE(0x8600, 2);
@@ -74,27 +97,12 @@ function isUnreadable(error: unknown): boolean {
 }
 
 describe('a name server that does not know EDNS', () => {
-  /** Over TCP, too: a process that stands still lets datagrams pass. */
-  const answering = (t: TestContext, answer: (question: Buffer) => Buffer) =>
-    hostile(t, {
-      udp: (question) => [answer(question)],
-      tcp: (question, socket) => {
-        const bytes = answer(question);
-        const length = Buffer.alloc(2);
-        length.writeUInt16BE(bytes.length);
-        socket.end(Buffer.concat([length, bytes]));
-      },
-    });
   /** Whether the message has an OPT record. */
   const isExtended = (question: Buffer): boolean => question.readUInt16BE(10) > 0;
   const refusals: Readonly<Record<string, (question: Buffer) => Buffer>> = {
     'by FORMERR, with the header only': (question) =>
       encode({ type: 'response', id: question.readUInt16BE(0), flags: 1 }),
-    'by FORMERR, with counts of records that it has not': (question) => {
-      const answer = Buffer.from(question.subarray(0, 12));
-      answer.writeUInt16BE(0x8001, 2);
-      return answer;
-    },
+    'by FORMERR, with counts of records that it has not': (question) => headerBack(question, 1),
     'by NOTIMP': (question) => encode({ type: 'response', id: question.readUInt16BE(0), flags: 4 }),
     'by BADVERS': (question) => {
       const { id = 0, questions = [] } = decode(question);
@@ -123,6 +131,15 @@ describe('a name server that does not know EDNS', () => {
     );
     const { rcode } = await ask(server, name, 'TXT', { recursive: false }, signal);
     assert.equal(rcode, 'FORMERR');
+  });
+});
+
+describe('a name server that takes no updates', () => {
+  it('and says so by a header that counts records it has not, is told of by its answer', async (t) => {
+    const server = await answering(t, (update) => headerBack(update, 4));
+    const servers = () => Promise.resolve([server]);
+    const provider = new Rfc2136Provider({ key: tsigKey, servers, now: Date.now });
+    await assert.rejects(provider.add(challengeValue('one'), signal), /refuses updates .*: NOTIMP\./);
   });
 });
 

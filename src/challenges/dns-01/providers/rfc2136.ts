@@ -8,6 +8,7 @@ import {
 } from '../lookup/dns-exchange.ts';
 import { signRequest, TsigError, type TsigKey, verifyAnswer } from '../message/tsig.ts';
 import { type TxtChange, writeUpdate } from '../message/update.ts';
+import { DnsFormatError } from '../message/wire.ts';
 import { type ChallengeValue, type DnsProvider, ProviderError } from './provider.ts';
 
 export interface Rfc2136Options {
@@ -86,10 +87,10 @@ export class Rfc2136Provider implements DnsProvider {
     try {
       verifyAnswer(bytes, key, request.mac, now() / 1000);
     } catch (error) {
-      // Whether it is a refusal does not depend on who says it; success does.
-      const isUnsignedRefusal =
-        error instanceof TsigError && error.code === 'unsigned' && rcode !== 'NOERROR';
-      if (!isUnsignedRefusal) throw refusal(...explainTsig(error, key));
+      // Whether it is a refusal does not depend on who says it; success does. Who cannot read an update may send its header back alone.
+      const isUnsigned =
+        error instanceof DnsFormatError || (error instanceof TsigError && error.code === 'unsigned');
+      if (!isUnsigned || rcode === 'NOERROR') throw refusal(...explainTsig(error, key));
     }
     if (rcode === 'NOERROR') return;
     if (rcode === 'SERVFAIL') {
