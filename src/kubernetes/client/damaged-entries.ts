@@ -4,7 +4,7 @@ export interface DamagedEntriesOptions {
   readonly store: Pick<EntryStore, 'name'>;
   /** What the entries are of, as in `the order journal`. */
   readonly record: string;
-  /** What follows for whom, and what to do; sentences. */
+  /** What is lost, and what to do; sentences. */
   readonly remedy: string;
   readonly onTrouble: ((trouble: string) => void) | undefined;
 }
