@@ -6,7 +6,7 @@ import { ingress } from './objects.ts';
 import { type Stage, startStage } from './stage.ts';
 
 /** Milliseconds. An API server that starts denies everybody everything, until it has read its roles, and for a moment after it is ready. */
-const deniesAfterStart = 10_000;
+const deniesAfterStart = 30_000;
 
 let cluster: Cluster;
 let stage: Stage;

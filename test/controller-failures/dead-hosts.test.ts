@@ -37,9 +37,11 @@ describe('50 dead hosts that were there before 10 good ones', () => {
   it('are told why, one by one, when their time is up', async () => {
     await stage.controller.stop();
     await stage.startController({ LEGO_SELF_CHECK_TIMEOUT: '20s' });
+    // The self-check takes a third of a minute.
     await eventually(
       'all dead hosts are given up for now',
       async () => (await inState('backing-off')).length === deadHosts.length,
+      80_000,
     );
 
     const remedy = "Point the host's DNS at the ingress controller";

@@ -81,12 +81,14 @@ describe('an unknown ingress controller that gives a host to its oldest Ingress'
     let visits = 0;
     const visitUntil = async (what: string, hosts: readonly string[], condition: () => Promise<boolean>) => {
       for (const host of hosts) await untilSiteIsUp(edge, host);
-      await eventually(what, async () => {
+      const visit = async (): Promise<boolean> => {
         visits += 1;
         for (const host of hosts)
           assert.ok(await siteIsUp(edge, host), `${host} was down at visit ${visits}`);
         return condition();
-      });
+      };
+      // The self-check takes a third of a minute.
+      await eventually(what, visit, 80_000);
     };
     const [web, young] = ['web.example.com', 'young.example.com'];
     const challenges = '/apis/networking.k8s.io/v1/namespaces/kube-lego/ingresses';

@@ -52,10 +52,11 @@ test('two builds at the same time build each tool once', async () => {
   const first = build(tools);
   await eventually('the first build has begun', () => existsSync(join(tools.directory, 'builds')));
   const second = startBuild(tools);
+  const ended = once(second, 'exit');
   const [told] = await once(second.stderr, 'data');
   assert.match(String(told), /^Another process is building tools/);
   await writeFile(waits, '');
-  const [{ code }, [otherCode]] = await Promise.all([first, once(second, 'exit')]);
+  const [{ code }, [otherCode]] = await Promise.all([first, ended]);
   assert.deepEqual([code, otherCode], [0, 0]);
   assert.equal((await buildsOf(tools)).length, programs.length);
 });
