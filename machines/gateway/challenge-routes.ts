@@ -64,6 +64,9 @@ interface Site {
 /** The port of the CA's requests (RFC 8555 section 8.3). */
 const challengePort = 80;
 
+/** Of the routes that something has not let in, which anybody can write: what is about to be served is new. */
+const mostUnaccepted = 1000;
+
 /** Of this installation of kube-lego. */
 export interface ChallengePlace {
   /** Of kube-lego. */
@@ -80,8 +83,8 @@ export class ChallengeListeners {
   readonly #below = new Map<GatewayReading, ReadonlyMap<string | undefined, readonly Site[]>>();
   /** By Gateway or ListenerSet that they have been let in by. */
   readonly #routes = new Map<SourceKey, SiteRoute[]>();
-  /** That something has not let in: anybody's, so no more is done with them than is needed. */
-  readonly #unaccepted: SiteRoute[] = [];
+  /** That something has not let in. */
+  readonly #unaccepted: readonly SiteRoute[];
   /** What the routes at a listener serve, by `listenerKey`: the namespaces of the routes by hostname. */
   readonly #sites = new Map<string, ReadonlyMap<string | undefined, ReadonlySet<string>>>();
   /** The hostnames of routes that may be in force at a listener, or soon, by `listenerKey`. */
@@ -100,7 +103,13 @@ export class ChallengeListeners {
       this.#sets.set(above, sets);
       sets.push(set);
     }
-    for (const route of objects.routes()) if (!route.ours) this.#addRoute(route);
+    const unaccepted: SiteRoute[] = [];
+    for (const route of objects.routes()) {
+      if (route.ours) continue;
+      this.#addAttached(route);
+      if (route.unaccepted.length > 0) unaccepted.push(route);
+    }
+    this.#unaccepted = newest(unaccepted, mostUnaccepted);
   }
 
   /**
@@ -136,8 +145,7 @@ export class ChallengeListeners {
     return { host, gateway: reference, why: own.length === 0 ? 'foreign-site' : 'no-routes', listener };
   }
 
-  #addRoute(route: SiteRoute): void {
-    if (route.unaccepted.length > 0) this.#unaccepted.push(route);
+  #addAttached(route: SiteRoute): void {
     for (const key of new Set(route.attached.map(sourceKey))) {
       const known = this.#routes.get(key);
       if (known === undefined) this.#routes.set(key, [route]);
@@ -272,6 +280,11 @@ export class ChallengeListeners {
     this.#expected.set(key, expected);
     return expected;
   }
+}
+
+function newest(routes: readonly SiteRoute[], most: number): readonly SiteRoute[] {
+  if (routes.length <= most) return routes;
+  return routes.toSorted((one, other) => other.createdAt - one.createdAt).slice(0, most);
 }
 
 function listenerKey(owner: GatewayReading, listener: ListenerReading): string {

@@ -273,6 +273,16 @@ describe('the hostname of a challenge route is', () => {
     assert.deepEqual(spelling(all, route('site', web, ['a.example.com'])), ['a.example.com']);
   });
 
+  it('that of one of the thousand newest routes that are not accepted, however many there are', () => {
+    const flood = Array.from({ length: 1000 }, (_, index) =>
+      unaccepted(route(`flood-${index}`, web, ['other.example.com'])),
+    );
+    const all = { ...unaccepted(route('all', web, ['*.example.com'])), createdAt: -1 };
+    assert.deepEqual(spelling(all, ...flood.slice(1)), ['*.example.com']);
+    assert.deepEqual(spelling(all, ...flood), ['a.example.com']);
+    assert.deepEqual(spelling({ ...all, createdAt: 1 }, ...flood), ['*.example.com']);
+  });
+
   it('not that of a route which cannot be let in there', () => {
     const all = route('all', web, ['*.example.com'], { sectionName: 'other' });
     assert.deepEqual(spelling(unaccepted(all)), ['a.example.com']);
