@@ -67,7 +67,11 @@ describe('the page of a running controller', () => {
   it('shows a host that leads nowhere, why, and when it is tried again', async (t) => {
     await stage.apply(ingress('blog/dead', { tls: { 'dead-tls': ['dead.example.com'] } }));
     const { page, complaints } = await open(t);
-    await page.locator('.row', { hasText: 'dead.example.com' }).locator('.state.backing-off').waitFor();
+    // The self-check takes a third of a minute.
+    await page
+      .locator('.row', { hasText: 'dead.example.com' })
+      .locator('.state.backing-off')
+      .waitFor({ timeout: 80_000 });
     await page.locator('.row', { hasText: 'dead.example.com' }).click();
     await page.locator('.trouble', { hasText: 'SelfCheckFailed' }).waitFor();
     await page.locator('.remark', { hasText: 'DNS: failed.' }).waitFor();
