@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import type { ZoneServerOptions } from '../../../deploy/local/zone-server.ts';
+import { StepError } from '../../../machines/reasons/step-error.ts';
 import { readServer } from '../../../src/challenges/dns-01/lookup/dns-exchange.ts';
 import {
   answersText,
@@ -114,10 +115,16 @@ describe('propagation', () => {
     let repairs = 0;
     const onVanished = (): Promise<void> => {
       repairs += 1;
-      return Promise.reject(new Error('there is such a record already'));
+      return Promise.reject(failure);
     };
+    let failure: Error = new StepError({
+      code: 'DnsUpdateFailed',
+      message: 'There is such a record already.',
+    });
     assert.equal((await wait({ clock: hastyClock(), timeLimit: 3_600_000, onVanished })).done, false);
     assert.equal(repairs, 8);
+    failure = new TypeError('a fault of our own');
+    await assert.rejects(wait({ clock: hastyClock(), timeLimit: 3_600_000, onVanished }), failure);
   });
 
   it('adds a value again that is removed when it has been seen, and after that once more', async (t) => {

@@ -1,3 +1,4 @@
+import { StepError } from '../../../../machines/reasons/step-error.ts';
 import { minute, second } from '../../../../machines/time/durations.ts';
 import { doubledPause } from '../../../../machines/time/ladder.ts';
 import { type Clock, sleep } from '../../../time/clock.ts';
@@ -92,7 +93,7 @@ export async function awaitPropagation(
         await onVanished?.();
       } catch (error) {
         // Where nobody has seen it, it may be on its way, and a script behind the provider may refuse what it has added already.
-        if (wasEverThere) throw error;
+        if (wasEverThere || !(error instanceof StepError)) throw error;
       }
       repairs += 1;
       repairedAt = clock.monotonic();
