@@ -7,7 +7,7 @@ import { someOf } from '../../machines/reasons/foreign-text.ts';
 import { StepError } from '../../machines/reasons/step-error.ts';
 import { day, hour, second } from '../../machines/time/durations.ts';
 import { DamagedEntries } from '../kubernetes/client/damaged-entries.ts';
-import type { EntryStore } from '../kubernetes/client/entry-store.ts';
+import { type EntryStore, hasSameEntries } from '../kubernetes/client/entry-store.ts';
 import { FirstReading } from '../kubernetes/client/first-reading.ts';
 import { asAsked } from '../kubernetes/client/kubernetes-error.ts';
 import { retryConflicts } from '../kubernetes/client/retry-conflicts.ts';
@@ -330,7 +330,7 @@ export class OrderJournal {
     this.#changes = new Map();
     try {
       // An entry that has ended before it was written.
-      if (!this.#failed && isEqual(entries, this.#stored)) return;
+      if (!this.#failed && hasSameEntries(entries, this.#stored)) return;
       await store.write(entries, signal);
       this.#stored = entries;
     } catch (error) {
@@ -412,8 +412,4 @@ export class OrderJournal {
     const key = keyOfSet(entry);
     if (this.#bySet.get(key)?.id === entry.id) this.#bySet.delete(key);
   }
-}
-
-function isEqual(one: ReadonlyMap<string, string>, other: ReadonlyMap<string, string>): boolean {
-  return one.size === other.size && [...one].every(([id, text]) => other.get(id) === text);
 }

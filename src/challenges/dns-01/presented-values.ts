@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { DamagedEntries } from '../../kubernetes/client/damaged-entries.ts';
-import type { EntryStore } from '../../kubernetes/client/entry-store.ts';
+import { type EntryStore, hasSameEntries } from '../../kubernetes/client/entry-store.ts';
 import { FirstReading } from '../../kubernetes/client/first-reading.ts';
 import { retryConflicts } from '../../kubernetes/client/retry-conflicts.ts';
 import { parsedJson, stringField } from '../../process/json.ts';
@@ -135,7 +135,7 @@ export class PresentedValues {
     const entries = new Map(this.#stored);
     for (const [id, value] of this.#values) entries.set(id, textOf(value));
     for (const id of removed) entries.delete(id);
-    if (!isSame(entries, this.#stored)) {
+    if (!hasSameEntries(entries, this.#stored)) {
       try {
         await store.write(entries, signal);
       } catch (error) {
@@ -190,8 +190,4 @@ function valueIn(id: string, text: string): PresentedValue | undefined {
   const value = valueOf(keyAuthorization);
   const record = { name, zone, primary };
   return idOf({ record, value }) === id ? { domain, host, record, keyAuthorization, value } : undefined;
-}
-
-function isSame(one: ReadonlyMap<string, string>, other: ReadonlyMap<string, string>): boolean {
-  return one.size === other.size && [...one].every(([id, text]) => other.get(id) === text);
 }

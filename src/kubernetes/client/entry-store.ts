@@ -7,3 +7,11 @@ export interface EntryStore {
   /** @throws KubernetesError Conflict if the entries are not as last read or written here */
   write(entries: ReadonlyMap<string, string>, signal: AbortSignal): Promise<void>;
 }
+
+/** Whether both have the same texts by the same ids. */
+export function hasSameEntries(
+  one: ReadonlyMap<string, string>,
+  other: ReadonlyMap<string, string>,
+): boolean {
+  return one.size === other.size && [...one].every(([id, text]) => other.get(id) === text);
+}
