@@ -4,13 +4,13 @@ import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { StepError } from '../../../machines/reasons/step-error.ts';
 import type { Preparation } from '../../../src/challenges/challenge-solver.ts';
-import type { ChallengeTemplate } from '../../../src/challenges/http-01/challenge-ingress/challenge-manifest.ts';
 import { ChallengeWatch } from '../../../src/challenges/http-01/challenge-ingress/challenge-watch.ts';
 import { Http01Solver } from '../../../src/challenges/http-01/http-01-solver.ts';
 import { type ApiWorld, startApiWorld } from '../../kubernetes/api-world.ts';
 import { route } from '../../machines/builders.ts';
 import { eventually } from '../../time/eventually.ts';
 import { ManualClock } from '../../time/manual-clock.ts';
+import { challengeTemplate } from './challenge-template.ts';
 import { DnsStandIn } from './dns-stand-in.ts';
 import { answering, Site, saying } from './site.ts';
 
@@ -54,14 +54,7 @@ describe('the HTTP-01 solver', () => {
     ruleHost = host;
     rulesVersion = 1;
     timeLimit = 60_000;
-    const template: ChallengeTemplate = {
-      namespace,
-      serviceName: 'kube-lego',
-      servicePort: 8080,
-      labels: {},
-      annotations: {},
-      pathType: () => 'ImplementationSpecific',
-    };
+    const template = challengeTemplate(namespace);
     const common = { client: world.client, clock, signal: stop.signal, template };
     watch = new ChallengeWatch(common);
     solver = new Http01Solver({

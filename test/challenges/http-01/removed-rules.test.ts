@@ -6,7 +6,6 @@ import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { selfSignedCertificate } from '../../../deploy/local/edge/self-signed.ts';
 import type { ChallengeRule } from '../../../machines/ownership/challenge-rules.ts';
 import { ChallengeIngresses } from '../../../src/challenges/http-01/challenge-ingress/challenge-ingress.ts';
-import type { ChallengeTemplate } from '../../../src/challenges/http-01/challenge-ingress/challenge-manifest.ts';
 import { ChallengeWatch } from '../../../src/challenges/http-01/challenge-ingress/challenge-watch.ts';
 import { RuleNotServedError } from '../../../src/challenges/http-01/challenge-ingress/rule-not-served.ts';
 import type { KubernetesClient } from '../../../src/kubernetes/client/client.ts';
@@ -14,6 +13,7 @@ import { arrayField, recordField, stringField } from '../../../src/process/json.
 import { type ApiWorld, startApiWorld } from '../../kubernetes/api-world.ts';
 import { eventually } from '../../time/eventually.ts';
 import { ManualClock } from '../../time/manual-clock.ts';
+import { challengeTemplate } from './challenge-template.ts';
 
 const minute = 60_000;
 const stripped = 'stripped.example';
@@ -49,14 +49,7 @@ describe('a challenge rule that somebody removes each time', () => {
   /** Its writes are counted. */
   function create() {
     const { client } = world;
-    const template: ChallengeTemplate = {
-      namespace,
-      serviceName: 'kube-lego',
-      servicePort: 8080,
-      labels: {},
-      annotations: {},
-      pathType: () => 'ImplementationSpecific',
-    };
+    const template = challengeTemplate(namespace);
     const common = { clock, signal: stop.signal, template };
     const watch = new ChallengeWatch({ ...common, client });
     const call: KubernetesClient['call'] = async (signal, work) => {
