@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { type RecordTrouble, RecordTroubles } from '../../machines/records/record-troubles.ts';
+import { second } from '../../machines/time/durations.ts';
 import { longestLease } from '../config/options/leadership-options.ts';
 import { KubernetesLease } from '../kubernetes/records/lease-record.ts';
 import { RecordObserver } from '../kubernetes/records/record-observer.ts';
@@ -11,7 +12,7 @@ import type { Connections } from './cluster.ts';
 import type { Runtime } from './runtime.ts';
 
 /** Milliseconds. */
-const releaseLimit = 2000;
+const releaseLimit = 2 * second;
 
 /** A time for which this process leads. */
 export interface TermLimits {

@@ -1,3 +1,4 @@
+import { second } from '../../../machines/time/durations.ts';
 import type { AuthorizationObject, ChallengeObject } from '../protocol/objects.ts';
 import { challengeFailed, OrderError, type OrderErrorKind } from '../protocol/order-error.ts';
 import type { OrderRequests } from '../protocol/signed-requests.ts';
@@ -46,7 +47,7 @@ export interface Proving {
 }
 
 /** Milliseconds after the first failed host in which the others may fail too: the message names them all. */
-const graceAfterFailure = 2000;
+const graceAfterFailure = 2 * second;
 /** Answers to one challenge: it is repeated if the answer was lost or the CA wants a retry. */
 const maxAnswers = 3;
 

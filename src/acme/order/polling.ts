@@ -1,4 +1,5 @@
 import { longestOrderWait } from '../../../machines/authority/order-wait.ts';
+import { minute, second } from '../../../machines/time/durations.ts';
 import { doubledPause } from '../../../machines/time/ladder.ts';
 import { type Clock, sleep } from '../../time/clock.ts';
 import type { CaClock } from '../transport/ca-clock.ts';
@@ -12,9 +13,9 @@ const failureWait = 500;
 /** In a row; one more is thrown. */
 const maxFailures = 5;
 /** Milliseconds until the next look where a Retry-After is not meant, if there is time. */
-const shortLook = 60_000;
+const shortLook = minute;
 /** Milliseconds: shorter waits are over before a process has started again. */
-const leastTold = 10_000;
+const leastTold = 10 * second;
 /** Node's timers may fire a little early; a Retry-After must never be undercut. */
 const timerError = 5;
 

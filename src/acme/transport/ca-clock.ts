@@ -1,10 +1,10 @@
-import { minute } from '../../../machines/time/durations.ts';
+import { minute, second } from '../../../machines/time/durations.ts';
 import type { Clock } from '../../time/clock.ts';
 
 /** Milliseconds. An answer that differs from the machine's clock by less is believed at once. */
 const tolerated = minute;
 /** Milliseconds. `Date` headers have whole seconds, truncated (RFC 9110, section 5.6.7): the clocks of two processes differ by as much. */
-export const resolution = 1000;
+export const resolution = second;
 
 /**
  * The CA's time, for everything about the CA: limits, Retry-After, renewal windows, the expiry of an order. The machine's clock is used

@@ -1,5 +1,6 @@
 // `kube-lego account`: the ACME account as its Secret and the CA tell it. Called by run.ts.
 
+import { second } from '../../../machines/time/durations.ts';
 import { AccountError } from '../../acme/account/account-error.ts';
 import { readStoredAccount } from '../../acme/account/account-secret.ts';
 import { type AccountObject, SignedRequests } from '../../acme/protocol/signed-requests.ts';
@@ -16,7 +17,7 @@ import type { CommandSettings } from '../reading/secret-standing.ts';
 import { jsonText, printable } from '../terminal-text.ts';
 
 /** Milliseconds. */
-const askingLimit = 30_000;
+const askingLimit = 30 * second;
 
 /** Nothing secret: the thumbprint is in every answer of the responder. */
 interface AccountView {
