@@ -93,9 +93,12 @@ class Block {
 
 let claimed: Promise<Block> | undefined;
 
-/** Until this process ends. */
+/** Until this process ends. Where all are taken, the next call looks again. */
 function ownBlock(): Promise<Block> {
-  claimed ??= Block.claim();
+  claimed ??= Block.claim().catch((error: unknown) => {
+    claimed = undefined;
+    throw error;
+  });
   return claimed;
 }
 
