@@ -5,12 +5,6 @@ import { LocalError } from './local-error.ts';
 import { type Manifest, readManifests } from './manifests.ts';
 import { toolPath } from './tools/tool-path.ts';
 
-/**
- * Which definitions: `current` is Gateway API 1.7; `older` is 1.4 with its experimental XListenerSet instead of ListenerSet, and
- * ReferenceGrant in v1beta1 alone.
- */
-export type GatewayApiVersion = 'current' | 'older';
-
 /** Kinds that can be installed or removed by themselves. */
 export type GatewayApiKind =
   | 'GatewayClass'
@@ -21,9 +15,9 @@ export type GatewayApiKind =
   | 'XListenerSet';
 
 export interface GatewayApiOptions {
-  /** default 'current' */
-  readonly version?: GatewayApiVersion;
-  /** default: all that the version has */
+  /** Path of the definitions; those of Gateway API 1.7 if not given. */
+  readonly definitions?: string;
+  /** default: all that are defined there */
   readonly kinds?: readonly GatewayApiKind[];
 }
 
@@ -50,13 +44,15 @@ export async function removeGatewayApi(
   await removeKinds(cluster, await definitionsOf(options));
 }
 
-async function definitionsOf({ version = 'current', kinds }: GatewayApiOptions): Promise<Manifest[]> {
-  const path = version === 'current' ? toolPath('gateway-api-crds') : toolPath('older-gateway-api-crds');
+async function definitionsOf({
+  definitions: path = toolPath('gateway-api-crds'),
+  kinds,
+}: GatewayApiOptions): Promise<Manifest[]> {
   const definitions = await readManifests(path);
   if (kinds === undefined) return definitions;
   return kinds.map((kind) => {
     const found = definitions.find((definition) => kindOf(definition) === kind);
-    if (found === undefined) throw new LocalError('BadManifest', `Gateway API '${version}' has no ${kind}.`);
+    if (found === undefined) throw new LocalError('BadManifest', `${path} defines no ${kind}.`);
     return found;
   });
 }

@@ -6,6 +6,7 @@ import { arrayField } from '../../src/process/json.ts';
 import { ingress } from '../controller-failures/objects.ts';
 import { type Stage, startStage } from '../controller-failures/stage.ts';
 import { httpsListener, listener, manifest } from '../local/gateway-drafts.ts';
+import { olderGatewayApi } from '../local/older-gateway-api.ts';
 import { eventually } from '../time/eventually.ts';
 
 const group = '/apis/gateway.networking.k8s.io';
@@ -17,7 +18,7 @@ describe('with Gateway API 1.4: XListenerSet, and ReferenceGrant in v1beta1 alon
 
   before(async () => {
     stage = await startStage({ namespaces: ['shop', 'blog'], gatewayApi: 'later' });
-    await installGatewayApi(stage.world.cluster, { version: 'older' });
+    await installGatewayApi(stage.world.cluster, { definitions: olderGatewayApi() });
     await stage.apply(gatewayClass);
     await stage.startController({ LEGO_GATEWAY_API: 'on' });
   });
@@ -61,7 +62,7 @@ describe('with Gateway API 1.4: XListenerSet, and ReferenceGrant in v1beta1 alon
   });
 
   it('an Ingress gets its own when the kinds have been removed, and there is no error in the log', async () => {
-    await removeGatewayApi(stage.world.cluster, { version: 'older' });
+    await removeGatewayApi(stage.world.cluster, { definitions: olderGatewayApi() });
     await stage.apply(ingress('shop/site', { tls: { 'web-tls': ['web.example.com'] } }));
     await stage.untilIssued('shop/site');
     assert.deepEqual(

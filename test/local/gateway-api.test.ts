@@ -5,6 +5,7 @@ import type { ClusterAccess } from '../../deploy/local/cluster-access.ts';
 import { installGatewayApi, removeGatewayApi } from '../../deploy/local/gateway-api.ts';
 import { arrayField, stringField } from '../../src/process/json.ts';
 import { borrowCluster } from '../clusters/borrow.ts';
+import { olderGatewayApi } from './older-gateway-api.ts';
 
 const group = '/apis/gateway.networking.k8s.io';
 
@@ -48,7 +49,10 @@ describe('the kinds of Gateway API', () => {
   });
 
   it('can be those of an older version, without ReferenceGrant v1', async () => {
-    await installGatewayApi(cluster, { version: 'older', kinds: ['ReferenceGrant', 'XListenerSet'] });
+    await installGatewayApi(cluster, {
+      definitions: olderGatewayApi(),
+      kinds: ['ReferenceGrant', 'XListenerSet'],
+    });
     assert.equal((await listed(`${group}/v1`)).includes('referencegrants'), false);
     assert.deepEqual((await listed(`${group}/v1beta1`)).includes('referencegrants'), true);
     assert.deepEqual(await listed('/apis/gateway.networking.x-k8s.io/v1alpha1'), ['xlistenersets']);

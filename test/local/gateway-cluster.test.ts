@@ -14,6 +14,7 @@ import { borrowCluster } from '../clusters/borrow.ts';
 import { eventually } from '../time/eventually.ts';
 import { ask, certificateFor, certificateOf } from './edge-world.ts';
 import { fromAll, httpsListener, listener, manifest, rule } from './gateway-drafts.ts';
+import { olderGatewayApi } from './older-gateway-api.ts';
 
 const group = '/apis/gateway.networking.k8s.io/v1/namespaces';
 const host = 'a.shop.test';
@@ -144,7 +145,10 @@ describe('an edge with Gateway API', () => {
   it('follows an older version of a kind in the place of the newer', async () => {
     const set = 'gateway.networking.x-k8s.io/v1alpha1';
     await removeGatewayApi(cluster, { kinds: ['ListenerSet'] });
-    await installGatewayApi(cluster, { version: 'older', kinds: ['ReferenceGrant', 'XListenerSet'] });
+    await installGatewayApi(cluster, {
+      definitions: olderGatewayApi(),
+      kinds: ['ReferenceGrant', 'XListenerSet'],
+    });
     const listeners = [listener({ name: 'x', hostname: 'x.test' })];
     const parentRef = { namespace: 'infra', name: 'gate' };
     await applyObjects(cluster.adminKubeconfig, [

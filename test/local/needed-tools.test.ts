@@ -11,7 +11,6 @@ describe('the tools that are built for', () => {
     'gateway-api-crds',
     'kube-apiserver',
     'kustomize',
-    'older-gateway-api-crds',
     'pebble',
     'pebble-challtestsrv',
   ];

@@ -14,6 +14,7 @@ import { arrayField, recordField, stringField } from '../../../src/process/json.
 import { GatewaySources } from '../../../src/sources/gateway/gateway-sources.ts';
 import { GatewayWatch } from '../../../src/sources/gateway/gateway-watch.ts';
 import { borrowCluster } from '../../clusters/borrow.ts';
+import { olderGatewayApi } from '../../local/older-gateway-api.ts';
 import { recordedLog } from '../../process/recorded-log.ts';
 import { eventually } from '../../time/eventually.ts';
 import { ManualClock } from '../../time/manual-clock.ts';
@@ -58,7 +59,7 @@ describe('Gateways as sources', () => {
   });
   after(async () => {
     await removeGatewayApi(cluster);
-    await removeGatewayApi(cluster, { version: 'older' });
+    await removeGatewayApi(cluster, { definitions: olderGatewayApi() });
     await api[Symbol.asyncDispose]();
     await cluster.stop();
   });
@@ -170,7 +171,7 @@ describe('Gateways as sources', () => {
   });
 
   it('are read of Gateway API 1.4, with XListenerSets and ReferenceGrants of v1beta1', async () => {
-    await installGatewayApi(cluster, { version: 'older' });
+    await installGatewayApi(cluster, { definitions: olderGatewayApi() });
     await applyObjects(cluster.adminKubeconfig, [
       gateway('edge', [{ name: 'http', port: 80, protocol: 'HTTP' }]),
       {
