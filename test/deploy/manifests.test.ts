@@ -169,7 +169,7 @@ describe('the examples', () => {
     assert.partialDeepStrictEqual(ingress, {
       apiVersion: 'networking.k8s.io/v1',
       metadata: { name: 'hello-world', annotations: { 'kubernetes.io/tls-acme': 'true' } },
-      spec: { tls: [{ hosts: ['demo.kube-lego.jetstack.net'], secretName: 'hello-world-tls' }] },
+      spec: { tls: [{ hosts: ['demo.example.com'], secretName: 'hello-world-tls' }] },
     });
   });
 });

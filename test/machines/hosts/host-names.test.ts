@@ -16,7 +16,7 @@ describe('a host that a CA can certify', () => {
   const longest = `${'a'.repeat(49)}.`.repeat(5).slice(0, 250);
   for (const host of [
     'example.com',
-    'demo.kube-lego.jetstack.net',
+    'demo.example.com',
     'a-b.1c.example.co.uk',
     'xn--bcher-kva.example.com',
     'foo.xn--p1ai',
