@@ -88,6 +88,10 @@ describe('the objects of deploy/base', () => {
     assert.equal(specOf('Service')?.['publishNotReadyAddresses'], true);
   });
 
+  it('include a pod in which kube-lego is not process 1, to which a signal could get lost', () => {
+    assert.partialDeepStrictEqual(podOf(manifests).spec, { shareProcessNamespace: true });
+  });
+
   it('include a pod that the strictest Pod Security Standard admits', async () => {
     const pod = podOf(manifests);
     // The namespace itself enforces it.

@@ -90,9 +90,21 @@ describe('kube-lego', () => {
   }
 
   const works = (): boolean => log.includes('is running.');
+  /** Milliseconds. */
+  const delays = [0, 5, 20, 50, 100, 200, 400];
+
+  describe('in the process namespace of its pod, as deploy/base has it', () => {
+    for (const delay of delays) {
+      it(`ends when it is asked to ${delay} ms after its start`, async () => {
+        run(entrypoint);
+        await pause(delay);
+        await assertEnds(child.pid ?? 0, 'SIGTERM');
+      });
+    }
+  });
 
   describe('as process 1', { skip }, () => {
-    for (const delay of [0, 5, 20, 50, 100, 200, 400]) {
+    for (const delay of delays) {
       it(`ends when it is asked to ${delay} ms after its start`, async () => {
         const first = await runAsFirst();
         await pause(delay);
