@@ -1,13 +1,18 @@
+import { execFile } from 'node:child_process';
 import { createHash, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { crypto as acmeCrypto } from 'acme-client';
 import { Agent, request } from 'undici';
 import { arrayField } from '../../src/process/json.ts';
 import { inParallel } from './fleet.ts';
 import { patience } from './patience.ts';
 import type { Row } from './table.ts';
+
+const floorProgram = fileURLToPath(new URL('floor-process.ts', import.meta.url));
 
 export interface FloorOptions {
   readonly directoryUrl: string;
@@ -156,28 +161,54 @@ export class Floor implements AsyncDisposable {
 /** What the bare loop reached. */
 export interface FloorResult {
   readonly perSecond: number;
-  /** Milliseconds of CPU of this process for each certificate: the loop's own cost. */
+  /** Milliseconds of CPU of its process for each certificate. */
   readonly cpuEach: number;
+  /** The highest RSS of its process. */
+  readonly peakBytes: number;
 }
 
-/**
- * Orders a certificate for each host, after one for a warm-up.
- * @param guard throws if the CA hangs
- */
-export async function measureFloor(
-  options: FloorOptions,
-  hosts: readonly string[],
-  inFlight: number,
-  guard: <T>(work: Promise<T>) => Promise<T> = (work) => work,
-): Promise<FloorResult> {
+/** What the process of the bare loop is told, as JSON in its only argument. */
+export interface FloorTask {
+  readonly options: FloorOptions;
+  readonly hosts: readonly string[];
+  readonly inFlight: number;
+}
+
+/** Orders a certificate for each host, after one for a warm-up, in this process, which does nothing else. */
+export async function runFloor({ hosts, inFlight, options }: FloorTask): Promise<FloorResult> {
   await using floor = await Floor.start(options);
   await floor.issue('warm-up.example.com');
   const startedAt = performance.now();
   const before = process.cpuUsage();
-  await guard(inParallel(hosts, (host) => floor.issue(host), inFlight));
+  await inParallel(hosts, (host) => floor.issue(host), inFlight);
   const { user, system } = process.cpuUsage(before);
   const took = performance.now() - startedAt;
-  return { perSecond: (hosts.length * 1000) / took, cpuEach: (user + system) / 1000 / hosts.length };
+  return {
+    perSecond: (hosts.length * 1000) / took,
+    cpuEach: (user + system) / 1000 / hosts.length,
+    peakBytes: process.resourceUsage().maxRSS * 1024,
+  };
+}
+
+/**
+ * The bare loop in a process of its own, whose CPU and memory are the loop's alone.
+ * @param guard throws if the CA hangs
+ */
+export async function measureFloor(
+  task: FloorTask,
+  guard: <T>(work: Promise<T>) => Promise<T> = (work) => work,
+): Promise<FloorResult> {
+  const ended = new AbortController();
+  const args = [floorProgram, JSON.stringify(task)];
+  try {
+    const { stdout } = await guard(
+      promisify(execFile)(process.execPath, args, { signal: ended.signal, killSignal: 'SIGKILL' }),
+    );
+    const result: FloorResult = JSON.parse(stdout);
+    return result;
+  } finally {
+    ended.abort();
+  }
 }
 
 /** The row of the bare loop, measured before and after what is compared with it. */
@@ -189,12 +220,13 @@ export function floorRow(
   const floor = {
     perSecond: (before.perSecond + after.perSecond) / 2,
     cpuEach: (before.cpuEach + after.cpuEach) / 2,
+    peakBytes: Math.max(before.peakBytes, after.peakBytes),
   };
   const row = {
     what,
     peer: '–',
     goal: '–',
-    measured: `${floor.perSecond.toFixed(1)} (before ${before.perSecond.toFixed(1)}, after ${after.perSecond.toFixed(1)})`,
+    measured: `${floor.perSecond.toFixed(1)} (before ${before.perSecond.toFixed(1)}, after ${after.perSecond.toFixed(1)}); RSS ${(floor.peakBytes / 1e6).toFixed(0)} MB`,
     met: true,
   };
   return { floor, row };
