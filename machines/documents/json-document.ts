@@ -34,7 +34,8 @@ export function objectText(fields: Iterable<readonly [key: string, value: string
   return `{${text}}`;
 }
 
-export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+/** True for a JSON object: not null, not an array. */
+export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 

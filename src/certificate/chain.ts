@@ -3,13 +3,14 @@
 
 import { createPrivateKey, type X509Certificate } from 'node:crypto';
 import { toleratedClockError } from '../../machines/assessment/defects.ts';
+import type { Validity } from '../../machines/assessment/renewal.ts';
 import { covers } from '../../machines/hosts/host-names.ts';
 import { oneLine } from '../../machines/reasons/foreign-text.ts';
 import { minute } from '../../machines/time/durations.ts';
 import { certificationPath, hasIssuer } from './certification-path.ts';
 import { dnsNamesOf, parseCertificate, pemBlocks, subjectOf } from './pem.ts';
 import { readCertificate } from './reading.ts';
-import { type Validity, validityOf } from './validity.ts';
+import { validityOf } from './validity.ts';
 
 /** Error codes for the certificates that a CA sent. */
 export type ChainErrorCode =

@@ -1,6 +1,7 @@
 import type { KeyObject, X509Certificate } from 'node:crypto';
+import type { Validity } from '../../machines/assessment/renewal.ts';
 import { certificateOf, longestChain } from './pem.ts';
-import { type Validity, validityOf } from './validity.ts';
+import { validityOf } from './validity.ts';
 
 /** The certificate that a `tls.crt` begins with. */
 export interface Leaf extends Validity {

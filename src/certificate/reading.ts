@@ -7,7 +7,7 @@ import { hasIssuer } from './certification-path.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import { parsePrivateKey } from './key.ts';
 import { loadWithGo } from './loading/go.ts';
-import type { Loading, Refusal } from './loading/loading.ts';
+import type { Loading, LoadingRefusal } from './loading/loading.ts';
 import { isWeaklySigned, loadWithOpenssl } from './loading/openssl.ts';
 import { isOrdinary } from './loading/ordinary.ts';
 import { certificateOf, dnsNamesOf, issuerOf, longestChain, parseCertificate, pemBlocks } from './pem.ts';
@@ -94,7 +94,7 @@ function askOpenssl(chainPem: Buffer, keyPem: Buffer, chain: readonly X509Certif
   return loaded.refusal === undefined && chain.some(isWeaklySigned) ? { ...loaded, refusal: weak } : loaded;
 }
 
-const weak: Refusal = { part: 'tls.crt', detail: 'ca md too weak' };
+const weak: LoadingRefusal = { part: 'tls.crt', detail: 'ca md too weak' };
 
 /** Servers with OpenSSL have read all of them; for the others, those that cannot be parsed are no issuers. */
 function readChain(text: string): X509Certificate[] {
@@ -107,7 +107,7 @@ function refusedBy(openssl: Loading, go: Loading): string | undefined {
   return go.refusal && `servers written in Go (Traefik, Caddy) cannot load ${words(go.refusal)}`;
 }
 
-function words({ part, detail }: Refusal): string {
+function words({ part, detail }: LoadingRefusal): string {
   return `${part}: ${detail}`;
 }
 

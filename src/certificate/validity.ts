@@ -1,12 +1,9 @@
 import type { X509Certificate } from 'node:crypto';
-
-/** When a certificate is valid (RFC 5280, section 4.1.2.5); milliseconds since the epoch. */
-export interface Validity {
-  readonly notBefore: number;
-  readonly notAfter: number;
-}
+import type { Validity } from '../../machines/assessment/renewal.ts';
 
 /**
+ * When a certificate is valid (RFC 5280, section 4.1.2.5).
+ *
  * @returns undefined if OpenSSL cannot read one of the two dates
  * @throws Error for some certificates that Node has parsed
  */

@@ -9,14 +9,14 @@ export interface Notice {
 }
 
 /** A raw value and its origin: `LEGO_PORT` or `--port`. */
-export interface Written {
+export interface WrittenSetting {
   readonly origin: string;
   readonly text: string;
 }
 
 export interface SettingSources {
   /** By variable, whatever the origin; flags take precedence. */
-  readonly values: ReadonlyMap<string, Written>;
+  readonly values: ReadonlyMap<string, WrittenSetting>;
   readonly errors: readonly string[];
   readonly notices: readonly Notice[];
   readonly request: 'help' | 'version' | undefined;
@@ -35,7 +35,7 @@ export function gatherSources(env: NodeJS.ProcessEnv, argv: readonly string[]): 
 }
 
 function readEnvironment(env: NodeJS.ProcessEnv) {
-  const values = new Map<string, Written>();
+  const values = new Map<string, WrittenSetting>();
   const notices: Notice[] = [];
   const known = allOptions().map(({ variable }) => variable);
   const serviceNamedLego = env['LEGO_SERVICE_HOST'] !== undefined;
@@ -72,7 +72,7 @@ function isServiceLink(variable: string, text: string): boolean {
 }
 
 function readCommandLine(argv: readonly string[]) {
-  const values = new Map<string, Written>();
+  const values = new Map<string, WrittenSetting>();
   const errors: string[] = [];
   let request: SettingSources['request'];
   const options = allOptions().filter(({ secret }) => secret !== true);

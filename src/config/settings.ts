@@ -1,17 +1,17 @@
 import type { Option } from './options/option.ts';
-import type { Written } from './setting-sources.ts';
+import type { WrittenSetting } from './setting-sources.ts';
 import { ValueError } from './values.ts';
 
 const longestEcho = 80;
 
 /** Parses the values of options and collects all errors. */
 export class Settings {
-  readonly #values: ReadonlyMap<string, Written>;
+  readonly #values: ReadonlyMap<string, WrittenSetting>;
   readonly #readText: (path: string) => string;
   readonly errors: string[] = [];
 
   /** @param readText reads a file; throws on failure */
-  constructor(values: ReadonlyMap<string, Written>, readText: (path: string) => string) {
+  constructor(values: ReadonlyMap<string, WrittenSetting>, readText: (path: string) => string) {
     this.#values = values;
     this.#readText = readText;
   }
@@ -69,7 +69,7 @@ export class Settings {
     this.errors.push(`${written?.origin ?? option.variable}${echo}: ${clause}.`);
   }
 
-  #written(option: Option<unknown>): Written | undefined {
+  #written(option: Option<unknown>): WrittenSetting | undefined {
     const written = this.#values.get(option.variable);
     return written?.text === '' ? undefined : written;
   }

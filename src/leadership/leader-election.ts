@@ -7,7 +7,7 @@ import { isConflict } from '../kubernetes/client/kubernetes-error.ts';
 import { type Clock, sleep, untilAborted } from '../time/clock.ts';
 
 /** The fields of a Lease (coordination.k8s.io/v1) that matter here. */
-export interface Lease {
+export interface LeaseState {
   /** Identity of the process that leads; empty if it has released the Lease. */
   readonly holder: string;
   /** Milliseconds. */
@@ -23,9 +23,9 @@ export interface Lease {
 export interface LeaseStore {
   /** For messages. */
   readonly name: string;
-  read(signal: AbortSignal): Promise<Lease | undefined>;
+  read(signal: AbortSignal): Promise<LeaseState | undefined>;
   /** @throws KubernetesError Conflict if the Lease is not as last read or written here */
-  write(lease: Lease, signal: AbortSignal): Promise<void>;
+  write(lease: LeaseState, signal: AbortSignal): Promise<void>;
 }
 
 export interface LeaderElectionOptions {
@@ -58,7 +58,7 @@ export class LeaderElection {
   readonly #renewDeadline: number;
   /** Ends the waits between renewals; a renewal under way may end. */
   readonly #ending = new AbortController();
-  #lease: Lease | undefined;
+  #lease: LeaseState | undefined;
   /** This process may have written the Lease, though no answer has said so. */
   #attempted = false;
   /** Monotonic, before the request that renewed it was sent. */
@@ -88,7 +88,7 @@ export class LeaderElection {
   /** Resolves when this process leads, however long it takes; the Lease is renewed from then on. Rejects only with the signal's reason. */
   async acquire(signal: AbortSignal): Promise<void> {
     const { clock, longestLease, onTrouble, onWaiting, store } = this.#options;
-    let seen: { readonly lease: Lease; readonly at: number } | undefined;
+    let seen: { readonly lease: LeaseState; readonly at: number } | undefined;
     let troubles = 0;
     for (;;) {
       try {
@@ -144,7 +144,7 @@ export class LeaderElection {
     }
   }
 
-  #isFree({ holder }: Lease): boolean {
+  #isFree({ holder }: LeaseState): boolean {
     // Of this identity: an earlier process in the same pod.
     return holder === '' || holder === this.#options.identity;
   }
@@ -179,12 +179,12 @@ export class LeaderElection {
     }
   }
 
-  async #write(before: Lease | undefined, signal: AbortSignal): Promise<void> {
+  async #write(before: LeaseState | undefined, signal: AbortSignal): Promise<void> {
     const { clock, identity, leaseDuration, store } = this.#options;
     const begun = clock.monotonic();
     const now = clock.now();
     const kept = before?.holder === identity;
-    const lease: Lease = {
+    const lease: LeaseState = {
       holder: identity,
       duration: leaseDuration,
       renewedAt: now,
@@ -220,7 +220,7 @@ export class LeaderElection {
 /** A renewal is not aborted: whether it was made would not be known. The client limits its time. */
 const never = new AbortController().signal;
 
-function isSame(one: Lease, other: Lease | undefined): boolean {
+function isSame(one: LeaseState, other: LeaseState | undefined): boolean {
   return (
     one.holder === other?.holder && one.renewedAt === other.renewedAt && one.transitions === other.transitions
   );

@@ -1,4 +1,7 @@
 /** Reading of untrusted JSON: a value of an unexpected type is undefined, never an exception. */
+import { isRecord } from '../../machines/documents/json-document.ts';
+
+export { isRecord };
 
 /** The value of this JSON text; undefined if it is not JSON. */
 export function parsedJson(text: string): unknown {
@@ -7,11 +10,6 @@ export function parsedJson(text: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-/** True for a JSON object: not null, not an array. */
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** The object in this field, if it is one. */

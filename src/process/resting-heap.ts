@@ -2,7 +2,7 @@ import { second } from '../../machines/time/durations.ts';
 import { type Clock, sleep } from '../time/clock.ts';
 
 /** The heap of this process. */
-export interface Heap {
+export interface ProcessHeap {
   /** Milliseconds of CPU since the start, of all threads. */
   cpu(): number;
   /** Bytes in use, garbage included. */
@@ -15,7 +15,7 @@ export interface RestingHeapOptions {
   readonly clock: Clock;
   readonly signal: AbortSignal;
   /** Undefined if Node was started without `--expose-gc`. */
-  readonly heap: Heap | undefined;
+  readonly heap: ProcessHeap | undefined;
 }
 
 /** Milliseconds. */
@@ -44,7 +44,7 @@ export async function tendHeap({ clock, heap, signal }: RestingHeapOptions): Pro
 }
 
 /** That of V8. */
-export function v8Heap(): Heap | undefined {
+export function v8Heap(): ProcessHeap | undefined {
   const { gc } = globalThis;
   if (gc === undefined) return undefined;
   return {

@@ -2,14 +2,14 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { KubernetesError } from '../../src/kubernetes/client/kubernetes-error.ts';
-import { LeaderElection, type Lease, type LeaseStore } from '../../src/leadership/leader-election.ts';
+import { LeaderElection, type LeaseState, type LeaseStore } from '../../src/leadership/leader-election.ts';
 import { ManualClock } from '../time/manual-clock.ts';
 
 const second = 1000;
 
 /** A Lease in memory. */
 class SharedLease {
-  lease: Lease | undefined;
+  lease: LeaseState | undefined;
   #version = 0;
   refusal: Error | undefined;
   /** Until it resolves, what is written is kept and not answered. */
@@ -254,7 +254,7 @@ describe('leader election', () => {
   it('waits as long as the Lease says, although its own duration is much shorter', async () => {
     const shared = new SharedLease();
     const time = new ManualClock();
-    const renewed = (): Lease => ({
+    const renewed = (): LeaseState => ({
       holder: 'old',
       duration: 600 * second,
       renewedAt: time.now(),

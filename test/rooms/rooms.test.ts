@@ -10,8 +10,11 @@ const rooms: Rooms = {
   src: ['src/steps'],
 };
 
+const header = '// What lives here.\n';
+
+/** Each file begins as a room does. */
 const misplaced = (sources: Readonly<Record<string, string>>, table = rooms) =>
-  findMisplaced(table, new Map(Object.entries(sources)));
+  findMisplaced(table, new Map(Object.entries(sources).map(([file, text]) => [file, header + text])));
 
 describe('the table of rooms', () => {
   it('lets rooms import what it says, themselves, and the rooms within a folder that it names', () => {
@@ -55,6 +58,34 @@ describe('the table of rooms', () => {
   it('refuses a name that is used twice', () => {
     assert.deepEqual(misplaced({ 'src/time/clock.ts': '', 'src/steps/clock.ts': '' }), [
       'clock.ts stands 2 times: src/time/clock.ts, src/steps/clock.ts',
+    ]);
+  });
+
+  for (const [name, one, other] of [
+    ['Lease', 'export interface Lease {', 'export type Lease = string;'],
+    ['Ledger', 'export class Ledger {', 'export abstract class Ledger {'],
+    ['ask', 'export function ask(', 'export async function ask('],
+  ] as const) {
+    it(`refuses a name that is used twice: ${one} ${other}`, () => {
+      assert.deepEqual(misplaced({ 'src/time/one.ts': one, 'src/steps/other.ts': other }), [
+        `${name} stands 2 times: src/time/one.ts, src/steps/other.ts`,
+      ]);
+    });
+  }
+
+  it('takes the overloads of a function for one', () => {
+    const overloads = 'export function ask(a: string): void;\nexport function ask(a: number): void;';
+    assert.deepEqual(misplaced({ 'src/time/one.ts': overloads }), []);
+  });
+
+  it('refuses a folder that does not say what lives there', () => {
+    const sources = new Map([
+      ['src/time/clock.ts', 'export const now = 0;'],
+      ['src/steps/check.ts', '// The steps of a round.'],
+      ['src/steps/store.ts', 'export const stored = 0;'],
+    ]);
+    assert.deepEqual(findMisplaced(rooms, sources), [
+      'src/time has no file that begins with what lives there',
     ]);
   });
 

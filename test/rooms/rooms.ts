@@ -1,5 +1,5 @@
 // The rooms of machines/ and src/ and what each may import (rooms.json), for `npm run check`: imports run one way, no room imports in
-// a circle, and no two files have one name.
+// a circle, each folder says what lives there, and no two files, no two exported types and no two exported functions have one name.
 import { readFileSync } from 'node:fs';
 import { basename, dirname, join, normalize } from 'node:path';
 
@@ -8,7 +8,14 @@ export type Rooms = Readonly<Record<string, readonly string[]>>;
 
 /** @param source by file, its text */
 export function findMisplaced(rooms: Rooms, sources: ReadonlyMap<string, string>): string[] {
-  return [...unlisted(rooms, sources), ...upward(rooms, sources), ...circles(rooms), ...namesakes(sources)];
+  return [
+    ...unlisted(rooms, sources),
+    ...upward(rooms, sources),
+    ...circles(rooms),
+    ...untold(sources),
+    ...namesakes(filesByName(sources)),
+    ...namesakes(filesByExport(sources)),
+  ];
 }
 
 export function readRooms(): Rooms {
@@ -50,9 +57,30 @@ function circles(rooms: Rooms): string[] {
   });
 }
 
-function namesakes(sources: ReadonlyMap<string, string>): string[] {
-  const byName = Map.groupBy(sources.keys(), (file) => basename(file));
-  return [...byName.entries()]
+/** Folders of which no file begins with a comment: what lives there, and who calls it. */
+function untold(sources: ReadonlyMap<string, string>): string[] {
+  const byFolder = Map.groupBy(sources, ([file]) => dirname(file));
+  return [...byFolder]
+    .filter(([, files]) => !files.some(([, text]) => /^\/[/*]/.test(text)))
+    .map(([folder]) => `${folder} has no file that begins with what lives there`);
+}
+
+type FilesByName = ReadonlyMap<string, readonly string[]>;
+
+function filesByName(sources: ReadonlyMap<string, string>): FilesByName {
+  return Map.groupBy(sources.keys(), (file) => basename(file));
+}
+
+function filesByExport(sources: ReadonlyMap<string, string>): FilesByName {
+  const byName = new Map<string, string[]>();
+  for (const [file, text] of sources) {
+    for (const name of exportsOf(text)) byName.set(name, [...(byName.get(name) ?? []), file]);
+  }
+  return byName;
+}
+
+function namesakes(filesOf: FilesByName): string[] {
+  return [...filesOf]
     .filter(([, files]) => files.length > 1)
     .map(([name, files]) => `${name} stands ${files.length} times: ${files.join(', ')}`);
 }
@@ -72,4 +100,12 @@ function isIn(room: string, folder: string): boolean {
 function importsOf(file: string, text: string): string[] {
   const specifiers = text.matchAll(/\b(?:from|import)\s*\(?\s*'(?<path>\.[^']+\.ts)'/g);
   return [...specifiers].map(({ groups }) => normalize(join(dirname(file), groups?.['path'] ?? '')));
+}
+
+/** The types and functions that a file declares for others: once each, though a function has overloads. */
+function exportsOf(text: string): ReadonlySet<string> {
+  const declared = text.matchAll(
+    /^export (?:abstract )?(?:async )?(?:class|interface|type|enum|function\*?) (?<name>\w+)/gm,
+  );
+  return new Set([...declared].map(({ groups }) => groups?.['name'] ?? ''));
 }

@@ -5,7 +5,7 @@ import {
   readAuthorization,
   readOrder,
 } from '../../src/acme/protocol/objects.ts';
-import type { OrderRequest, OrderRequests } from '../../src/acme/protocol/signed-requests.ts';
+import type { NewOrder, OrderRequests } from '../../src/acme/protocol/signed-requests.ts';
 import { answered, contentOf, retryAfterOf } from '../../src/acme/transport/answer.ts';
 import type { CaClock } from '../../src/acme/transport/ca-clock.ts';
 import type { CaAnswer } from '../../src/acme/transport/connection.ts';
@@ -54,7 +54,7 @@ class PlainRequests implements OrderRequests {
     this.#options = options;
   }
 
-  newOrder(signal: AbortSignal, { hosts, ...wishes }: OrderRequest): Promise<CallResult<OrderObject>> {
+  newOrder(signal: AbortSignal, { hosts, ...wishes }: NewOrder): Promise<CallResult<OrderObject>> {
     const identifiers = hosts.map((value) => ({ type: 'dns', value }));
     return this.#ask(signal, 'new-order', '/new-order', { identifiers, ...wishes }, asOrder);
   }

@@ -17,7 +17,7 @@ export type OrderRequests = Pick<
 >;
 
 /** The payload of new-order. */
-export interface OrderRequest {
+export interface NewOrder {
   /** Host names, lower case, A-labels. */
   readonly hosts: readonly string[];
   readonly profile?: string | undefined;
@@ -86,7 +86,7 @@ export class SignedRequests {
 
   async newOrder(
     signal: AbortSignal,
-    { hosts, profile, replaces }: OrderRequest,
+    { hosts, profile, replaces }: NewOrder,
   ): Promise<CallResult<OrderObject>> {
     const payload = {
       identifiers: hosts.map((value) => ({ type: 'dns', value })),

@@ -14,10 +14,10 @@ import { answersText, awaitPropagation, laggards } from './lookup/propagation.ts
 import { valueOf } from './presented-values.ts';
 import { ProviderError } from './providers/provider.ts';
 import type { ValueKeeper } from './value-keeper.ts';
-import { type Placement, PlacementError, type PlacementOptions, placeHost } from './zone-placement.ts';
+import { type Placement, PlacementError, placeHost, type ZonePlacementOptions } from './zone-placement.ts';
 
 export interface Dns01Options {
-  readonly placement: () => PlacementOptions;
+  readonly placement: () => ZonePlacementOptions;
   readonly keeper: Pick<ValueKeeper, 'ready' | 'add' | 'release'>;
   readonly clock: Clock;
   /** Milliseconds, `LEGO_DNS_PROPAGATION_TIMEOUT`. */

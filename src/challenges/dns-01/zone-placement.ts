@@ -27,7 +27,7 @@ export class PlacementError extends Error {
   }
 }
 
-export interface PlacementOptions {
+export interface ZonePlacementOptions {
   readonly zones: Zones;
   readonly names: Pick<NameServers, 'challengeRecord'>;
   readonly providers: Pick<Providers, 'of'>;
@@ -41,7 +41,7 @@ const timeLimit = 90 * second;
  * @throws PlacementError, KubernetesError, or the signal's reason
  */
 export async function placeHost(
-  { zones, names, providers }: PlacementOptions,
+  { zones, names, providers }: ZonePlacementOptions,
   namespace: string,
   host: string,
   signal: AbortSignal,

@@ -9,7 +9,7 @@ import { SecretStore } from '../../kubernetes/records/secret-store.ts';
 import { recordField } from '../../process/json.ts';
 import { isTrue } from '../../sources/source-annotations.ts';
 import type { Clock } from '../../time/clock.ts';
-import { readSource, surveySources } from '../reading/cluster-reading.ts';
+import { readSourceObject, surveySources } from '../reading/cluster-reading.ts';
 import { leaderCheck, readLeader } from '../reading/leader.ts';
 import { askController } from '../reading/live-detail.ts';
 import { type CommandSettings, readStanding } from '../reading/secret-standing.ts';
@@ -53,7 +53,7 @@ export async function explain(
 ): Promise<Explanation> {
   const { kind, namespace } = source;
   const ingress = sourceName(sourceKey(source));
-  const object = await readSource(client, source, signal);
+  const object = await readSourceObject(client, source, signal);
   if (object === undefined) {
     const text = `There is no ${kind} ${namespace}/${source.name}.`;
     const remedy = `Check namespace and name: kubectl get ${kind.toLowerCase()} -A.`;

@@ -164,7 +164,7 @@ function collectionPaths(collection: Collection, namespaces: readonly string[] |
 }
 
 /** The object; undefined if there is none. By list, because kube-lego's role has no get. */
-export async function readSource(
+export async function readSourceObject(
   client: KubernetesClient,
   { kind, namespace, name }: SourceReference,
   signal: AbortSignal,

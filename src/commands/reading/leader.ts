@@ -3,7 +3,7 @@ import { minute } from '../../../machines/time/durations.ts';
 import type { KubernetesClient } from '../../kubernetes/client/client.ts';
 import { isForbidden } from '../../kubernetes/client/kubernetes-error.ts';
 import { KubernetesLease } from '../../kubernetes/records/lease-record.ts';
-import type { Lease } from '../../leadership/leader-election.ts';
+import type { LeaseState } from '../../leadership/leader-election.ts';
 import { type Check, isoTime } from '../explain/explanation.ts';
 import { printable } from '../terminal-text.ts';
 
@@ -45,7 +45,7 @@ export async function readLeader(
 /** @param found undefined: there is no Lease */
 export function leaderOf(
   lease: string,
-  found: Pick<Lease, 'holder' | 'acquiredAt' | 'renewedAt' | 'duration'> | undefined,
+  found: Pick<LeaseState, 'holder' | 'acquiredAt' | 'renewedAt' | 'duration'> | undefined,
   now: number,
 ): Leader {
   if (found === undefined || found.holder === '') return { lease, state: 'nobody' };

@@ -1,3 +1,5 @@
+// The settings, one file for each group of `--help`. Read by config.ts, and by the docs and the chart that are generated from them.
+
 import type { Parser } from '../values.ts';
 
 /** One setting. The flag's name is the variable's: `LEGO_CHECK_INTERVAL` is `--check-interval`. */

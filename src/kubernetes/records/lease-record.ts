@@ -1,8 +1,8 @@
 import { oneLine } from '../../../machines/reasons/foreign-text.ts';
 import { second } from '../../../machines/time/durations.ts';
-import type { Lease, LeaseStore } from '../../leadership/leader-election.ts';
+import type { LeaseState, LeaseStore } from '../../leadership/leader-election.ts';
 import { recordField, stringField } from '../../process/json.ts';
-import type { Lease as LeaseObject } from '../client/api-objects.ts';
+import type { Lease } from '../client/api-objects.ts';
 import type { KubernetesClient } from '../client/client.ts';
 import { leases } from '../client/collections.ts';
 import { GuardedObject } from './guarded-object.ts';
@@ -17,7 +17,7 @@ const mostTransitions = 2 ** 31 - 1;
 
 /** The Lease of the process that leads (coordination.k8s.io/v1). Throws KubernetesError or the signal's reason. */
 export class KubernetesLease implements LeaseStore {
-  readonly #lease: GuardedObject<LeaseObject>;
+  readonly #lease: GuardedObject<Lease>;
 
   constructor(
     client: Pick<KubernetesClient, 'call'>,
@@ -41,7 +41,7 @@ export class KubernetesLease implements LeaseStore {
     return this.#lease.name;
   }
 
-  async read(signal: AbortSignal): Promise<Lease | undefined> {
+  async read(signal: AbortSignal): Promise<LeaseState | undefined> {
     const found = await this.#lease.read(signal);
     if (found === undefined) return undefined;
     const spec = recordField(found, 'spec');
@@ -56,7 +56,7 @@ export class KubernetesLease implements LeaseStore {
     };
   }
 
-  async write(lease: Lease, signal: AbortSignal): Promise<void> {
+  async write(lease: LeaseState, signal: AbortSignal): Promise<void> {
     const spec = {
       holderIdentity: lease.holder,
       leaseDurationSeconds: Math.max(1, Math.round(lease.duration / second)),

@@ -6,14 +6,14 @@ import { KubernetesError } from '../../../src/kubernetes/client/kubernetes-error
 import { KubernetesLease } from '../../../src/kubernetes/records/lease-record.ts';
 import { RecordError, RecordObserver } from '../../../src/kubernetes/records/record-observer.ts';
 import { SecretEntries } from '../../../src/kubernetes/records/secret-entries.ts';
-import type { Lease } from '../../../src/leadership/leader-election.ts';
+import type { LeaseState } from '../../../src/leadership/leader-election.ts';
 import { systemClock } from '../../../src/time/clock.ts';
 import { type ApiWorld, startApiWorld } from '../api-world.ts';
 
 const { signal } = new AbortController();
 const namespace = 'records';
 const conflict = { name: 'KubernetesError', code: 'Conflict' };
-const lease: Lease = {
+const lease: LeaseState = {
   holder: 'one',
   duration: 60_000,
   renewedAt: Date.UTC(2026, 10, 29, 12, 0, 0, 123),

@@ -1,3 +1,5 @@
+// Questions to name servers, and what they answer. Called by the DNS-01 solver and its providers.
+
 import { randomInt } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
@@ -63,7 +65,7 @@ export async function ask(
 ): Promise<DnsAnswer> {
   const answerTo = async (edns: boolean): Promise<DnsAnswer> => {
     const message = writeQuestion(randomId(), name, type, { recursive, edns });
-    return readAnswerOf(await exchange(server, message, signal));
+    return readAnswerOf(await exchangeMessage(server, message, signal));
   };
   const answer = await answerTo(true);
   return withoutEdns.has(answer.rcode) ? answerTo(false) : answer;
@@ -88,7 +90,7 @@ export function readAnswerOf(bytes: Buffer): DnsAnswer {
  * @param maySend asked when the message leaves, each time
  * @throws NoAnswerError or the signal's reason
  */
-export async function exchange(
+export async function exchangeMessage(
   server: DnsServer,
   message: Buffer,
   signal: AbortSignal,

@@ -1,6 +1,6 @@
 import {
   type DnsServer,
-  exchange,
+  exchangeMessage,
   NoAnswerError,
   randomId,
   readAnswerOf,
@@ -76,7 +76,7 @@ export class Rfc2136Provider implements DnsProvider {
   ): Promise<void> {
     const { key, mayWrite, now } = this.#options;
     const request = signRequest(writeUpdate(randomId(), zone, changes), key, now() / 1000);
-    const bytes = await exchange(server, request.message, signal, mayWrite);
+    const bytes = await exchangeMessage(server, request.message, signal, mayWrite);
     const { rcode } = readAnswerOf(bytes);
     const refusal = (words: string, remedy: string): ProviderError =>
       new ProviderError(

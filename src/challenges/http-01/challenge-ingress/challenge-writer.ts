@@ -45,7 +45,7 @@ export interface ChallengeWriterOptions {
   readonly onDeleted: (uid: string) => void;
   /** The object in the API server has changed. */
   readonly onChange: () => void;
-  readonly onRefused: (refusal: Refusal) => void;
+  readonly onRefused: (refusal: HostRefusal) => void;
   /** The rules of these hosts were written, and are not there: somebody has removed them. */
   readonly onRemoved: (hosts: readonly string[]) => void;
   /** A foreign object has this name: its hosts must be placed elsewhere. */
@@ -62,7 +62,7 @@ export interface RefusedRule {
   readonly cause: Error;
 }
 
-export interface Refusal {
+export interface HostRefusal {
   readonly rules: readonly RefusedRule[];
   /** False if every host is refused and none is named: the object is refused as such, for example for want of a label. */
   readonly byHost: boolean;
