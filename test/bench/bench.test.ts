@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { measureYears } from './years.ts';
 
 const program = fileURLToPath(new URL('bench.ts', import.meta.url));
 
@@ -16,6 +17,14 @@ describe('npm run bench', () => {
     assert.match(stdout, /not measured: \S+ is neither in/);
     assert.match(stderr, /^Could not be measured: waits, one\. /m);
     assert.equal(status, 1);
+  });
+
+  test('measures two simulated years in a process of their own, here some days', async () => {
+    const [row] = await measureYears(
+      { progress: () => undefined, environment: {} },
+      { ingresses: 5, days: 90 },
+    );
+    assert.match(row?.measured ?? '', /^[\d.]+ min of CPU for [1-9]\d* certificates, 0 violations$/);
   });
 
   test('ends with status 2 for a part that there is not', () => {
