@@ -1,17 +1,5 @@
+import type { Lifetime } from '../authority/known-cas.ts';
 import { day } from '../time/durations.ts';
-
-/** The lifetime of certificates issued since `from` (milliseconds since the epoch), in milliseconds. */
-export interface Lifetime {
-  readonly from: number;
-  readonly lifetime: number;
-}
-
-/** Let's Encrypt's certificates of the default profile (letsencrypt.org, 2025-12-02: from 90 to 45). */
-export const letsEncryptLifetimes: readonly Lifetime[] = [
-  { from: 0, lifetime: 90 * day },
-  { from: Date.UTC(2027, 1, 10), lifetime: 64 * day },
-  { from: Date.UTC(2028, 1, 16), lifetime: 45 * day },
-];
 
 /** Times in milliseconds since the epoch. */
 interface Renewable {

@@ -2,13 +2,17 @@
 // the wiring passes Config on.
 
 import { readFileSync } from 'node:fs';
-import { presetLimits } from '../../machines/ledger/rate-limits.ts';
+import {
+  knownCa,
+  letsEncrypt,
+  letsEncryptStaging,
+  presetLimits,
+} from '../../machines/authority/known-cas.ts';
 import type { KeyType } from '../../machines/ownership/desired-certificate.ts';
 import manifest from '../../package.json' with { type: 'json' };
 import { parseCertificate, pemBlocks } from '../certificate/pem.ts';
 import { stringField } from '../process/json.ts';
 import { helpText } from './help.ts';
-import { defaultDirectoryUrl } from './options/ca-options.ts';
 import type { Option } from './options/option.ts';
 import { optionGroups } from './options.ts';
 import { type ProxySettings, readProxies } from './proxies.ts';
@@ -63,9 +67,8 @@ export function readConfig(
 function assemble(settings: Settings, notices: Notice[], proxy: ProxySettings) {
   const directoryUrl = currentDirectory(settings.get(ca.directoryUrl), notices);
   const staging = isStaging(directoryUrl);
-  if (directoryUrl === defaultDirectoryUrl && !settings.isSet(ca.directoryUrl)) {
-    const production = 'https://acme-v02.api.letsencrypt.org/directory';
-    const message = `LEGO_URL is not set, so certificates come from Let's Encrypt's staging CA, which browsers do not trust. For real ones set it to ${production}.`;
+  if (!settings.isSet(ca.directoryUrl)) {
+    const message = `LEGO_URL is not set, so certificates come from Let's Encrypt's staging CA, which browsers do not trust. For real ones set it to ${letsEncrypt.directoryUrl}.`;
     notices.push({ level: 'warn', message });
   }
   const dnsServers = settings.find(challenge.dnsServers);
@@ -163,8 +166,7 @@ function assemble(settings: Settings, notices: Notice[], proxy: ProxySettings) {
 function currentDirectory(url: string, notices: Notice[]): string {
   const match = /^https:\/\/(?:acme-v01|acme-staging)\.api\.letsencrypt\.org(?:\/|$)/.exec(url);
   if (match === null) return url;
-  const host = match[0].includes('staging') ? 'acme-staging-v02' : 'acme-v02';
-  const current = `https://${host}.api.letsencrypt.org/directory`;
+  const current = (match[0].includes('staging') ? letsEncryptStaging : letsEncrypt).directoryUrl;
   notices.push({ level: 'info', message: `LEGO_URL=${url} no longer exists; ${current} is used instead.` });
   return current;
 }
@@ -181,16 +183,15 @@ function currentOwnership(value: 'namespace' | 'any' | 'oldest', notices: Notice
 function readRehearsal(settings: Settings, directoryUrl: string): string | undefined {
   const url = settings.find(certificates.rehearsalUrl);
   if (settings.get(certificates.rehearse) === 'never' || isStaging(directoryUrl)) return undefined;
-  const known = URL.parse(directoryUrl)?.hostname === 'acme-v02.api.letsencrypt.org';
-  if (url === undefined && !known) {
+  const stagingUrl = url ?? knownCa(directoryUrl)?.stagingUrl;
+  if (stagingUrl === undefined) {
     settings.refuse(certificates.rehearse, 'needs LEGO_REHEARSAL_URL, the directory of a staging CA');
   }
-  return url ?? defaultDirectoryUrl;
+  return stagingUrl;
 }
 
 function isStaging(url: string): boolean {
-  const stagingHosts = ['acme-staging-v02.api.letsencrypt.org', 'dv.acme-v02.test-api.pki.goog'];
-  return stagingHosts.includes(URL.parse(url)?.hostname ?? '');
+  return knownCa(url)?.isStaging ?? false;
 }
 
 function certificateBundle(pem: string): string {

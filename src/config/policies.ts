@@ -1,6 +1,6 @@
 import { domainToUnicode } from 'node:url';
 import type { AssessmentPolicy } from '../../machines/assessment/defects.ts';
-import { type Lifetime, letsEncryptLifetimes } from '../../machines/assessment/renewal-forecast.ts';
+import { knownCa, type Lifetime } from '../../machines/authority/known-cas.ts';
 import type { IngressClassReference } from '../../machines/ownership/source-spec.ts';
 import type { Clock } from '../time/clock.ts';
 import type { Config } from './config.ts';
@@ -58,8 +58,7 @@ export function pathTypeOf({ challengePathTypes }: Config, ingressClass: Ingress
   return ingressClass.form === 'none' ? other : (byClass.get(ingressClass.name) ?? other);
 }
 
-/** The announced lifetimes of certificates: known only for Let's Encrypt's default profile. */
+/** The announced lifetimes of certificates: known only of some CAs' default profile. */
 export function lifetimesOf({ directoryUrl, profile }: Config): readonly Lifetime[] {
-  const isLetsEncrypt = new URL(directoryUrl).hostname.endsWith('.api.letsencrypt.org');
-  return isLetsEncrypt && profile === undefined ? letsEncryptLifetimes : [];
+  return (profile === undefined ? knownCa(directoryUrl)?.lifetimes : undefined) ?? [];
 }

@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import type { Logger } from 'pino';
-import type { Lifetime } from '../../machines/assessment/renewal-forecast.ts';
 import type { Backlog } from '../../machines/authority/backlog.ts';
+import type { Lifetime } from '../../machines/authority/known-cas.ts';
 import type { SourceKey } from '../../machines/ownership/source-key.ts';
 import type { SupervisorState } from '../../machines/supervisor/supervisor.ts';
 import type { IngressActor } from '../actors/supervisor-actor.ts';

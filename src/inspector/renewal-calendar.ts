@@ -1,4 +1,5 @@
-import { type Lifetime, renewalsAhead } from '../../machines/assessment/renewal-forecast.ts';
+import { renewalsAhead } from '../../machines/assessment/renewal-forecast.ts';
+import type { Lifetime } from '../../machines/authority/known-cas.ts';
 import type { IngressContext } from '../../machines/ingress/ingress-context.ts';
 import { day, second } from '../../machines/time/durations.ts';
 import type { SupervisorView } from './protocol.ts';

@@ -1,6 +1,6 @@
 import { inRehearsal } from '../../machines/assessment/rehearsal.ts';
+import { presetLimits } from '../../machines/authority/known-cas.ts';
 import type { OrderReport } from '../../machines/authority/order-report.ts';
-import { presetLimits } from '../../machines/ledger/rate-limits.ts';
 import type { SupervisorEvent } from '../../machines/supervisor/supervisor-messages.ts';
 import { BorrowedKey } from '../acme/account/borrowed-key.ts';
 import { KeyRollover } from '../acme/account/key-rollover.ts';

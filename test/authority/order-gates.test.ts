@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { presetLimits } from '../../machines/authority/known-cas.ts';
 import { OrderBudget } from '../../machines/authority/order-budget.ts';
 import type { OrderRequest } from '../../machines/ledger/order-limits.ts';
-import { presetLimits } from '../../machines/ledger/rate-limits.ts';
 import { StepError } from '../../machines/reasons/step-error.ts';
 import { type GatedOrder, OrderGates } from '../../src/authority/order-gates.ts';
 import { createLedger } from '../../src/ledger/ledger-keeper.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { presetLimits } from '../../machines/ledger/rate-limits.ts';
+import { presetLimits } from '../../machines/authority/known-cas.ts';
 import { readConfig } from '../../src/config/config.ts';
 
 const hour = 3_600_000;

@@ -1,6 +1,6 @@
 import pino from 'pino';
 import { createActor } from 'xstate';
-import { presetLimits } from '../../machines/ledger/rate-limits.ts';
+import { presetLimits } from '../../machines/authority/known-cas.ts';
 import type { SourceKey } from '../../machines/ownership/source-key.ts';
 import type { AccountSecretStore } from '../../src/acme/account/account-secret.ts';
 import { Announcer } from '../../src/actors/announcer.ts';

@@ -1,5 +1,5 @@
+import { presetLimits } from '../../machines/authority/known-cas.ts';
 import type { OrderRequest } from '../../machines/ledger/order-limits.ts';
-import { presetLimits } from '../../machines/ledger/rate-limits.ts';
 import { createLedger, LedgerKeeper } from '../../src/ledger/ledger-keeper.ts';
 import { sleep } from '../../src/time/clock.ts';
 import { directoryUrl } from './simulated-ca.ts';

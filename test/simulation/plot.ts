@@ -1,4 +1,4 @@
-import { presetLimits } from '../../machines/ledger/rate-limits.ts';
+import { presetLimits } from '../../machines/authority/known-cas.ts';
 import { lifetimeChanges } from './ca-profiles.ts';
 import type { Outcome } from './run.ts';
 import { type CaLimit, directoryUrl } from './simulated-ca.ts';

@@ -1,7 +1,7 @@
+import { presetLimits } from '../../machines/authority/known-cas.ts';
 import { OrderBudget } from '../../machines/authority/order-budget.ts';
 import type { OrderReport } from '../../machines/authority/order-report.ts';
 import type { CertificateInput } from '../../machines/ingress/certificate.ts';
-import { presetLimits } from '../../machines/ledger/rate-limits.ts';
 import type { Failure } from '../../machines/reasons/reasons.ts';
 import { AccountStore } from '../../src/acme/account/account.ts';
 import { CaClock } from '../../src/acme/transport/ca-clock.ts';

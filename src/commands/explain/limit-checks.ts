@@ -1,8 +1,9 @@
 import { inRehearsal, isRehearsed } from '../../../machines/assessment/rehearsal.ts';
+import { presetLimits } from '../../../machines/authority/known-cas.ts';
 import { describeHold } from '../../../machines/ledger/hold.ts';
 import type { Ledger } from '../../../machines/ledger/ledger.ts';
 import type { OrderRequest } from '../../../machines/ledger/order-limits.ts';
-import { presetLimits, type RateLimits } from '../../../machines/ledger/rate-limits.ts';
+import type { RateLimits } from '../../../machines/ledger/rate-limits.ts';
 import type { DesiredCertificate } from '../../../machines/ownership/desired-certificate.ts';
 import { sentences } from '../../../machines/reasons/sentences.ts';
 import { isForbidden } from '../../kubernetes/client/kubernetes-error.ts';

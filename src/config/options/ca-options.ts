@@ -1,7 +1,6 @@
+import { letsEncrypt, letsEncryptStaging } from '../../../machines/authority/known-cas.ts';
 import * as values from '../values.ts';
 import type { Option } from './option.ts';
-
-export const defaultDirectoryUrl = 'https://acme-staging-v02.api.letsencrypt.org/directory';
 
 export const caOptions = {
   directoryUrl: {
@@ -9,8 +8,8 @@ export const caOptions = {
     placeholder: 'URL',
     description:
       "Directory of the ACME CA. The default is Let's Encrypt's staging CA, whose certificates browsers do not trust; " +
-      'for real ones set https://acme-v02.api.letsencrypt.org/directory.',
-    fallback: defaultDirectoryUrl,
+      `for real ones set ${letsEncrypt.directoryUrl}.`,
+    fallback: letsEncryptStaging.directoryUrl,
     parse: values.directoryUrl,
   },
   email: {

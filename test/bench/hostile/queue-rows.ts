@@ -1,5 +1,5 @@
+import { presetLimits } from '../../../machines/authority/known-cas.ts';
 import { OrderBudget } from '../../../machines/authority/order-budget.ts';
-import { presetLimits } from '../../../machines/ledger/rate-limits.ts';
 import { Admission } from '../../../machines/supervisor/admission.ts';
 import { createLedger } from '../../../src/ledger/ledger-keeper.ts';
 import { minute, now } from '../../machines/builders.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { assess } from '../../../machines/assessment/assessment.ts';
 import type { SecretFacts } from '../../../machines/assessment/secret-facts.ts';
-import { presetLimits } from '../../../machines/ledger/rate-limits.ts';
+import { presetLimits } from '../../../machines/authority/known-cas.ts';
 import { conclude, type DesiredStanding } from '../../../src/commands/explain/conclusion.ts';
 import { checkLimits } from '../../../src/commands/explain/limit-checks.ts';
 import { readConfig } from '../../../src/config/config.ts';

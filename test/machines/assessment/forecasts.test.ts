@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { letsEncryptLifetimes, renewalsAhead } from '../../../machines/assessment/renewal-forecast.ts';
+import { renewalsAhead } from '../../../machines/assessment/renewal-forecast.ts';
+import { letsEncrypt } from '../../../machines/authority/known-cas.ts';
 import { day, hour, now } from '../builders.ts';
 
 describe('the forecast of renewals', () => {
@@ -16,7 +17,7 @@ describe('the forecast of renewals', () => {
   });
 
   it('follows the lifetimes that the CA has announced', () => {
-    const renewals = renewalsAhead([inThirtyDays], letsEncryptLifetimes, now, Date.UTC(2028, 11, 31));
+    const renewals = renewalsAhead([inThirtyDays], letsEncrypt.lifetimes, now, Date.UTC(2028, 11, 31));
     const days = [...renewals.keys()].toSorted((one, other) => one - other);
     const gaps = days.slice(1).map((at, index) => Math.round((at - (days[index] ?? 0)) / day));
     assert.equal(gaps[0], 60);

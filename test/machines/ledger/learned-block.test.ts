@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { presetLimits } from '../../../machines/authority/known-cas.ts';
 import { registeredDomain } from '../../../machines/hosts/registered-domain.ts';
 import { readBlock } from '../../../machines/ledger/learned-block.ts';
 import { Ledger } from '../../../machines/ledger/ledger.ts';
 import type { OrderRequest } from '../../../machines/ledger/order-limits.ts';
-import { presetLimits } from '../../../machines/ledger/rate-limits.ts';
 import { day, hour, minute, now } from '../builders.ts';
 
 const see = 'retry after 2026-11-24 14:00:00 UTC: see https://letsencrypt.org/docs/rate-limits/#';

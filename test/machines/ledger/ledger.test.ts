@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { hash } from 'node:crypto';
 import { describe, it } from 'node:test';
+import { presetLimits } from '../../../machines/authority/known-cas.ts';
 import { registeredDomain } from '../../../machines/hosts/registered-domain.ts';
 import { describeHold } from '../../../machines/ledger/hold.ts';
 import { Ledger } from '../../../machines/ledger/ledger.ts';
 import type { OrderRequest } from '../../../machines/ledger/order-limits.ts';
-import { type LimitName, presetLimits, type RateLimits } from '../../../machines/ledger/rate-limits.ts';
+import type { LimitName, RateLimits } from '../../../machines/ledger/rate-limits.ts';
 import { day, hour, minute, now } from '../builders.ts';
 
 const letsEncrypt = presetLimits('https://acme-v02.api.letsencrypt.org/directory');
