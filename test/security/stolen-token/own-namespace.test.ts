@@ -229,19 +229,40 @@ describe("in kube-lego's own namespace, with a stolen token,", () => {
     assertDone(await thief.create(secrets, { ...tls, metadata: { name: 'dashboard-tls', labels: ours } }));
   });
 
-  it('no other Secret may be changed, and of the account only the data', async () => {
+  it('no other Secret may be changed, and of the account and the journal only the data', async () => {
     await thief.given(secrets, { ...opaque, metadata: { name: 'dns-credentials' } });
     assertRefused(
       await thief.patch(`${secrets}/dns-credentials`, { data: { 'tls.key': '' } }),
       /only Secrets of type/,
     );
     assertForbidden(await thief.send('DELETE', `${secrets}/dns-credentials`));
-    const account = `${secrets}/kube-lego-account`;
-    assertForbidden(await thief.send('DELETE', account));
-    assertDone(await thief.patch(account, { data: { 'acme-registration-url': base64('https://ca') } }));
-    assertRefused(await thief.patch(account, { metadata: { labels: { team: 'b' } } }), /sets only the label/);
-    assertRefused(await thief.patch(account, { metadata: { finalizers } }), /not change ownerReferences/);
-    assertRefused(await thief.patch(account, { immutable: true }), /immutable/);
+    const forged = {
+      manager: 'gitops',
+      operation: 'Apply',
+      apiVersion: 'v1',
+      fieldsType: 'FieldsV1',
+      fieldsV1: { 'f:data': { 'f:more': {} } },
+    };
+    for (const name of ['kube-lego-account', 'kube-lego-journal-0']) {
+      const path = `${secrets}/${name}`;
+      assertForbidden(await thief.send('DELETE', path));
+      assertDone(await thief.patch(path, { data: { 'tls.key': base64('other key'), more: base64('more') } }));
+      for (const [change, message] of [
+        [{ metadata: { labels: { team: 'b' } } }, /sets only the label/],
+        [{ metadata: { labels: { 'app.kubernetes.io/managed-by': null } } }, /removes no label/],
+        [{ metadata: { annotations: { note: 'new' } } }, /only annotations kube-lego/],
+        [{ metadata: { finalizers } }, /not change ownerReferences/],
+        [{ metadata: { ownerReferences } }, /not change ownerReferences/],
+        [{ immutable: true }, /immutable/],
+        [{ metadata: { managedFields: [forged] } }, /managedFields records of others/],
+        [
+          { metadata: { managedFields: [{ ...forged, manager: 'kube-lego' }] } },
+          /no more of its own server-side/,
+        ],
+      ] as const) {
+        assertRefused(await thief.patch(path, { ...change, data: { 'tls.key': base64('key') } }), message);
+      }
+    }
   });
 
   it('no ConfigMap may be written but the records of kube-lego', async () => {
@@ -307,7 +328,8 @@ describe("in kube-lego's own namespace, with a stolen token,", () => {
   });
 
   it('no record may carry what another program acts on', async () => {
-    const name = 'kube-lego-ledger-1';
+    const there = 'kube-lego-ledger-2';
+    await thief.given(configMaps, { metadata: { name: there, labels: record } });
     for (const [metadata, fields] of [
       [{ labels: { grafana_dashboard: '1' } }, {}],
       [{ labels: { 'app.kubernetes.io/managed-by': 'Helm' } }, {}],
@@ -316,11 +338,10 @@ describe("in kube-lego's own namespace, with a stolen token,", () => {
       [{ ownerReferences }, {}],
       [{}, { immutable: true }],
     ] as const) {
-      const body = { ...fields, metadata: { name, ...metadata } };
-      assertRefused(
-        await thief.create(configMaps, body),
-        /a ConfigMap of kube-lego has (the labels|neither)/,
-      );
+      const named = (name: string) => ({ ...fields, metadata: { name, ...metadata } });
+      const refusal = /a ConfigMap of kube-lego has (the labels|neither)/;
+      assertRefused(await thief.create(configMaps, named('kube-lego-ledger-1')), refusal);
+      assertRefused(await thief.send('PUT', `${configMaps}/${there}`, named(there)), refusal);
     }
   });
 });
