@@ -7,6 +7,8 @@ export interface ApiRequest {
   /** sent as JSON */
   readonly body?: unknown;
   readonly contentType?: string;
+  /** default: application/json */
+  readonly accept?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -41,7 +43,7 @@ export class ApiClient implements AsyncDisposable {
       signal: options.signal === undefined ? limit : AbortSignal.any([options.signal, limit]),
       headers: {
         authorization: `Bearer ${this.#access.token}`,
-        accept: 'application/json',
+        accept: options.accept ?? 'application/json',
         'content-type': options.contentType ?? 'application/json',
       },
       body: options.body === undefined ? null : JSON.stringify(options.body),

@@ -18,6 +18,8 @@ import { toolPath } from './tools/tool-path.ts';
 export interface ClusterOptions extends ApiServerOptions {
   /** where it runs; default: a session of its own, which `stop` ends */
   readonly session?: Session;
+  /** environment variables of both servers; default: none */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 const startLimit = 60_000;
@@ -93,6 +95,7 @@ export class Cluster extends ClusterAccess {
  */
 export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
   const session = options.session ?? (await startSession());
+  const environment = options.environment ?? {};
   try {
     const { files, ca } = await writeClusterFiles(session.directory);
     return await onFreePorts(2, async ([etcdPort = 0, apiPort = 0]) => {
@@ -102,12 +105,14 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
         name: 'etcd',
         command: toolPath('etcd'),
         args: etcdArguments(join(session.directory, `etcd-${etcdPort}`), etcdUrl),
+        environment,
       });
       const spawnApiServer = (): ManagedProcess =>
         session.spawn({
           name: 'kube-apiserver',
           command: toolPath('kube-apiserver'),
           args: apiServerArguments({ files, etcdUrl, port: apiPort, options }),
+          environment,
         });
       const access = { server: serverUrl, ca, token: files.adminToken };
       const launchApiServer = async (): Promise<ManagedProcess> => {

@@ -4,14 +4,10 @@ import { arrayField, stringField } from '../../src/process/json.ts';
 /** Most operations of a transaction. */
 const atOnce = 100;
 
-/** What the API server writes for itself, at any time. */
+/** What the API server writes for itself, at any time; and definitions of kinds, for which it keeps more than their objects. */
 const itsOwn = new RegExp(
-  '^/registry/(?:leases/kube-system/|peerserverleases/|masterleases/|ipaddresses/10\\.0\\.0\\.1$|services/specs/default/kubernetes$)',
-);
-
-/** What the API server heeds a moment after it has changed: policies, their bindings, webhooks, definitions of kinds. */
-const heededLater = new RegExp(
-  '^/registry/(?:(?:validating|mutating)(?:admissionpolic|webhookconfigurations)|apiextensions[.]k8s[.]io/)',
+  '^/registry/(?:leases/kube-system/|peerserverleases/|masterleases/|ipaddresses/10\\.0\\.0\\.1$|services/specs/default/kubernetes$|' +
+    'apiextensions[.]k8s[.]io/|apiregistration[.]k8s[.]io/)',
 );
 
 /** What is in an etcd at some moment, by the gateway of its API (https://etcd.io/docs/v3.6/dev-guide/api_grpc_gateway/). */
@@ -31,10 +27,10 @@ export class EtcdContent {
   }
 
   /**
-   * Takes back what has changed since. The API server hears of it as of any change by another API server.
-   * @returns whether other requests are admitted, or other kinds served
+   * Takes back what has changed since, but for kinds. The API server hears of it as of any change by another API server.
+   * @returns the keys of what had changed
    */
-  async restore(): Promise<boolean> {
+  async restore(): Promise<string[]> {
     const current = await entriesOf(this.#url);
     const added = [...current.keys()].filter((key) => !this.#entries.has(key));
     const changed = [...this.#entries].filter(([key, value]) => current.get(key) !== value);
@@ -45,7 +41,7 @@ export class EtcdContent {
     for (let from = 0; from < operations.length; from += atOnce) {
       await call(this.#url, 'txn', { success: operations.slice(from, from + atOnce) });
     }
-    return [...added, ...changed.map(([key]) => key)].some((key) => heededLater.test(decode(key)));
+    return [...added, ...changed.map(([key]) => key)].map(decode);
   }
 }
 

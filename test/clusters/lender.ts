@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import process from 'node:process';
 import { promisify } from 'node:util';
+import type { ClusterParts } from '../../deploy/local/cluster-access.ts';
 import { readImage } from '../../deploy/local/controller.ts';
 import { type Holding, LentCluster } from './lent-cluster.ts';
 
@@ -57,7 +58,9 @@ export class Lender {
       const holding = String(asked).trim() === 'deployment' ? 'deployment' : 'nothing';
       const cluster = await this.#take(holding);
       await cluster.prepare(holding);
-      lease.write(`${JSON.stringify(cluster.parts)}\n`);
+      const { directory, serverUrl, adminKubeconfig, auditLog, ca, adminToken } = cluster.access;
+      const parts: ClusterParts = { directory, serverUrl, adminKubeconfig, auditLog, ca, adminToken };
+      lease.write(`${JSON.stringify(parts)}\n`);
       await ended;
       if (this.#started.size > mostKept) await this.#end(cluster);
       else this.#returned.push({ cluster, clean: this.#clean(cluster) });
@@ -82,10 +85,13 @@ export class Lender {
   }
 
   async #clean(cluster: LentCluster): Promise<boolean> {
-    // When it heeds other policies, nobody can say: it is started anew.
-    if (await cluster.clean().catch(() => false)) return true;
-    await this.#end(cluster);
-    return false;
+    try {
+      await cluster.clean();
+      return true;
+    } catch {
+      await this.#end(cluster);
+      return false;
+    }
   }
 
   async #end(cluster: LentCluster): Promise<void> {

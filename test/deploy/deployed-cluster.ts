@@ -67,12 +67,13 @@ export class DeployedCluster implements AsyncDisposable {
 const usualAccount: ServiceAccount = { namespace: 'kube-lego', name: 'kube-lego' };
 
 /**
- * Installs a folder in a new cluster, besides it the namespaces team-a and team-b, and waits until the admission policies take
+ * Installs a folder in an empty cluster, besides it the namespaces team-a and team-b, and waits until the admission policies take
  * force.
  * @param folder in `deploy/`, or an overlay elsewhere by its absolute path
  * @param serviceAccount what the folder calls ours
  */
 export async function deploy(folder: string, serviceAccount = usualAccount): Promise<DeployedCluster> {
+  if (folder === 'base') return opened(await borrowCluster('deployment'), serviceAccount);
   const path = resolve(deployFolder, folder);
   return installed(({ adminKubeconfig }) => applyManifests(adminKubeconfig, [path]), serviceAccount);
 }
@@ -85,6 +86,16 @@ export async function installed(
   const cluster = await borrowCluster();
   try {
     await install(cluster);
+  } catch (error) {
+    await cluster.stop();
+    throw error;
+  }
+  return opened(cluster, serviceAccount);
+}
+
+/** @param cluster in which our manifests are */
+async function opened(cluster: ClusterAccess, serviceAccount: ServiceAccount): Promise<DeployedCluster> {
+  try {
     const admin = cluster.adminClient();
     for (const name of ['team-a', 'team-b']) {
       await admin.expect('/api/v1/namespaces', { method: 'POST', body: { metadata: { name } } });
