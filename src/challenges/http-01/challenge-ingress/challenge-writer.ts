@@ -19,6 +19,7 @@ import {
   type Validated,
 } from './challenge-manifest.ts';
 import type { Place } from './challenge-placement.ts';
+import { HeldRules } from './held-rules.ts';
 import { RuleRepairs } from './rule-repairs.ts';
 
 export interface ChallengeWriterOptions {
@@ -84,8 +85,7 @@ const failuresUntilReported = 4;
 export class ChallengeWriter implements Place {
   readonly name: string;
   readonly #options: ChallengeWriterOptions;
-  /** `host` of the rule by host. */
-  readonly #held = new Map<string, string>();
+  readonly #held = new HeldRules();
   readonly #repairs: RuleRepairs;
   /** `host` of the rule by host, of an earlier process: the CA may be about to ask for them. They stay for the removal delay. */
   #inherited: ReadonlyMap<string, string> = new Map();
@@ -140,7 +140,7 @@ export class ChallengeWriter implements Place {
 
   /** There is nothing to do, and no object. */
   get isIdle(): boolean {
-    return this.#held.size === 0 && this.#known === undefined && this.#writing === undefined;
+    return this.#held.rules.size === 0 && this.#known === undefined && this.#writing === undefined;
   }
 
   /** Whether the last known object lists this host. */
@@ -150,7 +150,7 @@ export class ChallengeWriter implements Place {
 
   /** Whether it also has the rule that this host is held with, and the thumbprint that it is answered with. */
   serves(host: string): boolean {
-    const ruleHost = this.#held.get(host);
+    const ruleHost = this.#held.rules.get(host);
     if (ruleHost === undefined || !this.lists(host)) return false;
     const { ruleHosts, thumbprint } = this.#known ?? {};
     return ruleHosts?.has(ruleHost) === true && thumbprint === this.#options.thumbprint();
@@ -158,20 +158,20 @@ export class ChallengeWriter implements Place {
 
   /** Whether the rule that this host is held with was written, and is not there. */
   misses(host: string): boolean {
-    const ruleHost = this.#held.get(host);
+    const ruleHost = this.#held.rules.get(host);
     if (ruleHost === undefined || this.serves(host)) return false;
     return this.#repairs.wasPlaced(host, ruleHost, this.#options.thumbprint());
   }
 
   /** Whether this host is held with this rule. */
   holds({ host, ruleHost }: ChallengeRule): boolean {
-    return this.#held.get(host) === ruleHost;
+    return this.#held.rules.get(host) === ruleHost;
   }
 
   hold({ host, ruleHost, ingressClass }: ChallengeRule): void {
-    if (this.#held.get(host) === ruleHost) return;
+    if (this.#held.rules.get(host) === ruleHost) return;
     this.#ingressClass ??= ingressClass;
-    if (this.#held.has(host)) this.#all = undefined;
+    if (this.#held.rules.has(host)) this.#all = undefined;
     this.#held.set(host, ruleHost);
     this.#all?.hosts.add(host);
     this.#all?.ruleHosts.add(ruleHost);
@@ -187,7 +187,7 @@ export class ChallengeWriter implements Place {
 
   /** Removes this host, if it is not held, with the next possible write. */
   expel(host: string): void {
-    if (this.#held.has(host) || !this.lists(host)) return;
+    if (this.#held.rules.has(host) || !this.lists(host)) return;
     this.#expelled.add(host);
     this.#settle();
   }
@@ -229,8 +229,8 @@ export class ChallengeWriter implements Place {
   #heldOrKnown() {
     const known = this.#known;
     if (this.#all === undefined || this.#all.known !== known) {
-      const hosts = new Set([...this.#held.keys(), ...(known?.hosts ?? [])]);
-      const ruleHosts = new Set([...this.#held.values(), ...(known?.ruleHosts ?? [])]);
+      const hosts = new Set([...this.#held.rules.keys(), ...(known?.hosts ?? [])]);
+      const ruleHosts = new Set([...this.#held.rules.values(), ...(known?.ruleHosts ?? [])]);
       this.#all = { hosts, ruleHosts, known };
     }
     return this.#all;
@@ -243,12 +243,12 @@ export class ChallengeWriter implements Place {
     const removable = this.#hasRemovable();
     this.#removableSince = removable ? (this.#removableSince ?? clock.monotonic()) : undefined;
     if (signal.aborted) return;
-    if (this.#held.size === 0 && this.#known === undefined) this.#ingressClass = undefined;
+    if (this.#held.rules.size === 0 && this.#known === undefined) this.#ingressClass = undefined;
     if (!removable) this.#expelled.clear();
     const isUrgent = this.#isUrgent();
     if (!isUrgent && !removable) return;
     const removal = (this.#removableSince ?? clock.monotonic()) + removalDelay;
-    const urgent = isUrgent || [...this.#expelled].some((host) => this.lists(host));
+    const urgent = isUrgent || this.#expelled.values().some((host) => this.lists(host));
     const due = urgent ? clock.monotonic() : Math.max(removal, this.#inheritedUntil);
     const pause = isUrgent && this.#isRepair() ? this.#repairs.pause : minWriteInterval;
     const at = Math.max(due, this.#lastWriteAt + pause, this.#notBefore);
@@ -259,23 +259,21 @@ export class ChallengeWriter implements Place {
 
   /** A rule is missing, or names a host that is served otherwise now, or the object differs from our last write. */
   #isUrgent(): boolean {
-    if (this.#held.size === 0) return false;
+    if (this.#held.rules.size === 0) return false;
     const known = this.#known;
     if (known === undefined || known.fingerprint !== this.#written) return true;
-    const needed = new Set(this.#held.values());
-    return [...this.#held.keys()].some(
-      (host) => !this.serves(host) || (!needed.has(host) && known.ruleHosts.has(host)),
-    );
+    return this.#held.rules
+      .keys()
+      .some((host) => !this.serves(host) || (known.ruleHosts.has(host) && !this.#held.needs(host)));
   }
 
   #hasRemovable(): boolean {
     if (this.#known === undefined) return false;
     const { hosts, ruleHosts } = this.#known;
-    const needed = new Set(this.#held.values());
     return (
-      this.#held.size === 0 ||
-      [...hosts].some((host) => !this.#held.has(host)) ||
-      [...ruleHosts].some((ruleHost) => !needed.has(ruleHost))
+      this.#held.rules.size === 0 ||
+      hosts.values().some((host) => !this.#held.rules.has(host)) ||
+      ruleHosts.values().some((ruleHost) => !this.#held.needs(ruleHost))
     );
   }
 
@@ -298,7 +296,7 @@ export class ChallengeWriter implements Place {
     this.#lastWriteAt = clock.monotonic();
     let deleted = false;
     try {
-      if (this.#held.size > 0) await this.#putRules(signal);
+      if (this.#held.rules.size > 0) await this.#putRules(signal);
       else if (known !== undefined) {
         await this.#delete(known, signal);
         deleted = true;
@@ -310,7 +308,7 @@ export class ChallengeWriter implements Place {
   }
 
   async #putRules(signal: AbortSignal): Promise<void> {
-    const removed = [...this.#held.keys()].filter((host) => this.misses(host));
+    const removed = [...this.#held.rules.keys()].filter((host) => this.misses(host));
     if (this.#isUrgent() && this.#isRepair()) this.#repairs.begin();
     if (removed.length > 0) this.#options.onRemoved(removed);
     const validated = this.#validated(new Map(this.#heldAndInherited()));
@@ -324,7 +322,7 @@ export class ChallengeWriter implements Place {
   }
 
   #isRepair(): boolean {
-    return this.#repairs.isRepair(this.#validated(this.#held));
+    return this.#repairs.isRepair(this.#validated(this.#held.rules));
   }
 
   #inherit(observed: ObservedChallenge): void {
@@ -335,7 +333,7 @@ export class ChallengeWriter implements Place {
 
   #heldAndInherited(): ReadonlyMap<string, string> {
     if (this.#options.clock.monotonic() >= this.#inheritedUntil) this.#inherited = new Map();
-    return this.#inherited.size === 0 ? this.#held : new Map([...this.#inherited, ...this.#held]);
+    return this.#inherited.size === 0 ? this.#held.rules : new Map([...this.#inherited, ...this.#held.rules]);
   }
 
   #accept(answer: Ingress): void {
@@ -381,7 +379,7 @@ export class ChallengeWriter implements Place {
 
   async #recover(error: unknown): Promise<void> {
     if (!(error instanceof KubernetesError)) throw error;
-    if (isRefusal(error) && this.#held.size > 0) {
+    if (isRefusal(error) && this.#held.rules.size > 0) {
       await this.#refuse(error);
     } else if (['Conflict', 'AlreadyExists', 'NotFound'].includes(error.code)) {
       const { exists, mine } = await this.#options.find(this.#options.signal);
@@ -402,7 +400,7 @@ export class ChallengeWriter implements Place {
       this.#lastWriteAt = Number.NEGATIVE_INFINITY;
       return;
     }
-    const held = new Map(this.#held);
+    const held = new Map(this.#held.rules);
     const ruleHosts = [...new Set(held.values())].toSorted();
     const tryOut = (subset: readonly string[]): Promise<Error | undefined> => {
       const rules = new Map([...held].filter(([, ruleHost]) => subset.includes(ruleHost)));
@@ -415,7 +413,9 @@ export class ChallengeWriter implements Place {
     this.#lastWriteAt = Number.NEGATIVE_INFINITY;
     const rules = [...held].flatMap(([host, ruleHost]): RefusedRule[] => {
       const cause = refused.get(ruleHost);
-      return cause === undefined || this.#held.get(host) !== ruleHost ? [] : [{ host, ruleHost, cause }];
+      return cause === undefined || this.#held.rules.get(host) !== ruleHost
+        ? []
+        : [{ host, ruleHost, cause }];
     });
     for (const { host } of rules) this.#held.delete(host);
     this.#all = undefined;

@@ -23,7 +23,7 @@ export class RuleRepairs extends RepairPace {
 
   /** Whether this write would only repeat the last one. */
   isRepair({ rules, thumbprint }: Validated): boolean {
-    return [...rules].every(([host, ruleHost]) => this.wasPlaced(host, ruleHost, thumbprint));
+    return rules.entries().every(([host, ruleHost]) => this.wasPlaced(host, ruleHost, thumbprint));
   }
 
   /** Whether this rule was in the last successful write, with this thumbprint. */
