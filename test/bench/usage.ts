@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 const ticksPerSecond = 100;
 
 interface Stat {
+  readonly program: string;
   readonly parent: number;
   readonly cpuSeconds: number;
 }
@@ -13,15 +14,17 @@ interface Stat {
 async function statOf(pid: number): Promise<Stat> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
   // The name of the program, in parentheses, may hold anything; ppid, utime and stime are fields 4, 14 and 15.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const end = stat.lastIndexOf(')');
+  const fields = stat.slice(end + 2).split(' ');
   return {
+    program: stat.slice(stat.indexOf('(') + 1, end),
     parent: Number(fields[1]),
     cpuSeconds: (Number(fields[11]) + Number(fields[12])) / ticksPerSecond,
   };
 }
 
-/** Seconds of CPU of this process and of all that it has started, directly or not, as far as they still run. */
-export async function cpuOfFamily(): Promise<number> {
+/** Seconds of CPU of this process and of all that it has started, directly or not, as far as they still run, by their programs. */
+export async function cpuOfFamily(): Promise<ReadonlyMap<string, number>> {
   const stats = new Map<number, Stat>();
   for (const name of await readdir('/proc')) {
     const pid = Number(name);
@@ -29,13 +32,13 @@ export async function cpuOfFamily(): Promise<number> {
     const stat = Number.isInteger(pid) ? await statOf(pid).catch(() => undefined) : undefined;
     if (stat !== undefined) stats.set(pid, stat);
   }
-  let sum = 0;
-  for (const [pid, { cpuSeconds }] of stats) {
+  const sums = new Map<string, number>();
+  for (const [pid, { program, cpuSeconds }] of stats) {
     let ancestor: number | undefined = pid;
     while (ancestor !== undefined && ancestor !== process.pid) ancestor = stats.get(ancestor)?.parent;
-    if (ancestor !== undefined) sum += cpuSeconds;
+    if (ancestor !== undefined) sums.set(program, (sums.get(program) ?? 0) + cpuSeconds);
   }
-  return sum;
+  return sums;
 }
 
 /** What Linux says of a process (proc(5)); there is no such thing elsewhere. */
