@@ -19,8 +19,12 @@ export function oneLine(text: string, longest: number): string {
   return line.length > longest ? `${line.slice(0, longest).toWellFormed()}…` : line;
 }
 
+/** Too short for what `redact` removes, and the same on one line: most names of fields, and many values. */
+const plain = /^[\w.-]{0,20}$/;
+
 /** The same as it may be shown, logged and written to the cluster: also without keys, tokens and capability links. */
 export function presentable(text: string, longest: number): string {
+  if (text.length <= longest && plain.test(text)) return text;
   return oneLine(redact(text.slice(0, longest + margin)), longest);
 }
 

@@ -30,13 +30,12 @@ export function createLog({ logLevel, logType }: LogOptions, stream?: Destinatio
       formatters: { level: (label) => ({ level: label }), log: boundedFields },
       // The fields are plain by then: see `bounded`.
       serializers: { err: (error: unknown) => error, msg: (text: unknown) => bounded(text, 0) },
-      redact: { paths: secretPaths, censor: '[redacted]' },
     },
     asText ? textStream(target, colorize) : target,
   );
 }
 
-const secretNames = [
+const secretNames: ReadonlySet<string> = new Set([
   'keyPem',
   'privateKey',
   'accountKey',
@@ -44,11 +43,8 @@ const secretNames = [
   'keyAuthorization',
   'authorization',
   'token',
-  '["tls.key"]',
-];
-const secretPaths = ['', '*', '*.*'].flatMap((parent) =>
-  secretNames.map((name) => (parent === '' || name.startsWith('[') ? parent + name : `${parent}.${name}`)),
-);
+  'tls.key',
+]);
 
 const longestText = 4000;
 const longestName = 300;
@@ -69,7 +65,10 @@ function bounded(value: unknown, depth: number): unknown {
   if (Array.isArray(value)) return value.slice(0, mostEntries).map((entry) => bounded(entry, depth + 1));
   const entries = Object.entries(value).slice(0, mostEntries);
   return Object.fromEntries(
-    entries.map(([key, entry]) => [presentable(key, longestName), bounded(entry, depth + 1)]),
+    entries.map(([key, entry]) => [
+      presentable(key, longestName),
+      secretNames.has(key) ? '[redacted]' : bounded(entry, depth + 1),
+    ]),
   );
 }
 

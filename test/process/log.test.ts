@@ -99,11 +99,20 @@ describe('the log', () => {
       const text = written((log) => {
         log.info({ keyPem, secret: { data: { 'tls.key': keyPem } }, hmacKey: 'hmac-secret' }, 'one');
         log.info({ headers: { authorization: 'Bearer abcdefghijklmnop' } }, `two ${keyPem} "quoted"`);
+        log.info({ list: [{ deep: { er: { token: 'short-secret' } } }] }, 'a list');
         log.error(new Error(`three ${keyPem.slice(0, 100)}`), `Bearer ${jwt}`);
         log.info(`https://ca.example/unpause?jwt=${jwt}`);
       }, logType);
       const [, firstLine = ''] = keyPem.split('\n');
-      for (const secret of [firstLine.slice(0, 20), 'hmac-secret', 'abcdefghijklmnop', jwt, 'c2lnbmF0dXJl']) {
+      const secrets = [
+        firstLine.slice(0, 20),
+        'hmac-secret',
+        'short-secret',
+        'abcdefghijklmnop',
+        jwt,
+        'c2lnbmF0dXJl',
+      ];
+      for (const secret of secrets) {
         assert.ok(!text.includes(secret), `${secret} is in ${text}`);
       }
       if (logType === 'json') for (const line of text.trim().split('\n')) JSON.parse(line);
