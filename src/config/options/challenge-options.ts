@@ -68,7 +68,8 @@ export const challengeOptions = {
   selfCheckTimeout: {
     variable: 'LEGO_SELF_CHECK_TIMEOUT',
     placeholder: 'DURATION',
-    description: 'How long the self-check waits for a host to route challenges to kube-lego.',
+    description:
+      'How long the self-check waits for a host to route challenges to kube-lego. A wrong answer is asked for once more at its end.',
     fallback: '30s',
     parse: values.durationWithin(second, 10 * minute),
   },
