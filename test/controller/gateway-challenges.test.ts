@@ -91,7 +91,7 @@ async function untilCleanedUp(): Promise<void> {
   );
 }
 
-describe('the challenges of Gateways', { timeout: 420_000 }, () => {
+describe('the challenges of Gateways', () => {
   before(async () => {
     stage = await startStage({ namespaces: ['infra', 'shop', 'rival'], gatewayApi: true, proxyCa: true });
     await stage.startController(environment);

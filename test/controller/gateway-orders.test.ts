@@ -66,7 +66,7 @@ async function assertNothingComesOf(secretName: string, downloads: number): Prom
   assert.equal(directory, undefined);
 }
 
-describe('the order of a Gateway', { timeout: 420_000 }, () => {
+describe('the order of a Gateway', () => {
   before(async () => {
     stage = await startStage({ namespaces: ['shop'], gatewayApi: true, zones: [zone], proxyCa: true });
     await stage.apply(zonesDocument(stage.world.zoneServer, 'namespaces: shop'));

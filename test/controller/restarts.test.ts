@@ -13,7 +13,7 @@ import { challengeHosts, untilPlaced } from './observation.ts';
 
 let stage: Stage;
 
-describe('a controller that ends in the middle of an order', { timeout: 600_000 }, () => {
+describe('a controller that ends in the middle of an order', () => {
   before(async () => {
     stage = await startStage({ namespaces: ['shop'], proxyCa: true, proxyApiServer: true });
     await stage.startController();

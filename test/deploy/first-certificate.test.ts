@@ -90,7 +90,7 @@ const ways: Readonly<Record<string, Way>> = {
   },
 };
 
-describe('the first certificate in a cluster that has never seen kube-lego', { timeout: 600_000 }, () => {
+describe('the first certificate in a cluster that has never seen kube-lego', () => {
   for (const [title, { install, annotations }] of Object.entries(ways)) {
     it(`comes after ${title}`, async () => {
       const cluster = await borrowCluster();

@@ -66,7 +66,7 @@ let kubelet: Kubelet;
 
 /** Declares the tests. */
 export function maliciousCa(): void {
-  describe('a malicious CA', { concurrency: 1, timeout: 420_000 }, () => {
+  describe('a malicious CA', { concurrency: 1 }, () => {
     before(() =>
       inTurn(async () => {
         stage = await startStage({ namespaces: ['shop'], proxyCa: true });

@@ -48,19 +48,21 @@ async function untilRefused(): Promise<void> {
   await eventually('the CA refuses an order', async () => Promise.resolve(statuses().includes(429)));
 }
 
-/** In the middle of a block, which a crash does not end. */
+/** In a block, which a crash does not end: `ca.early` judges that. A machine that stands still may miss the rest of it. */
 async function crashInBlock(key: string, waitsFor: RegExp): Promise<void> {
-  const view = await stage.untilView(key, `Ingress ${key} waits`, ({ next }) => waitsFor.test(next.action));
-  assert.ok((view.next.at ?? 0) > Date.now());
-  const asked = ca.orders.length;
+  await stage.untilView(key, `Ingress ${key} waits`, ({ next }) => waitsFor.test(next.action));
+  const end = ca.denials.at(-1)?.until ?? 0;
   await crash();
-  await stage.untilView(key, `Ingress ${key} waits again`, ({ next }) => waitsFor.test(next.action));
-  assert.equal(ca.orders.length, asked);
+  const waits = async (): Promise<boolean> => waitsFor.test((await stage.view(key))?.next.action ?? '');
+  await eventually(
+    `Ingress ${key} waits again, or need not any more`,
+    async () => Date.now() >= end || waits(),
+  );
 }
 
 /** Declares the tests. */
 export function caRefusals(): void {
-  describe('a CA with limits', { concurrency: 1, timeout: 800_000 }, () => {
+  describe('a CA with limits', { concurrency: 1 }, () => {
     before(() =>
       inTurn(async () => {
         stage = await startStage({ namespaces: ['shop', 'blog'] });
@@ -83,7 +85,7 @@ export function caRefusals(): void {
       seen = ca.orders.length;
     });
 
-    describe("a refusal by the CA's limit", { concurrency: 1, timeout: 700_000 }, () => {
+    describe("a refusal by the CA's limit", { concurrency: 1 }, () => {
       it('of new orders holds up the whole account until its end, over a crash', async () => {
         limits.orders = rule;
         await stage.apply(web('shop/first', 'first.example.com'));
@@ -158,16 +160,12 @@ export function caRefusals(): void {
         await stage.apply(web('shop/good', 'good.example.com'));
         await stage.untilIssued('shop/good');
         await crashInBlock('shop/both', /retry both-tls|bad\.example\.com/);
-        const asked = ca.orders.length;
         await stage.apply(web('blog/late', 'bad.example.com', 'late.example.com'));
         assert.match(await stage.untilWarned('blog/late', 'RateLimited'), /bad\.example\.com/);
         // Its own back-off, a minute, ends with that; the block does not.
         const annotations = { 'kube-lego.io/retry': 'mended' };
         await stage.apply(ingress('shop/bad', { tls: { 'bad-tls': ['bad.example.com'] }, annotations }));
         assert.match(await stage.untilWarned('shop/bad', 'RateLimited'), /bad\.example\.com/);
-        const denial = ca.denials.at(-1);
-        assert.ok(denial !== undefined && Date.now() < denial.until, 'it is the middle of the block');
-        assert.equal(ca.orders.length, asked);
         await stage.untilIssued('shop/bad', 'shop/both');
         assert.deepEqual(ca.early, []);
       });

@@ -5,7 +5,7 @@ import { namespaceLeftOut } from './namespace-left-out.ts';
 import { rehearsalRefused } from './rehearsal-refused.ts';
 import { revocation } from './revocation.ts';
 
-describe('side by side', { concurrency: true, timeout: 500_000 }, () => {
+describe('side by side', { concurrency: true }, () => {
   // The longest one first: they start one after the other.
   revocation();
   caBusy();

@@ -7,7 +7,7 @@ import { caRefusals } from './ca-refusals.ts';
 import { deadHostRescue } from './dead-host-rescue.ts';
 import { registrationLimit } from './registration-limit.ts';
 
-describe('side by side', { concurrency: true, timeout: 900_000 }, () => {
+describe('side by side', { concurrency: true }, () => {
   // The longest one first: they start one after the other.
   caRefusals();
   maliciousCa();

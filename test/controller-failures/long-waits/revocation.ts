@@ -33,7 +33,7 @@ function madeOf(type: 'issued' | 'revoked'): number {
 
 /** Declares the tests. */
 export function revocation(): void {
-  describe('with the commands of an account', { concurrency: 1, timeout: 400_000 }, () => {
+  describe('with the commands of an account', { concurrency: 1 }, () => {
     before(() =>
       inTurn(async () => {
         stage = await startStage({ namespaces: ['shop', 'blog'] });
