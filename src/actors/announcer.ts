@@ -5,7 +5,12 @@ import type { RoundEnd } from '../../machines/ingress/ingress.ts';
 import type { IngressContext } from '../../machines/ingress/ingress-context.ts';
 import { isAllWell } from '../../machines/ingress/status.ts';
 import { sentencesIn } from '../../machines/ingress/status-restore.ts';
-import { parseSourceKey, sourceField, sourceKey } from '../../machines/ownership/source-key.ts';
+import {
+  parseSourceKey,
+  type SourceKey,
+  sourceField,
+  sourceKey,
+} from '../../machines/ownership/source-key.ts';
 import type { SourceSpec } from '../../machines/ownership/source-spec.ts';
 import type { EventReason } from '../../machines/reasons/event-reasons.ts';
 import { describeFailure, type Failure, failureKind } from '../../machines/reasons/reasons.ts';
@@ -28,12 +33,12 @@ export class Announcer {
   readonly #events: Pick<EventRecorder, 'publish'>;
   readonly #status: Pick<SourceStatusWriter, 'publish' | 'publishWaiting' | 'said'>;
   readonly #log: Logger;
-  /** Findings reported at the last check, by actor. */
-  readonly #reported = new WeakMap<object, ReadonlySet<string>>();
+  /** Findings reported at the last check. */
+  readonly #reported = new Map<SourceKey, ReadonlySet<string>>();
   /** By what they are about, which does not change. */
   readonly #words = new WeakMap<object, readonly Worded[]>();
-  /** The last failures by Secret, by actor. */
-  readonly #failures = new WeakMap<object, ReadonlyMap<string, string>>();
+  /** The last failures by Secret. */
+  readonly #failures = new Map<SourceKey, ReadonlyMap<string, string>>();
 
   constructor(
     events: Pick<EventRecorder, 'publish'>,
@@ -45,17 +50,16 @@ export class Announcer {
     this.#log = log;
   }
 
-  /** @param actor whose context it is */
-  announceFindings(actor: object, context: IngressContext): void {
-    const before = this.#reported.get(actor);
-    const { notices, certificates } = context;
+  announceFindings(context: IngressContext): void {
+    const { key, notices, certificates } = context;
+    const before = this.#reported.get(key);
     const findings = [
       ...this.#worded(notices, () => notices),
       ...certificates.flatMap((record) => this.#worded(record, () => findingsOf(record))),
     ];
     if (findings.length > 0 || before !== undefined) {
       const reported = new Set(before ?? this.#reportedBefore(context));
-      this.#reported.set(actor, new Set(findings.map(({ said }) => said)));
+      this.#reported.set(key, new Set(findings.map(({ said }) => said)));
       for (const { finding, said } of findings) {
         if (!reported.has(said)) this.#report(context, finding, { nextAttempt: isoTime(finding.retryAt) });
         reported.add(said);
@@ -64,19 +68,19 @@ export class Announcer {
     this.#status.publish(context);
   }
 
-  /** @param actor whose context it is */
-  announceRoundEnd(actor: object, context: IngressContext, { secretName, outcome }: RoundEnd): void {
+  announceRoundEnd(context: IngressContext, { secretName, outcome }: RoundEnd): void {
+    const { key } = context;
     const isRepeated = outcome.kind === 'failed' && isToldOnce(outcome.failure);
     // Before the status tells of it.
-    const earlier = isRepeated ? this.#saidOfSecret(actor, context, secretName) : undefined;
+    const earlier = isRepeated ? this.#saidOfSecret(context, secretName) : undefined;
     this.#status.publish(context, true);
     if (outcome.kind === 'failed') {
       const { failure } = outcome;
       // It is said when it waits in the queue.
       if (failure.held === true) return;
       const said = lastingMessage(failure);
-      this.#reported.set(actor, new Set(this.#reported.get(actor)).add(said));
-      this.#failures.set(actor, new Map(this.#failures.get(actor)).set(secretName, said));
+      this.#reported.set(key, new Set(this.#reported.get(key)).add(said));
+      this.#failures.set(key, new Map(this.#failures.get(key)).set(secretName, said));
       // It is repeated every few minutes or every day, as long as it takes.
       if (earlier !== undefined) {
         if (!earlier.has(said)) this.#report(context, failure, { secret: secretName });
@@ -87,7 +91,7 @@ export class Announcer {
       this.#report(context, failure, { secret: secretName, nextAttempt: isoTime(nextAttemptAt) });
       return;
     }
-    this.#failures.delete(actor);
+    this.#failures.delete(key);
     const { reason, validity } = outcome;
     const renewed = renewals.has(reason);
     const message = `Secret ${secretName} holds a certificate valid until ${isoTime(validity.notAfter) ?? ''}.`;
@@ -96,7 +100,13 @@ export class Announcer {
     const left = context.certificates.some(({ notices }) =>
       notices.some(({ code }) => code === 'HostLeftOut'),
     );
-    if (left) this.announceFindings(actor, context);
+    if (left) this.announceFindings(context);
+  }
+
+  /** Its actor has ended: the next one goes by what the status says. */
+  forget(key: SourceKey): void {
+    this.#reported.delete(key);
+    this.#failures.delete(key);
   }
 
   /** Why a source has no actor yet, unless all is well with it. */
@@ -123,8 +133,8 @@ export class Announcer {
   }
 
   /** What the last failure of this Secret was said to be, or an earlier process has said of all. */
-  #saidOfSecret(actor: object, context: IngressContext, secretName: string): ReadonlySet<string> {
-    const before = this.#failures.get(actor)?.get(secretName);
+  #saidOfSecret(context: IngressContext, secretName: string): ReadonlySet<string> {
+    const before = this.#failures.get(context.key)?.get(secretName);
     return before === undefined ? this.#reportedBefore(context) : new Set([before]);
   }
 

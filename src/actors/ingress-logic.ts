@@ -53,8 +53,8 @@ export function createIngressLogic({
   return ingressMachine.provide({
     actors: { certificate, checkSecrets: checkSecretsLogic(steps) },
     actions: {
-      announceFindings: ({ self, context }) => announcer.announceFindings(self, context),
-      announceRoundEnd: ({ self, context }, roundEnd) => announcer.announceRoundEnd(self, context, roundEnd),
+      announceFindings: ({ context }) => announcer.announceFindings(context),
+      announceRoundEnd: ({ context }, roundEnd) => announcer.announceRoundEnd(context, roundEnd),
     },
   });
 }

@@ -1,8 +1,7 @@
 // The supervisor as an actor, the parent of the Ingress actors; the shells of this room run the machines. Called by the wiring.
 
-import { type ActorRefFrom, type AnyActorScope, createActor, fromTransition } from 'xstate';
+import { type AnyActorScope, fromTransition } from 'xstate';
 import type { OrderBudget } from '../../machines/authority/order-budget.ts';
-import type { ingressMachine } from '../../machines/ingress/ingress.ts';
 import type { IngressPolicy } from '../../machines/ingress/ingress-context.ts';
 import { entryNamed, type StatusDocument } from '../../machines/ingress/status.ts';
 import type { Assignment } from '../../machines/ownership/desired-certificate.ts';
@@ -19,9 +18,8 @@ import { hour } from '../../machines/time/durations.ts';
 import { decodeStatus, historyOf } from '../kubernetes/records/status-annotation.ts';
 import type { Clock } from '../time/clock.ts';
 import type { SteadyClock } from '../time/steady-clock.ts';
+import type { IngressActors } from './ingress-actors.ts';
 import type { Rounds } from './rounds.ts';
-
-export type IngressActor = ActorRefFrom<typeof ingressMachine>;
 
 /** XState's event to the parent when a child fails. */
 interface ActorError {
@@ -41,12 +39,10 @@ type Scope = Pick<AnyActorScope, 'self' | 'stopChild'>;
 
 export interface SupervisorOptions {
   readonly policy: SupervisorPolicy & { readonly ingress: IngressPolicy };
-  /** The Ingress machine with its effects provided. */
-  readonly ingressMachine: typeof ingressMachine;
   readonly budget: OrderBudget;
   readonly rounds: Pick<Rounds, 'admit' | 'grantSlot' | 'hold' | 'pending'>;
   /** The actors; only the supervisor changes it. */
-  readonly actors: Map<SourceKey, IngressActor>;
+  readonly actors: IngressActors;
   readonly clock: Pick<SteadyClock, keyof Clock | 'follow'>;
   /** The CA's clock, for its limits; `byMachine` converts to `clock`. */
   readonly caClock: { now(): number; byMachine(at: number): number };
@@ -68,12 +64,11 @@ export interface SupervisorOptions {
 
 /**
  * A shell around `decide`: adds the time to events and executes the commands. It is an actor because the Ingress actors are its
- * children. They are in a Map and not in the snapshot, where each start would copy all of them.
+ * children. They are in `IngressActors` and not in the snapshot, where each start would copy all of them.
  */
 export function createSupervisorLogic({
   policy,
   budget,
-  ingressMachine: logic,
   rounds,
   actors,
   clock,
@@ -87,12 +82,16 @@ export function createSupervisorLogic({
   onActorError,
 }: SupervisorOptions) {
   let timer: unknown;
+  /** Who may have nothing more to do in this turn than to wait. */
+  const settled = new Set<SourceKey>();
 
   return fromTransition(
     (state, event: SupervisorEvent | ActorError | StopEvent, scope) => {
       if (isStop(event)) {
         clock.clearTimeout(timer);
-        for (const key of actors.keys()) stop(key, scope);
+        const keys = [...actors.keys()];
+        actors.stopAll(scope);
+        for (const key of keys) onStopped?.(key);
         return state;
       }
       const by = clock.follow();
@@ -103,6 +102,7 @@ export function createSupervisorLogic({
         for (const command of moved.commands) execute(command, now, scope);
       }
       const happened = isActorError(event) ? died(event, scope) : event;
+      if (happened.type === 'WAKE_AT') restSoon(happened.key, scope);
       const decision = decide(state, happened, now, caClock.now());
       for (const command of decision.commands) execute(command, now, scope);
       return decision.state;
@@ -125,19 +125,16 @@ export function createSupervisorLogic({
           // An actor keeps its input; most have nothing else to restore, so keep it small.
           ...(allGood ? {} : { status }),
         };
-        const actor = createActor(logic, { parent: scope.self, id: key, input });
-        actors.set(key, actor);
-        actor.start();
-        return;
+        return actors.start(input, scope);
       }
       case 'ASSIGN':
-        return actors.get(command.key)?.send({ type: 'ASSIGNED', assignment: command.assignment, at });
+        return actors.send(command.key, { type: 'ASSIGNED', assignment: command.assignment, at }, scope);
       case 'STOP':
         return stop(command.key, scope);
       case 'MOVE_TIMES':
-        return actors.get(command.key)?.send({ type: 'CLOCK_SET', by: command.by, at });
+        return actors.send(command.key, { type: 'CLOCK_SET', by: command.by, at }, scope);
       case 'WAKE':
-        return actors.get(command.key)?.send({ type: 'WAKE', at });
+        return actors.send(command.key, { type: 'WAKE', at }, scope);
       case 'ADMIT':
         return rounds.admit(command.id, at);
       case 'GRANT_SLOT':
@@ -172,11 +169,20 @@ export function createSupervisorLogic({
     return { type: 'ACTOR_FAILED', key };
   }
 
+  /** It tells when it is to be woken in the midst of an event. */
+  function restSoon(key: SourceKey, scope: Scope): void {
+    if (settled.size === 0) {
+      queueMicrotask(() => {
+        actors.rest(settled, scope);
+        settled.clear();
+      });
+    }
+    settled.add(key);
+  }
+
   function stop(key: SourceKey, scope: Scope): void {
-    const actor = actors.get(key);
-    actors.delete(key);
-    if (actor === undefined) return;
-    scope.stopChild(actor);
+    if (actors.get(key) === undefined) return;
+    actors.stop(key, scope);
     onStopped?.(key);
   }
 }

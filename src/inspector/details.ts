@@ -4,7 +4,7 @@ import type { IngressContext } from '../../machines/ingress/ingress-context.ts';
 import type { HostOwner } from '../../machines/ownership/hosts/host-owner.ts';
 import type { SourceKey } from '../../machines/ownership/source-key.ts';
 import { second } from '../../machines/time/durations.ts';
-import type { IngressActor } from '../actors/supervisor-actor.ts';
+import type { ObservedIngresses } from '../actors/ingress-actors.ts';
 import type { Clock } from '../time/clock.ts';
 import type { HostJournal } from './host-journal.ts';
 import type { CertificateDetail, IngressDetail } from './protocol.ts';
@@ -14,7 +14,7 @@ import type { Stories } from './stories.ts';
 
 export interface DetailsOptions {
   readonly clock: Clock;
-  readonly actors: ReadonlyMap<SourceKey, IngressActor>;
+  readonly actors: ObservedIngresses;
   readonly stories: Stories;
   readonly journal: HostJournal;
   /** Reads the Secret; undefined if there is none, or it has no certificate. */

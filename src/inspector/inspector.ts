@@ -6,7 +6,7 @@ import type { IngressView } from '../../machines/ingress/ingress-view.ts';
 import { viewOf } from '../../machines/ingress/ingress-view.ts';
 import type { SourceKey } from '../../machines/ownership/source-key.ts';
 import { minute, second } from '../../machines/time/durations.ts';
-import type { IngressActor } from '../actors/supervisor-actor.ts';
+import type { ObservedIngresses } from '../actors/ingress-actors.ts';
 import { guarded } from '../process/guarded.ts';
 import type { Clock } from '../time/clock.ts';
 import { Details, type DetailsOptions } from './details.ts';
@@ -26,7 +26,7 @@ import { RowTexts } from './rows.ts';
 import { Viewer } from './viewer.ts';
 
 export interface InspectorOptions {
-  readonly actors: ReadonlyMap<SourceKey, IngressActor>;
+  readonly actors: ObservedIngresses;
   readonly system: Inspectable;
   readonly clock: Clock;
   readonly controller: Pick<ControllerView, 'version' | 'pod' | 'annotation'>;

@@ -1,12 +1,12 @@
 import type { InspectionEvent } from 'xstate';
-import { isSourceKey, type SourceKey } from '../../machines/ownership/source-key.ts';
-import type { IngressActor } from '../actors/supervisor-actor.ts';
-import { type Inspectable, observe } from './observation.ts';
+import type { SourceKey } from '../../machines/ownership/source-key.ts';
+import type { ObservedIngresses } from '../actors/ingress-actors.ts';
+import { type Inspectable, observe, sourceOfActor } from './observation.ts';
 import { Stories } from './stories.ts';
 import { textOf } from './timeline-text.ts';
 
 export interface RecorderOptions {
-  readonly actors: ReadonlyMap<SourceKey, IngressActor>;
+  readonly actors: ObservedIngresses;
   readonly now: () => number;
   /** This Ingress may have changed. */
   readonly onChange: (key: SourceKey) => void;
@@ -24,7 +24,8 @@ export class Recorder {
   }
 
   start(system: Inspectable): void {
-    this.#stop ??= observe(system, (event) => this.#record(event), this.#options.onError);
+    const { actors, onError } = this.#options;
+    this.#stop ??= observe({ system, actors, observer: (event) => this.#record(event), onError });
   }
 
   /** Clears the records, which would have gaps with later viewers. */
@@ -37,10 +38,10 @@ export class Recorder {
   #record(inspected: InspectionEvent): void {
     if (inspected.type !== '@xstate.event' && inspected.type !== '@xstate.snapshot') return;
     const { actors, now, onChange } = this.#options;
-    const key = keyOf(inspected.actorRef);
+    const key = sourceOfActor(inspected.actorRef);
     if (key === undefined) return;
     const actor = actors.get(key);
-    if (actor?.sessionId !== inspected.actorRef.sessionId) {
+    if (actor === undefined) {
       // A stopped actor has left the map before its last event; a new one of its name has its own story.
       this.stories.delete(key);
       onChange(key);
@@ -55,10 +56,4 @@ export class Recorder {
     const text = textOf(inspected.event);
     if (text !== undefined) this.stories.event(key, { state: value, at: context.since }, now(), text);
   }
-}
-
-/** The source of the actor; undefined for other actors. */
-function keyOf(actorRef: object): SourceKey | undefined {
-  if (!('id' in actorRef) || typeof actorRef.id !== 'string') return undefined;
-  return isSourceKey(actorRef.id) ? actorRef.id : undefined;
 }

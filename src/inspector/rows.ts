@@ -5,7 +5,7 @@ import { nextStepOf } from '../../machines/ingress/ingress-view.ts';
 import { allHosts } from '../../machines/ownership/desired-certificate.ts';
 import { type Failure, failureKind } from '../../machines/reasons/reasons.ts';
 import { shownFailure } from '../../machines/reasons/status-text.ts';
-import type { IngressActor } from '../actors/supervisor-actor.ts';
+import type { ObservedIngress } from '../actors/ingress-actors.ts';
 import type { CertificateRow, IngressRow } from './protocol.ts';
 
 /** An Ingress as a row of the list; times in milliseconds since the epoch. */
@@ -24,14 +24,14 @@ export function rowOf(state: IngressState, context: IngressContext): IngressRow 
   };
 }
 
-/** Rows as JSON, cached until the Ingress changes. */
+/** Rows as JSON, cached until the Ingress changes: each state that is entered makes another context. */
 export class RowTexts {
-  #texts = new WeakMap<object, string>();
+  #texts = new WeakMap<IngressContext, string>();
 
-  of(actor: Pick<IngressActor, 'getSnapshot'>): string {
-    const snapshot = actor.getSnapshot();
-    const text = this.#texts.get(snapshot) ?? JSON.stringify(rowOf(snapshot.value, snapshot.context));
-    this.#texts.set(snapshot, text);
+  of(actor: ObservedIngress): string {
+    const { value, context } = actor.getSnapshot();
+    const text = this.#texts.get(context) ?? JSON.stringify(rowOf(value, context));
+    this.#texts.set(context, text);
     return text;
   }
 

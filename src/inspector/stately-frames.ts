@@ -6,7 +6,9 @@ import { ingressMachine } from '../../machines/ingress/ingress.ts';
 import type { IngressContext } from '../../machines/ingress/ingress-context.ts';
 import { allHosts } from '../../machines/ownership/desired-certificate.ts';
 import { sourceName } from '../../machines/ownership/source-key.ts';
+import type { ObservedIngress } from '../actors/ingress-actors.ts';
 import { isRecord, recordField, stringField } from '../process/json.ts';
+import { sourceOfActor } from './observation.ts';
 import { certificateRowOf, errorOf } from './rows.ts';
 
 /** The version of @statelyai/inspect whose frames these are. */
@@ -44,18 +46,31 @@ export function rootFrame(rootId: string, now: number): Frame {
   };
 }
 
-export function actorFrame(
-  actor: InspectedActor,
-  parentId: string | undefined,
+/** An Ingress, whether its actor is awake or asleep. */
+export function ingressFrame(
+  snapshot: ReturnType<ObservedIngress['getSnapshot']>,
   rootId: string,
   now: number,
 ): Frame {
+  const { key } = snapshot.context;
+  return {
+    ...base(rootId, now),
+    type: '@xstate.actor',
+    name: key,
+    sessionId: key,
+    parentId: rootId,
+    definition: definitionOf(ingressMachine),
+    snapshot: sanitizedSnapshot(snapshot),
+  };
+}
+
+export function actorFrame(actor: InspectedActor, rootId: string, now: number): Frame {
   return {
     ...base(rootId, now),
     type: '@xstate.actor',
     name: actor.id,
-    sessionId: actor.sessionId,
-    parentId,
+    sessionId: sessionOf(actor),
+    parentId: parentOf(actor),
     definition: definitionOf(actor.logic),
     snapshot: sanitizedSnapshot(actor.getSnapshot()),
   };
@@ -65,12 +80,12 @@ export function actorFrame(
 export function statelyFrame(inspected: InspectionEvent, now: number): Frame | undefined {
   const { actorRef, rootId } = inspected;
   if (!isShown(actorRef)) return undefined;
-  const { sessionId } = actorRef;
+  const sessionId = sessionOf(actorRef);
   switch (inspected.type) {
     case '@xstate.actor':
-      return actorFrame(actorRef, parentOf(actorRef), rootId, now);
+      return actorFrame(actorRef, rootId, now);
     case '@xstate.event': {
-      const sourceId = inspected.sourceRef?.sessionId;
+      const sourceId = inspected.sourceRef && sessionOf(inspected.sourceRef);
       const event = sanitizedEvent(inspected.event);
       return { ...base(rootId, now), type: inspected.type, sessionId, sourceId, event };
     }
@@ -88,9 +103,14 @@ function base(rootId: string, now: number) {
   return { id: null, rootId, createdAt: String(now), _version: version };
 }
 
-export function parentOf(actor: object): string | undefined {
+/** XState gives an Ingress another one each time that it is woken, which must not fill the list of a viewer. */
+function sessionOf(actor: object): string | undefined {
+  return sourceOfActor(actor) ?? ('sessionId' in actor ? String(actor.sessionId) : undefined);
+}
+
+function parentOf(actor: object): string | undefined {
   const parent = '_parent' in actor ? actor._parent : undefined;
-  return isRecord(parent) ? stringField(parent, 'sessionId') : undefined;
+  return isRecord(parent) ? sessionOf(parent) : undefined;
 }
 
 const definitions = new WeakMap<object, string>();

@@ -2,15 +2,14 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { WebSocket, WebSocketServer } from 'ws';
-import type { SourceKey } from '../../machines/ownership/source-key.ts';
-import type { IngressActor } from '../actors/supervisor-actor.ts';
+import type { ObservedIngresses } from '../actors/ingress-actors.ts';
 import type { Clock } from '../time/clock.ts';
 import { isLocal } from './inspector-server.ts';
 import { type Inspectable, observe } from './observation.ts';
-import { actorFrame, type Frame, isShown, parentOf, rootFrame, statelyFrame } from './stately-frames.ts';
+import { actorFrame, type Frame, ingressFrame, isShown, rootFrame, statelyFrame } from './stately-frames.ts';
 
 export interface StatelyOptions {
-  readonly actors: ReadonlyMap<SourceKey, IngressActor>;
+  readonly actors: ObservedIngresses;
   readonly system: Inspectable;
   /** Session id of the supervisor. */
   readonly rootId: string;
@@ -89,15 +88,16 @@ export class StatelyEndpoint {
     viewer.on('close', () => this.#leave(viewer));
     viewer.on('error', () => viewer.terminate());
     this.#viewers.add(viewer);
-    const { system, clock, onError } = this.#options;
-    this.#stopObserving ??= observe(
+    const { system, actors, clock, onError } = this.#options;
+    this.#stopObserving ??= observe({
       system,
-      (inspected) => {
+      actors,
+      observer: (inspected) => {
         const frame = statelyFrame(inspected, clock.now());
         if (frame !== undefined) this.#send(JSON.stringify(frame));
       },
       onError,
-    );
+    });
     let sent = 0;
     for (const frame of this.#everything()) {
       if (viewer.readyState !== viewer.OPEN) return;
@@ -117,9 +117,10 @@ export class StatelyEndpoint {
     const now = clock.now();
     yield rootFrame(rootId, now);
     for (const actor of actors.values()) {
-      if (isShown(actor)) yield actorFrame(actor, rootId, rootId, now);
-      for (const child of Object.values(actor.getSnapshot().children)) {
-        if (child !== undefined && isShown(child)) yield actorFrame(child, parentOf(child), rootId, now);
+      const snapshot = actor.getSnapshot();
+      yield ingressFrame(snapshot, rootId, now);
+      for (const child of Object.values(snapshot.children)) {
+        if (child !== undefined && isShown(child)) yield actorFrame(child, rootId, now);
       }
     }
   }

@@ -5,10 +5,11 @@ import { someOf } from '../../machines/reasons/foreign-text.ts';
 import { second } from '../../machines/time/durations.ts';
 import type { AuthorizationReport } from '../acme/order/authorization.ts';
 import { Announcer } from '../actors/announcer.ts';
+import { IngressActors, type ObservedIngresses } from '../actors/ingress-actors.ts';
 import { createIngressLogic } from '../actors/ingress-logic.ts';
 import type { RoundObserver } from '../actors/round-observer.ts';
 import { Rounds } from '../actors/rounds.ts';
-import { createSupervisorLogic, type IngressActor } from '../actors/supervisor-actor.ts';
+import { createSupervisorLogic } from '../actors/supervisor-actor.ts';
 import { IssuedCertificates } from '../certificate/issued-certificates.ts';
 import { TrialPairs } from '../certificate/trial-pair.ts';
 import { Vault } from '../certificate/vault.ts';
@@ -53,7 +54,7 @@ export interface ActorsOptions {
 /** The supervisor and its Ingress actors, with their steps. */
 export interface Actors {
   readonly supervisor: Actor<ReturnType<typeof createSupervisorLogic>>;
-  readonly ingresses: ReadonlyMap<SourceKey, IngressActor>;
+  readonly ingresses: ObservedIngresses;
   readonly rounds: Rounds;
 }
 
@@ -72,22 +73,23 @@ export function setUpActors(runtime: Runtime, options: ActorsOptions): Actors {
       authorities.draining.end(id);
     },
   );
-  const ingresses = new Map<SourceKey, IngressActor>();
   const announcer = new Announcer(options.cluster.events, options.status, log);
+  const ingresses = new IngressActors(
+    createIngressLogic({
+      rounds,
+      clock,
+      announcer,
+      observer,
+      steps: {
+        ...createSteps(runtime, options, { vault, issued, slots: rounds }),
+        onSlow: (id, finding) => rounds.pending(id, finding, clock.now()),
+      },
+    }),
+  );
   const supervisor = createActor(
     createSupervisorLogic({
       policy: supervisorPolicy(config),
       budget: ca.budget,
-      ingressMachine: createIngressLogic({
-        rounds,
-        clock,
-        announcer,
-        observer,
-        steps: {
-          ...createSteps(runtime, options, { vault, issued, slots: rounds }),
-          onSlow: (id, finding) => rounds.pending(id, finding, clock.now()),
-        },
-      }),
       rounds,
       actors: ingresses,
       clock,
@@ -110,7 +112,10 @@ export function setUpActors(runtime: Runtime, options: ActorsOptions): Actors {
         options.orders.lookAtOnce(hosts);
       },
       onImportComplete: () => options.ownership.completeImport(),
-      onStopped: (source) => observer.sourceGone(source),
+      onStopped: (source) => {
+        announcer.forget(source);
+        observer.sourceGone(source);
+      },
       onActorError: (source, error) =>
         log.error({ ...sourceField(source), err: error }, 'The actor of a source died of an error.'),
     }),

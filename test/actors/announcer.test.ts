@@ -24,13 +24,11 @@ const refused: Failure = { code: 'ChallengeFailed', message: 'The CA got a 404.'
 class Announced {
   readonly events: string[] = [];
   status: StatusDocument | undefined;
-  #actor = {};
   #time = now;
   #context = this.#begin();
   #announcer = this.#start();
 
   restart(): void {
-    this.#actor = {};
     this.#context = this.#begin();
     this.#announcer = this.#start();
   }
@@ -40,13 +38,13 @@ class Announced {
       this.#time += 6 * minute;
       const results = assignment(['a']).desired.map((desired) => dueResult(desired));
       this.#context = applyAssessments(this.#context, results, this.#time);
-      this.#announcer.announceFindings(this.#actor, this.#context);
+      this.#announcer.announceFindings(this.#context);
       const outcome =
         failure === undefined
           ? ({ kind: 'stored', reason: 'missing', validity } as const)
           : ({ kind: 'failed', failure } as const);
       this.#context = applyOutcome(this.#context, 'a', outcome, this.#time);
-      this.#announcer.announceRoundEnd(this.#actor, this.#context, { secretName: 'a', outcome });
+      this.#announcer.announceRoundEnd(this.#context, { secretName: 'a', outcome });
     }
   }
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createActor } from 'xstate';
-import type { SourceKey } from '../../machines/ownership/source-key.ts';
-import { createSupervisorLogic, type IngressActor } from '../../src/actors/supervisor-actor.ts';
+import { IngressActors } from '../../src/actors/ingress-actors.ts';
+import { createSupervisorLogic } from '../../src/actors/supervisor-actor.ts';
 import { Recorder } from '../../src/inspector/recorder.ts';
 import { SteadyClock } from '../../src/time/steady-clock.ts';
 import {
@@ -24,13 +24,12 @@ function supervision() {
   const clock = new ManualClock(now);
   const holds: number[] = [];
   const stopped: string[] = [];
-  const actors = new Map<SourceKey, IngressActor>();
+  const actors = new IngressActors(new Issuance().ingressMachine);
   const budget = orderBudget();
   const supervisor = createActor(
     createSupervisorLogic({
       policy: supervisorPolicy,
       budget,
-      ingressMachine: new Issuance().ingressMachine,
       rounds: {
         admit: () => undefined,
         grantSlot: () => undefined,
@@ -73,13 +72,14 @@ describe('the supervisor as an actor', () => {
     recorder.start(supervisor.system);
     const texts = () => recorder.stories.of('Ingress/shop/web').timeline.map(({ text }) => text);
     supervisor.send({ type: 'SOURCE_OBSERVED', source: ingressSpec() });
-    actors.get('Ingress/shop/web')?.send({ type: 'WAKE', at: now });
+    supervisor.send({ type: 'SECRET_CHANGED', namespace: 'shop', secretName: 'web-tls' });
+    clock.advance(1000);
     await settled();
     assert.ok(texts().includes('WAKE'));
     supervisor.send({ type: 'SOURCE_OBSERVED', source: ingressSpec({ uid: 'another' }) });
     await settled();
     assert.deepEqual(stopped, ['Ingress/shop/web']);
-    assert.ok(actors.has('Ingress/shop/web'));
+    assert.equal(actors.get('Ingress/shop/web')?.getSnapshot().context.uid, 'another');
     assert.deepEqual(texts(), []);
     supervisor.send({ type: 'SOURCE_GONE', key: 'Ingress/shop/web' });
     assert.deepEqual(stopped, ['Ingress/shop/web', 'Ingress/shop/web']);

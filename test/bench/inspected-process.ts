@@ -6,8 +6,9 @@ import { OrderBudget } from '../../machines/authority/order-budget.ts';
 import { type CheckOutput, ingressMachine } from '../../machines/ingress/ingress.ts';
 import { type RateLimits } from '../../machines/ledger/rate-limits.ts';
 import type { DesiredCertificate } from '../../machines/ownership/desired-certificate.ts';
-import type { SourceKey } from '../../machines/ownership/source-key.ts';
-import { createSupervisorLogic, type IngressActor } from '../../src/actors/supervisor-actor.ts';
+import { parseSourceKey } from '../../machines/ownership/source-key.ts';
+import { IngressActors } from '../../src/actors/ingress-actors.ts';
+import { createSupervisorLogic } from '../../src/actors/supervisor-actor.ts';
 import { HostJournal } from '../../src/inspector/host-journal.ts';
 import { createInspector } from '../../src/inspector/inspector-endpoint.ts';
 import { createInspectorServer } from '../../src/inspector/inspector-server.ts';
@@ -46,18 +47,19 @@ for (let number = 0; number < ordered; number += 1) {
   ledger.certificateIssued(order, started);
 }
 const budget = new OrderBudget(ledger);
-const actors = new Map<SourceKey, IngressActor>();
+const actors = new IngressActors(
+  ingressMachine.provide({
+    actors: {
+      checkSecrets: fromPromise<CheckOutput, readonly DesiredCertificate[]>(({ input }) =>
+        Promise.resolve({ at: Date.now(), results: input.map(good) }),
+      ),
+    },
+  }),
+);
 const supervisor = createActor(
   createSupervisorLogic({
     policy: supervisorPolicy,
     budget,
-    ingressMachine: ingressMachine.provide({
-      actors: {
-        checkSecrets: fromPromise<CheckOutput, readonly DesiredCertificate[]>(({ input }) =>
-          Promise.resolve({ at: Date.now(), results: input.map(good) }),
-        ),
-      },
-    }),
     rounds: {
       admit: () => undefined,
       grantSlot: () => undefined,
@@ -116,7 +118,9 @@ function change(): void {
   for (let count = 0; count < (changesPerSecond * bunchInterval) / 1000; count += 1) {
     turn += 1;
     const key = keys[(turn * 971) % keys.length];
-    if (key !== undefined) actors.get(key)?.send({ type: 'WAKE', at: Date.now() });
+    if (key === undefined) continue;
+    const { namespace, name } = parseSourceKey(key);
+    supervisor.send({ type: 'SECRET_CHANGED', namespace, secretName: `${name}-tls` });
   }
 }
 

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import type { TestContext } from 'node:test';
 import type { InspectionEvent } from 'xstate';
 import type { SourceKey } from '../../machines/ownership/source-key.ts';
-import type { IngressActor } from '../../src/actors/supervisor-actor.ts';
+import type { ObservedIngress } from '../../src/actors/ingress-actors.ts';
 import { HostJournal } from '../../src/inspector/host-journal.ts';
 import { Inspector, type InspectorOptions } from '../../src/inspector/inspector.ts';
 import { createInspectorServer } from '../../src/inspector/inspector-server.ts';
@@ -28,7 +28,7 @@ export const nothingToDo: SupervisorView = {
 export async function inspected(t: TestContext, changes: Partial<InspectorOptions> = {}) {
   const run = await start(assignment(['web-tls']));
   const clock = new ManualClock(now);
-  const actors = new Map<SourceKey, IngressActor>([['Ingress/shop/web', run.ingress]]);
+  const actors = new Map<SourceKey, ObservedIngress>([['Ingress/shop/web', run.ingress]]);
   const errors: unknown[] = [];
   let observers = 0;
   const { system } = run.parent;

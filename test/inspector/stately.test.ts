@@ -6,7 +6,7 @@ import { setImmediate } from 'node:timers/promises';
 import { WebSocket } from 'ws';
 import { createMachine, type InspectionEvent } from 'xstate';
 import type { SourceKey } from '../../machines/ownership/source-key.ts';
-import type { IngressActor } from '../../src/actors/supervisor-actor.ts';
+import type { ObservedIngress } from '../../src/actors/ingress-actors.ts';
 import { StatelyEndpoint } from '../../src/inspector/stately.ts';
 import { isRecord, recordField, stringField } from '../../src/process/json.ts';
 import { assignment, now } from '../machines/builders.ts';
@@ -19,7 +19,7 @@ async function endpoint(t: TestContext) {
   const run = await start(assignment(['web-tls']));
   const { system, sessionId: rootId } = run.parent;
   let observers = 0;
-  const actors = new Map<SourceKey, IngressActor>([['Ingress/shop/web', run.ingress]]);
+  const actors = new Map<SourceKey, ObservedIngress>([['Ingress/shop/web', run.ingress]]);
   const stately = new StatelyEndpoint({
     actors,
     system: {
@@ -77,7 +77,7 @@ describe("the endpoint for Stately's inspector", () => {
     await run.provisioned('web-tls');
     await run.ordered('web-tls');
     await run.stored('web-tls');
-    const { sessionId } = run.ingress;
+    const sessionId = run.ingress.id;
     await eventually('the end of it has come', () => valuesIn(frames, sessionId).at(-1) === 'idle');
     assert.deepEqual(valuesIn(frames, sessionId), [
       'queued',
@@ -136,10 +136,7 @@ describe("the endpoint for Stately's inspector", () => {
     await run.admitted('web-tls');
     await run.provisioned('web-tls');
     await run.ordered('web-tls');
-    await eventually(
-      'it has come so far',
-      () => valuesIn(frames, run.ingress.sessionId).at(-1) === 'storing',
-    );
+    await eventually('it has come so far', () => valuesIn(frames, run.ingress.id).at(-1) === 'storing');
     const text = JSON.stringify(frames);
     assert.ok(text.includes('web-tls.example.com'));
     assert.ok(!text.includes('vault-id'), 'where the key lies is nobody’s business');

@@ -3,9 +3,9 @@ import type { Server } from 'node:http';
 import { createActor } from 'xstate';
 import type { PresentSecret } from '../../machines/assessment/secret-facts.ts';
 import { OrderBudget } from '../../machines/authority/order-budget.ts';
-import type { SourceKey } from '../../machines/ownership/source-key.ts';
+import { IngressActors } from '../../src/actors/ingress-actors.ts';
 import { Rounds } from '../../src/actors/rounds.ts';
-import { createSupervisorLogic, type IngressActor } from '../../src/actors/supervisor-actor.ts';
+import { createSupervisorLogic } from '../../src/actors/supervisor-actor.ts';
 import { HostJournal } from '../../src/inspector/host-journal.ts';
 import { HostProgressWriter } from '../../src/inspector/host-progress.ts';
 import { Inspector } from '../../src/inspector/inspector.ts';
@@ -61,7 +61,7 @@ const fates: readonly (readonly [every: number, place: number, fate: Fate])[] = 
  */
 export class Showcase implements AsyncDisposable {
   readonly #clock = new ManualClock(start);
-  readonly #actors = new Map<SourceKey, IngressActor>();
+  readonly #actors: IngressActors;
   readonly #plans = new Map<string, Plan>();
   readonly #ledger = createLedger(rateLimits, directory);
   readonly #budget = new OrderBudget(this.#ledger);
@@ -77,20 +77,22 @@ export class Showcase implements AsyncDisposable {
   private constructor() {
     const clock = this.#clock;
     const rounds = this.#rounds;
+    this.#actors = new IngressActors(
+      showcaseLogic({
+        clock,
+        rounds,
+        progress: new HostProgressWriter(this.#journal),
+        plans: this.#plans,
+        report: (report) => {
+          const change = this.#budget.report(report, clock.now());
+          if (change !== undefined) this.#supervisor.send({ type: 'ROOM_CHANGED', change });
+        },
+      }),
+    );
     this.#supervisor = createActor(
       createSupervisorLogic({
         policy: { ...supervisorPolicy, ownership: { ...supervisorPolicy.ownership, names: 'any' } },
         budget: this.#budget,
-        ingressMachine: showcaseLogic({
-          clock,
-          rounds,
-          progress: new HostProgressWriter(this.#journal),
-          plans: this.#plans,
-          report: (report) => {
-            const change = this.#budget.report(report, clock.now());
-            if (change !== undefined) this.#supervisor.send({ type: 'ROOM_CHANGED', change });
-          },
-        }),
         rounds,
         actors: this.#actors,
         clock: new SteadyClock(clock),

@@ -4,8 +4,9 @@ import { presetLimits } from '../../machines/authority/known-cas.ts';
 import type { SourceKey } from '../../machines/ownership/source-key.ts';
 import type { AccountSecretStore } from '../../src/acme/account/account-secret.ts';
 import { Announcer } from '../../src/actors/announcer.ts';
+import { IngressActors } from '../../src/actors/ingress-actors.ts';
 import { createIngressLogic } from '../../src/actors/ingress-logic.ts';
-import { createSupervisorLogic, type IngressActor } from '../../src/actors/supervisor-actor.ts';
+import { createSupervisorLogic } from '../../src/actors/supervisor-actor.ts';
 import { CertificateAuthority } from '../../src/authority/certificate-authority.ts';
 import { Draining } from '../../src/authority/draining.ts';
 import { IssuedCertificates } from '../../src/certificate/issued-certificates.ts';
@@ -73,7 +74,7 @@ export class ControllerProcess {
   readonly #ca: CertificateAuthority;
   readonly #holders: HolderKeeper;
   readonly #orders: OrderJournal;
-  readonly #actors = new Map<SourceKey, IngressActor>();
+  readonly #actors: IngressActors;
 
   constructor(options: ProcessOptions) {
     this.#options = options;
@@ -175,14 +176,15 @@ export class ControllerProcess {
       cleanUp: () => undefined,
       canJudge: () => false,
     };
+    const announcer = new Announcer(
+      { publish: ({ reason }) => cluster.countEvent(reason) },
+      new StatusBoard(cluster, clock),
+      pino({ level: 'silent' }),
+    );
     const logic = createIngressLogic({
       rounds,
       clock,
-      announcer: new Announcer(
-        { publish: ({ reason }) => cluster.countEvent(reason) },
-        new StatusBoard(cluster, clock),
-        pino({ level: 'silent' }),
-      ),
+      announcer,
       observer: new HostProgressWriter(journal),
       steps: {
         ca,
@@ -212,6 +214,7 @@ export class ControllerProcess {
         preferredChain: undefined,
       },
     });
+    this.#actors = new IngressActors(logic);
     const supervisor = createActor(
       createSupervisorLogic({
         policy: {
@@ -220,11 +223,11 @@ export class ControllerProcess {
           ingress: { checkInterval: options.checkInterval, minimumValidity: 30 * day },
         },
         budget: ca.budget,
-        ingressMachine: logic,
         rounds,
         actors: this.#actors,
         clock,
         caClock: ca.clock,
+        onStopped: (ingress) => announcer.forget(ingress),
         onPausesLifted: (hosts) => ca.liftPauses(hosts),
         onImportComplete: () => this.#holders.completeImport(),
         onActorError: (ingress, error) => witness.troubled(`The actor of ${ingress} died: ${String(error)}`),

@@ -1,0 +1,123 @@
+import { type ActorRefFrom, type AnyActorRef, createActor, type SnapshotFrom } from 'xstate';
+import type { ingressMachine } from '../../machines/ingress/ingress.ts';
+import { type IngressContext, stateOf } from '../../machines/ingress/ingress-context.ts';
+import type { IngressInput } from '../../machines/ingress/ingress-updates.ts';
+import type { Assignment } from '../../machines/ownership/desired-certificate.ts';
+import type { SourceKey } from '../../machines/ownership/source-key.ts';
+
+export type IngressActor = ActorRefFrom<typeof ingressMachine>;
+type IngressEvent = Parameters<IngressActor['send']>[0];
+type IngressSnapshot = SnapshotFrom<typeof ingressMachine>;
+
+/** What there is to see of an Ingress, whether its actor is awake or asleep. */
+export interface ObservedIngress {
+  getSnapshot(): Pick<IngressSnapshot, 'value' | 'context' | 'children'>;
+}
+
+export type ObservedIngresses = Pick<ReadonlyMap<SourceKey, ObservedIngress>, 'get' | 'keys' | 'values'>;
+
+/** What an actor is revived from, in the state that follows from its context. */
+class SleepingIngress implements ObservedIngress {
+  readonly context: IngressContext;
+
+  constructor(context: IngressContext) {
+    this.context = context;
+  }
+
+  getSnapshot() {
+    return { value: stateOf(this.context), context: this.context, children: {} };
+  }
+}
+
+const nothing: Assignment = { desired: [], notices: [], retry: undefined };
+
+/** The supervisor, as the parent of the actors. */
+export interface Parent {
+  readonly self: AnyActorRef;
+  stopChild(actor: AnyActorRef): void;
+}
+
+/**
+ * The Ingress actors. One that has nothing to do but to wait takes three times the memory of what it knows: so it is stopped, and revived
+ * by its next event. Nobody is told of that. Only the supervisor starts, stops and wakes them.
+ */
+export class IngressActors implements ObservedIngresses {
+  readonly #machine: typeof ingressMachine;
+  readonly #actors = new Map<SourceKey, IngressActor | SleepingIngress>();
+
+  /** @param machine with its effects provided */
+  constructor(machine: typeof ingressMachine) {
+    this.#machine = machine;
+  }
+
+  get(key: SourceKey): ObservedIngress | undefined {
+    return this.#actors.get(key);
+  }
+
+  keys(): MapIterator<SourceKey> {
+    return this.#actors.keys();
+  }
+
+  values(): MapIterator<ObservedIngress> {
+    return this.#actors.values();
+  }
+
+  start(input: IngressInput, { self: parent }: Parent): void {
+    const { key } = input;
+    const actor = createActor(this.#machine, { parent, id: key, input });
+    this.#actors.set(key, actor);
+    actor.start();
+  }
+
+  send(key: SourceKey, event: IngressEvent, parent: Parent): void {
+    this.#awake(key, parent)?.send(event);
+  }
+
+  stop(key: SourceKey, parent: Parent): void {
+    // Also if it sleeps: whoever observes it sees its end.
+    const actor = this.#awake(key, parent);
+    this.#actors.delete(key);
+    if (actor !== undefined) parent.stopChild(actor);
+  }
+
+  /** The end of the supervisor: nobody has to see that of a hundred thousand which sleep. */
+  stopAll(parent: Parent): void {
+    for (const [key, actor] of this.#actors) {
+      this.#actors.delete(key);
+      if (!(actor instanceof SleepingIngress)) parent.stopChild(actor);
+    }
+  }
+
+  /** Puts these to sleep that only wait; not within an event of theirs. */
+  rest(keys: Iterable<SourceKey>, parent: Parent): void {
+    for (const key of keys) {
+      const actor = this.#actors.get(key);
+      if (actor === undefined || actor instanceof SleepingIngress) continue;
+      const { status, value, context } = actor.getSnapshot();
+      // Without a check and without rounds it has no children.
+      if (status !== 'active' || (value !== 'idle' && value !== 'backing-off')) continue;
+      this.#actors.set(key, new SleepingIngress(context));
+      parent.stopChild(actor);
+    }
+  }
+
+  #awake(key: SourceKey, { self: parent }: Parent): IngressActor | undefined {
+    const known = this.#actors.get(key);
+    if (!(known instanceof SleepingIngress)) return known;
+    const { context, value } = known.getSnapshot();
+    const { uid, policy, at } = context;
+    const snapshot = {
+      status: 'active',
+      value,
+      context,
+      children: {},
+      output: undefined,
+      error: undefined,
+    } as const;
+    // The types ask for an input, which a snapshot makes superfluous.
+    const input = { key, uid, policy, at, assignment: nothing };
+    const actor = createActor(this.#machine, { parent, id: key, snapshot, input }).start();
+    this.#actors.set(key, actor);
+    return actor;
+  }
+}
