@@ -5,6 +5,8 @@ export type Builder = (typeof builders)[number];
 
 export interface ImageBuild {
   readonly builder: Builder;
+  /** the folder of the bundled program */
+  readonly context: string;
   /** NAME:TAG */
   readonly tag: string;
   readonly version: string;
@@ -19,7 +21,15 @@ export interface ImageBuild {
 const file = 'deploy/image/Dockerfile';
 
 /** @returns the program and its arguments, to be run in the root of the repository */
-export function buildCommand({ builder, tag, version, commit, base, flags = [] }: ImageBuild): string[] {
+export function buildCommand({
+  builder,
+  context,
+  tag,
+  version,
+  commit,
+  base,
+  flags = [],
+}: ImageBuild): string[] {
   const labels = {
     title: 'kube-lego',
     licenses: 'Apache-2.0',
@@ -40,6 +50,6 @@ export function buildCommand({ builder, tag, version, commit, base, flags = [] }
       ? [`--build-arg=SOURCE_DATE_EPOCH=${commit.time}`]
       : [`--timestamp=${commit.time}`, `--ignorefile=${file}.dockerignore`]),
     ...flags,
-    '.',
+    context,
   ];
 }

@@ -1,12 +1,13 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { delimiter, join, relative } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import manifest from '../../package.json' with { type: 'json' };
 import { scriptOptions } from '../local/script-options.ts';
 import { type Builder, buildCommand, builders } from './build-command.ts';
+import { imageFolder } from './image.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const help = `npm run image [-- [NAME:TAG] [OPTIONS] [-- FLAGS]]
@@ -39,7 +40,16 @@ else if (builder === undefined) {
   );
   process.exitCode = 1;
 } else {
-  const command = buildCommand({ builder, tag, version, commit: lastCommit(), base: values.base, flags });
+  const context = relative(root, imageFolder());
+  const command = buildCommand({
+    builder,
+    context,
+    tag,
+    version,
+    commit: lastCommit(),
+    base: values.base,
+    flags,
+  });
   process.stdout.write(`${command.join(' ')}\n`);
   const [program = '', ...args] = command;
   if (!values['dry-run'])

@@ -1,11 +1,12 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { request } from 'undici';
 import type { IngressView } from '../../machines/ingress/ingress-view.ts';
+import { readImage } from '../image/image.ts';
 import { ownConnections } from './kept-connections.ts';
 import type { ManagedProcess } from './managed-process.ts';
 import type { Session } from './session.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
 
 export interface ControllerPorts {
   readonly responder: number;
@@ -135,27 +136,4 @@ export async function spawnController({
     },
   });
   return new ControllerProcess(program, ports);
-}
-
-const root = fileURLToPath(new URL('../..', import.meta.url));
-
-/** The command line of the image, to test and measure what is shipped. */
-export async function readImage(): Promise<{
-  readonly arguments: readonly string[];
-  readonly environment: Readonly<Record<string, string>>;
-}> {
-  const program = await readFile(join(root, 'bin/kube-lego'), 'utf8');
-  const [, options] = /^exec node (.*) \/app\/src\/main\.ts "\$@"$/m.exec(program) ?? [];
-  if (options === undefined) throw new Error('bin/kube-lego starts kube-lego in an unknown way');
-  const dockerfile = await readFile(join(root, 'deploy/image/Dockerfile'), 'utf8');
-  const assignments = [...dockerfile.matchAll(/^ENV (.*)$/gm)].flatMap(([, line = '']) => line.split(' '));
-  return {
-    arguments: [...options.split(' '), join(root, 'src/main.ts')],
-    environment: Object.fromEntries(
-      assignments.map((assignment) => {
-        const [name = '', value = ''] = assignment.split('=', 2);
-        return [name, value.replace(/^\/app\//, root)];
-      }),
-    ),
-  };
 }

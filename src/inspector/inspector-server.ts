@@ -7,7 +7,7 @@ import { type FollowerStanding, followerPage, followerView } from './follower.ts
 import { sseFrame } from './frame-ring.ts';
 import type { Inspector } from './inspector.ts';
 import { contentSecurityPolicy } from './page/assets.ts';
-import { pageFile } from './page/files.ts';
+import { pageFile } from './page-file.ts';
 
 /** What is shown of the process that leads. */
 export interface Inspection extends Pick<Inspector, 'views' | 'detail' | 'watch' | 'hasRoom'> {

@@ -1,12 +1,10 @@
-import { createRequire } from 'node:module';
-import { stringField } from './json.ts';
+import library from 'undici/package.json' with { type: 'json' };
 
 /**
  * `User-Agent` of all requests: name, version, contact, and the HTTP library (RFC 8555 section 6.1).
  * @param home URL of the project; omitted if undefined
  */
 export function userAgent(version: string, home: string | undefined): string {
-  const library: unknown = createRequire(import.meta.url)('undici/package.json');
   const comment = home === undefined ? '' : ` (+${home})`;
-  return `kube-lego/${version}${comment} undici/${stringField(library, 'version') ?? ''}`;
+  return `kube-lego/${version}${comment} undici/${library.version}`;
 }

@@ -1,10 +1,6 @@
-import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
-import process from 'node:process';
-import { promisify } from 'node:util';
 import type { ClusterParts } from '../../deploy/local/cluster-access.ts';
-import { readImage } from '../../deploy/local/controller.ts';
 import { type Holding, LentCluster } from './lent-cluster.ts';
 
 interface Returned {
@@ -24,7 +20,6 @@ export class Lender {
   readonly #server: Server;
   readonly #started = new Set<LentCluster>();
   readonly #returned: Returned[] = [];
-  #compiled: Promise<void> | undefined;
 
   private constructor(server: Server) {
     this.#server = server;
@@ -77,9 +72,7 @@ export class Lender {
   }
 
   async #start(): Promise<LentCluster> {
-    // It only saves time.
-    this.#compiled ??= compile().catch(() => undefined);
-    const [cluster] = await Promise.all([LentCluster.start(), this.#compiled]);
+    const cluster = await LentCluster.start();
     this.#started.add(cluster);
     return cluster;
   }
@@ -98,11 +91,4 @@ export class Lender {
     this.#started.delete(cluster);
     await cluster.stop();
   }
-}
-
-/** Most controllers of the tests are killed: only a process that ends by itself leaves its compiled code for the next. */
-async function compile(): Promise<void> {
-  const image = await readImage();
-  const options = { env: image.environment, timeout: 60_000 };
-  await promisify(execFile)(process.execPath, [...image.arguments, '--version'], options);
 }

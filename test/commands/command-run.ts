@@ -2,8 +2,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { fileURLToPath } from 'node:url';
-import { readImage } from '../../deploy/local/controller.ts';
+import { programFile, readImage } from '../../deploy/image/image.ts';
 import { readKubeconfig, writeKubeconfig } from '../../deploy/local/kubeconfig.ts';
 import type { World } from '../../deploy/local/world.ts';
 import type { Command } from '../../src/commands/command-help.ts';
@@ -22,8 +21,6 @@ export interface Outcome {
 interface Stage {
   readonly world: World;
 }
-
-export const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 
 /** Of this process's variables only those that say how Node starts: the developer's own have no say. */
 export const inherited: Readonly<NodeJS.ProcessEnv> = {
@@ -66,7 +63,7 @@ export async function runProgram(
   { world }: Stage,
   argv: readonly string[],
   environment: Readonly<Record<string, string>> = {},
-  program: readonly string[] = [main],
+  program: readonly string[] = [programFile()],
 ): Promise<Outcome> {
   const child = spawn(process.execPath, [...program, ...argv], {
     env: { ...inherited, ...surroundings(world), ...environment },

@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, before, describe, it } from 'node:test';
+import { programFile } from '../../deploy/image/image.ts';
 import { readAuditLog } from '../../deploy/local/audit-log.ts';
 import { readKubeconfig, writeKubeconfig } from '../../deploy/local/kubeconfig.ts';
 import type { Command } from '../../src/commands/command-help.ts';
@@ -20,7 +21,6 @@ import {
   explained as explainedAt,
   explainedInPod,
   inherited,
-  main,
   peakMemory,
   runCommand,
   runProgram,
@@ -293,7 +293,7 @@ describe('kube-lego explain and kube-lego status', () => {
   });
 
   it('go on watching until they are interrupted', async () => {
-    const child = spawn(process.execPath, [main, 'status', '--watch'], {
+    const child = spawn(process.execPath, [programFile(), 'status', '--watch'], {
       env: { ...inherited, KUBECONFIG: stage.world.cluster.adminKubeconfig },
       stdio: ['ignore', 'pipe', 'inherit'],
       timeout: 60_000,
@@ -319,7 +319,7 @@ describe('kube-lego explain and kube-lego status', () => {
       asked += 1;
       return asked === 1 ? Promise.resolve({ status: 500, headers: {}, body: '' }) : undefined;
     };
-    const child = spawn(process.execPath, [main, 'status', '--watch'], {
+    const child = spawn(process.execPath, [programFile(), 'status', '--watch'], {
       env: { ...inherited, KUBECONFIG },
       stdio: ['ignore', 'pipe', 'pipe'],
       timeout: 60_000,

@@ -7,7 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { describe, it } from 'node:test';
-import { inherited, main } from './command-run.ts';
+import { programFile } from '../../deploy/image/image.ts';
+import { inherited } from './command-run.ts';
 
 describe('a command at the terminal', () => {
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
@@ -30,7 +31,7 @@ describe('a command at the terminal', () => {
       const KUBECONFIG = join(directory, 'kubeconfig');
       await writeFile(KUBECONFIG, JSON.stringify(kubeconfig));
       const connected = once(server, 'connection');
-      const child = spawn(process.execPath, [main, 'retry', 'shop/web'], {
+      const child = spawn(process.execPath, [programFile(), 'retry', 'shop/web'], {
         env: { ...inherited, KUBECONFIG },
         stdio: 'ignore',
       });

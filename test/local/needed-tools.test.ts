@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { neededTools } from '../../deploy/local/launcher/needed-tools.mjs';
+import { needs } from '../../deploy/local/launcher/needed-tools.mjs';
 
 const root = join(import.meta.dirname, '../..');
 
@@ -34,9 +34,22 @@ describe('the tools that are built for', () => {
   };
   for (const [program, tools] of Object.entries(programs)) {
     test(`${program} are those that its code asks for`, () => {
-      assert.deepEqual(neededTools([join(root, program)]).toSorted(compare), tools);
+      assert.deepEqual(needs([join(root, program)]).tools.toSorted(compare), tools);
     });
   }
+});
+
+test('kube-lego is bundled for what may start it as the image does, and for nothing else', () => {
+  const starts = (file: string): boolean => needs([join(root, file)]).program;
+  const files = [
+    'deploy/local/demo.ts',
+    'deploy/image/build.ts',
+    'test/bench/bench.ts',
+    'test/process/start.test.ts',
+  ];
+  assert.deepEqual(files.filter(starts), files);
+  const others = ['src/main.ts', 'test/simulation/simulate.ts', 'test/authority/order-gates.test.ts'];
+  assert.deepEqual(others.filter(starts), []);
 });
 
 function compare(a: string, b: string): number {

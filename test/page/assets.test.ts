@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readdir, readFile } from 'node:fs/promises';
 import { describe, it } from 'node:test';
 import { assets } from '../../src/inspector/page/assets.ts';
-import { pageFile } from '../../src/inspector/page/files.ts';
+import { pageFile } from '../../src/inspector/page-file.ts';
 
 const folder = new URL('../../src/inspector/page/', import.meta.url);
 const ofTheServer = new Set(['assets.ts', 'files.ts', 'tsconfig.json']);

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { freePorts } from '../../deploy/local/free-ports.ts';
-import { pageFile } from '../../src/inspector/page/files.ts';
+import { pageFile } from '../../src/inspector/page-file.ts';
 import type { Delta, IngressDetail, IngressRow, Snapshot } from '../../src/inspector/protocol.ts';
 
 /** Speaks the inspector's protocol for the page's tests: says what it is told to, and nothing of itself. */

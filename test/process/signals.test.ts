@@ -7,12 +7,11 @@ import { delimiter, dirname, join } from 'node:path';
 import process from 'node:process';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
+import { imageFolder } from '../../deploy/image/image.ts';
 import { ApiStandIn } from '../kubernetes/api-stand-in.ts';
 import { eventually } from '../time/eventually.ts';
 import { controllerEnv } from './controller-config.ts';
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
 /** Milliseconds: the half minute that the kubelet leaves, and as much again on a busy machine. It takes less than a second where nothing else runs. */
 const limit = 60_000;
 /** A pid namespace of its own, as a container has it; all that lives in it ends with the first. */
@@ -34,8 +33,8 @@ describe('kube-lego', () => {
     directory = await mkdtemp(join(tmpdir(), 'kube-lego-signals-'));
     // The image's, which has the program elsewhere.
     entrypoint = join(directory, 'kube-lego');
-    const program = await readFile(join(root, 'bin/kube-lego'), 'utf8');
-    await writeFile(entrypoint, program.replaceAll('/app/', root));
+    const program = await readFile(join(imageFolder(), 'bin/kube-lego'), 'utf8');
+    await writeFile(entrypoint, program.replaceAll('/app/', join(imageFolder(), 'app/')));
     await chmod(entrypoint, 0o755);
     await writeFile(join(directory, 'config'), api.kubeconfig);
   });

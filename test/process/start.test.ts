@@ -6,14 +6,13 @@ import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
+import { programFile } from '../../deploy/image/image.ts';
 import { createController } from '../../src/controller.ts';
 import { ApiStandIn } from '../kubernetes/api-stand-in.ts';
 import { ManualClock } from '../time/manual-clock.ts';
 import { configOf, controllerEnv, onFailure } from './controller-config.ts';
 
-const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const portNames = ['LEGO_PORT', 'LEGO_METRICS_PORT', 'LEGO_HEALTH_PORT', 'LEGO_INSPECTOR_PORT'] as const;
 
 for (const taken of portNames) {
@@ -37,7 +36,7 @@ for (const taken of portNames) {
       const directory = await mkdtemp(join(tmpdir(), 'kube-lego-start-'));
       const KUBECONFIG = join(directory, 'config');
       await writeFile(KUBECONFIG, api.kubeconfig);
-      const child = spawn(process.execPath, [main], {
+      const child = spawn(process.execPath, [programFile()], {
         env: { NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'], KUBECONFIG, ...env },
         stdio: ['ignore', 'pipe', 'inherit'],
         // A test that is cancelled never gets to `finally`.

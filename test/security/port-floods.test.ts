@@ -7,7 +7,7 @@ import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { programFile } from '../../deploy/image/image.ts';
 import { newKeyPem } from '../acme/keys.ts';
 import { ApiStandIn, sendJson, sendStatus } from '../kubernetes/api-stand-in.ts';
 import { controllerEnv } from '../process/controller-config.ts';
@@ -16,7 +16,6 @@ import { eventually } from '../time/eventually.ts';
 // Any pod in the cluster, with no rights at the API server, floods the ports of kube-lego. The whole process runs, beside a stand-in
 // for the API server: what is attacked does not reach the real one.
 
-const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const host = 'shop.example';
 const challenge = `/.well-known/acme-challenge/${'t'.repeat(43)}`;
 
@@ -47,7 +46,7 @@ describe('a flood of the ports of kube-lego', () => {
     const KUBECONFIG = join(directory, 'config');
     await writeFile(KUBECONFIG, api.kubeconfig);
     const env = await controllerEnv();
-    process = spawn(globalThis.process.execPath, [main], {
+    process = spawn(globalThis.process.execPath, [programFile()], {
       env: { PATH: globalThis.process.env['PATH'], KUBECONFIG, ...env },
       stdio: 'ignore',
     });

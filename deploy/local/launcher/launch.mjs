@@ -1,12 +1,14 @@
 // What every npm script goes through, on a fresh clone too: installs the npm packages when they are missing or stale, finds
-// a Node that runs TypeScript, builds the tools that the program asks for, then runs it. Called by deploy/local/launch.mjs and
-// test/run.mjs. This folder is plain JavaScript without dependencies, for Node 20.
+// a Node that runs TypeScript, builds the tools that the program asks for, bundles kube-lego if it starts that, then runs it. Called by
+// deploy/local/launch.mjs and test/run.mjs. This folder is plain JavaScript without dependencies, for Node 20.
+import { existsSync, utimesSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { findTool, goProblem } from '../tools/tools.mjs';
+import { bundledProgram } from './bundled-program.mjs';
 import { LaunchError } from './errors.mjs';
-import { neededTools } from './needed-tools.mjs';
+import { needs } from './needed-tools.mjs';
 import { run } from './processes.mjs';
 import { findNode, installDependencies } from './setup.mjs';
 
@@ -32,7 +34,8 @@ export async function launch(prepare) {
 
 async function start({ nodeArguments, programs, patient }) {
   // What can only fail comes before what takes time.
-  const missing = neededTools(programs).filter((name) => findTool(name, process.env) === undefined);
+  const needed = needs(programs);
+  const missing = needed.tools.filter((name) => findTool(name, process.env) === undefined);
   const problem = missing.length === 0 ? undefined : goProblem(missing, process.env);
   if (problem !== undefined) throw new LaunchError(problem);
   const interruption = await installDependencies(root);
@@ -45,6 +48,14 @@ async function start({ nodeArguments, programs, patient }) {
   if (missing.length > 0) {
     const prepared = await run(node, [join(root, 'deploy/local/tools/prepare.ts'), ...missing], { env });
     if (prepared.code !== 0) return prepared;
+  }
+  if (needed.program) {
+    env.KUBE_LEGO_PROGRAM = bundledProgram(root);
+    if (existsSync(env.KUBE_LEGO_PROGRAM)) utimesSync(env.KUBE_LEGO_PROGRAM, new Date(), new Date());
+    else {
+      const bundled = await run(node, [join(root, 'deploy/image/bundle.ts'), env.KUBE_LEGO_PROGRAM], { env });
+      if (bundled.code !== 0) return bundled;
+    }
   }
   return run(node, nodeArguments, { env, patient });
 }

@@ -1,3 +1,6 @@
 import type { ToolName } from '../tools/tools.mjs';
 
-export function neededTools(files: readonly string[]): readonly ToolName[];
+export function needs(files: readonly string[]): {
+  readonly tools: readonly ToolName[];
+  readonly program: boolean;
+};

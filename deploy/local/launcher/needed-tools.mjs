@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { isToolName } from '../tools/tools.mjs';
 
 /** Whatever a file may mean by one beside it: what it imports, what it starts. */
@@ -7,13 +8,16 @@ const fileNames = /['"`](\.{0,2}[\w./-]*\.m?ts|\.{1,2}\/[\w./-]+\.mjs)['"`]/g;
 const toolPaths = /\btoolPath\('([\w-]+)'\)/g;
 const typeImports = /^(?:import|export) type [^;]*;/gm;
 
+/** Starts kube-lego as the image does. */
+const image = fileURLToPath(new URL('../../image/image.ts', import.meta.url));
+
 /**
  * Which tools these programs may ask for: those that are named in a call of `toolPath` (deploy/local/tools/tool-path.ts), in
- * the files themselves or in those that they import or start. So it is the code that says what a command needs, and a test
- * that needs no server waits for none.
+ * the files themselves or in those that they import or start; and whether they may start kube-lego as it is bundled for the image. So it is
+ * the code that says what a command needs, and a test that needs no server waits for none.
  * @param files absolute paths
  */
-export function neededTools(files) {
+export function needs(files) {
   const seen = new Set(files);
   const tools = new Set();
   for (const file of seen) {
@@ -24,5 +28,5 @@ export function neededTools(files) {
       if (existsSync(other)) seen.add(other);
     }
   }
-  return [...tools];
+  return { tools: [...tools], program: seen.has(image) };
 }

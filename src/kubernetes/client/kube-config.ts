@@ -92,9 +92,9 @@ class LoadedKubeConfig implements ApiAccess {
     if (token) headers['Authorization'] = `Bearer ${token}`;
   }
 
-  /** What kubectl had before plugins, such as OpenID Connect: the whole of client-node, for the few who have it. */
+  /** What kubectl had before plugins, such as OpenID Connect: most of client-node, for the few who have it. */
   async #applyWithProvider(options: RequestOptions): Promise<void> {
-    const { KubeConfig } = await import('@kubernetes/client-node');
+    const { KubeConfig } = await import('@kubernetes/client-node/dist/config.js');
     const { clusters, users, contexts, currentContext } = this.#contents;
     const kubeConfig = new KubeConfig();
     kubeConfig.loadFromOptions({

@@ -2,7 +2,12 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { buildCommand, builders } from '../../../deploy/image/build-command.ts';
 
-const image = { tag: 'example.com/a:1', version: '1', commit: { revision: 'abc', time: 1_700_000_000 } };
+const image = {
+  context: 'built',
+  tag: 'example.com/a:1',
+  version: '1',
+  commit: { revision: 'abc', time: 1_700_000_000 },
+};
 
 describe('the command that builds the image', () => {
   it('is dated with the commit, whichever program builds', () => {

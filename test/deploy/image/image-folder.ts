@@ -1,66 +1,54 @@
-import { execFile } from 'node:child_process';
-import { chmod, cp, mkdir, mkdtemp, readFile, realpath, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, mkdtemp, readdir, readFile, realpath, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
+import { imageFolder } from '../../../deploy/image/image.ts';
 
-const root = fileURLToPath(new URL('../../../', import.meta.url));
-const imageFolder = join(root, 'deploy/image');
+const deployFolder = fileURLToPath(new URL('../../../deploy/image', import.meta.url));
 
 export interface Copy {
-  /** paths in the repository */
-  readonly sources: readonly string[];
+  /** path in the folder that the image is made of */
+  readonly source: string;
   readonly target: string;
-}
-
-/** The instructions of the Dockerfile, a line each. */
-async function instructions(): Promise<string[]> {
-  const text = await readFile(join(imageFolder, 'Dockerfile'), 'utf8');
-  return text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
 }
 
 /** What the Dockerfile copies. */
 export async function copies(): Promise<Copy[]> {
-  return (await instructions())
-    .filter((line) => line.startsWith('COPY '))
-    .map((line) => {
-      const paths = line.split(' ').filter((part) => part !== 'COPY' && !part.startsWith('--'));
-      return { sources: paths.slice(0, -1), target: paths.at(-1) ?? '' };
-    });
+  const text = await readFile(join(deployFolder, 'Dockerfile'), 'utf8');
+  return [...text.matchAll(/^COPY (?:--\S+ )*(\S+) (\S+)$/gm)].map(([, source = '', target = '']) => ({
+    source,
+    target,
+  }));
 }
 
-/** What the ignore file lets into the context of the build. */
-export async function contextEntries(): Promise<string[]> {
-  const text = await readFile(join(imageFolder, 'Dockerfile.dockerignore'), 'utf8');
-  return text.split('\n').flatMap((line) => (line.startsWith('!') ? [line.slice(1)] : []));
+/** What the builder of images gets to see. */
+export async function contextFiles(): Promise<string[]> {
+  const ignored = (await readFile(join(deployFolder, 'Dockerfile.dockerignore'), 'utf8'))
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith('#'));
+  const files = await readdir(imageFolder(), { recursive: true });
+  return files.filter((file) => !ignored.some((path) => file === path || file.startsWith(`${path}/`)));
 }
 
 /**
- * Makes the files of the image without a builder of images: what the Dockerfile copies, and what its first RUN installs.
+ * Makes the files of the image without a builder of images: what the Dockerfile copies.
  * @returns a temporary folder, which stands for the root of the image
  */
 export async function makeImageFolder(): Promise<string> {
   const folder = await mkdtemp(join(await realpath(tmpdir()), 'kube-lego-image-'));
   const app = join(folder, 'app');
-  for (const { sources, target } of await copies()) {
-    for (const source of sources) {
-      const into = target.startsWith('/')
-        ? join(folder, target)
-        : join(app, target, ...(sources.length > 1 || target === './' ? [source] : []));
-      await mkdir(dirname(into), { recursive: true });
-      await cp(join(root, source), into, { recursive: true });
-    }
+  const seen = new Set(await contextFiles());
+  for (const { source, target } of await copies()) {
+    const into = target.startsWith('/') ? join(folder, target) : join(app, target);
+    await mkdir(dirname(into), { recursive: true });
+    const context = imageFolder();
+    await cp(join(context, source), into, {
+      recursive: true,
+      filter: (path) => seen.has(path.slice(context.length + 1)),
+    });
   }
-  await install(app);
   await moveApp(join(folder, 'usr/local/bin/kube-lego'), app);
   return folder;
-}
-
-async function install(app: string): Promise<void> {
-  const run = (await instructions()).find((line) => line.startsWith('RUN npm ci'));
-  const [, args = ''] = /^RUN npm (ci [^&]*)&&/.exec(run ?? '') ?? [];
-  await promisify(execFile)('npm', [...args.trim().split(' '), '--prefer-offline'], { cwd: app });
 }
 
 /** The program names /app, where we may not write. */

@@ -10,10 +10,12 @@ import { promisify } from 'node:util';
 import { freePorts } from '../../../deploy/local/free-ports.ts';
 import { writeKubeconfig } from '../../../deploy/local/kubeconfig.ts';
 import manifest from '../../../package.json' with { type: 'json' };
+import { assets } from '../../../src/inspector/page/assets.ts';
 import { eventually } from '../../time/eventually.ts';
-import { contextEntries, copies, makeImageFolder } from './image-folder.ts';
+import { contextFiles, copies, makeImageFolder } from './image-folder.ts';
 
 interface Locked {
+  readonly version?: string;
   readonly dev?: boolean;
   readonly optional?: boolean;
   readonly devOptional?: boolean;
@@ -82,24 +84,67 @@ describe('the image', () => {
   });
 
   it('is made of nothing but what its context holds', async () => {
-    const copied = (await copies()).flatMap(({ sources }) =>
-      sources.map((source) => source.split('/')[0] ?? ''),
+    const sources = (await copies()).map(({ source }) => source);
+    const left = (await contextFiles()).filter(
+      (file) =>
+        !sources.some((source) => `${file}/`.startsWith(`${source}/`) || source.startsWith(`${file}/`)),
     );
-    assert.deepEqual([...new Set(copied)].toSorted(), (await contextEntries()).toSorted());
+    assert.deepEqual(left, []);
   });
 
-  it('holds the packages of the lockfile that are needed to run, and no other', async () => {
+  it('names the packages whose code it holds, for an SBOM, with their licences', async () => {
+    const app = join(folder, 'app');
+    const named = globSync('node_modules/**/package.json', { cwd: app }).map((path) => dirname(path));
+    const bundled = new Set<string>();
+    for (const file of globSync('*.mjs', { cwd: app })) {
+      // Where esbuild says what comes from where.
+      const origins = (await readFile(join(app, file), 'utf8')).matchAll(/^ *\/\/ (node_modules\/.*)$/gm);
+      for (const [, origin = ''] of origins) {
+        const [path = origin] = /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(origin) ?? [];
+        bundled.add(path);
+      }
+    }
+    assert.ok(bundled.has('node_modules/xstate'));
+    assert.deepEqual(
+      [...bundled].filter((path) => !named.includes(path)),
+      [],
+    );
+    for (const path of named) {
+      const { license, version }: { license?: string; version?: string } = JSON.parse(
+        await readFile(join(app, path, 'package.json'), 'utf8'),
+      );
+      assert.ok(license, `${path} names no licence`);
+      assert.equal(version, lockedPackages()[path]?.version);
+      const notices = (await readdir(join(app, path))).filter((file) =>
+        /^(?:(?:un)?licen[cs]e|readme)/i.test(file),
+      );
+      assert.notDeepEqual(notices, [], path);
+    }
+  });
+
+  it('loads acme-client and node-forge on demand, not with the controller', async () => {
+    const app = join(folder, 'app');
+    const loaded = new Set(globSync('{main,start-*}.mjs', { cwd: app }));
+    assert.equal(loaded.size, 2);
+    let code = '';
+    for (const file of loaded) {
+      const text = await readFile(join(app, file), 'utf8');
+      for (const [, other = ''] of text.matchAll(/^(?:} from|import) "\.\/(.*\.mjs)";$/gm)) loaded.add(other);
+      code += text;
+    }
+    assert.ok(loaded.size > 2);
+    assert.match(code, /^ *\/\/ node_modules\/xstate\//m);
+    assert.doesNotMatch(code, /^ *\/\/ node_modules\/(acme-client|axios|node-forge|ws)\//m);
+  });
+
+  it('holds no package but those of the lockfile that are needed to run', () => {
     const packages = lockedPackages();
-    const wanted = Object.entries(packages)
-      .filter(([path, { dev, optional, devOptional }]) => path !== '' && !(dev || optional || devOptional))
-      .map(([path]) => path);
-    const installed = globSync('**/node_modules/{*,@*/*}/package.json', { cwd: join(folder, 'app') })
-      .map((path) => dirname(path))
-      .filter((path) => /(^|\/)node_modules\/(@[^/]+\/)?[^/@]+$/.test(path));
-    assert.deepEqual(installed.toSorted(), wanted.toSorted());
-    for (const path of wanted) {
-      assert.ok(packages[path]?.integrity?.startsWith('sha512-'), `${path} has no checksum`);
-      assert.notEqual(packages[path]?.hasInstallScript, true, `${path} would run a script`);
+    for (const file of globSync('node_modules/**/package.json', { cwd: join(folder, 'app') })) {
+      const path = dirname(file);
+      const locked = packages[path];
+      assert.ok(locked !== undefined && !locked.dev && !locked.optional && !locked.devOptional, path);
+      assert.ok(locked.integrity?.startsWith('sha512-'), `${path} has no checksum`);
+      assert.notEqual(locked.hasInstallScript, true, `${path} would run a script`);
     }
   });
 
@@ -113,15 +158,8 @@ describe('the image', () => {
       files.filter((file) => !file.startsWith('node_modules') && file.endsWith('.test.ts')),
       [],
     );
-    const top = (await readdir(join(folder, 'app'))).toSorted();
-    assert.deepEqual(top, [
-      'LICENSE',
-      'machines',
-      'node_modules',
-      'package-lock.json',
-      'package.json',
-      'src',
-    ]);
+    const others = (await readdir(join(folder, 'app'))).filter((name) => !/\.mjs(\.map)?$/.test(name));
+    assert.deepEqual(others.toSorted(), ['LICENSE', 'node_modules', 'package.json', 'page']);
   });
 
   it('runs its commands as the Deployment lets it, with no tool but Node', async () => {
@@ -153,6 +191,11 @@ describe('the image', () => {
           () => false,
         );
       await eventually('it is alive', isAlive);
+      for (const name of assets.keys()) {
+        const path = name === 'index.html' ? '' : `page/${name}`;
+        const { status } = await fetch(`http://127.0.0.1:${inspector}/${path}`);
+        assert.equal(status, 200, name);
+      }
       const status = await readFile(`/proc/${controller.pid}/status`, 'utf8').catch(() => '');
       const peak = Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0);
       assert.ok(peak * 1024 < memoryLimit(), `it took ${peak} kB`);

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { assets, contentSecurityPolicy } from './assets.ts';
+import { assets, contentSecurityPolicy } from './page/assets.ts';
 
 interface PageFile {
   readonly body: Buffer;
@@ -16,7 +16,7 @@ export async function pageFile(path: string): Promise<PageFile | undefined> {
   const name = path === '/' ? 'index.html' : path.startsWith('/page/') ? path.slice('/page/'.length) : '';
   const type = assets.get(name);
   if (type === undefined) return undefined;
-  const body = await readFile(new URL(name, import.meta.url));
+  const body = await readFile(new URL(`page/${name}`, import.meta.url));
   const headers = {
     'content-type': type,
     'content-length': String(body.length),
