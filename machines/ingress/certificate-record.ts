@@ -15,8 +15,8 @@ export type CertificateStatus =
       readonly kind: 'good';
       readonly notAfter: number;
       readonly renewAt: number;
-      /** An earlier check: to query ARI, or because the Secret may have changed. */
-      readonly askAt?: number | undefined;
+      /** A check before the next regular one: the Secret may have changed, or lacks its keystore. */
+      readonly checkAt?: number | undefined;
     }
   | {
       readonly kind: 'working';

@@ -71,8 +71,8 @@ export type StepResult<T> =
 /** Validity of the stored certificate, with the ARI window if known already. */
 export interface StoredValidity extends Validity {
   readonly window?: RenewalWindow | undefined;
-  /** When to query ARI next, in milliseconds since the epoch. */
-  readonly askAt?: number | undefined;
+  /** A check before the next regular one, in milliseconds since the epoch. */
+  readonly checkAt?: number | undefined;
   /** Milliseconds that the CA's clock is ahead of this machine's; 0 if not given. */
   readonly caAhead?: number | undefined;
 }

@@ -37,7 +37,7 @@ function movedStatus(status: CertificateStatus, by: number): CertificateStatus {
     case 'unchecked':
       return status;
     case 'good':
-      return status.askAt === undefined ? status : { ...status, askAt: status.askAt + by };
+      return status.checkAt === undefined ? status : { ...status, checkAt: status.checkAt + by };
     case 'working': {
       const { hold, pending, round, since } = status;
       const { early } = round;

@@ -72,11 +72,11 @@ export function attentionTime({ status }: CertificateRecord): number | undefined
   return status.kind === 'failed' ? status.nextAttemptAt : undefined;
 }
 
-/** The time of the next renewal, retry, ARI query or check of Secrets; during a check, of those known. Without `recheckTime`. */
+/** The time of the next renewal, retry or check of Secrets; during a check, of those known. Without `recheckTime`. */
 export function wakeTime({ certificates, nextCheckAt }: IngressContext): number | undefined {
-  const asked = certificates.map(({ status }) => (status.kind === 'good' ? status.askAt : undefined));
+  const checked = certificates.map(({ status }) => (status.kind === 'good' ? status.checkAt : undefined));
   const attended = certificates.filter((record) => !isRechecked(record)).map(attentionTime);
-  return earliest([...attended, ...asked, nextCheckAt]);
+  return earliest([...attended, ...checked, nextCheckAt]);
 }
 
 /** When a check before an order is repeated: the supervisor may make it later. */

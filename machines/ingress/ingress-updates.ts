@@ -47,8 +47,6 @@ export type CheckResult =
       readonly kind: 'assessed';
       readonly secretName: string;
       readonly assessment: Assessment;
-      /** When to query ARI next, in milliseconds since the epoch. */
-      readonly askAt?: number | undefined;
       /** An awaited host has appeared. */
       readonly appeared?: boolean;
     }
@@ -181,7 +179,7 @@ export function applyAssessments(
         const { notAfter, renewAt, notices } = assessment;
         return {
           ...record,
-          status: { kind: 'good', notAfter, renewAt, askAt: result.askAt },
+          status: { kind: 'good', notAfter, renewAt },
           servesUntil: notAfter,
           failures: noFailures,
           failing: undefined,
@@ -267,7 +265,7 @@ export function applyOutcome(
     if (outcome.kind === 'failed') return fail(context, record, outcome.failure, at);
     const { notAfter } = outcome.validity;
     const { caAhead = 0, window } = outcome.validity;
-    const askAt = woken ? at + recheckDelay : outcome.validity.askAt;
+    const checkAt = woken ? at + recheckDelay : outcome.validity.checkAt;
     const clocks = judgingClocks(at, at + caAhead);
     const renewAt = localRenewalTime(outcome.validity, context.policy.minimumValidity, window, clocks);
     if (renewAt <= at) {
@@ -275,7 +273,7 @@ export function applyOutcome(
       const message = `The CA issued a certificate for Secret ${secretName} that must be renewed at once: it expires at ${new Date(notAfter).toISOString()}.`;
       return fail(context, record, { code: 'CertificateRejected', message }, at);
     }
-    return stored(record, { notAfter, renewAt, askAt });
+    return stored(record, { notAfter, renewAt, checkAt });
   });
   // Meanwhile the user may have stored a good certificate by hand.
   return woken && outcome.kind === 'failed' && isChecked(next)

@@ -15,7 +15,7 @@ import type { Round } from './round.ts';
 export type SupervisorEvent =
   | { readonly type: 'SOURCE_OBSERVED'; readonly source: SourceSpec }
   | { readonly type: 'SOURCE_GONE'; readonly key: SourceKey }
-  /** A Secret was created, changed or deleted; the next check reads it. */
+  /** A Secret was created, changed or deleted, or the CA suggests another time to renew its certificate; the next check reads it. */
   | { readonly type: 'SECRET_CHANGED'; readonly namespace: string; readonly secretName: string }
   /** The initial list of all sources is complete. Ownership is decided when holders, Namespaces and classes have been read, too. */
   | { readonly type: 'SYNCED' }

@@ -17,14 +17,14 @@ import { failureOf } from './failures.ts';
 import type { Keystores } from './keystores.ts';
 import type { JournalOptions } from './order-record.ts';
 import type { Placeholders } from './placeholders.ts';
-import type { RenewalWatch } from './renewal-watch.ts';
+import type { RenewalPolls } from './renewal-polls.ts';
 
 export interface CheckSecretsOptions extends JournalOptions {
   readonly secrets: Pick<SecretStore, 'read'>;
   readonly holders: Pick<HolderKeeper, 'importing' | 'find' | 'get'>;
   readonly policy: AssessmentPolicy;
   /** Undefined without ARI. */
-  readonly renewals?: Pick<RenewalWatch, 'check'> | undefined;
+  readonly renewals?: Pick<RenewalPolls, 'check'> | undefined;
   readonly revocations: Pick<RevocationRegister, 'reasonFor' | 'isCompromised'>;
   readonly solvers: Pick<ChallengeSolvers, 'haveAppeared'>;
   readonly keystores: Pick<Keystores, 'keep'>;
@@ -68,10 +68,7 @@ export function checkSecretsLogic(
         const proof = foundProof(desired, facts, clock.now());
         if (proof !== undefined) holders.find(proof);
       }
-      const { secret, askAt } =
-        facts.kind === 'absent' || renewals === undefined
-          ? { secret: facts, askAt: undefined }
-          : await renewals.check(desired, facts, signal);
+      const secret = renewals === undefined ? facts : await renewals.check(desired, facts, signal);
       const holderOf = (host: string) => holders.get(host);
       const assessment = assess(desired, secret, policy, holderOf, clock.now(), ca.clock.now());
       // Whatever the journal holds, a good certificate is good.
@@ -84,7 +81,6 @@ export function checkSecretsLogic(
         kind: 'assessed',
         secretName,
         assessment: await withKeystore(desired, assessment, stored, secret, signal),
-        askAt,
       } as const;
       const awaited = desired.hosts.filter(({ host }) => desired.awaited?.includes(host));
       if (awaited.length === 0) return checked;

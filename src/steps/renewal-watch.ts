@@ -39,8 +39,17 @@ interface FirstSuggestion {
 export interface Watched {
   /** With the current window. */
   readonly secret: PresentSecret;
-  /** The next check, in milliseconds since the epoch; undefined for a certificate of another CA. */
+  /** The window that the Secret records now. */
+  readonly recorded: RenewalWindow | undefined;
+  /** The next `poll`, in milliseconds since the epoch; undefined for a certificate of another CA. */
   readonly askAt: number | undefined;
+}
+
+export interface Polled {
+  /** The answer is not what the Secret records: it is to be checked. */
+  readonly isNews: boolean;
+  /** The next `poll`, in milliseconds since the epoch. */
+  readonly askAt: number;
 }
 
 /** Let's Encrypt's interval for ARI is six hours; requests after a restart or an outage are spread over it. */
@@ -64,7 +73,7 @@ interface Known {
   readonly suggested?: SuggestedWindow | undefined;
   /** A window that is not on the Secret yet. */
   readonly unrecorded?: RenewalWindow | undefined;
-  /** The last answer, if its write failed or nobody waited for it, and the time of the next write: ARI may not be requested again so soon. */
+  /** The last answer, if it is not written because that failed or nobody waited for it, and the time of the next write: ARI may not be requested again so soon. */
   readonly refused?: { readonly suggested: SuggestedWindow; readonly writeAt: number } | undefined;
 }
 
@@ -113,7 +122,7 @@ export class RenewalWatch {
     const now = ca.clock.now();
     const isIssuedHere = !isForeign(secret) && directory === ca.directoryUrl;
     if (certificate.kind !== 'readable' || certificate.id === undefined || !isIssuedHere) {
-      return { secret, askAt: undefined };
+      return { secret, recorded: undefined, askAt: undefined };
     }
     const { id, notAfter } = certificate;
     const last = this.#known.get(id);
@@ -131,31 +140,66 @@ export class RenewalWatch {
     const turn = isClaim ? this.#turnOf(id) : checkAt;
     if ((isNew && !isClaim) || (turn !== undefined && turn > now) || notAfter <= clock.now()) {
       this.#remember(id, known);
-      return { secret: seen, askAt: ca.clock.byMachine(checkAt) };
+      return { secret: seen, recorded: secret.window, askAt: ca.clock.byMachine(checkAt) };
     }
     // An answer holds until its Retry-After, whatever a tenant writes meanwhile.
     const answer = known.askAt > now ? (known.refused?.suggested ?? known.suggested) : undefined;
     const { window: suggested, askAt } =
       answer === undefined ? await this.#ask(id, signal) : { window: answer, askAt: known.askAt };
     this.#remember(id, { ...known, askAt, suggested, refused: undefined });
-    if (suggested === undefined) return { secret: seen, askAt: ca.clock.byMachine(askAt) };
+    if (suggested === undefined) {
+      return { secret: seen, recorded: secret.window, askAt: ca.clock.byMachine(askAt) };
+    }
     const record = recordOf(id, suggested, window, now);
     if (!windowDiffers(secret.window, record)) {
-      return { secret: { ...secret, windowConfirmed: true }, askAt: ca.clock.byMachine(askAt) };
+      const found = { ...secret, windowConfirmed: true };
+      return { secret: found, recorded: secret.window, askAt: ca.clock.byMachine(askAt) };
     }
     const annotations = { [renewalAnnotation]: writeRenewal(id, record) };
     try {
       const version = await secrets.annotate(namespace, secretName, secret, annotations, signal);
       this.#remember(id, { askAt, suggested });
       const found = { ...secret, ...version, window: record, windowConfirmed: true };
-      return { secret: found, askAt: ca.clock.byMachine(askAt) };
+      return { secret: found, recorded: record, askAt: ca.clock.byMachine(askAt) };
     } catch (error) {
       if (!(error instanceof KubernetesError)) throw error;
       // A changed window that cannot be stored is not used: a conflict, or no permission.
       const writeAt = now + pauseAfterRefusal;
       this.#remember(id, { ...known, askAt, refused: { suggested, writeAt } });
-      return { secret: seen, askAt: ca.clock.byMachine(writeAt) };
+      return { secret: seen, recorded: secret.window, askAt: ca.clock.byMachine(writeAt) };
     }
+  }
+
+  /**
+   * Requests ARI if it is due, without a look at the Secret. An answer that differs is kept for the check that is to follow. Nobody waits
+   * for it: the time limits of the request are enough.
+   * @param recorded the window that the Secret recorded when it was last read
+   * @throws the signal's reason
+   */
+  async poll(id: string, recorded: RenewalWindow | undefined): Promise<Polled> {
+    const { ca, signal } = this.#options;
+    const now = ca.clock.now();
+    const last = this.#known.get(id);
+    const known: Known = last === undefined ? { askAt: nextBeat(id, rhythm, now) } : this.#inTurn(id, last);
+    const { refused } = known;
+    const turn = refused?.writeAt ?? known.askAt;
+    if (turn > now) {
+      this.#remember(id, known);
+      return { isNews: false, askAt: ca.clock.byMachine(turn) };
+    }
+    if (refused !== undefined) return { isNews: true, askAt: ca.clock.byMachine(now + pauseAfterRefusal) };
+    // Meanwhile a check does not ask as well.
+    this.#remember(id, { ...known, askAt: nextBeat(id, rhythm, now) });
+    const { window: suggested, askAt } = await ca.renewalInfo.ask(id, signal);
+    const answeredAt = ca.clock.now();
+    const meanwhile = this.#known.get(id) ?? known;
+    const record = suggested && recordOf(id, suggested, recorded ?? meanwhile.unrecorded, answeredAt);
+    if (suggested === undefined || record === undefined || !windowDiffers(recorded, record)) {
+      this.#remember(id, { ...meanwhile, askAt, suggested });
+      return { isNews: false, askAt: ca.clock.byMachine(askAt) };
+    }
+    this.#remember(id, { ...meanwhile, askAt, refused: { suggested, writeAt: answeredAt } });
+    return { isNews: true, askAt: ca.clock.byMachine(answeredAt + pauseAfterRefusal) };
   }
 
   /** Postpones a due request while the CA's breaker is open. */

@@ -21,7 +21,7 @@ import type { Clock } from '../time/clock.ts';
 import { retry } from '../time/retry.ts';
 import { secretNotWritable } from './failures.ts';
 import type { Keystores } from './keystores.ts';
-import type { RenewalWatch } from './renewal-watch.ts';
+import type { RenewalPolls } from './renewal-polls.ts';
 
 export interface StoreCertificateOptions {
   readonly secrets: Pick<SecretStore, 'read' | 'write'>;
@@ -31,7 +31,7 @@ export interface StoreCertificateOptions {
   readonly revocations: Pick<RevocationRegister, 'reasonFor'>;
   readonly policy: AssessmentPolicy;
   /** Undefined without ARI. */
-  readonly renewals?: Pick<RenewalWatch, 'first'> | undefined;
+  readonly renewals?: Pick<RenewalPolls, 'first'> | undefined;
   readonly clock: Clock;
   /** By whose clock the new certificate is judged, too: this machine's may be wrong. */
   readonly ca: { readonly clock: Pick<Clock, 'now'> };
@@ -81,10 +81,10 @@ export async function storeCertificate(
   endOrder(options, input);
   // Only now: a crash during the request must not lose the certificate.
   const kept = await keepKeystore(options, input, signal);
-  const suggestion = id === undefined ? undefined : await renewals?.first(id, signal);
+  const window = id === undefined ? undefined : await renewals?.first(input.desired, id, signal);
   const caAhead = ca.clock.now() - clock.now();
-  const askAt = kept ? suggestion?.askAt : clock.now() + second;
-  return { notBefore, notAfter, window: suggestion?.window, askAt, caAhead };
+  const checkAt = kept ? undefined : clock.now() + second;
+  return { notBefore, notAfter, window, checkAt, caAhead };
 }
 
 /** Whether the keystore is that of the new certificate; if not, the next check says why, or tries again. */

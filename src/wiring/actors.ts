@@ -21,6 +21,7 @@ import type { RevocationRegister } from '../revocation/revocation-register.ts';
 import { Keystores } from '../steps/keystores.ts';
 import { pauseLinkEvent } from '../steps/pause-link.ts';
 import type { Placeholders } from '../steps/placeholders.ts';
+import { RenewalPolls } from '../steps/renewal-polls.ts';
 import { RenewalWatch } from '../steps/renewal-watch.ts';
 import { trialCertificate } from '../steps/trial-certificate.ts';
 import type { Authorities } from './ca.ts';
@@ -45,6 +46,8 @@ export interface ActorsOptions {
   readonly orders: OrderJournal;
   readonly revocations: RevocationRegister;
   readonly placeholders: Placeholders;
+  /** Whether somebody wants a certificate in this Secret, as far as is known. */
+  readonly isWanted: (secret: { readonly namespace: string; readonly secretName: string }) => boolean;
   readonly status: SourceStatusWriter;
   readonly observer: IssuanceObserver;
   /** XState inspection of all actors. */
@@ -59,8 +62,8 @@ export interface Actors {
 }
 
 export function setUpActors(runtime: Runtime, options: ActorsOptions): Actors {
-  const { config, clock, log } = runtime;
-  const { authorities, observer, inspect } = options;
+  const { config, clock, log, signal } = runtime;
+  const { authorities, cluster, isWanted, observer, inspect } = options;
   const { ca } = authorities;
   const vault = new Vault();
   const issued = new IssuedCertificates(vault);
@@ -73,7 +76,15 @@ export function setUpActors(runtime: Runtime, options: ActorsOptions): Actors {
       authorities.draining.end(id);
     },
   );
-  const announcer = new Announcer(options.cluster.events, options.status, log);
+  const announcer = new Announcer(cluster.events, options.status, log);
+  const renewals = new RenewalPolls({
+    watch: new RenewalWatch({ ca, secrets: cluster.secrets, clock, signal }),
+    clock,
+    signal,
+    isWanted,
+    onNews: ({ namespace, secretName }) => supervisor.send({ type: 'SECRET_CHANGED', namespace, secretName }),
+    onTrouble: (error) => log.error(error, 'The CA could not be asked when to renew a certificate.'),
+  });
   const ingresses = new IngressActors(
     createIngressLogic({
       rounds,
@@ -81,7 +92,7 @@ export function setUpActors(runtime: Runtime, options: ActorsOptions): Actors {
       announcer,
       observer,
       steps: {
-        ...createSteps(runtime, options, { vault, issued, slots: rounds }),
+        ...createSteps(runtime, options, { vault, issued, renewals, slots: rounds }),
         onSlow: (id, finding) => rounds.pending(id, finding, clock.now()),
       },
     }),
@@ -130,9 +141,14 @@ export function setUpActors(runtime: Runtime, options: ActorsOptions): Actors {
 }
 
 function createSteps(
-  { config, clock, log, signal }: Runtime,
+  { config, clock, log }: Runtime,
   { cluster, authorities, challenges, ownership, orders, revocations, placeholders, observer }: ActorsOptions,
-  own: { readonly vault: Vault; readonly issued: IssuedCertificates; readonly slots: Rounds },
+  own: {
+    readonly vault: Vault;
+    readonly issued: IssuedCertificates;
+    readonly renewals: RenewalPolls;
+    readonly slots: Rounds;
+  },
 ): Parameters<typeof createIngressLogic>[0]['steps'] {
   const { ca, rehearsal } = authorities;
   const { events, secrets } = cluster;
@@ -151,7 +167,6 @@ function createSteps(
       keyType: config.keyType,
       clock,
     }),
-    renewals: new RenewalWatch({ ca, secrets, clock, signal }),
     keystores: new Keystores(secrets),
     placeholders,
     onPause: (link, input) => events.publish(pauseLinkEvent(input, link)),

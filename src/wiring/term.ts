@@ -90,6 +90,7 @@ export function setUpTerm(
     revocations: revocations.register,
     status: status.writer,
     placeholders,
+    isWanted,
     observer,
     inspect,
   });

@@ -21,6 +21,7 @@ import { OrderJournal } from '../../src/journal/order-journal.ts';
 import type { SecretStore } from '../../src/kubernetes/records/secret-store.ts';
 import type { IngressStanding } from '../../src/metrics/certificate-samples.ts';
 import { HolderKeeper } from '../../src/ownership/holder-keeper.ts';
+import { RenewalPolls } from '../../src/steps/renewal-polls.ts';
 import { RenewalWatch } from '../../src/steps/renewal-watch.ts';
 import type { Clock } from '../../src/time/clock.ts';
 import { sleep } from '../../src/time/clock.ts';
@@ -192,11 +193,19 @@ export class ControllerProcess {
         holders: this.#holders,
         journal: this.#orders,
         revocations: noRevocations,
-        renewals: new RenewalWatch({
-          ca,
-          secrets: secretsOf(cluster, clock),
+        renewals: new RenewalPolls({
+          watch: new RenewalWatch({
+            ca,
+            secrets: secretsOf(cluster, clock),
+            clock,
+            signal: this.#death.signal,
+          }),
           clock,
           signal: this.#death.signal,
+          isWanted: () => true,
+          onNews: ({ namespace, secretName }) =>
+            supervisor.send({ type: 'SECRET_CHANGED', namespace, secretName }),
+          onTrouble: (trouble) => witness.troubled(String(trouble)),
         }),
         onPause: () => cluster.countEvent('PauseLink'),
         vault,

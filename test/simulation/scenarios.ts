@@ -54,7 +54,7 @@ export const scenarios: readonly Scenario[] = [
       }
       nowAndThen(world, 5 * day, () => {
         const { key } = population.any;
-        world.cluster.deleteSecret(key);
+        world.loseSecret(key);
       });
     },
   },

@@ -7,7 +7,7 @@ import { Hosts } from './hosts.ts';
 import { Random } from './random.ts';
 import { type CaLimit, directoryUrl, type SimulatedCa } from './simulated-ca.ts';
 import { StrictCa } from './strict-ca.ts';
-import { day, second } from './time-units.ts';
+import { day, hour, second } from './time-units.ts';
 import { VirtualTime } from './virtual-time.ts';
 import { Witness } from './witness.ts';
 
@@ -19,12 +19,14 @@ export interface WorldOptions {
   readonly ca: CaKind;
   /** How many refusals by this limit may be met for one scope. */
   readonly refusalsAllowed?: (limit: CaLimit) => number;
-  /** Milliseconds; the longer, the faster the simulation: nobody tampers with these Secrets unseen. */
+  /** Milliseconds; the longer, the faster the simulation: checks that find nothing are left out. */
   readonly checkInterval?: number;
   /** Milliseconds for which the CA's answer holds on when to renew a certificate; undefined: it does not say. */
   readonly renewalInfoPeriod?: number;
 }
 
+/** `LEGO_CHECK_INTERVAL`, milliseconds. */
+const defaultCheckInterval = 8 * hour;
 /** When every simulation begins. */
 const start = Date.UTC(2026, 10, 2);
 
@@ -86,6 +88,16 @@ export class World {
     });
     this.#process = process;
     process.start();
+  }
+
+  /** Somebody deletes a Secret (`namespace/name`). The check that finds it comes as by default, though others are left out. */
+  loseSecret(key: string): void {
+    const { cluster, random, time } = this;
+    const [namespace = '', secretName = ''] = key.split('/');
+    cluster.deleteSecret(key);
+    time.after(random.between(0, defaultCheckInterval), () =>
+      cluster.watcher?.({ type: 'SECRET_CHANGED', namespace, secretName }),
+    );
   }
 
   /** The process dies; another one is there after a while. Nothing happens while there is none. */

@@ -29,7 +29,6 @@ const { chainPem, certificateId } = issuer.issue(
 );
 const input = { ...certificateInput(), issued: 'key' };
 const window: RenewalWindow = { start: now + 50 * day, end: now + 52 * day, at: now + 51 * day };
-const askAt = now + 6 * hour;
 
 describe('a certificate in hand', () => {
   let written: CertificateToStore[];
@@ -39,7 +38,7 @@ describe('a certificate in hand', () => {
   let sent: string;
   let answered: string[];
   let asked: string[];
-  let answer: PromiseWithResolvers<{ readonly window: RenewalWindow | undefined; readonly askAt: number }>;
+  let answer: PromiseWithResolvers<RenewalWindow | undefined>;
 
   beforeEach(() => {
     written = [];
@@ -87,7 +86,7 @@ describe('a certificate in hand', () => {
           keyType: 'ec-p256',
         },
         renewals: {
-          first: (stored) => {
+          first: (_, stored) => {
             assert.equal(written.length, 1, 'it is stored before the CA is asked anything');
             asked.push(stored);
             return answer.promise;
@@ -105,12 +104,12 @@ describe('a certificate in hand', () => {
 
   it('is stored before the CA is asked when to renew it, and the round is told what it says', async () => {
     const storing = store();
-    answer.resolve({ window, askAt });
+    answer.resolve(window);
     assert.deepEqual(await storing, {
       notBefore: now - hour,
       notAfter: now + 90 * day,
       window,
-      askAt,
+      checkAt: undefined,
       caAhead: 0,
     });
     assert.deepEqual(asked, [certificateId]);
@@ -123,7 +122,7 @@ describe('a certificate in hand', () => {
 
   it('is marked if the CA has sent it without its issuer, so that it is not ordered again for that', async () => {
     sent = chainPem.slice(0, chainPem.indexOf('-----BEGIN', 1));
-    answer.resolve({ window, askAt });
+    answer.resolve(window);
     await store();
     const [stored] = written;
     const found = readCertificate(Buffer.from(stored?.chainPem ?? ''), Buffer.from(keyPem));
@@ -137,7 +136,7 @@ describe('a certificate in hand', () => {
   });
 
   it('makes its namespace the holder of its hosts', async () => {
-    answer.resolve({ window, askAt });
+    answer.resolve(window);
     await store();
     const holders = await keeper().restore();
     assert.deepEqual([...holders.keys()], ['web.example.com']);
@@ -158,7 +157,7 @@ describe('a certificate in hand', () => {
     assert.equal(written.length, 0);
     assert.match(notices.join('\n'), /^The holder of the hosts is not recorded yet: .*it is away\.$/);
     documents.refusal = undefined;
-    answer.resolve({ window, askAt });
+    answer.resolve(window);
     for (let turns = 0; turns < 20 && written.length === 0; turns += 1) {
       await setImmediate();
       clock.advance(30_000);
@@ -170,7 +169,7 @@ describe('a certificate in hand', () => {
 
   it('is marked where its hosts have passed the self-check', async () => {
     answered = ['web.example.com'];
-    answer.resolve({ window, askAt });
+    answer.resolve(window);
     await store();
     assert.equal(written[0]?.annotations['kube-lego.io/self-checked'], 'true');
   });
@@ -186,7 +185,7 @@ describe('a certificate in hand', () => {
       annotations: {},
       labels: {},
     };
-    answer.resolve({ window: undefined, askAt });
+    answer.resolve(undefined);
     const { notAfter } = await store({
       read: () => Promise.resolve(present),
       write: (_, __, ___, certificate) => {

@@ -49,9 +49,14 @@ for (const by of [-5 * hour, 5 * hour]) {
     });
 
     it('renews by the time of day, and asks ARI after the time that the CA has named', () => {
-      const [notAfter, renewAt, askAt] = [now + 60 * day, now + 30 * day, now + hour];
-      const moved = applyClockStep(contextOf({ kind: 'good', notAfter, renewAt, askAt }), by, now + by);
-      assert.deepEqual(moved.certificates[0]?.status, { kind: 'good', notAfter, renewAt, askAt: askAt + by });
+      const [notAfter, renewAt, checkAt] = [now + 60 * day, now + 30 * day, now + hour];
+      const moved = applyClockStep(contextOf({ kind: 'good', notAfter, renewAt, checkAt }), by, now + by);
+      assert.deepEqual(moved.certificates[0]?.status, {
+        kind: 'good',
+        notAfter,
+        renewAt,
+        checkAt: checkAt + by,
+      });
     });
 
     it('moves what a round waits for, and since when', () => {
