@@ -105,11 +105,10 @@ describe('a local cluster', () => {
   });
 
   test('is gone after stop', async () => {
-    const other = await startCluster();
-    assert.equal(processesWith(other.directory).length >= 2, true);
-    await other.stop();
-    assert.deepEqual(processesWith(other.directory), []);
-    assert.equal(existsSync(other.directory), false);
+    assert.equal(processesWith(cluster.directory).length >= 2, true);
+    await cluster.stop();
+    assert.deepEqual(processesWith(cluster.directory), []);
+    assert.equal(existsSync(cluster.directory), false);
   });
 
   /** The API server learns of roles and bindings a moment after they were written, or it was started. */

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
-import { type Cluster, startCluster } from '../../../deploy/local/cluster.ts';
+import { writeKubeconfig } from '../../../deploy/local/kubeconfig.ts';
 import type { ChallengeRule } from '../../../machines/ownership/challenge-rules.ts';
 import type { IngressClassReference } from '../../../machines/ownership/source-spec.ts';
 import {
@@ -14,9 +15,11 @@ import {
   type ChallengeObserver,
   ChallengeWatch,
 } from '../../../src/challenges/http-01/challenge-ingress/challenge-watch.ts';
-import type { KubernetesClient } from '../../../src/kubernetes/client/client.ts';
+import { createKubernetesClient, type KubernetesClient } from '../../../src/kubernetes/client/client.ts';
+import { loadKubeConfig } from '../../../src/kubernetes/client/kube-config.ts';
 import { KubernetesError } from '../../../src/kubernetes/client/kubernetes-error.ts';
 import { arrayField, recordField, stringField } from '../../../src/process/json.ts';
+import { startFaultyProxy } from '../../controller-failures/faulty-proxy.ts';
 import { type ApiWorld, startApiWorld } from '../../kubernetes/api-world.ts';
 import { eventually } from '../../time/eventually.ts';
 import { ManualClock } from '../../time/manual-clock.ts';
@@ -33,7 +36,6 @@ const named =
     hosts.map((host) => ({ host, ruleHost: host, ingressClass }));
 
 describe('the challenge Ingress', () => {
-  let cluster: Cluster;
   let world: ApiWorld;
   let clock: ManualClock;
   let stop: AbortController;
@@ -45,8 +47,7 @@ describe('the challenge Ingress', () => {
   let serial = 0;
 
   before(async () => {
-    cluster = await startCluster();
-    world = await startApiWorld(cluster);
+    world = await startApiWorld();
   });
   after(() => world[Symbol.asyncDispose]());
 
@@ -121,6 +122,14 @@ describe('the challenge Ingress', () => {
       remove: (...parameters) => client.remove(...parameters),
       close: () => client.close(),
     };
+  }
+
+  /** A client of the API server at another address, which belongs to the caller. */
+  async function clientOf(server: string, ca: string): Promise<KubernetesClient> {
+    const { adminToken: token, directory } = world.cluster;
+    const path = join(directory, `${namespace}.kubeconfig`);
+    await writeKubeconfig(path, { server, ca, token, user: 'admin', namespace });
+    return createKubernetesClient(loadKubeConfig({ env: { KUBECONFIG: path } }), { userAgent: 'under-test' });
   }
 
   async function rules(): Promise<Record<string, string[]>> {
@@ -813,20 +822,28 @@ describe('the challenge Ingress', () => {
   });
 
   it('is written when the API server comes back', async () => {
+    await using way = await startFaultyProxy(world.cluster.serverUrl, world.cluster.ca);
+    const client = await clientOf(way.url, way.caPem);
+    challenges = create({ client });
     start();
     await eventually('it is synced', () => watch.state.synced);
-    await cluster.stopApiServer();
+    way.interfere = () => Promise.resolve('hang-up');
+    way.breakConnections();
     const waiting = challenges.acquire('a', named(nginx, 'a.example'), stop.signal);
     clock.advance(0);
     await eventually('a write failed', () => errors.length > 0);
-    await cluster.startApiServer();
+    way.interfere = () => undefined;
     clock.advance(1000);
     await now(waiting);
     assert.equal(has('a.example'), true);
+    stop.abort();
+    await client.close();
   });
 
   it('gives up after some failures, with what the API server said', async () => {
-    await cluster.stopApiServer();
+    // Nobody listens there.
+    const client = await clientOf('https://127.0.0.1:1', world.cluster.ca);
+    challenges = create({ client });
     const waiting = challenges.acquire('a', named(nginx, 'a.example'), stop.signal);
     const failed = assert.rejects(
       waiting,
@@ -837,7 +854,7 @@ describe('the challenge Ingress', () => {
       await eventually('one more failure', () => errors.length === tries);
     }
     await failed;
-    await cluster.startApiServer();
+    await client.close();
   });
 });
 
