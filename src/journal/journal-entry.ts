@@ -38,6 +38,11 @@ export function keyOfSet({ directoryUrl, profile, hosts }: OrderSet): string {
   return JSON.stringify([directoryUrl, profile ?? '', ...hosts]);
 }
 
+/** Whether this private key, as it is in a Secret, is that of the order: then its certificate has been stored there. */
+export function hasKey({ keyPem }: Pick<JournalEntry, 'keyPem'>, stored: Buffer | undefined): boolean {
+  return keyPem.trim() === stored?.toString().trim();
+}
+
 /** The entry as text. */
 export function writeEntry({ id: _, begunAt, waitUntil, ...entry }: JournalEntry): string {
   const times = { begunAt: iso(begunAt), waitUntil: waitUntil === undefined ? undefined : iso(waitUntil) };

@@ -31,8 +31,11 @@ export interface OrderJournalOptions {
   readonly isWanted: (entry: JournalEntry) => boolean;
   /** The entry has ended, whatever became of its order. */
   readonly onEnded?: (entry: JournalEntry) => void;
-  /** Awaited before an entry that has ended is taken out of the store: until then it counts for the CA's limits after a crash. */
-  readonly counted?: () => Promise<void>;
+  /**
+   * Awaited before an entry that has ended is taken out of the store. Until then, after a crash, it counts for the CA's limits, and tells
+   * that a certificate in its Secret is ours.
+   */
+  readonly recorded?: () => Promise<unknown>;
   /** An order is given up although the CA may have made it. */
   readonly onLetGo: (entry: JournalEntry, why: string) => void;
 }
@@ -70,7 +73,7 @@ export class OrderJournal {
   readonly #texts = new WeakMap<JournalEntry, string>();
   /** By `keyOfSet`. */
   readonly #bySet = new Map<string, JournalEntry>();
-  /** They stay in the store until `counted`. */
+  /** They stay in the store until `recorded`. */
   readonly #ended = new Set<string>();
   /** Not written yet; undefined: it has ended. */
   #changes = new Map<string, JournalEntry | undefined>();
@@ -229,7 +232,7 @@ export class OrderJournal {
     if (!this.#stored.has(id)) return this.#takeOut(id);
     this.#changes.delete(id);
     this.#ended.add(id);
-    this.#counted().then(
+    this.#recorded().then(
       () => this.#takeOut(id),
       // The process is stopping.
       () => undefined,
@@ -245,7 +248,7 @@ export class OrderJournal {
 
   /** Writes pending changes. @throws what the store throws, or the signal's reason */
   async flush(signal: AbortSignal): Promise<void> {
-    if (this.#ended.size > 0) await untilAborted(this.#counted(), signal);
+    if (this.#ended.size > 0) await untilAborted(this.#recorded(), signal);
     if (this.#changes.size > 0) await this.#written(signal);
   }
 
@@ -282,8 +285,8 @@ export class OrderJournal {
     await untilAborted(this.#commits.commit(), signal);
   }
 
-  async #counted(): Promise<void> {
-    await this.#options.counted?.();
+  async #recorded(): Promise<void> {
+    await this.#options.recorded?.();
   }
 
   /** With one of the next writes. */

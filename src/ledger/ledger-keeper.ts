@@ -8,9 +8,9 @@ import type { RateLimits } from '../../machines/ledger/rate-limits.ts';
 import { second } from '../../machines/time/durations.ts';
 import { asAsked, isConflict } from '../kubernetes/client/kubernetes-error.ts';
 import { retryConflicts } from '../kubernetes/client/retry-conflicts.ts';
-import { type Clock, sleep } from '../time/clock.ts';
-import { GroupCommit } from '../time/group-commit.ts';
+import type { Clock } from '../time/clock.ts';
 import { retry } from '../time/retry.ts';
+import { WriteBehind } from '../time/write-behind.ts';
 
 /** Storage of the ledger's documents, by shard. */
 export interface LedgerStore {
@@ -31,7 +31,7 @@ export interface LedgerKeeperOptions {
   readonly onTrouble: (trouble: unknown) => void;
 }
 
-/** Milliseconds from a change to its write, to batch changes. */
+/** Milliseconds from a change to its write. */
 const delay = 3 * second;
 const restorePauses = { shortestPause: 0.5 * second, longestPause: 30 * second };
 
@@ -45,18 +45,16 @@ export function createLedger(rateLimits: RateLimits, directoryUrl: string): Ledg
 /** Keeps the ledger across restarts. */
 export class LedgerKeeper {
   readonly #options: LedgerKeeperOptions;
-  readonly #commits: GroupCommit;
-  /** A write that has not begun. */
-  #planned: Promise<void> | undefined;
+  readonly #writes: WriteBehind;
   /** Somebody else has written the ledger. */
   #outdated = false;
-  readonly #draining = new AbortController();
 
   constructor(options: LedgerKeeperOptions) {
     this.#options = options;
     const { clock, signal, onTrouble: onFailure } = options;
     const write = (): Promise<void> => this.#writeChanges();
-    this.#commits = new GroupCommit({ clock, signal, interval: 0, write, onFailure, pauseAfter: asAsked });
+    const pauseAfter = asAsked;
+    this.#writes = new WriteBehind({ clock, signal, delay, interval: 0, write, onFailure, pauseAfter });
   }
 
   /** Restores the ledger. Rejects only with the signal's reason. */
@@ -67,34 +65,24 @@ export class LedgerKeeper {
 
   /** The ledger may have changed: write it later. */
   changed(): void {
-    // Rejects only if the process is stopping: `drain` writes the rest.
-    this.written().catch(() => undefined);
+    this.#writes.changed();
   }
 
   /** Resolves when all changes up to now are written, however long it takes. Rejects only with the signal's reason. */
   written(): Promise<void> {
-    this.#planned ??= this.#flush();
-    return this.#planned;
+    return this.#writes.written();
   }
 
   /** A refusal must survive a crash: write it at once. */
   refused(): void {
     // If it fails, the group repeats it.
-    this.#commits.commit().catch(() => undefined);
+    this.#writes.commit().catch(() => undefined);
   }
 
   /** Writes pending changes, from now on without delay. */
   async drain(): Promise<void> {
-    this.#draining.abort();
-    await this.#commits.commit().catch(() => this.#commits.persist(this.#options.signal));
-  }
-
-  async #flush(): Promise<void> {
-    const { clock, signal } = this.#options;
-    await sleep(clock, delay, AbortSignal.any([signal, this.#draining.signal])).catch(() => undefined);
-    // What changes from now on may be too late for this write.
-    this.#planned = undefined;
-    await this.#commits.persist(signal);
+    this.#writes.hurry();
+    await this.#writes.commit().catch(() => this.#writes.written());
   }
 
   async #read(): Promise<void> {

@@ -1,5 +1,5 @@
-// Keeps the record of holders: which namespace a host's last certificate was issued for. Every certificate is recorded before its
-// Secret is written. Called by the steps; the wiring connects it with the supervisor.
+// Keeps the record of holders: which namespace a host's last certificate was issued for. It is written behind: until it is, the order of
+// the certificate stays in the journal. Called by the steps; the wiring connects it with the supervisor.
 
 import { HolderRecord, type RecordChanges } from '../../machines/ownership/holders/holder-record.ts';
 import type { Holder, HostProof } from '../../machines/ownership/holders/holders.ts';
@@ -7,8 +7,8 @@ import { day, minute, second } from '../../machines/time/durations.ts';
 import { asAsked, isConflict } from '../kubernetes/client/kubernetes-error.ts';
 import { retryConflicts } from '../kubernetes/client/retry-conflicts.ts';
 import { type Clock, sleep, untilAborted } from '../time/clock.ts';
-import { GroupCommit } from '../time/group-commit.ts';
 import { retry } from '../time/retry.ts';
+import { WriteBehind } from '../time/write-behind.ts';
 
 /** Storage of the record's documents, by number; a document that somebody else has changed is not overwritten. */
 export interface HolderStore {
@@ -23,13 +23,15 @@ export interface HolderKeeperOptions {
   readonly clock: Clock;
   /** Ends all work. */
   readonly signal: AbortSignal;
-  /** These hosts have this holder from now on: it is recorded, or was found. */
+  /** These hosts have this holder from now on. */
   readonly onHolder: (hosts: readonly string[], holder: Holder) => void;
   /** The record cannot be read or written; it is retried. Or a part of it was lost. */
   readonly onTrouble: (trouble: unknown) => void;
 }
 
-/** Milliseconds from the start of a write to the start of the next: in a rush all certificates of that time share one. */
+/** Milliseconds from a certificate to its write: all of that time share one. */
+const writeDelay = 3 * second;
+/** Milliseconds from the start of a write to the start of the next, when many wait for it. */
 const writeInterval = 400;
 /** Milliseconds: certificates found at the first start are not urgent, and usually all are found within this. */
 const findingDelay = 30 * second;
@@ -40,9 +42,7 @@ const firstPruning = 10 * minute;
 export class HolderKeeper {
   readonly #options: HolderKeeperOptions;
   readonly #record = new HolderRecord();
-  /** Set in the record, but not written yet. */
-  #unwritten = new Map<string, Holder>();
-  readonly #commits: GroupCommit;
+  readonly #writes: WriteBehind;
   /** The last write has failed. */
   #failed = false;
   /** Somebody else has written to the record. */
@@ -54,9 +54,10 @@ export class HolderKeeper {
     this.#options = options;
     const { clock, signal } = options;
     const write = (): Promise<void> => this.#writeChanges();
-    this.#commits = new GroupCommit({
+    this.#writes = new WriteBehind({
       clock,
       signal,
+      delay: writeDelay,
       interval: writeInterval,
       write,
       onFailure: options.onTrouble,
@@ -94,13 +95,26 @@ export class HolderKeeper {
     return this.#record.entries();
   }
 
-  /** A new certificate; `flush` writes it. */
+  /** A new certificate: its hosts have their holder at once, and the record soon. */
   record(proof: HostProof): void {
     const { hosts, ...holder } = proof;
-    for (const host of hosts) {
-      this.#record.set(host, holder);
-      this.#unwritten.set(host, holder);
-    }
+    for (const host of hosts) this.#record.set(host, holder);
+    this.#options.onHolder(hosts, holder);
+    this.#writes.changed();
+  }
+
+  /** Resolves when all certificates up to now are recorded, however long it takes. Rejects only with the signal's reason. */
+  recorded(): Promise<void> {
+    return this.#writes.written();
+  }
+
+  /** A certificate that an earlier process has stored, and perhaps not recorded; after `restore`. */
+  recover(proof: HostProof): void {
+    const hosts = proof.hosts.filter((host) => {
+      const known = this.#record.get(host);
+      return known === undefined || known.notBefore < proof.notBefore;
+    });
+    if (hosts.length > 0) this.record({ ...proof, hosts });
   }
 
   /**
@@ -125,21 +139,19 @@ export class HolderKeeper {
   }
 
   /**
-   * Resolves when everything recorded so far is written. Callers during one write share the next.
+   * Writes everything recorded so far at once. Callers during one write share the next.
    *
    * @throws KubernetesError, or the signal's reason at once; the write goes on then
    */
   async flush(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    await untilAborted(this.#commits.commit(), signal);
+    await untilAborted(this.#writes.commit(), signal);
   }
 
-  /**
-   * Like `flush`, but after a failure it waits for the repetition.
-   * @throws the signal's reason
-   */
-  async persist(signal: AbortSignal): Promise<void> {
-    await this.#commits.persist(signal);
+  /** Likewise, from now on without delay. */
+  async drain(signal: AbortSignal): Promise<void> {
+    this.#writes.hurry();
+    await this.flush(signal);
   }
 
   /**
@@ -173,7 +185,7 @@ export class HolderKeeper {
     try {
       if (delay > 0) await sleep(clock, delay, signal);
       this.#flushPlanned = false;
-      await this.#commits.commit();
+      await this.#writes.commit();
     } catch {
       // It is repeated; or the process is stopping, and the next one finds the same certificates.
     }
@@ -195,8 +207,6 @@ export class HolderKeeper {
     const { store, signal } = this.#options;
     if (this.#outdated) await this.#merge();
     const unwritten = new Map(this.#record.takeChanges().map(({ shard, text }) => [shard, text]));
-    const news = this.#unwritten;
-    this.#unwritten = new Map();
     try {
       for (const [shard, text] of unwritten) {
         await store.write(shard, text, signal);
@@ -205,10 +215,8 @@ export class HolderKeeper {
     } catch (error) {
       this.#outdated = isConflict(error);
       this.#record.returnChanges(unwritten.keys());
-      this.#unwritten = new Map([...news, ...this.#unwritten]);
       throw error;
     }
-    this.#tell(news);
   }
 
   async #merge(): Promise<void> {

@@ -8,6 +8,7 @@ import type { CheckOutput } from '../../machines/ingress/ingress.ts';
 import type { CheckRequest } from '../../machines/ingress/ingress-context.ts';
 import type { CheckResult } from '../../machines/ingress/ingress-updates.ts';
 import type { ChallengeSolvers } from '../challenges/challenge-solvers.ts';
+import { hasKey } from '../journal/journal-entry.ts';
 import type { SecretStore, StoredSecret } from '../kubernetes/records/secret-store.ts';
 import type { HolderKeeper } from '../ownership/holder-keeper.ts';
 import type { RevocationRegister } from '../revocation/revocation-register.ts';
@@ -107,7 +108,7 @@ export function checkSecretsLogic(
   /** After a crash the order of the certificate in the Secret; any other is needed no more. */
   function endOrders(namespace: string, secretName: string, keyPem: Buffer | undefined): void {
     for (const entry of journal.of(namespace, secretName)) {
-      if (entry.keyPem.trim() === keyPem?.toString().trim()) journal.end(entry);
+      if (hasKey(entry, keyPem)) journal.end(entry);
       else journal.letGo(entry, 'its Secret holds a good certificate');
     }
   }
@@ -115,7 +116,7 @@ export function checkSecretsLogic(
   /** No order goes on that has made the certificate to replace, or would make one with a compromised key. */
   function giveUpOrders(namespace: string, secretName: string, keyPem: Buffer | undefined): void {
     for (const entry of journal.of(namespace, secretName)) {
-      if (entry.keyPem.trim() === keyPem?.toString().trim()) journal.end(entry);
+      if (hasKey(entry, keyPem)) journal.end(entry);
       else if (revocations.isCompromised(entry.keyPem)) journal.letGo(entry, 'its key is compromised');
     }
   }

@@ -3,7 +3,6 @@ import type { AssessmentPolicy } from '../../machines/assessment/defects.ts';
 import type { SecretFacts, SecretVersion } from '../../machines/assessment/secret-facts.ts';
 import type { CertificateInput, StoredValidity } from '../../machines/ingress/certificate.ts';
 import type { DesiredCertificate } from '../../machines/ownership/desired-certificate.ts';
-import type { HostProof } from '../../machines/ownership/holders/holders.ts';
 import { sentences } from '../../machines/reasons/sentences.ts';
 import { StepError } from '../../machines/reasons/step-error.ts';
 import { second } from '../../machines/time/durations.ts';
@@ -25,7 +24,7 @@ import type { RenewalPolls } from './renewal-polls.ts';
 
 export interface StoreCertificateOptions {
   readonly secrets: Pick<SecretStore, 'read' | 'write'>;
-  readonly holders: Pick<HolderKeeper, 'record' | 'flush' | 'persist'>;
+  readonly holders: Pick<HolderKeeper, 'record'>;
   readonly issued: Pick<IssuedCertificates, 'get'>;
   readonly journal: Pick<OrderJournal, 'of' | 'end'>;
   readonly revocations: Pick<RevocationRegister, 'reasonFor'>;
@@ -45,8 +44,9 @@ export interface StoreCertificateOptions {
 const pauses = { shortestPause: 250, longestPause: 30 * second, mostTries: 130 };
 
 /**
- * Stores an issued certificate at once, then requests its ARI. Its hosts are recorded first: of a certificate in a Secret it is
- * always known whether it is ours, also after a crash.
+ * Stores an issued certificate at once, then requests its ARI. Its namespace holds the hosts from the first moment. That is recorded
+ * within seconds, and until then the order stays in the journal: of a certificate in a Secret it is always known whether it is ours, also
+ * after a crash (`storedProofs`).
  */
 export async function storeCertificate(
   options: StoreCertificateOptions,
@@ -62,7 +62,7 @@ export async function storeCertificate(
   const { id, chainPem: verifiedPem, fingerprint, notBefore, notAfter, flawed, notices } = verified;
   for (const notice of notices) onNotice(notice, input);
   const { namespace } = input.desired;
-  await record(options, input, signal, { hosts, namespace, notBefore, notAfter, certificate: fingerprint });
+  options.holders.record({ hosts, namespace, notBefore, notAfter, certificate: fingerprint });
   const selfChecked =
     input.desired.selfCheck && input.hosts.every((route) => options.solvers.canJudge(route));
   const keyType = input.desired.keyType ?? policy.keyType;
@@ -118,23 +118,6 @@ function endOrder(
   { desired }: CertificateInput,
 ): void {
   for (const entry of journal.of(desired.namespace, desired.secretName)) journal.end(entry);
-}
-
-/** However long it takes: the next round would find out before its order that the record cannot be written. */
-async function record(
-  { holders, onNotice }: StoreCertificateOptions,
-  input: CertificateInput,
-  signal: AbortSignal,
-  proof: HostProof,
-): Promise<void> {
-  holders.record(proof);
-  try {
-    await holders.flush(signal);
-  } catch (error) {
-    if (!(error instanceof KubernetesError)) throw error;
-    onNotice(`The holder of the hosts is not recorded yet: ${sentences(error.words)}`, input);
-    await holders.persist(signal);
-  }
 }
 
 /**

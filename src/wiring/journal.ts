@@ -3,6 +3,7 @@ import { OrderJournal, type OrderJournalOptions } from '../journal/order-journal
 import { SecretEntries } from '../kubernetes/records/secret-entries.ts';
 import type { Authorities } from './ca.ts';
 import type { Cluster } from './cluster.ts';
+import type { HostOwnership } from './host-ownership.ts';
 import type { Runtime } from './runtime.ts';
 
 /** The journal of orders in a Secret of our namespace. */
@@ -10,6 +11,7 @@ export function setUpJournal(
   { config, log, signal }: Runtime,
   { client, observerOf }: Cluster,
   ca: Authorities['ca'],
+  { holders }: Pick<HostOwnership, 'holders'>,
   isWanted: OrderJournalOptions['isWanted'],
 ): OrderJournal {
   return new OrderJournal({
@@ -23,7 +25,7 @@ export function setUpJournal(
     isPrivateKey,
     isWanted,
     onEnded: ({ id }) => ca.settleOrder(id),
-    counted: () => ca.counted(),
+    recorded: () => Promise.all([ca.counted(), holders.recorded()]),
     clock: ca.clock,
     isTimeKnown: () => ca.clock.skew !== undefined,
     signal,

@@ -109,7 +109,8 @@ function state(
     start() {
       challenges.http01.start();
       challenges.dns01?.start();
-      Promise.all([authorities.restore(), orders.restore()]).then(
+      const journal = orders.restore();
+      Promise.all([authorities.restore(), journal]).then(
         () => {
           authorities.ca.resumeOrders(orders.entries);
           actors.supervisor.send({ type: 'LEDGER_READ' });
@@ -117,7 +118,8 @@ function state(
         // They reject only with the signal's reason.
         () => undefined,
       );
-      ownership.restore(() => actors.supervisor.getSnapshot().context.ownership);
+      const unfinished = journal.then(() => orders.entries);
+      ownership.restore(() => actors.supervisor.getSnapshot().context.ownership, unfinished);
       void orders.tend();
       void revocations.tend();
     },

@@ -79,7 +79,7 @@ export function setUpTerm(
   const ownership = setUpOwnership(runtime, cluster, tell);
   const isWanted: RevocationsOptions['isWanted'] = ({ namespace, secretName }) =>
     !caches.sourcesRead || sites().ownerOf(namespace, secretName) !== undefined;
-  const orders = setUpJournal(runtime, cluster, ca, isWanted);
+  const orders = setUpJournal(runtime, cluster, ca, ownership, isWanted);
   const revocations = setUpRevocations(runtime, { cluster, ca, isWanted, actors: () => actors });
   const actors = setUpActors(runtime, {
     cluster,

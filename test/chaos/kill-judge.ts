@@ -1,4 +1,5 @@
 import { X509Certificate } from 'node:crypto';
+import { decodeHolders } from '../../machines/ownership/holders/holder-document.ts';
 import { certificateId } from '../../src/certificate/certificate-id.ts';
 import { arrayField, isRecord, recordField, stringField } from '../../src/process/json.ts';
 import { controllerRequests } from '../controller-failures/controller-requests.ts';
@@ -110,6 +111,15 @@ export class KillJudge {
     return !this.#reusing && this.#orders(subject) > 0 && !isKnown;
   }
 
+  /** The namespaces of the record, by host. */
+  async #holders(): Promise<Map<string, string>> {
+    const path = '/api/v1/namespaces/kube-lego/configmaps?labelSelector=kube-lego.io/record=holders';
+    const documents = arrayField(await this.#stage.world.api.expect(path), 'items');
+    const texts = documents.map((item) => stringField(recordField(item, 'data'), 'holders.json') ?? '');
+    const holders = texts.flatMap((text) => [...decodeHolders(text).holders]);
+    return new Map(holders.map(([host, { namespace }]) => [host, namespace]));
+  }
+
   async #journal(): Promise<string[]> {
     return Object.values((await this.#stage.secret(journal)) ?? {});
   }
@@ -152,6 +162,8 @@ export class KillJudge {
     if (orders > mostOrders) faults.push(`${orders} orders instead of ${mostOrders}`);
     if (issued.length > 1) faults.push(`${issued.length} certificates`);
     if (issued.some((id) => id !== stored)) faults.push('a certificate that was issued is not stored');
+    if ((await this.#holders()).get(subject.host) !== subject.namespace)
+      faults.push('its namespace is not recorded as the holder of the host');
     if (revived !== undefined) faults.push(...(await this.#deedsOf(revived)));
     const remains = left.get(subject.host);
     if (remains !== undefined) faults.push(`left behind: ${remains}`);

@@ -33,10 +33,10 @@ function open(shared: SharedJournal, clock = new ManualClock(start)) {
   const ending = new AbortController();
   const ended: string[] = [];
   const time = { isKnown: true };
-  const limits: { counted: Promise<void> } = { counted: Promise.resolve() };
+  const records: { written: Promise<void> } = { written: Promise.resolve() };
   const journal = new OrderJournal({
     onEnded: ({ hosts }) => ended.push(hosts.join()),
-    counted: () => limits.counted,
+    recorded: () => records.written,
     store: shared.open(),
     isPrivateKey,
     isWanted: ({ secretName }) => !unwanted.has(secretName),
@@ -46,7 +46,7 @@ function open(shared: SharedJournal, clock = new ManualClock(start)) {
     onTrouble: (trouble) => troubles.push(trouble),
     onLetGo: (entry, why) => letGo.push(`${entry.hosts.join()}: ${why}`),
   });
-  return { journal, troubles, letGo, ended, limits, time, unwanted, clock, ending, signal: ending.signal };
+  return { journal, troubles, letGo, ended, records, time, unwanted, clock, ending, signal: ending.signal };
 }
 
 async function opened(shared: SharedJournal, clock?: ManualClock) {
@@ -159,11 +159,11 @@ describe('the order journal', () => {
     assert.equal(shared.entries.size, 2);
   });
 
-  it('has an order that has ended in the store until the ledger counts it', async () => {
+  it('has an order that has ended in the store until the ledger counts it, and its certificate is recorded', async () => {
     const shared = new SharedJournal();
-    const { journal, clock, ended, limits, signal } = await opened(shared);
+    const { journal, clock, ended, records, signal } = await opened(shared);
     const { promise, resolve } = Promise.withResolvers<void>();
-    limits.counted = promise;
+    records.written = promise;
     const entry = await journal.begin(wanted('a.example.com'), signal);
     journal.end(entry);
     assert.deepEqual(ended, ['a.example.com']);
@@ -405,10 +405,10 @@ describe('the order journal', () => {
     assert.ok(stored > 800_000 && stored < 2 ** 20, `${stored} bytes`);
   });
 
-  it('has a bound also for orders that have ended, and that the ledger does not count yet', async () => {
+  it('has a bound also for orders that have ended, and that are not recorded yet', async () => {
     const shared = new SharedJournal();
-    const { journal, clock, limits, signal } = await opened(shared);
-    limits.counted = new Promise(() => undefined);
+    const { journal, clock, records, signal } = await opened(shared);
+    records.written = new Promise(() => undefined);
     const hosts = Array.from({ length: 100 }, (_, index) => `${'long'.repeat(50)}${index}.example.com`);
     const refused: unknown[] = [];
     for (let serial = 0; serial < 100; serial += 1) {

@@ -37,38 +37,84 @@ async function heldIn(documents: SharedDocuments): Promise<Record<string, string
 }
 
 describe('the keeper of the record of holders', () => {
-  it('tells a holder when it is written, and the next process knows it', async () => {
+  it('tells a holder at once, writes it within seconds, and the next process knows it', async () => {
     const documents = new SharedDocuments();
-    const { keeper, told, signal } = open(documents);
-    const { promise, resolve } = Promise.withResolvers<void>();
-    documents.delay = promise;
+    const { keeper, told, clock } = open(documents);
     await keeper.restore();
     keeper.record(proof('shop', ['www.example.com', 'example.com']));
-    const written = keeper.flush(signal);
-    await setImmediate();
-    assert.equal(told.size, 0);
-    resolve();
-    await written;
     assert.equal(told.get('example.com')?.namespace, 'shop');
+    let isRecorded = false;
+    const recorded = keeper.recorded().then(() => {
+      isRecorded = true;
+    });
+    clock.advance(2999);
+    await setImmediate();
+    assert.deepEqual([documents.writes, isRecorded], [0, false]);
+    clock.advance(1);
+    await recorded;
     assert.deepEqual(await heldIn(documents), { 'www.example.com': 'shop', 'example.com': 'shop' });
   });
 
-  it('writes what comes within a moment together', async () => {
+  it('writes what comes within seconds together', async () => {
+    const documents = new SharedDocuments();
+    const { keeper, clock } = open(documents);
+    await keeper.restore();
+    for (let index = 0; index < 100; index += 1) {
+      keeper.record(proof('shop', [`www${index}.example.com`]));
+      clock.advance(20);
+    }
+    const first = keeper.recorded();
+    clock.advance(1000);
+    await first;
+    keeper.record(proof('shop', ['later.example.com']));
+    const later = keeper.recorded();
+    clock.advance(3000);
+    await later;
+    assert.equal(documents.writes, 2);
+    assert.equal(Object.keys(await heldIn(documents)).length, 101);
+  });
+
+  it('says late that it is recorded while that cannot be written, and writes at once at its end', async () => {
     const documents = new SharedDocuments();
     const { keeper, clock, signal } = open(documents);
     await keeper.restore();
-    const writes = Array.from({ length: 100 }, async (_, index) => {
-      keeper.record(proof('shop', [`www${index}.example.com`]));
-      await keeper.flush(signal);
+    documents.refusal = new KubernetesError('Unreachable', 'away');
+    keeper.record(proof('shop', ['www.example.com']));
+    let isRecorded = false;
+    const recorded = keeper.recorded().then(() => {
+      isRecorded = true;
     });
+    clock.advance(3000);
     await setImmediate();
+    assert.deepEqual([documents.writes, isRecorded], [1, false]);
+    documents.refusal = undefined;
+    clock.advance(500);
+    await recorded;
     keeper.record(proof('shop', ['later.example.com']));
-    const later = keeper.flush(signal);
+    const later = keeper.recorded();
     await setImmediate();
     clock.advance(400);
-    await Promise.all([...writes, later]);
-    assert.equal(documents.writes, 2);
-    assert.equal(Object.keys(await heldIn(documents)).length, 101);
+    await keeper.drain(signal);
+    await later;
+    assert.deepEqual(await heldIn(documents), { 'www.example.com': 'shop', 'later.example.com': 'shop' });
+  });
+
+  it('takes over what an earlier process has stored and not recorded, but not over a newer holder', async () => {
+    const documents = new SharedDocuments();
+    const { keeper, told, clock, signal } = open(documents);
+    keeper.record(proof('blog', ['newer.example.com'], start));
+    await keeper.flush(signal);
+    const next = open(documents, clock);
+    await next.keeper.restore();
+    next.keeper.recover(proof('blog', ['newer.example.com'], start));
+    assert.equal(next.told.size, 0, 'it is recorded');
+    next.keeper.recover(proof('shop', ['www.example.com', 'newer.example.com'], start - 1000));
+    assert.deepEqual([...next.told.keys()], ['www.example.com']);
+    const recorded = next.keeper.recorded();
+    clock.advance(3000);
+    await recorded;
+    assert.equal(told.size, 1);
+    assert.deepEqual(await heldIn(documents), { 'www.example.com': 'shop', 'newer.example.com': 'blog' });
   });
 
   it('lets whoever waits go at once when the round ends, and writes all the same', async () => {
@@ -97,7 +143,6 @@ describe('the keeper of the record of holders', () => {
     await assert.rejects(keeper.flush(signal), /no/);
     clock.advance(400);
     await assert.rejects(keeper.proveWritable(signal), /no/);
-    assert.equal(told.size, 0);
     documents.refusal = undefined;
     clock.advance(400);
     await keeper.proveWritable(signal);

@@ -1,15 +1,10 @@
 import type { HolderKeeper } from '../../src/ownership/holder-keeper.ts';
 
 /** A complete record that nothing is written to. */
-export const noHolders: Pick<
-  HolderKeeper,
-  'importing' | 'get' | 'find' | 'record' | 'flush' | 'persist' | 'proveWritable'
-> = {
+export const noHolders: Pick<HolderKeeper, 'importing' | 'get' | 'find' | 'record' | 'proveWritable'> = {
   importing: false,
   get: () => undefined,
   find: () => undefined,
   record: () => undefined,
-  flush: () => Promise.resolve(),
-  persist: () => Promise.resolve(),
   proveWritable: () => Promise.resolve(),
 };

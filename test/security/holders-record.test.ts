@@ -5,6 +5,7 @@ import type { ApiClient } from '../../deploy/local/api-client.ts';
 import { Authority } from '../../deploy/local/authority.ts';
 import { decodeHolders } from '../../machines/ownership/holders/holder-document.ts';
 import { arrayField, recordField, stringField } from '../../src/process/json.ts';
+import { refusal } from '../controller-failures/api-refusal.ts';
 import { ingress, type Manifest, secret } from '../controller-failures/objects.ts';
 import { type Stage, startStage } from '../controller-failures/stage.ts';
 import { eventually } from '../time/eventually.ts';
@@ -45,7 +46,7 @@ async function untilRecorded(expected: Record<string, string>): Promise<void> {
 
 describe('the record of holders', () => {
   before(async () => {
-    stage = await startStage({ namespaces: ['alice', 'mallory'] });
+    stage = await startStage({ namespaces: ['alice', 'mallory'], proxyApiServer: true });
     await stage.apply(
       marked('alice/old-tls', 'CA of the version before', 'old.example.com'),
       ingress('alice/old', { tls: { 'old-tls': ['old.example.com'] } }),
@@ -122,5 +123,35 @@ describe('the record of holders', () => {
       'forged.example.com': 'mallory',
     });
     assert.equal(await stage.orders(), orders);
+  });
+
+  it('need not be written for a host to be kept from an older Ingress, by this process and the next', async () => {
+    const orders = await stage.orders();
+    stage.apiServer.interfere = ({ method, path }) =>
+      method === 'PUT' && path === first
+        ? Promise.resolve(refusal(500, 'InternalError', 'etcd is away'))
+        : undefined;
+    await stage.apply(ingress('alice/gap', { tls: { 'gap-tls': ['gap.example.com'] } }));
+    await stage.untilIssued('alice/gap');
+    await stage.apply(
+      ingress('mallory/forged', {
+        tls: { 'forged-tls': ['forged.example.com'], 'gap-tls': ['gap.example.com'] },
+      }),
+    );
+    await stage.untilWarned('mallory/forged', 'HostOwnedElsewhere');
+    await stage.controller.stop();
+    assert.ok(!('gap.example.com' in (await recorded())));
+    // By the age of the Ingresses the host would be mallory's from now on.
+    await stage.startController();
+    await stage.untilState('alice/gap', 'idle');
+    stage.apiServer.interfere = () => undefined;
+    await untilRecorded({
+      'old.example.com': 'alice',
+      'new.example.com': 'alice',
+      'newer.example.com': 'alice',
+      'forged.example.com': 'mallory',
+      'gap.example.com': 'alice',
+    });
+    assert.equal(await stage.orders(), orders + 1);
   });
 });

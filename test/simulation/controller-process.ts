@@ -23,6 +23,7 @@ import type { IngressStanding } from '../../src/metrics/certificate-samples.ts';
 import { HolderKeeper } from '../../src/ownership/holder-keeper.ts';
 import { RenewalPolls } from '../../src/steps/renewal-polls.ts';
 import { RenewalWatch } from '../../src/steps/renewal-watch.ts';
+import { storedProofs } from '../../src/steps/stored-proofs.ts';
 import type { Clock } from '../../src/time/clock.ts';
 import { sleep } from '../../src/time/clock.ts';
 import { SteadyClock } from '../../src/time/steady-clock.ts';
@@ -147,7 +148,7 @@ export class ControllerProcess {
       onTrouble: (trouble) => witness.troubled(String(trouble)),
       onLetGo: () => undefined,
       onEnded: ({ id }) => this.#ca.settleOrder(id),
-      counted: () => this.#ca.counted(),
+      recorded: () => Promise.all([this.#ca.counted(), this.#holders.recorded()]),
     });
     const vault = new Vault(options.ca.keyMaker());
     const issued = new IssuedCertificates(vault);
@@ -248,7 +249,7 @@ export class ControllerProcess {
   }
 
   start(): void {
-    const { cluster } = this.#options;
+    const { cluster, witness } = this.#options;
     const supervisor = this.#supervisor;
     supervisor.start();
     for (const ingress of cluster.ingresses.values()) {
@@ -258,12 +259,23 @@ export class ControllerProcess {
     supervisor.send({ type: 'SYNCED' });
     supervisor.send({ type: 'NAMESPACES_READ' });
     supervisor.send({ type: 'CLASSES_READ' });
-    void this.#holders.restore().then(
-      (holders) =>
-        supervisor.send({ type: 'HOLDERS_READ', holders, recordExisted: !this.#holders.importing }),
+    const journal = this.#orders.restore();
+    const unrecorded = journal.then(() =>
+      storedProofs(this.#orders.entries, {
+        secrets: secretsOf(cluster, this.#clock),
+        clock: this.#clock,
+        signal: this.#death.signal,
+        onTrouble: (error) => witness.troubled(String(error)),
+      }),
+    );
+    void Promise.all([this.#holders.restore(), unrecorded]).then(
+      ([holders, proofs]) => {
+        for (const proof of proofs) this.#holders.recover(proof);
+        supervisor.send({ type: 'HOLDERS_READ', holders, recordExisted: !this.#holders.importing });
+      },
       () => undefined,
     );
-    void Promise.all([this.#ca.restore(), this.#orders.restore()]).then(
+    void Promise.all([this.#ca.restore(), journal]).then(
       () => {
         this.#ca.resumeOrders(this.#orders.entries);
         supervisor.send({ type: 'LEDGER_READ' });
