@@ -28,7 +28,7 @@ export async function measureGateways(bench: Bench): Promise<Row[]> {
     Promise.all([filling, applyObjects(cluster.adminKubeconfig, objects.flat())]),
   );
   const took = (Math.max(...times) - startedAt) / 1000;
-  await stage.challengesGone();
+  await stage.settled();
   const writes = await apiWritesSince(cluster.auditLog, since);
   return [
     {

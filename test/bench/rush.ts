@@ -40,7 +40,7 @@ export async function measureRush(bench: Bench): Promise<Row[]> {
   const settledBytes = delay(minute).then(() => usage.residentBytes());
   // Awaited below, in any case.
   settledBytes.catch(() => undefined);
-  await stage.challengesGone();
+  await stage.settled();
   const requests = await ca.take();
   const writes = await apiWritesSince(stage.world.cluster.auditLog, since);
   const after = await floorOf(stage, 'floor-after', progress);

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ControllerProcess } from '../../deploy/local/controller.ts';
 import { startWorld, type World, type WorldOptions } from '../../deploy/local/world.ts';
-import { arrayField } from '../../src/process/json.ts';
+import { arrayField, recordField } from '../../src/process/json.ts';
 import { CaRequests } from './ca-requests.ts';
 import { benchNamespaces, createIngress, type Member, members } from './fleet.ts';
 import { patience } from './patience.ts';
@@ -80,6 +80,18 @@ export class Stage implements AsyncDisposable {
       await delay(200);
     }
     throw new Error(`The challenge Ingress is still there after ${patience / 1000} s`);
+  }
+
+  /** Likewise, and has written all the rest: at last it takes the orders out of its journal. */
+  async settled(): Promise<void> {
+    await this.challengesGone();
+    const deadline = performance.now() + patience;
+    while (performance.now() < deadline) {
+      const journal = await this.world.api.expect('/api/v1/namespaces/kube-lego/secrets/kube-lego-journal-0');
+      if (Object.keys(recordField(journal, 'data') ?? {}).length === 0) return;
+      await delay(200);
+    }
+    throw new Error(`There are still orders in the journal after ${patience / 1000} s`);
   }
 
   /** Waits until the controller has removed its values from the DNS. */

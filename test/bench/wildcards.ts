@@ -29,6 +29,7 @@ export async function measureWildcards(bench: Bench): Promise<Row[]> {
   const [times] = await pebble.guard(Promise.all([filling, creating]));
   const perSecond = (fleet * 1000) / (Math.max(...times) - startedAt);
   await stage.valuesGone();
+  await stage.settled();
   const writes = await apiWritesSince(cluster.auditLog, since);
   const { asked } = zoneServer;
   const updates = asked.filter((question) => question.startsWith('UPDATE')).length;
