@@ -7,14 +7,14 @@ import type { ObservedIngresses } from '../actors/ingress-actors.ts';
 import type { SecretStore } from '../kubernetes/records/secret-store.ts';
 import { factsOf } from '../secret/secret-reading.ts';
 import type { Clock } from '../time/clock.ts';
-import type { HostJournal } from './host-journal.ts';
+import type { HostJournal } from './history/host-journal.ts';
 import { Inspector } from './inspector.ts';
 import type { Inspection } from './inspector-server.ts';
 import type { Inspectable } from './observation.ts';
-import { RenewalCalendar } from './renewal-calendar.ts';
-import { StatelyEndpoint } from './stately.ts';
-import { storedCertificateOf } from './stored-certificate.ts';
-import { type SupervisorSources, supervisorView } from './supervisor-view.ts';
+import { StatelyEndpoint } from './stately/stately.ts';
+import { RenewalCalendar } from './views/renewal-calendar.ts';
+import { storedCertificateOf } from './views/stored-certificate.ts';
+import { type SupervisorSources, supervisorView } from './views/supervisor-view.ts';
 
 export interface InspectorSetup {
   readonly version: string;

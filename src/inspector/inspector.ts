@@ -9,9 +9,9 @@ import { minute, second } from '../../machines/time/durations.ts';
 import type { ObservedIngresses } from '../actors/ingress-actors.ts';
 import { guarded } from '../process/guarded.ts';
 import type { Clock } from '../time/clock.ts';
-import { Details, type DetailsOptions } from './details.ts';
 import { FrameRing, sseFrame } from './frame-ring.ts';
-import type { HostJournal } from './host-journal.ts';
+import type { HostJournal } from './history/host-journal.ts';
+import { Recorder } from './history/recorder.ts';
 import type { Inspectable } from './observation.ts';
 import type {
   ControllerView,
@@ -21,9 +21,9 @@ import type {
   Snapshot,
   SupervisorView,
 } from './protocol.ts';
-import { Recorder } from './recorder.ts';
-import { RowTexts } from './rows.ts';
 import { Viewer } from './viewer.ts';
+import { Details, type DetailsOptions } from './views/details.ts';
+import { RowTexts } from './views/rows.ts';
 
 export interface InspectorOptions {
   readonly actors: ObservedIngresses;

@@ -135,6 +135,6 @@ async function keystoreOf(
   const [leaf, ...issuers] = [...pemBlocks(text)].flatMap((block) => parseCertificate(block) ?? []);
   if (key === undefined || leaf === undefined || !leaf.checkPrivateKey(key)) return undefined;
   // Only where somebody asks for a keystore: node-forge takes megabytes.
-  const { pkcs12 } = await import('../certificate/pkcs12.ts');
+  const { pkcs12 } = await import('../certificate/making/pkcs12.ts');
   return pkcs12(leaf, issuers, key, password);
 }

@@ -4,7 +4,7 @@ import type { DesiredCertificate } from '../../machines/ownership/desired-certif
 import { type SourceKey, sourceKey } from '../../machines/ownership/source-key.ts';
 import type { SupervisorEvent } from '../../machines/supervisor/supervisor-messages.ts';
 import { second } from '../../machines/time/durations.ts';
-import { placeholderPair } from '../certificate/placeholder-pair.ts';
+import { placeholderPair } from '../certificate/making/placeholder-pair.ts';
 import { asAsked, KubernetesError } from '../kubernetes/client/kubernetes-error.ts';
 import {
   placeholderAnnotation,

@@ -1,7 +1,7 @@
 import type { AssessmentPolicy } from '../../machines/assessment/defects.ts';
 import type { CertificateInput } from '../../machines/ingress/certificate.ts';
 import type { KeyType } from '../../machines/ownership/desired-certificate.ts';
-import type { TrialPairs } from '../certificate/trial-pair.ts';
+import type { TrialPairs } from '../certificate/making/trial-pair.ts';
 import type { CertificateToStore } from '../kubernetes/records/secret-store.ts';
 import { issuanceRecord } from '../secret/issuance-record.ts';
 import type { Clock } from '../time/clock.ts';

@@ -11,7 +11,7 @@ import type { RoundObserver } from '../actors/round-observer.ts';
 import { Rounds } from '../actors/rounds.ts';
 import { createSupervisorLogic } from '../actors/supervisor-actor.ts';
 import { IssuedCertificates } from '../certificate/issued-certificates.ts';
-import { TrialPairs } from '../certificate/trial-pair.ts';
+import { TrialPairs } from '../certificate/making/trial-pair.ts';
 import { Vault } from '../certificate/vault.ts';
 import { assessmentPolicy, supervisorPolicy } from '../config/policies.ts';
 import type { OrderJournal } from '../journal/order-journal.ts';

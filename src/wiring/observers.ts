@@ -1,5 +1,5 @@
-import { HostJournal } from '../inspector/host-journal.ts';
-import { HostProgressWriter } from '../inspector/host-progress.ts';
+import { HostJournal } from '../inspector/history/host-journal.ts';
+import { HostProgressWriter } from '../inspector/history/host-progress.ts';
 import { Metrics } from '../metrics/metrics.ts';
 import type { Clock } from '../time/clock.ts';
 import type { IssuanceObserver } from './actors.ts';

@@ -1,6 +1,6 @@
 import { BacklogWatch } from '../authority/backlog-watch.ts';
 import { lifetimesOf } from '../config/policies.ts';
-import type { HostJournal } from '../inspector/host-journal.ts';
+import type { HostJournal } from '../inspector/history/host-journal.ts';
 import { createInspector } from '../inspector/inspector-endpoint.ts';
 import type { Inspection } from '../inspector/inspector-server.ts';
 import type { Actors } from './actors.ts';

@@ -9,7 +9,7 @@ import { type AccountOptions, AccountStore } from '../../src/acme/account/accoun
 import { type OrderInput, placeOrder } from '../../src/acme/order/order.ts';
 import { CaClock } from '../../src/acme/transport/ca-clock.ts';
 import { AcmeTransport, type RequestReport } from '../../src/acme/transport/transport.ts';
-import { createCsr } from '../../src/certificate/csr.ts';
+import { createCsr } from '../../src/certificate/making/csr.ts';
 import { systemClock } from '../../src/time/clock.ts';
 import { presenterOf } from '../challenges/presenter.ts';
 import { newKeyPem } from './keys.ts';

@@ -8,9 +8,9 @@ import type { SourceKey } from '../../machines/ownership/source-key.ts';
 import { Announcer } from '../../src/actors/announcer.ts';
 import { IngressActors } from '../../src/actors/ingress-actors.ts';
 import { createSupervisorLogic } from '../../src/actors/supervisor-actor.ts';
+import { Recorder } from '../../src/inspector/history/recorder.ts';
 import { observe } from '../../src/inspector/observation.ts';
-import { Recorder } from '../../src/inspector/recorder.ts';
-import { statelyFrame } from '../../src/inspector/stately-frames.ts';
+import { statelyFrame } from '../../src/inspector/stately/stately-frames.ts';
 import { recordField, stringField } from '../../src/process/json.ts';
 import { SteadyClock } from '../../src/time/steady-clock.ts';
 import {

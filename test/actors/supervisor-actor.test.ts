@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { createActor } from 'xstate';
 import { IngressActors } from '../../src/actors/ingress-actors.ts';
 import { createSupervisorLogic } from '../../src/actors/supervisor-actor.ts';
-import { Recorder } from '../../src/inspector/recorder.ts';
+import { Recorder } from '../../src/inspector/history/recorder.ts';
 import { SteadyClock } from '../../src/time/steady-clock.ts';
 import {
   hour,

@@ -9,7 +9,7 @@ import type { DesiredCertificate } from '../../machines/ownership/desired-certif
 import { parseSourceKey } from '../../machines/ownership/source-key.ts';
 import { IngressActors } from '../../src/actors/ingress-actors.ts';
 import { createSupervisorLogic } from '../../src/actors/supervisor-actor.ts';
-import { HostJournal } from '../../src/inspector/host-journal.ts';
+import { HostJournal } from '../../src/inspector/history/host-journal.ts';
 import { createInspector } from '../../src/inspector/inspector-endpoint.ts';
 import { createInspectorServer } from '../../src/inspector/inspector-server.ts';
 import { createLedger } from '../../src/ledger/ledger-keeper.ts';

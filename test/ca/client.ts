@@ -1,5 +1,5 @@
 import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
-import { createCsr } from '../../src/certificate/csr.ts';
+import { createCsr } from '../../src/certificate/making/csr.ts';
 import { arrayField, isRecord, stringField } from '../../src/process/json.ts';
 import { newKeyPem } from '../acme/keys.ts';
 import type { Finding } from './authorizations.ts';

@@ -12,7 +12,7 @@ import { OrderError } from '../../src/acme/protocol/order-error.ts';
 import { CaClock } from '../../src/acme/transport/ca-clock.ts';
 import { AcmeProblem, type Endpoint } from '../../src/acme/transport/problem.ts';
 import { AcmeTransport, type SignedAnswer, type SignedRequest } from '../../src/acme/transport/transport.ts';
-import { createCsr } from '../../src/certificate/csr.ts';
+import { createCsr } from '../../src/certificate/making/csr.ts';
 import { recordField, stringField } from '../../src/process/json.ts';
 import { systemClock } from '../../src/time/clock.ts';
 import { newKeyPem } from '../acme/keys.ts';

@@ -3,8 +3,8 @@ import { createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto'
 import { describe, it } from 'node:test';
 import { crypto as acmeCrypto } from 'acme-client';
 import { ChainError, type ChainErrorCode, verifyChain } from '../../src/certificate/chain.ts';
-import { createCsr } from '../../src/certificate/csr.ts';
 import { generateKey } from '../../src/certificate/key.ts';
+import { createCsr } from '../../src/certificate/making/csr.ts';
 import { readSigningRequest } from '../ca/csr.ts';
 import { der, sequence, toPem } from './der-building.ts';
 import { AnyCa, alternativeNames } from './loading/certificate-fields.ts';

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { isKeyType, type KeyType } from '../../machines/ownership/desired-certificate.ts';
+import { TrialPairs } from '../../src/certificate/making/trial-pair.ts';
 import { readCertificate } from '../../src/certificate/reading.ts';
-import { TrialPairs } from '../../src/certificate/trial-pair.ts';
 
 const now = Date.UTC(2026, 10, 29, 12, 34, 56);
 const pairs = new TrialPairs();

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { FrameRing } from '../../src/inspector/frame-ring.ts';
-import { Stories } from '../../src/inspector/stories.ts';
+import { Stories } from '../../src/inspector/history/stories.ts';
 
 describe('what the inspector keeps', () => {
   it('is two megabytes of frames', () => {

@@ -5,8 +5,8 @@ import type { SourceKey } from '../../machines/ownership/source-key.ts';
 import { OrderError } from '../../src/acme/protocol/order-error.ts';
 import { reportsOf } from '../../src/challenges/http-01/self-check/host-verdict.ts';
 import type { Verdict } from '../../src/challenges/http-01/self-check/self-check.ts';
-import { HostJournal } from '../../src/inspector/host-journal.ts';
-import { HostProgressWriter } from '../../src/inspector/host-progress.ts';
+import { HostJournal } from '../../src/inspector/history/host-journal.ts';
+import { HostProgressWriter } from '../../src/inspector/history/host-progress.ts';
 import { certificateInput, desiredCertificate, now, route } from '../machines/builders.ts';
 
 const hosts = ['a.example.com', 'b.example.com'];

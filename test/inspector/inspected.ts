@@ -4,7 +4,7 @@ import type { TestContext } from 'node:test';
 import type { InspectionEvent } from 'xstate';
 import type { SourceKey } from '../../machines/ownership/source-key.ts';
 import type { ObservedIngress } from '../../src/actors/ingress-actors.ts';
-import { HostJournal } from '../../src/inspector/host-journal.ts';
+import { HostJournal } from '../../src/inspector/history/host-journal.ts';
 import { Inspector, type InspectorOptions } from '../../src/inspector/inspector.ts';
 import { createInspectorServer } from '../../src/inspector/inspector-server.ts';
 import type { SupervisorView } from '../../src/inspector/protocol.ts';

@@ -7,7 +7,7 @@ import { WebSocket } from 'ws';
 import { createMachine, type InspectionEvent } from 'xstate';
 import type { SourceKey } from '../../machines/ownership/source-key.ts';
 import type { ObservedIngress } from '../../src/actors/ingress-actors.ts';
-import { StatelyEndpoint } from '../../src/inspector/stately.ts';
+import { StatelyEndpoint } from '../../src/inspector/stately/stately.ts';
 import { isRecord, recordField, stringField } from '../../src/process/json.ts';
 import { assignment, now } from '../machines/builders.ts';
 import { start } from '../machines/ingress/ingress-run.ts';

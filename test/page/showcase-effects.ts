@@ -12,7 +12,7 @@ import type { DesiredCertificate, HostRoute } from '../../machines/ownership/des
 import type { Rounds } from '../../src/actors/rounds.ts';
 import { OrderReports } from '../../src/authority/order-reports.ts';
 import type { HostVerdict, Preparation, PreparationReport } from '../../src/challenges/challenge-solver.ts';
-import type { HostProgressWriter } from '../../src/inspector/host-progress.ts';
+import type { HostProgressWriter } from '../../src/inspector/history/host-progress.ts';
 import { provisionChallenge } from '../../src/steps/provision-challenge.ts';
 import { stepLogic } from '../../src/steps/step.ts';
 import { type Clock, sleep } from '../../src/time/clock.ts';

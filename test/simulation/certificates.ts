@@ -52,7 +52,7 @@ export function plainKey(type: string, serial: number): Promise<string> {
   return Promise.resolve(`${type} ${serial}`);
 }
 
-/** In place of src/certificate/csr.ts. */
+/** In place of src/certificate/making/csr.ts. */
 export function createCsr(hosts: readonly string[], keyPem: string): Buffer {
   return Buffer.from(JSON.stringify({ hosts, key: keyPem }));
 }

@@ -7,7 +7,7 @@ import type { CaKind } from './world.ts';
  * For the strict CA, each real one is read once: read again at each check, they took half of a run.
  */
 export function standInForCertificates(ca: CaKind): void {
-  if (ca === 'model') replace(['reading', 'chain', 'csr'], './certificates.ts');
+  if (ca === 'model') replace(['reading', 'chain', 'making/csr'], './certificates.ts');
   else replace(['reading'], './remembered-readings.ts');
 }
 

@@ -3,7 +3,7 @@ import { X509Certificate } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { assess } from '../../machines/assessment/assessment.ts';
 import type { SourceSpec } from '../../machines/ownership/source-spec.ts';
-import { placeholderPair } from '../../src/certificate/placeholder-pair.ts';
+import { placeholderPair } from '../../src/certificate/making/placeholder-pair.ts';
 import { KubernetesError } from '../../src/kubernetes/client/kubernetes-error.ts';
 import type { CertificateToStore, StoredSecret } from '../../src/kubernetes/records/secret-store.ts';
 import { factsOf } from '../../src/secret/secret-reading.ts';

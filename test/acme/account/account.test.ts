@@ -12,7 +12,7 @@ import { CaClock } from '../../../src/acme/transport/ca-clock.ts';
 import { AcmeProblem } from '../../../src/acme/transport/problem.ts';
 import { AcmeTransport } from '../../../src/acme/transport/transport.ts';
 import { OrderReports } from '../../../src/authority/order-reports.ts';
-import { createCsr } from '../../../src/certificate/csr.ts';
+import { createCsr } from '../../../src/certificate/making/csr.ts';
 import { failureOf } from '../../../src/steps/failures.ts';
 import { type Clock, systemClock } from '../../../src/time/clock.ts';
 import { newKeyPem, oldKeyPem } from '../keys.ts';

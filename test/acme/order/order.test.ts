@@ -6,7 +6,7 @@ import { type OrderInput, placeOrder } from '../../../src/acme/order/order.ts';
 import { OrderError } from '../../../src/acme/protocol/order-error.ts';
 import { CaClock } from '../../../src/acme/transport/ca-clock.ts';
 import { AcmeTransport } from '../../../src/acme/transport/transport.ts';
-import { createCsr } from '../../../src/certificate/csr.ts';
+import { createCsr } from '../../../src/certificate/making/csr.ts';
 import { type Clock, systemClock } from '../../../src/time/clock.ts';
 import { presenterOf } from '../../challenges/presenter.ts';
 import { newKeyPem } from '../keys.ts';

@@ -7,7 +7,7 @@ import { OrderError } from '../../../src/acme/protocol/order-error.ts';
 import { CaClock } from '../../../src/acme/transport/ca-clock.ts';
 import { AcmeTransport } from '../../../src/acme/transport/transport.ts';
 import { type VerifiedChain, verifyChain } from '../../../src/certificate/chain.ts';
-import { type CommonName, createCsr } from '../../../src/certificate/csr.ts';
+import { type CommonName, createCsr } from '../../../src/certificate/making/csr.ts';
 import { systemClock } from '../../../src/time/clock.ts';
 import { ScriptedCa } from '../../ca/ca.ts';
 import type { CaOptions } from '../../ca/options.ts';

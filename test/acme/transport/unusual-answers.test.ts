@@ -6,7 +6,7 @@ import { SignedRequests } from '../../../src/acme/protocol/signed-requests.ts';
 import { CaClock } from '../../../src/acme/transport/ca-clock.ts';
 import { AcmeProblem } from '../../../src/acme/transport/problem.ts';
 import { AcmeTransport } from '../../../src/acme/transport/transport.ts';
-import { createCsr } from '../../../src/certificate/csr.ts';
+import { createCsr } from '../../../src/certificate/making/csr.ts';
 import { systemClock } from '../../../src/time/clock.ts';
 import { newKeyPem } from '../keys.ts';
 import { type Reply, ScriptedCa } from '../scripted-ca.ts';

@@ -16,7 +16,7 @@ import type { CaAnswer, CaRequest, Connection } from '../../../src/acme/transpor
 import { AcmeProblem } from '../../../src/acme/transport/problem.ts';
 import { AcmeTransport } from '../../../src/acme/transport/transport.ts';
 import { ChainError, verifyChain } from '../../../src/certificate/chain.ts';
-import { createCsr } from '../../../src/certificate/csr.ts';
+import { createCsr } from '../../../src/certificate/making/csr.ts';
 import { DirectConnection } from '../../acme/direct-connection.ts';
 import { newKeyPem } from '../../acme/keys.ts';
 import { MemoryStore } from '../../acme/memory-store.ts';

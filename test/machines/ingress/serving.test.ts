@@ -16,7 +16,7 @@ import { historyIn } from '../../../machines/ingress/status-restore.ts';
 import type { DesiredCertificate } from '../../../machines/ownership/desired-certificate.ts';
 import type { Failure } from '../../../machines/reasons/reasons.ts';
 import { recordedFailure } from '../../../machines/reasons/status-text.ts';
-import { certificateRowOf } from '../../../src/inspector/rows.ts';
+import { certificateRowOf } from '../../../src/inspector/views/rows.ts';
 import { certificateSamples } from '../../../src/metrics/certificate-samples.ts';
 import {
   certificateFacts,

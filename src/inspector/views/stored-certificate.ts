@@ -1,5 +1,5 @@
-import type { SecretFacts } from '../../machines/assessment/secret-facts.ts';
-import type { CertificateDetail } from './protocol.ts';
+import type { SecretFacts } from '../../../machines/assessment/secret-facts.ts';
+import type { CertificateDetail } from '../protocol.ts';
 
 /** The shown properties of the certificate in a Secret. */
 export type StoredCertificate = Pick<

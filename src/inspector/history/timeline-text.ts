@@ -1,7 +1,7 @@
-import type { Assessment } from '../../machines/assessment/assessment.ts';
-import { certificatePhases } from '../../machines/ingress/certificate.ts';
-import type { CheckResult } from '../../machines/ingress/ingress-updates.ts';
-import { arrayField, isRecord, recordField, stringField } from '../process/json.ts';
+import type { Assessment } from '../../../machines/assessment/assessment.ts';
+import { certificatePhases } from '../../../machines/ingress/certificate.ts';
+import type { CheckResult } from '../../../machines/ingress/ingress-updates.ts';
+import { arrayField, isRecord, recordField, stringField } from '../../process/json.ts';
 
 /**
  * An event of an Ingress actor as text: its type, then the fields selected here, and no others.

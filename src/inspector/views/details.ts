@@ -1,16 +1,16 @@
-import type { CertificateRecord } from '../../machines/ingress/certificate-record.ts';
-import { countOfFailures, findingsOf } from '../../machines/ingress/certificate-record.ts';
-import type { IngressContext } from '../../machines/ingress/ingress-context.ts';
-import type { HostOwner } from '../../machines/ownership/hosts/host-owner.ts';
-import type { SourceKey } from '../../machines/ownership/source-key.ts';
-import { second } from '../../machines/time/durations.ts';
-import type { ObservedIngresses } from '../actors/ingress-actors.ts';
-import type { Clock } from '../time/clock.ts';
-import type { HostJournal } from './host-journal.ts';
-import type { CertificateDetail, IngressDetail } from './protocol.ts';
+import type { CertificateRecord } from '../../../machines/ingress/certificate-record.ts';
+import { countOfFailures, findingsOf } from '../../../machines/ingress/certificate-record.ts';
+import type { IngressContext } from '../../../machines/ingress/ingress-context.ts';
+import type { HostOwner } from '../../../machines/ownership/hosts/host-owner.ts';
+import type { SourceKey } from '../../../machines/ownership/source-key.ts';
+import { second } from '../../../machines/time/durations.ts';
+import type { ObservedIngresses } from '../../actors/ingress-actors.ts';
+import type { Clock } from '../../time/clock.ts';
+import type { HostJournal } from '../history/host-journal.ts';
+import type { Stories } from '../history/stories.ts';
+import type { CertificateDetail, IngressDetail } from '../protocol.ts';
 import { certificateRowOf, errorOf, rowOf } from './rows.ts';
 import type { StoredCertificate } from './stored-certificate.ts';
-import type { Stories } from './stories.ts';
 
 export interface DetailsOptions {
   readonly clock: Clock;

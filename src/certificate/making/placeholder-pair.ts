@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
-import { day, hour } from '../../machines/time/durations.ts';
-import { fingerprintOf } from './fingerprint.ts';
+import { day, hour } from '../../../machines/time/durations.ts';
+import { fingerprintOf } from '../fingerprint.ts';
 import { newSigningKey, selfSigned } from './self-signed.ts';
 
 export interface PlaceholderPair {

@@ -1,8 +1,8 @@
-import { renewalsAhead } from '../../machines/assessment/renewal-forecast.ts';
-import type { Lifetime } from '../../machines/authority/known-cas.ts';
-import type { IngressContext } from '../../machines/ingress/ingress-context.ts';
-import { day, second } from '../../machines/time/durations.ts';
-import type { SupervisorView } from './protocol.ts';
+import { renewalsAhead } from '../../../machines/assessment/renewal-forecast.ts';
+import type { Lifetime } from '../../../machines/authority/known-cas.ts';
+import type { IngressContext } from '../../../machines/ingress/ingress-context.ts';
+import { day, second } from '../../../machines/time/durations.ts';
+import type { SupervisorView } from '../protocol.ts';
 
 /** Milliseconds. Computing it takes some with thousands of certificates, and it changes by days. */
 const freshness = 15 * second;

@@ -1,8 +1,8 @@
 import { createPrivateKey, createPublicKey, type KeyObject, randomBytes, sign } from 'node:crypto';
 import { promisify } from 'node:util';
-import type { KeyType } from '../../machines/ownership/desired-certificate.ts';
-import { derBitString, derElement, derObjectIdentifier, derSequence, derTag } from './der.ts';
-import { generateKey } from './key.ts';
+import type { KeyType } from '../../../machines/ownership/desired-certificate.ts';
+import { derBitString, derElement, derObjectIdentifier, derSequence, derTag } from '../der.ts';
+import { generateKey } from '../key.ts';
 import { alternativeNames, distinguishedName, extension, signatureAlgorithm } from './x509-writing.ts';
 
 export interface SigningKey {

@@ -1,7 +1,7 @@
 import type { InspectionEvent } from 'xstate';
-import type { SourceKey } from '../../machines/ownership/source-key.ts';
-import type { ObservedIngresses } from '../actors/ingress-actors.ts';
-import { type Inspectable, observe, sourceOfActor } from './observation.ts';
+import type { SourceKey } from '../../../machines/ownership/source-key.ts';
+import type { ObservedIngresses } from '../../actors/ingress-actors.ts';
+import { type Inspectable, observe, sourceOfActor } from '../observation.ts';
 import { Stories } from './stories.ts';
 import { textOf } from './timeline-text.ts';
 

@@ -1,5 +1,5 @@
-import type { KeyType } from '../../machines/ownership/desired-certificate.ts';
-import { day, hour } from '../../machines/time/durations.ts';
+import type { KeyType } from '../../../machines/ownership/desired-certificate.ts';
+import { day, hour } from '../../../machines/time/durations.ts';
 import { newSigningKey, type SigningKey, selfSigned } from './self-signed.ts';
 
 export interface TrialPair {

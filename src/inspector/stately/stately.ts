@@ -1,11 +1,13 @@
+// The actors for Stately's inspector, by WebSocket (`LEGO_STATELY_INSPECTOR`). Called by the inspector's endpoint.
+
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { WebSocket, WebSocketServer } from 'ws';
-import type { ObservedIngresses } from '../actors/ingress-actors.ts';
-import type { Clock } from '../time/clock.ts';
-import { isLocal } from './inspector-server.ts';
-import { type Inspectable, observe } from './observation.ts';
+import type { ObservedIngresses } from '../../actors/ingress-actors.ts';
+import type { Clock } from '../../time/clock.ts';
+import { isLocal } from '../inspector-server.ts';
+import { type Inspectable, observe } from '../observation.ts';
 import { actorFrame, type Frame, ingressFrame, isShown, rootFrame, statelyFrame } from './stately-frames.ts';
 
 export interface StatelyOptions {

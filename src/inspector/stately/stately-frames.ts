@@ -1,15 +1,15 @@
 import type { InspectionEvent } from 'xstate';
-import type { CertificateInput } from '../../machines/ingress/certificate.ts';
-import { certificateMachine } from '../../machines/ingress/certificate.ts';
-import { findingsOf } from '../../machines/ingress/certificate-record.ts';
-import { ingressMachine } from '../../machines/ingress/ingress.ts';
-import type { IngressContext } from '../../machines/ingress/ingress-context.ts';
-import { allHosts } from '../../machines/ownership/desired-certificate.ts';
-import { sourceName } from '../../machines/ownership/source-key.ts';
-import type { ObservedIngress } from '../actors/ingress-actors.ts';
-import { isRecord, recordField, stringField } from '../process/json.ts';
-import { sourceOfActor } from './observation.ts';
-import { certificateRowOf, errorOf } from './rows.ts';
+import type { CertificateInput } from '../../../machines/ingress/certificate.ts';
+import { certificateMachine } from '../../../machines/ingress/certificate.ts';
+import { findingsOf } from '../../../machines/ingress/certificate-record.ts';
+import { ingressMachine } from '../../../machines/ingress/ingress.ts';
+import type { IngressContext } from '../../../machines/ingress/ingress-context.ts';
+import { allHosts } from '../../../machines/ownership/desired-certificate.ts';
+import { sourceName } from '../../../machines/ownership/source-key.ts';
+import type { ObservedIngress } from '../../actors/ingress-actors.ts';
+import { isRecord, recordField, stringField } from '../../process/json.ts';
+import { sourceOfActor } from '../observation.ts';
+import { certificateRowOf, errorOf } from '../views/rows.ts';
 
 /** The version of @statelyai/inspect whose frames these are. */
 const version = '0.7.2';

@@ -1,12 +1,14 @@
-import type { CertificateRecord } from '../../machines/ingress/certificate-record.ts';
-import { findingsOf } from '../../machines/ingress/certificate-record.ts';
-import type { IngressContext, IngressState } from '../../machines/ingress/ingress-context.ts';
-import { nextStepOf } from '../../machines/ingress/ingress-view.ts';
-import { allHosts } from '../../machines/ownership/desired-certificate.ts';
-import { type Failure, failureKind } from '../../machines/reasons/reasons.ts';
-import { shownFailure } from '../../machines/reasons/status-text.ts';
-import type { ObservedIngress } from '../actors/ingress-actors.ts';
-import type { CertificateRow, IngressRow } from './protocol.ts';
+// What the page is sent: rows, details, the supervisor's view and the renewals ahead, each made of a snapshot. Called by the inspector.
+
+import type { CertificateRecord } from '../../../machines/ingress/certificate-record.ts';
+import { findingsOf } from '../../../machines/ingress/certificate-record.ts';
+import type { IngressContext, IngressState } from '../../../machines/ingress/ingress-context.ts';
+import { nextStepOf } from '../../../machines/ingress/ingress-view.ts';
+import { allHosts } from '../../../machines/ownership/desired-certificate.ts';
+import { type Failure, failureKind } from '../../../machines/reasons/reasons.ts';
+import { shownFailure } from '../../../machines/reasons/status-text.ts';
+import type { ObservedIngress } from '../../actors/ingress-actors.ts';
+import type { CertificateRow, IngressRow } from '../protocol.ts';
 
 /** An Ingress as a row of the list; times in milliseconds since the epoch. */
 export function rowOf(state: IngressState, context: IngressContext): IngressRow {

@@ -1,11 +1,11 @@
-import type { Backlog } from '../../machines/authority/backlog.ts';
-import type { OrderBudget } from '../../machines/authority/order-budget.ts';
-import { describeCause } from '../../machines/ledger/hold.ts';
-import type { Ledger } from '../../machines/ledger/ledger.ts';
-import type { Admission } from '../../machines/supervisor/admission.ts';
-import type { SupervisorState } from '../../machines/supervisor/supervisor.ts';
-import type { CaClock } from '../acme/transport/ca-clock.ts';
-import type { SupervisorView } from './protocol.ts';
+import type { Backlog } from '../../../machines/authority/backlog.ts';
+import type { OrderBudget } from '../../../machines/authority/order-budget.ts';
+import { describeCause } from '../../../machines/ledger/hold.ts';
+import type { Ledger } from '../../../machines/ledger/ledger.ts';
+import type { Admission } from '../../../machines/supervisor/admission.ts';
+import type { SupervisorState } from '../../../machines/supervisor/supervisor.ts';
+import type { CaClock } from '../../acme/transport/ca-clock.ts';
+import type { SupervisorView } from '../protocol.ts';
 
 export interface SupervisorSources {
   readonly state: Pick<SupervisorState, 'unread' | 'draining'> & {

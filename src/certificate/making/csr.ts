@@ -1,5 +1,7 @@
+// What kube-lego makes itself: CSRs, placeholder and trial pairs, keystores. Called by the steps; no I/O.
+
 import { createPrivateKey, createPublicKey, sign } from 'node:crypto';
-import { derBitString, derElement, derObjectIdentifier, derSequence, derTag } from './der.ts';
+import { derBitString, derElement, derObjectIdentifier, derSequence, derTag } from '../der.ts';
 import { alternativeNames, distinguishedName, signatureAlgorithm } from './x509-writing.ts';
 
 /** Whether a CSR has a common name: CAs use the subjectAltName, but some insist on it (`LEGO_COMMON_NAME`). */

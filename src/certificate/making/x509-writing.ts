@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto';
-import { derElement, derObjectIdentifier, derSequence, derTag } from './der.ts';
+import { derElement, derObjectIdentifier, derSequence, derTag } from '../der.ts';
 
 // Parts of certificates and CSRs as DER (RFC 5280).
 

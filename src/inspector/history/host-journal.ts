@@ -1,7 +1,7 @@
-import type { CertificateInput } from '../../machines/ingress/certificate.ts';
-import type { SourceKey } from '../../machines/ownership/source-key.ts';
-import { presentable } from '../../machines/reasons/foreign-text.ts';
-import { type HostProgress, type HostStep, stepsOf } from './protocol.ts';
+import type { CertificateInput } from '../../../machines/ingress/certificate.ts';
+import type { SourceKey } from '../../../machines/ownership/source-key.ts';
+import { presentable } from '../../../machines/reasons/foreign-text.ts';
+import { type HostProgress, type HostStep, stepsOf } from '../protocol.ts';
 
 type StepState = HostProgress['steps'][number]['state'];
 

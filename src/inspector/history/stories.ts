@@ -1,6 +1,9 @@
-import type { IngressState } from '../../machines/ingress/ingress-context.ts';
-import type { SourceKey } from '../../machines/ownership/source-key.ts';
-import type { IngressDetail, TimelineEntry } from './protocol.ts';
+// What happened to each source: its timeline by XState's inspection, and each host step by step. Written by the recorder and the steps,
+// read by the views.
+
+import type { IngressState } from '../../../machines/ingress/ingress-context.ts';
+import type { SourceKey } from '../../../machines/ownership/source-key.ts';
+import type { IngressDetail, TimelineEntry } from '../protocol.ts';
 
 const longestTimeline = 100;
 const longestPath = 50;

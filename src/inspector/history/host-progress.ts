@@ -1,9 +1,9 @@
-import type { OrderReport } from '../../machines/authority/order-report.ts';
-import type { CertificateInput } from '../../machines/ingress/certificate.ts';
-import type { AuthorizationReport } from '../acme/order/authorization.ts';
-import type { RoundObserver } from '../actors/round-observer.ts';
-import type { PreparationReport } from '../challenges/challenge-solver.ts';
-import { failureOf } from '../steps/failures.ts';
+import type { OrderReport } from '../../../machines/authority/order-report.ts';
+import type { CertificateInput } from '../../../machines/ingress/certificate.ts';
+import type { AuthorizationReport } from '../../acme/order/authorization.ts';
+import type { RoundObserver } from '../../actors/round-observer.ts';
+import type { PreparationReport } from '../../challenges/challenge-solver.ts';
+import { failureOf } from '../../steps/failures.ts';
 import type { HostJournal } from './host-journal.ts';
 
 type Work<Value> = () => Promise<Value>;
