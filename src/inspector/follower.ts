@@ -34,7 +34,7 @@ export function followerPage({ pod, leader, why, command }: FollowerView): strin
     <meta http-equiv="refresh" content="5" />
     <title>kube-lego follows</title>
     <link rel="icon" href="/page/icon.svg" type="image/svg+xml" />
-    <link rel="stylesheet" href="/page/theme.css" />
+    <link rel="stylesheet" href="/page/styles/theme.css" />
   </head>
   <body>
     <main class="follower">

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { readdir, readFile } from 'node:fs/promises';
+import { join, relative } from 'node:path';
 import { describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { assets } from '../../src/inspector/page/assets.ts';
 import { pageFile } from '../../src/inspector/page-file.ts';
 
@@ -9,7 +11,10 @@ const ofTheServer = new Set(['assets.ts', 'files.ts', 'tsconfig.json']);
 
 describe('what the inspector page consists of', () => {
   it('is listed, and what is listed is there', async () => {
-    const files = (await readdir(folder)).filter((name) => !ofTheServer.has(name));
+    const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+    const files = entries
+      .filter((entry) => entry.isFile() && !ofTheServer.has(entry.name))
+      .map(({ name, parentPath }) => relative(fileURLToPath(folder), join(parentPath, name)));
     assert.deepEqual(new Set(assets.keys()), new Set(files));
   });
 

@@ -1,5 +1,5 @@
 /**
- * All files of the page, by name in this folder → media type; nothing else is served. The page itself is `index.html` at `/`,
+ * All files of the page, by path in this folder → media type; nothing else is served. The page itself is `index.html` at `/`,
  * all others are at `/page/NAME`.
  */
 export const assets: ReadonlyMap<string, string> = new Map([
@@ -7,30 +7,30 @@ export const assets: ReadonlyMap<string, string> = new Map([
   ['icon.svg', 'image/svg+xml'],
   ['statechart.json', 'application/json'],
   ...['theme', 'list', 'detail', 'supervisor'].map(
-    (name) => [`${name}.css`, 'text/css; charset=utf-8'] as const,
+    (name) => [`styles/${name}.css`, 'text/css; charset=utf-8'] as const,
   ),
   ...[
-    'calendar',
-    'certificate',
-    'chart',
     'connection',
-    'detail',
     'dom',
-    'filters',
     'frames',
-    'gauges',
-    'hosts',
-    'lifetime',
-    'list',
     'main',
     'morph',
-    'row',
-    'selection',
     'store',
-    'summary',
-    'supervisor',
-    'timeline',
     'words',
+    'detail/certificate',
+    'detail/chart',
+    'detail/detail',
+    'detail/hosts',
+    'detail/lifetime',
+    'detail/timeline',
+    'list/filters',
+    'list/list',
+    'list/row',
+    'list/selection',
+    'list/summary',
+    'supervisor/calendar',
+    'supervisor/gauges',
+    'supervisor/supervisor',
   ].map((name) => [`${name}.mjs`, 'text/javascript; charset=utf-8'] as const),
 ]);
 

@@ -1,13 +1,15 @@
+// The page in the browser: the feed of the inspector, and the parts that show it. Loaded by index.html.
+
 import { FeedConnection } from './connection.mjs';
-import { DetailPane } from './detail.mjs';
+import { DetailPane } from './detail/detail.mjs';
 import { byId, element } from './dom.mjs';
-import { Filters } from './filters.mjs';
 import { isDelta, isDetail, isHeartbeat, isSnapshot } from './frames.mjs';
-import { List } from './list.mjs';
-import { Selection } from './selection.mjs';
+import { Filters } from './list/filters.mjs';
+import { List } from './list/list.mjs';
+import { Selection } from './list/selection.mjs';
+import { Summary } from './list/summary.mjs';
 import { Store } from './store.mjs';
-import { Summary } from './summary.mjs';
-import { SupervisorPane } from './supervisor.mjs';
+import { SupervisorPane } from './supervisor/supervisor.mjs';
 import { counted } from './words.mjs';
 
 /** @import { Standing } from './connection.mjs' */
@@ -132,7 +134,7 @@ function whyNothing() {
   return `No Ingress or Gateway requests a certificate yet: set the annotation ${annotation}: "true".`;
 }
 
-/** @param {import('./selection.mjs').SortColumn} column */
+/** @param {import('./list/selection.mjs').SortColumn} column */
 function sort(column) {
   selection.sortBy(column);
   list.markSorted(selection.column, selection.descending);

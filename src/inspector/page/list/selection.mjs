@@ -1,6 +1,6 @@
-import { states } from './words.mjs';
+import { states } from '../words.mjs';
 
-/** @import { Entry, Store } from './store.mjs' */
+/** @import { Entry, Store } from '../store.mjs' */
 
 /** @typedef {'name' | 'state' | 'since' | 'next' | 'error'} SortColumn */
 

@@ -1,7 +1,7 @@
-import { element, mark, setText } from './dom.mjs';
-import { distance, duration, moment } from './words.mjs';
+import { element, mark, setText } from '../dom.mjs';
+import { distance, duration, moment } from '../words.mjs';
 
-/** @import { Entry } from './store.mjs' */
+/** @import { Entry } from '../store.mjs' */
 
 /** A row of the list, reused for other Ingresses while scrolling. */
 export class Row {

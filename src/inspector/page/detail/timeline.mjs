@@ -1,7 +1,7 @@
-import { element } from './dom.mjs';
-import { calendarDay, clockTime, moment } from './words.mjs';
+import { element } from '../dom.mjs';
+import { calendarDay, clockTime, moment } from '../words.mjs';
 
-/** @import { TimelineEntry } from '../protocol.ts' */
+/** @import { TimelineEntry } from '../../protocol.ts' */
 
 /**
  * The last events and transitions, newest first.

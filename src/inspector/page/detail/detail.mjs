@@ -1,12 +1,14 @@
+// The pane of one source: statechart, hosts, certificates, timeline. Called by main.mjs.
+
+import { byId, element, mark } from '../dom.mjs';
+import { morph } from '../morph.mjs';
+import { distance, duration, moment, splitKey } from '../words.mjs';
 import { certificateCard } from './certificate.mjs';
 import { Chart } from './chart.mjs';
-import { byId, element, mark } from './dom.mjs';
-import { morph } from './morph.mjs';
 import { timeline } from './timeline.mjs';
-import { distance, duration, moment, splitKey } from './words.mjs';
 
-/** @import { IngressDetail, IngressRow } from '../protocol.ts' */
-/** @import { Store } from './store.mjs' */
+/** @import { IngressDetail, IngressRow } from '../../protocol.ts' */
+/** @import { Store } from '../store.mjs' */
 
 /** One Ingress: state, path, hosts and certificates. */
 export class DetailPane {

@@ -1,11 +1,13 @@
-import { calendar } from './calendar.mjs';
-import { byId, element } from './dom.mjs';
-import { budgetGauge, gauge } from './gauges.mjs';
-import { morph } from './morph.mjs';
-import { distance, moment } from './words.mjs';
+// The pane of the supervisor: limits, queue, renewals ahead. Called by main.mjs.
 
-/** @import { SupervisorView } from '../protocol.ts' */
-/** @import { Store } from './store.mjs' */
+import { byId, element } from '../dom.mjs';
+import { morph } from '../morph.mjs';
+import { distance, moment } from '../words.mjs';
+import { calendar } from './calendar.mjs';
+import { budgetGauge, gauge } from './gauges.mjs';
+
+/** @import { SupervisorView } from '../../protocol.ts' */
+/** @import { Store } from '../store.mjs' */
 
 /** Milliseconds. Its times are minutes and days: updates are rare enough to select text. */
 const redrawInterval = 15_000;

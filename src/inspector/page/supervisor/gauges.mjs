@@ -1,7 +1,7 @@
-import { drawn, element } from './dom.mjs';
-import { distance, moment } from './words.mjs';
+import { drawn, element } from '../dom.mjs';
+import { distance, moment } from '../words.mjs';
 
-/** @import { SupervisorView } from '../protocol.ts' */
+/** @import { SupervisorView } from '../../protocol.ts' */
 
 /** @type {Readonly<Record<SupervisorView['budgets'][number]['limit'], string>>} */
 const limitNames = {

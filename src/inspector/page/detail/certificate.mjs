@@ -1,9 +1,9 @@
-import { element, mark } from './dom.mjs';
+import { element, mark } from '../dom.mjs';
+import { calendarDay, counted, distance, moment } from '../words.mjs';
 import { hostTable } from './hosts.mjs';
 import { lifetime } from './lifetime.mjs';
-import { calendarDay, counted, distance, moment } from './words.mjs';
 
-/** @import { CertificateDetail, HostElsewhere } from '../protocol.ts' */
+/** @import { CertificateDetail, HostElsewhere } from '../../protocol.ts' */
 
 /** @type {Readonly<Record<string, string>>} */
 const signs = { good: 'idle', failed: 'backing-off', unchecked: 'checking' };

@@ -1,6 +1,6 @@
-import { drawn, element } from './dom.mjs';
+import { drawn, element } from '../dom.mjs';
 
-/** @import { IngressDetail } from '../protocol.ts' */
+/** @import { IngressDetail } from '../../protocol.ts' */
 
 /**
  * @typedef {{ name: string, x: number, y: number, width: number, height: number }} Box

@@ -1,8 +1,8 @@
-import { byId, element, mark, setText } from './dom.mjs';
-import { states } from './words.mjs';
+import { byId, element, mark, setText } from '../dom.mjs';
+import { states } from '../words.mjs';
 
 /** @import { Selection } from './selection.mjs' */
-/** @import { Store } from './store.mjs' */
+/** @import { Store } from '../store.mjs' */
 
 /** The filters: counts per state, search, namespace. */
 export class Filters {

@@ -1,7 +1,7 @@
-import { element, mark } from './dom.mjs';
-import { moment } from './words.mjs';
+import { element, mark } from '../dom.mjs';
+import { moment } from '../words.mjs';
 
-/** @import { HostProgress, HostStep } from '../protocol.ts' */
+/** @import { HostProgress, HostStep } from '../../protocol.ts' */
 
 /** @type {readonly (readonly [HostStep, string])[]} */
 const steps = [

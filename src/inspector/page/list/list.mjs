@@ -1,7 +1,9 @@
-import { byId, element } from './dom.mjs';
+// The list of sources with its filters, selection and totals. Called by main.mjs.
+
+import { byId, element } from '../dom.mjs';
 import { Row } from './row.mjs';
 
-/** @import { Entry } from './store.mjs' */
+/** @import { Entry } from '../store.mjs' */
 /** @import { SortColumn } from './selection.mjs' */
 
 /** @type {readonly { name: string, label: string, sort: SortColumn | undefined }[]} */

@@ -1,7 +1,7 @@
-import { drawn, element } from './dom.mjs';
-import { counted, day } from './words.mjs';
+import { drawn, element } from '../dom.mjs';
+import { counted, day } from '../words.mjs';
 
-/** @import { SupervisorView } from '../protocol.ts' */
+/** @import { SupervisorView } from '../../protocol.ts' */
 
 const days = 90;
 const cell = 44;

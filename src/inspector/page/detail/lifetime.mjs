@@ -1,7 +1,7 @@
-import { drawn } from './dom.mjs';
-import { calendarDay } from './words.mjs';
+import { drawn } from '../dom.mjs';
+import { calendarDay } from '../words.mjs';
 
-/** @import { CertificateDetail } from '../protocol.ts' */
+/** @import { CertificateDetail } from '../../protocol.ts' */
 
 const width = 600;
 

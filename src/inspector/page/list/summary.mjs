@@ -1,8 +1,8 @@
-import { byId, element, setText } from './dom.mjs';
-import { counted, duration, moment } from './words.mjs';
+import { byId, element, setText } from '../dom.mjs';
+import { counted, duration, moment } from '../words.mjs';
 
-/** @import { Standing } from './connection.mjs' */
-/** @import { Store } from './store.mjs' */
+/** @import { Standing } from '../connection.mjs' */
+/** @import { Store } from '../store.mjs' */
 
 /** @type {Readonly<Record<Standing, string>>} */
 const standings = { connecting: 'Connecting', live: 'Live', reconnecting: 'Not live, reconnecting…' };
