@@ -91,7 +91,7 @@ function isRechecked({ status }: CertificateRecord): boolean {
   return status.kind === 'failed' && failureKind(status.failure) === 'check';
 }
 
-/** For those that share a Secret: failures that last. What is being worked on keeps its last outcome. */
+/** For the other Ingresses of a shared Secret: lasting failures. A running round keeps the last outcome. */
 export function outcomesOf({ certificates }: IngressContext): SecretOutcome[] {
   return certificates.flatMap(({ desired: { secretName }, status }): SecretOutcome[] => {
     if (status.kind === 'good') return [{ secretName, failure: undefined }];

@@ -91,7 +91,7 @@ export function sentencesIn(status: StatusDocument, uid: string): string[] {
 }
 
 /**
- * What those are told with whom this Ingress shares a Secret, after a restart. Not trusted: anybody may have written it, so that it
+ * The failures that the other Ingresses of a shared Secret are shown after a restart. Not trusted: anybody may have written it, so that it
  * makes notices of bounded text, and no more.
  */
 export function historyIn(status: StatusDocument | undefined, uid: string): SourceHistory {

@@ -12,7 +12,7 @@ import { refusedSettings, type WantedSecret } from './source-reading.ts';
 /** Notices of one kind for one Secret. */
 const mostAlike = 20;
 
-/** What an Ingress is told of a Secret that it names: who owns it, and which hosts are left out. */
+/** Notices of an Ingress about a Secret that it names: its owner, and the hosts that are left out. */
 export function noticesAbout(
   { secretName, owner, refused, trouble }: SecretClaims,
   record: SourceRecord,

@@ -174,7 +174,7 @@ export class Ownership {
     return this.#conclude(now);
   }
 
-  /** Whoever shares a Secret is told of its failures. @param owner the source whose actor works on these Secrets */
+  /** Reports failures of a shared Secret to its other sources. @param owner the source whose actor works on these Secrets */
   setOutcomes(owner: SourceKey, outcomes: readonly SecretOutcome[]): Affected {
     const affected = new Set<SourceKey>();
     const own = this.#records.get(owner);
@@ -465,7 +465,7 @@ export class Ownership {
     affected.add(sourceKey(owner.source));
   }
 
-  /** A host that nothing can prove is kept for its holder, and is told so by the solver that it would need. */
+  /** A host that no solver can prove is kept for its holder; the solver that it would need reports that. */
   #challenge(source: SourceSpec, host: string): Pick<HostRoute, 'challenge'> {
     const { zones } = this.#hosts;
     return zones === undefined || choose(source, host, zones) === 'http-01' ? {} : { challenge: 'dns-01' };
@@ -509,7 +509,7 @@ function withoutStanding(routes: readonly HostRoute[] = []): Place[] {
   }));
 }
 
-/** What its owner has recorded; where that says nothing of a failure or its end, what those that share it were told last. */
+/** The owner's record; where it has neither a failure nor its end, the last outcome reported to the other sources. */
 function recordedTrouble(
   secret: SecretClaims,
   historyOf: (record: SourceRecord) => SourceHistory,

@@ -216,7 +216,7 @@ function misplacedAdopt({ kind, namespace }: SourceSpec, secretNames: readonly s
   return { code: 'AdoptMisplaced', message };
 }
 
-/** Collects notices; of those that are alike, the first ones. */
+/** Collects notices; the first few of each kind. */
 class Notices {
   readonly #list: Failure[] = [];
   readonly #counts = new Map<ReasonCode, number>();

@@ -52,7 +52,7 @@ export interface SourceSpec extends SourceReference {
   readonly ingressClass: IngressClassReference;
   /** Its hosts are reached through it as a Gateway or ListenerSet: it has no class, and other hosts than those of `tls` are no mistake. */
   readonly gateway?: true | undefined;
-  /** About what it asks for in vain, found when it was read. */
+  /** About requests that cannot be fulfilled, found when the source was read. */
   readonly notices?: readonly Failure[] | undefined;
   /** Secrets that its listeners wait for: until there is a certificate, each holds a placeholder. */
   readonly awaited?: readonly string[] | undefined;

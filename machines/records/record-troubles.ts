@@ -77,7 +77,7 @@ export class RecordTroubles {
   failed(trouble: Omit<RecordTrouble, 'since'>, now: number): void {
     const key = keyOf(trouble);
     const known = this.#troubles.get(key);
-    // The words may differ from try to try, and are told to many.
+    // The text may differ between tries, and would cause an Event and a write for each waiter.
     if (known?.cause === trouble.cause) return;
     this.#troubles.set(key, { ...trouble, since: known?.since ?? now });
     this.#onChange(this.current);
@@ -88,7 +88,7 @@ export class RecordTroubles {
   }
 }
 
-/** What an Ingress that waits for the record is told. */
+/** The finding of an Ingress that waits for the record. */
 export function describeTrouble({ message, remedy }: Pick<RecordTrouble, 'message' | 'remedy'>): Failure {
   return { code: 'RecordUnavailable', message: sentences(message, remedy), namesRemedy: true };
 }

@@ -9,19 +9,19 @@ const grace = 15 * second;
 /** Waiters at a time, some milliseconds with what they set off; and milliseconds until the next ones. */
 const slice = 100;
 const pace = 300;
-/** What comes and goes is told so many times at once, then ever more seldom, until it stays for an hour as it is. */
+/** A flapping record is reported so many times at once, then with doubling pauses, until it has been stable for an hour. */
 const promptChanges = 2;
 const [shortestCalm, longestCalm] = [minute, 30 * minute];
 
-/** What a waiter is told; undefined: it waits for no record any more. */
+/** A notice to a waiter; undefined: it waits for no record any more. */
 export interface RecordNotice<Waiter> {
   readonly waiter: Waiter;
   readonly finding: Failure | undefined;
 }
 
 /**
- * Tells all that wait which record cannot be read or written, and when it can again: each once, a part at a time. One that comes and goes
- * is told ever more seldom: each time costs an Event and a write for each that waits.
+ * Reports to each waiter which record cannot be read or written, and when it can again: once, in slices. A flapping record is reported
+ * with growing pauses: each report costs an Event and a write for each waiter.
  */
 export class RecordNotices<Waiter> {
   #troubles: readonly RecordTrouble[] = [];
@@ -32,7 +32,7 @@ export class RecordNotices<Waiter> {
   readonly #waiters = new Map<Waiter, Failure | undefined>();
   readonly #untold = new Set<Waiter>();
   #nextAt = Number.NEGATIVE_INFINITY;
-  /** Of what is told, in a row: after an hour without one it begins anew. */
+  /** Reported changes in a row: the count starts over after an hour without one. */
   #changes = 0;
   #changedAt = Number.NEGATIVE_INFINITY;
 
@@ -76,7 +76,7 @@ export class RecordNotices<Waiter> {
     this.#untold.clear();
   }
 
-  /** When to call `take` next; undefined if nobody needs to be told anything. */
+  /** When to call `take` next; undefined if there is nothing to report. */
   next(now: number): number | undefined {
     if (this.#untold.size > 0 && this.#isTrue) return Math.max(this.#nextAt, now);
     if (this.#waiters.size === 0) return undefined;
@@ -114,26 +114,26 @@ export class RecordNotices<Waiter> {
     }
   }
 
-  /** Whether what some have been told still is so: nobody else is told what is over. */
+  /** Whether the reported trouble still exists: one that is over is reported to nobody else. */
   get #isTrue(): boolean {
     const told = this.#told;
     return told === undefined || this.#troubles.some((trouble) => isStill(told, trouble));
   }
 
-  /** Before that, what is told stays. */
+  /** The report does not change before that. */
   get #changeAt(): number {
     const beyond = this.#changes - promptChanges + 1;
     return beyond <= 0 ? this.#changedAt : this.#changedAt + doubledPause(shortestCalm, longestCalm, beyond);
   }
 
-  /** The oldest trouble that has lasted; but what many are told stays as long as it is true. */
+  /** The oldest lasting trouble; but the reported one as long as it exists. */
   #worthTelling(now: number): RecordTrouble | undefined {
     if (this.#told !== undefined && this.#isTrue) return this.#told;
     return this.#troubles.find((trouble) => isTellable(trouble) && trouble.since + grace <= now);
   }
 }
 
-/** While the API server does not answer, no Ingress can be told. */
+/** While the API server does not answer, no Ingress can be written to. */
 function isTellable({ cause }: RecordTrouble): boolean {
   return cause !== 'unreachable';
 }

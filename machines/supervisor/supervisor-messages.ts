@@ -1,4 +1,4 @@
-// What the supervisor is told, and what it wants done: see `decide` in supervisor.ts.
+// The supervisor's events and commands: see `decide` in supervisor.ts.
 
 import type { BudgetChange } from '../authority/order-budget.ts';
 import type { Hold } from '../ledger/hold.ts';

@@ -96,7 +96,7 @@ export const commonSettings: Readonly<Record<string, Setting>> = {
 
 /**
  * Reads the data of the zones ConfigMap: an entry for each domain, of lines `setting: value`. An invalid entry is no zone, and closes its
- * domain: else a mistake would give its hosts to whom the entry above allows. The others are not concerned.
+ * domain: else a mistake would give its hosts to the namespaces of the entry above. The others are not concerned.
  *
  * @example
  * readZones({ 'shop.example': 'provider: rfc2136\ntsig-key: kube-lego\nsecret: shop-tsig\nnamespaces: shop' });

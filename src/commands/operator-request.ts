@@ -15,7 +15,7 @@ export interface Consent {
   readonly question: string;
   /** What `--yes` agrees to; a clause. */
   readonly wish: string;
-  /** What is said after a refusal. */
+  /** Text after a refusal. */
   readonly refused: string;
 }
 

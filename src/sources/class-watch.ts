@@ -31,7 +31,7 @@ export interface ClassWatch {
 
 /**
  * Reports the IngressClasses to the supervisor, until `signal` aborts. Where the API server denies them from the start, no ingress
- * controller is known, and that is said once; they are tried on.
+ * controller is known; logged once, and tried on.
  */
 export function watchClasses(
   client: Pick<KubernetesClient, 'stream'>,

@@ -22,7 +22,7 @@ export interface ClusterScopedWatch<T extends object> {
   readonly read: boolean;
 }
 
-/** Starts the watch of objects that kube-lego can do without: a denial from the start is told once, and they are tried on. */
+/** Starts the watch of objects that kube-lego can do without: a denial from the start is logged once, and the list is tried on. */
 export function watchClusterScoped<T extends object>({
   plural,
   log,

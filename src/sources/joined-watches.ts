@@ -1,7 +1,7 @@
 import type { SupervisorEvent } from '../../machines/supervisor/supervisor-messages.ts';
 import type { SourceWatch } from './source-watch.ts';
 
-/** The watches of all sources as one: that all are known is told when each of them knows its own. */
+/** The watches of all sources as one, synced when each of them is. */
 export class JoinedWatches implements SourceWatch {
   readonly #parts: readonly SourceWatch[];
 

@@ -27,7 +27,7 @@ export interface NamespaceWatch {
 
 /**
  * Reports the domains that Namespaces reserve to the supervisor, until `signal` aborts. Requests metadata only. Where the API server
- * denies them from the start, no domain is reserved, and that is said once; they are tried on.
+ * denies them from the start, no domain is reserved; logged once, and tried on.
  */
 export function watchNamespaces(
   client: Pick<KubernetesClient, 'stream'>,

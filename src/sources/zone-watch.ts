@@ -29,7 +29,7 @@ export interface ZoneWatch {
   stopped(): Promise<void>;
 }
 
-/** The operator's DNS zones, from one ConfigMap of our namespace. Where it may not be read there are none, and that is said once. */
+/** The operator's DNS zones, from one ConfigMap of our namespace. Where it may not be read there are none; logged once. */
 export function watchZones({
   client,
   clock,

@@ -2,7 +2,7 @@ import { second } from '../../machines/time/durations.ts';
 import type { OrderPhase } from '../acme/order/order.ts';
 import type { Clock } from '../time/clock.ts';
 
-/** Milliseconds. CAs and name servers need seconds for a phase; whoever waits for longer is told. */
+/** Milliseconds. CAs and name servers need seconds for a phase; a longer one is shown. */
 const slowAfter = 30 * second;
 
 /** `spreading`: the CA waits for us, and we for name servers. */

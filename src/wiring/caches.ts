@@ -201,7 +201,7 @@ export function setUpCaches(runtime: Runtime, { reader: client }: Connections): 
       gatewaySources?.recheck();
     },
     async follow(told, until) {
-      // What ends a list must not be told before what it ends.
+      // The end of a list must not be reported before its objects.
       let ends: SupervisorEvent[] | undefined = [];
       const pass = (event: SupervisorEvent): void => {
         if (ends !== undefined && endsList(event)) ends.push(event);

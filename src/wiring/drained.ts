@@ -31,7 +31,7 @@ export async function drained(
 }
 
 /**
- * Waits until all work has settled, or this process has lost its rights: what is refused then would be tried again in vain. The signal of
+ * Waits until all work has settled, or this process has lost its rights: a refused request would be repeated without hope. The signal of
  * the work is aborted with the given one, and at the end.
  */
 export async function settleWhilePermitted(

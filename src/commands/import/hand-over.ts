@@ -15,7 +15,7 @@ import {
 import { type CertificateObject, certificates } from './cert-manager-objects.ts';
 import type { Candidate, Planned, PlannedSecret } from './import-plan.ts';
 
-/** Who is said to own the fields that an operator has changed by it. */
+/** Field manager of an operator's changes by it. */
 const fieldManager = 'kube-lego-import';
 
 type Group = readonly Extract<Planned, { kind: 'ready' }>[];

@@ -96,7 +96,7 @@ export async function surveySources(
   };
 }
 
-/** Where the zones may not be read, nothing is said against a host that needs one. */
+/** Where the zones may not be read, a host that needs one is not refused. */
 function zonesOfAll(specs: readonly SourceSpec[]): Zones {
   const hosts = specs.flatMap(({ tls }) => tls.flatMap((entry) => entry.hosts));
   const domains = new Set(hosts.map((host) => host.replace(/^\*\./, '')));

@@ -7,7 +7,7 @@ export interface ObjectName {
 }
 
 export interface WriteOptions {
-  /** Who is said to own the fields. */
+  /** The field manager. */
   readonly fieldManager: string;
   /** Only tests whether it would be admitted. */
   readonly dryRun?: boolean | undefined;

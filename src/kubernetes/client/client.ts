@@ -37,7 +37,7 @@ export interface KubernetesClient {
    * Merges the body into an object of any kind (JSON merge patch, RFC 7386).
    *
    * @param path of the object
-   * @param fieldManager who is said to own the fields
+   * @param fieldManager recorded as the owner of the fields
    * @param dryRun only tests whether it would be admitted
    */
   mergePatch(

@@ -14,7 +14,7 @@ export interface FirstReadingOptions {
 }
 
 const pauses = { shortestPause: 0.5 * second, longestPause: 30 * second };
-/** Milliseconds: whoever waits for the record is told that it cannot be read. */
+/** Milliseconds: then waiters fail, since the record cannot be read. */
 const readLimit = 20 * second;
 
 /** The first reading of a record by a process, tried until it succeeds; nobody waits for that without end. */

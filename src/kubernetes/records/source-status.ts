@@ -36,7 +36,7 @@ export interface SourceStatusOptions {
 interface Waiting {
   readonly uid: string;
   readonly text: string | null;
-  /** How often it was written in vain. */
+  /** Failed writes. */
   readonly failures?: number;
 }
 

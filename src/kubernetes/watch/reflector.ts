@@ -119,7 +119,7 @@ export class Reflector<T extends object> {
     this.#running ??= this.#run();
   }
 
-  /** Resolves when a watch is open, so that what was changed while none was is told at once. @throws the signal's reason */
+  /** Resolves when a watch is open: changes made without one are reported at once then. @throws the signal's reason */
   async watching(signal: AbortSignal): Promise<void> {
     if (this.#condition.watching) return;
     this.#opened ??= Promise.withResolvers();

@@ -84,7 +84,7 @@ function stands({ rule, writer }: Held, { host, ruleHost, ingressClass }: Challe
   return isSame && isEqual(rule.ingressClass, ingressClass) && writer.holds(rule);
 }
 
-/** Why a claim has waited in vain. */
+/** Why a claim was not fulfilled. */
 function notServed({ held }: Claim): RuleNotServedError {
   const missing = held.filter(({ rule, writer }) => !writer.serves(rule.host));
   const removed = missing.filter(({ rule, writer }) => writer.misses(rule.host));

@@ -26,7 +26,7 @@ export interface RouteView {
   readonly routes: readonly ChallengeRouteReading[];
   /** Of kube-lego. */
   readonly namespace: string;
-  /** Why nothing is said of this slot, although the time is over; undefined: there is time. */
+  /** Why the slot has no status although its time is over; undefined: there is time. */
   readonly late?: (slot: ChallengeSlot) => RouteRefusal;
 }
 

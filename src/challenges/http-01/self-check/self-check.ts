@@ -173,7 +173,7 @@ class Check {
       const verdict: Verdict = { kind: 'reachable', notice: this.#notice };
       return this.#visited.length > 1 ? { ...verdict, redirected: true } : verdict;
     }
-    // Of an internal server nothing is told but the status.
+    // Of an internal server only the status is reported.
     const server = isPrivate(address) ? undefined : answer.server;
     const { what, ...more } = describeWrongAnswer({ status, body, token: this.#token, address, server });
     const verdict = this.#wrong(url, what, status);
@@ -217,7 +217,7 @@ class Check {
       : `Host ${this.#host} redirects the challenge to ${target.origin}, which`;
   }
 
-  /** What the owner of the host is told to have been asked: not where another host redirects to. */
+  /** The address in the message to the owner of the host: not the target of another host's redirect. */
   #told(url: URL): URL {
     return this.#otherHost() ?? url;
   }

@@ -17,7 +17,7 @@ const longestServer = 40;
 const cdn =
   /cloudflare|cloudfront|akamai|fastly|varnish|sucuri|imperva|incapsula|bunny|keycdn|netlify|vercel|ddos-guard|azure/i;
 
-/** What is told of a wrong answer. */
+/** The message about a wrong answer. */
 export interface Description {
   /** What answered, and what that usually means: a clause after the host's name. */
   readonly what: string;
