@@ -14,7 +14,7 @@ import { setUpObservers } from './wiring/observers.ts';
 import type { Runtime } from './wiring/runtime.ts';
 import { startOrder } from './wiring/start-order.ts';
 import { defaultSources } from './wiring/statuses.ts';
-import { setUpTerm } from './wiring/term.ts';
+import { setUpTerm } from './wiring/term/term.ts';
 import { setUpViewers } from './wiring/viewers.ts';
 
 export interface ControllerOptions {

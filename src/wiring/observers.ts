@@ -2,8 +2,8 @@ import { HostJournal } from '../inspector/history/host-journal.ts';
 import { HostProgressWriter } from '../inspector/history/host-progress.ts';
 import { Metrics } from '../metrics/metrics.ts';
 import type { Clock } from '../time/clock.ts';
-import type { IssuanceObserver } from './actors.ts';
 import type { PreparationObserver } from './challenges.ts';
+import type { IssuanceObserver } from './term/actors.ts';
 
 /** The live data of the metrics and the page. */
 export interface Observers {

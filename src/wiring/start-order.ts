@@ -13,7 +13,7 @@ import type { Connections } from './cluster.ts';
 import { drained, settleWhilePermitted } from './drained.ts';
 import type { Leadership, LedTerm } from './leadership.ts';
 import type { Runtime } from './runtime.ts';
-import type { TermRooms } from './term-rooms.ts';
+import type { TermRooms } from './term/term-rooms.ts';
 import type { Viewers } from './viewers.ts';
 
 interface Rooms {

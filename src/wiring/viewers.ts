@@ -10,7 +10,7 @@ import { leaderSamples, replicaSamples } from '../metrics/sample-sources.ts';
 import type { Caches } from './caches.ts';
 import type { Leadership, LedTerm } from './leadership.ts';
 import type { Runtime } from './runtime.ts';
-import type { TermRooms } from './term-rooms.ts';
+import type { TermRooms } from './term/term-rooms.ts';
 
 /** Health, metrics and the page; read-only. */
 export interface Viewers {

@@ -1,19 +1,19 @@
-import { inRehearsal } from '../../machines/assessment/rehearsal.ts';
-import { presetLimits } from '../../machines/authority/known-cas.ts';
-import type { OrderReport } from '../../machines/authority/order-report.ts';
-import type { SupervisorEvent } from '../../machines/supervisor/supervisor-messages.ts';
-import { BorrowedKey } from '../acme/account/borrowed-key.ts';
-import { KeyRollover } from '../acme/account/key-rollover.ts';
-import { accountKeyTypes } from '../acme/protocol/account-key.ts';
-import type { RequestReport } from '../acme/transport/transport.ts';
-import { type CaOptions, CertificateAuthority } from '../authority/certificate-authority.ts';
-import { Draining } from '../authority/draining.ts';
-import { NumberedDocuments } from '../kubernetes/records/numbered-documents.ts';
-import { pauseLinkEvent } from '../steps/pause-link.ts';
-import { Rehearsal } from '../steps/rehearse-order.ts';
-import type { Cluster } from './cluster.ts';
+import { inRehearsal } from '../../../machines/assessment/rehearsal.ts';
+import { presetLimits } from '../../../machines/authority/known-cas.ts';
+import type { OrderReport } from '../../../machines/authority/order-report.ts';
+import type { SupervisorEvent } from '../../../machines/supervisor/supervisor-messages.ts';
+import { BorrowedKey } from '../../acme/account/borrowed-key.ts';
+import { KeyRollover } from '../../acme/account/key-rollover.ts';
+import { accountKeyTypes } from '../../acme/protocol/account-key.ts';
+import type { RequestReport } from '../../acme/transport/transport.ts';
+import { type CaOptions, CertificateAuthority } from '../../authority/certificate-authority.ts';
+import { Draining } from '../../authority/draining.ts';
+import { NumberedDocuments } from '../../kubernetes/records/numbered-documents.ts';
+import { pauseLinkEvent } from '../../steps/pause-link.ts';
+import { Rehearsal } from '../../steps/rehearse-order.ts';
+import type { Cluster } from '../cluster.ts';
+import type { Runtime } from '../runtime.ts';
 import { recheckWrites } from './recheck-writes.ts';
-import type { Runtime } from './runtime.ts';
 
 /** The CA, and the staging CA for rehearsals, if any. */
 export interface Authorities {

@@ -1,19 +1,21 @@
+// The rooms that only the process that leads has, made anew each time that it leads. Called by controller.ts.
+
 import type { InspectionEvent } from 'xstate';
-import { holdsOrders } from '../../machines/records/record-troubles.ts';
-import type { SupervisorEvent } from '../../machines/supervisor/supervisor-messages.ts';
+import { holdsOrders } from '../../../machines/records/record-troubles.ts';
+import type { SupervisorEvent } from '../../../machines/supervisor/supervisor-messages.ts';
+import type { Caches } from '../caches.ts';
+import { setUpChallenges } from '../challenges.ts';
+import { type Connections, setUpRecords } from '../cluster.ts';
+import type { LedTerm, TermLimits } from '../leadership.ts';
+import type { Observers } from '../observers.ts';
+import type { Runtime } from '../runtime.ts';
+import { termOrder } from '../start-order.ts';
+import { setUpPlaceholders, setUpStatus } from '../statuses.ts';
 import { setUpActors } from './actors.ts';
 import { setUpAuthorities } from './ca.ts';
-import type { Caches } from './caches.ts';
-import { setUpChallenges } from './challenges.ts';
-import { type Connections, setUpRecords } from './cluster.ts';
 import { setUpOwnership } from './host-ownership.ts';
 import { setUpJournal } from './journal.ts';
-import type { LedTerm, TermLimits } from './leadership.ts';
-import type { Observers } from './observers.ts';
 import { type RevocationsOptions, setUpRevocations } from './revocations.ts';
-import type { Runtime } from './runtime.ts';
-import { termOrder } from './start-order.ts';
-import { setUpPlaceholders, setUpStatus } from './statuses.ts';
 import type { TermRooms } from './term-rooms.ts';
 import { setUpTermViewers } from './term-viewers.ts';
 

@@ -1,10 +1,10 @@
-import { isPrivateKey } from '../certificate/key.ts';
-import { OrderJournal, type OrderJournalOptions } from '../journal/order-journal.ts';
-import { SecretEntries } from '../kubernetes/records/secret-entries.ts';
+import { isPrivateKey } from '../../certificate/key.ts';
+import { OrderJournal, type OrderJournalOptions } from '../../journal/order-journal.ts';
+import { SecretEntries } from '../../kubernetes/records/secret-entries.ts';
+import type { Cluster } from '../cluster.ts';
+import type { Runtime } from '../runtime.ts';
 import type { Authorities } from './ca.ts';
-import type { Cluster } from './cluster.ts';
 import type { HostOwnership } from './host-ownership.ts';
-import type { Runtime } from './runtime.ts';
 
 /** The journal of orders in a Secret of our namespace. */
 export function setUpJournal(

@@ -1,6 +1,6 @@
-import { second } from '../../machines/time/durations.ts';
-import { sleep } from '../time/clock.ts';
-import type { Runtime } from './runtime.ts';
+import { second } from '../../../machines/time/durations.ts';
+import { sleep } from '../../time/clock.ts';
+import type { Runtime } from '../runtime.ts';
 
 /** Milliseconds. */
 const interval = 30 * second;

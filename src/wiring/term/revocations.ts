@@ -1,19 +1,19 @@
-import { isForeign } from '../../machines/assessment/secret-facts.ts';
-import { parseSourceKey } from '../../machines/ownership/source-key.ts';
-import { occasions } from '../../machines/reasons/event-reasons.ts';
-import { sentences } from '../../machines/reasons/sentences.ts';
-import type { RevocationState } from '../../machines/revocation/revocation.ts';
-import type { CertificateAuthority } from '../authority/certificate-authority.ts';
-import { readLeaf } from '../certificate/leaf.ts';
-import { SecretEntries } from '../kubernetes/records/secret-entries.ts';
-import { keyFingerprintOf, type RevocationEntry } from '../revocation/revocation-entry.ts';
-import { RevocationRegister } from '../revocation/revocation-register.ts';
-import { Revoker } from '../revocation/revoker.ts';
-import { factsOf } from '../secret/secret-reading.ts';
+import { isForeign } from '../../../machines/assessment/secret-facts.ts';
+import { parseSourceKey } from '../../../machines/ownership/source-key.ts';
+import { occasions } from '../../../machines/reasons/event-reasons.ts';
+import { sentences } from '../../../machines/reasons/sentences.ts';
+import type { RevocationState } from '../../../machines/revocation/revocation.ts';
+import type { CertificateAuthority } from '../../authority/certificate-authority.ts';
+import { readLeaf } from '../../certificate/leaf.ts';
+import { SecretEntries } from '../../kubernetes/records/secret-entries.ts';
+import { keyFingerprintOf, type RevocationEntry } from '../../revocation/revocation-entry.ts';
+import { RevocationRegister } from '../../revocation/revocation-register.ts';
+import { Revoker } from '../../revocation/revoker.ts';
+import { factsOf } from '../../secret/secret-reading.ts';
+import type { Cluster } from '../cluster.ts';
+import type { Runtime } from '../runtime.ts';
 import type { Actors } from './actors.ts';
-import type { Cluster } from './cluster.ts';
 import { recheckWrites } from './recheck-writes.ts';
-import type { Runtime } from './runtime.ts';
 
 export interface RevocationsOptions {
   readonly cluster: Cluster;

@@ -1,12 +1,12 @@
-import type { Holder } from '../../machines/ownership/holders/holders.ts';
-import type { Ownership } from '../../machines/ownership/ownership.ts';
-import type { SupervisorEvent } from '../../machines/supervisor/supervisor-messages.ts';
-import type { JournalEntry } from '../journal/journal-entry.ts';
-import { NumberedDocuments } from '../kubernetes/records/numbered-documents.ts';
-import { HolderKeeper } from '../ownership/holder-keeper.ts';
-import { storedProofs } from '../steps/stored-proofs.ts';
-import type { Cluster } from './cluster.ts';
-import type { Runtime } from './runtime.ts';
+import type { Holder } from '../../../machines/ownership/holders/holders.ts';
+import type { Ownership } from '../../../machines/ownership/ownership.ts';
+import type { SupervisorEvent } from '../../../machines/supervisor/supervisor-messages.ts';
+import type { JournalEntry } from '../../journal/journal-entry.ts';
+import { NumberedDocuments } from '../../kubernetes/records/numbered-documents.ts';
+import { HolderKeeper } from '../../ownership/holder-keeper.ts';
+import { storedProofs } from '../../steps/stored-proofs.ts';
+import type { Cluster } from '../cluster.ts';
+import type { Runtime } from '../runtime.ts';
 
 /** Whom hosts belong to, by the record of holders. */
 export interface HostOwnership {

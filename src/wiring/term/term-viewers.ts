@@ -1,12 +1,12 @@
-import { BacklogWatch } from '../authority/backlog-watch.ts';
-import { lifetimesOf } from '../config/policies.ts';
-import type { HostJournal } from '../inspector/history/host-journal.ts';
-import { createInspector } from '../inspector/inspector-endpoint.ts';
-import type { Inspection } from '../inspector/inspector-server.ts';
+import { BacklogWatch } from '../../authority/backlog-watch.ts';
+import { lifetimesOf } from '../../config/policies.ts';
+import type { HostJournal } from '../../inspector/history/host-journal.ts';
+import { createInspector } from '../../inspector/inspector-endpoint.ts';
+import type { Inspection } from '../../inspector/inspector-server.ts';
+import type { Cluster } from '../cluster.ts';
+import type { Runtime } from '../runtime.ts';
 import type { Actors } from './actors.ts';
 import type { Authorities } from './ca.ts';
-import type { Cluster } from './cluster.ts';
-import type { Runtime } from './runtime.ts';
 
 /** What the page shows of the process that leads. */
 export interface TermViewers {

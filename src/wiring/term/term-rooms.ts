@@ -1,11 +1,11 @@
-import type { OrderJournal } from '../journal/order-journal.ts';
+import type { OrderJournal } from '../../journal/order-journal.ts';
+import type { Challenges } from '../challenges.ts';
+import type { Cluster } from '../cluster.ts';
+import type { Status } from '../statuses.ts';
 import type { Actors } from './actors.ts';
 import type { Authorities } from './ca.ts';
-import type { Challenges } from './challenges.ts';
-import type { Cluster } from './cluster.ts';
 import type { HostOwnership } from './host-ownership.ts';
 import type { Revocations } from './revocations.ts';
-import type { Status } from './statuses.ts';
 import type { TermViewers } from './term-viewers.ts';
 
 /** What a process has while it leads. */
