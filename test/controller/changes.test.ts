@@ -35,10 +35,9 @@ describe('an Ingress in the middle of an order', () => {
     // What is written for the sake of the order is in kube-lego's namespace; the Ingress itself may not be.
     const isOfOrder = ({ resource, namespace, name }: (typeof writes)[number]): boolean =>
       namespace === 'kube-lego' && (resource === 'ingresses' || name === 'kube-lego-journal-0');
-    assert.deepEqual(
-      writes.filter((write) => !isOfOrder(write)),
-      [],
-    );
+    const others = writes.filter((write) => !isOfOrder(write));
+    // Where the changes take half a minute, it is told once that the CA takes long: by an Event, and on the Ingress.
+    assert.ok(others.length <= 2, JSON.stringify(others));
     held.open();
     await stage.untilIssued('shop/busy');
     assert.equal(await stage.orders(), orders + 1);
