@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { sourceKey } from '../../machines/ownership/source-key.ts';
+import { minute } from '../../machines/time/durations.ts';
 import { createKubernetesClient, type KubernetesClient } from '../../src/kubernetes/client/client.ts';
 import { ingresses, objectPath } from '../../src/kubernetes/client/collections.ts';
 import { loadKubeConfig } from '../../src/kubernetes/client/kube-config.ts';
@@ -34,7 +35,7 @@ let web: { readonly kind: string; readonly namespace: string; readonly name: str
 before(async () => {
   cluster = await deploy('base');
   const KUBECONFIG = await cluster.access.serviceAccountKubeconfig('kube-lego', 'kube-lego');
-  client = createKubernetesClient(loadKubeConfig({ env: { KUBECONFIG } }));
+  client = createKubernetesClient(loadKubeConfig({ env: { KUBECONFIG } }), { requestTimeout: minute });
   const created = await cluster.asAdmin('/apis/networking.k8s.io/v1/namespaces/team-a/ingresses', {
     method: 'POST',
     body: {
