@@ -1,5 +1,4 @@
 import { drawRenewal, type RenewalWindow } from '../../machines/assessment/renewal.ts';
-import type { SuggestedWindow } from '../acme/order/renewal-info.ts';
 import { parsedJson, stringField } from '../process/json.ts';
 
 /** Annotation on a Secret: the CA's renewal window and the time chosen in it. */
@@ -21,10 +20,13 @@ export function readRenewal(text: string | undefined, id: string | undefined): R
   return window.start < window.end && !Number.isNaN(window.at) ? window : undefined;
 }
 
+/** What an answer of the CA, and the record of it, say alike. */
+export type Suggestion = Omit<RenewalWindow, 'at'>;
+
 /** The record after an ARI answer: the chosen time is kept while the window stays the same. */
 export function recordOf(
   id: string,
-  suggested: SuggestedWindow,
+  suggested: Suggestion,
   before: RenewalWindow | undefined,
   now: number,
 ): RenewalWindow {
@@ -34,7 +36,7 @@ export function recordOf(
 }
 
 /** Whether the CA has named this window: one in the past that moves with the time counts as unchanged. */
-export function isSuggested({ start, end }: RenewalWindow, suggested: SuggestedWindow, now: number): boolean {
+export function isSuggested({ start, end }: RenewalWindow, suggested: Suggestion, now: number): boolean {
   return (end <= now && suggested.end <= now) || (suggested.start === start && suggested.end === end);
 }
 

@@ -2,7 +2,7 @@ import type { RenewalWindow } from '../../machines/assessment/renewal.ts';
 import { isForeign, type PresentSecret } from '../../machines/assessment/secret-facts.ts';
 import { day, hour, minute, second } from '../../machines/time/durations.ts';
 import { nextBeat } from '../../machines/time/spread.ts';
-import type { RenewalInfo, SuggestedWindow } from '../acme/order/renewal-info.ts';
+import type { RenewalInfo } from '../acme/order/renewal-info.ts';
 import type { CertificateAuthority } from '../authority/certificate-authority.ts';
 import { KubernetesError } from '../kubernetes/client/kubernetes-error.ts';
 import type { SecretStore } from '../kubernetes/records/secret-store.ts';
@@ -10,6 +10,7 @@ import {
   isSuggested,
   recordOf,
   renewalAnnotation,
+  type Suggestion,
   windowDiffers,
   writeRenewal,
 } from '../secret/renewal-record.ts';
@@ -69,12 +70,12 @@ const sweepInterval = hour;
 interface Known {
   /** Milliseconds since the epoch by the CA's clock, like all times here. */
   readonly askAt: number;
-  /** The CA's last answer to this process. */
-  readonly suggested?: SuggestedWindow | undefined;
+  /** The CA's last answer to this process; if it was recorded, the record, so that a hundred thousand certificates keep one of both. */
+  readonly suggested?: Suggestion | undefined;
   /** A window that is not on the Secret yet. */
   readonly unrecorded?: RenewalWindow | undefined;
   /** The last answer, if it is not written because that failed or nobody waited for it, and the time of the next write: ARI may not be requested again so soon. */
-  readonly refused?: { readonly suggested: SuggestedWindow; readonly writeAt: number } | undefined;
+  readonly refused?: { readonly suggested: Suggestion; readonly writeAt: number } | undefined;
 }
 
 /**
@@ -158,7 +159,7 @@ export class RenewalWatch {
     const annotations = { [renewalAnnotation]: writeRenewal(id, record) };
     try {
       const version = await secrets.annotate(namespace, secretName, secret, annotations, signal);
-      this.#remember(id, { askAt, suggested });
+      this.#remember(id, { askAt, suggested: record });
       const found = { ...secret, ...version, window: record, windowConfirmed: true };
       return { secret: found, recorded: record, askAt: ca.clock.byMachine(askAt) };
     } catch (error) {
@@ -195,7 +196,7 @@ export class RenewalWatch {
     const meanwhile = this.#known.get(id) ?? known;
     const record = suggested && recordOf(id, suggested, recorded ?? meanwhile.unrecorded, answeredAt);
     if (suggested === undefined || record === undefined || !windowDiffers(recorded, record)) {
-      this.#remember(id, { ...meanwhile, askAt, suggested });
+      this.#remember(id, { ...meanwhile, askAt, suggested: suggested && recorded });
       return { isNews: false, askAt: ca.clock.byMachine(askAt) };
     }
     this.#remember(id, { ...meanwhile, askAt, refused: { suggested, writeAt: answeredAt } });
