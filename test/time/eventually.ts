@@ -14,6 +14,6 @@ export async function eventually(
     const waited = performance.now() - begin;
     if (waited > limit) throw new Error(`After ${limit} ms still not: ${what}`);
     // The longer it takes, the rarer the look: most conditions ask a server, which has work to do on the same cores.
-    await pause(Math.min(5 + waited / 20, 200));
+    await pause(Math.min(10 + waited / 8, 500));
   }
 }
