@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { ApiAnswer, ApiClient } from '../../deploy/local/api-client.ts';
 import type { ClusterAccess } from '../../deploy/local/cluster-access.ts';
 import { removeKinds } from '../../deploy/local/kinds.ts';
@@ -12,6 +13,8 @@ const validatingBindings = `${admission}/validatingadmissionpolicybindings`;
 const bindings = [mutatingBindings, validatingBindings];
 const aggregatedDiscovery = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
 const definition = { apiVersion: 'apiextensions.k8s.io/v1', kind: 'CustomResourceDefinition' };
+/** Milliseconds. To ask sooner would mostly cost CPU. */
+const compilationInterval = 1000;
 const namespace = 'default';
 const subjects = (name: string) => [{ kind: 'User', apiGroup: 'rbac.authorization.k8s.io', name }];
 
@@ -33,12 +36,14 @@ export async function untilHeeded(api: ApiClient): Promise<void> {
       return status === 201 || status === 409;
     });
   }
+  await delay(compilationInterval);
   await eventually('the probe is refused', async () => isRefused(await tryOut(api, { refused: name }), name));
   await eventually('the probe is changed', async () => isMarked(await tryOut(api, { marked: name }), name));
   await eventually('the role is granted', () => isGranted(api, name));
   await eventually('the role of a namespace is granted', () => isGranted(api, name, namespace));
   // Without its parameter, a policy would let the probe pass as well.
   await remove(api, bindings, name);
+  await delay(compilationInterval);
   await eventually(
     'the probe is refused no more',
     async () => (await tryOut(api, { refused: name })).status === 201,
