@@ -48,9 +48,9 @@ Every request that kube-lego makes for a certificate, in the order of an issuanc
 that leads was killed (SIGKILL): \`before\` the request got to the server, when the server had done it and its answer was \`lost\`,
 \`after\` the answer, and before it so that the request got there \`late\`, when the other replica led. Two replicas, a real API server,
 a CA that counts. The cells: orders that the CA made for the set, and seconds from the Ingress to its certificate, 5 of which the Lease
-takes. Judged by the API server and the CA's record: one certificate was issued and stored, the CA looked for no proof in vain, nothing
-was left in the journal, in the challenge Ingress or in the DNS, and nobody else's object was touched. What did not hold is in bold. A
-poll that the order at this point did not need is \`not made\`.
+takes. Judged by the API server and the CA's record: one certificate was issued and stored, the holder of its host recorded, the CA
+looked for no proof in vain, nothing was left in the journal, in the challenge Ingress or in the DNS, and nobody else's object was
+touched. What did not hold is in bold. A poll that the order at this point did not need is \`not made\`.
 
 The CA of the first tables makes another order whenever it is asked: there are two where nobody but the dead process knew the first
 one. A CA that answers with the same order, as Let's Encrypt does, makes one there, unless the request itself comes late.
