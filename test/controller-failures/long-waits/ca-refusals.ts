@@ -48,10 +48,17 @@ async function untilRefused(): Promise<void> {
   await eventually('the CA refuses an order', async () => Promise.resolve(statuses().includes(429)));
 }
 
+/** For what the CA is asked from now on: a refusal lasts until the time that it told. */
+function liftLimits(): void {
+  for (const limit of Object.keys(limits)) Reflect.deleteProperty(limits, limit);
+}
+
 /** In a block, which a crash does not end: `ca.early` judges that. A machine that stands still may miss the rest of it. */
 async function crashInBlock(key: string, waitsFor: RegExp): Promise<void> {
   await stage.untilView(key, `Ingress ${key} waits`, ({ next }) => waitsFor.test(next.action));
   const end = ca.denials.at(-1)?.until ?? 0;
+  // Those who wait are to get their certificates together at its end, not one of them a block later.
+  liftLimits();
   await crash();
   const waits = async (): Promise<boolean> => waitsFor.test((await stage.view(key))?.next.action ?? '');
   await eventually(
@@ -81,7 +88,7 @@ export function caRefusals(): void {
       await ca[Symbol.asyncDispose]();
     });
     beforeEach(() => {
-      for (const limit of Object.keys(limits)) Reflect.deleteProperty(limits, limit);
+      liftLimits();
       seen = ca.orders.length;
     });
 
