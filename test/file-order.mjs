@@ -3,12 +3,14 @@ import { join, relative } from 'node:path';
 import { root } from '../deploy/local/launcher/launch.mjs';
 
 /**
- * The files that are begun first, so that none of them is alone at the end: one that mostly waits, and two that only compute. Paths from
- * the root on.
+ * The files that are begun first, so that none of them is alone at the end: one that mostly waits, and those that only compute. Paths
+ * from the root on.
  */
 export const longest = [
   'test/controller-failures/long-waits/minutes.test.ts',
+  'test/simulation/simulation.test.ts',
   'test/simulation/strict-simulation.test.ts',
+  'test/simulation/strict-troubles.test.ts',
   'test/simulation/troubles.test.ts',
 ];
 
