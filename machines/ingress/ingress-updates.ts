@@ -7,6 +7,7 @@ import {
   requestedRoutes,
 } from '../ownership/desired-certificate.ts';
 import { isEqual } from '../ownership/equality.ts';
+import { extended } from '../ownership/extended.ts';
 import type { SourceKey } from '../ownership/source-key.ts';
 import type { Failure } from '../reasons/reasons.ts';
 import { retryMark } from '../reasons/status-text.ts';
@@ -177,15 +178,19 @@ export function applyAssessments(
     switch (assessment.kind) {
       case 'good': {
         const { notAfter, renewAt, notices } = assessment;
-        return {
-          ...record,
+        const { desired, losses, answered, rescuedAt } = record;
+        const found = {
+          desired,
           status: { kind: 'good', notAfter, renewAt },
           servesUntil: notAfter,
           failures: noFailures,
-          failing: undefined,
-          passed: undefined,
-          notices,
+          notices: notices.length === 0 ? none : notices,
         } as const;
+        return extended<CertificateRecord>(found, {
+          ...(losses === undefined ? {} : { losses }),
+          ...(answered === undefined ? {} : { answered }),
+          ...(rescuedAt === undefined ? {} : { rescuedAt }),
+        });
       }
       case 'refused': {
         const { failure, notices, servesUntil } = assessment;

@@ -18,6 +18,7 @@ import {
   isKeyType,
 } from './desired-certificate.ts';
 import { isEqual } from './equality.ts';
+import { extended } from './extended.ts';
 import type { Holder, NamespaceSpec } from './holders/holders.ts';
 import { HostIndex, type HostPolicy } from './hosts/host-index.ts';
 import type { HostOwner } from './hosts/host-owner.ts';
@@ -41,6 +42,8 @@ interface Places {
 }
 
 const noHosts: ReadonlySet<string> = new Set();
+/** One for all. */
+const noNotices: readonly never[] = Object.freeze([]);
 
 /** The sources whose assignment may have changed. */
 type Affected = ReadonlySet<SourceKey>;
@@ -274,7 +277,11 @@ export class Ownership {
       notices.push(...noticesAbout(secret, own, wanted, this.#policy.mostNames));
     }
     // Copies have no room to grow.
-    const assignment = { desired: desired.slice(), notices: notices.slice(), retry: own.source.retry };
+    const assignment = {
+      desired: desired.slice(),
+      notices: notices.length === 0 ? noNotices : notices.slice(),
+      retry: own.source.retry,
+    };
     return own.reading.outside === true ? { ...assignment, outside: true } : assignment;
   }
 
@@ -438,11 +445,11 @@ export class Ownership {
     const { keyType, profile, selfCheck } = owner.source;
     const [refusal] = refusedSettings(owner.source);
     const keystore = readKeystore(owner.source.keystore);
-    const route = (place: Place): HostRoute => ({
-      ...place,
-      ...this.#standing(secret, place.host),
-      ...this.#challenge(owner.source, place.host),
-    });
+    const route = ({ host, ingressClasses, ...others }: Place): HostRoute => {
+      const { standing, ...details } = this.#standing(secret, host);
+      const besides = { ...others, ...details, ...this.#challenge(owner.source, host) };
+      return extended<HostRoute>({ host, ingressClasses, standing }, besides);
+    };
     const hosts = places.hosts.map(route);
     const keeps = hosts.length > 0 || refusal !== undefined ? places.keeps.map(route) : [];
     const certificate: DesiredCertificate = {
@@ -452,12 +459,15 @@ export class Ownership {
       keyType: keyType !== undefined && isKeyType(keyType) ? keyType : undefined,
       profile,
       selfCheck: selfCheck?.toLowerCase() !== 'false',
+    };
+    const besides: Partial<DesiredCertificate> = {
       ...(secret.isSeparable ? { separable: true } : {}),
       ...(isKeystore(keystore) ? { keystore } : {}),
       ...(keeps.length === 0 ? {} : { keeps }),
       ...(refusal === undefined ? {} : { refusedSetting: refusal }),
     };
-    const next = hosts.length + keeps.length === 0 ? undefined : certificate;
+    const next =
+      hosts.length + keeps.length === 0 ? undefined : extended<DesiredCertificate>(certificate, besides);
     if (isEqual(next, secret.certificate)) return;
     secret.certificate = next;
     // Nobody works on it any more.

@@ -6,6 +6,7 @@ import type { DesiredCertificate, HostRoute } from './desired-certificate.ts';
 import { isEqual } from './equality.ts';
 import { sourceKey } from './source-key.ts';
 import { hasRefusedSetting, type WantedSecret } from './source-reading.ts';
+import type { IngressClassReference } from './source-spec.ts';
 
 /** A source that names a Secret. */
 interface Member {
@@ -182,7 +183,16 @@ class Shares {
 function waysTo({ source }: SourceRecord): Ways {
   return source.gateway === true
     ? { ingressClasses: [], gateways: [sourceKey(source)] }
-    : { ingressClasses: [source.ingressClass] };
+    : waysThrough(source.ingressClass);
+}
+
+const waysByClass = new WeakMap<IngressClassReference, Ways>();
+
+/** One object for all Ingresses of the class. */
+function waysThrough(ingressClass: IngressClassReference): Ways {
+  const known = waysByClass.get(ingressClass) ?? { ingressClasses: [ingressClass] };
+  waysByClass.set(ingressClass, known);
+  return known;
 }
 
 function joined(known: Ways | undefined, own: Ways): Ways {

@@ -5,6 +5,7 @@ import { isChallengeType, type Zones } from '../zones/zone.ts';
 import { adoptAnnotation, adoptCommand } from './adoption.ts';
 import { type Choice, choose } from './challenge-choice.ts';
 import { isKeyType } from './desired-certificate.ts';
+import { extended } from './extended.ts';
 import { isKeystore, readKeystore } from './keystore.ts';
 import { retryAnnotation, type Share, type SourceSpec, type TlsEntry } from './source-spec.ts';
 
@@ -43,7 +44,9 @@ export interface SourceReading {
   readonly outside?: true;
 }
 
-const nothing: SourceReading = Object.freeze({ wanted: [], notices: [], bystander: true });
+/** One for all. */
+const none: readonly never[] = Object.freeze([]);
+const nothing: SourceReading = Object.freeze({ wanted: none, notices: none, bystander: true });
 
 /** Notices of one kind for one source: the rest is only counted. */
 const mostAlike = 20;
@@ -150,6 +153,8 @@ function mergedEntries(entries: readonly TlsEntry[]): TlsEntry[] {
     ({ secretName }) => secretName,
   );
   const merged = [...named].map(([secretName, same]): TlsEntry => {
+    const [first, ...others] = same;
+    if (first !== undefined && others.length === 0) return first;
     const hosts = [...new Set(same.flatMap((entry) => entry.hosts))];
     return {
       secretName,
@@ -198,15 +203,17 @@ function readEntry(
     if (typeof chosen !== 'string') notices.add({ ...chosen, host });
     return typeof chosen !== 'string';
   });
-  return {
+  const wanted: WantedSecret = {
     secretName,
-    // A copy has no room to grow.
-    hosts: provable.slice(),
+    // Those of the source itself if it can be; a copy has no room to grow.
+    hosts: provable.length === hosts.length ? hosts : provable.slice(),
     heldOnly: tooMany || incomplete === true,
+  };
+  return extended(wanted, {
     ...(unprovable.length === 0 ? {} : { unprovable }),
     ...(separable === true ? { separable } : {}),
     ...(shares === undefined ? {} : { shares }),
-  };
+  });
 }
 
 /** For the first few Secrets: a cut command would be a wrong one. */
@@ -227,7 +234,8 @@ class Notices {
     if (count <= mostAlike) this.#list.push(notice);
   }
 
-  list(): Failure[] {
+  list(): readonly Failure[] {
+    if (this.#list.length === 0) return none;
     const rest = [...this.#counts].flatMap(([code, count]): Failure[] =>
       count > mostAlike ? [{ code, message: `There are ${count - mostAlike} more like these.` }] : [],
     );

@@ -14,19 +14,10 @@ export interface ObservedIngress {
   getSnapshot(): Pick<IngressSnapshot, 'value' | 'context' | 'children'>;
 }
 
-export type ObservedIngresses = Pick<ReadonlyMap<SourceKey, ObservedIngress>, 'get' | 'keys' | 'values'>;
-
-/** What an actor is revived from, in the state that follows from its context. */
-class SleepingIngress implements ObservedIngress {
-  readonly context: IngressContext;
-
-  constructor(context: IngressContext) {
-    this.context = context;
-  }
-
-  getSnapshot() {
-    return { value: stateOf(this.context), context: this.context, children: {} };
-  }
+export interface ObservedIngresses {
+  get(key: SourceKey): ObservedIngress | undefined;
+  keys(): Iterable<SourceKey>;
+  values(): IteratorObject<ObservedIngress>;
 }
 
 const nothing: Assignment = { desired: [], notices: [], retry: undefined };
@@ -43,7 +34,8 @@ export interface Parent {
  */
 export class IngressActors implements ObservedIngresses {
   readonly #machine: typeof ingressMachine;
-  readonly #actors = new Map<SourceKey, IngressActor | SleepingIngress>();
+  /** Those that sleep as their context, from which they are revived. */
+  readonly #actors = new Map<SourceKey, IngressActor | IngressContext>();
 
   /** @param machine with its effects provided */
   constructor(machine: typeof ingressMachine) {
@@ -51,15 +43,16 @@ export class IngressActors implements ObservedIngresses {
   }
 
   get(key: SourceKey): ObservedIngress | undefined {
-    return this.#actors.get(key);
+    const actor = this.#actors.get(key);
+    return actor && observed(actor);
   }
 
   keys(): MapIterator<SourceKey> {
     return this.#actors.keys();
   }
 
-  values(): MapIterator<ObservedIngress> {
-    return this.#actors.values();
+  values(): IteratorObject<ObservedIngress, undefined> {
+    return this.#actors.values().map(observed);
   }
 
   start(input: IngressInput, { self: parent }: Parent): void {
@@ -84,7 +77,7 @@ export class IngressActors implements ObservedIngresses {
   stopAll(parent: Parent): void {
     for (const [key, actor] of this.#actors) {
       this.#actors.delete(key);
-      if (!(actor instanceof SleepingIngress)) parent.stopChild(actor);
+      if (isAwake(actor)) parent.stopChild(actor);
     }
   }
 
@@ -92,32 +85,69 @@ export class IngressActors implements ObservedIngresses {
   rest(keys: Iterable<SourceKey>, parent: Parent): void {
     for (const key of keys) {
       const actor = this.#actors.get(key);
-      if (actor === undefined || actor instanceof SleepingIngress) continue;
+      if (actor === undefined || !isAwake(actor)) continue;
       const { status, value, context } = actor.getSnapshot();
       // Without a check and without rounds it has no children.
       if (status !== 'active' || (value !== 'idle' && value !== 'backing-off')) continue;
-      this.#actors.set(key, new SleepingIngress(context));
+      this.#actors.set(key, inOnePiece(context));
       parent.stopChild(actor);
     }
   }
 
   #awake(key: SourceKey, { self: parent }: Parent): IngressActor | undefined {
     const known = this.#actors.get(key);
-    if (!(known instanceof SleepingIngress)) return known;
-    const { context, value } = known.getSnapshot();
-    const { uid, policy, at } = context;
-    const snapshot = {
-      status: 'active',
-      value,
-      context,
-      children: {},
-      output: undefined,
-      error: undefined,
-    } as const;
+    if (known === undefined || isAwake(known)) return known;
+    const { uid, policy, at } = known;
+    const snapshot = { status: 'active', ...asleep(known), output: undefined, error: undefined } as const;
     // The types ask for an input, which a snapshot makes superfluous.
     const input = { key, uid, policy, at, assignment: nothing };
     const actor = createActor(this.#machine, { parent, id: key, snapshot, input }).start();
     this.#actors.set(key, actor);
     return actor;
   }
+}
+
+function isAwake(actor: IngressActor | IngressContext): actor is IngressActor {
+  return 'send' in actor;
+}
+
+function observed(actor: IngressActor | IngressContext): ObservedIngress {
+  return isAwake(actor) ? actor : { getSnapshot: () => asleep(actor) };
+}
+
+/** In the state that follows from its context. */
+function asleep(context: IngressContext) {
+  return { value: stateOf(context), context, children: {} };
+}
+
+/** XState's updates keep half of the fields outside of the object, with room for more. */
+function inOnePiece(context: IngressContext): IngressContext {
+  const {
+    key,
+    uid,
+    policy,
+    notices,
+    certificates,
+    earlier,
+    at,
+    since,
+    nextCheckAt,
+    retry,
+    retriedAt,
+    rounds,
+  } = context;
+  return {
+    key,
+    uid,
+    policy,
+    notices,
+    certificates,
+    earlier,
+    at,
+    since,
+    nextCheckAt,
+    retry,
+    retriedAt,
+    rounds,
+  };
 }

@@ -2,6 +2,7 @@ import { isWildcard } from '../../hosts/host-names.ts';
 import type { Zones } from '../../zones/zone.ts';
 import { byRank, type Claim, wildcardAbove } from '../claim.ts';
 import { firstClaim, type OrderOf } from '../classes/served-certificate.ts';
+import { SharedValues } from '../shared-values.ts';
 import type { HostEntry } from './host-entry.ts';
 import type { HostOwner } from './host-owner.ts';
 import type { Reservations } from './reservations.ts';
@@ -33,6 +34,7 @@ const unknown: HostOwner = { by: 'unknown' };
 /** Whom a host belongs to, see docs/decisions/005-host-ownership.md and, for wildcards, 015-dns-01.md. */
 export class OwnerDecision {
   readonly #grounds: OwnerGrounds;
+  readonly #claimants = new SharedValues<HostOwner>();
 
   constructor(grounds: OwnerGrounds) {
     this.#grounds = grounds;
@@ -95,7 +97,8 @@ export class OwnerDecision {
     if (claim === undefined || claim.kind === 'lists-refused') return anyone;
     const { namespace } = claim.record.source;
     const others = tied.some(({ record }) => record.source.namespace !== namespace);
-    return { by: 'claim', namespace, ...(others ? { equalAge: true } : {}) };
+    if (others) return { by: 'claim', namespace, equalAge: true };
+    return this.#claimants.of(namespace, () => ({ by: 'claim', namespace }));
   }
 
   #strongest({ host, claims }: HostEntry) {

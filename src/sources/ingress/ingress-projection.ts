@@ -1,4 +1,5 @@
 import { normalizeHost } from '../../../machines/hosts/host-names.ts';
+import { SharedValues } from '../../../machines/ownership/shared-values.ts';
 import type { IngressClassReference, SourceSpec } from '../../../machines/ownership/source-spec.ts';
 import { KubernetesError } from '../../kubernetes/client/kubernetes-error.ts';
 import { creationTime } from '../../kubernetes/watch/projections.ts';
@@ -14,6 +15,8 @@ export interface IngressProjectionOptions {
 /** The annotation of Kubernetes before 1.18, still read by every controller. */
 export const classAnnotation = 'kubernetes.io/ingress.class';
 
+export type ClassReferences = SharedValues<IngressClassReference>;
+
 const noClass: IngressClassReference = Object.freeze({ form: 'none' });
 
 /** RFC 1123 subdomain: names of objects, and of their class. */
@@ -24,9 +27,14 @@ const longestName = 253;
  * wrong type counts as absent. The result is bounded, see `Excess`.
  *
  * An Ingress that is being deleted (it may wait for another controller's finalizer) counts as not enabled and claims nothing.
+ * @param classes of those that are kept
  * @throws KubernetesError InvalidResponse if name, namespace or uid is missing
  */
-export function projectIngress(object: unknown, options: IngressProjectionOptions): SourceSpec {
+export function projectIngress(
+  object: unknown,
+  options: IngressProjectionOptions,
+  classes: ClassReferences = new SharedValues(),
+): SourceSpec {
   const metadata = recordField(object, 'metadata');
   const annotations = recordField(metadata, 'annotations');
   const [uid, namespace, name] = ['uid', 'namespace', 'name'].map((field) => stringField(metadata, field));
@@ -43,7 +51,7 @@ export function projectIngress(object: unknown, options: IngressProjectionOption
   const spec = recordField(object, 'spec');
   const namedClass = ingressClassOf(spec, annotations);
   const isClassTooLong = namedClass.form !== 'none' && namedClass.name.length > longestName;
-  const ingressClass = isClassTooLong ? noClass : namedClass;
+  const ingressClass = isClassTooLong ? noClass : sharedClass(namedClass, classes);
   const aliases = aliasesIn(annotations);
   const { excess, ...hosts } = hostsOf(spec);
   if (!isTrue(annotations, options.annotationKey)) return { ...own, ingressClass, ...hosts, ...aliases };
@@ -80,6 +88,10 @@ function ingressClassOf(
   const annotation = stringField(annotations, classAnnotation);
   if (annotation !== undefined && annotation !== '') return { form: 'annotation', name: annotation };
   return noClass;
+}
+
+function sharedClass(named: IngressClassReference, classes: ClassReferences): IngressClassReference {
+  return named.form === 'none' ? named : classes.of(`${named.form} ${named.name}`, () => named);
 }
 
 /** Of ingress-nginx (comma separated) and haproxy-ingress, in both of its prefixes. */
