@@ -1,7 +1,7 @@
 // Where kube-lego is kept once it is bundled. Called by the launcher and deploy/image/image.ts.
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 
 /** All that decides what is in it. */
 const sources = [
@@ -30,6 +30,6 @@ function filesOf(root, source) {
   if (statSync(join(root, source)).isFile()) return [source];
   return readdirSync(join(root, source), { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name).slice(root.length))
+    .map((entry) => relative(root, join(entry.parentPath, entry.name)))
     .toSorted();
 }
