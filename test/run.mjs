@@ -9,8 +9,9 @@ import { inOrder } from './file-order.mjs';
 
 const usual = [
   '--test',
-  // More than two cores' worth: most files wait for servers most of their time. With more of them what waits in real time is late.
-  '--test-concurrency=4',
+  // More than two cores' worth: most files wait for servers most of their time, and one for minutes. With more of them what waits in real
+  // time is late.
+  '--test-concurrency=5',
   '--test-timeout=300000',
   `--test-global-setup=${join(root, 'test/clusters/global-setup.ts')}`,
 ];

@@ -10,7 +10,7 @@ interface Returned {
 }
 
 /** As many as there are test files at a time. Those that a file with several worlds has beside would idle, which costs CPU, too. */
-const mostKept = 4;
+const mostKept = 5;
 
 /**
  * Lends clusters, each to one connection at a time: that says in a line what it shall hold, is told in another where the cluster is, and
