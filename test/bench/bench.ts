@@ -63,7 +63,7 @@ this machine, and prints a table with the goals. Takes about eight minutes; othe
           clock, in which other work on the machine shows, and CPU of its main thread), memory, and whether the probes are answered
   scale   10,000 and 100,000 Ingresses with valid certificates: start, memory, an idle minute, a change, a renewal, and the
           longest block of the event loop; creating them takes most of a quarter of an hour and 3 GB of memory
-  years   two simulated years of 5,000 Ingresses at the model of the CA: CPU; most of half an hour, and 2 GB of memory
+  years   two simulated years of 5,000 Ingresses at the model of the CA: CPU; a quarter of an hour, and 2 GB of memory
 
 A first certificate, which makes the ACME account, is issued before each part and not counted. API writes are those of the
 controller's ServiceAccount in the API server's audit log, CA requests those in the CA's log.
