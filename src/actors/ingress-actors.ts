@@ -29,17 +29,24 @@ export interface Parent {
 }
 
 /**
- * The Ingress actors. One that has nothing to do but to wait takes three times the memory of what it knows: so it is stopped, and revived
- * by its next event. Nobody is told of that. Only the supervisor starts, stops and wakes them.
+ * The Ingress actors. One that has nothing to do but to wait takes three times the memory of what it knows: so of many, all but the last
+ * ones are stopped then, and each is revived by its next event. Nobody is told of that. Only the supervisor starts, stops and wakes them.
  */
 export class IngressActors implements ObservedIngresses {
   readonly #machine: typeof ingressMachine;
+  readonly #mostResting: number;
+  /** Those that were awake when they last had nothing to do but to wait, the longest first. */
+  readonly #resting = new Set<SourceKey>();
   /** Those that sleep as their context, from which they are revived. */
   readonly #actors = new Map<SourceKey, IngressActor | IngressContext>();
 
-  /** @param machine with its effects provided */
-  constructor(machine: typeof ingressMachine) {
+  /**
+   * @param machine with its effects provided
+   * @param mostResting actors that only wait and are awake all the same: to revive one takes as long as a third of a check without I/O
+   */
+  constructor(machine: typeof ingressMachine, mostResting = 1000) {
     this.#machine = machine;
+    this.#mostResting = mostResting;
   }
 
   get(key: SourceKey): ObservedIngress | undefined {
@@ -81,17 +88,27 @@ export class IngressActors implements ObservedIngresses {
     }
   }
 
-  /** Puts these to sleep that only wait; not within an event of theirs. */
+  /** Who may only wait now; not within an event of theirs. The one that has done so for longest is the first to sleep. */
   rest(keys: Iterable<SourceKey>, parent: Parent): void {
     for (const key of keys) {
-      const actor = this.#actors.get(key);
-      if (actor === undefined || !isAwake(actor)) continue;
-      const { status, value, context } = actor.getSnapshot();
-      // Without a check and without rounds it has no children.
-      if (status !== 'active' || (value !== 'idle' && value !== 'backing-off')) continue;
-      this.#actors.set(key, inOnePiece(context));
-      parent.stopChild(actor);
+      this.#resting.delete(key);
+      this.#resting.add(key);
     }
+    for (const key of this.#resting) {
+      if (this.#resting.size <= this.#mostResting) break;
+      this.#resting.delete(key);
+      this.#putToSleep(key, parent);
+    }
+  }
+
+  #putToSleep(key: SourceKey, parent: Parent): void {
+    const actor = this.#actors.get(key);
+    if (actor === undefined || !isAwake(actor)) return;
+    const { status, value, context } = actor.getSnapshot();
+    // Without a check and without rounds it has no children.
+    if (status !== 'active' || (value !== 'idle' && value !== 'backing-off')) return;
+    this.#actors.set(key, inOnePiece(context));
+    parent.stopChild(actor);
   }
 
   #awake(key: SourceKey, { self: parent }: Parent): IngressActor | undefined {

@@ -47,6 +47,7 @@ class Fleet {
     this.issuance.ingressMachine.provide({
       actions: { announceFindings: ({ context }) => this.#announcer.announceFindings(context) },
     }),
+    this.mostResting,
   );
   readonly stopped: string[] = [];
   /** Actors of Ingresses that XState has made. */
@@ -76,9 +77,12 @@ class Fleet {
     },
   ).start();
 
+  protected get mostResting(): number {
+    return 0;
+  }
+
   /** Its Ingress has been checked, and found to be as this result says. */
-  static async checked(result: CheckResult = good): Promise<Fleet> {
-    const fleet = new Fleet();
+  static async checked(result: CheckResult = good, fleet = new Fleet()): Promise<Fleet> {
     fleet.supervisor.send({ type: 'LEDGER_READ' });
     for (const event of ownershipRead) fleet.supervisor.send(event);
     fleet.supervisor.send({ type: 'SOURCE_OBSERVED', source: ingressSpec() });
@@ -113,6 +117,12 @@ class Fleet {
   get awake(): boolean {
     const actor = this.actors.get(key);
     return actor !== undefined && 'send' in actor;
+  }
+}
+
+class SmallFleet extends Fleet {
+  protected override get mostResting(): number {
+    return 1;
   }
 }
 
@@ -284,6 +294,17 @@ describe('an Ingress that only waits', () => {
     assert.equal(fleet.state, undefined);
     assert.deepEqual(fleet.stopped, [key]);
     assert.ok(changed.includes(key));
+  });
+
+  it('stays awake until others have come to wait after it', async () => {
+    const fleet = await Fleet.checked(good, new SmallFleet());
+    assert.equal(fleet.awake, true);
+    const tls = [{ secretName: 'other', hosts: ['other.example.com'] }];
+    fleet.supervisor.send({ type: 'SOURCE_OBSERVED', source: ingressSpec({ name: 'other', tls }) });
+    await fleet.found({ ...good, secretName: 'other' });
+    assert.equal(fleet.awake, false);
+    await fleet.pass(8 * hour);
+    assert.equal(fleet.state, 'checking');
   });
 
   it('is not woken by the end of the process', async () => {
