@@ -45,9 +45,7 @@ describe('an API server that is restarted', () => {
 
     await cluster.stopApiServer();
     download.open();
-    await stage.untilLogged(
-      /^The holder of the hosts is not recorded yet: .*the API server cannot be reached/,
-    );
+    await stage.untilLogged(/^The certificate is not stored yet: .*the API server cannot be reached/);
     assert.equal((await stage.view('shop/late'))?.state, 'storing');
     await started(() => cluster.startApiServer());
 
