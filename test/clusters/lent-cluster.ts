@@ -16,8 +16,8 @@ const heededLater = new RegExp(
 const webhooks = new RegExp('^/registry/(?:validating|mutating)webhookconfigurations/');
 
 const mostPasses = 10;
-/** Collecting garbage seldom saves a tenth of their CPU, for a hundred MB each. */
-const environment = { GOGC: '400' };
+/** Collecting garbage half as often saves a twentieth of their CPU, for some fifty MB each. */
+const environment = { GOGC: '200' };
 
 /** A cluster that one test file has after the other. */
 export class LentCluster {
