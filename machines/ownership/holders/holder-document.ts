@@ -36,13 +36,11 @@ export function encodeHolders({ documents, holders }: HolderDocument): string {
   ]);
 }
 
+/** Readable whatever dates a tenant's certificate has: before 1970, or none in between. */
 function encodeEntry({ namespace, notBefore, notAfter, certificate }: Holder): string {
-  return JSON.stringify([
-    namespace,
-    Math.floor(notBefore / second),
-    Math.floor(notAfter / second),
-    certificate,
-  ]);
+  const from = Math.max(0, Math.floor(notBefore / second));
+  const to = Math.max(from + 1, Math.floor(notAfter / second));
+  return JSON.stringify([namespace, from, to, certificate]);
 }
 
 const longestValues = ['n'.repeat(63), 1e10, 1e10, 'c'.repeat(16)];

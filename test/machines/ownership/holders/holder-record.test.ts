@@ -127,6 +127,18 @@ describe('the record of holders', () => {
     assert.match(troubles.join('\n'), /^ConfigMap kube-lego\/kube-lego-holders-0 has 8 unreadable entries/);
   });
 
+  it('stays complete whatever dates a certificate has that a tenant has put into the Secret', () => {
+    const eras = [-62_167_219_200_000, -1, 0, now, 253_402_300_799_000];
+    for (const [notBefore, notAfter] of eras.flatMap((from) => eras.map((to) => [from, to] as const))) {
+      const { record, documents } = filled(10);
+      record.set('dates.example.com', { ...holder('blog'), notBefore, notAfter });
+      write(record, documents);
+      const next = restored(documents);
+      assert.equal(next.complete, true, `${notBefore} to ${notAfter}`);
+      assert.equal(next.get('dates.example.com')?.namespace, 'blog');
+    }
+  });
+
   it('refuses a record with a document that is unreadable as a whole', () => {
     for (const text of ['', '{', '[]', '{"holders":{}}', '{"version":2,"holders":{}}', '{"version":1}']) {
       const { documents } = filled(2500);
