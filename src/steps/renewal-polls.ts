@@ -23,9 +23,16 @@ export interface RenewalPollsOptions {
   readonly onTrouble: (error: unknown) => void;
 }
 
+interface PolledCertificate {
+  /** RFC 9773 section 4.1. */
+  readonly id: string;
+  /** Milliseconds since the epoch: an expired one is not asked about (RFC 9773 section 4.3). */
+  readonly notAfter: number;
+}
+
 interface Followed extends Place, HeapItem {
-  /** Of the certificate (RFC 9773 section 4.1). */
   id: string;
+  notAfter: number;
   /** The window that the Secret records. */
   recorded: RenewalWindow | undefined;
   /** The next poll, in monotonic milliseconds; infinite while it runs. */
@@ -57,13 +64,16 @@ export class RenewalPolls {
 
   /**
    * After a certificate was stored.
-   * @param id of the certificate
    * @returns undefined without an answer yet
    * @throws the signal's reason
    */
-  async first(place: Place, id: string, signal: AbortSignal): Promise<RenewalWindow | undefined> {
-    const { window, askAt } = await this.#options.watch.first(id, signal);
-    this.#follow(place, id, undefined, askAt);
+  async first(
+    place: Place,
+    certificate: PolledCertificate,
+    signal: AbortSignal,
+  ): Promise<RenewalWindow | undefined> {
+    const { window, askAt } = await this.#options.watch.first(certificate.id, signal);
+    this.#follow(place, certificate, undefined, askAt);
     return window;
   }
 
@@ -77,15 +87,15 @@ export class RenewalPolls {
       return facts;
     }
     const { secret, recorded, askAt } = await this.#options.watch.check(place, facts, signal);
-    const id = idOf(secret);
-    if (id === undefined || askAt === undefined) this.#forget(this.#followed.get(keyOf(place)));
-    else this.#follow(place, id, recorded, askAt);
+    const certificate = polledIn(secret);
+    if (certificate === undefined || askAt === undefined) this.#forget(this.#followed.get(keyOf(place)));
+    else this.#follow(place, certificate, recorded, askAt);
     return secret;
   }
 
   #follow(
     { namespace, secretName }: Place,
-    id: string,
+    { id, notAfter }: PolledCertificate,
     recorded: RenewalWindow | undefined,
     askAt: number,
   ): void {
@@ -93,11 +103,12 @@ export class RenewalPolls {
     const at = this.#monotonic(askAt);
     const known = this.#followed.get(key);
     if (known === undefined) {
-      const added = { namespace, secretName, id, recorded, at, heapIndex: 0 };
+      const added = { namespace, secretName, id, notAfter, recorded, at, heapIndex: 0 };
       this.#followed.set(key, added);
       this.#turns.add(added);
     } else {
       known.id = id;
+      known.notAfter = notAfter;
       known.recorded = recorded;
       known.at = at;
       this.#turns.moved(known);
@@ -132,7 +143,7 @@ export class RenewalPolls {
     while (this.#running < pollsAtOnce) {
       const { first } = this.#turns;
       if (first === undefined || first.at > now) break;
-      if (isWanted(first)) void this.#poll(first);
+      if (isWanted(first) && first.notAfter > clock.now()) void this.#poll(first);
       else this.#forget(first);
     }
     this.#arm();
@@ -177,6 +188,7 @@ function keyOf({ namespace, secretName }: Place): string {
   return `${namespace}/${secretName}`;
 }
 
-function idOf({ certificate }: PresentSecret): string | undefined {
-  return certificate.kind === 'readable' ? certificate.id : undefined;
+function polledIn({ certificate }: PresentSecret): PolledCertificate | undefined {
+  if (certificate.kind !== 'readable' || certificate.id === undefined) return undefined;
+  return { id: certificate.id, notAfter: certificate.notAfter };
 }

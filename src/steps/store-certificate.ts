@@ -81,7 +81,8 @@ export async function storeCertificate(
   endOrder(options, input);
   // Only now: a crash during the request must not lose the certificate.
   const kept = await keepKeystore(options, input, signal);
-  const window = id === undefined ? undefined : await renewals?.first(input.desired, id, signal);
+  const window =
+    id === undefined ? undefined : await renewals?.first(input.desired, { id, notAfter }, signal);
   const caAhead = ca.clock.now() - clock.now();
   const checkAt = kept ? undefined : clock.now() + second;
   return { notBefore, notAfter, window, checkAt, caAhead };

@@ -21,6 +21,11 @@ function secretWith(id: string): Extract<SecretFacts, { kind: 'present' }> {
   return secretFacts({ directory, certificate: certificateFacts({ id }) });
 }
 
+function certificateOf(id: string): { readonly id: string; readonly notAfter: number } {
+  const { notAfter } = certificateFacts();
+  return { id, notAfter };
+}
+
 function world() {
   const clock = new ManualClock(now);
   const ended = new AbortController();
@@ -84,7 +89,7 @@ function world() {
     polls.check(where, secret, ended.signal);
   /** One whose window is recorded and known to the CA, right after a question. */
   async function settle(): Promise<SecretFacts> {
-    await polls.first(place, 'id', ended.signal);
+    await polls.first(place, certificateOf('id'), ended.signal);
     await check();
     await pass(period);
     assert.deepEqual(woken.splice(0), ['shop/web-tls'], 'its first window is recorded by a check');
@@ -156,7 +161,7 @@ describe('the polls of ARI for idle certificates', () => {
   it('ask about the certificate that the Secret holds now', async () => {
     const { asked, ended, pass, polls, settle } = world();
     await settle();
-    await polls.first(place, 'its-successor', ended.signal);
+    await polls.first(place, certificateOf('its-successor'), ended.signal);
     await pass(period);
     assert.deepEqual(
       asked.map(({ id }) => id),
@@ -180,6 +185,35 @@ describe('the polls of ARI for idle certificates', () => {
       assert.deepEqual(ending.asked, []);
       assert.deepEqual(ending.clock.pending, []);
     }
+  });
+
+  it('end with the certificate, which is renewed by itself (RFC 9773 section 4.3)', async () => {
+    const { asked, clock, pass, settle, woken } = world();
+    await settle();
+    const { notAfter } = certificateFacts();
+    await pass(notAfter + 2 * day - clock.now());
+    assert.deepEqual(clock.pending, []);
+    assert.ok(asked.length > 0 && asked.every(({ at }) => at < notAfter));
+    assert.deepEqual(woken, []);
+  });
+
+  it('have nothing checked over and over that has expired with a window that could not be recorded', async () => {
+    const { check, clock, pass, says, settle, woken } = world();
+    const secret = await settle();
+    const { notAfter } = certificateFacts();
+    await pass(notAfter - 2 * period - clock.now());
+    says.window = { start: notAfter + day, end: notAfter + 2 * day, url: undefined };
+    says.refusal = new KubernetesError('Forbidden', 'PATCH Secret');
+    await pass(period);
+    await check(secret);
+    await pass(notAfter - clock.now());
+    woken.length = 0;
+    // The renewal fails meanwhile.
+    for (let times = 1; times <= 5; times += 1) {
+      await check(secret);
+      await pass(hour);
+    }
+    assert.deepEqual(woken, []);
   });
 
   it('wait while the CA is in trouble, and are spread over six hours then', async () => {

@@ -86,9 +86,9 @@ describe('a certificate in hand', () => {
           keyType: 'ec-p256',
         },
         renewals: {
-          first: (_, stored) => {
+          first: (_, { id }) => {
             assert.equal(written.length, 1, 'it is stored before the CA is asked anything');
-            asked.push(stored);
+            asked.push(id);
             return answer.promise;
           },
         },
