@@ -141,7 +141,7 @@ export class RenewalWatch {
     const turn = isClaim ? this.#turnOf(id) : checkAt;
     if ((isNew && !isClaim) || (turn !== undefined && turn > now) || notAfter <= clock.now()) {
       this.#remember(id, known);
-      return { secret: seen, recorded: secret.window, askAt: ca.clock.byMachine(checkAt) };
+      return { secret: seen, recorded: secret.window, askAt: ca.clock.byMachine(turn ?? checkAt) };
     }
     // An answer holds until its Retry-After, whatever a tenant writes meanwhile.
     const answer = known.askAt > now ? (known.refused?.suggested ?? known.suggested) : undefined;

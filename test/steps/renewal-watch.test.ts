@@ -336,6 +336,19 @@ describe('the watch over renewals', () => {
     assert.deepEqual([anew.secret.window?.start, asked()], [window.start, 1], 'nor of a Secret created anew');
   });
 
+  it('leaves such a record alone until the CA can be asked, also with an answer that is not recorded yet', async () => {
+    const answer = { window: { ...window, url: undefined }, askAt: now + 8 * hour };
+    const { renewals, budget, clock, check, asked } = watch(answer, { ...answer, askAt: now + 16 * hour });
+    await renewals.first('id', signal);
+    clock.advance(8 * hour);
+    assert.equal((await renewals.poll('id', undefined)).isNews, true);
+    budget.report({ type: 'CA_UNAVAILABLE', id: 'order', retryAfter: 3 * hour }, clock.now() + caAhead);
+    const claimed = { start: now - hour, end: now + hour, at: now - minute };
+    const { askAt = 0 } = await check({ ...known, window: claimed });
+    assert.ok(askAt >= clock.now() + 3 * hour, 'It would be checked over and over.');
+    assert.equal(asked(), 2);
+  });
+
   it('does not keep the end of a round waiting for an answer', async () => {
     const clock = new ManualClock(now);
     const renewals = new RenewalWatch({
