@@ -52,34 +52,35 @@ export class Lender {
       lease.resume();
       const holding = String(asked).trim() === 'deployment' ? 'deployment' : 'nothing';
       const cluster = await this.#take(holding);
-      await cluster.prepare(holding);
       const { directory, serverUrl, adminKubeconfig, auditLog, ca, adminToken } = cluster.access;
       const parts: ClusterParts = { directory, serverUrl, adminKubeconfig, auditLog, ca, adminToken };
       lease.write(`${JSON.stringify(parts)}\n`);
       await ended;
       if (this.#started.size > mostKept) await this.#end(cluster);
-      else this.#returned.push({ cluster, clean: this.#clean(cluster) });
+      else this.#returned.push({ cluster, clean: this.#attempt(cluster, () => cluster.clean()) });
     } catch (error) {
       lease.end(`${JSON.stringify({ error: String(error) })}\n`);
     }
   }
 
-  /** One that holds this, if there is one. */
+  /** One that was returned, better one that held this before; a new one where that can't be made to hold it. */
   async #take(holding: Holding): Promise<LentCluster> {
     const fitting = this.#returned.findIndex(({ cluster }) => cluster.holding === holding);
     const [returned] = this.#returned.splice(Math.max(fitting, 0), 1);
-    return returned !== undefined && (await returned.clean) ? returned.cluster : this.#start();
-  }
-
-  async #start(): Promise<LentCluster> {
+    if (returned !== undefined && (await returned.clean)) {
+      const { cluster } = returned;
+      if (await this.#attempt(cluster, () => cluster.prepare(holding))) return cluster;
+    }
     const cluster = await LentCluster.start();
     this.#started.add(cluster);
+    await cluster.prepare(holding);
     return cluster;
   }
 
-  async #clean(cluster: LentCluster): Promise<boolean> {
+  /** Ends the cluster where it fails: nobody knows what it holds. */
+  async #attempt(cluster: LentCluster, change: () => Promise<void>): Promise<boolean> {
     try {
-      await cluster.clean();
+      await change();
       return true;
     } catch {
       await this.#end(cluster);
