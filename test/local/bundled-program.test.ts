@@ -15,7 +15,7 @@ describe('the folder of the bundled program', () => {
   before(async () => {
     root = await mkdtemp(join(tmpdir(), 'kube-lego-bundled-'));
     const files = ['LICENSE', 'bin/kube-lego', 'deploy/image/Dockerfile', 'machines/a/a.ts', 'src/main.ts'];
-    for (const file of [...files, 'package.json', 'package-lock.json', 'test/a.test.ts'])
+    for (const file of [...files, 'package.json', 'package-lock.json', 'tsconfig.json', 'test/a.test.ts'])
       await write(file, '');
   });
   after(() => rm(root, { recursive: true }));
@@ -27,6 +27,7 @@ describe('the folder of the bundled program', () => {
       () => write('src/inspector/page/list.css', ''),
       () => rename(join(root, 'machines/a/a.ts'), join(root, 'machines/a/b.ts')),
       () => write('package-lock.json', '{}'),
+      () => write('tsconfig.json', '{}'),
       () => write('bin/kube-lego', 'exec node'),
       () => rm(join(root, 'src/inspector/page/list.css')),
     ];

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
 
-/** All that decides what is in it. */
+/** All that decides what is in it; esbuild reads tsconfig.json, too. */
 const sources = [
   'LICENSE',
   'bin/kube-lego',
@@ -12,6 +12,7 @@ const sources = [
   'package-lock.json',
   'package.json',
   'src',
+  'tsconfig.json',
 ];
 
 /** The folder of the program that the sources make as they are now; it need not exist. */
