@@ -176,6 +176,7 @@ describe('the polls of ARI for idle certificates', () => {
       ({ check }: ReturnType<typeof world>) => check(stranger),
       ({ says }: ReturnType<typeof world>) => {
         says.wanted = false;
+        return Promise.resolve();
       },
     ]) {
       const ending = world();
