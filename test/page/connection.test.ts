@@ -107,7 +107,7 @@ describe('the connection of the inspector page', () => {
         return (await since.textContent())?.startsWith(`${hours} h`) === true;
       });
     }
-    await page.clock.runFor(20_000);
+    await page.clock.runFor(35_000);
     assert.equal(feed.arrivals.length, 1, 'with signs of life it stays');
     // In small steps: soon after, a new connection is made.
     await eventually('it is said to be lost', async () => {
