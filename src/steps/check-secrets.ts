@@ -8,7 +8,7 @@ import type { CheckOutput } from '../../machines/ingress/ingress.ts';
 import type { CheckRequest } from '../../machines/ingress/ingress-context.ts';
 import type { CheckResult } from '../../machines/ingress/ingress-updates.ts';
 import type { ChallengeSolvers } from '../challenges/challenge-solvers.ts';
-import { hasKey } from '../journal/journal-entry.ts';
+import { hasKey, type JournalEntry } from '../journal/journal-entry.ts';
 import type { SecretStore, StoredSecret } from '../kubernetes/records/secret-store.ts';
 import type { HolderKeeper } from '../ownership/holder-keeper.ts';
 import type { RevocationRegister } from '../revocation/revocation-register.ts';
@@ -19,10 +19,11 @@ import type { Keystores } from './keystores.ts';
 import type { JournalOptions } from './order-record.ts';
 import type { Placeholders } from './placeholders.ts';
 import type { RenewalPolls } from './renewal-polls.ts';
+import { proofIn } from './stored-proofs.ts';
 
 export interface CheckSecretsOptions extends JournalOptions {
   readonly secrets: Pick<SecretStore, 'read'>;
-  readonly holders: Pick<HolderKeeper, 'importing' | 'find' | 'get'>;
+  readonly holders: Pick<HolderKeeper, 'importing' | 'find' | 'get' | 'recover'>;
   readonly policy: AssessmentPolicy;
   /** Undefined without ARI. */
   readonly renewals?: Pick<RenewalPolls, 'check'> | undefined;
@@ -75,9 +76,9 @@ export function checkSecretsLogic(
       // Whatever the journal holds, a good certificate is good.
       if (assessment.kind === 'due') {
         await journal.ready(signal);
-        if (assessment.reason === 'revoked') giveUpOrders(namespace, secretName, stored?.keyPem);
+        if (assessment.reason === 'revoked') giveUpOrders(namespace, secretName, stored);
       }
-      if (assessment.kind === 'good') endOrders(namespace, secretName, stored?.keyPem);
+      if (assessment.kind === 'good') endOrders(namespace, secretName, stored);
       const checked = {
         kind: 'assessed',
         secretName,
@@ -106,18 +107,25 @@ export function checkSecretsLogic(
   }
 
   /** After a crash the order of the certificate in the Secret; any other is needed no more. */
-  function endOrders(namespace: string, secretName: string, keyPem: Buffer | undefined): void {
+  function endOrders(namespace: string, secretName: string, stored: StoredSecret | undefined): void {
     for (const entry of journal.of(namespace, secretName)) {
-      if (hasKey(entry, keyPem)) journal.end(entry);
+      if (hasKey(entry, stored?.keyPem)) endStored(entry, stored);
       else journal.letGo(entry, 'its Secret holds a good certificate');
     }
   }
 
   /** No order goes on that has made the certificate to replace, or would make one with a compromised key. */
-  function giveUpOrders(namespace: string, secretName: string, keyPem: Buffer | undefined): void {
+  function giveUpOrders(namespace: string, secretName: string, stored: StoredSecret | undefined): void {
     for (const entry of journal.of(namespace, secretName)) {
-      if (hasKey(entry, keyPem)) journal.end(entry);
+      if (hasKey(entry, stored?.keyPem)) endStored(entry, stored);
       else if (revocations.isCompromised(entry.keyPem)) journal.letGo(entry, 'its key is compromised');
     }
+  }
+
+  /** Its Secret may not have been readable when the holders were. */
+  function endStored(entry: JournalEntry, stored: StoredSecret | undefined): void {
+    const proof = proofIn(stored, entry, clock.now());
+    if (proof !== undefined) holders.recover(proof);
+    journal.end(entry);
   }
 }

@@ -1,7 +1,7 @@
 import type { HostProof } from '../../machines/ownership/holders/holders.ts';
 import { second } from '../../machines/time/durations.ts';
 import { hasKey, type JournalEntry } from '../journal/journal-entry.ts';
-import type { SecretStore } from '../kubernetes/records/secret-store.ts';
+import type { SecretStore, StoredSecret } from '../kubernetes/records/secret-store.ts';
 import { factsOf } from '../secret/secret-reading.ts';
 import type { Clock } from '../time/clock.ts';
 import { retry } from '../time/retry.ts';
@@ -34,26 +34,33 @@ async function storedProof(
   entry: JournalEntry,
   { secrets, clock, signal, onTrouble }: StoredProofsOptions,
 ): Promise<HostProof | undefined> {
-  const { hosts, namespace, secretName } = entry;
+  const { namespace, secretName } = entry;
   try {
     const read = () => secrets.read(namespace, secretName, signal);
     const stored = await retry(read, { clock, signal, ...pauses });
-    if (!hasKey(entry, stored?.keyPem)) return undefined;
-    const facts = factsOf(stored);
-    if (facts.kind === 'absent' || facts.certificate.kind !== 'readable') return undefined;
-    const { notBefore, notAfter, fingerprint, keyMatches } = facts.certificate;
-    if (!keyMatches) return undefined;
-    // Whoever may write the Secret may have put a certificate of his own there: it must not count as newer than what comes later.
-    return {
-      hosts,
-      namespace,
-      notBefore: Math.min(notBefore, clock.now()),
-      notAfter,
-      certificate: fingerprint,
-    };
+    return proofIn(stored, entry, clock.now());
   } catch (error) {
     signal.throwIfAborted();
     onTrouble(error, entry);
     return undefined;
   }
+}
+
+/**
+ * The certificate of the order, if the Secret holds it.
+ * @param now milliseconds since the epoch
+ */
+export function proofIn(
+  stored: StoredSecret | undefined,
+  entry: Pick<JournalEntry, 'hosts' | 'namespace' | 'keyPem'>,
+  now: number,
+): HostProof | undefined {
+  if (!hasKey(entry, stored?.keyPem)) return undefined;
+  const facts = factsOf(stored);
+  if (facts.kind === 'absent' || facts.certificate.kind !== 'readable') return undefined;
+  const { notBefore, notAfter, fingerprint, keyMatches } = facts.certificate;
+  if (!keyMatches) return undefined;
+  const { hosts, namespace } = entry;
+  // Whoever may write the Secret may have put a certificate of his own there: it must not count as newer than what comes later.
+  return { hosts, namespace, notBefore: Math.min(notBefore, now), notAfter, certificate: fingerprint };
 }

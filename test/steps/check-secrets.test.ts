@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createActor, toPromise } from 'xstate';
-import type { CheckOutput } from '../../machines/ingress/ingress.ts';
 import type { HostProof } from '../../machines/ownership/holders/holders.ts';
 import type { StoredSecret } from '../../src/kubernetes/records/secret-store.ts';
 import { checkSecretsLogic } from '../../src/steps/check-secrets.ts';
+import { newKeyPem } from '../acme/keys.ts';
 import { TestCa } from '../certificate/test-ca.ts';
 import { memoryJournal } from '../journal/memory-journal.ts';
 import { day, desiredCertificate, now } from '../machines/builders.ts';
@@ -30,24 +30,30 @@ const stored: StoredSecret = {
   labels: {},
 };
 
-async function check(importing: boolean): Promise<{ output: CheckOutput; found: HostProof[] }> {
+async function check(importing: boolean, journal = memoryJournal()) {
   const found: HostProof[] = [];
+  const recovered: HostProof[] = [];
   const clock = new ManualClock(now);
   const logic = checkSecretsLogic({
     secrets: { read: () => Promise.resolve(stored) },
-    holders: { importing, get: () => undefined, find: (proof) => found.push(proof) },
+    holders: {
+      importing,
+      get: () => undefined,
+      find: (proof) => found.push(proof),
+      recover: (proof) => recovered.push(proof),
+    },
     policy: { minimumValidity: 30 * day, directory: 'https://ca.example/directory', staging: false },
     clock,
     ca: { clock: aheadOf(clock), directoryUrl: 'https://ca.example/directory', profile: undefined },
     keyType: 'ec-p256',
-    journal: memoryJournal(),
+    journal,
     revocations: noRevocations,
     keystores: noKeystores,
     placeholders: noPlaceholders,
     solvers: { haveAppeared: () => Promise.resolve(false) },
   });
   const actor = createActor(logic, { input: [desiredCertificate()] }).start();
-  return { output: await toPromise(actor), found };
+  return { output: await toPromise(actor), found, recovered };
 }
 
 describe('the check of a Secret from before the record of holders', () => {
@@ -63,5 +69,36 @@ describe('the check of a Secret from before the record of holders', () => {
 
   it('reports nothing once the record is complete: such a Secret can be forged', async () => {
     assert.deepEqual((await check(false)).found, []);
+  });
+});
+
+describe('the check of a Secret whose order an earlier process has left in the journal', () => {
+  it('has its holder recorded before the order ends: it may not have been readable at the start', async () => {
+    const { signal } = new AbortController();
+    for (const [keyPem, holders] of [
+      [certificate.keyPem, ['shop']],
+      [newKeyPem(), []],
+    ] as const) {
+      const journal = memoryJournal();
+      await journal.begin(
+        {
+          directoryUrl: 'https://ca.example/directory',
+          profile: undefined,
+          hosts: ['web.example.com'],
+          keyPem,
+          keyType: 'ec-p256',
+          namespace: 'shop',
+          secretName: desiredCertificate().secretName,
+          exemption: 'none',
+        },
+        signal,
+      );
+      const { recovered } = await check(false, journal);
+      assert.deepEqual(
+        recovered.map(({ namespace }) => namespace),
+        holders,
+      );
+      assert.deepEqual([...journal.entries], []);
+    }
   });
 });
