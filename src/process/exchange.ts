@@ -12,6 +12,8 @@ export interface ExchangeOptions {
   readonly mostBytes: (status: number) => number;
   /** What an answer with a longer body ends with. */
   readonly tooLong: () => Error;
+  /** Called when the request has left the queue for its connection; an error that it throws ends the request, which is not sent. */
+  readonly onStart?: () => void;
   /** Called with each interim answer (1xx); an error that it throws ends the request. */
   readonly onInterim?: () => void;
 }
@@ -50,7 +52,7 @@ export function exchange(
 }
 
 class CollectedAnswer implements Dispatcher.DispatchHandler {
-  readonly #bounds: Pick<ExchangeOptions, 'signal' | 'mostBytes' | 'tooLong' | 'onInterim'>;
+  readonly #bounds: Pick<ExchangeOptions, 'signal' | 'mostBytes' | 'tooLong' | 'onStart' | 'onInterim'>;
   readonly #resolve: (answer: ExchangeAnswer) => void;
   readonly #reject: (error: unknown) => void;
   #controller: Dispatcher.DispatchController | undefined;
@@ -60,7 +62,7 @@ class CollectedAnswer implements Dispatcher.DispatchHandler {
   #ended = false;
 
   constructor(
-    bounds: Pick<ExchangeOptions, 'signal' | 'mostBytes' | 'tooLong' | 'onInterim'>,
+    bounds: Pick<ExchangeOptions, 'signal' | 'mostBytes' | 'tooLong' | 'onStart' | 'onInterim'>,
     resolve: (answer: ExchangeAnswer) => void,
     reject: (error: unknown) => void,
   ) {
@@ -74,6 +76,7 @@ class CollectedAnswer implements Dispatcher.DispatchHandler {
     this.#controller = controller;
     // It was aborted while it waited for a connection.
     if (this.#ended || this.#bounds.signal.aborted) this.#abort();
+    else this.#bounds.onStart?.();
   }
 
   onResponseStart(_: Dispatcher.DispatchController, statusCode: number, headers: Headers): void {

@@ -16,6 +16,8 @@ export interface CaRequest {
   readonly url: string;
   readonly body?: string;
   readonly signal: AbortSignal;
+  /** Called right before it is sent, after any wait for a connection; throws if it may not be sent. */
+  readonly gate?: (() => void) | undefined;
 }
 
 /** The answer, with any status: header names in lower case, repeated headers joined by commas. */
@@ -93,7 +95,7 @@ export class CaConnection {
 
   /**
    * Sends a request once, without retries: a signed body must not be sent twice (RFC 8555 section 6.5).
-   * @throws AcmeProblem of type `unreachable`, `timeout` or `invalidResponse`, or the signal's reason
+   * @throws AcmeProblem of type `unreachable`, `timeout` or `invalidResponse`, that of the gate, or the signal's reason
    */
   async send(asked: CaRequest): Promise<CaAnswer> {
     asked.signal.throwIfAborted();
@@ -120,6 +122,7 @@ export class CaConnection {
         tooLong: () =>
           problem(asked, 'invalidResponse', `the answer is longer than ${this.#maxBodyBytes} bytes`),
         onInterim: countInterim,
+        ...(asked.gate && { onStart: asked.gate }),
       });
       if (failure !== undefined) throw failure;
       return { status: statusCode, headers: plainHeaders(headers), text: body.toString('utf8') };

@@ -33,10 +33,14 @@ export class NonceSource {
    * Asks for a new nonce by HEAD. Servers that refuse it, and proxies that strip its answer, exist: then by GET (RFC 8555 section 7.2
    * has both).
    * @param onRefused called with an answer that has no nonce
-   * @throws AcmeProblem, or the signal's reason
+   * @throws AcmeProblem, or what the gate throws
    */
-  async ask(signal: AbortSignal, url: string, onRefused: (from: Answered) => void): Promise<string> {
-    const asked = { endpoint: 'new-nonce', url, signal } as const;
+  async ask(
+    sending: Pick<CaRequest, 'signal' | 'gate'>,
+    url: string,
+    onRefused: (from: Answered) => void,
+  ): Promise<string> {
+    const asked = { ...sending, endpoint: 'new-nonce', url } as const;
     let from = await this.#options.send({ ...asked, method: this.#byGet.has(url) ? 'GET' : 'HEAD' });
     if (nonceIn(from) === undefined && mayRefuseHead(from)) {
       from = await this.#options.send({ ...asked, method: 'GET' });

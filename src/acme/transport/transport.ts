@@ -58,7 +58,7 @@ export interface CallResult<T> {
 }
 
 /** A request signed by the account's key (RFC 8555 section 6.2). */
-export type SignedRequest = Required<Omit<CaRequest, 'method'>>;
+export type SignedRequest = Required<Omit<CaRequest, 'method' | 'gate'>>;
 
 /** The answer to a signed request: successful, or badNonce. */
 export interface SignedAnswer {
@@ -120,12 +120,16 @@ export class AcmeTransport {
    * @throws AcmeProblem, or the signal's reason
    */
   async get(signal: AbortSignal, endpoint: Endpoint, url: string): Promise<CallResult<unknown>> {
-    const ask = async (): Promise<CallResult<unknown>> => {
-      const from = await this.#get({ endpoint, url, signal });
-      return { value: contentOf(from), retryAfter: retryAfterOf(from) };
-    };
-    // A busy CA is busy for all; another problem is that of this resource.
-    return this.#askedWaits.heed(endpoint, ask, ({ status }) => status === 429 || status === 503);
+    return this.#askedWaits.heed(
+      endpoint,
+      signal,
+      async (sending) => {
+        const from = await this.#get({ ...sending, endpoint, url });
+        return { value: contentOf(from), retryAfter: retryAfterOf(from) };
+      },
+      // A busy CA is busy for all; another problem is that of this resource.
+      ({ status }) => status === 429 || status === 503,
+    );
   }
 
   /**
@@ -136,8 +140,8 @@ export class AcmeTransport {
   async nonce(signal: AbortSignal, url: string): Promise<string> {
     const pooled = this.#nonces.take(url);
     if (pooled !== undefined) return pooled;
-    return this.#askedWaits.heed(url, () =>
-      this.#nonces.ask(signal, url, (from) => this.#forgetMovedResource(from)),
+    return this.#askedWaits.heed(url, signal, (sending) =>
+      this.#nonces.ask(sending, url, (from) => this.#forgetMovedResource(from)),
     );
   }
 
@@ -147,13 +151,19 @@ export class AcmeTransport {
    * @throws AcmeProblem, or the signal's reason
    */
   async post(request: SignedRequest, badNonces: number): Promise<SignedAnswer> {
-    const post = (): Promise<SignedAnswer> => this.#post(request, badNonces);
-    switch (request.endpoint) {
+    const { endpoint, signal, url } = request;
+    if (badNonces > 5) await sleep(this.#clock, doubledPause(100, 2 * second, badNonces - 5), signal);
+    switch (endpoint) {
       case 'new-order':
-        // While its nonce was fetched, another order may have got a Retry-After for all. A rate limit is not for all.
-        return this.#askedWaits.heed(request.url, post, ({ transient }) => transient);
+        return this.#askedWaits.heed(
+          url,
+          signal,
+          (sending) => this.#post({ ...request, ...sending }, badNonces),
+          // A rate limit is not for all.
+          ({ transient }) => transient,
+        );
       default:
-        return post();
+        return this.#post(request, badNonces);
     }
   }
 
@@ -162,9 +172,8 @@ export class AcmeTransport {
     await this.#connection.close();
   }
 
-  async #post(request: SignedRequest, badNonces: number): Promise<SignedAnswer> {
-    const { signal, url } = request;
-    if (badNonces > 5) await sleep(this.#clock, doubledPause(100, 2 * second, badNonces - 5), signal);
+  async #post(request: Omit<CaRequest, 'method'>, badNonces: number): Promise<SignedAnswer> {
+    const { url } = request;
     const from = await this.#send({ ...request, method: 'POST' });
     const { status, headers } = from.answer;
     // acme-client uses its nonce for the retry, so it must not go to the pool.
@@ -187,8 +196,8 @@ export class AcmeTransport {
     const cached: CachedDirectory = {
       current: undefined,
       run: new SharedRun((signal) =>
-        this.#askedWaits.heed(url, async () => {
-          const from = await this.#get({ endpoint: 'directory', url, signal });
+        this.#askedWaits.heed(url, signal, async (sending) => {
+          const from = await this.#get({ ...sending, endpoint: 'directory', url });
           if (from.answer.status >= 300) throw refusal(from);
           const directory = readDirectory(from.json, from.url);
           if (directory === undefined) throw invalid(from, 'is no ACME directory');
@@ -211,7 +220,8 @@ export class AcmeTransport {
   }
 
   async #send(asked: CaRequest): Promise<Answered> {
-    const { endpoint, url } = asked;
+    const { endpoint, gate, url } = asked;
+    gate?.();
     const sentAt = this.#clock.monotonic();
     const report = (about: Pick<RequestReport, 'status' | 'problemType'>): void =>
       this.#onRequest?.({ ...about, endpoint, ca: caName(url), duration: this.#clock.monotonic() - sentAt });

@@ -8,7 +8,7 @@ import type { CaAnswer, CaRequest } from '../../../src/acme/transport/connection
 import { AcmeProblem } from '../../../src/acme/transport/problem.ts';
 import { AcmeTransport, type RequestReport } from '../../../src/acme/transport/transport.ts';
 import { userAgent } from '../../../src/process/user-agent.ts';
-import { systemClock } from '../../../src/time/clock.ts';
+import { systemClock, untilAborted } from '../../../src/time/clock.ts';
 import { newKeyPem } from '../keys.ts';
 import { problem, type Reply, ScriptedCa } from '../scripted-ca.ts';
 
@@ -480,6 +480,63 @@ describe('transport', () => {
       assert.equal(ca.count(path), asked + 1);
     }
     await fresh.close();
+  });
+
+  test('heeds the wait in an answer that nobody waits for any more', async () => {
+    const resources = ['newNonce', 'newAccount', 'newOrder', 'renewalInfo'];
+    const directory = Object.fromEntries(resources.map((name) => [name, `https://ca.example/${name}`]));
+    const type = 'urn:ietf:params:acme:error:rateLimited';
+    const wants: Record<string, (by: AcmeTransport, signal: AbortSignal) => Promise<unknown>> = {
+      directory: (by, of) => by.directory('https://ca.example/directory', of),
+      'new-nonce': (by, of) => by.nonce(of, 'https://ca.example/newNonce'),
+      'new-order': (by, of) => account(by).newOrder(of, { hosts: ['a.example'] }),
+      'renewal-info': (by, of) => by.get(of, 'renewal-info', 'https://ca.example/renewalInfo/1'),
+    };
+    for (const [busy, want] of Object.entries(wants)) {
+      const asked = Promise.withResolvers<void>();
+      const answer = Promise.withResolvers<CaAnswer>();
+      let sent = 0;
+      const connection = {
+        send: async ({ endpoint, signal: given }: CaRequest): Promise<CaAnswer> => {
+          const headers = { 'replay-nonce': 'nonce' };
+          if (endpoint !== busy) return { status: 200, headers, text: JSON.stringify(directory) };
+          sent += 1;
+          asked.resolve();
+          return untilAborted(answer.promise, given);
+        },
+        close: () => Promise.resolve(),
+      };
+      const fresh = new AcmeTransport({ clock: new CaClock(systemClock), userAgent: 'test', connection });
+      const mine = new AbortController();
+      const reason = new Error('the Ingress is gone');
+      const left = assert.rejects(want(fresh, mine.signal), reason);
+      await asked.promise;
+      mine.abort(reason);
+      await left;
+      const text = JSON.stringify({ type, detail: 'Service busy; retry later.' });
+      answer.resolve({ status: 503, headers: { 'retry-after': '3600' }, text });
+      await nextTurn();
+      const { retryAfter } = await refusal(want(fresh, signal));
+      assert.ok(retryAfter !== undefined, busy);
+      assert.equal(sent, 1, busy);
+    }
+  });
+
+  test('sends nothing into a wait that the CA names while the request is queued for a connection', async () => {
+    const options = { clock: caClock, userAgent: 'test', caBundle: ca.caBundle, proxy: noProxy };
+    const narrow = new AcmeTransport({ ...options, connections: 1 });
+    try {
+      const url = ca.url('/renewal-info');
+      ca.scripts.set('/renewal-info', () =>
+        problem(503, 'rateLimited', 'Service busy; retry later.', { 'retry-after': '3600' }),
+      );
+      const ask = (): Promise<AcmeProblem> => refusal(narrow.get(signal, 'renewal-info', url));
+      const problems = await Promise.all([ask(), ask(), ask()]);
+      assert.ok(problems.every(({ retryAfter }) => retryAfter !== undefined));
+      assert.equal(ca.count('/renewal-info'), 1);
+    } finally {
+      await narrow.close();
+    }
   });
 
   test('asks about no certificate before the time that the CA named to a question about another one', async () => {
