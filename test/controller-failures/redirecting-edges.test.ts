@@ -30,7 +30,7 @@ for (const { redirect, status, challenge } of [
       });
       await stage.apply(ingress('shop/web', { tls: { 'web-tls': [host] } }));
       await eventually('both instances redirect', () => bothRedirect('/'));
-      await stage.startController({ LEGO_PROFILE: 'one', LEGO_PROPAGATION_DELAY: '3s' });
+      await stage.startController({ LEGO_PROFILE: 'one', LEGO_PROPAGATION_DELAY: '8s' });
     });
     after(() => stage.stop());
 
