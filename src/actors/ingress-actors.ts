@@ -139,32 +139,18 @@ function asleep(context: IngressContext) {
 
 /** XState's updates keep half of the fields outside of the object, with room for more. */
 function inOnePiece(context: IngressContext): IngressContext {
-  const {
-    key,
-    uid,
-    policy,
-    notices,
-    certificates,
-    earlier,
-    at,
-    since,
-    nextCheckAt,
-    retry,
-    retriedAt,
-    rounds,
-  } = context;
   return {
-    key,
-    uid,
-    policy,
-    notices,
-    certificates,
-    earlier,
-    at,
-    since,
-    nextCheckAt,
-    retry,
-    retriedAt,
-    rounds,
+    key: context.key,
+    uid: context.uid,
+    policy: context.policy,
+    notices: context.notices,
+    certificates: context.certificates,
+    earlier: context.earlier,
+    at: context.at,
+    since: context.since,
+    nextCheckAt: context.nextCheckAt,
+    retry: context.retry,
+    retriedAt: context.retriedAt,
+    rounds: context.rounds,
   };
 }
