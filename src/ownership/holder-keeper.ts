@@ -97,9 +97,7 @@ export class HolderKeeper {
 
   /** A new certificate: its hosts have their holder at once, and the record soon. */
   record(proof: HostProof): void {
-    const { hosts, ...holder } = proof;
-    for (const host of hosts) this.#record.set(host, holder);
-    this.#options.onHolder(hosts, holder);
+    this.#hold(proof);
     this.#writes.changed();
   }
 
@@ -122,11 +120,9 @@ export class HolderKeeper {
    * found again.
    */
   find(proof: HostProof): void {
-    const { hosts: all, ...holder } = proof;
-    const hosts = all.filter((host) => this.#record.get(host) === undefined);
+    const hosts = proof.hosts.filter((host) => this.#record.get(host) === undefined);
     if (hosts.length === 0) return;
-    for (const host of hosts) this.#record.set(host, holder);
-    this.#options.onHolder(hosts, holder);
+    this.#hold({ ...proof, hosts });
     if (this.#flushPlanned) return;
     this.#flushPlanned = true;
     void this.#flushAfter(findingDelay);
@@ -177,6 +173,11 @@ export class HolderKeeper {
       if (forgotten.length > 0) onForgotten(forgotten);
       pause = day;
     }
+  }
+
+  #hold({ hosts, ...holder }: HostProof): void {
+    for (const host of hosts) this.#record.set(host, holder);
+    this.#options.onHolder(hosts, holder);
   }
 
   /** @param delay milliseconds */
