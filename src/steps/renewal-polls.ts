@@ -83,12 +83,12 @@ export class RenewalPolls {
    */
   async check(place: Place, facts: SecretFacts, signal: AbortSignal): Promise<SecretFacts> {
     if (facts.kind === 'absent') {
-      this.#forget(this.#followed.get(keyOf(place)));
+      this.#forget(place);
       return facts;
     }
     const { secret, recorded, askAt } = await this.#options.watch.check(place, facts, signal);
     const certificate = polledIn(secret);
-    if (certificate === undefined || askAt === undefined) this.#forget(this.#followed.get(keyOf(place)));
+    if (certificate === undefined || askAt === undefined) this.#forget(place);
     else this.#follow(place, certificate, recorded, askAt);
     return secret;
   }
@@ -116,8 +116,11 @@ export class RenewalPolls {
     this.#arm();
   }
 
-  #forget(followed: Followed | undefined): void {
-    if (followed === undefined || !this.#followed.delete(keyOf(followed))) return;
+  #forget(place: Place): void {
+    const key = keyOf(place);
+    const followed = this.#followed.get(key);
+    if (followed === undefined) return;
+    this.#followed.delete(key);
     this.#turns.delete(followed);
   }
 

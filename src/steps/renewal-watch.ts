@@ -74,7 +74,10 @@ interface Known {
   readonly suggested?: Suggestion | undefined;
   /** A window that is not on the Secret yet. */
   readonly unrecorded?: RenewalWindow | undefined;
-  /** The last answer, if it is not written because that failed or nobody waited for it, and the time of the next write: ARI may not be requested again so soon. */
+  /**
+   * The last answer, if it is not written because that failed or nobody waited for it, and the time of the next write: ARI may not be
+   * requested again so soon.
+   */
   readonly refused?: { readonly suggested: Suggestion; readonly writeAt: number } | undefined;
 }
 
@@ -126,9 +129,8 @@ export class RenewalWatch {
       return { secret, recorded: undefined, askAt: undefined };
     }
     const { id, notAfter } = certificate;
-    const last = this.#known.get(id);
-    const isNew = last === undefined;
-    const known: Known = isNew ? { askAt: nextBeat(id, rhythm, now) } : this.#inTurn(id, last);
+    const isNew = !this.#known.has(id);
+    const known = this.#recall(id, now);
     const window = secret.window ?? known.unrecorded;
     const confirmed =
       window !== undefined && known.suggested !== undefined && isSuggested(window, known.suggested, now);
@@ -180,8 +182,7 @@ export class RenewalWatch {
   async poll(id: string, recorded: RenewalWindow | undefined): Promise<Polled> {
     const { ca, signal } = this.#options;
     const now = ca.clock.now();
-    const last = this.#known.get(id);
-    const known: Known = last === undefined ? { askAt: nextBeat(id, rhythm, now) } : this.#inTurn(id, last);
+    const known = this.#recall(id, now);
     const { refused } = known;
     const turn = refused?.writeAt ?? known.askAt;
     if (turn > now) {
@@ -201,6 +202,12 @@ export class RenewalWatch {
     }
     this.#remember(id, { ...meanwhile, askAt, refused: { suggested, writeAt: answeredAt } });
     return { isNews: true, askAt: ca.clock.byMachine(answeredAt + pauseAfterRefusal) };
+  }
+
+  /** What is known of it; a certificate that this process does not know gets its turn as after a start. */
+  #recall(id: string, now: number): Known {
+    const last = this.#known.get(id);
+    return last === undefined ? { askAt: nextBeat(id, rhythm, now) } : this.#inTurn(id, last);
   }
 
   /** Postpones a due request while the CA's breaker is open. */
