@@ -15,11 +15,13 @@ export class WriteBehind {
   /** A write that has not begun. */
   #planned: Promise<void> | undefined;
   readonly #hurrying = new AbortController();
+  readonly #delayEnds: AbortSignal;
 
   constructor({ delay, ...options }: WriteBehindOptions) {
     this.#clock = options.clock;
     this.#signal = options.signal;
     this.#delay = delay;
+    this.#delayEnds = AbortSignal.any([options.signal, this.#hurrying.signal]);
     this.#commits = new GroupCommit(options);
   }
 
@@ -46,8 +48,7 @@ export class WriteBehind {
   }
 
   async #flush(): Promise<void> {
-    const either = AbortSignal.any([this.#signal, this.#hurrying.signal]);
-    await sleep(this.#clock, this.#delay, either).catch(() => undefined);
+    await sleep(this.#clock, this.#delay, this.#delayEnds).catch(() => undefined);
     // What changes from now on may be too late for this write.
     this.#planned = undefined;
     await this.#commits.persist(this.#signal);
