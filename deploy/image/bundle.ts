@@ -7,6 +7,7 @@ import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { build } from 'esbuild';
+import { day } from '../../machines/time/durations.ts';
 import { assets } from '../../src/inspector/page/assets.ts';
 import { readImage } from './image.ts';
 
@@ -14,8 +15,6 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 /** Of packages in CommonJS, which ask for Node's own modules by it. */
 const requireOfChunk =
   "import { createRequire as requireFor } from 'node:module'; const require = requireFor(import.meta.url);";
-/** Milliseconds. */
-const aDay = 24 * 60 * 60 * 1000;
 
 const [folder] = process.argv.slice(2);
 if (folder === undefined) throw new Error('The folder is needed');
@@ -95,7 +94,7 @@ async function removeUnused(cache: string): Promise<void> {
   for (const name of await readdir(cache).catch(() => [])) {
     const path = join(cache, name);
     const used = await stat(path).catch(() => undefined);
-    if (used !== undefined && used.mtimeMs < Date.now() - aDay)
+    if (used !== undefined && used.mtimeMs < Date.now() - day)
       await rm(path, { recursive: true, force: true });
   }
 }

@@ -5,8 +5,8 @@ import type { Clock } from './clock.ts';
 const tolerated = 2 * second;
 
 /**
- * The time of day of the process: it advances with the monotonic clock, and takes a step of the system's clock (somebody has set it, or the machine was
- * suspended) only when it is told to follow. So whoever keeps times can move them by the same step, at the same moment.
+ * The time of day of the process: it advances with the monotonic clock, and takes a step of the system's clock (somebody has set it, or
+ * the machine was suspended) only when it is told to follow. So whoever keeps times can move them by the same step, at the same moment.
  */
 export class SteadyClock implements Clock {
   readonly #system: Clock;
