@@ -70,22 +70,25 @@ export class ProcessUsage {
   }
 
   /**
-   * Waits until it has used no CPU for half a second, without polling it.
+   * Waits until it has used less than a tenth of a core for half a second, without polling it. An idle process is never quite still when
+   * it is probed or profiled.
    * @returns the seconds of CPU until then
    * @throws Error after `limit` milliseconds
    */
   async untilQuiet(limit: number): Promise<number> {
     const deadline = performance.now() + limit;
-    let last = await this.cpuSeconds();
-    for (let quietSince = performance.now(); performance.now() - quietSince < 500; ) {
+    let since = performance.now();
+    let spent = await this.cpuSeconds();
+    while (performance.now() - since < 500) {
       if (performance.now() > deadline) {
         throw new Error(`process ${this.#pid} is still busy after ${limit / 1000} s`);
       }
       await delay(50);
       const now = await this.cpuSeconds();
-      if (now !== last) quietSince = performance.now();
-      last = now;
+      if (now - spent <= 0.05) continue;
+      since = performance.now();
+      spent = now;
     }
-    return last;
+    return spent;
   }
 }
