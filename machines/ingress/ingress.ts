@@ -121,7 +121,13 @@ export const ingressMachine = setup({
     // Restarts a running check, too: it may have read before the change.
     WAKE: { target: '.checking', actions: assign(({ context, event }) => applyWake(context, event.at)) },
     CLOCK_SET: {
-      actions: [assign(({ context, event }) => applyClockStep(context, event.by, event.at)), 'askToBeWoken'],
+      actions: [
+        assign(({ context, event }) => applyClockStep(context, event.by, event.at)),
+        // Else it is asked at the end of the check.
+        enqueueActions(({ context, enqueue }) => {
+          if (isChecked(context)) enqueue('askToBeWoken');
+        }),
+      ],
     },
     CERTIFICATE_PHASE: {
       actions: assign(({ context, event }) => applyPhase(context, event.secretName, event.phase, event.at)),

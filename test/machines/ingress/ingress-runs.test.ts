@@ -29,6 +29,16 @@ describe('an Ingress with a due Secret', () => {
     run.stop();
   });
 
+  it('does not say so before its check has ended, when the clock is set meanwhile', async () => {
+    const run = await start(assignment(['a']));
+    run.ingress.send({ type: 'CLOCK_SET', by: hour, at: now + hour });
+    await settled();
+    assert.deepEqual(run.world.wakeTimes, []);
+    await run.checked([goodResult(run.desired('a'))], now + hour);
+    assert.equal(run.world.wakeTimes.length, 1);
+    run.stop();
+  });
+
   it('asks for a slot only when its hosts reach us, and returns it with the order', async () => {
     const run = await startDue(['a']);
     await run.admitted('a');
