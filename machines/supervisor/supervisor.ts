@@ -51,6 +51,8 @@ export interface SupervisorState {
   starting: Iterator<SourceKey> | undefined;
   /** Without a record: the sources whose Secrets are not checked yet. Their certificates make holders. */
   importing: Set<SourceKey> | undefined;
+  /** The sources whose actors have not ended their first check. */
+  readonly unchecked: Set<SourceKey>;
   draining: boolean;
   timer: number | undefined;
 }
@@ -59,6 +61,8 @@ export interface SupervisorState {
 const decidesAtOnce = 500;
 /** Sources at a time, at the start: some milliseconds with all that they set off. */
 const startsAtOnce = 100;
+/** At the start so many actors are in their first check: those behind them would only wait, each with 10 KB more than afterwards. */
+const mostUnchecked = 1000;
 /** Before a failed actor is restarted. */
 const restartDelay = minute;
 /** Debounces changes of Secrets. */
@@ -91,6 +95,7 @@ export function initialSupervisorState(
     decided: false,
     starting: undefined,
     importing: undefined,
+    unchecked: new Set(),
     draining: false,
     timer: undefined,
   };
@@ -170,6 +175,7 @@ function decideRunning(
       ];
     case 'WAKE_AT':
       state.importing?.delete(event.key);
+      state.unchecked.delete(event.key);
       // A late event of a stopped actor must not wake its successor.
       if (event.at === undefined || !state.running.has(event.key)) state.schedule.delete(event.key);
       else state.schedule.set(event.key, event.at);
@@ -342,6 +348,7 @@ function stop(state: SupervisorState, key: SourceKey): SupervisorCommand[] {
   state.secretChecks.delete(key);
   state.rechecks.set(key, undefined);
   state.importing?.delete(key);
+  state.unchecked.delete(key);
   return state.running.delete(key) ? [{ type: 'STOP', key }] : [];
 }
 
@@ -358,9 +365,13 @@ function read(state: SupervisorState, what: Unread, now: number): SupervisorComm
   return state.unread.delete(what) ? decideSome(state, now) : [];
 }
 
-/** Whether something of the start is left for the next turn of the event loop. */
-function isStarting({ decided, starting, unread }: SupervisorState): boolean {
-  return decided ? starting !== undefined : unread.size === 0;
+/** Whether something of the start is to be done in the next turn of the event loop. */
+function isStarting(state: SupervisorState): boolean {
+  return state.decided ? mayStartMore(state) : state.unread.size === 0;
+}
+
+function mayStartMore({ starting, unchecked }: SupervisorState): boolean {
+  return starting !== undefined && unchecked.size + startsAtOnce <= mostUnchecked;
 }
 
 /** Decides ownership, a part in each turn of the event loop. */
@@ -373,9 +384,10 @@ function decideSome(state: SupervisorState, now: number): SupervisorCommand[] {
   return startSome(state);
 }
 
-/** Starts the next actors; the others follow in later turns of the event loop. */
+/** Starts the next actors; the others follow in later turns of the event loop, when enough of those before have been checked. */
 function startSome(state: SupervisorState): SupervisorCommand[] {
   const commands: SupervisorCommand[] = [];
+  if (!mayStartMore(state)) return commands;
   for (let count = 0; count < startsAtOnce && state.starting !== undefined; count += 1) {
     const { done, value: key } = state.starting.next();
     if (done === true) state.starting = undefined;
@@ -402,6 +414,7 @@ function assign(state: SupervisorState, keys: Iterable<SourceKey>): SupervisorCo
     const running = state.running.get(key);
     if (running === undefined) {
       state.running.set(key, assignment);
+      state.unchecked.add(key);
       commands.push({ type: 'START', key, source, assignment });
     } else if (!isEqual(running, assignment)) {
       state.running.set(key, assignment);

@@ -418,6 +418,10 @@ describe('3000 Ingresses that share a host and a Secret', () => {
 });
 
 describe('the Ingresses that stand at the start', () => {
+  const startsOf = (turn: readonly string[]) => turn.filter((words) => words.startsWith('START '));
+  const checked = (name: string) =>
+    ({ type: 'WAKE_AT', key: `Ingress/shop/${name}`, at: undefined }) as const;
+
   it('are not decided about and started all in one turn, and each is once', () => {
     const noRecord = { type: 'HOLDERS_READ', holders: new Map(), recordExisted: false } as const;
     const supervision = new Supervision(orderBudget(), [
@@ -425,23 +429,68 @@ describe('the Ingresses that stand at the start', () => {
       { type: 'NAMESPACES_READ' },
       { type: 'CLASSES_READ' },
     ]);
-    const names = Array.from({ length: 1000 }, (_, index) => `web-${index}`);
+    const names = Array.from({ length: 900 }, (_, index) => `web-${index}`);
     supervision.tell(...names.map((name) => observed({ name })));
     const turns = [supervision.tell(synced)];
     assert.deepEqual(turns, [['SET_TIMER +0']]);
-    const hasStarted = (turn: readonly string[]) => turn.some((words) => words.startsWith('START'));
-    while (!turns.some(hasStarted)) turns.push(supervision.tell({ type: 'TIMER' }));
-    turns.push(supervision.tell(observed({ name: 'web-900', retry: 'new' })));
-    const checked = { type: 'WAKE_AT', key: 'Ingress/shop/web-900', at: undefined } as const;
-    assert.deepEqual(supervision.tell(checked), []);
+    while (turns.flatMap(startsOf).length === 0) turns.push(supervision.tell({ type: 'TIMER' }));
+    turns.push(supervision.tell(observed({ name: 'web-800', retry: 'new' })));
+    assert.deepEqual(supervision.tell(checked('web-800')), []);
     do turns.push(supervision.tell({ type: 'TIMER' }));
     while (turns.at(-1)?.includes('SET_TIMER +0') === true);
     for (const turn of turns) assert.ok(turn.length <= 101, `${turn.length} commands in a turn`);
-    const started = turns.flat().filter((words) => words.startsWith('START'));
+    const started = turns.flatMap(startsOf);
     assert.deepEqual(started.toSorted(), names.map((name) => `START Ingress/shop/${name}`).toSorted());
-    const others = names.filter((name) => name !== 'web-900');
-    const last = others.map((name) => ({ ...checked, key: `Ingress/shop/${name}` }) as const);
-    assert.deepEqual(supervision.tell(...last), ['IMPORT_COMPLETE'], 'web-900 was checked meanwhile');
+    const others = names.filter((name) => name !== 'web-800');
+    assert.deepEqual(
+      supervision.tell(...others.map(checked)),
+      ['IMPORT_COMPLETE'],
+      'web-800 was checked meanwhile',
+    );
+  });
+
+  /** Ingresses that have nothing in common. */
+  function apart(count: number) {
+    const names = Array.from({ length: count }, (_, index) => `web-${index}`);
+    const events = names.map((name) =>
+      observed({ name, tls: [{ secretName: name, hosts: [`${name}.example.com`] }] }),
+    );
+    return { names, events };
+  }
+
+  /** All that is started without another check. */
+  function settled(supervision: Supervision, first: readonly string[]): string[] {
+    const turns = [first];
+    while (turns.at(-1)?.includes('SET_TIMER +0') === true) turns.push(supervision.tell({ type: 'TIMER' }));
+    return turns.flatMap(startsOf);
+  }
+
+  it('are started as those before them have been checked, or are gone: a thousand at most are in their first check', () => {
+    const supervision = new Supervision();
+    const { names, events } = apart(1500);
+    supervision.tell(...events);
+    const first = settled(supervision, supervision.tell(synced));
+    assert.equal(first.length, 1000);
+    const gone = { type: 'SOURCE_GONE', key: 'Ingress/shop/web-0' } as const;
+    const died = { type: 'ACTOR_FAILED', key: 'Ingress/shop/web-1' } as const;
+    const some = names.slice(2, 150).map(checked);
+    const second = settled(supervision, supervision.tell(gone, died, ...some));
+    assert.equal(second.length, 100, 'as many together as in each turn');
+    const last = settled(supervision, supervision.tell(...names.slice(150, 900).map(checked)));
+    assert.deepEqual(
+      [...first, ...second, ...last],
+      names.map((name) => `START Ingress/shop/${name}`),
+    );
+  });
+
+  it('are started before their turn when something happens to them', () => {
+    const supervision = new Supervision();
+    supervision.tell(...apart(1100).events);
+    settled(supervision, supervision.tell(synced));
+    for (const name of ['web-1099', 'new']) {
+      const tls = [{ secretName: `other-${name}`, hosts: [`${name}.example.org`] }];
+      assert.deepEqual(startsOf(supervision.tell(observed({ name, tls }))), [`START Ingress/shop/${name}`]);
+    }
   });
 });
 
