@@ -117,7 +117,16 @@ function events(snapshot: AnyMachineSnapshot): PathEvent[] {
   return [...rounds, ...checks, ...changes];
 }
 
+const serialized = new WeakMap<AnyMachineSnapshot, string>();
+
+/** Written once for each snapshot: a search of all paths asks for it at every step of them. */
 function serializeState(snapshot: AnyMachineSnapshot): string {
+  const text = serialized.get(snapshot) ?? serialize(snapshot);
+  serialized.set(snapshot, text);
+  return text;
+}
+
+function serialize(snapshot: AnyMachineSnapshot): string {
   const certificates = contextOf(snapshot).certificates.map(({ status }) => {
     if (status.kind === 'working') return status.hold === undefined ? status.phase : 'held';
     return status.kind === 'failed'
@@ -146,7 +155,10 @@ function roundOf(snapshot: AnyMachineSnapshot): { id: string; phase: Certificate
 
 const one = getSimplePaths(machine, traversal(['a']));
 const two = getShortestPaths(machine, traversal(['a', 'b']));
-const snapshots = [...one, ...two].flatMap(({ steps }) => steps.map(({ state }) => state));
+/** Each once, however many paths share it. */
+const snapshots = [
+  ...new Set([...one, ...two].flatMap(({ steps }) => steps.map(({ state }): AnyMachineSnapshot => state))),
+];
 
 describe('the statechart of an Ingress', () => {
   it('reaches exactly the states of the design', () => {
