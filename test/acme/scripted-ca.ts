@@ -30,6 +30,15 @@ export interface Reply {
 /** What to answer; undefined to break the connection without an answer; `silence` to never answer. */
 export type Script = (received: Received, times: number) => Reply | undefined | 'silence';
 
+const start = Date.now();
+/** One for all of them, so that the client reads its bundle, with all roots of Node, once: that took a third of these tests' CPU. */
+const { certificatePem, keyPem } = selfSignedCertificate({
+  hosts: ['localhost'],
+  commonName: 'scripted CA',
+  notBefore: start - 60_000,
+  notAfter: start + 3_600_000,
+});
+
 /**
  * A CA in this process that says what a test tells it to: for the answers that no real CA gives on demand. By default it plays
  * the order of one host through, without looking at signatures.
@@ -37,7 +46,7 @@ export type Script = (received: Received, times: number) => Reply | undefined | 
 export class ScriptedCa {
   readonly received: Received[] = [];
   readonly scripts = new Map<string, Script>();
-  readonly caBundle: string;
+  readonly caBundle = certificatePem;
   /** Added to the clock in the `Date` header, milliseconds. */
   clockError = 0;
   now: () => number = () => Date.now();
@@ -46,14 +55,6 @@ export class ScriptedCa {
   #nonces = 0;
 
   constructor() {
-    const now = Date.now();
-    const { certificatePem, keyPem } = selfSignedCertificate({
-      hosts: ['localhost'],
-      commonName: 'scripted CA',
-      notBefore: now - 60_000,
-      notAfter: now + 3_600_000,
-    });
-    this.caBundle = certificatePem;
     this.#server = createServer(
       { ...keptByServer, cert: certificatePem, key: keyPem },
       (request, response) => {

@@ -1,11 +1,10 @@
-import { X509Certificate } from 'node:crypto';
 import type { LookupFunction } from 'node:net';
-import * as tls from 'node:tls';
 import { type Dispatcher, EnvHttpProxyAgent } from 'undici';
 import { oneLine } from '../../../machines/reasons/foreign-text.ts';
 import { second } from '../../../machines/time/durations.ts';
 import { exchange } from '../../process/exchange.ts';
 import { plainHeaders } from '../../process/headers.ts';
+import { trustContext } from '../../process/trusted-roots.ts';
 import { fenced } from '../../process/write-fence.ts';
 import { AcmeProblem, type Endpoint } from './problem.ts';
 
@@ -209,21 +208,4 @@ function checkedUrl(asked: CaRequest): URL {
     'invalidResponse',
     `its address ${address} is not an https URL, and ACME requires HTTPS`,
   );
-}
-
-/** Node's roots (with NODE_EXTRA_CA_CERTS) and the bundle's, parsed once for all connections. */
-function trustContext(bundle: string): tls.SecureContext {
-  const added = bundle.match(/-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g) ?? [];
-  if (added.length === 0)
-    throw new Error('The CA bundle has no certificate; LEGO_CA_BUNDLE must name a file of PEM certificates.');
-  for (const pem of added) {
-    try {
-      void new X509Certificate(pem);
-    } catch (error) {
-      throw new Error('The CA bundle has an unreadable certificate; see LEGO_CA_BUNDLE.', {
-        cause: error,
-      });
-    }
-  }
-  return tls.createSecureContext({ ca: [...tls.getCACertificates('default'), ...added] });
 }

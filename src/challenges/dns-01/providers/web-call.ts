@@ -1,7 +1,7 @@
-import { getCACertificates } from 'node:tls';
 import pLimit, { type LimitFunction } from 'p-limit';
 import { Agent, type Dispatcher, EnvHttpProxyAgent, request } from 'undici';
 import { second } from '../../../../machines/time/durations.ts';
+import { trustContext } from '../../../process/trusted-roots.ts';
 import { fenced } from '../../../process/write-fence.ts';
 import { type Clock, untilAborted, workWithin } from '../../../time/clock.ts';
 import { ProviderError } from './provider.ts';
@@ -41,7 +41,7 @@ export class WebCaller {
   constructor({ clock, userAgent, caBundle, mayWrite = () => true, proxy }: WebCallerOptions) {
     this.#clock = clock;
     this.#userAgent = userAgent;
-    const trust = caBundle === undefined ? {} : { ca: [...getCACertificates('default'), caBundle] };
+    const trust = caBundle === undefined ? {} : { secureContext: trustContext(caBundle) };
     const common = { connections: atATime, allowH2: false };
     const connect = { timeout: 10 * second, ...trust };
     const proxied = new EnvHttpProxyAgent({
