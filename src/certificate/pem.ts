@@ -23,9 +23,10 @@ export function* pemBlocks(text: string): Generator<PemBlock> {
 export const longestChain = 256 * 1024;
 /** Characters: a certificate for a thousand names. */
 const longestCertificate = 128 * 1024;
-/** The last ones, by their text. */
-const parsed = new Map<string, X509Certificate>();
+/** The last ones, each in the place of the sixteenth before it: a Map that changes so often leaves tables behind that keep them alive. */
+const parsed: { readonly text: string; readonly certificate: X509Certificate }[] = [];
 const mostParsed = 16;
+let place = 0;
 
 /**
  * The certificate in a PEM block; undefined when it cannot be parsed, or is much larger than any CA makes them. The last ones are kept:
@@ -33,14 +34,13 @@ const mostParsed = 16;
  */
 export function parseCertificate({ text }: PemBlock): X509Certificate | undefined {
   if (text.length > longestCertificate) return undefined;
-  const known = parsed.get(text);
-  if (known !== undefined) return known;
+  const known = parsed.find((one) => one.text === text);
+  if (known !== undefined) return known.certificate;
   const certificate = certificateOf(text);
   if (certificate === undefined) return undefined;
-  const [oldest] = parsed.keys();
-  if (parsed.size === mostParsed && oldest !== undefined) parsed.delete(oldest);
   // A copy: a part would keep the whole text.
-  parsed.set(Buffer.from(text).toString(), certificate);
+  parsed[place] = { text: Buffer.from(text).toString(), certificate };
+  place = (place + 1) % mostParsed;
   return certificate;
 }
 
