@@ -1,4 +1,5 @@
 import * as fc from 'fast-check';
+import { anyCharacter } from '../../process/any-character.ts';
 
 /** What no writer writes: the ends of ranges, names of inherited properties, times and text that readers stumble over. */
 const oddTexts = [
@@ -48,7 +49,7 @@ const oddNumbers = [
 
 const oddValues: fc.Arbitrary<unknown> = fc.oneof(
   fc.constantFrom<unknown>(null, true, false, [], {}, [[]], ...oddTexts, ...oddNumbers),
-  fc.string({ unit: 'binary', maxLength: 20 }),
+  fc.string({ unit: anyCharacter, maxLength: 20 }),
   fc.integer(),
   fc.jsonValue({ maxDepth: 2 }),
 );
@@ -123,7 +124,7 @@ const textEdits: fc.Arbitrary<readonly TextEdit[]> = fc.oneof(
             '\\',
             '\ufeff',
           ),
-          fc.string({ unit: 'binary', maxLength: 6 }),
+          fc.string({ unit: anyCharacter, maxLength: 6 }),
         ),
       }),
       { minLength: 1, maxLength: 3 },

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
 import { type Cut, ObjectCutter } from '../../../src/kubernetes/watch/object-cutter.ts';
 import { isRecord, recordField } from '../../../src/process/json.ts';
+import { anyCharacter } from '../../process/any-character.ts';
 
 const without: ReadonlySet<string> = new Set(['managedFields']);
 
@@ -19,7 +20,7 @@ const keys = fc.constantFrom('metadata', 'managedFields', 'items', 'object', 'na
 const json = fc.letrec((tie) => ({
   value: fc.oneof(
     { maxDepth: 4 },
-    fc.string({ unit: 'binary', maxLength: 8 }),
+    fc.string({ unit: anyCharacter, maxLength: 8 }),
     fc.constantFrom('}', '[{', '"', '\\', '",', 'managedFields'),
     fc.integer(),
     fc.constant(null),
