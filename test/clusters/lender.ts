@@ -9,8 +9,8 @@ interface Returned {
   readonly clean: Promise<boolean>;
 }
 
-/** As many as there are test files at a time. Those that a file with several worlds has beside would idle, which costs CPU, too. */
-const mostKept = 5;
+/** That nobody has borrowed: each that idles for two and a half minutes takes as much CPU as the start of another. */
+const mostIdle = 3;
 
 /**
  * Lends clusters, each to one connection at a time: that says in a line what it shall hold, is told in another where the cluster is, and
@@ -56,7 +56,7 @@ export class Lender {
       const parts: ClusterParts = { directory, serverUrl, adminKubeconfig, auditLog, ca, adminToken };
       lease.write(`${JSON.stringify(parts)}\n`);
       await ended;
-      if (this.#started.size > mostKept) await this.#end(cluster);
+      if (this.#returned.length >= mostIdle) await this.#end(cluster);
       else this.#returned.push({ cluster, clean: this.#attempt(cluster, () => cluster.clean()) });
     } catch (error) {
       lease.end(`${JSON.stringify({ error: String(error) })}\n`);
