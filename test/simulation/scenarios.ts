@@ -82,7 +82,7 @@ export const scenarios: readonly Scenario[] = [
     title: 'the CA fails a part of all requests for days, while the process dies now and then',
     full: { ingresses: 2000, days: 120 },
     fast: { ingresses: 60, days: 25 },
-    strict: { ingresses: 15, days: 8 },
+    strict: { ingresses: 10, days: 8 },
     options: { renewalInfoPeriod: 6 * hour },
     prepare: (world, size) => {
       const population = settled(world, size);
