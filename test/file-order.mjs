@@ -10,8 +10,6 @@ export const longest = [
   'test/controller-failures/long-waits/minutes.test.ts',
   'test/simulation/simulation.test.ts',
   'test/simulation/strict-simulation.test.ts',
-  'test/simulation/strict-troubles.test.ts',
-  'test/simulation/troubles.test.ts',
 ];
 
 /**

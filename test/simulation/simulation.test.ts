@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { writesOfColdStart } from './ledger-writes.ts';
-import { testScenarios, untroubled } from './scenario-tests.ts';
+import { testScenarios } from './scenario-tests.ts';
 import { scenarios } from './scenarios.ts';
 
-testScenarios('model', untroubled, (thread) => {
+testScenarios('model', (thread) => {
   test('a crash within a second of a refusal: nothing is asked for again before its end', async () => {
     const outcome = await thread.run('other-client', { ingresses: 200, days: 8 }, 5);
     assert.deepEqual(outcome.violations, []);

@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { testScenarios, untroubled } from './scenario-tests.ts';
+import { testScenarios } from './scenario-tests.ts';
 
 testScenarios(
   'strict',
-  untroubled,
   (thread) => {
     test('the same seed runs the same way, whatever the threads do', async () => {
       const size = { ingresses: 40, days: 1 };

@@ -1,3 +1,0 @@
-import { testScenarios, troubled } from './scenario-tests.ts';
-
-testScenarios('strict', troubled);
