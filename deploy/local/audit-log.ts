@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { isRecord } from '../../src/process/json.ts';
 
 /** One finished request to the API server. */
 export interface AuditRecord {
@@ -61,8 +62,8 @@ function text(value: unknown, ...path: readonly string[]): string {
 function field(value: unknown, ...path: readonly string[]): unknown {
   let current = value;
   for (const name of path) {
-    if (typeof current !== 'object' || current === null) return undefined;
-    current = Object.entries(current).find(([key]) => key === name)?.[1];
+    if (!isRecord(current)) return undefined;
+    current = current[name];
   }
   return current;
 }
