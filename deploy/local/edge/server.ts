@@ -108,12 +108,11 @@ export class EdgeServer {
 
   #createInstance(pace: Pace, applied: () => void): Instance {
     const rules = new Rules(this.#options);
-    const http = createHttpServer(keptConnections, (request, response) => {
+    const http = createHttpServer((request, response) => {
       this.#forwarder.handle(rules, 'http', request, response);
     });
     const https = createHttpsServer(
       {
-        ...keptConnections,
         // Without a certificate of its own the server fails the handshake with an alert.
         ...(this.#options.behaviour.missingCertificate === 'refuse'
           ? {}
@@ -146,12 +145,6 @@ export class EdgeServer {
     });
   }
 }
-
-/**
- * Clients end them, as they do those of an ingress controller, which keeps them for minutes: after a standstill of the machine it would end one
- * that the next request is on its way on.
- */
-const keptConnections = { keepAliveTimeout: 0 } as const;
 
 function defaultCertificate(now: number): { cert: string; key: string } {
   const day = 86_400_000;
