@@ -76,6 +76,10 @@ export class LedgerBlocks {
     return block.until;
   }
 
+  get isEmpty(): boolean {
+    return this.#blocks.size === 0;
+  }
+
   /** The block that an order with this exemption must wait for; undefined if there is none. */
   inForce(key: string, exemption: Exemption, now: number): Block | undefined {
     const block = this.#find(key, now);

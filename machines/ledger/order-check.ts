@@ -85,6 +85,8 @@ export class OrderCheck {
 
   /** The longest refusal of the CA that applies; ignores the limits. */
   refusal(scopes: OrderScopes, exemption: Exemption, now: number): Gate | undefined {
+    // As nearly always: the keys of an order, made for each question, cost more than all the rest.
+    if (this.#blocks.isEmpty) return undefined;
     let longest: Gate | undefined;
     for (const [key, scope] of blockedBy(scopes)) {
       const block = this.#blocks.inForce(key, exemption, now);
