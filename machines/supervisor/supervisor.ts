@@ -61,7 +61,10 @@ export interface SupervisorState {
 const decidesAtOnce = 500;
 /** Sources at a time, at the start: some milliseconds with all that they set off. */
 const startsAtOnce = 100;
-/** At the start so many actors are in their first check: those behind them would only wait, each with 10 KB more than afterwards. */
+/**
+ * At the start so many actors are in their first check, beside those of sources to which something happens: those behind them would only
+ * wait, each with 10 KB more than afterwards.
+ */
 const mostUnchecked = 1000;
 /** Before a failed actor is restarted. */
 const restartDelay = minute;
@@ -391,10 +394,10 @@ function startSome(state: SupervisorState): SupervisorCommand[] {
   for (let count = 0; count < startsAtOnce && state.starting !== undefined; count += 1) {
     const { done, value: key } = state.starting.next();
     if (done === true) state.starting = undefined;
-    // It may have come, and been checked, since.
-    else if (!state.running.has(key)) {
-      commands.push(...assign(state, [key]));
-      if (state.running.has(key)) state.importing?.add(key);
+    else {
+      // Something may have happened to it that has started it; then it may have been checked, too.
+      if (!state.running.has(key)) commands.push(...assign(state, [key]));
+      if (state.unchecked.has(key)) state.importing?.add(key);
     }
   }
   return commands;

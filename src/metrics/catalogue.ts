@@ -17,7 +17,7 @@ export const sampledMetrics = {
   ingresses: {
     name: 'kube_lego_ingresses',
     type: 'gauge',
-    help: 'Managed sources (Ingresses, Gateways, ListenerSets), by the state of their actor.',
+    help: 'Managed sources (Ingresses, Gateways, ListenerSets), by the state of their actor. Of many that stand there at a start, each is added when its first check begins.',
     labels: ['state'],
     series: '7',
   },

@@ -402,7 +402,13 @@ describe('3000 Ingresses that share a host and a Secret', () => {
   it('are judged, and judged again when one of them changes', () => {
     const supervision = new Supervision();
     supervision.tell(...many.map(observed));
-    supervision.tell(synced, ...many.map(() => ({ type: 'TIMER' }) as const));
+    const starts = supervision.commands(synced, ...many.map(() => ({ type: 'TIMER' }) as const));
+    for (const command of starts) {
+      if (command.type !== 'START') continue;
+      const checked = { type: 'WAKE_AT', key: command.key, at: undefined } as const;
+      starts.push(...supervision.commands(checked, { type: 'TIMER' }));
+    }
+    assert.equal(starts.filter(({ type }) => type === 'START').length, many.length);
     for (const ingress of many.slice(1, 100)) {
       const ruleHosts = ['plain.example.com'];
       assert.deepEqual(supervision.tell(observed({ ...ingress, ruleHosts })), [
