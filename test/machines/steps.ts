@@ -6,22 +6,28 @@ const searches = ['includes', 'indexOf', 'lastIndexOf', 'splice', 'unshift', 'sh
 
 const lists: object = Array.prototype;
 
-/**
- * Begun with the process and never ended: V8 throws compiled code away at both, which costs more than most of what is counted. Nothing is
- * optimized, as optimized code does not count what it has inlined.
- */
-const coverage = new Session();
-for (const flag of ['--no-opt', '--no-maglev']) setFlagsFromString(flag);
-coverage.connect();
-coverage.post('Profiler.enable');
-coverage.post('Profiler.startPreciseCoverage', { callCount: true, detailed: true });
+let begun: Session | undefined;
 
-/** How often blocks of the product were executed since the last call. */
+/**
+ * V8's coverage, from the first count to the end of the process: V8 throws compiled code away at both ends, which costs more than most of
+ * what is counted. Nothing is optimized from then on, as optimized code does not count what it has inlined.
+ */
+function coverage(): Session {
+  if (begun !== undefined) return begun;
+  for (const flag of ['--no-opt', '--no-maglev']) setFlagsFromString(flag);
+  begun = new Session();
+  begun.connect();
+  begun.post('Profiler.enable');
+  begun.post('Profiler.startPreciseCoverage', { callCount: true, detailed: true });
+  return begun;
+}
+
+/** How often blocks of the product were executed since the coverage was last taken. */
 function takeExecutions(): number {
   let executions = 0;
-  coverage.post('Profiler.takePreciseCoverage', (error, { result }) => {
+  coverage().post('Profiler.takePreciseCoverage', (error, taken) => {
     if (error !== null) throw error;
-    for (const { url, functions } of result) {
+    for (const { url, functions } of taken.result) {
       if (!url.includes('/machines/') && !url.includes('/src/')) continue;
       for (const { ranges } of functions) for (const { count } of ranges) executions += count;
     }
@@ -46,7 +52,8 @@ export function countSteps(work: () => void): number {
     return () => Object.defineProperty(lists, name, { value: original, configurable: true, writable: true });
   });
   try {
-    takeExecutions();
+    // Unread: the loop over what was counted before would be counted, too.
+    coverage().post('Profiler.takePreciseCoverage');
     work();
     steps += takeExecutions();
   } finally {
