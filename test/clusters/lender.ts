@@ -90,6 +90,8 @@ export class Lender {
 
   async #end(cluster: LentCluster): Promise<void> {
     this.#started.delete(cluster);
+    const place = this.#returned.findIndex((one) => one.cluster === cluster);
+    if (place >= 0) this.#returned.splice(place, 1);
     await cluster.stop();
   }
 }
