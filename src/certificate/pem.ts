@@ -23,7 +23,7 @@ export function* pemBlocks(text: string): Generator<PemBlock> {
 export const longestChain = 256 * 1024;
 /** Characters: a certificate for a thousand names. */
 const longestCertificate = 128 * 1024;
-/** The last ones, each in the place of the sixteenth before it: a Map that changes so often leaves tables behind that keep them alive. */
+/** The last ones, in a ring: a Map that changes so often leaves old tables behind, which keep alive what they hold. */
 const parsed: { readonly text: string; readonly certificate: X509Certificate }[] = [];
 const mostParsed = 16;
 let place = 0;

@@ -9,11 +9,11 @@ let last: { readonly bundle: string; readonly context: SecureContext } | undefin
  * @throws Error if the bundle has no certificate or an unreadable one
  */
 export function trustContext(bundle: string): SecureContext {
-  if (last?.bundle !== bundle) last = { bundle, context: parsed(bundle) };
+  if (last?.bundle !== bundle) last = { bundle, context: contextOf(bundle) };
   return last.context;
 }
 
-function parsed(bundle: string): SecureContext {
+function contextOf(bundle: string): SecureContext {
   const added = bundle.match(/-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g) ?? [];
   if (added.length === 0)
     throw new Error('The CA bundle has no certificate; LEGO_CA_BUNDLE must name a file of PEM certificates.');

@@ -72,7 +72,7 @@ export class ProcessUsage {
   /**
    * Waits until it has used less than a tenth of a core for half a second, without polling it. An idle process is never quite still when
    * it is probed or profiled.
-   * @returns the seconds of CPU until then
+   * @returns the seconds of CPU before that half second
    * @throws Error after `limit` milliseconds
    */
   async untilQuiet(limit: number): Promise<number> {

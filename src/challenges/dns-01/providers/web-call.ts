@@ -38,6 +38,7 @@ export class WebCaller {
   /** By origin: there are as many as the operator has named. */
   readonly #turns = new Map<string, LimitFunction>();
 
+  /** @throws Error see `trustContext` */
   constructor({ clock, userAgent, caBundle, mayWrite = () => true, proxy }: WebCallerOptions) {
     this.#clock = clock;
     this.#userAgent = userAgent;
