@@ -58,3 +58,6 @@ declare module 'acme-client/src/util.js' {
   /** @returns the first chain if the issuer is in none */
   export function findCertificateChainForIssuer(chains: readonly string[], issuer: string): string;
 }
+
+/** What needs @peculiar/x509. */
+declare module 'acme-client/src/crypto/index.js' {}

@@ -1,4 +1,4 @@
-// The only place that uses acme-client.
+// The only place that uses acme-client, which load-signed-exchange.ts loads.
 
 import AcmeApi from 'acme-client/src/api.js';
 import HttpClient from 'acme-client/src/http.js';

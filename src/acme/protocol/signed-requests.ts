@@ -7,6 +7,7 @@ import { AcmeProblem, type Endpoint } from '../transport/problem.ts';
 import { readLinks } from '../transport/problem-document.ts';
 import type { CallResult, SignedAnswer } from '../transport/transport.ts';
 import type { AccountKey } from './account-key.ts';
+import { loadSignedExchange } from './load-signed-exchange.ts';
 import { type AuthorizationObject, type OrderObject, readAuthorization, readOrder } from './objects.ts';
 import type { AcmeApi, SignedRequestsOptions } from './signed-exchange.ts';
 
@@ -34,8 +35,6 @@ export interface AccountObject {
 
 /** Alternate chains that are downloaded; Let's Encrypt offers up to three. */
 const mostAlternates = 5;
-/** With the first signed request: it loads axios and @peculiar/x509, too, and a process whose certificates are all valid signs none. */
-const acmeClient = () => import('./signed-exchange.ts');
 
 /** The methods are requests of RFC 8555 section 7; each throws AcmeProblem, or the signal's reason. */
 export class SignedRequests {
@@ -142,7 +141,7 @@ export class SignedRequests {
     if (preferredIssuer === undefined || links.length === 0) return { value, retryAfter };
     const alternates = await Promise.all(links.map((link) => this.#chain(signal, link)));
     const chains = [value, ...alternates.map((alternate) => alternate.value)];
-    const { findCertificateChainForIssuer } = await acmeClient();
+    const { findCertificateChainForIssuer } = await loadSignedExchange();
     return { value: findCertificateChainForIssuer(chains, preferredIssuer), retryAfter };
   }
 
@@ -152,7 +151,7 @@ export class SignedRequests {
    */
   async changeKey(signal: AbortSignal, next: AccountKey): Promise<void> {
     const change = { account: this.#accountUrl, oldKey: this.#options.key.jwk };
-    const { SignedExchange } = await acmeClient();
+    const { SignedExchange } = await loadSignedExchange();
     const inner = new SignedExchange({ ...this.#options, key: next }, signal, 'key-change');
     await this.#ask(signal, 'key-change', async (api) => {
       const url = await inner.getResourceUrl('keyChange');
@@ -207,7 +206,7 @@ export class SignedRequests {
     accountUrl = this.#accountUrl,
   ): Promise<SignedAnswer> {
     signal.throwIfAborted();
-    const { AcmeApi, SignedExchange } = await acmeClient();
+    const { AcmeApi, SignedExchange } = await loadSignedExchange();
     const exchange = new SignedExchange(this.#options, signal, endpoint);
     try {
       await send(new AcmeApi(exchange, accountUrl));
