@@ -177,8 +177,7 @@ function decideRunning(
         ...read(state, 'zones', now),
       ];
     case 'WAKE_AT':
-      state.importing?.delete(event.key);
-      state.unchecked.delete(event.key);
+      firstCheckEnded(state, event.key);
       // A late event of a stopped actor must not wake its successor.
       if (event.at === undefined || !state.running.has(event.key)) state.schedule.delete(event.key);
       else state.schedule.set(event.key, event.at);
@@ -350,9 +349,14 @@ function stop(state: SupervisorState, key: SourceKey): SupervisorCommand[] {
   state.schedule.delete(key);
   state.secretChecks.delete(key);
   state.rechecks.set(key, undefined);
-  state.importing?.delete(key);
-  state.unchecked.delete(key);
+  firstCheckEnded(state, key);
   return state.running.delete(key) ? [{ type: 'STOP', key }] : [];
+}
+
+/** Also if it ended earlier, or with its actor. */
+function firstCheckEnded({ importing, unchecked }: SupervisorState, key: SourceKey): void {
+  importing?.delete(key);
+  unchecked.delete(key);
 }
 
 function hostsOf({ running }: SupervisorState, key: SourceKey): number {
