@@ -1,4 +1,5 @@
 import { newAccountData } from '../../src/acme/account/account-secret.ts';
+import { loadSignedExchange } from '../../src/acme/protocol/load-signed-exchange.ts';
 import { MemoryStore } from '../acme/memory-store.ts';
 import { ModelCa } from './ca.ts';
 import { Cluster } from './cluster.ts';
@@ -70,6 +71,8 @@ export class World {
   }
 
   static async create(options: WorldOptions): Promise<World> {
+    // It comes from the disk, and that has a turn once a simulated day.
+    if (options.ca === 'strict') await loadSignedExchange();
     const { 'tls.key': key = Buffer.alloc(0) } = await newAccountData();
     return new World(options, key.toString());
   }
