@@ -20,8 +20,8 @@ export interface LedgerShard {
   readonly text: string | undefined;
 }
 
-/** Entries per document: a ConfigMap of about 100 KB. */
-const shardCapacity = 2000;
+/** Entries per document: a ConfigMap of about 25 KB, of which each order writes a whole one. */
+const shardCapacity = 500;
 const pruneInterval = 10 * minute;
 
 /**

@@ -7,11 +7,12 @@ import type { Holder } from './holders.ts';
 export interface HolderDocument {
   /** The number of documents of a complete record; only in document 0, undefined while the record is not complete. */
   readonly documents: number | undefined;
-  /** By host. */
-  readonly holders: ReadonlyMap<string, Holder>;
+  /** Distinct hosts. */
+  readonly holders: Iterable<readonly [host: string, holder: Holder]>;
 }
 
 export interface HolderReading extends HolderDocument {
+  readonly holders: ReadonlyMap<string, Holder>;
   /** The keys of invalid entries; no other entry is affected. */
   readonly damaged: readonly string[];
 }
@@ -32,7 +33,7 @@ export function encodeHolders({ documents, holders }: HolderDocument): string {
   return objectText([
     ['version', `${version}`],
     ...(documents === undefined ? [] : [['documents', `${documents}`] as const]),
-    ['holders', objectText([...holders].map(([host, holder]) => [host, encodeEntry(holder)]))],
+    ['holders', objectText(Array.from(holders, ([host, holder]) => [host, encodeEntry(holder)]))],
   ]);
 }
 

@@ -22,8 +22,11 @@ export interface RecordChanges {
   readonly troubles: readonly string[];
 }
 
-/** A document is full at so many characters; some more come when two processes fill one. API servers accept 1 MiB. */
-const capacity = 120_000;
+/**
+ * A document is full at so many characters; some more come when two processes fill one. API servers accept 1 MiB, but each certificate
+ * that is renewed writes a whole one.
+ */
+const capacity = 30_000;
 /** Holders kept although nobody names their hosts; an older one gives way to each further one. */
 const mostUnused = 100_000;
 /** A holder whose certificate has expired for so long is forgotten when nobody names the host. */
@@ -197,10 +200,10 @@ export class HolderRecord {
   }
 
   #encode(shard: number): string {
-    const holders = new Map<string, Holder>();
+    const holders: [host: string, holder: Holder][] = [];
     for (const host of this.#shards.members(shard)) {
       const holder = this.#holders.get(host);
-      if (holder !== undefined) holders.set(host, holder);
+      if (holder !== undefined) holders.push([host, holder]);
     }
     return encodeHolders({ documents: shard === 0 ? this.#documents : undefined, holders });
   }
