@@ -30,7 +30,7 @@ for (const { redirect, status, challenge } of [
       });
       await stage.apply(ingress('shop/web', { tls: { 'web-tls': [host] } }));
       await eventually('both instances redirect', () => bothRedirect('/'));
-      await stage.startController({ LEGO_PROFILE: 'one', LEGO_PROPAGATION_DELAY: '8s' });
+      await stage.startController({ LEGO_PROFILE: 'one', LEGO_PROPAGATION_DELAY: '3s' });
     });
     after(() => stage.stop());
 
@@ -68,7 +68,7 @@ for (const { redirect, status, challenge } of [
     it('without self-check is issued by its first order, too: it waits until the rule is taken up', async () => {
       // The edge may stand still in it.
       await stage.controller.stop();
-      await stage.startController({ LEGO_PROFILE: 'one', LEGO_PROPAGATION_DELAY: '25s' });
+      await stage.startController({ LEGO_PROFILE: 'one', LEGO_PROPAGATION_DELAY: '15s' });
       const annotations = { 'kube-lego.io/self-check': 'false' };
       await stage.apply(ingress('shop/blind', { tls: { 'blind-tls': ['blind.example.com'] }, annotations }));
       await stage.untilIssued('shop/blind');

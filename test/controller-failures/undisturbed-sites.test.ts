@@ -38,7 +38,7 @@ before(async () => {
     start('ingress-nginx', { profile: 'ingress-nginx', redirect: 'off' }),
   ]);
   edges = { quick, slow: world.edge, 'haproxy-ingress': haproxy, 'ingress-nginx': nginx };
-  await stage.startController({ LEGO_SELF_CHECK_TIMEOUT: '25s', LEGO_PROPAGATION_DELAY: '4s' });
+  await stage.startController({ LEGO_SELF_CHECK_TIMEOUT: '15s', LEGO_PROPAGATION_DELAY: '4s' });
 });
 after(async () => {
   await app.stop();
@@ -161,7 +161,7 @@ class Visitors {
         if (!(await isServed(edge, host))) {
           this.#lost.push(`${host} at the edge ${name} after ${Math.round(performance.now() - begin)} ms`);
         }
-        await pause(50);
+        await pause(100);
       }
     };
     this.#left = Promise.all(
