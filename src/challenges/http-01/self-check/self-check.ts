@@ -59,8 +59,7 @@ const connectTimeout = 5 * second;
 
 /**
  * Requests a random token from the host through its public name and compares the answer, by the rules of Let's Encrypt: first AAAA,
- * then A if AAAA refuses the connection; redirects; each request on a new connection. What a redirect led to must answer twice: of two
- * instances that take connections in turn, each look would else meet the same one there, and never the one without the rule.
+ * then A if AAAA refuses the connection; redirects; each request on a new connection.
  *
  * @param undialable addresses known to refuse connections: skipped, new ones are added
  * @throws the signal's reason
@@ -104,17 +103,11 @@ class Check {
   }
 
   async run(): Promise<Verdict> {
-    let wasReachable = false;
     for (let url = this.#visited[0]; url !== undefined; ) {
       const answer = await this.#ask(url);
       if ('verdict' in answer) return answer.verdict;
       if (answer.kind !== 'answer') return this.#noAnswer(url, answer);
-      if (!isRedirect(answer.status)) {
-        const verdict = this.#judge(url, answer);
-        if (verdict.kind !== 'reachable' || verdict.redirected === undefined || wasReachable) return verdict;
-        wasReachable = true;
-        continue;
-      }
+      if (!isRedirect(answer.status)) return this.#judge(url, answer);
       const target = followRedirect(answer.location, this.#visited, this.#settings);
       if ('refusal' in target) {
         return this.#wrong(url, `redirects the challenge ${target.refusal}`, answer.status);
