@@ -172,7 +172,7 @@ class Visitors {
   /** When no challenge rule is in effect any more at any edge; asserts that none of their requests was lost. */
   async leave(): Promise<void> {
     const isGone = async (): Promise<boolean> => (await challengeIngress()) === undefined;
-    // A renewal begins the self-check of a dead host anew, which takes half a minute.
+    // A renewal begins the self-check of a dead host anew, which takes a quarter of a minute.
     await eventually('no challenge rule stands', isGone, 90_000);
     await untilTakenUp();
     await eventually('there were enough visits', () => this.#visits > 100);
