@@ -20,7 +20,7 @@ export interface LedgerShard {
   readonly text: string | undefined;
 }
 
-/** Entries per document: a ConfigMap of about 25 KB, of which each order writes a whole one. */
+/** Entries per document: a ConfigMap of about 25 KB. An order writes each document whole that counts it. */
 const shardCapacity = 500;
 const pruneInterval = 10 * minute;
 

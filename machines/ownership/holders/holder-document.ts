@@ -7,12 +7,11 @@ import type { Holder } from './holders.ts';
 export interface HolderDocument {
   /** The number of documents of a complete record; only in document 0, undefined while the record is not complete. */
   readonly documents: number | undefined;
-  /** Distinct hosts. */
-  readonly holders: Iterable<readonly [host: string, holder: Holder]>;
+  /** By host. */
+  readonly holders: ReadonlyMap<string, Holder>;
 }
 
 export interface HolderReading extends HolderDocument {
-  readonly holders: ReadonlyMap<string, Holder>;
   /** The keys of invalid entries; no other entry is affected. */
   readonly damaged: readonly string[];
 }
@@ -33,7 +32,7 @@ export function encodeHolders({ documents, holders }: HolderDocument): string {
   return objectText([
     ['version', `${version}`],
     ...(documents === undefined ? [] : [['documents', `${documents}`] as const]),
-    ['holders', objectText(Array.from(holders, ([host, holder]) => [host, encodeEntry(holder)]))],
+    ['holders', objectText([...holders].map(([host, holder]) => [host, encodeEntry(holder)]))],
   ]);
 }
 

@@ -200,10 +200,10 @@ export class HolderRecord {
   }
 
   #encode(shard: number): string {
-    const holders: [host: string, holder: Holder][] = [];
+    const holders = new Map<string, Holder>();
     for (const host of this.#shards.members(shard)) {
       const holder = this.#holders.get(host);
-      if (holder !== undefined) holders.push([host, holder]);
+      if (holder !== undefined) holders.set(host, holder);
     }
     return encodeHolders({ documents: shard === 0 ? this.#documents : undefined, holders });
   }

@@ -38,7 +38,7 @@ const kinds = {
   },
 } as const satisfies Record<string, Kind>;
 
-/** Documents per page: of up to 100 KB each. */
+/** Documents per page: of 30 KB each, and up to 120 KB from earlier versions. */
 const pageSize = 100;
 
 /**
