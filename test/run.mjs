@@ -11,7 +11,7 @@ const usual = [
   '--test',
   // More than two cores' worth: most files wait for servers most of their time, and one for minutes. With more of them what waits in real
   // time is late.
-  '--test-concurrency=5',
+  '--test-concurrency=6',
   '--test-timeout=300000',
   `--test-global-setup=${join(root, 'test/clusters/global-setup.ts')}`,
 ];
