@@ -44,7 +44,7 @@ export interface OrderJournalOptions {
 export type Beginning = Omit<JournalEntry, 'id' | 'begunAt' | 'orderUrl'>;
 
 /** Milliseconds from the start of a write to the start of the next: in a rush many orders share one. */
-const writeInterval = 100;
+const writeInterval = 50;
 /** An order alone needs two: it waits for none. */
 const writeBurst = 3;
 /** Milliseconds: an entry that has ended waits for another write that takes it along. */
