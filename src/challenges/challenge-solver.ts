@@ -1,6 +1,6 @@
 /*
- * The seam of the challenge solvers. A round's steps call `prepare` before the order, `present` for each challenge of the order, and
- * `cleanUp` when the CA has proven all hosts, and at the end in any case. HTTP-01 (http-01/) and DNS-01 (dns-01/) are
+ * The seam of the challenge solvers. A round's steps call `expect` and `prepare` before the order, `present` for each challenge of the
+ * order, and `cleanUp` when the CA has proven all hosts, and at the end in any case. HTTP-01 (http-01/) and DNS-01 (dns-01/) are
  * the implementations.
  */
 import type { HostRoute } from '../../machines/ownership/desired-certificate.ts';
@@ -12,6 +12,11 @@ export interface ChallengeSolver {
   readonly type: string;
   /** Set if it takes a while until what it presents can be seen everywhere. */
   readonly spreads?: true;
+  /**
+   * Hosts of a round will be prepared when this is done, unless it fails: what changes for many rounds can be changed once. Absent if
+   * each round is prepared by itself.
+   */
+  expect?(proofs: Promise<unknown>): void;
   /**
    * Prepares and checks hosts before the order: a host that cannot be proven then causes no request to the CA.
    *

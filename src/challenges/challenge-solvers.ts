@@ -26,6 +26,11 @@ export class ChallengeSolvers {
     };
   }
 
+  /** Tells the solvers of these hosts that they will be prepared when this is done. */
+  expect(routes: readonly HostRoute[], proofs: Promise<unknown>): void {
+    for (const solver of new Set(routes.map((route) => this.#choose(route)))) solver.expect?.(proofs);
+  }
+
   /**
    * Has each host prepared by its solver. If one fails, the others are aborted and have ended before this rejects: no `cleanUp`
    * would remove what they did later.

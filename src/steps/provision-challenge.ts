@@ -21,7 +21,7 @@ export interface ProvisionChallengeOptions extends JournalOptions {
   /** What to try the write of the Secret with. */
   readonly trial: (input: CertificateInput) => Promise<CertificateToStore>;
   readonly holders: Pick<HolderKeeper, 'proveWritable'>;
-  readonly solvers: Pick<ChallengeSolvers, 'prepare' | 'recheck'>;
+  readonly solvers: Pick<ChallengeSolvers, 'expect' | 'prepare' | 'recheck'>;
   /** A warning about a host that does not fail the round. */
   readonly onNotice: (notice: string, input: CertificateInput) => void;
 }
@@ -44,11 +44,13 @@ export async function provisionChallenge(
   const again = hosts.filter(({ host }) => unready.includes(host));
   const known = selfCheck && again.length > 0 ? await solvers.recheck(again, signal) : undefined;
   if (known !== undefined) throwUnlessProvable(known);
-  const [{ thumbprint }] = await Promise.all([
+  const proofs = Promise.all([
     account.ensureAccount(signal),
     trial(input).then((certificate) => proveWritable(secrets, input, certificate, signal)),
     holders.proveWritable(signal),
   ]);
+  solvers.expect(hosts, proofs);
+  const [{ thumbprint }] = await proofs;
   const preparation = { round, namespace: desired.namespace, hosts, thumbprint, selfCheck, judged, unready };
   const verdicts = await solvers.prepare(preparation, signal);
   for (const verdict of verdicts) {

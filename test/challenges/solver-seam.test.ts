@@ -230,6 +230,19 @@ describe('the solvers', () => {
     assert.deepEqual([one.calls.at(-1), other.calls.at(-1)], ['cleanUp', 'cleanUp']);
   });
 
+  it('are told of the hosts that are theirs before these are prepared', () => {
+    const told: string[] = [];
+    const [one, other] = ['one', 'other'].map((name) =>
+      Object.assign(new ZoneSolver(), { expect: () => void told.push(name) }),
+    );
+    assert.ok(one && other);
+    const solvers = new ChallengeSolvers([one, other], ({ host }) => (host.startsWith('*.') ? one : other));
+    solvers.expect([route('*.a.example'), route('*.b.example')], Promise.resolve());
+    assert.deepEqual(told, ['one']);
+    solvers.expect([route('*.a.example'), route('b.example')], Promise.resolve());
+    assert.deepEqual(told, ['one', 'one', 'other']);
+  });
+
   it('have all ended their preparation when one fails', async () => {
     const ended: string[] = [];
     const failing = new ZoneSolver();

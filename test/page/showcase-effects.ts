@@ -78,6 +78,7 @@ export function showcaseLogic({
     return { host, kind: 'not-provable', code: 'SelfCheckFailed', message };
   };
   const solversOf = (input: CertificateInput) => ({
+    expect: () => undefined,
     recheck: () => Promise.resolve(undefined),
     async prepare({ hosts }: Preparation) {
       await sleep(clock, 900);

@@ -46,6 +46,9 @@ async function provision(
       ...noUnfinishedOrders(),
       ...orders,
       solvers: {
+        expect: (hosts) => {
+          asked.push(`expect ${hosts.map(({ host }) => host).join(' ')}`);
+        },
         prepare: ({ hosts }) => {
           asked.push(`prepare ${hosts.map(({ host }) => host).join(' ')}`);
           return Promise.resolve(hosts.map(({ host }) => verdictOf(host)));
@@ -78,6 +81,7 @@ describe('a repeated self-check', () => {
     assert.deepEqual(asked, [
       'recheck a.example.com b.example.com',
       'account',
+      'expect a.example.com b.example.com',
       'Secret',
       'prepare a.example.com b.example.com',
     ]);
@@ -88,7 +92,12 @@ describe('a repeated self-check', () => {
     const desired = desiredCertificate({ hosts: both, selfCheck: false });
     for (const changes of [{}, { unready: ['gone.example.com'] }, { unready: ['a.example.com'], desired }]) {
       const { asked } = await provision(changes, (hosts) => hosts.map(dead));
-      assert.deepEqual(asked, ['account', 'Secret', 'prepare a.example.com b.example.com']);
+      assert.deepEqual(asked, [
+        'account',
+        'expect a.example.com b.example.com',
+        'Secret',
+        'prepare a.example.com b.example.com',
+      ]);
     }
   });
 });
@@ -97,7 +106,7 @@ describe('a round that can only find out whether a host may return', () => {
   it('does not touch the hosts that are served meanwhile', async () => {
     const returning = { hosts: ['b.example.com'], passed: false, barredUntil: undefined };
     const { asked, outcome } = await provision({ returning });
-    assert.deepEqual(asked, ['account', 'Secret', 'prepare b.example.com']);
+    assert.deepEqual(asked, ['account', 'expect b.example.com', 'Secret', 'prepare b.example.com']);
     assert.partialDeepStrictEqual(outcome, { code: 'HostReturning' });
   });
 });
@@ -108,7 +117,7 @@ describe('a round with an unfinished order', () => {
     [
       'proves its hosts as ever if it is not',
       false,
-      ['account', 'Secret', 'prepare a.example.com b.example.com'],
+      ['account', 'expect a.example.com b.example.com', 'Secret', 'prepare a.example.com b.example.com'],
     ],
   ] as const) {
     it(what, async () => {

@@ -82,6 +82,10 @@ export class Http01Solver implements ChallengeSolver {
     this.#rules.follow();
   }
 
+  expect(proofs: Promise<unknown>): void {
+    this.#ingresses.expect(proofs);
+  }
+
   async prepare(preparation: Preparation, signal: AbortSignal): Promise<readonly HostVerdict[]> {
     const { round, namespace, hosts, selfCheck } = preparation;
     this.#preparations.set(round, preparation);

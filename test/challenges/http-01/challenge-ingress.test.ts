@@ -210,6 +210,41 @@ describe('the challenge Ingress', () => {
     assert.equal(has('first.example'), false);
   });
 
+  describe('when more hosts are expected', () => {
+    const acquired = (host: string): Promise<void> =>
+      challenges.acquire(host, named(nginx, host), stop.signal);
+
+    it('waits for them, so that they share a write, also if some do not come', async () => {
+      const proofs = Promise.withResolvers<void>();
+      const refusal = Promise.withResolvers<void>();
+      challenges.expect(proofs.promise);
+      challenges.expect(refusal.promise);
+      const first = acquired('first.example');
+      clock.advance(100);
+      proofs.resolve();
+      const second = acquired('second.example');
+      refusal.reject(new Error('the Secret may not be written'));
+      await now(Promise.all([first, second]));
+      assert.deepEqual(await verbs(), ['create']);
+      assert.deepEqual(await rules(), { 'kube-lego': ['first.example', 'second.example'] });
+    });
+
+    it('waits for them a quarter of a second, from when a write is needed', async () => {
+      challenges.expect(new Promise(() => undefined));
+      clock.advance(1000);
+      const first = acquired('first.example');
+      clock.advance(249);
+      assert.deepEqual(await verbs(), []);
+      clock.advance(1);
+      await now(first);
+      const second = acquired('second.example');
+      clock.advance(999);
+      assert.deepEqual(await verbs(), ['create']);
+      clock.advance(1);
+      await now(second);
+    });
+  });
+
   for (const jump of [-5, 5]) {
     it(`is written a second after its last write, though the clock was set by ${jump} h`, async () => {
       await acquire('shop/tls', 'shop.example');

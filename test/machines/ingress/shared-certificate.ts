@@ -159,6 +159,7 @@ export class SharedCertificate {
           holders: noHolders,
           ...this.#unfinished,
           solvers: {
+            expect: () => undefined,
             prepare: ({ hosts }) => Promise.resolve(hosts.map(({ host }) => this.#verdict(host))),
             recheck: () => Promise.resolve(undefined),
           },

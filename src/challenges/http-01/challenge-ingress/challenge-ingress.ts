@@ -123,6 +123,8 @@ export class ChallengeIngresses {
   /** Claims that were released, until their hosts are removed. */
   readonly #released = new Set<Claim>();
   readonly #foreignNames = new Set<string>();
+  /** Owners that are about to acquire rules. */
+  #expected = 0;
   #removingLeftovers = false;
 
   constructor(options: ChallengeIngressOptions) {
@@ -142,6 +144,16 @@ export class ChallengeIngresses {
       onSynced: () => this.#removeLeftovers(),
     };
     watch.follow(observer, signal);
+  }
+
+  /** Somebody will acquire rules when this is done, or fails: the next write waits for them a moment. */
+  expect(proofs: Promise<unknown>): void {
+    this.#expected += 1;
+    const end = (): void => {
+      this.#expected -= 1;
+      if (this.#expected === 0) for (const writer of this.#writers.values()) writer.reschedule();
+    };
+    proofs.then(end, end);
   }
 
   /**
@@ -326,6 +338,7 @@ export class ChallengeIngresses {
       signal,
       minWriteInterval,
       removalDelay,
+      isExpecting: () => this.#expected > 0,
       find: (signal) => watch.objects.find(name, signal),
       onWritten: (observed) => watch.note(observed),
       onDeleted: (uid) => watch.noteDeletion(uid),

@@ -35,6 +35,8 @@ export interface ChallengeWriterOptions {
    * certificates are renewed one after the other, it is changed for each, not deleted and made again.
    */
   readonly removalDelay: number;
+  /** Whether more hosts may be held in a moment: a write waits for them, so that they share it. */
+  readonly isExpecting: () => boolean;
   /** Reads the object of this name; `mine` is undefined for a foreign one. */
   readonly find: (
     signal: AbortSignal,
@@ -75,6 +77,8 @@ interface Deleted {
   readonly resourceVersion?: string;
 }
 
+/** Milliseconds that a write which is needed waits for hosts that are expected. */
+const longestGathering = second / 4;
 const longestBackoff = 30 * second;
 const failuresUntilReported = 4;
 
@@ -103,6 +107,8 @@ export class ChallengeWriter implements Place {
   #lastWriteAt = Number.NEGATIVE_INFINITY;
   #notBefore = Number.NEGATIVE_INFINITY;
   #removableSince: number | undefined;
+  /** Since when a write is needed, in monotonic milliseconds. */
+  #urgentSince: number | undefined;
   #failures = 0;
   #writing: Promise<void> | undefined;
   #timer: unknown;
@@ -185,6 +191,11 @@ export class ChallengeWriter implements Place {
     this.#settle();
   }
 
+  /** What it waits for may have changed. */
+  reschedule(): void {
+    this.#settle();
+  }
+
   /** Removes this host, if it is not held, with the next possible write. */
   expel(host: string): void {
     if (this.#held.rules.has(host) || !this.lists(host)) return;
@@ -237,7 +248,7 @@ export class ChallengeWriter implements Place {
   }
 
   #settle(): void {
-    const { clock, signal, minWriteInterval, removalDelay } = this.#options;
+    const { clock, isExpecting, signal, minWriteInterval, removalDelay } = this.#options;
     if (this.#writing !== undefined) return;
     this.#disarm();
     const removable = this.#hasRemovable();
@@ -246,12 +257,15 @@ export class ChallengeWriter implements Place {
     if (this.#held.rules.size === 0 && this.#known === undefined) this.#ingressClass = undefined;
     if (!removable) this.#expelled.clear();
     const isUrgent = this.#isUrgent();
+    this.#urgentSince = isUrgent ? (this.#urgentSince ?? clock.monotonic()) : undefined;
     if (!isUrgent && !removable) return;
     const removal = (this.#removableSince ?? clock.monotonic()) + removalDelay;
     const urgent = isUrgent || this.#expelled.values().some((host) => this.lists(host));
     const due = urgent ? clock.monotonic() : Math.max(removal, this.#inheritedUntil);
     const pause = isUrgent && this.#isRepair() ? this.#repairs.pause : minWriteInterval;
-    const at = Math.max(due, this.#lastWriteAt + pause, this.#notBefore);
+    const gathered =
+      isExpecting() && this.#urgentSince !== undefined ? this.#urgentSince + longestGathering : due;
+    const at = Math.max(due, gathered, this.#lastWriteAt + pause, this.#notBefore);
     this.#timer = clock.setTimeout(() => {
       this.#writing = this.#write();
     }, at - clock.monotonic());
