@@ -7,7 +7,7 @@ import { AcmeProblem } from '../transport/problem.ts';
 import type { CallResult } from '../transport/transport.ts';
 
 /** Milliseconds between polls without Retry-After; the last one repeats. */
-const ownWaits = [30, 70, 180, 400, 1000, 2000, 4000, 7000, 10_000];
+const ownWaits = [20, 70, 180, 400, 1000, 2000, 4000, 7000, 10_000];
 /** Milliseconds after a failure of the CA or the network; doubled with each that follows. */
 const failureWait = 500;
 /** In a row; one more is thrown. */
@@ -34,7 +34,7 @@ export interface Polling {
 }
 
 /**
- * Polls a resource until it is settled. A Retry-After of up to an hour is kept to the millisecond, without one the waits grow from 30 ms
+ * Polls a resource until it is settled. A Retry-After of up to an hour is kept to the millisecond, without one the waits grow from 20 ms
  * to 10 s. After a longer one the resource is read once more.
  * POST-as-GET has no side effects, so network errors, 5xx and 429 are retried a few times.
  * @param settle the result, or undefined to poll further; its error ends the polling
