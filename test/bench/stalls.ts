@@ -1,6 +1,7 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { restSuffix } from './loop-probe.ts';
 
 /** The longest turn of the event loop, in milliseconds: by the clock, and CPU of the main thread in it. */
 export interface Stall {
@@ -23,6 +24,20 @@ export class Stalls {
     this.#file = file;
     const probe = fileURLToPath(new URL('loop-probe.ts', import.meta.url));
     this.environment = { NODE_OPTIONS: `${nodeOptions} --import ${probe}`, LOOP_PROBE_FILE: file };
+  }
+
+  /** The probe rests meanwhile, which takes more CPU than an idle controller. */
+  async without<T>(work: () => Promise<T>): Promise<T> {
+    const rest = `${this.#file}${restSuffix}`;
+    await writeFile(rest, '');
+    try {
+      // It looks every quarter of a second.
+      await delay(1000);
+      return await work();
+    } finally {
+      await rm(rest);
+      await delay(1000);
+    }
   }
 
   /** @param since milliseconds since the epoch */
