@@ -13,10 +13,10 @@ export interface ChallengeSolver {
   /** Set if it takes a while until what it presents can be seen everywhere. */
   readonly spreads?: true;
   /**
-   * Hosts of a round will be prepared when this is done, unless it fails: what changes for many rounds can be changed once. Absent if
+   * These hosts of a round will be prepared when this is done, unless it fails: what changes for many rounds can be changed once. Absent if
    * each round is prepared by itself.
    */
-  expect?(proofs: Promise<unknown>): void;
+  expect?(hosts: readonly HostRoute[], proofs: Promise<unknown>): void;
   /**
    * Prepares and checks hosts before the order: a host that cannot be proven then causes no request to the CA.
    *

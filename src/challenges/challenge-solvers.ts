@@ -28,7 +28,8 @@ export class ChallengeSolvers {
 
   /** Tells the solvers of these hosts that they will be prepared when this is done. */
   expect(routes: readonly HostRoute[], proofs: Promise<unknown>): void {
-    for (const solver of new Set(routes.map((route) => this.#choose(route)))) solver.expect?.(proofs);
+    const parts = Map.groupBy(routes, (route) => this.#choose(route));
+    for (const [solver, hosts] of parts) solver.expect?.(hosts, proofs);
   }
 
   /**

@@ -46,8 +46,9 @@ async function provision(
       ...noUnfinishedOrders(),
       ...orders,
       solvers: {
-        expect: (hosts) => {
+        expect: (hosts, proofs) => {
           asked.push(`expect ${hosts.map(({ host }) => host).join(' ')}`);
+          void proofs.then(() => asked.push('proven'));
         },
         prepare: ({ hosts }) => {
           asked.push(`prepare ${hosts.map(({ host }) => host).join(' ')}`);
@@ -83,6 +84,7 @@ describe('a repeated self-check', () => {
       'account',
       'expect a.example.com b.example.com',
       'Secret',
+      'proven',
       'prepare a.example.com b.example.com',
     ]);
     assert.equal(outcome, undefined);
@@ -96,6 +98,7 @@ describe('a repeated self-check', () => {
         'account',
         'expect a.example.com b.example.com',
         'Secret',
+        'proven',
         'prepare a.example.com b.example.com',
       ]);
     }
@@ -106,7 +109,7 @@ describe('a round that can only find out whether a host may return', () => {
   it('does not touch the hosts that are served meanwhile', async () => {
     const returning = { hosts: ['b.example.com'], passed: false, barredUntil: undefined };
     const { asked, outcome } = await provision({ returning });
-    assert.deepEqual(asked, ['account', 'expect b.example.com', 'Secret', 'prepare b.example.com']);
+    assert.deepEqual(asked, ['account', 'expect b.example.com', 'Secret', 'proven', 'prepare b.example.com']);
     assert.partialDeepStrictEqual(outcome, { code: 'HostReturning' });
   });
 });
@@ -117,7 +120,13 @@ describe('a round with an unfinished order', () => {
     [
       'proves its hosts as ever if it is not',
       false,
-      ['account', 'expect a.example.com b.example.com', 'Secret', 'prepare a.example.com b.example.com'],
+      [
+        'account',
+        'expect a.example.com b.example.com',
+        'Secret',
+        'proven',
+        'prepare a.example.com b.example.com',
+      ],
     ],
   ] as const) {
     it(what, async () => {

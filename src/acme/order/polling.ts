@@ -7,7 +7,7 @@ import { AcmeProblem } from '../transport/problem.ts';
 import type { CallResult } from '../transport/transport.ts';
 
 /** Milliseconds between polls without Retry-After; the last one repeats. */
-const ownWaits = [20, 70, 180, 400, 1000, 2000, 4000, 7000, 10_000];
+const ownWaits = [20, 50, 130, 330, 800, 2000, 4000, 7000, 10_000];
 /** Milliseconds after a failure of the CA or the network; doubled with each that follows. */
 const failureWait = 500;
 /** In a row; one more is thrown. */

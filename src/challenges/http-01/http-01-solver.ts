@@ -82,8 +82,8 @@ export class Http01Solver implements ChallengeSolver {
     this.#rules.follow();
   }
 
-  expect(proofs: Promise<unknown>): void {
-    this.#ingresses.expect(proofs);
+  expect(hosts: readonly HostRoute[], proofs: Promise<unknown>): void {
+    if (hosts.some(({ ingressClasses }) => ingressClasses.length > 0)) this.#ingresses.expect(proofs);
   }
 
   async prepare(preparation: Preparation, signal: AbortSignal): Promise<readonly HostVerdict[]> {

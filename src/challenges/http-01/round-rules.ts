@@ -29,7 +29,10 @@ export interface SiteRules {
 }
 
 export interface RoundRulesOptions {
-  readonly ingresses: Pick<ChallengeIngresses, 'acquire' | 'release' | 'follow' | 'standing' | 'removedFrom'>;
+  readonly ingresses: Pick<
+    ChallengeIngresses,
+    'acquire' | 'expect' | 'release' | 'follow' | 'standing' | 'removedFrom'
+  >;
   readonly sites: () => SiteRules;
   readonly clock: Clock;
   readonly signal: AbortSignal;
@@ -62,7 +65,9 @@ export class RoundRules {
     proveServed(rules);
     const written = this.#written(rules);
     this.#proveWritten(rules, written);
-    await this.#untilYounger(written, signal);
+    const younger = this.#untilYounger(written, signal);
+    ingresses.expect(younger);
+    await younger;
     try {
       await ingresses.acquire(round, () => this.#written(this.#rules(hosts)), signal);
     } catch (error) {

@@ -302,7 +302,7 @@ describe('order', () => {
         : authz?.(received, times),
     );
     await obtain();
-    assert.deepEqual(clock.waits.slice(0, 5), [20, 70, 7005, 400, 1000]);
+    assert.deepEqual(clock.waits.slice(0, 5), [20, 50, 7005, 330, 800]);
   });
 
   test('a wait beyond the time limit ends the order after one more look, and says how long the CA wants', async () => {

@@ -234,14 +234,36 @@ describe('the challenge Ingress', () => {
       clock.advance(1000);
       const first = acquired('first.example');
       clock.advance(249);
-      assert.deepEqual(await verbs(), []);
+      assert.ok(clock.pending.includes(1));
       clock.advance(1);
       await now(first);
       const second = acquired('second.example');
-      clock.advance(999);
-      assert.deepEqual(await verbs(), ['create']);
-      clock.advance(1);
+      assert.ok(clock.pending.includes(1000));
+      clock.advance(1000);
       await now(second);
+      assert.deepEqual(await verbs(), ['create', 'update']);
+    });
+
+    it('waits for nobody while a rule takes requests from its site', async () => {
+      let ruleHost = 'a.example';
+      const wanted = (): ChallengeRule[] => [{ host: 'a.example', ruleHost, ingressClass: nginx }];
+      await now(challenges.acquire('a', wanted, stop.signal));
+      clock.advance(1000);
+      challenges.expect(new Promise(() => undefined));
+      ruleHost = '*.example';
+      challenges.follow();
+      clock.advance(0);
+      await eventually('it is spelt anew', async () => (await rules())['kube-lego']?.join() === '*.example');
+
+      clock.advance(500);
+      challenges.release('a');
+      ruleHost = '';
+      challenges.follow();
+      const other = acquired('other.example');
+      assert.ok(clock.pending.includes(500));
+      clock.advance(500);
+      await now(other);
+      assert.deepEqual(await rules(), { 'kube-lego': ['other.example'] });
     });
   });
 

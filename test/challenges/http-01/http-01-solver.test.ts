@@ -6,6 +6,7 @@ import { StepError } from '../../../machines/reasons/step-error.ts';
 import type { Preparation } from '../../../src/challenges/challenge-solver.ts';
 import { ChallengeWatch } from '../../../src/challenges/http-01/challenge-ingress/challenge-watch.ts';
 import { Http01Solver } from '../../../src/challenges/http-01/http-01-solver.ts';
+import { recordField } from '../../../src/process/json.ts';
 import { type ApiWorld, startApiWorld } from '../../kubernetes/api-world.ts';
 import { route } from '../../machines/builders.ts';
 import { eventually } from '../../time/eventually.ts';
@@ -34,6 +35,7 @@ describe('the HTTP-01 solver', () => {
   let port: number;
   /** Milliseconds, of the self-check. */
   let timeLimit: number;
+  let namespace: string;
   let serial = 0;
 
   before(async () => {
@@ -47,7 +49,7 @@ describe('the HTTP-01 solver', () => {
   });
 
   beforeEach(async () => {
-    const namespace = `lego-${++serial}`;
+    namespace = `lego-${++serial}`;
     await world.createNamespace(namespace);
     clock = new ManualClock();
     stop = new AbortController();
@@ -63,7 +65,9 @@ describe('the HTTP-01 solver', () => {
       thumbprint: () => thumbprint,
       propagationDelay,
       sites: () => ({
-        challengeRules: () => [{ host, ruleHost, ingressClass: { form: 'field', name: 'nginx' } }],
+        challengeRules: (_, { host: of }) => [
+          { host: of, ruleHost: of === host ? ruleHost : of, ingressClass: { form: 'field', name: 'nginx' } },
+        ],
         classStanding: () => ({ exists: true, nonMerging: undefined }),
         rulesVersion,
       }),
@@ -88,11 +92,11 @@ describe('the HTTP-01 solver', () => {
   });
   afterEach(() => stop.abort());
 
-  function prepare(selfCheck: boolean) {
+  function prepare(selfCheck: boolean, round = 'round', its = host) {
     const preparation: Preparation = {
-      round: 'round',
+      round,
       namespace: 'shop',
-      hosts: [route(host)],
+      hosts: [route(its)],
       thumbprint,
       selfCheck,
       judged: [],
@@ -188,6 +192,30 @@ describe('the HTTP-01 solver', () => {
       clock.advance(1);
       await presenting.result;
     });
+  });
+
+  it('writes the rules of rounds that come together once, but waits for none that is at a Gateway alone', async () => {
+    await startWatch();
+    solver.expect([route(host, { ingressClasses: [] })], new Promise(() => undefined));
+    const proofs = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const rounds = proofs.map(async ({ promise }, number) => {
+      solver.expect([route(host)], promise);
+      await promise;
+      await prepare(false, `round-${number}`, `${number}.example.test`).result;
+    });
+    proofs[0]?.resolve();
+    await setImmediate();
+    clock.advance(100);
+    proofs[1]?.resolve();
+    await eventually('both wait for the ingress controller', () => {
+      clock.advance(0);
+      return clock.pending.filter((ms) => ms === propagationDelay).length === 2;
+    });
+    const path = `/apis/networking.k8s.io/v1/namespaces/${namespace}/ingresses/kube-lego`;
+    assert.equal(recordField(await world.admin.expect(path), 'metadata')?.['generation'], 1);
+    assert.ok(watch.answerFor('0.example.test') && watch.answerFor('1.example.test'));
+    clock.advance(propagationDelay);
+    await Promise.all(rounds);
   });
 
   it('answers no challenge of a host that does not reach us any more after a change of its rule', async () => {

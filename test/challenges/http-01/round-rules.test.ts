@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import type { ChallengeRule } from '../../../machines/ownership/challenge-rules.ts';
 import { Ownership } from '../../../machines/ownership/ownership.ts';
 import type { StepError } from '../../../machines/reasons/step-error.ts';
@@ -24,6 +25,8 @@ describe('the challenge rules of a round', () => {
   let removed: string[];
   /** As the challenge Ingresses hold them. */
   let held: string[];
+  /** Likewise, at the end of each time for which more rules were expected. */
+  let heldAfterwards: string[][];
   let of: RoundRules;
 
   beforeEach(() => {
@@ -34,6 +37,7 @@ describe('the challenge rules of a round', () => {
     clock = new ManualClock();
     stop = new AbortController();
     held = [];
+    heldAfterwards = [];
     version = 1;
     removed = [];
     let wanted: () => readonly ChallengeRule[] = () => [];
@@ -46,6 +50,9 @@ describe('the challenge rules of a round', () => {
     of = new RoundRules({
       ingresses: {
         standing: true,
+        expect: (proofs) => {
+          void proofs.then(() => heldAfterwards.push(held));
+        },
         acquire: (round, asked) => {
           if (round === 'round') wanted = asked;
           reread();
@@ -102,6 +109,17 @@ describe('the challenge rules of a round', () => {
     version = 2;
     follow();
     assert.deepEqual(held, []);
+  });
+
+  it('are expected while they wait to be younger than a site of the same second', async () => {
+    rules = [{ ...inClass('nginx'), after: clock.now() - 600 }];
+    const acquiring = acquire();
+    clock.advance(399);
+    await setImmediate();
+    assert.deepEqual([held, heldAfterwards], [[], []]);
+    clock.advance(1);
+    await acquiring;
+    assert.deepEqual([held, heldAfterwards], [['nginx=shop.example'], [[]]]);
   });
 
   it('are not told of as wrong DNS when somebody removes them', async () => {

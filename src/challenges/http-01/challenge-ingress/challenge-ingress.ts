@@ -146,7 +146,7 @@ export class ChallengeIngresses {
     watch.follow(observer, signal);
   }
 
-  /** Somebody will acquire rules when this is done, or fails: the next write waits for them a moment. */
+  /** Somebody will acquire rules when this is done, unless it fails: until then a write that is needed waits, a moment at most. */
   expect(proofs: Promise<unknown>): void {
     this.#expected += 1;
     const end = (): void => {

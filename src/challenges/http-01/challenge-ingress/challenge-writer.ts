@@ -35,7 +35,7 @@ export interface ChallengeWriterOptions {
    * certificates are renewed one after the other, it is changed for each, not deleted and made again.
    */
   readonly removalDelay: number;
-  /** Whether more hosts may be held in a moment: a write waits for them, so that they share it. */
+  /** Whether more hosts may be held in a moment: a write that is needed waits for them, so that they share it. */
   readonly isExpecting: () => boolean;
   /** Reads the object of this name; `mine` is undefined for a foreign one. */
   readonly find: (
@@ -77,7 +77,7 @@ interface Deleted {
   readonly resourceVersion?: string;
 }
 
-/** Milliseconds that a write which is needed waits for hosts that are expected. */
+/** Milliseconds that a write waits for hosts that are expected, from when it is needed. */
 const longestGathering = second / 4;
 const longestBackoff = 30 * second;
 const failuresUntilReported = 4;
@@ -260,11 +260,11 @@ export class ChallengeWriter implements Place {
     this.#urgentSince = isUrgent ? (this.#urgentSince ?? clock.monotonic()) : undefined;
     if (!isUrgent && !removable) return;
     const removal = (this.#removableSince ?? clock.monotonic()) + removalDelay;
-    const urgent = isUrgent || this.#expelled.values().some((host) => this.lists(host));
-    const due = urgent ? clock.monotonic() : Math.max(removal, this.#inheritedUntil);
+    const isHarmful = this.#hasMisspelt() || this.#expelled.values().some((host) => this.lists(host));
+    const due = isUrgent || isHarmful ? clock.monotonic() : Math.max(removal, this.#inheritedUntil);
     const pause = isUrgent && this.#isRepair() ? this.#repairs.pause : minWriteInterval;
-    const gathered =
-      isExpecting() && this.#urgentSince !== undefined ? this.#urgentSince + longestGathering : due;
+    const gathers = !isHarmful && isExpecting();
+    const gathered = gathers && this.#urgentSince !== undefined ? this.#urgentSince + longestGathering : due;
     const at = Math.max(due, gathered, this.#lastWriteAt + pause, this.#notBefore);
     this.#timer = clock.setTimeout(() => {
       this.#writing = this.#write();
@@ -274,11 +274,14 @@ export class ChallengeWriter implements Place {
   /** A rule is missing, or names a host that is served otherwise now, or the object differs from our last write. */
   #isUrgent(): boolean {
     if (this.#held.rules.size === 0) return false;
-    const known = this.#known;
-    if (known === undefined || known.fingerprint !== this.#written) return true;
-    return this.#held.rules
-      .keys()
-      .some((host) => !this.serves(host) || (known.ruleHosts.has(host) && !this.#held.needs(host)));
+    if (this.#known === undefined || this.#known.fingerprint !== this.#written) return true;
+    return this.#hasMisspelt() || this.#held.rules.keys().some((host) => !this.serves(host));
+  }
+
+  /** A rule names a held host that is served otherwise now: it takes requests from the site. */
+  #hasMisspelt(): boolean {
+    const { ruleHosts } = this.#known ?? {};
+    return this.#held.rules.keys().some((host) => ruleHosts?.has(host) === true && !this.#held.needs(host));
   }
 
   #hasRemovable(): boolean {
