@@ -4,6 +4,7 @@ import { freePorts } from '../../deploy/local/free-ports.ts';
 import { startPebble } from '../../deploy/local/pebble.ts';
 import { type ApiWrites, apiWritesSince, describeWrites } from './api-writes.ts';
 import { isNewNonce } from './ca-requests.ts';
+import { type CpuSpent, cpuRows, measureCpu } from './cpu-spent.ts';
 import { createIngress, inParallel, members } from './fleet.ts';
 import { type FloorResult, floorRow, measureFloor } from './floor.ts';
 import { type Bench, type Progress, Stage } from './stage.ts';
@@ -69,6 +70,7 @@ export async function measureOne(bench: Bench): Promise<Row[]> {
 }
 
 interface Burst {
+  readonly cpu: CpuSpent;
   readonly perSecond: number;
   readonly writes: ApiWrites;
   readonly requests: readonly string[];
@@ -79,7 +81,7 @@ export async function measureBurst(bench: Bench): Promise<Row[]> {
   await using stage = await Stage.start(bench);
   const { progress } = bench;
   const before = await floorOf(stage, 'floor-before', progress);
-  const { perSecond, writes, requests } = await runBurst(stage, 1000, progress);
+  const { cpu, perSecond, writes, requests } = await runBurst(stage, 1000, progress);
   const seen = await watched(stage, () => runBurst(stage, 2000, progress));
   const after = await floorOf(stage, 'floor-after', progress);
   const what = `floor: a bare ACME loop, ${inFlight} in flight, certificates/s`;
@@ -105,6 +107,7 @@ export async function measureBurst(bench: Bench): Promise<Row[]> {
       measured: `${seen.perSecond.toFixed(1)} (without ${perSecond.toFixed(1)})`,
       met: true,
     },
+    ...cpuRows(cpu, fleet, floor),
     {
       what: `API writes per certificate, ${fleet} at once`,
       peer: '62',
@@ -130,6 +133,7 @@ async function runBurst(stage: Stage, first: number, progress: Progress): Promis
   await stage.ca.take();
   const fleetMembers = members(first, fleet);
   let filled = 0;
+  const cpuSince = await measureCpu(stage.controller.pid);
   const since = Date.now();
   const startedAt = performance.now();
   const all = Promise.all(
@@ -142,10 +146,12 @@ async function runBurst(stage: Stage, first: number, progress: Progress): Promis
   );
   const creating = inParallel(fleetMembers, (member) => createIngress(stage.world.api, member));
   const [times] = await stage.world.pebble.guard(Promise.all([all, creating]));
+  const cpu = await cpuSince();
   const perSecond = (fleet * 1000) / (Math.max(...times) - startedAt);
   progress('waiting for what is written behind');
   await stage.settled();
   return {
+    cpu,
     perSecond,
     writes: await apiWritesSince(stage.world.cluster.auditLog, since),
     requests: await stage.ca.take(),

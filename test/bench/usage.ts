@@ -23,8 +23,11 @@ async function statOf(pid: number): Promise<Stat> {
   };
 }
 
-/** Seconds of CPU of this process and of all that it has started, directly or not, as far as they still run, by their programs. */
-export async function cpuOfFamily(): Promise<ReadonlyMap<string, number>> {
+/**
+ * Seconds of CPU of this process and of all that it has started, directly or not, as far as they still run, by their programs.
+ * @param except the pid of one that is left out
+ */
+export async function cpuOfFamily(except?: number): Promise<ReadonlyMap<string, number>> {
   const stats = new Map<number, Stat>();
   for (const name of await readdir('/proc')) {
     const pid = Number(name);
@@ -36,7 +39,7 @@ export async function cpuOfFamily(): Promise<ReadonlyMap<string, number>> {
   for (const [pid, { program, cpuSeconds }] of stats) {
     let ancestor: number | undefined = pid;
     while (ancestor !== undefined && ancestor !== process.pid) ancestor = stats.get(ancestor)?.parent;
-    if (ancestor !== undefined) sums.set(program, (sums.get(program) ?? 0) + cpuSeconds);
+    if (ancestor !== undefined && pid !== except) sums.set(program, (sums.get(program) ?? 0) + cpuSeconds);
   }
   return sums;
 }

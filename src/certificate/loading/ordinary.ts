@@ -38,8 +38,17 @@ export function isOrdinary(
   return chain.every(isStrong) && leaf.checkPrivateKey(key);
 }
 
+/** What was found: all certificates of a CA have the same few issuers. */
+const judged = new WeakMap<X509Certificate, boolean>();
+
+function isStrong(certificate: X509Certificate): boolean {
+  const found = judged.get(certificate) ?? judgeStrength(certificate);
+  judged.set(certificate, found);
+  return found;
+}
+
 /** By the default security level of OpenSSL, 2. Node throws for keys of a kind that OpenSSL does not know. */
-function isStrong({ publicKey, raw }: X509Certificate): boolean {
+function judgeStrength({ publicKey, raw }: X509Certificate): boolean {
   const { asymmetricKeyDetails: details, asymmetricKeyType: type } = publicKey;
   const isStrongKey =
     type === 'ec'
