@@ -40,6 +40,8 @@ export class Http01Solver implements ChallengeSolver {
   readonly #ingresses: ChallengeIngresses;
   readonly #rules: RoundRules;
   readonly #preparations = new Map<string, Preparation>();
+  /** Until which the removals of rules have been waited for, in monotonic milliseconds, by round. */
+  readonly #heeded = new Map<string, number>();
   readonly #memory: SelfCheckMemory;
 
   constructor(options: Http01Options) {
@@ -105,6 +107,7 @@ export class Http01Solver implements ChallengeSolver {
       this.#rules.proveStanding(round);
       return refused;
     }
+    await this.#removalsTakenUp(round, routed, signal);
     const checked = await Promise.all(routed.map((route) => this.#check(route, preparation, signal)));
     const verdicts = [...refused, ...checked.map((verdict) => explainedBy(verdict, refusals))];
     if (verdicts.some(({ kind }) => kind !== 'provable')) this.#rules.proveStanding(round);
@@ -156,6 +159,7 @@ export class Http01Solver implements ChallengeSolver {
 
   cleanUp(round: string): void {
     this.#preparations.delete(round);
+    this.#heeded.delete(round);
     this.#rules.release(round);
     this.#options.routes?.release(round);
   }
@@ -164,11 +168,33 @@ export class Http01Solver implements ChallengeSolver {
     return this.#memory.hasAnswered(host);
   }
 
-  /** When a rule or route of this round was last spelt anew, in monotonic milliseconds; undefined if never. */
+  /** When a rule or route of this round was last spelt anew, or gone since its self-check, in monotonic milliseconds; undefined if never. */
   #changedAt(round: string): number | undefined {
-    const rules = this.#rules.changedAt(round);
-    const routes = this.#options.routes?.changedAt(round);
-    return rules === undefined || (routes !== undefined && routes > rules) ? routes : rules;
+    const goneAt = this.#rules.goneAt(round);
+    const isNew = goneAt !== undefined && goneAt > (this.#heeded.get(round) ?? Number.NEGATIVE_INFINITY);
+    const changes = [
+      this.#rules.changedAt(round),
+      this.#options.routes?.changedAt(round),
+      isNew ? goneAt : undefined,
+    ];
+    const times = changes.filter((at) => at !== undefined);
+    return times.length === 0 ? undefined : Math.max(...times);
+  }
+
+  /**
+   * A rule that was removed shortly before it is needed again may still be in effect, and its removal take effect between self-check and
+   * validation. Once the ingress controller has had time for that, what answers is the rule that is there now.
+   */
+  async #removalsTakenUp(round: string, hosts: readonly HostRoute[], signal: AbortSignal): Promise<void> {
+    const { clock, onReport, propagationDelay } = this.#options;
+    const goneAt = this.#rules.goneAt(round) ?? Number.NEGATIVE_INFINITY;
+    this.#heeded.set(round, goneAt);
+    const rest = goneAt + propagationDelay - clock.monotonic();
+    if (rest <= 0) return;
+    const detail =
+      'The challenge rule was removed a moment ago: the ingress controller has to hear of that first.';
+    for (const { host } of hosts) onReport(round, { host, step: 'route', state: 'waiting', detail });
+    await sleep(clock, rest, signal);
   }
 
   /** Without a self-check nothing tells when this pod can answer and the ingress controller has taken up the rule. */

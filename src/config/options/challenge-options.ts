@@ -78,7 +78,7 @@ export const challengeOptions = {
     placeholder: 'DURATION',
     description:
       'How long an order waits for the ingress controller to take up the challenge rule where kube-lego.io/self-check is "false", ' +
-      'or where the rules of the site have changed since the self-check.',
+      'or where the rules of the site have changed since the self-check; and how long after the removal of a challenge rule the next self-check of its hosts waits.',
     fallback: '10s',
     parse: values.durationWithin(0, 10 * minute),
   },

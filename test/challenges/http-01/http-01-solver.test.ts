@@ -6,7 +6,7 @@ import { StepError } from '../../../machines/reasons/step-error.ts';
 import type { Preparation } from '../../../src/challenges/challenge-solver.ts';
 import { ChallengeWatch } from '../../../src/challenges/http-01/challenge-ingress/challenge-watch.ts';
 import { Http01Solver } from '../../../src/challenges/http-01/http-01-solver.ts';
-import { recordField } from '../../../src/process/json.ts';
+import { arrayField, recordField } from '../../../src/process/json.ts';
 import { type ApiWorld, startApiWorld } from '../../kubernetes/api-world.ts';
 import { route } from '../../machines/builders.ts';
 import { eventually } from '../../time/eventually.ts';
@@ -192,6 +192,53 @@ describe('the HTTP-01 solver', () => {
       clock.advance(1);
       await presenting.result;
     });
+  });
+
+  it('checks a host whose rule was gone only when the ingress controller has had time to hear of that', async () => {
+    let asked = 0;
+    await using site = await Site.start((request, response) => {
+      asked += 1;
+      answering(thumbprint)(request, response);
+    });
+    ({ port } = site);
+    const first = prepare(true);
+    await untilChecked(first, 2000);
+    await first.result;
+    solver.cleanUp('round');
+    clock.advance(10_000);
+    await eventually('the rule is removed', async () => {
+      clock.advance(0);
+      const path = `/apis/networking.k8s.io/v1/namespaces/${namespace}/ingresses`;
+      return arrayField(await world.admin.expect(path), 'items').length === 0;
+    });
+    asked = 0;
+    const again = prepare(true, 'again');
+    await untilPending('it waits for the ingress controller', propagationDelay);
+    await assertWaits(again, propagationDelay - 1);
+    assert.equal(asked, 0);
+    clock.advance(1);
+    await untilChecked(again, 2000);
+    assert.deepEqual(await again.result, [{ host, kind: 'provable', notice: undefined }]);
+  });
+
+  it('checks a host again whose rule is gone since its self-check', async () => {
+    solver.start();
+    await startWatch();
+    await using site = await Site.start(answering(thumbprint));
+    ({ port } = site);
+    const preparing = prepare(true);
+    await untilChecked(preparing, 2000);
+    await preparing.result;
+    await present().result;
+
+    const path = `/apis/networking.k8s.io/v1/namespaces/${namespace}/ingresses/kube-lego`;
+    await world.admin.expect(path, { method: 'DELETE' });
+    await eventually('it is known', () => watch.answerFor(host) === undefined);
+    const presenting = present();
+    await untilPending('it waits for the ingress controller', propagationDelay);
+    clock.advance(propagationDelay);
+    await untilChecked(presenting, 2000);
+    await presenting.result;
   });
 
   it('writes the rules of rounds that come together once, but waits for none that is at a Gateway alone', async () => {

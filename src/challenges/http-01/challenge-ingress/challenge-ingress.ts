@@ -15,6 +15,7 @@ import type { ChallengeTemplate, ObservedChallenge } from './challenge-manifest.
 import { placeRule } from './challenge-placement.ts';
 import type { ChallengeWatch } from './challenge-watch.ts';
 import { ChallengeWriter, type RefusedRule } from './challenge-writer.ts';
+import { GoneNames } from './gone-names.ts';
 import { RuleNotServedError } from './rule-not-served.ts';
 
 export interface ChallengeIngressOptions {
@@ -123,6 +124,9 @@ export class ChallengeIngresses {
   /** Claims that were released, until their hosts are removed. */
   readonly #released = new Set<Claim>();
   readonly #foreignNames = new Set<string>();
+  readonly #goneHosts = new GoneNames();
+  /** `host` of rules. */
+  readonly #goneRuleHosts = new GoneNames();
   /** Owners that are about to acquire rules. */
   #expected = 0;
   #removingLeftovers = false;
@@ -214,6 +218,20 @@ export class ChallengeIngresses {
   removedFrom(owner: string): string[] {
     const removals = this.#claims.get(owner)?.removals ?? new Map<string, number>();
     return [...removals].flatMap(([host, times]) => (times >= removalsUntilTold ? [host] : []));
+  }
+
+  /**
+   * When one of this owner's hosts, or a rule as it needs it, was last seen to be gone: an ingress controller may not have heard of that
+   * yet. In monotonic milliseconds; undefined if not within the last ten minutes.
+   */
+  goneAt(owner: string): number | undefined {
+    const held = this.#claims.get(owner)?.held ?? [];
+    const times = held.flatMap(({ rule: { host, ruleHost } }) => [
+      this.#goneHosts.get(host),
+      this.#goneRuleHosts.get(ruleHost),
+    ]);
+    const known = times.filter((at) => at !== undefined);
+    return known.length === 0 ? undefined : Math.max(...known);
   }
 
   /** Whether there is a rule that sites could change for. */
@@ -339,6 +357,10 @@ export class ChallengeIngresses {
       minWriteInterval,
       removalDelay,
       isExpecting: () => this.#expected > 0,
+      onGone: (hosts, ruleHosts) => {
+        this.#goneHosts.note(hosts, clock.monotonic());
+        this.#goneRuleHosts.note(ruleHosts, clock.monotonic());
+      },
       find: (signal) => watch.objects.find(name, signal),
       onWritten: (observed) => watch.note(observed),
       onDeleted: (uid) => watch.noteDeletion(uid),

@@ -48,6 +48,8 @@ export interface ChallengeWriterOptions {
   readonly onDeleted: (uid: string) => void;
   /** The object in the API server has changed. */
   readonly onChange: () => void;
+  /** The object has these no more: hosts that it led to the responder, and `host` of rules. */
+  readonly onGone: (hosts: readonly string[], ruleHosts: readonly string[]) => void;
   readonly onRefused: (refusal: HostRefusal) => void;
   /** The rules of these hosts were written, and are not there: somebody has removed them. */
   readonly onRemoved: (hosts: readonly string[]) => void;
@@ -98,6 +100,8 @@ export class ChallengeWriter implements Place {
   readonly #expelled = new Set<string>();
   #ingressClass: IngressClassReference | undefined;
   #known: ObservedChallenge | undefined;
+  /** `host` of the rules that a write under way leaves out. */
+  #leaving: ReadonlySet<string> = new Set();
   /** Worked out when they are asked for: there may be thousands of rules to place. */
   #all: { readonly hosts: Set<string>; readonly ruleHosts: Set<string>; readonly known: unknown } | undefined;
   /** The last deleted object: late events of it are ignored. */
@@ -154,10 +158,10 @@ export class ChallengeWriter implements Place {
     return this.#known?.hosts.has(host) === true;
   }
 
-  /** Whether it also has the rule that this host is held with, and the thumbprint that it is answered with. */
+  /** Whether it also has the rule that this host is held with, and is to keep it, and the thumbprint that it is answered with. */
   serves(host: string): boolean {
     const ruleHost = this.#held.rules.get(host);
-    if (ruleHost === undefined || !this.lists(host)) return false;
+    if (ruleHost === undefined || !this.lists(host) || this.#leaving.has(ruleHost)) return false;
     const { ruleHosts, thumbprint } = this.#known ?? {};
     return ruleHosts?.has(ruleHost) === true && thumbprint === this.#options.thumbprint();
   }
@@ -213,7 +217,7 @@ export class ChallengeWriter implements Place {
     }
     const isFirst = known === undefined && this.#written === undefined && this.#deleted === undefined;
     if (isFirst && observed !== undefined) this.#inherit(observed);
-    this.#known = observed;
+    this.#learn(observed);
     if (observed !== undefined) this.#ingressClass ??= observed.ingressClass;
     this.#options.onChange();
     this.#settle();
@@ -303,6 +307,7 @@ export class ChallengeWriter implements Place {
       if (!signal.aborted) await this.#recover(error).catch((second: unknown) => this.#postpone(second));
     }
     this.#writing = undefined;
+    this.#leaving = new Set();
     this.#options.onChange();
     this.#settle();
   }
@@ -315,6 +320,7 @@ export class ChallengeWriter implements Place {
     try {
       if (this.#held.rules.size > 0) await this.#putRules(signal);
       else if (known !== undefined) {
+        this.#leaving = known.ruleHosts;
         await this.#delete(known, signal);
         deleted = true;
       }
@@ -329,6 +335,8 @@ export class ChallengeWriter implements Place {
     if (this.#isUrgent() && this.#isRepair()) this.#repairs.begin();
     if (removed.length > 0) this.#options.onRemoved(removed);
     const validated = this.#validated(new Map(this.#heldAndInherited()));
+    const kept = new Set(validated.rules.values());
+    this.#leaving = new Set([...(this.#known?.ruleHosts ?? [])].filter((ruleHost) => !kept.has(ruleHost)));
     const answer = await this.#send(validated, signal);
     this.#repairs.placed(validated);
     this.#accept(answer);
@@ -361,6 +369,15 @@ export class ChallengeWriter implements Place {
     if (this.#known === observed) this.#options.onWritten(observed);
   }
 
+  #learn(observed: ObservedChallenge | undefined): void {
+    const { hosts = [], ruleHosts = [] } = this.#known ?? {};
+    this.#known = observed;
+    this.#options.onGone(
+      [...hosts].filter((host) => observed?.hosts.has(host) !== true),
+      [...ruleHosts].filter((ruleHost) => observed?.ruleHosts.has(ruleHost) !== true),
+    );
+  }
+
   #isGone({ uid, resourceVersion }: ObservedChallenge): boolean {
     const deleted = this.#deleted;
     if (deleted === undefined || deleted.uid !== uid) return false;
@@ -389,7 +406,7 @@ export class ChallengeWriter implements Place {
       ),
     );
     this.#deleted = preconditions;
-    this.#known = undefined;
+    this.#learn(undefined);
     this.#repairs.removed();
     this.#options.onDeleted(known.uid);
   }
@@ -402,7 +419,7 @@ export class ChallengeWriter implements Place {
       const { exists, mine } = await this.#options.find(this.#options.signal);
       // What is read now is there, whatever has been told of its deletion.
       if (mine !== undefined && mine.uid === this.#deleted?.uid) this.#deleted = undefined;
-      this.#known = mine;
+      this.#learn(mine);
       if (exists && mine === undefined) this.#options.onForeign();
       else this.#postpone(error);
     } else {
