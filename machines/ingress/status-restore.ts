@@ -5,6 +5,7 @@ import { type Failure, failureKind, isSelfCheckFailure } from '../reasons/reason
 import { type RecordedFailure, recordedFailure, retryMark, statusMessage } from '../reasons/status-text.ts';
 import { plausibleCaWait } from '../time/ca-wait.ts';
 import { checkPause, checksWithin } from '../time/ladder.ts';
+import { latest } from '../time/latest.ts';
 import { spread } from '../time/spread.ts';
 import { longestBackoff } from './backoff.ts';
 import { type CertificateRecord, noFailures } from './certificate-record.ts';
@@ -51,7 +52,7 @@ export function restoredOutcome(
   const recheck = free ? at + checkPause(failures.check) * spread(`${uid}/${desired.secretName}`) : undefined;
   // The user says that the pause is lifted.
   const blocked = retried && entry.reason === 'NamePaused' ? undefined : blockedUntil;
-  const until = retried ? blocked : latestOf(blockedUntil, nextAttempt ?? recheck);
+  const until = retried ? blocked : latest([blockedUntil, nextAttempt ?? recheck]);
   const failure = failureIn(entry, desired, blockedUntil);
   const blamed = retried || failure === undefined ? undefined : hostsToBlame(failure);
   const rescuedAt = timeOf(entry.rescued);
@@ -138,10 +139,6 @@ function timeOf(text: string | undefined): number | undefined {
 function timeUntil(text: string | undefined, latest: number): number | undefined {
   const time = timeOf(text);
   return time === undefined ? undefined : Math.min(time, latest);
-}
-
-function latestOf(one: number | undefined, other: number | undefined): number | undefined {
-  return one === undefined || other === undefined ? (one ?? other) : Math.max(one, other);
 }
 
 function countOf(failures: number | undefined): number {

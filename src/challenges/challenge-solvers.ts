@@ -28,8 +28,7 @@ export class ChallengeSolvers {
 
   /** Tells the solvers of these hosts that they will be prepared when this is done. */
   expect(routes: readonly HostRoute[], proofs: Promise<unknown>): void {
-    const parts = Map.groupBy(routes, (route) => this.#choose(route));
-    for (const [solver, hosts] of parts) solver.expect?.(hosts, proofs);
+    for (const [solver, hosts] of this.#bySolver(routes)) solver.expect?.(hosts, proofs);
   }
 
   /**
@@ -38,7 +37,7 @@ export class ChallengeSolvers {
    * @throws the first error
    */
   async prepare(preparation: Preparation, signal: AbortSignal): Promise<readonly HostVerdict[]> {
-    const parts = Map.groupBy(preparation.hosts, (route) => this.#choose(route));
+    const parts = this.#bySolver(preparation.hosts);
     const failure = new AbortController();
     const either = AbortSignal.any([signal, failure.signal]);
     const verdicts = [...parts].map(([solver, hosts]) =>
@@ -78,14 +77,17 @@ export class ChallengeSolvers {
     return this.#choose(route).canJudge(route.host);
   }
 
+  #bySolver(routes: readonly HostRoute[]): Map<ChallengeSolver, HostRoute[]> {
+    return Map.groupBy(routes, (route) => this.#choose(route));
+  }
+
   /** Asks each solver about the hosts that are its own. */
   #askEach<T>(
     routes: readonly HostRoute[],
     ask: (solver: ChallengeSolver, hosts: readonly string[]) => Promise<T> | undefined,
   ): Promise<(T | undefined)[]> {
-    const parts = Map.groupBy(routes, (route) => this.#choose(route));
     return Promise.all(
-      Array.from(parts, async ([solver, some]) =>
+      Array.from(this.#bySolver(routes), async ([solver, some]) =>
         ask(
           solver,
           some.map(({ host }) => host),

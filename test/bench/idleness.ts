@@ -41,9 +41,9 @@ export async function measureIdleness(bench: Bench): Promise<Row[]> {
   // In the first minute V8 releases the memory of the restart.
   await delay(minute);
   const settledBytes = await usage.residentBytes();
-  const idleCpu = await minuteOf(usage);
+  const idleCpu = await usage.cpuSecondsIn(minute);
   progress('a minute with a viewer of the page');
-  const watchedCpu = await watched(stage, () => minuteOf(usage));
+  const watchedCpu = await watched(stage, () => usage.cpuSecondsIn(minute));
   const watchedBytes = await usage.residentBytes();
   await stage.controller.stop();
 
@@ -91,12 +91,6 @@ export async function measureIdleness(bench: Bench): Promise<Row[]> {
       met: Number(idleCpu.toFixed(2)) <= 0.1,
     },
   ];
-}
-
-async function minuteOf(usage: ProcessUsage): Promise<number> {
-  const before = await usage.cpuSeconds();
-  await delay(minute);
-  return (await usage.cpuSeconds()) - before;
 }
 
 /** Starts the controller and waits until it is idle. The cost of polling it is not counted. */

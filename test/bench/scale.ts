@@ -136,11 +136,7 @@ async function sizeOf(
   progress(`${count}: idle minutes`);
   await delay(settling);
   const residentBytes = await usage.residentBytes();
-  const idleCpu = await stalls.without(async () => {
-    const before = await usage.cpuSeconds();
-    await delay(minute);
-    return (await usage.cpuSeconds()) - before;
-  });
+  const idleCpu = await stalls.without(() => usage.cpuSecondsIn(minute));
   progress(`${count}: a change, and a renewal`);
   const changedAt = Date.now();
   const [added] = members(large + count, 1);

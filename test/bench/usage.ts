@@ -57,6 +57,13 @@ export class ProcessUsage {
     return (await statOf(this.#pid)).cpuSeconds;
   }
 
+  /** Likewise, in so many milliseconds from now. */
+  async cpuSecondsIn(milliseconds: number): Promise<number> {
+    const before = await this.cpuSeconds();
+    await delay(milliseconds);
+    return (await this.cpuSeconds()) - before;
+  }
+
   /** RSS in bytes. */
   residentBytes(): Promise<number> {
     return this.#bytes('VmRSS');

@@ -5,6 +5,7 @@
 import type { RouteRefusal } from '../../../machines/gateway/route-acceptance.ts';
 import type { HostRoute } from '../../../machines/ownership/desired-certificate.ts';
 import { StepError } from '../../../machines/reasons/step-error.ts';
+import { latest } from '../../../machines/time/latest.ts';
 import type { OfferedChallenge } from '../../acme/order/authorization.ts';
 import { sleep } from '../../time/clock.ts';
 import { resolveHost } from '../addresses.ts';
@@ -132,7 +133,7 @@ export class Http01Solver implements ChallengeSolver {
 
   /**
    * The responder answers for every token. But when the rules of the site have changed since the self-check, the ingress controller may
-   * take up the site's change before that of the challenge rule, and a validation in between fails.
+   * take up the site's change before that of the challenge rule, and a validation in between fails. Likewise when a rule was gone since.
    */
   async present(
     round: string,
@@ -170,15 +171,13 @@ export class Http01Solver implements ChallengeSolver {
 
   /** When a rule or route of this round was last spelt anew, or gone since its self-check, in monotonic milliseconds; undefined if never. */
   #changedAt(round: string): number | undefined {
-    const goneAt = this.#rules.goneAt(round);
+    const goneAt = this.#ingresses.goneAt(round);
     const isNew = goneAt !== undefined && goneAt > (this.#heeded.get(round) ?? Number.NEGATIVE_INFINITY);
-    const changes = [
+    return latest([
       this.#rules.changedAt(round),
       this.#options.routes?.changedAt(round),
       isNew ? goneAt : undefined,
-    ];
-    const times = changes.filter((at) => at !== undefined);
-    return times.length === 0 ? undefined : Math.max(...times);
+    ]);
   }
 
   /**
@@ -187,7 +186,7 @@ export class Http01Solver implements ChallengeSolver {
    */
   async #removalsTakenUp(round: string, hosts: readonly HostRoute[], signal: AbortSignal): Promise<void> {
     const { clock, onReport, propagationDelay } = this.#options;
-    const goneAt = this.#rules.goneAt(round) ?? Number.NEGATIVE_INFINITY;
+    const goneAt = this.#ingresses.goneAt(round) ?? Number.NEGATIVE_INFINITY;
     this.#heeded.set(round, goneAt);
     const rest = goneAt + propagationDelay - clock.monotonic();
     if (rest <= 0) return;

@@ -31,7 +31,7 @@ export interface SiteRules {
 export interface RoundRulesOptions {
   readonly ingresses: Pick<
     ChallengeIngresses,
-    'acquire' | 'expect' | 'goneAt' | 'release' | 'follow' | 'standing' | 'removedFrom'
+    'acquire' | 'expect' | 'release' | 'follow' | 'standing' | 'removedFrom'
   >;
   readonly sites: () => SiteRules;
   readonly clock: Clock;
@@ -95,11 +95,6 @@ export class RoundRules {
     const sites = this.#options.sites();
     const its = sites.challengeRules(namespace, route).filter(({ host }) => host === route.host);
     return its.map(({ ingressClass }) => ({ ingressClass, standing: sites.classStanding(ingressClass) }));
-  }
-
-  /** When a rule that led a host of this round was last seen to be gone, in monotonic milliseconds; undefined if not lately. */
-  goneAt(round: string): number | undefined {
-    return this.#options.ingresses.goneAt(round);
   }
 
   /** When a rule of this round was last spelt anew, in monotonic milliseconds; undefined if never. */

@@ -255,13 +255,13 @@ describe('the challenge Ingress', () => {
       clock.advance(0);
       await eventually('it is spelt anew', async () => (await rules())['kube-lego']?.join() === '*.example');
 
-      clock.advance(500);
+      clock.advance(900);
       challenges.release('a');
       ruleHost = '';
       challenges.follow();
       const other = acquired('other.example');
-      assert.ok(clock.pending.includes(500));
-      clock.advance(500);
+      assert.ok(clock.pending.includes(100));
+      clock.advance(100);
       await now(other);
       assert.deepEqual(await rules(), { 'kube-lego': ['other.example'] });
     });
@@ -275,6 +275,16 @@ describe('the challenge Ingress', () => {
       await eventually('it is deleted', () => !challenges.standing);
     }
 
+    /** The write that removes it is under way. */
+    function acquiredWhileRemoved(name: string) {
+      const done = challenges.acquire(name, named(nginx, `${name}.example`), stop.signal);
+      const state = { done, served: false };
+      void done.then(() => {
+        state.served = true;
+      });
+      return state;
+    }
+
     it('tells so for ten minutes, whether it was gone by an update or with the object', async () => {
       await acquire('a', 'a.example');
       clock.advance(1000);
@@ -283,22 +293,30 @@ describe('the challenge Ingress', () => {
       challenges.release('b');
       clock.advance(10_000);
       const updated = clock.monotonic();
-      // While it is being removed.
-      const again = challenges.acquire('b', named(nginx, 'b.example'), stop.signal);
+      const again = acquiredWhileRemoved('b');
       await eventually('it is known', () => challenges.goneAt('b') !== undefined);
       assert.deepEqual([challenges.goneAt('a'), challenges.goneAt('b')], [undefined, updated]);
+      assert.equal(again.served, false);
       clock.advance(1000);
-      await now(again);
+      await now(again.done);
       assert.deepEqual(await rules(), { 'kube-lego': ['a.example', 'b.example'] });
 
-      await releaseAll('a', 'b');
+      for (const owner of ['a', 'b']) challenges.release(owner);
+      clock.advance(10_000);
+      const anew = acquiredWhileRemoved('b');
+      await eventually('it is known', () => challenges.goneAt('b') === clock.monotonic());
+      assert.equal(anew.served, false);
+      await now(anew.done);
+      assert.deepEqual(await rules(), { 'kube-lego': ['b.example'] });
+
+      await releaseAll('b');
       const deleted = clock.monotonic();
       clock.advance(599_000);
-      await acquire('a', 'a.example');
-      assert.equal(challenges.goneAt('a'), deleted);
-      await releaseAll('a');
       await acquire('b', 'b.example');
-      assert.equal(challenges.goneAt('b'), undefined);
+      assert.equal(challenges.goneAt('b'), deleted);
+      await releaseAll('b');
+      await acquire('a', 'a.example');
+      assert.equal(challenges.goneAt('a'), undefined);
     });
 
     it('tells so of each host that it led, and of others that it would lead', async () => {

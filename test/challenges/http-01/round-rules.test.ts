@@ -60,7 +60,6 @@ describe('the challenge rules of a round', () => {
         },
         release: () => undefined,
         removedFrom: () => removed,
-        goneAt: () => undefined,
         follow: () => {
           const before = held.join();
           reread();

@@ -6,6 +6,7 @@ import { isEqual } from '../../../../machines/ownership/equality.ts';
 import { someOf } from '../../../../machines/reasons/foreign-text.ts';
 import { sentences } from '../../../../machines/reasons/sentences.ts';
 import { minute, second } from '../../../../machines/time/durations.ts';
+import { latest } from '../../../../machines/time/latest.ts';
 import type { KubernetesClient } from '../../../kubernetes/client/client.ts';
 import { KubernetesError } from '../../../kubernetes/client/kubernetes-error.ts';
 import type { Clock } from '../../../time/clock.ts';
@@ -226,12 +227,9 @@ export class ChallengeIngresses {
    */
   goneAt(owner: string): number | undefined {
     const held = this.#claims.get(owner)?.held ?? [];
-    const times = held.flatMap(({ rule: { host, ruleHost } }) => [
-      this.#goneHosts.get(host),
-      this.#goneRuleHosts.get(ruleHost),
-    ]);
-    const known = times.filter((at) => at !== undefined);
-    return known.length === 0 ? undefined : Math.max(...known);
+    return latest(
+      held.flatMap(({ rule }) => [this.#goneHosts.get(rule.host), this.#goneRuleHosts.get(rule.ruleHost)]),
+    );
   }
 
   /** Whether there is a rule that sites could change for. */

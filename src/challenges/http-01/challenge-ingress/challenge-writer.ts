@@ -100,8 +100,8 @@ export class ChallengeWriter implements Place {
   readonly #expelled = new Set<string>();
   #ingressClass: IngressClassReference | undefined;
   #known: ObservedChallenge | undefined;
-  /** `host` of the rules that a write under way leaves out. */
-  #leaving: ReadonlySet<string> = new Set();
+  /** `host` of the rules that a write under way leaves in the object. */
+  #kept: ReadonlySet<string> | undefined;
   /** Worked out when they are asked for: there may be thousands of rules to place. */
   #all: { readonly hosts: Set<string>; readonly ruleHosts: Set<string>; readonly known: unknown } | undefined;
   /** The last deleted object: late events of it are ignored. */
@@ -161,7 +161,7 @@ export class ChallengeWriter implements Place {
   /** Whether it also has the rule that this host is held with, and is to keep it, and the thumbprint that it is answered with. */
   serves(host: string): boolean {
     const ruleHost = this.#held.rules.get(host);
-    if (ruleHost === undefined || !this.lists(host) || this.#leaving.has(ruleHost)) return false;
+    if (ruleHost === undefined || !this.lists(host) || this.#kept?.has(ruleHost) === false) return false;
     const { ruleHosts, thumbprint } = this.#known ?? {};
     return ruleHosts?.has(ruleHost) === true && thumbprint === this.#options.thumbprint();
   }
@@ -264,10 +264,10 @@ export class ChallengeWriter implements Place {
     this.#urgentSince = isUrgent ? (this.#urgentSince ?? clock.monotonic()) : undefined;
     if (!isUrgent && !removable) return;
     const removal = (this.#removableSince ?? clock.monotonic()) + removalDelay;
-    const isHarmful = this.#hasMisspelt() || this.#expelled.values().some((host) => this.lists(host));
-    const due = isUrgent || isHarmful ? clock.monotonic() : Math.max(removal, this.#inheritedUntil);
+    const expels = this.#expelled.values().some((host) => this.lists(host));
+    const due = isUrgent || expels ? clock.monotonic() : Math.max(removal, this.#inheritedUntil);
     const pause = isUrgent && this.#isRepair() ? this.#repairs.pause : minWriteInterval;
-    const gathers = !isHarmful && isExpecting();
+    const gathers = isExpecting() && !expels && !this.#hasMisspelt();
     const gathered = gathers && this.#urgentSince !== undefined ? this.#urgentSince + longestGathering : due;
     const at = Math.max(due, gathered, this.#lastWriteAt + pause, this.#notBefore);
     this.#timer = clock.setTimeout(() => {
@@ -279,7 +279,7 @@ export class ChallengeWriter implements Place {
   #isUrgent(): boolean {
     if (this.#held.rules.size === 0) return false;
     if (this.#known === undefined || this.#known.fingerprint !== this.#written) return true;
-    return this.#hasMisspelt() || this.#held.rules.keys().some((host) => !this.serves(host));
+    return this.#held.rules.keys().some((host) => !this.serves(host)) || this.#hasMisspelt();
   }
 
   /** A rule names a held host that is served otherwise now: it takes requests from the site. */
@@ -307,7 +307,7 @@ export class ChallengeWriter implements Place {
       if (!signal.aborted) await this.#recover(error).catch((second: unknown) => this.#postpone(second));
     }
     this.#writing = undefined;
-    this.#leaving = new Set();
+    this.#kept = undefined;
     this.#options.onChange();
     this.#settle();
   }
@@ -320,7 +320,7 @@ export class ChallengeWriter implements Place {
     try {
       if (this.#held.rules.size > 0) await this.#putRules(signal);
       else if (known !== undefined) {
-        this.#leaving = known.ruleHosts;
+        this.#kept = new Set();
         await this.#delete(known, signal);
         deleted = true;
       }
@@ -335,8 +335,7 @@ export class ChallengeWriter implements Place {
     if (this.#isUrgent() && this.#isRepair()) this.#repairs.begin();
     if (removed.length > 0) this.#options.onRemoved(removed);
     const validated = this.#validated(new Map(this.#heldAndInherited()));
-    const kept = new Set(validated.rules.values());
-    this.#leaving = new Set([...(this.#known?.ruleHosts ?? [])].filter((ruleHost) => !kept.has(ruleHost)));
+    this.#kept = new Set(validated.rules.values());
     const answer = await this.#send(validated, signal);
     this.#repairs.placed(validated);
     this.#accept(answer);
